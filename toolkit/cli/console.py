@@ -1,0 +1,82 @@
+"""The edge's talk on stderr: bars where there is a terminal, plain lines where there is none."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from toolkit.progress import Listener, Progress
+
+PLAIN_LINE_EVERY_S = 5.0
+
+
+def say(message: str) -> None:
+    """One line of talk; stdout stays the answer's."""
+    click.echo(message, err=True)
+
+
+@contextmanager
+def progress() -> Iterator[Listener]:
+    """Yields a listener for `Progress`; a task that is new begins a new bar."""
+    if sys.stderr.isatty():
+        with _bars() as listener:
+            yield listener
+    else:
+        yield _plain_lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress as Bars,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)  # rich keeps NO_COLOR
+    sized = Bars(TextColumn("{task.description}"), BarColumn(None), DownloadColumn(), TimeRemainingColumn(),
+                 TextColumn("{task.fields[detail]}"), console=console)  # fmt: skip
+    counted = Bars(TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn(),
+                   TextColumn("{task.fields[detail]}"), console=console)  # fmt: skip
+    tasks: dict[str, TaskID] = {}
+
+    def listener(event: Progress) -> None:
+        bars = sized if event.unit == "bytes" else counted
+        if event.task not in tasks:
+            other = counted if bars is sized else sized
+            other.stop()  # rich allows one live display at a time
+            bars.start()
+            tasks[event.task] = bars.add_task(event.task, total=event.total, detail="")
+        bars.update(tasks[event.task], completed=event.done, total=event.total, detail=event.detail)
+
+    try:
+        yield listener
+    finally:
+        sized.stop()
+        counted.stop()
+
+
+def _plain_lines() -> Listener:
+    last: dict[str, float] = {}
+
+    def listener(event: Progress) -> None:
+        now = time.monotonic()
+        finished = event.total is not None and event.done >= event.total
+        if not finished and now - last.get(event.task, -PLAIN_LINE_EVERY_S) < PLAIN_LINE_EVERY_S:
+            return
+        last[event.task] = now
+        total = "" if event.total is None else f"/{_amount(event.total, event.unit)}"
+        say(f"{event.task} {_amount(event.done, event.unit)}{total}" + (f" · {event.detail}" if event.detail else ""))
+
+    return listener
+
+
+def _amount(count: int, unit: str) -> str:
+    return f"{count / 1e6:.1f} MB" if unit == "bytes" else str(count)

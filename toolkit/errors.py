@@ -1,0 +1,46 @@
+"""The errors a user can cause or meet, one exit code a class.
+
+ToolkitError            1   never raised itself
+├── ConfigError         3   an option, a recipe, a folder, a run that is not there
+├── ModelError          4   download, weights, tokenizer
+├── DataError           5   a data set or a probe file
+├── TrainingError       6   the training failed
+├── ExportError         7   the export failed, or its parity gate did
+└── Interrupted       130   Ctrl-C or SIGTERM
+Click's own usage errors exit with 2, a verdict with 20 to 22 (see toolkit.verdict).
+"""
+
+
+class ToolkitError(Exception):
+    """What failed, why, and what to do next: one or two lines, shown without a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, next: str = "") -> None:  # noqa: A002  # the rule's own word: what, why, next
+        super().__init__(f"{what} {next}".strip())
+        self.what = what
+        self.next = next
+
+
+class ConfigError(ToolkitError):
+    exit_code = 3
+
+
+class ModelError(ToolkitError):
+    exit_code = 4
+
+
+class DataError(ToolkitError):
+    exit_code = 5
+
+
+class TrainingError(ToolkitError):
+    exit_code = 6
+
+
+class ExportError(ToolkitError):
+    exit_code = 7
+
+
+class Interrupted(ToolkitError):
+    exit_code = 130
