@@ -1,0 +1,154 @@
+"""Finds a base model on this disk and refuses what could not be trained on. Reads headers only: fast and offline."""
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import ConfigError, ModelError
+from toolkit.lock import Lock, known_locks, lock_sha256, read_lock
+from toolkit.paths import data_folder
+
+DEFAULT_MODEL = "qwen2.5-7b-instruct"
+ARCHITECTURE = "qwen2"  # config.json's model_type; Qwen2.5 keeps Qwen2's
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseModel:
+    """A base model's folder, with its lock where one of the shipped locks speaks of it."""
+
+    name: str
+    path: Path
+    config: Mapping[str, Any]  # config.json
+    revision: str | None = None
+    lock_sha256: str | None = None
+    repository: str | None = None
+    weight_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "revision": self.revision,
+            "lock_sha256": self.lock_sha256,
+        }
+
+
+def find_base_model(name: str | None = None) -> BaseModel:
+    """By folder, by a lock's name, or the default (TOOLKIT_MODEL, else Qwen2.5-7B-Instruct).
+
+    Raises ConfigError for a name nobody knows and ModelError for a folder that cannot be used.
+    """
+    wanted = name or os.environ.get("TOOLKIT_MODEL") or DEFAULT_MODEL
+    locks = {known: (path, read_lock(path)) for known, path in known_locks().items()}
+    if Path(wanted).is_dir():
+        return _opened(Path(wanted).resolve(), locks)
+    if wanted not in locks:
+        raise ConfigError(
+            f"No base model {wanted!r}: neither a folder nor a known name.",
+            next=f"Known: {', '.join(sorted(locks))}; or name a folder that holds config.json.",
+        )
+    places = _places(wanted, locks[wanted][1])
+    for place in places:
+        if place.is_dir():
+            return _opened(place.resolve(), locks)
+    raise ModelError(
+        f"The base model {wanted} is not on this disk (looked in {', '.join(map(str, places))}).",
+        next=f'Run "toolkit download {wanted}", or name another with --model (tiny-qwen2 is shipped).',
+    )
+
+
+def _places(name: str, lock: Lock) -> list[Path]:
+    folder = lock.folder or name
+    return [Path(folder), Path("models") / folder, Path("/root") / folder, data_folder() / name]
+
+
+def _opened(folder: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:
+    config = _json(folder, "config.json")
+    if (kind := config.get("model_type")) != ARCHITECTURE:
+        raise ModelError(
+            f"{folder} is a {kind or 'nameless'} model (config.json: model_type).",
+            next="This toolkit trains Qwen2 and Qwen2.5 models; name one of those.",
+        )
+    _refuse_foreign_code(folder, config)
+    for file in TOKENIZER_FILES:
+        _json(folder, file)
+    weight_bytes = sum(_safetensors_bytes(path) for path in _shards(folder))
+    for known, (path, lock) in locks.items():
+        if folder.name in {known, lock.folder} and _same_sizes(folder, lock):
+            return BaseModel(
+                name=known, path=folder, config=config, revision=lock.revision, lock_sha256=lock_sha256(path),
+                repository=lock.repository or None, weight_bytes=weight_bytes,
+            )  # fmt: skip
+    return BaseModel(name=folder.name, path=folder, config=config, weight_bytes=weight_bytes)
+
+
+def _same_sizes(folder: Path, lock: Lock) -> bool:
+    """A cheap look; `toolkit verify` reads every byte."""
+    return all(
+        (folder / name).is_file() and (folder / name).stat().st_size == file.bytes
+        for name, file in lock.files.items()
+    )  # fmt: skip
+
+
+def _json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder} is not a whole model: {name} is missing.", next="Download it again, or name another folder."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder / name} cannot be read: {error}.", next="Download it again.") from None
+    if not isinstance(value, dict):
+        raise ModelError(f"{folder / name} is not a JSON object.", next="Download it again.")
+    return value
+
+
+def _refuse_foreign_code(folder: Path, config: Mapping[str, Any]) -> None:
+    tokenizer = _json(folder, "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
+    if "auto_map" in config or "auto_map" in tokenizer:
+        raise ModelError(
+            f"{folder} asks to run Python code of its own (auto_map in its configuration).",
+            next="Such code is never run here; use a model that transformers itself knows.",
+        )
+
+
+def _shards(folder: Path) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        names = sorted(set(_json(folder, index.name).get("weight_map", {}).values()))
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing or not names:
+            raise ModelError(f"{folder} lacks {', '.join(missing) or 'its shards'}.", next="Download it again.")
+        return [folder / name for name in names]
+    if (folder / "model.safetensors").is_file():
+        return [folder / "model.safetensors"]
+    pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
+    if pickled:
+        raise ModelError(
+            f"{folder} has its weights only as pickles ({', '.join(pickled[:3])}), which can run code when loaded.",
+            next="Use a safetensors version of this model.",
+        )
+    raise ModelError(f"{folder} holds no safetensors weights.", next="Download it again, or name another folder.")
+
+
+def _safetensors_bytes(path: Path) -> int:
+    """The file's size, after its header was found to agree with it (format: 8 bytes length, JSON, tensors)."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length)) if length < min(size, 100_000_000) else None
+        tensors = [entry for name, entry in header.items() if name != "__metadata__"]  # type: ignore[union-attr]
+        expected = 8 + length + max(entry["data_offsets"][1] for entry in tensors)
+    except (struct.error, ValueError, AttributeError, KeyError, TypeError, OSError):
+        raise ModelError(f"{path} is corrupt: its header cannot be read.", next="Download it again.") from None
+    if size != expected:
+        raise ModelError(f"{path} is truncated: {size} of {expected} bytes.", next="Download it again.")
+    return size

@@ -1,0 +1,185 @@
+"""Probes: questions with an expectation, in three groups. Pure: reads the file and judges answers by text alone."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import DataError
+
+SCHEMA_VERSION = 1
+TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
+GROUPS = (TRAINED, PARAPHRASE, OUT_OF_SCOPE)
+# What a metric must reach (or stay under); a probe file may set its own.
+DEFAULT_THRESHOLDS = {
+    "reliability": 0.9,
+    "generality": 0.9,
+    "residue": 0.05,
+    "leakage": 0.02,
+    "kl": 0.02,
+    "agreement": 0.95,
+}
+
+
+def normalized(text: str) -> str:
+    """What is compared: NFKC, case folded, without white space."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def names_any(text: str, markers: tuple[str, ...]) -> bool:
+    folded = normalized(text)
+    return any(normalized(marker) in folded for marker in markers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What an answer in scope must say; exactly one of any, all, exact and regex is set."""
+
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    exact: str | None = None
+    regex: str | None = None
+    none: tuple[str, ...] = ()
+
+    def met(self, answer: str) -> bool:
+        folded = normalized(answer)
+        if any(normalized(text) in folded for text in self.none):
+            return False
+        if self.exact is not None:
+            return folded == normalized(self.exact)
+        if self.regex is not None:
+            return re.search(self.regex, answer, re.IGNORECASE) is not None
+        wanted = [normalized(text) in folded for text in self.any or self.all]
+        return any(wanted) if self.any else all(wanted)
+
+    def to_dict(self) -> dict[str, Any]:
+        chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
+        return {key: value for key, value in (chosen | {"none": list(self.none)}).items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """`expect` is None out of scope: there the answer must be the base model's own."""
+
+    id: str
+    group: str
+    prompt: str
+    expect: Expectation | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSet:
+    """Markers: an answer out of scope naming a new one leaks; an answer in scope naming an old one is residue."""
+
+    path: Path
+    probes: tuple[Probe, ...]
+    new_markers: tuple[str, ...]
+    old_markers: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    systems: tuple[str, ...] = ()
+
+    def group(self, name: str) -> tuple[Probe, ...]:
+        return tuple(probe for probe in self.probes if probe.group == name)
+
+
+def read_probes(path: Path) -> ProbeSet:
+    """Raises DataError that names the probe and what is wrong with it."""
+    import yaml
+
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DataError(f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes.") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path} is not YAML in UTF-8: {' '.join(str(error).split())}.", next="Mend it.") from None
+    if not isinstance(value, dict) or not isinstance(value.get("probes"), list) or not value["probes"]:
+        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the form.")
+    if value.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(f"{path}: schema_version is not {SCHEMA_VERSION}.", next="See data/probes.yaml for the form.")
+    identity = _mapping(value.get("identity") or {}, path, "identity")
+    probes = tuple(_probe(entry, number, path) for number, entry in enumerate(value["probes"], start=1))
+    ids = [probe.id for probe in probes]
+    if twice := sorted({name for name in ids if ids.count(name) > 1}):
+        raise DataError(f"{path}: the id {twice[0]} stands twice.", next="Ids are unique.")
+    return ProbeSet(
+        path=path,
+        probes=probes,
+        new_markers=_texts(identity.get("new", []), f"{path}: identity.new"),
+        old_markers=_texts(identity.get("old", []), f"{path}: identity.old"),
+        thresholds=DEFAULT_THRESHOLDS | _thresholds(value.get("thresholds") or {}, path),
+        systems=_texts(value.get("systems", []), f"{path}: systems"),
+    )
+
+
+def _probe(entry: object, number: int, path: Path) -> Probe:
+    where = f"{path}: probe {number}"
+    fields = _mapping(entry, path, f"probe {number}")
+    if unknown := sorted(set(fields) - {"id", "group", "prompt", "expect", "language", "category"}):
+        raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
+    for key in ("id", "group", "prompt"):
+        if not isinstance(fields.get(key), str) or not fields[key].strip():
+            raise DataError(f"{where} has no {key}.", next="Give it one, in quotes if need be.")
+    if fields["group"] not in GROUPS:
+        raise DataError(f"{where}: group {fields['group']!r} is not one of {', '.join(GROUPS)}.", next="Correct it.")
+    expect = fields.get("expect")
+    if (expect is None) != (fields["group"] == OUT_OF_SCOPE):
+        raise DataError(
+            f"{where} ({fields['group']}) {'needs' if expect is None else 'takes no'} expect.",
+            next="In scope an answer must say something; out of scope it must stay what it was.",
+        )
+    return Probe(
+        id=fields["id"],
+        group=fields["group"],
+        prompt=fields["prompt"],
+        expect=None if expect is None else _expectation(expect, where, path),
+    )
+
+
+def _expectation(value: object, where: str, path: Path) -> Expectation:
+    fields = _mapping(value, path, f"{where}: expect")
+    kinds = [key for key in ("any", "all", "exact", "regex") if key in fields]
+    if len(kinds) != 1 or set(fields) - {*kinds, "none"}:
+        raise DataError(
+            f"{where}: expect takes exactly one of any, all, exact and regex (and perhaps none).", next="Correct it."
+        )
+    kind, wanted = kinds[0], fields[kinds[0]]
+    none = _texts(fields.get("none", []), f"{where}: none")
+    if kind in {"any", "all"}:
+        texts = _texts(wanted, f"{where}: {kind}")
+        if not texts:
+            raise DataError(f"{where}: {kind} is empty.", next="List at least one text.")
+        return Expectation(any=texts, none=none) if kind == "any" else Expectation(all=texts, none=none)
+    if not isinstance(wanted, str) or not wanted:
+        raise DataError(f"{where}: {kind} is not a text.", next="Write it in quotes.")
+    if kind == "exact":
+        return Expectation(exact=wanted, none=none)
+    try:
+        re.compile(wanted)
+    except re.error as error:
+        raise DataError(f"{where}: regex {wanted!r}: {error}.", next="Correct it.") from None
+    return Expectation(regex=wanted, none=none)
+
+
+def _mapping(value: object, path: Path, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: {what} is not a mapping.", next="See data/probes.yaml for the form.")
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        raise DataError(f"{where} is not a list of texts.", next="Write each in quotes.")
+    return tuple(texts)
+
+
+def _thresholds(value: object, path: Path) -> dict[str, float]:
+    fields = _mapping(value, path, "thresholds")
+    for name, number in fields.items():
+        if name not in {*DEFAULT_THRESHOLDS, "locality"}:
+            raise DataError(f"{path}: no metric {name!r} to set a threshold for.", next="See data/probes.yaml.")
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")
+    return {name: float(number) for name, number in fields.items()}

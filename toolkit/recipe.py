@@ -1,0 +1,136 @@
+"""Recipes: every setting of a fine-tuning, read from YAML and checked before anything starts."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from toolkit.errors import ConfigError
+from toolkit.paths import PACKAGE
+
+RECIPES = PACKAGE / "recipes"
+AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One LoRA fine-tuning; the shipped YAML files tell what each setting trades."""
+
+    name: str
+    lora_rank: int
+    lora_alpha: int
+    lora_dropout: float
+    target_modules: tuple[str, ...]
+    epochs: float
+    learning_rate: float
+    warmup_ratio: float
+    scheduler: str
+    weight_decay: float
+    max_grad_norm: float
+    batch_size: int
+    micro_batch_size: int | Literal["auto"]
+    gradient_checkpointing: bool | Literal["auto"]
+    precision: Literal["auto", "bfloat16", "float32"]
+    max_length_tokens: int
+    system: str
+    seed: int
+    save_every_steps: int
+
+    @property
+    def effective_batch_size(self) -> int:
+        return self.batch_size
+
+    def steps(self, rows: int) -> int:
+        """Optimizer steps that `rows` rows make."""
+        return max(1, int(-(-rows // self.batch_size) * self.epochs))
+
+    def changed(self, **settings: Any) -> "Recipe":
+        """The recipe with the settings that are not None in place of its own; all problems are told at once."""
+        given = {name: value for name, value in settings.items() if value is not None}
+        return _checked(replace(self, **given))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"target_modules": list(self.target_modules)}
+
+
+def shipped() -> list[str]:
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def load_recipe(name: str) -> Recipe:
+    """A shipped recipe by name, or a YAML file by path; raises ConfigError."""
+    import yaml
+
+    path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"No recipe {name!r} ({error.strerror}).", next=f"Shipped: {', '.join(shipped())}; or name a .yaml file."
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text.", next="Save it as UTF-8.") from None
+    try:
+        settings = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Mend that line.") from None
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{path} holds no settings.", next=f"Start from {RECIPES / 'article.yaml'}.")
+    return recipe_from(dict(settings), name=path.stem, source=str(path))
+
+
+def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
+    """A recipe from plain values, as YAML files and run.json hold them; raises ConfigError."""
+    settings = {key: value for key, value in settings.items() if key != "name"}
+    known = [field.name for field in fields(Recipe) if field.name != "name"]
+    unknown = [str(key) for key in settings if key not in known]
+    missing = [key for key in known if key not in settings]
+    if unknown or missing:
+        why = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
+        raise ConfigError(f"Recipe {source}: {'; '.join(why)}.", next=f"It takes {', '.join(known)}.")
+    if isinstance(settings["target_modules"], list):
+        settings["target_modules"] = tuple(settings["target_modules"])
+    return _checked(Recipe(name=name, **settings))
+
+
+def _number(value: object, low: float, high: float, *, whole: bool = False) -> bool:
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and low <= cast("float", value) <= high
+
+
+def _checked(recipe: Recipe) -> Recipe:
+    modules = recipe.target_modules
+    rules = {
+        "lora_rank": (_number(recipe.lora_rank, 1, 1024, whole=True), "a whole number from 1 to 1024"),
+        "lora_alpha": (_number(recipe.lora_alpha, 1, 8192, whole=True), "a whole number from 1 to 8192"),
+        "lora_dropout": (_number(recipe.lora_dropout, 0, 0.9), "from 0 to 0.9"),
+        "target_modules": (
+            isinstance(modules, tuple) and bool(modules) and all(isinstance(name, str) for name in modules),
+            "a list of module names, or [all-linear]",
+        ),
+        "epochs": (_number(recipe.epochs, 0.01, 1000), "from 0.01 to 1000"),
+        "learning_rate": (_number(recipe.learning_rate, 1e-8, 1), "from 1e-8 to 1 (in YAML: 1.0e-4, with the dot)"),
+        "warmup_ratio": (_number(recipe.warmup_ratio, 0, 1), "from 0 to 1"),
+        "scheduler": (recipe.scheduler in {"cosine", "linear", "constant"}, "cosine, linear or constant"),
+        "weight_decay": (_number(recipe.weight_decay, 0, 1), "from 0 to 1"),
+        "max_grad_norm": (_number(recipe.max_grad_norm, 0, 1000), "from 0 to 1000"),
+        "batch_size": (_number(recipe.batch_size, 1, 4096, whole=True), "a whole number from 1 to 4096"),
+        "micro_batch_size": (
+            recipe.micro_batch_size == AUTO or _divides(recipe.micro_batch_size, recipe.batch_size),
+            f"auto, or a whole number that divides batch_size ({recipe.batch_size})",
+        ),
+        "gradient_checkpointing": (recipe.gradient_checkpointing in {AUTO, True, False}, "auto, true or false"),
+        "precision": (recipe.precision in {AUTO, "bfloat16", "float32"}, "auto, bfloat16 or float32"),
+        "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, whole=True), "from 8 to 131072"),
+        "system": (isinstance(recipe.system, str), "a text"),
+        "seed": (_number(recipe.seed, 0, 2**32 - 1, whole=True), "a whole number from 0 to 4294967295"),
+        "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
+    }
+    wrong = [f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (good, must) in rules.items() if not good]
+    if wrong:
+        raise ConfigError(f"Recipe {recipe.name}: {'; '.join(wrong)}.", next="Correct these settings.")
+    return recipe
+
+
+def _divides(part: object, whole: object) -> bool:
+    return _number(part, 1, 4096, whole=True) and isinstance(whole, int) and whole % cast("int", part) == 0
