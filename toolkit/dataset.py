@@ -17,7 +17,7 @@ from toolkit.paths import data_folder
 
 __all__ = [
     "BadRow", "Dataset", "Message", "Mix", "Row",
-    "find_dataset", "is_hub", "normalized", "parse_mix", "read_dataset", "require_sound", "sample",
+    "find_dataset", "is_hub", "parse_mix", "prompt_key", "read_dataset", "require_sound", "sample",
 ]  # fmt: skip
 
 SHOWN_BAD_ROWS = 3
@@ -157,7 +157,7 @@ def sample(rows: Sequence[Row], count: int | None, seed: int) -> tuple[Row, ...]
     return tuple(rows[index] for index in sorted(chosen))
 
 
-def normalized(prompt: str) -> str:
+def prompt_key(prompt: str) -> str:
     """What two wordings share when only case, width, white space and punctuation differ.
 
     Punctuation between digits (3-1, 3.1) and the sharp of C# stay: they carry the meaning.
