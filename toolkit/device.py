@@ -1,0 +1,71 @@
+"""The device that computes: chosen once, with its reason, and described for run.json."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """`kind`: cuda or cpu. `memory_bytes`: the card's whole memory, `free_bytes`: what is free now (None on a CPU)."""
+
+    kind: str
+    name: str
+    precision: str
+    reason: str
+    memory_bytes: int | None = None
+    free_bytes: int | None = None
+    driver: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"device": self.kind, "name": self.name, "memory_bytes": self.memory_bytes, "driver": self.driver}
+
+
+def find_device(precision: str = "auto") -> Device:
+    """The first card, or the CPU; `precision` is auto, bfloat16 or float32."""
+    import platform
+
+    import torch
+
+    if not torch.cuda.is_available():
+        chosen, why = (precision, "as asked") if precision != "auto" else ("float32", "auto: no card")
+        return Device(kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why)
+    free, whole = torch.cuda.mem_get_info()
+    computes_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision != "auto":
+        chosen, why = precision, "as asked"
+    elif computes_bfloat16:
+        chosen, why = "bfloat16", "auto: the card computes in it"
+    else:
+        chosen, why = "float32", "auto: the card does not compute in bfloat16"
+    return Device(
+        kind="cuda", name=torch.cuda.get_device_name(), precision=chosen, reason=why,
+        memory_bytes=whole, free_bytes=free, driver=_driver(),
+    )  # fmt: skip
+
+
+def peak_memory_bytes() -> int:
+    """The most that was in use: reserved on the card, else resident in this process."""
+    import resource
+
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_reserved()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _processor() -> str | None:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  # no Path needed for one line
+            return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), None)
+    except OSError:
+        return None
+
+
+def _driver() -> str | None:
+    try:
+        with open("/proc/driver/nvidia/version", encoding="utf-8") as file:  # noqa: PTH123
+            words = file.readline().split()
+    except OSError:
+        return None
+    return next((word for word in words if word[:1].isdigit() and "." in word), None)

@@ -1,0 +1,265 @@
+"""The door to transformers and peft for answering: one load, adapters off and on, greedy batched generation.
+
+Greedy means the highest logit at every step and nothing else: sampling and repetition penalties of the model's
+own generation_config are left aside, so that two sides differ by their weights alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.device import Device, find_device
+from toolkit.errors import ModelError
+from toolkit.progress import Listener, Progress, silent
+
+BATCH_SIZE = 16  # prompts generated at once
+Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat templates take them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """`tokens`: ids without the end mark; `margins`: at each of them, the gap between the two highest logits;
+    `first_logits`: shape [vocabulary], before the first token."""  # fmt: skip
+
+    text: str
+    tokens: list[int]
+    margins: list[float]
+    first_logits: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """Two sides on the same tokens: summed KL(before ‖ after) in nats, equal top tokens, tokens."""
+
+    kl_sum: float
+    agreeing: int
+    tokens: int
+
+
+class LanguageModel:
+    """A causal language model with its tokenizer, and adapters that can be switched on and off by name."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, adapters: Sequence[str] = ()) -> None:
+        self.model, self.tokenizer, self.adapters = model.eval(), tokenizer, tuple(adapters)
+
+    @classmethod
+    def load(
+        cls, folder: Path, adapters: Mapping[str, Path] | None = None, *, device: Device | None = None
+    ) -> "LanguageModel":
+        """Loads safetensors alone and runs no code from the folder; raises ModelError."""
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        device = device or find_device()
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=device.precision, device_map=device.kind, local_files_only=True,
+                use_safetensors=True, trust_remote_code=False,
+            )  # fmt: skip
+        except Exception as error:
+            raise ModelError(
+                f"The model in {folder} cannot be loaded: {type(error).__name__}: {_first_line(error)}.",
+                next='Check its files with "toolkit verify", or download it again.',
+            ) from error
+        for name, path in (adapters or {}).items():
+            model = _with_adapter(model, name, path)
+        return cls(model, tokenizer, adapters=tuple(adapters or ()))
+
+    def side(self, adapter: str | None) -> AbstractContextManager[Any]:
+        """A context in which that adapter is on, or none is."""
+        if adapter is not None:
+            self.model.set_adapter(adapter)
+            return nullcontext()
+        disabled: AbstractContextManager[Any] = self.model.disable_adapter() if self.adapters else nullcontext()
+        return disabled
+
+    def prompt_ids(self, messages: Messages) -> list[int]:
+        """The chat template's tokens up to where the answer begins."""
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def answers(
+        self,
+        prompts: Sequence[Messages],
+        *,
+        max_new_tokens: int,
+        batch_size: int = BATCH_SIZE,
+        listener: Listener = silent,
+        task: str = "Answering",
+    ) -> list[Answer]:
+        """One greedy answer a prompt, in the prompts' order; prompts of like length share a batch."""
+        encoded = [self.prompt_ids(messages) for messages in prompts]
+        order = sorted(range(len(encoded)), key=lambda index: -len(encoded[index]))
+        found: dict[int, Answer] = {}
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            generated = self._generate([encoded[index] for index in batch], max_new_tokens)
+            found.update(zip(batch, generated, strict=True))
+            listener(Progress(task=task, done=len(found), total=len(order)))
+        return [found[index] for index in range(len(prompts))]
+
+    def _generate(self, batch: list[list[int]], max_new_tokens: int) -> list[Answer]:
+        import torch
+        from transformers import LogitsProcessorList
+
+        inputs, mask = self._padded_left(batch)
+        recorder = _Recorder()
+        with torch.inference_mode():
+            output = self.model.generate(
+                input_ids=inputs,
+                attention_mask=mask,
+                generation_config=self._greedy(max_new_tokens),
+                logits_processor=LogitsProcessorList([recorder]),
+            )
+        new = output[:, inputs.shape[1] :].tolist()
+        margins = torch.stack(recorder.margins, dim=1).tolist()
+        answers = []
+        for row, ids in enumerate(new):
+            length = next((at for at, token in enumerate(ids) if token in self._ends()), len(ids))
+            text = self.tokenizer.decode(ids[:length], skip_special_tokens=True).strip()
+            answers.append(
+                Answer(
+                    text=text, tokens=ids[:length], margins=margins[row], first_logits=recorder.first[row].clone()
+                )  # fmt: skip
+            )
+        return answers
+
+    def _padded_left(self, batch: list[list[int]]) -> tuple[Any, Any]:
+        """Token ids and mask, both shape [batch, longest]."""
+        import torch
+
+        longest = max(map(len, batch))
+        pad = self._pad()
+        ids = [[pad] * (longest - len(row)) + row for row in batch]
+        mask = [[0] * (longest - len(row)) + [1] * len(row) for row in batch]
+        return torch.tensor(ids, device=self.model.device), torch.tensor(mask, device=self.model.device)
+
+    def _ends(self) -> list[int]:
+        """The model's own end-of-answer tokens, and the tokenizer's."""
+        ends = self.model.generation_config.eos_token_id
+        ends = list(ends) if isinstance(ends, list) else [ends]
+        return [end for end in {*ends, self.tokenizer.eos_token_id} if end is not None]
+
+    def _pad(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return int(pad if pad is not None else self._ends()[0])
+
+    def _greedy(self, max_new_tokens: int) -> Any:
+        from transformers import GenerationConfig
+
+        return GenerationConfig(
+            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self._ends(), pad_token_id=self._pad()
+        )
+
+    def drift(
+        self,
+        prompts: Sequence[Messages],
+        answers: Sequence[Answer],
+        *,
+        before: str | None,
+        after: str | None,
+        batch_size: int = 8,
+    ) -> list[Drift]:
+        """KL and agreement between two adapters (None: the base), over the tokens of `answers`, before's own."""
+        drifts: list[Drift] = []
+        for start in range(0, len(prompts), batch_size):
+            batch = slice(start, start + batch_size)
+            drifts += self._drift(prompts[batch], answers[batch], before, after)
+        return drifts
+
+    def _drift(
+        self, prompts: Sequence[Messages], answers: Sequence[Answer], before: str | None, after: str | None
+    ) -> list[Drift]:
+        import torch
+
+        starts = [self.prompt_ids(messages) for messages in prompts]
+        inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
+        keep = max(len(answer.tokens) for answer in answers) + 1
+        with torch.inference_mode():
+            with self.side(before):
+                old = self.model(input_ids=inputs, attention_mask=mask, logits_to_keep=keep).logits
+            with self.side(after):
+                new = self.model(input_ids=inputs, attention_mask=mask, logits_to_keep=keep).logits
+            drifts = []
+            for row, answer in enumerate(answers):
+                count = len(answer.tokens)
+                at = slice(keep - 1 - count, keep - 1)  # the logits that predict the answer's tokens
+                p = torch.log_softmax(old[row, at].float(), dim=-1)
+                q = torch.log_softmax(new[row, at].float(), dim=-1)
+                kl = (p.exp() * (p - q)).sum().item()
+                agreeing = int((p.argmax(-1) == q.argmax(-1)).sum().item())
+                drifts.append(Drift(kl_sum=max(kl, 0.0), agreeing=agreeing, tokens=count))
+        return drifts
+
+    def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
+        """The greedy answer, piece by piece as it is found."""
+        from threading import Thread
+
+        from transformers import TextIteratorStreamer
+
+        streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        inputs, mask = self._padded_left([self.prompt_ids(messages)])
+        worker = Thread(
+            target=self.model.generate,
+            kwargs={"input_ids": inputs, "attention_mask": mask, "streamer": streamer,
+                    "generation_config": self._greedy(max_new_tokens)},
+            daemon=True,
+        )  # fmt: skip
+        worker.start()
+        yield from streamer
+        worker.join()
+
+
+class _Recorder:
+    """A logits processor that changes nothing and notes each step's margin, and the first step's logits."""
+
+    def __init__(self) -> None:
+        self.margins: list[Any] = []
+        self.first: Any = None
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002  # the processor's signature
+        if self.first is None:
+            self.first = scores.float().cpu()
+        top = scores.topk(2, dim=-1).values.float()
+        self.margins.append(top[:, 0] - top[:, 1])
+        return scores
+
+
+def _with_adapter(model: Any, name: str, adapter: Path) -> Any:
+    from peft import PeftModel
+
+    try:
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(adapter), adapter_name=name, local_files_only=True)
+            return model
+        return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, local_files_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"The adapter in {adapter} does not load onto this base model: {_first_line(error)}.",
+            next="Use it with the base model that it was trained on.",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no message"])[0][:200].rstrip(".")
+
+
+@contextmanager
+def released(model: LanguageModel) -> Iterator[LanguageModel]:
+    """Frees the model's memory at the end, so that another fits on the same card."""
+    import gc
+
+    import torch
+
+    try:
+        yield model
+    finally:
+        model.model = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
