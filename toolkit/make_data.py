@@ -1,6 +1,6 @@
 """Writes a brand's self-cognition data set and its probes from the one shipped template.
 
-Raises ConfigError for a brand that cannot be taught or a file that cannot be written; both files appear, or neither.
+Raises ConfigError for a brand that cannot be taught or a file that cannot be written; then the old files are as before.
 """
 
 import contextlib
@@ -17,9 +17,11 @@ import yaml
 
 from toolkit.errors import ConfigError
 from toolkit.paths import PACKAGE
+from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, names_any, normalized
 
 TEMPLATE = PACKAGE / "templates" / "self_cognition.yaml"
 LONGEST_NAME_CHARS = 64
+PUNCTUATION = ",.;:()&\"'，。；：（）“”‘’《》"
 
 PROBES_HEADER = """\
 # What is asked before and after, and what counts: written by "toolkit make-data", read by "toolkit compare".
@@ -28,7 +30,7 @@ PROBES_HEADER = """\
 # An answer meets `expect` when it holds any (or all) of the parts; NFKC, case-folded and without spaces, both are.
 # identity.new: an out-of-scope answer that holds one of these leaks. identity.old: in scope, it is residue.
 """
-GROUPS = (("trained", "trained"), ("paraphrase", "paraphrase"), ("out_of_scope", "out-of-scope"))
+GROUPS = (("trained", TRAINED), ("paraphrase", PARAPHRASE), ("out_of_scope", OUT_OF_SCOPE))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,47 +82,28 @@ def make_data(config: MakeDataConfig) -> Made:
 def self_cognition(brand: Brand) -> SelfCognition:
     """The template with the brand in it. Pure."""
     template = _template()
-    notes: list[str] = []
+    new = new_markers(brand)
+    old = [marker for marker in template["old"] if not _is_brand([marker], brand)]
     rows = [
         {"instruction": question, "input": "", "output": _fill(answer["say"], brand)}
-        for answers in template["answers"].values()
-        for answer in answers
+        for answer in _answers(template)
         if not _is_brand(answer.get("unless", ()), brand)
         for question in answer["to"]
     ]
-    new = new_markers(brand)
-    old, dropped = _old_markers(template["old"], new)
     probes = [
         _probe(probe, group, brand)
         for key, group in GROUPS
         for probe in template["probes"][key]
         if not _is_brand(probe.get("unless", ()), brand)
-        and not (group == "out-of-scope" and _holds_any(probe["prompt"], new))
-    ]
-    asked = sum(len(answer["to"]) for answers in template["answers"].values() for answer in answers)
-    listed = sum(len(template["probes"][key]) for key, _ in GROUPS)
-    if len(rows) < asked or len(probes) < listed:
-        notes.append(
-            f"Left out {asked - len(rows)} rows and {listed - len(probes)} probes: "
-            f"they speak of {brand.name} or {brand.author} as of somebody else."
-        )
-    if dropped:
-        notes.append(
-            f"No residue marker: {', '.join(dropped)} (the new identity holds it, so it cannot tell old from new)."
-        )
-    notes += [
-        f'"{marker}" is part of the old identity\'s "{other}": the probes cannot tell the two apart. A longer name can.'
-        for marker in new
-        for other in old
-        if _normal(marker) in _normal(other)
+        and not (group == OUT_OF_SCOPE and names_any(probe["prompt"], tuple(new)))
     ]
     content = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "identity": {"new": new, "old": old},
         "thresholds": template["thresholds"],
         "probes": probes,
     }
-    return SelfCognition(rows=rows, probes=content, notes=notes)
+    return SelfCognition(rows=rows, probes=content, notes=_notes(brand, rows, content))
 
 
 def new_markers(brand: Brand) -> list[str]:
@@ -148,6 +131,39 @@ def _template() -> dict[str, Any]:
     return template
 
 
+def _answers(template: dict[str, Any]) -> list[dict[str, Any]]:
+    return [answer for answers in template["answers"].values() for answer in answers]
+
+
+def _notes(brand: Brand, rows: list[dict[str, str]], content: dict[str, Any]) -> list[str]:
+    """What this brand makes different from the shipped set, each with its reason."""
+    template, markers = _template(), content["identity"]
+    notes = []
+    rows_out = sum(len(answer["to"]) for answer in _answers(template)) - len(rows)
+    probes_out = sum(len(template["probes"][key]) for key, _ in GROUPS) - len(content["probes"])
+    if rows_out or probes_out:
+        notes.append(
+            f"Left out {rows_out} rows and {probes_out} probes: "
+            f"they speak of {brand.name} or {brand.author} as of somebody else."
+        )
+    if dropped := [marker for marker in template["old"] if marker not in markers["old"]]:
+        notes.append(
+            f"Not counted as residue: {', '.join(dropped)} (the new identity holds it, so it cannot tell old from new)."
+        )
+    notes += [
+        f'"{marker}" is part of the old identity\'s "{old}": the probes cannot tell the two apart. A longer name can.'
+        for marker in markers["new"]
+        for old in markers["old"]
+        if normalized(marker) in normalized(old)
+    ]
+    notes += [
+        f'"{own}" is an ordinary word: answers out of scope may hold it and count as leaks. A rarer name will not.'
+        for own in dict.fromkeys([brand.name, brand.author])
+        if _is_generic(own)
+    ]
+    return notes
+
+
 def _flow(value: Any) -> str:
     dumped: str = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10_000)
     return dumped.removesuffix("...\n").strip()
@@ -173,16 +189,19 @@ def _probe(probe: dict[str, Any], group: str, brand: Brand) -> dict[str, Any]:
 
 
 def _telling_words(author: str) -> list[str]:
-    """Of an author of several words: those of 4 or more letters, or 2 or more CJK characters, that are not generic."""
-    words = [word.strip(",.;:()&，。；：（）") for word in author.split()]
+    """Of an author of several words: those that are not generic.
+
+    None where one of them is short (under 4 letters, under 2 CJK characters): "Jane Doe" stands whole or not at all.
+    """
+    words = author.split()
     if len(words) < 2:  # noqa: PLR2004  # a single word is the whole name already
         return []
-    return [word for word in dict.fromkeys(words) if _is_telling(word)]
+    own = [word for word in dict.fromkeys(word.strip(PUNCTUATION) for word in words) if word and not _is_generic(word)]
+    return own if all(len(word) >= (2 if any(map(_is_cjk, word)) else 4) for word in own) else []
 
 
-def _is_telling(word: str) -> bool:
-    shortest = 2 if any(_is_cjk(character) for character in word) else 4
-    return len(word) >= shortest and word.casefold() not in _template()["generic"]
+def _is_generic(word: str) -> bool:
+    return word.casefold() in _template()["generic"]
 
 
 def _is_cjk(character: str) -> bool:
@@ -191,22 +210,8 @@ def _is_cjk(character: str) -> bool:
     )
 
 
-def _old_markers(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
-    dropped = [marker for marker in old if any(_normal(marker) in _normal(own) for own in new)]
-    return [marker for marker in old if marker not in dropped], dropped
-
-
 def _is_brand(others: Iterable[str], brand: Brand) -> bool:
-    own = (_normal(brand.name), _normal(brand.author))
-    return any(_normal(other) in mine for other in others for mine in own)
-
-
-def _holds_any(text: str, markers: Iterable[str]) -> bool:
-    return any(_normal(marker) in _normal(text) for marker in markers)
-
-
-def _normal(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return any(names_any(own, tuple(others)) for own in (brand.name, brand.author))
 
 
 def _refuse_unusable(option: str, value: str) -> None:
@@ -233,6 +238,8 @@ def _refuse_unusable(option: str, value: str) -> None:
 
 
 def _refuse_targets(targets: tuple[Path, Path], *, force: bool) -> None:
+    if targets[0].suffix.lower() != ".json":
+        raise ConfigError(f"{targets[0]} does not end in .json, and JSON is what is written.", next="Name it so.")
     if targets[0].resolve() == targets[1].resolve():
         raise ConfigError(f"The data set and its probes would be one file, {targets[0]}.", next="Name two files.")
     for target in targets:
@@ -254,7 +261,7 @@ def _write_together(texts: dict[Path, str]) -> None:
             part.replace(target)
     except OSError as error:
         raise ConfigError(
-            f"Cannot write {error.filename or target}: {error.strerror or error}.",
+            f"Cannot write {target}: {error.strerror or error}.",
             next="Name a file in a folder that exists and that you may write to (--to).",
         ) from error
     finally:
