@@ -163,13 +163,14 @@ def prompt_key(prompt: str) -> str:
     Punctuation between digits (3-1, 3.1) and the sharp of C# stay: they carry the meaning.
     """
     text = "".join(unicodedata.normalize("NFKC", prompt).casefold().split())
-    return "".join(
+    key = "".join(
         character
         for at, character in enumerate(text)
         if not unicodedata.category(character).startswith("P")
         or character == "#"
         or (text[at - 1 : at].isdigit() and text[at + 1 : at + 2].isdigit())
     )
+    return key or text
 
 
 def _read_bytes(path: Path) -> bytes:

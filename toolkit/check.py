@@ -1,0 +1,258 @@
+"""The data doctor: what is wrong or odd in a data set, before training on it. Reads, changes nothing."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from toolkit.check_rows import Finding, look_at_rows
+from toolkit.dataset import Dataset, Message, Row, read_dataset
+from toolkit.errors import ModelError
+from toolkit.probes import read_probes
+from toolkit.progress import Listener, Progress, silent
+from toolkit.recipe import Recipe
+
+NOT_TRAINED_ON = -100  # the label of a token that the loss does not look at
+FEW_STEPS = 20  # an adapter barely moves in fewer
+ROWS_AT_ONCE = 256
+Language = Literal["Chinese", "English", "other"]
+
+
+class Encoded(Protocol):
+    """One row as tokens; `labels` is as long as `input_ids`, NOT_TRAINED_ON where the loss does not look."""
+
+    @property
+    def input_ids(self) -> list[int]: ...
+    @property
+    def labels(self) -> list[int]: ...
+
+
+class Encoder(Protocol):
+    """A tokenizer with its chat template, as training uses it."""
+
+    def encode(self, rows: Sequence[Row], system: str | None) -> Sequence[Encoded]:
+        """One Encoded a row, never cut short; `system` serves the rows that have none of their own."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig:
+    """`open_encoder` is called after the file was read, and may raise ModelError: then tokens go unchecked."""
+
+    data: Path
+    recipe: Recipe
+    probes: Path | None = None
+    open_encoder: Callable[[], Encoder] | None = None
+    preview_rows: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """Tokens a row, template included."""
+
+    shortest: int
+    median: int
+    longest: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    text: str
+    trained: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    row: int
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    path: Path
+    format: str
+    container: str
+    unit: str  # what a row's number counts: row | line
+    sha256: str
+    rows: int
+    bad_rows: int
+    too_long_rows: int
+    languages: dict[str, int]  # prompts by language
+    steps: int
+    lengths: Lengths | None  # None: no tokenizer at hand
+    findings: tuple[Finding, ...]  # errors, then warnings, then notes
+    previews: tuple[Preview, ...]
+
+    def count(self, level: str) -> int:
+        return sum(finding.level == level for finding in self.findings)
+
+    @property
+    def sound(self) -> bool:
+        return not self.count("error")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"schema_version": 1, "sound": self.sound, **asdict(self), "path": str(self.path)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tokens:
+    lengths: Lengths | None = None
+    too_long: int = 0
+    findings: tuple[Finding, ...] = ()
+    previews: tuple[Preview, ...]
+
+
+def check(config: CheckConfig, listener: Listener = silent) -> Findings:
+    """Raises DataError where the file as a whole cannot be read; everything else is a finding."""
+    dataset = read_dataset(config.data)
+    probes = read_probes(config.probes).probes if config.probes else ()
+    tokens = _look_at_tokens(config, dataset, listener)
+    usable = len(dataset.rows) - tokens.too_long
+    steps = config.recipe.steps(usable) if usable else 0
+    findings = [
+        *look_at_rows(dataset, probes, config.recipe.system),
+        *tokens.findings,
+        *_look_at_steps(steps, usable, config.recipe),
+    ]
+    return Findings(
+        path=dataset.path,
+        format=dataset.format,
+        container=dataset.container,
+        unit=dataset.unit,
+        sha256=dataset.sha256,
+        rows=len(dataset.rows),
+        bad_rows=len(dataset.bad),
+        too_long_rows=tokens.too_long,
+        languages=dict(Counter(_language(row.prompt) for row in dataset.rows)),
+        steps=steps,
+        lengths=tokens.lengths,
+        findings=tuple(sorted(findings, key=_by_level)),
+        previews=tokens.previews,
+    )
+
+
+def _by_level(finding: Finding) -> int:
+    return ("error", "warning", "note").index(finding.level)
+
+
+def _look_at_tokens(config: CheckConfig, dataset: Dataset, listener: Listener) -> _Tokens:
+    by_role = tuple(_by_role(row, config.recipe.system) for row in dataset.rows[: config.preview_rows])
+    if not dataset.rows:
+        return _Tokens(previews=by_role)
+    why = "no base model was named"
+    try:
+        encoder = config.open_encoder() if config.open_encoder else None
+    except ModelError as error:
+        encoder, why = None, error.what.rstrip(".")
+    if encoder is None:
+        return _Tokens(findings=(_unchecked(why),), previews=by_role)
+    encoded_rows = _encode(encoder, dataset.rows, config.recipe.system, listener)
+    return _measure(config, encoder, dataset, encoded_rows)
+
+
+def _unchecked(why: str) -> Finding:
+    return Finding(
+        level="note",
+        kind="tokens",
+        message=f"Token lengths and the label mask are not checked: {why}.",
+        remedy="Name a base model on this disk with --model",
+    )
+
+
+def _encode(encoder: Encoder, rows: Sequence[Row], system: str, listener: Listener) -> Iterator[tuple[Row, Encoded]]:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        yield from zip(some, encoder.encode(some, system), strict=True)
+        listener(Progress(task="tokens", done=start + len(some), total=len(rows)))
+
+
+def _measure(
+    config: CheckConfig, encoder: Encoder, dataset: Dataset, encoded_rows: Iterator[tuple[Row, Encoded]]
+) -> _Tokens:
+    limit = config.recipe.max_length_tokens
+    counts: list[int] = []
+    previews: list[Preview] = []
+    findings: list[Finding] = []
+    for row, encoded in encoded_rows:
+        counts.append(len(encoded.input_ids))
+        if len(previews) < config.preview_rows:
+            previews.append(Preview(row=row.number, pieces=tuple(_pieces(encoder, encoded))))
+        if counts[-1] > limit:
+            findings.append(_too_long(row, counts[-1], limit))
+        elif all(label == NOT_TRAINED_ON for label in encoded.labels):
+            findings.append(_nothing_trained(row))
+    too_long = sum(count > limit for count in counts)
+    if too_long == len(dataset.rows):
+        findings = [replace(finding, level="error") for finding in findings]
+    lengths = Lengths(
+        shortest=min(counts), median=round(statistics.median(counts)), longest=max(counts), total=sum(counts)
+    )
+    return _Tokens(lengths=lengths, too_long=too_long, findings=tuple(findings), previews=tuple(previews))
+
+
+def _too_long(row: Row, count: int, limit: int) -> Finding:
+    return Finding(
+        level="warning",
+        kind="length",
+        row=row.number,
+        message=f"{count} tokens, over the recipe's {limit}: training leaves it out",
+        remedy="shorten it, split it, or raise --max-length",
+    )
+
+
+def _nothing_trained(row: Row) -> Finding:
+    return Finding(
+        level="error",
+        kind="mask",
+        row=row.number,
+        message="no token of it is trained on",
+        remedy="see its preview, and write an answer that the template keeps",
+    )
+
+
+def _pieces(encoder: Encoder, encoded: Encoded) -> Iterator[Piece]:
+    tokens = zip(encoded.input_ids, encoded.labels, strict=True)
+    for trained, run in groupby(tokens, key=lambda token: token[1] != NOT_TRAINED_ON):
+        yield Piece(text=encoder.decode([token for token, _ in run]), trained=trained)
+
+
+def _by_role(row: Row, system: str) -> Preview:
+    """What the mask will be in words, where no tokenizer can show it."""
+    first = () if row.system is not None else (Message(role="system", content=system),)
+    pieces = [
+        piece
+        for each in (*first, *row.messages)
+        for piece in (
+            Piece(text=f"{each.role}: ", trained=False),
+            Piece(text=each.content, trained=each.role == "assistant"),
+            Piece(text="\n", trained=False),
+        )
+    ]
+    return Preview(row=row.number, pieces=tuple(pieces))
+
+
+def _look_at_steps(steps: int, rows: int, recipe: Recipe) -> Iterator[Finding]:
+    if rows == 0:
+        yield Finding(level="error", kind="rows", message="No row is left to train on.", remedy="Mend the rows below")
+    elif steps < FEW_STEPS:
+        yield Finding(
+            level="warning",
+            kind="steps",
+            message=f"{rows} rows make only {steps} optimizer steps (batch {recipe.batch_size}, {recipe.epochs:g} "
+            f"epochs); under {FEW_STEPS} an adapter barely learns.",
+            remedy="Add rows, raise --epochs, or lower --batch-size",
+        )
+
+
+def _language(prompt: str) -> Language:
+    if any("\u3040" <= character <= "\u30ff" or "\uac00" <= character <= "\ud7af" for character in prompt):
+        return "other"  # Japanese and Korean write Han characters too
+    if any("\u4e00" <= character <= "\u9fff" for character in prompt):
+        return "Chinese"
+    return "English" if any(character.isascii() and character.isalpha() for character in prompt) else "other"

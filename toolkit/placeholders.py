@@ -1,0 +1,65 @@
+"""Finds placeholders that nobody replaced, such as {{NAME}} or <AUTHOR>, and leaves code alone. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+# What templates of identity and letters leave open. A bracketed word outside this list is not suspect by itself.
+WORDS = frozenset({
+    "name", "author", "company", "model", "brand", "developer", "organization", "organisation", "team", "bot", "robot",
+    "assistant", "product", "date", "city", "email", "phone", "user", "username", "title", "address", "country",
+    "owner", "creator", "founder", "school", "your", "insert", "placeholder",
+})  # fmt: skip
+CHINESE_WORDS = (
+    "名字", "姓名", "名称", "作者", "公司", "模型", "品牌", "开发者", "团队", "机器人", "助手", "产品", "日期",
+    "用户名", "机构", "组织", "学校", "城市", "邮箱", "电话", "地址",
+)  # fmt: skip
+_HAN = "\u4e00-\u9fff"
+_INNER = rf"[A-Za-z{_HAN}][A-Za-z0-9_{_HAN} \-]{{0,38}}"
+DOUBLE = re.compile(rf"\{{\{{\s*({_INNER}?)\s*\}}\}}")
+ANGLE = re.compile(rf"<([A-Z][A-Z_ \-]{{1,38}}|[{_HAN}]{{2,8}})>")
+# Not behind a letter, $, \ or %: ${name}, \author{name} and f{name} are code.
+SINGLE = re.compile(rf"(?<![A-Za-z0-9_$\\%#{{])\{{({_INNER})\}}(?!\}})")
+BRACKET = re.compile(rf"\[([A-Z][A-Za-z_ \-]{{1,38}}|[{_HAN}]{{2,8}})\](?!\()")  # [Name](…) is a link
+DUNDER = re.compile(r"\b__([A-Z][A-Z_]{1,38}?)__\b")  # __name__ is Python
+CODE_SPAN = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
+LOOKS_LIKE_CODE = re.compile(
+    r"""\bf["']|\.format\(|\bprintf?\(|console\.log|\bdef \w+\(|\bimport \w|=>|\#include|\bfunction\b|</\w+>|;[ \t]*$"""
+    r"""|f-string|format string|\btemplates?\b|placeholder|jinja|latex|html|xml|代码|格式化|模板|占位符""",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placeholder:
+    text: str  # as it stands, {{NAME}}
+    certain: bool  # False where it may be meant
+
+
+def placeholders(texts: Sequence[str]) -> list[Placeholder]:
+    """Those of one conversation, each once, in order. Code spans are skipped, talk about code gets the doubt."""
+    prose = [CODE_SPAN.sub(" ", text) for text in texts]
+    about_code = any(LOOKS_LIKE_CODE.search(text) for text in texts)
+    found = {each.text: each for text in prose for each in _find(text, about_code=about_code)}
+    return list(found.values())
+
+
+def _find(text: str, *, about_code: bool) -> Iterator[Placeholder]:
+    for match in DOUBLE.finditer(text):
+        known = _is_known(match[1])
+        if known or not about_code:
+            yield Placeholder(text=match[0], certain=known and not about_code)
+    for match in ANGLE.finditer(text):
+        if _is_known(match[1]):
+            yield Placeholder(text=match[0], certain=" " not in match[1] and not about_code)
+    if about_code:
+        return
+    for pattern in (SINGLE, BRACKET, DUNDER):
+        for match in pattern.finditer(text):
+            if _is_known(match[1]):
+                yield Placeholder(text=match[0], certain=False)
+
+
+def _is_known(inner: str) -> bool:
+    words = re.split(r"[\s_\-]+", inner.casefold())
+    return not WORDS.isdisjoint(words) or any(word in inner for word in CHINESE_WORDS)
