@@ -164,7 +164,7 @@ def _loads(path: Path, text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+        if _is_cut(text.rstrip(), error):
             raise DataError(f"{path} is not valid JSON: it ends too early ({place}), as a truncated file does.",
                             next="Copy it again from its source, or close what is open there.") from None  # fmt: skip
         if not text[: error.pos].strip():
@@ -174,6 +174,13 @@ def _loads(path: Path, text: str) -> Any:
                         next="Mend that place (a comma, a quote, a bracket?).") from None  # fmt: skip
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not usable JSON: {_lower(str(error))}.", next=ACCEPTED_FILES) from None
+
+
+def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether the fault is that nothing follows: inside a string, or inside an escape or a literal (6 characters)."""
+    if error.msg.startswith("Unterminated string") or error.pos >= len(text):
+        return True
+    return len(text) - error.pos <= len(r"\u0000") and text[-1] not in "]}" and error.msg != "Extra data"
 
 
 def _json_lines(path: Path, text: str) -> list[Record]:
