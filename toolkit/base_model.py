@@ -34,6 +34,7 @@ class BaseModel:
         return {
             "name": self.name,
             "path": str(self.path),
+            "repository": self.repository,
             "revision": self.revision,
             "lock_sha256": self.lock_sha256,
         }
@@ -91,9 +92,8 @@ def _opened(folder: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:
 def _same_sizes(folder: Path, lock: Lock) -> bool:
     """A cheap look; `toolkit verify` reads every byte."""
     return all(
-        (folder / name).is_file() and (folder / name).stat().st_size == file.bytes
-        for name, file in lock.files.items()
-    )  # fmt: skip
+        (folder / file.name).is_file() and (folder / file.name).stat().st_size == file.bytes for file in lock.files
+    )
 
 
 def _json(folder: Path, name: str) -> dict[str, Any]:

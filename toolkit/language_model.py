@@ -12,6 +12,7 @@ from typing import Any
 
 from toolkit.device import Device, find_device
 from toolkit.errors import ModelError
+from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
 
 BATCH_SIZE = 16  # prompts generated at once
@@ -20,22 +21,15 @@ Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat temp
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`tokens`: ids without the end mark; `margins`: at each of them, the gap between the two highest logits;
-    `first_logits`: shape [vocabulary], before the first token."""  # fmt: skip
+    """`tokens`: ids without the end mark; `margins`: at each of them, the gap between the two highest logits.
+
+    `first_logits`: shape [vocabulary], before the first token.
+    """
 
     text: str
     tokens: list[int]
     margins: list[float]
     first_logits: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drift:
-    """Two sides on the same tokens: summed KL(before ‖ after) in nats, equal top tokens, tokens."""
-
-    kl_sum: float
-    agreeing: int
-    tokens: int
 
 
 class LanguageModel:
@@ -122,11 +116,8 @@ class LanguageModel:
         for row, ids in enumerate(new):
             length = next((at for at, token in enumerate(ids) if token in self._ends()), len(ids))
             text = self.tokenizer.decode(ids[:length], skip_special_tokens=True).strip()
-            answers.append(
-                Answer(
-                    text=text, tokens=ids[:length], margins=margins[row], first_logits=recorder.first[row].clone()
-                )  # fmt: skip
-            )
+            first = recorder.first[row].clone()
+            answers.append(Answer(text=text, tokens=ids[:length], margins=margins[row], first_logits=first))
         return answers
 
     def _padded_left(self, batch: list[list[int]]) -> tuple[Any, Any]:
@@ -197,22 +188,56 @@ class LanguageModel:
         return drifts
 
     def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
-        """The greedy answer, piece by piece as it is found."""
-        from threading import Thread
+        """The greedy answer, piece by piece as it is found; closing the iterator ends the generation."""
+        from threading import Event, Thread
 
-        from transformers import TextIteratorStreamer
+        from transformers import StoppingCriteriaList, TextIteratorStreamer
 
-        streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        streamer: Any = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         inputs, mask = self._padded_left([self.prompt_ids(messages)])
-        worker = Thread(
-            target=self.model.generate,
-            kwargs={"input_ids": inputs, "attention_mask": mask, "streamer": streamer,
-                    "generation_config": self._greedy(max_new_tokens)},
-            daemon=True,
-        )  # fmt: skip
+        closed, failure = Event(), []
+
+        def generate() -> None:
+            try:
+                self.model.generate(
+                    input_ids=inputs, attention_mask=mask, streamer=streamer,
+                    generation_config=self._greedy(max_new_tokens),
+                    stopping_criteria=StoppingCriteriaList([_WhenSet(closed)]),
+                )  # fmt: skip
+            except Exception as error:  # noqa: BLE001  # raised again below, in the caller's thread
+                failure.append(error)
+                streamer.end()
+
+        worker = Thread(target=generate, daemon=True)
         worker.start()
-        yield from streamer
-        worker.join()
+        try:
+            yield from streamer
+        finally:
+            closed.set()
+            worker.join()
+        if failure:
+            raise failure[0]
+
+    def save_merged(self, adapter: str, folder: Path, *, dtype: str, max_shard_bytes: int = 4_000_000_000) -> None:
+        """Merges the adapter into the weights and writes them as safetensors; this model then is the merged one."""
+        import torch
+
+        self.model.set_adapter(adapter)
+        merged = self.model.merge_and_unload(safe_merge=True).to(getattr(torch, dtype))
+        merged.save_pretrained(folder, max_shard_size=max_shard_bytes)
+        self.model, self.adapters = merged, ()
+
+
+class _WhenSet:
+    """A stopping criterion: every row is done once the event is set."""
+
+    def __init__(self, event: Any) -> None:
+        self.event = event
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  # the criterion's signature
+        import torch
+
+        return torch.full((input_ids.shape[0],), self.event.is_set(), device=input_ids.device, dtype=torch.bool)
 
 
 class _Recorder:

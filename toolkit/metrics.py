@@ -7,7 +7,6 @@ reliability, generality and locality are shares judged on free greedy answers, n
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.language_model import Drift
 from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet, names_any
 
 
@@ -22,6 +21,15 @@ class Metric:
 
     def to_dict(self) -> dict[str, float | int | None]:
         return {"value": self.value, "n": self.n, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """Two sides on the same tokens: summed KL(before ‖ after) in nats, equal top tokens, tokens."""
+
+    kl_sum: float
+    agreeing: int
+    tokens: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +57,9 @@ def judge(
     """Compares one pair of answers with what the probe expects."""
     in_scope = probe.group != OUT_OF_SCOPE
     # A marker that the question itself names is no sign of anything: an answer may well repeat it.
+    # Nor is a new marker that the answer held before, such as a brand "Nova" in "innovation".
     old = tuple(marker for marker in probes.old_markers if not names_any(probe.prompt, (marker,)))
-    new = tuple(marker for marker in probes.new_markers if not names_any(probe.prompt, (marker,)))
+    new = tuple(marker for marker in probes.new_markers if not names_any(f"{probe.prompt} {before}", (marker,)))
     return Judged(
         probe=probe,
         system=system,

@@ -91,7 +91,9 @@ def read_probes(path: Path) -> ProbeSet:
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise DataError(f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes.") from None
+        raise DataError(
+            f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes."
+        ) from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{path} is not YAML in UTF-8: {' '.join(str(error).split())}.", next="Mend it.") from None
     if not isinstance(value, dict) or not isinstance(value.get("probes"), list) or not value["probes"]:

@@ -139,7 +139,9 @@ def read_run(folder: Path) -> Run:
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{folder} is not a run: {RECORD} is missing.", next='List them with "toolkit runs".') from None
+        raise ConfigError(
+            f"{folder} is not a run: {RECORD} is missing.", next='List them with "toolkit runs".'
+        ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder / RECORD} cannot be read: {error}.", next="Start a new run.") from None
     if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:

@@ -6,7 +6,6 @@ read and checked, and progress goes to a listener instead of the console.
 
 import getpass
 import json
-import logging
 import os
 import tempfile
 import time
@@ -65,6 +64,8 @@ def prepare_environment(*, online: bool = False) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("LOG_LEVEL", "ERROR")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         getpass.getuser()
     except (KeyError, OSError):  # an unknown uid has neither a name nor a home
@@ -73,7 +74,6 @@ def prepare_environment(*, online: bool = False) -> None:
     if not os.access(home, os.W_OK) or home == Path("/"):
         os.environ["HOME"] = tempfile.mkdtemp(prefix="toolkit-home-")
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
-    logging.getLogger("transformers").setLevel(logging.ERROR)
 
 
 def version() -> str:
@@ -130,6 +130,9 @@ def load_hub_rows(spec: str, *, seed: int) -> list[Row]:
 def train(job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool]) -> TrainingResult:
     """Trains and saves the last step's checkpoint; on a stop request it saves after the step under way and ends."""
     prepare_environment()
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # progress goes to the listener
     pipeline = _pipeline_class()(_arguments(job), job, listener, stop_requested)
     pipeline.main()
     result: TrainingResult = pipeline.result
@@ -255,7 +258,7 @@ def _watcher(job: TrainingJob, listener: Listener, stop_requested: Callable[[], 
             self.stopped, self.save_s = False, 0.0
             self.step_ended_at = self.began_at = time.perf_counter()
 
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
             self.began_at = time.perf_counter()
             listener(Progress(task="Training", done=state.global_step, total=state.max_steps))
 
@@ -266,19 +269,18 @@ def _watcher(job: TrainingJob, listener: Listener, stop_requested: Callable[[], 
             elif stop_requested():
                 self.stopped = control.should_save = control.should_training_stop = True
 
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        def on_save(self, *_: Any, **__: Any) -> None:
             self.save_s += time.perf_counter() - self.step_ended_at
 
-        def on_log(
-            self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any  # noqa: ARG002
-        ) -> None:
+        def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
             if not logs or "loss" not in logs:
                 return
             memory = _reserved_bytes()
-            entry = {
+            told = ("loss", "grad_norm", "learning_rate", "token_acc", "epoch")
+            entry: dict[str, Any] = {
                 "step": state.global_step,
                 "of": state.max_steps,
-                **{key: logs[key] for key in ("loss", "grad_norm", "learning_rate", "token_acc", "epoch") if key in logs},
+                **{key: logs[key] for key in told if key in logs},
                 "elapsed_s": round(time.perf_counter() - self.began_at, 3),
                 "memory_bytes": memory,
             }

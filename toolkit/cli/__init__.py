@@ -44,5 +44,5 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="toolkit")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:  # noqa: ARG001  # read by the boundary, before Click parses
+def cli(debug: bool) -> None:  # read by the boundary, before Click parses
     """Fine-tune a model on one card, and prove what changed."""

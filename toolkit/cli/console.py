@@ -34,10 +34,12 @@ def _bars() -> Iterator[Listener]:
         BarColumn,
         DownloadColumn,
         MofNCompleteColumn,
-        Progress as Bars,
         TaskID,
         TextColumn,
         TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Bars,
     )
 
     console = Console(stderr=True)  # rich keeps NO_COLOR

@@ -1,0 +1,83 @@
+"""`toolkit finetune`: LoRA fine-tuning of a base model, recorded as a run."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from toolkit.cli.console import progress, say
+from toolkit.finetune import Edge, FinetuneConfig, finetune, resume
+from toolkit.recipe import load_recipe, shipped
+from toolkit.stop import stop_requests
+
+# Options that replace a recipe's setting: option name, setting, type, help.
+SETTINGS: tuple[tuple[str, str, type, str], ...] = (
+    ("--epochs", "epochs", float, "Passes over the data."),
+    ("--learning-rate", "learning_rate", float, "Peak learning rate."),
+    ("--lora-rank", "lora_rank", int, "Rank of the adapter's factors."),
+    ("--lora-alpha", "lora_alpha", int, "Scale of the update: alpha / rank."),
+    ("--batch-size", "batch_size", int, "Rows an optimizer step."),
+    ("--micro-batch-size", "micro_batch_size", int, "Rows on the card at once."),
+    ("--max-length", "max_length_tokens", int, "Longest row, in tokens."),
+    ("--warmup-ratio", "warmup_ratio", float, "Share of steps that warm up."),
+    ("--save-every-steps", "save_every_steps", int, "Steps between checkpoints."),
+    ("--seed", "seed", int, "Seed of order and initial adapter."),
+    ("--system", "system", str, "System prompt of rows that have none."),
+)
+
+
+def _with_settings(command: Any) -> Any:
+    for option, setting, kind, text in reversed(SETTINGS):
+        command = click.option(option, setting, type=kind, default=None, help=text)(command)
+    return command
+
+
+@click.command(
+    epilog="Example: toolkit finetune self_cognition.json --epochs 5",
+    short_help="Fine-tune a base model with LoRA on a data set.",
+)
+@click.argument("data", required=False)
+@click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
+@click.option("--recipe", default=None, help=f"A recipe: {', '.join(shipped())}, or a .yaml file.")
+@_with_settings
+@click.option("--mix", multiple=True, metavar="SPEC", help="Further rows: file.jsonl#200, or a hub's owner/name#500.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
+@click.option("--resume", "resumed", metavar="RUN", default=None, help="Go on with an interrupted run.")
+def command(
+    data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], output: Path, resumed: str | None,
+    **settings: Any,
+) -> None:  # fmt: skip
+    """Fine-tune a base model with LoRA on DATA, and print the run's folder.
+
+    DATA is looked up in the current folder, then among the shipped data sets. Every setting
+    comes from the recipe; an option here replaces it for this run.
+    """
+    if (data is None) == (resumed is None):
+        raise click.UsageError("Name a data set, or a run to --resume: one of the two.")
+    given = [
+        name
+        for name, value in {"model": model, "recipe": recipe, "mix": mix or None, **settings}.items()
+        if value is not None
+    ]
+    if resumed and given:
+        raise click.UsageError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}.")
+    with stop_requests(say) as stop, progress() as listener:
+        edge = Edge(stop=stop, listener=listener, say=say)
+        if resumed is not None:
+            run = resume(resumed, output, edge)
+        else:
+            config = FinetuneConfig(
+                data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
+                mix=mix, output=output, command=("toolkit", *sys.argv[1:]),
+            )  # fmt: skip
+            run = finetune(config, edge)
+    train, timings = run.record["train"], run.record["timings_s"]
+    say(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
+    say(f"Next: toolkit compare {run.run_id}")
+    click.echo(run.folder)
+
+
+def default_recipe(model: str | None) -> str:
+    """The embedded model is so small that it needs a recipe of its own."""
+    return "tiny" if model is not None and Path(model).name == "tiny-qwen2" else "article"

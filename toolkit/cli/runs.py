@@ -1,0 +1,119 @@
+"""`toolkit runs`: the runs so far, one of them, or what differs between two."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from toolkit.run_record import find_run
+from toolkit.runs import Difference, Summary, details, differences, flat, summaries
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+OUTPUT = click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs."
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+
+
+@click.group(invoke_without_command=True, short_help="List the runs, show one, or tell what differs between two.")
+@OUTPUT
+@AS_JSON
+@click.pass_context
+def command(ctx: click.Context, output: Path, as_json: bool) -> None:
+    """List the runs, the newest last; * marks the latest finished one."""
+    if ctx.invoked_subcommand is not None:
+        return
+    found = summaries(output)
+    if as_json:
+        click.echo(json.dumps([vars(one) for one in found], ensure_ascii=False, indent=2))
+    elif not found:
+        click.echo(f"No runs in {output}. Next: toolkit finetune DATA")
+    else:
+        _console().print(_table(found))
+
+
+@command.command()
+@click.argument("run", required=False)
+@OUTPUT
+@AS_JSON
+def show(run: str | None, output: Path, as_json: bool) -> None:
+    """Show RUN (default: the latest finished one) in full."""
+    found = details(find_run(run, output))
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in flat(_shortened(found)).items():
+        table.add_row(escape(name), escape(_text(value)))
+    _console().print(table)
+
+
+@command.command()
+@click.argument("first")
+@click.argument("second")
+@OUTPUT
+@AS_JSON
+def diff(first: str, second: str, output: Path, as_json: bool) -> None:
+    """Tell what differs between two runs: settings, data, versions, metrics."""
+    one, other = find_run(first, output), find_run(second, output)
+    found = differences(one, other)
+    if as_json:
+        click.echo(json.dumps([vars(difference) for difference in found], ensure_ascii=False, indent=2))
+    elif not found:
+        click.echo("Nothing that matters differs.")
+    else:
+        _console().print(_diff_table(one.run_id, other.run_id, found))
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+
+
+def _table(found: list[Summary]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for header in ("run", "status", "data", "recipe", "loss", "verdict", "age"):
+        table.add_column(header, justify="right" if header in {"loss", "age"} else "left", overflow="fold")
+    for one in found:
+        loss = "" if one.loss is None else f"{one.loss:.3f}"
+        name = f"{one.run_id.rpartition('-')[0]}-{one.run_id.rpartition('-')[2]}{' *' if one.latest else ''}"
+        table.add_row(name, one.status, escape(f"{one.data} ({one.rows})"), one.recipe, loss, one.verdict or "",
+                      age(one.age_s))  # fmt: skip
+    return table
+
+
+def _diff_table(first: str, second: str, found: list[Difference]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for header in ("", first, second):
+        table.add_column(header, overflow="fold")
+    for difference in found:
+        table.add_row(escape(difference.name), escape(_text(difference.first)), escape(_text(difference.second)))
+    return table
+
+
+def age(seconds: float) -> str:
+    """The largest unit that fits: 40 s, 12 min, 3 h, 5 d."""
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit:.0f} {name}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _shortened(found: Mapping[str, Any]) -> dict[str, Any]:
+    losses = found["train"]["loss"]
+    shown = f"{losses[0]:.3f} -> {losses[-1]:.3f} ({len(losses)} steps)" if losses else "none"
+    metrics = {name: metric["value"] for name, metric in found.get("metrics", {}).items()}
+    return dict(found) | {"train": found["train"] | {"losses": shown}, "metrics": metrics}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,206 @@
+"""Asks both sides the same probes and judges what changed: probes -> sides -> answers -> metrics -> verdict."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.language_model import BATCH_SIZE, Answer, LanguageModel, Messages, released
+from toolkit.metrics import Drift, Judged, judge, measure
+from toolkit.paths import data_folder
+from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, read_probes
+from toolkit.progress import Listener, silent
+from toolkit.report import Report
+from toolkit.run_record import find_run
+from toolkit.sides import BASE, Side, find_side, run_side
+from toolkit.verdict import reach_verdict
+
+MAX_NEW_TOKENS = 64
+DEFAULT_SYSTEM = "You are a helpful assistant."
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """`run` None: the latest finished one. A side: base, a run, or the folder of an adapter or a model."""
+
+    run: str | None = None
+    before: str = BASE
+    after: str | None = None
+    model: str | None = None
+    probes: Path | None = None
+    systems: tuple[str, ...] = ()
+    output: Path = Path("output")
+    max_new_tokens: int = MAX_NEW_TOKENS
+
+
+Load = Callable[[Path, Mapping[str, Path]], LanguageModel]
+
+
+def load_model(folder: Path, adapters: Mapping[str, Path]) -> LanguageModel:
+    """The real door; tests hand in their own."""
+    return LanguageModel.load(folder, adapters)
+
+
+def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
+    """The report, and the after side that it speaks of; raises ToolkitError."""
+    after = _after(config)
+    before = find_side(config.before, config.output, beside=after.model, model=config.model)
+    probes = read_probes(config.probes or probes_for(after))
+    systems = config.systems or probes.systems or (_trained_system(after),)
+    timings: dict[str, float] = {}
+    answered = Answered(probes, systems, config.max_new_tokens, listener, timings)
+    started = time.perf_counter()
+    judged = (answered.in_one_load if before.model.path == after.model.path else answered.in_two_loads)(
+        before, after, load
+    )
+    timings["total"] = round(time.perf_counter() - started, 3)
+    per_system = {system: measure([one for one in judged if one.system == system]) for system in systems}
+    report = Report(
+        before=before.to_dict(),
+        after=after.to_dict(),
+        verdict=reach_verdict(per_system, probes.thresholds),
+        thresholds=probes.thresholds,
+        metrics=measure(judged),
+        per_system=per_system,
+        judged=judged,
+        probes=_file(probes),
+        timings_s=timings,
+    )
+    return report, after
+
+
+def probes_for(after: Side) -> Path:
+    """The probes beside the run's data set (as make-data writes them), else the shipped ones."""
+    if after.run is not None:
+        data = Path(str(after.run.record["data"]["path"]))
+        beside = data.with_name(f"{data.stem}.probes.yaml")
+        if beside.is_file():
+            return beside
+    return data_folder() / "probes.yaml"
+
+
+def _after(config: CompareConfig) -> Side:
+    if config.after is None:
+        return run_side(find_run(config.run, config.output), model=config.model)
+    beside = None if config.model is None else find_side(BASE, config.output, beside=None, model=config.model).model
+    return find_side(config.after, config.output, beside=beside, model=config.model)
+
+
+def _trained_system(after: Side) -> str:
+    return DEFAULT_SYSTEM if after.run is None else str(after.run.record["recipe"].get("system", DEFAULT_SYSTEM))
+
+
+def _file(probes: ProbeSet) -> dict[str, Any]:
+    return {"path": str(probes.path), "sha256": hashlib.sha256(probes.path.read_bytes()).hexdigest()}
+
+
+def conversation(prompt: str, system: str) -> Messages:
+    """An empty system prompt is none at all: the chat template then speaks its own default."""
+    asked = {"role": "user", "content": prompt}
+    return [{"role": "system", "content": system}, asked] if system else [asked]
+
+
+class Answered:
+    """Every probe under every system prompt, answered by both sides and judged."""
+
+    def __init__(
+        self,
+        probes: ProbeSet,
+        systems: Sequence[str],
+        max_new_tokens: int,
+        listener: Listener,
+        timings: dict[str, float],
+    ) -> None:
+        self.probes, self.max_new_tokens, self.listener, self.timings = probes, max_new_tokens, listener, timings
+        self.asked: list[tuple[Probe, str]] = [(probe, system) for system in systems for probe in probes.probes]
+        self.prompts = [conversation(probe.prompt, system) for probe, system in self.asked]
+        self.outside = [at for at, (probe, _) in enumerate(self.asked) if probe.group == OUT_OF_SCOPE]
+
+    def in_one_load(self, before: Side, after: Side, load: Load) -> list[Judged]:
+        """The sides share a base: it is loaded once, and their adapters are switched."""
+        adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
+        model = self._loaded(before, adapters, load)
+        with released(model):
+            old, again = self._before(model, before)
+            with self._timed("after"), model.side(after.key):
+                new = self._answers(model, "After")
+            with self._timed("drift"):
+                drifts = self._drifts(model, before, after, old)
+        return self._judged(old, new, again, drifts)
+
+    def in_two_loads(self, before: Side, after: Side, load: Load) -> list[Judged]:
+        """Different models, one after the other; drift needs both at once and is not measured."""
+        with ExitStack() as stack:
+            model = stack.enter_context(released(self._loaded(before, _adapters(before), load)))
+            old, again = self._before(model, before)
+        model = self._loaded(after, _adapters(after), load)
+        with released(model), self._timed("after"), model.side(after.key):
+            new = self._answers(model, "After")
+        return self._judged(old, new, again, {})
+
+    def _loaded(self, side: Side, adapters: Mapping[str, Path], load: Load) -> LanguageModel:
+        with self._timed("load"):
+            return load(side.model.path, adapters)
+
+    def _before(self, model: LanguageModel, before: Side) -> tuple[list[Answer], dict[int, Answer]]:
+        """The before side's answers, and those out of scope again in another batch: the noise of decoding itself."""
+        with model.side(before.key):
+            with self._timed("before"):
+                old = self._answers(model, "Before")
+            with self._timed("noise"):
+                prompts = [self.prompts[at] for at in reversed(self.outside)]
+                again = model.answers(
+                    prompts, max_new_tokens=self.max_new_tokens, batch_size=BATCH_SIZE // 2 + 1,
+                    listener=self.listener, task="Noise floor",
+                )  # fmt: skip
+        return old, dict(zip(reversed(self.outside), again, strict=True))
+
+    def _answers(self, model: LanguageModel, task: str) -> list[Answer]:
+        return model.answers(self.prompts, max_new_tokens=self.max_new_tokens, listener=self.listener, task=task)
+
+    def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
+        spoken = [at for at in self.outside if old[at].tokens]
+        drifts = model.drift(
+            [self.prompts[at] for at in spoken], [old[at] for at in spoken], before=before.key, after=after.key
+        )
+        return dict(zip(spoken, drifts, strict=True))
+
+    def _judged(
+        self, old: Sequence[Answer], new: Sequence[Answer], again: Mapping[int, Answer], drifts: Mapping[int, Drift]
+    ) -> list[Judged]:
+        return [
+            judge(
+                probe,
+                system,
+                old[at].text,
+                new[at].text,
+                self.probes,
+                drift=drifts.get(at),
+                again=again[at].text if at in again else None,
+            )
+            for at, (probe, system) in enumerate(self.asked)
+        ]
+
+    def _timed(self, name: str) -> "_Timed":
+        return _Timed(name, self.timings)
+
+
+class _Timed:
+    """Adds the seconds spent within to `timings[name]`."""
+
+    def __init__(self, name: str, timings: dict[str, float]) -> None:
+        self.name, self.timings = name, timings
+
+    def __enter__(self) -> None:
+        self.started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        spent = time.perf_counter() - self.started
+        self.timings[self.name] = round(self.timings.get(self.name, 0.0) + spent, 3)
+
+
+def _adapters(side: Side) -> dict[str, Path]:
+    return {side.key: side.adapter} if side.key and side.adapter else {}

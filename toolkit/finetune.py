@@ -1,0 +1,291 @@
+"""Fine-tunes a base model on a data set with LoRA, in this process, and records the run from start to end."""
+
+import hashlib
+import json
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit import swift
+from toolkit.base_model import BaseModel, find_base_model
+from toolkit.dataset import Row, find_dataset, is_hub, parse_mix, read_dataset, require_sound, sample
+from toolkit.device import Device, find_device, peak_memory_bytes
+from toolkit.encoding import Encoder
+from toolkit.errors import ConfigError, DataError, Interrupted
+from toolkit.plan import Plan, lora_parameters, plan
+from toolkit.progress import Listener, silent
+from toolkit.recipe import Recipe, recipe_from
+from toolkit.recording import finish, recorded, versions
+from toolkit.run_record import (
+    SCHEMA_VERSION,
+    Run,
+    create_run_folder,
+    find_run,
+    held,
+    now,
+    read_run,
+    whole_checkpoints,
+    write_json,
+    write_record,
+)
+from toolkit.stop import StopRequests
+
+ROWS_FILE = "train.jsonl"
+ADAPTER_FILE = "adapter_model.safetensors"
+BYTES_A_PARAMETER = 4 + 8  # a checkpoint: the adapter in float32, and Adam's two moments
+KEPT_CHECKPOINTS = 2
+DISK_MARGIN_BYTES = 64_000_000
+SHOWN_ROWS = 5
+
+Train = Callable[[swift.TrainingJob, Listener, Callable[[], bool]], swift.TrainingResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneConfig:
+    """What the caller asked for; `recipe` with the caller's own settings already in place."""
+
+    data: str
+    recipe: Recipe
+    model: str | None = None
+    mix: tuple[str, ...] = ()
+    output: Path = Path("output")
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """Whom the use case talks to and listens to."""
+
+    stop: StopRequests
+    listener: Listener = silent
+    say: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """The strangers that a fine-tuning needs; tests hand in their own."""
+
+    encoder: Callable[[Path, int], Encoder] = swift.encoder
+    train: Train = swift.train
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One run under way; `record` is what becomes run.json."""
+
+    folder: Path
+    record: dict[str, Any]
+    base: BaseModel
+    recipe: Recipe
+    edge: Edge
+    doors: Doors
+
+
+def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None) -> Run:
+    """A new run. Raises ToolkitError; what was asked wrongly leaves no folder, what fails later is recorded."""
+    started = time.perf_counter()
+    base = find_base_model(config.model)
+    rows, source = gather(config.data, config.mix, config.recipe.seed, edge.say)
+    _require_disk(config.output, base, config.recipe)
+    folder = create_run_folder(config.output)
+    record = _first_record(folder, config, base, source)
+    work = _Work(folder=folder, record=record, base=base, recipe=config.recipe, edge=edge, doors=doors or Doors())
+    with held(folder), recorded(folder, record):
+        edge.say(f"run: {folder}")
+        _carry_out(work, _fitting_rows(work, rows), started)
+        return finish(folder, record)
+
+
+def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None) -> Run:
+    """Goes on with an unfinished run from its last checkpoint, with its own settings and rows."""
+    started = time.perf_counter()
+    run = find_run(name, output)
+    with held(run.folder):
+        run = read_run(run.folder)
+        if run.record["status"] == "finished":
+            raise ConfigError(f"{run.run_id} is finished.", next="Start a new run, or name one that was interrupted.")
+        if not run.checkpoints:
+            raise ConfigError(f"{run.run_id} has no checkpoint to go on from.", next="Start a new run.")
+        checkpoint = run.checkpoints[-1]
+        record = run.record | {"status": "running", "error": None, "resumed_from": checkpoint.name}
+        recipe = recipe_from(dict(record["recipe"]), name=record["recipe"]["name"], source=str(run.folder))
+        base = find_base_model(record["base_model"]["path"])
+        work = _Work(
+            folder=run.folder, record=record, base=base, recipe=recipe, edge=edge, doors=doors or Doors()
+        )  # fmt: skip
+        with recorded(run.folder, record):
+            edge.say(f"run: {run.folder}, from {checkpoint.name}")
+            _carry_out(work, read_dataset(run.folder / ROWS_FILE).rows, started, resume_from=checkpoint)
+            return finish(run.folder, record)
+
+
+def gather(data: str, mixes: Sequence[str], seed: int, say: Callable[[str], None]) -> tuple[list[Row], dict[str, Any]]:
+    """The rows of the data set and of what is mixed in, and where they came from; raises DataError."""
+    dataset = read_dataset(find_dataset(data))
+    require_sound(dataset)
+    rows, mixed = list(dataset.rows), []
+    for spec in mixes:
+        mix = parse_mix(spec)
+        if is_hub(mix):
+            more, digest = swift.load_hub_rows(spec, seed=seed), None
+        else:
+            other = read_dataset(find_dataset(mix.source))
+            require_sound(other)
+            more, digest = list(sample(other.rows, mix.count, seed)), other.sha256
+        if mix.count is not None and mix.count > len(more):
+            say(f"Warning: {mix.source} has {len(more)} rows, fewer than the {mix.count} asked for; all are taken.")
+        mixed.append({"source": mix.source, "rows": len(more), "sha256": digest})
+        rows += more
+    source = {"path": str(dataset.path.resolve()), "sha256": dataset.sha256, "rows": len(dataset.rows), "mix": mixed}
+    return rows, source
+
+
+def _first_record(folder: Path, config: FinetuneConfig, base: BaseModel, source: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": folder.name,
+        "status": "running",
+        "started_at": now(),
+        "finished_at": None,
+        "command": shlex.join(config.command),
+        "seed": config.recipe.seed,
+        "base_model": base.to_dict(),
+        "data": source | {"dropped": 0},
+        "recipe": config.recipe.to_dict(),
+        "versions": {},
+        "hardware": {},
+        "timings_s": {},
+        "peak_memory_bytes": None,
+        "train": {"steps": 0, "tokens": 0, "loss": []},
+        "adapter": None,
+        "error": None,
+    }
+
+
+def _require_disk(output: Path, base: BaseModel, recipe: Recipe) -> None:
+    """Better now than in the last step. Raises ConfigError."""
+    needed = lora_parameters(base.config, recipe.lora_rank) * BYTES_A_PARAMETER * KEPT_CHECKPOINTS + DISK_MARGIN_BYTES
+    place = output.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise ConfigError(
+            f"{place} has {free / 1e6:.0f} MB free, a run needs {needed / 1e6:.0f} MB.",
+            next="Free some space, or name another folder with --output.",
+        )
+
+
+def _fitting_rows(work: _Work, rows: Sequence[Row]) -> list[Row]:
+    """The rows that fit the maximum length, written to the run's folder; what was left out is counted and told."""
+    started, recipe = time.perf_counter(), work.recipe
+    encoder = work.doors.encoder(work.base.path, recipe.max_length_tokens)
+    work.record["timings_s"]["import"] = _since(started)
+    lengths = [len(one.input_ids) for one in encoder.encode(rows, recipe.system or None)]
+    kept = [(row, length) for row, length in zip(rows, lengths, strict=True) if length <= recipe.max_length_tokens]
+    dropped = [row.number for row, length in zip(rows, lengths, strict=True) if length > recipe.max_length_tokens]
+    if not kept:
+        raise DataError(
+            f"Every row is longer than {recipe.max_length_tokens} tokens (the shortest has {min(lengths)}).",
+            next="Shorten the rows or raise --max-length.",
+        )
+    if dropped:
+        numbers = ", ".join(map(str, dropped[:SHOWN_ROWS])) + (", …" if len(dropped) > SHOWN_ROWS else "")
+        work.edge.say(
+            f"Warning: {len(dropped)} rows over {recipe.max_length_tokens} tokens are left out (row {numbers})."
+        )
+    work.record["data"] |= {
+        "dropped": len(dropped),
+        "longest_row_tokens": max(length for _, length in kept),
+        "epoch_tokens": sum(length for _, length in kept),
+    }
+    with (work.folder / ROWS_FILE).open("w", encoding="utf-8") as file:
+        for row, _ in kept:
+            messages = [{"role": message.role, "content": message.content} for message in row.messages]
+            file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
+    return [row for row, _ in kept]
+
+
+def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Path | None = None) -> None:
+    record, recipe = work.record, work.recipe
+    device = find_device(recipe.precision)
+    chosen = plan(
+        recipe, work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
+        weight_bytes=work.base.weight_bytes, memory_bytes=device.free_bytes,
+    )  # fmt: skip
+    for line in _choices(device, chosen, work.base):
+        work.edge.say(line)
+    record["recipe"] |= {
+        "precision": device.precision,
+        "micro_batch_size": chosen.micro_batch_size,
+        "gradient_checkpointing": chosen.gradient_checkpointing,
+    }
+    record |= {"hardware": device.to_dict(), "versions": versions()}
+    write_record(work.folder, record)
+    job = swift.TrainingJob(
+        model_folder=work.base.path, run_folder=work.folder, rows=rows, recipe=recipe, plan=chosen,
+        precision=device.precision, resume_from=resume_from,
+    )  # fmt: skip
+    stop = work.edge.stop
+    stop.gentle = True
+    result = work.doors.train(job, work.edge.listener, lambda: stop.requested)
+    stop.gentle = False
+    _note_result(work, result, started)
+    if result.stopped:
+        raise Interrupted(
+            f"Interrupted after step {result.steps} of {result.total_steps}; the checkpoint is saved.",
+            next=f'Go on with "toolkit finetune --resume {work.folder.name}".',
+        )
+
+
+def _note_result(work: _Work, result: swift.TrainingResult, started: float) -> None:
+    record = work.record
+    epochs = work.recipe.epochs * result.steps / max(result.total_steps, 1)
+    record["train"] = {
+        "steps": result.steps,
+        "tokens": round(record["data"]["epoch_tokens"] * epochs),
+        "loss": result.loss,
+    }
+    record["timings_s"] |= {
+        "load": round(result.load_s, 3),
+        "data": round(result.data_s, 3),
+        "train": round(result.train_s, 3),
+        "save": round(result.save_s, 3),
+        "total": _since(started),
+    }
+    record["peak_memory_bytes"] = peak_memory_bytes()
+    for checkpoint in whole_checkpoints(work.folder)[-1:]:
+        _make_portable(checkpoint, record["base_model"])
+        weights = checkpoint / ADAPTER_FILE
+        record["adapter"] = {
+            "path": checkpoint.name,
+            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+            "bytes": weights.stat().st_size,
+        }
+
+
+def _make_portable(checkpoint: Path, base_model: dict[str, Any]) -> None:
+    """A folder of this machine means nothing elsewhere: the adapter names its base by repository, or by name."""
+    (checkpoint / "README.md").unlink(missing_ok=True)  # an empty form that names the folder too
+    path = checkpoint / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    name = base_model["repository"] or base_model["name"]
+    write_json(path, config | {"base_model_name_or_path": name, "revision": base_model["revision"]})
+
+
+def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
+    checkpointing = "with" if chosen.gradient_checkpointing else "without"
+    step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
+    return [
+        f"base model: {base.name} ({base.path})",
+        f"device: {device.name}; precision: {device.precision} ({device.reason})",
+        f"a step: {step} ({chosen.reason})",
+    ]
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 3)

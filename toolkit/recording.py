@@ -1,0 +1,95 @@
+"""Keeps a run's record true from start to end: whatever ends the work, run.json says so."""
+
+import contextlib
+import errno
+import shutil
+import sys
+import traceback
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from toolkit import __version__
+from toolkit.errors import Interrupted, ToolkitError, TrainingError
+from toolkit.run_record import Run, now, point_latest_at, read_run, whole_checkpoints, write_record
+
+STORY = "error.txt"  # the traceback of a failure that nobody foresaw
+
+
+@contextlib.contextmanager
+def recorded(folder: Path, record: dict[str, Any]) -> Iterator[None]:
+    """Within, `record` grows; an error is recorded and told as a ToolkitError."""
+    write_record(folder, record)
+    try:
+        yield
+    except BaseException as error:
+        _remove_half_checkpoints(folder)
+        told = _told(error, folder)
+        interrupted = isinstance(told or error, Interrupted)
+        record |= {
+            "status": "interrupted" if interrupted else "failed",
+            "finished_at": now(),
+            "error": str(told or error) or type(error).__name__,
+        }
+        with contextlib.suppress(OSError):  # the disk may be full; the run then shows as died
+            write_record(folder, record)
+            if not interrupted and not isinstance(error, ToolkitError):
+                (folder / STORY).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        if told is None:
+            raise
+        raise told from error
+
+
+def finish(folder: Path, record: dict[str, Any]) -> Run:
+    """Only now the run appears finished, and `latest` moves to it."""
+    write_record(folder, record | {"status": "finished", "finished_at": now()})
+    point_latest_at(folder)
+    return read_run(folder)
+
+
+def versions() -> dict[str, str | None]:
+    """What computes, for run.json."""
+    import torch
+
+    packages = {"ms_swift": "ms-swift", "torch": "torch", "transformers": "transformers", "peft": "peft"}
+    found: dict[str, str | None] = {"toolkit": __version__}
+    for key, package in packages.items():
+        try:
+            found[key] = version(package)
+        except PackageNotFoundError:
+            found[key] = None
+    return found | {"python": sys.version.split()[0], "cuda": torch.version.cuda}
+
+
+def _told(error: BaseException, folder: Path) -> ToolkitError | None:
+    """The error as the user should read it; None where it already is."""
+    if isinstance(error, KeyboardInterrupt):
+        kept = whole_checkpoints(folder)
+        go_on = f'Go on with "toolkit finetune --resume {folder.name}".' if kept else "No checkpoint was saved yet."
+        return Interrupted(f"Interrupted: {folder.name}.", next=go_on)
+    if isinstance(error, ToolkitError) or not isinstance(error, Exception):
+        return None
+    if type(error).__name__ == "OutOfMemoryError":
+        return TrainingError(
+            "The card's memory ran out.",
+            next="Lower --max-length or --batch-size, or end other programs on the card (nvidia-smi lists them).",
+        )
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if full or "No space left" in str(error):  # safetensors tells it in words of its own
+        return TrainingError(f"The disk of {folder} is full.", next="Free some space; then resume or start again.")
+    first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
+    return TrainingError(
+        f"Training failed: {type(error).__name__}: {first}.", next=f"The whole story is in {folder / STORY}."
+    )
+
+
+def _remove_half_checkpoints(folder: Path) -> None:
+    """Nothing half may look whole; on a full disk this also makes room for run.json."""
+    whole = set(whole_checkpoints(folder))
+    for path in folder.glob("checkpoint-*"):
+        if path not in whole:
+            shutil.rmtree(path, ignore_errors=True)
+    link = folder / "last-checkpoint"  # ms-swift's own; it may point at what has just gone
+    if link.is_symlink() and not link.exists():
+        link.unlink()

@@ -1,0 +1,58 @@
+"""A comparison's outcome as one value, and as report.json (schema_version 1). Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.metrics import Judged, Metric
+from toolkit.verdict import Verdict
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """`before` and `after` say what each side is; `metrics` are over all system prompts, `per_system` for each."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    verdict: Verdict
+    thresholds: Mapping[str, float]
+    metrics: Mapping[str, Metric]
+    per_system: Mapping[str, Mapping[str, Metric]]
+    judged: Sequence[Judged]
+    probes: Mapping[str, Any]
+    timings_s: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "before": dict(self.before),
+            "after": dict(self.after),
+            "verdict": self.verdict.to_dict(),
+            "thresholds": dict(self.thresholds),
+            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
+            "per_system": {
+                system: {name: metric.to_dict() for name, metric in metrics.items()}
+                for system, metrics in self.per_system.items()
+            },
+            "probe_file": dict(self.probes),
+            "probes": [_probe(one) for one in self.judged],
+            "timings_s": dict(self.timings_s),
+        }
+
+
+def _probe(one: Judged) -> dict[str, Any]:
+    return {
+        "id": one.probe.id,
+        "group": one.probe.group,
+        "system": one.system,
+        "prompt": one.probe.prompt,
+        "expect": one.probe.expect.to_dict() if one.probe.expect else None,
+        "before": one.before,
+        "after": one.after,
+        "passed": one.passed,
+        "changed": one.changed,
+        "leaked": one.leaked,
+        "residual": one.residual,
+    }

@@ -1,0 +1,85 @@
+"""The two sides of a comparison: the base model, a run, an adapter's folder, or a whole (merged) model's folder."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.base_model import BaseModel, find_base_model
+from toolkit.errors import ConfigError
+from toolkit.run_record import Run, find_run
+
+BASE = "base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """`model` answers, with `adapter` on where there is one; `kind`: base, run, adapter or model."""
+
+    kind: str
+    name: str
+    model: BaseModel
+    adapter: Path | None = None
+    run: Run | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The adapter's name within one load; None for the model as it is."""
+        return None if self.adapter is None else f"a{hashlib.sha256(str(self.adapter).encode()).hexdigest()[:12]}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "model": self.model.to_dict(),
+            "adapter": None if self.adapter is None else str(self.adapter),
+            "adapter_sha256": adapter_sha256(self.adapter),
+        }
+
+
+def adapter_sha256(adapter: Path | None) -> str | None:
+    return None if adapter is None else hashlib.sha256((adapter / "adapter_model.safetensors").read_bytes()).hexdigest()
+
+
+def run_side(run: Run, *, model: str | None = None) -> Side:
+    """A run, on the base that it was trained on (or on `model`, where that one moved)."""
+    base = _base_of(run) if model is None else find_base_model(model)
+    return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
+
+
+def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str | None = None) -> Side:
+    """`beside`: the base model of the other side, which `base` and a bare adapter's folder stand on.
+
+    Raises ConfigError when nothing has that name.
+    """
+    folder = Path(text)
+    if text == BASE:
+        base = beside if model is None and beside is not None else find_base_model(model)
+        return Side(kind="base", name=base.name, model=base)
+    if (folder / "adapter_config.json").is_file():
+        base = beside if model is None and beside is not None else find_base_model(model or _base_named_in(folder))
+        return Side(kind="adapter", name=str(folder), model=base, adapter=folder.resolve())
+    if (folder / "config.json").is_file():
+        return Side(kind="model", name=str(folder), model=find_base_model(text))
+    try:
+        run = find_run(text, output)
+    except ConfigError as error:
+        raise ConfigError(
+            f"No side {text!r}: neither base, nor a run in {output}, nor a folder with an adapter or a model.",
+            next=error.next,
+        ) from None
+    return run_side(run, model=model)
+
+
+def _base_of(run: Run) -> BaseModel:
+    recorded = run.record["base_model"]
+    if Path(recorded["path"]).is_dir():
+        return find_base_model(recorded["path"])
+    return find_base_model(recorded["name"])  # moved, as between a host and its container
+
+
+def _base_named_in(adapter: Path) -> str:
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    name = str(config.get("base_model_name_or_path") or "")
+    return name if Path(name).is_dir() else name.rpartition("/")[2].lower()
