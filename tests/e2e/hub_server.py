@@ -1,0 +1,172 @@
+"""A hub on loopback with the shapes of both: huggingface.co's /resolve/ and ModelScope's /api/v1/models/…/repo.
+
+Small files come straight, weights by a redirect to another host name, as from a CDN. Faults are set per file.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+REPOSITORY = "maker/small-model"
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    method: str
+    name: str
+    from_byte: int | None = None
+
+
+@dataclass(kw_only=True)
+class HubServer:
+    files: dict[str, bytes]
+    cuts: dict[str, list[int]] = field(default_factory=dict)  # name → after how many bytes, one cut a GET
+    stalls: dict[str, int] = field(default_factory=dict)  # name → after how many bytes it falls silent
+    refusals: dict[str, tuple[int, str]] = field(default_factory=dict)  # name → status, X-Error-Code
+    before: dict[str, Callable[[], None]] = field(default_factory=dict)  # name → what happens before its bytes
+    knows_ranges: bool = True
+    dead: bool = False  # takes the connection and hangs up
+    dies_at_a_cut: bool = False
+    asked: list[Asked] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self.stopped, self.stalled = threading.Event(), threading.Event()
+        handler = type("Bound", (_Handler,), {"hub": self})
+        self._server = _Server(("127.0.0.1", 0), handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stopped.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def port(self) -> int:
+        return self._server.server_address[1]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def heal(self) -> None:
+        self.dead = self.dies_at_a_cut = False
+        for faults in (self.cuts, self.stalls, self.refusals, self.before):
+            faults.clear()
+
+    def sent(self, name: str) -> list[int | None]:
+        """From which byte each GET that was answered with bytes of `name` began; None is the whole file."""
+        return [asked.from_byte for asked in self.asked if asked.name == name and asked.method == "GET"]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None: ...  # a client that hangs up is what some tests are about
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: HubServer
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def log_message(self, *_: object) -> None: ...
+
+    def _answer(self) -> None:
+        if self.hub.dead:
+            self.close_connection = True
+            return
+        url = urlsplit(self.path)
+        path = unquote(url.path)
+        if path.startswith(f"/{REPOSITORY}/resolve/"):
+            self._resolve(path.removeprefix(f"/{REPOSITORY}/resolve/"))
+        elif path.startswith("/cdn/"):
+            self._send(path.removeprefix("/cdn/"))
+        elif path == f"/api/v1/models/{REPOSITORY}/repo":
+            self._modelscope(parse_qs(url.query))
+        else:
+            self._refuse(404, "")
+
+    def _resolve(self, rest: str) -> None:
+        revision, _, name = rest.partition("/")
+        if revision != REVISION:
+            self._refuse(404, "RevisionNotFound")
+        elif name in self.hub.refusals:
+            self._refuse(*self.hub.refusals[name])
+        elif name not in self.hub.files:
+            self._refuse(404, "EntryNotFound")
+        elif name.endswith(".safetensors"):
+            content = self.hub.files[name]
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.hub.port}/cdn/{name}")  # another host name
+            self.send_header("X-Repo-Commit", REVISION)
+            self.send_header("X-Linked-Size", str(len(content)))
+            self.send_header("X-Linked-ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self._send(name)
+
+    def _modelscope(self, query: dict[str, list[str]]) -> None:
+        name = query["FilePath"][0]
+        if query["Revision"] != ["master"] or name not in self.hub.files:
+            self._refuse(404, "")
+        elif name in self.hub.refusals:
+            self._refuse(*self.hub.refusals[name])
+        else:
+            self._send(name)
+
+    def _send(self, name: str) -> None:
+        content, start = self.hub.files[name], self._from_byte()
+        self.hub.asked.append(Asked(method=self.command, name=name, from_byte=start))
+        self.send_response(200 if start is None else 206)
+        if start is not None:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("X-Repo-Commit", REVISION)
+        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(content) - (start or 0)))
+        self.end_headers()
+        if self.command == "GET":
+            self.hub.before.get(name, lambda: None)()
+            self._send_bytes(name, content[start or 0 :])
+
+    def _send_bytes(self, name: str, content: bytes) -> None:
+        if self.hub.cuts.get(name):
+            self.wfile.write(content[: self.hub.cuts[name].pop(0)])
+            self.hub.dead = self.hub.dies_at_a_cut
+            self.close_connection = True
+        elif name in self.hub.stalls:
+            self.wfile.write(content[: self.hub.stalls[name]])
+            self.wfile.flush()
+            self.hub.stalled.set()
+            self.hub.stopped.wait(30)
+            self.close_connection = True
+        else:
+            self.wfile.write(content)
+
+    def _from_byte(self) -> int | None:
+        asked = self.headers.get("Range", "")
+        if not asked or not self.hub.knows_ranges:
+            return None
+        return int(asked.removeprefix("bytes=").split("-")[0])
+
+    def _refuse(self, status: int, code: str) -> None:
+        self.send_response(status)
+        if code:
+            self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
