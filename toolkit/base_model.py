@@ -92,7 +92,7 @@ def _opened(folder: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:
 def _same_sizes(folder: Path, lock: Lock) -> bool:
     """A cheap look; `toolkit verify` reads every byte."""
     return all(
-        (folder / file.name).is_file() and (folder / file.name).stat().st_size == file.bytes for file in lock.files
+        (folder / file.name).is_file() and (folder / file.name).stat().st_size == file.size_bytes for file in lock.files
     )
 
 

@@ -6,38 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from toolkit.check_rows import Finding, look_at_rows
 from toolkit.dataset import Dataset, Message, Row, read_dataset
+from toolkit.encoding import IGNORED, Encoded, Encoder
 from toolkit.errors import ModelError
 from toolkit.probes import read_probes
 from toolkit.progress import Listener, Progress, silent
 from toolkit.recipe import Recipe
 
-NOT_TRAINED_ON = -100  # the label of a token that the loss does not look at
 FEW_STEPS = 20  # an adapter barely moves in fewer
 ROWS_AT_ONCE = 256
 Language = Literal["Chinese", "English", "other"]
-
-
-class Encoded(Protocol):
-    """One row as tokens; `labels` is as long as `input_ids`, NOT_TRAINED_ON where the loss does not look."""
-
-    @property
-    def input_ids(self) -> list[int]: ...
-    @property
-    def labels(self) -> list[int]: ...
-
-
-class Encoder(Protocol):
-    """A tokenizer with its chat template, as training uses it."""
-
-    def encode(self, rows: Sequence[Row], system: str | None) -> Sequence[Encoded]:
-        """One Encoded a row, never cut short; `system` serves the rows that have none of their own."""
-        ...
-
-    def decode(self, ids: Sequence[int]) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +166,7 @@ def _measure(
             previews.append(Preview(row=row.number, pieces=tuple(_pieces(encoder, encoded))))
         if counts[-1] > limit:
             findings.append(_too_long(row, counts[-1], limit))
-        elif all(label == NOT_TRAINED_ON for label in encoded.labels):
+        elif all(label == IGNORED for label in encoded.labels):
             findings.append(_nothing_trained(row))
     too_long = sum(count > limit for count in counts)
     if too_long == len(dataset.rows):
@@ -218,7 +199,7 @@ def _nothing_trained(row: Row) -> Finding:
 
 def _pieces(encoder: Encoder, encoded: Encoded) -> Iterator[Piece]:
     tokens = zip(encoded.input_ids, encoded.labels, strict=True)
-    for trained, run in groupby(tokens, key=lambda token: token[1] != NOT_TRAINED_ON):
+    for trained, run in groupby(tokens, key=lambda token: token[1] != IGNORED):
         yield Piece(text=encoder.decode([token for token, _ in run]), trained=trained)
 
 

@@ -1,5 +1,6 @@
 """Recipes: every setting of a fine-tuning, read from YAML and checked before anything starts."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -42,7 +43,7 @@ class Recipe:
 
     def steps(self, rows: int) -> int:
         """Optimizer steps that `rows` rows make."""
-        return max(1, int(-(-rows // self.batch_size) * self.epochs))
+        return max(1, math.ceil(-(-rows // self.batch_size) * self.epochs))
 
     def changed(self, **settings: Any) -> "Recipe":
         """The recipe with the settings that are not None in place of its own; all problems are told at once."""

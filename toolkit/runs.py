@@ -1,7 +1,7 @@
 """What the runs were: a line each, one in full, and what differs between two. Reads only."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +88,7 @@ def details(run: Run) -> dict[str, Any]:
 
 def differences(first: Run, second: Run) -> list[Difference]:
     """Settings, data, versions, hardware and metrics that are not the same in both."""
-    one, other = flat(_comparable(first)), flat(_comparable(second))
+    one, other = (flat(_comparable(run), without=TRIVIAL) for run in (first, second))
     return [
         Difference(name=name, first=one.get(name), second=other.get(name))
         for name in [*one, *(name for name in other if name not in one)]
@@ -104,15 +104,15 @@ def _comparable(run: Run) -> dict[str, Any]:
     return run.record | {"status": run.status, "last_loss": loss[-1], "verdict": verdict, "metrics": metrics}
 
 
-def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted names, without what is trivial."""
+def flat(value: Mapping[str, Any], prefix: str = "", *, without: Sequence[str] = ()) -> dict[str, Any]:
+    """Nested mappings as dotted names, without those that `without` names."""
     found: dict[str, Any] = {}
     for key, inner in value.items():
         name = f"{prefix}{key}"
-        if name in TRIVIAL:
+        if name in without:
             continue
         if isinstance(inner, Mapping):
-            found |= flat(inner, f"{name}.")
+            found |= flat(inner, f"{name}.", without=without)
         else:
             found[name] = inner
     return found

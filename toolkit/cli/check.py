@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from toolkit.check import CheckConfig, Encoder, check
+from toolkit.check import CheckConfig, check
 from toolkit.cli.check_report import report
 from toolkit.cli.console import progress
 from toolkit.dataset import find_dataset
+from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.paths import data_folder
 from toolkit.recipe import load_recipe

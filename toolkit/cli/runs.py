@@ -83,7 +83,7 @@ def _table(found: list[Summary]) -> Table:
         table.add_column(header, justify="right" if header in {"loss", "age"} else "left", overflow="fold")
     for one in found:
         loss = "" if one.loss is None else f"{one.loss:.3f}"
-        name = f"{one.run_id.rpartition('-')[0]}-{one.run_id.rpartition('-')[2]}{' *' if one.latest else ''}"
+        name = f"{one.run_id}{' *' if one.latest else ''}"
         table.add_row(name, one.status, escape(f"{one.data} ({one.rows})"), one.recipe, loss, one.verdict or "",
                       age(one.age_s))  # fmt: skip
     return table
@@ -110,7 +110,7 @@ def _shortened(found: Mapping[str, Any]) -> dict[str, Any]:
     losses = found["train"]["loss"]
     shown = f"{losses[0]:.3f} -> {losses[-1]:.3f} ({len(losses)} steps)" if losses else "none"
     metrics = {name: metric["value"] for name, metric in found.get("metrics", {}).items()}
-    return dict(found) | {"train": found["train"] | {"losses": shown}, "metrics": metrics}
+    return dict(found) | {"train": found["train"] | {"loss": shown}, "metrics": metrics}
 
 
 def _text(value: object) -> str:
