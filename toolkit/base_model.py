@@ -30,6 +30,14 @@ class BaseModel:
     repository: str | None = None
     weight_bytes: int
 
+    @property
+    def fingerprint(self) -> str:
+        """The lock where there is one; else the files' names, sizes and times: a cheap stand-in for their content."""
+        if self.lock_sha256 is not None:
+            return self.lock_sha256
+        files = sorted(self.path.glob("*.safetensors")) + [self.path / name for name in TOKENIZER_FILES]
+        return " ".join(f"{file}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.language_model import BATCH_SIZE, Answer, LanguageModel, Messages, released
+from toolkit.language_model import BATCH_SIZE, Answer, LanguageModel, conversation, released
 from toolkit.metrics import Drift, Judged, judge, measure
 from toolkit.paths import data_folder
 from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, read_probes
@@ -95,12 +95,6 @@ def _trained_system(after: Side) -> str:
 
 def _file(probes: ProbeSet) -> dict[str, Any]:
     return {"path": str(probes.path), "sha256": hashlib.sha256(probes.path.read_bytes()).hexdigest()}
-
-
-def conversation(prompt: str, system: str) -> Messages:
-    """An empty system prompt is none at all: the chat template then speaks its own default."""
-    asked = {"role": "user", "content": prompt}
-    return [{"role": "system", "content": system}, asked] if system else [asked]
 
 
 class Answered:

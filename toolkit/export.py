@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.compare import MAX_NEW_TOKENS, Load, conversation, load_model, probes_for
+from toolkit.compare import MAX_NEW_TOKENS, Load, load_model, probes_for
 from toolkit.errors import ConfigError, ExportError
-from toolkit.language_model import Answer, LanguageModel, released
+from toolkit.language_model import Answer, LanguageModel, conversation, released
 from toolkit.parity import Parity, judge_parity
 from toolkit.probes import ProbeSet, read_probes
 from toolkit.progress import Listener, silent

@@ -12,10 +12,11 @@ from typing import Any
 
 from toolkit import swift
 from toolkit.base_model import BaseModel, find_base_model
-from toolkit.dataset import Row, find_dataset, is_hub, parse_mix, read_dataset, require_sound, sample
+from toolkit.dataset import Row, find_dataset, is_hub, parse_mix, prompt_key, read_dataset, require_sound, sample
 from toolkit.device import Device, find_device, peak_memory_bytes
 from toolkit.encoding import Encoder
 from toolkit.errors import ConfigError, DataError, Interrupted
+from toolkit.keep_set import cache_path, read_keep_prompts
 from toolkit.plan import Plan, lora_parameters, plan
 from toolkit.progress import Listener, silent
 from toolkit.recipe import Recipe, recipe_from
@@ -40,6 +41,7 @@ BYTES_A_PARAMETER = 4 + 8  # a checkpoint: the adapter in float32, and Adam's tw
 KEPT_CHECKPOINTS = 2
 DISK_MARGIN_BYTES = 64_000_000
 SHOWN_ROWS = 5
+KEEP_CACHE = ".cache"  # in the output folder: the base model's answers to the keep prompts
 
 Train = Callable[[swift.TrainingJob, Listener, Callable[[], bool]], swift.TrainingResult]
 
@@ -160,6 +162,7 @@ def _first_record(folder: Path, config: FinetuneConfig, base: BaseModel, source:
         "hardware": {},
         "timings_s": {},
         "peak_memory_bytes": None,
+        "keep": None,
         "train": {"steps": 0, "tokens": 0, "loss": []},
         "adapter": None,
         "error": None,
@@ -226,9 +229,10 @@ def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Pa
     }
     record |= {"hardware": device.to_dict(), "versions": versions()}
     write_record(work.folder, record)
+    keep = _keep_job(work, rows)
     job = swift.TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=rows, recipe=recipe, plan=chosen,
-        precision=device.precision, resume_from=resume_from,
+        precision=device.precision, keep=keep, resume_from=resume_from,
     )  # fmt: skip
     stop = work.edge.stop
     stop.gentle = True
@@ -242,6 +246,28 @@ def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Pa
         )
 
 
+def _keep_job(work: _Work, rows: Sequence[Row]) -> swift.KeepJob | None:
+    """The keep term, without prompts that are trained on; None where the recipe has none. Raises DataError."""
+    recipe = work.recipe
+    if recipe.keep_weight == 0:
+        return None
+    path = find_dataset(recipe.keep_data)
+    trained = {prompt_key(row.prompt) for row in rows}
+    prompts = [prompt for prompt in read_keep_prompts(path) if prompt_key(prompt) not in trained]
+    if not prompts:
+        raise DataError(f"Every prompt of {path} is trained on.", next="Name other prompts with --keep.")
+    asked = [(prompt, recipe.system) for prompt in prompts]
+    work.record["keep"] = {"path": str(path), "prompts": len(prompts)}
+    cache = cache_path(
+        work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, asked=asked,
+        max_new_tokens=recipe.keep_max_new_tokens,
+    )  # fmt: skip
+    return swift.KeepJob(
+        asked=asked, weight=recipe.keep_weight, rows_a_step=recipe.keep_rows,
+        max_new_tokens=recipe.keep_max_new_tokens, cache=cache,
+    )  # fmt: skip
+
+
 def _note_result(work: _Work, result: swift.TrainingResult, started: float) -> None:
     record = work.record
     epochs = work.recipe.epochs * result.steps / max(result.total_steps, 1)
@@ -253,6 +279,7 @@ def _note_result(work: _Work, result: swift.TrainingResult, started: float) -> N
     record["timings_s"] |= {
         "load": round(result.load_s, 3),
         "data": round(result.data_s, 3),
+        "keep": round(result.keep_s, 3),
         "train": round(result.train_s, 3),
         "save": round(result.save_s, 3),
         "total": _since(started),

@@ -19,6 +19,12 @@ BATCH_SIZE = 16  # prompts generated at once
 Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat templates take them
 
 
+def conversation(prompt: str, system: str) -> Messages:
+    """An empty system prompt is none at all: the chat template then speaks its own default."""
+    asked = {"role": "user", "content": prompt}
+    return [{"role": "system", "content": system}, asked] if system else [asked]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """`tokens`: ids without the end mark; `margins`: at each of them, the gap between the two highest logits.

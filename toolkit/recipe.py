@@ -36,6 +36,10 @@ class Recipe:
     system: str
     seed: int
     save_every_steps: int
+    keep_weight: float
+    keep_rows: int
+    keep_data: str
+    keep_max_new_tokens: int
 
     @property
     def effective_batch_size(self) -> int:
@@ -125,6 +129,10 @@ def _checked(recipe: Recipe) -> Recipe:
         "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, whole=True), "from 8 to 131072"),
         "system": (isinstance(recipe.system, str), "a text"),
         "seed": (_number(recipe.seed, 0, 2**32 - 1, whole=True), "a whole number from 0 to 4294967295"),
+        "keep_weight": (_number(recipe.keep_weight, 0, 10000), "from 0 (no keep term) to 10000"),
+        "keep_rows": (_number(recipe.keep_rows, 1, 4096, whole=True), "a whole number from 1 to 4096"),
+        "keep_data": (isinstance(recipe.keep_data, str) and bool(recipe.keep_data), "a file of prompts"),
+        "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, whole=True), "from 1 to 4096"),
         "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
     }
     wrong = [f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (good, must) in rules.items() if not good]

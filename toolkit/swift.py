@@ -10,7 +10,8 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.dataset import Message, Row
 from toolkit.encoding import Encoded
 from toolkit.errors import DataError
+from toolkit.keep_set import KeepAnswer, read_cache, write_cache
 from toolkit.plan import Plan
 from toolkit.progress import Listener, Progress
 from toolkit.recipe import Recipe
@@ -27,6 +29,18 @@ if TYPE_CHECKING:
 
 MODEL_TYPE, TEMPLATE = "qwen2", "qwen2_5"  # ms-swift 4 cannot tell them from the architecture alone
 LOG_FILE = "logging.jsonl"
+KEEP_BATCH_SIZE = 64  # answers generated at once: a step costs the same for one as for many
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepJob:
+    """The keep term: its prompts, each under its system prompt, and where the base's answers are cached."""
+
+    asked: Sequence[tuple[str, str]]  # (prompt, system)
+    weight: float
+    rows_a_step: int
+    max_new_tokens: int
+    cache: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +53,7 @@ class TrainingJob:
     recipe: Recipe
     plan: Plan
     precision: str
+    keep: "KeepJob | None" = None
     resume_from: Path | None = None
 
 
@@ -54,6 +69,7 @@ class TrainingResult:
     stopped: bool  # by request, before the last step
     load_s: float
     data_s: float
+    keep_s: float  # the base model's answers to the keep prompts
     train_s: float
     save_s: float
 
@@ -179,6 +195,7 @@ def _arguments(job: TrainingJob) -> "SftArguments":
         save_strategy="steps",
         save_steps=recipe.save_every_steps,
         save_total_limit=2,
+        use_logits_to_keep=None if job.keep is None else False,  # the keep trainer picks its positions itself
         resume_from_checkpoint=str(job.resume_from) if job.resume_from else None,
         split_dataset_ratio=0,
         strict=True,  # a row that fails must not be replaced by another in silence
@@ -214,10 +231,25 @@ def _pipeline_class() -> Any:
         def _show_dataset(self, *_: Any) -> None:
             """`toolkit check` shows the rows; the console stays quiet."""
 
+        def run(self) -> Any:
+            """The base model answers the keep prompts before it is given an adapter."""
+            started = time.perf_counter()
+            if self.job.keep is None:
+                self.keep_s = 0.0
+                return super().run()
+            term = _keep_term(self.model, self.tokenizer, self.job.keep, self.job.recipe.seed, self.listener)
+            self.keep_s = time.perf_counter() - started
+            self.keep_term = term
+            with _keep_trainer():
+                return super().run()
+
         def train(self, trainer: Any) -> Any:
+            if self.job.keep is not None:
+                trainer.keep = self.keep_term
             watcher = _watcher(self.job, self.listener, self.stop_requested)
             _replace_printer(trainer, watcher)
-            data_s, started = time.perf_counter() - self.loaded_at, time.perf_counter()
+            data_s = time.perf_counter() - self.loaded_at - self.keep_s
+            started = time.perf_counter()
             answer = super().train(trainer)
             train_s = time.perf_counter() - started - watcher.save_s
             state = trainer.state
@@ -230,12 +262,51 @@ def _pipeline_class() -> Any:
                 stopped=watcher.stopped,
                 load_s=self.load_s,
                 data_s=data_s,
+                keep_s=self.keep_s,
                 train_s=train_s,
                 save_s=watcher.save_s,
             )
             return answer
 
     return Pipeline
+
+
+def _keep_term(model: Any, tokenizer: Any, keep: KeepJob, seed: int, listener: Listener) -> Any:
+    """The base model's answers (from the cache where they are known) and its hidden states at them."""
+    from toolkit.keep_trainer import KeepTerm, observe_base
+    from toolkit.language_model import LanguageModel, conversation
+
+    base = LanguageModel(model, tokenizer)
+    prompts = [conversation(prompt, system) for prompt, system in keep.asked]
+    answers = read_cache(keep.cache)
+    if answers is None:
+        found = base.answers(
+            prompts, max_new_tokens=keep.max_new_tokens, batch_size=KEEP_BATCH_SIZE, listener=listener, task="Keep set"
+        )
+        answers = [
+            KeepAnswer(prompt=prompt, system=system, tokens=tuple(answer.tokens))
+            for (prompt, system), answer in zip(keep.asked, found, strict=True)
+        ]
+        write_cache(keep.cache, answers)
+    starts = [base.prompt_ids(messages) for messages in prompts]
+    encoded = [(ids + list(one.tokens), len(ids) - 1) for ids, one in zip(starts, answers, strict=True)]
+    rows = observe_base(model, encoded, tokenizer.pad_token_id)
+    return KeepTerm(rows=rows, weight=keep.weight, rows_a_step=keep.rows_a_step, seed=seed)
+
+
+@contextmanager
+def _keep_trainer() -> Iterator[None]:
+    """ms-swift's own door for another trainer: its factory's mapping, put back afterwards."""
+    from swift.trainers import TrainerFactory
+
+    from toolkit.keep_trainer import KeepTrainer
+
+    before = TrainerFactory.TRAINER_MAPPING["causal_lm"]
+    TrainerFactory.TRAINER_MAPPING["causal_lm"] = f"{KeepTrainer.__module__}.{KeepTrainer.__name__}"
+    try:
+        yield
+    finally:
+        TrainerFactory.TRAINER_MAPPING["causal_lm"] = before
 
 
 def _replace_printer(trainer: Any, watcher: Any) -> None:
@@ -276,7 +347,7 @@ def _watcher(job: TrainingJob, listener: Listener, stop_requested: Callable[[], 
             if not logs or "loss" not in logs:
                 return
             memory = _reserved_bytes()
-            told = ("loss", "grad_norm", "learning_rate", "token_acc", "epoch")
+            told = ("loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch")
             entry: dict[str, Any] = {
                 "step": state.global_step,
                 "of": state.max_steps,

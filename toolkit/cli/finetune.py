@@ -24,6 +24,9 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--save-every-steps", "save_every_steps", int, "Steps between checkpoints."),
     ("--seed", "seed", int, "Seed of order and initial adapter."),
     ("--system", "system", str, "System prompt of rows that have none."),
+    ("--keep", "keep_data", str, "Prompts whose answers must not move."),
+    ("--keep-weight", "keep_weight", float, "Weight of the keep term; 0 is none."),
+    ("--keep-rows", "keep_rows", int, "Keep prompts an optimizer step."),
 )
 
 
@@ -80,4 +83,4 @@ def command(
 
 def default_recipe(model: str | None) -> str:
     """The embedded model is so small that it needs a recipe of its own."""
-    return "tiny" if model is not None and Path(model).name == "tiny-qwen2" else "article"
+    return "tiny" if model is not None and Path(model).name == "tiny-qwen2" else "keep"

@@ -1,0 +1,158 @@
+"""The second half of the door to ms-swift: its trainer, with a term that keeps the rest of the model where it was.
+
+loss = cross entropy(rows) + weight * KL(base || tuned) over the base model's own answers to the keep prompts.
+Kin: learning without forgetting (Li & Hoiem 2016), the KL term of RLHF. The base is the same network before it was
+given an adapter: its last hidden states at the answers' positions are computed once, a few kilobytes a token, so a
+step costs one forward and backward pass over both kinds of row together and no second copy of the model.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from swift.trainers import Seq2SeqTrainer
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from toolkit.encoding import IGNORED
+from toolkit.keep_set import rows_at
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+POSITIONS_AT_ONCE = 256  # logits of 152 064 words in float32: 0.16 GB, a few of them live at once
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepRow:
+    """`ids`: prompt and answer, shape [tokens]; the positions from `start` on predict the answer and its end.
+
+    `hidden`: the base model's last hidden states there, shape [len(ids) - start, width].
+    """
+
+    ids: "Tensor"
+    start: int
+    hidden: "Tensor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepTerm:
+    """`rows_a_step` are shared evenly among the micro-batches of a step."""
+
+    rows: Sequence[KeepRow]
+    weight: float
+    rows_a_step: int
+    seed: int
+
+
+def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[KeepRow]:
+    """The base's hidden states for (ids, start) pairs; `model` has no adapter yet."""
+    rows: list[KeepRow | None] = [None] * len(encoded)
+    order = sorted(range(len(encoded)), key=lambda at: len(encoded[at][0]))
+    for begin in range(0, len(order), BATCH_SIZE):
+        batch = order[begin : begin + BATCH_SIZE]
+        ids = [torch.tensor(encoded[at][0]) for at in batch]
+        inputs, mask = _padded(ids, pad, model.device)
+        with torch.no_grad():
+            hidden = model.model(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
+        for row, at in enumerate(batch):
+            start, length = encoded[at][1], len(encoded[at][0])
+            rows[at] = KeepRow(ids=ids[row], start=start, hidden=hidden[row, start:length].clone())
+    return [row for row in rows if row is not None]
+
+
+def _padded(ids: Sequence["Tensor"], pad: int, device: Any) -> tuple["Tensor", "Tensor"]:
+    """Token ids and mask, padded on the right, both shape [rows, longest]."""
+    inputs = torch.nn.utils.rnn.pad_sequence(list(ids), batch_first=True, padding_value=pad)
+    lengths = torch.tensor([len(one) for one in ids])
+    mask = (torch.arange(inputs.shape[1]) < lengths[:, None]).long()
+    return inputs.to(device), mask.to(device)
+
+
+def _widened(rows: "Tensor", width: int, value: int) -> "Tensor":
+    return functional.pad(rows, (0, width - rows.shape[1]), value=value)
+
+
+class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
+    """ms-swift's trainer; `keep` is set before training starts."""
+
+    keep: KeepTerm
+    _at = (-1, 0)  # the step under way, and its micro-batch
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Rows and keep rows share one forward pass; the head runs where a token is predicted, a chunk at a time."""
+        if not model.training or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        labels = inputs["labels"]
+        keep_rows = self._drawn()
+        hidden = self._hidden(model, inputs, keep_rows)
+        causal = self.accelerator.unwrap_model(model).get_base_model()
+        own = hidden[: len(labels), : labels.shape[1]]
+        trained = labels[:, 1:] != IGNORED
+        entropy = _in_chunks(
+            lambda states, targets: functional.cross_entropy(causal.lm_head(states).float(), targets, reduction="sum"),
+            own[:, :-1][trained],
+            labels[:, 1:][trained],
+        ) / (num_items_in_batch if num_items_in_batch is not None else trained.sum())
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            entropy = entropy * self.accelerator.num_processes  # as ms-swift does: gradients are averaged later
+        tuned = torch.cat([hidden[len(labels) + at, row.start : len(row.ids)] for at, row in enumerate(keep_rows)])
+        base = torch.cat([row.hidden for row in keep_rows]).to(tuned.device)
+        drift = _in_chunks(lambda q, p: divergence(causal.lm_head(p), causal.lm_head(q)), tuned, base) / len(tuned)
+        # A micro-batch's entropy is a share of the whole step's; the logged mean over micro-batches undoes that.
+        self.custom_metrics["train"]["cross_entropy"].update(entropy.detach() * self.args.gradient_accumulation_steps)
+        self.custom_metrics["train"]["kl"].update(drift.detach())
+        return entropy + self.keep.weight * drift / self.args.gradient_accumulation_steps
+
+    def _drawn(self) -> list[KeepRow]:
+        """The micro-batch's share, by its number since training began: resumed or not, the same rows."""
+        micros, processes = self.args.gradient_accumulation_steps, self.accelerator.num_processes
+        number = self.state.global_step * micros + self._micro_index()
+        draw = number * processes + self.accelerator.process_index
+        size = max(1, self.keep.rows_a_step // (micros * processes))
+        return [self.keep.rows[at] for at in rows_at(len(self.keep.rows), draw, size, self.keep.seed)]
+
+    def _micro_index(self) -> int:
+        """The micro-batch's number within its step."""
+        step, index = self._at
+        index = index + 1 if step == self.state.global_step else 0
+        self._at = (self.state.global_step, index)
+        return index
+
+    def _hidden(self, model: Any, inputs: dict[str, Any], keep_rows: Sequence[KeepRow]) -> "Tensor":
+        """Last hidden states of the rows and, below them, of the keep rows: shape [rows + keep rows, longest, width].
+
+        The pass goes through `model` itself, which may be wrapped for several processes.
+        """
+        pad = self.template.tokenizer.pad_token_id
+        keep_ids, keep_mask = _padded([row.ids for row in keep_rows], pad, model.device)
+        longest = max(inputs["input_ids"].shape[1], keep_ids.shape[1])
+        ids = torch.cat([_widened(part, longest, pad) for part in (inputs["input_ids"], keep_ids)])
+        mask = torch.cat([_widened(part, longest, 0) for part in (inputs["attention_mask"], keep_mask)])
+        caught: list[Tensor] = []
+        decoder = self.accelerator.unwrap_model(model).get_base_model().model
+        hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
+        try:
+            model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=1)
+        finally:
+            hook.remove()
+        return caught[0]
+
+
+def divergence(base: "Tensor", tuned: "Tensor") -> "Tensor":
+    """KL(base || tuned) in nats, summed over positions; both are logits of shape [positions, vocabulary]."""
+    p, q = functional.log_softmax(base.detach().float(), -1), functional.log_softmax(tuned.float(), -1)
+    return functional.kl_div(q, p, reduction="sum", log_target=True)
+
+
+def _in_chunks(loss: Callable[["Tensor", "Tensor"], "Tensor"], states: "Tensor", others: "Tensor") -> "Tensor":
+    """Sums `loss` over chunks of positions; a chunk's logits are computed again in the backward pass, never kept."""
+    total = torch.zeros((), device=states.device)
+    for begin in range(0, len(states), POSITIONS_AT_ONCE):
+        at = slice(begin, begin + POSITIONS_AT_ONCE)
+        total = total + checkpoint(loss, states[at], others[at], use_reentrant=False)
+    return total
