@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.language_model import BATCH_SIZE, Answer, LanguageModel, conversation, released
+from toolkit.language_model import Answer, LanguageModel, conversation, released
 from toolkit.metrics import Drift, Judged, judge, measure
 from toolkit.paths import data_folder
 from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, read_probes
@@ -147,7 +147,7 @@ class Answered:
             with self._timed("noise"):
                 prompts = [self.prompts[at] for at in reversed(self.outside)]
                 again = model.answers(
-                    prompts, max_new_tokens=self.max_new_tokens, batch_size=BATCH_SIZE // 2 + 1,
+                    prompts, max_new_tokens=self.max_new_tokens, batch_size=model.batch_size // 2 + 1,
                     listener=self.listener, task="Noise floor",
                 )  # fmt: skip
         return old, dict(zip(reversed(self.outside), again, strict=True))

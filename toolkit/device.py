@@ -1,7 +1,10 @@
 """The device that computes: chosen once, with its reason, and described for run.json."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
+
+from toolkit.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ def find_device(precision: str = "auto") -> Device:
     if not torch.cuda.is_available():
         chosen, why = (precision, "as asked") if precision != "auto" else ("float32", "auto: no card")
         return Device(kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why)
-    free, whole = torch.cuda.mem_get_info()
+    free, whole = _card_memory()
     computes_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     if precision != "auto":
         chosen, why = precision, "as asked"
@@ -41,6 +44,22 @@ def find_device(precision: str = "auto") -> Device:
         kind="cuda", name=torch.cuda.get_device_name(), precision=chosen, reason=why,
         memory_bytes=whole, free_bytes=free, driver=_driver(),
     )  # fmt: skip
+
+
+def _card_memory() -> tuple[int, int]:
+    """Free and whole bytes; TOOLKIT_GPU_MEMORY_GIB caps both, for a card that is shared."""
+    import torch
+
+    free, whole = torch.cuda.mem_get_info()
+    cap = os.environ.get("TOOLKIT_GPU_MEMORY_GIB")
+    if cap is None:
+        return free, whole
+    try:
+        limit = int(float(cap) * 2**30)
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / whole))
+    except (ValueError, RuntimeError):
+        raise ConfigError(f"TOOLKIT_GPU_MEMORY_GIB is {cap!r}.", next="Give a number of GiB, such as 22.") from None
+    return min(free, limit), min(whole, limit)
 
 
 def peak_memory_bytes() -> int:

@@ -216,8 +216,10 @@ def _fitting_rows(work: _Work, rows: Sequence[Row]) -> list[Row]:
 def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Path | None = None) -> None:
     record, recipe = work.record, work.recipe
     device = find_device(recipe.precision)
+    keep = _keep_job(work, rows)
     chosen = plan(
         recipe, work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
+        longest_keep_tokens=0 if keep is None else keep.longest_row_tokens,
         weight_bytes=work.base.weight_bytes, memory_bytes=device.free_bytes,
     )  # fmt: skip
     for line in _choices(device, chosen, work.base):
@@ -229,7 +231,6 @@ def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Pa
     }
     record |= {"hardware": device.to_dict(), "versions": versions()}
     write_record(work.folder, record)
-    keep = _keep_job(work, rows)
     job = swift.TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=rows, recipe=recipe, plan=chosen,
         precision=device.precision, keep=keep, resume_from=resume_from,
@@ -256,7 +257,8 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> swift.KeepJob | None:
     prompts = [prompt for prompt in read_keep_prompts(path) if prompt_key(prompt) not in trained]
     if not prompts:
         raise DataError(f"Every prompt of {path} is trained on.", next="Name other prompts with --keep.")
-    asked = [(prompt, recipe.system) for prompt in prompts]
+    systems = recipe.keep_systems or (recipe.system,)
+    asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     work.record["keep"] = {"path": str(path), "prompts": len(prompts)}
     cache = cache_path(
         work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, asked=asked,

@@ -15,7 +15,7 @@ from toolkit.errors import ModelError
 from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
 
-BATCH_SIZE = 16  # prompts generated at once
+BATCH_SIZE = {"cpu": 16, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
 Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat templates take them
 
 
@@ -42,7 +42,14 @@ class LanguageModel:
     """A causal language model with its tokenizer, and adapters that can be switched on and off by name."""
 
     def __init__(self, model: Any, tokenizer: Any, *, adapters: Sequence[str] = ()) -> None:
+        from transformers import GenerationConfig
+
         self.model, self.tokenizer, self.adapters = model.eval(), tokenizer, tuple(adapters)
+        ends = model.generation_config.eos_token_id
+        ends = list(ends) if isinstance(ends, list) else [ends]
+        self._ends = [end for end in dict.fromkeys([*ends, tokenizer.eos_token_id]) if end is not None]
+        # What `generate` is not told it takes from here, such as Qwen2.5's own repetition penalty.
+        model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._pad())
 
     @classmethod
     def load(
@@ -70,6 +77,10 @@ class LanguageModel:
             model = _with_adapter(model, name, path)
         return cls(model, tokenizer, adapters=tuple(adapters or ()))
 
+    @property
+    def batch_size(self) -> int:
+        return BATCH_SIZE.get(self.model.device.type, BATCH_SIZE["cpu"])
+
     def side(self, adapter: str | None) -> AbstractContextManager[Any]:
         """A context in which that adapter is on, or none is."""
         if adapter is not None:
@@ -88,12 +99,13 @@ class LanguageModel:
         prompts: Sequence[Messages],
         *,
         max_new_tokens: int,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | None = None,
         listener: Listener = silent,
         task: str = "Answering",
     ) -> list[Answer]:
         """One greedy answer a prompt, in the prompts' order; prompts of like length share a batch."""
         encoded = [self.prompt_ids(messages) for messages in prompts]
+        batch_size = batch_size or self.batch_size
         order = sorted(range(len(encoded)), key=lambda index: -len(encoded[index]))
         found: dict[int, Answer] = {}
         for start in range(0, len(order), batch_size):
@@ -117,13 +129,18 @@ class LanguageModel:
                 logits_processor=LogitsProcessorList([recorder]),
             )
         new = output[:, inputs.shape[1] :].tolist()
-        margins = torch.stack(recorder.margins, dim=1).tolist()
+        margins = torch.stack(recorder.margins, dim=1)
+        if not torch.isfinite(margins).all():
+            raise ModelError(
+                "The logits are not finite numbers: the weights are broken, or an adapter's training diverged.",
+                next="Train again with a lower --learning-rate.",
+            )
         answers = []
         for row, ids in enumerate(new):
-            length = next((at for at, token in enumerate(ids) if token in self._ends()), len(ids))
+            length = next((at for at, token in enumerate(ids) if token in self._ends), len(ids))
             text = self.tokenizer.decode(ids[:length], skip_special_tokens=True).strip()
             first = recorder.first[row].clone()
-            answers.append(Answer(text=text, tokens=ids[:length], margins=margins[row], first_logits=first))
+            answers.append(Answer(text=text, tokens=ids[:length], margins=margins[row].tolist(), first_logits=first))
         return answers
 
     def _padded_left(self, batch: list[list[int]]) -> tuple[Any, Any]:
@@ -136,21 +153,15 @@ class LanguageModel:
         mask = [[0] * (longest - len(row)) + [1] * len(row) for row in batch]
         return torch.tensor(ids, device=self.model.device), torch.tensor(mask, device=self.model.device)
 
-    def _ends(self) -> list[int]:
-        """The model's own end-of-answer tokens, and the tokenizer's."""
-        ends = self.model.generation_config.eos_token_id
-        ends = list(ends) if isinstance(ends, list) else [ends]
-        return [end for end in {*ends, self.tokenizer.eos_token_id} if end is not None]
-
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id
-        return int(pad if pad is not None else self._ends()[0])
+        return int(pad if pad is not None else self._ends[0])
 
     def _greedy(self, max_new_tokens: int) -> Any:
         from transformers import GenerationConfig
 
         return GenerationConfig(
-            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self._ends(), pad_token_id=self._pad()
+            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self._ends, pad_token_id=self._pad()
         )
 
     def drift(
@@ -176,16 +187,21 @@ class LanguageModel:
 
         starts = [self.prompt_ids(messages) for messages in prompts]
         inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
-        keep = max(len(answer.tokens) for answer in answers) + 1
+        seen = {
+            "input_ids": inputs,
+            "attention_mask": mask,
+            "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
+            "logits_to_keep": max(len(answer.tokens) for answer in answers) + 1,
+        }
         with torch.inference_mode():
             with self.side(before):
-                old = self.model(input_ids=inputs, attention_mask=mask, logits_to_keep=keep).logits
+                old = self.model(**seen).logits
             with self.side(after):
-                new = self.model(input_ids=inputs, attention_mask=mask, logits_to_keep=keep).logits
+                new = self.model(**seen).logits
             drifts = []
             for row, answer in enumerate(answers):
                 count = len(answer.tokens)
-                at = slice(keep - 1 - count, keep - 1)  # the logits that predict the answer's tokens
+                at = slice(-1 - count, -1)  # the logits that predict the answer's tokens
                 p = torch.log_softmax(old[row, at].float(), dim=-1)
                 q = torch.log_softmax(new[row, at].float(), dim=-1)
                 kl = (p.exp() * (p - q)).sum().item()

@@ -13,6 +13,9 @@ from toolkit.recipe import AUTO, Recipe
 ACTIVATION_BYTES = 75  # a token, layer and hidden unit, kept for the backward pass (bf16, SDPA)
 CHECKPOINT_BYTES = 2  # likewise with checkpointing: a layer's bf16 input alone
 LOGIT_BYTES = 12  # a token and vocabulary entry: logits, their float copy, their gradient
+KEEP_POSITIONS = 512  # two chunks of positions whose logits live at once
+CHECKPOINTING_COST = 4 / 3  # one forward pass more for every forward and backward
+PASS_TOKENS = 4000  # measured: 0.3 s a pass on an H100 whose arithmetic takes 28 us a token; a 4090's takes 140
 RESERVE_BYTES = 1_500_000_000  # CUDA context, adapter, optimizer, fragmentation
 
 
@@ -25,48 +28,78 @@ class Plan:
 
 
 def plan(
-    recipe: Recipe, config: Mapping[str, Any], *, longest_row_tokens: int, weight_bytes: int, memory_bytes: int | None
+    recipe: Recipe,
+    config: Mapping[str, Any],
+    *,
+    longest_row_tokens: int,
+    longest_keep_tokens: int = 0,
+    weight_bytes: int,
+    memory_bytes: int | None,
 ) -> Plan:
     """`memory_bytes`: free on the card before loading; None on a CPU, where memory is not the limit."""
-    micro, checkpointing = recipe.micro_batch_size, recipe.gradient_checkpointing
     options = [
-        (rows, kept)
-        for kept in ([False, True] if checkpointing == AUTO else [bool(checkpointing)])
-        for rows in _divisors(recipe.batch_size)
-        if micro in {AUTO, rows}
+        _Option(rows=rows, checkpointing=kept)
+        for kept in ([False, True] if recipe.gradient_checkpointing == AUTO else [bool(recipe.gradient_checkpointing)])
+        for rows in range(recipe.batch_size, 0, -1)
+        if recipe.batch_size % rows == 0 and recipe.micro_batch_size in {AUTO, rows}
     ]
     if memory_bytes is None:
-        rows, kept = options[0]
-        return _plan(recipe, rows, kept, "no card: memory is not the limit")
+        return _plan(recipe, options[0], "no card: memory is not the limit")
     budget = memory_bytes - weight_bytes - RESERVE_BYTES
-    for rows, kept in options:
-        needed = rows * longest_row_tokens * _bytes_per_token(config, kept)
-        if needed <= budget:
-            why = f"{rows} rows x {longest_row_tokens} tokens need about {needed / 2**30:.1f} GiB"
-            return _plan(recipe, rows, kept, f"{why} of {max(budget, 0) / 2**30:.1f} GiB free beside the weights")
-    rows, kept = options[-1]
-    return _plan(recipe, rows, kept, "it may not fit: shorten the rows (--max-length) if memory runs out")
+    needed = {one: _bytes(recipe, config, one, longest_row_tokens, longest_keep_tokens) for one in options}
+    fitting = [one for one in options if needed[one] <= budget]
+    if not fitting:
+        least = min(options, key=needed.__getitem__)
+        return _plan(recipe, least, "it may not fit: shorten the rows (--max-length) if memory runs out")
+    best = min(fitting, key=lambda one: _cost(recipe, one, longest_row_tokens))
+    gib = f"about {needed[best] / 2**30:.1f} of {budget / 2**30:.1f} GiB free beside the weights"
+    return _plan(recipe, best, gib)
 
 
-def _plan(recipe: Recipe, rows: int, checkpointing: bool, reason: str) -> Plan:
+@dataclass(frozen=True, kw_only=True)
+class _Option:
+    rows: int
+    checkpointing: bool
+
+
+def _plan(recipe: Recipe, option: _Option, reason: str) -> Plan:
     return Plan(
-        micro_batch_size=rows,
-        accumulation_steps=recipe.batch_size // rows,
-        gradient_checkpointing=checkpointing,
+        micro_batch_size=option.rows,
+        accumulation_steps=recipe.batch_size // option.rows,
+        gradient_checkpointing=option.checkpointing,
         reason=reason,
     )
 
 
-def _divisors(number: int) -> list[int]:
-    return [part for part in range(number, 0, -1) if number % part == 0]
+def _keep_rows(recipe: Recipe, rows: int) -> int:
+    """Keep rows that share a pass with `rows` rows."""
+    return -(-recipe.keep_rows * rows // recipe.batch_size) if recipe.keep_weight else 0
 
 
-def _bytes_per_token(config: Mapping[str, Any], checkpointing: bool) -> int:
-    layers, hidden, vocabulary = (int(config[k]) for k in ("num_hidden_layers", "hidden_size", "vocab_size"))
-    kept = layers * hidden * CHECKPOINT_BYTES + hidden * ACTIVATION_BYTES if checkpointing else (
-        layers * hidden * ACTIVATION_BYTES
-    )  # fmt: skip
-    return kept + vocabulary * LOGIT_BYTES
+def _cost(recipe: Recipe, option: _Option, longest_row_tokens: int) -> float:
+    """Time of a step in passes: starting kernels for a pass takes as long as computing PASS_TOKENS tokens."""
+    passes = recipe.batch_size / option.rows + recipe.batch_size * longest_row_tokens / PASS_TOKENS
+    return passes * (CHECKPOINTING_COST if option.checkpointing else 1)
+
+
+def _bytes(recipe: Recipe, config: Mapping[str, Any], option: _Option, longest_row: int, longest_keep: int) -> int:
+    keep_rows = _keep_rows(recipe, option.rows)
+    tokens = (option.rows + keep_rows) * (max(longest_row, longest_keep) if keep_rows else longest_row)
+    predicted = KEEP_POSITIONS if keep_rows else tokens  # the keep trainer computes logits a chunk at a time
+    return tokens * _activation_bytes(config, option.checkpointing) + (
+        predicted * int(config["vocab_size"]) * LOGIT_BYTES + _layer_bytes(config, tokens, option.checkpointing)
+    )
+
+
+def _activation_bytes(config: Mapping[str, Any], checkpointing: bool) -> int:
+    """A token's, over all layers."""
+    layers, hidden = int(config["num_hidden_layers"]), int(config["hidden_size"])
+    return layers * hidden * (CHECKPOINT_BYTES if checkpointing else ACTIVATION_BYTES)
+
+
+def _layer_bytes(config: Mapping[str, Any], tokens: int, checkpointing: bool) -> int:
+    """The one layer that is computed again."""
+    return tokens * int(config["hidden_size"]) * ACTIVATION_BYTES if checkpointing else 0
 
 
 def lora_parameters(config: Mapping[str, Any], rank: int) -> int:

@@ -40,6 +40,7 @@ class Recipe:
     keep_rows: int
     keep_data: str
     keep_max_new_tokens: int
+    keep_systems: tuple[str, ...]
 
     @property
     def effective_batch_size(self) -> int:
@@ -55,7 +56,7 @@ class Recipe:
         return _checked(replace(self, **given))
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"target_modules": list(self.target_modules)}
+        return asdict(self) | {"target_modules": list(self.target_modules), "keep_systems": list(self.keep_systems)}
 
 
 def shipped() -> list[str]:
@@ -93,8 +94,9 @@ def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
     if unknown or missing:
         why = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
         raise ConfigError(f"Recipe {source}: {'; '.join(why)}.", next=f"It takes {', '.join(known)}.")
-    if isinstance(settings["target_modules"], list):
-        settings["target_modules"] = tuple(settings["target_modules"])
+    for name_of_list in ("target_modules", "keep_systems"):
+        if isinstance(settings[name_of_list], list):
+            settings[name_of_list] = tuple(settings[name_of_list])
     return _checked(Recipe(name=name, **settings))
 
 
@@ -132,6 +134,10 @@ def _checked(recipe: Recipe) -> Recipe:
         "keep_weight": (_number(recipe.keep_weight, 0, 10000), "from 0 (no keep term) to 10000"),
         "keep_rows": (_number(recipe.keep_rows, 1, 4096, whole=True), "a whole number from 1 to 4096"),
         "keep_data": (isinstance(recipe.keep_data, str) and bool(recipe.keep_data), "a file of prompts"),
+        "keep_systems": (
+            isinstance(recipe.keep_systems, tuple) and all(isinstance(text, str) for text in recipe.keep_systems),
+            "a list of system prompts",
+        ),
         "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, whole=True), "from 1 to 4096"),
         "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
     }
