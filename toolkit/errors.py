@@ -42,5 +42,5 @@ class ExportError(ToolkitError):
     exit_code = 7
 
 
-class Interrupted(ToolkitError):  # noqa: N818  # no error: the user's wish  # noqa: N818  # no error: the user's wish
+class Interrupted(ToolkitError):  # noqa: N818  # no error: the user's wish
     exit_code = 130

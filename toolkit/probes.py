@@ -1,5 +1,6 @@
 """Probes: questions with an expectation, in three groups. Pure: reads the file and judges answers by text alone."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -100,7 +101,11 @@ def read_probes(path: Path) -> ProbeSet:
         raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the form.")
     if value.get("schema_version") != SCHEMA_VERSION:
         raise DataError(f"{path}: schema_version is not {SCHEMA_VERSION}.", next="See data/probes.yaml for the form.")
-    identity = _mapping(value.get("identity") or {}, path, "identity")
+    if unknown := sorted(map(str, set(value) - {"schema_version", "identity", "thresholds", "systems", "probes"})):
+        raise DataError(f"{path} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
+    identity = _mapping(value.get("identity") or {}, f"{path}: identity")
+    if unknown := sorted(map(str, set(identity) - {"new", "old"})):
+        raise DataError(f"{path}: identity has unknown keys: {', '.join(unknown)}.", next="It takes new and old.")
     probes = tuple(_probe(entry, number, path) for number, entry in enumerate(value["probes"], start=1))
     ids = [probe.id for probe in probes]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
@@ -111,14 +116,14 @@ def read_probes(path: Path) -> ProbeSet:
         new_markers=_texts(identity.get("new", []), f"{path}: identity.new"),
         old_markers=_texts(identity.get("old", []), f"{path}: identity.old"),
         thresholds=DEFAULT_THRESHOLDS | _thresholds(value.get("thresholds") or {}, path),
-        systems=_texts(value.get("systems", []), f"{path}: systems"),
+        systems=_texts(value.get("systems", []), f"{path}: systems", empty=True),
     )
 
 
 def _probe(entry: object, number: int, path: Path) -> Probe:
     where = f"{path}: probe {number}"
-    fields = _mapping(entry, path, f"probe {number}")
-    if unknown := sorted(set(fields) - {"id", "group", "prompt", "expect", "language", "category"}):
+    fields = _mapping(entry, where)
+    if unknown := sorted(map(str, set(fields) - {"id", "group", "prompt", "expect", "language", "category"})):
         raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
     for key in ("id", "group", "prompt"):
         if not isinstance(fields.get(key), str) or not fields[key].strip():
@@ -135,12 +140,12 @@ def _probe(entry: object, number: int, path: Path) -> Probe:
         id=fields["id"],
         group=fields["group"],
         prompt=fields["prompt"],
-        expect=None if expect is None else _expectation(expect, where, path),
+        expect=None if expect is None else _expectation(expect, where),
     )
 
 
-def _expectation(value: object, where: str, path: Path) -> Expectation:
-    fields = _mapping(value, path, f"{where}: expect")
+def _expectation(value: object, where: str) -> Expectation:
+    fields = _mapping(value, f"{where}: expect")
     kinds = [key for key in ("any", "all", "exact", "regex") if key in fields]
     if len(kinds) != 1 or set(fields) - {*kinds, "none"}:
         raise DataError(
@@ -164,24 +169,24 @@ def _expectation(value: object, where: str, path: Path) -> Expectation:
     return Expectation(regex=wanted, none=none)
 
 
-def _mapping(value: object, path: Path, what: str) -> dict[str, Any]:
+def _mapping(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise DataError(f"{path}: {what} is not a mapping.", next="See data/probes.yaml for the form.")
+        raise DataError(f"{where} is not a mapping.", next="See data/probes.yaml for the form.")
     return value
 
 
-def _texts(value: object, where: str) -> tuple[str, ...]:
+def _texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+    if not isinstance(texts, list) or not all(isinstance(text, str) and (text or empty) for text in texts):
         raise DataError(f"{where} is not a list of texts.", next="Write each in quotes.")
     return tuple(texts)
 
 
 def _thresholds(value: object, path: Path) -> dict[str, float]:
-    fields = _mapping(value, path, "thresholds")
+    fields = _mapping(value, f"{path}: thresholds")
     for name, number in fields.items():
         if name not in {*DEFAULT_THRESHOLDS, "locality"}:
             raise DataError(f"{path}: no metric {name!r} to set a threshold for.", next="See data/probes.yaml.")
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")
     return {name: float(number) for name, number in fields.items()}
