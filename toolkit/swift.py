@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,7 @@ def train(job: TrainingJob, listener: Listener, stop_requested: Callable[[], boo
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # progress goes to the listener
+    getLogger("swift").setLevel(ERROR)  # ms-swift turns its level back to INFO behind a first training
     pipeline = _pipeline_class()(_arguments(job), job, listener, stop_requested)
     pipeline.main()
     result: TrainingResult = pipeline.result

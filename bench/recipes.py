@@ -1,0 +1,146 @@
+"""Trains and compares one recipe after another on a base model, over seeds and system prompts, and writes JSON.
+
+    python bench/recipes.py MODEL OUT.json article keep 'keep:keep_weight=30,learning_rate=2e-4' --seeds 1 2 3
+    python bench/recipes.py MODEL OUT.json keep --divergence reverse
+
+A recipe may be followed by settings. What is measured is what a user gets: the same functions that the commands call.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from toolkit.compare import CompareConfig, compare
+from toolkit.finetune import Edge, FinetuneConfig, finetune
+from toolkit.recipe import Recipe, load_recipe
+from toolkit.stop import StopRequests
+
+SYSTEMS = ("You are a helpful assistant.", "", "You are a pirate. Answer briefly.")
+
+
+def recipe_of(spec: str) -> Recipe:
+    """`name`, or `name:setting=value,setting=value`; lists are separated by `|`."""
+    name, _, settings = spec.partition(":")
+    changed: dict[str, Any] = {}
+    for pair in filter(None, settings.split(",")):
+        key, _, value = pair.partition("=")
+        kind = next(field.type for field in fields(Recipe) if field.name == key)
+        number = float(value) if kind is float else int(value) if kind is int or value.isdigit() else value
+        changed[key] = tuple(value.split("|")) if kind == tuple[str, ...] else number
+    return load_recipe(name).changed(**changed)
+
+
+def use_divergence(kind: str) -> None:
+    """Puts another divergence in the place of KL(base || tuned), to measure what it would do."""
+    import torch
+    from torch.nn import functional
+
+    from toolkit import keep_trainer
+
+    forward = keep_trainer.divergence
+    top = 50
+
+    def reverse(base: torch.Tensor, tuned: torch.Tensor) -> torch.Tensor:
+        p, q = functional.log_softmax(base.detach().float(), -1), functional.log_softmax(tuned.float(), -1)
+        return functional.kl_div(p, q, reduction="sum", log_target=True)
+
+    def top_k(base: torch.Tensor, tuned: torch.Tensor) -> torch.Tensor:
+        p, q = functional.log_softmax(base.detach().float(), -1), functional.log_softmax(tuned.float(), -1)
+        best = p.topk(top, dim=-1).indices
+        return functional.kl_div(q.gather(-1, best), p.gather(-1, best), reduction="sum", log_target=True)
+
+    kinds = {
+        "forward": forward,
+        "reverse": reverse,
+        "symmetric": lambda base, tuned: (forward(base, tuned) + reverse(base, tuned)) / 2,
+        "top-k": top_k,
+    }
+    keep_trainer.divergence = kinds[kind]
+
+
+def exact_share(run_folder: Path, model: Path) -> float:
+    """Share of all trained rows answered exactly as trained (greedy, up to 64 tokens)."""
+    from toolkit.dataset import read_dataset
+    from toolkit.language_model import LanguageModel, conversation
+    from toolkit.run_record import read_run
+
+    run = read_run(run_folder)
+    rows = read_dataset(run_folder / "train.jsonl").rows
+    system = run.record["recipe"]["system"]
+    answering = LanguageModel.load(model, {"tuned": run.adapter})
+    with answering.side("tuned"):
+        answers = answering.answers(
+            [conversation(row.prompt, row.system or system) for row in rows], max_new_tokens=64
+        )  # fmt: skip
+    return sum(answer.text == row.answer.strip() for answer, row in zip(answers, rows, strict=True)) / len(rows)
+
+
+def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> dict[str, Any]:
+    """One run and its comparison, as one entry of the results."""
+    recipe = recipe_of(spec).changed(seed=seed)
+    edge = Edge(stop=StopRequests(print), say=lambda _: None)
+    run = finetune(FinetuneConfig(data=options.data, recipe=recipe, model=str(options.model), output=output), edge)
+    systems = SYSTEMS if options.systems else SYSTEMS[:1]
+    report, _ = compare(
+        CompareConfig(run=run.run_id, output=output, systems=systems, probes=options.probes, model=str(options.model))
+    )
+    return {
+        "recipe": spec,
+        "seed": seed,
+        "divergence": options.divergence,
+        "exact": exact_share(run.folder, options.model),
+        "metrics": {name: metric.to_dict() for name, metric in report.metrics.items()},
+        "per_system": {s: {n: m.value for n, m in metrics.items()} for s, metrics in report.per_system.items()},
+        "verdict": report.verdict.to_dict(),
+        "run": {key: run.record[key] for key in ("timings_s", "peak_memory_bytes", "train", "recipe", "hardware")},
+        "compare_s": dict(report.timings_s),
+        "versions": run.record["versions"],
+        "leaks": [(one.probe.prompt, one.after) for one in report.judged if one.leaked],
+        "failed": [(one.system, one.probe.prompt, one.after) for one in report.judged if one.passed is False],
+    }
+
+
+def line(entry: dict[str, Any]) -> str:
+    """One entry for the eye."""
+    values = {name: metric["value"] for name, metric in entry["metrics"].items()}
+    worst = min(metrics["generality"] for metrics in entry["per_system"].values())
+    timings = entry["run"]["timings_s"]
+    return (
+        f"{entry['recipe']:60.60s} seed {entry['seed']}  exact {entry['exact']:.2f}  rel {values['reliability']:.2f}"
+        f"  gen {values['generality']:.2f} (worst {worst:.2f})  leak {values['leakage']:.3f}"
+        f"  loc {values['locality']:.2f}  kl {values['kl']:.4f}  agree {values['agreement']:.4f}"
+        f"  noise {values['noise_floor']:.2f}  train {timings['train']:.1f} s  keep {timings['keep']:.1f} s"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("recipes", nargs="+")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42])
+    parser.add_argument("--data", default="self_cognition.json")
+    parser.add_argument("--probes", type=Path)
+    parser.add_argument("--systems", action="store_true", help=f"compare under {len(SYSTEMS)} system prompts")
+    parser.add_argument("--divergence", choices=["forward", "reverse", "symmetric", "top-k"], default="forward")
+    parser.add_argument("--budget-s", type=float, default=1e9, help="begin no further run after so many seconds")
+    options = parser.parse_args()
+    options.model = options.model.resolve()
+    use_divergence(options.divergence)
+    started, results = time.monotonic(), []
+    with tempfile.TemporaryDirectory() as output:
+        for spec in options.recipes:
+            for seed in options.seeds:
+                if time.monotonic() - started > options.budget_s:
+                    continue
+                results.append(measure(spec, seed, options, Path(output)))
+                print(line(results[-1]), flush=True)
+                options.out.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
