@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.errors import ConfigError
 from toolkit.language_model import Answer, LanguageModel, conversation, released
 from toolkit.metrics import Drift, Judged, judge, measure
 from toolkit.paths import data_folder
@@ -15,7 +16,7 @@ from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, read_probes
 from toolkit.progress import Listener, silent
 from toolkit.report import Report
 from toolkit.run_record import find_run
-from toolkit.sides import BASE, Side, find_side, run_side
+from toolkit.sides import BASE, Side, base_under, find_side, run_side
 from toolkit.verdict import reach_verdict
 
 MAX_NEW_TOKENS = 64
@@ -47,9 +48,9 @@ def load_model(folder: Path, adapters: Mapping[str, Path]) -> LanguageModel:
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
     """The report, and the after side that it speaks of; raises ToolkitError."""
     after = _after(config)
-    before = find_side(config.before, config.output, beside=after.model, model=config.model)
+    before = _before(config, after)
     probes = read_probes(config.probes or probes_for(after))
-    systems = config.systems or probes.systems or (_trained_system(after),)
+    systems = tuple(dict.fromkeys(config.systems or probes.systems or (_trained_system(after),)))
     timings: dict[str, float] = {}
     answered = Answered(probes, systems, config.max_new_tokens, listener, timings)
     started = time.perf_counter()
@@ -85,8 +86,17 @@ def probes_for(after: Side) -> Path:
 def _after(config: CompareConfig) -> Side:
     if config.after is None:
         return run_side(find_run(config.run, config.output), model=config.model)
-    beside = None if config.model is None else find_side(BASE, config.output, beside=None, model=config.model).model
-    return find_side(config.after, config.output, beside=beside, model=config.model)
+    return find_side(config.after, config.output, beside=None, model=config.model)
+
+
+def _before(config: CompareConfig, after: Side) -> Side:
+    """`base` is what the after side stands on: of a merged model, what it was merged from."""
+    beside = base_under(after)
+    if beside is None and config.model is None and config.before == BASE:
+        raise ConfigError(
+            f"{after.name} does not say which base model it comes from.", next="Name that one with --before or --model."
+        )
+    return find_side(config.before, config.output, beside=beside, model=config.model)
 
 
 def _trained_system(after: Side) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from toolkit.errors import ConfigError
 from toolkit.run_record import Run, find_run
 
 BASE = "base"
+EXPORT_MANIFEST = "export.json"  # beside merged weights: what they were merged from
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +42,12 @@ class Side:
 
 
 def adapter_sha256(adapter: Path | None) -> str | None:
-    return None if adapter is None else hashlib.sha256((adapter / "adapter_model.safetensors").read_bytes()).hexdigest()
+    return None if adapter is None else hashlib.sha256((adapter / ADAPTER_WEIGHTS).read_bytes()).hexdigest()
 
 
 def run_side(run: Run, *, model: str | None = None) -> Side:
     """A run, on the base that it was trained on (or on `model`, where that one moved)."""
-    base = _base_of(run) if model is None else find_base_model(model)
+    base = _base_recorded(run.record["base_model"]) if model is None else find_base_model(model)
     return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
 
 
@@ -58,6 +61,7 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
         base = beside if model is None and beside is not None else find_base_model(model)
         return Side(kind="base", name=base.name, model=base)
     if (folder / "adapter_config.json").is_file():
+        _require_weights(folder)
         base = beside if model is None and beside is not None else find_base_model(model or _base_named_in(folder))
         return Side(kind="adapter", name=str(folder), model=base, adapter=folder.resolve())
     if (folder / "config.json").is_file():
@@ -72,14 +76,36 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
     return run_side(run, model=model)
 
 
-def _base_of(run: Run) -> BaseModel:
-    recorded = run.record["base_model"]
-    if Path(recorded["path"]).is_dir():
-        return find_base_model(recorded["path"])
-    return find_base_model(recorded["name"])  # moved, as between a host and its container
+def base_under(side: Side) -> BaseModel | None:
+    """The base model that a side stands on; None for a whole model that does not say where it comes from."""
+    if side.kind != "model":
+        return side.model
+    try:
+        manifest = json.loads((side.model.path / EXPORT_MANIFEST).read_text(encoding="utf-8"))
+        recorded = {"path": str(manifest["base_model"]["path"]), "name": str(manifest["base_model"]["name"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return _base_recorded(recorded)
+
+
+def _base_recorded(base_model: Mapping[str, Any]) -> BaseModel:
+    if Path(base_model["path"]).is_dir():
+        return find_base_model(base_model["path"])
+    return find_base_model(base_model["name"])  # moved, as between a host and its container
+
+
+def _require_weights(adapter: Path) -> None:
+    if not (adapter / ADAPTER_WEIGHTS).is_file():
+        raise ConfigError(
+            f"The adapter in {adapter} has no {ADAPTER_WEIGHTS}; pickled weights can run code and are not loaded.",
+            next="Name a whole adapter's folder.",
+        )
 
 
 def _base_named_in(adapter: Path) -> str:
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    name = str(config.get("base_model_name_or_path") or "")
+    path = adapter / "adapter_config.json"
+    try:
+        name = str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] or "")
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"{path} does not name its base model.", next="Name it with --model.") from None
     return name if Path(name).is_dir() else name.rpartition("/")[2].lower()
