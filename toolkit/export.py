@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.base_model import find_base_model
 from toolkit.compare import MAX_NEW_TOKENS, Load, load_model, probes_for
-from toolkit.errors import ConfigError, ExportError
+from toolkit.errors import ConfigError, ExportError, ModelError
 from toolkit.language_model import Answer, LanguageModel, conversation, released
 from toolkit.parity import Parity, judge_parity
 from toolkit.probes import ProbeSet, read_probes
 from toolkit.progress import Listener, silent
 from toolkit.run_record import find_run, now, write_json
-from toolkit.sides import Side, adapter_sha256, run_side
+from toolkit.sides import EXPORT_MANIFEST, Side, adapter_sha256, run_side
 
-MANIFEST = "export.json"
 DISK_MARGIN_BYTES = 100_000_000
 # Copied byte for byte, so that the merged model reads and speaks exactly as its base.
 CARRIED_FILES = (
@@ -50,35 +50,46 @@ def export_merged(config: ExportConfig, *, listener: Listener = silent, load: Lo
     """Raises ExportError when the parity gate fails: the result then stands in `….rejected`."""
     side = run_side(find_run(config.run, config.output), model=config.model)
     assert side.run is not None
-    assert side.adapter is not None
-    assert side.key is not None
     target = (config.folder or side.run.folder / "merged").absolute()
     digest = adapter_sha256(side.adapter)
     if (found := _existing(target, digest, force=config.force)) is not None:
         return found
     _require_disk(target, side.model.weight_bytes)
     probes = read_probes(config.probes or probes_for(side))
-    system = str(side.run.record["recipe"]["system"])
     partial = target.with_name(f"{target.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
-        with released(load(side.model.path, {side.key: side.adapter})) as model, model.side(side.key):
-            expected = _answers(model, probes, system, listener, "With adapter")
-            dtype = stored_dtype(side.model.config)
-            model.save_merged(side.key, partial, dtype=dtype)
-        _complete(partial, side)
-        with released(load(partial, {})) as merged:
-            answered = _answers(merged, probes, system, listener, "Merged")
-    except OSError as error:
+        parity = _merged_into(partial, side, probes, listener, load)
+        return _let_out(partial, target, side, digest, parity)
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise ExportError(
-            f"The export to {target} failed: {error.strerror or error}.", next="Free some space."
-        ) from error
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        if (told := _told(error, target)) is not None:
+            raise told from error
         raise
-    parity = judge_parity([probe.prompt for probe in probes.probes], expected, answered, dtype)
-    return _let_out(partial, target, side, digest, parity)
+
+
+def _merged_into(folder: Path, side: Side, probes: ProbeSet, listener: Listener, load: Load) -> Parity:
+    assert side.run is not None
+    assert side.adapter is not None
+    assert side.key is not None
+    system = str(side.run.record["recipe"]["system"])
+    dtype = stored_dtype(side.model.config)
+    with released(load(side.model.path, {side.key: side.adapter})) as model, model.side(side.key):
+        expected = _answers(model, probes, system, listener, "With adapter")
+        model.save_merged(side.key, folder, dtype=dtype)
+    _complete(folder, side)
+    with released(load(folder, {})) as merged:
+        answered = _answers(merged, probes, system, listener, "Merged")
+    return judge_parity([probe.prompt for probe in probes.probes], expected, answered, dtype)
+
+
+def _told(error: BaseException, target: Path) -> ExportError | None:
+    """The error as the user should read it; None where it already is, or is a bug."""
+    if "No space left" in str(error):  # safetensors tells it in words of its own
+        return ExportError(f"The disk of {target} is full.", next="Free some space, or name another --folder.")
+    if isinstance(error, OSError):
+        return ExportError(f"The export to {target} failed: {error.strerror or error}.", next="Name another --folder.")
+    return None
 
 
 def stored_dtype(config: Mapping[str, Any]) -> str:
@@ -90,22 +101,25 @@ def _existing(target: Path, digest: str | None, *, force: bool) -> Exported | No
     if not target.exists():
         return None
     try:
-        manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        manifest = {}
-    if manifest.get("adapter_sha256") == digest and not force:
-        return Exported(folder=target, parity=manifest["parity"], fresh=False)
-    if not force:
+        manifest = json.loads((target / EXPORT_MANIFEST).read_text(encoding="utf-8"))
+        exported, parity = manifest["adapter_sha256"], dict(manifest["parity"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f"{target} was not written by an export (it has no {EXPORT_MANIFEST}).",
+            next="Move it away, or name another --folder.",
+        ) from None
+    if force:
+        return None
+    if exported != digest:
         raise ConfigError(
             f"{target} exists and is not this run's export.",
             next="Give --force to replace it, or name another --folder.",
         )
-    if not manifest:
-        raise ConfigError(
-            f"{target} was not written by an export ({MANIFEST} is missing).",
-            next="Move it away, or name another --folder.",
-        )
-    return None
+    try:
+        find_base_model(str(target))
+    except ModelError as error:
+        raise ExportError(f"The earlier export is damaged: {error.what}", next="Give --force to replace it.") from None
+    return Exported(folder=target, parity=parity, fresh=False)
 
 
 def _require_disk(target: Path, weight_bytes: int) -> None:
@@ -151,13 +165,14 @@ def _let_out(partial: Path, target: Path, side: Side, digest: str | None, parity
         "exported_at": now(),
         "parity": parity.to_dict(),
     }
-    write_json(partial / MANIFEST, manifest)
+    write_json(partial / EXPORT_MANIFEST, manifest)
     if not parity.holds:
         rejected = target.with_name(f"{target.name}.rejected")
         shutil.rmtree(rejected, ignore_errors=True)
         partial.rename(rejected)
         raise ExportError(f"The merged model answers differently: {_why(parity)}.", next=f"It stands in {rejected}.")
     old = target.with_name(f"{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.rename(old)
     partial.rename(target)
