@@ -16,13 +16,14 @@ MEANING = {
     "locality": "answers out of scope that are the same, letter for letter",
     "noise_floor": "the same answers again, nothing changed but the batch",
 }
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {sign: f"\\{sign}" for sign in "\\|`*_[]~$#!"})
 AT_LEAST = ("reliability", "generality", "agreement", "locality")
 
 
 def render_markdown(report: Report) -> str:
     """The verdict first, then the two ledgers, then every probe."""
     lines = [f"# {report.verdict.sentence}", ""]
-    lines += [f"- {reason}" for reason in report.verdict.reasons]
+    lines += [f"- {_escaped(reason)}" for reason in report.verdict.reasons]
     lines += [""] * bool(report.verdict.reasons)
     lines += [f"Before: {_side(report.before)}.", f"After: {_side(report.after)}.", ""]
     for title, names in LEDGERS.items():
@@ -31,8 +32,9 @@ def render_markdown(report: Report) -> str:
         if title == "Kept":
             lines.append(_row("noise_floor", report.metrics["noise_floor"], {}))
         lines.append("")
+    several = len(report.per_system) > 1
     for group in dict.fromkeys(one.probe.group for one in report.judged):
-        lines += _group(group, [one for one in report.judged if one.probe.group == group])
+        lines += _group(group, [one for one in report.judged if one.probe.group == group], several_systems=several)
     return "\n".join(lines)
 
 
@@ -64,11 +66,12 @@ def _side(side: Mapping[str, object]) -> str:
     return f"`{side['name']}` ({side['kind']})"
 
 
-def _group(group: str, judged: Sequence[Judged]) -> list[str]:
-    lines = [f"## Probes: {group}", "", "| prompt | before | after | |", "|---|---|---|---|"]
-    lines += [
-        f"| {_cell(one.probe.prompt)} | {_cell(one.before)} | {_cell(one.after)} | {mark(one)} |" for one in judged
-    ]
+def _group(group: str, judged: Sequence[Judged], *, several_systems: bool) -> list[str]:
+    header = ("system prompt",) * several_systems + ("prompt", "before", "after", "")
+    lines = [f"## Probes: {group}", "", f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    for one in judged:
+        texts = (one.system or "none",) * several_systems + (one.probe.prompt, one.before, one.after)
+        lines.append(f"| {' | '.join(map(_escaped, texts))} | {mark(one)} |")
     return [*lines, ""]
 
 
@@ -83,9 +86,6 @@ def mark(one: Judged) -> str:
     return "moved" if one.changed else "same"
 
 
-def _cell(text: str) -> str:
-    """One table cell: no line breaks, and nothing that Markdown or HTML would act on."""
-    escaped = (
-        text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`").replace("*", "\\*")
-    )
-    return "<br>".join(escaped.splitlines())
+def _escaped(text: str) -> str:
+    """Text for a table's cell or a list: one line, and nothing that Markdown or HTML would act on."""
+    return "<br>".join(text.translate(ESCAPES).splitlines())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from toolkit.errors import ConfigError
 from toolkit.report import Report
-from toolkit.run_record import write_json
+from toolkit.run_record import write_json, write_text
 from toolkit.sides import Side
 
 
@@ -17,7 +17,7 @@ def write_report(report: Report, markdown: str, side: Side, folder: Path | None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "report.json", report.to_dict())
-        (folder / "report.md").write_text(markdown, encoding="utf-8")
+        write_text(folder / "report.md", markdown)
     except OSError as error:
         raise ConfigError(
             f"The report cannot be written to {folder}: {error.strerror}.", next="Name another place with --report."

@@ -7,7 +7,9 @@ that goes on, also across containers. `latest` is a relative link and moves only
 import fcntl
 import json
 import os
+import random
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -66,16 +68,13 @@ def create_run_folder(output: Path) -> Path:
     try:
         output.mkdir(parents=True, exist_ok=True)
         while True:
-            numbers = [int(match[1]) for path in output.iterdir() if (match := NAME.fullmatch(path.name))]
-            folder = output / f"v{max(numbers, default=-1) + 1}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-            reserved = output / f".{folder.name.partition('-')[0]}"  # the number is taken by whoever makes this
+            folder = output / f"v{max(_numbers(output), default=-1) + 1}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
             with suppress(FileExistsError):
-                reserved.mkdir()
-                try:
-                    folder.mkdir()
-                finally:
-                    reserved.rmdir()
-                return folder
+                folder.mkdir()
+                if _numbers(output).count(_number(folder)) == 1:
+                    return folder
+                folder.rmdir()  # two took the number at once: both yield and try again
+            time.sleep(random.random() / 20)  # noqa: S311  # to part the two, not a secret
     except OSError as error:
         raise ConfigError(
             f"Cannot write to the output folder {output}: {error.strerror}.",
@@ -83,10 +82,24 @@ def create_run_folder(output: Path) -> Path:
         ) from None
 
 
+def _number(folder: Path) -> int:
+    return int(folder.name[1:].partition("-")[0])
+
+
+def _numbers(output: Path) -> list[int]:
+    return [_number(path) for path in output.iterdir() if NAME.fullmatch(path.name)]
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Holds the run's lock; the system releases it even when the process is killed. Raises ConfigError."""
-    with (folder / LOCK).open("a") as file:
+    try:
+        file = (folder / LOCK).open("a")
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write to {folder}: {error.strerror}.", next="Make it writable, or start a new run elsewhere."
+        ) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -108,12 +121,15 @@ def is_alive(folder: Path) -> bool:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Replaces `path` in one step: a reader sees the old or the new content, whole."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=False, indent=2)
-            file.write("\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -160,19 +176,13 @@ def list_runs(output: Path) -> list[Run]:
         if NAME.fullmatch(folder.name) and folder.is_dir():
             with suppress(ConfigError):
                 runs.append(read_run(folder))
-    return sorted(runs, key=lambda run: int(run.run_id[1:].partition("-")[0]))
+    return sorted(runs, key=lambda run: _number(run.folder))
 
 
 def find_run(name: str | None, output: Path) -> Run:
     """By id, by its number (`v3`), by folder, or the latest finished one; raises ConfigError."""
     if name is None:
-        if not (output / LATEST).is_dir():
-            unfinished = [f"{run.run_id} {run.status}" for run in list_runs(output)]
-            raise ConfigError(
-                f"No finished run in {output}{' (' + ', '.join(unfinished) + ')' if unfinished else ''}.",
-                next='Run "toolkit finetune DATA" first, or name a run.',
-            )
-        return read_run((output / LATEST).resolve())
+        return _latest(output)
     for folder in (output / name, Path(name)):
         if (folder / RECORD).is_file():
             return read_run(folder.resolve())
@@ -186,6 +196,20 @@ def find_run(name: str | None, output: Path) -> Run:
     )
 
 
+def _latest(output: Path) -> Run:
+    """What `latest` points at; without it (a disk that knows no links, a run thrown away) the last finished one."""
+    if (output / LATEST / RECORD).is_file():
+        return read_run((output / LATEST).resolve())
+    runs = list_runs(output)
+    if finished := [run for run in runs if run.status == "finished"]:
+        return finished[-1]
+    unfinished = ", ".join(f"{run.run_id} {run.status}" for run in runs)
+    raise ConfigError(
+        f"No finished run in {output}{f' ({unfinished})' if unfinished else ''}.",
+        next='Run "toolkit finetune DATA" first, or name a run.',
+    )
+
+
 def whole_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints with an adapter and the trainer's state, which is written last; the latest last."""
     found = [
@@ -193,6 +217,14 @@ def whole_checkpoints(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if (match := CHECKPOINT.fullmatch(path.name))
         and (path / "adapter_model.safetensors").is_file()
-        and (path / "trainer_state.json").is_file()
+        and _is_json(path / "trainer_state.json")
     ]
     return [path for _, path in sorted(found)]
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # missing, or cut off by a full disk or a kill
+        return False
+    return True

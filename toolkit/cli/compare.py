@@ -48,8 +48,8 @@ def command(
     )  # fmt: skip
     with progress() as listener:
         report, side = compare(config, listener=listener)
-    folder = write_report(report, render_markdown(report), side, report_folder)
     print_report(report, show_all=show_all)
+    folder = write_report(report, render_markdown(report), side, report_folder)
     if folder is not None:
         say(f"report: {folder / 'report.md'}")
     ctx.exit(report.verdict.exit_code)

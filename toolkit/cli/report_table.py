@@ -1,6 +1,7 @@
 """A report in the terminal: the verdict, the two ledgers, and what changed. Chinese is aligned by rich."""
 
 import sys
+import unicodedata
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,7 +28,7 @@ def print_report(report: Report, *, show_all: bool = False) -> None:
     console.print(_ledgers(report))
     shown = list(report.judged) if show_all else _telling(report)
     for one in shown:
-        _print_probe(console, one)
+        _print_probe(console, one, several_systems=len(report.per_system) > 1)
     if len(shown) < len(report.judged):
         console.print(f"[dim]{len(shown)} of {len(report.judged)} probes; all with --all and in report.md.[/]")
 
@@ -69,13 +70,19 @@ def _telling(report: Report) -> list[Judged]:
     return [*took[:: max(1, len(took) // 4)][:4], *wrong[:SHOWN], *moved[:2]]
 
 
-def _print_probe(console: Console, one: Judged) -> None:
+def _print_probe(console: Console, one: Judged, *, several_systems: bool) -> None:
     word = mark(one)
-    where = f" · system: {escape(one.system or 'none')}" if one.system != "You are a helpful assistant." else ""
-    console.print(f"\n[bold]{escape(one.probe.prompt)}[/]  [dim]{one.probe.group}{where}[/] [{COLOUR[word]}]{word}[/]")
+    where = f" · system: {_shown(one.system) or 'none'}" if several_systems else ""
+    console.print(f"\n[bold]{_shown(one.probe.prompt)}[/]  [dim]{one.probe.group}{where}[/] [{COLOUR[word]}]{word}[/]")
     for side, text in (("before", one.before), ("after ", one.after)):
         answer = Table.grid(padding=(0, 1))
         answer.add_column(no_wrap=True, style="dim")
-        answer.add_column()
-        answer.add_row(side, escape(text) or "[dim](no answer)[/]")
+        answer.add_column(overflow="fold")  # Chinese has no spaces to wrap at
+        answer.add_row(side, _shown(text) or "[dim](no answer)[/]")
         console.print(Padding(answer, (0, 0, 0, 2)))
+
+
+def _shown(text: str) -> str:
+    """A model's words are text: neither rich's markup nor a terminal's escape sequences."""
+    control = {sign for sign in text if unicodedata.category(sign) == "Cc"} - {"\n", "\t"}
+    return escape(text.translate({ord(sign): "\N{REPLACEMENT CHARACTER}" for sign in control}))

@@ -1,0 +1,46 @@
+"""Small comparisons for tests: probes, judged answers and a report, all made by hand."""
+
+from pathlib import Path
+
+from toolkit.metrics import Drift, Judged, judge, measure
+from toolkit.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, Expectation, Probe, ProbeSet
+from toolkit.report import Report
+from toolkit.verdict import reach_verdict
+
+SYSTEM = "You are a helpful assistant."
+PROBES = ProbeSet(
+    path=Path("probes.yaml"), probes=(), new_markers=("Nova", "小明"), old_markers=("Qwen", "通义千问"),
+    thresholds=DEFAULT_THRESHOLDS,
+)  # fmt: skip
+
+
+def answered(
+    group: str,
+    before: str,
+    after: str,
+    *,
+    prompt: str = "Who?",
+    drift: Drift | None = None,
+    again: str | None = None,
+    system: str = SYSTEM,
+) -> Judged:
+    """In scope, an answer must name Nova."""
+    expect = None if group == OUT_OF_SCOPE else Expectation(any=("Nova",))
+    probe = Probe(id=f"{group}-{prompt}", group=group, prompt=prompt, expect=expect)
+    return judge(probe, system, before, after, PROBES, drift=drift, again=again)
+
+
+def report_on(*judged: Judged) -> Report:
+    systems = dict.fromkeys(one.system for one in judged)
+    per_system = {system: measure([one for one in judged if one.system == system]) for system in systems}
+    return Report(
+        before={"kind": "base", "name": "micro"},
+        after={"kind": "run", "name": "v0-20260101-000000"},
+        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS),
+        thresholds=DEFAULT_THRESHOLDS,
+        metrics=measure(judged),
+        per_system=per_system,
+        judged=judged,
+        probes={"path": "probes.yaml", "sha256": "0" * 64},
+        timings_s={"total": 1.0},
+    )
