@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from toolkit.report import SCHEMA_VERSION as REPORT_SCHEMA_VERSION
 from toolkit.run_record import LATEST, Run, list_runs
 
 # What differs in every two runs and explains nothing.
@@ -68,7 +69,7 @@ def read_report(run: Run) -> dict[str, Any] | None:
         report = json.loads((run.folder / "compare" / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return report if isinstance(report, dict) else None
+    return report if isinstance(report, dict) and report.get("schema_version") == REPORT_SCHEMA_VERSION else None
 
 
 def verdict_word(verdict: Mapping[str, Any]) -> str:

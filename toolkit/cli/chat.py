@@ -1,6 +1,7 @@
 """`toolkit chat`: talk to a run; /before and /after switch its adapter in mid-conversation."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,8 @@ def command(
 
 def _lines(conversation: Conversation) -> Iterator[str]:
     """Questions and commands, from the terminal with a prompt or from a pipe without one."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a wrong byte must not end the conversation
     if not sys.stdin.isatty():
         yield from (line.strip() for line in sys.stdin if line.strip())
         return
@@ -63,8 +66,12 @@ def _lines(conversation: Conversation) -> Iterator[str]:
         import readline  # noqa: F401  # line editing and recall for input()
     while True:
         name = "" if conversation.adapter is None else ("after" if conversation.adapter_on else "before")
+        prompt = f"{name}> "
+        if not sys.stdout.isatty():  # input() would put it among the answers
+            click.echo(prompt, nl=False, err=True)
+            prompt = ""
         try:
-            line = input(f"{name}> ").strip()
+            line = input(prompt).strip()
         except EOFError:
             return
         except KeyboardInterrupt:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.table import Table
 from toolkit.run_record import find_run
 from toolkit.runs import Difference, Summary, details, differences, flat, summaries
 
+DEFAULT_WIDTH = 100  # where there is no terminal to ask
 MINUTE, HOUR, DAY = 60, 3600, 86400
 OUTPUT = click.option(
     "--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs."
@@ -74,18 +75,19 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
 
 
 def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH, highlight=False)
 
 
 def _table(found: list[Summary]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for header in ("run", "status", "data", "recipe", "loss", "verdict", "age"):
-        table.add_column(header, justify="right" if header in {"loss", "age"} else "left", overflow="fold")
+    for header in ("run", "status", "data", "loss", "verdict", "age"):
+        justify: Literal["left", "right"] = "right" if header in {"loss", "age"} else "left"
+        table.add_column(header, justify=justify, overflow="fold", no_wrap=header != "data")
     for one in found:
         loss = "" if one.loss is None else f"{one.loss:.3f}"
         name = f"{one.run_id}{' *' if one.latest else ''}"
-        table.add_row(name, one.status, escape(f"{one.data} ({one.rows})"), one.recipe, loss, one.verdict or "",
-                      age(one.age_s))  # fmt: skip
+        data = escape(f"{one.data} ({one.rows})")
+        table.add_row(name, one.status, data, loss, one.verdict or "", age(one.age_s))
     return table
 
 
