@@ -15,6 +15,9 @@ from toolkit.paths import data_folder
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 ARCHITECTURE = "qwen2"  # config.json's model_type; Qwen2.5 keeps Qwen2's
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+SIZES = (
+    "hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "vocab_size",
+)  # fmt: skip
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -55,7 +58,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
     """
     wanted = name or os.environ.get("TOOLKIT_MODEL") or DEFAULT_MODEL
     locks = {known: (path, read_lock(path)) for known, path in known_locks().items()}
-    if Path(wanted).is_dir():
+    if _is_folder(Path(wanted)):
         return _opened(Path(wanted).resolve(), locks)
     if wanted not in locks:
         raise ConfigError(
@@ -64,12 +67,32 @@ def find_base_model(name: str | None = None) -> BaseModel:
         )
     places = _places(wanted, locks[wanted][1])
     for place in places:
-        if place.is_dir():
+        if _is_folder(place):
             return _opened(place.resolve(), locks)
     raise ModelError(
         f"The base model {wanted} is not on this disk (looked in {', '.join(map(str, places))}).",
         next=f'Run "toolkit download {wanted}", or name another with --model (tiny-qwen2 is shipped).',
     )
+
+
+def find_recorded_base(recorded: Mapping[str, Any]) -> BaseModel:
+    """The base model of a run.json: where it was, else by its name, since a host and its container differ in paths."""
+    return find_base_model(recorded["path"] if _is_folder(Path(recorded["path"])) else recorded["name"])
+
+
+def require_sizes(base: BaseModel) -> None:
+    """Planning a training needs them. Raises ModelError."""
+    sizes = {name: base.config.get(name) for name in SIZES}
+    wrong = [name for name, size in sizes.items() if not isinstance(size, int) or size < 1]
+    if wrong:
+        raise ModelError(
+            f"{base.path / 'config.json'} does not tell {', '.join(wrong)}.", next="Download the model again."
+        )
+
+
+def _is_folder(path: Path) -> bool:
+    """False where it may not be looked for, as below another's /root; Path.is_dir raises there."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _places(name: str, lock: Lock) -> list[Path]:
@@ -130,7 +153,8 @@ def _refuse_foreign_code(folder: Path, config: Mapping[str, Any]) -> None:
 def _shards(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        names = sorted(set(_json(folder, index.name).get("weight_map", {}).values()))
+        weight_map = _json(folder, index.name).get("weight_map")
+        names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
         missing = [name for name in names if not (folder / name).is_file()]
         if missing or not names:
             raise ModelError(f"{folder} lacks {', '.join(missing) or 'its shards'}.", next="Download it again.")
@@ -148,14 +172,14 @@ def _shards(folder: Path) -> list[Path]:
 
 def _safetensors_bytes(path: Path) -> int:
     """The file's size, after its header was found to agree with it (format: 8 bytes length, JSON, tensors)."""
-    size = path.stat().st_size
     try:
+        size = path.stat().st_size
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length)) if length < min(size, 100_000_000) else None
         tensors = [entry for name, entry in header.items() if name != "__metadata__"]  # type: ignore[union-attr]
         expected = 8 + length + max(entry["data_offsets"][1] for entry in tensors)
-    except (struct.error, ValueError, AttributeError, KeyError, TypeError, OSError):
+    except (struct.error, ValueError, AttributeError, LookupError, TypeError, OSError):
         raise ModelError(f"{path} is corrupt: its header cannot be read.", next="Download it again.") from None
     if size != expected:
         raise ModelError(f"{path} is truncated: {size} of {expected} bytes.", next="Download it again.")

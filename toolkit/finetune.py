@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import swift
-from toolkit.base_model import BaseModel, find_base_model
+from toolkit.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
 from toolkit.dataset import Row, find_dataset, is_hub, parse_mix, prompt_key, read_dataset, require_sound, sample
 from toolkit.device import Device, find_device, peak_memory_bytes
 from toolkit.encoding import Encoder
@@ -91,6 +92,7 @@ def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None) -> 
     """A new run. Raises ToolkitError; what was asked wrongly leaves no folder, what fails later is recorded."""
     started = time.perf_counter()
     base = find_base_model(config.model)
+    require_sizes(base)
     rows, source = gather(config.data, config.mix, config.recipe.seed, edge.say)
     _require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
@@ -113,9 +115,9 @@ def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None) -> R
         if not run.checkpoints:
             raise ConfigError(f"{run.run_id} has no checkpoint to go on from.", next="Start a new run.")
         checkpoint = run.checkpoints[-1]
-        record = run.record | {"status": "running", "error": None, "resumed_from": checkpoint.name}
+        record = run.record | {"status": "running", "finished_at": None, "error": None, "resumed_from": checkpoint.name}
         recipe = recipe_from(dict(record["recipe"]), name=record["recipe"]["name"], source=str(run.folder))
-        base = find_base_model(record["base_model"]["path"])
+        base = find_recorded_base(record["base_model"])
         work = _Work(
             folder=run.folder, record=record, base=base, recipe=recipe, edge=edge, doors=doors or Doors()
         )  # fmt: skip
@@ -173,7 +175,7 @@ def _require_disk(output: Path, base: BaseModel, recipe: Recipe) -> None:
     """Better now than in the last step. Raises ConfigError."""
     needed = lora_parameters(base.config, recipe.lora_rank) * BYTES_A_PARAMETER * KEPT_CHECKPOINTS + DISK_MARGIN_BYTES
     place = output.absolute()
-    while not place.exists():
+    while not os.path.exists(place):  # noqa: PTH110  # Path.exists raises where a folder above may not be looked into
         place = place.parent
     free = shutil.disk_usage(place).free
     if free < needed:

@@ -15,17 +15,18 @@ from toolkit.errors import Interrupted, ToolkitError, TrainingError
 from toolkit.run_record import Run, now, point_latest_at, read_run, whole_checkpoints, write_record
 
 STORY = "error.txt"  # the traceback of a failure that nobody foresaw
+FULL_BYTES = 1_000_000  # a disk with less than this free is full
 
 
 @contextlib.contextmanager
 def recorded(folder: Path, record: dict[str, Any]) -> Iterator[None]:
     """Within, `record` grows; an error is recorded and told as a ToolkitError."""
-    write_record(folder, record)
     try:
+        write_record(folder, record)
         yield
     except BaseException as error:
-        _remove_half_checkpoints(folder)
         told = _told(error, folder)
+        _remove_half_checkpoints(folder)
         interrupted = isinstance(told or error, Interrupted)
         record |= {
             "status": "interrupted" if interrupted else "failed",
@@ -44,7 +45,8 @@ def recorded(folder: Path, record: dict[str, Any]) -> Iterator[None]:
 def finish(folder: Path, record: dict[str, Any]) -> Run:
     """Only now the run appears finished, and `latest` moves to it."""
     write_record(folder, record | {"status": "finished", "finished_at": now()})
-    point_latest_at(folder)
+    with contextlib.suppress(OSError):  # a disk that knows no links: the last finished run is found without
+        point_latest_at(folder)
     return read_run(folder)
 
 
@@ -75,12 +77,24 @@ def _told(error: BaseException, folder: Path) -> ToolkitError | None:
             "The card's memory ran out.",
             next="Lower --max-length or --batch-size, or end other programs on the card (nvidia-smi lists them).",
         )
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    if full or "No space left" in str(error):  # safetensors tells it in words of its own
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch on a CPU
+        return TrainingError(
+            "This machine's memory ran out.", next="Lower --max-length or --batch-size, or end other programs."
+        )
+    if _is_full(error, folder):
         return TrainingError(f"The disk of {folder} is full.", next="Free some space; then resume or start again.")
     first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
     return TrainingError(
         f"Training failed: {type(error).__name__}: {first}.", next=f"The whole story is in {folder / STORY}."
+    )
+
+
+def _is_full(error: Exception, folder: Path) -> bool:
+    """By the error's number or words; torch tells only of a position, so there the disk itself is asked."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    return "No space left" in str(error) or (
+        "inline_container" in str(error) and shutil.disk_usage(folder).free < FULL_BYTES
     )
 
 
