@@ -13,15 +13,15 @@ from typing import Any
 
 from toolkit import swift
 from toolkit.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
-from toolkit.dataset import Row, find_dataset, is_hub, parse_mix, prompt_key, read_dataset, require_sound, sample
+from toolkit.dataset import Row, read_dataset
 from toolkit.device import Device, find_device, peak_memory_bytes
 from toolkit.encoding import Encoder
 from toolkit.errors import ConfigError, DataError, Interrupted
-from toolkit.keep_set import cache_path, read_keep_prompts
+from toolkit.keep_set import cache_path
 from toolkit.plan import Plan, lora_parameters, plan
 from toolkit.progress import Listener, silent
 from toolkit.recipe import Recipe, recipe_from
-from toolkit.recording import finish, recorded, versions
+from toolkit.recording import finish, forget_steps_after, recorded, versions
 from toolkit.run_record import (
     SCHEMA_VERSION,
     Run,
@@ -35,6 +35,7 @@ from toolkit.run_record import (
     write_record,
 )
 from toolkit.stop import StopRequests
+from toolkit.training_rows import gather, gather_keep_prompts
 
 ROWS_FILE = "train.jsonl"
 ADAPTER_FILE = "adapter_model.safetensors"
@@ -94,6 +95,8 @@ def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None) -> 
     base = find_base_model(config.model)
     require_sizes(base)
     rows, source = gather(config.data, config.mix, config.recipe.seed, edge.say)
+    if config.recipe.keep_weight:
+        gather_keep_prompts(config.recipe.keep_data, rows)  # told now, before there is a folder
     _require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
     record = _first_record(folder, config, base, source)
@@ -118,34 +121,12 @@ def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None) -> R
         record = run.record | {"status": "running", "finished_at": None, "error": None, "resumed_from": checkpoint.name}
         recipe = recipe_from(dict(record["recipe"]), name=record["recipe"]["name"], source=str(run.folder))
         base = find_recorded_base(record["base_model"])
-        work = _Work(
-            folder=run.folder, record=record, base=base, recipe=recipe, edge=edge, doors=doors or Doors()
-        )  # fmt: skip
+        work = _Work(folder=run.folder, record=record, base=base, recipe=recipe, edge=edge, doors=doors or Doors())
         with recorded(run.folder, record):
             edge.say(f"run: {run.folder}, from {checkpoint.name}")
+            forget_steps_after(int(checkpoint.name.partition("-")[2]), run.folder / swift.LOG_FILE)
             _carry_out(work, read_dataset(run.folder / ROWS_FILE).rows, started, resume_from=checkpoint)
             return finish(run.folder, record)
-
-
-def gather(data: str, mixes: Sequence[str], seed: int, say: Callable[[str], None]) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of the data set and of what is mixed in, and where they came from; raises DataError."""
-    dataset = read_dataset(find_dataset(data))
-    require_sound(dataset)
-    rows, mixed = list(dataset.rows), []
-    for spec in mixes:
-        mix = parse_mix(spec)
-        if is_hub(mix):
-            more, digest = swift.load_hub_rows(spec, seed=seed), None
-        else:
-            other = read_dataset(find_dataset(mix.source))
-            require_sound(other)
-            more, digest = list(sample(other.rows, mix.count, seed)), other.sha256
-        if mix.count is not None and mix.count > len(more):
-            say(f"Warning: {mix.source} has {len(more)} rows, fewer than the {mix.count} asked for; all are taken.")
-        mixed.append({"source": mix.source, "rows": len(more), "sha256": digest})
-        rows += more
-    source = {"path": str(dataset.path.resolve()), "sha256": dataset.sha256, "rows": len(dataset.rows), "mix": mixed}
-    return rows, source
 
 
 def _first_record(folder: Path, config: FinetuneConfig, base: BaseModel, source: dict[str, Any]) -> dict[str, Any]:
@@ -254,11 +235,7 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> swift.KeepJob | None:
     recipe = work.recipe
     if recipe.keep_weight == 0:
         return None
-    path = find_dataset(recipe.keep_data)
-    trained = {prompt_key(row.prompt) for row in rows}
-    prompts = [prompt for prompt in read_keep_prompts(path) if prompt_key(prompt) not in trained]
-    if not prompts:
-        raise DataError(f"Every prompt of {path} is trained on.", next="Name other prompts with --keep.")
+    path, prompts = gather_keep_prompts(recipe.keep_data, rows)
     systems = recipe.keep_systems or (recipe.system,)
     asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     work.record["keep"] = {"path": str(path), "prompts": len(prompts)}

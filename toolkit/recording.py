@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import json
+import math
 import shutil
 import sys
 import traceback
@@ -12,7 +14,7 @@ from typing import Any
 
 from toolkit import __version__
 from toolkit.errors import Interrupted, ToolkitError, TrainingError
-from toolkit.run_record import Run, now, point_latest_at, read_run, whole_checkpoints, write_record
+from toolkit.run_record import Run, now, point_latest_at, read_run, whole_checkpoints, write_record, write_text
 
 STORY = "error.txt"  # the traceback of a failure that nobody foresaw
 FULL_BYTES = 1_000_000  # a disk with less than this free is full
@@ -48,6 +50,20 @@ def finish(folder: Path, record: dict[str, Any]) -> Run:
     with contextlib.suppress(OSError):  # a disk that knows no links: the last finished run is found without
         point_latest_at(folder)
     return read_run(folder)
+
+
+def forget_steps_after(step: int, log: Path) -> None:
+    """A killed run may have told of steps beyond its last checkpoint; they are done again."""
+    with contextlib.suppress(FileNotFoundError):
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        write_text(log, "".join(line for line in lines if _step_of(line) <= step))
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):  # cut off by the kill
+        return math.inf
 
 
 def versions() -> dict[str, str | None]:
