@@ -1,5 +1,6 @@
 """`toolkit finetune`: LoRA fine-tuning of a base model, recorded as a run."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,4 +84,5 @@ def command(
 
 def default_recipe(model: str | None) -> str:
     """The embedded model is so small that it needs a recipe of its own."""
-    return "tiny" if model is not None and Path(model).name == "tiny-qwen2" else "keep"
+    wanted = model or os.environ.get("TOOLKIT_MODEL") or ""
+    return "tiny" if Path(wanted).name == "tiny-qwen2" else "keep"
