@@ -4,9 +4,11 @@ Training runs in this process through a subclass of ms-swift's own pipeline (4.6
 read and checked, and progress goes to a listener instead of the console.
 """
 
+import atexit
 import getpass
 import json
 import os
+import shutil
 import tempfile
 import time
 import warnings
@@ -96,6 +98,7 @@ def prepare_environment(*, online: bool = False) -> None:
     home = Path.home() if os.environ.get("HOME") else Path("/")
     if not os.access(home, os.W_OK) or home == Path("/"):
         os.environ["HOME"] = tempfile.mkdtemp(prefix="toolkit-home-")
+        atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
 
 
