@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.decoding import Recorder, WhenSet
 from toolkit.device import Device, find_device
 from toolkit.errors import ModelError
 from toolkit.metrics import Drift
@@ -120,7 +121,7 @@ class LanguageModel:
         from transformers import LogitsProcessorList
 
         inputs, mask = self._padded_left(batch)
-        recorder = _Recorder()
+        recorder = Recorder()
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=inputs,
@@ -224,7 +225,7 @@ class LanguageModel:
                 self.model.generate(
                     input_ids=inputs, attention_mask=mask, streamer=streamer,
                     generation_config=self._greedy(max_new_tokens),
-                    stopping_criteria=StoppingCriteriaList([_WhenSet(closed)]),
+                    stopping_criteria=StoppingCriteriaList([WhenSet(closed)]),
                 )  # fmt: skip
             except Exception as error:  # noqa: BLE001  # raised again below, in the caller's thread
                 failure.append(error)
@@ -250,41 +251,19 @@ class LanguageModel:
         self.model, self.adapters = merged, ()
 
 
-class _WhenSet:
-    """A stopping criterion: every row is done once the event is set."""
-
-    def __init__(self, event: Any) -> None:
-        self.event = event
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  # the criterion's signature
-        import torch
-
-        return torch.full((input_ids.shape[0],), self.event.is_set(), device=input_ids.device, dtype=torch.bool)
-
-
-class _Recorder:
-    """A logits processor that changes nothing and notes each step's margin, and the first step's logits."""
-
-    def __init__(self) -> None:
-        self.margins: list[Any] = []
-        self.first: Any = None
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002  # the processor's signature
-        if self.first is None:
-            self.first = scores.float().cpu()
-        top = scores.topk(2, dim=-1).values.float()
-        self.margins.append(top[:, 0] - top[:, 1])
-        return scores
-
-
 def _with_adapter(model: Any, name: str, adapter: Path) -> Any:
+    import warnings
+
     from peft import PeftModel
 
     try:
-        if isinstance(model, PeftModel):
-            model.load_adapter(str(adapter), adapter_name=name, local_files_only=True)
-            return model
-        return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, local_files_only=True)
+        with warnings.catch_warnings():
+            # Else layers that the adapter does not reach keep their random start, in silence.
+            warnings.filterwarnings("error", message="Found missing adapter keys")
+            if isinstance(model, PeftModel):
+                model.load_adapter(str(adapter), adapter_name=name, local_files_only=True)
+                return model
+            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, local_files_only=True)
     except Exception as error:
         raise ModelError(
             f"The adapter in {adapter} does not load onto this base model: {_first_line(error)}.",

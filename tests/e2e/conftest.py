@@ -3,14 +3,20 @@
 import os
 
 # Before anything imports ms-swift or the hubs: they read these once.
+# One thread: so small a model gains nothing by two, and loses minutes where another process wants the second core.
 os.environ.update(
-    HF_HUB_OFFLINE="1", LOG_LEVEL="ERROR", TRANSFORMERS_VERBOSITY="error", HF_HUB_DISABLE_PROGRESS_BARS="1"
+    OMP_NUM_THREADS="1",
+    HF_HUB_OFFLINE="1",
+    LOG_LEVEL="ERROR",
+    TRANSFORMERS_VERBOSITY="error",
+    HF_HUB_DISABLE_PROGRESS_BARS="1",
 )
 
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.made_run import make_lively
 from tests.e2e.micro_model import make_micro_model
 
 
@@ -18,3 +24,9 @@ from tests.e2e.micro_model import make_micro_model
 def _micro_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights: for everything but meaning."""
     return make_micro_model(tmp_path_factory.mktemp("models") / "micro")
+
+
+@pytest.fixture(scope="session", name="lively_model")
+def _lively_model(micro_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights whose answers wander: for what must not change an answer, or must."""
+    return make_lively(tmp_path_factory.mktemp("models") / "lively", micro_model)
