@@ -10,12 +10,15 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from toolkit.compare import CompareConfig, compare
 from toolkit.finetune import Edge, FinetuneConfig, finetune
+from toolkit.language_model import Answer, LanguageModel, Messages
 from toolkit.recipe import Recipe, load_recipe
 from toolkit.stop import StopRequests
 
@@ -62,6 +65,35 @@ def use_divergence(kind: str) -> None:
     keep_trainer.divergence = kinds[kind]
 
 
+def use_variant(options: argparse.Namespace) -> None:
+    """What was tried and has no setting of its own."""
+    from toolkit import keep_trainer
+
+    keep_trainer.KeepTerm.__init__.__kwdefaults__["enough"] = options.enough
+    if options.all_positions:
+        observe = keep_trainer.observe_base
+        keep_trainer.observe_base = lambda model, encoded, pad: observe(model, [(ids, 0) for ids, _ in encoded], pad)
+
+
+class OnceAsked(LanguageModel):
+    """Remembers the base model's answers over all runs of this script: they are the same each time."""
+
+    remembered: ClassVar[dict[str, list[Answer]]] = {}
+    adapter: str | None = None
+
+    def side(self, adapter: str | None) -> AbstractContextManager[Any]:
+        self.adapter = adapter
+        return super().side(adapter)
+
+    def answers(self, prompts: Sequence[Messages], **how: Any) -> list[Answer]:
+        if self.adapter is not None:
+            return super().answers(prompts, **how)
+        key = json.dumps([list(prompts), how.get("batch_size"), how["max_new_tokens"]])
+        if key not in self.remembered:
+            self.remembered[key] = super().answers(prompts, **how)
+        return self.remembered[key]
+
+
 def exact_share(run_folder: Path, model: Path) -> float:
     """Share of all trained rows answered exactly as trained (greedy, up to 64 tokens)."""
     from toolkit.dataset import read_dataset
@@ -86,12 +118,20 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
     run = finetune(FinetuneConfig(data=options.data, recipe=recipe, model=str(options.model), output=output), edge)
     systems = SYSTEMS if options.systems else SYSTEMS[:1]
     report, _ = compare(
-        CompareConfig(run=run.run_id, output=output, systems=systems, probes=options.probes, model=str(options.model))
+        CompareConfig(run=run.run_id, output=output, systems=systems, probes=options.probes, model=str(options.model)),
+        load=OnceAsked.load,
     )
+    logged = [
+        json.loads(line)
+        for line in (run.folder / "logging.jsonl").read_text().splitlines()
+        if line.startswith('{"step"')
+    ]
     return {
         "recipe": spec,
+        "variant": {name: getattr(options, name) for name in ("data", "divergence", "enough", "all_positions")},
         "seed": seed,
-        "divergence": options.divergence,
+        "last": logged[-1],
+        "first_kl": logged[0].get("kl", 0.0),
         "exact": exact_share(run.folder, options.model),
         "metrics": {name: metric.to_dict() for name, metric in report.metrics.items()},
         "per_system": {s: {n: m.value for n, m in metrics.items()} for s, metrics in report.per_system.items()},
@@ -109,11 +149,13 @@ def line(entry: dict[str, Any]) -> str:
     values = {name: metric["value"] for name, metric in entry["metrics"].items()}
     worst = min(metrics["generality"] for metrics in entry["per_system"].values())
     timings = entry["run"]["timings_s"]
+    logged, first_kl = entry["last"], entry["first_kl"]
     return (
         f"{entry['recipe']:60.60s} seed {entry['seed']}  exact {entry['exact']:.2f}  rel {values['reliability']:.2f}"
         f"  gen {values['generality']:.2f} (worst {worst:.2f})  leak {values['leakage']:.3f}"
         f"  loc {values['locality']:.2f}  kl {values['kl']:.4f}  agree {values['agreement']:.4f}"
-        f"  noise {values['noise_floor']:.2f}  train {timings['train']:.1f} s  keep {timings['keep']:.1f} s"
+        f"  noise {values['noise_floor']:.2f}  trained: ce {logged.get('cross_entropy', logged['loss']):.3f}"
+        f" kl {first_kl:.4f} -> {logged.get('kl', 0.0):.4f}  {timings['train']:.1f} s + {timings['keep']:.1f} s"
     )
 
 
@@ -127,10 +169,13 @@ def main() -> None:
     parser.add_argument("--probes", type=Path)
     parser.add_argument("--systems", action="store_true", help=f"compare under {len(SYSTEMS)} system prompts")
     parser.add_argument("--divergence", choices=["forward", "reverse", "symmetric", "top-k"], default="forward")
+    parser.add_argument("--enough", type=float, default=1.0, help="leave a token alone above this probability")
+    parser.add_argument("--all-positions", action="store_true", help="keep the prompts' own tokens too")
     parser.add_argument("--budget-s", type=float, default=1e9, help="begin no further run after so many seconds")
     options = parser.parse_args()
     options.model = options.model.resolve()
     use_divergence(options.divergence)
+    use_variant(options)
     started, results = time.monotonic(), []
     with tempfile.TemporaryDirectory() as output:
         for spec in options.recipes:
