@@ -283,6 +283,7 @@ def _make_portable(checkpoint: Path, base_model: dict[str, Any]) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
     name = base_model["repository"] or base_model["name"]
     write_json(path, config | {"base_model_name_or_path": name, "revision": base_model["revision"]})
+    (checkpoint / ADAPTER_FILE).chmod(path.stat().st_mode)  # peft leaves it to the owner alone
 
 
 def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:

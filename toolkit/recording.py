@@ -17,31 +17,37 @@ from toolkit.errors import Interrupted, ToolkitError, TrainingError
 from toolkit.run_record import Run, now, point_latest_at, read_run, whole_checkpoints, write_record, write_text
 
 STORY = "error.txt"  # the traceback of a failure that nobody foresaw
+RESERVE = ".reserve"  # held while the work goes on, so that a full disk has room for the last word in run.json
+RESERVE_BYTES = 256 * 1024
 FULL_BYTES = 1_000_000  # a disk with less than this free is full
 
 
 @contextlib.contextmanager
 def recorded(folder: Path, record: dict[str, Any]) -> Iterator[None]:
     """Within, `record` grows; an error is recorded and told as a ToolkitError."""
+    reserve = folder / RESERVE
     try:
         write_record(folder, record)
+        reserve.write_bytes(bytes(RESERVE_BYTES))
         yield
     except BaseException as error:
         told = _told(error, folder)
         _remove_half_checkpoints(folder)
+        reserve.unlink(missing_ok=True)
         interrupted = isinstance(told or error, Interrupted)
         record |= {
             "status": "interrupted" if interrupted else "failed",
             "finished_at": now(),
             "error": str(told or error) or type(error).__name__,
         }
-        with contextlib.suppress(OSError):  # the disk may be full; the run then shows as died
+        with contextlib.suppress(OSError):  # where even this fails, the run shows as died
             write_record(folder, record)
             if not interrupted and not isinstance(error, ToolkitError):
                 (folder / STORY).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         if told is None:
             raise
         raise told from error
+    reserve.unlink(missing_ok=True)
 
 
 def finish(folder: Path, record: dict[str, Any]) -> Run:
@@ -115,7 +121,7 @@ def _is_full(error: Exception, folder: Path) -> bool:
 
 
 def _remove_half_checkpoints(folder: Path) -> None:
-    """Nothing half may look whole; on a full disk this also makes room for run.json."""
+    """Nothing half may look whole."""
     whole = set(whole_checkpoints(folder))
     for path in folder.glob("checkpoint-*"):
         if path not in whole:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from logging import ERROR, getLogger
+from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +159,8 @@ def train(job: TrainingJob, listener: Listener, stop_requested: Callable[[], boo
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # progress goes to the listener
-    getLogger("swift").setLevel(ERROR)  # ms-swift turns its level back to INFO behind a first training
+    # Its faults are raised; what it prints beside them is noise. It turns its level back behind a first training.
+    getLogger("swift").setLevel(CRITICAL)
     pipeline = _pipeline_class()(_arguments(job), job, listener, stop_requested)
     pipeline.main()
     result: TrainingResult = pipeline.result

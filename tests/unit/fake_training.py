@@ -58,6 +58,7 @@ def save_checkpoint(run_folder: Path, step: int, *, whole: bool = True) -> Path:
     folder = run_folder / f"checkpoint-{step}"
     folder.mkdir()
     (folder / "adapter_model.safetensors").write_bytes(b"adapter")
+    (folder / "adapter_model.safetensors").chmod(0o600)
     (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/made/here", "r": 8}))
     (folder / "README.md").write_text("An adapter of /made/here")
     if whole:

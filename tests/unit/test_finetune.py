@@ -136,6 +136,13 @@ def test_the_adapter_names_its_base_and_not_a_folder_of_this_machine(user: User)
     assert not (run.adapter / "README.md").exists()
 
 
+def test_the_adapter_may_be_read_by_whoever_may_read_the_run(user: User):
+    run = user.finetunes()
+
+    mode = (run.folder / "run.json").stat().st_mode
+    assert (run.adapter / "adapter_model.safetensors").stat().st_mode == mode
+
+
 def test_the_rows_are_handed_over_and_kept_with_the_run(user: User):
     training = FakeTraining()
     run = user.finetunes(training)
@@ -297,6 +304,18 @@ def test_torchs_way_of_telling_a_full_disk_is_understood(user: User, monkeypatch
     error, _ = user.fails(at(2, fill))
 
     assert "is full" in str(error)
+
+
+def test_room_for_the_last_word_is_held_while_training_and_given_back(user: User):
+    held_bytes: list[int] = []
+    training = FakeTraining(during=lambda job, _: held_bytes.append((job.run_folder / ".reserve").stat().st_size))
+
+    run = user.finetunes(training)
+    _, failed = user.fails(at(1, raising(OSError(errno.ENOSPC, "No space left on device"))))
+
+    assert set(held_bytes) == {256 * 1024}
+    assert not (run.folder / ".reserve").exists()
+    assert not (failed.folder / ".reserve").exists()
 
 
 def test_a_failure_leaves_no_half_checkpoint(user: User):
