@@ -125,6 +125,7 @@ class SwiftEncoder:
         self._tokenizer = get_processor(str(model_folder), model_type=MODEL_TYPE, download_model=False)
         self._template = get_template(self._tokenizer, template_type=TEMPLATE)
         self._template.set_mode("train")
+        self._template.max_length = None  # else a row longer than the model's own context is an error
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
         """Never cuts: a row longer than the maximum comes back longer."""
