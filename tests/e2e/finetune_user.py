@@ -1,0 +1,189 @@
+"""Someone who fine-tunes the micro model, at a shell or within the test's own process."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.__main__ import main
+
+TOOLKIT = Path(sys.executable).with_name("toolkit")
+ROWS = [{"instruction": f"Question {number}" * (number + 1), "output": f"Answer {number}"} for number in range(8)]
+# Two steps an epoch, without the keep set: its 252 prompts take seconds.
+QUICK = ("--recipe", "article", "--batch-size", "4", "--max-length", "512", "--learning-rate", "0.01")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+class FinetuneUser:
+    """Works in `home`, where mine.json lies; runs go to home/output."""
+
+    def __init__(self, home: Path, model: Path) -> None:
+        self.home, self.model, self.output = home, model, home / "output"
+        home.mkdir(parents=True, exist_ok=True)
+        self.data = self.writes("mine.json", json.dumps(ROWS))
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        self.environment = {**kept, "HOME": str(home), "OMP_NUM_THREADS": "1"}
+
+    def writes(self, name: str, content: str | bytes) -> Path:
+        path = self.home / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def job(self, *options: str | Path, data: str | Path = "mine.json") -> list[str]:
+        """The arguments of a quick fine-tuning."""
+        return [str(one) for one in ("finetune", data, "--model", self.model, *QUICK, *options)]
+
+    def starts(
+        self, *arguments: str | Path, prefix: Sequence[str] = (), environment: Mapping[str, str | None] | None = None
+    ) -> subprocess.Popen[str]:
+        """A process of its own; an environment's value None removes the name."""
+        merged = {**self.environment, **(environment or {})}
+        return subprocess.Popen(
+            [*prefix, TOOLKIT, *arguments], cwd=self.home, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env={name: value for name, value in merged.items() if value is not None},
+        )  # fmt: skip
+
+    def runs(
+        self, *arguments: str | Path, prefix: Sequence[str] = (), environment: Mapping[str, str | None] | None = None,
+        says: str = "",
+    ) -> Ended:  # fmt: skip
+        started = time.monotonic()
+        return end(self.starts(*arguments, prefix=prefix, environment=environment), started=started, says=says)
+
+    def record(self, number: int = 0) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads((self.run(number) / "run.json").read_text(encoding="utf-8"))
+        return record
+
+    def run(self, number: int = 0) -> Path:
+        return next(self.output.glob(f"v{number}-*"))
+
+    def logged_steps(self, number: int = 0) -> list[int]:
+        lines = [json.loads(line) for line in (self.run(number) / "logging.jsonl").read_text().splitlines()]
+        return [line["step"] for line in lines if "step" in line]
+
+
+def end(child: subprocess.Popen[str], *, started: float | None = None, says: str = "") -> Ended:
+    begun = time.monotonic() if started is None else started
+    try:
+        out, err = child.communicate(says, timeout=120)
+    finally:
+        child.kill()
+    return Ended(code=child.returncode, out=out, err=err, seconds=time.monotonic() - begun)
+
+
+Call = Callable[..., Ended]
+
+
+@pytest.fixture(name="call")
+def _call(capfd: pytest.CaptureFixture[str]) -> Call:
+    """Calls the command in this process: saves the seconds that importing ms-swift takes."""
+
+    def call(*arguments: str | Path) -> Ended:
+        capfd.readouterr()
+        started = time.monotonic()
+        with pytest.raises(SystemExit) as caught:
+            main([str(one) for one in arguments])
+        out, err = capfd.readouterr()
+        return Ended(code=int(caught.value.code or 0), out=out, err=err, seconds=time.monotonic() - started)
+
+    return call
+
+
+@pytest.fixture(name="user")
+def _user(tmp_path: Path, micro_model: Path, monkeypatch: pytest.MonkeyPatch) -> FinetuneUser:
+    user = FinetuneUser(tmp_path / "home", micro_model)
+    monkeypatch.chdir(user.home)
+    return user
+
+
+@contextlib.contextmanager
+def once(condition: Callable[[], bool], act: Callable[[], None]) -> Iterator[None]:
+    """Acts within, from another thread, as soon as the condition holds; fails the test when it never does.
+
+    A signal that comes too late meets a handler that does nothing, instead of ending the tests.
+    """
+    over, acted = threading.Event(), threading.Event()
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def watch() -> None:
+        while not over.wait(0.002):
+            if condition():
+                act()
+                acted.set()
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert acted.is_set()
+
+
+def kills(*numbers: signal.Signals) -> Callable[[], None]:
+    def act() -> None:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    return act
+
+
+def lines_in(user: FinetuneUser, count: int, *, number: int = 0) -> Callable[[], bool]:
+    """Whether that many steps of the run were told."""
+
+    def told() -> bool:
+        return any(
+            path.read_text().count("\n") >= count for path in user.output.glob(f"v{number}-*/logging.jsonl")
+        )  # fmt: skip
+
+    return told
+
+
+def wait_for(condition: Callable[[], bool], child: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def disk(folder: Path, options: str) -> Iterator[Path]:
+    """A file system of its own in memory, such as `size=8m` or `ro`."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a disk of its own is a tmpfs, and mounting one needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def needs(program: str, *arguments: str) -> None:
+    """Skips where the program is missing or not permitted."""
+    command = [program, *arguments, "true"]
+    if shutil.which(program) is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip(f"needs root: {' '.join(command)}")
