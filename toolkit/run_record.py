@@ -185,7 +185,8 @@ def find_run(name: str | None, output: Path) -> Run:
         return _latest(output)
     for folder in (output / name, Path(name)):
         if (folder / RECORD).is_file():
-            return read_run(folder.resolve())
+            named = NAME.fullmatch(folder.name) and not folder.is_symlink()
+            return read_run(folder if named else folder.resolve())
     numbered = [run for run in list_runs(output) if run.run_id.partition("-")[0] == name]
     if len(numbered) == 1:
         return numbered[0]
