@@ -19,9 +19,9 @@ from toolkit.encoding import Encoder
 from toolkit.errors import ConfigError, DataError, Interrupted
 from toolkit.keep_set import cache_path
 from toolkit.plan import Plan, lora_parameters, plan
-from toolkit.progress import Listener, silent
+from toolkit.progress import Listener, Progress, silent
 from toolkit.recipe import Recipe, recipe_from
-from toolkit.recording import finish, forget_steps_after, recorded, versions
+from toolkit.recording import ADAPTER_FILE, finish, forget_steps_after, make_portable, recorded, versions
 from toolkit.run_record import (
     SCHEMA_VERSION,
     Run,
@@ -31,14 +31,12 @@ from toolkit.run_record import (
     now,
     read_run,
     whole_checkpoints,
-    write_json,
     write_record,
 )
 from toolkit.stop import StopRequests
 from toolkit.training_rows import gather, gather_keep_prompts
 
 ROWS_FILE = "train.jsonl"
-ADAPTER_FILE = "adapter_model.safetensors"
 BYTES_A_PARAMETER = 4 + 8  # a checkpoint: the adapter in float32, and Adam's two moments
 KEPT_CHECKPOINTS = 2
 DISK_MARGIN_BYTES = 64_000_000
@@ -219,8 +217,12 @@ def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Pa
         precision=device.precision, keep=keep, resume_from=resume_from,
     )  # fmt: skip
     stop = work.edge.stop
-    stop.gentle = True
-    result = work.doors.train(job, work.edge.listener, lambda: stop.requested)
+
+    def hear(event: Progress) -> None:
+        stop.gentle = stop.gentle or event.task == swift.TRAINING  # before, there is nothing to save
+        work.edge.listener(event)
+
+    result = work.doors.train(job, hear, lambda: stop.requested)
     stop.gentle = False
     _note_result(work, result, started)
     if result.stopped:
@@ -267,23 +269,13 @@ def _note_result(work: _Work, result: swift.TrainingResult, started: float) -> N
     }
     record["peak_memory_bytes"] = peak_memory_bytes()
     for checkpoint in whole_checkpoints(work.folder)[-1:]:
-        _make_portable(checkpoint, record["base_model"])
+        make_portable(checkpoint, record["base_model"])
         weights = checkpoint / ADAPTER_FILE
         record["adapter"] = {
             "path": checkpoint.name,
             "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
             "bytes": weights.stat().st_size,
         }
-
-
-def _make_portable(checkpoint: Path, base_model: dict[str, Any]) -> None:
-    """A folder of this machine means nothing elsewhere: the adapter names its base by repository, or by name."""
-    (checkpoint / "README.md").unlink(missing_ok=True)  # an empty form that names the folder too
-    path = checkpoint / "adapter_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    name = base_model["repository"] or base_model["name"]
-    write_json(path, config | {"base_model_name_or_path": name, "revision": base_model["revision"]})
-    (checkpoint / ADAPTER_FILE).chmod(path.stat().st_mode)  # peft leaves it to the owner alone
 
 
 def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:

@@ -14,8 +14,18 @@ from typing import Any
 
 from toolkit import __version__
 from toolkit.errors import Interrupted, ToolkitError, TrainingError
-from toolkit.run_record import Run, now, point_latest_at, read_run, whole_checkpoints, write_record, write_text
+from toolkit.run_record import (
+    Run,
+    now,
+    point_latest_at,
+    read_run,
+    whole_checkpoints,
+    write_json,
+    write_record,
+    write_text,
+)
 
+ADAPTER_FILE = "adapter_model.safetensors"
 STORY = "error.txt"  # the traceback of a failure that nobody foresaw
 RESERVE = ".reserve"  # held while the work goes on, so that a full disk has room for the last word in run.json
 RESERVE_BYTES = 256 * 1024
@@ -70,6 +80,16 @@ def _step_of(line: str) -> float:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):  # cut off by the kill
         return math.inf
+
+
+def make_portable(checkpoint: Path, base_model: dict[str, Any]) -> None:
+    """A folder of this machine means nothing elsewhere: the adapter names its base by repository, or by name."""
+    (checkpoint / "README.md").unlink(missing_ok=True)  # an empty form that names the folder too
+    path = checkpoint / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    name = base_model["repository"] or base_model["name"]
+    write_json(path, config | {"base_model_name_or_path": name, "revision": base_model["revision"]})
+    (checkpoint / ADAPTER_FILE).chmod(path.stat().st_mode)  # peft leaves it to the owner alone
 
 
 def versions() -> dict[str, str | None]:

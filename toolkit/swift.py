@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MODEL_TYPE, TEMPLATE = "qwen2", "qwen2_5"  # ms-swift 4 cannot tell them from the architecture alone
 LOG_FILE = "logging.jsonl"
+TRAINING = "Training"  # the task of the progress that is told from the first step on
 TEMPLATE_TOKENS = 20  # what the chat template adds to a question
 
 
@@ -343,7 +344,7 @@ def _watcher(job: TrainingJob, listener: Listener, stop_requested: Callable[[], 
 
         def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
             self.began_at = time.perf_counter()
-            listener(Progress(task="Training", done=state.global_step, total=state.max_steps))
+            listener(Progress(task=TRAINING, done=state.global_step, total=state.max_steps))
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.step_ended_at = time.perf_counter()
@@ -370,7 +371,7 @@ def _watcher(job: TrainingJob, listener: Listener, stop_requested: Callable[[], 
             with (job.run_folder / LOG_FILE).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
             detail = f"loss {logs['loss']:.3f}" + (f" · {memory / 2**30:.1f} GiB" if memory else "")
-            listener(Progress(task="Training", done=state.global_step, total=state.max_steps, detail=detail))
+            listener(Progress(task=TRAINING, done=state.global_step, total=state.max_steps, detail=detail))
 
     return Watcher()
 

@@ -360,6 +360,15 @@ def test_a_signal_ends_the_run_behind_a_saved_step(user: User, number: signal.Si
     assert run.adapter.name == run.record["adapter"]["path"] == "checkpoint-2"
 
 
+def test_a_signal_before_the_first_step_does_not_wait_for_one(user: User):
+    with stop_requests(user.said.append) as stop:
+        user.stop = stop
+        error, run = user.fails(at(1, lambda _: os.kill(os.getpid(), signal.SIGINT)))
+
+    assert (type(error), run.status) == (Interrupted, "interrupted")
+    assert "No checkpoint was saved yet" in str(error)
+
+
 def test_a_second_signal_does_not_wait_for_the_step(user: User):
     with stop_requests(user.said.append) as stop:
         user.stop = stop
