@@ -1,0 +1,65 @@
+"""Time and memory of training alone, a recipe after another on one card: no comparison, any weights will do.
+
+python bench/train_time.py MODEL OUT.json article keep --repeat 3
+TOOLKIT_GPU_MEMORY_GIB=23 python bench/train_time.py MODEL OUT.json article keep
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from recipes import recipe_of
+
+from toolkit.finetune import Edge, FinetuneConfig, finetune
+from toolkit.stop import StopRequests
+
+
+def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, Any]:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    edge = Edge(stop=StopRequests(print), say=lambda _: None)
+    config = FinetuneConfig(data=options.data, recipe=recipe_of(spec), model=str(options.model), output=output)
+    run = finetune(config, edge)
+    wanted = ("timings_s", "peak_memory_bytes", "train", "recipe", "hardware", "versions")
+    return {"spec": spec, "memory_cap_gib": os.environ.get("TOOLKIT_GPU_MEMORY_GIB")} | {
+        key: run.record[key] for key in wanted
+    }
+
+
+def line(entry: dict[str, Any]) -> str:
+    """One entry for the eye."""
+    timings, recipe = entry["timings_s"], entry["recipe"]
+    return (
+        f"{entry['spec']}: train {timings['train']:.2f} s, keep {timings['keep']:.2f} s, load {timings['load']:.2f} s, "
+        f"total {timings['total']:.2f} s, {entry['train']['steps']} steps, "
+        f"peak {entry['peak_memory_bytes'] / 2**30:.2f} GiB, {recipe['micro_batch_size']} rows at once, "
+        f"checkpointing {recipe['gradient_checkpointing']}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("recipes", nargs="+")
+    parser.add_argument("--data", default="self_cognition.json")
+    parser.add_argument("--repeat", type=int, default=1)
+    options = parser.parse_args()
+    options.model = options.model.resolve()
+    results = []
+    with tempfile.TemporaryDirectory() as output:
+        for _ in range(options.repeat):
+            for spec in options.recipes:
+                results.append(measure(spec, options, Path(output)))
+                print(line(results[-1]), flush=True)
+                options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
