@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.base_model import BaseModel, find_base_model
+from toolkit.base_model import BaseModel, find_base_model, find_recorded_base
 from toolkit.errors import ConfigError
 from toolkit.run_record import Run, find_run
 
@@ -47,7 +46,7 @@ def adapter_sha256(adapter: Path | None) -> str | None:
 
 def run_side(run: Run, *, model: str | None = None) -> Side:
     """A run, on the base that it was trained on (or on `model`, where that one moved)."""
-    base = _base_recorded(run.record["base_model"]) if model is None else find_base_model(model)
+    base = find_recorded_base(run.record["base_model"]) if model is None else find_base_model(model)
     return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
 
 
@@ -85,13 +84,7 @@ def base_under(side: Side) -> BaseModel | None:
         recorded = {"path": str(manifest["base_model"]["path"]), "name": str(manifest["base_model"]["name"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return _base_recorded(recorded)
-
-
-def _base_recorded(base_model: Mapping[str, Any]) -> BaseModel:
-    if Path(base_model["path"]).is_dir():
-        return find_base_model(base_model["path"])
-    return find_base_model(base_model["name"])  # moved, as between a host and its container
+    return find_recorded_base(recorded)
 
 
 def _require_weights(adapter: Path) -> None:
