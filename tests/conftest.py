@@ -1,5 +1,6 @@
 """Shared by all tests: which versions ran, and a home of their own."""
 
+import os
 from importlib.metadata import version
 
 import pytest
@@ -15,3 +16,12 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     """A caller's own settings must not decide a test."""
     for name in ("TOOLKIT_MODEL", "TOOLKIT_DATA", "HF_ENDPOINT", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is a failure: everything that can run there should have run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter is not None else 0
+    if skipped and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line(f"{skipped} skipped in CI, where everything should run", red=True)
