@@ -1,6 +1,7 @@
 """Recipes: every setting of a fine-tuning, read from YAML and checked before anything starts."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -61,6 +62,12 @@ class Recipe:
 
 def shipped() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def default_recipe(model: str | None) -> str:
+    """`model` as the caller named it. The embedded model is so small that it needs a recipe of its own."""
+    wanted = model or os.environ.get("TOOLKIT_MODEL") or ""
+    return "tiny" if Path(wanted).name == "tiny-qwen2" else "keep"
 
 
 def load_recipe(name: str) -> Recipe:

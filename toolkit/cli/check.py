@@ -12,13 +12,13 @@ from toolkit.dataset import find_dataset
 from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.paths import data_folder
-from toolkit.recipe import load_recipe
+from toolkit.recipe import default_recipe, load_recipe
 
 
 @click.command("check", epilog="Example:  toolkit check self_cognition.json --model tiny-qwen2 --preview 3")
 @click.argument("data")
 @click.option("--model", help="A base model's folder or name, for token lengths and the label mask.")
-@click.option("--recipe", default="article", show_default=True, help="A shipped recipe, or a .yaml file.")
+@click.option("--recipe", help="A shipped recipe, or a .yaml file.  [default: keep]")
 @click.option(
     "--probes",
     type=click.Path(path_type=Path),
@@ -32,7 +32,7 @@ def command(
     data: str,
     *,
     model: str | None,
-    recipe: str,
+    recipe: str | None,
     probes: Path | None,
     preview: int,
     as_json: bool,
@@ -42,7 +42,7 @@ def command(
     DATA is a file here or in the shipped data folder: alpaca, messages, ShareGPT or query/response, as JSON, JSONL or
     CSV. Every error and warning names its row and what to do. Exits with 5 where there is an error.
     """
-    settings = load_recipe(recipe)
+    settings = load_recipe(recipe or default_recipe(model))
     config = CheckConfig(
         data=find_dataset(data),
         recipe=settings,

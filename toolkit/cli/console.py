@@ -5,16 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from toolkit.progress import Listener, Progress
 
 PLAIN_LINE_EVERY_S = 5.0
+BAR_WIDTH = 28  # with a loss and a memory beside it under 80 columns: room for the ^C that a terminal echoes
 
 
 def say(message: str) -> None:
     """One line of talk; stdout stays the answer's."""
-    click.echo(message, err=True)
+    print(message, file=sys.stderr, flush=True)  # not click.echo: it would write beneath rich's live bars
 
 
 @contextmanager
@@ -45,7 +44,7 @@ def _bars() -> Iterator[Listener]:
     console = Console(stderr=True)  # rich keeps NO_COLOR
     sized = Bars(TextColumn("{task.description}"), BarColumn(None), DownloadColumn(), TimeRemainingColumn(),
                  TextColumn("{task.fields[detail]}"), console=console)  # fmt: skip
-    counted = Bars(TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn(),
+    counted = Bars(TextColumn("{task.description}"), BarColumn(BAR_WIDTH), MofNCompleteColumn(), TimeRemainingColumn(),
                    TextColumn("{task.fields[detail]}"), console=console)  # fmt: skip
     tasks: dict[str, TaskID] = {}
 

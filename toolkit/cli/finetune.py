@@ -1,6 +1,5 @@
 """`toolkit finetune`: LoRA fine-tuning of a base model, recorded as a run."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import click
 
 from toolkit.cli.console import progress, say
 from toolkit.finetune import Edge, FinetuneConfig, finetune, resume
-from toolkit.recipe import load_recipe, shipped
+from toolkit.recipe import default_recipe, load_recipe, shipped
 from toolkit.stop import stop_requests
 
 # Options that replace a recipe's setting: option name, setting, type, help.
@@ -43,7 +42,7 @@ def _with_settings(command: Any) -> Any:
 )
 @click.argument("data", required=False)
 @click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
-@click.option("--recipe", default=None, help=f"A recipe: {', '.join(shipped())}, or a .yaml file.")
+@click.option("--recipe", default=None, help=f"A recipe: {', '.join(shipped())}, or a .yaml file.  [default: keep]")
 @_with_settings
 @click.option("--mix", multiple=True, metavar="SPEC", help="Further rows: file.jsonl#200, or a hub's owner/name#500.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
@@ -80,9 +79,3 @@ def command(
     say(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
     say(f"Next: toolkit compare {run.run_id}")
     click.echo(run.folder)
-
-
-def default_recipe(model: str | None) -> str:
-    """The embedded model is so small that it needs a recipe of its own."""
-    wanted = model or os.environ.get("TOOLKIT_MODEL") or ""
-    return "tiny" if Path(wanted).name == "tiny-qwen2" else "keep"
