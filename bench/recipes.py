@@ -69,7 +69,6 @@ def use_variant(options: argparse.Namespace) -> None:
     """What was tried and has no setting of its own."""
     from toolkit import keep_trainer
 
-    keep_trainer.KeepTerm.__init__.__kwdefaults__["enough"] = options.enough
     if options.all_positions:
         observe = keep_trainer.observe_base
         keep_trainer.observe_base = lambda model, encoded, pad: observe(model, [(ids, 0) for ids, _ in encoded], pad)
@@ -128,7 +127,7 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
     ]
     return {
         "recipe": spec,
-        "variant": {name: getattr(options, name) for name in ("data", "divergence", "enough", "all_positions")},
+        "variant": {name: getattr(options, name) for name in ("data", "divergence", "all_positions")},
         "seed": seed,
         "last": logged[-1],
         "first_kl": logged[0].get("kl", 0.0),
@@ -169,7 +168,6 @@ def main() -> None:
     parser.add_argument("--probes", type=Path)
     parser.add_argument("--systems", action="store_true", help=f"compare under {len(SYSTEMS)} system prompts")
     parser.add_argument("--divergence", choices=["forward", "reverse", "symmetric", "top-k"], default="forward")
-    parser.add_argument("--enough", type=float, default=1.0, help="leave a token alone above this probability")
     parser.add_argument("--all-positions", action="store_true", help="keep the prompts' own tokens too")
     parser.add_argument("--budget-s", type=float, default=1e9, help="begin no further run after so many seconds")
     options = parser.parse_args()

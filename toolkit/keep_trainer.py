@@ -6,7 +6,6 @@ given an adapter: its last hidden states at the answers' positions are computed 
 step costs one forward and backward pass over both kinds of row together and no second copy of the model.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,7 +45,6 @@ class KeepTerm:
     weight: float
     rows_a_step: int
     seed: int
-    enough: float = 1.0
 
 
 def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[KeepRow]:
@@ -96,7 +94,7 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         own = hidden[: len(labels), : labels.shape[1]]
         trained = labels[:, 1:] != IGNORED
         entropy = _in_chunks(
-            lambda states, targets: self.row_loss(causal.lm_head(states).float(), targets),
+            lambda states, targets: functional.cross_entropy(causal.lm_head(states).float(), targets, reduction="sum"),
             own[:, :-1][trained],
             labels[:, 1:][trained],
         ) / (num_items_in_batch if num_items_in_batch is not None else trained.sum())
@@ -109,11 +107,6 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         self.custom_metrics["train"]["cross_entropy"].update(entropy.detach() * self.args.gradient_accumulation_steps)
         self.custom_metrics["train"]["kl"].update(drift.detach())
         return entropy + self.keep.weight * drift / self.args.gradient_accumulation_steps
-
-    def row_loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
-        """Cross entropy summed over positions; a token is left alone once it is more likely than `keep.enough`."""
-        losses = functional.cross_entropy(logits, targets, reduction="none")
-        return (losses * (losses > -math.log(self.keep.enough))).sum()
 
     def _drawn(self) -> list[KeepRow]:
         """The micro-batch's share, by its number since training began: resumed or not, the same rows."""
