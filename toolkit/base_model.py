@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 SIZES = (
     "hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "vocab_size",
 )  # fmt: skip
+LAYER_TENSOR = re.compile(r"model\.layers\.(\d+)\.(.+)")
+EMBEDDING = "model.embed_tokens.weight"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -110,7 +113,11 @@ def _opened(folder: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:
     _refuse_foreign_code(folder, config)
     for file in TOKENIZER_FILES:
         _json(folder, file)
-    weight_bytes = sum(_safetensors_bytes(path) for path in _shards(folder))
+    weight_bytes, tensors = 0, set[str]()
+    for path in _shards(folder):
+        size, names = _checked_header(path)
+        weight_bytes, tensors = weight_bytes + size, tensors | names
+    _require_whole_layers(folder, tensors, config.get("num_hidden_layers"))
     for known, (path, lock) in locks.items():
         if folder.name in {known, lock.folder} and _same_sizes(folder, lock):
             return BaseModel(
@@ -170,17 +177,30 @@ def _shards(folder: Path) -> list[Path]:
     raise ModelError(f"{folder} holds no safetensors weights.", next="Download it again, or name another folder.")
 
 
-def _safetensors_bytes(path: Path) -> int:
-    """The file's size, after its header was found to agree with it (format: 8 bytes length, JSON, tensors)."""
+def _checked_header(path: Path) -> tuple[int, set[str]]:
+    """The file's size, which its header agrees with (format: 8 bytes length, JSON, tensors), and its tensors' names."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length)) if length < min(size, 100_000_000) else None
-        tensors = [entry for name, entry in header.items() if name != "__metadata__"]  # type: ignore[union-attr]
-        expected = 8 + length + max(entry["data_offsets"][1] for entry in tensors)
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}  # type: ignore[union-attr]
+        expected = 8 + length + max(entry["data_offsets"][1] for entry in tensors.values())
     except (struct.error, ValueError, AttributeError, LookupError, TypeError, OSError):
         raise ModelError(f"{path} is corrupt: its header cannot be read.", next="Download it again.") from None
     if size != expected:
         raise ModelError(f"{path} is truncated: {size} of {expected} bytes.", next="Download it again.")
-    return size
+    return size, set(tensors)
+
+
+def _require_whole_layers(folder: Path, tensors: set[str], layers: object) -> None:
+    """What no layer may lack is what another has; transformers would fill the gap with random numbers in silence."""
+    named = {(int(match[1]), match[2]) for name in tensors if (match := LAYER_TENSOR.fullmatch(name))}
+    parts = {part for _, part in named}
+    count = layers if isinstance(layers, int) else 0
+    gaps = [f"model.layers.{at}.{part}" for at in range(count) for part in sorted(parts) if (at, part) not in named]
+    if parts and EMBEDDING not in tensors:
+        gaps.insert(0, EMBEDDING)
+    if gaps:
+        more = f" and {len(gaps) - 1} more tensors" if len(gaps) > 1 else ""
+        raise ModelError(f"{folder} is not whole: {gaps[0]}{more} missing.", next="Download it again.")

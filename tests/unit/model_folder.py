@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,15 @@ def make_model_folder(folder: Path, **config: Any) -> Path:
     return folder
 
 
-def write_shard(path: Path, *, tensor_bytes: int = 64) -> None:
-    """One tensor of zeros (format: 8 bytes length, JSON header, tensors)."""
-    tensor = {"dtype": "F32", "shape": [tensor_bytes // 4], "data_offsets": [0, tensor_bytes]}
-    header = json.dumps({"__metadata__": {"format": "pt"}, "weight": tensor}).encode()
-    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(tensor_bytes))
+def write_shard(path: Path, *, tensor_bytes: int = 64, tensors: Sequence[str] = ("weight",)) -> None:
+    """Tensors of zeros (format: 8 bytes length, JSON header, tensors)."""
+    entries = {
+        name: {
+            "dtype": "F32",
+            "shape": [tensor_bytes // 4],
+            "data_offsets": [at * tensor_bytes, (at + 1) * tensor_bytes],
+        }
+        for at, name in enumerate(tensors)
+    }
+    header = json.dumps({"__metadata__": {"format": "pt"}, **entries}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(tensor_bytes * len(tensors)))

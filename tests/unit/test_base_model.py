@@ -200,6 +200,28 @@ def test_a_corrupt_header_is_told(folder: Path, content: bytes):
     assert "is corrupt: its header cannot be read" in refused(folder)
 
 
+LAYERS = ["model.embed_tokens.weight", *(f"model.layers.{at}.{part}" for at in (0, 1) for part in ("a", "b"))]
+
+
+def test_layers_that_have_all_their_tensors_are_whole(folder: Path):
+    write_shard(folder / "model.safetensors", tensors=LAYERS)
+
+    assert find_base_model(str(folder)).weight_bytes > 0
+
+
+@pytest.mark.parametrize("gap", LAYERS)
+def test_a_tensor_that_is_missing_is_named_since_random_numbers_would_take_its_place(folder: Path, gap: str):
+    write_shard(folder / "model.safetensors", tensors=[name for name in LAYERS if name != gap])
+
+    assert f"is not whole: {gap} missing" in refused(folder)
+
+
+def test_a_layer_that_is_missing_is_told(folder: Path):
+    write_shard(folder / "model.safetensors", tensors=LAYERS[:3])
+
+    assert "model.layers.1.a and 1 more tensors missing" in refused(folder)
+
+
 def _sharded(folder: Path, weight_map: object) -> None:
     (folder / "model.safetensors").unlink()
     for number in (1, 2):
