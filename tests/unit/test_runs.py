@@ -38,7 +38,7 @@ def run_at(output: Path, number: int, *, status: str = "finished", **changes: ob
         "command": f"toolkit finetune {number}",
         "seed": 42,
         "base_model": {"name": "micro", "path": "/models/micro"},
-        "data": {"path": "/data/自我认知.json", "sha256": "a", "rows": 50, "dropped": 0},
+        "data": {"path": "/data/self_cognition.json", "sha256": "a", "rows": 50, "dropped": 0},
         "recipe": {"name": "article", "epochs": 10, "target_modules": ["all-linear"]},
         "versions": {"torch": "2.13.0"},
         "hardware": {"device": "cpu"},
@@ -114,6 +114,7 @@ def test_the_table_fits_80_columns(tmp_path, monkeypatch):
     text = invoke("--output", tmp_path)
 
     assert max(cell_len(line) for line in text.splitlines()) <= 80
+    assert len(text.splitlines()) == 3  # a run a line
     assert "v0-20260101-000000 *" in text
     assert "passed" in text
     assert "interrupted" in text
@@ -143,7 +144,7 @@ def test_show_tells_settings_loss_and_metrics(tmp_path):
 
     text = invoke("show", "--output", tmp_path)
 
-    for told in ("recipe.epochs", "3.500 -> 0.250 (2 steps)", "metrics.reliability", "verdict.took", "/data/自我认知"):
+    for told in ("recipe.epochs", "3.500 -> 0.250 (2 steps)", "metrics.reliability", "verdict.took", "/data/self"):
         assert told in text
     assert json.loads(invoke("show", "v0", "--output", tmp_path, "--json"))["verdict"]["took"] is False
 
@@ -152,7 +153,7 @@ def test_diff_names_what_differs_and_nothing_else(tmp_path):
     run_at(tmp_path, 0)
     run_at(
         tmp_path, 1, status="failed", seed=7, recipe={"name": "article", "epochs": 5, "target_modules": ["q_proj"]},
-        data={"path": "/data/自我认知.json", "sha256": "b", "rows": 49, "dropped": 0},
+        data={"path": "/data/self_cognition.json", "sha256": "b", "rows": 49, "dropped": 0},
         versions={"torch": "2.14.0"}, train={"steps": 2, "tokens": 100, "loss": [3.5, 0.5]},
     )  # fmt: skip
 

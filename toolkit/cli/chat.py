@@ -66,16 +66,16 @@ def _lines(conversation: Conversation) -> Iterator[str]:
         import readline  # noqa: F401  # line editing and recall for input()
     while True:
         name = "" if conversation.adapter is None else ("after" if conversation.adapter_on else "before")
-        prompt = f"{name}> "
-        if not sys.stdout.isatty():  # input() would put it among the answers
+        prompt, apart = f"{name}> ", not sys.stdout.isatty()
+        if apart:  # input() would put it among the answers
             click.echo(prompt, nl=False, err=True)
-            prompt = ""
         try:
-            line = input(prompt).strip()
+            line = input("" if apart else prompt).strip()
         except EOFError:
+            click.echo(err=apart)
             return
         except KeyboardInterrupt:
-            click.echo()
+            click.echo(err=apart)
             continue
         if line:
             yield line

@@ -30,7 +30,7 @@ def print_report(report: Report, *, show_all: bool = False) -> None:
     for one in shown:
         _print_probe(console, one, several_systems=len(report.per_system) > 1)
     if len(shown) < len(report.judged):
-        console.print(f"[dim]{len(shown)} of {len(report.judged)} probes; all with --all and in report.md.[/]")
+        console.print(f"\n[dim]{len(shown)} of {len(report.judged)} probes; all with --all and in report.md.[/]")
 
 
 def _ledgers(report: Report) -> Table:

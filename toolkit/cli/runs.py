@@ -79,7 +79,7 @@ def _console() -> Console:
 
 
 def _table(found: list[Summary]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")  # narrow: a run a line in 80 columns
     for header in ("run", "status", "data", "loss", "verdict", "age"):
         justify: Literal["left", "right"] = "right" if header in {"loss", "age"} else "left"
         table.add_column(header, justify=justify, overflow="fold", no_wrap=header != "data")
@@ -116,6 +116,8 @@ def _shortened(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    if value is None:
+    if value is None or value == []:
         return "-"
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
     return f"{value:.6g}" if isinstance(value, float) else str(value)
