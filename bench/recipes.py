@@ -42,9 +42,12 @@ def use_divergence(kind: str) -> None:
     import torch
     from torch.nn import functional
 
-    from toolkit import keep_trainer
+    from toolkit.swift.environment import prepare_environment
 
-    forward = keep_trainer.divergence
+    prepare_environment()
+    from toolkit.swift import keep
+
+    forward = keep.divergence
     top = 50
 
     def reverse(base: torch.Tensor, tuned: torch.Tensor) -> torch.Tensor:
@@ -62,16 +65,16 @@ def use_divergence(kind: str) -> None:
         "symmetric": lambda base, tuned: (forward(base, tuned) + reverse(base, tuned)) / 2,
         "top-k": top_k,
     }
-    keep_trainer.divergence = kinds[kind]
+    keep.divergence = kinds[kind]
 
 
 def use_variant(options: argparse.Namespace) -> None:
     """What was tried and has no setting of its own."""
-    from toolkit import keep_trainer
+    from toolkit.swift import keep, pipeline
 
     if options.all_positions:
-        observe = keep_trainer.observe_base
-        keep_trainer.observe_base = lambda model, encoded, pad: observe(model, [(ids, 0) for ids, _ in encoded], pad)
+        observe = keep.observe_base
+        pipeline.observe_base = lambda model, encoded, pad: observe(model, [(ids, 0) for ids, _ in encoded], pad)
 
 
 class OnceAsked(LanguageModel):

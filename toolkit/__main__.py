@@ -1,5 +1,6 @@
 """The boundary: errors become one or two lines on stderr and an exit code; `--debug` shows the traceback."""
 
+import os
 import sys
 
 import click
@@ -9,6 +10,8 @@ from toolkit.errors import Interrupted, ToolkitError
 
 
 def main(arguments: list[str] | None = None) -> None:
+    # Read when torch is loaded: else threads that wait spin, and a busy neighbour makes a minute of seconds.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(args=arguments, prog_name="toolkit", standalone_mode=False)

@@ -62,6 +62,13 @@ def _card_memory() -> tuple[int, int]:
     return min(free, limit), min(whole, limit)
 
 
+def reserved_bytes() -> int:
+    """The most that was reserved on the card; 0 on a CPU."""
+    import torch
+
+    return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
+
+
 def peak_memory_bytes() -> int:
     """The most that was in use: reserved on the card, else resident in this process."""
     import resource

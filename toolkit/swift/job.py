@@ -1,0 +1,62 @@
+"""What a training is asked for, and what comes out. Pure values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.dataset import Row
+from toolkit.plan import Plan
+from toolkit.recipe import Recipe
+
+LOG_FILE = "logging.jsonl"  # in the run's folder, a JSON object a step
+TRAINING = "Training"  # the task of the progress that is told from the first step on
+TEMPLATE_TOKENS = 20  # what the chat template adds to a question
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepJob:
+    """The keep term: its prompts, each under its system prompt, and where the base's answers are cached."""
+
+    asked: Sequence[tuple[str, str]]  # (prompt, system)
+    weight: float
+    rows_a_step: int
+    max_new_tokens: int
+    cache: Path
+
+    @property
+    def longest_row_tokens(self) -> int:
+        """An upper bound without a tokenizer: Qwen's makes far fewer tokens of a text than half its bytes."""
+        longest = max(len(prompt.encode()) + len(system.encode()) for prompt, system in self.asked)
+        return longest // 2 + TEMPLATE_TOKENS + self.max_new_tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """One training, fully decided. `precision` is bfloat16 or float32."""
+
+    model_folder: Path
+    run_folder: Path
+    rows: Sequence[Row]
+    recipe: Recipe
+    plan: Plan
+    precision: str
+    keep: KeepJob | None = None
+    resume_from: Path | None = None
+
+
+@dataclass(kw_only=True)
+class TrainingResult:
+    """What came out: `model` is the PEFT model, still loaded, `tokenizer` its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+    steps: int
+    total_steps: int
+    loss: list[float]  # a value an optimizer step
+    stopped: bool  # by request, before the last step
+    load_s: float
+    data_s: float
+    keep_s: float  # the base model's answers to the keep prompts
+    train_s: float
+    save_s: float

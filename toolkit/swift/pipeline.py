@@ -1,0 +1,148 @@
+"""ms-swift's own pipeline, subclassed. Imported late: its base class costs seconds."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from datasets import Dataset
+from swift import SftArguments
+from swift.pipelines.train.sft import SwiftSft
+from swift.trainers import TrainerFactory
+
+from toolkit.keep_set import KeepAnswer, read_cache, write_cache
+from toolkit.language_model import LanguageModel, conversation
+from toolkit.progress import Listener
+from toolkit.swift.job import KeepJob, TrainingJob, TrainingResult
+from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
+from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
+from toolkit.swift.watcher import Watcher, replace_printer
+
+
+def arguments(job: TrainingJob) -> SftArguments:
+    """The recipe in ms-swift's words."""
+    recipe = job.recipe
+    return SftArguments(
+        model=str(job.model_folder),
+        model_type=MODEL_TYPE,
+        template=TEMPLATE,
+        torch_dtype=job.precision,
+        dataset=["rows of the run"],  # they are handed over by the pipeline below
+        output_dir=str(job.run_folder),
+        add_version=False,
+        tuner_type="lora",
+        lora_rank=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=list(recipe.target_modules),
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        warmup_ratio=recipe.warmup_ratio,
+        lr_scheduler_type=recipe.scheduler,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        per_device_train_batch_size=job.plan.micro_batch_size,
+        gradient_accumulation_steps=job.plan.accumulation_steps,
+        gradient_checkpointing=job.plan.gradient_checkpointing,
+        max_length=recipe.max_length_tokens,
+        system=recipe.system or None,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        save_strategy="steps",
+        save_steps=recipe.save_every_steps,
+        save_total_limit=2,
+        use_logits_to_keep=None if job.keep is None else False,  # the keep trainer picks its positions itself
+        resume_from_checkpoint=str(job.resume_from) if job.resume_from else None,
+        split_dataset_ratio=0,
+        strict=True,  # a row that fails must not be replaced by another in silence
+        check_model=False,  # else the trainer asks a hub about the model, and waits when there is none
+        lazy_tokenize=True,  # else the tokenizer is pickled for a cache key: 6 s for 50 rows
+        dataloader_num_workers=0,  # rows are encoded in less time than workers start
+        logging_steps=1,
+        report_to=["none"],
+        disable_tqdm=True,
+    )
+
+
+class Pipeline(SwiftSft):  # type: ignore[misc]
+    """ms-swift's pipeline with our rows and our ears."""
+
+    def __init__(
+        self, arguments: Any, job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool]
+    ) -> None:
+        started = time.perf_counter()
+        self.job, self.listener, self.stop_requested = job, listener, stop_requested
+        super().__init__(arguments)
+        self.load_s, self.loaded_at = time.perf_counter() - started, time.perf_counter()
+
+    def _get_dataset(self) -> tuple[Any, None]:
+        return Dataset.from_list([as_messages(row, self.job.recipe.system) for row in self.job.rows]), None
+
+    def _show_dataset(self, *_: Any) -> None:
+        """`toolkit check` shows the rows; the console stays quiet."""
+
+    def run(self) -> Any:
+        """The base model answers the keep prompts before it is given an adapter."""
+        started = time.perf_counter()
+        if self.job.keep is None:
+            self.keep_s = 0.0
+            return super().run()
+        term = keep_term(self.model, self.tokenizer, self.job.keep, self.job.recipe.seed, self.listener)
+        self.keep_s = time.perf_counter() - started
+        self.keep_term = term
+        with keep_trainer():
+            return super().run()
+
+    def train(self, trainer: Any) -> Any:
+        if self.job.keep is not None:
+            trainer.keep = self.keep_term
+        watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
+        replace_printer(trainer, watcher)
+        data_s = time.perf_counter() - self.loaded_at - self.keep_s
+        started = time.perf_counter()
+        answer = super().train(trainer)
+        train_s = time.perf_counter() - started - watcher.save_s
+        state = trainer.state
+        self.result = TrainingResult(
+            model=self.model,
+            tokenizer=self.tokenizer,
+            steps=state.global_step,
+            total_steps=state.max_steps,
+            loss=[entry["loss"] for entry in state.log_history if "loss" in entry],
+            stopped=watcher.stopped,
+            load_s=self.load_s,
+            data_s=data_s,
+            keep_s=self.keep_s,
+            train_s=train_s,
+            save_s=watcher.save_s,
+        )
+        return answer
+
+
+def keep_term(model: Any, tokenizer: Any, keep: KeepJob, seed: int, listener: Listener) -> KeepTerm:
+    """The base model's answers (from the cache where they are known) and its hidden states at them."""
+    base = LanguageModel(model, tokenizer)
+    prompts = [conversation(prompt, system) for prompt, system in keep.asked]
+    answers = read_cache(keep.cache)
+    if answers is None:
+        found = base.answers(prompts, max_new_tokens=keep.max_new_tokens, listener=listener, task="Keep set")
+        answers = [
+            KeepAnswer(prompt=prompt, system=system, tokens=tuple(answer.tokens))
+            for (prompt, system), answer in zip(keep.asked, found, strict=True)
+        ]
+        write_cache(keep.cache, answers)
+    starts = [base.prompt_ids(messages) for messages in prompts]
+    encoded = [(ids + list(one.tokens), len(ids) - 1) for ids, one in zip(starts, answers, strict=True)]
+    rows = observe_base(model, encoded, tokenizer.pad_token_id)
+    return KeepTerm(rows=rows, weight=keep.weight, rows_a_step=keep.rows_a_step, seed=seed)
+
+
+@contextmanager
+def keep_trainer() -> Iterator[None]:
+    """ms-swift's own door for another trainer: its factory's mapping, put back afterwards."""
+    before = TrainerFactory.TRAINER_MAPPING["causal_lm"]
+    TrainerFactory.TRAINER_MAPPING["causal_lm"] = f"{KeepTrainer.__module__}.{KeepTrainer.__name__}"
+    try:
+        yield
+    finally:
+        TrainerFactory.TRAINER_MAPPING["causal_lm"] = before

@@ -1,0 +1,66 @@
+"""Rows through ms-swift's template: as tokens, as it takes them, and from its hubs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.dataset import Message, Row
+from toolkit.encoding import Encoded
+from toolkit.errors import DataError
+from toolkit.swift.environment import prepare_environment
+
+MODEL_TYPE, TEMPLATE = "qwen2", "qwen2_5"  # ms-swift 4 cannot tell them from the architecture alone
+
+
+def encoder(model_folder: Path, max_length_tokens: int) -> "SwiftEncoder":
+    """The encoder that training uses, without loading the weights."""
+    return SwiftEncoder(model_folder, max_length_tokens)
+
+
+class SwiftEncoder:
+    """Turns rows into the very tokens and labels that ms-swift trains on."""
+
+    def __init__(self, model_folder: Path, max_length_tokens: int) -> None:
+        prepare_environment()
+        from swift.model import get_processor
+        from swift.template import get_template
+
+        self.max_length_tokens = max_length_tokens
+        self._tokenizer = get_processor(str(model_folder), model_type=MODEL_TYPE, download_model=False)
+        self._template = get_template(self._tokenizer, template_type=TEMPLATE)
+        self._template.set_mode("train")
+        self._template.max_length = None  # else a row longer than the model's own context is an error
+
+    def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
+        """Never cuts: a row longer than the maximum comes back longer."""
+        encoded = [self._template.encode(as_messages(row, system)) for row in rows]
+        return [Encoded(input_ids=list(one["input_ids"]), labels=list(one["labels"])) for one in encoded]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(ids)))
+
+
+def as_messages(row: Row, system: str | None) -> dict[str, Any]:
+    """The row as ms-swift takes it; `system` for one that has none."""
+    messages = [{"role": message.role, "content": message.content} for message in row.messages]
+    if system and messages[0]["role"] != "system":
+        messages.insert(0, {"role": "system", "content": system})
+    return {"messages": messages}
+
+
+def load_hub_rows(spec: str, *, seed: int) -> list[Row]:
+    """Rows of a hub data set in ms-swift's syntax (`owner/name#count`); needs a network. Raises DataError."""
+    prepare_environment(online=True)
+    from swift.dataset import load_dataset
+
+    try:
+        data, _ = load_dataset([spec], num_proc=1, seed=seed, strict=False)
+    except Exception as error:
+        raise DataError(
+            f"The hub data set {spec} cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0][:200]}.",
+            next="Check the name and the network; a local file mixes the same way: --mix file.jsonl#200.",
+        ) from error
+    return [
+        Row(number=number, messages=tuple(Message(role=m["role"], content=m["content"]) for m in one["messages"]))
+        for number, one in enumerate(data, start=1)
+    ]

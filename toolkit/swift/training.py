@@ -1,0 +1,24 @@
+"""Trains: one call from the use case into ms-swift, and back with values."""
+
+from collections.abc import Callable
+from logging import CRITICAL, getLogger
+
+from toolkit.progress import Listener
+from toolkit.swift.environment import prepare_environment
+from toolkit.swift.job import TrainingJob, TrainingResult
+
+
+def train(job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool]) -> TrainingResult:
+    """Trains and saves the last step's checkpoint; on a stop request it saves after the step under way and ends."""
+    prepare_environment()
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # progress goes to the listener
+    # Its faults are raised; what it prints beside them is noise. It turns its level back behind a first training.
+    getLogger("swift").setLevel(CRITICAL)
+    from toolkit.swift.pipeline import Pipeline, arguments
+
+    pipeline = Pipeline(arguments(job), job, listener, stop_requested)
+    pipeline.main()
+    result: TrainingResult = pipeline.result
+    return result
