@@ -240,7 +240,10 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> swift.KeepJob | None:
     path, prompts = gather_keep_prompts(recipe.keep_data, rows)
     systems = recipe.keep_systems or (recipe.system,)
     asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
-    work.record["keep"] = {"path": str(path), "prompts": len(prompts)}
+    digest, before = hashlib.sha256(path.read_bytes()).hexdigest(), work.record["keep"]
+    if before is not None and before["sha256"] != digest:
+        raise ConfigError(f"The keep set {path} has changed since {work.folder.name} began.", next="Start a new run.")
+    work.record["keep"] = {"path": str(path), "sha256": digest, "prompts": len(prompts)}
     cache = cache_path(
         work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, asked=asked,
         max_new_tokens=recipe.keep_max_new_tokens,

@@ -377,8 +377,8 @@ def test_a_second_signal_does_not_wait_for_the_step(user: User):
     assert (type(error), run.status, run.record["train"]["steps"]) == (Interrupted, "interrupted", 0)
 
 
-def interrupted(user: User) -> Run:
-    _, run = user.fails(at(2, lambda _: setattr(user.stop, "requested", True)), epochs=3.0, seed=7)
+def interrupted(user: User, **settings: Any) -> Run:
+    _, run = user.fails(at(2, lambda _: setattr(user.stop, "requested", True)), epochs=3.0, seed=7, **settings)
     user.stop.requested = False
     return run
 
@@ -398,6 +398,16 @@ def test_resume_goes_on_from_the_last_checkpoint_with_the_runs_own_rows_and_sett
     assert (after.status, after.record["error"], after.record["resumed_from"]) == ("finished", None, "checkpoint-2")
     assert after.record["train"]["steps"] == 4
     assert (user.output / "latest").readlink() == Path(after.run_id)
+
+
+def test_resume_refuses_a_keep_set_that_has_changed(user: User):
+    keep = user.home / "keep.jsonl"
+    keep.write_text('{"prompt": "Sing!"}\n')
+    run = interrupted(user, keep_weight=1.0, keep_data=str(keep))
+    keep.write_text('{"prompt": "Dance!"}\n')
+
+    with pytest.raises(ConfigError, match="has changed since v0"):
+        user.resumes(run.run_id)
 
 
 def test_resume_after_a_kill_forgets_the_steps_that_are_done_again(user: User):
