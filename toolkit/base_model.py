@@ -62,7 +62,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
     wanted = name or os.environ.get("TOOLKIT_MODEL") or DEFAULT_MODEL
     locks = {known: (path, read_lock(path)) for known, path in known_locks().items()}
     if _is_folder(Path(wanted)):
-        return _opened(Path(wanted).resolve(), locks)
+        return _opened(Path(wanted), locks)
     if wanted not in locks:
         raise ConfigError(
             f"No base model {wanted!r}: neither a folder nor a known name.",
@@ -71,7 +71,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
     places = _places(wanted, locks[wanted][1])
     for place in places:
         if _is_folder(place):
-            return _opened(place.resolve(), locks)
+            return _opened(place, locks)
     raise ModelError(
         f"The base model {wanted} is not on this disk (looked in {', '.join(map(str, places))}).",
         next=f'Run "toolkit download {wanted}", or name another with --model (tiny-qwen2 is shipped).',
@@ -103,7 +103,9 @@ def _places(name: str, lock: Lock) -> list[Path]:
     return [Path(folder), Path("models") / folder, Path("/root") / folder, data_folder() / name]
 
 
-def _opened(folder: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:
+def _opened(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:
+    """`named` may be a link: people know the model by the link's name."""
+    folder, name = named.resolve(), os.path.basename(os.path.abspath(named))  # noqa: PTH100, PTH119  # links stay
     config = _json(folder, "config.json")
     if (kind := config.get("model_type")) != ARCHITECTURE:
         raise ModelError(
@@ -119,12 +121,12 @@ def _opened(folder: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:
         weight_bytes, tensors = weight_bytes + size, tensors | names
     _require_whole_layers(folder, tensors, config.get("num_hidden_layers"))
     for known, (path, lock) in locks.items():
-        if folder.name in {known, lock.folder} and _same_sizes(folder, lock):
+        if {name, folder.name} & {known, lock.folder} and _same_sizes(folder, lock):
             return BaseModel(
                 name=known, path=folder, config=config, revision=lock.revision, lock_sha256=lock_sha256(path),
                 repository=lock.repository or None, weight_bytes=weight_bytes,
             )  # fmt: skip
-    return BaseModel(name=folder.name, path=folder, config=config, weight_bytes=weight_bytes)
+    return BaseModel(name=name, path=folder, config=config, weight_bytes=weight_bytes)
 
 
 def _same_sizes(folder: Path, lock: Lock) -> bool:

@@ -49,6 +49,14 @@ def test_a_folder_of_ones_own_goes_by_its_name_and_has_no_lock(folder: Path):
     assert dict(base.config) == CONFIG
 
 
+def test_a_link_gives_the_folder_the_name_that_people_know(folder: Path, tmp_path: Path):
+    (tmp_path / "Known-Model").symlink_to(folder)
+
+    base = find_base_model(str(tmp_path / "Known-Model"))
+
+    assert (base.name, base.path) == ("Known-Model", folder)
+
+
 def test_a_name_is_looked_up_in_the_current_folder_then_in_models_then_in_the_data(data: Path, tmp_path: Path):
     work = tmp_path / "work"
 
