@@ -1,7 +1,6 @@
 """Fine-tunes a base model on a data set with LoRA, in this process, and records the run from start to end."""
 
 import hashlib
-import json
 import os
 import shlex
 import shutil
@@ -13,10 +12,11 @@ from typing import Any
 
 from toolkit import swift
 from toolkit.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
-from toolkit.dataset import Row, read_dataset
+from toolkit.dataset import Row
 from toolkit.device import Device, find_device, peak_memory_bytes
 from toolkit.encoding import Encoder
-from toolkit.errors import ConfigError, DataError, Interrupted
+from toolkit.errors import ConfigError, Interrupted
+from toolkit.how_it_ended import told_of_the_end
 from toolkit.keep_set import cache_path
 from toolkit.plan import Plan, lora_parameters, plan
 from toolkit.progress import Listener, Progress, silent
@@ -33,14 +33,13 @@ from toolkit.run_record import (
     whole_checkpoints,
     write_record,
 )
+from toolkit.run_rows import RunRows, fitting_rows, read_rows, write_rows
 from toolkit.stop import StopRequests
 from toolkit.training_rows import gather, gather_keep_prompts
 
-ROWS_FILE = "train.jsonl"
 BYTES_A_PARAMETER = 4 + 8  # a checkpoint: the adapter in float32, and Adam's two moments
 KEPT_CHECKPOINTS = 2
 DISK_MARGIN_BYTES = 64_000_000
-SHOWN_ROWS = 5
 KEEP_CACHE = ".cache"  # in the output folder: the base model's answers to the keep prompts
 
 Train = Callable[[swift.TrainingJob, Listener, Callable[[], bool]], swift.TrainingResult]
@@ -101,7 +100,7 @@ def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None) -> 
     work = _Work(folder=folder, record=record, base=base, recipe=config.recipe, edge=edge, doors=doors or Doors())
     with held(folder), recorded(folder, record):
         edge.say(f"run: {folder}")
-        _carry_out(work, _fitting_rows(work, rows), started)
+        _carry_out(work, _prepare(work, rows), started)
         return finish(folder, record)
 
 
@@ -123,7 +122,7 @@ def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None) -> R
         with recorded(run.folder, record):
             edge.say(f"run: {run.folder}, from {checkpoint.name}")
             forget_steps_after(int(checkpoint.name.partition("-")[2]), run.folder / swift.LOG_FILE)
-            _carry_out(work, read_dataset(run.folder / ROWS_FILE).rows, started, resume_from=checkpoint)
+            _carry_out(work, read_rows(run.folder), started, resume_from=checkpoint)
             return finish(run.folder, record)
 
 
@@ -144,7 +143,7 @@ def _first_record(folder: Path, config: FinetuneConfig, base: BaseModel, source:
         "timings_s": {},
         "peak_memory_bytes": None,
         "keep": None,
-        "train": {"steps": 0, "tokens": 0, "loss": []},
+        "train": {"steps": 0, "tokens": 0, "loss": [], "eval_loss": []},
         "adapter": None,
         "error": None,
     }
@@ -164,40 +163,21 @@ def _require_disk(output: Path, base: BaseModel, recipe: Recipe) -> None:
         )
 
 
-def _fitting_rows(work: _Work, rows: Sequence[Row]) -> list[Row]:
-    """The rows that fit the maximum length, written to the run's folder; what was left out is counted and told."""
+def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
+    """The rows that fit, parted and written to the run's folder."""
     started, recipe = time.perf_counter(), work.recipe
     encoder = work.doors.encoder(work.base.path, recipe.max_length_tokens)
     work.record["timings_s"]["import"] = _since(started)
-    lengths = [len(one.input_ids) for one in encoder.encode(rows, recipe.system or None)]
-    kept = [(row, length) for row, length in zip(rows, lengths, strict=True) if length <= recipe.max_length_tokens]
-    dropped = [row.number for row, length in zip(rows, lengths, strict=True) if length > recipe.max_length_tokens]
-    if not kept:
-        raise DataError(
-            f"Every row is longer than {recipe.max_length_tokens} tokens (the shortest has {min(lengths)}).",
-            next="Shorten the rows or raise --max-length.",
-        )
-    if dropped:
-        numbers = ", ".join(map(str, dropped[:SHOWN_ROWS])) + (", …" if len(dropped) > SHOWN_ROWS else "")
-        work.edge.say(
-            f"Warning: {len(dropped)} rows over {recipe.max_length_tokens} tokens are left out (row {numbers})."
-        )
-    work.record["data"] |= {
-        "dropped": len(dropped),
-        "longest_row_tokens": max(length for _, length in kept),
-        "epoch_tokens": sum(length for _, length in kept),
-    }
-    with (work.folder / ROWS_FILE).open("w", encoding="utf-8") as file:
-        for row, _ in kept:
-            messages = [{"role": message.role, "content": message.content} for message in row.messages]
-            file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
-    return [row for row, _ in kept]
+    parted, told = fitting_rows(rows, encoder, recipe, work.edge.say)
+    work.record["data"] |= told
+    write_rows(work.folder, parted)
+    return parted
 
 
-def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Path | None = None) -> None:
+def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | None = None) -> None:
     record, recipe = work.record, work.recipe
     device = find_device(recipe.precision)
-    keep = _keep_job(work, rows)
+    keep = _keep_job(work, rows.every)
     chosen = plan(
         recipe, work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
         longest_keep_tokens=0 if keep is None else keep.longest_row_tokens,
@@ -213,8 +193,8 @@ def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Pa
     record |= {"hardware": device.to_dict(), "versions": versions()}
     write_record(work.folder, record)
     job = swift.TrainingJob(
-        model_folder=work.base.path, run_folder=work.folder, rows=rows, recipe=recipe, plan=chosen,
-        precision=device.precision, keep=keep, resume_from=resume_from,
+        model_folder=work.base.path, run_folder=work.folder, rows=rows.trained, recipe=recipe, plan=chosen,
+        precision=device.precision, keep=keep, eval_rows=rows.held_out, resume_from=resume_from,
     )  # fmt: skip
     stop = work.edge.stop
 
@@ -225,6 +205,8 @@ def _carry_out(work: _Work, rows: Sequence[Row], started: float, resume_from: Pa
     result = work.doors.train(job, hear, lambda: stop.requested)
     stop.gentle = False
     _note_result(work, result, started)
+    for line in told_of_the_end(result):
+        work.edge.say(line)
     if result.stopped:
         raise Interrupted(
             f"Interrupted after step {result.steps} of {result.total_steps}; the checkpoint is saved.",
@@ -257,11 +239,7 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> swift.KeepJob | None:
 def _note_result(work: _Work, result: swift.TrainingResult, started: float) -> None:
     record = work.record
     epochs = work.recipe.epochs * result.steps / max(result.total_steps, 1)
-    record["train"] = {
-        "steps": result.steps,
-        "tokens": round(record["data"]["epoch_tokens"] * epochs),
-        "loss": result.loss,
-    }
+    record["train"] = result.to_dict() | {"tokens": round(record["data"]["epoch_tokens"] * epochs)}
     record["timings_s"] |= {
         "load": round(result.load_s, 3),
         "data": round(result.data_s, 3),
@@ -271,8 +249,11 @@ def _note_result(work: _Work, result: swift.TrainingResult, started: float) -> N
         "total": _since(started),
     }
     record["peak_memory_bytes"] = peak_memory_bytes()
-    for checkpoint in whole_checkpoints(work.folder)[-1:]:
+    checkpoints = whole_checkpoints(work.folder)
+    for checkpoint in checkpoints:
         make_portable(checkpoint, record["base_model"])
+    best = [checkpoint for checkpoint in checkpoints if checkpoint.name == f"checkpoint-{result.adapter_step}"]
+    for checkpoint in (best or checkpoints)[-1:]:
         weights = checkpoint / ADAPTER_FILE
         record["adapter"] = {
             "path": checkpoint.name,

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -42,6 +42,9 @@ class Recipe:
     keep_data: str
     keep_max_new_tokens: int
     keep_systems: tuple[str, ...]
+    # With defaults: recipes and runs from before these settings stay whole.
+    eval_split: float = 0
+    early_stop: int = 0
 
     @property
     def effective_batch_size(self) -> int:
@@ -97,7 +100,9 @@ def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
     settings = {key: value for key, value in settings.items() if key != "name"}
     known = [field.name for field in fields(Recipe) if field.name != "name"]
     unknown = [str(key) for key in settings if key not in known]
-    missing = [key for key in known if key not in settings]
+    missing = [
+        field.name for field in fields(Recipe) if field.default is MISSING and field.name not in {"name", *settings}
+    ]
     if unknown or missing:
         why = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
         raise ConfigError(f"Recipe {source}: {'; '.join(why)}.", next=f"It takes {', '.join(known)}.")
@@ -147,11 +152,23 @@ def _checked(recipe: Recipe) -> Recipe:
         ),
         "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, whole=True), "from 1 to 4096"),
         "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
+        **_rules_of_ending(recipe),
     }
     wrong = [f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (good, must) in rules.items() if not good]
     if wrong:
         raise ConfigError(f"Recipe {recipe.name}: {'; '.join(wrong)}.", next="Correct these settings.")
     return recipe
+
+
+def _rules_of_ending(recipe: Recipe) -> dict[str, tuple[bool, str]]:
+    evaluated = _number(recipe.eval_split, 0, 0.9) and recipe.eval_split > 0
+    return {
+        "eval_split": (_number(recipe.eval_split, 0, 0.9), "from 0 (no rows held out) to 0.9"),
+        "early_stop": (
+            _number(recipe.early_stop, 0, 1000, whole=True) and (evaluated or recipe.early_stop == 0),
+            "a whole number from 0 (off) to 1000" if evaluated else "0: it needs an eval_split over 0",
+        ),
+    }
 
 
 def _divides(part: object, whole: object) -> bool:

@@ -26,6 +26,7 @@ from toolkit.run_record import (
 )
 
 ADAPTER_FILE = "adapter_model.safetensors"
+RESUMED_FROM = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth")  # of no use to a finished run
 STORY = "error.txt"  # the traceback of a failure that nobody foresaw
 RESERVE = ".reserve"  # held while the work goes on, so that a full disk has room for the last word in run.json
 RESERVE_BYTES = 256 * 1024
@@ -63,6 +64,9 @@ def recorded(folder: Path, record: dict[str, Any]) -> Iterator[None]:
 def finish(folder: Path, record: dict[str, Any]) -> Run:
     """Only now the run appears finished, and `latest` moves to it."""
     write_record(folder, record | {"status": "finished", "finished_at": now()})
+    for name in RESUMED_FROM:
+        for path in folder.glob(f"checkpoint-*/{name}"):
+            path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # a disk that knows no links: the last finished run is found without
         point_latest_at(folder)
     return read_run(folder)

@@ -51,12 +51,17 @@ class Run:
 
     @property
     def adapter(self) -> Path:
-        """The folder of the adapter that the run ended with; raises ConfigError when there is none."""
+        """The folder of the adapter that the run ended with; raises ConfigError when there is none.
+
+        Of a finished run the recorded one, which early stopping chose; of any other the latest.
+        """
         if not self.checkpoints:
             raise ConfigError(
                 f"No adapter in {self.folder} (status: {self.status}).", next='Run "toolkit finetune" first.'
             )
-        return self.checkpoints[-1]
+        recorded = self.record.get("adapter") if self.record.get("status") == "finished" else None
+        name = recorded.get("path") if isinstance(recorded, dict) else None
+        return next((path for path in self.checkpoints if path.name == name), self.checkpoints[-1])
 
 
 def now() -> str:

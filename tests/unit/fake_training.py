@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from toolkit.dataset import Row
 from toolkit.encoding import Encoded
 from toolkit.finetune import Doors
 from toolkit.progress import Listener, Progress
-from toolkit.swift import TrainingJob, TrainingResult
+from toolkit.swift import EPOCHS, INTERRUPTED, TrainingJob, TrainingResult
 
 TOTAL_STEPS = 4
 
@@ -29,6 +30,8 @@ class CharacterEncoder:
 class FakeTraining:
     """Four steps. `during` is called with the job and the number of each step before it is done, and may raise."""
 
+    ended: dict[str, Any] = field(default_factory=dict)  # fields of the result, in place of the usual ones
+    saved: tuple[int, ...] = ()  # steps whose checkpoints there are beside the last
     during: Callable[[TrainingJob, int], None] = lambda _job, _step: None
     jobs: list[TrainingJob] = field(default_factory=list)
 
@@ -41,12 +44,15 @@ class FakeTraining:
             done = step
             if stop_requested() and step < TOTAL_STEPS:
                 break
-        save_checkpoint(job.run_folder, done)
+        for step in (*self.saved, done):
+            save_checkpoint(job.run_folder, step)
         loss = [1 / step for step in range(1, done + 1)]
-        return TrainingResult(
-            model=None, tokenizer=None, steps=done, total_steps=TOTAL_STEPS, loss=loss, stopped=done < TOTAL_STEPS,
-            load_s=0, data_s=0, keep_s=0, train_s=0, save_s=0,
+        stopped = done < TOTAL_STEPS
+        result = TrainingResult(
+            model=None, tokenizer=None, steps=done, total_steps=TOTAL_STEPS, loss=loss, stopped=stopped,
+            load_s=0, data_s=0, keep_s=0, train_s=0, save_s=0, stop_reason=INTERRUPTED if stopped else EPOCHS,
         )  # fmt: skip
+        return replace(result, **self.ended)
 
     @property
     def doors(self) -> Doors:

@@ -99,6 +99,9 @@ def test_a_finished_run_is_recorded_in_full(user: User):
         "steps": 4,
         "tokens": record["data"]["epoch_tokens"] * 3,
         "loss": [1, 1 / 2, 1 / 3, 1 / 4],
+        "eval_loss": [],
+        "stopped_early": False,
+        "stop_reason": "epochs",
     }
     assert record["adapter"]["sha256"] == hashlib.sha256(b"adapter").hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])

@@ -67,6 +67,17 @@ def test_a_recipe_by_path(tmp_path: Path):
     assert (recipe.name, recipe.epochs) == ("mine", 3)
 
 
+def test_early_stopping_needs_rows_to_evaluate_on():
+    assert "early_stop is 2, must be 0: it needs an eval_split over 0" in refused(early_stop=2)
+    assert load_recipe("article").changed(early_stop=2, eval_split=0.1).early_stop == 2
+
+
+def test_a_recipe_from_before_a_setting_came_stays_whole():
+    before = {name: value for name, value in settings().items() if name not in {"eval_split", "early_stop"}}
+
+    assert recipe_from(before, name="article", source="run.json") == load_recipe("article")
+
+
 @pytest.mark.parametrize("name", ["quick", "nowhere/quick.yaml", "../article", ""])
 def test_an_unknown_recipe_names_the_shipped_ones(name: str):
     with pytest.raises(ConfigError, match=r"No recipe .*Shipped: article, "):
@@ -126,6 +137,9 @@ def test_all_wrong_settings_are_told_at_once():
         ("keep_weight", -1),
         ("keep_data", ""),
         ("keep_systems", "You are terse."),
+        ("eval_split", 1),
+        ("early_stop", -1),
+        ("early_stop", 2),  # with nothing to evaluate on
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_must_be(setting: str, value: Any):

@@ -24,6 +24,8 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--save-every-steps", "save_every_steps", int, "Steps between checkpoints."),
     ("--seed", "seed", int, "Seed of order and initial adapter."),
     ("--system", "system", str, "System prompt of rows that have none."),
+    ("--eval-split", "eval_split", float, "Share of rows held out to evaluate on."),
+    ("--early-stop", "early_stop", int, "End after N evaluations without a lower loss."),
     ("--keep", "keep_data", str, "Prompts whose answers must not move."),
     ("--keep-weight", "keep_weight", float, "Weight of the keep term; 0 is none."),
     ("--keep-rows", "keep_rows", int, "Keep prompts an optimizer step."),

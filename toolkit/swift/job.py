@@ -1,7 +1,7 @@
 """What a training is asked for, and what comes out. Pure values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from toolkit.recipe import Recipe
 
 LOG_FILE = "logging.jsonl"  # in the run's folder, a JSON object a step
 TRAINING = "Training"  # the task of the progress that is told from the first step on
+EPOCHS, INTERRUPTED, EARLY_STOP = "epochs", "interrupted", "early_stop"  # why a training ended
 TEMPLATE_TOKENS = 20  # what the chat template adds to a question
 
 
@@ -42,6 +43,7 @@ class TrainingJob:
     plan: Plan
     precision: str
     keep: KeepJob | None = None
+    eval_rows: Sequence[Row] = ()
     resume_from: Path | None = None
 
 
@@ -60,3 +62,20 @@ class TrainingResult:
     keep_s: float  # the base model's answers to the keep prompts
     train_s: float
     save_s: float
+    eval_loss: list[float] = field(default_factory=list)  # a value an evaluation: on the rows held out
+    best_step: int | None = None  # with early stopping: the step whose evaluation loss was the lowest
+    stop_reason: str = EPOCHS
+
+    @property
+    def adapter_step(self) -> int:
+        """The step whose checkpoint is the run's adapter."""
+        return self.steps if self.stopped or self.best_step is None else self.best_step
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "steps": self.steps,
+            "loss": self.loss,
+            "eval_loss": self.eval_loss,
+            "stopped_early": self.stop_reason not in {EPOCHS, INTERRUPTED},
+            "stop_reason": self.stop_reason,
+        }

@@ -13,6 +13,7 @@ from swift.trainers import TrainerFactory
 from toolkit.keep_set import KeepAnswer, read_cache, write_cache
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.progress import Listener
+from toolkit.swift.ending import go_on_counting, stop_reason
 from toolkit.swift.job import KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
@@ -48,12 +49,16 @@ def arguments(job: TrainingJob) -> SftArguments:
         system=recipe.system or None,
         seed=recipe.seed,
         data_seed=recipe.seed,
-        save_strategy="steps",
+        save_strategy="epoch" if recipe.early_stop else "steps",  # it counts saves, so each save has an evaluation
         save_steps=recipe.save_every_steps,
+        eval_strategy="epoch",  # where rows are held out
+        per_device_eval_batch_size=job.plan.micro_batch_size,
+        prediction_loss_only=True,  # else every logit of the rows held out is collected
+        early_stop_interval=recipe.early_stop or None,
         save_total_limit=2,
         use_logits_to_keep=None if job.keep is None else False,  # the keep trainer picks its positions itself
         resume_from_checkpoint=str(job.resume_from) if job.resume_from else None,
-        split_dataset_ratio=0,
+        split_dataset_ratio=recipe.eval_split,  # it only tells that there are rows to evaluate on
         strict=True,  # a row that fails must not be replaced by another in silence
         check_model=False,  # else the trainer asks a hub about the model, and waits when there is none
         lazy_tokenize=True,  # else the tokenizer is pickled for a cache key: 6 s for 50 rows
@@ -75,8 +80,16 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         super().__init__(arguments)
         self.load_s, self.loaded_at = time.perf_counter() - started, time.perf_counter()
 
-    def _get_dataset(self) -> tuple[Any, None]:
-        return Dataset.from_list([as_messages(row, self.job.recipe.system) for row in self.job.rows]), None
+    def _get_dataset(self) -> tuple[Any, Any]:
+        system = self.job.recipe.system
+        train, held_out = (
+            Dataset.from_list([as_messages(row, system) for row in rows])
+            for rows in (self.job.rows, self.job.eval_rows)
+        )
+        return train, held_out if self.job.eval_rows else None
+
+    def _save_val_dataset(self, *_: Any) -> None:
+        """The run keeps the rows held out in a file of its own."""
 
     def _show_dataset(self, *_: Any) -> None:
         """`toolkit check` shows the rows; the console stays quiet."""
@@ -98,6 +111,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             trainer.keep = self.keep_term
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
         replace_printer(trainer, watcher)
+        go_on_counting(trainer)
         data_s = time.perf_counter() - self.loaded_at - self.keep_s
         started = time.perf_counter()
         answer = super().train(trainer)
@@ -115,6 +129,9 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             keep_s=self.keep_s,
             train_s=train_s,
             save_s=watcher.save_s,
+            eval_loss=[entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry],
+            best_step=state.best_global_step if self.job.recipe.early_stop else None,
+            stop_reason=stop_reason(watcher.stopped, state),
         )
         return answer
 

@@ -11,9 +11,10 @@ from transformers.trainer_callback import PrinterCallback
 
 from toolkit.device import reserved_bytes
 from toolkit.progress import Listener, Progress
+from toolkit.swift.ending import epoch_is_whole
 from toolkit.swift.job import LOG_FILE, TRAINING
 
-TOLD = ("loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch")
+TOLD = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch")
 
 
 class Watcher(TrainerCallback):  # type: ignore[misc]
@@ -35,11 +36,16 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         elif self.stop_requested():
             self.stopped = control.should_save = control.should_training_stop = True
 
+    def on_epoch_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
+        unfinished = self.stopped and not epoch_is_whole(state)  # the rest of the epoch comes with a resumption
+        if unfinished or state.global_step >= state.max_steps:  # the last step was evaluated and saved as a step
+            control.should_evaluate = control.should_save = False
+
     def on_save(self, *_: Any, **__: Any) -> None:
         self.save_s += time.perf_counter() - self.step_ended_at
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        if not logs or "loss" not in logs:
+        if not logs or not {"loss", "eval_loss"} & set(logs):
             return
         memory = reserved_bytes()
         entry: dict[str, Any] = {
@@ -51,6 +57,8 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         }
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+        if "loss" not in logs:
+            return
         detail = f"loss {logs['loss']:.3f}" + (f" · {memory / 2**30:.1f} GiB" if memory else "")
         self.listener(Progress(task=TRAINING, done=state.global_step, total=state.max_steps, detail=detail))
 

@@ -1,0 +1,91 @@
+"""`toolkit finetune --eval-split, --early-stop` on the micro model: what is measured, and when training ends."""
+
+import json
+import signal
+from typing import Any
+
+from tests.e2e.finetune_user import Call, FinetuneUser, _call, _user, kills, lines_in, once
+from toolkit.run_record import find_run
+
+__all__ = ["_call", "_user"]  # fixtures
+
+
+def logged(user: FinetuneUser, number: int = 0) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (user.run(number) / "logging.jsonl").read_text().splitlines()]
+    return [line for line in lines if "step" in line]
+
+
+def test_the_loss_on_rows_held_out_is_measured_after_each_epoch(user: FinetuneUser, call: Call):
+    ended = call(*user.job("--epochs", "3", "--eval-split", "0.25", "--save-every-steps", "1"))
+
+    record = user.record()
+    told = [(line["step"], line["eval_loss"]) for line in logged(user) if "eval_loss" in line]
+    assert ended.code == 0
+    assert [step for step, _ in told] == [2, 4, 6]  # 6 rows, 4 a step
+    assert record["train"]["eval_loss"] == [loss for _, loss in told]
+    assert (record["train"]["stopped_early"], record["train"]["stop_reason"]) == (False, "epochs")
+    assert (record["data"]["held_out"], record["adapter"]["path"]) == (2, "checkpoint-6")
+    assert len((user.run() / "eval.jsonl").read_text().splitlines()) == 2
+    assert not (user.run() / "val_dataset.jsonl").exists()
+
+
+def test_a_run_is_the_same_whether_it_is_evaluated_or_not(user: FinetuneUser, call: Call):
+    assert call(*user.job("--epochs", "3", "--eval-split", "0.25")).code == 0
+    rows = user.writes("trained.jsonl", (user.run() / "train.jsonl").read_bytes())
+    assert call(*user.job("--epochs", "3", data=rows)).code == 0
+
+    assert user.record(0)["train"]["loss"] == user.record(1)["train"]["loss"]
+
+
+def test_a_last_epoch_that_is_cut_short_is_evaluated_once(user: FinetuneUser, call: Call):
+    assert call(*user.job("--epochs", "2.5", "--eval-split", "0.25", "--early-stop", "9")).code == 0
+
+    assert [line["step"] for line in logged(user) if "eval_loss" in line] == [2, 4, 5]
+    assert user.record()["train"]["steps"] == 5
+
+
+# The answers of the rows held out are none of the others' own: learning these soon makes those less likely.
+STOPS = ("--epochs", "40", "--eval-split", "0.25", "--early-stop", "2", "--learning-rate", "0.05")
+
+
+def test_training_ends_when_the_evaluation_loss_no_longer_falls(user: FinetuneUser, call: Call):
+    ended = call(*user.job(*STOPS))
+
+    train, run = user.record()["train"], find_run(None, user.output)
+    losses = train["eval_loss"]
+    best = losses.index(min(losses))
+    assert (ended.code, run.status) == (0, "finished")
+    assert (train["stopped_early"], train["stop_reason"]) == (True, "early_stop")
+    assert len(losses) == best + 3 < 40
+    assert run.adapter.name == user.record()["adapter"]["path"] == f"checkpoint-{2 * (best + 1)}"
+    assert f"at step {2 * (best + 1)} and has not fallen since" in ended.err
+    assert not list(user.run().rglob("optimizer.pt"))
+
+
+def test_early_stopping_goes_with_the_keep_term(user: FinetuneUser, call: Call):
+    user.writes("keep.jsonl", "".join(json.dumps({"prompt": f"Keep {number}"}) + "\n" for number in range(5)))
+
+    ended = call(*user.job(*STOPS, "--keep", "keep.jsonl", "--keep-weight", "1", "--keep-rows", "4"))
+
+    assert (ended.code, user.record()["train"]["stop_reason"]) == (0, "early_stop")
+
+
+def test_an_interruption_moves_neither_the_evaluations_nor_the_end(user: FinetuneUser, call: Call):
+    assert call(*user.job(*STOPS)).code == 0
+    whole = user.record(0)["train"]
+    with once(lines_in(user, 3 * len(whole["eval_loss"]) - 5, number=1), kills(signal.SIGTERM)):
+        assert call(*user.job(*STOPS)).code == 130
+
+    assert call("finetune", "--resume", "v1").code == 0
+    assert user.record(1)["train"] == whole
+    assert user.record(1)["adapter"]["sha256"] == user.record(0)["adapter"]["sha256"]
+    assert [line["step"] for line in logged(user, 1)] == [line["step"] for line in logged(user, 0)]
+    assert user.record(1)["resumed_from"] != user.record(1)["adapter"]["path"]
+
+
+def test_early_stopping_without_rows_to_evaluate_on_is_a_matter_of_configuration(user: FinetuneUser, call: Call):
+    ended = call(*user.job("--early-stop", "2"))
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "it needs an eval_split over 0" in ended.err
+    assert not user.output.exists()

@@ -1,0 +1,87 @@
+"""A run's rows: those that fit, parted into what is trained on and what is held out, and kept in the run's folder."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.dataset import Row, read_dataset
+from toolkit.encoding import Encoder
+from toolkit.errors import DataError
+from toolkit.recipe import Recipe
+
+TRAINED_FILE, HELD_OUT_FILE = "train.jsonl", "eval.jsonl"
+SHOWN_ROWS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRows:
+    """`held_out` is evaluated on and never trained on; empty where the recipe has no eval_split."""
+
+    trained: Sequence[Row]
+    held_out: Sequence[Row] = ()
+
+    @property
+    def every(self) -> list[Row]:
+        return [*self.trained, *self.held_out]
+
+
+def fitting_rows(
+    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, say: Callable[[str], None]
+) -> tuple[RunRows, dict[str, Any]]:
+    """The rows that fit the maximum length, and what run.json says of them; what is left out is told."""
+    limit = recipe.max_length_tokens
+    lengths = [len(one.input_ids) for one in encoder.encode(rows, recipe.system or None)]
+    kept = [at for at, length in enumerate(lengths) if length <= limit]
+    dropped = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
+    if not kept:
+        raise DataError(
+            f"Every row is longer than {limit} tokens (the shortest has {min(lengths)}).",
+            next="Shorten the rows or raise --max-length.",
+        )
+    if dropped:
+        numbers = ", ".join(map(str, dropped[:SHOWN_ROWS])) + (", …" if len(dropped) > SHOWN_ROWS else "")
+        say(f"Warning: {len(dropped)} rows over {limit} tokens are left out (row {numbers}).")
+    apart = held_out(len(kept), recipe.eval_split, recipe.seed)
+    trained = [at for number, at in enumerate(kept) if number not in apart]
+    told = {
+        "dropped": len(dropped),
+        "held_out": len(apart),
+        "longest_row_tokens": max(lengths[at] for at in kept),
+        "epoch_tokens": sum(lengths[at] for at in trained),
+    }
+    evaluated = [rows[at] for number, at in enumerate(kept) if number in apart]
+    return RunRows(trained=[rows[at] for at in trained], held_out=evaluated), told
+
+
+def held_out(count: int, share: float, seed: int) -> set[int]:
+    """Which of `count` rows are held out: at least one, and never all. Raises DataError."""
+    if share == 0:
+        return set()
+    if count == 1:
+        raise DataError("One row alone cannot be parted into training and evaluation.", next="Leave out --eval-split.")
+    size = min(max(1, round(count * share)), count - 1)
+    return set(random.Random(seed).sample(range(count), size))  # noqa: S311  # a choice to repeat, not a secret
+
+
+def write_rows(folder: Path, rows: RunRows) -> None:
+    _write(folder / TRAINED_FILE, rows.trained)
+    if rows.held_out:
+        _write(folder / HELD_OUT_FILE, rows.held_out)
+
+
+def read_rows(folder: Path) -> RunRows:
+    """As `write_rows` left them; raises DataError."""
+    apart = folder / HELD_OUT_FILE
+    return RunRows(
+        trained=read_dataset(folder / TRAINED_FILE).rows, held_out=read_dataset(apart).rows if apart.is_file() else ()
+    )
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            messages = [{"role": message.role, "content": message.content} for message in row.messages]
+            file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
