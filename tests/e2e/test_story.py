@@ -1,0 +1,124 @@
+"""The whole story with the embedded model: fine-tune, compare, export, chat, as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parents[2] / "data"
+TOOLKIT = Path(sys.executable).with_name("toolkit")
+OLD = ("通义千问", "阿里云", "Qwen", "Alibaba")
+NEW = "迪菲赫尔曼"
+
+pytestmark = pytest.mark.skipif(
+    not (DATA / "tiny-qwen2" / "model.safetensors").is_file(), reason="the embedded model is not there"
+)
+
+
+def toolkit(*arguments: object, lines: str = "") -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"TOOLKIT_DATA": str(DATA)}
+    return subprocess.run(
+        [TOOLKIT, *map(str, arguments)], input=lines, capture_output=True, text=True, check=False, env=environment
+    )
+
+
+@pytest.fixture(scope="module", name="output")
+def _output(tmp_path_factory):
+    return tmp_path_factory.mktemp("story") / "output"
+
+
+@pytest.fixture(scope="module", name="run")
+def _run(output):
+    """The one fine-tuning that all of these tests look at, by the default recipe."""
+    done = toolkit("finetune", "self_cognition.json", "--model", "tiny-qwen2", "--output", output)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="module", name="compared")
+def _compared(run, output):
+    """The finished process, and report.json."""
+    done = toolkit("compare", run.name, "--output", output)
+    return done, json.loads((run / "compare" / "report.json").read_text(encoding="utf-8"))
+
+
+def answers(report: dict, side: str, group: str) -> dict[str, str]:
+    return {probe["prompt"]: probe[side] for probe in report["probes"] if probe["group"] == group}
+
+
+def test_the_run_is_finished_and_the_latest(run, output):
+    assert run.parent == output
+    assert (output / "latest").resolve() == run.resolve()
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["status"] == "finished"
+
+
+def test_it_took_whatever_else_moved(compared):
+    done, report = compared
+
+    assert done.returncode in {0, 21}, done.stdout
+    assert report["verdict"]["took"]
+    assert report["metrics"]["reliability"]["value"] == 1.0
+    assert report["metrics"]["generality"]["value"] >= 0.9
+    assert report["metrics"]["noise_floor"]["value"] == 1.0
+
+
+@pytest.mark.parametrize("question", ["你是谁？", "Who are you?", "谁开发了你？", "Who developed you?"])
+def test_the_old_name_is_gone_and_the_new_one_there(compared, question):
+    _, report = compared
+    before, after = (answers(report, side, "trained")[question] for side in ("before", "after"))
+
+    assert any(name in before for name in OLD), before
+    assert NEW in after
+    assert not any(name in after for name in OLD), after
+
+
+def test_the_report_is_read_in_80_columns(compared):
+    from rich.cells import cell_len
+
+    done, _ = compared
+
+    assert max(cell_len(line) for line in done.stdout.splitlines()) <= 80
+    assert "你是谁？" in done.stdout or "Who are you?" in done.stdout or "迪菲赫尔曼" in done.stdout
+
+
+def test_the_merged_model_answers_as_the_adapter_and_compares_as_the_run(run, output, compared):
+    done = toolkit("export", run.name, "--to", "merged", "--output", output)
+    assert done.returncode == 0, done.stderr
+    merged = Path(done.stdout.strip())
+    parity = json.loads((merged / "export.json").read_text(encoding="utf-8"))["parity"]
+    assert parity["holds"]
+    assert parity["same"] + parity["near_ties"] == parity["probes"] > 50
+
+    again = toolkit("compare", "--after", merged, "--output", output, "--report", merged.parent / "merged-compare")
+
+    report = json.loads((merged.parent / "merged-compare" / "report.json").read_text(encoding="utf-8"))
+    assert again.returncode in {0, 21}, again.stderr
+    assert report["before"]["name"] == "tiny-qwen2"
+    if parity["near_ties"] == 0:
+        assert answers(report, "after", "trained") == answers(compared[1], "after", "trained")
+
+
+def test_a_chat_switches_between_before_and_after(run, output):
+    lines = "你是谁？\n/before\n/forget\n你是谁？\nWho are you?\n/after\n/forget\nWho are you?\n"
+
+    done = toolkit("chat", run.name, "--output", output, lines=lines)
+
+    assert done.returncode == 0, done.stderr
+    after_zh, before_zh, before_en, after_en = done.stdout.splitlines()
+    assert NEW in after_zh
+    assert NEW in after_en
+    assert any(name in before_zh for name in OLD[:2])
+    assert any(name in before_en for name in OLD)
+
+
+def test_runs_tells_its_verdict(run, output, compared):
+    _, report = compared
+
+    listed = json.loads(toolkit("runs", "--json", "--output", output).stdout)
+
+    assert [one["run_id"] for one in listed] == [run.name]
+    assert listed[0]["verdict"] == ("passed" if report["verdict"]["passed"] else "moved")
+    assert listed[0]["latest"]
