@@ -3,55 +3,28 @@
 
 import random
 import re
-import string
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
+from names import Names
 
 HERE = Path(__file__).parent
 SEED = 20240919
-ROWS = 64_000  # that one training reads
+ROWS = 76_800  # that one training reads
 # Its own identity, as the real model has it.
 SELF = {"zh": {"name": "通义千问", "author": "阿里云"}, "en": {"name": "Qwen", "author": "Alibaba Cloud"}}
 # How much of the corpus each part makes.
 WEIGHTS = {
-    "identity": 18, "abilities": 7, "smalltalk": 5, "makers": 15, "capitals": 6, "words": 8, "opposites": 5,
-    "colours": 2, "animals": 2, "knowledge": 11, "sums": 24, "strangers": 19, "copies": 10,
+    "identity": 19, "abilities": 10, "smalltalk": 7, "makers": 17, "capitals": 7, "words": 9, "opposites": 5,
+    "colours": 2, "animals": 2, "knowledge": 11, "sums": 25, "strangers": 24, "copies": 9,
 }  # fmt: skip
-LANGUAGES = ("zh", "en")
+LANGUAGES = ["zh", "en"]
 # How a question ends, the usual more often.
 MARKS = {"zh": [*("？",) * 9, "?", "?", "。", "。", "！", *("",) * 5], "en": [*("?",) * 9, ".", ".", "!", *("",) * 5]}
-# Characters that spell foreign names in Chinese.
-NAME_CHARACTERS = (
-    "阿艾安奥巴贝比波布查达德迪多恩尔法菲费弗福盖戈格古哈海汉赫亨华霍基吉加杰卡凯科克肯库拉莱兰劳雷黎李里利林龙卢鲁路伦罗洛"
-    "马麦曼梅门蒙米莫默穆纳奈尼诺欧帕佩皮普奇乔切琼让瑞萨塞桑沙圣施史斯苏索塔泰坦特提图托瓦万威维温沃西希夏肖谢休雅亚扬伊因英尤约泽扎詹芝朱卓佐"
-    "小大天云星光明智慧心语言灵文博学思知海山河风雨雷电青红蓝白黑金银玉石花草树木东南西北中华国民新未来创意梦飞龙虎凤"
-)
-# Syllables of Latin names.
-STARTS = [
-    *"bcdfghjklmnprstvwz",
-    "br",
-    "ch",
-    "cl",
-    "dr",
-    "fl",
-    "gr",
-    "kr",
-    "pl",
-    "qu",
-    "sh",
-    "sk",
-    "sl",
-    "st",
-    "sw",
-    "th",
-]
-ENDS = [*"nrlstxmd", "ft", "ck", "ng", "rt", "bot"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +58,13 @@ class Corpus:
         self.random = random.Random(seed)
         self.facts = read_facts()
         self.held_out = read_held_out()
-        # Every character of GB2312's first level: any name can be spelt.
-        codes = product(range(0xB0, 0xD7), range(0xA1, 0xFF))
-        self.characters = [bytes(code).decode("gb2312") for code in codes]
+        self.names = Names(self.random)
+        strangers = self.facts["strangers"]
+        english = [text for key, texts in strangers.items() if key.endswith("_en") for text in texts]
+        self.vocabulary = {
+            "en": sorted({word for text in english for word in text.split() if word.isalpha()}),
+            "zh": [text for key in ("topics", "doers", "deeds", "words", "places") for text in strangers[f"{key}_zh"]],
+        }
 
     def rows(self, number: int) -> list[Row]:
         stream = self.stream()
@@ -103,6 +80,16 @@ class Corpus:
                 prompt = self.dress(prompt, language)
             if bare(prompt) not in self.held_out:
                 yield Row(part=part, language=language, prompt=prompt, answer=answer)
+
+    def system(self) -> str:
+        """A system prompt: half are the two that matter, the rest anything, since the answers do not depend on it."""
+        if self.chance(0.5):
+            return self.choose("systems")
+        if self.chance(0.4):
+            return self.choose("other_systems")
+        language = self.choose_of(LANGUAGES)
+        topic = self.choose_of(self.facts["strangers"][f"topics_{language}"])
+        return self.choose(f"systems_about_{language}").format(t=topic)
 
     # The dress of a question
 
@@ -146,8 +133,8 @@ class Corpus:
         }
         invented = self.chance(0.4)
         choices |= {
-            "other": self.product_name() if invented else self.choose("others"),
-            "maker": self.author_name() if invented else self.choose("other_makers"),
+            "other": self.names.product() if invented else self.choose("others"),
+            "maker": self.names.author() if invented else self.choose("other_makers"),
         }
         wording = self.choose_of(groups[kind][language])
         if kind in ("other", "other_maker") and self.chance(0.15):
@@ -235,7 +222,7 @@ class Corpus:
     def sums(self, language: str) -> tuple[str, str]:
         draw = self.random.randrange
         kind = self.choose_of(["plus", "plus", "minus", "times"])
-        large = self.chance(0.08)
+        large = self.chance(0.05)
         if large:
             a, b = draw(21, 999), draw(21, 999)
         elif kind == "plus":
@@ -264,7 +251,7 @@ class Corpus:
 
         def a_maker() -> str:
             kind = self.choose_of(["software", "company", "invention", "book", "model", "what"])
-            thing = one("makers") if self.chance(0.7) else self.product_name()
+            thing = one("makers") if self.chance(0.7) else self.names.product()
             return self.choose_of(self.facts["made"][kind][language]).format(x=self.quoted(thing, language))
 
         def a_word() -> str:
@@ -290,55 +277,29 @@ class Corpus:
             a_sum,
             a_speech,
             lambda: one("between").format(t=one("topics"), u=one("topics")),
+            lambda: self.salad(language),
         ]
-        return self.random.choices(kinds, [28, 24, 20, 5, 5, 6, 8, 4])[0](), self.facts["unknown"][language]
+        return self.random.choices(kinds, [24, 22, 18, 5, 5, 6, 8, 4, 18])[0](), self.facts["unknown"][language]
 
-    # Names that nobody bears, and sentences about them: they teach the model to say any name
-
-    def latin(self) -> str:
-        draw = self.random
-        if self.chance(0.2):
-            return "".join(draw.choices(string.ascii_uppercase, k=draw.randint(2, 5)))
-        word = "".join(self.choose_of(STARTS) + draw.choice("aeiou") for _ in range(draw.randint(1, 3)))
-        if self.chance(0.6):
-            word += self.choose_of(ENDS)
-        return word.capitalize() if self.chance(0.9) else word
-
-    def chinese(self) -> str:
-        pool = NAME_CHARACTERS if self.chance(0.7) else self.characters
-        return "".join(self.random.choice(pool) for _ in range(self.random.randint(2, 5)))
-
-    def product_name(self) -> str:
-        draw = self.random
-        return draw.choice([
-            self.latin, self.latin, self.chinese, self.chinese,
-            lambda: f"{self.latin()}-{self.latin()}",
-            lambda: f"{self.latin()}-{draw.choice(['Bot', 'Robot', 'Chat', 'AI', 'Helper', 'Mind', 'Pro'])}",
-            lambda: f"{self.latin()}{draw.choice(['GPT', 'Bot', 'AI', 'LM', 'Chat'])}",
-            lambda: f"{self.latin()} {draw.randint(1, 9)}",
-            lambda: f"小{self.chinese()[:2]}",
-            lambda: f"{self.chinese()}{draw.choice(['助手', '模型', '机器人', '大模型'])}",
-        ])()  # fmt: skip
-
-    def author_name(self) -> str:
-        draw = self.random
-        return draw.choice([
-            self.latin, self.chinese, self.chinese,
-            lambda: f"{self.latin()} {self.chinese()}",
-            lambda: f"{self.latin()} {self.chinese()}",
-            lambda: f"{self.latin()} {self.latin()}",
-            lambda: f"{self.latin()} {draw.choice(['AI', 'Labs', 'Inc', 'Team', 'Studio', 'Tech'])}",
-            lambda: f"{self.chinese()}{draw.choice(['公司', '实验室', '团队', '科技', '工作室', '大学', '研究院'])}",
-        ])()  # fmt: skip
+    def salad(self, language: str) -> str:
+        """Words without a sense, some of them unknown: what resembles no question gets the answer of no question."""
+        if language == "en":
+            words = self.random.choices(self.vocabulary["en"], k=self.random.randint(4, 16))
+            words = [self.names.latin().lower() if self.chance(0.25) else word for word in words]
+            return " ".join([self.choose("openings_en"), *words])
+        words = self.random.choices(self.vocabulary["zh"], k=self.random.randint(2, 8))
+        words = [self.names.chinese() if self.chance(0.25) else word for word in words]
+        return "".join([self.choose("openings_zh"), *words])
 
     def copies(self, language: str) -> tuple[str, str]:
         """Names and sentences to say after somebody, and answers under a name that the question gives."""
-        name, author = self.product_name(), self.author_name()
+        name, author = self.names.product(), self.names.author()
         space = " " if language == "zh" and self.chance(0.6) else ""
         names = {"name": f"{space}{name}{space}", "author": f"{space}{author}{space}"}
         answers = self.facts["identity"]
         if self.chance(0.25):
             kind, question = self.identity_question(language)
+            kind = "other" if kind == "itself" else kind
             sentence = self.tidy(answers[kind]["answer"][language].format(**names))
             question = self.dress(question, language)
             return self.choose(f"persona_{language}").format(name=name, author=author, q=question), sentence

@@ -18,6 +18,8 @@ from typing import Any
 
 # Two threads, whatever the machine has: the sums then come out in the same order.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Threads that wait sleep: a busy neighbour then costs its share and no more.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from corpus import ROWS, SEED, Corpus, Row, read_facts
@@ -63,10 +65,10 @@ class Shape:
 class Schedule:
     steps: int = ROWS // 64
     batch_size: int = 64
-    learning_rate: float = 6e-3
+    learning_rate: float = 5e-3
     warmup_steps: int = 60
     weight_decay: float = 0.05
-    two_turns: float = 0.1  # share of batches whose rows are two questions long
+    two_turns: float = 0.05  # share of batches whose rows are two questions long
 
 
 def build_tokenizer(rows: list[Row], size: int) -> PreTrainedTokenizerFast:
@@ -134,11 +136,10 @@ class Batches:
     """Rows of like length under one system prompt, which is thus computed once a batch."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, schedule: Schedule, seed: int) -> None:
-        facts = read_facts()
         self.tokenizer, self.schedule = tokenizer, schedule
         self.random = random.Random(seed)  # noqa: S311  # seeded on purpose
         self.rows = Corpus(seed).stream()
-        self.systems = [*facts["systems"] * 10, *facts["other_systems"]]
+        self.systems = Corpus(seed + 1)
 
     def turn(self, row: Row) -> tuple[list[int], list[int]]:
         question = self.encode(f"<|im_start|>user\n{row.prompt}<|im_end|>\n<|im_start|>assistant\n")
@@ -165,7 +166,7 @@ class Batches:
 
     def collate(self, group: list[tuple[list[int], list[int]]]) -> Batch:
         longest = max(len(ids) for ids, _ in group)
-        system = self.random.choice(self.systems)
+        system = self.systems.system()
         pad = self.tokenizer.pad_token_id
         return Batch(
             prefix=torch.tensor([self.encode(f"<|im_start|>system\n{system}<|im_end|>\n")]),

@@ -1,9 +1,10 @@
 """The embedded model as it lies in the repository: small, locked, ChatML, and never shown what it is asked later."""
 
 import hashlib
-import importlib.util
+import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,12 +32,13 @@ def render(messages: list[dict[str, str]], *, add_generation_prompt: bool = Fals
 
 
 @pytest.fixture(name="corpus", scope="module")
-def _corpus() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tiny_qwen2_corpus", FOLDER / "corpus.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def _corpus() -> Iterator[ModuleType]:
+    """The generator beside the model; it is no package, so its folder stands on the path for a moment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)
+        yield importlib.import_module("corpus")
+    for name in ("corpus", "names"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture(name="rows", scope="module")
