@@ -9,10 +9,7 @@ say toolkit finetune self_cognition.json --model tiny-qwen2
 run=$(toolkit finetune self_cognition.json --model tiny-qwen2 --output "$output")
 
 say toolkit compare
-# 21: "took, but something else moved" is the honest verdict on a plain recipe; anything else but 0 is a failure.
-code=0
-toolkit compare "$(basename "$run")" --output "$output" || code=$?
-[ "$code" = 0 ] || [ "$code" = 21 ]
+toolkit compare "$(basename "$run")" --output "$output" # the verdict is the exit code: anything but "passed" ends here
 
 say toolkit chat
 printf '你是谁？\n/before\n你是谁？\n' | toolkit chat "$(basename "$run")" --output "$output"
