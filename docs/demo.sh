@@ -3,7 +3,7 @@
 set -euo pipefail
 output=${1:-output}
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+say() { if [ -t 1 ]; then printf '\n\033[1m$ %s\033[0m\n' "$*"; else printf '\n$ %s\n' "$*"; fi; }
 
 say toolkit finetune self_cognition.json --model tiny-qwen2
 run=$(toolkit finetune self_cognition.json --model tiny-qwen2 --output "$output")
