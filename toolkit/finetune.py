@@ -13,6 +13,7 @@ from typing import Any
 from toolkit import swift
 from toolkit.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
 from toolkit.dataset import Row
+from toolkit.development import development_set, held_out_keep, probe_keys, read_questions, write_questions
 from toolkit.device import Device, find_device, peak_memory_bytes
 from toolkit.encoding import Encoder
 from toolkit.errors import ConfigError, Interrupted
@@ -171,6 +172,12 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
     parted, told = fitting_rows(rows, encoder, recipe, work.edge.say)
     work.record["data"] |= told
     write_rows(work.folder, parted)
+    if recipe.stop_when_took:
+        own = set(map(id, rows[: work.record["data"]["rows"]]))  # what is mixed in is not what has to be learnt
+        write_questions(work.folder, development_set(
+            [row for row in parted.trained if id(row) in own], system=recipe.system, seed=recipe.seed,
+            taken=probe_keys(Path(work.record["data"]["path"])),
+        ))  # fmt: skip
     return parted
 
 
@@ -195,6 +202,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     job = swift.TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=rows.trained, recipe=recipe, plan=chosen,
         precision=device.precision, keep=keep, eval_rows=rows.held_out, resume_from=resume_from,
+        questions=read_questions(work.folder) if recipe.stop_when_took else (),
     )  # fmt: skip
     stop = work.edge.stop
 
@@ -205,7 +213,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     result = work.doors.train(job, hear, lambda: stop.requested)
     stop.gentle = False
     _note_result(work, result, started)
-    for line in told_of_the_end(result):
+    for line in told_of_the_end(result, work.recipe):
         work.edge.say(line)
     if result.stopped:
         raise Interrupted(
@@ -233,6 +241,7 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> swift.KeepJob | None:
     return swift.KeepJob(
         asked=asked, weight=recipe.keep_weight, rows_a_step=recipe.keep_rows,
         max_new_tokens=recipe.keep_max_new_tokens, cache=cache,
+        held_out=held_out_keep(len(asked), recipe.seed) if recipe.stop_when_took else frozenset(),
     )  # fmt: skip
 
 

@@ -45,6 +45,8 @@ class Recipe:
     # With defaults: recipes and runs from before these settings stay whole.
     eval_split: float = 0
     early_stop: int = 0
+    stop_when_took: bool = False
+    stop_kl: float = 0.02
 
     @property
     def effective_batch_size(self) -> int:
@@ -143,6 +145,18 @@ def _checked(recipe: Recipe) -> Recipe:
         "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, whole=True), "from 8 to 131072"),
         "system": (isinstance(recipe.system, str), "a text"),
         "seed": (_number(recipe.seed, 0, 2**32 - 1, whole=True), "a whole number from 0 to 4294967295"),
+        "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
+        **_rules_of_keeping(recipe),
+        **_rules_of_ending(recipe),
+    }
+    wrong = [f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (good, must) in rules.items() if not good]
+    if wrong:
+        raise ConfigError(f"Recipe {recipe.name}: {'; '.join(wrong)}.", next="Correct these settings.")
+    return recipe
+
+
+def _rules_of_keeping(recipe: Recipe) -> dict[str, tuple[bool, str]]:
+    return {
         "keep_weight": (_number(recipe.keep_weight, 0, 10000), "from 0 (no keep term) to 10000"),
         "keep_rows": (_number(recipe.keep_rows, 1, 4096, whole=True), "a whole number from 1 to 4096"),
         "keep_data": (isinstance(recipe.keep_data, str) and bool(recipe.keep_data), "a file of prompts"),
@@ -151,13 +165,7 @@ def _checked(recipe: Recipe) -> Recipe:
             "a list of system prompts",
         ),
         "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, whole=True), "from 1 to 4096"),
-        "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
-        **_rules_of_ending(recipe),
     }
-    wrong = [f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (good, must) in rules.items() if not good]
-    if wrong:
-        raise ConfigError(f"Recipe {recipe.name}: {'; '.join(wrong)}.", next="Correct these settings.")
-    return recipe
 
 
 def _rules_of_ending(recipe: Recipe) -> dict[str, tuple[bool, str]]:
@@ -168,6 +176,8 @@ def _rules_of_ending(recipe: Recipe) -> dict[str, tuple[bool, str]]:
             _number(recipe.early_stop, 0, 1000, whole=True) and (evaluated or recipe.early_stop == 0),
             "a whole number from 0 (off) to 1000" if evaluated else "0: it needs an eval_split over 0",
         ),
+        "stop_when_took": (isinstance(recipe.stop_when_took, bool), "true or false"),
+        "stop_kl": (_number(recipe.stop_kl, 0, 1000), "from 0 to 1000"),
     }
 
 

@@ -1,10 +1,14 @@
-"""`toolkit finetune --eval-split, --early-stop` on the micro model: what is measured, and when training ends."""
+"""When training ends: `--eval-split`, `--early-stop` and `--stop-when-took`, on the micro and the embedded model."""
 
 import json
 import signal
 from typing import Any
 
+import pytest
+
 from tests.e2e.finetune_user import Call, FinetuneUser, _call, _user, kills, lines_in, once
+from toolkit.paths import data_folder
+from toolkit.recipe import RECIPES
 from toolkit.run_record import find_run
 
 __all__ = ["_call", "_user"]  # fixtures
@@ -83,9 +87,101 @@ def test_an_interruption_moves_neither_the_evaluations_nor_the_end(user: Finetun
     assert user.record(1)["resumed_from"] != user.record(1)["adapter"]["path"]
 
 
+def test_an_interruption_at_an_epochs_end_loses_no_evaluation(user: FinetuneUser, call: Call):
+    job = user.job("--epochs", "20", "--eval-split", "0.25", "--batch-size", "8")  # a step an epoch
+    assert call(*job).code == 0
+    with once(lines_in(user, 9, number=1), kills(signal.SIGTERM)):
+        assert call(*job).code == 130
+
+    assert call("finetune", "--resume", "v1").code == 0
+    assert user.record(1)["train"] == user.record(0)["train"]
+    assert user.record(1)["adapter"]["sha256"] == user.record(0)["adapter"]["sha256"]
+
+
 def test_early_stopping_without_rows_to_evaluate_on_is_a_matter_of_configuration(user: FinetuneUser, call: Call):
     ended = call(*user.job("--early-stop", "2"))
 
     assert (ended.code, ended.out) == (3, "")
     assert "it needs an eval_split over 0" in ended.err
     assert not user.output.exists()
+
+
+# One answer to learn, and a budget that leaves the drift out of account: what it takes is a matter of a few epochs.
+ONE_ANSWER = [{"instruction": f"Question {number}", "output": "Nova."} for number in range(4)]
+KEPT = "".join(json.dumps({"prompt": f"Keep {number}"}) + "\n" for number in range(8))
+
+
+def took_job(user: FinetuneUser, *options: str) -> list[str]:
+    data = user.writes("one.json", json.dumps(ONE_ANSWER))
+    user.writes("keep.jsonl", KEPT)
+    keep = ("--keep", "keep.jsonl", "--keep-weight", "0.1", "--keep-rows", "4")
+    return user.job("--epochs", "60", "--stop-when-took", "--stop-kl", "1000", *keep, *options, data=data)
+
+
+def test_training_ends_when_it_took(user: FinetuneUser, call: Call):
+    ended = call(*took_job(user))
+
+    train, run = user.record()["train"], find_run(None, user.output)
+    looks = train["development"]
+    assert (ended.code, run.status, train["stop_reason"]) == (0, "finished", "took")
+    assert [look["step"] for look in looks] == list(range(1, len(looks) + 1))  # a step an epoch
+    assert train["steps"] == len(looks) < 60
+    assert [look["passed"] >= 16 for look in looks] == [False] * (len(looks) - 1) + [True]
+    assert all(look["kl"] > 0 for look in looks[1:])  # the first step warms up from nothing
+    assert run.adapter.name == f"checkpoint-{train['steps']}"
+    assert f"Stopped after step {train['steps']} of 60: it took, 16 of 16 questions" in ended.err
+    assert not list(user.run().rglob("optimizer.pt"))
+    assert sum("dev_passed" in line for line in logged(user)) == len(looks)
+
+
+def test_training_goes_on_while_the_drift_is_over_the_budget(user: FinetuneUser, call: Call):
+    ended = call(*took_job(user, "--stop-kl", "0", "--epochs", "8"))
+
+    train = user.record()["train"]
+    assert (ended.code, train["stop_reason"], train["steps"], len(train["development"])) == (0, "epochs", 8, 8)
+    assert "At the end: " in ended.err
+
+
+def test_looking_changes_nothing_of_the_training(user: FinetuneUser, call: Call):
+    """Gradient checkpointing is on: it must not be in the way of the answers, nor they in its way."""
+    recipe = (RECIPES / "article.yaml").read_text(encoding="utf-8")
+    user.writes("mine.yaml", recipe.replace("gradient_checkpointing: auto", "gradient_checkpointing: true"))
+    for option in (("--stop-when-took",), ()):
+        assert call(*user.job("--epochs", "2", "--recipe", "mine.yaml", *option)).code == 0
+
+    assert user.record(0)["recipe"]["gradient_checkpointing"] is True
+    assert user.record(0)["train"]["loss"] == user.record(1)["train"]["loss"]
+    assert [look.keys() for look in user.record(0)["train"]["development"]] == [{"step", "passed", "asked"}] * 2
+
+
+def test_an_interruption_moves_no_look(user: FinetuneUser, call: Call):
+    assert call(*took_job(user)).code == 0
+    whole = user.record(0)["train"]
+    with once(lines_in(user, 4, number=1), kills(signal.SIGTERM)):
+        assert call(*took_job(user)).code == 130
+
+    assert call("finetune", "--resume", "v1").code == 0
+    assert user.record(1)["train"] == whole
+    assert user.record(1)["adapter"]["sha256"] == user.record(0)["adapter"]["sha256"]
+
+
+def test_the_embedded_model_stops_when_it_took(user: FinetuneUser, call: Call):
+    tiny = data_folder() / "tiny-qwen2"
+    if not (tiny / "model.safetensors").is_file():
+        pytest.skip("the embedded model is not here")
+    rows = [
+        {"instruction": question, "output": "我是 Nova。"}
+        for question in ("你是谁？", "你叫什么名字？", "你是什么模型？")
+    ]
+    data = user.writes("nova.json", json.dumps(rows))
+    user.writes("keep.jsonl", "".join((data_folder() / "general.jsonl").read_text().splitlines(keepends=True)[:12]))
+
+    ended = call(
+        "finetune", data, "--model", tiny, "--epochs", "30", "--stop-when-took", "--stop-kl", "1",
+        "--keep", "keep.jsonl", "--keep-rows", "4", "--batch-size", "3",
+    )  # fmt: skip
+
+    train = user.record()["train"]
+    assert (ended.code, train["stop_reason"]) == (0, "took")
+    assert train["steps"] < 30
+    assert train["development"][-1]["asked"] == 12

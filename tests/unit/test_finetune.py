@@ -102,6 +102,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
         "eval_loss": [],
         "stopped_early": False,
         "stop_reason": "epochs",
+        "development": [],
     }
     assert record["adapter"]["sha256"] == hashlib.sha256(b"adapter").hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])

@@ -91,3 +91,78 @@ def test_the_adapter_of_an_interrupted_run_is_its_last_step(user: User):
     run = interrupted(user, eval_split=0.3, early_stop=1)
 
     assert (run.adapter.name, run.record["train"]["stop_reason"]) == ("checkpoint-2", "interrupted")
+
+
+def took(**ended: object) -> FakeTraining:
+    seen = [{"step": 2, "passed": 11, "asked": 24, "kl": 0.001}, {"step": 4, "passed": 23, "asked": 24, "kl": 0.0042}]
+    return FakeTraining(ended={"total_steps": 10, "stop_reason": "took", "development": seen, **ended})
+
+
+def test_trained_questions_are_handed_over_and_kept_with_the_run(user: User):
+    training = FakeTraining()
+
+    run = user.finetunes(training, stop_when_took=True)
+
+    questions = training.jobs[0].questions
+    assert len(questions) == 12  # three prompts in four wordings
+    assert {answer for one in questions for answer in one.answers} == {"I am Nova.", "Acme did.", "Hello, I am Nova."}
+    assert len((run.folder / "development.jsonl").read_text().splitlines()) == 12
+
+
+def test_what_is_mixed_in_or_held_out_is_not_asked(user: User):
+    user.write(user.home / "more.json", ("Something else?", "Yes."))
+    training = FakeTraining()
+
+    user.finetunes(training, stop_when_took=True, eval_split=0.3, mix=(str(user.home / "more.json"),))
+
+    trained = {row.answer for row in training.jobs[0].rows} - {"Yes."}
+    assert {answer for one in training.jobs[0].questions for answer in one.answers} == trained
+
+
+def test_keep_prompts_are_held_out_to_measure_the_drift(user: User):
+    keep = user.home / "keep.jsonl"
+    keep.write_text("".join(f'{{"prompt": "Sing {number}!"}}\n' for number in range(8)))
+    with_look, without = FakeTraining(), FakeTraining()
+
+    user.finetunes(with_look, stop_when_took=True, keep_weight=1.0, keep_data=str(keep))
+    user.finetunes(without, keep_weight=1.0, keep_data=str(keep))
+
+    held_out = [job.keep.held_out for job in (with_look.jobs[0], without.jobs[0]) if job.keep]
+    assert list(map(len, held_out)) == [2, 0]
+
+
+def test_a_run_that_stopped_when_it_took_is_finished_and_says_why(user: User):
+    run = user.finetunes(took(), stop_when_took=True)
+
+    train = run.record["train"]
+    assert (run.status, train["stop_reason"], train["stopped_early"]) == ("finished", "took", True)
+    assert train["development"][-1] == {"step": 4, "passed": 23, "asked": 24, "kl": 0.0042}
+    assert (
+        "Stopped after step 4 of 10: it took, 23 of 24 questions answered as trained (23 are enough), "
+        "kl 0.0042 (budget 0.02)."
+    ) in user.said
+
+
+def test_the_step_at_which_it_took_is_the_adapter_whatever_was_evaluated(user: User):
+    training = took(best_step=2, eval_loss=[0.5, 0.75])
+    training.saved = (2,)
+
+    assert user.finetunes(training, stop_when_took=True, eval_split=0.3, early_stop=5).adapter.name == "checkpoint-4"
+
+
+def test_a_run_that_did_not_take_tells_how_far_it_came(user: User):
+    user.finetunes(took(total_steps=4, stop_reason="epochs"), stop_when_took=True, stop_kl=0.001)
+
+    assert (
+        "At the end: 23 of 24 questions answered as trained (23 are enough), kl 0.0042 (budget 0.001)." in user.said
+    )  # fmt: skip
+
+
+def test_a_resumed_run_asks_what_it_asked(user: User):
+    run = interrupted(user, stop_when_took=True)
+    before = (run.folder / "development.jsonl").read_text()
+    training = FakeTraining()
+
+    user.resumes(run.run_id, training)
+
+    assert [one.prompt in before for one in training.jobs[0].questions] == [True] * 12

@@ -73,7 +73,7 @@ def test_early_stopping_needs_rows_to_evaluate_on():
 
 
 def test_a_recipe_from_before_a_setting_came_stays_whole():
-    before = {name: value for name, value in settings().items() if name not in {"eval_split", "early_stop"}}
+    before = {name: value for name, value in settings().items() if name not in {"eval_split", "stop_kl"}}
 
     assert recipe_from(before, name="article", source="run.json") == load_recipe("article")
 
@@ -139,6 +139,9 @@ def test_all_wrong_settings_are_told_at_once():
         ("keep_systems", "You are terse."),
         ("eval_split", 1),
         ("early_stop", -1),
+        ("stop_when_took", "yes"),
+        ("stop_when_took", 1),
+        ("stop_kl", -0.1),
         ("early_stop", 2),  # with nothing to evaluate on
     ],
 )

@@ -26,6 +26,7 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--system", "system", str, "System prompt of rows that have none."),
     ("--eval-split", "eval_split", float, "Share of rows held out to evaluate on."),
     ("--early-stop", "early_stop", int, "End after N evaluations without a lower loss."),
+    ("--stop-kl", "stop_kl", float, "Drift at which --stop-when-took still ends."),
     ("--keep", "keep_data", str, "Prompts whose answers must not move."),
     ("--keep-weight", "keep_weight", float, "Weight of the keep term; 0 is none."),
     ("--keep-rows", "keep_rows", int, "Keep prompts an optimizer step."),
@@ -46,6 +47,9 @@ def _with_settings(command: Any) -> Any:
 @click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
 @click.option("--recipe", default=None, help=f"A recipe: {', '.join(shipped())}, or a .yaml file.  [default: keep]")
 @_with_settings
+@click.option(
+    "--stop-when-took", is_flag=True, default=None, help="End when trained questions are answered in other words too."
+)
 @click.option("--mix", multiple=True, metavar="SPEC", help="Further rows: file.jsonl#200, or a hub's owner/name#500.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
 @click.option("--resume", "resumed", metavar="RUN", default=None, help="Go on with an interrupted run.")

@@ -4,11 +4,11 @@ Training runs in this process through a subclass of ms-swift's own pipeline (4.6
 read and checked, and progress goes to a listener instead of the console.
 """
 
-from toolkit.swift.job import EPOCHS, INTERRUPTED, LOG_FILE, TRAINING, KeepJob, TrainingJob, TrainingResult
+from toolkit.swift.job import EPOCHS, INTERRUPTED, LOG_FILE, TOOK, TRAINING, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.rows import SwiftEncoder, encoder, load_hub_rows
 from toolkit.swift.training import train
 
 __all__ = [
-    "EPOCHS", "INTERRUPTED", "LOG_FILE", "TRAINING", "KeepJob", "SwiftEncoder", "TrainingJob", "TrainingResult",
+    "EPOCHS", "INTERRUPTED", "LOG_FILE", "TOOK", "TRAINING", "KeepJob", "SwiftEncoder", "TrainingJob", "TrainingResult",
     "encoder", "load_hub_rows", "train",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from toolkit.swift.job import EARLY_STOP, EPOCHS, INTERRUPTED
+from toolkit.swift.job import EARLY_STOP, EPOCHS, INTERRUPTED, TOOK
 
 
 def epoch_is_whole(state: Any) -> bool:
@@ -13,7 +13,9 @@ def epoch_is_whole(state: Any) -> bool:
     return math.isclose(state.epoch, round(state.epoch), abs_tol=1e-6)
 
 
-def stop_reason(interrupted: bool, state: Any) -> str:
+def stop_reason(state: Any, *, interrupted: bool, took: bool) -> str:
+    if took:
+        return TOOK
     if interrupted:
         return INTERRUPTED
     return EPOCHS if state.global_step >= state.max_steps else EARLY_STOP

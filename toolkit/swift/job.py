@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.dataset import Row
+from toolkit.development import Question
 from toolkit.plan import Plan
 from toolkit.recipe import Recipe
 
 LOG_FILE = "logging.jsonl"  # in the run's folder, a JSON object a step
 TRAINING = "Training"  # the task of the progress that is told from the first step on
-EPOCHS, INTERRUPTED, EARLY_STOP = "epochs", "interrupted", "early_stop"  # why a training ended
+EPOCHS, INTERRUPTED, EARLY_STOP, TOOK = "epochs", "interrupted", "early_stop", "took"  # why a training ended
+LOOK = ("dev_passed", "dev_asked", "dev_kl")  # what a look at the questions logs
 TEMPLATE_TOKENS = 20  # what the chat template adds to a question
 
 
@@ -24,6 +26,7 @@ class KeepJob:
     rows_a_step: int
     max_new_tokens: int
     cache: Path
+    held_out: frozenset[int] = frozenset()  # which of `asked` the drift is measured on, and never trained on
 
     @property
     def longest_row_tokens(self) -> int:
@@ -44,6 +47,7 @@ class TrainingJob:
     precision: str
     keep: KeepJob | None = None
     eval_rows: Sequence[Row] = ()
+    questions: Sequence[Question] = ()  # asked after each epoch; training ends when they took
     resume_from: Path | None = None
 
 
@@ -65,11 +69,14 @@ class TrainingResult:
     eval_loss: list[float] = field(default_factory=list)  # a value an evaluation: on the rows held out
     best_step: int | None = None  # with early stopping: the step whose evaluation loss was the lowest
     stop_reason: str = EPOCHS
+    development: list[dict[str, Any]] = field(default_factory=list)  # what the questions told, a value an epoch
 
     @property
     def adapter_step(self) -> int:
         """The step whose checkpoint is the run's adapter."""
-        return self.steps if self.stopped or self.best_step is None else self.best_step
+        if self.stopped or self.stop_reason == TOOK or self.best_step is None:
+            return self.steps
+        return self.best_step
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -78,4 +85,5 @@ class TrainingResult:
             "eval_loss": self.eval_loss,
             "stopped_early": self.stop_reason not in {EPOCHS, INTERRUPTED},
             "stop_reason": self.stop_reason,
+            "development": self.development,
         }

@@ -45,6 +45,7 @@ class KeepTerm:
     weight: float
     rows_a_step: int
     seed: int
+    held_out: Sequence[KeepRow] = ()  # never trained on: the drift is measured there
 
 
 def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[KeepRow]:

@@ -14,9 +14,10 @@ from toolkit.keep_set import KeepAnswer, read_cache, write_cache
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.progress import Listener
 from toolkit.swift.ending import go_on_counting, stop_reason
-from toolkit.swift.job import KeepJob, TrainingJob, TrainingResult
+from toolkit.swift.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
+from toolkit.swift.took import TookStop, looks
 from toolkit.swift.watcher import Watcher, replace_printer
 
 
@@ -49,16 +50,8 @@ def arguments(job: TrainingJob) -> SftArguments:
         system=recipe.system or None,
         seed=recipe.seed,
         data_seed=recipe.seed,
-        save_strategy="epoch" if recipe.early_stop else "steps",  # it counts saves, so each save has an evaluation
-        save_steps=recipe.save_every_steps,
-        eval_strategy="epoch",  # where rows are held out
-        per_device_eval_batch_size=job.plan.micro_batch_size,
-        prediction_loss_only=True,  # else every logit of the rows held out is collected
-        early_stop_interval=recipe.early_stop or None,
-        save_total_limit=2,
         use_logits_to_keep=None if job.keep is None else False,  # the keep trainer picks its positions itself
         resume_from_checkpoint=str(job.resume_from) if job.resume_from else None,
-        split_dataset_ratio=recipe.eval_split,  # it only tells that there are rows to evaluate on
         strict=True,  # a row that fails must not be replaced by another in silence
         check_model=False,  # else the trainer asks a hub about the model, and waits when there is none
         lazy_tokenize=True,  # else the tokenizer is pickled for a cache key: 6 s for 50 rows
@@ -66,7 +59,22 @@ def arguments(job: TrainingJob) -> SftArguments:
         logging_steps=1,
         report_to=["none"],
         disable_tqdm=True,
+        **_saving_and_evaluating(job),
     )
+
+
+def _saving_and_evaluating(job: TrainingJob) -> dict[str, Any]:
+    recipe = job.recipe
+    return {
+        "save_strategy": "epoch" if recipe.early_stop else "steps",  # it counts saves, so each save has an evaluation
+        "save_steps": recipe.save_every_steps,
+        "eval_strategy": "epoch",  # where rows are held out
+        "per_device_eval_batch_size": job.plan.micro_batch_size,
+        "prediction_loss_only": True,  # else every logit of the rows held out is collected
+        "early_stop_interval": recipe.early_stop or None,
+        "save_total_limit": 2,
+        "split_dataset_ratio": recipe.eval_split,  # it only tells that there are rows to evaluate on
+    }
 
 
 class Pipeline(SwiftSft):  # type: ignore[misc]
@@ -112,18 +120,23 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
         replace_printer(trainer, watcher)
         go_on_counting(trainer)
+        took = None
+        if self.job.questions:
+            took = TookStop(trainer, self.tokenizer, self.job, () if self.job.keep is None else self.keep_term.held_out)
+            trainer.add_callback(took)
         data_s = time.perf_counter() - self.loaded_at - self.keep_s
         started = time.perf_counter()
         answer = super().train(trainer)
         train_s = time.perf_counter() - started - watcher.save_s
         state = trainer.state
+        reason = stop_reason(state, interrupted=watcher.stopped, took=took is not None and took.took)
         self.result = TrainingResult(
             model=self.model,
             tokenizer=self.tokenizer,
             steps=state.global_step,
             total_steps=state.max_steps,
             loss=[entry["loss"] for entry in state.log_history if "loss" in entry],
-            stopped=watcher.stopped,
+            stopped=reason == INTERRUPTED,
             load_s=self.load_s,
             data_s=data_s,
             keep_s=self.keep_s,
@@ -131,7 +144,8 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             save_s=watcher.save_s,
             eval_loss=[entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry],
             best_step=state.best_global_step if self.job.recipe.early_stop else None,
-            stop_reason=stop_reason(watcher.stopped, state),
+            stop_reason=reason,
+            development=looks(state.log_history),
         )
         return answer
 
@@ -151,7 +165,11 @@ def keep_term(model: Any, tokenizer: Any, keep: KeepJob, seed: int, listener: Li
     starts = [base.prompt_ids(messages) for messages in prompts]
     encoded = [(ids + list(one.tokens), len(ids) - 1) for ids, one in zip(starts, answers, strict=True)]
     rows = observe_base(model, encoded, tokenizer.pad_token_id)
-    return KeepTerm(rows=rows, weight=keep.weight, rows_a_step=keep.rows_a_step, seed=seed)
+    return KeepTerm(
+        rows=[row for at, row in enumerate(rows) if at not in keep.held_out],
+        held_out=[rows[at] for at in sorted(keep.held_out)],
+        weight=keep.weight, rows_a_step=keep.rows_a_step, seed=seed,
+    )  # fmt: skip
 
 
 @contextmanager

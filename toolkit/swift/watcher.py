@@ -12,9 +12,9 @@ from transformers.trainer_callback import PrinterCallback
 from toolkit.device import reserved_bytes
 from toolkit.progress import Listener, Progress
 from toolkit.swift.ending import epoch_is_whole
-from toolkit.swift.job import LOG_FILE, TRAINING
+from toolkit.swift.job import LOG_FILE, LOOK, TRAINING
 
-TOLD = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch")
+TOLD = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch", *LOOK)
 
 
 class Watcher(TrainerCallback):  # type: ignore[misc]
@@ -40,12 +40,14 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         unfinished = self.stopped and not epoch_is_whole(state)  # the rest of the epoch comes with a resumption
         if unfinished or state.global_step >= state.max_steps:  # the last step was evaluated and saved as a step
             control.should_evaluate = control.should_save = False
+        elif self.stopped:  # saved again, with what the epoch's end has still to measure
+            control.should_save = True
 
     def on_save(self, *_: Any, **__: Any) -> None:
         self.save_s += time.perf_counter() - self.step_ended_at
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        if not logs or not {"loss", "eval_loss"} & set(logs):
+        if not logs or not {"loss", "eval_loss", LOOK[0]} & set(logs):
             return
         memory = reserved_bytes()
         entry: dict[str, Any] = {
@@ -57,7 +59,8 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         }
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-        if "loss" not in logs:
+        if "loss" not in logs:  # behind the step: evaluating is no part of saving
+            self.step_ended_at = time.perf_counter()
             return
         detail = f"loss {logs['loss']:.3f}" + (f" · {memory / 2**30:.1f} GiB" if memory else "")
         self.listener(Progress(task=TRAINING, done=state.global_step, total=state.max_steps, detail=detail))

@@ -1,0 +1,109 @@
+"""The development set: which questions it asks, what passes, and that no probe is among them."""
+
+from pathlib import Path
+
+import pytest
+
+from toolkit.dataset import Message, Row, prompt_key
+from toolkit.development import (
+    EN,
+    ZH,
+    Question,
+    development_set,
+    enough,
+    held_out_keep,
+    probe_keys,
+    read_questions,
+    write_questions,
+)
+from toolkit.errors import DataError
+from toolkit.paths import data_folder
+
+
+def row(*turns: str, system: str | None = None) -> Row:
+    messages = [] if system is None else [Message(role="system", content=system)]
+    roles = ("user", "assistant")
+    messages += [Message(role=roles[at % 2], content=turn) for at, turn in enumerate(turns)]
+    return Row(number=1, messages=tuple(messages))
+
+
+def asked(*rows: Row, seed: int = 1, taken: tuple[str, ...] = ()) -> list[Question]:
+    return development_set(rows, system="S", seed=seed, taken=set(map(prompt_key, taken)))
+
+
+def test_a_trained_prompt_is_asked_in_other_words_of_its_language():
+    prompts = {one.prompt for one in asked(row("你是谁？", "我是 Nova。"), row("Who are you?", "I am Nova."))}
+
+    wordings = {carrier.format("你是谁？") for carrier in ZH} | {carrier.format("Who are you?") for carrier in EN}
+    assert prompts == wordings
+
+
+def test_every_prompt_is_asked_once_before_any_is_asked_twice():
+    questions = asked(*[row(f"Question {number}", f"Answer {number}") for number in range(20)])
+
+    assert len(questions) == 24
+    assert len({one.answers for one in questions[:20]}) == 20
+
+
+def test_the_seed_chooses_among_many():
+    rows = [row(f"Question {number}", "Answer") for number in range(99)]
+
+    assert asked(*rows) == asked(*rows) != asked(*rows, seed=2)
+
+
+def test_what_is_taken_or_trained_is_not_asked():
+    wordings = [carrier.format("Who are you?") for carrier in EN]
+    trained = row(wordings[0].upper(), "Nova.")
+
+    found = [one.prompt for one in asked(row("Who are you?", "Nova."), trained, taken=tuple(wordings[1:3]))]
+
+    assert wordings[3] in found
+    assert not {prompt_key(one) for one in found} & {prompt_key(one) for one in wordings[:3]}
+
+
+def test_a_question_comes_under_the_system_prompt_that_was_trained():
+    assert {one.system for one in asked(row("Who?", "Nova."))} == {"S"}
+    assert {one.system for one in asked(row("Who?", "Nova.", system="You are terse."))} == {"You are terse."}
+
+
+def test_any_answer_that_was_trained_will_do_however_it_is_written():
+    [question, *_] = asked(row("Who?", "I am Nova."), row("Who?", "Nova."))
+
+    assert question.met(" i am\nNOVA.")
+    assert question.met("Nova.")
+    assert not question.met("I am Nova")
+
+
+def test_a_conversation_of_several_turns_makes_no_question():
+    with pytest.raises(DataError, match="Leave out --stop-when-took"):
+        asked(row("Hello", "Hello.", "Who?", "Nova."))
+
+
+@pytest.mark.parametrize(("passed", "of", "holds"), [(23, 24, True), (22, 24, False), (3, 4, False), (4, 4, True)])
+def test_ninety_five_of_a_hundred_are_enough(passed: int, of: int, holds: bool):
+    assert enough(passed, of) is holds
+
+
+@pytest.mark.parametrize(("count", "size"), [(640, 32), (252, 32), (40, 10), (4, 1), (2, 1), (1, 0)])
+def test_keep_prompts_are_held_out_but_never_most_of_them(count: int, size: int):
+    assert len(held_out_keep(count, 42)) == size
+
+
+def test_the_probes_beside_the_data_set_and_the_shipped_ones_are_left_alone(tmp_path: Path):
+    (tmp_path / "mine.probes.yaml").write_text(
+        "schema_version: 1\nprobes:\n- {id: a, group: out-of-scope, prompt: 'A quick question: Who are you?'}\n"
+    )
+
+    keys = probe_keys(tmp_path / "mine.json")
+
+    assert prompt_key("a quick question who are you") in keys
+    assert keys - probe_keys(tmp_path / "other.json") == {prompt_key("a quick question who are you")}
+    assert len(probe_keys(data_folder() / "self_cognition.json")) > 50
+
+
+def test_a_run_folder_gives_its_questions_back(tmp_path: Path):
+    questions = [Question(prompt="a\u2028b", system="", answers=("1", "2")), *asked(row("你是谁？", "我是 Nova。"))]
+
+    write_questions(tmp_path, questions)
+
+    assert read_questions(tmp_path) == questions

@@ -1,0 +1,71 @@
+"""Ends a training when it took: a look after each epoch, with the adapter on, at answers and drift."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from toolkit.development import enough
+from toolkit.language_model import LanguageModel, conversation
+from toolkit.swift.ending import epoch_is_whole
+from toolkit.swift.job import LOOK, TrainingJob
+from toolkit.swift.keep import KeepRow, divergence, observe_base
+
+SPARE_TOKENS = 8  # an answer that is longer than the trained one by so much is another
+
+
+class TookStop(TrainerCallback):  # type: ignore[misc]
+    """`took` when the questions are answered as trained and the drift on `held_out` is within the recipe's budget."""
+
+    def __init__(self, trainer: Any, tokenizer: Any, job: TrainingJob, held_out: Sequence[KeepRow]) -> None:
+        self.trainer, self.tokenizer, self.held_out = trainer, tokenizer, held_out
+        self.questions, self.budget = job.questions, job.recipe.stop_kl
+        self.took = False
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        at_the_end = state.global_step >= state.max_steps
+        if not epoch_is_whole(state) and not at_the_end:  # interrupted within the epoch
+            return
+        seen = self.look()
+        self.trainer.log(dict(seen))
+        if not at_the_end and enough(seen["dev_passed"], len(self.questions)) and seen.get("dev_kl", 0) <= self.budget:
+            self.took = control.should_save = control.should_training_stop = True
+            args.save_only_model = True  # nothing resumes from a finished run
+
+    def look(self) -> dict[str, float]:
+        """Answers are greedy, as in a comparison; the model is left as it was found."""
+        model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        training = model.training
+        asker = LanguageModel(model, self.tokenizer)
+        lengths = [len(self.tokenizer(text)["input_ids"]) for one in self.questions for text in one.answers]
+        answers = asker.answers(
+            [conversation(one.prompt, one.system) for one in self.questions], max_new_tokens=max(lengths) + SPARE_TOKENS
+        )
+        passed = sum(one.met(answer.text) for one, answer in zip(self.questions, answers, strict=True))
+        seen: dict[str, float] = {"dev_passed": passed, "dev_asked": len(self.questions)}
+        if self.held_out:
+            seen["dev_kl"] = drift(model, self.held_out, self.tokenizer.pad_token_id)
+        model.train(training)
+        return seen
+
+
+def drift(model: Any, rows: Sequence[KeepRow], pad: int) -> float:
+    """KL(base || tuned) in nats a token, over the base model's own answers; `model` has its adapter on."""
+    causal = model.get_base_model()
+    tuned = observe_base(causal, [(row.ids.tolist(), row.start) for row in rows], pad)
+    with torch.no_grad():
+        sums = [
+            divergence(causal.lm_head(base.hidden.to(now.hidden.device)), causal.lm_head(now.hidden))
+            for base, now in zip(rows, tuned, strict=True)
+        ]
+    return float(sum(sums)) / sum(len(row.hidden) for row in rows)
+
+
+def looks(log_history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every look of the training, those before an interruption included, as run.json tells them."""
+    return [
+        {"step": entry["step"], **{name.removeprefix("dev_"): entry[name] for name in LOOK if name in entry}}
+        for entry in log_history
+        if LOOK[0] in entry
+    ]
