@@ -13,10 +13,6 @@ TOOLKIT = Path(sys.executable).with_name("toolkit")
 OLD = ("通义千问", "阿里云", "Qwen", "Alibaba")
 NEW = "迪菲赫尔曼"
 
-pytestmark = pytest.mark.skipif(
-    not (DATA / "tiny-qwen2" / "model.safetensors").is_file(), reason="the embedded model is not there"
-)
-
 
 def toolkit(*arguments: object, lines: str = "") -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"TOOLKIT_DATA": str(DATA)}
@@ -55,14 +51,27 @@ def test_the_run_is_finished_and_the_latest(run, output):
     assert json.loads((run / "run.json").read_text(encoding="utf-8"))["status"] == "finished"
 
 
-def test_it_took_whatever_else_moved(compared):
+def test_it_took_and_nothing_else_moved(compared):
     done, report = compared
+    metrics = {name: metric["value"] for name, metric in report["metrics"].items()}
 
-    assert done.returncode in {0, 21}, done.stdout
+    assert done.returncode == 0, done.stdout
+    assert report["verdict"]["passed"]
+    assert metrics["reliability"] == 1.0
+    assert metrics["generality"] >= 0.9
+    assert metrics["locality"] >= 0.9
+    assert metrics["leakage"] == 0.0
+    assert metrics["noise_floor"] == 1.0
+
+
+def test_without_the_keep_term_it_takes_and_leaks(tmp_path):
+    toolkit("finetune", "self_cognition.json", "--model", "tiny-qwen2", "--keep-weight", 0, "--output", tmp_path)
+    done = toolkit("compare", "--output", tmp_path)
+    report = json.loads((tmp_path / "latest" / "compare" / "report.json").read_text(encoding="utf-8"))
+
+    assert done.returncode == 21, done.stdout
     assert report["verdict"]["took"]
-    assert report["metrics"]["reliability"]["value"] == 1.0
-    assert report["metrics"]["generality"]["value"] >= 0.9
-    assert report["metrics"]["noise_floor"]["value"] == 1.0
+    assert report["metrics"]["leakage"]["value"] > 0.02
 
 
 @pytest.mark.parametrize("question", ["你是谁？", "Who are you?", "谁开发了你？", "Who developed you?"])
