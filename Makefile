@@ -50,6 +50,10 @@ finetune: setup ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qwen2
 compare: setup ## Ask before and after, and judge what changed: make compare [RUN=v3]
 	@$(TOOLKIT) compare $(RUN) $(BASE) $(INTO) $(ARGS)
 
+.PHONY: sweep
+sweep: setup ## Lists of settings, a run each, and which to take: ARGS="--epochs 5,10 --keep-weight 3,10"
+	@$(TOOLKIT) sweep $(DATA) $(BASE) $(INTO) $(ARGS)
+
 .PHONY: chat
 chat: setup ## Talk to a run; /before and /after switch its adapter
 	@$(TOOLKIT) chat $(RUN) $(BASE) $(INTO) $(ARGS)

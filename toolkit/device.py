@@ -80,6 +80,18 @@ def peak_memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def forget_peaks() -> None:
+    """Frees what nobody holds, and lets the peaks begin anew; a CPU's peak is the process's and stays."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
 def _processor() -> str | None:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  # no Path needed for one line

@@ -73,6 +73,7 @@ class Doors:
 
     encoder: Callable[[Path, int], Encoder] = swift.encoder
     train: Train = swift.train
+    device: Callable[[str], Device] = find_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +184,7 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
 
 def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | None = None) -> None:
     record, recipe = work.record, work.recipe
-    device = find_device(recipe.precision)
+    device = work.doors.device(recipe.precision)
     keep = _keep_job(work, rows.every)
     chosen = plan(
         recipe, work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],

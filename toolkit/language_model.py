@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from toolkit.decoding import Recorder, WhenSet
 from toolkit.device import Device, find_device
@@ -53,9 +53,7 @@ class LanguageModel:
         model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._pad())
 
     @classmethod
-    def load(
-        cls, folder: Path, adapters: Mapping[str, Path] | None = None, *, device: Device | None = None
-    ) -> "LanguageModel":
+    def load(cls, folder: Path, adapters: Mapping[str, Path] | None = None, *, device: Device | None = None) -> Self:
         """Loads safetensors alone and runs no code from the folder; raises ModelError."""
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
@@ -74,9 +72,14 @@ class LanguageModel:
                 f"The model in {folder} cannot be loaded: {type(error).__name__}: {_first_line(error)}.",
                 next='Check its files with "toolkit verify", or download it again.',
             ) from error
-        for name, path in (adapters or {}).items():
+        return cls.over(model, tokenizer, adapters or {})
+
+    @classmethod
+    def over(cls, model: Any, tokenizer: Any, adapters: Mapping[str, Path]) -> Self:
+        """A model that is loaded already, with adapters put onto it; raises ModelError."""
+        for name, path in adapters.items():
             model = _with_adapter(model, name, path)
-        return cls(model, tokenizer, adapters=tuple(adapters or ()))
+        return cls(model, tokenizer, adapters=tuple(adapters))
 
     @property
     def batch_size(self) -> int:

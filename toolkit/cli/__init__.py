@@ -8,12 +8,13 @@ from toolkit import __version__
 
 # In the order in which a newcomer meets them; the help shows them so.
 COMMANDS = (
-    "check", "finetune", "compare", "chat", "export", "runs", "make-data", "download", "verify",
+    "check", "finetune", "compare", "sweep", "chat", "export", "runs", "make-data", "download", "verify",
 )  # fmt: skip
 SUMMARIES = {
     "check": "Examine a data set before training on it.",
     "finetune": "Fine-tune a base model with LoRA on a data set.",
     "compare": "Ask the probes before and after, and judge what changed.",
+    "sweep": "Try lists of settings, and tell which run to take.",
     "chat": "Talk to a run, and switch its adapter off and on.",
     "export": "Write a merged model that answers as the adapter does.",
     "runs": "List the runs, show one, or tell what differs between two.",

@@ -16,6 +16,7 @@ from toolkit.progress import Listener
 from toolkit.swift.ending import go_on_counting, stop_reason
 from toolkit.swift.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
+from toolkit.swift.lent_base import LentBase
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
 from toolkit.swift.took import TookStop, looks
 from toolkit.swift.watcher import Watcher, replace_printer
@@ -80,13 +81,28 @@ def _saving_and_evaluating(job: TrainingJob) -> dict[str, Any]:
 class Pipeline(SwiftSft):  # type: ignore[misc]
     """ms-swift's pipeline with our rows and our ears."""
 
+    model: Any
+    processor: Any
+
     def __init__(
-        self, arguments: Any, job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool]
-    ) -> None:
+        self, arguments: Any, job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool],
+        lent: LentBase | None = None,
+    ) -> None:  # fmt: skip
         started = time.perf_counter()
-        self.job, self.listener, self.stop_requested = job, listener, stop_requested
+        self.job, self.listener, self.stop_requested, self.lent = job, listener, stop_requested, lent
         super().__init__(arguments)
+        self._set_seed()  # again: what follows must not depend on whether a model was loaded
         self.load_s, self.loaded_at = time.perf_counter() - started, time.perf_counter()
+
+    def _prepare_model_tokenizer(self, **how: Any) -> None:
+        if self.lent is None:
+            super()._prepare_model_tokenizer(**how)
+            return
+        key = self.job.model_folder, self.job.precision
+        if not self.lent.holds(*key):
+            super()._prepare_model_tokenizer(**how)
+            self.lent.hold(*key, self.model, self.processor)
+        self.model, self.processor = self.lent.loan(*key)
 
     def _get_dataset(self) -> tuple[Any, Any]:
         system = self.job.recipe.system

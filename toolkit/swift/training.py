@@ -6,10 +6,16 @@ from logging import CRITICAL, getLogger
 from toolkit.progress import Listener
 from toolkit.swift.environment import prepare_environment
 from toolkit.swift.job import TrainingJob, TrainingResult
+from toolkit.swift.lent_base import LentBase
 
 
-def train(job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool]) -> TrainingResult:
-    """Trains and saves the last step's checkpoint; on a stop request it saves after the step under way and ends."""
+def train(
+    job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool], lent: LentBase | None = None
+) -> TrainingResult:
+    """Trains and saves the last step's checkpoint; on a stop request it saves after the step under way and ends.
+
+    With `lent`, the base model comes from there; where it is not held yet it is loaded, and held from then on.
+    """
     prepare_environment()
     from transformers.utils import logging
 
@@ -18,7 +24,7 @@ def train(job: TrainingJob, listener: Listener, stop_requested: Callable[[], boo
     getLogger("swift").setLevel(CRITICAL)
     from toolkit.swift.pipeline import Pipeline, arguments
 
-    pipeline = Pipeline(arguments(job), job, listener, stop_requested)
+    pipeline = Pipeline(arguments(job), job, listener, stop_requested, lent)
     pipeline.main()
     result: TrainingResult = pipeline.result
     return result

@@ -1,0 +1,105 @@
+"""`toolkit sweep`: one run after another over lists of settings, and which of them to take."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from toolkit.cli.console import progress, say
+from toolkit.cli.sweep_table import print_sweep
+from toolkit.errors import TrainingError
+from toolkit.recipe import default_recipe, load_recipe
+from toolkit.stop import stop_requests
+from toolkit.sweep import SweepConfig, SweepEdge, resume_sweep, sweep
+from toolkit.sweep_record import PLOT
+
+
+class Listed(click.ParamType):  # type: ignore[type-arg]  # generic from Click 8.5 on
+    """Values separated by commas, each once."""
+
+    name = "list"
+
+    def __init__(self, kind: Callable[[str], Any]) -> None:
+        self.kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
+        try:
+            found = tuple(dict.fromkeys(self.kind(part) for part in parts))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return found or self.fail("no value", param, ctx)
+
+
+# Lists of a recipe's settings: option name, setting, type, help.
+LISTS: tuple[tuple[str, str, type, str], ...] = (
+    ("--epochs", "epochs", float, "Passes over the data."),
+    ("--learning-rate", "learning_rate", float, "Peak learning rates."),
+    ("--lora-rank", "lora_rank", int, "Ranks of the adapter's factors."),
+    ("--batch-size", "batch_size", int, "Rows an optimizer step."),
+    ("--keep-weight", "keep_weight", float, "Weights of the keep term."),
+    ("--keep-rows", "keep_rows", int, "Keep prompts an optimizer step."),
+    ("--seed", "seed", int, "Seeds."),
+)
+
+
+def _with_lists(command: Any) -> Any:
+    for option, setting, kind, text in reversed(LISTS):
+        command = click.option(option, setting, type=Listed(kind), metavar="LIST", default=None, help=text)(command)
+    return command
+
+
+@click.command(
+    epilog="Example: toolkit sweep self_cognition.json --epochs 5,10,20 --keep-weight 10,30",
+    short_help="Try lists of settings, and tell which run to take.",
+)
+@click.argument("data", required=False)
+@click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
+@click.option("--recipes", type=Listed(str), metavar="LIST", default=None,
+              help="Recipes: names or .yaml files.  [default: article,keep]")  # fmt: skip
+@_with_lists
+@click.option("--probes", type=click.Path(path_type=Path), default=None,
+              help="Probe file.  [default: as in compare]")  # fmt: skip
+@click.option("--system", "systems", multiple=True, help='Compare under it, repeatable; "" is none.')
+@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
+@click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Go on with an interrupted sweep.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def command(
+    data: str | None, model: str | None, recipes: tuple[str, ...] | None, probes: Path | None,
+    systems: tuple[str, ...], output: Path, resumed: str | None, as_json: bool, **lists: tuple[Any, ...] | None,
+) -> None:  # fmt: skip
+    """Train DATA once for every combination of the lists, compare each run, and say which to take.
+
+    A LIST is separated by commas. What a recipe does not use does not multiply its runs.
+    Every run is an ordinary one; table, plot and sweep.json lie in sweeps/ in the output folder.
+    """
+    if (data is None) == (resumed is None):
+        raise click.UsageError("Name a data set, or a sweep to --resume: one of the two.")
+    given = {"model": model, "recipes": recipes, "probes": probes, "systems": systems or None, **lists}
+    if resumed and (wrong := [name for name, value in given.items() if value is not None]):
+        raise click.UsageError(f"--resume goes on with the sweep's own settings; leave out {', '.join(wrong)}.")
+    with stop_requests(say) as stop:
+        edge = SweepEdge(stop=stop, listening=progress, say=say)
+        if resumed is not None:
+            done = resume_sweep(resumed, output, edge)
+        else:
+            names = recipes or tuple(dict.fromkeys(("article", default_recipe(model))))
+            config = SweepConfig(
+                data=str(data), recipes=tuple(map(load_recipe, names)), model=model, probes=probes, systems=systems,
+                lists={name: values for _, name, _, _ in LISTS if (values := lists[name])}, output=output,
+                command=("toolkit", *sys.argv[1:]),
+            )  # fmt: skip
+            done = sweep(config, edge)
+    if as_json:
+        click.echo(json.dumps(done.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        print_sweep(done)
+    say(f"plot: {done.folder / PLOT}")
+    if done.failed:
+        raise TrainingError(
+            f"{len(done.failed)} of {len(done.entries)} runs failed.",
+            next=f'Try them again with "toolkit sweep --resume {done.folder.name}".',
+        )

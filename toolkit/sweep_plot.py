@@ -1,0 +1,65 @@
+"""The door to matplotlib: took against kept, a point a run, as PNG."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.sweep_record import Entry
+
+LEAST_KL = 1e-5  # where a logarithmic axis ends: what drifts less is drawn there
+SIZE_INCHES, DOTS_AN_INCH = (8, 5.5), 120
+LEAST_COLOUR_RANGE = 0.05  # a leakage of 0.01 does not look like a disaster
+
+
+def draw(entries: Sequence[Entry], frontier: Sequence[Entry], path: Path) -> None:
+    """Writes `path`; entries without both measures are left out."""
+    import logging
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
+    from matplotlib.figure import Figure  # no pyplot: it would look for a display
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_AN_INCH, layout="constrained")
+    axes = figure.add_subplot()
+    _points(figure, axes, [entry for entry in entries if None not in entry.point])
+    line = [_at(entry) for entry in frontier]
+    axes.step(
+        [took for took, _ in line], [kl for _, kl in line], where="pre", color="0.5", linewidth=1, zorder=1,
+        label="frontier",
+    )  # fmt: skip
+    axes.set(
+        yscale="log", xlim=(-0.05, 1.08), xlabel="took: the weaker of reliability and generality",
+        ylabel="kept: KL(base || tuned) per token, lower is better", title="Took against kept",
+    )  # fmt: skip
+    axes.grid(visible=True, which="major", color="0.9")
+    axes.set_axisbelow(True)
+    axes.legend(loc="best", frameon=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a recipe's name may be Chinese
+        figure.savefig(path)
+
+
+def _points(figure: Any, axes: Any, shown: Sequence[Entry]) -> None:
+    """Colour tells of leakage; a filled circle passed, a cross did not."""
+    most = max([LEAST_COLOUR_RANGE, *(entry.metrics.get("leakage") or 0.0 for entry in shown)])
+    dots = None
+    for passed, mark, label in ((True, "o", "passed"), (False, "X", "did not pass")):
+        some = [entry for entry in shown if (entry.verdict or {}).get("passed") is passed]
+        if not some:
+            continue
+        dots = axes.scatter(
+            [_at(entry)[0] for entry in some], [_at(entry)[1] for entry in some], marker=mark, s=70, label=label,
+            c=[entry.metrics.get("leakage") or 0.0 for entry in some], cmap="viridis_r", vmin=0, vmax=most,
+            edgecolors="black", linewidths=0.6, zorder=3,
+        )  # fmt: skip
+    if dots is not None:
+        figure.colorbar(dots, ax=axes, label="leakage")
+    for entry in shown:
+        axes.annotate(
+            f"{entry.number} {entry.recipe['name']}", _at(entry), xytext=(6, 5), textcoords="offset points", fontsize=8
+        )  # fmt: skip
+
+
+def _at(entry: Entry) -> tuple[float, float]:
+    took, kl = entry.point
+    return took or 0.0, max(kl or 0.0, LEAST_KL)
