@@ -9,6 +9,7 @@ from toolkit.sweep_record import Entry
 
 LEAST_KL = 1e-5  # where a logarithmic axis ends: what drifts less is drawn there
 SIZE_INCHES, DOTS_AN_INCH = (8, 5.5), 120
+LABELS_LEFT_FROM = 0.85  # there a label on the right would leave the picture
 LEAST_COLOUR_RANGE = 0.05  # a leakage of 0.01 does not look like a disaster
 
 
@@ -55,8 +56,10 @@ def _points(figure: Any, axes: Any, shown: Sequence[Entry]) -> None:
     if dots is not None:
         figure.colorbar(dots, ax=axes, label="leakage")
     for entry in shown:
+        left = _at(entry)[0] > LABELS_LEFT_FROM
         axes.annotate(
-            f"{entry.number} {entry.recipe['name']}", _at(entry), xytext=(6, 5), textcoords="offset points", fontsize=8
+            f"{entry.number} {entry.recipe['name']}", _at(entry), xytext=(-7 if left else 7, 5), fontsize=8,
+            textcoords="offset points", ha="right" if left else "left",
         )  # fmt: skip
 
 
