@@ -81,13 +81,13 @@ def peak_memory_bytes() -> int:
 
 
 def forget_peaks() -> None:
-    """Frees what nobody holds, and lets the peaks begin anew; a CPU's peak is the process's and stays."""
+    """Frees what nobody holds on the card, and lets its peaks begin anew; a CPU's peak is the process's and stays."""
     import gc
 
     import torch
 
-    gc.collect()
     if torch.cuda.is_available():
+        gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 

@@ -288,7 +288,9 @@ def released(model: LanguageModel) -> Iterator[LanguageModel]:
     try:
         yield model
     finally:
+        weighs = isinstance(model.model, torch.nn.Module)
         model.model = None
-        gc.collect()
+        if weighs:
+            gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

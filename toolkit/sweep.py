@@ -66,12 +66,16 @@ class SweepEdge:
     say: Callable[[str], None] = lambda _: None
 
 
+Draw = Callable[[Sequence[Entry], Sequence[Entry], Path], None]
+
+
 @dataclass(frozen=True, kw_only=True)
 class SweepDoors:
     """The strangers that a sweep needs; tests hand in their own."""
 
     training: Doors
     load: Load
+    draw: Draw = draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +162,7 @@ def _carry_out(work: _Work) -> Sweep:
         if entry.error is not None:
             work.edge.say(f"Failed: {entry.error}")
     done = replace(work.sweep, status="finished")
-    draw(done.entries, done.frontier, done.folder / PLOT)
+    work.doors.draw(done.entries, done.frontier, done.folder / PLOT)
     write_sweep(done)
     return done
 

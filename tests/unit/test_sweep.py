@@ -25,6 +25,7 @@ from toolkit.recipe import load_recipe
 from toolkit.run_record import list_runs
 from toolkit.stop import StopRequests, stop_requests
 from toolkit.sweep import SweepConfig, SweepDoors, SweepEdge, resume_sweep, sweep
+from toolkit.sweep_plot import draw
 from toolkit.sweep_record import FAILED, FINISHED, STOPPED, WAITING, Entry, Sweep
 from toolkit.swift import TrainingJob
 
@@ -49,6 +50,10 @@ class FakeModel:
         return [Drift(kl_sum=self.kl * 2, agreeing=2, tokens=2) for _ in prompts]
 
 
+def sketch(entries: Sequence[Entry], frontier: Sequence[Entry], path: Path) -> None:
+    path.write_bytes(b"")
+
+
 class User:
     """Someone with a model, a data set, probes and an output folder; a run's kl is 0.03 / epochs."""
 
@@ -66,6 +71,7 @@ class User:
         self.said: list[str] = []
         self.stop = StopRequests(self.said.append)
         self.training = FakeTraining()
+        self.draws = False  # a real picture takes a third of a second
 
     @property
     def edge(self) -> SweepEdge:
@@ -73,7 +79,7 @@ class User:
 
     @property
     def doors(self) -> SweepDoors:
-        return SweepDoors(training=self.training.doors, load=self.load)
+        return SweepDoors(training=self.training.doors, load=self.load, draw=draw if self.draws else sketch)
 
     def load(self, _: Path, adapters: Mapping[str, Path]) -> Any:
         run = next(iter(adapters.values())).parent
@@ -123,6 +129,7 @@ def test_each_combination_is_an_ordinary_run_with_its_report(user: User):
 
 
 def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):
+    user.draws = True
     done = user.sweeps(epochs=[1.0, 5.0])
 
     record = user.record()
