@@ -10,8 +10,10 @@ from toolkit.errors import Interrupted, ToolkitError
 
 
 def main(arguments: list[str] | None = None) -> None:
-    # Read when torch is loaded: else threads that wait spin, and a busy neighbour makes a minute of seconds.
+    # Read when torch is loaded: threads that wait spin a moment, for small models' short steps, and then sleep;
+    # else a busy neighbour makes a minute of seconds.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(args=arguments, prog_name="toolkit", standalone_mode=False)
