@@ -1,9 +1,13 @@
 """Shared by all tests: which versions ran, and a home of their own."""
 
 import os
+import signal
 from importlib.metadata import version
 
 import pytest
+
+# A job in the background inherits an ignored SIGINT, and so would every process that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
