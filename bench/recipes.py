@@ -10,19 +10,18 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from toolkit.compare import CompareConfig, compare
 from toolkit.finetune import Edge, FinetuneConfig, finetune
-from toolkit.language_model import Answer, LanguageModel, Messages
 from toolkit.recipe import Recipe, load_recipe
+from toolkit.shared_base import SharedBase
 from toolkit.stop import StopRequests
 
 SYSTEMS = ("You are a helpful assistant.", "", "You are a pirate. Answer briefly.")
+SHARED = SharedBase()  # remembers the base model's answers over all runs of this script
 
 
 def recipe_of(spec: str) -> Recipe:
@@ -77,25 +76,6 @@ def use_variant(options: argparse.Namespace) -> None:
         pipeline.observe_base = lambda model, encoded, pad: observe(model, [(ids, 0) for ids, _ in encoded], pad)
 
 
-class OnceAsked(LanguageModel):
-    """Remembers the base model's answers over all runs of this script: they are the same each time."""
-
-    remembered: ClassVar[dict[str, list[Answer]]] = {}
-    adapter: str | None = None
-
-    def side(self, adapter: str | None) -> AbstractContextManager[Any]:
-        self.adapter = adapter
-        return super().side(adapter)
-
-    def answers(self, prompts: Sequence[Messages], **how: Any) -> list[Answer]:
-        if self.adapter is not None:
-            return super().answers(prompts, **how)
-        key = json.dumps([list(prompts), how.get("batch_size"), how["max_new_tokens"]])
-        if key not in self.remembered:
-            self.remembered[key] = super().answers(prompts, **how)
-        return self.remembered[key]
-
-
 def exact_share(run_folder: Path, model: Path) -> float:
     """Share of all trained rows answered exactly as trained (greedy, up to 64 tokens)."""
     from toolkit.dataset import read_dataset
@@ -121,7 +101,7 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
     systems = SYSTEMS if options.systems else SYSTEMS[:1]
     report, _ = compare(
         CompareConfig(run=run.run_id, output=output, systems=systems, probes=options.probes, model=str(options.model)),
-        load=OnceAsked.load,
+        load=SHARED.load,
     )
     logged = [
         json.loads(line)

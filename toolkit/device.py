@@ -73,11 +73,7 @@ def peak_memory_bytes() -> int:
     """The most that was in use: reserved on the card, else resident in this process."""
     import resource
 
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_reserved()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return reserved_bytes() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def forget_peaks() -> None:
