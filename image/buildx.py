@@ -1,0 +1,100 @@
+"""Drives BuildKit: the SDK cannot, so `docker buildx build` runs as a child process, its image streamed into the engine."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from image.errors import EngineError, Interrupted
+from image.progress import Say
+
+# type=docker with a destination alone rewrites timestamps ("conflicts with unpack" elsewhere: moby/buildkit#4230), and
+# streaming spares the disk a second copy. zstd: weights do not compress, and gzip would spend minutes to find that out.
+EXPORT = "type=docker,dest=-,rewrite-timestamp=true,oci-mediatypes=true,compression=zstd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    reference: str
+    context: Path
+    dockerfile: Path | None = None  # None: the context's own
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, Path] = field(default_factory=dict)
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+    network: str = "default"
+    use_cache: bool = True
+
+
+def command(request: BuildRequest, metadata: Path) -> list[str]:
+    """The child process's arguments."""
+    return [
+        *("docker", "buildx", "build", "--provenance=false", "--sbom=false"),  # attested after, else no two are equal
+        *("--network", request.network),
+        *(f"--build-arg={name}={value}" for name, value in sorted(request.arguments.items())),
+        *(f"--build-context={name}={path}" for name, path in sorted(request.contexts.items())),
+        *(f"--secret=id={name},src={path}" for name, path in sorted(request.secrets.items())),
+        *([] if request.use_cache else ["--no-cache"]),
+        *([f"--file={request.dockerfile}"] if request.dockerfile else []),
+        f"--output={EXPORT},name={request.reference}",
+        f"--metadata-file={metadata}",
+        str(request.context),
+    ]
+
+
+def build(request: BuildRequest, say: Say) -> str:
+    """Builds and loads; returns the image's digest. Raises EngineError with the build's last words."""
+    if shutil.which("docker") is None:
+        raise EngineError("The docker command is not there.", next="Install Docker, or work without: RUNTIME=local.")
+    with tempfile.TemporaryDirectory(prefix="build-") as folder:
+        metadata, words = Path(folder) / "metadata.json", Path(folder) / "words.txt"
+        arguments = command(request, metadata)
+        say("+ " + shlex.join(arguments))
+        built, loaded, refused = _streamed(arguments, words)
+        if built != 0:
+            raise EngineError(f"The build failed (exit code {built}): {_reason(words.read_text(errors='replace'))}")
+        if loaded != 0:
+            raise EngineError(f"The engine did not take the image: {refused}.", next=NO_ROOM)
+        return str(json.loads(metadata.read_text())["containerimage.digest"])
+
+
+NO_ROOM = "Is there room where Docker stores? docker system df; make doctor."
+
+
+def _streamed(arguments: list[str], words: Path) -> tuple[int, int, str]:
+    """Exit codes of the build and of the load, and what the load said."""
+    # In front of a person BuildKit draws its own progress, which must be the terminal's; else its words are kept.
+    progress = "auto" if os.isatty(2) else "plain"
+    with words.open("wb") as kept:
+        builder = subprocess.Popen(
+            [*arguments[:3], f"--progress={progress}", *arguments[3:]],
+            stdout=subprocess.PIPE,
+            stderr=None if progress == "auto" else subprocess.PIPE,
+        )
+        loader = subprocess.Popen(
+            ["docker", "load", "--quiet"], stdin=builder.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert builder.stdout is not None
+        builder.stdout.close()  # else the builder would not hear that the loader went away
+        try:
+            if builder.stderr is not None:
+                for line in builder.stderr:
+                    kept.write(line)
+                    os.write(2, line)
+            _, refused = loader.communicate()
+            return builder.wait(), loader.returncode, refused.decode(errors="replace").strip()
+        except KeyboardInterrupt:
+            for child in (builder, loader):
+                child.terminate()
+                child.wait()
+            raise Interrupted("Interrupted. What was built so far is cached.", next="Run it again.") from None
+
+
+def _reason(words: str) -> str:
+    """The line that says why, of what BuildKit printed; empty where it was drawn on the terminal."""
+    told = [line.strip() for line in words.splitlines() if line.startswith(("ERROR:", "error:"))]
+    return (told[-1].removeprefix("ERROR: ").rstrip(".") + ".") if told else "see above."
