@@ -15,7 +15,9 @@ from image.progress import Say
 
 # type=docker with a destination alone rewrites timestamps ("conflicts with unpack" elsewhere: moby/buildkit#4230), and
 # streaming spares the disk a second copy. zstd: weights do not compress, and gzip would spend minutes to find that out.
-EXPORT = "type=docker,dest=-,rewrite-timestamp=true,oci-mediatypes=true,compression=zstd"
+STREAMED = "type=docker,dest=-,rewrite-timestamp=true,oci-mediatypes=true,compression=zstd"
+# Straight into the engine, for a small layer on an image that it has: no byte of that image moves.
+DIRECT = "type=image,oci-mediatypes=true,compression=zstd,unpack=true"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class BuildRequest:
     secrets: Mapping[str, Path] = field(default_factory=dict)
     network: str = "default"
     use_cache: bool = True
+    direct: bool = False  # for contexts whose every time is set already: nothing is rewritten
 
 
 def command(request: BuildRequest, metadata: Path) -> list[str]:
@@ -40,7 +43,7 @@ def command(request: BuildRequest, metadata: Path) -> list[str]:
         *(f"--secret=id={name},src={path}" for name, path in sorted(request.secrets.items())),
         *([] if request.use_cache else ["--no-cache"]),
         *([f"--file={request.dockerfile}"] if request.dockerfile else []),
-        f"--output={EXPORT},name={request.reference}",
+        f"--output={DIRECT if request.direct else STREAMED},name={request.reference}",
         f"--metadata-file={metadata}",
         str(request.context),
     ]
@@ -54,10 +57,11 @@ def build(request: BuildRequest, say: Say) -> str:
         metadata, words = Path(folder) / "metadata.json", Path(folder) / "words.txt"
         arguments = command(request, metadata)
         say("+ " + shlex.join(arguments))
-        built, loaded, refused = _streamed(arguments, words)
-        if built != 0:
+        built, loaded, refused = _streamed(arguments, words, load=not request.direct)
+        # The loader first: a build whose listener went away fails for that reason, and says so in other words.
+        if built != 0 and not (loaded and refused):
             raise EngineError(f"The build failed (exit code {built}): {_reason(words.read_text(errors='replace'))}")
-        if loaded != 0:
+        if built != 0 or loaded != 0:
             raise EngineError(f"The engine did not take the image: {refused}.", next=NO_ROOM)
         return str(json.loads(metadata.read_text())["containerimage.digest"])
 
@@ -65,26 +69,38 @@ def build(request: BuildRequest, say: Say) -> str:
 NO_ROOM = "Is there room where Docker stores? docker system df; make doctor."
 
 
-def _streamed(arguments: list[str], words: Path) -> tuple[int, int, str]:
+def layer_sizes(reference: str) -> dict[str, int]:
+    """Short name → bytes as they travel, of each layer that the registry has; empty where it does not tell."""
+    asked = subprocess.run(
+        ["docker", "buildx", "imagetools", "inspect", "--raw", reference], capture_output=True, text=True, check=False
+    )
+    try:
+        layers = json.loads(asked.stdout)["layers"]
+    except (ValueError, KeyError):
+        return {}
+    return {layer["digest"].removeprefix("sha256:")[:12]: layer["size"] for layer in layers}
+
+
+def _streamed(arguments: list[str], words: Path, *, load: bool) -> tuple[int, int, str]:
     """Exit codes of the build and of the load, and what the load said."""
     # In front of a person BuildKit draws its own progress, which must be the terminal's; else its words are kept.
-    progress = "auto" if os.isatty(2) else "plain"
+    drawn = os.isatty(2)
     with words.open("wb") as kept:
         builder = subprocess.Popen(
-            [*arguments[:3], f"--progress={progress}", *arguments[3:]],
+            [*arguments[:3], f"--progress={'auto' if drawn else 'plain'}", *arguments[3:]],
             stdout=subprocess.PIPE,
-            stderr=None if progress == "auto" else subprocess.PIPE,
+            stderr=None if drawn else subprocess.PIPE,
         )
         loader = subprocess.Popen(
-            ["docker", "load", "--quiet"], stdin=builder.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+            ["docker", "load", "--quiet"] if load else ["cat"],
+            stdin=builder.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
         assert builder.stdout is not None
         builder.stdout.close()  # else the builder would not hear that the loader went away
         try:
-            if builder.stderr is not None:
-                for line in builder.stderr:
-                    kept.write(line)
-                    os.write(2, line)
+            for line in builder.stderr or ():
+                kept.write(line)
+                os.write(2, line)
             _, refused = loader.communicate()
             return builder.wait(), loader.returncode, refused.decode(errors="replace").strip()
         except KeyboardInterrupt:

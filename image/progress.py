@@ -11,6 +11,7 @@ class Progress:
     task: str
     done: int
     total: int | None = None
+    part: bool = False  # of another task: a bar where there is a terminal, nothing in a log
 
 
 Listener = Callable[[Progress], None]

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from image.build import require_image
-from image.buildx import BuildRequest, build
+from image.buildx import BuildRequest, build, layer_sizes
 from image.engine import Engine, PushEvent, connect
 from image.errors import ConfigError, EngineError, ImageError, RegistryError
 from image.files import replace_atomically
 from image.progress import Listener, Progress, Say
 from image.run_layer import RunLayer, run_layer
 
-TRIES = 5
 FIRST_WAIT_S = 2.0
 # What a retry can mend. A refusal stays one.
 PASSING = re.compile(
@@ -34,6 +33,7 @@ class PublishConfig:
     output: Path
     run: str | None = None  # a run whose adapter and report come along, as a small layer on top
     source_date_epoch: int = 1726704000
+    tries: int = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +88,13 @@ def publish(
     else:
         engine.tag(config.image, config.target)
     began = time.monotonic()
-    transfer = _pushed(engine, config.target, say, listener, pause)
+    transfer = _pushed(engine, config, say, listener, pause)
     published = Published(
         reference=config.target,
         digest=_same_digest(engine, config.target, transfer),
         layers=len(transfer.sent | transfer.there),
         layers_sent=len(transfer.sent),
-        bytes_sent=sum(transfer.totals.get(each, 0) for each in transfer.sent),
+        bytes_sent=_bytes_sent(config.target, transfer),
         seconds=round(time.monotonic() - began, 1),
         published_at=datetime.now(UTC).isoformat(timespec="seconds"),
         run=config.run,
@@ -104,30 +104,31 @@ def publish(
 
 
 def _build_with(config: PublishConfig, layer: RunLayer, say: Say) -> None:
-    with layer.context(config.image) as (context, dockerfile):
+    with layer.context(config.image, config.source_date_epoch) as (context, dockerfile):
         build(
             BuildRequest(
                 reference=config.target,
                 context=context,
                 dockerfile=dockerfile,
                 arguments={"SOURCE_DATE_EPOCH": str(config.source_date_epoch)},
+                direct=True,
             ),
             say,
         )
 
 
 def _pushed(
-    engine: Engine, target: str, say: Say, listener: Listener, pause: Callable[[float], None]
+    engine: Engine, config: PublishConfig, say: Say, listener: Listener, pause: Callable[[float], None]
 ) -> _Transfer:
     """Pushes, and once more where the connection broke: layers that the registry has are not sent again."""
     transfer, wait_s = _Transfer(), FIRST_WAIT_S
-    for attempt in range(1, TRIES + 1):
-        broken = _push_once(engine, target, transfer, listener)
+    for attempt in range(1, config.tries + 1):
+        broken = _push_once(engine, config.target, transfer, listener)
         if broken is None:
             return transfer
-        if not PASSING.search(broken) or attempt == TRIES:
-            raise _refusal(target, broken, attempt)
-        say(f"push broke off ({broken}); try {attempt + 1} of {TRIES} in {wait_s:.0f} s")
+        if not PASSING.search(broken) or attempt == config.tries:
+            raise _refusal(config.target, broken, attempt)
+        say(f"push broke off ({broken}); try {attempt + 1} of {config.tries} in {wait_s:.0f} s")
         pause(wait_s)
         wait_s *= 2
     raise AssertionError("unreachable")
@@ -149,8 +150,9 @@ def _push_once(engine: Engine, target: str, transfer: _Transfer, listener: Liste
 
 def _progress(event: PushEvent, transfer: _Transfer) -> Iterator[Progress]:
     if event.layer in transfer.totals:
-        yield Progress(task=event.layer, done=transfer.done[event.layer], total=transfer.totals[event.layer])
-        yield Progress(task="all", done=sum(transfer.done.values()), total=sum(transfer.totals.values()))
+        done, total = transfer.done[event.layer], transfer.totals[event.layer]
+        yield Progress(task=f"layer {event.layer}", done=done, total=total, part=True)
+        yield Progress(task="all layers", done=sum(transfer.done.values()), total=sum(transfer.totals.values()))
 
 
 def _refusal(target: str, why: str, tries: int) -> ImageError:
@@ -182,6 +184,12 @@ def _same_digest(engine: Engine, target: str, transfer: _Transfer) -> str:
             f"{target} is {there} in the registry, and {transfer.digest} was sent.", next="Did somebody else push it?"
         )
     return there
+
+
+def _bytes_sent(target: str, transfer: _Transfer) -> int:
+    """From the registry's own figures where it tells them: of a small layer the engine tells none."""
+    sizes = transfer.totals | layer_sizes(target)
+    return sum(sizes.get(each, 0) for each in transfer.sent)
 
 
 def _record(path: Path, published: Published) -> None:

@@ -12,10 +12,9 @@ from pathlib import Path
 from image import labels
 from image.errors import ConfigError
 
-HERE = "/root/output"
 PARTS = ("run.json", "logging.jsonl", "compare")
 # What a training goes on from, not what a model is used with; they are most of a checkpoint's bytes.
-NOT_OF_THE_ADAPTER = {"optimizer.pt", "scheduler.pt", "rng_state.pth", "scaler.pt", "trainer_state.json"}
+NOT_OF_THE_ADAPTER = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", "scaler.pt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +26,19 @@ class RunLayer:
     verdict: str  # "passed", "failed", or "not compared"
 
     @contextmanager
-    def context(self, base: str) -> Iterator[tuple[Path, Path]]:
-        """A build context with nothing but the run, and its Dockerfile."""
+    def context(self, base: str, epoch: int) -> Iterator[tuple[Path, Path]]:
+        """A build context laid out from the root, every time in it `epoch`; and its Dockerfile."""
         with tempfile.TemporaryDirectory(prefix="run-layer-") as made:
             context = Path(made) / "context"
-            self._fill(context / self.run_id)
-            (context / "latest").symlink_to(self.run_id)
+            results = context / "root" / "output"
+            self._fill(results / self.run_id)
+            (results / "latest").symlink_to(self.run_id)
+            _settle(context, epoch)
             dockerfile = Path(made) / "Dockerfile"
             dockerfile.write_text(
                 f"FROM {base}\n"
                 "ARG SOURCE_DATE_EPOCH\n"
-                f"COPY --link . {HERE}/\n"
+                "COPY --link . /\n"
                 f'LABEL {labels.RUN_ID}="{self.run_id}" '
                 f'{labels.RUN_ADAPTER_SHA256}="{self.adapter_sha256}" {labels.RUN_VERDICT}="{self.verdict}"\n',
                 encoding="utf-8",
@@ -52,12 +53,18 @@ class RunLayer:
                 shutil.copytree(path, target / name)
             elif path.is_file():
                 shutil.copyfile(path, target / name)
-        kept = lambda _, names: [name for name in names if name in NOT_OF_THE_ADAPTER]  # noqa: E731
+        kept = shutil.ignore_patterns(*NOT_OF_THE_ADAPTER)
         shutil.copytree(self.folder / self.adapter, target / self.adapter, ignore=kept)
-        for folder, _, names in os.walk(target):
-            Path(folder).chmod(0o755)
-            for name in names:
-                (Path(folder) / name).chmod(0o644)
+
+
+def _settle(context: Path, epoch: int) -> None:
+    """Modes and times that do not depend on this host. /root and /root/output stay any uid's to write to."""
+    for path in (*context.rglob("*"), context):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
+    for path in (context / "root", context / "root" / "output"):
+        path.chmod(0o1777)
 
 
 def run_layer(output: Path, run: str) -> RunLayer:

@@ -42,8 +42,7 @@ def _plain_lines() -> Listener:
 
     def listener(event: Progress) -> None:
         now = time.monotonic()
-        finished = event.total is not None and event.done >= event.total
-        if not finished and now - last.get(event.task, -PLAIN_LINE_EVERY_S) < PLAIN_LINE_EVERY_S:
+        if event.part or now - last.get(event.task, -PLAIN_LINE_EVERY_S) < PLAIN_LINE_EVERY_S:
             return
         last[event.task] = now
         total = "" if event.total is None else f"/{event.total / 1e6:.1f}"

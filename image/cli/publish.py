@@ -23,13 +23,16 @@ Examples:
 @click.option("--with", "run", metavar="RUN", help="Put this run's adapter and report on top, under TAG-RUN.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="output", show_default=True,
               help="Where the runs lie; published.json is kept there.")  # fmt: skip
-def command(registry: str, tag: str | None, image: str | None, model: str, run: str | None, output: Path) -> None:
+@click.option("--tries", type=click.IntRange(1), default=5, show_default=True, help="How often, where it breaks off.")
+def command(
+    registry: str, tag: str | None, image: str | None, model: str, run: str | None, output: Path, tries: int
+) -> None:
     """Push the image to REGISTRY (such as ghcr.io/me), and read its digest back.
 
     Layers that the registry has are not sent again, also after a connection that broke.
     """
     target = f"{registry.rstrip('/')}/{NAME}:{tag or model}" + (f"-{run}" if run else "")
-    config = PublishConfig(image=image or local_reference(model), target=target, output=output, run=run)
+    config = PublishConfig(image=image or local_reference(model), target=target, output=output, run=run, tries=tries)
     with progress() as listener:
         published = publish(config, say=say, listener=listener)
     say(

@@ -35,7 +35,7 @@ def private_engine() -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="engine-"))
         stack.callback(_remove, folder)
-        _install_if_absent(*FROM_THE_HOST)
+        install_if_absent(*FROM_THE_HOST)
         programs = _unpack(folder)
         environment = _environment(folder, programs)
         stack.enter_context(_bridge(name := f"dk{os.getpid()}"))
@@ -50,18 +50,14 @@ def _require_root_on_debian() -> None:
         raise NoEngine("A private engine is made of Debian's packages. Set DOCKER_HOST to an engine that answers.")
 
 
-def _install_if_absent(*packages: str) -> None:
+def install_if_absent(*packages: str) -> None:
+    """Debian's packages, for the engine and for what tests need beside it."""
     if subprocess.run(["dpkg", "-s", *packages], capture_output=True, check=False).returncode == 0:
         return
+    _require_root_on_debian()
     _run("apt-get", "-qq", "update")
     # Unpacking must not start a daemon of the distribution's.
     _run("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages, env={"RUNLEVEL": "1"})
-
-
-def install_if_absent(*packages: str) -> None:
-    """Debian's packages, for what tests need beside the engine."""
-    _require_root_on_debian()
-    _install_if_absent(*packages)
 
 
 def _unpack(folder: Path) -> Path:
