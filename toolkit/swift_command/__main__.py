@@ -13,7 +13,7 @@ from toolkit.swift_command.command_line import CommandLine
 from toolkit.swift_command.place import ThisPlace
 from toolkit.swift_command.reach import require_reachable
 from toolkit.swift_command.sources import hub_names
-from toolkit.swift_command.translate import COMMANDS, translate
+from toolkit.swift_command.translate import COMMANDS, is_ours, translate
 
 SECRETS = ("_token", "_secret", "_api_key")
 
@@ -22,7 +22,7 @@ def main(words: list[str]) -> None:
     place = ThisPlace()
     translation = translate(words, place)
     line = translation.line
-    if line.command in COMMANDS and not line.has_config:
+    if is_ours(line):
         try:
             require_reachable(hub_names(line, place))
         except ToolkitError as error:
@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
             sys.exit(error.exit_code)
     for note in translation.notes:
         _say(note)
-    if translation.notes:
+    if line.words() != words:
         sys.stderr.write(f"+ swift {_shown(line)}\n")
     sys.stderr.flush()
     _settle_home()

@@ -125,7 +125,7 @@ def _has_device() -> bool:
     """The driver's own count, which heeds CUDA_VISIBLE_DEVICES; another maker's device counts as a card."""
     import ctypes
 
-    if any(os.path.exists(device) for device in ("/dev/kfd", "/dev/davinci_manager", "/dev/dri/renderD128")):  # noqa: PTH110
+    if any(os.path.exists(device) for device in ("/dev/kfd", "/dev/davinci_manager")):  # noqa: PTH110
         return True
     try:
         driver = ctypes.CDLL("libcuda.so.1")

@@ -19,15 +19,20 @@ class Translation:
 
 
 def translate(words: Sequence[str], place: Place) -> Translation:
-    """What it does not know stays as it stands; a configuration file has the say over all of it."""
+    """What it does not know stays as it stands."""
     line = parse(words)
-    if line.command not in COMMANDS or line.has_config:
+    if not is_ours(line):
         return Translation(line=line)
     notes: list[str] = []
     for step in STEPS:
         line, said = step(line, place)
         notes += said
     return Translation(line=line, notes=tuple(notes))
+
+
+def is_ours(line: CommandLine) -> bool:
+    """A configuration file has the say over all of its command, and help is ms-swift's own."""
+    return line.command in COMMANDS and not line.has_config and not line.find("help") and "-h" not in line.words()
 
 
 Step = Callable[[CommandLine, Place], tuple[CommandLine, list[str]]]
@@ -100,7 +105,7 @@ def _family(line: CommandLine, place: Place) -> tuple[CommandLine, list[str]]:
         if asked is None and (folder.recorded or ((adapter := _adapter(line, place)) and adapter.recorded)):
             return line, []
         wanted = ("qwen2", folder.template)
-        why = f"here: qwen is Qwen-1, and {model} is a Qwen2 model"
+        why = f"here: qwen is Qwen-1, {model} is Qwen2"
     kind, template = wanted
     added = []
     if asked is None:
