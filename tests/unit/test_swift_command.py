@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import DataError, ModelError
-from toolkit.swift_command.__main__ import process
+from toolkit.swift_command.__main__ import process, shown
 from toolkit.swift_command.changes import CHANGES
 from toolkit.swift_command.command_line import parse
 from toolkit.swift_command.place import Adapter, ModelFolder, template_of
@@ -70,7 +70,7 @@ def test_the_articles_infer_asks_a_qwen2_model():
         "--template qwen2_5"
     )
     assert notes == [
-        f"--model_type qwen is --model_type qwen2 --template qwen2_5 here: qwen is Qwen-1, and {QWEN} is a Qwen2 model"
+        f"--model_type qwen is --model_type qwen2 --template qwen2_5 here: qwen is Qwen-1, {QWEN} is Qwen2"
     ]
 
 
@@ -230,9 +230,12 @@ def test_a_merged_model_that_is_there_already_is_pointed_out():
     ("chat_template", "name"),
     [
         ("", "qwen2_5"),
-        ("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", "qwen2_5"),
-        ("You are a helpful assistant.", "qwen"),
-        ("Please reason step by step, and put your final answer within \\boxed{}.", "qwen2_5_math"),
+        ("<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.", "qwen2_5"),
+        ("<|im_start|>system\nYou are a helpful assistant. <tool_call>", "qwen2_5"),
+        ("<|im_start|>system\nYou are a helpful assistant.", "qwen"),
+        ("<|im_start|>system\nPlease reason step by step, and put your final answer within \\boxed{}.", "qwen2_5_math"),
+        ("<|im_start|>assistant\n<think>", ""),
+        ("<｜User｜>", ""),
     ],
 )
 def test_the_template_follows_the_models_own(chat_template, name):
@@ -332,6 +335,19 @@ def test_a_script_ends_with_all_its_work_done_and_no_wait_for_daemons(tmp_path):
 def test_a_scripts_own_exit_code_is_kept(tmp_path):
     assert run_script(tmp_path / "infer.py", "import sys; sys.exit(3)").returncode == 3
     assert run_script(tmp_path / "infer.py", "raise ValueError").returncode == 1
+
+
+def test_a_secret_is_not_shown_again():
+    assert (
+        shown(parse(["export", "--hub_token", "s3cret", "--push_to_hub"])) == "export --hub_token '***' --push_to_hub"
+    )
+    assert "s3cret" not in shown(parse(["export", "--hub_token=s3cret"]))
+
+
+def test_another_familys_folder_is_left_to_ms_swift():
+    command = "infer --model distilled --model_type qwen2"
+
+    assert told(command, models={"distilled": ModelFolder(template="")}) == (command, [])
 
 
 def test_it_starts_in_a_blink():

@@ -31,7 +31,7 @@ def main(words: list[str]) -> None:
     for note in translation.notes:
         _say(note)
     if line.words() != words:
-        sys.stderr.write(f"+ swift {_shown(line)}\n")
+        sys.stderr.write(f"+ swift {shown(line)}\n")
     sys.stderr.flush()
     _settle_home()
     os.execv(sys.executable, process(line, dict(os.environ)))  # noqa: S606  # no shell is wanted
@@ -60,7 +60,8 @@ def _script(command: str) -> Path | None:
     return script if script.is_file() else None
 
 
-def _shown(line: CommandLine) -> str:
+def shown(line: CommandLine) -> str:
+    """As a shell reads it, without secrets."""
     hidden = line.changed(
         lambda each: type(each)(flag=each.flag, values=("***",)) if each.name.endswith(SECRETS) else each
     )

@@ -11,9 +11,8 @@ QWEN2 = "Qwen2ForCausalLM"  # config.json, of Qwen2 and Qwen2.5 alike
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFolder:
-    """`recorded`: args.json tells ms-swift 4 the model type and the template."""
+    """`template`: a Qwen2 model's, else "". `recorded`: args.json tells ms-swift 4 the model type and the template."""
 
-    is_qwen2: bool = True
     template: str = "qwen2_5"
     recorded: bool = False
 
@@ -62,10 +61,8 @@ class ThisPlace:
         config = _json(folder / "config.json")
         if not config:
             return None
-        return ModelFolder(
-            is_qwen2=QWEN2 in (config.get("architectures") or []),
-            template=template_of(_chat_template(folder)), recorded=_is_recorded(_json(folder / "args.json")),
-        )  # fmt: skip
+        template = template_of(_chat_template(folder)) if QWEN2 in (config.get("architectures") or []) else ""
+        return ModelFolder(template=template, recorded=_is_recorded(_json(folder / "args.json")))
 
     def adapter(self, name: str) -> Adapter | None:
         folder = Path(name).expanduser()
@@ -84,11 +81,15 @@ class ThisPlace:
 
 
 def template_of(chat_template: str) -> str:
-    """ms-swift's name for a Qwen2 folder's chat template; Qwen2.5's where nothing speaks for another."""
+    """ms-swift's name for a Qwen2 folder's chat template; "" for one that is another family's."""
+    if not chat_template:
+        return "qwen2_5"
+    if "<|im_start|>" not in chat_template or "<think>" in chat_template:  # DeepSeek's distillations, QwQ
+        return ""
     if "reason step by step" in chat_template:
         return "qwen2_5_math"
-    is_qwen2 = "You are a helpful assistant" in chat_template and "Alibaba Cloud" not in chat_template
-    return "qwen" if is_qwen2 else "qwen2_5"
+    is_newer = "Alibaba Cloud" in chat_template or "<tool_call>" in chat_template
+    return "qwen2_5" if is_newer else "qwen"
 
 
 def _chat_template(folder: Path) -> str:

@@ -100,7 +100,7 @@ def _family(line: CommandLine, place: Place) -> tuple[CommandLine, list[str]]:
     wanted = MODEL_TYPES.get(asked or "")
     why = "in ms-swift 4"
     if wanted is None:
-        if folder is None or not folder.is_qwen2 or asked not in {None, "qwen", "qwen2"}:
+        if folder is None or not folder.template or asked not in {None, "qwen", "qwen2"}:
             return line, []
         if asked is None and (folder.recorded or ((adapter := _adapter(line, place)) and adapter.recorded)):
             return line, []
