@@ -76,7 +76,7 @@ class ThisPlace:
         )  # fmt: skip
 
     def checkpoints(self) -> list[str]:
-        found = Path("output").glob("v*/checkpoint-*/adapter_config.json")
+        found = Path("output").glob("**/checkpoint-*/adapter_config.json")
         return [str(path.parent) for path in sorted(found, key=lambda path: path.stat().st_mtime)]
 
 
