@@ -130,7 +130,7 @@ def default_base_image() -> str:
 
 
 def whole_model(lock: Lock, say: Say, listener: Listener) -> Path:
-    """The folder with the base model's files, fetched where absent. Raises WeightsError where they are not as locked."""
+    """The folder with the base model's files, fetched where absent. Raises WeightsError where they differ."""
     _require_a_layer_a_shard(lock)
     folder = model_folder(lock)
     if not folder.is_dir():

@@ -1,7 +1,8 @@
-"""Drives BuildKit: the SDK cannot, so `docker buildx build` runs as a child process, its image streamed into the engine."""
+"""Drives BuildKit, which the SDK cannot: `docker buildx build` as a child process, its image streamed to the engine."""
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -58,14 +59,15 @@ def build(request: BuildRequest, say: Say) -> str:
         arguments = command(request, metadata)
         say("+ " + shlex.join(arguments))
         built, loaded, refused = _streamed(arguments, words, load=not request.direct)
-        # The loader first: a build whose listener went away fails for that reason, and says so in other words.
-        if built != 0 and not (loaded and refused):
+        # Each fails when the other does: a loader that got nothing tells nothing, else it has the reason.
+        if built != 0 and (not refused or CUT_OFF.search(refused)):
             raise EngineError(f"The build failed (exit code {built}): {_reason(words.read_text(errors='replace'))}")
         if built != 0 or loaded != 0:
             raise EngineError(f"The engine did not take the image: {refused}.", next=NO_ROOM)
         return str(json.loads(metadata.read_text())["containerimage.digest"])
 
 
+CUT_OFF = re.compile(r"unrecognized image format|EOF", re.IGNORECASE)
 NO_ROOM = "Is there room where Docker stores? docker system df; make doctor."
 
 

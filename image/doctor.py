@@ -25,6 +25,7 @@ CARD_FOR_WEIGHTS = 1.6
 SHM_BYTES = 1 * GIB
 # https://docs.nvidia.com/cuda/cuda-toolkit-release-notes: the oldest driver for each CUDA major.
 OLDEST_DRIVER = {"12": 525, "13": 580}
+CARD_FIELDS = ("name", "driver_version", "memory.free", "memory.total")
 HUB = "https://huggingface.co"
 
 State = Literal["ok", "note", "bad"]
@@ -47,9 +48,7 @@ class Card:
     total_bytes: int
 
 
-def examine(
-    model: str, output: Path, *, online: bool = False, ask: "Command | None" = None
-) -> Iterator[Finding]:
+def examine(model: str, output: Path, *, online: bool = False, ask: "Command | None" = None) -> Iterator[Finding]:
     """Everything that a build or a run needs, one finding each."""
     command = ask or _stdout
     lock = None if model == NO_MODEL else find_lock(model)
@@ -138,8 +137,8 @@ def _memory(info: EngineInfo, lock: Lock | None) -> Finding:
 
 def read_card(command: Command) -> Card | None:
     """The card with the most free memory, as the driver tells; None where there is no driver."""
-    told = command(["nvidia-smi", "--query-gpu=name,driver_version,memory.free,memory.total", "--format=csv,noheader,nounits"])
-    rows = [row for row in csv.reader((told or "").splitlines(), skipinitialspace=True) if len(row) == 4]
+    told = command(["nvidia-smi", f"--query-gpu={','.join(CARD_FIELDS)}", "--format=csv,noheader,nounits"])
+    rows = [row for row in csv.reader((told or "").splitlines(), skipinitialspace=True) if len(row) == len(CARD_FIELDS)]
     cards = [
         Card(name=name, driver=driver, free_bytes=int(free) * 1024**2, total_bytes=int(total) * 1024**2)
         for name, driver, free, total in rows
@@ -182,7 +181,7 @@ def _gpu_runtime(info: EngineInfo | None) -> Finding:
         state="bad",
         what="GPU runtime: not there",
         why="The engine cannot hand the card to a container.",
-        mend="Install nvidia-container-toolkit, then: sudo nvidia-ctk runtime configure --runtime=docker; restart Docker.",
+        mend="Install nvidia-container-toolkit; sudo nvidia-ctk runtime configure --runtime=docker; restart Docker.",
     )
 
 
@@ -192,7 +191,9 @@ def _shm() -> Finding:
         return Finding(state="note", what="shared memory: no /dev/shm on this host")
     free = shutil.disk_usage(path).free
     if free >= SHM_BYTES:
-        return Finding(state="ok", what=f"shared memory: {free / GIB:.1f} GiB; `run` gives a container 2 GiB of its own")
+        return Finding(
+            state="ok", what=f"shared memory: {free / GIB:.1f} GiB; `run` gives a container 2 GiB of its own"
+        )
     why = "Loader processes hand rows over through it, and die of a bus error when it is full."
     return Finding(state="note", what=f"shared memory: {free / GIB:.2f} GiB free", why=why, mend="Free some memory.")
 

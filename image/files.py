@@ -15,4 +15,6 @@ def replace_atomically(path: Path, content: str) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise ConfigError(f"{path} cannot be written: {error.strerror}.", next="Make room, or mend its rights.") from error
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}.", next="Make room, or mend its rights."
+        ) from error

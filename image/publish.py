@@ -73,14 +73,19 @@ class _Transfer:
 
 
 def publish(
-    config: PublishConfig, *, say: Say, listener: Listener, pause: Callable[[float], None] = time.sleep
+    config: PublishConfig,
+    *,
+    say: Say,
+    listener: Listener,
+    engine: Engine | None = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Published:
     """Raises ConfigError (3), EngineError (9) and RegistryError (10)."""
     if not REFERENCE.fullmatch(config.target):
         raise ConfigError(
             f'"{config.target}" is no name in a registry.', next="Write REGISTRY/NAME:TAG, such as ghcr.io/me/ft:1.0."
         )
-    engine = connect()
+    engine = engine or connect()
     require_image(engine, config.image)
     if config.run is not None:
         layer = run_layer(config.output, config.run)

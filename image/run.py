@@ -45,7 +45,7 @@ def run(config: RunConfig, *, say: Say) -> int:
     assert image is not None
     remove_abandoned(engine)
     info = engine.info()
-    _require_writable(config.output, info)
+    _require_writable(config.output)
     container = _container(config, info)
     if config.gpus in {"auto", "none"}:
         ended = _with_or_without_gpu(engine, container, _ModelSize.of(config, image), config, info, say)
@@ -78,7 +78,7 @@ class _ModelSize:
 def _with_or_without_gpu(
     engine: Engine, container: ContainerConfig, model: _ModelSize, config: RunConfig, info: EngineInfo, say: Say
 ) -> Ended:
-    """The engine is asked for a GPU and its answer decides: what it lists of runtimes does not tell whether one works."""
+    """The engine is asked for a GPU, and its answer decides: a runtime that it lists may not work."""
     why = "told so"
     if config.gpus == "auto":
         try:
@@ -134,7 +134,7 @@ def _terminal() -> dict[str, str]:
     return told
 
 
-def _require_writable(output: Path, info: EngineInfo) -> None:
+def _require_writable(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

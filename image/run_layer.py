@@ -68,7 +68,7 @@ def _settle(context: Path, epoch: int) -> None:
 
 
 def run_layer(output: Path, run: str) -> RunLayer:
-    """The run called `run` ("latest", "v3", or its whole name). Raises ConfigError where it is not there or not finished."""
+    """The run called `run`: "latest", "v3", or its whole name. Raises ConfigError where it is absent or unfinished."""
     folder = _find(output, run)
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -76,7 +76,9 @@ def run_layer(output: Path, run: str) -> RunLayer:
         raise ConfigError(f"{folder} is no run: its run.json cannot be read.", next="List them: make runs.") from error
     adapter = record.get("adapter") or {}
     if record.get("status") != "finished" or not adapter.get("path"):
-        raise ConfigError(f"{folder.name} is {record.get('status')}, so it has no adapter to publish.", next="See make runs.")
+        raise ConfigError(
+            f"{folder.name} is {record.get('status')}, so it has no adapter to publish.", next="See make runs."
+        )
     return RunLayer(
         run_id=folder.name,
         folder=folder,

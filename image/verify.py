@@ -81,34 +81,42 @@ def _layers(history: list[Layer], lock: Lock) -> Finding:
         if fitting is not None:
             free.remove(fitting)
             alone += 1
-    return Finding(good=alone == len(lock.weights), what=f"layers: {alone} of {len(lock.weights)} shards have their own")
+    return Finding(
+        good=alone == len(lock.weights), what=f"layers: {alone} of {len(lock.weights)} shards have their own"
+    )
 
 
 def _files(engine: Engine, reference: str, lock: Lock, listener: Listener) -> Iterator[Finding]:
     """Every file against the lock, read out of the image without running anything of it."""
-    wanted = {file.name: file for file in lock.files}
-    found: dict[str, str] = {}
-    done = 0
-    with engine.archive(reference, f"/root/{lock.folder}") as stream:
-        with tarfile.open(fileobj=io.BufferedReader(_Readable(stream), BLOCK_BYTES), mode="r|") as archive:
-            for member in archive:
-                name = member.name.partition("/")[2]
-                content = archive.extractfile(member) if name in wanted else None
-                if content is None:
-                    continue
-                digest = hashlib.sha256()
-                while block := content.read(BLOCK_BYTES):
-                    digest.update(block)
-                    done += len(block)
-                    listener(Progress(task=f"read {lock.folder}", done=done, total=lock.total_bytes))
-                found[name] = digest.hexdigest()
-    wrong = [name for name, file in wanted.items() if found.get(name) != file.sha256]
+    found = _digests(engine, reference, lock, listener)
+    wrong = [file.name for file in lock.files if found.get(file.name) != file.sha256]
     told = "; ".join(f"{name}: {'other bytes' if name in found else 'missing'}" for name in wrong)
-    yield Finding(good=not wrong, what=f"files: {told or f'all {len(wanted)} as the lock says, read from outside'}")
-    if any(name.startswith("LICENSE") for name in wanted):
-        yield Finding(good=any(name.startswith("LICENSE") for name in found), what=f"licence: {lock.licence}, its text is there")
-    else:
-        yield Finding(good=bool(lock.licence), what=f"licence: {lock.licence}, as the project's own")
+    good = f"all {len(lock.files)} as the lock says, read from outside"
+    yield Finding(good=not wrong, what=f"files: {told or good}")
+    texts = [file.name for file in lock.files if file.name.startswith("LICENSE")]
+    where = "its text is there" if texts else "as the project's own"
+    yield Finding(good=all(name in found for name in texts), what=f"licence: {lock.licence}, {where}")
+
+
+def _digests(engine: Engine, reference: str, lock: Lock, listener: Listener) -> dict[str, str]:
+    """Name → sha256 of the lock's files in the image."""
+    wanted, found, done = {file.name for file in lock.files}, {}, 0
+    with (
+        engine.archive(reference, f"/root/{lock.folder}") as stream,
+        tarfile.open(fileobj=io.BufferedReader(_Readable(stream), BLOCK_BYTES), mode="r|") as archive,
+    ):
+        for member in archive:
+            name = member.name.partition("/")[2]
+            content = archive.extractfile(member) if name in wanted else None
+            if content is None:
+                continue
+            digest = hashlib.sha256()
+            while block := content.read(BLOCK_BYTES):
+                digest.update(block)
+                done += len(block)
+                listener(Progress(task=f"read {lock.folder}", done=done, total=lock.total_bytes))
+            found[name] = digest.hexdigest()
+    return found
 
 
 class _Readable(io.RawIOBase):

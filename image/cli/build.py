@@ -16,6 +16,7 @@ Examples:
   $ python -m image build --model tiny-qwen2 --torch cpu --wheels ~/wheels
   $ python -m image build --reproduce
 """
+WIDTH = 60
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -65,4 +66,4 @@ def _show(result: BuildResult) -> None:
 def _short(step: str) -> str:
     """A history entry without BuildKit's own words, cut to the line."""
     words = " ".join(step.removeprefix("RUN ").split(" # buildkit")[0].split())
-    return words if len(words) <= 60 else words[:59] + "…"
+    return words if len(words) <= WIDTH else words[: WIDTH - 1] + "…"

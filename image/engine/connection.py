@@ -168,7 +168,7 @@ GONE = "See whether it still runs: docker info."
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """ "host:5000/team/name:tag" → ("host:5000/team/name", "tag"); a digest counts as the tag."""
+    """Repository and tag of "host:5000/team/name:tag"; a digest counts as the tag."""
     if "@" in reference:
         repository, _, digest = reference.partition("@")
         return repository, digest

@@ -185,8 +185,9 @@ def _remove(api: Any, container: str) -> None:
     except NotFound:
         return
     except APIError as error:
-        raise EngineError(f"A container is left behind: {error.explanation}.", next=f"docker rm -f {container[:12]}")\
-            from error
+        raise EngineError(
+            f"A container is left behind: {error.explanation}.", next=f"docker rm -f {container[:12]}"
+        ) from error
 
 
 class _End:

@@ -32,7 +32,7 @@ def read_event(event: dict[str, Any]) -> PushEvent:
     status, progress = str(event.get("status") or ""), event.get("progressDetail") or {}
     digest = str((event.get("aux") or {}).get("Digest") or "")
     if not digest and " digest: " in status:
-        digest = status.split(" digest: ")[1].split()[0]
+        digest = status.partition(" digest: ")[2].split(maxsplit=1)[0]
     return PushEvent(
         layer=str(event.get("id") or ""),
         status=status,

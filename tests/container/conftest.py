@@ -2,6 +2,7 @@
 
 The engine is the one that answers at DOCKER_HOST (or where Docker usually listens), else a private one. The base image
 is TEST_BASE_IMAGE, else a minimal Debian made here; torch is its CPU build, from wherever this machine's pip has it.
+TEST_NETWORK is the network of a build's steps where the engine's own leads nowhere.
 """
 
 import os
@@ -26,7 +27,7 @@ MODEL = "tiny-qwen2"
 def _engine() -> Iterator[dict[str, str]]:
     """The environment in which docker reaches an engine; TEST_NETWORK tells how a build's steps reach the network."""
     if _answers(dict(os.environ)):
-        yield {**os.environ, "TEST_NETWORK": "default"}
+        yield {"TEST_NETWORK": "default", **os.environ}
         return
     with private_engine() as environment:
         # Its bridge leads nowhere: it must not touch this machine's firewall.

@@ -22,8 +22,8 @@ class Host:
     def make(self, target: str, **variables: str) -> Done:
         return self._run(["make", target, *(f"{name}={value}" for name, value in variables.items())])
 
-    def image(self, *arguments: str, **environment: str) -> Done:
-        return self._run(self.command(*arguments), **environment)
+    def image(self, *arguments: str, stdin: str | None = None, **environment: str) -> Done:
+        return self._run(self.command(*arguments), stdin=stdin, **environment)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """`python -m image …` as a process to be interrupted or killed; it leads a group of its own."""
@@ -32,9 +32,10 @@ class Host:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
-    def run(self, *command: str, options: tuple[str, ...] = ()) -> Done:
+    def run(self, *command: str, options: tuple[str, ...] = (), stdin: str | None = None) -> Done:
         """A command in the image with the embedded model."""
-        return self.image("run", "--model", "tiny-qwen2", "--output", str(self.output), *options, "--", *command)
+        given = ("--model", "tiny-qwen2", "--output", str(self.output), *options)
+        return self.image("run", *given, "--", *command, stdin=stdin)
 
     def docker(self, *arguments: str, stdin: str | None = None) -> Done:
         return self._run(["docker", *arguments], stdin=stdin)

@@ -24,7 +24,7 @@ FROM_THE_HOST = ("docker.io", "iproute2")  # for runc and what it needs; its dae
 READY_WITHIN_S = 30.0
 
 
-class NoEngine(RuntimeError):
+class NoEngineError(RuntimeError):
     """Why no engine could be started here."""
 
 
@@ -45,9 +45,9 @@ def private_engine() -> Iterator[dict[str, str]]:
 
 def _require_root_on_debian() -> None:
     if os.geteuid() != 0:
-        raise NoEngine("A private engine needs root. Run as root, or set DOCKER_HOST to an engine that answers.")
+        raise NoEngineError("A private engine needs root. Run as root, or set DOCKER_HOST to an engine that answers.")
     if shutil.which("apt-get") is None:
-        raise NoEngine("A private engine is made of Debian's packages. Set DOCKER_HOST to an engine that answers.")
+        raise NoEngineError("A private engine is made of Debian's packages. Set DOCKER_HOST to an engine that answers.")
 
 
 def install_if_absent(*packages: str) -> None:
@@ -92,7 +92,7 @@ def _archive() -> str:
     ).stdout.split()  # fmt: skip
     fitting = [address for address in told if "security" not in address]
     if not fitting:
-        raise NoEngine("apt knows no Debian archive. Set DOCKER_HOST to an engine that answers.")
+        raise NoEngineError("apt knows no Debian archive. Set DOCKER_HOST to an engine that answers.")
     return fitting[0]
 
 
@@ -152,7 +152,7 @@ def _wait_until_it_answers(daemon: subprocess.Popen[bytes], environment: dict[st
         if asked.returncode == 0:
             return
         time.sleep(0.1)
-    raise NoEngine(f"The private engine does not answer. Its log ends with:\n{log.read_text()[-3000:]}")
+    raise NoEngineError(f"The private engine does not answer. Its log ends with:\n{log.read_text()[-3000:]}")
 
 
 def _remove(folder: Path) -> None:
@@ -168,7 +168,7 @@ def _run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = No
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        raise NoEngine(f"{' '.join(command[:3])} failed: {(done.stderr or done.stdout).strip()[-1000:]}")
+        raise NoEngineError(f"{' '.join(command[:3])} failed: {(done.stderr or done.stdout).strip()[-1000:]}")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def test_verify_names_the_file_whose_bytes_are_others(host: Host, image: str) ->
     assert "BAD  inside: toolkit verify says model.safetensors: 6567633 bytes" in done.stdout
 
 
-def test_a_wrong_shard_ends_the_build_with_its_name(host: Host, image: str, build_options: list[str], tmp_path: Path) -> None:
+def test_a_wrong_shard_ends_the_build_with_its_name(
+    host: Host, image: str, build_options: list[str], tmp_path: Path
+) -> None:
     """The host's own check is stepped around: this is the one inside the build."""
     model = tmp_path / "model"
     shutil.copytree(host.project / TINY, model)
@@ -81,8 +83,9 @@ def test_labels_say_what_is_inside(host: Host, image: str) -> None:
 def test_nothing_is_in_the_image_that_does_not_belong_there(host: Host, image: str) -> None:
     found = host.inside(
         image,
-        "find / -xdev \\( -name .git -o -path '*/.cache/*' -o -name pip.conf -o -name ca_bundle -o -name direct_url.json "
-        "-o -path '*/tests/container/*' -o -path '/var/lib/apt/lists/*' -o -path '/run/secrets/*' \\) -print",
+        "find / -xdev \\( -name .git -o -path '*/.cache/*' -o -name pip.conf -o -name ca_bundle "
+        "-o -name direct_url.json -o -path '*/tests/container/*' -o -path '/var/lib/apt/lists/*' "
+        "-o -path '/run/secrets/*' \\) -print",
     )
     assert found.returncode == 0
     assert found.stdout == ""
@@ -114,7 +117,9 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_an_image_without_weights_takes_a_folder(host: Host, image: str, build_options: list[str], tmp_path: Path) -> None:
+def test_an_image_without_weights_takes_a_folder(
+    host: Host, image: str, build_options: list[str], tmp_path: Path
+) -> None:
     built = host.image("build", "--model", "none", *build_options)
     assert built.returncode == 0, built.stderr[-3000:]
     own = tmp_path / "my-model"
