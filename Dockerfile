@@ -49,7 +49,7 @@ ARG MODEL_FOLDER=Qwen2.5-7B-Instruct
 COPY --link --from=checked /small/ /root/${MODEL_FOLDER}/
 # A layer a shard: all under 4 GB, so registries take them, and pushes and pulls run side by side. --link makes a layer
 # the same whatever lies beneath it. A model with fewer shards leaves the rest empty.
-COPY --link --chmod=644 --from=model model.safetensors model-00001-of-*.safetensors /root/${MODEL_FOLDER}/
+COPY --link --chmod=644 --from=model model.safetensor[s] model-00001-of-*.safetensors /root/${MODEL_FOLDER}/
 COPY --link --chmod=644 --from=model model-00002-of-*.safetensors /root/${MODEL_FOLDER}/
 COPY --link --chmod=644 --from=model model-00003-of-*.safetensors /root/${MODEL_FOLDER}/
 COPY --link --chmod=644 --from=model model-00004-of-*.safetensors /root/${MODEL_FOLDER}/
@@ -69,10 +69,12 @@ RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     && python3 -m venv /opt/venv \
     && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
         --find-links /wheels -r /torch.txt
+# -g0: a package that compiles here (crcmod) would hold the name of pip's random folder in its debugging information.
 RUN --mount=type=bind,source=requirements/runtime.txt,target=/runtime.txt \
     --mount=type=secret,id=pip_config,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
+    && export CFLAGS=-g0 \
     && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
         -r /runtime.txt \
     && echo /opt/toolkit > "$(echo /opt/venv/lib/python3.*/site-packages)/toolkit.pth"

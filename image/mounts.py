@@ -15,7 +15,9 @@ from image.errors import ConfigError
 HOME = "/root"
 OUTPUT = f"{HOME}/output"
 DATA = f"{HOME}/data"
-NOT_TO_BE_HIDDEN = ("/", "/bin", "/dev", "/etc", "/lib", "/opt", "/proc", "/root", "/sbin", "/sys", "/tmp", "/usr")  # noqa: S108
+# In these the container has its own, and a command that names a path there means that one.
+OF_THE_SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(/|$)")
+NOT_TO_BE_HIDDEN = ("/", HOME, "/opt", "/opt/toolkit", "/opt/venv", "/tmp", "/var")  # noqa: S108
 
 
 def mounts_for(arguments: Sequence[str], *, output: Path, data: Path) -> tuple[Mount, ...]:
@@ -49,8 +51,9 @@ def _named_files(arguments: Sequence[str], data: Path) -> Iterator[tuple[Path, s
         path = Path(name).expanduser()
         if not _exists(path):
             path = data / name
-        if _exists(path) and (path.is_file() or "/" in name):
-            yield path, posixpath.normpath(posixpath.join(HOME, name))
+        target = posixpath.normpath(posixpath.join(HOME, name))
+        if _exists(path) and (path.is_file() or "/" in name) and not OF_THE_SYSTEM.match(target):
+            yield path, target
 
 
 def _exists(path: Path) -> bool:

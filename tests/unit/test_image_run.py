@@ -58,8 +58,12 @@ def test_words_that_are_no_files_are_left_alone(here: Path) -> None:
 
 
 def test_the_images_own_folders_cannot_be_hidden(here: Path) -> None:
-    with pytest.raises(ConfigError, match="would hide /usr"):
-        mounted("check", "/usr")
+    with pytest.raises(ConfigError, match="would hide /tmp"):
+        mounted("check", "/tmp")
+
+
+def test_a_path_of_the_system_means_the_containers_own(here: Path) -> None:
+    assert set(mounted("ls", "/dev/null", "/etc/hosts", "/usr/bin/env")) == {"/root/output", "/root/data"}
 
 
 def creation(**settings: object) -> dict[str, dict[str, object]]:
