@@ -154,11 +154,11 @@ lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cl
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/hadolint Dockerfile
-	.venv/bin/python docs/cli.py --check
+	PYTHONPATH=. .venv/bin/python docs/cli.py --check
 
 .PHONY: docs
 docs: setup ## Write docs/cli.md from the commands themselves
-	.venv/bin/python docs/cli.py
+	PYTHONPATH=. .venv/bin/python docs/cli.py
 
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header
