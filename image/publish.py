@@ -19,8 +19,8 @@ from image.run_layer import RunLayer, run_layer
 FIRST_WAIT_S = 2.0
 # What a retry can mend. A refusal stays one.
 PASSING = re.compile(
-    r"connection (refused|reset)|broken pipe|closed network connection|EOF|timeout|timed out|TLS handshake|server misbehaving|"
-    r"\b(429|500|502|503|504)\b|too many requests",
+    r"connection (refused|reset)|broken pipe|closed network connection|EOF|timeout|timed out|TLS handshake|"
+    r"server misbehaving|\b(429|500|502|503|504)\b|too many requests",
     re.IGNORECASE,
 )
 REFERENCE = re.compile(r"[\w.\-]+(:\d+)?(/[a-z0-9]+([._\-]+[a-z0-9]+)*)+:\w[\w.\-]{0,127}")
