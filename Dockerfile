@@ -59,6 +59,13 @@ COPY --link --chmod=644 --from=model model-00004-of-*.safetensors /root/${MODEL_
 FROM weights AS dependencies
 ARG SOURCE_DATE_EPOCH
 ARG TORCH=cuda
+# For every pip below; an ARG, since an ENV would stay in the image.
+ARG PIP_DISABLE_PIP_VERSION_CHECK=1
+ARG PIP_NO_CACHE_DIR=1
+ARG PIP_NO_DEPS=1
+ARG PIP_QUIET=1
+ARG PIP_REQUIRE_HASHES=1
+ARG PIP_USE_PEP517=1
 # torch apart from the rest: its libraries are most of the bytes, and change least.
 # pip.conf and ca_bundle are the builder's own, if any: they are mounted, never copied.
 RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
@@ -67,16 +74,17 @@ RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
     && python3 -m venv /opt/venv \
-    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
-        --find-links /wheels -r /torch.txt
-# -g0: a package that compiles here (crcmod) would hold the name of pip's random folder in its debugging information.
+    && /opt/venv/bin/pip install --find-links /wheels -r /torch.txt
+# build.txt, --no-build-isolation: for the packages that come as source, pip would fetch a setuptools of its own choice.
+# -g0: one that compiles (crcmod) would hold the name of pip's random folder in its debugging information.
 RUN --mount=type=bind,source=requirements/runtime.txt,target=/runtime.txt \
+    --mount=type=bind,source=requirements/build.txt,target=/build.txt \
     --mount=type=secret,id=pip_config,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
     && export CFLAGS=-g0 \
-    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
-        -r /runtime.txt \
+    && /opt/venv/bin/pip install -r /build.txt \
+    && /opt/venv/bin/pip install --no-build-isolation -r /runtime.txt \
     && echo /opt/toolkit > "$(echo /opt/venv/lib/python3.*/site-packages)/toolkit.pth"
 
 
@@ -89,9 +97,9 @@ RUN --mount=type=bind,source=requirements/sbom.txt,target=/sbom.txt \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
     && python3 -m venv /opt/cyclonedx \
-    && /opt/cyclonedx/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps \
-        --require-hashes -r /sbom.txt \
-    && /opt/cyclonedx/bin/cyclonedx-py environment --output-reproducible --output-file /sbom.cdx.json /opt/venv/bin/python
+    && /opt/cyclonedx/bin/pip install -r /sbom.txt \
+    && /opt/cyclonedx/bin/cyclonedx-py environment --output-reproducible --output-file /sbom.cdx.json \
+        /opt/venv/bin/python
 
 
 

@@ -125,7 +125,8 @@ setup: .venv/.ready ## Build .venv from the locked requirements
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make setup PYTHON=python3.12" >&2; exit 3; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.txt
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/build.txt
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/dev.txt
 	.venv/bin/python -m pip install --quiet '$(TORCH)'
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -166,6 +167,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 .PHONY: lock
 lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
+	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt
 	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt
