@@ -47,6 +47,7 @@ class Recipe:
     early_stop: int = 0
     stop_when_took: bool = False
     stop_kl: float = 0.02
+    lora_layers: Literal["all", "middle"] = "all"
 
     @property
     def effective_batch_size(self) -> int:
@@ -129,6 +130,7 @@ def _checked(recipe: Recipe) -> Recipe:
             isinstance(modules, tuple) and bool(modules) and all(isinstance(name, str) for name in modules),
             "a list of module names, or [all-linear]",
         ),
+        "lora_layers": (recipe.lora_layers in ("all", "middle"), "all or middle"),
         "epochs": (_number(recipe.epochs, 0.01, 1000), "from 0.01 to 1000"),
         "learning_rate": (_number(recipe.learning_rate, 1e-8, 1), "from 1e-8 to 1 (in YAML: 1.0e-4, with the dot)"),
         "warmup_ratio": (_number(recipe.warmup_ratio, 0, 1), "from 0 to 1"),

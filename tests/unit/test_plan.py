@@ -30,7 +30,7 @@ def small(memory_bytes: int | None, **changed: Any) -> Plan:
 def on_24_gb(longest_row_tokens: int, name: str = "article", **changed: Any) -> Plan:
     return plan(
         load_recipe(name).changed(**changed), QWEN_7B, longest_row_tokens=longest_row_tokens,
-        longest_keep_tokens=120 if name == "keep" else 0, weight_bytes=WEIGHT_BYTES, memory_bytes=CARD_24_GB,
+        mean_keep_tokens=100 if name == "keep" else 0, weight_bytes=WEIGHT_BYTES, memory_bytes=CARD_24_GB,
     )  # fmt: skip
 
 

@@ -17,19 +17,21 @@ from torch.utils.checkpoint import checkpoint
 
 from toolkit.encoding import IGNORED
 from toolkit.keep_set import rows_at
+from toolkit.swift.packing import pack
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 POSITIONS_AT_ONCE = 256  # logits of 152 064 words in float32: 0.16 GB, a few of them live at once
 BATCH_SIZE = 32
+OF_A_ROW = ("input_ids", "attention_mask", "labels")
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeepRow:
     """`ids`: prompt and answer, shape [tokens]; the positions from `start` on predict the answer and its end.
 
-    `hidden`: the base model's last hidden states there, shape [len(ids) - start, width].
+    `hidden`: the base model's last hidden states there, shape [len(ids) - start, width]; they wait beside the card.
     """
 
     ids: "Tensor"
@@ -60,7 +62,7 @@ def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int)
             hidden = model.model(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
         for row, at in enumerate(batch):
             start, length = encoded[at][1], len(encoded[at][0])
-            rows[at] = KeepRow(ids=ids[row], start=start, hidden=hidden[row, start:length].clone())
+            rows[at] = KeepRow(ids=ids[row], start=start, hidden=hidden[row, start:length].cpu().clone())
     return [row for row in rows if row is not None]
 
 
@@ -70,10 +72,6 @@ def _padded(ids: Sequence["Tensor"], pad: int, device: Any) -> tuple["Tensor", "
     lengths = torch.tensor([len(one) for one in ids])
     mask = (torch.arange(inputs.shape[1]) < lengths[:, None]).long()
     return inputs.to(device), mask.to(device)
-
-
-def _widened(rows: "Tensor", width: int, value: int) -> "Tensor":
-    return functional.pad(rows, (0, width - rows.shape[1]), value=value)
 
 
 class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
@@ -88,22 +86,31 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """Rows and keep rows share one forward pass; the head runs where a token is predicted, a chunk at a time."""
         if not model.training or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        labels = inputs["labels"]
+        rows = [
+            (ids[seen.bool()], labels[seen.bool()])
+            for ids, seen, labels in zip(*(inputs[key].cpu() for key in OF_A_ROW), strict=True)
+        ]
         keep_rows = self._drawn()
-        hidden = self._hidden(model, inputs, keep_rows)
-        causal = self.accelerator.unwrap_model(model).get_base_model()
-        own = hidden[: len(labels), : labels.shape[1]]
-        trained = labels[:, 1:] != IGNORED
+        hidden, starts = self._hidden(model, [ids for ids, _ in rows] + [row.ids for row in keep_rows])
+        trained = [(labels[1:] != IGNORED).nonzero()[:, 0] for _, labels in rows]
+        own = torch.cat([start + at for start, at in zip(starts, trained, strict=False)])
+        targets = torch.cat([labels[1:][at] for (_, labels), at in zip(rows, trained, strict=True)])
+        kept = torch.cat([
+            torch.arange(start + row.start, start + len(row.ids))
+            for start, row in zip(starts[len(rows) :], keep_rows, strict=True)
+        ])  # fmt: skip
+        base = torch.cat([row.hidden for row in keep_rows])
+        head = self.accelerator.unwrap_model(model).get_base_model().lm_head
         entropy = _in_chunks(
-            lambda states, targets: functional.cross_entropy(causal.lm_head(states).float(), targets, reduction="sum"),
-            own[:, :-1][trained],
-            labels[:, 1:][trained],
-        ) / (num_items_in_batch if num_items_in_batch is not None else trained.sum())
+            lambda states, words: functional.cross_entropy(head(states).float(), words, reduction="sum"),
+            hidden[own.to(hidden.device)],
+            targets.to(hidden.device),
+        ) / (num_items_in_batch if num_items_in_batch is not None else len(targets))
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             entropy = entropy * self.accelerator.num_processes  # as ms-swift does: gradients are averaged later
-        tuned = torch.cat([hidden[len(labels) + at, row.start : len(row.ids)] for at, row in enumerate(keep_rows)])
-        base = torch.cat([row.hidden for row in keep_rows]).to(tuned.device)
-        drift = _in_chunks(lambda q, p: divergence(causal.lm_head(p), causal.lm_head(q)), tuned, base) / len(tuned)
+        drift = _in_chunks(
+            lambda q, p: divergence(head(p), head(q)), hidden[kept.to(hidden.device)], base.to(hidden.device)
+        ) / len(kept)
         # A micro-batch's entropy is a share of the whole step's; the logged mean over micro-batches undoes that.
         self.custom_metrics["train"]["cross_entropy"].update(entropy.detach() * self.args.gradient_accumulation_steps)
         self.custom_metrics["train"]["kl"].update(drift.detach())
@@ -124,24 +131,23 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         self._at = (self.state.global_step, index)
         return index
 
-    def _hidden(self, model: Any, inputs: dict[str, Any], keep_rows: Sequence[KeepRow]) -> "Tensor":
-        """Last hidden states of the rows and, below them, of the keep rows: shape [rows + keep rows, longest, width].
+    def _hidden(self, model: Any, sequences: Sequence["Tensor"]) -> tuple["Tensor", tuple[int, ...]]:
+        """Last hidden states, shape [tokens, width], and where each sequence begins there.
 
         The pass goes through `model` itself, which may be wrapped for several processes.
         """
-        pad = self.template.tokenizer.pad_token_id
-        keep_ids, keep_mask = _padded([row.ids for row in keep_rows], pad, model.device)
-        longest = max(inputs["input_ids"].shape[1], keep_ids.shape[1])
-        ids = torch.cat([_widened(part, longest, pad) for part in (inputs["input_ids"], keep_ids)])
-        mask = torch.cat([_widened(part, longest, 0) for part in (inputs["attention_mask"], keep_mask)])
+        packed = pack(sequences, self.template.tokenizer.pad_token_id, model.device)
         caught: list[Tensor] = []
         decoder = self.accelerator.unwrap_model(model).get_base_model().model
         hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
-            model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=1)
+            model(
+                input_ids=packed.ids, attention_mask=packed.mask, position_ids=packed.positions,
+                use_cache=False, logits_to_keep=1,
+            )  # fmt: skip
         finally:
             hook.remove()
-        return caught[0]
+        return caught[0].flatten(0, 1), packed.starts
 
 
 def divergence(base: "Tensor", tuned: "Tensor") -> "Tensor":
