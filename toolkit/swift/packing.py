@@ -9,7 +9,8 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-LINE_TOKENS = 512  # long enough that little is left over at a line's end, short enough that its square stays cheap
+# Long enough that little is left over at a line's end; short enough that attention's square over it stays cheap.
+LINE_TOKENS = {"cpu": 128, "cuda": 512}
 ALIGNED = 8  # attention's kernels read a mask in pieces of so many
 NOBODY = -1  # the owner of what is left over
 
@@ -30,7 +31,7 @@ class Packed:
 def pack(sequences: Sequence["Tensor"], pad: int, device: Any) -> Packed:
     """Lays out token ids, each of shape [tokens], the longest first into the first line that has room."""
     lengths = [len(one) for one in sequences]
-    lines = _lines(lengths)
+    lines = _lines(lengths, LINE_TOKENS.get(torch.device(device).type, LINE_TOKENS["cpu"]))
     width = -(-max(sum(lengths[at] for at in line) for line in lines) // ALIGNED) * ALIGNED
     ids = torch.full((len(lines), width), pad)
     positions, owner = torch.zeros_like(ids), torch.full_like(ids, NOBODY)
@@ -50,8 +51,8 @@ def pack(sequences: Sequence["Tensor"], pad: int, device: Any) -> Packed:
     )  # fmt: skip
 
 
-def _lines(lengths: Sequence[int]) -> list[list[int]]:
-    """Which sequences share a line."""
+def _lines(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Which sequences share a line of so many tokens."""
     lines: list[list[int]] = []
     room: list[int] = []
     for at in sorted(range(len(lengths)), key=lambda one: -lengths[one]):
@@ -59,7 +60,7 @@ def _lines(lengths: Sequence[int]) -> list[list[int]]:
         if number is None:
             number = len(lines)
             lines.append([])
-            room.append(max(LINE_TOKENS, lengths[at]))
+            room.append(max(tokens, lengths[at]))
         lines[number].append(at)
         room[number] -= lengths[at]
     return lines
