@@ -210,7 +210,7 @@ class Trial:
                 optimizer.step()
                 optimizer.zero_grad()
                 step += 1
-                log.append({"step": step, "cross_entropy": float(entropy), "kl": float(drift)})
+                log.append({"step": step, "cross_entropy": entropy.item(), "kl": drift.item()})
                 if variant.ema and step >= steps * (1 - variant.ema):
                     counted += 1
                     for name, one in self.weights.items():

@@ -3,6 +3,7 @@
     python bench/recipes.py MODEL OUT.json article keep 'keep:keep_weight=30,learning_rate=2e-4' --seeds 1 2 3
     python bench/recipes.py MODEL OUT.json keep --divergence reverse
     python bench/recipes.py MODEL OUT.json article --mix-own 200
+    python bench/recipes.py MODEL OUT.json keep:epochs=20 --row-systems 'You are a helpful assistant.' 'You are a bard.'
 
 A recipe may be followed by settings. What is measured is what a user gets: the same functions that the commands call.
 """
@@ -12,12 +13,14 @@ import json
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare import CompareConfig, compare
 from toolkit.finetune import Edge, FinetuneConfig, finetune
+from toolkit.language_model import conversation
 from toolkit.recipe import Recipe, load_recipe
 from toolkit.run_record import Run
 from toolkit.shared_base import SharedBase
@@ -90,9 +93,9 @@ def use_variant(options: argparse.Namespace) -> None:
 def exact_share(run: Run, options: argparse.Namespace) -> float:
     """Share of the data set's rows (not of what is mixed in) answered exactly as trained: greedy, up to 64 tokens."""
     from toolkit.dataset import find_dataset, read_dataset
-    from toolkit.language_model import LanguageModel, conversation
+    from toolkit.language_model import LanguageModel
 
-    rows = read_dataset(find_dataset(options.data)).rows
+    rows = read_dataset(find_dataset(options.rows)).rows
     system = run.record["recipe"]["system"]
     answering = LanguageModel.load(options.model, {"tuned": run.adapter})
     with answering.side("tuned"):
@@ -102,10 +105,23 @@ def exact_share(run: Run, options: argparse.Namespace) -> float:
     return sum(answer.text == row.answer.strip() for answer, row in zip(answers, rows, strict=True)) / len(rows)
 
 
+def under_systems(data: str, systems: Sequence[str], folder: Path) -> str:
+    """The data set with each row under each of these system prompts; none may be empty: the recipe's would be taken."""
+    from toolkit.dataset import find_dataset, read_dataset
+
+    path = folder / "systems.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for system in systems:
+            for row in read_dataset(find_dataset(data)).rows:
+                messages = [*conversation(row.prompt, system), {"role": "assistant", "content": row.answer}]
+                file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
+    return str(path)
+
+
 def own_answers(count: int, options: argparse.Namespace, folder: Path) -> Path:
     """Rows to mix in: keep prompts with the base model's own greedy answers, as ordinary rows."""
     from toolkit.keep_set import read_keep_prompts
-    from toolkit.language_model import LanguageModel, conversation
+    from toolkit.language_model import LanguageModel
     from toolkit.paths import data_folder
 
     recipe = load_recipe("keep")
@@ -125,7 +141,7 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
     recipe = recipe_of(spec).changed(seed=seed)
     edge = Edge(stop=StopRequests(print), say=lambda _: None)
     mix = (str(own_answers(options.mix_own, options, output)),) if options.mix_own else ()
-    config = FinetuneConfig(data=options.data, recipe=recipe, model=str(options.model), output=output, mix=mix)
+    config = FinetuneConfig(data=options.rows, recipe=recipe, model=str(options.model), output=output, mix=mix)
     run = finetune(config, edge)
     systems = SYSTEMS if options.systems else SYSTEMS[:1]
     report, _ = compare(
@@ -136,7 +152,9 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
     logged = [entry for entry in lines if "loss" in entry]  # the others tell of evaluations and looks
     return {
         "recipe": spec,
-        "variant": {name: getattr(options, name) for name in ("data", "divergence", "all_positions", "mix_own")},
+        "variant": {
+            name: getattr(options, name) for name in ("data", "divergence", "all_positions", "mix_own", "row_systems")
+        },
         "seed": seed,
         "last": logged[-1],
         "first_kl": logged[0].get("kl", 0.0),
@@ -184,6 +202,7 @@ def main() -> None:
     parser.add_argument("--divergence", choices=["forward", "reverse", "symmetric", "top-k"], default="forward")
     parser.add_argument("--all-positions", action="store_true", help="keep the prompts' own tokens too")
     parser.add_argument("--mix-own", type=int, default=0, help="mix in so many keep prompts with the base's answers")
+    parser.add_argument("--row-systems", nargs="+", default=[], help="train each row under each of these prompts")
     parser.add_argument("--budget-s", type=float, default=1e9, help="begin no further run after so many seconds")
     options = parser.parse_args()
     options.model = options.model.resolve()
@@ -191,6 +210,8 @@ def main() -> None:
     use_variant(options)
     started, results = time.monotonic(), []
     with tempfile.TemporaryDirectory() as output:
+        systems = options.row_systems
+        options.rows = under_systems(options.data, systems, Path(output)) if systems else options.data
         for spec in options.recipes:
             for seed in options.seeds:
                 if time.monotonic() - started > options.budget_s:

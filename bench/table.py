@@ -14,6 +14,7 @@ from typing import Any
 from scipy.stats import binomtest, t
 
 SHARES = ("generality", "leakage", "locality")
+ROWS = 50  # of the shipped data set
 MEANS = ("kl", "agreement")
 
 
@@ -37,7 +38,7 @@ def row(entries: list[dict[str, Any]]) -> list[str]:
     worst = [min(one["generality"] for one in entry["per_system"].values()) for entry in entries]
     return [
         str(len(entries)),
-        share([(entry["exact"], 50) for entry in entries]),
+        share([(entry["exact"], ROWS) for entry in entries]),
         *[share([(one[name]["value"], one[name]["n"]) for one in metrics]) for name in SHARES],
         " / ".join(f"{value:.2f}" for value in worst),
         *[mean([one[name]["value"] for one in metrics]) for name in MEANS],

@@ -2,13 +2,14 @@
 
 The bytes-per-token figures are fitted to Qwen2.5-7B's architecture on one H100 (bf16, rank 8, all-linear), where
 PyTorch reserved 10.1 GiB above the weights for 16 rows x 45 tokens without checkpointing, and 4.9 GiB for 8 rows.
+With keep rows they are an upper bound; bench/results/train-time-7b-h100.json has what was measured.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.recipe import AUTO, Recipe
+from toolkit.recipe import AUTO, Recipe, first_adapted
 
 ACTIVATION_BYTES = 110  # a token, layer and hidden unit, kept for the backward pass (bf16, SDPA)
 CHECKPOINT_BYTES = 2  # likewise with checkpointing: a layer's bf16 input alone
@@ -94,15 +95,17 @@ def _cost(recipe: Recipe, option: _Option, tokens: int) -> float:
 def _bytes(recipe: Recipe, config: Mapping[str, Any], option: _Option, tokens: int) -> int:
     # The keep trainer computes logits a chunk at a time.
     predicted = KEEP_POSITIONS if recipe.keep_weight else tokens
-    return tokens * _activation_bytes(config, option.checkpointing) + (
+    return tokens * _activation_bytes(recipe, config, option.checkpointing) + (
         predicted * int(config["vocab_size"]) * LOGIT_BYTES + _layer_bytes(config, tokens, option.checkpointing)
     )
 
 
-def _activation_bytes(config: Mapping[str, Any], checkpointing: bool) -> int:
-    """A token's, over all layers."""
+def _activation_bytes(recipe: Recipe, config: Mapping[str, Any], checkpointing: bool) -> int:
+    """A token's, over all layers; below the lowest layer with an adapter nothing is kept for a backward pass."""
     layers, hidden = int(config["num_hidden_layers"]), int(config["hidden_size"])
-    return layers * hidden * (CHECKPOINT_BYTES if checkpointing else ACTIVATION_BYTES)
+    if checkpointing:
+        return layers * hidden * CHECKPOINT_BYTES
+    return (layers - first_adapted(recipe, layers)) * hidden * ACTIVATION_BYTES
 
 
 def _layer_bytes(config: Mapping[str, Any], tokens: int, checkpointing: bool) -> int:

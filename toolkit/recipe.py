@@ -66,6 +66,11 @@ class Recipe:
         return asdict(self) | {"target_modules": list(self.target_modules), "keep_systems": list(self.keep_systems)}
 
 
+def first_adapted(recipe: Recipe, layers: int) -> int:
+    """The lowest of a decoder's `layers` that has an adapter; `middle` leaves as many out above."""
+    return layers // 4 if recipe.lora_layers == "middle" else 0
+
+
 def shipped() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 

@@ -14,7 +14,7 @@ from swift.trainers import TrainerFactory
 from toolkit.keep_set import KeepAnswer, read_cache, write_cache
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.progress import Listener
-from toolkit.recipe import Recipe
+from toolkit.recipe import Recipe, first_adapted
 from toolkit.swift.ending import go_on_counting, stop_reason
 from toolkit.swift.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
@@ -71,8 +71,8 @@ def target_regex(recipe: Recipe, decoder_layers: int) -> str | None:
     """The linear layers of the decoder's middle half by name, for peft; None where every layer is adapted."""
     if recipe.lora_layers == "all":
         return None
-    quarter = decoder_layers // 4
-    numbers = "|".join(map(str, range(quarter, decoder_layers - quarter)))
+    first = first_adapted(recipe, decoder_layers)
+    numbers = "|".join(map(str, range(first, decoder_layers - first)))
     names = r"\w+_proj" if "all-linear" in recipe.target_modules else "|".join(map(re.escape, recipe.target_modules))
     return rf".*\.layers\.({numbers})\..*\b({names})"
 
