@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from recipes import SYSTEMS
 from torch.nn import functional
 
 from toolkit.dataset import prompt_key, read_dataset
@@ -30,9 +31,7 @@ prepare_environment()
 from toolkit.swift.keep import _in_chunks, divergence  # noqa: E402
 from toolkit.swift.packing import pack  # noqa: E402
 
-HERE = Path(__file__).parent
-SYSTEM = "You are a helpful assistant."
-SYSTEMS = (SYSTEM, "", "You are a pirate. Answer briefly.")
+HERE, SYSTEM = Path(__file__).parent, SYSTEMS[0]
 ALL_LINEAR = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"
 END = "<|im_end|>"
 Sequences = list[tuple[torch.Tensor, int]]  # token ids, and the position that predicts the answer's first
@@ -78,7 +77,11 @@ class World:
         if own_prompts:
             self.pools["M"] = self._answered(self._own_prompts(own_prompts))
             self.pools["GM"] = self.pools["G"] + self.pools["M"]
-        self.outside = {name: self._asked(probes.group(OUT_OF_SCOPE)) for name, probes in self.sets.items()}
+        outside = {name: probes.group(OUT_OF_SCOPE) for name, probes in self.sets.items()}
+        self.outside = {
+            name: (probes, self._answers([conversation(probe.prompt, SYSTEM) for probe in probes]))
+            for name, probes in outside.items()
+        }
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -93,9 +96,6 @@ class World:
 
     def _answers(self, asked: list[list[dict[str, str]]]) -> list[Answer]:
         return self.base.answers(asked, max_new_tokens=64, batch_size=256)
-
-    def _asked(self, probes: Sequence[Probe]) -> tuple[Sequence[Probe], list[Answer]]:
-        return probes, self._answers([conversation(probe.prompt, SYSTEM) for probe in probes])
 
     def _own_prompts(self, count: int) -> list[str]:
         """What the base model says in the user's place (Magpie, Xu et al. 2024), without what is known or trained."""
@@ -116,7 +116,8 @@ class World:
                 )  # fmt: skip
             for spoken in self.tokenizer.batch_decode(output[:, start.shape[1] :]):
                 prompt, ended, _ = spoken.partition(END)
-                near = max(_overlap(_pieces(prompt), one) for one in trained)
+                pieces = _pieces(prompt)
+                near = max(len(pieces & one) / min(len(pieces), len(one)) for one in trained)
                 if ended and prompt_key(prompt) not in {"", *known} and "<|" not in prompt and near <= 0.7:
                     found.setdefault(prompt_key(prompt), prompt.strip())
         return list(found.values())
@@ -125,10 +126,6 @@ class World:
 def _pieces(text: str) -> set[str]:
     folded = normalized(text)
     return {folded[at : at + 3] for at in range(max(1, len(folded) - 2))}
-
-
-def _overlap(one: set[str], other: set[str]) -> float:
-    return len(one & other) / max(1, min(len(one), len(other)))
 
 
 def hidden_at(decoder: Any, sequences: Sequences, batch: int = 64) -> list[torch.Tensor]:
@@ -262,9 +259,8 @@ class Trial:
     def _moved(self, tuned: LanguageModel, name: str) -> dict[str, Any]:
         """Leaks and drift on the questions out of scope, over the base model's own answers."""
         probes, before = self.world.outside[name]
-        asked = [conversation(probe.prompt, SYSTEM) for probe in probes]
+        asked, markers = [conversation(probe.prompt, SYSTEM) for probe in probes], self.world.sets[name].new_markers
         after = tuned.answers(asked, max_new_tokens=56, batch_size=256)
-        markers = self.world.sets[name].new_markers
         drifts = tuned.drift(asked, before, before=None, after="default")
         tokens = sum(one.tokens for one in drifts)
         told: dict[str, Any] = {

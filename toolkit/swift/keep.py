@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 POSITIONS_AT_ONCE = 256  # logits of 152 064 words in float32: 0.16 GB, a few of them live at once
 BATCH_SIZE = 32
-OF_A_ROW = ("input_ids", "attention_mask", "labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,31 +85,14 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """Rows and keep rows share one forward pass; the head runs where a token is predicted, a chunk at a time."""
         if not model.training or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        rows = [
-            (ids[seen.bool()], labels[seen.bool()])
-            for ids, seen, labels in zip(*(inputs[key].cpu() for key in OF_A_ROW), strict=True)
-        ]
-        keep_rows = self._drawn()
+        rows, keep_rows = _without_padding(inputs), self._drawn()
         hidden, starts = self._hidden(model, [ids for ids, _ in rows] + [row.ids for row in keep_rows])
-        trained = [(labels[1:] != IGNORED).nonzero()[:, 0] for _, labels in rows]
-        own = torch.cat([start + at for start, at in zip(starts, trained, strict=False)])
-        targets = torch.cat([labels[1:][at] for (_, labels), at in zip(rows, trained, strict=True)])
-        kept = torch.cat([
-            torch.arange(start + row.start, start + len(row.ids))
-            for start, row in zip(starts[len(rows) :], keep_rows, strict=True)
-        ])  # fmt: skip
-        base = torch.cat([row.hidden for row in keep_rows])
         head = self.accelerator.unwrap_model(model).get_base_model().lm_head
-        entropy = _in_chunks(
-            lambda states, words: functional.cross_entropy(head(states).float(), words, reduction="sum"),
-            hidden[own.to(hidden.device)],
-            targets.to(hidden.device),
-        ) / (num_items_in_batch if num_items_in_batch is not None else len(targets))
+        surprise, words = _surprise(head, hidden, rows, starts[: len(rows)])
+        entropy = surprise / (words if num_items_in_batch is None else num_items_in_batch)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             entropy = entropy * self.accelerator.num_processes  # as ms-swift does: gradients are averaged later
-        drift = _in_chunks(
-            lambda q, p: divergence(head(p), head(q)), hidden[kept.to(hidden.device)], base.to(hidden.device)
-        ) / len(kept)
+        drift = _drift(head, hidden, keep_rows, starts[len(rows) :])
         # A micro-batch's entropy is a share of the whole step's; the logged mean over micro-batches undoes that.
         self.custom_metrics["train"]["cross_entropy"].update(entropy.detach() * self.args.gradient_accumulation_steps)
         self.custom_metrics["train"]["kl"].update(drift.detach())
@@ -148,6 +130,39 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         finally:
             hook.remove()
         return caught[0].flatten(0, 1), packed.starts
+
+
+def _without_padding(inputs: dict[str, Any]) -> list[tuple["Tensor", "Tensor"]]:
+    """Token ids and labels of each row, beside the card."""
+    columns = (inputs[key].cpu() for key in ("input_ids", "labels", "attention_mask"))
+    return [(ids[seen.bool()], labels[seen.bool()]) for ids, labels, seen in zip(*columns, strict=True)]
+
+
+def _surprise(
+    head: Any, hidden: "Tensor", rows: Sequence[tuple["Tensor", "Tensor"]], starts: Sequence[int]
+) -> tuple["Tensor", int]:
+    """Cross entropy in nats, summed over the tokens that are trained, and their number."""
+    trained = [(labels[1:] != IGNORED).nonzero()[:, 0] for _, labels in rows]
+    at = torch.cat([start + predicting for start, predicting in zip(starts, trained, strict=True)])
+    words = torch.cat([labels[1:][predicting] for (_, labels), predicting in zip(rows, trained, strict=True)])
+    summed = _in_chunks(
+        lambda states, right: functional.cross_entropy(head(states).float(), right, reduction="sum"),
+        hidden[at.to(hidden.device)],
+        words.to(hidden.device),
+    )
+    return summed, len(words)
+
+
+def _drift(head: Any, hidden: "Tensor", rows: Sequence[KeepRow], starts: Sequence[int]) -> "Tensor":
+    """KL(base || tuned) in nats a token."""
+    at = torch.cat([
+        torch.arange(start + row.start, start + len(row.ids)) for start, row in zip(starts, rows, strict=True)
+    ])  # fmt: skip
+    base = torch.cat([row.hidden for row in rows])
+    summed = _in_chunks(
+        lambda q, p: divergence(head(p), head(q)), hidden[at.to(hidden.device)], base.to(hidden.device)
+    )  # fmt: skip
+    return summed / len(at)
 
 
 def divergence(base: "Tensor", tuned: "Tensor") -> "Tensor":

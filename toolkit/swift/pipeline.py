@@ -35,12 +35,6 @@ def arguments(job: TrainingJob) -> SftArguments:
         dataset=["rows of the run"],  # they are handed over by the pipeline below
         output_dir=str(job.run_folder),
         add_version=False,
-        tuner_type="lora",
-        lora_rank=recipe.lora_rank,
-        lora_alpha=recipe.lora_alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules=list(recipe.target_modules),
-        target_regex=target_regex(recipe, job.decoder_layers),
         num_train_epochs=recipe.epochs,
         learning_rate=recipe.learning_rate,
         warmup_ratio=recipe.warmup_ratio,
@@ -63,8 +57,21 @@ def arguments(job: TrainingJob) -> SftArguments:
         logging_steps=1,
         report_to=["none"],
         disable_tqdm=True,
+        **_adapter(job),
         **_saving_and_evaluating(job),
     )
+
+
+def _adapter(job: TrainingJob) -> dict[str, Any]:
+    recipe = job.recipe
+    return {
+        "tuner_type": "lora",
+        "lora_rank": recipe.lora_rank,
+        "lora_alpha": recipe.lora_alpha,
+        "lora_dropout": recipe.lora_dropout,
+        "target_modules": list(recipe.target_modules),
+        "target_regex": target_regex(recipe, job.decoder_layers),
+    }
 
 
 def target_regex(recipe: Recipe, decoder_layers: int) -> str | None:
