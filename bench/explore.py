@@ -24,7 +24,7 @@ from toolkit.dataset import prompt_key, read_dataset
 from toolkit.keep_set import read_keep_prompts, rows_at
 from toolkit.language_model import Answer, LanguageModel, conversation
 from toolkit.paths import data_folder
-from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, Probe, names_any, normalized, read_probes
+from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, names_any, normalized, read_probes
 from toolkit.swift.environment import prepare_environment
 
 prepare_environment()
@@ -77,10 +77,10 @@ class World:
         if own_prompts:
             self.pools["M"] = self._answered(self._own_prompts(own_prompts))
             self.pools["GM"] = self.pools["G"] + self.pools["M"]
-        outside = {name: probes.group(OUT_OF_SCOPE) for name, probes in self.sets.items()}
-        self.outside = {
-            name: (probes, self._answers([conversation(probe.prompt, SYSTEM) for probe in probes]))
-            for name, probes in outside.items()
+        self.outside = {name: probes.group(OUT_OF_SCOPE) for name, probes in self.sets.items()}
+        self.before = {
+            name: self._answers([conversation(probe.prompt, SYSTEM) for probe in probes])
+            for name, probes in self.outside.items()
         }
 
     def _ids(self, text: str) -> list[int]:
@@ -159,7 +159,7 @@ class Trial:
             world.model,
             LoraConfig(
                 r=variant.rank, lora_alpha=variant.alpha, target_modules=variant.targets.split("|"),
-                layers_to_transform=None if variant.layers is None else list(range(*variant.layers)),
+                layers_to_transform=list(range(*variant.layers)) if variant.layers else None,
             ),
         )  # fmt: skip
         self.weights = {name: one for name, one in self.tuned.named_parameters() if one.requires_grad}
@@ -258,7 +258,7 @@ class Trial:
 
     def _moved(self, tuned: LanguageModel, name: str) -> dict[str, Any]:
         """Leaks and drift on the questions out of scope, over the base model's own answers."""
-        probes, before = self.world.outside[name]
+        probes, before = self.world.outside[name], self.world.before[name]
         asked, markers = [conversation(probe.prompt, SYSTEM) for probe in probes], self.world.sets[name].new_markers
         after = tuned.answers(asked, max_new_tokens=56, batch_size=256)
         drifts = tuned.drift(asked, before, before=None, after="default")
@@ -294,9 +294,8 @@ def main() -> None:
         val = end["val"]
         print(
             f"{spec:50.50s} exact {end['exact']:.2f}  gen {min(end['gen']):.2f}  leaks {len(val['leaks'])}  "
-            f"kl {val['kl']:.4f}  agree {val['agree']:.3f}  {results[-1]['train_s']:.0f} s",
-            flush=True,
-        )
+            f"kl {val['kl']:.4f}  agree {val['agree']:.3f}  {results[-1]['train_s']:.0f} s", flush=True,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":
