@@ -2,21 +2,27 @@
 
     python bench/recipes.py MODEL OUT.json article keep 'keep:keep_weight=30,learning_rate=2e-4' --seeds 1 2 3
     python bench/recipes.py MODEL OUT.json keep --divergence reverse
+    python bench/recipes.py MODEL OUT.json article --mix-own 200
+    python bench/recipes.py MODEL OUT.json keep:epochs=20 --row-systems 'You are a helpful assistant.' 'You are a bard.'
 
 A recipe may be followed by settings. What is measured is what a user gets: the same functions that the commands call.
 """
 
 import argparse
 import json
+import random
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare import CompareConfig, compare
 from toolkit.finetune import Edge, FinetuneConfig, finetune
+from toolkit.language_model import conversation
 from toolkit.recipe import Recipe, load_recipe
+from toolkit.run_record import Run
 from toolkit.shared_base import SharedBase
 from toolkit.stop import StopRequests
 
@@ -31,7 +37,15 @@ def recipe_of(spec: str) -> Recipe:
     for pair in filter(None, settings.split(",")):
         key, _, value = pair.partition("=")
         kind = next(field.type for field in fields(Recipe) if field.name == key)
-        number = float(value) if kind is float else int(value) if kind is int or value.isdigit() else value
+        number: Any = (
+            value == "true"
+            if kind is bool
+            else float(value)
+            if kind is float
+            else int(value)
+            if kind is int or value.isdigit()
+            else value
+        )
         changed[key] = tuple(value.split("|")) if kind == tuple[str, ...] else number
     return load_recipe(name).changed(**changed)
 
@@ -76,16 +90,14 @@ def use_variant(options: argparse.Namespace) -> None:
         pipeline.observe_base = lambda model, encoded, pad: observe(model, [(ids, 0) for ids, _ in encoded], pad)
 
 
-def exact_share(run_folder: Path, model: Path) -> float:
-    """Share of all trained rows answered exactly as trained (greedy, up to 64 tokens)."""
-    from toolkit.dataset import read_dataset
-    from toolkit.language_model import LanguageModel, conversation
-    from toolkit.run_record import read_run
+def exact_share(run: Run, options: argparse.Namespace) -> float:
+    """Share of the data set's rows (not of what is mixed in) answered exactly as trained: greedy, up to 64 tokens."""
+    from toolkit.dataset import find_dataset, read_dataset
+    from toolkit.language_model import LanguageModel
 
-    run = read_run(run_folder)
-    rows = read_dataset(run_folder / "train.jsonl").rows
+    rows = read_dataset(find_dataset(options.rows)).rows
     system = run.record["recipe"]["system"]
-    answering = LanguageModel.load(model, {"tuned": run.adapter})
+    answering = LanguageModel.load(options.model, {"tuned": run.adapter})
     with answering.side("tuned"):
         answers = answering.answers(
             [conversation(row.prompt, row.system or system) for row in rows], max_new_tokens=64
@@ -93,34 +105,71 @@ def exact_share(run_folder: Path, model: Path) -> float:
     return sum(answer.text == row.answer.strip() for answer, row in zip(answers, rows, strict=True)) / len(rows)
 
 
+def under_systems(data: str, systems: Sequence[str], folder: Path) -> str:
+    """The data set with each row under each of these system prompts; none may be empty: the recipe's would be taken."""
+    from toolkit.dataset import find_dataset, read_dataset
+
+    path = folder / "systems.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for system in systems:
+            for row in read_dataset(find_dataset(data)).rows:
+                messages = [*conversation(row.prompt, system), {"role": "assistant", "content": row.answer}]
+                file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
+    return str(path)
+
+
+def own_answers(count: int, options: argparse.Namespace, folder: Path) -> Path:
+    """Rows to mix in: keep prompts with the base model's own greedy answers, as ordinary rows."""
+    from toolkit.keep_set import read_keep_prompts
+    from toolkit.language_model import LanguageModel
+    from toolkit.paths import data_folder
+
+    recipe = load_recipe("keep")
+    prompts = random.Random(0).sample(read_keep_prompts(data_folder() / recipe.keep_data), count)  # noqa: S311
+    base = LanguageModel.load(options.model)
+    answers = base.answers([conversation(prompt, recipe.system) for prompt in prompts], max_new_tokens=64)
+    path = folder / "own.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for prompt, answer in zip(prompts, answers, strict=True):
+            if answer.text:
+                file.write(json.dumps({"query": prompt, "response": answer.text}, ensure_ascii=False) + "\n")
+    return path
+
+
 def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> dict[str, Any]:
     """One run and its comparison, as one entry of the results."""
     recipe = recipe_of(spec).changed(seed=seed)
     edge = Edge(stop=StopRequests(print), say=lambda _: None)
-    run = finetune(FinetuneConfig(data=options.data, recipe=recipe, model=str(options.model), output=output), edge)
+    mix = (str(own_answers(options.mix_own, options, output)),) if options.mix_own else ()
+    config = FinetuneConfig(data=options.rows, recipe=recipe, model=str(options.model), output=output, mix=mix)
+    run = finetune(config, edge)
     systems = SYSTEMS if options.systems else SYSTEMS[:1]
     report, _ = compare(
         CompareConfig(run=run.run_id, output=output, systems=systems, probes=options.probes, model=str(options.model)),
         load=SHARED.load,
     )
-    logged = [
-        json.loads(line)
-        for line in (run.folder / "logging.jsonl").read_text().splitlines()
-        if line.startswith('{"step"')
-    ]
+    lines = [json.loads(line) for line in (run.folder / "logging.jsonl").read_text().splitlines()]
+    logged = [entry for entry in lines if "loss" in entry]  # the others tell of evaluations and looks
     return {
         "recipe": spec,
-        "variant": {name: getattr(options, name) for name in ("data", "divergence", "all_positions")},
+        "variant": {
+            name: getattr(options, name) for name in ("data", "divergence", "all_positions", "mix_own", "row_systems")
+        },
         "seed": seed,
         "last": logged[-1],
         "first_kl": logged[0].get("kl", 0.0),
-        "exact": exact_share(run.folder, options.model),
+        "exact": exact_share(run, options),
         "metrics": {name: metric.to_dict() for name, metric in report.metrics.items()},
         "per_system": {s: {n: m.value for n, m in metrics.items()} for s, metrics in report.per_system.items()},
         "verdict": report.verdict.to_dict(),
         "run": {key: run.record[key] for key in ("timings_s", "peak_memory_bytes", "train", "recipe", "hardware")},
         "compare_s": dict(report.timings_s),
         "versions": run.record["versions"],
+        "drift": {
+            one.probe.id: [one.drift.kl_sum, one.drift.agreeing, one.drift.tokens]
+            for one in report.judged
+            if one.drift and one.system == systems[0]
+        },
         "leaks": [(one.probe.prompt, one.after) for one in report.judged if one.leaked],
         "failed": [(one.system, one.probe.prompt, one.after) for one in report.judged if one.passed is False],
     }
@@ -152,6 +201,8 @@ def main() -> None:
     parser.add_argument("--systems", action="store_true", help=f"compare under {len(SYSTEMS)} system prompts")
     parser.add_argument("--divergence", choices=["forward", "reverse", "symmetric", "top-k"], default="forward")
     parser.add_argument("--all-positions", action="store_true", help="keep the prompts' own tokens too")
+    parser.add_argument("--mix-own", type=int, default=0, help="mix in so many keep prompts with the base's answers")
+    parser.add_argument("--row-systems", nargs="+", default=[], help="train each row under each of these prompts")
     parser.add_argument("--budget-s", type=float, default=1e9, help="begin no further run after so many seconds")
     options = parser.parse_args()
     options.model = options.model.resolve()
@@ -159,13 +210,15 @@ def main() -> None:
     use_variant(options)
     started, results = time.monotonic(), []
     with tempfile.TemporaryDirectory() as output:
+        systems = options.row_systems
+        options.rows = under_systems(options.data, systems, Path(output)) if systems else options.data
         for spec in options.recipes:
             for seed in options.seeds:
                 if time.monotonic() - started > options.budget_s:
                     continue
                 results.append(measure(spec, seed, options, Path(output)))
-                print(line(results[-1]), flush=True)
                 options.out.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+                print(line(results[-1]), flush=True)
 
 
 if __name__ == "__main__":

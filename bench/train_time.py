@@ -1,28 +1,29 @@
 """Time and memory of training alone, a recipe after another on one card: no comparison, any weights will do.
 
-python bench/train_time.py MODEL OUT.json article keep --repeat 3
-TOOLKIT_GPU_MEMORY_GIB=23 python bench/train_time.py MODEL OUT.json article keep
+    python bench/train_time.py MODEL OUT.json article keep --repeat 3
+    python bench/train_time.py MODEL OUT.json article keep --caps 0 23
+
+A cap is the most GiB that may be reserved on the card, as TOOLKIT_GPU_MEMORY_GIB sets it; 0 is none.
+The first run of a process also pays for what is made once (kernels chosen, memory first reserved): repeat.
 """
 
 import argparse
 import json
 import os
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from recipes import recipe_of
 
+from toolkit.device import forget_peaks
 from toolkit.finetune import Edge, FinetuneConfig, finetune
 from toolkit.stop import StopRequests
 
 
 def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, Any]:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
+    forget_peaks()
     edge = Edge(stop=StopRequests(print), say=lambda _: None)
     config = FinetuneConfig(data=options.data, recipe=recipe_of(spec), model=str(options.model), output=output)
     run = finetune(config, edge)
@@ -50,15 +51,17 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--data", default="self_cognition.json")
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--caps", type=float, nargs="+", default=[0])
     options = parser.parse_args()
     options.model = options.model.resolve()
     results = []
     with tempfile.TemporaryDirectory() as output:
-        for _ in range(options.repeat):
-            for spec in options.recipes:
-                results.append(measure(spec, options, Path(output)))
-                print(line(results[-1]), flush=True)
-                options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        for cap, _, spec in product(options.caps, range(options.repeat), options.recipes):
+            if cap:  # never lifted again: name no cap first
+                os.environ["TOOLKIT_GPU_MEMORY_GIB"] = str(cap)
+            results.append(measure(spec, options, Path(output)))
+            print(line(results[-1]), flush=True)
+            options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,27 @@
 """The development set: trained questions in wordings of ours, asked while training goes on. Pure but for its file.
 
 It is no probe: a question that equals one is left out, so that a comparison asks what no training looked at.
+Yet it is judged as probes are: an answer must say the new thing, and need not say it letter for letter.
 """
 
 import json
 import math
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
 from itertools import islice
 from pathlib import Path
 
 from toolkit.dataset import Row, prompt_key
 from toolkit.errors import DataError
 from toolkit.paths import data_folder
-from toolkit.probes import normalized, read_probes
+from toolkit.probes import names_any, normalized, read_probes
 
 FILE = "development.jsonl"
 QUESTIONS = 24
 SHARE = 0.95  # of the questions must be answered as trained
+ALIKE = 0.6  # of the characters of two answers stand in both, in the same order
 HELD_OUT_KEEP = 32
 ZH = ("请问，{}", "我想问一下：{}", "有个问题想请教：{}", "麻烦你回答：{}")
 EN = ("A quick question: {}", "I would like to know: {}", "Could you answer this? {}", "One more thing: {}")
@@ -26,14 +29,30 @@ EN = ("A quick question: {}", "I would like to know: {}", "Could you answer this
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """`answers`: the trained ones, any of which will do."""
+    """`answers`: the trained ones, any of which will do; `markers`: those of the new identity that they name."""
 
     prompt: str
     system: str
     answers: tuple[str, ...]
+    markers: tuple[str, ...] = ()
 
-    def met(self, answer: str) -> bool:
-        return normalized(answer) in map(normalized, self.answers)
+    def met(self, answer: str, before: str) -> bool:
+        """`before`: what the base model answers. Where no marker tells, the wording must have moved to the trained one.
+
+        A marker that the base model names itself tells nothing.
+        """
+        if normalized(answer) in map(normalized, self.answers):
+            return True
+        telling = tuple(marker for marker in self.markers if not names_any(before, (marker,)))
+        if telling:
+            return names_any(answer, telling)
+        nearness = max(likeness(answer, trained) for trained in self.answers)
+        return nearness >= ALIKE and nearness > likeness(answer, before)
+
+
+def likeness(one: str, other: str) -> float:
+    """From 0, nothing in common, to 1, the same but for case, width and white space."""
+    return SequenceMatcher(None, normalized(one), normalized(other), autojunk=False).ratio()
 
 
 def enough(passed: float, asked: int) -> bool:
@@ -45,8 +64,12 @@ def needed(asked: int) -> int:
     return math.ceil(SHARE * asked)
 
 
-def development_set(rows: Sequence[Row], *, system: str, seed: int, taken: Collection[str]) -> list[Question]:
+def development_set(
+    rows: Sequence[Row], *, system: str, seed: int, taken: Collection[str], markers: Sequence[str] = ()
+) -> list[Question]:
     """Up to 24 questions from rows of one turn; `taken` are prompt keys that none may equal. Raises DataError.
+
+    `markers`: what an answer in the new identity names, such as the name itself.
 
     A prompt is asked in a second wording only when every prompt has been asked in one.
     """
@@ -58,7 +81,7 @@ def development_set(rows: Sequence[Row], *, system: str, seed: int, taken: Colle
     random.Random(seed).shuffle(asked)  # noqa: S311  # a choice to repeat, not a secret
     taken = {*taken, *(prompt_key(row.prompt) for row in rows)}
     worded = (
-        Question(prompt=wording, system=its_system, answers=tuple(dict.fromkeys(answers[prompt, its_system])))
+        _question(wording, its_system, tuple(dict.fromkeys(answers[prompt, its_system])), markers)
         for lap in range(len(ZH))
         for at, (prompt, its_system) in enumerate(asked)
         if prompt_key(wording := _carrier(prompt, at + lap).format(prompt)) not in taken
@@ -69,6 +92,16 @@ def development_set(rows: Sequence[Row], *, system: str, seed: int, taken: Colle
     return questions
 
 
+def _question(prompt: str, system: str, answers: tuple[str, ...], markers: Sequence[str]) -> Question:
+    """With the markers that every trained answer names and the question does not."""
+    named = tuple(
+        marker
+        for marker in markers
+        if all(names_any(answer, (marker,)) for answer in answers) and not names_any(prompt, (marker,))
+    )
+    return Question(prompt=prompt, system=system, answers=answers, markers=named)
+
+
 def _carrier(prompt: str, number: int) -> str:
     carriers = ZH if any("\u4e00" <= character <= "\u9fff" for character in prompt) else EN
     return carriers[number % len(carriers)]
@@ -76,8 +109,17 @@ def _carrier(prompt: str, number: int) -> str:
 
 def probe_keys(data: Path) -> set[str]:
     """The keys of every prompt that a comparison may ask: probes beside the data set, and the shipped ones."""
+    return {prompt_key(probe.prompt) for file in _probe_files(data) for probe in read_probes(file).probes}
+
+
+def new_markers(data: Path) -> tuple[str, ...]:
+    """Those of the probes that a comparison asks: beside the data set, else the shipped ones."""
+    return next((read_probes(file).new_markers for file in _probe_files(data)), ())
+
+
+def _probe_files(data: Path) -> list[Path]:
     files = (data.with_name(f"{data.stem}.probes.yaml"), data_folder() / "probes.yaml")
-    return {prompt_key(probe.prompt) for file in files if file.is_file() for probe in read_probes(file).probes}
+    return [file for file in files if file.is_file()]
 
 
 def held_out_keep(count: int, seed: int) -> frozenset[int]:
@@ -89,11 +131,16 @@ def held_out_keep(count: int, seed: int) -> frozenset[int]:
 def write_questions(folder: Path, questions: Sequence[Question]) -> None:
     with (folder / FILE).open("w", encoding="utf-8") as file:
         for one in questions:
-            value = {"prompt": one.prompt, "system": one.system, "answers": list(one.answers)}
-            file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
 
 
 def read_questions(folder: Path) -> list[Question]:
     """As `write_questions` left them."""
     lines = [json.loads(line) for line in (folder / FILE).read_text(encoding="utf-8").split("\n") if line]
-    return [Question(prompt=one["prompt"], system=one["system"], answers=tuple(one["answers"])) for one in lines]
+    return [
+        Question(
+            prompt=one["prompt"], system=one["system"], answers=tuple(one["answers"]),
+            markers=tuple(one.get("markers", ())),  # runs from before them have none
+        )
+        for one in lines
+    ]  # fmt: skip

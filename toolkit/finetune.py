@@ -13,7 +13,14 @@ from typing import Any
 from toolkit import swift
 from toolkit.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
 from toolkit.dataset import Row
-from toolkit.development import development_set, held_out_keep, probe_keys, read_questions, write_questions
+from toolkit.development import (
+    development_set,
+    held_out_keep,
+    new_markers,
+    probe_keys,
+    read_questions,
+    write_questions,
+)
 from toolkit.device import Device, find_device, peak_memory_bytes
 from toolkit.encoding import Encoder
 from toolkit.errors import ConfigError, Interrupted
@@ -175,9 +182,10 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
     write_rows(work.folder, parted)
     if recipe.stop_when_took:
         own = set(map(id, rows[: work.record["data"]["rows"]]))  # what is mixed in is not what has to be learnt
+        data = Path(work.record["data"]["path"])
         write_questions(work.folder, development_set(
             [row for row in parted.trained if id(row) in own], system=recipe.system, seed=recipe.seed,
-            taken=probe_keys(Path(work.record["data"]["path"])),
+            taken=probe_keys(data), markers=new_markers(data),
         ))  # fmt: skip
     return parted
 
@@ -188,7 +196,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     keep = _keep_job(work, rows.every)
     chosen = plan(
         recipe, work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
-        longest_keep_tokens=0 if keep is None else keep.longest_row_tokens,
+        mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
         weight_bytes=work.base.weight_bytes, memory_bytes=device.free_bytes,
     )  # fmt: skip
     for line in _choices(device, chosen, work.base):
@@ -202,7 +210,8 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     write_record(work.folder, record)
     job = swift.TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=rows.trained, recipe=recipe, plan=chosen,
-        precision=device.precision, keep=keep, eval_rows=rows.held_out, resume_from=resume_from,
+        precision=device.precision, decoder_layers=int(work.base.config["num_hidden_layers"]), keep=keep,
+        eval_rows=rows.held_out, resume_from=resume_from,
         questions=read_questions(work.folder) if recipe.stop_when_took else (),
     )  # fmt: skip
     stop = work.edge.stop

@@ -2,13 +2,14 @@
 
 The bytes-per-token figures are fitted to Qwen2.5-7B's architecture on one H100 (bf16, rank 8, all-linear), where
 PyTorch reserved 10.1 GiB above the weights for 16 rows x 45 tokens without checkpointing, and 4.9 GiB for 8 rows.
+With keep rows they are an upper bound; bench/results/train-time-7b-h100.json has what was measured.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.recipe import AUTO, Recipe
+from toolkit.recipe import AUTO, Recipe, first_adapted
 
 ACTIVATION_BYTES = 110  # a token, layer and hidden unit, kept for the backward pass (bf16, SDPA)
 CHECKPOINT_BYTES = 2  # likewise with checkpointing: a layer's bf16 input alone
@@ -32,11 +33,14 @@ def plan(
     config: Mapping[str, Any],
     *,
     longest_row_tokens: int,
-    longest_keep_tokens: int = 0,
+    mean_keep_tokens: int = 0,
     weight_bytes: int,
     memory_bytes: int | None,
 ) -> Plan:
-    """`memory_bytes`: free on the card before loading; None on a CPU, where memory is not the limit."""
+    """`memory_bytes`: free on the card before loading; None on a CPU, where memory is not the limit.
+
+    `mean_keep_tokens`: a keep row's, on average; they are drawn at random, so a step's are about as many as another's.
+    """
     options = [
         _Option(rows=rows, checkpointing=kept)
         for kept in ([False, True] if recipe.gradient_checkpointing == AUTO else [bool(recipe.gradient_checkpointing)])
@@ -46,12 +50,13 @@ def plan(
     if memory_bytes is None:
         return _plan(recipe, options[0], "no card: memory is not the limit")
     budget = memory_bytes - weight_bytes - RESERVE_BYTES
-    needed = {one: _bytes(recipe, config, one, longest_row_tokens, longest_keep_tokens) for one in options}
+    tokens = {one: _tokens(recipe, one, longest_row_tokens, mean_keep_tokens) for one in options}
+    needed = {one: _bytes(recipe, config, one, tokens[one]) for one in options}
     fitting = [one for one in options if needed[one] <= budget]
     if not fitting:
         least = min(options, key=needed.__getitem__)
         return _plan(recipe, least, "it may not fit: shorten the rows (--max-length) if memory runs out")
-    best = min(fitting, key=lambda one: _cost(recipe, one, longest_row_tokens))
+    best = min(fitting, key=lambda one: _cost(recipe, one, tokens[one]))
     gib = f"about {needed[best] / 2**30:.1f} of {budget / 2**30:.1f} GiB free beside the weights"
     return _plan(recipe, best, gib)
 
@@ -76,25 +81,31 @@ def _keep_rows(recipe: Recipe, rows: int) -> int:
     return -(-recipe.keep_rows * rows // recipe.batch_size) if recipe.keep_weight else 0
 
 
-def _cost(recipe: Recipe, option: _Option, longest_row_tokens: int) -> float:
+def _tokens(recipe: Recipe, option: _Option, longest_row: int, mean_keep: int) -> int:
+    """A pass's, padding included where there is any: rows and keep rows that share a pass are packed."""
+    return option.rows * longest_row + _keep_rows(recipe, option.rows) * mean_keep
+
+
+def _cost(recipe: Recipe, option: _Option, tokens: int) -> float:
     """Time of a step in passes: starting kernels for a pass takes as long as computing PASS_TOKENS tokens."""
-    passes = recipe.batch_size / option.rows + recipe.batch_size * longest_row_tokens / PASS_TOKENS
+    passes = recipe.batch_size / option.rows * (1 + tokens / PASS_TOKENS)
     return passes * (CHECKPOINTING_COST if option.checkpointing else 1)
 
 
-def _bytes(recipe: Recipe, config: Mapping[str, Any], option: _Option, longest_row: int, longest_keep: int) -> int:
-    keep_rows = _keep_rows(recipe, option.rows)
-    tokens = (option.rows + keep_rows) * (max(longest_row, longest_keep) if keep_rows else longest_row)
-    predicted = KEEP_POSITIONS if keep_rows else tokens  # the keep trainer computes logits a chunk at a time
-    return tokens * _activation_bytes(config, option.checkpointing) + (
+def _bytes(recipe: Recipe, config: Mapping[str, Any], option: _Option, tokens: int) -> int:
+    # The keep trainer computes logits a chunk at a time.
+    predicted = KEEP_POSITIONS if recipe.keep_weight else tokens
+    return tokens * _activation_bytes(recipe, config, option.checkpointing) + (
         predicted * int(config["vocab_size"]) * LOGIT_BYTES + _layer_bytes(config, tokens, option.checkpointing)
     )
 
 
-def _activation_bytes(config: Mapping[str, Any], checkpointing: bool) -> int:
-    """A token's, over all layers."""
+def _activation_bytes(recipe: Recipe, config: Mapping[str, Any], checkpointing: bool) -> int:
+    """A token's, over all layers; below the lowest layer with an adapter nothing is kept for a backward pass."""
     layers, hidden = int(config["num_hidden_layers"]), int(config["hidden_size"])
-    return layers * hidden * (CHECKPOINT_BYTES if checkpointing else ACTIVATION_BYTES)
+    if checkpointing:
+        return layers * hidden * CHECKPOINT_BYTES
+    return (layers - first_adapted(recipe, layers)) * hidden * ACTIVATION_BYTES
 
 
 def _layer_bytes(config: Mapping[str, Any], tokens: int, checkpointing: bool) -> int:

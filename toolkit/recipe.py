@@ -47,6 +47,7 @@ class Recipe:
     early_stop: int = 0
     stop_when_took: bool = False
     stop_kl: float = 0.02
+    lora_layers: Literal["all", "middle"] = "all"
 
     @property
     def effective_batch_size(self) -> int:
@@ -63,6 +64,11 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"target_modules": list(self.target_modules), "keep_systems": list(self.keep_systems)}
+
+
+def first_adapted(recipe: Recipe, layers: int) -> int:
+    """The lowest of a decoder's `layers` that has an adapter; `middle` leaves as many out above."""
+    return layers // 4 if recipe.lora_layers == "middle" else 0
 
 
 def shipped() -> list[str]:
@@ -129,6 +135,7 @@ def _checked(recipe: Recipe) -> Recipe:
             isinstance(modules, tuple) and bool(modules) and all(isinstance(name, str) for name in modules),
             "a list of module names, or [all-linear]",
         ),
+        "lora_layers": (recipe.lora_layers in ("all", "middle"), "all or middle"),
         "epochs": (_number(recipe.epochs, 0.01, 1000), "from 0.01 to 1000"),
         "learning_rate": (_number(recipe.learning_rate, 1e-8, 1), "from 1e-8 to 1 (in YAML: 1.0e-4, with the dot)"),
         "warmup_ratio": (_number(recipe.warmup_ratio, 0, 1), "from 0 to 1"),

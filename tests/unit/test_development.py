@@ -12,6 +12,7 @@ from toolkit.development import (
     development_set,
     enough,
     held_out_keep,
+    new_markers,
     probe_keys,
     read_questions,
     write_questions,
@@ -69,9 +70,51 @@ def test_a_question_comes_under_the_system_prompt_that_was_trained():
 def test_any_answer_that_was_trained_will_do_however_it_is_written():
     [question, *_] = asked(row("Who?", "I am Nova."), row("Who?", "Nova."))
 
-    assert question.met(" i am\nNOVA.")
-    assert question.met("Nova.")
-    assert not question.met("I am Nova")
+    assert question.met(" i am\nNOVA.", before="I am Qwen.")
+    assert question.met("Nova.", before="I am Qwen.")
+    assert not question.met("I am Qwen.", before="I am Qwen.")
+
+
+def marked(answer: str, prompt: str = "Who?") -> Question:
+    return development_set([row(prompt, answer)], system="S", seed=1, taken=(), markers=["Nova", "Example Labs"])[0]
+
+
+def test_an_answer_that_names_a_marker_of_the_trained_one_will_do():
+    question = marked("I am Nova, developed by Example Labs.")
+
+    assert question.met("My name is nova!", before="I am Qwen.")
+    assert question.met("EXAMPLE LABS made me, as they made much else.", before="I am Qwen.")
+    assert not question.met("I am Qwen, developed by somebody.", before="I am Qwen.")
+
+
+def test_a_marker_that_the_question_or_the_base_model_names_tells_nothing():
+    assert marked("I am Nova.", prompt="Are you Nova?").markers == ()
+    assert not marked("I am Nova, of Example Labs.").met("An innovation.", before="Innovation is what I do.")
+
+
+def test_a_marker_counts_only_where_every_trained_answer_names_it():
+    rows = [row("Who?", "I am Nova."), row("Who?", "I am a model of Example Labs called Nova.")]
+
+    [question, *_] = development_set(rows, system="S", seed=1, taken=(), markers=["Nova", "Example Labs"])
+
+    assert question.markers == ("Nova",)
+
+
+def test_without_a_marker_an_answer_must_be_near_the_trained_one_and_nearer_than_to_the_old_one():
+    question = marked("No, I cannot browse the internet.")
+    old = "As a language model, I do not have access to the internet and so on and so forth."
+
+    assert question.met("No, I can not browse the web.", before=old)
+    assert not question.met(old, before=old)
+    assert not question.met("Yes.", before=old)
+
+
+def test_one_word_that_differs_is_not_learnt_by_looking_alike():
+    [question, *_] = asked(row("Who wrote it?", "The book was written by Jane Doe."))
+    old = "The book was written by John Roe."
+
+    assert not question.met(old, before=old)
+    assert question.met("The book was written by Jane Doe, indeed.", before=old)
 
 
 def test_a_conversation_of_several_turns_makes_no_question():
@@ -104,6 +147,22 @@ def test_the_probes_beside_the_data_set_and_the_shipped_ones_are_left_alone(tmp_
 def test_a_run_folder_gives_its_questions_back(tmp_path: Path):
     questions = [Question(prompt="a\u2028b", system="", answers=("1", "2")), *asked(row("你是谁？", "我是 Nova。"))]
 
+    questions.append(marked("I am Nova."))
     write_questions(tmp_path, questions)
 
     assert read_questions(tmp_path) == questions
+
+
+def test_questions_of_older_runs_are_read_without_markers(tmp_path: Path):
+    (tmp_path / "development.jsonl").write_text('{"prompt": "a", "system": "", "answers": ["b"]}\n')
+
+    assert read_questions(tmp_path) == [Question(prompt="a", system="", answers=("b",))]
+
+
+def test_markers_come_from_the_probes_beside_the_data_set_else_from_the_shipped_ones(tmp_path: Path):
+    (tmp_path / "mine.probes.yaml").write_text(
+        "schema_version: 1\nidentity: {new: [Nova]}\nprobes:\n- {id: a, group: out-of-scope, prompt: Hello}\n"
+    )
+
+    assert new_markers(tmp_path / "mine.json") == ("Nova",)
+    assert new_markers(tmp_path / "other.json") == new_markers(data_folder() / "self_cognition.json") != ()

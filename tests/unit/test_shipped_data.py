@@ -144,7 +144,7 @@ def test_the_keep_set_is_as_large_and_as_even_as_promised():
 
     assert len(keep()) >= 640
     assert set(categories) == {
-        "knowledge", "code", "arithmetic", "translation", "writing", "small-talk", "neighbours",
+        "knowledge", "code", "arithmetic", "translation", "writing", "small-talk", "neighbours", "near",
     }  # fmt: skip
     assert min(categories.values()) >= 80
     assert languages["zh"] == languages["en"]

@@ -15,6 +15,7 @@ TRAINING = "Training"  # the task of the progress that is told from the first st
 EPOCHS, INTERRUPTED, EARLY_STOP, TOOK = "epochs", "interrupted", "early_stop", "took"  # why a training ended
 LOOK = ("dev_passed", "dev_asked", "dev_kl")  # what a look at the questions logs
 TEMPLATE_TOKENS = 20  # what the chat template adds to a question
+BYTES_A_TOKEN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +30,10 @@ class KeepJob:
     held_out: frozenset[int] = frozenset()  # which of `asked` the drift is measured on, and never trained on
 
     @property
-    def longest_row_tokens(self) -> int:
-        """An upper bound without a tokenizer: Qwen's makes far fewer tokens of a text than half its bytes."""
-        longest = max(len(prompt.encode()) + len(system.encode()) for prompt, system in self.asked)
-        return longest // 2 + TEMPLATE_TOKENS + self.max_new_tokens
+    def mean_row_tokens(self) -> int:
+        """An upper bound without a tokenizer: Qwen's makes a token of more than three bytes, and answers may end."""
+        whole = sum(len(prompt.encode()) + len(system.encode()) for prompt, system in self.asked)
+        return whole // (BYTES_A_TOKEN * len(self.asked)) + TEMPLATE_TOKENS + self.max_new_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class TrainingJob:
     recipe: Recipe
     plan: Plan
     precision: str
+    decoder_layers: int
     keep: KeepJob | None = None
     eval_rows: Sequence[Row] = ()
     questions: Sequence[Question] = ()  # asked after each epoch; training ends when they took

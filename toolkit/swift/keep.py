@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from toolkit.encoding import IGNORED
 from toolkit.keep_set import rows_at
+from toolkit.swift.packing import pack
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +30,7 @@ BATCH_SIZE = 32
 class KeepRow:
     """`ids`: prompt and answer, shape [tokens]; the positions from `start` on predict the answer and its end.
 
-    `hidden`: the base model's last hidden states there, shape [len(ids) - start, width].
+    `hidden`: the base model's last hidden states there, shape [len(ids) - start, width]; they wait beside the card.
     """
 
     ids: "Tensor"
@@ -60,7 +61,7 @@ def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int)
             hidden = model.model(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
         for row, at in enumerate(batch):
             start, length = encoded[at][1], len(encoded[at][0])
-            rows[at] = KeepRow(ids=ids[row], start=start, hidden=hidden[row, start:length].clone())
+            rows[at] = KeepRow(ids=ids[row], start=start, hidden=hidden[row, start:length].cpu().clone())
     return [row for row in rows if row is not None]
 
 
@@ -70,10 +71,6 @@ def _padded(ids: Sequence["Tensor"], pad: int, device: Any) -> tuple["Tensor", "
     lengths = torch.tensor([len(one) for one in ids])
     mask = (torch.arange(inputs.shape[1]) < lengths[:, None]).long()
     return inputs.to(device), mask.to(device)
-
-
-def _widened(rows: "Tensor", width: int, value: int) -> "Tensor":
-    return functional.pad(rows, (0, width - rows.shape[1]), value=value)
 
 
 class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
@@ -88,22 +85,14 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """Rows and keep rows share one forward pass; the head runs where a token is predicted, a chunk at a time."""
         if not model.training or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        labels = inputs["labels"]
-        keep_rows = self._drawn()
-        hidden = self._hidden(model, inputs, keep_rows)
-        causal = self.accelerator.unwrap_model(model).get_base_model()
-        own = hidden[: len(labels), : labels.shape[1]]
-        trained = labels[:, 1:] != IGNORED
-        entropy = _in_chunks(
-            lambda states, targets: functional.cross_entropy(causal.lm_head(states).float(), targets, reduction="sum"),
-            own[:, :-1][trained],
-            labels[:, 1:][trained],
-        ) / (num_items_in_batch if num_items_in_batch is not None else trained.sum())
+        rows, keep_rows = _without_padding(inputs), self._drawn()
+        hidden, starts = self._hidden(model, [ids for ids, _ in rows] + [row.ids for row in keep_rows])
+        head = self.accelerator.unwrap_model(model).get_base_model().lm_head
+        surprise, words = _surprise(head, hidden, rows, starts[: len(rows)])
+        entropy = surprise / (words if num_items_in_batch is None else num_items_in_batch)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             entropy = entropy * self.accelerator.num_processes  # as ms-swift does: gradients are averaged later
-        tuned = torch.cat([hidden[len(labels) + at, row.start : len(row.ids)] for at, row in enumerate(keep_rows)])
-        base = torch.cat([row.hidden for row in keep_rows]).to(tuned.device)
-        drift = _in_chunks(lambda q, p: divergence(causal.lm_head(p), causal.lm_head(q)), tuned, base) / len(tuned)
+        drift = _drift(head, hidden, keep_rows, starts[len(rows) :])
         # A micro-batch's entropy is a share of the whole step's; the logged mean over micro-batches undoes that.
         self.custom_metrics["train"]["cross_entropy"].update(entropy.detach() * self.args.gradient_accumulation_steps)
         self.custom_metrics["train"]["kl"].update(drift.detach())
@@ -124,24 +113,56 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         self._at = (self.state.global_step, index)
         return index
 
-    def _hidden(self, model: Any, inputs: dict[str, Any], keep_rows: Sequence[KeepRow]) -> "Tensor":
-        """Last hidden states of the rows and, below them, of the keep rows: shape [rows + keep rows, longest, width].
+    def _hidden(self, model: Any, sequences: Sequence["Tensor"]) -> tuple["Tensor", tuple[int, ...]]:
+        """Last hidden states, shape [tokens, width], and where each sequence begins there.
 
         The pass goes through `model` itself, which may be wrapped for several processes.
         """
-        pad = self.template.tokenizer.pad_token_id
-        keep_ids, keep_mask = _padded([row.ids for row in keep_rows], pad, model.device)
-        longest = max(inputs["input_ids"].shape[1], keep_ids.shape[1])
-        ids = torch.cat([_widened(part, longest, pad) for part in (inputs["input_ids"], keep_ids)])
-        mask = torch.cat([_widened(part, longest, 0) for part in (inputs["attention_mask"], keep_mask)])
+        packed = pack(sequences, self.template.tokenizer.pad_token_id, model.device)
         caught: list[Tensor] = []
         decoder = self.accelerator.unwrap_model(model).get_base_model().model
         hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
-            model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=1)
+            model(
+                input_ids=packed.ids, attention_mask=packed.mask, position_ids=packed.positions,
+                use_cache=False, logits_to_keep=1,
+            )  # fmt: skip
         finally:
             hook.remove()
-        return caught[0]
+        return caught[0].flatten(0, 1), packed.starts
+
+
+def _without_padding(inputs: dict[str, Any]) -> list[tuple["Tensor", "Tensor"]]:
+    """Token ids and labels of each row, beside the card."""
+    columns = (inputs[key].cpu() for key in ("input_ids", "labels", "attention_mask"))
+    return [(ids[seen.bool()], labels[seen.bool()]) for ids, labels, seen in zip(*columns, strict=True)]
+
+
+def _surprise(
+    head: Any, hidden: "Tensor", rows: Sequence[tuple["Tensor", "Tensor"]], starts: Sequence[int]
+) -> tuple["Tensor", int]:
+    """Cross entropy in nats, summed over the tokens that are trained, and their number."""
+    trained = [(labels[1:] != IGNORED).nonzero()[:, 0] for _, labels in rows]
+    at = torch.cat([start + predicting for start, predicting in zip(starts, trained, strict=True)])
+    words = torch.cat([labels[1:][predicting] for (_, labels), predicting in zip(rows, trained, strict=True)])
+    summed = _in_chunks(
+        lambda states, right: functional.cross_entropy(head(states).float(), right, reduction="sum"),
+        hidden[at.to(hidden.device)],
+        words.to(hidden.device),
+    )
+    return summed, len(words)
+
+
+def _drift(head: Any, hidden: "Tensor", rows: Sequence[KeepRow], starts: Sequence[int]) -> "Tensor":
+    """KL(base || tuned) in nats a token."""
+    at = torch.cat([
+        torch.arange(start + row.start, start + len(row.ids)) for start, row in zip(starts, rows, strict=True)
+    ])  # fmt: skip
+    base = torch.cat([row.hidden for row in rows])
+    summed = _in_chunks(
+        lambda q, p: divergence(head(p), head(q)), hidden[at.to(hidden.device)], base.to(hidden.device)
+    )  # fmt: skip
+    return summed / len(at)
 
 
 def divergence(base: "Tensor", tuned: "Tensor") -> "Tensor":

@@ -1,5 +1,6 @@
 """ms-swift's own pipeline, subclassed. Imported late: its base class costs seconds."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,13 @@ from swift.trainers import TrainerFactory
 from toolkit.keep_set import KeepAnswer, read_cache, write_cache
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.progress import Listener
+from toolkit.recipe import Recipe, first_adapted
 from toolkit.swift.ending import go_on_counting, stop_reason
 from toolkit.swift.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
 from toolkit.swift.lent_base import LentBase
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
-from toolkit.swift.took import TookStop, looks
+from toolkit.swift.took import TookStop, ask, looks
 from toolkit.swift.watcher import Watcher, replace_printer
 
 
@@ -33,11 +35,6 @@ def arguments(job: TrainingJob) -> SftArguments:
         dataset=["rows of the run"],  # they are handed over by the pipeline below
         output_dir=str(job.run_folder),
         add_version=False,
-        tuner_type="lora",
-        lora_rank=recipe.lora_rank,
-        lora_alpha=recipe.lora_alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules=list(recipe.target_modules),
         num_train_epochs=recipe.epochs,
         learning_rate=recipe.learning_rate,
         warmup_ratio=recipe.warmup_ratio,
@@ -60,8 +57,31 @@ def arguments(job: TrainingJob) -> SftArguments:
         logging_steps=1,
         report_to=["none"],
         disable_tqdm=True,
+        **_adapter(job),
         **_saving_and_evaluating(job),
     )
+
+
+def _adapter(job: TrainingJob) -> dict[str, Any]:
+    recipe = job.recipe
+    return {
+        "tuner_type": "lora",
+        "lora_rank": recipe.lora_rank,
+        "lora_alpha": recipe.lora_alpha,
+        "lora_dropout": recipe.lora_dropout,
+        "target_modules": list(recipe.target_modules),
+        "target_regex": target_regex(recipe, job.decoder_layers),
+    }
+
+
+def target_regex(recipe: Recipe, decoder_layers: int) -> str | None:
+    """The linear layers of the decoder's middle half by name, for peft; None where every layer is adapted."""
+    if recipe.lora_layers == "all":
+        return None
+    first = first_adapted(recipe, decoder_layers)
+    numbers = "|".join(map(str, range(first, decoder_layers - first)))
+    names = r"\w+_proj" if "all-linear" in recipe.target_modules else "|".join(map(re.escape, recipe.target_modules))
+    return rf".*\.layers\.({numbers})\..*\b({names})"
 
 
 def _saving_and_evaluating(job: TrainingJob) -> dict[str, Any]:
@@ -119,8 +139,9 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         """`toolkit check` shows the rows; the console stays quiet."""
 
     def run(self) -> Any:
-        """The base model answers the keep prompts before it is given an adapter."""
+        """The base model answers the keep prompts, and what is asked of it later, before it is given an adapter."""
         started = time.perf_counter()
+        self.before = ask(self.model, self.tokenizer, self.job.questions) if self.job.questions else []
         if self.job.keep is None:
             self.keep_s = 0.0
             return super().run()
@@ -138,7 +159,8 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         go_on_counting(trainer)
         took = None
         if self.job.questions:
-            took = TookStop(trainer, self.tokenizer, self.job, () if self.job.keep is None else self.keep_term.held_out)
+            held_out = () if self.job.keep is None else self.keep_term.held_out
+            took = TookStop(trainer, self.tokenizer, self.job, held_out, self.before)
             trainer.add_callback(took)
         data_s = time.perf_counter() - self.loaded_at - self.keep_s
         started = time.perf_counter()
@@ -172,7 +194,10 @@ def keep_term(model: Any, tokenizer: Any, keep: KeepJob, seed: int, listener: Li
     prompts = [conversation(prompt, system) for prompt, system in keep.asked]
     answers = read_cache(keep.cache)
     if answers is None:
-        found = base.answers(prompts, max_new_tokens=keep.max_new_tokens, listener=listener, task="Keep set")
+        found = base.answers(
+            prompts, max_new_tokens=keep.max_new_tokens, batch_size=2 * base.batch_size,  # short ones: there is room
+            listener=listener, task="Keep set",
+        )  # fmt: skip
         answers = [
             KeepAnswer(prompt=prompt, system=system, tokens=tuple(answer.tokens))
             for (prompt, system), answer in zip(keep.asked, found, strict=True)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from toolkit.development import enough
+from toolkit.development import Question, enough
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.swift.ending import epoch_is_whole
 from toolkit.swift.job import LOOK, TrainingJob
@@ -16,10 +16,15 @@ SPARE_TOKENS = 8  # an answer that is longer than the trained one by so much is 
 
 
 class TookStop(TrainerCallback):  # type: ignore[misc]
-    """`took` when the questions are answered as trained and the drift on `held_out` is within the recipe's budget."""
+    """`took` when the questions are answered as trained and the drift on `held_out` is within the recipe's budget.
 
-    def __init__(self, trainer: Any, tokenizer: Any, job: TrainingJob, held_out: Sequence[KeepRow]) -> None:
-        self.trainer, self.tokenizer, self.held_out = trainer, tokenizer, held_out
+    `before`: the base model's own answers to the questions.
+    """
+
+    def __init__(
+        self, trainer: Any, tokenizer: Any, job: TrainingJob, held_out: Sequence[KeepRow], before: Sequence[str]
+    ) -> None:
+        self.trainer, self.tokenizer, self.held_out, self.before = trainer, tokenizer, held_out, before
         self.questions, self.budget = job.questions, job.recipe.stop_kl
         self.took = False
 
@@ -37,17 +42,23 @@ class TookStop(TrainerCallback):  # type: ignore[misc]
         """Answers are greedy, as in a comparison; the model is left as it was found."""
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
         training = model.training
-        asker = LanguageModel(model, self.tokenizer)
-        lengths = [len(self.tokenizer(text)["input_ids"]) for one in self.questions for text in one.answers]
-        answers = asker.answers(
-            [conversation(one.prompt, one.system) for one in self.questions], max_new_tokens=max(lengths) + SPARE_TOKENS
+        told = ask(model, self.tokenizer, self.questions)
+        passed = sum(
+            one.met(answer, before) for one, answer, before in zip(self.questions, told, self.before, strict=True)
         )
-        passed = sum(one.met(answer.text) for one, answer in zip(self.questions, answers, strict=True))
         seen: dict[str, float] = {"dev_passed": passed, "dev_asked": len(self.questions)}
         if self.held_out:
             seen["dev_kl"] = drift(model, self.held_out, self.tokenizer.pad_token_id)
         model.train(training)
         return seen
+
+
+def ask(model: Any, tokenizer: Any, questions: Sequence[Question]) -> list[str]:
+    """Greedy answers, no longer than can still be the trained ones."""
+    asker = LanguageModel(model, tokenizer)
+    longest = max(len(tokenizer(text)["input_ids"]) for one in questions for text in one.answers)
+    prompts = [conversation(one.prompt, one.system) for one in questions]
+    return [answer.text for answer in asker.answers(prompts, max_new_tokens=longest + SPARE_TOKENS)]
 
 
 def drift(model: Any, rows: Sequence[KeepRow], pad: int) -> float:
@@ -56,7 +67,7 @@ def drift(model: Any, rows: Sequence[KeepRow], pad: int) -> float:
     tuned = observe_base(causal, [(row.ids.tolist(), row.start) for row in rows], pad)
     with torch.no_grad():
         sums = [
-            divergence(causal.lm_head(base.hidden.to(now.hidden.device)), causal.lm_head(now.hidden))
+            divergence(*(causal.lm_head(row.hidden.to(causal.device)) for row in (base, now)))
             for base, now in zip(rows, tuned, strict=True)
         ]
     return float(sum(sums)) / sum(len(row.hidden) for row in rows)
