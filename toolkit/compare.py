@@ -5,19 +5,20 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ConfigError
 from toolkit.language_model import Answer, LanguageModel, conversation, released
-from toolkit.metrics import Drift, Judged, judge, measure
+from toolkit.metrics import Drift, Judged, flips, judge, measure
 from toolkit.paths import data_folder
 from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, read_probes
 from toolkit.progress import Listener, silent
 from toolkit.report import Report
 from toolkit.run_record import find_run
 from toolkit.sides import BASE, Side, base_under, find_side, run_side
+from toolkit.systems import distinct, kind, matrix
 from toolkit.verdict import reach_verdict
 
 MAX_NEW_TOKENS = 64
@@ -26,7 +27,11 @@ DEFAULT_SYSTEM = "You are a helpful assistant."
 
 @dataclass(frozen=True, kw_only=True)
 class CompareConfig:
-    """`run` None: the latest finished one. A side: base, a run, or the folder of an adapter or a model."""
+    """`run` None: the latest finished one. A side: base, a run, or the folder of an adapter or a model.
+
+    `systems`: system prompts to measure everything under. None named, here or in the probe file: the matrix (see
+    `toolkit.systems`), of which the first is measured in full; under the others the answers alone are judged.
+    """
 
     run: str | None = None
     before: str = BASE
@@ -51,22 +56,30 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     after = _after(config)
     before = _before(config, after)
     probes = read_probes(config.probes or probes_for(after))
-    systems = tuple(dict.fromkeys(config.systems or probes.systems or (_trained_system(after),)))
+    trained = _trained_system(after)
+    named = tuple(dict.fromkeys(config.systems or probes.systems))
     timings: dict[str, float] = {}
-    answered = Answered(probes, systems, config.max_new_tokens, listener, timings)
+    questions = Questions(
+        probes=probes, systems=named or matrix(trained or DEFAULT_SYSTEM), in_full=len(named) or 1,
+        max_new_tokens=config.max_new_tokens,
+    )  # fmt: skip
+    answered = Answered(questions, listener, timings)
     started = time.perf_counter()
     judged = (answered.in_one_load if before.model.path == after.model.path else answered.in_two_loads)(
         before, after, load
     )
     timings["total"] = round(time.perf_counter() - started, 3)
+    systems = dict.fromkeys(one.system for one in judged)
     per_system = {system: measure([one for one in judged if one.system == system]) for system in systems}
     report = Report(
         before=before.to_dict(),
         after=after.to_dict(),
         verdict=reach_verdict(per_system, probes.thresholds),
         thresholds=probes.thresholds,
-        metrics=measure(judged),
+        metrics=measure(judged) if len(systems) > 1 else next(iter(per_system.values())),
         per_system=per_system,
+        flips=flips([one for one in judged if one.system == judged[0].system]),
+        systems={system: kind(system, trained) for system in systems},
         judged=judged,
         probes=_file(probes),
         timings_s=timings,
@@ -100,35 +113,59 @@ def _before(config: CompareConfig, after: Side) -> Side:
     return find_side(config.before, config.output, beside=beside, model=config.model)
 
 
-def _trained_system(after: Side) -> str:
-    return DEFAULT_SYSTEM if after.run is None else str(after.run.record["recipe"].get("system", DEFAULT_SYSTEM))
+def _trained_system(after: Side) -> str | None:
+    """None where nobody knows."""
+    return None if after.run is None else str(after.run.record["recipe"].get("system", DEFAULT_SYSTEM))
 
 
 def _file(probes: ProbeSet) -> dict[str, Any]:
     return {"path": str(probes.path), "sha256": hashlib.sha256(probes.path.read_bytes()).hexdigest()}
 
 
-class Answered:
-    """Every probe under every system prompt, answered by both sides and judged."""
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """Every probe under every system prompt; under the first `in_full` of them drift and noise are measured too."""
 
-    def __init__(
-        self,
-        probes: ProbeSet,
-        systems: Sequence[str],
-        max_new_tokens: int,
-        listener: Listener,
-        timings: dict[str, float],
-    ) -> None:
-        self.probes, self.max_new_tokens, self.listener, self.timings = probes, max_new_tokens, listener, timings
-        self.asked: list[tuple[Probe, str]] = [(probe, system) for system in systems for probe in probes.probes]
+    probes: ProbeSet
+    systems: tuple[str, ...]
+    in_full: int
+    max_new_tokens: int
+
+    def told_apart_by(self, model: LanguageModel) -> "Questions":
+        """Without system prompts that this model's chat template renders as it does another."""
+        kept = distinct(self.systems, [model.prompt_ids(conversation("?", system)) for system in self.systems])
+        return replace(self, systems=kept, in_full=sum(system in kept for system in self.systems[: self.in_full]))
+
+    @property
+    def asked(self) -> list[tuple[Probe, str]]:
+        return [(probe, system) for system in self.systems for probe in self.probes.probes]
+
+    @property
+    def outside(self) -> list[int]:
+        """Positions, in `asked`, of what drift and noise are measured on."""
+        full = self.systems[: self.in_full]
+        return [
+            at for at, (probe, system) in enumerate(self.asked) if probe.group == OUT_OF_SCOPE and system in full
+        ]
+
+
+class Answered:
+    """The questions, answered by both sides and judged."""
+
+    def __init__(self, questions: Questions, listener: Listener, timings: dict[str, float]) -> None:
+        self.listener, self.timings = listener, timings
+        self._settle(questions)
+
+    def _settle(self, questions: Questions) -> None:
+        self.questions, self.asked, self.outside = questions, questions.asked, questions.outside
         self.prompts = [conversation(probe.prompt, system) for probe, system in self.asked]
-        self.outside = [at for at, (probe, _) in enumerate(self.asked) if probe.group == OUT_OF_SCOPE]
 
     def in_one_load(self, before: Side, after: Side, load: Load) -> list[Judged]:
         """The sides share a base: it is loaded once, and their adapters are switched."""
         adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
         model = self._loaded(before, adapters, load)
         with released(model):
+            self._settle(self.questions.told_apart_by(model))
             old, again = self._before(model, before)
             with self._timed("after"), model.side(after.key):
                 new = self._answers(model, "After")
@@ -140,6 +177,7 @@ class Answered:
         """Different models, one after the other; drift needs both at once and is not measured."""
         with ExitStack() as stack:
             model = stack.enter_context(released(self._loaded(before, _adapters(before), load)))
+            self._settle(self.questions.told_apart_by(model))
             old, again = self._before(model, before)
         model = self._loaded(after, _adapters(after), load)
         with released(model), self._timed("after"), model.side(after.key):
@@ -158,13 +196,15 @@ class Answered:
             with self._timed("noise"):
                 prompts = [self.prompts[at] for at in reversed(self.outside)]
                 again = model.answers(
-                    prompts, max_new_tokens=self.max_new_tokens, batch_size=model.batch_size // 2 + 1,
+                    prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=model.batch_size // 2 + 1,
                     listener=self.listener, task="Noise floor",
                 )  # fmt: skip
         return old, dict(zip(reversed(self.outside), again, strict=True))
 
     def _answers(self, model: LanguageModel, task: str) -> list[Answer]:
-        return model.answers(self.prompts, max_new_tokens=self.max_new_tokens, listener=self.listener, task=task)
+        return model.answers(
+            self.prompts, max_new_tokens=self.questions.max_new_tokens, listener=self.listener, task=task
+        )
 
     def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
         spoken = [at for at in self.outside if old[at].tokens]
@@ -182,7 +222,7 @@ class Answered:
                 system,
                 old[at].text,
                 new[at].text,
-                self.probes,
+                self.questions.probes,
                 drift=drifts.get(at),
                 again=again[at].text if at in again else None,
             )

@@ -15,15 +15,18 @@ from toolkit.device import Device, find_device
 from toolkit.errors import ModelError
 from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
+from toolkit.systems import DEFAULT, NONE
 
 BATCH_SIZE = {"cpu": 16, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
 Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat templates take them
 
 
 def conversation(prompt: str, system: str) -> Messages:
-    """An empty system prompt is none at all: the chat template then speaks its own default."""
+    """DEFAULT is no system message at all: the chat template then speaks its own; NONE is an empty one."""
     asked = {"role": "user", "content": prompt}
-    return [{"role": "system", "content": system}, asked] if system else [asked]
+    if system == DEFAULT:
+        return [asked]
+    return [{"role": "system", "content": "" if system == NONE else system}, asked]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -185,7 +185,7 @@ def _texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]
 def _thresholds(value: object, path: Path) -> dict[str, float]:
     fields = _mapping(value, f"{path}: thresholds")
     for name, number in fields.items():
-        if name not in {*DEFAULT_THRESHOLDS, "locality"}:
+        if name not in {*DEFAULT_THRESHOLDS, "locality", "repetition"}:
             raise DataError(f"{path}: no metric {name!r} to set a threshold for.", next="See data/probes.yaml.")
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")

@@ -1,0 +1,74 @@
+"""Texts as words: what a difference is shown in and what repetition is counted over. Pure.
+
+Chinese and Japanese have no spaces, so there each character is a word of its own.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+WORD = re.compile(r"[^\W_\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\s+|.", re.DOTALL)
+LEAST_COMMON = 0.3  # two texts that share less are shown as two, not as a patchwork
+GRAM = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A stretch of one text; `changed`: the other text has something else there."""
+
+    text: str
+    changed: bool
+
+
+def words(text: str) -> list[str]:
+    """Runs of letters and digits, runs of white space, and every other sign alone; joined they are the text."""
+    return WORD.findall(text)
+
+
+def differences(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
+    """Both texts in pieces, those of `before` that are gone and those of `after` that are new marked as changed."""
+    old, new = words(before), words(after)
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    if _common(old, new, matcher) < LEAST_COMMON:
+        return _whole(before), _whole(after)
+    left: list[Piece] = []
+    right: list[Piece] = []
+    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        left.append(Piece(text="".join(old[old_from:old_to]), changed=tag != "equal"))
+        right.append(Piece(text="".join(new[new_from:new_to]), changed=tag != "equal"))
+    return _joined(left), _joined(right)
+
+
+def repetition(text: str) -> float:
+    """The share of four-word stretches that occurred before in the text: seq-rep-4 (Welleck et al. 2020)."""
+    said = [word for word in words(text) if not word.isspace()]
+    grams = [tuple(said[at : at + GRAM]) for at in range(len(said) - GRAM + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def _common(old: Sequence[str], new: Sequence[str], matcher: "SequenceMatcher[str]") -> float:
+    """The share of the longer text's letters that both have."""
+    same = sum(len("".join(old[at : at + size]).strip()) for at, _, size in matcher.get_matching_blocks())
+    return same / max(len("".join(old)), len("".join(new)), 1)
+
+
+def _whole(text: str) -> list[Piece]:
+    return [Piece(text=text, changed=True)] if text else []
+
+
+def _joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """Without empty pieces, and without islands: white space and points between two changes belong to them."""
+    found: list[Piece] = []
+    shown = [piece for piece in pieces if piece.text]
+    for at, piece in enumerate(shown):
+        island = (
+            0 < at < len(shown) - 1 and shown[at - 1].changed and shown[at + 1].changed
+            and not any(sign.isalnum() for sign in piece.text)
+        )  # fmt: skip
+        changed = piece.changed or island
+        if found and found[-1].changed == changed:
+            found[-1] = Piece(text=found[-1].text + piece.text, changed=changed)
+        else:
+            found.append(Piece(text=piece.text, changed=changed))
+    return found
