@@ -144,9 +144,7 @@ class Questions:
     def outside(self) -> list[int]:
         """Positions, in `asked`, of what drift and noise are measured on."""
         full = self.systems[: self.in_full]
-        return [
-            at for at, (probe, system) in enumerate(self.asked) if probe.group == OUT_OF_SCOPE and system in full
-        ]
+        return [at for at, (probe, system) in enumerate(self.asked) if probe.group == OUT_OF_SCOPE and system in full]
 
 
 class Answered:

@@ -1,4 +1,4 @@
-"""A report's figures as every renderer shows them: the two ledgers, the worst system prompt, and words for each. Pure."""
+"""A report's figures as every renderer shows them: two ledgers, the worst system prompt, words for each. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def _badness(name: str, value: float) -> float:
 
 
 def holds_where(report: Report, texts: Texts) -> str:
-    """In words: under which system prompts the change is there. Empty where one alone was tried, or it holds nowhere."""
+    """In words: under which system prompts the change is there. Empty where one was tried, or it holds nowhere."""
     short = {
         system: any(misses(name, metrics[name].value, report.thresholds) for name in (*TOOK_AT_LEAST, *TOOK_AT_MOST))
         for system, metrics in report.per_system.items()

@@ -162,8 +162,10 @@ def paired_flips(pairs: Sequence[tuple[bool, bool]]) -> Flips:
 
 
 def flips(judged: Sequence[Judged]) -> Mapping[str, Flips]:
-    """In scope: answers that came to meet what is expected, and that ceased to. Out of scope: the same answer as before,
-    in another batch with nothing changed against after the change; what only the change moved is lost.
+    """In scope: answers that became what is expected, and that ceased to be.
+
+    Out of scope: those equal to before in another batch with nothing changed, against those equal after the change;
+    what moved with the change alone is lost.
     """
     inside = [(bool(one.passed_before), bool(one.passed)) for one in judged if one.passed is not None]
     outside = [

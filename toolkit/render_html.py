@@ -94,14 +94,14 @@ def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
         value=metric.value, low=metric.low, high=metric.high, limit=line.limit, noise=noise,
         share=line.name not in NO_SHARE, small_is_good=line.name not in (*AT_LEAST, "noise_floor", "length"),
     )  # fmt: skip
-    several = len(report.per_system) > 1 and bool(line.system or metric.n)
+    differs = len({metrics[line.name].value for metrics in report.per_system.values() if metrics[line.name].n}) > 1
     return {
         "line": line,
         "value": value_told(metric, texts),
         "interval": interval(metric),
         "bar": drawn,
         "at_least": line.name in AT_LEAST,
-        "under": system_name(line.system, texts) if several else None,
+        "under": system_name(line.system, texts) if differs else None,
     }
 
 
@@ -164,7 +164,7 @@ def _story(story: Story) -> dict[str, Any]:
     losses = {"loss": [(float(one.step), one.loss) for one in story.steps]}
     rows = [(float(one.step), one.cross_entropy) for one in story.steps if one.cross_entropy is not None]
     if rows and any(value != loss for (_, value), (_, loss) in zip(rows, losses["loss"], strict=False)):
-        losses["cross_entropy"] = rows  # type: ignore[assignment]  # None was left out above
+        losses["cross_entropy"] = rows
     peak, total = story.peak_memory_bytes, story.memory_bytes
     return {
         "record": story.record,
@@ -183,5 +183,3 @@ def _story(story: Story) -> dict[str, Any]:
 def _language(text: str) -> str:
     """So that a browser picks the right glyphs and line breaks."""
     return "zh-CN" if CHINESE.search(text) else "en"
-
-

@@ -26,7 +26,7 @@ LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
 
 
 def render_markdown(report: Report, texts: Texts) -> str:
-    """The verdict first, then the two ledgers and the system prompts, then the probes: what went wrong before the rest."""
+    """The verdict first, then the two ledgers and the system prompts, then the probes, those that went wrong first."""
     parts = [*_verdict(report, texts)]
     for ledger in LEDGERS:
         parts += _ledger(report, ledger, texts)

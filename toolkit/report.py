@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 class Report:
     """`before` and `after` say what each side is; `metrics` are over all system prompts, `per_system` for each.
 
-    `systems`: each system prompt and its kind (training, default, none, unrelated or given); `flips` are the first one's.
+    `systems`: each system prompt with its kind: training, default, none, unrelated or given. `flips` are the first's.
     """
 
     before: Mapping[str, Any]

@@ -23,7 +23,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """`seconds`: by phase, in order, with `other` for what no phase names. Bytes are None where nobody measured them."""
+    """`seconds`: by phase, in order, with `other` for what no phase names. Bytes are None where not measured."""
 
     steps: tuple[Step, ...]
     seconds: Mapping[str, float]

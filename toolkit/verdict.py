@@ -12,7 +12,7 @@ PASSED, NOT_TAKEN, MOVED, NEITHER = 0, 20, 21, 22
 TOOK_AT_LEAST, TOOK_AT_MOST = ("reliability", "generality"), ("residue",)
 KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "agreement"), ("leakage", "kl", "repetition")
 AT_LEAST = (*TOOK_AT_LEAST, *KEPT_AT_LEAST)
-SENTENCE = {PASSED: "verdict.passed", NOT_TAKEN: "verdict.not_taken", MOVED: "verdict.moved", NEITHER: "verdict.neither"}
+SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: "neither"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Verdict:
         return tuple(one.told(Texts()) for one in self.shortfalls)
 
     def told(self, texts: Texts) -> str:
-        return texts(SENTENCE[self.exit_code])
+        return texts(f"verdict.{SENTENCES[self.exit_code]}")
 
     def to_dict(self) -> dict[str, Any]:
         return {"passed": self.passed, "took": self.took, "kept": self.kept, "reasons": list(self.reasons)}

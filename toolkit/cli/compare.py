@@ -23,7 +23,9 @@ VERDICTS = "Exit code: 0 passed, 20 it did not take, 21 something else moved, 22
 @click.option("--after", default=None, help="A side.  [default: RUN]")
 @click.option("--model", default=None, help="Base model.  [default: the run's own]")
 @click.option(
-    "--system", "systems", multiple=True,
+    "--system",
+    "systems",
+    multiple=True,
     help='System prompt, repeatable; "" is the model\'s own, "(none)" an empty one.  [default: four, see below]',
 )
 @click.option("--max-new-tokens", type=click.IntRange(1, 4096), default=MAX_NEW_TOKENS, show_default=True,

@@ -37,8 +37,8 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     """On stdout; colours only on a terminal, and none with NO_COLOR."""
     console = Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH, highlight=False)
     console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.told(texts)}[/]")
-    for one in report.verdict.shortfalls:
-        console.print(f"  - {_shown(one.told(texts))}")
+    for reason in report.verdict.shortfalls:
+        console.print(f"  - {_shown(reason.told(texts))}")
     console.print(
         f"{texts('side.Before')}: {escape(str(report.before['name']))}   "
         f"{texts('side.After')}: {escape(str(report.after['name']))}\n"
@@ -53,7 +53,7 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
         console.print(f"[dim]{told}[/]")
     shown = list(report.judged) if show_all else _telling(report)
     for one in shown:
-        _print_probe(console, one, texts, several_systems=len(report.per_system) > 1)
+        _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
     if len(shown) < len(report.judged):
         console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.judged))}[/]")
 
@@ -96,7 +96,7 @@ def _systems(report: Report, texts: Texts) -> Table:
 
 
 def _telling(report: Report) -> list[Judged]:
-    """Some that took, then whatever went wrong, then some that only moved; under the first system prompt, if it will do."""
+    """Some that took, then whatever went wrong under any system prompt, then some that only moved."""
     first = [one for one in report.judged if one.system == report.judged[0].system]
     took = [one for one in first if one.passed and one.changed]
     wrong = [one for one in report.judged if mark(one) in WRONG]
@@ -104,9 +104,10 @@ def _telling(report: Report) -> list[Judged]:
     return [*took[:: max(1, len(took) // 4)][:4], *wrong[:SHOWN], *moved[:2]]
 
 
-def _print_probe(console: Console, one: Judged, texts: Texts, *, several_systems: bool) -> None:
+def _print_probe(console: Console, one: Judged, texts: Texts, kind: str | None) -> None:
+    """`kind`: of the system prompt, None where there is but one."""
     word = mark(one)
-    where = f" · {_shown(system_name(one.system, texts))}" if several_systems else ""
+    where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
     group = texts(f"probe.{one.probe.group}")
     console.print(
         f"\n[bold]{_shown(one.probe.prompt)}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
