@@ -42,7 +42,7 @@ def _verdict(report: Report, texts: Texts) -> Iterator[str]:
     yield from (f"- {_escaped(one.told(texts))}" for one in report.verdict.shortfalls)
     yield from [""] * bool(report.verdict.shortfalls)
     for name, side in (("Before", report.before), ("After", report.after)):
-        yield f"{texts(f'side.{name}')}: {_side(side, texts)}.  "  # two spaces end a line
+        yield f"{texts(f'side.{name}')}{texts('colon')}{_side(side, texts)}  "  # two spaces end a line
     yield ""
 
 
@@ -54,7 +54,7 @@ def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
 
 
 def _row(line: Line, texts: Texts) -> str:
-    name = f"{texts(f'metric.{line.name}.name')}: {texts(f'metric.{line.name}.meaning')}"
+    name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(f'metric.{line.name}.meaning')}"
     metric = line.metric
     judged = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
     cells = (name, value_told(metric, texts), interval(metric), str(metric.n), line.needs, judged)
@@ -63,7 +63,7 @@ def _row(line: Line, texts: Texts) -> str:
 
 def _flips(report: Report, texts: Texts) -> Iterator[str]:
     if told := flips_told(report.flips, texts):
-        yield f"{texts('flips.title')} ({texts('flips.explained')}):"
+        yield f"{texts('flips.title')} ({texts('flips.explained')}){texts('colon')}".rstrip()
         yield ""
         yield from (f"- {one}" for one in told)
         yield ""
@@ -98,7 +98,7 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
     several = len(report.per_system) > 1
     left_out = 0
     for group, judged in by_group(report.judged).items():
-        title = f"{texts('probe.title')}: {texts(f'probe.{group}')}"
+        title = f"{texts('probe.title')}{texts('colon')}{texts(f'probe.{group}')}"
         yield from (head := [f"<details><summary>{title} ({len(judged)})</summary>", "", *_probe_head(texts, several)])
         room -= sum(len(line) + 1 for line in head) + len("\n</details>\n\n")
         for one in sorted(judged, key=_order):

@@ -68,7 +68,7 @@ def test_markdown_begins_with_the_verdict_and_its_reasons():
 
     assert lines[0] == "# It did not take; nothing else moved."
     assert lines[2] == "- reliability is 0.000, under 0.9"
-    assert "Before: `micro` (base model).  " in lines
+    assert "Before: `micro` (base model)  " in lines
 
 
 def test_markdown_escapes_what_a_model_says():

@@ -40,8 +40,8 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     for reason in report.verdict.shortfalls:
         console.print(f"  - {_shown(reason.told(texts))}")
     console.print(
-        f"{texts('side.Before')}: {escape(str(report.before['name']))}   "
-        f"{texts('side.After')}: {escape(str(report.after['name']))}\n"
+        f"{texts('side.Before')}{texts('colon')}{escape(str(report.before['name']))}   "
+        f"{texts('side.After')}{texts('colon')}{escape(str(report.after['name']))}\n"
     )
     console.print(_ledgers(report, texts))
     if len(report.per_system) > 1:
