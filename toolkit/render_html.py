@@ -58,6 +58,7 @@ def render_html(report: Report, story: Story | None, texts: Texts) -> str:
         flips=flips_told(report.flips, texts),
         systems=[_system(system, report, texts) for system in systems],
         columns=PER_SYSTEM,
+        partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
         groups=list(dict.fromkeys(one.probe.group for one in report.judged)),
         probes=[_probe(one, systems.index(one.system), texts) for one in report.judged],
         counts=_counts(report),
@@ -167,7 +168,13 @@ def _story(story: Story) -> dict[str, Any]:
         losses["cross_entropy"] = rows
     peak, total = story.peak_memory_bytes, story.memory_bytes
     return {
-        "record": story.record,
+        "rows": story.record.get("data", {}).get("rows"),
+        "trained_steps": story.record.get("train", {}).get("steps"),
+        "recipe": story.record.get("recipe", {}).get("name"),
+        "seed": story.record.get("seed"),
+        "device": _device(story.record.get("hardware") or {}),
+        "data": story.record.get("data", {}),
+        "versions": {name: number for name, number in (story.record.get("versions") or {}).items() if number},
         "curve": curve(losses),
         "first": losses["loss"][0][1] if losses["loss"] else None,
         "last": losses["loss"][-1][1] if losses["loss"] else None,
@@ -178,6 +185,11 @@ def _story(story: Story) -> dict[str, Any]:
         "memory": None if not total else f"{total / GIB:.1f} GiB",
         "memory_share": round(100 * peak / total, 1) if peak and total else None,
     }
+
+
+def _device(hardware: Mapping[str, Any]) -> str | None:
+    """The card's name, or what kind of device it was."""
+    return hardware.get("name") or hardware.get("device")
 
 
 def _language(text: str) -> str:

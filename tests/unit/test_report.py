@@ -10,9 +10,9 @@ from rich.cells import cell_len
 
 from tests.unit.answered import SYSTEM, answered, report_on
 from toolkit.cli.report_table import print_report
+from toolkit.ledger import figure
 from toolkit.metrics import Drift
 from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
-from toolkit.ledger import figure
 from toolkit.render_markdown import render_markdown
 from toolkit.texts import Texts
 
@@ -101,9 +101,7 @@ def test_markdown_names_the_system_prompt_where_there_are_several():
     assert "- reliability is 0.000, under 0.9 (system prompt: the model's own default)" in two
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"), [(0.0, "0.000"), (0.5, "0.500"), (1, "1.000"), (0.00004, "4.0e-05")]
-)
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.000"), (0.5, "0.500"), (1, "1.000"), (0.00004, "4.0e-05")])
 def test_figures(value, shown):
     assert figure(value) == shown
 
