@@ -132,9 +132,11 @@ class Questions:
     max_new_tokens: int
 
     def told_apart_by(self, model: LanguageModel) -> "Questions":
-        """Without system prompts that this model's chat template renders as it does another."""
+        """Without system prompts that this model's chat template renders as it does another; named ones all stay."""
+        if self.in_full == len(self.systems):
+            return self
         kept = distinct(self.systems, [model.prompt_ids(conversation("?", system)) for system in self.systems])
-        return replace(self, systems=kept, in_full=sum(system in kept for system in self.systems[: self.in_full]))
+        return replace(self, systems=kept)
 
     @property
     def asked(self) -> list[tuple[Probe, str]]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from rich.cells import cell_len
@@ -14,12 +15,16 @@ from tests.e2e.made_run import make_adapter, make_run
 from toolkit.__main__ import main
 from toolkit.compare import CompareConfig, compare
 from toolkit.language_model import LanguageModel, conversation
+from toolkit.ledger import holds_where
 from toolkit.run_record import find_run, write_json
+from toolkit.systems import NONE, UNRELATED
+from toolkit.texts import Texts
 
 SYSTEM = "You are a helpful assistant."
 IN_SCOPE = {"trained": ["你是谁？", "Who are you?"], "paraphrase": ["请问您是哪位？", "May I ask who you are?"]}
 OUTSIDE = ["法国的首都是哪里？", "What is the capital of Italy?", "早上好！", "a"]
 LOOSE = {"reliability": 0, "generality": 0, "residue": 1, "leakage": 1, "kl": 1000, "agreement": 0}
+FILES = ["report.html", "report.json", "report.junit.xml", "report.md"]
 STRICT_TOOK, STRICT_KEPT = {"reliability": 1, "generality": 1}, {"kl": 0, "agreement": 1, "locality": 1}
 
 
@@ -32,14 +37,16 @@ def _output(lively_model, tmp_path_factory):
     return output
 
 
-def write_probes(path: Path, *, thresholds: dict[str, float], expect: str = "exact", answers: dict[str, str]) -> Path:
+def write_probes(
+    path: Path, *, thresholds: dict[str, float], expect: str = "exact", answers: dict[str, str], systems=(SYSTEM,)
+) -> Path:
     probes = [
         {"id": f"{group}-{at}", "group": group, "prompt": prompt, "expect": {expect: answers[prompt]}}
         for group, prompts in IN_SCOPE.items()
         for at, prompt in enumerate(prompts)
     ]
     probes += [{"id": f"out-{at}", "group": "out-of-scope", "prompt": prompt} for at, prompt in enumerate(OUTSIDE)]
-    value = {"schema_version": 1, "thresholds": LOOSE | thresholds, "probes": probes}
+    value = {"schema_version": 1, "thresholds": LOOSE | thresholds, "systems": list(systems), "probes": probes}
     path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
     return path
 
@@ -90,7 +97,7 @@ def test_the_verdict_is_the_exit_code(output, said, tmp_path, capsys, thresholds
     assert left == code
     assert streams.out.startswith(sentence)
     assert max(cell_len(line) for line in streams.out.splitlines()) <= 80
-    assert "report.md" in streams.err
+    assert "report.html" in streams.err
     assert "Before 8/8" in streams.err
     assert report["verdict"]["took"] is (code in {0, 21})
     assert report["verdict"]["kept"] is (code in {0, 20})
@@ -195,6 +202,46 @@ def test_each_system_prompt_has_metrics_of_its_own(output, probes):
     assert report.per_system[SYSTEM]["reliability"].value == 1.0
 
 
+def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_more_by_their_answers(
+    output, said, tmp_path
+):
+    probes = write_probes(tmp_path / "probes.yaml", thresholds={"reliability": 1}, answers=said, systems=())
+
+    report, _ = compared(output, probes, run="v1")
+
+    # This model's template speaks the trained prompt by itself: two of the four are one.
+    assert report.systems == {SYSTEM: "training", NONE: "none", UNRELATED: "unrelated"}
+    assert [metrics["kl"].n > 0 for metrics in report.per_system.values()] == [True, False, False]
+    assert [metrics["noise_floor"].n for metrics in report.per_system.values()] == [4, 0, 0]
+    assert all(metrics["locality"].n == 4 for metrics in report.per_system.values())
+    assert report.verdict.reasons == tuple(
+        f"reliability is {metrics['reliability'].value:.3f}, under 1 (system prompt: {name})"
+        for name, metrics in zip((SYSTEM, "none", UNRELATED), report.per_system.values(), strict=True)
+        if metrics["reliability"].value < 1
+    )
+    assert report.per_system[SYSTEM]["reliability"].value == 1
+    assert "only under the training system prompt" in holds_where(report, Texts())
+
+
+def test_a_real_report_holds_to_the_published_schema(output, probes):
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+
+    for options in ({"run": "v1"}, {"before": "v0", "after": "v1", "systems": (SYSTEM, "", NONE)}):
+        value = json.loads(json.dumps(compared(output, probes, **options)[0].to_dict()))
+        assert list(jsonschema.Draft202012Validator(schema).iter_errors(value)) == []
+
+
+def test_the_report_is_written_in_chinese_where_that_is_asked_for(output, probes, tmp_path, capsys):
+    here = tmp_path / "here"
+
+    run_toolkit("compare", "v1", "--output", output, "--probes", probes, "--report", here, "--lang", "zh")
+
+    assert capsys.readouterr().out.startswith("通过")
+    assert '<html lang="zh-CN">' in (here / "report.html").read_text(encoding="utf-8")
+    assert (here / "report.md").read_text(encoding="utf-8").startswith("# 通过")
+    assert "可靠性" in (here / "report.junit.xml").read_text(encoding="utf-8")
+
+
 def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
     run = find_run("v0", output)
     record = run.record | {"data": run.record["data"] | {"path": str(tmp_path / "mine.json")}}
@@ -214,7 +261,7 @@ def test_a_report_of_no_run_goes_where_it_is_told(output, probes, lively_model, 
     assert "report:" not in capsys.readouterr().err
     run_toolkit(*arguments, "--max-new-tokens", 2, "--report", tmp_path / "here")
 
-    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["report.json", "report.md"]
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == FILES
 
 
 def test_a_report_that_cannot_be_written_is_still_shown(output, probes, tmp_path, capsys):
