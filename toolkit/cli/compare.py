@@ -45,6 +45,7 @@ def command(
     """Ask the probes before and after, and judge what changed.
 
     RUN is a run's id or folder; without it, the latest finished run.
+    The probes are asked under four system prompts: the run's own, the model's default, an empty one, an unrelated one.
     """
     if run is not None and after is not None:
         raise click.UsageError("RUN is the after side; name it once.")
