@@ -26,7 +26,7 @@ VERDICTS = "Exit code: 0 passed, 20 it did not take, 21 something else moved, 22
     "--system",
     "systems",
     multiple=True,
-    help='System prompt, repeatable; "" is the model\'s own, "(none)" an empty one.  [default: four, see below]',
+    help='System prompt, repeatable; "" is the model\'s own, "(none)" an empty one.  [default: four, as above]',
 )
 @click.option("--max-new-tokens", type=click.IntRange(1, 4096), default=MAX_NEW_TOKENS, show_default=True,
               help="Longest answer.")  # fmt: skip
