@@ -5,12 +5,12 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ConfigError
-from toolkit.language_model import Answer, LanguageModel, conversation, released
+from toolkit.language_model import Answer, LanguageModel, Messages, conversation, released
 from toolkit.metrics import Drift, Judged, flips, judge, measure
 from toolkit.paths import data_folder
 from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, read_probes
@@ -18,7 +18,7 @@ from toolkit.progress import Listener, silent
 from toolkit.report import Report
 from toolkit.run_record import find_run
 from toolkit.sides import BASE, Side, base_under, find_side, run_side
-from toolkit.systems import distinct, kind, matrix
+from toolkit.systems import DEFAULT, distinct, kind, matrix
 from toolkit.verdict import reach_verdict
 
 MAX_NEW_TOKENS = 64
@@ -27,8 +27,9 @@ DEFAULT_SYSTEM = "You are a helpful assistant."
 
 @dataclass(frozen=True, kw_only=True)
 class CompareConfig:
-    """`run` None: the latest finished one. A side: base, a run, or the folder of an adapter or a model.
+    """`run` None: the latest finished one. A side: base, system:TEXT, a run, or the folder of an adapter or a model.
 
+    `scale`: of the after side's adapter, from 0 to 1. `thresholds`: in place of the probe file's.
     `systems`: system prompts to measure everything under. None named, here or in the probe file: the matrix (see
     `toolkit.systems`), of which the first is measured in full; under the others the answers alone are judged.
     """
@@ -36,8 +37,10 @@ class CompareConfig:
     run: str | None = None
     before: str = BASE
     after: str | None = None
+    scale: float | None = None
     model: str | None = None
     probes: Path | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     systems: tuple[str, ...] = ()
     output: Path = Path("output")
     max_new_tokens: int = MAX_NEW_TOKENS
@@ -56,14 +59,10 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     after = _after(config)
     before = _before(config, after)
     probes = read_probes(config.probes or probes_for(after))
+    probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})
     trained = _trained_system(after)
-    named = tuple(dict.fromkeys(config.systems or probes.systems))
     timings: dict[str, float] = {}
-    questions = Questions(
-        probes=probes, systems=named or matrix(trained or DEFAULT_SYSTEM), in_full=len(named) or 1,
-        max_new_tokens=config.max_new_tokens,
-    )  # fmt: skip
-    answered = Answered(questions, listener, timings)
+    answered = Answered(_questions(config, probes, before, after), listener, timings)
     started = time.perf_counter()
     judged = (answered.in_one_load if before.model.path == after.model.path else answered.in_two_loads)(
         before, after, load
@@ -87,6 +86,17 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     return report, after
 
 
+def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Side) -> "Questions":
+    """Where a side is itself a prompt, the other is asked under one: its own, or what the model says by itself."""
+    named = tuple(dict.fromkeys(config.systems or probes.systems))
+    if before.system is not None or after.system is not None:
+        trained = [side for side in (before, after) if side.run is not None]
+        systems = named[:1] or ((_trained_system(trained[0]) or DEFAULT) if trained else DEFAULT,)
+        return Questions(probes=probes, systems=systems, in_full=1, max_new_tokens=config.max_new_tokens)
+    systems = named or matrix(_trained_system(after) or DEFAULT_SYSTEM)
+    return Questions(probes=probes, systems=systems, in_full=len(named) or 1, max_new_tokens=config.max_new_tokens)
+
+
 def probes_for(after: Side) -> Path:
     """The probes beside the run's data set (as make-data writes them), else the shipped ones."""
     if after.run is not None:
@@ -99,8 +109,10 @@ def probes_for(after: Side) -> Path:
 
 def _after(config: CompareConfig) -> Side:
     if config.after is None:
-        return run_side(find_run(config.run, config.output), model=config.model)
-    return find_side(config.after, config.output, beside=None, model=config.model)
+        side = run_side(find_run(config.run, config.output), model=config.model)
+    else:
+        side = find_side(config.after, config.output, beside=None, model=config.model)
+    return side if config.scale is None else side.at(config.scale)
 
 
 def _before(config: CompareConfig, after: Side) -> Side:
@@ -158,7 +170,11 @@ class Answered:
 
     def _settle(self, questions: Questions) -> None:
         self.questions, self.asked, self.outside = questions, questions.asked, questions.outside
-        self.prompts = [conversation(probe.prompt, system) for probe, system in self.asked]
+
+    def _prompts(self, side: Side, at: Sequence[int] | None = None) -> list[Messages]:
+        """What that side is asked, or those at these positions: under its own system prompt, where it has one."""
+        asked = self.asked if at is None else [self.asked[one] for one in at]
+        return [conversation(probe.prompt, system if side.system is None else side.system) for probe, system in asked]
 
     def in_one_load(self, before: Side, after: Side, load: Load) -> list[Judged]:
         """The sides share a base: it is loaded once, and their adapters are switched."""
@@ -167,8 +183,8 @@ class Answered:
         with released(model):
             self._settle(self.questions.told_apart_by(model))
             old, again = self._before(model, before)
-            with self._timed("after"), model.side(after.key):
-                new = self._answers(model, "After")
+            with self._timed("after"), model.side(after.switch):
+                new = self._answers(model, after, "After")
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
         return self._judged(old, new, again, drifts)
@@ -180,8 +196,8 @@ class Answered:
             self._settle(self.questions.told_apart_by(model))
             old, again = self._before(model, before)
         model = self._loaded(after, _adapters(after), load)
-        with released(model), self._timed("after"), model.side(after.key):
-            new = self._answers(model, "After")
+        with released(model), self._timed("after"), model.side(after.switch):
+            new = self._answers(model, after, "After")
         return self._judged(old, new, again, {})
 
     def _loaded(self, side: Side, adapters: Mapping[str, Path], load: Load) -> LanguageModel:
@@ -190,27 +206,28 @@ class Answered:
 
     def _before(self, model: LanguageModel, before: Side) -> tuple[list[Answer], dict[int, Answer]]:
         """The before side's answers, and those out of scope again in another batch: the noise of decoding itself."""
-        with model.side(before.key):
+        with model.side(before.switch):
             with self._timed("before"):
-                old = self._answers(model, "Before")
+                old = self._answers(model, before, "Before")
             with self._timed("noise"):
-                prompts = [self.prompts[at] for at in reversed(self.outside)]
+                prompts = self._prompts(before, list(reversed(self.outside)))
                 again = model.answers(
                     prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=model.batch_size // 2 + 1,
                     listener=self.listener, task="Noise floor",
                 )  # fmt: skip
         return old, dict(zip(reversed(self.outside), again, strict=True))
 
-    def _answers(self, model: LanguageModel, task: str) -> list[Answer]:
+    def _answers(self, model: LanguageModel, side: Side, task: str) -> list[Answer]:
         return model.answers(
-            self.prompts, max_new_tokens=self.questions.max_new_tokens, listener=self.listener, task=task
+            self._prompts(side), max_new_tokens=self.questions.max_new_tokens, listener=self.listener, task=task
         )
 
     def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
         spoken = [at for at in self.outside if old[at].tokens]
         drifts = model.drift(
-            [self.prompts[at] for at in spoken], [old[at] for at in spoken], before=before.key, after=after.key
-        )
+            self._prompts(before, spoken), [old[at] for at in spoken], before=before.switch, after=after.switch,
+            after_prompts=self._prompts(after, spoken),
+        )  # fmt: skip
         return dict(zip(spoken, drifts, strict=True))
 
     def _judged(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from toolkit.decoding import Recorder, WhenSet
 from toolkit.device import Device, find_device
@@ -89,12 +89,17 @@ class LanguageModel:
         return BATCH_SIZE.get(self.model.device.type, BATCH_SIZE["cpu"])
 
     def side(self, adapter: str | None) -> AbstractContextManager[Any]:
-        """A context in which that adapter is on, or none is."""
-        if adapter is not None:
-            self.model.set_adapter(adapter)
+        """A context in which that adapter is on, or none is; `name@0.5`: on at half its strength."""
+        if adapter is None:
+            disabled: AbstractContextManager[Any] = self.model.disable_adapter() if self.adapters else nullcontext()
+            return disabled
+        name, _, scale = adapter.partition("@")
+        self.model.set_adapter(name)
+        if not scale:
             return nullcontext()
-        disabled: AbstractContextManager[Any] = self.model.disable_adapter() if self.adapters else nullcontext()
-        return disabled
+        from peft.helpers import rescale_adapter_scale
+
+        return cast("AbstractContextManager[Any]", rescale_adapter_scale(self.model, float(scale)))
 
     def prompt_ids(self, messages: Messages) -> list[int]:
         """The chat template's tokens up to where the answer begins."""
@@ -178,33 +183,29 @@ class LanguageModel:
         *,
         before: str | None,
         after: str | None,
+        after_prompts: Sequence[Messages] | None = None,
         batch_size: int = 8,
     ) -> list[Drift]:
-        """KL and agreement between two adapters (None: the base), over the tokens of `answers`, before's own."""
+        """KL and agreement between two adapters (None: the base), over the tokens of `answers`, before's own.
+
+        `after_prompts`: what the after side was asked, where its system prompt is another.
+        """
         drifts: list[Drift] = []
         for start in range(0, len(prompts), batch_size):
             batch = slice(start, start + batch_size)
-            drifts += self._drift(prompts[batch], answers[batch], before, after)
+            asked = prompts[batch], (after_prompts or prompts)[batch]
+            drifts += self._drift(asked, answers[batch], (before, after))
         return drifts
 
     def _drift(
-        self, prompts: Sequence[Messages], answers: Sequence[Answer], before: str | None, after: str | None
+        self, asked: Sequence[Sequence[Messages]], answers: Sequence[Answer], adapters: Sequence[str | None]
     ) -> list[Drift]:
         import torch
 
-        starts = [self.prompt_ids(messages) for messages in prompts]
-        inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
-        seen = {
-            "input_ids": inputs,
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
-            "logits_to_keep": max(len(answer.tokens) for answer in answers) + 1,
-        }
         with torch.inference_mode():
-            with self.side(before):
-                old = self.model(**seen).logits
-            with self.side(after):
-                new = self.model(**seen).logits
+            old, new = (
+                self._logits(prompts, answers, adapter) for prompts, adapter in zip(asked, adapters, strict=True)
+            )
             drifts = []
             for row, answer in enumerate(answers):
                 count = len(answer.tokens)
@@ -215,6 +216,18 @@ class LanguageModel:
                 agreeing = int((p.argmax(-1) == q.argmax(-1)).sum().item())
                 drifts.append(Drift(kl_sum=max(kl, 0.0), agreeing=agreeing, tokens=count))
         return drifts
+
+    def _logits(self, prompts: Sequence[Messages], answers: Sequence[Answer], adapter: str | None) -> Any:
+        """Shape [prompts, longest answer + 1, vocabulary]; the last one of a row stands behind its answer."""
+        starts = [self.prompt_ids(messages) for messages in prompts]
+        inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
+        with self.side(adapter):
+            return self.model(
+                input_ids=inputs,
+                attention_mask=mask,
+                position_ids=(mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
+                logits_to_keep=max(len(answer.tokens) for answer in answers) + 1,
+            ).logits
 
     def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
         """The greedy answer, piece by piece as it is found; closing the iterator ends the generation."""

@@ -22,6 +22,7 @@ DEFAULT_THRESHOLDS = {
     "kl": 0.02,
     "agreement": 0.95,
 }
+THRESHOLDS = (*DEFAULT_THRESHOLDS, "locality", "repetition")  # what one may be set for
 
 
 def normalized(text: str) -> str:
@@ -185,7 +186,7 @@ def _texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]
 def _thresholds(value: object, path: Path) -> dict[str, float]:
     fields = _mapping(value, f"{path}: thresholds")
     for name, number in fields.items():
-        if name not in {*DEFAULT_THRESHOLDS, "locality", "repetition"}:
+        if name not in THRESHOLDS:
             raise DataError(f"{path}: no metric {name!r} to set a threshold for.", next="See data/probes.yaml.")
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")

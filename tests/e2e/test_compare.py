@@ -16,6 +16,7 @@ from toolkit.__main__ import main
 from toolkit.compare import CompareConfig, compare
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.ledger import holds_where
+from toolkit.rank import rank
 from toolkit.run_record import find_run, write_json
 from toolkit.systems import NONE, UNRELATED
 from toolkit.texts import Texts
@@ -24,6 +25,7 @@ SYSTEM = "You are a helpful assistant."
 IN_SCOPE = {"trained": ["你是谁？", "Who are you?"], "paraphrase": ["请问您是哪位？", "May I ask who you are?"]}
 OUTSIDE = ["法国的首都是哪里？", "What is the capital of Italy?", "早上好！", "a"]
 LOOSE = {"reliability": 0, "generality": 0, "residue": 1, "leakage": 1, "kl": 1000, "agreement": 0}
+LOAD = LanguageModel.load.__func__
 FILES = ["report.html", "report.json", "report.junit.xml", "report.md"]
 STRICT_TOOK, STRICT_KEPT = {"reliability": 1, "generality": 1}, {"kl": 0, "agreement": 1, "locality": 1}
 
@@ -223,6 +225,75 @@ def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_mo
     assert "only under the training system prompt" in holds_where(report, Texts())
 
 
+def test_an_adapter_at_no_strength_is_the_base_and_at_full_strength_itself(output, probes):
+    off, _ = compared(output, probes, run="v1", scale=0.0)
+    full, _ = compared(output, probes, run="v1", scale=1.0)
+    half, _ = compared(output, probes, before="v1@0.5", after="v1")
+    plain, _ = compared(output, probes, run="v1")
+
+    assert not any(one.changed for one in off.judged)
+    assert off.metrics["kl"].value == pytest.approx(0, abs=1e-6)
+    assert [one.after for one in full.judged] == [one.after for one in plain.judged]
+    assert [one.after for one in half.judged] == [one.after for one in plain.judged]
+    assert [one.before for one in half.judged] != [one.before for one in plain.judged]
+    assert off.after["name"].endswith("@0")
+
+
+def test_a_prompt_is_measured_in_place_of_a_fine_tune(output, probes, lively_model):
+    poet = "You are a poet."
+
+    report, side = compared(output, probes, after=f"system:{poet}", model=str(lively_model), systems=(SYSTEM,))
+    asked, _ = compared(output, probes, before=str(lively_model), after=str(lively_model), systems=(poet,))
+
+    assert (side.kind, report.after["system"], list(report.per_system)) == ("system", poet, [SYSTEM])
+    assert [one.after for one in report.judged] == [one.after for one in asked.judged]
+    assert any(one.changed for one in report.judged)
+    assert report.metrics["kl"].value > 0
+
+
+def test_the_drift_under_another_prompt_is_that_of_the_same_tokens(lively_model):
+    model = LanguageModel.load(lively_model)
+    old, new = (conversation("Who are you?", system) for system in (SYSTEM, "You are a poet of few words."))
+    answers = model.answers([old], max_new_tokens=8)
+
+    same = model.drift([old], answers, before=None, after=None, after_prompts=[old])
+    moved = model.drift([old], answers, before=None, after=None, after_prompts=[new])
+    back = model.drift([new], answers, before=None, after=None, after_prompts=[old])
+
+    assert same[0].kl_sum == pytest.approx(0, abs=1e-6)
+    assert moved[0].tokens == len(answers[0].tokens)
+    assert moved[0].kl_sum > 0 < back[0].kl_sum
+    assert moved[0].agreeing == back[0].agreeing
+
+
+def test_several_runs_are_ranked_over_one_load_as_if_alone(output, probes, capsys, monkeypatch):
+    loads = []
+    monkeypatch.setattr(LanguageModel, "load", classmethod(lambda cls, *args: loads.append(args) or LOAD(cls, *args)))
+
+    ranked = rank(["v0", "v1"], CompareConfig(output=output, probes=probes, max_new_tokens=16))
+
+    assert len(loads) == 1
+    for one in ranked:
+        alone, _ = compared(output, probes, run=one.side.run.run_id)
+        assert [judged.after for judged in one.report.judged] == [judged.after for judged in alone.judged]
+        assert one.report.metrics == alone.metrics
+
+
+def test_the_scales_of_a_run_are_told_and_drawn(output, probes, tmp_path, capsys):
+    here = tmp_path / "here"
+
+    code = run_toolkit(
+        "compare", "v1", "--output", output, "--probes", probes, "--sweep-scale", "--report", here, "--max-new-tokens",
+        16, "--threshold", "reliability=1",
+    )  # fmt: skip
+
+    streams = capsys.readouterr()
+    assert code == 0
+    assert [line.split()[0] for line in streams.out.splitlines()[:6]] == ["scale", "0", "0.25", "0.5", "0.75", "1"]
+    assert sorted(path.name for path in here.iterdir()) == ["scale.json", "scale.png"]
+    assert (here / "scale.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_real_report_holds_to_the_published_schema(output, probes):
     schema = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 
@@ -286,6 +357,11 @@ def test_a_report_that_cannot_be_written_is_still_shown(output, probes, tmp_path
         (["v0", "--after", "v1"], 2, "name it once"),
         (["--probes", "none.yaml"], 5, "Cannot read the probes"),
         (["--max-new-tokens", "0"], 2, "Invalid value"),
+        (["v0", "--scale", "0.5", "--sweep-scale"], 2, "not both"),
+        (["v0", "v1", "--scale", "0.5"], 2, "are for one run"),
+        (["v0", "--threshold", "beauty=1"], 2, "no metric 'beauty'"),
+        (["v0", "--threshold", "kl=small"], 2, "is no number"),
+        (["v0", "v7"], 3, "No run 'v7'"),
     ],
 )
 def test_what_is_asked_wrongly_is_told(output, capsys, arguments, code, told):
