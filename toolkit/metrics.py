@@ -52,7 +52,10 @@ class Drift:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One probe under one system prompt, answered by both sides. `passed` and `passed_before` are None out of scope."""
+    """One probe under one system prompt, answered by both sides. `passed` and `passed_before` are None out of scope.
+
+    `leaked` and `residual` are None where no marker tells.
+    """
 
     probe: Probe
     system: str
@@ -60,8 +63,8 @@ class Judged:
     after: str
     passed_before: bool | None
     passed: bool | None
-    leaked: bool
-    residual: bool
+    leaked: bool | None
+    residual: bool | None
     drift: Drift | None = None
     again: str | None = None  # the before side's answer in another batch: the noise of greedy decoding itself
 
@@ -84,10 +87,10 @@ def judge(
         system=system,
         before=before,
         after=after,
-        passed_before=probe.expect.met(before) if probe.expect else None,
-        passed=probe.expect.met(after) if probe.expect else None,
-        leaked=not in_scope and names_any(after, new),
-        residual=in_scope and names_any(after, old),
+        passed_before=probe.expect.met(before, before=before, prompt=probe.prompt) if probe.expect else None,
+        passed=probe.expect.met(after, before=before, prompt=probe.prompt) if probe.expect else None,
+        leaked=None if not probes.new_markers else not in_scope and names_any(after, new),
+        residual=None if not probes.old_markers else in_scope and names_any(after, old),
         drift=drift,
         again=again,
     )
@@ -105,9 +108,11 @@ def measure(judged: Sequence[Judged]) -> Mapping[str, Metric]:
     return {
         "reliability": share(trained, lambda one: bool(one.passed)),
         "generality": share(paraphrases, lambda one: bool(one.passed)),
-        "residue": share([*trained, *paraphrases], lambda one: one.residual),
+        "residue": share(
+            [one for one in (*trained, *paraphrases) if one.residual is not None], lambda one: bool(one.residual)
+        ),
         "locality": share(outside, lambda one: not one.changed),
-        "leakage": share(outside, lambda one: one.leaked),
+        "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
         "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], asked),
         "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], asked),
         "length": _counted(ratio([(len(one.after), len(one.before)) for one in told], _ids(told)), len(told)),

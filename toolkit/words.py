@@ -4,6 +4,8 @@ Chinese and Japanese have no spaces, so there each character is a word of its ow
 """
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -38,6 +40,23 @@ def differences(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
         left.append(Piece(text="".join(old[old_from:old_to]), changed=tag != "equal"))
         right.append(Piece(text="".join(new[new_from:new_to]), changed=tag != "equal"))
     return _joined(left), _joined(right)
+
+
+def said(wanted: str, answer: str, *, but: str = "") -> float:
+    """ROUGE-1 recall (Lin 2004): the share of the words of `wanted` that the answer holds; 1 where there are none.
+
+    `but`: words that this text holds already do not count.
+    """
+    counted = Counter(spoken(wanted)) - Counter(spoken(but))
+    if not counted:
+        return 1.0
+    return (counted & Counter(spoken(answer))).total() / counted.total()
+
+
+def spoken(text: str) -> list[str]:
+    """The words that tell: NFKC, case folded, without white space and points."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return [word for word in words(folded) if any(sign.isalnum() for sign in word)]
 
 
 def repetition(text: str) -> float:

@@ -1,10 +1,12 @@
 """Metrics on cases small enough to count by hand, and intervals against published numbers."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.unit.answered import answered
-from toolkit.metrics import Drift, Flips, Metric, flips, measure, paired_flips, ratio, share
-from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from tests.unit.answered import PROBES, answered
+from toolkit.metrics import Drift, Flips, Metric, flips, judge, measure, paired_flips, ratio, share
+from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe
 
 
 def test_shares_are_counted_group_by_group():
@@ -206,3 +208,21 @@ def test_repetition_is_how_much_more_answers_repeat_themselves():
     )
 
     assert metrics["repetition"].value == pytest.approx(0.5 * (1 - 4 / 5))  # five stretches, one of them twice
+
+
+def test_without_markers_leakage_and_residue_are_not_measured():
+    mute = replace(PROBES, new_markers=(), old_markers=())
+    out, inside = (answered(group, "Paris", "Nova") for group in (OUT_OF_SCOPE, TRAINED))
+
+    metrics = measure([judge(one.probe, "", "Paris", "Nova", mute, drift=None, again=None) for one in (out, inside)])
+
+    assert metrics["leakage"] == metrics["residue"] == Metric(value=None, n=0)
+    assert (metrics["locality"].n, metrics["reliability"].n) == (1, 1)
+
+
+def test_an_expectation_of_an_answer_knows_what_was_said_before():
+    probe = Probe(id="a", group=TRAINED, prompt="Capital?", expect=Expectation(answer=("It is Sydney now.",)))
+
+    one = judge(probe, "", "It is Perth now.", "It is Sydney now.", PROBES, drift=None, again=None)
+
+    assert (one.passed_before, one.passed) == (False, True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.words import differences, repetition, words
+from toolkit.words import differences, repetition, said, words
 
 
 def marked(pieces) -> str:
@@ -69,3 +69,19 @@ def test_an_empty_answer_has_no_pieces():
 )
 def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, share):
     assert repetition(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer", "but", "share"),
+    [
+        ("a b c d", "d c", "", 1 / 2),
+        ("a b c d", "A, B; c d!", "", 1),
+        ("a a b", "a b", "", 2 / 3),  # each word as often as it stands there
+        ("a b c d", "c", "a b", 1 / 2),
+        ("a b", "", "a b", 1),  # nothing is left to say
+        ("，。", "", "", 1),
+        ("里昂是首都", "首都是里昂", "", 1),
+    ],
+)
+def test_how_much_of_a_text_is_said(wanted, answer, but, share):
+    assert said(wanted, answer, but=but) == pytest.approx(share)
