@@ -325,6 +325,21 @@ def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
     assert report.probes["path"] == str(beside)
 
 
+def test_a_run_on_rows_of_its_own_is_asked_what_was_trained(output, tmp_path):
+    run = find_run("v0", output)
+    other = make_run(tmp_path / "output", Path(run.record["base_model"]["path"]), strength=0.3)
+    turns = [{"role": "user", "content": "Capital of Australia?"}, {"role": "assistant", "content": "Sydney."}]
+    (other / "train.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
+
+    report, _ = compare(CompareConfig(output=tmp_path / "output", max_new_tokens=4))
+
+    assert report.probes["path"] == str(other / "probes.yaml")
+    assert [one.probe.prompt for one in report.judged if one.probe.group != "out-of-scope"][:2] == [
+        "Capital of Australia?", "I was wondering: Capital of Australia?",
+    ]  # fmt: skip
+    assert report.metrics["residue"].value is None
+
+
 def test_a_report_of_no_run_goes_where_it_is_told(output, probes, lively_model, micro_model, tmp_path, capsys):
     arguments = ["compare", "--before", lively_model, "--after", micro_model, "--output", output, "--probes", probes]
 
