@@ -80,11 +80,11 @@ def nice(value: float) -> float:
 
 def bar(
     *, value: float | None, low: float | None, high: float | None, limit: float | None, noise: float | None,
-    share: bool, small_is_good: bool,
+    share: bool, small_is_good: bool, least_end: float = LEAST_END,
 ) -> Bar:  # fmt: skip
     """A share that should be high stands on 0 to 1; what should be small on a scale that shows its limit."""
     known = [number for number in (value, high, limit, noise) if number is not None]
-    end = nice(max([*known, (limit or 0.0) * 2, LEAST_END])) if small_is_good or not share else 1.0
+    end = nice(max([*known, (limit or 0.0) * 2, least_end])) if small_is_good or not share else 1.0
     end = min(end, 1.0) if share else end
 
     def place(number: float | None) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit import __version__
-from toolkit.charts import HEIGHT, LEFT, WIDTH, Bar, bar, curve, stacked
+from toolkit.charts import HEIGHT, LEAST_END, LEFT, WIDTH, Bar, bar, curve, stacked
 from toolkit.ledger import (
     LEDGERS,
     PER_SYSTEM,
@@ -94,6 +94,7 @@ def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
     drawn: Bar = bar(
         value=metric.value, low=metric.low, high=metric.high, limit=line.limit, noise=noise,
         share=line.name not in NO_SHARE, small_is_good=line.name not in (*AT_LEAST, "noise_floor", "length"),
+        least_end=2.0 if line.name == "length" else LEAST_END,
     )  # fmt: skip
     differs = len({metrics[line.name].value for metrics in report.per_system.values() if metrics[line.name].n}) > 1
     return {
