@@ -61,7 +61,6 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     before = _before(config, after)
     probes = read_probes(config.probes or probes_for(after))
     probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})
-    trained = _trained_system(after)
     timings: dict[str, float] = {}
     answered = Answered(_questions(config, probes, before, after), listener, timings)
     started = time.perf_counter()
@@ -79,7 +78,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         metrics=measure(judged) if len(systems) > 1 else next(iter(per_system.values())),
         per_system=per_system,
         flips=flips([one for one in judged if one.system == judged[0].system]),
-        systems={system: kind(system, trained) for system in systems},
+        systems={system: kind(system, _trained_system(after, before)) for system in systems},
         judged=judged,
         probes=_file(probes),
         timings_s=timings,
@@ -88,14 +87,15 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
 
 
 def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Side) -> "Questions":
-    """Where a side is itself a prompt, the other is asked under one: its own, or what the model says by itself."""
-    named = tuple(dict.fromkeys(config.systems or probes.systems))
-    if before.system is not None or after.system is not None:
-        trained = [side for side in (before, after) if side.run is not None]
-        systems = named[:1] or ((_trained_system(trained[0]) or DEFAULT) if trained else DEFAULT,)
-        return Questions(probes=probes, systems=systems, in_full=1, max_new_tokens=config.max_new_tokens)
-    systems = named or matrix(_trained_system(after) or DEFAULT_SYSTEM)
-    return Questions(probes=probes, systems=systems, in_full=len(named) or 1, max_new_tokens=config.max_new_tokens)
+    """Where a side is itself a prompt, the other is asked as it was trained, or as the model comes."""
+    systems = tuple(dict.fromkeys(config.systems or probes.systems))
+    in_full = len(systems)
+    if not systems:
+        prompted = before.system is not None or after.system is not None
+        trained = _trained_system(after, before)
+        first = trained if trained is not None else (DEFAULT if prompted else DEFAULT_SYSTEM)
+        systems, in_full = (first,) if prompted else matrix(first), 1
+    return Questions(probes=probes, systems=systems, in_full=in_full, max_new_tokens=config.max_new_tokens)
 
 
 def probes_for(after: Side) -> Path:
@@ -128,9 +128,10 @@ def _before(config: CompareConfig, after: Side) -> Side:
     return find_side(config.before, config.output, beside=beside, model=config.model)
 
 
-def _trained_system(after: Side) -> str | None:
-    """None where nobody knows."""
-    return None if after.run is None else str(after.run.record["recipe"].get("system", DEFAULT_SYSTEM))
+def _trained_system(*sides: Side) -> str | None:
+    """Of the first of these that is a run; None where nobody knows."""
+    records = (side.run.record for side in sides if side.run is not None)
+    return next((str(record["recipe"].get("system", DEFAULT_SYSTEM)) for record in records), None)
 
 
 def _file(probes: ProbeSet) -> dict[str, Any]:
