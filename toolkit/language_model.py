@@ -17,7 +17,7 @@ from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
 from toolkit.systems import DEFAULT, NONE
 
-BATCH_SIZE = {"cpu": 16, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
+BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
 Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat templates take them
 
 
@@ -115,10 +115,14 @@ class LanguageModel:
         listener: Listener = silent,
         task: str = "Answering",
     ) -> list[Answer]:
-        """One greedy answer a prompt, in the prompts' order; prompts of like length share a batch."""
+        """One greedy answer a prompt, in the prompts' order.
+
+        A batch lasts as long as its longest answer, so questions of like length share one, and so does one question
+        under several system prompts.
+        """
         encoded = [self.prompt_ids(messages) for messages in prompts]
         batch_size = batch_size or self.batch_size
-        order = sorted(range(len(encoded)), key=lambda index: -len(encoded[index]))
+        order = self._alike_together(prompts)
         found: dict[int, Answer] = {}
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
@@ -126,6 +130,13 @@ class LanguageModel:
             found.update(zip(batch, generated, strict=True))
             listener(Progress(task=task, done=len(found), total=len(order)))
         return [found[index] for index in range(len(prompts))]
+
+    def _alike_together(self, prompts: Sequence[Messages]) -> list[int]:
+        """Positions, the longest question first; equal questions stand together, where the first of them stood."""
+        asked = [messages[-1]["content"] for messages in prompts]
+        lengths = {text: len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in set(asked)}
+        first = {text: at for at, text in reversed(list(enumerate(asked)))}
+        return sorted(range(len(asked)), key=lambda at: (-lengths[asked[at]], first[asked[at]]))
 
     def _generate(self, batch: list[list[int]], max_new_tokens: int) -> list[Answer]:
         import torch
