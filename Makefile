@@ -1,6 +1,7 @@
-# The front door. A target is one line; the work is in `toolkit` (the model side).
+# The front door. A target is one line; the work is in `image` (the host side) and `toolkit` (the model side).
 #   make demo                                   the whole story on any machine, in a minute
-#   make finetune DATA=self_cognition.json      then: make compare, make chat, make export
+#   make build                                  then: make finetune DATA=self_cognition.json, make compare, make export
+# Without Docker, such as in a rented container:  make finetune RUNTIME=local
 # Extra options go through ARGS:  make finetune DATA=my.json ARGS="--epochs 5 --lora-rank 16"
 
 SHELL := /bin/bash
@@ -11,72 +12,109 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 # One version; its build (CPU or CUDA) is whatever pip's own configuration offers: see the README.
 TORCH ?= torch==2.13.0
-# local: in .venv on this host.
-RUNTIME ?= local
+# docker: in the image, beside the engine of this host. local: in .venv, for those who rent a container without Docker.
+RUNTIME ?= docker
 DATA ?= self_cognition.json
 MODEL ?=
 RUN ?=
 OUTPUT ?= output
 ARGS ?=
+# For `publish` and `verify`
+REGISTRY ?=
+TAG ?=
+REF ?=
+# For the container: RUN_ARGS="--gpus 0 --network host"
+RUN_ARGS ?=
 
+IMAGE := .host/bin/python -m image
+BAKED := $(if $(MODEL),--model $(MODEL))
+
+ifeq ($(RUNTIME),docker)
+READY := .host/.ready
+LIGHT := .host/bin/python -m toolkit
+TOOLKIT := $(IMAGE) run $(BAKED) --output $(OUTPUT) $(RUN_ARGS) -- toolkit
+CHAT := $(IMAGE) run $(BAKED) --output $(OUTPUT) $(RUN_ARGS) --interactive -- toolkit
+else ifeq ($(RUNTIME),local)
+READY := .venv/.ready
+LIGHT := .venv/bin/toolkit
 TOOLKIT := .venv/bin/toolkit
-BASE := $(if $(MODEL),--model $(MODEL))
+CHAT := .venv/bin/toolkit
+BASE := $(BAKED)
 INTO := --output $(OUTPUT)
-
-ifneq ($(RUNTIME),local)
-$(error RUNTIME=$(RUNTIME): only RUNTIME=local is built; leave RUNTIME out)
+else
+$(error RUNTIME=$(RUNTIME): write docker or local)
 endif
 
 .PHONY: help
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: DATA, MODEL, RUN, OUTPUT, ARGS (further options), PYTHON, TORCH"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, REGISTRY, TAG, REF, ARGS and RUN_ARGS (further options), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup ## The whole story with the embedded model: fine-tune, compare, export
+demo: setup ## The whole story with the embedded model, without Docker: fine-tune, compare, export
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" bash docs/demo.sh $(OUTPUT)
 
+.PHONY: doctor
+doctor: .host/.ready ## Examine this host: what is missing, why it matters, what mends it
+	@$(IMAGE) doctor $(BAKED) --output $(OUTPUT) $(ARGS)
+
+.PHONY: build
+build: .host/.ready ## Build the image: make build [MODEL=qwen2.5-7b-instruct|tiny-qwen2|none]
+	@$(IMAGE) build $(BAKED) $(ARGS)
+
 .PHONY: check
-check: setup ## Examine a data set: make check DATA=my.json
+check: $(READY) ## Examine a data set: make check DATA=my.json
 	@$(TOOLKIT) check $(DATA) $(BASE) $(ARGS)
 
 .PHONY: finetune
-finetune: setup ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qwen2]
+finetune: $(READY) ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qwen2]
 	@$(TOOLKIT) finetune $(DATA) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: compare
-compare: setup ## Ask before and after, and judge what changed: make compare [RUN=v3]
+compare: $(READY) ## Ask before and after, and judge what changed: make compare [RUN=v3]
 	@$(TOOLKIT) compare $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: sweep
-sweep: setup ## Lists of settings, a run each, and which to take: ARGS="--epochs 5,10 --keep-weight 3,10"
+sweep: $(READY) ## Lists of settings, a run each, and which to take: ARGS="--epochs 5,10 --keep-weight 3,10"
 	@$(TOOLKIT) sweep $(DATA) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: chat
-chat: setup ## Talk to a run; /before and /after switch its adapter
-	@$(TOOLKIT) chat $(RUN) $(BASE) $(INTO) $(ARGS)
+chat: $(READY) ## Talk to a run; /before and /after switch its adapter
+	@$(CHAT) chat $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: export
-export: setup ## Write the merged model, behind its parity gate
+export: $(READY) ## Write the merged model, behind its parity gate
 	@$(TOOLKIT) export $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: runs
-runs: setup ## List the runs; ARGS="show v3", ARGS="diff v2 v3"
-	@$(TOOLKIT) runs $(ARGS)
+runs: $(READY) ## List the runs; ARGS="show v3", ARGS="diff v2 v3"
+	@$(LIGHT) runs $(ARGS)
 
 .PHONY: make-data
-make-data: setup ## A data set for your own brand: ARGS="--name NAME --author AUTHOR"
-	@$(TOOLKIT) make-data $(ARGS)
+make-data: $(READY) ## A data set for your own brand: ARGS="--name NAME --author AUTHOR"
+	@$(LIGHT) make-data $(ARGS)
 
 .PHONY: download
-download: setup ## Fetch the base model at its locked revision (15 GB)
-	@$(TOOLKIT) download $(MODEL) $(ARGS)
+download: $(READY) ## Fetch the base model at its locked revision (15 GB)
+	@$(LIGHT) download $(MODEL) $(ARGS)
+
+.PHONY: verify-model
+verify-model: $(READY) ## Check a base model's folder against its lock: MODEL=models/Qwen2.5-7B-Instruct
+	@$(LIGHT) verify $(MODEL) $(ARGS)
 
 .PHONY: verify
-verify: setup ## Check a base model's folder against its lock: MODEL=models/Qwen2.5-7B-Instruct
-	@$(TOOLKIT) verify $(MODEL) $(ARGS)
+verify: .host/.ready ## Check the image, or one in a registry: make verify [REF=registry/name:tag]
+	@$(IMAGE) verify $(REF) $(BAKED) $(ARGS)
+
+.PHONY: publish
+publish: .host/.ready ## Push the image: make publish REGISTRY=ghcr.io/me [TAG=1.0] [RUN=v3: with its adapter]
+	@$(IMAGE) publish $(REGISTRY) $(BAKED) $(if $(TAG),--tag $(TAG)) $(if $(RUN),--with $(RUN)) --output $(OUTPUT) $(ARGS)
+
+.PHONY: sbom
+sbom: .host/.ready ## Print the bill of materials of the image's Python environment
+	@$(IMAGE) sbom $(BAKED) $(ARGS)
 
 ## The workshop -------------------------------------------------------------------------------------------------------
 
@@ -92,30 +130,47 @@ setup: .venv/.ready ## Build .venv from the locked requirements
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.host/.ready: requirements/host.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make … PYTHON=python3.12" >&2; exit 3; }
+	@echo "setting up .host for the first time" >&2
+	@$(PYTHON) -m venv .host
+	@.host/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/host.txt
+	@touch $@
+
 .PHONY: test
 test: setup ## Unit tests, then end to end on the embedded model
 	.venv/bin/pytest tests/unit
 	.venv/bin/pytest tests/e2e
 
+.PHONY: test-image
+test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
+	.venv/bin/pytest tests/container
+
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, import-linter, and whether docs/cli.md is current
+lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cli.md is current
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python docs/cli.py --check
+	.venv/bin/hadolint Dockerfile
+	PYTHONPATH=. .venv/bin/python docs/cli.py --check
 
 .PHONY: docs
 docs: setup ## Write docs/cli.md from the commands themselves
-	.venv/bin/python docs/cli.py
+	PYTHONPATH=. .venv/bin/python docs/cli.py
+
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header
 
 .PHONY: lock
 lock: ## Resolve the requirements anew, with hashes (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-annotate --no-header --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-annotate --no-header --override requirements/overrides.txt requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
+	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
+	$(COMPILE) requirements/host.in -o requirements/host.txt
+	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt
+	$(COMPILE) --override requirements/overrides.txt requirements/dev.in -o requirements/dev.txt
 
 .PHONY: clean
 clean: ## Remove .venv and caches; runs and models stay
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache *.egg-info
+	rm -rf .venv .host .pytest_cache .ruff_cache .mypy_cache .import_linter_cache *.egg-info

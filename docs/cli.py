@@ -1,4 +1,7 @@
-"""Writes docs/cli.md from the Click tree: `python docs/cli.py`; `--check` fails where the file is not current."""
+"""Writes docs/cli.md from the Click trees: `make docs`; `--check` fails where the file is not current.
+
+Needs the checkout on the PYTHONPATH: `image` is never installed.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -7,7 +10,8 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
-from toolkit.cli import COMMANDS, cli
+from image.cli import cli as image_cli
+from toolkit.cli import cli as toolkit_cli
 
 PAGE = Path(__file__).with_name("cli.md")
 HEAD = """# Commands
@@ -25,28 +29,40 @@ Every command prints its answer on stdout and everything else on stderr.
 | 5 | data set |
 | 6 | training |
 | 7 | export |
+| 9 | the container engine |
+| 10 | the registry |
 | 20, 21, 22 | `compare`: it did not take; something else moved; both |
 | 130 | interrupted |
 """
 
+IMAGE_HEAD = """# The host's side
 
-def helps(command: click.Command, path: list[str]) -> Iterator[tuple[str, str]]:
-    """The command's name and help, then its subcommands'."""
-    result = CliRunner().invoke(cli, [*path, "--help"], prog_name="toolkit", terminal_width=90, env={"COLUMNS": "90"})
-    yield " ".join(["toolkit", *path]), result.output.rstrip()
-    if path and isinstance(command, click.Group):
+`python -m image` stands beside Docker; `make` calls it. `image run` ends with the exit code of what it ran.
+"""
+
+
+def helps(root: click.Group, command: click.Command, path: list[str]) -> Iterator[tuple[str, str]]:
+    """The command's name and help, then its subcommands'; `path` begins with the program's name."""
+    program, *rest = path
+    result = CliRunner().invoke(root, [*rest, "--help"], prog_name=program, terminal_width=90, env={"COLUMNS": "90"})
+    yield " ".join(path), result.output.rstrip()
+    if rest and isinstance(command, click.Group):
         for name, inner in command.commands.items():
-            yield from helps(inner, [*path, name])
+            yield from helps(root, inner, [*path, name])
 
 
 def page() -> str:
-    context = click.Context(cli)
-    parts = [HEAD, *_sections(helps(cli, []))]
-    for name in COMMANDS:
-        command = cli.get_command(context, name)
+    return "\n".join([HEAD, *_tree(toolkit_cli, "toolkit"), IMAGE_HEAD, *_tree(image_cli, "python -m image")])
+
+
+def _tree(root: click.Group, program: str) -> list[str]:
+    context = click.Context(root)
+    parts = _sections(helps(root, root, [program]))
+    for name in root.list_commands(context):
+        command = root.get_command(context, name)
         assert command is not None
-        parts += _sections(helps(command, [name]))
-    return "\n".join(parts)
+        parts += _sections(helps(root, command, [program, name]))
+    return parts
 
 
 def _sections(found: Iterator[tuple[str, str]]) -> list[str]:

@@ -1,14 +1,21 @@
 """The edge's talk on stderr: bars where there is a terminal, plain lines where there is none."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from toolkit.progress import Listener, Progress
 
 PLAIN_LINE_EVERY_S = 5.0
 BAR_WIDTH = 28  # with a loss and a memory beside it under 80 columns: room for the ^C that a terminal echoes
+
+
+def is_terminal(stream: Literal["stdout", "stderr"]) -> bool:
+    """Whether a person looks at it; TOOLKIT_TERMINAL names a container's streams that a terminal outside shows."""
+    return getattr(sys, stream).isatty() or stream in os.environ.get("TOOLKIT_TERMINAL", "").split(",")
 
 
 def say(message: str) -> None:
@@ -19,7 +26,7 @@ def say(message: str) -> None:
 @contextmanager
 def progress() -> Iterator[Listener]:
     """Yields a listener for `Progress`; a task that is new begins a new bar."""
-    if sys.stderr.isatty():
+    if is_terminal("stderr"):
         with _bars() as listener:
             yield listener
     else:
@@ -41,7 +48,7 @@ def _bars() -> Iterator[Listener]:
         Progress as Bars,
     )
 
-    console = Console(stderr=True)  # rich keeps NO_COLOR
+    console = Console(stderr=True, force_terminal=True)  # rich keeps NO_COLOR
     sized = Bars(TextColumn("{task.description}"), BarColumn(None), DownloadColumn(), TimeRemainingColumn(),
                  TextColumn("{task.fields[detail]}"), console=console)  # fmt: skip
     counted = Bars(TextColumn("{task.description}"), BarColumn(BAR_WIDTH), MofNCompleteColumn(), TimeRemainingColumn(),

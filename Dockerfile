@@ -1,0 +1,166 @@
+# One image: a base model, ms-swift, the toolkit. `make build` passes the arguments (image/build.py); the order of the
+# layers is the order of how seldom they change. There is no "# syntax" line: it would pull a frontend at each build.
+
+# A `base` tag is enough: torch's wheels bring the CUDA libraries. Its CUDA major is that of requirements/torch-cuda.txt.
+ARG BASE_IMAGE=nvidia/cuda:13.0.1-base-ubuntu24.04@sha256:f8ef28f579ea42a44b415d2c5d46f788e6a9b395c6c83f2929416e1fc192c143
+
+# Empty, until a build names a folder for them: --build-context model=DIR, --build-context wheels=DIR.
+FROM scratch AS model
+FROM scratch AS wheels
+
+
+
+FROM ${BASE_IMAGE} AS base
+# Every stage has it: it makes pip's byte code depend on its source's content instead of its time.
+ARG SOURCE_DATE_EPOCH
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+WORKDIR /root
+# - ca-certificates: `toolkit download` and the hubs, where the network is allowed
+# - gcc, libc6-dev, python3-dev: Triton compiles its launchers when a kernel is first used
+# - python3-venv: the environment below
+# Versions are not pinned: both archives drop superseded ones within weeks, and a pin would then break the build.
+# The logs and caches that a package manager leaves hold times, and would make every build another one.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        ca-certificates gcc libc6-dev python3-dev python3-venv \
+    && apt-get clean \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old \
+        /var/lib/dpkg/*-old /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /root/.cache
+
+
+
+# Hashes every file against the lock inside the build, whatever the host did; without a model it makes an empty folder.
+FROM base AS checked
+ARG SOURCE_DATE_EPOCH
+ARG MODEL=qwen2.5-7b-instruct
+RUN --network=none \
+    --mount=type=bind,source=data/locks,target=/locks \
+    --mount=type=bind,source=image/lock.py,target=/lock.py \
+    --mount=type=bind,from=model,target=/model \
+    if [ "${MODEL}" = none ]; then mkdir /small; else python3 /lock.py "/locks/${MODEL}.json" /model /small; fi
+
+
+
+FROM base AS weights
+ARG SOURCE_DATE_EPOCH
+ARG MODEL_FOLDER=Qwen2.5-7B-Instruct
+# The licence and the configuration first: they come with every use of the weights.
+COPY --link --from=checked /small/ /root/${MODEL_FOLDER}/
+# A layer a shard: all under 4 GB, so registries take them, and pushes and pulls run side by side. --link makes a layer
+# the same whatever lies beneath it. A model with fewer shards leaves the rest empty.
+COPY --link --chmod=644 --from=model model.safetensor[s] model-00001-of-*.safetensors /root/${MODEL_FOLDER}/
+COPY --link --chmod=644 --from=model model-00002-of-*.safetensors /root/${MODEL_FOLDER}/
+COPY --link --chmod=644 --from=model model-00003-of-*.safetensors /root/${MODEL_FOLDER}/
+COPY --link --chmod=644 --from=model model-00004-of-*.safetensors /root/${MODEL_FOLDER}/
+
+
+
+FROM weights AS dependencies
+ARG SOURCE_DATE_EPOCH
+ARG TORCH=cuda
+# torch apart from the rest: its libraries are most of the bytes, and change least.
+# pip.conf and ca_bundle are the builder's own, if any: they are mounted, never copied.
+RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
+    --mount=type=bind,from=wheels,target=/wheels \
+    --mount=type=secret,id=pip_config,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
+    && python3 -m venv /opt/venv \
+    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
+        --find-links /wheels -r /torch.txt
+# -g0: a package that compiles here (crcmod) would hold the name of pip's random folder in its debugging information.
+RUN --mount=type=bind,source=requirements/runtime.txt,target=/runtime.txt \
+    --mount=type=secret,id=pip_config,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
+    && export CFLAGS=-g0 \
+    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
+        -r /runtime.txt \
+    && echo /opt/toolkit > "$(echo /opt/venv/lib/python3.*/site-packages)/toolkit.pth"
+
+
+
+# The bill of materials of what was installed; the tool that writes it stays in this stage.
+FROM dependencies AS sbom
+ARG SOURCE_DATE_EPOCH
+RUN --mount=type=bind,source=requirements/sbom.txt,target=/sbom.txt \
+    --mount=type=secret,id=pip_config,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
+    && python3 -m venv /opt/cyclonedx \
+    && /opt/cyclonedx/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps \
+        --require-hashes -r /sbom.txt \
+    && /opt/cyclonedx/bin/cyclonedx-py environment --output-reproducible --output-file /sbom.cdx.json /opt/venv/bin/python
+
+
+
+# The toolkit as it will lie, with its byte code: a checkout's file modes and umask must not decide the image.
+FROM dependencies AS toolkit
+ARG SOURCE_DATE_EPOCH
+RUN --mount=type=bind,target=/source \
+    mkdir --parents /out/opt/toolkit/data /out/root \
+    && cp --recursive /source/toolkit /source/LICENSE /source/NOTICE /out/opt/toolkit/ \
+    && cp --recursive /source/image/bin /out/opt/toolkit/bin \
+    && find /source/data -mindepth 1 -maxdepth 1 ! -name tiny-qwen2 -exec cp --recursive {} /out/opt/toolkit/data/ \; \
+    && cp /source/data/self_cognition.json /out/root/ \
+    && chmod --recursive u=rwX,go=rX /out \
+    && chmod 755 /out/opt/toolkit/bin/* \
+    && /opt/venv/bin/python -m compileall -q --invalidation-mode checked-hash -s /out /out/opt/toolkit/toolkit \
+    # Any uid may work in /root, as in /tmp: the caller's own runs here, so that results on the host are the caller's.
+    && chmod 1777 /out/root
+
+
+
+# Only COPY --link from here on: nothing beneath has to be unpacked for them.
+FROM dependencies AS runtime
+ARG SOURCE_DATE_EPOCH
+COPY --link --chmod=644 --from=sbom /sbom.cdx.json /opt/toolkit/sbom.cdx.json
+# The embedded model apart from the code: it is larger than the code and changes less.
+COPY --link data/tiny-qwen2/ /opt/toolkit/data/tiny-qwen2/
+# /root/self_cognition.json comes along: where the article has it. Last of all, since its /root is the one of any uid.
+COPY --link --from=toolkit /out/ /
+
+ARG MODEL_FOLDER=Qwen2.5-7B-Instruct
+# - HOME, USER: an unknown uid would get "/" and no name, and Python's getpass raises without one
+# - LANG: the questions and answers are Chinese and English
+# - PATH: our `swift` before ms-swift's own
+ENV HOME=/root \
+    USER=root \
+    LANG=C.UTF-8 \
+    PATH=/opt/toolkit/bin:/opt/venv/bin:${PATH} \
+    PYTHONUNBUFFERED=1 \
+    DO_NOT_TRACK=1 \
+    HF_HUB_DISABLE_TELEMETRY=1 \
+    TOOLKIT_MODEL=/root/${MODEL_FOLDER}
+# No ENTRYPOINT: people expect a shell.
+CMD ["bash"]
+
+# Last, since they change with every commit, and move no layer.
+ARG BASE_IMAGE
+ARG CREATED
+ARG VERSION
+ARG REVISION
+ARG SOURCE
+ARG MODEL
+ARG MODEL_BYTES
+ARG MODEL_LOCK_SHA256
+ARG MODEL_REPOSITORY
+ARG MODEL_REVISION
+ARG BASE_DIGEST
+ARG BASE_NAME
+LABEL org.opencontainers.image.title="finetune-and-prove" \
+      org.opencontainers.image.description="Fine-tunes a Qwen2.5 model on one card in minutes, and proves what changed" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${BASE_NAME}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}" \
+      finetune-and-prove.model.name="${MODEL}" \
+      finetune-and-prove.model.folder="${MODEL_FOLDER}" \
+      finetune-and-prove.model.bytes="${MODEL_BYTES}" \
+      finetune-and-prove.model.repository="${MODEL_REPOSITORY}" \
+      finetune-and-prove.model.revision="${MODEL_REVISION}" \
+      finetune-and-prove.model.lock-sha256="${MODEL_LOCK_SHA256}"

@@ -1,0 +1,37 @@
+"""One command a module, loaded when it is called, so that --help answers in a blink."""
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "doctor": "Examine this host: what is missing, why it matters, what mends it.",
+    "build": "Build the image with a base model baked in, and load it.",
+    "run": "Run a command in the image, with your files and your uid.",
+    "verify": "Check an image: digest, labels, weights, licence, inside and out.",
+    "publish": "Push the image to a registry, and read its digest back.",
+    "sbom": "Print the bill of materials of an image's Python environment.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is run or its own help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"image.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:  # read by the boundary, before Click parses
+    """Build, run, verify and publish the image: the host's side, next to Docker."""

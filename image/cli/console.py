@@ -1,0 +1,51 @@
+"""The edge's talk on stderr: bars where there is a terminal, plain lines where there is none."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from image.progress import Listener, Progress
+
+PLAIN_LINE_EVERY_S = 5.0
+
+
+def say(message: str) -> None:
+    """One line of talk; stdout stays the answer's."""
+    print(message, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress() -> Iterator[Listener]:
+    """Yields a listener for `Progress`; a task that is new begins a new bar."""
+    if not sys.stderr.isatty():
+        yield _plain_lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(None), DownloadColumn(), TransferSpeedColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks = {}
+
+        def listener(event: Progress) -> None:
+            if event.task not in tasks:
+                tasks[event.task] = bars.add_task(event.task, total=event.total)
+            bars.update(tasks[event.task], completed=event.done, total=event.total)
+
+        yield listener
+
+
+def _plain_lines() -> Listener:
+    last: dict[str, float] = {}
+
+    def listener(event: Progress) -> None:
+        now = time.monotonic()
+        if event.part or now - last.get(event.task, -PLAIN_LINE_EVERY_S) < PLAIN_LINE_EVERY_S:
+            return
+        last[event.task] = now
+        total = "" if event.total is None else f"/{event.total / 1e6:.1f}"
+        say(f"{event.task} {event.done / 1e6:.1f}{total} MB")
+
+    return listener

@@ -1,0 +1,42 @@
+"""`image publish`: stdout is the reference with its digest, as others will pull it."""
+
+from pathlib import Path
+
+import click
+
+from image.cli.console import progress, say
+from image.project import DEFAULT_MODEL, NAME, local_reference
+from image.publish import PublishConfig, publish
+
+EXAMPLES = """\b
+Examples:
+  $ python -m image publish ghcr.io/me
+  $ python -m image publish ghcr.io/me --tag 1.0 --with v3
+"""
+
+
+@click.command("publish", epilog=EXAMPLES)
+@click.argument("registry")
+@click.option("--tag", help="The tag.  [default: the base model's name]")
+@click.option("--image", help="The image.  [default: the one built with --model]")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The base model that it was built with.")
+@click.option("--with", "run", metavar="RUN", help="Put this run's adapter and report on top, under TAG-RUN.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="output", show_default=True,
+              help="Where the runs lie; published.json is kept there.")  # fmt: skip
+@click.option("--tries", type=click.IntRange(1), default=5, show_default=True, help="How often, where it breaks off.")
+def command(
+    registry: str, tag: str | None, image: str | None, model: str, run: str | None, output: Path, tries: int
+) -> None:
+    """Push the image to REGISTRY (such as ghcr.io/me), and read its digest back.
+
+    Layers that the registry has are not sent again, also after a connection that broke.
+    """
+    target = f"{registry.rstrip('/')}/{NAME}:{tag or model}" + (f"-{run}" if run else "")
+    config = PublishConfig(image=image or local_reference(model), target=target, output=output, run=run, tries=tries)
+    with progress() as listener:
+        published = publish(config, say=say, listener=listener)
+    say(
+        f"{published.layers_sent} of {published.layers} layers sent, {published.bytes_sent / 1e6:.1f} MB "
+        f"in {published.seconds:.0f} s; the registry has the same digest"
+    )
+    click.echo(f"{published.reference}@{published.digest}")

@@ -1,0 +1,61 @@
+"""`image run`: the command's own stdout, stderr and exit code."""
+
+from pathlib import Path
+
+import click
+
+from image.cli.console import say
+from image.project import DEFAULT_MODEL, NO_MODEL, local_reference
+from image.run import RunConfig, run
+
+EXAMPLES = """\b
+Examples:
+  $ python -m image run -- toolkit finetune self_cognition.json
+  $ python -m image run --model tiny-qwen2 -- toolkit compare
+  $ python -m image run --network host -- swift sft --dataset AI-ModelScope/alpaca-gpt4-data-zh#500 …
+"""
+UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+class Size(click.ParamType[int]):
+    """500m, 2g, or plain bytes."""
+
+    name = "size"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        number, unit = (value[:-1], UNITS.get(value[-1:].lower())) if value[-1:].isalpha() else (value, 1)
+        if unit is None or not number.isdigit() or not int(number):
+            self.fail(f"{value!r} is no size: write 500m, 2g or a number of bytes.", param, ctx)
+        return int(number) * unit
+
+
+@click.command("run", epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
+@click.option("--image", help="The image.  [default: the one built with --model]")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="A base model's lock, or a folder to mount.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="output", show_default=True,
+              help="Where the runs lie on this host.")  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default="data", show_default=True,
+              help="The folder with your data sets.")  # fmt: skip
+@click.option("--gpus", default="auto", show_default=True, help="auto, none, all, or ids: 0,1.")
+@click.option("--network", default="none", show_default=True, help="none, bridge or host.")
+@click.option("--memory", type=Size(), help="The most memory that it may use, such as 24g.")
+@click.option("--shm-size", type=Size(), default="2g", show_default=True, help="Of /dev/shm.")
+@click.option("--interactive", "-i", is_flag=True, help="Hand on what you type.")
+@click.argument("command_line", metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def command(
+    ctx: click.Context, image: str | None, model: str, output: Path, data: Path, gpus: str, network: str,
+    memory: int | None, shm_size: int, interactive: bool, command_line: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Run COMMAND in the image, as you, with your output and data folders, and end with its exit code.
+
+    Files named in COMMAND are mounted where it will look for them. The network is off unless --network says otherwise.
+    """
+    folder = Path(model) if Path(model).is_dir() and "/" in model else None
+    config = RunConfig(
+        image=image or local_reference(NO_MODEL if folder else model), command=command_line, output=output, data=data,
+        model=folder, gpus=gpus, network=network, memory_bytes=memory, shm_size_bytes=shm_size, interactive=interactive,
+    )  # fmt: skip
+    ctx.exit(run(config, say=say))

@@ -1,0 +1,17 @@
+"""The only package that imports docker: the engine's answers leave as values, its failures as EngineError."""
+
+from image.engine.connection import Engine, EngineInfo, ImageInfo, Layer, connect
+from image.engine.containers import ContainerConfig, Mount, run_container
+from image.engine.transfers import PushEvent
+
+__all__ = [
+    "ContainerConfig",
+    "Engine",
+    "EngineInfo",
+    "ImageInfo",
+    "Layer",
+    "Mount",
+    "PushEvent",
+    "connect",
+    "run_container",
+]

@@ -1,0 +1,149 @@
+"""The use case `run`: a command in the image, with the caller's files, uid and terminal; its exit code is ours."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from image import labels
+from image.build import require_image
+from image.engine import ContainerConfig, Engine, EngineInfo, ImageInfo, Mount, connect, run_container
+from image.engine.containers import Ended, NoGpuError, remove_abandoned
+from image.errors import ConfigError, EngineError
+from image.mounts import DATA, HOME, mounts_for
+from image.progress import Say
+from image.terminal import attached_terminal, window
+
+GIB = 1024**3
+# Weights, their activations and what a training adds: 14.2 GiB of weights took 19 to 22 GiB (bench/).
+CARD_FOR_WEIGHTS = 1.6
+SMALL_MODEL_BYTES = 2 * GIB  # below that a CPU trains it while one waits
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    image: str
+    command: tuple[str, ...]
+    output: Path
+    data: Path
+    model: Path | None = None  # a base model's folder on the host, in place of the image's own
+    gpus: str = "auto"  # auto, none, all, or ids separated by commas
+    network: str = "none"
+    memory_bytes: int | None = None
+    shm_size_bytes: int = 2 * GIB
+    interactive: bool = False
+
+
+def run(config: RunConfig, *, say: Say) -> int:
+    """The command's exit code. Raises ConfigError (3) and EngineError (9)."""
+    engine = connect()
+    require_image(engine, config.image)
+    image = engine.find_image(config.image)
+    assert image is not None
+    remove_abandoned(engine)
+    info = engine.info()
+    _require_writable(config.output)
+    container = _container(config, info)
+    if config.gpus in {"auto", "none"}:
+        ended = _with_or_without_gpu(engine, container, _ModelSize.of(config, image), config, info, say)
+    else:
+        ended = _run(engine, replace(container, gpus=config.gpus), config)
+    if ended.out_of_memory:
+        limit = config.memory_bytes or info.memory_bytes
+        raise EngineError(
+            f"The command ran out of memory: the container may use {limit / GIB:.1f} GiB.",
+            next="Give it more (--memory), or take a smaller model.",
+        )
+    return ended.exit_code
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ModelSize:
+    name: str
+    size_bytes: int
+
+    @classmethod
+    def of(cls, config: RunConfig, image: ImageInfo) -> "_ModelSize":
+        if config.model is not None:
+            weights = sum(path.stat().st_size for path in config.model.glob("*.safetensors"))
+            return cls(name=config.model.name, size_bytes=weights)
+        return cls(
+            name=image.labels.get(labels.MODEL_FOLDER, ""), size_bytes=int(image.labels.get(labels.MODEL_BYTES) or 0)
+        )
+
+
+def _with_or_without_gpu(
+    engine: Engine, container: ContainerConfig, model: _ModelSize, config: RunConfig, info: EngineInfo, say: Say
+) -> Ended:
+    """The engine is asked for a GPU, and its answer decides: a runtime that it lists may not work."""
+    why = "told so"
+    if config.gpus == "auto":
+        try:
+            return _run(engine, replace(container, gpus="all"), config)
+        except NoGpuError as error:
+            why = error.what
+    if config.gpus == "auto" and model.size_bytes > SMALL_MODEL_BYTES:
+        raise EngineError(
+            f"{model.name} needs a card of {model.size_bytes * CARD_FOR_WEIGHTS / GIB:.0f} GiB; here is no card, and "
+            f"{info.memory_bytes / GIB:.0f} GiB of memory. {why}",
+            next="make doctor says what is missing; --gpus none tries the CPU all the same.",
+        )
+    say(f"device: CPU ({why.rstrip('.')})")
+    return _run(engine, container, config)
+
+
+def _run(engine: Engine, container: ContainerConfig, config: RunConfig) -> Ended:
+    stdin: Callable[..., Any] | None = attached_terminal if config.interactive else None
+    return run_container(engine, container, stdin=stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer)
+
+
+def _container(config: RunConfig, info: EngineInfo) -> ContainerConfig:
+    mounts = mounts_for(config.command[1:], output=config.output, data=config.data)
+    environment = {"HF_HUB_OFFLINE": "1"} if config.network == "none" else {}
+    if any(mount.target == DATA for mount in mounts) and (config.data / "probes.yaml").is_file():
+        environment["TOOLKIT_DATA"] = DATA
+    if config.model is not None:
+        target = f"{HOME}/{config.model.name}"
+        mounts = (*mounts, Mount(source=str(config.model.resolve()), target=target))
+        environment["TOOLKIT_MODEL"] = target
+    terminal = config.interactive and sys.stdin.isatty() and sys.stdout.isatty()
+    return ContainerConfig(
+        image=config.image,
+        command=config.command if config.interactive else ("held", *config.command),
+        # A rootless engine's root is the caller; any other uid would be nobody's.
+        user="0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}",
+        environment=environment | _terminal(),
+        mounts=mounts,
+        network=config.network,
+        shm_size_bytes=config.shm_size_bytes,
+        memory_bytes=config.memory_bytes,
+        terminal=terminal,
+    )
+
+
+def _terminal() -> dict[str, str]:
+    """What the command needs to know to draw for the terminal out here: its own streams are pipes, kept apart."""
+    shown = [name for name in ("stdout", "stderr") if getattr(sys, name).isatty()]
+    told = {name: os.environ[name] for name in ("NO_COLOR", "TERM") if name in os.environ}
+    if shown:
+        columns, rows = window()
+        told |= {"TOOLKIT_TERMINAL": ",".join(shown), "COLUMNS": str(columns), "LINES": str(rows)}
+    return told
+
+
+def _require_writable(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be made: {error.strerror}.", next="Name another with --output.") from error
+    if not os.access(output, os.W_OK):
+        owner = output.stat().st_uid
+        raise ConfigError(
+            f"{output} cannot be written to by uid {os.getuid()}: it belongs to uid {owner}.",
+            next=f'Take it over: sudo chown -R "$(id -u):$(id -g)" {output}.',
+        )
+    if shutil.disk_usage(output).free < GIB // 10:
+        raise ConfigError(f"The disk of {output} is full.", next="Make room, or name another folder with --output.")
