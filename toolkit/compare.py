@@ -222,9 +222,10 @@ class Answered:
         return old, dict(zip(reversed(self.outside), again, strict=True))
 
     def _answers(self, model: LanguageModel, side: Side, task: str) -> list[Answer]:
-        return model.answers(
+        found = model.answers(
             self._prompts(side), max_new_tokens=self.questions.max_new_tokens, listener=self.listener, task=task
         )
+        return [replace(one, first_logits=None) for one in found]  # a vocabulary's width each
 
     def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
         spoken = [at for at in self.outside if old[at].tokens]

@@ -26,7 +26,7 @@ def render_junit(report: Report, texts: Texts) -> str:
     _thresholds(root, report, texts)
     for group, judged in by_group(report.judged).items():
         _group(root, group, judged, report, texts)
-    for name in ("tests", "failures", "errors", "skipped"):
+    for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"

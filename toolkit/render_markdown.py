@@ -44,6 +44,8 @@ def _verdict(report: Report, texts: Texts) -> Iterator[str]:
     for name, side in (("Before", report.before), ("After", report.after)):
         yield f"{texts(f'side.{name}')}{texts('colon')}{_side(side, texts)}  "  # two spaces end a line
     yield ""
+    if len(report.per_system) > 1:
+        yield from (texts("ledger.worst", count=len(report.per_system)), "")
 
 
 def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
@@ -79,7 +81,7 @@ def _systems(report: Report, texts: Texts) -> Iterator[str]:
         kind = texts(f"system.kind.{report.systems[system]}")
         values = [_cell(metrics[name], name, report.thresholds) for name in PER_SYSTEM]
         yield f"| {' | '.join([_escaped(system_name(system, texts)), kind, *values])} |"
-    yield from ("", texts("ledger.worst", count=len(report.per_system)), "")
+    yield ""
 
 
 def _cell(metric: Metric, name: str, thresholds: Mapping[str, float]) -> str:

@@ -74,7 +74,8 @@ def test_the_counts_are_those_of_the_cases():
 
     for name, path in (("tests", "."), ("failures", "failure"), ("skipped", "skipped")):
         found = [case for case in root.iter("testcase") if case.find(path) is not None]
-        assert int(root.get(name)) == len(found) == sum(int(suite.get(name)) for suite in root)
+        assert len(found) == sum(int(suite.get(name)) for suite in root)
+        assert int(root.get(name, len(found))) == len(found)
 
 
 def test_what_xml_cannot_hold_is_replaced():
@@ -89,3 +90,28 @@ def test_it_speaks_chinese():
     report = report_on(answered(TRAINED, "Qwen", "Hm", name="who"))
 
     assert "可靠性为 0.000，低于 0.9" in render_junit(report, Texts("zh"))
+
+
+# What Jenkins, GitLab and the others read: element to attributes (those in capitals are required) and children.
+SHAPE = {
+    "testsuites": ({"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
+    "testsuite": ({"NAME", "TESTS", "failures", "errors", "skipped", "time"}, {"testcase"}),
+    "testcase": ({"NAME", "CLASSNAME", "time"}, {"skipped", "failure", "system-out"}),
+    "failure": ({"message", "type"}, set()),
+    "skipped": ({"message"}, set()),
+    "system-out": (set(), set()),
+}
+
+
+def test_it_has_the_common_shape():
+    root = rendered(
+        answered(TRAINED, "Qwen", "Hm"), answered(TRAINED, "Qwen", "Nova", system=""),
+        answered(OUT_OF_SCOPE, "a", "b", drift=STEADY), answered(PARAPHRASE, "Qwen", "Nova"),
+    )  # fmt: skip
+
+    for element in root.iter():
+        attributes, children = SHAPE[element.tag]
+        assert set(element.keys()) <= {name.lower() for name in attributes}
+        assert {name.lower() for name in attributes if name.isupper()} <= set(element.keys())
+        assert {child.tag for child in element} <= children
+    assert all(len(case) <= 1 for case in root.iter("testcase"))
