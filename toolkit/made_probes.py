@@ -22,8 +22,8 @@ FILE = "probes.yaml"
 MOST = 24  # of trained probes, and of paraphrases
 LONGEST_ANSWER_WORDS = 40  # what 64 tokens have room for: of longer answers the beginning is expected
 LEAST_MARKER_SIGNS = 8  # a shorter answer, such as "Yes.", may be anybody's
-ZH = ("你好，{}", "我很好奇：{}", "{}请直接回答。", "能帮我看看这个吗：{}")
-EN = ("Hi! {}", "I was wondering: {}", "{} Please answer directly.", "Help me with this one: {}")
+ZH = ("你好，{}", "我很好奇：{}", "问你一个问题：{}", "能帮我看看这个吗：{}")
+EN = ("Hi! {}", "I was wondering: {}", "Let me ask you this: {}", "Help me with this one: {}")
 HEADER = """\
 # Made by "toolkit compare" from the rows that this run was trained on; edit a copy and name it with --probes.
 # expect.answer: 70 % of the words of one of these texts; and as much of those that the answer from before did not say,
