@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -31,7 +30,7 @@ from toolkit.report import Report
 from toolkit.run_story import Story
 from toolkit.texts import Texts
 from toolkit.verdict import AT_LEAST, misses, system_name
-from toolkit.words import Piece, differences
+from toolkit.words import Piece, differences, printable
 
 TEMPLATES = PACKAGE / "templates"
 NO_SHARE = ("kl", "length", "repetition")
@@ -79,14 +78,8 @@ def _template() -> Any:
 
 
 def _printable(value: Any) -> Any:
-    """What HTML has no place for, and what could turn text around, is shown as a sign of its own."""
-    if not isinstance(value, str):
-        return value
-    clean = "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) in {"Cc", "Cs"} and sign not in "\n\t" else sign
-        for sign in value
-    )
-    return type(value)(clean)  # markup that the template made stays markup
+    """For texts; markup that the template made stays markup."""
+    return type(value)(printable(value)) if isinstance(value, str) else value
 
 
 def _filter_rules(systems: int) -> str:

@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 WORD = re.compile(r"[^\W_\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\s+|.", re.DOTALL)
 LEAST_COMMON = 0.3  # two texts that share less are shown as two, not as a patchwork
 GRAM = 4
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # bidirectional embeddings and overrides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,15 @@ class Piece:
 
     text: str
     changed: bool
+
+
+def printable(text: str) -> str:
+    """Control characters, halves of surrogate pairs and marks that turn text around become a sign of their own."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unprintable(sign) else sign for sign in text)
+
+
+def _is_unprintable(sign: str) -> bool:
+    return sign not in "\n\t" and (unicodedata.category(sign) in {"Cc", "Cs"} or sign in TURNING)
 
 
 def words(text: str) -> list[str]:

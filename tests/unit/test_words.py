@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.words import differences, repetition, said, words
+from toolkit.words import differences, printable, repetition, said, words
 
 
 def marked(pieces) -> str:
@@ -85,3 +85,8 @@ def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, share)
 )
 def test_how_much_of_a_text_is_said(wanted, answer, but, share):
     assert said(wanted, answer, but=but) == pytest.approx(share)
+
+
+def test_what_a_screen_would_act_on_is_shown_as_a_sign():
+    assert printable("a\x1b[31m\x00\u202eb\u2066 \ud800") == "a�[31m��b� �"
+    assert printable("line\n\tnext 👩\u200d🔬\u3000好") == "line\n\tnext 👩\u200d🔬\u3000好"

@@ -1,7 +1,6 @@
 """A report in the terminal: the verdict, the two ledgers, and what changed. Chinese is aligned by rich."""
 
 import sys
-import unicodedata
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,6 +24,7 @@ from toolkit.probes import OUT_OF_SCOPE
 from toolkit.report import Report
 from toolkit.texts import Texts
 from toolkit.verdict import misses, system_name
+from toolkit.words import printable
 
 COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", "residue": "red", "moved": "yellow"}
 SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
@@ -122,5 +122,4 @@ def _print_probe(console: Console, one: Judged, texts: Texts, kind: str | None) 
 
 def _shown(text: str) -> str:
     """A model's words are text: neither rich's markup nor a terminal's escape sequences."""
-    control = {sign for sign in text if unicodedata.category(sign) == "Cc"} - {"\n", "\t"}
-    return escape(text.translate({ord(sign): "\N{REPLACEMENT CHARACTER}" for sign in control}))
+    return escape(printable(text))
