@@ -61,7 +61,9 @@ def build(request: BuildRequest, say: Say) -> str:
         built, loaded, refused = _streamed(arguments, words, load=not request.direct)
         # Each fails when the other does: a loader that got nothing tells nothing, else it has the reason.
         if built != 0 and (not refused or CUT_OFF.search(refused)):
-            raise EngineError(f"The build failed (exit code {built}): {_reason(words.read_text(errors='replace'))}")
+            reason = _reason(words.read_text(errors="replace"))
+            remedy = NO_ROOM if "no space left" in reason else ""
+            raise EngineError(f"The build failed (exit code {built}): {reason}", next=remedy)
         if built != 0 or loaded != 0:
             raise EngineError(f"The engine did not take the image: {refused}.", next=NO_ROOM)
         return str(json.loads(metadata.read_text())["containerimage.digest"])

@@ -19,8 +19,8 @@ from image.run_layer import RunLayer, run_layer
 FIRST_WAIT_S = 2.0
 # What a retry can mend. A refusal stays one.
 PASSING = re.compile(
-    r"connection (refused|reset)|broken pipe|EOF|timeout|timed out|TLS handshake|server misbehaving|"
-    r"\b(429|500|502|503|504)\b|too many requests",
+    r"connection (refused|reset)|broken pipe|closed network connection|EOF|timeout|timed out|TLS handshake|"
+    r"server misbehaving|\b(429|500|502|503|504)\b|too many requests",
     re.IGNORECASE,
 )
 REFERENCE = re.compile(r"[\w.\-]+(:\d+)?(/[a-z0-9]+([._\-]+[a-z0-9]+)*)+:\w[\w.\-]{0,127}")
@@ -144,13 +144,18 @@ def _push_once(engine: Engine, target: str, transfer: _Transfer, listener: Liste
     try:
         for event in engine.push(target):
             if event.error:
-                return event.error
+                return _without_addresses(event.error)
             transfer.take(event)
             for progress in _progress(event, transfer):
                 listener(progress)
     except EngineError as error:
         return str(error)
     return None
+
+
+def _without_addresses(error: str) -> str:
+    """The engine's words without an upload's address, which is a screen of random letters and tells nothing."""
+    return re.sub(r"failed to do request: \w+ \"\S+\": |(readfrom|write|read) tcp \S+->\S+: ", "", error)
 
 
 def _progress(event: PushEvent, transfer: _Transfer) -> Iterator[Progress]:

@@ -26,7 +26,7 @@ def progress() -> Iterator[Listener]:
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(None), DownloadColumn(), TransferSpeedColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks = {}
 
         def listener(event: Progress) -> None:

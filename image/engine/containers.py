@@ -126,7 +126,9 @@ def _start(api: Any, container: str) -> None:
     except APIError as error:
         told = str(error.explanation)
         if any(words in told for words in NO_GPU):
-            raise NoGpuError(f"The engine has no GPU to give ({told}).") from error
+            # The first is what every engine without NVIDIA's runtime says; others tell something.
+            words = "" if told.startswith(NO_GPU[0]) else f" ({told})"
+            raise NoGpuError(f"The engine has no GPU to give{words}.") from error
         raise EngineError(f"The container does not start: {told}.", next=_start_remedy(told)) from error
 
 

@@ -34,6 +34,7 @@ class Login:
 @contextmanager
 def open_registry(folder: Path, login: Login | None = None) -> Iterator[Registry]:
     """Serves until the block ends; with a login also TLS, since no client sends a password without."""
+    folder.mkdir(exist_ok=True)
     port, storage = _free_port(), folder / "storage"
     http: dict[str, object] = {"addr": f"127.0.0.1:{port}"}
     settings: dict[str, object] = {

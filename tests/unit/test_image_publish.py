@@ -75,6 +75,18 @@ def test_a_broken_connection_is_taken_up_with_growing_pauses(tmp_path: Path) -> 
     assert (published.layers, published.layers_sent) == (2, 2)
 
 
+def test_an_uploads_address_is_left_out_of_the_message(tmp_path: Path) -> None:
+    error = (
+        'failed to copy: failed to do request: Put "http://r.example/v2/ft/blobs/uploads/7?_state=XeqkxL&digest=1": '
+        "readfrom tcp 127.0.0.1:1->127.0.0.1:2: write tcp 127.0.0.1:1->127.0.0.1:2: use of closed network connection"
+    )
+    with pytest.raises(RegistryError) as refused:
+        pushed(FakeEngine(*[[PushEvent(error=error)]] * 5), tmp_path)
+    assert str(refused.value).startswith(
+        f"{TARGET} could not be pushed after 5 tries: failed to copy: use of closed network connection."
+    )
+
+
 def test_five_broken_connections_are_enough(tmp_path: Path) -> None:
     engine = FakeEngine(*[[PushEvent(error="dial tcp: connection refused")]] * 5)
     with pytest.raises(RegistryError, match=r"after 5 tries.*is it up\?"):
