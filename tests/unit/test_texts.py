@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 import toolkit
 from toolkit.texts import LANGUAGES, Texts, catalogue
 
@@ -16,13 +14,11 @@ SOURCES = [
 ]
 
 
-@pytest.mark.parametrize("key", catalogue())
-def test_every_text_is_there_in_every_language_with_the_same_places_to_fill(key):
-    texts = catalogue()[key]
-
-    assert set(texts) == set(LANGUAGES)
-    assert all(isinstance(text, str) and text for text in texts.values())
-    assert len({frozenset(PLACES.findall(text)) for text in texts.values()}) == 1
+def test_every_text_is_there_in_every_language_with_the_same_places_to_fill():
+    for key, texts in catalogue().items():
+        assert set(texts) == set(LANGUAGES), key
+        assert all(isinstance(text, str) and text for text in texts.values()), key
+        assert len({frozenset(PLACES.findall(text)) for text in texts.values()}) == 1, key
 
 
 def test_every_text_is_used():
