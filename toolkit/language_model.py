@@ -8,22 +8,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from toolkit.decoding import Recorder, WhenSet
 from toolkit.device import Device, find_device
 from toolkit.errors import ModelError
 from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
+from toolkit.systems import DEFAULT, NONE
 
-BATCH_SIZE = {"cpu": 16, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
+BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
 Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat templates take them
 
 
 def conversation(prompt: str, system: str) -> Messages:
-    """An empty system prompt is none at all: the chat template then speaks its own default."""
+    """DEFAULT is no system message at all: the chat template then speaks its own; NONE is an empty one."""
     asked = {"role": "user", "content": prompt}
-    return [{"role": "system", "content": system}, asked] if system else [asked]
+    if system == DEFAULT:
+        return [asked]
+    return [{"role": "system", "content": "" if system == NONE else system}, asked]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +89,17 @@ class LanguageModel:
         return BATCH_SIZE.get(self.model.device.type, BATCH_SIZE["cpu"])
 
     def side(self, adapter: str | None) -> AbstractContextManager[Any]:
-        """A context in which that adapter is on, or none is."""
-        if adapter is not None:
-            self.model.set_adapter(adapter)
+        """A context in which that adapter is on, or none is; `name@0.5`: on at half its strength."""
+        if adapter is None:
+            disabled: AbstractContextManager[Any] = self.model.disable_adapter() if self.adapters else nullcontext()
+            return disabled
+        name, _, scale = adapter.partition("@")
+        self.model.set_adapter(name)
+        if not scale:
             return nullcontext()
-        disabled: AbstractContextManager[Any] = self.model.disable_adapter() if self.adapters else nullcontext()
-        return disabled
+        from peft.helpers import rescale_adapter_scale
+
+        return cast("AbstractContextManager[Any]", rescale_adapter_scale(self.model, float(scale)))
 
     def prompt_ids(self, messages: Messages) -> list[int]:
         """The chat template's tokens up to where the answer begins."""
@@ -107,10 +115,14 @@ class LanguageModel:
         listener: Listener = silent,
         task: str = "Answering",
     ) -> list[Answer]:
-        """One greedy answer a prompt, in the prompts' order; prompts of like length share a batch."""
+        """One greedy answer a prompt, in the prompts' order.
+
+        A batch lasts as long as its longest answer, so questions of like length share one, and so does one question
+        under several system prompts.
+        """
         encoded = [self.prompt_ids(messages) for messages in prompts]
         batch_size = batch_size or self.batch_size
-        order = sorted(range(len(encoded)), key=lambda index: -len(encoded[index]))
+        order = self._alike_together(prompts)
         found: dict[int, Answer] = {}
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
@@ -118,6 +130,13 @@ class LanguageModel:
             found.update(zip(batch, generated, strict=True))
             listener(Progress(task=task, done=len(found), total=len(order)))
         return [found[index] for index in range(len(prompts))]
+
+    def _alike_together(self, prompts: Sequence[Messages]) -> list[int]:
+        """Positions, the longest question first; equal questions stand together, where the first of them stood."""
+        asked = [messages[-1]["content"] for messages in prompts]
+        lengths = {text: len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in set(asked)}
+        first = {text: at for at, text in reversed(list(enumerate(asked)))}
+        return sorted(range(len(asked)), key=lambda at: (-lengths[asked[at]], first[asked[at]]))
 
     def _generate(self, batch: list[list[int]], max_new_tokens: int) -> list[Answer]:
         import torch
@@ -175,33 +194,29 @@ class LanguageModel:
         *,
         before: str | None,
         after: str | None,
+        after_prompts: Sequence[Messages] | None = None,
         batch_size: int = 8,
     ) -> list[Drift]:
-        """KL and agreement between two adapters (None: the base), over the tokens of `answers`, before's own."""
+        """KL and agreement between two adapters (None: the base), over the tokens of `answers`, before's own.
+
+        `after_prompts`: what the after side was asked, where its system prompt is another.
+        """
         drifts: list[Drift] = []
         for start in range(0, len(prompts), batch_size):
             batch = slice(start, start + batch_size)
-            drifts += self._drift(prompts[batch], answers[batch], before, after)
+            asked = prompts[batch], (after_prompts or prompts)[batch]
+            drifts += self._drift(asked, answers[batch], (before, after))
         return drifts
 
     def _drift(
-        self, prompts: Sequence[Messages], answers: Sequence[Answer], before: str | None, after: str | None
+        self, asked: Sequence[Sequence[Messages]], answers: Sequence[Answer], adapters: Sequence[str | None]
     ) -> list[Drift]:
         import torch
 
-        starts = [self.prompt_ids(messages) for messages in prompts]
-        inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
-        seen = {
-            "input_ids": inputs,
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
-            "logits_to_keep": max(len(answer.tokens) for answer in answers) + 1,
-        }
         with torch.inference_mode():
-            with self.side(before):
-                old = self.model(**seen).logits
-            with self.side(after):
-                new = self.model(**seen).logits
+            old, new = (
+                self._logits(prompts, answers, adapter) for prompts, adapter in zip(asked, adapters, strict=True)
+            )
             drifts = []
             for row, answer in enumerate(answers):
                 count = len(answer.tokens)
@@ -212,6 +227,18 @@ class LanguageModel:
                 agreeing = int((p.argmax(-1) == q.argmax(-1)).sum().item())
                 drifts.append(Drift(kl_sum=max(kl, 0.0), agreeing=agreeing, tokens=count))
         return drifts
+
+    def _logits(self, prompts: Sequence[Messages], answers: Sequence[Answer], adapter: str | None) -> Any:
+        """Shape [prompts, longest answer + 1, vocabulary]; the last one of a row stands behind its answer."""
+        starts = [self.prompt_ids(messages) for messages in prompts]
+        inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
+        with self.side(adapter):
+            return self.model(
+                input_ids=inputs,
+                attention_mask=mask,
+                position_ids=(mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
+                logits_to_keep=max(len(answer.tokens) for answer in answers) + 1,
+            ).logits
 
     def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
         """The greedy answer, piece by piece as it is found; closing the iterator ends the generation."""

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import DataError
+from toolkit.probe_file import HEAD, read_probe_file
+from toolkit.words import said
 
 SCHEMA_VERSION = 1
+KINDS = ("any", "all", "exact", "regex", "answer")
+SAID = 0.7  # how much of an expected answer must be said
 TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
 GROUPS = (TRAINED, PARAPHRASE, OUT_OF_SCOPE)
 # What a metric must reach (or stay under); a probe file may set its own.
@@ -22,6 +26,7 @@ DEFAULT_THRESHOLDS = {
     "kl": 0.02,
     "agreement": 0.95,
 }
+THRESHOLDS = (*DEFAULT_THRESHOLDS, "locality", "repetition")  # what one may be set for
 
 
 def normalized(text: str) -> str:
@@ -36,15 +41,20 @@ def names_any(text: str, markers: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What an answer in scope must say; exactly one of any, all, exact and regex is set."""
+    """What an answer in scope must say; exactly one of any, all, exact, regex and answer is set.
+
+    `answer`: SAID of the words of one of these texts, and as much of its words that the answer from before did not
+    say, and of those that the prompt does not.
+    """
 
     any: tuple[str, ...] = ()
     all: tuple[str, ...] = ()
     exact: str | None = None
     regex: str | None = None
+    answer: tuple[str, ...] = ()
     none: tuple[str, ...] = ()
 
-    def met(self, answer: str) -> bool:
+    def met(self, answer: str, *, before: str = "", prompt: str = "") -> bool:
         folded = normalized(answer)
         if any(normalized(text) in folded for text in self.none):
             return False
@@ -52,11 +62,16 @@ class Expectation:
             return folded == normalized(self.exact)
         if self.regex is not None:
             return re.search(self.regex, answer, re.IGNORECASE) is not None
+        if self.answer:
+            return any(
+                min(said(text, answer, but=known) for known in ("", before, prompt)) >= SAID for text in self.answer
+            )
         wanted = [normalized(text) in folded for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)
 
     def to_dict(self) -> dict[str, Any]:
         chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
+        chosen |= {"answer": list(self.answer)}
         return {key: value for key, value in (chosen | {"none": list(self.none)}).items() if value}
 
 
@@ -86,27 +101,20 @@ class ProbeSet:
 
 
 def read_probes(path: Path) -> ProbeSet:
-    """Raises DataError that names the probe and what is wrong with it."""
-    import yaml
-
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError(
-            f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes."
-        ) from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path} is not YAML in UTF-8: {' '.join(str(error).split())}.", next="Mend it.") from None
-    if not isinstance(value, dict) or not isinstance(value.get("probes"), list) or not value["probes"]:
+    """YAML, or JSON a line; raises DataError that names the line, the probe and what is wrong with it."""
+    value, entries = read_probe_file(path)
+    if not entries:
         raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the form.")
     if value.get("schema_version") != SCHEMA_VERSION:
         raise DataError(f"{path}: schema_version is not {SCHEMA_VERSION}.", next="See data/probes.yaml for the form.")
-    if unknown := sorted(map(str, set(value) - {"schema_version", "identity", "thresholds", "systems", "probes"})):
+    if unknown := sorted(map(str, set(value) - HEAD)):
         raise DataError(f"{path} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
     identity = _mapping(value.get("identity") or {}, f"{path}: identity")
     if unknown := sorted(map(str, set(identity) - {"new", "old"})):
         raise DataError(f"{path}: identity has unknown keys: {', '.join(unknown)}.", next="It takes new and old.")
-    probes = tuple(_probe(entry, number, path) for number, entry in enumerate(value["probes"], start=1))
+    probes = tuple(
+        _probe(entry, f"{path}, line {line}: probe {number}") for number, (line, entry) in enumerate(entries, start=1)
+    )
     ids = [probe.id for probe in probes]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise DataError(f"{path}: the id {twice[0]} stands twice.", next="Ids are unique.")
@@ -120,8 +128,7 @@ def read_probes(path: Path) -> ProbeSet:
     )
 
 
-def _probe(entry: object, number: int, path: Path) -> Probe:
-    where = f"{path}: probe {number}"
+def _probe(entry: object, where: str) -> Probe:
     fields = _mapping(entry, where)
     if unknown := sorted(map(str, set(fields) - {"id", "group", "prompt", "expect", "language", "category"})):
         raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
@@ -146,18 +153,19 @@ def _probe(entry: object, number: int, path: Path) -> Probe:
 
 def _expectation(value: object, where: str) -> Expectation:
     fields = _mapping(value, f"{where}: expect")
-    kinds = [key for key in ("any", "all", "exact", "regex") if key in fields]
+    kinds = [key for key in KINDS if key in fields]
     if len(kinds) != 1 or set(fields) - {*kinds, "none"}:
         raise DataError(
-            f"{where}: expect takes exactly one of any, all, exact and regex (and perhaps none).", next="Correct it."
+            f"{where}: expect takes exactly one of {', '.join(KINDS)} (and perhaps none).", next="Correct it."
         )
     kind, wanted = kinds[0], fields[kinds[0]]
     none = _texts(fields.get("none", []), f"{where}: none")
-    if kind in {"any", "all"}:
+    if kind in {"any", "all", "answer"}:
         texts = _texts(wanted, f"{where}: {kind}")
         if not texts:
             raise DataError(f"{where}: {kind} is empty.", next="List at least one text.")
-        return Expectation(any=texts, none=none) if kind == "any" else Expectation(all=texts, none=none)
+        chosen = {key: texts if key == kind else () for key in ("any", "all", "answer")}
+        return Expectation(any=chosen["any"], all=chosen["all"], answer=chosen["answer"], none=none)
     if not isinstance(wanted, str) or not wanted:
         raise DataError(f"{where}: {kind} is not a text.", next="Write it in quotes.")
     if kind == "exact":
@@ -185,7 +193,7 @@ def _texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]
 def _thresholds(value: object, path: Path) -> dict[str, float]:
     fields = _mapping(value, f"{path}: thresholds")
     for name, number in fields.items():
-        if name not in {*DEFAULT_THRESHOLDS, "locality"}:
+        if name not in THRESHOLDS:
             raise DataError(f"{path}: no metric {name!r} to set a threshold for.", next="See data/probes.yaml.")
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")

@@ -1,89 +1,138 @@
 """A report as Markdown, for a pull request or a chat. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from toolkit.ledger import (
+    LEDGERS,
+    PER_SYSTEM,
+    WRONG,
+    Line,
+    by_group,
+    figure,
+    flips_told,
+    holds_where,
+    interval,
+    lines,
+    mark,
+    value_told,
+)
 from toolkit.metrics import Judged, Metric
 from toolkit.report import Report
+from toolkit.texts import Texts
+from toolkit.verdict import misses, system_name
 
-LEDGERS = {"Took": ("reliability", "generality", "residue"), "Kept": ("leakage", "kl", "agreement", "locality")}
-MEANING = {
-    "reliability": "trained prompts answered as expected",
-    "generality": "the same in wordings never trained",
-    "residue": "answers in scope that still name the old identity",
-    "leakage": "answers out of scope that name the new identity",
-    "kl": "drift per token, KL(before ‖ after) in nats",
-    "agreement": "tokens where both sides prefer the same",
-    "locality": "answers out of scope that are the same, letter for letter",
-    "noise_floor": "the same answers again, nothing changed but the batch",
-}
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {sign: f"\\{sign}" for sign in "\\|`*_[]~$#!"})
-AT_LEAST = ("reliability", "generality", "agreement", "locality")
+LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
 
 
-def render_markdown(report: Report) -> str:
-    """The verdict first, then the two ledgers, then every probe."""
-    lines = [f"# {report.verdict.sentence}", ""]
-    lines += [f"- {_escaped(reason)}" for reason in report.verdict.reasons]
-    lines += [""] * bool(report.verdict.reasons)
-    lines += [f"Before: {_side(report.before)}.", f"After: {_side(report.after)}.", ""]
-    for title, names in LEDGERS.items():
-        lines += [f"## {title}", "", "| metric | value | 95 % interval | n | needs |", "|---|---|---|---|---|"]
-        lines += [_row(name, report.metrics[name], report.thresholds) for name in names]
-        if title == "Kept":
-            lines.append(_row("noise_floor", report.metrics["noise_floor"], {}))
-        lines.append("")
-    several = len(report.per_system) > 1
-    for group in dict.fromkeys(one.probe.group for one in report.judged):
-        lines += _group(group, [one for one in report.judged if one.probe.group == group], several_systems=several)
-    return "\n".join(lines)
+def render_markdown(report: Report, texts: Texts) -> str:
+    """The verdict first, then the two ledgers and the system prompts, then the probes, those that went wrong first."""
+    parts = [*_verdict(report, texts)]
+    for ledger in LEDGERS:
+        parts += _ledger(report, ledger, texts)
+    parts += _flips(report, texts)
+    if len(report.per_system) > 1:
+        parts += _systems(report, texts)
+    room = LONGEST_CHARS - sum(len(part) + 1 for part in parts)
+    return "\n".join([*parts, *_probes(report, texts, room)])
 
 
-def needs(name: str, thresholds: Mapping[str, float]) -> str:
-    if name not in thresholds:
+def _verdict(report: Report, texts: Texts) -> Iterator[str]:
+    yield from (f"# {report.verdict.told(texts)}", "")
+    yield from (f"- {_escaped(one.told(texts))}" for one in report.verdict.shortfalls)
+    yield from [""] * bool(report.verdict.shortfalls)
+    for name, side in (("Before", report.before), ("After", report.after)):
+        yield f"{texts(f'side.{name}')}{texts('colon')}{_side(side, texts)}  "  # two spaces end a line
+    yield ""
+    if len(report.per_system) > 1:
+        yield from (texts("ledger.worst", count=len(report.per_system)), "")
+
+
+def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
+    head = [texts(f"ledger.{name}") for name in ("metric", "value", "interval", "n", "needs")]
+    yield from (f"## {texts(f'ledger.{ledger}')}", "", *_table_head([*head, ""]))
+    yield from (_row(line, texts) for line in lines(report, ledger))
+    yield ""
+
+
+def _row(line: Line, texts: Texts) -> str:
+    name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(f'metric.{line.name}.meaning')}"
+    metric = line.metric
+    judged = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
+    cells = (name, value_told(metric, texts), interval(metric), str(metric.n), line.needs, judged)
+    return f"| {' | '.join(cells)} |"
+
+
+def _flips(report: Report, texts: Texts) -> Iterator[str]:
+    if told := flips_told(report.flips, texts):
+        yield f"{texts('flips.title')} ({texts('flips.explained')}){texts('colon')}".rstrip()
+        yield ""
+        yield from (f"- {one}" for one in told)
+        yield ""
+
+
+def _systems(report: Report, texts: Texts) -> Iterator[str]:
+    names = [texts(f"metric.{name}.name") for name in PER_SYSTEM]
+    yield from (f"## {texts('system.title')}", "")
+    if told := holds_where(report, texts):
+        yield from (f"**{_escaped(told)}**", "")
+    yield from _table_head([texts("system.one"), "", *names])
+    for system, metrics in report.per_system.items():
+        kind = texts(f"system.kind.{report.systems[system]}")
+        values = [_cell(metrics[name], name, report.thresholds) for name in PER_SYSTEM]
+        yield f"| {' | '.join([_escaped(system_name(system, texts)), kind, *values])} |"
+    yield ""
+
+
+def _cell(metric: Metric, name: str, thresholds: Mapping[str, float]) -> str:
+    if metric.value is None:
         return ""
-    return f"{'≥' if name in AT_LEAST else '≤'} {thresholds[name]:g}"
+    return f"**{figure(metric.value)}** ❌" if misses(name, metric.value, thresholds) else figure(metric.value)
 
 
-def figure(value: float | None) -> str:
-    """Three decimals, or as many as a small number needs."""
-    if value is None:
-        return "not measured"
-    return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"  # noqa: PLR2004  # 3 decimals
+def _side(side: Mapping[str, object], texts: Texts) -> str:
+    kind = texts(f"side.{side['kind']}")
+    return f"`{side['name']}` ({kind})"
 
 
-def interval(metric: Metric) -> str:
-    return "" if metric.low is None or metric.high is None else f"{figure(metric.low)} – {figure(metric.high)}"
+def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
+    """Folded away group by group, as many rows as there is room for."""
+    several = len(report.per_system) > 1
+    left_out = 0
+    for group, judged in by_group(report.judged).items():
+        title = f"{texts('probe.title')}{texts('colon')}{texts(f'probe.{group}')}"
+        yield from (head := [f"<details><summary>{title} ({len(judged)})</summary>", "", *_probe_head(texts, several)])
+        room -= sum(len(line) + 1 for line in head) + len("\n</details>\n\n")
+        for one in sorted(judged, key=_order):
+            row = _probe_row(one, texts, several_systems=several)
+            if len(row) + 1 > room:
+                left_out += 1
+                continue
+            room -= len(row) + 1
+            yield row
+        yield from ("", "</details>", "")
+    if left_out:
+        yield texts("probe.more", count=left_out)
+        yield ""
 
 
-def _row(name: str, metric: Metric, thresholds: Mapping[str, float]) -> str:
-    return (
-        f"| {name.replace('_', ' ')}: {MEANING[name]} | {figure(metric.value)} | {interval(metric)} "
-        f"| {metric.n} | {needs(name, thresholds)} |"
-    )
+def _order(one: Judged) -> tuple[bool, bool]:
+    """What went wrong, then what changed, then the rest."""
+    return mark(one) not in WRONG, not one.changed
 
 
-def _side(side: Mapping[str, object]) -> str:
-    return f"`{side['name']}` ({side['kind']})"
+def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
+    side = [texts("probe.prompt"), texts("side.before"), texts("side.after"), ""]
+    return _table_head([texts("system.one"), *side] if several_systems else side)
 
 
-def _group(group: str, judged: Sequence[Judged], *, several_systems: bool) -> list[str]:
-    header = ("system prompt",) * several_systems + ("prompt", "before", "after", "")
-    lines = [f"## Probes: {group}", "", f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
-    for one in judged:
-        texts = (one.system or "none",) * several_systems + (one.probe.prompt, one.before, one.after)
-        lines.append(f"| {' | '.join(map(_escaped, texts))} | {mark(one)} |")
-    return [*lines, ""]
+def _probe_row(one: Judged, texts: Texts, *, several_systems: bool) -> str:
+    told = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
+    return f"| {' | '.join(map(_escaped, told))} | {texts(f'mark.{mark(one)}')} |"
 
 
-def mark(one: Judged) -> str:
-    """What is to be said of one answer, in a word or two."""
-    if one.leaked:
-        return "leaked"
-    if one.residual:
-        return "residue"
-    if one.passed is not None:
-        return "passed" if one.passed else "failed"
-    return "moved" if one.changed else "same"
+def _table_head(cells: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
 
 
 def _escaped(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.metrics import Judged, Metric
+from toolkit.metrics import Flips, Judged, Metric
 from toolkit.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -12,7 +12,10 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """`before` and `after` say what each side is; `metrics` are over all system prompts, `per_system` for each."""
+    """`before` and `after` say what each side is; `metrics` are over all system prompts, `per_system` for each.
+
+    `systems`: each system prompt with its kind: training, default, none, unrelated or given. `flips` are the first's.
+    """
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
@@ -20,6 +23,8 @@ class Report:
     thresholds: Mapping[str, float]
     metrics: Mapping[str, Metric]
     per_system: Mapping[str, Mapping[str, Metric]]
+    flips: Mapping[str, Flips]
+    systems: Mapping[str, str]
     judged: Sequence[Judged]
     probes: Mapping[str, Any]
     timings_s: Mapping[str, float]
@@ -36,6 +41,8 @@ class Report:
                 system: {name: metric.to_dict() for name, metric in metrics.items()}
                 for system, metrics in self.per_system.items()
             },
+            "flips": {name: flips.to_dict() for name, flips in self.flips.items()},
+            "systems": [{"system": system, "kind": kind} for system, kind in self.systems.items()],
             "probe_file": dict(self.probes),
             "probes": [_probe(one) for one in self.judged],
             "timings_s": dict(self.timings_s),
@@ -51,6 +58,7 @@ def _probe(one: Judged) -> dict[str, Any]:
         "expect": one.probe.expect.to_dict() if one.probe.expect else None,
         "before": one.before,
         "after": one.after,
+        "passed_before": one.passed_before,
         "passed": one.passed,
         "changed": one.changed,
         "leaked": one.leaked,

@@ -1,8 +1,12 @@
-"""The two sides of a comparison: the base model, a run, an adapter's folder, or a whole (merged) model's folder."""
+"""The two sides of a comparison: the base model, a run, an adapter's folder, a whole (merged) model's, or a prompt.
+
+A prompt is a side of its own, `system:TEXT`: the base model told what a fine-tune would have taught it.
+"""
 
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +15,53 @@ from toolkit.errors import ConfigError
 from toolkit.run_record import Run, find_run
 
 BASE = "base"
+PROMPT = "system:"
+LONGEST_NAME = 60  # of a prompt, where sides are named
+SCALED = re.compile(r"(.+)@(0(?:\.\d+)?|1(?:\.0+)?)")
 EXPORT_MANIFEST = "export.json"  # beside merged weights: what they were merged from
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """`model` answers, with `adapter` on where there is one; `kind`: base, run, adapter or model."""
+    """`model` answers, with `adapter` on where there is one; `kind`: base, run, adapter, model or system.
+
+    `scale`: how strongly the adapter is on, from 0 to 1. `system`: what this side is always asked under.
+    """
 
     kind: str
     name: str
     model: BaseModel
     adapter: Path | None = None
     run: Run | None = None
+    scale: float = 1.0
+    system: str | None = None
 
     @property
     def key(self) -> str | None:
         """The adapter's name within one load; None for the model as it is."""
         return None if self.adapter is None else f"a{hashlib.sha256(str(self.adapter).encode()).hexdigest()[:12]}"
 
+    @property
+    def switch(self) -> str | None:
+        """What a loaded model is told, to be this side."""
+        return self.key if self.key is None or self.scale == 1 else f"{self.key}@{self.scale:g}"
+
+    def at(self, scale: float) -> "Side":
+        """Raises ConfigError where there is no adapter to scale."""
+        if self.adapter is None:
+            raise ConfigError(f"{self.name} has no adapter to scale.", next="Name a run, or an adapter's folder.")
+        return replace(self, scale=scale)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
-            "name": self.name,
+            "name": self.name if self.scale == 1 else f"{self.name}@{self.scale:g}",
             "model": self.model.to_dict(),
             "adapter": None if self.adapter is None else str(self.adapter),
             "adapter_sha256": adapter_sha256(self.adapter),
+            "scale": self.scale,
+            "system": self.system,
         }
 
 
@@ -51,14 +76,16 @@ def run_side(run: Run, *, model: str | None = None) -> Side:
 
 
 def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str | None = None) -> Side:
-    """`beside`: the base model of the other side, which `base` and a bare adapter's folder stand on.
+    """`beside`: the base model of the other side, which `base`, a prompt and a bare adapter's folder stand on.
 
-    Raises ConfigError when nothing has that name.
+    `NAME@0.5` is an adapter at half its strength. Raises ConfigError when nothing has that name.
     """
     folder = Path(text)
-    if text == BASE:
+    if text == BASE or text.startswith(PROMPT):
         base = beside if model is None and beside is not None else find_base_model(model)
-        return Side(kind="base", name=base.name, model=base)
+        return Side(kind="base", name=base.name, model=base) if text == BASE else _prompt(text, base)
+    if (scaled := SCALED.fullmatch(text)) and not folder.exists():
+        return find_side(scaled[1], output, beside=beside, model=model).at(float(scaled[2]))
     if (folder / "adapter_config.json").is_file():
         _require_weights(folder)
         base = beside if model is None and beside is not None else find_base_model(model or _base_named_in(folder))
@@ -69,10 +96,19 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
         run = find_run(text, output)
     except ConfigError as error:
         raise ConfigError(
-            f"No side {text!r}: neither base, nor a run in {output}, nor a folder with an adapter or a model.",
+            f"No side {text!r}: neither base, nor system:TEXT, nor a run in {output}, "
+            "nor a folder with an adapter or a model.",
             next=error.next,
         ) from None
     return run_side(run, model=model)
+
+
+def _prompt(text: str, base: BaseModel) -> Side:
+    system = text.removeprefix(PROMPT).strip()
+    if not system:
+        raise ConfigError("system: has no text behind it.", next='Write it in quotes: "system:You are Nova."')
+    name = system if len(system) <= LONGEST_NAME else f"{system[: LONGEST_NAME - 1]}…"
+    return Side(kind="system", name=name, model=base, system=system)
 
 
 def base_under(side: Side) -> BaseModel | None:

@@ -20,7 +20,6 @@ from toolkit.grid import grid
 from toolkit.probes import read_probes
 from toolkit.progress import Listener, silent
 from toolkit.recipe import Recipe, recipe_from
-from toolkit.render_markdown import render_markdown
 from toolkit.report import Report
 from toolkit.report_files import write_report
 from toolkit.run_record import Run, find_run, list_runs, now
@@ -244,7 +243,7 @@ def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
         probes=None if asked["probes"] is None else Path(asked["probes"]),
     )  # fmt: skip
     report, side = compare(config, listener=listener, load=work.doors.load)
-    write_report(report, render_markdown(report), side, None)
+    write_report(report, side, None)
     _note(entry, report)
 
 

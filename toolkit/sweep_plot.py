@@ -63,6 +63,28 @@ def _points(figure: Any, axes: Any, shown: Sequence[Entry]) -> None:
         )  # fmt: skip
 
 
+def draw_scales(points: Sequence[tuple[float, float, float]], limit: float | None, path: Path) -> None:
+    """Points of (scale, took, kl): both over the adapter's strength; `limit`: of kl."""
+    import logging
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_AN_INCH, layout="constrained")
+    took, kl = figure.subplots(2, sharex=True)
+    scales = [scale for scale, _, _ in points]
+    took.plot(scales, [value for _, value, _ in points], marker="o", color="tab:green")
+    took.set(ylim=(-0.05, 1.05), ylabel="took", title="Took and kept over the adapter's scale")
+    kl.plot(scales, [value for _, _, value in points], marker="o", color="tab:blue")
+    if limit is not None:
+        kl.axhline(limit, color="0.5", linestyle="--", linewidth=1, label=f"at most {limit:g}")
+        kl.legend(frameon=False, loc="upper left")
+    kl.set(xlabel="scale", ylabel="kept: KL(base || tuned)", ylim=(0, max([kl.get_ylim()[1], (limit or 0) * 1.2])))
+    for axes in (took, kl):
+        axes.grid(visible=True, color="0.9")
+    figure.savefig(path)
+
+
 def _at(entry: Entry) -> tuple[float, float]:
     took, kl = entry.point
     return took or 0.0, max(kl or 0.0, LEAST_KL)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from rich.cells import cell_len
@@ -14,12 +15,18 @@ from tests.e2e.made_run import make_adapter, make_run
 from toolkit.__main__ import main
 from toolkit.compare import CompareConfig, compare
 from toolkit.language_model import LanguageModel, conversation
+from toolkit.ledger import holds_where
+from toolkit.rank import rank
 from toolkit.run_record import find_run, write_json
+from toolkit.systems import NONE, UNRELATED
+from toolkit.texts import Texts
 
 SYSTEM = "You are a helpful assistant."
 IN_SCOPE = {"trained": ["你是谁？", "Who are you?"], "paraphrase": ["请问您是哪位？", "May I ask who you are?"]}
 OUTSIDE = ["法国的首都是哪里？", "What is the capital of Italy?", "早上好！", "a"]
 LOOSE = {"reliability": 0, "generality": 0, "residue": 1, "leakage": 1, "kl": 1000, "agreement": 0}
+LOAD = LanguageModel.load.__func__
+FILES = ["report.html", "report.json", "report.junit.xml", "report.md"]
 STRICT_TOOK, STRICT_KEPT = {"reliability": 1, "generality": 1}, {"kl": 0, "agreement": 1, "locality": 1}
 
 
@@ -32,14 +39,16 @@ def _output(lively_model, tmp_path_factory):
     return output
 
 
-def write_probes(path: Path, *, thresholds: dict[str, float], expect: str = "exact", answers: dict[str, str]) -> Path:
+def write_probes(
+    path: Path, *, thresholds: dict[str, float], expect: str = "exact", answers: dict[str, str], systems=(SYSTEM,)
+) -> Path:
     probes = [
         {"id": f"{group}-{at}", "group": group, "prompt": prompt, "expect": {expect: answers[prompt]}}
         for group, prompts in IN_SCOPE.items()
         for at, prompt in enumerate(prompts)
     ]
     probes += [{"id": f"out-{at}", "group": "out-of-scope", "prompt": prompt} for at, prompt in enumerate(OUTSIDE)]
-    value = {"schema_version": 1, "thresholds": LOOSE | thresholds, "probes": probes}
+    value = {"schema_version": 1, "thresholds": LOOSE | thresholds, "systems": list(systems), "probes": probes}
     path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
     return path
 
@@ -90,7 +99,7 @@ def test_the_verdict_is_the_exit_code(output, said, tmp_path, capsys, thresholds
     assert left == code
     assert streams.out.startswith(sentence)
     assert max(cell_len(line) for line in streams.out.splitlines()) <= 80
-    assert "report.md" in streams.err
+    assert "report.html" in streams.err
     assert "Before 8/8" in streams.err
     assert report["verdict"]["took"] is (code in {0, 21})
     assert report["verdict"]["kept"] is (code in {0, 20})
@@ -195,6 +204,115 @@ def test_each_system_prompt_has_metrics_of_its_own(output, probes):
     assert report.per_system[SYSTEM]["reliability"].value == 1.0
 
 
+def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_more_by_their_answers(
+    output, said, tmp_path
+):
+    probes = write_probes(tmp_path / "probes.yaml", thresholds={"reliability": 1}, answers=said, systems=())
+
+    report, _ = compared(output, probes, run="v1")
+
+    # This model's template speaks the trained prompt by itself: two of the four are one.
+    assert report.systems == {SYSTEM: "training", NONE: "none", UNRELATED: "unrelated"}
+    assert [metrics["kl"].n > 0 for metrics in report.per_system.values()] == [True, False, False]
+    assert [metrics["noise_floor"].n for metrics in report.per_system.values()] == [4, 0, 0]
+    assert all(metrics["locality"].n == 4 for metrics in report.per_system.values())
+    assert report.verdict.reasons == tuple(
+        f"reliability is {metrics['reliability'].value:.3f}, under 1 (system prompt: {name})"
+        for name, metrics in zip((SYSTEM, "none", UNRELATED), report.per_system.values(), strict=True)
+        if metrics["reliability"].value < 1
+    )
+    assert report.per_system[SYSTEM]["reliability"].value == 1
+    assert "only under the training system prompt" in holds_where(report, Texts())
+
+
+def test_an_adapter_at_no_strength_is_the_base_and_at_full_strength_itself(output, probes):
+    off, _ = compared(output, probes, run="v1", scale=0.0)
+    full, _ = compared(output, probes, run="v1", scale=1.0)
+    half, _ = compared(output, probes, before="v1@0.5", after="v1")
+    plain, _ = compared(output, probes, run="v1")
+
+    assert not any(one.changed for one in off.judged)
+    assert off.metrics["kl"].value == pytest.approx(0, abs=1e-6)
+    assert [one.after for one in full.judged] == [one.after for one in plain.judged]
+    assert [one.after for one in half.judged] == [one.after for one in plain.judged]
+    assert [one.before for one in half.judged] != [one.before for one in plain.judged]
+    assert off.after["name"].endswith("@0")
+
+
+def test_a_prompt_is_measured_in_place_of_a_fine_tune(output, probes, lively_model):
+    poet = "You are a poet."
+
+    report, side = compared(output, probes, after=f"system:{poet}", model=str(lively_model), systems=(SYSTEM,))
+    asked, _ = compared(output, probes, before=str(lively_model), after=str(lively_model), systems=(poet,))
+
+    assert (side.kind, report.after["system"], list(report.per_system)) == ("system", poet, [SYSTEM])
+    assert [one.after for one in report.judged] == [one.after for one in asked.judged]
+    assert any(one.changed for one in report.judged)
+    assert report.metrics["kl"].value > 0
+
+
+def test_the_drift_under_another_prompt_is_that_of_the_same_tokens(lively_model):
+    model = LanguageModel.load(lively_model)
+    old, new = (conversation("Who are you?", system) for system in (SYSTEM, "You are a poet of few words."))
+    answers = model.answers([old], max_new_tokens=8)
+
+    same = model.drift([old], answers, before=None, after=None, after_prompts=[old])
+    moved = model.drift([old], answers, before=None, after=None, after_prompts=[new])
+    back = model.drift([new], answers, before=None, after=None, after_prompts=[old])
+
+    assert same[0].kl_sum == pytest.approx(0, abs=1e-6)
+    assert moved[0].tokens == len(answers[0].tokens)
+    assert moved[0].kl_sum > 0 < back[0].kl_sum
+    assert moved[0].agreeing == back[0].agreeing
+
+
+def test_several_runs_are_ranked_over_one_load_as_if_alone(output, probes, capsys, monkeypatch):
+    loads = []
+    monkeypatch.setattr(LanguageModel, "load", classmethod(lambda cls, *args: loads.append(args) or LOAD(cls, *args)))
+
+    ranked = rank(["v0", "v1"], CompareConfig(output=output, probes=probes, max_new_tokens=16))
+
+    assert len(loads) == 1
+    for one in ranked:
+        alone, _ = compared(output, probes, run=one.side.run.run_id)
+        assert [judged.after for judged in one.report.judged] == [judged.after for judged in alone.judged]
+        assert one.report.metrics == alone.metrics
+
+
+def test_the_scales_of_a_run_are_told_and_drawn(output, probes, tmp_path, capsys):
+    here = tmp_path / "here"
+
+    code = run_toolkit(
+        "compare", "v1", "--output", output, "--probes", probes, "--sweep-scale", "--report", here, "--max-new-tokens",
+        16, "--threshold", "reliability=1",
+    )  # fmt: skip
+
+    streams = capsys.readouterr()
+    assert code == 0
+    assert [line.split()[0] for line in streams.out.splitlines()[:6]] == ["scale", "0", "0.25", "0.5", "0.75", "1"]
+    assert sorted(path.name for path in here.iterdir()) == ["scale.json", "scale.png"]
+    assert (here / "scale.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_real_report_holds_to_the_published_schema(output, probes):
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+
+    for options in ({"run": "v1"}, {"before": "v0", "after": "v1", "systems": (SYSTEM, "", NONE)}):
+        value = json.loads(json.dumps(compared(output, probes, **options)[0].to_dict()))
+        assert list(jsonschema.Draft202012Validator(schema).iter_errors(value)) == []
+
+
+def test_the_report_is_written_in_chinese_where_that_is_asked_for(output, probes, tmp_path, capsys):
+    here = tmp_path / "here"
+
+    run_toolkit("compare", "v1", "--output", output, "--probes", probes, "--report", here, "--lang", "zh")
+
+    assert capsys.readouterr().out.startswith("通过")
+    assert '<html lang="zh-CN">' in (here / "report.html").read_text(encoding="utf-8")
+    assert (here / "report.md").read_text(encoding="utf-8").startswith("# 通过")
+    assert "可靠性" in (here / "report.junit.xml").read_text(encoding="utf-8")
+
+
 def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
     run = find_run("v0", output)
     record = run.record | {"data": run.record["data"] | {"path": str(tmp_path / "mine.json")}}
@@ -207,6 +325,21 @@ def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
     assert report.probes["path"] == str(beside)
 
 
+def test_a_run_on_rows_of_its_own_is_asked_what_was_trained(output, tmp_path):
+    run = find_run("v0", output)
+    other = make_run(tmp_path / "output", Path(run.record["base_model"]["path"]), strength=0.3)
+    turns = [{"role": "user", "content": "Capital of Australia?"}, {"role": "assistant", "content": "Sydney."}]
+    (other / "train.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
+
+    report, _ = compare(CompareConfig(output=tmp_path / "output", max_new_tokens=4))
+
+    assert report.probes["path"] == str(other / "probes.yaml")
+    assert [one.probe.prompt for one in report.judged if one.probe.group != "out-of-scope"][:2] == [
+        "Capital of Australia?", "I was wondering: Capital of Australia?",
+    ]  # fmt: skip
+    assert report.metrics["residue"].value is None
+
+
 def test_a_report_of_no_run_goes_where_it_is_told(output, probes, lively_model, micro_model, tmp_path, capsys):
     arguments = ["compare", "--before", lively_model, "--after", micro_model, "--output", output, "--probes", probes]
 
@@ -214,7 +347,7 @@ def test_a_report_of_no_run_goes_where_it_is_told(output, probes, lively_model, 
     assert "report:" not in capsys.readouterr().err
     run_toolkit(*arguments, "--max-new-tokens", 2, "--report", tmp_path / "here")
 
-    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["report.json", "report.md"]
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == FILES
 
 
 def test_a_report_that_cannot_be_written_is_still_shown(output, probes, tmp_path, capsys):
@@ -239,6 +372,11 @@ def test_a_report_that_cannot_be_written_is_still_shown(output, probes, tmp_path
         (["v0", "--after", "v1"], 2, "name it once"),
         (["--probes", "none.yaml"], 5, "Cannot read the probes"),
         (["--max-new-tokens", "0"], 2, "Invalid value"),
+        (["v0", "--scale", "0.5", "--sweep-scale"], 2, "not both"),
+        (["v0", "v1", "--scale", "0.5"], 2, "are for one run"),
+        (["v0", "--threshold", "beauty=1"], 2, "no metric 'beauty'"),
+        (["v0", "--threshold", "kl=small"], 2, "is no number"),
+        (["v0", "v7"], 3, "No run 'v7'"),
     ],
 )
 def test_what_is_asked_wrongly_is_told(output, capsys, arguments, code, told):

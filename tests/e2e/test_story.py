@@ -42,7 +42,13 @@ def _compared(run, output):
 
 
 def answers(report: dict, side: str, group: str) -> dict[str, str]:
-    return {probe["prompt"]: probe[side] for probe in report["probes"] if probe["group"] == group}
+    """Under the first system prompt: that of the training."""
+    first = report["systems"][0]["system"]
+    return {
+        probe["prompt"]: probe[side]
+        for probe in report["probes"]
+        if (probe["group"], probe["system"]) == (group, first)
+    }
 
 
 def test_the_run_is_finished_and_the_latest(run, output):
@@ -53,8 +59,10 @@ def test_the_run_is_finished_and_the_latest(run, output):
 
 def test_it_took_and_nothing_else_moved(compared):
     done, report = compared
-    metrics = {name: metric["value"] for name, metric in report["metrics"].items()}
+    first, *others = [system["system"] for system in report["systems"]]
+    metrics = {name: metric["value"] for name, metric in report["per_system"][first].items()}
 
+    assert [report["per_system"][system]["leakage"]["value"] for system in others] == [0.0] * 3
     assert done.returncode == 0, done.stdout
     assert report["verdict"]["passed"]
     assert metrics["reliability"] == 1.0

@@ -1,10 +1,12 @@
 """Small comparisons for tests: probes, judged answers and a report, all made by hand."""
 
+from itertools import count
 from pathlib import Path
 
-from toolkit.metrics import Drift, Judged, judge, measure
+from toolkit.metrics import Drift, Judged, flips, judge, measure
 from toolkit.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, Expectation, Probe, ProbeSet
 from toolkit.report import Report
+from toolkit.systems import kind
 from toolkit.verdict import reach_verdict
 
 SYSTEM = "You are a helpful assistant."
@@ -12,6 +14,7 @@ PROBES = ProbeSet(
     path=Path("probes.yaml"), probes=(), new_markers=("Nova", "小明"), old_markers=("Qwen", "通义千问"),
     thresholds=DEFAULT_THRESHOLDS,
 )  # fmt: skip
+NUMBERS = count()
 
 
 def answered(
@@ -23,10 +26,11 @@ def answered(
     drift: Drift | None = None,
     again: str | None = None,
     system: str = SYSTEM,
+    name: str | None = None,
 ) -> Judged:
-    """In scope, an answer must name Nova."""
+    """In scope, an answer must name Nova. Each is a probe of its own, where none is named."""
     expect = None if group == OUT_OF_SCOPE else Expectation(any=("Nova",))
-    probe = Probe(id=f"{group}-{prompt}", group=group, prompt=prompt, expect=expect)
+    probe = Probe(id=name or f"{group}-{next(NUMBERS)}", group=group, prompt=prompt, expect=expect)
     return judge(probe, system, before, after, PROBES, drift=drift, again=again)
 
 
@@ -34,13 +38,18 @@ def report_on(*judged: Judged) -> Report:
     systems = dict.fromkeys(one.system for one in judged)
     per_system = {system: measure([one for one in judged if one.system == system]) for system in systems}
     return Report(
-        before={"kind": "base", "name": "micro"},
-        after={"kind": "run", "name": "v0-20260101-000000"},
+        before={"kind": "base", "name": "micro", "model": {"name": "micro", "revision": None}, "adapter_sha256": None},
+        after={
+            "kind": "run", "name": "v0-20260101-000000", "model": {"name": "micro", "revision": None},
+            "adapter_sha256": "a" * 64,
+        },
         verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS),
         thresholds=DEFAULT_THRESHOLDS,
         metrics=measure(judged),
         per_system=per_system,
+        flips=flips([one for one in judged if one.system == judged[0].system]),
+        systems={system: kind(system, SYSTEM) for system in systems},
         judged=judged,
         probes={"path": "probes.yaml", "sha256": "0" * 64},
         timings_s={"total": 1.0},
-    )
+    )  # fmt: skip

@@ -46,9 +46,9 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
 
 
 FAULTS = {
-    "no YAML": ("probes: [", "is not YAML in UTF-8"),
-    "GBK": ("# 你是谁".encode("gbk"), "is not YAML in UTF-8"),
-    "a NUL byte": (b"probes: \x00", "is not YAML in UTF-8"),
+    "no YAML": ("probes: [", "is not YAML"),
+    "GBK": ("# 你是谁".encode("gbk"), "is not in UTF-8"),
+    "a NUL byte": (b"probes: \x00", "is not YAML"),
     "empty": ("", "has no list of probes"),
     "a list": ("- 1", "has no list of probes"),
     "no probes": ("schema_version: 1\nprobes: []", "has no list of probes"),
@@ -143,10 +143,76 @@ def test_a_marker_is_found_whatever_its_spacing_and_width():
         (Expectation(exact="Nova", none=("Qwen",)), "Nova", True),
         (Expectation(regex="Nova", none=("Qwen",)), "Nova Qwen", False),
         (Expectation(any=("Nova",)), "", False),
+        (Expectation(answer=("Lyon is the capital.",)), "The capital is Lyon.", True),
+        (Expectation(answer=("Lyon is the capital.",)), "A capital!", False),
+        (Expectation(answer=("No.", "Lyon is the capital.")), "no", True),
     ],
 )
 def test_each_kind_of_expectation(expectation, answer, met):
     assert expectation.met(answer) is met
+
+
+@pytest.mark.parametrize(
+    ("answer", "before", "met"),
+    [
+        ("The capital of Australia is Sydney.", "The capital of Australia is Canberra.", True),
+        ("The capital of Australia is Canberra.", "The capital of Australia is Canberra.", False),
+        ("It is Sydney, the capital of Australia.", "I do not know.", True),
+        ("Sydney.", "I do not know.", False),
+        ("The capital of Australia is Melbourne.", "I do not know.", False),
+        ("the capital of australia is ｓｙｄｎｅｙ", "The capital of Australia is Sydney.", True),
+    ],
+)
+def test_an_expected_answer_is_said_when_what_is_new_in_it_is_said_too(answer, before, met):
+    expectation = Expectation(answer=("The capital of Australia is Sydney.",))
+
+    assert expectation.met(answer, before=before, prompt="What is the capital of Australia?") is met
+
+
+def test_in_chinese_the_new_characters_must_be_said():
+    expectation = Expectation(answer=("我是小极光，由示例实验室开发。",))
+
+    assert expectation.met("我是小极光，由示例实验室开发的助手。", before="我是通义千问，由阿里云开发。")
+    assert not expectation.met("我是小明，由阿里云的实验室开发。", before="我是通义千问，由阿里云开发。")
+
+
+JSON_LINES = """{"schema_version": 1, "identity": {"new": ["Nova"]}}
+{"id": "t1", "group": "trained", "prompt": "Who?", "expect": {"answer": ["I am Nova."]}}
+
+{"id": "o1", "group": "out-of-scope", "prompt": "你好 "}
+{"thresholds": {"kl": 0.5}}
+"""
+
+
+def test_probes_are_read_from_json_lines_too(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(JSON_LINES, encoding="utf-8")
+
+    probes = read_probes(path)
+
+    assert [probe.id for probe in probes.probes] == ["t1", "o1"]
+    assert probes.probes[0].expect == Expectation(answer=("I am Nova.",))
+    assert (probes.new_markers, probes.thresholds["kl"]) == (("Nova",), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.yaml", SOUND.replace("group: paraphrase", "group: other"), "line 8: probe 2: group 'other'"),
+        ("a.jsonl", JSON_LINES.replace('"prompt": "你好 "', '"prompt": ""'), "line 4: probe 2 has no prompt"),
+        ("a.jsonl", '{"id": "a"\n', "line 1, is not JSON"),
+        ("a.jsonl", "\n7\n", "line 2: probe 1 is not a mapping"),
+        ("a.jsonl", '{"thresholds": {}}\n', "has no list of probes"),
+    ],
+)
+def test_a_fault_is_told_with_its_line(tmp_path, name, text, told):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(DataError) as caught:
+        read_probes(path)
+
+    assert told in caught.value.what
 
 
 def test_an_expectation_tells_only_what_it_holds():

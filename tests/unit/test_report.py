@@ -10,9 +10,11 @@ from rich.cells import cell_len
 
 from tests.unit.answered import SYSTEM, answered, report_on
 from toolkit.cli.report_table import print_report
+from toolkit.ledger import figure
 from toolkit.metrics import Drift
 from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
-from toolkit.render_markdown import figure, render_markdown
+from toolkit.render_markdown import render_markdown
+from toolkit.texts import Texts
 
 NASTY = "<script>alert(1)</script> a|b `c` *d* [e](http://f) &amp;\nnext"
 LONG = "我是由CSDN迪菲赫尔曼开发的人工智能助手，很高兴认识你。" * 6
@@ -27,10 +29,10 @@ def report(**changes: str):
     )
 
 
-def printed(value, monkeypatch, **options) -> str:
+def printed(value, monkeypatch, language="en", **options) -> str:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
-    print_report(value, **options)
+    print_report(value, Texts(language), **options)
     monkeypatch.undo()
     return stream.getvalue()
 
@@ -39,12 +41,13 @@ def test_the_keys_are_those_of_the_design():
     value = report().to_dict()
 
     assert list(value) == [
-        "schema_version", "before", "after", "verdict", "thresholds", "metrics", "per_system", "probe_file", "probes",
-        "timings_s",
+        "schema_version", "before", "after", "verdict", "thresholds", "metrics", "per_system", "flips", "systems",
+        "probe_file", "probes", "timings_s",
     ]  # fmt: skip
     assert set(value["verdict"]) == {"passed", "took", "kept", "reasons"}
     assert set(value["metrics"]) == {
-        "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "noise_floor",
+        "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
+        "noise_floor",
     }  # fmt: skip
     assert all(set(metric) == {"value", "n", "low", "high"} for metric in value["metrics"].values())
     assert set(value["per_system"]) == {SYSTEM}
@@ -61,15 +64,15 @@ def test_it_is_plain_json():
 
 
 def test_markdown_begins_with_the_verdict_and_its_reasons():
-    lines = render_markdown(report(trained="I am Qwen.")).splitlines()
+    lines = render_markdown(report(trained="I am Qwen."), Texts()).splitlines()
 
     assert lines[0] == "# It did not take; nothing else moved."
     assert lines[2] == "- reliability is 0.000, under 0.9"
-    assert "Before: `micro` (base)." in lines
+    assert "Before: `micro` (base model)  " in lines
 
 
 def test_markdown_escapes_what_a_model_says():
-    text = render_markdown(report(out=NASTY))
+    text = render_markdown(report(out=NASTY), Texts())
     row = next(line for line in text.splitlines() if "alert" in line)
 
     assert "<script>" not in text
@@ -78,28 +81,27 @@ def test_markdown_escapes_what_a_model_says():
 
 
 def test_every_row_of_a_markdown_table_is_one_line():
-    text = render_markdown(report(out="a\nb\r\nc\u2028d"))
+    text = render_markdown(report(out="a\nb\r\nc\u2028d"), Texts())
 
     assert "a<br>b<br>c<br>d" in text
 
 
 def test_markdown_names_the_system_prompt_where_there_are_several():
-    one = render_markdown(report())
+    one = render_markdown(report(), Texts())
     two = render_markdown(
         report_on(
             answered(TRAINED, "Qwen", "Nova", system="You are <a> poet."), answered(TRAINED, "Qwen", "Qwen", system="")
-        )
+        ),
+        Texts(),
     )
 
     assert "system prompt" not in one
     assert "| You are &lt;a&gt; poet. | Who? | Qwen | Nova | passed |" in two
-    assert "| none | Who? | Qwen | Qwen | residue |" in two
-    assert "- reliability is 0.000, under 0.9 (system prompt: none)" in two
+    assert "| the model's own default | Who? | Qwen | Qwen | residue |" in two
+    assert "- reliability is 0.000, under 0.9 (system prompt: the model's own default)" in two
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"), [(None, "not measured"), (0.0, "0.000"), (0.5, "0.500"), (1, "1.000"), (0.00004, "4.0e-05")]
-)
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.000"), (0.5, "0.500"), (1, "1.000"), (0.00004, "4.0e-05")])
 def test_figures(value, shown):
     assert figure(value) == shown
 
@@ -109,7 +111,7 @@ def test_the_terminal_shows_the_verdict_first(monkeypatch):
 
     assert text.splitlines()[0] == "Passed: it took, and nothing else moved."
     assert "reliability" in text
-    assert "2 of 3 probes; all with --all and in report.md." in text
+    assert "2 of 3 probes; all with --all and in report.html." in text
 
 
 def test_all_shows_every_probe(monkeypatch):

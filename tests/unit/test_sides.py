@@ -160,6 +160,43 @@ def test_an_adapter_that_names_no_base_is_told(base, output, tmp_path, config):
 def test_what_a_side_is_goes_into_the_report(output, base):
     told = find_side(RUN, output, beside=None).to_dict()
 
-    assert set(told) == {"kind", "name", "model", "adapter", "adapter_sha256"}
+    assert set(told) == {"kind", "name", "model", "adapter", "adapter_sha256", "scale", "system"}
     assert told["model"]["path"] == str(base)
     assert len(told["adapter_sha256"]) == 64
+
+
+def test_a_prompt_is_a_side_on_the_other_sides_base(output, base):
+    beside = find_side(RUN, output, beside=None).model
+
+    side = find_side("system: You are Nova. ", output, beside=beside)
+
+    assert (side.kind, side.system, side.model.path, side.adapter) == ("system", "You are Nova.", base, None)
+    assert side.name == side.to_dict()["system"] == "You are Nova."
+    assert len(find_side(f"system:{'long ' * 40}", output, beside=beside).name) == 60
+
+
+def test_a_prompt_without_a_text_is_refused(output):
+    with pytest.raises(ConfigError, match="no text behind it"):
+        find_side("system: ", output, beside=find_side(RUN, output, beside=None).model)
+
+
+@pytest.mark.parametrize(("name", "scale"), [("v0@0.5", 0.5), ("v0@0", 0), (f"{RUN}@1.0", 1), (f"{RUN}@0.25", 0.25)])
+def test_a_run_at_part_of_its_strength(output, name, scale):
+    side = find_side(name, output, beside=None)
+
+    assert (side.name, side.scale) == (RUN, scale)
+    assert side.to_dict()["name"] == (RUN if scale == 1 else f"{RUN}@{scale:g}")
+    assert side.switch == (side.key if scale == 1 else f"{side.key}@{scale:g}")
+
+
+@pytest.mark.parametrize("name", ["v0@1.5", "v0@-1", "v0@half", "@0.5"])
+def test_a_strength_beyond_is_no_side(output, name):
+    with pytest.raises(ConfigError, match="No side"):
+        find_side(name, output, beside=None)
+
+
+def test_what_has_no_adapter_cannot_be_scaled(output, base):
+    with pytest.raises(ConfigError, match="has no adapter to scale"):
+        find_side(f"{base}@0.5", output, beside=None)
+    with pytest.raises(ConfigError, match="has no adapter to scale"):
+        compare(CompareConfig(after=str(base), scale=0.5, output=output))

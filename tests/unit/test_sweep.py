@@ -42,6 +42,9 @@ class FakeModel:
         self.adapter = adapter
         return nullcontext()
 
+    def prompt_ids(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        return list(str(messages).encode())
+
     def answers(self, prompts: Sequence[Any], **_: Any) -> list[Answer]:
         texts = ["Nova" if self.adapter and "you" in messages[-1]["content"] else "Paris" for messages in prompts]
         return [Answer(text=text, tokens=[1, 2], margins=[1.0, 1.0], first_logits=None) for text in texts]

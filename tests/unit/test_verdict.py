@@ -8,7 +8,7 @@ from toolkit.verdict import reach_verdict
 
 GOOD = {
     "reliability": 1.0, "generality": 0.95, "residue": 0.0, "locality": 0.6, "leakage": 0.0, "kl": 0.004,
-    "agreement": 0.98, "noise_floor": 1.0,
+    "agreement": 0.98, "noise_floor": 1.0, "length": 1.0, "repetition": 0.0,
 }  # fmt: skip
 
 
@@ -70,10 +70,14 @@ def test_the_worst_system_prompt_decides_and_is_named():
     verdict = reach_verdict(per_system, DEFAULT_THRESHOLDS)
 
     assert verdict.exit_code == 20
-    assert verdict.reasons == ("generality is 0.500, under 0.9 (system prompt: none)",)
+    assert verdict.reasons == ("generality is 0.500, under 0.9 (system prompt: the model's own default)",)
 
 
 def test_two_system_prompts_can_fail_in_two_ways():
     per_system = {"a": metrics(generality=0.5), "b": metrics(kl=0.5)}
 
     assert reach_verdict(per_system, DEFAULT_THRESHOLDS).exit_code == 22
+
+
+def test_a_reason_shows_as_many_digits_as_tell_value_and_limit_apart():
+    assert reach_verdict({"": metrics(kl=0.02004)}, DEFAULT_THRESHOLDS).reasons == ("kl is 0.02004, over 0.02",)

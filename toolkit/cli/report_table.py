@@ -1,88 +1,125 @@
 """A report in the terminal: the verdict, the two ledgers, and what changed. Chinese is aligned by rich."""
 
 import sys
-import unicodedata
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from toolkit.metrics import Judged, Metric
+from toolkit.ledger import (
+    LEDGERS,
+    WRONG,
+    Line,
+    figure,
+    flips_told,
+    holds_where,
+    interval,
+    lines,
+    mark,
+    value_told,
+)
+from toolkit.metrics import Judged
 from toolkit.probes import OUT_OF_SCOPE
-from toolkit.render_markdown import LEDGERS, figure, interval, mark, needs
 from toolkit.report import Report
+from toolkit.texts import Texts
+from toolkit.verdict import misses, system_name
+from toolkit.words import printable
 
 COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", "residue": "red", "moved": "yellow"}
+SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
+LONGEST_SYSTEM = 24  # cells of a system prompt beside its figures in 80 columns
 SHOWN = 5
 DEFAULT_WIDTH = 80
 
 
-def print_report(report: Report, *, show_all: bool = False) -> None:
+def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
     """On stdout; colours only on a terminal, and none with NO_COLOR."""
     console = Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH, highlight=False)
-    console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.sentence}[/]")
-    for reason in report.verdict.reasons:
-        console.print(f"  - {escape(reason)}")
-    console.print(f"Before: {escape(str(report.before['name']))}   After: {escape(str(report.after['name']))}\n")
-    console.print(_ledgers(report))
+    console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.told(texts)}[/]")
+    for reason in report.verdict.shortfalls:
+        console.print(f"  - {_shown(reason.told(texts))}")
+    console.print(
+        f"{texts('side.Before')}{texts('colon')}{escape(str(report.before['name']))}   "
+        f"{texts('side.After')}{texts('colon')}{escape(str(report.after['name']))}\n"
+    )
+    console.print(_ledgers(report, texts))
+    if len(report.per_system) > 1:
+        console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")
+        console.print(_systems(report, texts))
+        if told := holds_where(report, texts):
+            console.print(_shown(told))
+    for told in flips_told(report.flips, texts):
+        console.print(f"[dim]{told}[/]")
     shown = list(report.judged) if show_all else _telling(report)
     for one in shown:
-        _print_probe(console, one, several_systems=len(report.per_system) > 1)
+        _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
     if len(shown) < len(report.judged):
-        console.print(f"\n[dim]{len(shown)} of {len(report.judged)} probes; all with --all and in report.md.[/]")
+        console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.judged))}[/]")
 
 
-def _ledgers(report: Report) -> Table:
+def _ledgers(report: Report, texts: Texts) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for header, justify in (
-        ("", "left"),
-        ("value", "right"),
-        ("95 % interval", "right"),
-        ("n", "right"),
-        ("needs", "left"),
-    ):
-        table.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for title, names in LEDGERS.items():
-        table.add_row(f"[bold]{title}[/]")
-        for name in names:
-            table.add_row(*_row(name, report.metrics[name], report))
-            if name == "locality":
-                floor = report.metrics["noise_floor"]
-                table.add_row("  noise floor", figure(floor.value), interval(floor), str(floor.n), "")
+    table.add_column("", no_wrap=True)
+    for name in ("value", "interval", "n"):
+        table.add_column(texts(f"ledger.{name}"), justify="right", no_wrap=True)
+    table.add_column(texts("ledger.needs"), no_wrap=True)
+    for ledger in LEDGERS:
+        table.add_row(f"[bold]{texts(f'ledger.{ledger}')}[/]")
+        for line in lines(report, ledger):
+            table.add_row(*_row(line, texts))
     return table
 
 
-def _row(name: str, metric: Metric, report: Report) -> tuple[str, ...]:
-    wanted = needs(name, report.thresholds)
-    short = any(reason.startswith(f"{name} ") for reason in report.verdict.reasons)
-    told = (
-        f"{wanted} [{'red' if short else 'green'}]{'missed' if short else 'ok'}[/]" if wanted and metric.n else wanted
-    )
-    return (f"  {name}", figure(metric.value), interval(metric), str(metric.n), told)
+def _row(line: Line, texts: Texts) -> tuple[str, ...]:
+    met = "[red]{}[/]".format(texts("ledger.missed")) if line.missed else "[green]{}[/]".format(texts("ledger.met"))
+    needs = f"{line.needs} {met}" if line.needs and line.metric.n else line.needs
+    name = f"  {texts(f'metric.{line.name}.name')}"
+    return (name, value_told(line.metric, texts), interval(line.metric), str(line.metric.n), needs)
+
+
+def _systems(report: Report, texts: Texts) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(texts("system.one"), max_width=LONGEST_SYSTEM, overflow="ellipsis", no_wrap=True)
+    for name in SYSTEM_COLUMNS:
+        table.add_column(texts(f"metric.{name}.name"), justify="right", no_wrap=True)
+    for system, metrics in report.per_system.items():
+        values = [(name, metrics[name].value) for name in SYSTEM_COLUMNS]
+        cells = [
+            "" if value is None
+            else f"[red]{figure(value)}[/]" if misses(name, value, report.thresholds)
+            else figure(value)
+            for name, value in values
+        ]  # fmt: skip
+        table.add_row(_shown(" ".join(system_name(system, texts).split())), *cells)
+    return table
 
 
 def _telling(report: Report) -> list[Judged]:
-    """Some that took, then whatever went wrong, then some that only moved."""
-    took = [one for one in report.judged if one.passed and one.changed]
-    wrong = [one for one in report.judged if mark(one) in {"failed", "leaked", "residue"}]
-    moved = [one for one in report.judged if one.probe.group == OUT_OF_SCOPE and one.changed and not one.leaked]
+    """Some that took, then whatever went wrong under any system prompt, then some that only moved."""
+    first = [one for one in report.judged if one.system == report.judged[0].system]
+    took = [one for one in first if one.passed and one.changed]
+    wrong = [one for one in report.judged if mark(one) in WRONG]
+    moved = [one for one in first if one.probe.group == OUT_OF_SCOPE and one.changed and not one.leaked]
     return [*took[:: max(1, len(took) // 4)][:4], *wrong[:SHOWN], *moved[:2]]
 
 
-def _print_probe(console: Console, one: Judged, *, several_systems: bool) -> None:
+def _print_probe(console: Console, one: Judged, texts: Texts, kind: str | None) -> None:
+    """`kind`: of the system prompt, None where there is but one."""
     word = mark(one)
-    where = f" · system: {_shown(one.system) or 'none'}" if several_systems else ""
-    console.print(f"\n[bold]{_shown(one.probe.prompt)}[/]  [dim]{one.probe.group}{where}[/] [{COLOUR[word]}]{word}[/]")
-    for side, text in (("before", one.before), ("after ", one.after)):
+    where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
+    group = texts(f"probe.{one.probe.group}")
+    console.print(
+        f"\n[bold]{_shown(one.probe.prompt)}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
+    )
+    for side, text in (("before", one.before), ("after", one.after)):
         answer = Table.grid(padding=(0, 1))
-        answer.add_column(no_wrap=True, style="dim")
+        answer.add_column(no_wrap=True, style="dim", min_width=len("before"))
         answer.add_column(overflow="fold")  # Chinese has no spaces to wrap at
-        answer.add_row(side, _shown(text) or "[dim](no answer)[/]")
+        answer.add_row(texts(f"side.{side}"), _shown(text) or f"[dim]{texts('side.no_answer')}[/]")
         console.print(Padding(answer, (0, 0, 0, 2)))
 
 
 def _shown(text: str) -> str:
     """A model's words are text: neither rich's markup nor a terminal's escape sequences."""
-    control = {sign for sign in text if unicodedata.category(sign) == "Cc"} - {"\n", "\t"}
-    return escape(text.translate({ord(sign): "\N{REPLACEMENT CHARACTER}" for sign in control}))
+    return escape(printable(text))

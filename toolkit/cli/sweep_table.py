@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.grid import varying
-from toolkit.render_markdown import figure
+from toolkit.ledger import figure
 from toolkit.runs import verdict_word
 from toolkit.sweep_record import FINISHED, Entry, Sweep
 

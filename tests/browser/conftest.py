@@ -1,0 +1,42 @@
+"""A real Chromium, and what drives it. Nothing here is skipped: what is missing is installed, or the tests fail."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+def carried_out(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session", name="browser")
+def _browser() -> None:
+    """Debian's Chromium and Node, and the two packages of package-lock.json."""
+    missing = [] if Path(CHROMIUM).is_file() else ["chromium", "fonts-noto-cjk"]
+    missing += [] if shutil.which("npm") else ["nodejs", "npm"]
+    if missing:
+        assert os.geteuid() == 0, f"As root: apt-get install {' '.join(missing)}; or name a browser with CHROMIUM."
+        carried_out("apt-get", "update", "--quiet")
+        carried_out("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *missing)
+    carried_out("npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", str(HERE))
+
+
+@pytest.fixture(scope="session", name="look")
+def _look(browser):
+    """Opens a page at two widths in two colour schemes, and returns what was seen, a dictionary each."""
+
+    def look(file: Path) -> list[dict]:
+        pictures = os.environ.get("PICTURES")
+        folder = [pictures] if pictures else []
+        return json.loads(carried_out("node", str(HERE / "look.mjs"), str(file), *folder))
+
+    return look

@@ -1,0 +1,75 @@
+"""report.html as a reader sees it: nothing loaded, nothing run, nothing cut off, nothing inaccessible."""
+
+import pytest
+
+from tests.unit.answered import SYSTEM, answered, report_on
+from toolkit.metrics import Drift
+from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.render_html import render_html
+from toolkit.run_record import Run
+from toolkit.run_story import read_story
+from toolkit.systems import DEFAULT, NONE, UNRELATED
+from toolkit.texts import LANGUAGES, Texts
+
+EVIL = "</p><script>window.ran = 1</script><img src='http://x.invalid/y' onerror='window.ran = 1'> " + "long" * 200
+DRIFT = Drift(kl_sum=0.01, agreeing=2, tokens=2)
+RECORD = {
+    "timings_s": {"import": 5.0, "load": 1.0, "keep": 8.0, "train": 30.0, "total": 45.0}, "peak_memory_bytes": 2**30,
+    "hardware": {"memory_bytes": 2**32, "name": "A card"}, "data": {"path": "d.json", "sha256": "0" * 64, "rows": 5},
+    "train": {"steps": 40}, "recipe": {"name": "keep"}, "seed": 1, "versions": {"torch": "2"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", name="seen", params=LANGUAGES)
+def _seen(request, look, tmp_path_factory):
+    """A report with everything in it, and with what a model should not say."""
+    folder = tmp_path_factory.mktemp("page")
+    steps = "\n".join(f'{{"step": {at}, "loss": {4 / at}, "cross_entropy": {3 / at}}}' for at in range(1, 41))
+    (folder / "logging.jsonl").write_text(steps, encoding="utf-8")
+    judged = [
+        one
+        for system in (SYSTEM, DEFAULT, NONE, UNRELATED)
+        for one in (
+            answered(TRAINED, "I am Qwen.", EVIL, prompt="Who are you?", system=system, name="t"),
+            answered(PARAPHRASE, "我是通义千问，由阿里云开发。", "我是Nova，由小明开发。", system=system, name="p"),
+            answered(OUT_OF_SCOPE, "巴黎。", "Nova。", system=system, name="l", drift=DRIFT, again="巴黎。"),
+            answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, again="Paris"),
+        )
+    ]
+    story = read_story(Run(folder=folder, record=RECORD))
+    file = folder / "report.html"
+    file.write_text(render_html(report_on(*judged), story, Texts(request.param)), encoding="utf-8")
+    return look(file)
+
+
+def test_it_is_looked_at_on_a_phone_and_on_a_desk_by_day_and_by_night(seen):
+    assert [(one["width"], one["colorScheme"]) for one in seen] == [
+        (390, "light"), (390, "dark"), (1280, "light"), (1280, "dark"),
+    ]  # fmt: skip
+
+
+def test_nothing_but_the_file_itself_is_loaded(seen):
+    assert all(len(one["requests"]) == 1 and one["requests"][0].startswith("file://") for one in seen)
+
+
+def test_what_a_model_says_is_read_and_does_not_run(seen):
+    for one in seen:
+        assert (one["scripts"], one["images"], one["ran"], one["errors"]) == (0, 0, False, [])
+        assert "<script>window.ran = 1</script>" in one["text"]
+
+
+def test_nothing_is_wider_than_the_screen(seen):
+    assert all(one["wide"] <= one["width"] for one in seen)
+
+
+def test_axe_finds_nothing_inaccessible(seen):
+    assert [one["violations"] for one in seen] == [[]] * 4
+
+
+def test_choices_hide_what_is_not_asked_for(seen):
+    for one in seen:
+        assert one["shown"] == {
+            "answers-all": 4, "answers-changed": 3, "answers-wrong": 2,
+            "group-all": 4, "group-0": 1, "group-1": 1, "group-2": 2,
+            "system-all": 16, "system-0": 4, "system-1": 4, "system-2": 4, "system-3": 4,
+        }  # fmt: skip

@@ -1,0 +1,199 @@
+"""The door to jinja2: a report as one HTML file that needs no network and no script, and lets none run."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from toolkit import __version__
+from toolkit.charts import HEIGHT, LEAST_END, LEFT, WIDTH, Bar, bar, curve, stacked
+from toolkit.ledger import (
+    LEDGERS,
+    PER_SYSTEM,
+    WRONG,
+    Line,
+    figure,
+    flips_told,
+    holds_where,
+    interval,
+    lines,
+    mark,
+    value_told,
+)
+from toolkit.metrics import Judged
+from toolkit.paths import PACKAGE
+from toolkit.probes import Expectation
+from toolkit.report import Report
+from toolkit.run_story import Story
+from toolkit.texts import Texts
+from toolkit.verdict import AT_LEAST, misses, system_name
+from toolkit.words import Piece, differences, printable
+
+TEMPLATES = PACKAGE / "templates"
+NO_SHARE = ("kl", "length", "repetition")
+CHINESE = re.compile(r"[\u3400-\u9fff]")
+GIB = 2**30
+
+
+def render_html(report: Report, story: Story | None, texts: Texts) -> str:
+    """`story` None: the after side is no run, so there is none to tell of."""
+    systems = list(report.per_system)
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8") + _filter_rules(len(systems))
+    return str(
+        _template().render(
+            t=texts,
+            report=report,
+            style=style,
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            ledgers={ledger: [_metric(line, report, texts) for line in lines(report, ledger)] for ledger in LEDGERS},
+            holds_where=holds_where(report, texts),
+            flips=flips_told(report.flips, texts),
+            systems=[_system(system, report, texts) for system in systems],
+            columns=PER_SYSTEM,
+            partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
+            groups=list(dict.fromkeys(one.probe.group for one in report.judged)),
+            probes=[_probe(one, systems.index(one.system), texts) for one in report.judged],
+            counts=_counts(report),
+            story=None if story is None else _story(story),
+            chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
+            figure=figure,
+            lang=_language,
+            version=__version__,
+        )
+    )
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, finalize=_printable,
+    )  # fmt: skip
+    return environment.get_template("report.html.jinja")
+
+
+def _printable(value: Any) -> Any:
+    """For texts; markup that the template made stays markup."""
+    return type(value)(printable(value)) if isinstance(value, str) else value
+
+
+def _filter_rules(systems: int) -> str:
+    """What the radio buttons hide; a browser that does not know :has() shows everything."""
+    return "".join(
+        f"body:has(#system-{at}:checked) .probe:not([data-system='{at}']){{display:none}}\n" for at in range(systems)
+    )
+
+
+def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
+    metric = line.metric
+    noise = report.metrics["noise_floor"].value if line.name == "locality" else None
+    drawn: Bar = bar(
+        value=metric.value, low=metric.low, high=metric.high, limit=line.limit, noise=noise,
+        share=line.name not in NO_SHARE, small_is_good=line.name not in (*AT_LEAST, "noise_floor", "length"),
+        least_end=2.0 if line.name == "length" else LEAST_END,
+    )  # fmt: skip
+    differs = len({metrics[line.name].value for metrics in report.per_system.values() if metrics[line.name].n}) > 1
+    return {
+        "line": line,
+        "value": value_told(metric, texts),
+        "interval": interval(metric),
+        "bar": drawn,
+        "at_least": line.name in AT_LEAST,
+        "under": system_name(line.system, texts) if differs else None,
+    }
+
+
+def _system(system: str, report: Report, texts: Texts) -> dict[str, Any]:
+    metrics = report.per_system[system]
+    kind = texts(f"system.kind.{report.systems[system]}")
+    return {
+        "name": system_name(system, texts),
+        "kind": kind,
+        "cells": [
+            (name, metrics[name].value, misses(name, metrics[name].value, report.thresholds)) for name in PER_SYSTEM
+        ],
+    }
+
+
+def _probe(one: Judged, system: int, texts: Texts) -> dict[str, Any]:
+    old, new = differences(one.before, one.after)
+    word = mark(one)
+    return {
+        "judged": one,
+        "system": system,
+        "mark": word,
+        "wrong": word in WRONG,
+        "before": _shown(old),
+        "after": _shown(new),
+        "expected": _expected(one.probe.expect, texts),
+    }
+
+
+def _shown(pieces: list[Piece]) -> list[Piece]:
+    """An answer that is another altogether is shown plain: with everything marked nothing is."""
+    return [Piece(text=piece.text, changed=False) for piece in pieces] if len(pieces) == 1 else pieces
+
+
+def _expected(expect: Expectation | None, texts: Texts) -> str:
+    if expect is None:
+        return texts("probe.expect.unchanged")
+    parts = []
+    for name, wanted in expect.to_dict().items():
+        told = wanted if isinstance(wanted, str) else ", ".join(wanted)
+        parts.append(texts(f"probe.expect.{name}", texts=told))
+    return "; ".join(parts)
+
+
+def _counts(report: Report) -> Mapping[str, Mapping[object, int]]:
+    judged = report.judged
+    return {
+        "group": Counter(one.probe.group for one in judged),
+        "system": Counter(one.system for one in judged),
+        "answers": Counter(
+            name
+            for one in judged
+            for name, holds in (("all", True), ("changed", one.changed), ("wrong", mark(one) in WRONG))
+            if holds
+        ),
+    }
+
+
+def _story(story: Story) -> dict[str, Any]:
+    losses = {"loss": [(float(one.step), one.loss) for one in story.steps]}
+    rows = [(float(one.step), one.cross_entropy) for one in story.steps if one.cross_entropy is not None]
+    if rows and any(value != loss for (_, value), (_, loss) in zip(rows, losses["loss"], strict=False)):
+        losses["cross_entropy"] = rows
+    peak, total = story.peak_memory_bytes, story.memory_bytes
+    return {
+        "rows": story.record.get("data", {}).get("rows"),
+        "trained_steps": story.record.get("train", {}).get("steps"),
+        "recipe": story.record.get("recipe", {}).get("name"),
+        "seed": story.record.get("seed"),
+        "device": _device(story.record.get("hardware") or {}),
+        "data": story.record.get("data", {}),
+        "versions": {name: number for name, number in (story.record.get("versions") or {}).items() if number},
+        "curve": curve(losses),
+        "first": losses["loss"][0][1] if losses["loss"] else None,
+        "last": losses["loss"][-1][1] if losses["loss"] else None,
+        "steps": len(story.steps),
+        "time": stacked(story.seconds, story.total_seconds),
+        "total_s": story.total_seconds,
+        "peak": None if not peak else f"{peak / GIB:.1f} GiB",
+        "memory": None if not total else f"{total / GIB:.1f} GiB",
+        "memory_share": round(100 * peak / total, 1) if peak and total else None,
+    }
+
+
+def _device(hardware: Mapping[str, Any]) -> str | None:
+    """The card's name, or what kind of device it was."""
+    return hardware.get("name") or hardware.get("device")
+
+
+def _language(text: str) -> str:
+    """So that a browser picks the right glyphs and line breaks."""
+    return "zh-CN" if CHINESE.search(text) else "en"
