@@ -144,6 +144,10 @@ test: setup ## Unit tests, then end to end on the embedded model
 	.venv/bin/pytest tests/unit
 	.venv/bin/pytest tests/e2e
 
+.PHONY: test-browser
+test-browser: setup ## report.html in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
+	.venv/bin/pytest tests/browser
+
 .PHONY: test-image
 test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
 	.venv/bin/pytest tests/container

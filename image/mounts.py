@@ -54,6 +54,9 @@ def _named_files(arguments: Sequence[str], data: Path) -> Iterator[tuple[Path, s
         target = posixpath.normpath(posixpath.join(HOME, name))
         if _exists(path) and (path.is_file() or "/" in name) and not OF_THE_SYSTEM.match(target):
             yield path, target
+            beside = path.with_name(f"{path.stem}.probes.yaml")  # where the toolkit looks for a data set's own probes
+            if path.is_file() and beside.is_file():
+                yield beside, posixpath.join(posixpath.dirname(target), beside.name)
 
 
 def _exists(path: Path) -> bool:

@@ -14,7 +14,7 @@ from toolkit.language_model import Answer, LanguageModel, Messages, conversation
 from toolkit.made_probes import run_probes
 from toolkit.metrics import Drift, Judged, flips, judge, measure
 from toolkit.paths import data_folder
-from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, read_probes
+from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
 from toolkit.progress import Listener, silent
 from toolkit.report import Report
 from toolkit.run_record import find_run
@@ -99,10 +99,9 @@ def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Sid
 
 
 def probes_for(after: Side) -> Path:
-    """The probes beside the run's data set (as make-data writes them), else made from its rows; or the shipped ones."""
+    """The probes beside the run's data set, else those that the run keeps or its rows make; or the shipped ones."""
     if after.run is not None:
-        data = Path(str(after.run.record["data"]["path"]))
-        beside = data.with_name(f"{data.stem}.probes.yaml")
+        beside = probes_beside(Path(str(after.run.record["data"]["path"])))
         if os.path.isfile(beside):  # noqa: PTH113  # Path.is_file raises where the run's folders are another's
             return beside
         if (made := run_probes(after.run)) is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from toolkit.dataset import Row, prompt_key
 from toolkit.errors import DataError
 from toolkit.paths import data_folder
-from toolkit.probes import names_any, normalized, read_probes
+from toolkit.probes import names_any, normalized, probes_beside, read_probes
 
 FILE = "development.jsonl"
 QUESTIONS = 24
@@ -118,7 +118,7 @@ def new_markers(data: Path) -> tuple[str, ...]:
 
 
 def _probe_files(data: Path) -> list[Path]:
-    files = (data.with_name(f"{data.stem}.probes.yaml"), data_folder() / "probes.yaml")
+    files = (probes_beside(data), data_folder() / "probes.yaml")
     return [file for file in files if file.is_file()]
 
 

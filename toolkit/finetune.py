@@ -26,6 +26,7 @@ from toolkit.encoding import Encoder
 from toolkit.errors import ConfigError, Interrupted
 from toolkit.how_it_ended import told_of_the_end
 from toolkit.keep_set import cache_path
+from toolkit.made_probes import keep_probes
 from toolkit.plan import Plan, lora_parameters, plan
 from toolkit.progress import Listener, Progress, silent
 from toolkit.recipe import Recipe, recipe_from
@@ -180,6 +181,7 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
     parted, told = fitting_rows(rows, encoder, recipe, work.edge.say)
     work.record["data"] |= told
     write_rows(work.folder, parted)
+    keep_probes(Path(work.record["data"]["path"]), work.folder)
     if recipe.stop_when_took:
         own = set(map(id, rows[: work.record["data"]["rows"]]))  # what is mixed in is not what has to be learnt
         data = Path(work.record["data"]["path"])

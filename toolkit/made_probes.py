@@ -1,4 +1,4 @@
-"""Probes for a data set that brings none: made from its rows, and kept in the run's folder so that they can be read.
+"""The probes in a run's folder: its data set's own, or made from its rows where it brings none.
 
 trained: rows of one turn, as they are. paraphrase: the same in wordings that no training looks at (those of
 `toolkit.development` are others). out-of-scope: the shipped probes, which no keep set holds, but for what is trained.
@@ -6,6 +6,7 @@ trained: rows of one turn, as they are. paraphrase: the same in wordings that no
 
 import hashlib
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,16 @@ from typing import Any
 from toolkit.dataset import Row, prompt_key, read_dataset
 from toolkit.errors import ConfigError, DataError
 from toolkit.paths import data_folder
-from toolkit.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, Probe, read_probes
+from toolkit.probes import (
+    DEFAULT_THRESHOLDS,
+    OUT_OF_SCOPE,
+    PARAPHRASE,
+    SCHEMA_VERSION,
+    TRAINED,
+    Probe,
+    probes_beside,
+    read_probes,
+)
 from toolkit.run_record import Run, write_text
 from toolkit.run_rows import TRAINED_FILE
 from toolkit.words import words
@@ -33,7 +43,7 @@ HEADER = """\
 
 
 def run_probes(run: Run) -> Path | None:
-    """The run's own probes, made when they are first asked for; None where it was trained on the shipped rows.
+    """The run's own probes: its data set's, else made when they are first asked for; None for the shipped rows.
 
     Raises DataError, and ConfigError where they cannot be written.
     """
@@ -52,6 +62,13 @@ def run_probes(run: Run) -> Path | None:
             f"The run's probes cannot be written to {path}: {error.strerror}.", next="Name a file with --probes."
         ) from None
     return path
+
+
+def keep_probes(data: Path, folder: Path) -> None:
+    """A copy of the data set's own probes in the run's folder: a comparison may come when the data are elsewhere."""
+    beside = probes_beside(data)
+    if beside.is_file():
+        shutil.copyfile(beside, folder / FILE)
 
 
 def made_probes(rows: Sequence[Row], outside: Sequence[Probe]) -> dict[str, Any]:

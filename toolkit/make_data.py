@@ -17,7 +17,7 @@ import yaml
 
 from toolkit.errors import ConfigError
 from toolkit.paths import PACKAGE
-from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, names_any, normalized
+from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, names_any, normalized, probes_beside
 
 TEMPLATE = PACKAGE / "templates" / "self_cognition.yaml"
 LONGEST_NAME_CHARS = 64
@@ -72,7 +72,7 @@ class Made:
 
 def make_data(config: MakeDataConfig) -> Made:
     """Writes the data set and its probes; without `force` it overwrites neither."""
-    probes_to = config.probes_to or config.to.with_name(f"{config.to.stem}.probes.yaml")
+    probes_to = config.probes_to or probes_beside(config.to)
     _refuse_targets((config.to, probes_to), force=config.force)
     made = self_cognition(config.brand)
     _write_together({config.to: data_text(made.rows), probes_to: probes_text(made.probes)})

@@ -100,6 +100,11 @@ class ProbeSet:
         return tuple(probe for probe in self.probes if probe.group == name)
 
 
+def probes_beside(data: Path) -> Path:
+    """Where a data set's own probes lie, if it has any: `NAME.probes.yaml`, as make-data writes them."""
+    return data.with_name(f"{data.stem}.probes.yaml")
+
+
 def read_probes(path: Path) -> ProbeSet:
     """YAML, or JSON a line; raises DataError that names the line, the probe and what is wrong with it."""
     value, entries = read_probe_file(path)

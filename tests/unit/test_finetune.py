@@ -487,3 +487,16 @@ def test_the_recipe_follows_the_model_that_the_environment_names(monkeypatch: py
 
     assert default_recipe(None) == "tiny"
     assert default_recipe("other") == "keep"
+
+
+def test_a_data_sets_own_probes_stay_with_the_run(user: User) -> None:
+    """A comparison may come when the data are elsewhere, such as in another container."""
+    beside = user.data.with_name("mine.probes.yaml")
+    beside.write_text("probes: of its own\n")
+    run = user.finetunes()
+    beside.unlink()
+    assert (run.folder / "probes.yaml").read_text() == "probes: of its own\n"
+
+
+def test_without_probes_of_its_own_a_run_keeps_none(user: User) -> None:
+    assert not (user.finetunes().folder / "probes.yaml").exists()

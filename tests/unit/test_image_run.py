@@ -42,6 +42,11 @@ def test_a_file_in_the_arguments_is_where_the_command_looks(here: Path) -> None:
     assert "/root/mine.jsonl" in mounted("finetune", "--mix", "mine.jsonl#20")
 
 
+def test_a_data_sets_own_probes_come_along(here: Path) -> None:
+    (here / "mine.probes.yaml").write_text("")
+    assert mounted("finetune", "mine.jsonl")["/root/mine.probes.yaml"].source == f"{here}/mine.probes.yaml"
+
+
 def test_the_hosts_copy_of_a_data_set_hides_the_images(here: Path) -> None:
     mount = mounted("finetune", "self_cognition.json")["/root/self_cognition.json"]
     assert mount.source == f"{here}/data/self_cognition.json"
