@@ -16,7 +16,7 @@ import pytest
 
 from tests.container.host import Host
 from tests.container.local_registry import Registry, open_registry
-from tests.container.private_engine import install_if_absent, private_engine
+from tests.container.private_engine import end_in_order_when_terminated, install_if_absent, private_engine
 
 ROOT = Path(__file__).parents[2]
 BASE = "finetune-and-prove-test-base:bookworm"  # its Python, 3.11, is the one of requirements/torch-cpu.txt
@@ -29,6 +29,7 @@ def _engine() -> Iterator[dict[str, str]]:
     if _answers(dict(os.environ)):
         yield {"TEST_NETWORK": "default", **os.environ}
         return
+    end_in_order_when_terminated()
     with private_engine() as environment:
         # Its bridge leads nowhere: it must not touch this machine's firewall.
         yield {**environment, "TEST_NETWORK": "host"}

@@ -10,6 +10,7 @@ containerd and buildx; only the host's runc is used, since Debian 13's needs a n
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,11 @@ def private_engine() -> Iterator[dict[str, str]]:
         stack.enter_context(_bridge(name := f"dk{os.getpid()}"))
         stack.enter_context(_daemon(folder, environment, name))
         yield environment
+
+
+def end_in_order_when_terminated() -> None:
+    """Else a SIGTERM would leave the daemon, its mounts and its bridge behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _require_root_on_debian() -> None:
@@ -174,5 +180,6 @@ def _run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = No
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         sys.exit(str(__doc__))
+    end_in_order_when_terminated()
     with private_engine() as inside:
         sys.exit(subprocess.run(sys.argv[1:], env=inside, check=False).returncode)
