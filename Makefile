@@ -89,7 +89,7 @@ export: $(READY) ## Write the merged model, behind its parity gate
 	@$(TOOLKIT) export $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: runs
-runs: $(READY) ## List the runs; ARGS="show v3", ARGS="diff v2 v3"
+runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "use v2" to roll back, "undo"
 	@$(LIGHT) runs $(ARGS)
 
 .PHONY: make-data

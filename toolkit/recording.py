@@ -14,10 +14,10 @@ from typing import Any
 
 from toolkit import __version__
 from toolkit.errors import Interrupted, ToolkitError, TrainingError
+from toolkit.latest import move_latest
 from toolkit.run_record import (
     Run,
     now,
-    point_latest_at,
     read_run,
     whole_checkpoints,
     write_json,
@@ -68,7 +68,7 @@ def finish(folder: Path, record: dict[str, Any]) -> Run:
         for path in folder.glob(f"checkpoint-*/{name}"):
             path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # a disk that knows no links: the last finished run is found without
-        point_latest_at(folder)
+        move_latest(folder, "finetune")
     return read_run(folder)
 
 

@@ -17,7 +17,7 @@ SUMMARIES = {
     "sweep": "Try lists of settings, and tell which run to take.",
     "chat": "Talk to a run, and switch its adapter off and on.",
     "export": "Write a merged model that answers as the adapter does.",
-    "runs": "List the runs, show one, or tell what differs between two.",
+    "runs": "List the runs, show one, tell two apart, or go back to one.",
     "make-data": "Write a self-cognition data set for your own brand.",
     "download": "Fetch a base model at its locked revision.",
     "verify": "Check a base model's files against its lock, offline.",

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from toolkit import latest
 from toolkit.run_record import find_run
 from toolkit.runs import Difference, Summary, details, differences, flat, summaries
 
@@ -22,7 +23,7 @@ OUTPUT = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
 
-@click.group(invoke_without_command=True, short_help="List the runs, show one, or tell what differs between two.")
+@click.group(invoke_without_command=True, short_help="List the runs, show one, tell two apart, or go back to one.")
 @OUTPUT
 @AS_JSON
 @click.pass_context
@@ -72,6 +73,21 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
         click.echo("Nothing that matters differs.")
     else:
         _console().print(_diff_table(one.run_id, other.run_id, found))
+
+
+@command.command()
+@click.argument("run")
+@OUTPUT
+def use(run: str, output: Path) -> None:
+    """Make RUN the latest: what compare, chat and export then take."""
+    click.echo(latest.use(run, output).run_id)
+
+
+@command.command()
+@OUTPUT
+def undo(output: Path) -> None:
+    """Go back to the run that was the latest before; repeat to go further back."""
+    click.echo(latest.undo(output).run_id)
 
 
 def _console() -> Console:
