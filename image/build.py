@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from image import buildx
-from image.engine import Engine, Layer, connect
+from image.engine import Engine, ImageInfo, Layer, connect
 from image.errors import ConfigError, EngineError, Interrupted, WeightsError
 from image.lock import Lock, wrong_files
 from image.progress import Listener, Progress, Say
@@ -173,10 +173,12 @@ def _download(lock: Lock, folder: Path, say: Say) -> None:
         raise WeightsError(f"{lock.folder} could not be fetched (see above).", next="Run the same command again.")
 
 
-def require_image(engine: Engine, reference: str) -> None:
+def require_image(engine: Engine, reference: str) -> ImageInfo:
     """Raises EngineError where the engine has no such image: nothing is pulled behind the user's back."""
-    if engine.find_image(reference) is None:
+    image = engine.find_image(reference)
+    if image is None:
         model = reference.rpartition(":")[2]
         raise EngineError(
             f"The engine has no image {reference}.", next=f"Build it: make build MODEL={model}; or docker pull it."
         )
+    return image

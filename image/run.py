@@ -40,9 +40,7 @@ class RunConfig:
 def run(config: RunConfig, *, say: Say) -> int:
     """The command's exit code. Raises ConfigError (3) and EngineError (9)."""
     engine = connect()
-    require_image(engine, config.image)
-    image = engine.find_image(config.image)
-    assert image is not None
+    image = require_image(engine, config.image)
     remove_abandoned(engine)
     info = engine.info()
     _require_writable(config.output)
