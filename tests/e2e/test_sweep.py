@@ -173,7 +173,10 @@ def test_on_the_embedded_model_the_keep_term_wins(user: FinetuneUser, call: Call
     """Without it the new name leaks; with it, and a keep set a seventh of the shipped one, the rest stays."""
     lines = (data_folder() / "general.jsonl").read_text(encoding="utf-8").splitlines()
     user.writes("some.jsonl", "\n".join(lines[::7]))
-    small = write_recipe(user, "small", base="tiny", keep_data="some.jsonl", keep_rows=16, keep_max_new_tokens=24)
+    # Large steps, for few epochs: without the term they leak.
+    small = write_recipe(
+        user, "small", base="tiny", keep_data="some.jsonl", keep_rows=16, keep_max_new_tokens=24, learning_rate=5e-3
+    )
 
     ended = call("sweep", "self_cognition.json", "--model", TINY, "--recipes", small, "--keep-weight", "0,3",
                  "--epochs", "6", "--json")  # fmt: skip
