@@ -53,7 +53,18 @@ def _build_options(engine: dict[str, str], tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("wheels")
     pip = [sys.executable, "-m", "pip"]
     torch = next(line for line in (ROOT / "requirements/torch-cpu.txt").read_text().splitlines() if "==" in line)
-    subprocess.run([*pip, "download", "--quiet", "--no-deps", "--dest", folder, torch.split()[0]], check=True)
+    wanted = torch.split()[0]
+    got = subprocess.run(
+        [*pip, "download", "--quiet", "--no-deps", "--dest", folder, wanted],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if got.returncode != 0:
+        pytest.fail(
+            f"pip has no {wanted} here: name pytorch.org's CPU index (PIP_EXTRA_INDEX_URL), or a folder with the wheel "
+            f"(PIP_FIND_LINKS). It said: {got.stderr.strip()[-500:]}"
+        )
     told = subprocess.run([*pip, "config", "get", "global.cert"], capture_output=True, text=True, check=False)
     certificates = os.environ.get("PIP_CERT") or told.stdout.strip()
     return [
