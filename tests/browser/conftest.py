@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")  # the system's, which Node alone does not read
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 def carried_out(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    trusted = {"NODE_EXTRA_CA_CERTS": str(CERTIFICATES)} if CERTIFICATES.is_file() else {}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**trusted, **os.environ})
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     return done.stdout
 

@@ -21,6 +21,7 @@ from tests.container.private_engine import end_in_order_when_terminated, install
 ROOT = Path(__file__).parents[2]
 BASE = "finetune-and-prove-test-base:bookworm"  # its Python, 3.11, is the one of requirements/torch-cpu.txt
 MODEL = "tiny-qwen2"
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")  # whom this machine trusts, a proxy's maker among them
 
 
 @pytest.fixture(scope="session", name="engine")
@@ -65,12 +66,10 @@ def _build_options(engine: dict[str, str], tmp_path_factory: pytest.TempPathFact
             f"pip has no {wanted} here: name pytorch.org's CPU index (PIP_EXTRA_INDEX_URL), or a folder with the wheel "
             f"(PIP_FIND_LINKS). It said: {got.stderr.strip()[-500:]}"
         )
-    told = subprocess.run([*pip, "config", "get", "global.cert"], capture_output=True, text=True, check=False)
-    certificates = os.environ.get("PIP_CERT") or told.stdout.strip()
     return [
         *("--torch", "cpu", "--wheels", str(folder), "--network", engine["TEST_NETWORK"]),
         *("--base-image", os.environ.get("TEST_BASE_IMAGE") or _debian(engine, tmp_path_factory.mktemp("base"))),
-        *(["--ca-bundle", certificates] if certificates else []),
+        *(["--ca-bundle", str(CERTIFICATES)] if CERTIFICATES.is_file() else []),
     ]
 
 
