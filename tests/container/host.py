@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+# Under `make test-image` a make would take itself for an inner one, and name its folder on stdout.
+NOT_A_USERS = {"NO_COLOR", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 Done = subprocess.CompletedProcess[str]
 
 
@@ -58,5 +60,5 @@ class Host:
         )  # fmt: skip
 
     def _surroundings(self, environment: dict[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in self.environment.items() if name not in {"NO_COLOR", "MAKEFLAGS"}}
+        kept = {name: value for name, value in self.environment.items() if name not in NOT_A_USERS}
         return {**kept, "PYTHONPATH": str(self.project), "HOME": os.environ.get("HOME", "/root"), **environment}
