@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -18,11 +18,20 @@ from image.engine import Engine, ImageInfo, Layer, connect
 from image.errors import ConfigError, EngineError, Interrupted, WeightsError
 from image.lock import Lock, wrong_files
 from image.progress import Listener, Progress, Say
-from image.project import NO_MODEL, ROOT, find_lock, local_reference, model_folder, revision, source, version
+from image.project import (
+    NO_MODEL,
+    ROOT,
+    SOURCE_DATE_EPOCH,
+    find_lock,
+    local_reference,
+    model_folder,
+    revision,
+    source,
+    version,
+)
 
 Torch = Literal["cuda", "cpu"]
 Builder = Callable[[buildx.BuildRequest, Say], str]
-EPOCH_WITHOUT_A_MODEL = 1726704000  # as in the locks: a constant, so that layers do not move with commits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +77,6 @@ def build(config: BuildConfig, *, say: Say, listener: Listener, builder: Builder
 
 def _built_again(request: buildx.BuildRequest, say: Say, builder: Builder) -> str:
     """From nothing: the cache is left alone and left unused, in place of the pruning that would cost everybody's."""
-    from dataclasses import replace
-
     say("once more, without the cache:")
     return builder(replace(request, use_cache=False), say)
 
@@ -95,7 +102,7 @@ def _request(config: BuildConfig, say: Say, listener: Listener) -> Iterator[buil
 
 
 def _arguments(config: BuildConfig, lock: Lock | None) -> dict[str, str]:
-    epoch = EPOCH_WITHOUT_A_MODEL if lock is None else lock.source_date_epoch
+    epoch = SOURCE_DATE_EPOCH if lock is None else lock.source_date_epoch
     base = config.base_image or default_base_image()
     name, _, digest = base.partition("@")
     arguments = {

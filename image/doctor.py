@@ -16,12 +16,10 @@ from image.build import default_base_image
 from image.engine import EngineInfo, connect
 from image.errors import EngineError
 from image.lock import Lock
-from image.project import NO_MODEL, find_lock
+from image.project import GIB, NO_MODEL, SMALL_MODEL_BYTES, card_bytes, find_lock
 
-GIB = 1024**3
 OLDEST_ENGINE, OLDEST_BUILDX = (25, 0), (0, 13)  # the containerd store's digests; rewrite-timestamp
 LIBRARIES_BYTES = 9 * GIB  # torch with its CUDA libraries, and the rest, unpacked
-CARD_FOR_WEIGHTS = 1.6
 SHM_BYTES = 1 * GIB
 # https://docs.nvidia.com/cuda/cuda-toolkit-release-notes: the oldest driver for each CUDA major.
 OLDEST_DRIVER = {"12": 525, "13": 580}
@@ -148,8 +146,8 @@ def read_card(command: Command) -> Card | None:
 
 
 def _card(card: Card | None, lock: Lock | None) -> Finding:
-    needed = 0 if lock is None else int(lock.total_bytes * CARD_FOR_WEIGHTS)
-    small = needed < 2 * GIB
+    weights = 0 if lock is None else lock.total_bytes
+    needed, small = card_bytes(weights), weights <= SMALL_MODEL_BYTES
     if card is None:
         return Finding(
             state="note" if small else "bad",

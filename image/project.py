@@ -12,6 +12,10 @@ ROOT = Path(__file__).parent.parent
 NAME = "finetune-and-prove"
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 NO_MODEL = "none"
+SOURCE_DATE_EPOCH = 1726704000  # as in the locks, where none is at hand: a constant, so that layers move with no commit
+GIB = 1024**3
+CARD_FOR_WEIGHTS = 1.6  # weights, their activations and what a training adds: 14.2 GiB took 19 to 22 (bench/)
+SMALL_MODEL_BYTES = 2 * GIB  # up to that a CPU trains it while one waits
 
 
 def local_reference(model: str) -> str:
@@ -29,6 +33,11 @@ def find_lock(model: str) -> Lock:
         return read_lock(path)
     except (OSError, ValueError) as error:
         raise ConfigError(f"The lock {path} cannot be read: {error}.") from error
+
+
+def card_bytes(model_bytes: int) -> int:
+    """The memory of a card that trains a model with so many bytes of weights."""
+    return int(model_bytes * CARD_FOR_WEIGHTS)
 
 
 def model_folder(lock: Lock) -> Path:

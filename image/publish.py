@@ -14,6 +14,7 @@ from image.engine import Engine, PushEvent, connect
 from image.errors import ConfigError, EngineError, ImageError, RegistryError
 from image.files import replace_atomically
 from image.progress import Listener, Progress, Say
+from image.project import SOURCE_DATE_EPOCH
 from image.run_layer import RunLayer, run_layer
 
 FIRST_WAIT_S = 2.0
@@ -32,7 +33,6 @@ class PublishConfig:
     target: str  # registry/name:tag
     output: Path
     run: str | None = None  # a run whose adapter and report come along, as a small layer on top
-    source_date_epoch: int = 1726704000
     tries: int = 5
 
 
@@ -109,13 +109,13 @@ def publish(
 
 
 def _build_with(config: PublishConfig, layer: RunLayer, say: Say) -> None:
-    with layer.context(config.image, config.source_date_epoch) as (context, dockerfile):
+    with layer.context(config.image, SOURCE_DATE_EPOCH) as (context, dockerfile):
         build(
             BuildRequest(
                 reference=config.target,
                 context=context,
                 dockerfile=dockerfile,
-                arguments={"SOURCE_DATE_EPOCH": str(config.source_date_epoch)},
+                arguments={"SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)},
                 direct=True,
             ),
             say,

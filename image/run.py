@@ -15,12 +15,8 @@ from image.engine.containers import Ended, NoGpuError, remove_abandoned
 from image.errors import ConfigError, EngineError
 from image.mounts import DATA, HOME, mounts_for
 from image.progress import Say
+from image.project import GIB, SMALL_MODEL_BYTES, card_bytes
 from image.terminal import attached_terminal, window
-
-GIB = 1024**3
-# Weights, their activations and what a training adds: 14.2 GiB of weights took 19 to 22 GiB (bench/).
-CARD_FOR_WEIGHTS = 1.6
-SMALL_MODEL_BYTES = 2 * GIB  # below that a CPU trains it while one waits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +41,11 @@ def run(config: RunConfig, *, say: Say) -> int:
     info = engine.info()
     _require_writable(config.output)
     container = _container(config, info)
-    if config.gpus in {"auto", "none"}:
+    if config.gpus == "auto":
         ended = _with_or_without_gpu(engine, container, _ModelSize.of(config, image), config, info, say)
     else:
+        if config.gpus == "none":
+            say("device: CPU (told so)")
         ended = _run(engine, replace(container, gpus=config.gpus), config)
     if ended.out_of_memory:
         limit = config.memory_bytes or info.memory_bytes
@@ -77,15 +75,13 @@ def _with_or_without_gpu(
     engine: Engine, container: ContainerConfig, model: _ModelSize, config: RunConfig, info: EngineInfo, say: Say
 ) -> Ended:
     """The engine is asked for a GPU, and its answer decides: a runtime that it lists may not work."""
-    why = "told so"
-    if config.gpus == "auto":
-        try:
-            return _run(engine, replace(container, gpus="all"), config)
-        except NoGpuError as error:
-            why = error.what
-    if config.gpus == "auto" and model.size_bytes > SMALL_MODEL_BYTES:
+    try:
+        return _run(engine, replace(container, gpus="all"), config)
+    except NoGpuError as error:
+        why = error.what
+    if model.size_bytes > SMALL_MODEL_BYTES:
         raise EngineError(
-            f"{model.name} needs a card of {model.size_bytes * CARD_FOR_WEIGHTS / GIB:.0f} GiB; here is no card, and "
+            f"{model.name} needs a card of {card_bytes(model.size_bytes) / GIB:.0f} GiB; here is no card, and "
             f"{info.memory_bytes / GIB:.0f} GiB of memory. {why}",
             next="make doctor says what is missing; --gpus none tries the CPU all the same.",
         )

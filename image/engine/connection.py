@@ -37,10 +37,7 @@ class ImageInfo:
     reference: str
     image_id: str
     labels: dict[str, str]
-    size_bytes: int
     repo_digests: tuple[str, ...]
-    layer_digests: tuple[str, ...]  # of the uncompressed layers, the lowest first
-    environment: dict[str, str]
 
 
 class Engine:
@@ -81,10 +78,7 @@ class Engine:
             reference=reference,
             image_id=told["Id"],
             labels=dict(config.get("Labels") or {}),
-            size_bytes=told["Size"],
             repo_digests=tuple(told.get("RepoDigests") or ()),
-            layer_digests=tuple(told["RootFS"].get("Layers") or ()),
-            environment=dict(entry.split("=", 1) for entry in config.get("Env") or ()),
         )
 
     def history(self, reference: str) -> list[Layer]:

@@ -32,10 +32,7 @@ class FakeEngine:
             reference=reference,
             image_id=DIGEST,
             labels={},
-            size_bytes=1,
             repo_digests=(),
-            layer_digests=(),
-            environment={},
         )
 
     def tag(self, reference: str, other: str) -> None:
