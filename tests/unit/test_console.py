@@ -82,3 +82,11 @@ def test_bytes_are_shown_as_megabytes_and_an_unknown_total_not_at_all(capsys):
         listener(Progress(task="b", done=7))
 
     assert capsys.readouterr().err.splitlines() == ["a 1.5 MB/3.0 MB", "b 7"]
+
+
+def test_an_answer_is_plain_in_a_pipe_and_drawn_where_a_terminal_outside_shows_it(monkeypatch, capsys):
+    """A container's stdout is a pipe; TOOLKIT_TERMINAL says that a person looks at it, COLUMNS how wide."""
+    assert (console.answers().width, console.answers().is_terminal) == (80, False)
+    monkeypatch.setenv("TOOLKIT_TERMINAL", "stdout,stderr")
+    monkeypatch.setenv("COLUMNS", "61")
+    assert (console.answers().width, console.answers().is_terminal) == (61, True)

@@ -5,10 +5,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from toolkit.progress import Listener, Progress
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DEFAULT_WIDTH = 80
 PLAIN_LINE_EVERY_S = 5.0
 BAR_WIDTH = 28  # with a loss and a memory beside it under 80 columns: room for the ^C that a terminal echoes
 
@@ -16,6 +20,14 @@ BAR_WIDTH = 28  # with a loss and a memory beside it under 80 columns: room for 
 def is_terminal(stream: Literal["stdout", "stderr"]) -> bool:
     """Whether a person looks at it; TOOLKIT_TERMINAL names a container's streams that a terminal outside shows."""
     return getattr(sys, stream).isatty() or stream in os.environ.get("TOOLKIT_TERMINAL", "").split(",")
+
+
+def answers(width: int = DEFAULT_WIDTH) -> "Console":
+    """The console for a command's answer on stdout: `width` columns where no terminal tells its own."""
+    from rich.console import Console
+
+    shown = is_terminal("stdout")
+    return Console(width=None if shown else width, force_terminal=shown or None, highlight=False)
 
 
 def say(message: str) -> None:

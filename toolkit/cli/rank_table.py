@@ -1,26 +1,24 @@
 """Several comparisons in the terminal: a line each, and the one to take. 80 columns are enough."""
 
-import sys
 from collections.abc import Sequence
 from typing import Literal
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from toolkit.cli.console import answers
 from toolkit.ledger import figure
 from toolkit.rank import Ranked
 from toolkit.runs import verdict_word
 from toolkit.texts import Texts
 from toolkit.verdict import misses
 
-DEFAULT_WIDTH = 80
 COLUMNS = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
 
 
 def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
     """Best first, on stdout."""
-    console = _console()
+    console = answers()
     console.print(_table([(escape(one.name.partition("-")[0]), one) for one in ranked], texts("rank.run"), texts))
     best = ranked[0]
     colour = "green" if best.report.verdict.passed else "yellow"
@@ -32,15 +30,11 @@ def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
 
 def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
     """From off to full strength, and the least that passes."""
-    console = _console()
+    console = answers()
     console.print(_table([(f"{one.side.scale:g}", one) for one in ranked], texts("rank.scale"), texts))
     passed = [one.side.scale for one in ranked if one.report.verdict.passed]
     told = texts("rank.least", scale=f"{passed[0]:g}") if passed else texts("rank.none_passes")
     console.print(f"\n[bold {'green' if passed else 'yellow'}]{told}[/]")
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH, highlight=False)
 
 
 def _table(rows: Sequence[tuple[str, Ranked]], first: str, texts: Texts) -> Table:

@@ -1,12 +1,11 @@
 """A report in the terminal: the verdict, the two ledgers, and what changed. Chinese is aligned by rich."""
 
-import sys
-
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from toolkit.cli.console import answers
 from toolkit.ledger import (
     LEDGERS,
     WRONG,
@@ -30,12 +29,11 @@ COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", 
 SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
 LONGEST_SYSTEM = 24  # cells of a system prompt beside its figures in 80 columns
 SHOWN = 5
-DEFAULT_WIDTH = 80
 
 
 def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
     """On stdout; colours only on a terminal, and none with NO_COLOR."""
-    console = Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH, highlight=False)
+    console = answers()
     console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.told(texts)}[/]")
     for reason in report.verdict.shortfalls:
         console.print(f"  - {_shown(reason.told(texts))}")

@@ -1,17 +1,16 @@
 """`toolkit runs`: the runs so far, one of them, or what differs between two."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from toolkit import latest
+from toolkit.cli.console import answers
 from toolkit.run_record import find_run
 from toolkit.runs import Difference, Summary, details, differences, flat, summaries
 
@@ -37,7 +36,7 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
     elif not found:
         click.echo(f"No runs in {output}. Next: toolkit finetune DATA")
     else:
-        _console().print(_table(found))
+        answers(DEFAULT_WIDTH).print(_table(found))
 
 
 @command.command()
@@ -55,7 +54,7 @@ def show(run: str | None, output: Path, as_json: bool) -> None:
     table.add_column(overflow="fold")
     for name, value in flat(_shortened(found)).items():
         table.add_row(escape(name), escape(_text(value)))
-    _console().print(table)
+    answers(DEFAULT_WIDTH).print(table)
 
 
 @command.command()
@@ -72,7 +71,7 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
     elif not found:
         click.echo("Nothing that matters differs.")
     else:
-        _console().print(_diff_table(one.run_id, other.run_id, found))
+        answers(DEFAULT_WIDTH).print(_diff_table(one.run_id, other.run_id, found))
 
 
 @command.command()
@@ -88,10 +87,6 @@ def use(run: str, output: Path) -> None:
 def undo(output: Path) -> None:
     """Go back to the run that was the latest before; repeat to go further back."""
     click.echo(latest.undo(output).run_id)
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH, highlight=False)
 
 
 def _table(found: list[Summary]) -> Table:

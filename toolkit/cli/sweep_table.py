@@ -1,18 +1,16 @@
 """A sweep in the terminal: a line a run, the frontier marked, and the recommendation. 80 columns are enough."""
 
-import sys
 from typing import Literal
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from toolkit.cli.console import answers
 from toolkit.grid import varying
 from toolkit.ledger import figure
 from toolkit.runs import verdict_word
 from toolkit.sweep_record import FINISHED, Entry, Sweep
 
-DEFAULT_WIDTH = 80
 SHORT = {
     "learning_rate": "lr",
     "keep_weight": "weight",
@@ -26,7 +24,7 @@ HEADERS = ("rel.", "gen.", "leak", "kl", "agree", "local")
 
 def print_sweep(sweep: Sweep) -> None:
     """On stdout; colours only on a terminal, and none with NO_COLOR."""
-    console = Console(width=None if sys.stdout.isatty() else DEFAULT_WIDTH, highlight=False)
+    console = answers()
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for header in ("", "run", "recipe", "settings", *HEADERS, "s", "verdict"):
         right: Literal["left", "right"] = "right" if header in {*HEADERS, "s"} else "left"
