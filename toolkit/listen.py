@@ -72,8 +72,14 @@ def _require_healthy(host: str, port: int) -> None:
         raise ConfigError(f"The server does not answer itself at {host}:{port} (status {status}).")
 
 
-def listen(app: Any, taken: socket.socket, *, ready: Callable[[], None], stop: Callable[[], None]) -> None:
-    """Serves until SIGINT or SIGTERM, which are raised again at the end. Raises ConfigError."""
+def listen(
+    app: Any, taken: socket.socket, *, ready: Callable[[], None], stop: Callable[[], None],
+    served: Callable[[uvicorn.Server], None] = lambda _: None,
+) -> None:  # fmt: skip
+    """Serves until SIGINT or SIGTERM, which are raised again at the end. Raises ConfigError.
+
+    `served` is given the server, for who has no signals to send: threads.
+    """
     host, port = taken.getsockname()[:2]
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the site tells of failures itself
     server = _Server(
@@ -83,6 +89,7 @@ def listen(app: Any, taken: socket.socket, *, ready: Callable[[], None], stop: C
         ),
         ready, stop,
     )  # fmt: skip
+    served(server)
     try:
         server.run(sockets=[taken])
     except OSError as error:  # two servers may bind; the second one to listen is refused
