@@ -1,4 +1,4 @@
-"""The chat page: one file, and the policy by which a browser loads nothing else and runs nothing that is added to it."""
+"""The chat page: one file, and the policy by which a browser loads nothing else and runs nothing added to it."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What a client asks of the server, as OpenAI's chat completions have it, and what it is told when it asks wrongly. Pure.
+"""What a client asks, as OpenAI's chat completions have it, and what it is told when it asks wrongly. Pure.
 
 Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -6,6 +6,7 @@ Reference: https://platform.openai.com/docs/api-reference/chat/create
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 Messages = list[dict[str, str]]
@@ -26,7 +27,7 @@ class RequestError(Exception):
         self.status, self.message, self.code, self.param = status, message, code, param
 
     def to_dict(self) -> dict[str, Any]:
-        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        kind = "server_error" if self.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
 
@@ -49,7 +50,7 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
     """`system` is put before messages that have none; `max_new_tokens` is the longest answer. Raises RequestError."""
     asked = _object(body)
     model = asked.get("model")
-    if model not in names:
+    if not isinstance(model, str) or model not in names:
         raise RequestError(
             404, f"No model {model!r} here. There are: {', '.join(names)}.", code="model_not_found", param="model"
         )

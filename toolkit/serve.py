@@ -158,7 +158,7 @@ def _job(config: ServeConfig, side: Side, device: Device, backend: str) -> Serve
 
 
 def lora_rank(adapter: Path | None) -> int:
-    """vLLM must know it beforehand; raises ConfigError."""
+    """VLLM must know it beforehand; raises ConfigError."""
     if adapter is None:
         return 16
     try:

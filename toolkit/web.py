@@ -129,8 +129,7 @@ class Site:
             self._end(gone)
 
     def _begin(self) -> Event:
-        if self.stopping:
-            raise _stopping()
+        self._go_on()
         if len(self.under_way) >= self.rules.at_once:
             raise RequestError(
                 429, f"{self.rules.at_once} questions are under way or waiting already. Ask again later.",
@@ -139,6 +138,10 @@ class Site:
         gone = Event()
         self.under_way.add(gone)
         return gone
+
+    def _go_on(self) -> None:
+        if self.stopping:
+            raise RequestError(503, "The server is stopping.", code="server_stopping")
 
     def _end(self, gone: Event) -> None:
         gone.set()
@@ -151,8 +154,7 @@ class Site:
         try:
             while not answer.done() and not left.done() and not self.stopping:
                 await asyncio.wait({answer, left}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
-            if self.stopping:
-                raise _stopping()
+            self._go_on()
             if not answer.done():
                 raise RequestError(499, "The client left.", code="client_left")  # nobody reads it
             return await answer
@@ -165,8 +167,7 @@ class Site:
         try:
             async with contextlib.aclosing(self.answerer.pieces(asked, gone)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
-                    if self.stopping:
-                        raise _stopping()
+                    self._go_on()
                     yield _event(piece)
         except RequestError as error:
             yield _event(error.to_dict())
@@ -242,10 +243,5 @@ async def _until_left(request: Request) -> None:
         pass
 
 
-def _stopping() -> RequestError:
-    return RequestError(503, "The server is stopping.", code="server_stopping")
-
-
 def _event(told: dict[str, Any]) -> str:
     return f"data: {json.dumps(told, ensure_ascii=False)}\n\n"
-

@@ -1,4 +1,4 @@
-"""The chat page as a user meets it: a key, two columns, nothing loaded from elsewhere, nothing run, all of it accessible."""
+"""The chat page as a user meets it: a key, two columns, nothing loaded, nothing run, nothing inaccessible."""
 
 import pytest
 

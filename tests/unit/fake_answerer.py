@@ -35,8 +35,7 @@ class FakeAnswerer:
         self.gone.append(gone)
         match asked.messages[-1]["content"]:
             case "forever":
-                while not gone.is_set():
-                    await asyncio.sleep(0.01)
+                await asyncio.to_thread(gone.wait)
             case "break":
                 raise RuntimeError("secret question: out of memory")
         message = {"role": "assistant", "content": self._text(asked)}

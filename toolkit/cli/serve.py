@@ -29,7 +29,9 @@ Examples:
               help="Questions that transformers answers together.")  # fmt: skip
 @click.option("--at-once", type=click.IntRange(1, 10000), default=64, show_default=True,
               help="Questions under way and waiting; more are told 429.")  # fmt: skip
-@click.option("--max-new-tokens", type=click.IntRange(1, 32768), default=1024, show_default=True, help="Longest answer.")
+@click.option(
+    "--max-new-tokens", type=click.IntRange(1, 32768), default=1024, show_default=True, help="Longest answer."
+)
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
 def command(
     run: str | None, base_only: bool, model: str | None, system: str | None, host: str, port: int,

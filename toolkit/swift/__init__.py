@@ -5,7 +5,17 @@ read and checked, and progress goes to a listener instead of the console.
 """
 
 from toolkit.swift.deploying import deployed
-from toolkit.swift.job import EPOCHS, INTERRUPTED, LOG_FILE, TOOK, TRAINING, KeepJob, ServeJob, TrainingJob, TrainingResult
+from toolkit.swift.job import (
+    EPOCHS,
+    INTERRUPTED,
+    LOG_FILE,
+    TOOK,
+    TRAINING,
+    KeepJob,
+    ServeJob,
+    TrainingJob,
+    TrainingResult,
+)
 from toolkit.swift.lent_base import LentBase
 from toolkit.swift.rows import SwiftEncoder, encoder, load_hub_rows
 from toolkit.swift.training import train

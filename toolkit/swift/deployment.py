@@ -1,4 +1,4 @@
-"""ms-swift's own deployment, subclassed: it loads the base once, keeps the adapter beside it, and answers for both names.
+"""ms-swift's own deployment, subclassed: the base is loaded once, the adapter beside it, and both names answer.
 
 Imported late. Its HTTP routes are left out: `toolkit.web` speaks to clients, since ms-swift's own answer errors in
 another shape than OpenAI's, open the model list to everybody and read files and addresses that a request names.
@@ -43,6 +43,9 @@ def arguments(job: ServeJob) -> DeployArguments:
 
 class Deployment(SwiftDeploy):  # type: ignore[misc]
     """What `toolkit.web` asks: `names`, `context_tokens`, `count_tokens`, `whole`, `pieces`, `end`."""
+
+    infer_engine: Any
+    template: Any
 
     def __init__(self, job: ServeJob) -> None:
         self.job = job
