@@ -1,4 +1,4 @@
-"""How serving begins and ends: signals, clients that leave, ports that are taken. A model with random weights babbles."""
+"""How serving begins and ends: signals, clients that leave, taken ports. A model with random weights babbles."""
 
 import signal
 import socket
