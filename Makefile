@@ -155,7 +155,7 @@ test: setup ## Unit tests, then end to end on the embedded model
 	.venv/bin/pytest tests/e2e
 
 .PHONY: test-browser
-test-browser: setup ## report.html in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
+test-browser: setup ## report.html and the chat page in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
 	.venv/bin/pytest tests/browser
 
 .PHONY: test-image

@@ -39,11 +39,13 @@ def _refused(host: str, port: int, error: OSError) -> ConfigError:
 
 
 class _Server(uvicorn.Server):
-    """Calls `ready` once it answered a question of its own, and `stop` as soon as a signal comes."""
+    """Calls `ready` once it answered a question of its own, `stop` as soon as a signal comes, `end` at the end."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], stop: Callable[[], None], end: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self.ready, self.stop = ready, stop
+        self.ready, self.stop, self.end = ready, stop, end
         self.failure: BaseException | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -57,6 +59,11 @@ class _Server(uvicorn.Server):
             self.ready()
         except BaseException as error:  # noqa: BLE001  # raised again where the server was started
             self.failure, self.should_exit = error, True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Within the event loop still: what computes for it may have something to tell it."""
+        await super().shutdown(sockets)
+        await asyncio.to_thread(self.end)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self.stop()
@@ -74,7 +81,7 @@ def _require_healthy(host: str, port: int) -> None:
 
 def listen(
     app: Any, taken: socket.socket, *, ready: Callable[[], None], stop: Callable[[], None],
-    served: Callable[[uvicorn.Server], None] = lambda _: None,
+    end: Callable[[], None] = lambda: None, served: Callable[[uvicorn.Server], None] = lambda _: None,
 ) -> None:  # fmt: skip
     """Serves until SIGINT or SIGTERM, which are raised again at the end. Raises ConfigError.
 
@@ -87,7 +94,7 @@ def listen(
             app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
             timeout_graceful_shutdown=STOP_WITHIN_S,
         ),
-        ready, stop,
+        ready, stop, end,
     )  # fmt: skip
     served(server)
     try:

@@ -110,12 +110,10 @@ def _listen(
         ready(serving)
 
     try:
-        listen(site.app(), taken, ready=told, stop=site.stop)
+        listen(site.app(), taken, ready=told, stop=site.stop, end=answerer.end)
     except KeyboardInterrupt:  # the signal that ended it, raised again
         if not was_ready:
             raise
-    finally:
-        getattr(answerer, "end", lambda: None)()
 
 
 def _side(config: ServeConfig) -> Side:

@@ -21,6 +21,7 @@ class FakeAnswerer:
     def __init__(self, says=None):
         self.says = says or {}
         self.asked = []
+        self.ended = False
         self.gone = []  # of each question, what is set when nobody waits for its answer
 
     def count_tokens(self, messages):
@@ -54,6 +55,9 @@ class FakeAnswerer:
             if question == "break":
                 raise RuntimeError("secret question: out of memory")
         yield {**self._chunk(asked, ""), "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+    def end(self):
+        self.ended = True
 
     @staticmethod
     def _chunk(asked, text):

@@ -73,7 +73,12 @@ class Deployment(SwiftDeploy):  # type: ignore[misc]
         return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def warm_up(self) -> None:
-        """Each name says one token: an adapter is put onto the model at its first question."""
+        """Each name says one token: an adapter is put onto the model at its first question.
+
+        Not with vLLM, which stays with the event loop of its first question: the server's.
+        """
+        if self.job.backend != TRANSFORMERS:
+            return
         config = RequestConfig(max_tokens=1, temperature=0)
         for name in self.names:
             row = Row(messages=[{"role": "user", "content": "Hello"}])
@@ -135,6 +140,7 @@ class Deployment(SwiftDeploy):  # type: ignore[misc]
         until = time.monotonic() + QUIET_WITHIN_S
         while busy is not None and busy.is_set() and time.monotonic() < until:
             time.sleep(0.02)
+        time.sleep(0.1)  # ms-swift's worker says a last word to the event loop
 
 
 def _frame(number: str, kind: str, asked: ChatAsked) -> dict[str, Any]:

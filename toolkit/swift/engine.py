@@ -42,9 +42,14 @@ class SideBySideEngine(TransformersEngine):  # type: ignore[misc]
         return await super().infer_async(infer_request, request_config, pre_infer_hook=pre_infer_hook)
 
     def _fetch_infer_requests(self) -> Any:
+        """The next batch. Settings that were served go behind those that wait, else many alike would starve a few."""
         if not self._queue.empty():
             time.sleep(GATHER_S)
-        return super()._fetch_infer_requests()
+        served = next(iter(self._task_pool), None)
+        item = super()._fetch_infer_requests()
+        if served in self._task_pool:
+            self._task_pool[served] = self._task_pool.pop(served)
+        return item
 
     def _infer(
         self, infer_requests: list[Any], request_config: RequestConfig, *, adapter_request: Any = None,
@@ -70,11 +75,17 @@ class SideBySideEngine(TransformersEngine):  # type: ignore[misc]
     def _until_done(self, pieces: Iterator[Any]) -> Iterator[Any]:
         try:
             for piece in pieces:
-                if self._failure is not None:  # what was found so far is no answer
-                    raise self._failure
+                self._require_no_failure()  # what was found so far is no answer
                 yield piece
+        except Exception:
+            self._require_no_failure()  # without a first token, ms-swift stumbles in a way of its own
+            raise
         finally:
             self.busy.clear()
+
+    def _require_no_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _generate_or_end(self, model: Any, *arguments: Any, **settings: Any) -> Any:
         """ms-swift streams from a thread whose failure it does not see: it would wait for the next token forever."""
