@@ -41,8 +41,8 @@ def ready(process: "subprocess.Popen[str]") -> Iterator[str]:
         yield line
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+            os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
 
 
 def start(host: Host, port: int, *, options: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
