@@ -14,12 +14,12 @@ from toolkit.compare import DEFAULT_SYSTEM
 from toolkit.device import Device, find_device
 from toolkit.errors import ConfigError, ModelError
 from toolkit.run_record import find_run
-from toolkit.sides import BASE, Side, find_side, run_side
+from toolkit.sides import ADAPTER_WEIGHTS, BASE, Side, find_side, run_side
 from toolkit.stop import stop_requests
 from toolkit.swift.job import ServeJob
 
 if TYPE_CHECKING:
-    from toolkit.web import Answerer
+    from toolkit.web import Answerer, Site
 
 AUTO, TRANSFORMERS, VLLM = "auto", "transformers", "vllm"
 BACKENDS = (AUTO, TRANSFORMERS, VLLM)
@@ -71,9 +71,17 @@ def deploy(job: ServeJob) -> Any:
     return deployed(job)
 
 
+def listen(app: Any, taken: socket.socket, **calls: Any) -> None:
+    """The real door; tests hand in their own."""
+    from toolkit.listen import listen
+
+    listen(app, taken, **calls)
+
+
 def serve(
-    config: ServeConfig, *, ready: Callable[[Serving], None], say: Callable[[str], None], deploy: Deploy = deploy
-) -> None:
+    config: ServeConfig, *, ready: Callable[[Serving], None], say: Callable[[str], None], deploy: Deploy = deploy,
+    listen: Callable[..., None] = listen,
+) -> None:  # fmt: skip
     """Returns when a signal ended it. Raises ToolkitError, and KeyboardInterrupt for a signal before it was ready."""
     side = _side(config)
     system = _system(config, side)
@@ -87,33 +95,29 @@ def serve(
             exposed=_outer_host(config.host) not in LOOPBACK, key_needed=config.api_key is not None,
             chosen=f"{backend} ({why})",
         )  # fmt: skip
-        _listen(config, answerer, taken, serving, ready=ready, say=say)
+        site = _site(config, answerer, serving, say)
+        was_ready = False
+
+        def told() -> None:
+            nonlocal was_ready
+            was_ready = True
+            ready(serving)
+
+        try:
+            listen(site.app(), taken, ready=told, stop=site.stop, end=answerer.end)
+        except KeyboardInterrupt:  # the signal that ended it, raised again
+            if not was_ready:
+                raise
 
 
-def _listen(
-    config: ServeConfig, answerer: "Answerer", taken: socket.socket, serving: Serving, *,
-    ready: Callable[[Serving], None], say: Callable[[str], None],
-) -> None:  # fmt: skip
-    from toolkit.listen import listen
+def _site(config: ServeConfig, answerer: "Answerer", serving: Serving, say: Callable[[str], None]) -> "Site":
     from toolkit.web import Rules, Site
 
     rules = Rules(
         system=serving.system, max_new_tokens=config.max_new_tokens, at_once=config.at_once, api_key=config.api_key,
         hosts=None if serving.exposed else LOOPBACK,
     )  # fmt: skip
-    site = Site(answerer=answerer, rules=rules, say=say)
-    was_ready = False
-
-    def told() -> None:
-        nonlocal was_ready
-        was_ready = True
-        ready(serving)
-
-    try:
-        listen(site.app(), taken, ready=told, stop=site.stop, end=answerer.end)
-    except KeyboardInterrupt:  # the signal that ended it, raised again
-        if not was_ready:
-            raise
+    return Site(answerer=answerer, rules=rules, say=say)
 
 
 def _side(config: ServeConfig) -> Side:
@@ -122,6 +126,10 @@ def _side(config: ServeConfig) -> Side:
     side = run_side(find_run(config.run, config.output), model=config.model)
     if side.name == side.model.name:
         raise ConfigError(f"The run and its base model are both called {side.name}.", next="Rename the model's folder.")
+    if side.adapter is not None and not (side.adapter / ADAPTER_WEIGHTS).is_file():
+        raise ConfigError(
+            f"{side.adapter} has no {ADAPTER_WEIGHTS}; pickled weights can run code.", next="Train again."
+        )
     if side.adapter is not None and "=" in str(side.adapter):
         raise ConfigError(f"{side.adapter} has a = in it, which ms-swift reads as NAME=PATH.", next="Move the run.")
     return side

@@ -187,7 +187,7 @@ def test_what_cannot_be_answered_is_told_in_the_clients_own_words(client):
 
 def test_a_key_is_needed_where_one_is_set_and_no_network_is(run, tuned, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ALONE)
-    surroundings = {**SURROUNDINGS, "TOOLKIT_API_KEY": KEY, "PYTHONPATH": str(tmp_path)}
+    surroundings = {**SURROUNDINGS, "TOOLKIT_API_KEY": KEY, "PYTHONPATH": str(tmp_path), "MODELSCOPE_API_TOKEN": "t"}
     with serving(run.parent, environment=surroundings) as server:
         with pytest.raises(openai.AuthenticationError, match="missing or wrong"):
             server.client("wrong").models.list()

@@ -29,6 +29,7 @@ BASE = SimpleNamespace(name="base", path=Path("models/base"))
 def _side(monkeypatch, tmp_path):
     """A run on disk as far as serving looks at it, and a processor."""
     (tmp_path / "adapter_config.json").write_text('{"r": 8}')
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     side = SimpleNamespace(
         name="tuned", adapter=tmp_path, model=BASE, run=SimpleNamespace(record={"recipe": {"system": "As trained."}})
     )
@@ -40,6 +41,27 @@ def _side(monkeypatch, tmp_path):
     monkeypatch.delenv(use_case.API_KEY, raising=False)
     monkeypatch.delenv(use_case.PUBLISHED, raising=False)
     return side
+
+
+def heard(app, taken, *, ready, stop, end):
+    """Instead of the door to uvicorn: ready, and then a signal."""
+    ready()
+    stop()
+    end()
+    raise KeyboardInterrupt
+
+
+def decided(deploy=lambda job: FakeAnswerer(), **settings):
+    """What was told and the model's job, without a server."""
+    jobs, told = [], []
+
+    def deploying(job):
+        jobs.append(job)
+        return deploy(job)
+
+    serve(ServeConfig(port=0, **settings), ready=told.append, say=lambda _: None, deploy=deploying, listen=heard)
+    [serving], [job] = told, jobs
+    return SimpleNamespace(serving=serving, job=job)
 
 
 def served(number=signal.SIGTERM, deploy=lambda job: FakeAnswerer(), look=lambda serving: None, **settings):
@@ -78,7 +100,7 @@ def test_it_is_ready_when_it_answers(side):
 
 
 def test_it_answers_to_itself_alone_and_needs_no_key(side):
-    serving = served().serving
+    serving = decided().serving
 
     assert serving.address.startswith("http://127.0.0.1:")
     assert (serving.exposed, serving.key_needed) == (False, False)
@@ -97,21 +119,21 @@ def test_on_every_address_it_counts_as_exposed(side):
 
 def test_of_a_published_container_the_hosts_address_counts(side, monkeypatch):
     monkeypatch.setenv(use_case.PUBLISHED, "127.0.0.1:9000")
-    serving = served(host="0.0.0.0").serving
+    serving = decided(host="0.0.0.0").serving
     assert (serving.address, serving.exposed) == ("http://127.0.0.1:9000", False)
 
     monkeypatch.setenv(use_case.PUBLISHED, "0.0.0.0:9000")
-    assert served(host="0.0.0.0").serving.exposed
+    assert decided(host="0.0.0.0").serving.exposed
 
 
 def test_the_runs_system_prompt_holds_for_both_unless_another_is_named(side):
-    assert served().serving.system == "As trained."
-    assert served(system="").serving.system == ""
-    assert served(base_only=True).serving.system == "You are a helpful assistant."
+    assert decided().serving.system == "As trained."
+    assert decided(system="").serving.system == ""
+    assert decided(base_only=True).serving.system == "You are a helpful assistant."
 
 
 def test_the_model_is_told_everything_that_was_decided(side):
-    job = served(batch_size=3).job
+    job = decided(batch_size=3).job
 
     assert (job.base, job.tuned, job.adapter, job.lora_rank) == ("base", "tuned", side.adapter, 8)
     assert (job.backend, job.precision, job.batch_size) == ("transformers", "float32", 3)
@@ -120,7 +142,7 @@ def test_the_model_is_told_everything_that_was_decided(side):
 def test_the_model_is_ended_last(side):
     answerer = FakeAnswerer()
 
-    served(deploy=lambda job: answerer)
+    decided(deploy=lambda job: answerer)
 
     assert answerer.ended
 
@@ -174,6 +196,13 @@ def test_a_run_that_is_called_as_its_base_is_refused(side):
     side.name = "base"
 
     with pytest.raises(ConfigError, match="both called base"):
+        serve(ServeConfig(port=0), ready=print, say=print)
+
+
+def test_an_adapter_with_pickled_weights_alone_is_refused(side):
+    (side.adapter / "adapter_model.safetensors").rename(side.adapter / "adapter_model.bin")
+
+    with pytest.raises(ConfigError, match="pickled weights can run code"):
         serve(ServeConfig(port=0), ready=print, say=print)
 
 

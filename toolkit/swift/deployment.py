@@ -38,6 +38,7 @@ def arguments(job: ServeJob) -> DeployArguments:
         verbose=False,  # else each question and answer is logged
         log_interval=-1,
         log_level="error",
+        hub_token="",  # else a token in the environment logs in to a hub
     )
 
 
