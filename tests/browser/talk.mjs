@@ -65,6 +65,7 @@ for (const width of [390, 1280]) {
     await answered(page)
     const broken = await said(page)
     await picture(page, `chat-${width}-${colorScheme}`)
+    const covered = await page.evaluate(() => document.querySelector('.turn:last-child').getBoundingClientRect().bottom - document.querySelector('form').getBoundingClientRect().top)
     const facts = await page.evaluate(() => ({
       wide: document.documentElement.scrollWidth,
       scripts: document.scripts.length,
@@ -87,7 +88,7 @@ for (const width of [390, 1280]) {
     await copy.evaluate(axe)
     const { violations } = await copy.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
     seen.push({
-      width, colorScheme, note, first, second, stopped, broken, boxes, ...facts, chinese, anew, requests, errors,
+      width, colorScheme, note, first, second, stopped, broken, boxes, covered, ...facts, chinese, anew, requests, errors,
       violations: violations.map(({ id, nodes }) => ({ id, count: nodes.length, first: nodes[0].html, why: nodes[0].failureSummary })),
     })
     await context.close()

@@ -77,6 +77,10 @@ def test_it_speaks_chinese_and_begins_anew(seen):
         assert one["anew"] == 0
 
 
+def test_the_last_answer_is_not_behind_the_next_question(seen):
+    assert all(one["covered"] <= 0 for one in seen)
+
+
 def test_nothing_is_wider_than_the_screen(seen):
     assert all(one["wide"] <= one["width"] for one in seen)
 
