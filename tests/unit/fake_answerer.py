@@ -12,7 +12,8 @@ from toolkit.web import Rules, Site
 class FakeAnswerer:
     """`says`: model to question to answer; else it tells which model speaks and how many messages it was given.
 
-    The question "forever" is answered until nobody listens, "break" fails after the first piece.
+    The question "forever" is answered until nobody listens, "silent" says nothing until then, "break" fails after the
+    first piece.
     """
 
     names = ("base", "tuned")
@@ -50,6 +51,8 @@ class FakeAnswerer:
             while not gone.is_set():
                 yield self._chunk(asked, "and on ")
                 await asyncio.sleep(0.01)
+        if question == "silent":
+            await asyncio.to_thread(gone.wait)
         for word in self._text(asked).split(" "):
             yield self._chunk(asked, f"{word} ")
             if question == "break":

@@ -139,10 +139,18 @@ def test_the_model_is_told_everything_that_was_decided(side):
     assert (job.backend, job.precision, job.batch_size) == ("transformers", "float32", 3)
 
 
+def test_a_signal_before_it_is_ready_is_an_interruption(side):
+    def interrupted(app, taken, **calls):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve(ServeConfig(port=0), ready=print, say=print, deploy=lambda job: FakeAnswerer(), listen=interrupted)
+
+
 def test_the_model_is_ended_last(side):
     answerer = FakeAnswerer()
 
-    decided(deploy=lambda job: answerer)
+    served(deploy=lambda job: answerer)
 
     assert answerer.ended
 

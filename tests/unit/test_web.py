@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from tests.unit.fake_answerer import FakeAnswerer, listening, make_site
+from toolkit.errors import ConfigError
+from toolkit.listen import listen, take_port
 
 KEY = "k-1234"
 
@@ -202,7 +204,15 @@ def test_the_page_may_load_and_run_nothing_but_itself(locked):
     assert "https://" not in response.text
 
 
-def test_a_stop_cuts_answers_at_once_and_says_so():
+def test_what_does_not_answer_itself_is_not_ready():
+    site = make_site()
+    site.stop()
+    with take_port("127.0.0.1", 0) as taken, pytest.raises(ConfigError, match="does not answer itself"):
+        listen(site.app(), taken, ready=lambda: pytest.fail("ready"), stop=site.stop)
+
+
+@pytest.mark.parametrize("streamed", ["forever", "silent"])
+def test_a_stop_cuts_answers_at_once_and_says_so(streamed):
     site = make_site()
     heard: list[str] = []
     status: list[int] = []
@@ -211,7 +221,7 @@ def test_a_stop_cuts_answers_at_once_and_says_so():
             url = f"{address}/v1/chat/completions"
             threads = [
                 threading.Thread(
-                    target=lambda: heard.append(client.post(url, json=question("forever", stream=True)).text)
+                    target=lambda: heard.append(client.post(url, json=question(streamed, stream=True)).text)
                 ),
                 threading.Thread(target=lambda: status.append(client.post(url, json=question("forever")).status_code)),
             ]
