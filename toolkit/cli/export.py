@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.export import ExportConfig, export_merged
+from toolkit.export import FORMS, ExportConfig, export
 
 
 @click.command(
     epilog="Example: toolkit export --to merged", short_help="Write a merged model that answers as the adapter does."
 )
 @click.argument("run", required=False)
-@click.option("--to", "form", type=click.Choice(["merged"]), default="merged", show_default=True, help="Format.")
+@click.option("--to", "form", type=click.Choice(list(FORMS)), default="merged", show_default=True, help="Format.")
 @click.option("--folder", type=click.Path(path_type=Path), default=None, help="Target.  [default: merged/ in the run]")
 @click.option("--model", default=None, help="Base model.  [default: the run's own]")
 @click.option("--probes", type=click.Path(path_type=Path), default=None, help="Probes of the parity gate.")
@@ -26,10 +26,11 @@ def command(
     The result is loaded afresh and answers the probes; where it does not answer as base and
     adapter did, the command ends with exit code 7 and the folder is named ….rejected.
     """
-    assert form == "merged"
-    config = ExportConfig(run=run, model=model, folder=folder, probes=probes, output=output, force=force)
+    config = ExportConfig(
+        run=run, to=form, model=model, folder=folder, probes=probes, output=output, force=force
+    )  # fmt: skip
     with progress() as listener:
-        exported = export_merged(config, listener=listener)
+        exported = export(config, listener=listener)
     parity = exported.parity
     if not exported.fresh:
         say("Already exported from this adapter.")

@@ -1,0 +1,115 @@
+"""What a format is: a name, what it needs, and how it is written and asked. Values and protocols alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from toolkit.compare import MAX_NEW_TOKENS, Load, load_model
+from toolkit.language_model import Answer, LanguageModel, Messages, conversation
+from toolkit.probes import ProbeSet
+from toolkit.progress import Listener
+from toolkit.run_record import Run
+from toolkit.sides import Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """`to`: a name in `FORMS`. `folder` None: one named after the format, in the run."""
+
+    run: str | None = None
+    to: str = "merged"
+    model: str | None = None
+    folder: Path | None = None
+    probes: Path | None = None
+    output: Path = Path("output")
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """The strangers that an export needs; tests hand in their own."""
+
+    load: Load = load_model
+
+
+class Gate(Protocol):
+    """What the parity gate found."""
+
+    @property
+    def holds(self) -> bool: ...
+
+    @property
+    def why(self) -> str:
+        """The reason in words, where it does not hold."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One export under way: the run's side, the probes of its gate, and the doors."""
+
+    run: Run
+    side: Side
+    probes: ProbeSet
+    listener: Listener
+    doors: Doors = field(default_factory=Doors)
+
+    @property
+    def system(self) -> str:
+        """The system prompt that the run was trained under."""
+        return str(self.run.record["recipe"]["system"])
+
+    @property
+    def adapter(self) -> Path:
+        assert self.side.adapter is not None
+        return self.side.adapter
+
+    @property
+    def key(self) -> str:
+        """The adapter's name in `load(base, {key: adapter})`."""
+        assert self.side.key is not None
+        return self.side.key
+
+    @property
+    def prompts(self) -> list[str]:
+        return [probe.prompt for probe in self.probes.probes]
+
+    @property
+    def conversations(self) -> list[Messages]:
+        return [conversation(prompt, self.system) for prompt in self.prompts]
+
+    def answers(self, model: LanguageModel, task: str) -> list[Answer]:
+        """One a probe, in the probes' order."""
+        return model.answers(
+            self.conversations, max_new_tokens=MAX_NEW_TOKENS, listener=self.listener, task=task
+        )  # fmt: skip
+
+
+class Form(Protocol):
+    """One format. `name`: as in `--to`; `title`: as in a sentence; `folder`: its default name in the run.
+
+    `options`: what else tells one export of an adapter from another; it stands in the manifest.
+    """
+
+    name: str
+    title: str
+
+    @property
+    def folder(self) -> str: ...
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+    def require(self, side: Side, doors: Doors) -> None:
+        """Refuses what cannot be made, before anything is written. Raises ToolkitError."""
+
+    def bytes_needed(self, side: Side) -> int:
+        """On the disk of the target, while it is being written."""
+
+    def write(self, folder: Path, job: Job) -> Gate:
+        """Writes into `folder`, which is empty, loads what was written afresh, and asks it the probes."""
+
+    def require_whole(self, folder: Path) -> None:
+        """Raises ToolkitError where an earlier export, found in `folder`, is damaged."""

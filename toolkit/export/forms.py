@@ -1,0 +1,10 @@
+"""The table of formats: what `--to` can name."""
+
+from collections.abc import Callable, Mapping
+
+from toolkit.export.form import ExportConfig, Form
+from toolkit.export.merged import Merged
+
+FORMS: Mapping[str, Callable[[ExportConfig], Form]] = {
+    "merged": lambda _: Merged(),
+}
