@@ -7,9 +7,10 @@ from typing import Any
 
 from toolkit.compare import probes_for
 from toolkit.errors import ExportError, ToolkitError
-from toolkit.export.form import Doors, ExportConfig, Form, Gate, Job
+from toolkit.export.form import Doors, ExportConfig, Form, Gate, Job, Portable
 from toolkit.export.forms import FORMS
 from toolkit.export.place import Place
+from toolkit.portable import without_paths
 from toolkit.probes import read_probes
 from toolkit.progress import Listener, silent
 from toolkit.run_record import find_run, now
@@ -36,6 +37,8 @@ def export(config: ExportConfig, *, listener: Listener = silent, doors: Doors | 
         identity={"format": form.name, **form.options, "adapter_sha256": adapter_sha256(side.adapter)},
     )
     if (found := _found(place, form, config)) is not None:
+        if isinstance(form, Portable):
+            form.renew(found.folder, side)
         return found
     form.require(side, doors)
     place.require_disk(form.bytes_needed(side), form.title)
@@ -46,7 +49,7 @@ def export(config: ExportConfig, *, listener: Listener = silent, doors: Doors | 
         if (found := _found(place, form, config)) is not None:  # another process was quicker
             return found
         gate = form.write(partial, job)
-        manifest = _manifest(place, side, gate)
+        manifest = _manifest(place, form, side, gate)
         if not gate.holds:
             rejected = place.reject(manifest)
             raise ExportError(f"The {form.title} answers differently: {gate.why}.", next=f"It stands in {rejected}.")
@@ -65,11 +68,12 @@ def _found(place: Place, form: Form, config: ExportConfig) -> Exported | None:
     return Exported(folder=place.target, parity=manifest["parity"], fresh=False)
 
 
-def _manifest(place: Place, side: Side, gate: Gate) -> dict[str, Any]:
+def _manifest(place: Place, form: Form, side: Side, gate: Gate) -> dict[str, Any]:
+    base = side.model.to_dict()
     return {
         "schema_version": 1,
         "run_id": side.name,
-        "base_model": side.model.to_dict(),
+        "base_model": without_paths(base) if isinstance(form, Portable) else base,
         **place.identity,
         "exported_at": now(),
         "parity": gate.to_dict(),

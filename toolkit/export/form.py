@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from toolkit.compare import MAX_NEW_TOKENS, Load, load_model
 from toolkit.language_model import Answer, LanguageModel, Messages, conversation
@@ -113,3 +113,11 @@ class Form(Protocol):
 
     def require_whole(self, folder: Path) -> None:
         """Raises ToolkitError where an earlier export, found in `folder`, is damaged."""
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """A format whose folder leaves this machine: its manifest names no path of it."""
+
+    def renew(self, folder: Path, side: Side) -> None:
+        """Brings what stands beside the weights of an earlier export up to date with the run."""
