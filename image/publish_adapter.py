@@ -17,7 +17,7 @@ from image.lock import Lock
 from image.progress import Listener, Progress, Say
 from image.project import find_lock
 from image.published import Published, record
-from image.registry import Registry
+from image.registry import Repository
 from image.run_layer import find_run
 
 PORTABLE = "adapter"  # where `toolkit export --to adapter` puts it, in the run
@@ -39,7 +39,7 @@ class PublishAdapterConfig:
 
 
 def publish_adapter(
-    config: PublishAdapterConfig, *, say: Say, listener: Listener, registry: Registry | None = None
+    config: PublishAdapterConfig, *, say: Say, listener: Listener, registry: Repository | None = None
 ) -> Published:
     """Raises ConfigError (3) and RegistryError (10). The same content pushed twice has the same digest."""
     run = find_run(config.output, config.run)
@@ -47,7 +47,7 @@ def publish_adapter(
     _require_verdict(facts, even_if_failed=config.even_if_failed)
     address = read_address(config.target if ":" in config.target.rpartition("/")[2] else f"{config.target}:{run.name}")
     artifact = pack(run / PORTABLE, facts)
-    registry = registry or Registry(
+    registry = registry or Repository(
         address, say=say, login=find_login(address.registry), ca_bundle=config.ca_bundle,
         plain_http=config.plain_http, tries=config.tries,
     )  # fmt: skip
@@ -132,7 +132,7 @@ def _lock(base: Mapping[str, Any]) -> Lock | None:
     return lock if lock.sha256 == base.get("lock_sha256") else None
 
 
-def _pushed(registry: Registry, artifact: Artifact, listener: Listener) -> list[Blob]:
+def _pushed(registry: Repository, artifact: Artifact, listener: Listener) -> list[Blob]:
     """Those that the registry did not have. The manifest comes last: a tag never names what is not there."""
     sent, done, total = [], 0, sum(blob.size_bytes for blob in artifact.blobs)
     with tempfile.TemporaryDirectory(prefix="artifact-") as made:
@@ -149,7 +149,7 @@ def _pushed(registry: Registry, artifact: Artifact, listener: Listener) -> list[
     return sent
 
 
-def _require_same(registry: Registry, artifact: Artifact, address: Address) -> None:
+def _require_same(registry: Repository, artifact: Artifact, address: Address) -> None:
     if (there := digest_of(registry.manifest())) != artifact.digest:
         raise RegistryError(
             f"{address} is {there} in the registry, and {artifact.digest} was sent.",

@@ -11,7 +11,7 @@ from image.artifact import Blob, digest_of, file_digest, unpack
 from image.engine import find_login
 from image.errors import ConfigError, RegistryError
 from image.progress import Listener, Progress, Say
-from image.registry import Registry
+from image.registry import Repository
 
 PULLED = "pulled"
 
@@ -41,11 +41,11 @@ class Pulled:
 
 
 def pull_adapter(
-    config: PullAdapterConfig, *, say: Say, listener: Listener, registry: Registry | None = None
+    config: PullAdapterConfig, *, say: Say, listener: Listener, registry: Repository | None = None
 ) -> Pulled:
     """Raises ConfigError (3) and RegistryError (10). The folder appears whole, or not at all."""
     address = read_address(config.reference)
-    registry = registry or Registry(
+    registry = registry or Repository(
         address, say=say, login=find_login(address.registry), ca_bundle=config.ca_bundle,
         plain_http=config.plain_http, tries=config.tries,
     )  # fmt: skip
@@ -83,7 +83,7 @@ def _lies_there(folder: Path, blobs: Sequence[Blob]) -> bool:
     return True
 
 
-def _fetched(registry: Registry, blobs: Sequence[Blob], folder: Path, listener: Listener) -> None:
+def _fetched(registry: Repository, blobs: Sequence[Blob], folder: Path, listener: Listener) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     total, done = sum(blob.size_bytes for blob in blobs), 0
