@@ -132,7 +132,7 @@ def unpack(manifest: bytes, reference: str) -> tuple[tuple[Blob, ...], Mapping[s
     names = [blob.name for blob in blobs]
     if kind not in {ARTIFACT_TYPE, CONFIG_TYPE} or not set(REQUIRED) <= set(names):
         raise RegistryError(f"{reference} holds no adapter ({kind}).", next="An image is pulled with docker pull.")
-    if odd := next((name for name in names if not _harmless(name) or names.count(name) > 1), None):
+    if (odd := next((name for name in names if not _harmless(name) or names.count(name) > 1), None)) is not None:
         raise RegistryError(
             f"{reference} holds {odd!r}, which is no file of an adapter.", next="Pull from whom you trust."
         )
