@@ -11,8 +11,8 @@ from image.artifact import digest_of
 from image.engine import find_login
 from image.errors import ConfigError, RegistryError
 from image.publish_adapter import PublishAdapterConfig, publish_adapter
-from image.pull_adapter import PullAdapterConfig, Pulled, pull_adapter
 from image.published import Published
+from image.pull_adapter import PullAdapterConfig, Pulled, pull_adapter
 from image.registry import Repository
 from tests.unit.fake_registry import FakeRegistry, fake_registry
 from tests.unit.portable_run import DIGEST, RUN, make_portable_run, write_report
@@ -198,7 +198,7 @@ def test_what_is_no_registry_is_told(tmp_path: Path) -> None:
     make_portable_run(tmp_path)
     with (
         fake_registry(faults={("GET", "/v2/"): [404] * 9}) as registry,
-        pytest.raises(RegistryError, match="does not answer as a registry|TLS fails|broke off"),
+        pytest.raises(RegistryError, match="does not answer as a registry"),
     ):
         published(registry, tmp_path, door(registry, plain_http=True, tries=1))
 

@@ -17,11 +17,12 @@ from toolkit.language_model import released
 from toolkit.parity import Parity, judge_parity
 from toolkit.portable import base_name, hide, languages, licence, portable_config, private_paths, without_paths
 from toolkit.run_record import RECORD, write_json, write_text
-from toolkit.sides import ADAPTER_WEIGHTS, Side, adapter_sha256
+from toolkit.sides import ADAPTER_WEIGHTS, EXPORT_MANIFEST, Side, adapter_sha256
 from toolkit.stranger import answers_of_stranger
 
 CONFIG, CARD, REPORT_TEXT = "adapter_config.json", "README.md", "report.md"
 COMPARISON = "compare"
+REPORT_FILES = frozenset({REPORT, REPORT_TEXT})
 
 
 class Adapter:
@@ -51,7 +52,7 @@ class Adapter:
         return judge_parity(job.prompts, expected, answered, find_device().precision)
 
     def require_whole(self, folder: Path) -> None:
-        manifest = json.loads((folder / "export.json").read_text(encoding="utf-8"))
+        manifest = json.loads((folder / EXPORT_MANIFEST).read_text(encoding="utf-8"))
         weights = folder / ADAPTER_WEIGHTS
         if not weights.is_file() or adapter_sha256(folder) != manifest["adapter_sha256"]:
             raise ExportError(f"{weights} is not the adapter that was exported.")
@@ -88,7 +89,7 @@ def _write_evidence(folder: Path, side: Side) -> None:
 def _write_reports(folder: Path, comparison: Path, evidence: Evidence) -> None:
     """Only what speaks of this adapter; an older export's reports go where the run has none any more."""
     if evidence.report is None:
-        for name in (REPORT, REPORT_TEXT):
+        for name in REPORT_FILES:
             (folder / name).unlink(missing_ok=True)
         return
     content = json.loads((comparison / REPORT).read_text(encoding="utf-8"))
