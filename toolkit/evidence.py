@@ -34,7 +34,7 @@ def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
             return Evidence(verdict=NOT_COMPARED, why=f"its report is not of schema_version {SCHEMA_VERSION}")
         report, passed = _report(content), bool(content["verdict"]["passed"])
         before, after = content["before"], content["after"]
-        if after["adapter_sha256"] != adapter_sha256 or float(after["scale"]) != 1:
+        if after["adapter_sha256"] != adapter_sha256 or float(after.get("scale", 1)) != 1:
             return Evidence(verdict=NOT_COMPARED, why="its report speaks of another adapter")
         if before["kind"] != BASE or before["adapter_sha256"] is not None:
             return Evidence(

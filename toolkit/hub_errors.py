@@ -1,4 +1,4 @@
-"""How a hub's troubles are told, with downloads and with pushes: what failed, why, and what to do next. Knows no hub's client."""
+"""How a hub's troubles are told, of a download or a push: what failed, why, what to do next. Knows no client."""
 
 import errno
 import re

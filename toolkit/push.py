@@ -24,7 +24,7 @@ Export = Callable[[ExportConfig, Listener], Exported]
 
 @dataclass(frozen=True, kw_only=True)
 class PushConfig:
-    """`repository`: OWNER/NAME. A repository that is made is private unless `public`; one that is there stays as it is."""
+    """`repository`: OWNER/NAME. One that is made is private unless `public`; one that is there stays as it is."""
 
     repository: str
     run: str | None = None
@@ -80,9 +80,10 @@ def _message(run: Run, evidence: Evidence) -> str:
 
 def _require_ours(remote: hub.Remote, config: PushConfig) -> None:
     """Nobody's work is written over, and nothing becomes public by the way. Raises RegistryError."""
-    if remote.files - THE_HUBS and not remote.files >= OURS:
+    others = sorted(remote.files - THE_HUBS)
+    if others and not remote.files >= OURS:
         raise RegistryError(
-            f"{config.repository} is there and holds something else ({', '.join(sorted(remote.files - THE_HUBS)[:3])}).",
+            f"{config.repository} is there and holds something else ({', '.join(others[:3])}).",
             next="Name another OWNER/NAME; one that this command filled before is brought up to date.",
         )
     if not remote.private and not config.public:

@@ -36,8 +36,8 @@ def command(
         raise click.UsageError(f"Too many names: {' '.join(names)}. Write [RUN] OWNER/NAME.")
     *run, repository = names
     config = PushConfig(
-        repository=repository, run=run[0] if run else None, public=public, even_if_failed=even_if_failed, endpoint=endpoint, model=model,
-        probes=probes, output=output,
+        repository=repository, run=run[0] if run else None, public=public, even_if_failed=even_if_failed,
+        endpoint=endpoint, model=model, probes=probes, output=output,
     )  # fmt: skip
     with progress() as listener:
         pushed = push_to_hub(config, listener=listener)
