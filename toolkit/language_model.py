@@ -88,6 +88,11 @@ class LanguageModel:
     def batch_size(self) -> int:
         return BATCH_SIZE.get(self.model.device.type, BATCH_SIZE["cpu"])
 
+    @property
+    def precision(self) -> str:
+        """The type that it computes in, such as bfloat16."""
+        return str(self.model.dtype).removeprefix("torch.")
+
     def side(self, adapter: str | None) -> AbstractContextManager[Any]:
         """A context in which that adapter is on, or none is; `name@0.5`: on at half its strength."""
         if adapter is None:
@@ -271,14 +276,22 @@ class LanguageModel:
         if failure:
             raise failure[0]
 
-    def save_merged(self, adapter: str, folder: Path, *, dtype: str, max_shard_bytes: int = 4_000_000_000) -> None:
-        """Merges the adapter into the weights and writes them as safetensors; this model then is the merged one."""
+    def merge(self, adapter: str, *, dtype: str) -> None:
+        """Merges the adapter into the weights: this model then is the merged one."""
         import torch
 
         self.model.set_adapter(adapter)
-        merged = self.model.merge_and_unload(safe_merge=True).to(getattr(torch, dtype))
-        merged.save_pretrained(folder, max_shard_size=max_shard_bytes)
-        self.model, self.adapters = merged, ()
+        self.model = self.model.merge_and_unload(safe_merge=True).to(getattr(torch, dtype))
+        self.adapters = ()
+
+    def save_merged(self, adapter: str, folder: Path, *, dtype: str, max_shard_bytes: int = 4_000_000_000) -> None:
+        """Merges the adapter and writes the weights as safetensors."""
+        self.merge(adapter, dtype=dtype)
+        self.model.save_pretrained(folder, max_shard_size=max_shard_bytes)
+
+    def tensors(self) -> dict[str, Any]:
+        """The weights by transformers' names, where they are: nothing is copied."""
+        return dict(self.model.state_dict())
 
 
 def _with_adapter(model: Any, name: str, adapter: Path) -> Any:

@@ -1,12 +1,13 @@
 """What a format is: a name, what it needs, and how it is written and asked. Values and protocols alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from toolkit.compare import MAX_NEW_TOKENS, Load, load_model
 from toolkit.language_model import Answer, LanguageModel, Messages, conversation
+from toolkit.llama_model import LlamaModel, llama_version, quantise
 from toolkit.probes import ProbeSet
 from toolkit.progress import Listener
 from toolkit.run_record import Run
@@ -24,6 +25,29 @@ class ExportConfig:
     probes: Path | None = None
     output: Path = Path("output")
     force: bool = False
+    quantisation: str | None = None
+    unchecked: bool = False
+
+
+class Artifact(Protocol):
+    """A file that answers by itself (see `llama_model.LlamaModel`)."""
+
+    def prompt_ids(self, messages: Messages) -> list[int]: ...
+
+    def answers(
+        self, prompts: Sequence[Messages], *, max_new_tokens: int, listener: Listener, task: str
+    ) -> list[Answer]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Llama:
+    """llama.cpp; `version` is None where it is not installed."""
+
+    version: Callable[[], str | None] = llama_version
+    load: Callable[[Path], Artifact] = LlamaModel
+    quantise: Callable[[Path, Path, str], None] = quantise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +55,7 @@ class Doors:
     """The strangers that an export needs; tests hand in their own."""
 
     load: Load = load_model
+    llama: Llama = field(default_factory=Llama)
 
 
 class Gate(Protocol):
@@ -94,7 +119,9 @@ class Form(Protocol):
     """
 
     name: str
-    title: str
+
+    @property
+    def title(self) -> str: ...
 
     @property
     def folder(self) -> str: ...
@@ -102,8 +129,8 @@ class Form(Protocol):
     @property
     def options(self) -> Mapping[str, Any]: ...
 
-    def require(self, side: Side, doors: Doors) -> None:
-        """Refuses what cannot be made, before anything is written. Raises ToolkitError."""
+    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:
+        """Refuses what cannot be made, before anything is written: raises ToolkitError. Returns notes for the user."""
 
     def bytes_needed(self, side: Side) -> int:
         """On the disk of the target, while it is being written."""
