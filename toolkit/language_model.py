@@ -106,10 +106,13 @@ class LanguageModel:
 
         return cast("AbstractContextManager[Any]", rescale_adapter_scale(self.model, float(scale)))
 
+    def prompt_text(self, messages: Messages) -> str:
+        """The chat template's text up to where the answer begins."""
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
     def prompt_ids(self, messages: Messages) -> list[int]:
-        """The chat template's tokens up to where the answer begins."""
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """The same as tokens."""
+        return list(self.tokenizer(self.prompt_text(messages), add_special_tokens=False)["input_ids"])
 
     def answers(
         self,

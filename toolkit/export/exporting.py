@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare import probes_for
-from toolkit.errors import ConfigError, ExportError, ToolkitError
-from toolkit.export.form import Doors, ExportConfig, Form, Gate, Job
+from toolkit.errors import ConfigError, ExportError
+from toolkit.export.form import Doors, ExportConfig, Gate, Job
 from toolkit.export.forms import form_for
 from toolkit.export.place import Place
 from toolkit.probes import read_probes
@@ -39,7 +39,7 @@ def export(
         target=(config.folder or run.folder / form.folder).absolute(),
         identity={"format": form.name, **form.options, "adapter_sha256": adapter_sha256(side.adapter)},
     )
-    if (found := _found(place, form, config)) is not None:
+    if (found := _found(place, config)) is not None:
         return found
     for note in form.require(side, doors):
         say(note)
@@ -48,7 +48,7 @@ def export(
         run=run, side=side, probes=read_probes(config.probes or probes_for(side)), listener=listener, doors=doors
     )  # fmt: skip
     with place.partial() as partial:
-        if (found := _found(place, form, config)) is not None:  # another process was quicker
+        if (found := _found(place, config)) is not None:  # another process was quicker
             return found
         gate = form.write(partial, job)
         manifest = _manifest(place, side, gate)
@@ -59,14 +59,10 @@ def export(
     return Exported(folder=place.target, parity=gate.to_dict(), fresh=True)
 
 
-def _found(place: Place, form: Form, config: ExportConfig) -> Exported | None:
+def _found(place: Place, config: ExportConfig) -> Exported | None:
     manifest = place.find(force=config.force)
     if manifest is None:
         return None
-    try:
-        form.require_whole(place.target)
-    except ToolkitError as error:
-        raise ExportError(f"The earlier export is damaged: {error.what}", next="Give --force to replace it.") from None
     if manifest["parity"].get("checked") is False and not config.unchecked:
         raise ConfigError(
             f"{place.target} was exported with --unchecked: nobody asked it anything.",

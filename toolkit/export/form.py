@@ -137,6 +137,3 @@ class Form(Protocol):
 
     def write(self, folder: Path, job: Job) -> Gate:
         """Writes into `folder`, which is empty, loads what was written afresh, and asks it the probes."""
-
-    def require_whole(self, folder: Path) -> None:
-        """Raises ToolkitError where an earlier export, found in `folder`, is damaged."""

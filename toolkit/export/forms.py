@@ -6,12 +6,14 @@ from toolkit.errors import ConfigError
 from toolkit.export.form import ExportConfig, Form
 from toolkit.export.gguf import Gguf
 from toolkit.export.merged import Merged
+from toolkit.export.ollama import Ollama
 
 FORMS: Mapping[str, Callable[[ExportConfig], Form]] = {
     "merged": lambda _: Merged(),
     "gguf": lambda config: Gguf(config.quantisation, unchecked=config.unchecked),
+    "ollama": lambda config: Ollama(config.quantisation, unchecked=config.unchecked),
 }
-OF_GGUF = ("gguf",)  # the formats that --quantisation and --unchecked speak of
+OF_GGUF = ("gguf", "ollama")  # the formats that --quantisation and --unchecked speak of
 
 
 def form_for(config: ExportConfig) -> Form:

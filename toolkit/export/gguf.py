@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.artifact_parity import TOLERANCES, ArtifactParity, Unchecked, judge_quantised
 from toolkit.compare import MAX_NEW_TOKENS
-from toolkit.errors import ConfigError, ExportError
+from toolkit.errors import ConfigError
 from toolkit.export.carried import LICENCE_FILES, carry, state_changes
 from toolkit.export.form import Doors, Gate, Job
 from toolkit.gguf_file import Origin, require_writable, write_gguf
@@ -19,7 +19,6 @@ QUANTISATIONS = ("f16", "q8_0", "q4_k_m")
 BY_LLAMA = {"q4_k_m"}  # llama.cpp's own quantiser makes these, out of an f16 file
 BITS = {"f16": 16, "q8_0": 8.5, "q4_k_m": 6.6}  # a weight, at most: q4_k_m falls back to q8_0 and q5_0 for odd widths
 K_BLOCK = 256  # numbers that a K-quant packs at a time
-SMALLEST_BYTES = 24  # a GGUF file's head alone
 
 
 class Gguf:
@@ -65,6 +64,7 @@ class Gguf:
         path = folder / file_name(job.side, self.quantisation)
         with released(job.doors.load(job.side.model.path, {job.key: job.adapter})) as model:
             expected, read, precision = self._expected(model, job)
+            self.accompany(path, model, job)  # first: it is quick, and may refuse
             model.merge(job.key, dtype=precision)
             self._write_file(path, model, job)
         carry(folder, job.side, LICENCE_FILES)
@@ -72,6 +72,9 @@ class Gguf:
         if self.unchecked:
             return Unchecked()
         return self._ask(path, job, expected, read, precision)
+
+    def accompany(self, file: Path, model: LanguageModel, job: Job) -> None:
+        """Nothing: llama.cpp needs no more than the file."""
 
     def _expected(self, model: LanguageModel, job: Job) -> tuple[list[Answer], list[list[int]], str]:
         """The adapter's answers, the prompts' tokens, and the type that both were computed in."""
@@ -113,11 +116,6 @@ class Gguf:
             if self.quantisation == "f16"
             else judge_quantised(job.probes, expected, answered, TOLERANCES[self.quantisation]),
         )
-
-    def require_whole(self, folder: Path) -> None:
-        files = list(folder.glob("*.gguf"))
-        if not files or files[0].stat().st_size < SMALLEST_BYTES:
-            raise ExportError(f"{folder} has no GGUF file.")
 
 
 def file_name(side: Side, quantisation: str) -> str:
