@@ -85,7 +85,7 @@ chat: $(READY) ## Talk to a run; /before and /after switch its adapter
 	@$(CHAT) chat $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: export
-export: $(READY) ## Write the merged model, behind its parity gate
+export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="--to gguf --quantisation q8_0"
 	@$(TOOLKIT) export $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: runs
@@ -131,6 +131,15 @@ setup: .venv/.ready ## Build .venv from the locked requirements
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: setup-gguf
+setup-gguf: .venv/.llama ## Build llama.cpp into .venv, for the gate of GGUF exports (about three minutes; a C++ compiler)
+
+.venv/.llama: requirements/llama.txt requirements/llama-build.txt .venv/.ready
+	@command -v c++ > /dev/null || { echo "no C++ compiler: apt-get install g++, or your system's own" >&2; exit 3; }
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/llama-build.txt
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/llama.txt
+	@touch $@
+
 .host/.ready: requirements/host.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make … PYTHON=python3.12" >&2; exit 3; }
@@ -147,6 +156,10 @@ test: setup ## Unit tests, then end to end on the embedded model
 .PHONY: test-browser
 test-browser: setup ## report.html in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
 	.venv/bin/pytest tests/browser
+
+.PHONY: test-gguf
+test-gguf: setup ## GGUF and Ollama exports, answered by llama.cpp and rendered by Go (built or installed where missing)
+	.venv/bin/pytest tests/gguf
 
 .PHONY: test-image
 test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
@@ -172,6 +185,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
+	$(COMPILE) requirements/llama-build.in -o requirements/llama-build.txt
+	$(COMPILE) requirements/llama.in -o requirements/llama.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt
 	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt
