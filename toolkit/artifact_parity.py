@@ -27,6 +27,10 @@ class Tolerance:
 TOLERANCES: Mapping[str, Tolerance] = {
     "q8_0": Tolerance(same=0.8, kept=0.98),
     "q4_k_m": Tolerance(same=0.3, kept=0.9, strayed=0.02),
+    "int8": Tolerance(same=0.5, kept=0.95),
+    "fp8": Tolerance(same=0.5, kept=0.95),
+    "nf4": Tolerance(same=0.3, kept=0.9, strayed=0.02),
+    "int4": Tolerance(same=0.3, kept=0.9, strayed=0.02),
 }
 
 

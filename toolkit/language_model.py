@@ -7,6 +7,7 @@ own generation_config are left aside, so that two sides differ by their weights 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -63,6 +64,7 @@ class LanguageModel:
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+        getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it where it is installed, and it tells of its kernels
         device = device or find_device()
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

@@ -129,4 +129,4 @@ def test_the_command_refuses_what_merged_does_not_take(output, capsys):
         main(["export", "--quantisation", "q8_0", "--output", str(output)])
 
     assert left.value.code == 3
-    assert "--to merged takes no --quantisation" in capsys.readouterr().err
+    assert "--quantisation q8_0: --to merged takes none" in capsys.readouterr().err

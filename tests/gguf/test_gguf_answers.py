@@ -7,8 +7,9 @@ import pytest
 from tests.e2e.made_run import make_run
 from toolkit.__main__ import main
 from toolkit.errors import ExportError, ModelError
-from toolkit.export import QUANTISATIONS, Doors, ExportConfig, export
+from toolkit.export import Doors, ExportConfig, export
 from toolkit.export.form import Llama
+from toolkit.export.gguf import QUANTISATIONS
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.llama_model import LlamaModel, quantise
 from toolkit.paths import data_folder

@@ -51,10 +51,17 @@ def doors(version: str | None) -> Doors:
     return Doors(llama=Llama(version=lambda: version))
 
 
-@pytest.mark.parametrize(("option", "given"), [("quantisation", "q8_0"), ("unchecked", True)])
-def test_an_option_that_a_format_does_not_have_is_refused(option, given):
-    with pytest.raises(ConfigError, match=f"--to merged takes no --{option}"):
-        form_for(ExportConfig(to="merged", **{option: given}))
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ({"to": "merged", "quantisation": "q8_0"}, "--quantisation q8_0: --to merged takes none"),
+        ({"to": "gguf", "quantisation": "nf4"}, "--quantisation nf4: --to gguf takes f16, q8_0, q4_k_m"),
+        ({"to": "bnb", "unchecked": True}, "--to bnb takes no --unchecked"),
+    ],
+)
+def test_an_option_that_a_format_does_not_have_is_refused(config, fault):
+    with pytest.raises(ConfigError, match=fault):
+        form_for(ExportConfig(**config))
 
 
 @pytest.mark.parametrize("name", FORMS)

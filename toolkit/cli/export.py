@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.export import FORMS, QUANTISATIONS, ExportConfig, export
+from toolkit.export import FORMS, KINDS, ExportConfig, export
 
 
 @click.command(
@@ -16,7 +16,12 @@ from toolkit.export import FORMS, QUANTISATIONS, ExportConfig, export
 )
 @click.argument("run", required=False)
 @click.option("--to", "form", type=click.Choice(list(FORMS)), default="merged", show_default=True, help="Format.")
-@click.option("--quantisation", type=click.Choice(QUANTISATIONS), default=None, help="Of GGUF.  [default: f16]")
+@click.option(
+    "--quantisation",
+    type=click.Choice(list(dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds))),
+    default=None,
+    help=f"Of {', '.join(KINDS)}.  [default: f16 for gguf and ollama, nf4 for bnb]",
+)
 @click.option(
     "--folder", type=click.Path(path_type=Path), default=None, help="Target.  [default: in the run, named for it]"
 )

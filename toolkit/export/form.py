@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from toolkit import swift
 from toolkit.compare import MAX_NEW_TOKENS, Load, load_model
 from toolkit.language_model import Answer, LanguageModel, Messages, conversation
 from toolkit.llama_model import LlamaModel, llama_version, quantise
@@ -51,11 +52,20 @@ class Llama:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quantiser:
+    """ms-swift's export; `lacking`: what this machine lacks for a method."""
+
+    lacking: Callable[[str], tuple[str, ...]] = swift.lacking
+    quantise: Callable[[swift.QuantisingJob], None] = swift.quantise
+
+
+@dataclass(frozen=True, kw_only=True)
 class Doors:
     """The strangers that an export needs; tests hand in their own."""
 
     load: Load = load_model
     llama: Llama = field(default_factory=Llama)
+    quantiser: Quantiser = field(default_factory=Quantiser)
 
 
 class Gate(Protocol):

@@ -123,6 +123,9 @@ class Place:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
         sizes = {str(path.relative_to(folder)): path.stat().st_size for path in files}
         write_json(folder / EXPORT_MANIFEST, {**manifest, "files": sizes})
+        mode = (folder / EXPORT_MANIFEST).stat().st_mode
+        for path in files:
+            path.chmod(mode)  # safetensors writes for its owner alone; whoever serves the model may be another
 
     def _becomes(self, folder: Path) -> None:
         self._beside("partial").rename(folder)
