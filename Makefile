@@ -131,13 +131,13 @@ setup: .venv/.ready ## Build .venv from the locked requirements
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: setup-gguf
-setup-gguf: .venv/.llama ## Build llama.cpp into .venv, for the gate of GGUF exports (about three minutes; a C++ compiler)
+.PHONY: setup-formats
+setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more export formats (a C++ compiler, three minutes)
 
-.venv/.llama: requirements/llama.txt requirements/llama-build.txt .venv/.ready
+.venv/.formats: requirements/formats.txt requirements/formats-build.txt .venv/.ready
 	@command -v c++ > /dev/null || { echo "no C++ compiler: apt-get install g++, or your system's own" >&2; exit 3; }
-	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/llama-build.txt
-	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/llama.txt
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/formats-build.txt
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/formats.txt
 	@touch $@
 
 .host/.ready: requirements/host.txt
@@ -157,9 +157,9 @@ test: setup ## Unit tests, then end to end on the embedded model
 test-browser: setup ## report.html in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
 	.venv/bin/pytest tests/browser
 
-.PHONY: test-gguf
-test-gguf: setup ## GGUF and Ollama exports, answered by llama.cpp and rendered by Go (built or installed where missing)
-	.venv/bin/pytest tests/gguf
+.PHONY: test-formats
+test-formats: setup ## Exports as llama.cpp, Go and bitsandbytes read them (built or installed where missing)
+	.venv/bin/pytest tests/formats
 
 .PHONY: test-image
 test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
@@ -185,8 +185,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
-	$(COMPILE) requirements/llama-build.in -o requirements/llama-build.txt
-	$(COMPILE) requirements/llama.in -o requirements/llama.txt
+	$(COMPILE) requirements/formats-build.in -o requirements/formats-build.txt
+	$(COMPILE) requirements/formats.in -o requirements/formats.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt
 	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt

@@ -76,7 +76,7 @@ def test_two_quantisations_stand_in_folders_of_their_own():
 
 
 def test_without_llama_cpp_the_gate_is_missed_before_anything_is_written(folder):
-    with pytest.raises(ConfigError, match=r"llama-cpp-python.*is not installed.*setup-gguf.*--unchecked"):
+    with pytest.raises(ConfigError, match=r"llama-cpp-python.*is not installed.*setup-formats.*--unchecked"):
         Gguf("q8_0").require(side(folder), doors(None))
     Gguf("q8_0", unchecked=True).require(side(folder), doors(None))
 

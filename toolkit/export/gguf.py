@@ -45,12 +45,12 @@ class Gguf:
         if not installed and self.quantisation in BY_LLAMA:
             raise ConfigError(
                 f"{self.quantisation} is made by llama.cpp, and llama-cpp-python is not installed.",
-                next='Install it ("make setup-gguf"), or take --quantisation q8_0.',
+                next='Install it ("make setup-formats", or pip), or take --quantisation q8_0.',
             )
         if not installed and not self.unchecked:
             raise ConfigError(
                 "llama-cpp-python, which answers the gate's probes from the GGUF file, is not installed.",
-                next='Install it ("make setup-gguf"), or give --unchecked: the manifest then says so.',
+                next='Install it ("make setup-formats", or pip), or give --unchecked: the manifest then says so.',
             )
         require_writable(side.model.path, side.model.config, _written(self.quantisation))
         return _notes(self.quantisation, side.model.config)

@@ -1,5 +1,6 @@
-"""llama.cpp and Go, which read what was exported. Nothing here is skipped: what is missing is installed, or tests fail.
+"""llama.cpp, Go and bitsandbytes, which read what was exported.
 
+Nothing here is skipped: what is missing is installed, or the tests fail.
 llama.cpp is built from source once, in about three minutes on two cores.
 """
 
@@ -32,10 +33,10 @@ def require_command(name: str, package: str) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _llama() -> None:
-    if importlib.util.find_spec("llama_cpp") is None:
+def _formats() -> None:
+    if not all(importlib.util.find_spec(name) for name in ("llama_cpp", "bitsandbytes")):
         require_command("c++", "g++")
-        carried_out("make", "setup-gguf")
+        carried_out("make", "setup-formats")
         importlib.invalidate_caches()
 
 
