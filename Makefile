@@ -86,7 +86,7 @@ chat: $(READY) ## Talk to a run; /before and /after switch its adapter
 	@$(CHAT) chat $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: export
-export: $(READY) ## Write the merged model, behind its parity gate
+export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="--to gguf --quantisation q8_0"
 	@$(TOOLKIT) export $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: runs
@@ -146,6 +146,15 @@ setup: .venv/.ready ## Build .venv from the locked requirements
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: setup-formats
+setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more export formats (a C++ compiler, three minutes)
+
+.venv/.formats: requirements/formats.txt requirements/formats-build.txt .venv/.ready
+	@command -v c++ > /dev/null || { echo "no C++ compiler: apt-get install g++, or your system's own" >&2; exit 3; }
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/formats-build.txt
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/formats.txt
+	@touch $@
+
 .host/.ready: requirements/host.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make … PYTHON=python3.12" >&2; exit 3; }
@@ -162,6 +171,10 @@ test: setup ## Unit tests, then end to end on the embedded model
 .PHONY: test-browser
 test-browser: setup ## report.html in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
 	.venv/bin/pytest tests/browser
+
+.PHONY: test-formats
+test-formats: setup ## Exports as llama.cpp, Go and bitsandbytes read them (built or installed where missing)
+	.venv/bin/pytest tests/formats
 
 .PHONY: test-image
 test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
@@ -187,6 +200,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
+	$(COMPILE) requirements/formats-build.in -o requirements/formats-build.txt
+	$(COMPILE) requirements/formats.in -o requirements/formats.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt
 	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit import hub
-from toolkit.errors import ConfigError, RegistryError, ToolkitError
+from toolkit.errors import ConfigError, RegistryError
 from toolkit.evidence import Evidence, read_evidence, require_passed
 from toolkit.export import ExportConfig, Exported, export
-from toolkit.export.adapter import COMPARISON, REPORT_FILES, Adapter
+from toolkit.export.adapter import COMPARISON, CONFIG, REPORT_FILES, Adapter
 from toolkit.progress import Listener, silent
 from toolkit.run_record import Run, find_run
 from toolkit.sides import ADAPTER_WEIGHTS, EXPORT_MANIFEST, adapter_sha256
@@ -108,9 +108,9 @@ def _is_current(folder: Path, run: Run, digest: str | None) -> bool:
     """Without loading anything: a host that cannot run the model can push what a container exported."""
     try:
         manifest = json.loads((folder / EXPORT_MANIFEST).read_text(encoding="utf-8"))
-        Adapter().require_whole(folder)
-        same = manifest["adapter_sha256"] == digest and manifest["parity"]["holds"] is True
-    except (OSError, ValueError, KeyError, TypeError, ToolkitError):
+        whole = adapter_sha256(folder) == manifest["adapter_sha256"] and (folder / CONFIG).is_file()
+        same = whole and manifest["adapter_sha256"] == digest and manifest["parity"]["holds"] is True
+    except (OSError, ValueError, KeyError, TypeError):
         return False
     there, here = read_evidence(folder, digest), read_evidence(run.folder / COMPARISON, digest)
     return same and _measured(there) == _measured(here)

@@ -114,6 +114,12 @@ def test_a_merged_model_is_whole_and_answers_as_base_and_adapter(output, base, p
     assert plain_answers(base) != wanted
 
 
+def test_whoever_may_read_the_folder_may_read_the_weights(output, probes):
+    folder = exported(output, probes).folder
+
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+
+
 def test_what_changed_is_stated_beside_the_weights(output, probes):
     folder = exported(output, probes).folder
     run = find_run(None, output)

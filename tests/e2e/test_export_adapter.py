@@ -173,7 +173,7 @@ def test_a_damaged_export_is_not_passed_off_as_done(output, probes):
     weights = folder / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
 
-    with pytest.raises(ExportError, match=r"damaged.*not the adapter.*--force"):
+    with pytest.raises(ExportError, match=r"damaged.*--force"):
         exported(output, probes)
     assert exported(output, probes, force=True).fresh
 

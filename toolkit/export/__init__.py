@@ -6,6 +6,6 @@ from the disk check to the rejected folder, is in `exporting` and `place`.
 
 from toolkit.export.exporting import Exported, export
 from toolkit.export.form import Doors, ExportConfig
-from toolkit.export.forms import FORMS
+from toolkit.export.forms import FORMS, KINDS
 
-__all__ = ["FORMS", "Doors", "ExportConfig", "Exported", "export"]
+__all__ = ["FORMS", "KINDS", "Doors", "ExportConfig", "Exported", "export"]

@@ -9,7 +9,6 @@ from typing import Any
 from toolkit.card import CardFacts, render_card
 from toolkit.compare import MAX_NEW_TOKENS
 from toolkit.device import find_device
-from toolkit.errors import ExportError
 from toolkit.evidence import REPORT, Evidence, read_evidence
 from toolkit.export.carried import LICENCE_FILES, carry
 from toolkit.export.form import Doors, Job
@@ -17,7 +16,7 @@ from toolkit.language_model import released
 from toolkit.parity import Parity, judge_parity
 from toolkit.portable import base_name, hide, languages, licence, portable_config, private_paths, without_paths
 from toolkit.run_record import RECORD, write_json, write_text
-from toolkit.sides import ADAPTER_WEIGHTS, EXPORT_MANIFEST, Side, adapter_sha256
+from toolkit.sides import ADAPTER_WEIGHTS, Side, adapter_sha256
 from toolkit.stranger import answers_of_stranger
 
 CONFIG, CARD, REPORT_TEXT = "adapter_config.json", "README.md", "report.md"
@@ -30,9 +29,10 @@ class Adapter:
     title = "portable adapter"
     folder = "adapter"
     options: Mapping[str, Any] = {}
+    following = frozenset({RECORD, CARD}) | REPORT_FILES
 
-    def require(self, side: Side, doors: Doors) -> None:
-        """Any run has one."""
+    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:  # noqa: ARG002  # any run has one
+        return ()
 
     def bytes_needed(self, side: Side) -> int:
         assert side.adapter is not None
@@ -50,14 +50,6 @@ class Adapter:
             task="Loaded by peft",
         )  # fmt: skip
         return judge_parity(job.prompts, expected, answered, find_device().precision)
-
-    def require_whole(self, folder: Path) -> None:
-        manifest = json.loads((folder / EXPORT_MANIFEST).read_text(encoding="utf-8"))
-        weights = folder / ADAPTER_WEIGHTS
-        if not weights.is_file() or adapter_sha256(folder) != manifest["adapter_sha256"]:
-            raise ExportError(f"{weights} is not the adapter that was exported.")
-        if not (folder / CONFIG).is_file():
-            raise ExportError(f"{folder / CONFIG} is missing.")
 
     def renew(self, folder: Path, side: Side) -> None:
         """The run may have been compared since: card and reports are written anew, the weights stay."""

@@ -1,20 +1,22 @@
 """Exports one run: found, else written beside its target, asked the probes, and let out or rejected."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare import probes_for
-from toolkit.errors import ExportError, ToolkitError
+from toolkit.errors import ConfigError, ExportError
 from toolkit.export.form import Doors, ExportConfig, Form, Gate, Job, Portable
-from toolkit.export.forms import FORMS
+from toolkit.export.forms import form_for
 from toolkit.export.place import Place
 from toolkit.portable import without_paths
 from toolkit.probes import read_probes
 from toolkit.progress import Listener, silent
 from toolkit.run_record import find_run, now
 from toolkit.sides import Side, adapter_sha256, run_side
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,27 +28,31 @@ class Exported:
     fresh: bool
 
 
-def export(config: ExportConfig, *, listener: Listener = silent, doors: Doors | None = None) -> Exported:
+def export(
+    config: ExportConfig, *, listener: Listener = silent, say: Say = lambda _: None, doors: Doors | None = None
+) -> Exported:
     """Raises ExportError when the parity gate fails: the result then stands in `….rejected`."""
     doors = doors or Doors()
-    form = FORMS[config.to](config)
+    form = form_for(config)
     run = find_run(config.run, config.output)
     side = run_side(run, model=config.model)
     place = Place(
         target=(config.folder or run.folder / form.folder).absolute(),
         identity={"format": form.name, **form.options, "adapter_sha256": adapter_sha256(side.adapter)},
+        following=form.following if isinstance(form, Portable) else frozenset(),
     )
-    if (found := _found(place, form, config)) is not None:
+    if (found := _found(place, config)) is not None:
         if isinstance(form, Portable):
             form.renew(found.folder, side)
         return found
-    form.require(side, doors)
+    for note in form.require(side, doors):
+        say(note)
     place.require_disk(form.bytes_needed(side), form.title)
     job = Job(
         run=run, side=side, probes=read_probes(config.probes or probes_for(side)), listener=listener, doors=doors
     )  # fmt: skip
     with place.partial() as partial:
-        if (found := _found(place, form, config)) is not None:  # another process was quicker
+        if (found := _found(place, config)) is not None:  # another process was quicker
             return found
         gate = form.write(partial, job)
         manifest = _manifest(place, form, side, gate)
@@ -57,14 +63,15 @@ def export(config: ExportConfig, *, listener: Listener = silent, doors: Doors | 
     return Exported(folder=place.target, parity=gate.to_dict(), fresh=True)
 
 
-def _found(place: Place, form: Form, config: ExportConfig) -> Exported | None:
+def _found(place: Place, config: ExportConfig) -> Exported | None:
     manifest = place.find(force=config.force)
     if manifest is None:
         return None
-    try:
-        form.require_whole(place.target)
-    except ToolkitError as error:
-        raise ExportError(f"The earlier export is damaged: {error.what}", next="Give --force to replace it.") from None
+    if manifest["parity"].get("checked") is False and not config.unchecked:
+        raise ConfigError(
+            f"{place.target} was exported with --unchecked: nobody asked it anything.",
+            next="Give --force to write it again and ask it.",
+        )
     return Exported(folder=place.target, parity=manifest["parity"], fresh=False)
 
 

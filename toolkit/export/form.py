@@ -1,12 +1,14 @@
 """What a format is: a name, what it needs, and how it is written and asked. Values and protocols alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from toolkit import swift
 from toolkit.compare import MAX_NEW_TOKENS, Load, load_model
 from toolkit.language_model import Answer, LanguageModel, Messages, conversation
+from toolkit.llama_model import LlamaModel, llama_version, quantise
 from toolkit.probes import ProbeSet
 from toolkit.progress import Listener
 from toolkit.run_record import Run
@@ -24,6 +26,37 @@ class ExportConfig:
     probes: Path | None = None
     output: Path = Path("output")
     force: bool = False
+    quantisation: str | None = None
+    unchecked: bool = False
+
+
+class Artifact(Protocol):
+    """A file that answers by itself (see `llama_model.LlamaModel`)."""
+
+    def prompt_ids(self, messages: Messages) -> list[int]: ...
+
+    def answers(
+        self, prompts: Sequence[Messages], *, max_new_tokens: int, listener: Listener, task: str
+    ) -> list[Answer]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Llama:
+    """llama.cpp; `version` is None where it is not installed."""
+
+    version: Callable[[], str | None] = llama_version
+    load: Callable[[Path], Artifact] = LlamaModel
+    quantise: Callable[[Path, Path, str], None] = quantise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantiser:
+    """ms-swift's export; `lacking`: what this machine lacks for a method."""
+
+    lacking: Callable[[str], tuple[str, ...]] = swift.lacking
+    quantise: Callable[[swift.QuantisingJob], None] = swift.quantise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +64,8 @@ class Doors:
     """The strangers that an export needs; tests hand in their own."""
 
     load: Load = load_model
+    llama: Llama = field(default_factory=Llama)
+    quantiser: Quantiser = field(default_factory=Quantiser)
 
 
 class Gate(Protocol):
@@ -94,7 +129,9 @@ class Form(Protocol):
     """
 
     name: str
-    title: str
+
+    @property
+    def title(self) -> str: ...
 
     @property
     def folder(self) -> str: ...
@@ -102,8 +139,8 @@ class Form(Protocol):
     @property
     def options(self) -> Mapping[str, Any]: ...
 
-    def require(self, side: Side, doors: Doors) -> None:
-        """Refuses what cannot be made, before anything is written. Raises ToolkitError."""
+    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:
+        """Refuses what cannot be made, before anything is written: raises ToolkitError. Returns notes for the user."""
 
     def bytes_needed(self, side: Side) -> int:
         """On the disk of the target, while it is being written."""
@@ -111,13 +148,15 @@ class Form(Protocol):
     def write(self, folder: Path, job: Job) -> Gate:
         """Writes into `folder`, which is empty, loads what was written afresh, and asks it the probes."""
 
-    def require_whole(self, folder: Path) -> None:
-        """Raises ToolkitError where an earlier export, found in `folder`, is damaged."""
-
 
 @runtime_checkable
 class Portable(Protocol):
-    """A format whose folder leaves this machine: its manifest names no path of it."""
+    """A format whose folder leaves this machine: its manifest names no path of it.
+
+    `following`: the files that follow the run, and so may change beside the weights of an earlier export.
+    """
+
+    following: frozenset[str]
 
     def renew(self, folder: Path, side: Side) -> None:
-        """Brings what stands beside the weights of an earlier export up to date with the run."""
+        """Brings these files up to date."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toolkit.base_model import find_base_model
 from toolkit.export.carried import LICENCE_FILES, TOKENIZER_FILES, carry, state_changes
 from toolkit.export.form import Doors, Job
 from toolkit.language_model import released
@@ -18,8 +17,8 @@ class Merged:
     folder = "merged"
     options: Mapping[str, Any] = {}
 
-    def require(self, side: Side, doors: Doors) -> None:
-        """Any run can be merged."""
+    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:  # noqa: ARG002  # any run can be merged
+        return ()
 
     def bytes_needed(self, side: Side) -> int:
         return side.model.weight_bytes
@@ -34,9 +33,6 @@ class Merged:
         with released(job.doors.load(folder, {})) as merged:
             answered = job.answers(merged, "Merged")
         return judge_parity(job.prompts, expected, answered, dtype)
-
-    def require_whole(self, folder: Path) -> None:
-        find_base_model(str(folder))
 
 
 def stored_dtype(config: Mapping[str, Any]) -> str:

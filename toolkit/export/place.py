@@ -24,15 +24,19 @@ DISK_MARGIN_BYTES = 100_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """`identity`: the manifest's entries by which an export of this adapter in this format is known again."""
+    """`identity`: the manifest's entries by which an export of this adapter in this format is known again.
+
+    `following`: files that may change afterwards, so that their sizes are nobody's to check.
+    """
 
     target: Path
     identity: Mapping[str, Any]
+    following: frozenset[str] = frozenset()
 
     def find(self, *, force: bool) -> Mapping[str, Any] | None:
         """The manifest of the same export; None where nothing stands, or `force` may replace it.
 
-        Raises ConfigError where the target is something else.
+        Raises ConfigError where the target is something else, and ExportError where it is damaged.
         """
         if not os.path.lexists(self.target):
             return None
@@ -52,7 +56,19 @@ class Place:
                 f"{self.target} exists and is not this run's export.",
                 next="Give --force to replace it, or name another --folder.",
             )
+        self._require_whole(manifest.get("files", {}))
         return dict(manifest)
+
+    def _require_whole(self, sizes: Mapping[str, int]) -> None:
+        """Raises ExportError where a file has not the size that it was exported with."""
+        for name, wanted in sizes.items():
+            path = self.target / name
+            size = path.stat().st_size if path.is_file() else 0
+            if size != wanted:
+                raise ExportError(
+                    f"The earlier export is damaged: {path} has {size} of {wanted} bytes.",
+                    next="Give --force to replace it.",
+                )
 
     def require_disk(self, bytes_needed: int, title: str) -> None:
         """Raises ExportError."""
@@ -90,7 +106,7 @@ class Place:
 
     def let_out(self, manifest: dict[str, Any]) -> None:
         """The partial folder becomes the target; what stood there goes."""
-        write_json(self._beside("partial") / EXPORT_MANIFEST, manifest)
+        self._write(manifest)
         old = self._beside("old")
         shutil.rmtree(old, ignore_errors=True)
         if self.target.exists():
@@ -100,11 +116,21 @@ class Place:
 
     def reject(self, manifest: dict[str, Any]) -> Path:
         """The partial folder becomes `….rejected`; the target stays what it was."""
-        write_json(self._beside("partial") / EXPORT_MANIFEST, manifest)
+        self._write(manifest)
         rejected = self._beside("rejected")
         shutil.rmtree(rejected, ignore_errors=True)
         self._becomes(rejected)
         return rejected
+
+    def _write(self, manifest: dict[str, Any]) -> None:
+        folder = self._beside("partial")
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
+        names = {str(path.relative_to(folder)): path for path in files}
+        sizes = {name: path.stat().st_size for name, path in names.items() if name not in self.following}
+        write_json(folder / EXPORT_MANIFEST, {**manifest, "files": sizes})
+        mode = (folder / EXPORT_MANIFEST).stat().st_mode
+        for path in files:
+            path.chmod(mode)  # safetensors writes for its owner alone; whoever serves the model may be another
 
     def _becomes(self, folder: Path) -> None:
         self._beside("partial").rename(folder)

@@ -6,11 +6,12 @@ read and checked, and progress goes to a listener instead of the console.
 
 from toolkit.swift.job import EPOCHS, INTERRUPTED, LOG_FILE, TOOK, TRAINING, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.lent_base import LentBase
+from toolkit.swift.quantising import QuantisingJob, lacking, quantise
 from toolkit.swift.rows import SwiftEncoder, encoder, load_hub_rows
 from toolkit.swift.training import train
 
 __all__ = [
-    "EPOCHS", "INTERRUPTED", "LOG_FILE", "TOOK", "TRAINING", "KeepJob", "LentBase", "SwiftEncoder",
-    "TrainingJob", "TrainingResult",
-    "encoder", "load_hub_rows", "train",
+    "EPOCHS", "INTERRUPTED", "LOG_FILE", "TOOK", "TRAINING", "KeepJob", "LentBase", "QuantisingJob",
+    "SwiftEncoder", "TrainingJob", "TrainingResult",
+    "encoder", "lacking", "load_hub_rows", "quantise", "train",
 ]  # fmt: skip
