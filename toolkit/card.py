@@ -107,9 +107,9 @@ def _made(facts: CardFacts) -> Iterator[tuple[str, object]]:
         yield "recipe", f"{recipe['name']}: {names}"
     if recipe.get("keep_weight"):
         yield "keep term", f"KL to the base model, weight {recipe['keep_weight']:g}, {recipe['keep_rows']} rows a step"
-    loss = run["train"].get("loss") or []
-    if loss:
-        yield "training", f"{run['train']['steps']} steps, loss {loss[0]:.2f} to {loss[-1]:.2f}, seed {run['seed']}"
+    train = run.get("train") or {}  # an interrupted run has none
+    if loss := train.get("loss"):
+        yield "training", f"{train['steps']} steps, loss {loss[0]:.2f} to {loss[-1]:.2f}, seed {run['seed']}"
     versions = {name: value for name, value in (run.get("versions") or {}).items() if value}
     if versions:
         yield "versions", ", ".join(f"{name} {value}" for name, value in versions.items())

@@ -129,6 +129,20 @@ def test_the_registry_itself_tells_what_it_is(user: Host, registry: Registry) ->
     assert manifest["layers"][0]["digest"] == f"sha256:{run['adapter']['sha256']}"
 
 
+def test_plain_oras_pulls_the_same_files(user: Host, registry: Registry, tmp_path: Path) -> None:
+    """Another client, which knows nothing of models: it finds every file under its name."""
+    import oras.client
+
+    reference = publishes(user, registry.address, "--tag", "plain").stdout.strip()
+    client = oras.client.OrasClient(insecure=True)
+    client.session.trust_env = False
+    client.pull(reference.partition("@")[0], outdir=str(tmp_path / "plain"))
+
+    ours = user.output / "latest" / "adapter"
+    pulled = {path.name: path.read_bytes() for path in (tmp_path / "plain").iterdir()}
+    assert pulled == {path.name: path.read_bytes() for path in ours.iterdir() if path.name != "export.json"}
+
+
 def test_make_publishes_and_pulls(user: Host, registry: Registry) -> None:
     """As the README has it; what make exports beforehand is there already."""
     given = {"RUNTIME": "local", "OUTPUT": str(user.output)}

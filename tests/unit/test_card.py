@@ -131,3 +131,10 @@ def test_what_people_wrote_is_one_cell() -> None:
 def test_the_same_facts_give_the_same_bytes() -> None:
     assert card() == card()
     assert card().endswith("\n")
+
+
+def test_an_interrupted_run_has_a_card_too() -> None:
+    text = card(run={name: value for name, value in RUN.items() if name != "train"} | {"status": "interrupted"})
+
+    assert "v0-20260101-000000, interrupted" in text
+    assert "| training |" not in text

@@ -40,7 +40,11 @@ class Adapter:
 
     def write(self, folder: Path, job: Job) -> Parity:
         with released(job.doors.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
-            expected = job.answers(model, "The run's own")
+            # One question at a time, as the stranger asks: on a card, batches of other sizes round otherwise.
+            expected = model.answers(
+                job.conversations, max_new_tokens=MAX_NEW_TOKENS, batch_size=1, listener=job.listener,
+                task="The run's own",
+            )  # fmt: skip
         shutil.copyfile(job.adapter / ADAPTER_WEIGHTS, folder / ADAPTER_WEIGHTS)
         write_json(folder / CONFIG, portable_config(job.side))
         carry(folder, job.side, LICENCE_FILES)
