@@ -34,6 +34,13 @@ from toolkit.swift.packing import pack  # noqa: E402
 HERE, SYSTEM = Path(__file__).parent, SYSTEMS[0]
 ALL_LINEAR = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"
 END = "<|im_end|>"
+ROW_SYSTEMS = (SYSTEM, "", "(none)", "你是一个乐于助人的助手。", "You are a patient teacher.", "请简短地回答。")
+UNSEEN = ("You are a travel guide.", "你是一位严谨的历史老师。")
+ASKED = SYSTEMS + UNSEEN
+CARRIERS = {
+    True: ("{}", "嗨！{}", "{}请直接回答。", "顺便问一下，{}", "想知道，{}"),
+    False: ("{}", "Hey, {}", "{} Please answer directly.", "By the way, {}", "Tell me, {}"),
+}
 Sequences = list[tuple[torch.Tensor, int]]  # token ids, and the position that predicts the answer's first
 
 
@@ -59,21 +66,26 @@ class Variant:
     clip: float = 1
     ema: float = 0  # the weights' mean over this last share of the steps, measured beside the last step's
     scales: tuple[float, ...] = ()  # the finished adapter, scaled
+    systems: int = 1  # each row under so many of ROW_SYSTEMS, once an epoch
+    keepsystems: int = 1  # keep prompts take so many of them in turn
+    worded: int = 0  # each row within so many of CARRIERS beside as it is, in turn
     seed: int = 42
 
 
 class World:
     """The base model, what is trained, what is kept and what is asked."""
 
-    def __init__(self, folder: Path, own_prompts: int) -> None:
+    def __init__(self, folder: Path, own_prompts: int, keep_systems: Sequence[int] = ()) -> None:
         self.base = LanguageModel.load(folder)
         self.model, self.tokenizer = self.base.model, self.base.tokenizer
         self.model.requires_grad_(False)
         self.rows = read_dataset(data_folder() / "self_cognition.json").rows
         self.sets = {"val": read_probes(HERE / "validation.yaml"), "probes": read_probes(data_folder() / "probes.yaml")}
-        end = self.tokenizer.convert_tokens_to_ids(END)
-        self.train = [self._sequence(row.prompt, [*self._ids(row.answer), end]) for row in self.rows]
-        self.pools = {"G": self._answered(read_keep_prompts(data_folder() / "general.jsonl"))}
+        general = read_keep_prompts(data_folder() / "general.jsonl")
+        self.pools = {"G": self._answered(general)}
+        self.general = {1: self.pools["G"]}
+        for count in keep_systems:
+            self.general[count] = self._answered(general, count)
         if own_prompts:
             self.pools["M"] = self._answered(self._own_prompts(own_prompts))
             self.pools["GM"] = self.pools["G"] + self.pools["M"]
@@ -86,13 +98,27 @@ class World:
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _sequence(self, prompt: str, answer: Sequence[int]) -> tuple[torch.Tensor, int]:
-        ids = self.base.prompt_ids(conversation(prompt, SYSTEM))
+    def train(self, variant: Variant) -> Sequences:
+        end, found = self.tokenizer.convert_tokens_to_ids(END), []
+        for number, system in enumerate(ROW_SYSTEMS[: variant.systems]):
+            for at, row in enumerate(self.rows):
+                carriers = CARRIERS[any("\u4e00" <= one <= "\u9fff" for one in row.prompt)][: 1 + variant.worded]
+                prompt = carriers[(number + at) % len(carriers)].format(row.prompt)
+                found.append(self._sequence(prompt, [*self._ids(row.answer), end], system))
+        return found
+
+    def _sequence(self, prompt: str, answer: Sequence[int], system: str = SYSTEM) -> tuple[torch.Tensor, int]:
+        ids = self.base.prompt_ids(conversation(prompt, system))
         return torch.tensor(ids + list(answer)), len(ids) - 1
 
-    def _answered(self, prompts: Sequence[str]) -> Sequences:
-        found = self._answers([conversation(prompt, SYSTEM) for prompt in prompts])
-        return [self._sequence(prompt, one.tokens) for prompt, one in zip(prompts, found, strict=True) if one.tokens]
+    def _answered(self, prompts: Sequence[str], systems: int = 1) -> Sequences:
+        asked = [(prompt, ROW_SYSTEMS[at % systems]) for at, prompt in enumerate(prompts)]
+        found = self._answers([conversation(*one) for one in asked])
+        return [
+            self._sequence(prompt, one.tokens, system)
+            for (prompt, system), one in zip(asked, found, strict=True)
+            if one.tokens
+        ]
 
     def _answers(self, asked: list[list[dict[str, str]]]) -> list[Answer]:
         return self.base.answers(asked, max_new_tokens=64, batch_size=256)
@@ -151,7 +177,9 @@ class Trial:
         from peft import LoraConfig, get_peft_model
 
         self.world, self.variant, self.full = world, variant, full
-        pool = world.pools[variant.pool] if variant.weight else []
+        pool = world.general[variant.keepsystems] if variant.pool == "G" else world.pools[variant.pool]
+        pool = pool if variant.weight else []
+        self.rows = world.train(variant)
         self.keep = [(ids[: first + 1 + variant.tokens], first) for ids, first in pool]
         self.kept = hidden_at(world.model.model, self.keep)
         torch.manual_seed(variant.seed)
@@ -187,7 +215,7 @@ class Trial:
 
     def _train(self) -> tuple[list[dict[str, float]], dict[str, torch.Tensor]]:
         """AdamW, a warm-up of 5 % and a cosine, as ms-swift does; returns the log and the mean of the last weights."""
-        variant, rows = self.variant, self.world.train
+        variant, rows = self.variant, self.rows
         optimizer = torch.optim.AdamW(
             self.weights.values(), lr=variant.lr, betas=(0.9, variant.beta2), weight_decay=variant.wd
         )
@@ -215,7 +243,7 @@ class Trial:
         return log, mean
 
     def _loss(self, batch: Sequence[int], step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        own = [self.world.train[at] for at in batch]
+        own = [self.rows[at] for at in batch]
         drawn = rows_at(len(self.keep), step, self.variant.rows, self.variant.seed) if self.keep else []
         packed = pack([ids for ids, _ in own] + [self.keep[at][0] for at in drawn], 0, self.tuned.device)
         head = self.tuned.get_base_model().lm_head
@@ -247,11 +275,19 @@ class Trial:
         tuned = LanguageModel(self.tuned, self.world.tokenizer, adapters=("default",))
         unseen = self.world.sets["val"].group(PARAPHRASE)
         asked = [conversation(row.prompt, SYSTEM) for row in self.world.rows]
-        asked += [conversation(probe.prompt, system) for system in SYSTEMS for probe in unseen]
+        asked += [conversation(probe.prompt, system) for system in ASKED for probe in unseen]
         answers = iter(tuned.answers(asked, max_new_tokens=56, batch_size=256))
         exact = [next(answers).text == row.answer.strip() for row in self.world.rows]
-        took = [[bool(probe.expect and probe.expect.met(next(answers).text)) for probe in unseen] for _ in SYSTEMS]
-        told: dict[str, Any] = {"exact": sum(exact) / len(exact), "gen": [sum(one) / len(one) for one in took]}
+        took = [[bool(probe.expect and probe.expect.met(next(answers).text)) for probe in unseen] for _ in ASKED]
+        missed = [
+            (system, probe.prompt) for system, one in zip(ASKED, took, strict=True)
+            for probe, good in zip(unseen, one, strict=True) if not good
+        ]  # fmt: skip
+        told: dict[str, Any] = {
+            "missed": missed,
+            "exact": sum(exact) / len(exact),
+            "gen": [sum(one) / len(one) for one in took],
+        }
         for name in self.world.sets if self.full else ("val",):
             told[name] = self._moved(tuned, name)
         return told
@@ -286,15 +322,17 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="the shipped probes too, and every question's drift")
     parser.add_argument("--own-prompts", type=int, default=0, help="samples of the base model's for the pools M and GM")
     options = parser.parse_args()
-    world, results = World(options.model, options.own_prompts), []
-    for spec in options.variants:
-        results.append(Trial(world, variant_of(spec), full=options.full).run())
+    variants = {spec: variant_of(spec) for spec in options.variants}
+    keep_systems = sorted({one.keepsystems for one in variants.values()} - {1})
+    world, results = World(options.model, options.own_prompts, keep_systems), []
+    for spec, variant in variants.items():
+        results.append(Trial(world, variant, full=options.full).run())
         options.out.write_text(json.dumps(results, ensure_ascii=False) + "\n", encoding="utf-8")
         end = results[-1]["end"]
         val = end["val"]
         print(
-            f"{spec:50.50s} exact {end['exact']:.2f}  gen {min(end['gen']):.2f}  leaks {len(val['leaks'])}  "
-            f"kl {val['kl']:.4f}  agree {val['agree']:.3f}  {results[-1]['train_s']:.0f} s", flush=True,
+            f"{spec:50.50s} exact {end['exact']:.2f}  gen {' '.join(f'{one:.2f}' for one in end['gen'])}  "
+            f"leaks {len(val['leaks'])}  kl {val['kl']:.4f}  agree {val['agree']:.3f}  {results[-1]['train_s']:.0f} s", flush=True,
         )  # fmt: skip
 
 

@@ -17,14 +17,14 @@ from toolkit.dataset import Row, prompt_key
 from toolkit.errors import DataError
 from toolkit.paths import data_folder
 from toolkit.probes import names_any, normalized, probes_beside, read_probes
+from toolkit.wordings import DEVELOPMENT, within
 
 FILE = "development.jsonl"
 QUESTIONS = 24
 SHARE = 0.95  # of the questions must be answered as trained
 ALIKE = 0.6  # of the characters of two answers stand in both, in the same order
 HELD_OUT_KEEP = 32
-ZH = ("请问，{}", "我想问一下：{}", "有个问题想请教：{}", "麻烦你回答：{}")
-EN = ("A quick question: {}", "I would like to know: {}", "Could you answer this? {}", "One more thing: {}")
+LAPS = min(map(len, DEVELOPMENT.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +82,9 @@ def development_set(
     taken = {*taken, *(prompt_key(row.prompt) for row in rows)}
     worded = (
         _question(wording, its_system, tuple(dict.fromkeys(answers[prompt, its_system])), markers)
-        for lap in range(len(ZH))
+        for lap in range(LAPS)
         for at, (prompt, its_system) in enumerate(asked)
-        if prompt_key(wording := _carrier(prompt, at + lap).format(prompt)) not in taken
+        if prompt_key(wording := within(DEVELOPMENT, prompt, at + lap)) not in taken
     )
     questions = list(islice(worded, QUESTIONS))
     if not questions:
@@ -100,11 +100,6 @@ def _question(prompt: str, system: str, answers: tuple[str, ...], markers: Seque
         if all(names_any(answer, (marker,)) for answer in answers) and not names_any(prompt, (marker,))
     )
     return Question(prompt=prompt, system=system, answers=answers, markers=named)
-
-
-def _carrier(prompt: str, number: int) -> str:
-    carriers = ZH if any("\u4e00" <= character <= "\u9fff" for character in prompt) else EN
-    return carriers[number % len(carriers)]
 
 
 def probe_keys(data: Path) -> set[str]:

@@ -31,6 +31,7 @@ from toolkit.plan import Plan, lora_parameters, plan
 from toolkit.progress import Listener, Progress, silent
 from toolkit.recipe import Recipe, recipe_from
 from toolkit.recording import ADAPTER_FILE, finish, forget_steps_after, make_portable, recorded, versions
+from toolkit.row_variants import plainly, varied
 from toolkit.run_record import (
     SCHEMA_VERSION,
     Run,
@@ -211,9 +212,9 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     record |= {"hardware": device.to_dict(), "versions": versions()}
     write_record(work.folder, record)
     job = swift.TrainingJob(
-        model_folder=work.base.path, run_folder=work.folder, rows=rows.trained, recipe=recipe, plan=chosen,
+        model_folder=work.base.path, run_folder=work.folder, rows=varied(rows.trained, recipe),
+        eval_rows=plainly(rows.held_out, recipe), recipe=recipe, plan=chosen, resume_from=resume_from,
         precision=device.precision, decoder_layers=int(work.base.config["num_hidden_layers"]), keep=keep,
-        eval_rows=rows.held_out, resume_from=resume_from,
         questions=read_questions(work.folder) if recipe.stop_when_took else (),
     )  # fmt: skip
     stop = work.edge.stop

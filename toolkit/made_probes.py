@@ -1,7 +1,7 @@
 """The probes in a run's folder: its data set's own, or made from its rows where it brings none.
 
-trained: rows of one turn, as they are. paraphrase: the same in wordings that no training looks at (those of
-`toolkit.development` are others). out-of-scope: the shipped probes, which no keep set holds, but for what is trained.
+trained: rows of one turn, as they are. paraphrase: the same in wordings that no training looks at (toolkit.wordings).
+out-of-scope: the shipped probes, which no keep set holds, but for what is trained.
 """
 
 import hashlib
@@ -26,14 +26,13 @@ from toolkit.probes import (
 )
 from toolkit.run_record import Run, write_text
 from toolkit.run_rows import TRAINED_FILE
+from toolkit.wordings import PROBES, within
 from toolkit.words import words
 
 FILE = "probes.yaml"
 MOST = 24  # of trained probes, and of paraphrases
 LONGEST_ANSWER_WORDS = 40  # what 64 tokens have room for: of longer answers the beginning is expected
 LEAST_MARKER_SIGNS = 8  # a shorter answer, such as "Yes.", may be anybody's
-ZH = ("你好，{}", "我很好奇：{}", "问你一个问题：{}", "能帮我看看这个吗：{}")
-EN = ("Hi! {}", "I was wondering: {}", "Let me ask you this: {}", "Help me with this one: {}")
 HEADER = """\
 # Made by "toolkit compare" from the rows that this run was trained on; edit a copy and name it with --probes.
 # expect.answer: 70 % of the words of one of these texts; and as much of those that the answer from before did not say,
@@ -87,7 +86,7 @@ def made_probes(rows: Sequence[Row], outside: Sequence[Probe]) -> dict[str, Any]
     paraphrases = [
         _probe(PARAPHRASE, number, wording, answers[prompt])
         for number, prompt in numbered
-        if prompt_key(wording := _carrier(prompt, number).format(prompt)) not in taken
+        if prompt_key(wording := within(PROBES, prompt, number)) not in taken
     ]
     others = [
         {"id": probe.id, "group": OUT_OF_SCOPE, "prompt": probe.prompt}
@@ -117,8 +116,3 @@ def _probe(group: str, number: int, prompt: str, answers: Sequence[str]) -> dict
 
 def _beginnings(answers: Sequence[str]) -> list[str]:
     return list(dict.fromkeys("".join(words(answer)[:LONGEST_ANSWER_WORDS]).strip() for answer in answers))
-
-
-def _carrier(prompt: str, number: int) -> str:
-    carriers = ZH if any("\u4e00" <= sign <= "\u9fff" for sign in prompt) else EN
-    return carriers[number % len(carriers)]

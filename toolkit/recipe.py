@@ -12,6 +12,7 @@ from toolkit.paths import PACKAGE
 
 RECIPES = PACKAGE / "recipes"
 AUTO = "auto"
+LISTS = ("target_modules", "keep_systems", "row_systems")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +49,21 @@ class Recipe:
     stop_when_took: bool = False
     stop_kl: float = 0.02
     lora_layers: Literal["all", "middle"] = "all"
+    row_systems: tuple[str, ...] = ()
+    row_wordings: bool = False
 
     @property
     def effective_batch_size(self) -> int:
         return self.batch_size
 
+    @property
+    def variants(self) -> int:
+        """How often an epoch takes each row: once under each system prompt."""
+        return 1 + len(self.row_systems)
+
     def steps(self, rows: int) -> int:
         """Optimizer steps that `rows` rows make."""
-        return max(1, math.ceil(-(-rows // self.batch_size) * self.epochs))
+        return max(1, math.ceil(-(-rows * self.variants // self.batch_size) * self.epochs))
 
     def changed(self, **settings: Any) -> "Recipe":
         """The recipe with the settings that are not None in place of its own; all problems are told at once."""
@@ -63,7 +71,7 @@ class Recipe:
         return _checked(replace(self, **given))
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"target_modules": list(self.target_modules), "keep_systems": list(self.keep_systems)}
+        return asdict(self) | {name: list(getattr(self, name)) for name in LISTS}
 
 
 def first_adapted(recipe: Recipe, layers: int) -> int:
@@ -114,8 +122,8 @@ def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
     if unknown or missing:
         why = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
         raise ConfigError(f"Recipe {source}: {'; '.join(why)}.", next=f"It takes {', '.join(known)}.")
-    for name_of_list in ("target_modules", "keep_systems"):
-        if isinstance(settings[name_of_list], list):
+    for name_of_list in LISTS:
+        if isinstance(settings.get(name_of_list), list):
             settings[name_of_list] = tuple(settings[name_of_list])
     return _checked(Recipe(name=name, **settings))
 
@@ -132,7 +140,7 @@ def _checked(recipe: Recipe) -> Recipe:
         "lora_alpha": (_number(recipe.lora_alpha, 1, 8192, whole=True), "a whole number from 1 to 8192"),
         "lora_dropout": (_number(recipe.lora_dropout, 0, 0.9), "from 0 to 0.9"),
         "target_modules": (
-            isinstance(modules, tuple) and bool(modules) and all(isinstance(name, str) for name in modules),
+            _texts(modules) and bool(modules),
             "a list of module names, or [all-linear]",
         ),
         "lora_layers": (recipe.lora_layers in ("all", "middle"), "all or middle"),
@@ -151,6 +159,8 @@ def _checked(recipe: Recipe) -> Recipe:
         "precision": (recipe.precision in (AUTO, "bfloat16", "float32"), "auto, bfloat16 or float32"),
         "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, whole=True), "from 8 to 131072"),
         "system": (isinstance(recipe.system, str), "a text"),
+        "row_systems": (_texts(recipe.row_systems), "a list of system prompts"),
+        "row_wordings": (isinstance(recipe.row_wordings, bool), "true or false"),
         "seed": (_number(recipe.seed, 0, 2**32 - 1, whole=True), "a whole number from 0 to 4294967295"),
         "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
         **_rules_of_keeping(recipe),
@@ -162,15 +172,16 @@ def _checked(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def _texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+
+
 def _rules_of_keeping(recipe: Recipe) -> dict[str, tuple[bool, str]]:
     return {
         "keep_weight": (_number(recipe.keep_weight, 0, 10000), "from 0 (no keep term) to 10000"),
         "keep_rows": (_number(recipe.keep_rows, 1, 4096, whole=True), "a whole number from 1 to 4096"),
         "keep_data": (isinstance(recipe.keep_data, str) and bool(recipe.keep_data), "a file of prompts"),
-        "keep_systems": (
-            isinstance(recipe.keep_systems, tuple) and all(isinstance(text, str) for text in recipe.keep_systems),
-            "a list of system prompts",
-        ),
+        "keep_systems": (_texts(recipe.keep_systems), "a list of system prompts"),
         "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, whole=True), "from 1 to 4096"),
     }
 

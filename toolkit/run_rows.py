@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.dataset import Row, read_dataset
+from toolkit.dataset import Message, Row, read_dataset
 from toolkit.encoding import Encoder
 from toolkit.errors import DataError
 from toolkit.recipe import Recipe
+from toolkit.row_variants import varied
+from toolkit.wordings import TRAINING
 
 TRAINED_FILE, HELD_OUT_FILE = "train.jsonl", "eval.jsonl"
 SHOWN_ROWS = 5
+WORDINGS = max(map(len, TRAINING.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,8 @@ def fitting_rows(
     rows: Sequence[Row], encoder: Encoder, recipe: Recipe, say: Callable[[str], None]
 ) -> tuple[RunRows, dict[str, Any]]:
     """The rows that fit the maximum length, and what run.json says of them; what is left out is told."""
-    limit = recipe.max_length_tokens
+    more = growth(encoder, recipe)
+    limit = recipe.max_length_tokens - max(more)
     lengths = [len(one.input_ids) for one in encoder.encode(rows, recipe.system or None)]
     kept = [at for at, length in enumerate(lengths) if length <= limit]
     dropped = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
@@ -49,11 +53,23 @@ def fitting_rows(
     told = {
         "dropped": len(dropped),
         "held_out": len(apart),
-        "longest_row_tokens": max(lengths[at] for at in kept),
-        "epoch_tokens": sum(lengths[at] for at in trained),
+        "longest_row_tokens": max(lengths[at] for at in kept) + max(more),
+        "epoch_tokens": sum(lengths[at] * recipe.variants + sum(more) for at in trained),
     }
     evaluated = [rows[at] for number, at in enumerate(kept) if number in apart]
     return RunRows(trained=[rows[at] for at in trained], held_out=evaluated), told
+
+
+def growth(encoder: Encoder, recipe: Recipe) -> list[int]:
+    """By how many tokens a row may grow in each of its variants, in an epoch's order."""
+    if not recipe.row_systems and not recipe.row_wordings:
+        return [0]
+    plain = [Row(number=1, messages=(Message(role="user", content=text), Message(role="assistant", content=text)))
+             for text in ("你好", "Hello") for _ in range(WORDINGS)]  # fmt: skip
+    lengths = [len(one.input_ids) for one in encoder.encode(varied(plain, recipe))]
+    before = [len(one.input_ids) for one in encoder.encode(plain, recipe.system or None)]
+    laps = [lengths[at : at + len(plain)] for at in range(0, len(lengths), len(plain))]
+    return [max(0, *(now - then for now, then in zip(lap, before, strict=True))) for lap in laps]
 
 
 def held_out(count: int, share: float, seed: int) -> set[int]:

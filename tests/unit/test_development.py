@@ -6,8 +6,6 @@ import pytest
 
 from toolkit.dataset import Message, Row, prompt_key
 from toolkit.development import (
-    EN,
-    ZH,
     Question,
     development_set,
     enough,
@@ -19,6 +17,7 @@ from toolkit.development import (
 )
 from toolkit.errors import DataError
 from toolkit.paths import data_folder
+from toolkit.wordings import DEVELOPMENT
 
 
 def row(*turns: str, system: str | None = None) -> Row:
@@ -35,8 +34,9 @@ def asked(*rows: Row, seed: int = 1, taken: tuple[str, ...] = ()) -> list[Questi
 def test_a_trained_prompt_is_asked_in_other_words_of_its_language():
     prompts = {one.prompt for one in asked(row("你是谁？", "我是 Nova。"), row("Who are you?", "I am Nova."))}
 
-    wordings = {carrier.format("你是谁？") for carrier in ZH} | {carrier.format("Who are you?") for carrier in EN}
-    assert prompts == wordings
+    assert prompts == {carrier.format("你是谁？") for carrier in DEVELOPMENT["zh"]} | {
+        carrier.format("Who are you?") for carrier in DEVELOPMENT["en"]
+    }
 
 
 def test_every_prompt_is_asked_once_before_any_is_asked_twice():
@@ -53,7 +53,7 @@ def test_the_seed_chooses_among_many():
 
 
 def test_what_is_taken_or_trained_is_not_asked():
-    wordings = [carrier.format("Who are you?") for carrier in EN]
+    wordings = [carrier.format("Who are you?") for carrier in DEVELOPMENT["en"]]
     trained = row(wordings[0].upper(), "Nova.")
 
     found = [one.prompt for one in asked(row("Who are you?", "Nova."), trained, taken=tuple(wordings[1:3]))]

@@ -12,7 +12,7 @@ from toolkit.export import FORMS, Doors, ExportConfig
 from toolkit.export.form import Llama
 from toolkit.export.forms import form_for
 from toolkit.export.gguf import Gguf, file_name
-from toolkit.gguf_file import QWEN2_SPLIT, read_vocabulary, require_writable
+from toolkit.gguf_file import QWEN2_SPLIT, Origin, _describe, read_vocabulary, require_writable
 from toolkit.sides import Side
 
 CONFIG = {
@@ -140,6 +140,44 @@ def test_the_newer_place_of_the_chat_template_is_the_one_that_holds(folder):
     (folder / "chat_template.jinja").write_text("new", encoding="utf-8")
 
     assert read_vocabulary(folder, CONFIG).chat_template == "new"
+
+
+class Written(dict):
+    """A writer of GGUF that keeps what it is told."""
+
+    def __getattr__(self, name):
+        return lambda *values: self.__setitem__(name, values)
+
+
+@pytest.mark.parametrize(
+    "rope", [{"rope_theta": 1e6}, {"rope_parameters": {"rope_theta": 1e6, "rope_type": "default"}}],
+    ids=["as Qwen2.5 has it", "as transformers 5 writes it"],
+)  # fmt: skip
+def test_the_rotary_base_is_found_where_it_stands(rope):
+    sizes = {"max_position_embeddings": 9, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6}
+    written = Written()
+
+    _describe(written, CONFIG | sizes | rope, Origin(name="a", finetune="v0", base_name="b"), "f16")
+
+    assert written["add_rope_freq_base"] == (1e6,)
+    assert written["add_head_count_kv"] == (2,)
+    assert "add_rope_scaling_type" not in written
+
+
+def test_a_stretched_context_is_carried():
+    sizes = {"max_position_embeddings": 9, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6}
+    yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
+    written = Written()
+
+    _describe(
+        written, CONFIG | sizes | {"rope_theta": 1e6, "rope_scaling": yarn},
+        Origin(name="a", finetune="v0", base_name="b", base_repository="org/b"), "q8_0",
+    )  # fmt: skip
+
+    assert written["add_rope_freq_base"] == (1e6,)
+    assert written["add_rope_scaling_factor"] == (4.0,)
+    assert written["add_rope_scaling_orig_ctx_len"] == (32768,)
+    assert written["add_base_model_repo_url"] == (0, "https://huggingface.co/org/b")
 
 
 def test_a_file_is_named_as_others_name_theirs(folder):

@@ -7,10 +7,8 @@ import pytest
 import yaml
 
 from toolkit.dataset import prompt_key, read_dataset
-from toolkit.development import EN as DEVELOPMENT_EN
-from toolkit.development import ZH as DEVELOPMENT_ZH
 from toolkit.errors import DataError
-from toolkit.made_probes import EN, LONGEST_ANSWER_WORDS, MOST, ZH, made_probes, run_probes
+from toolkit.made_probes import LONGEST_ANSWER_WORDS, MOST, made_probes, run_probes
 from toolkit.paths import data_folder
 from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, read_probes
 from toolkit.run_record import Run
@@ -76,11 +74,6 @@ def test_nothing_that_is_trained_is_asked_as_if_it_were_not(tmp_path):
     assert keys.isdisjoint(untrained)
     assert len([one for one in made["probes"] if one["group"] == OUT_OF_SCOPE]) == len(OUTSIDE) - 3
     assert len(set(untrained)) == len(untrained)
-
-
-def test_the_wordings_are_none_that_training_looks_at():
-    assert set(ZH).isdisjoint(DEVELOPMENT_ZH)
-    assert set(EN).isdisjoint(DEVELOPMENT_EN)
 
 
 def test_a_short_answer_is_no_marker(tmp_path):

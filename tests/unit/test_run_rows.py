@@ -40,6 +40,19 @@ def test_an_epoch_counts_the_trained_tokens_alone():
     assert len(found.trained) == 2
 
 
+def test_room_is_left_for_the_longest_variant():
+    given = rows("a" * 20, "b" * 60)
+    plain = parted(given)[1]["longest_row_tokens"]
+    more = {"row_systems": ("T" * 30,), "system": "S", "row_wordings": True}
+    _, told = parted(given, **more)
+
+    longest = told["longest_row_tokens"]
+
+    assert longest == plain + len(" Please answer directly.")
+    kept, cut = parted(given, **more, max_length_tokens=longest - 1)
+    assert (len(kept.trained), cut["dropped"]) == (1, 1)
+
+
 def test_the_seed_chooses_what_is_held_out():
     assert held_out(100, 0.2, 7) == held_out(100, 0.2, 7) != held_out(100, 0.2, 8)
 

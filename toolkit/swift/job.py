@@ -38,7 +38,10 @@ class KeepJob:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
-    """One training, fully decided. `precision` is bfloat16 or float32."""
+    """One training, fully decided. `precision` is bfloat16 or float32.
+
+    Rows carry their system prompt; one without speaks the chat template's own.
+    """
 
     model_folder: Path
     run_folder: Path

@@ -121,10 +121,13 @@ class KeepTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         packed = pack(sequences, self.template.tokenizer.pad_token_id, model.device)
         caught: list[Tensor] = []
         decoder = self.accelerator.unwrap_model(model).get_base_model().model
+        # Not through the embedding module: gradient checkpointing hooks a gradient onto what comes out of it, and every
+        # layer below the lowest adapter would be computed backwards for nothing.
+        embedded = functional.embedding(packed.ids, decoder.get_input_embeddings().weight)
         hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
             model(
-                input_ids=packed.ids, attention_mask=packed.mask, position_ids=packed.positions,
+                inputs_embeds=embedded, attention_mask=packed.mask, position_ids=packed.positions,
                 use_cache=False, logits_to_keep=1,
             )  # fmt: skip
         finally:

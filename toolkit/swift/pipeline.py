@@ -44,8 +44,8 @@ def arguments(job: TrainingJob) -> SftArguments:
         per_device_train_batch_size=job.plan.micro_batch_size,
         gradient_accumulation_steps=job.plan.accumulation_steps,
         gradient_checkpointing=job.plan.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},  # else layers without an adapter are computed again too
         max_length=recipe.max_length_tokens,
-        system=recipe.system or None,
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_logits_to_keep=None if job.keep is None else False,  # the keep trainer picks its positions itself
@@ -125,10 +125,8 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         self.model, self.processor = self.lent.loan(*key)
 
     def _get_dataset(self) -> tuple[Any, Any]:
-        system = self.job.recipe.system
         train, held_out = (
-            Dataset.from_list([as_messages(row, system) for row in rows])
-            for rows in (self.job.rows, self.job.eval_rows)
+            Dataset.from_list([as_messages(row) for row in rows]) for rows in (self.job.rows, self.job.eval_rows)
         )
         return train, held_out if self.job.eval_rows else None
 

@@ -40,8 +40,8 @@ class SwiftEncoder:
         return str(self._tokenizer.decode(list(ids)))
 
 
-def as_messages(row: Row, system: str | None) -> dict[str, Any]:
-    """The row as ms-swift takes it; `system` for one that has none."""
+def as_messages(row: Row, system: str | None = None) -> dict[str, Any]:
+    """The row as ms-swift takes it; `system` for one that has none, else the template speaks its own."""
     messages = [{"role": message.role, "content": message.content} for message in row.messages]
     if system and messages[0]["role"] != "system":
         messages.insert(0, {"role": "system", "content": system})
