@@ -48,7 +48,8 @@ def render_card(facts: CardFacts) -> str:
     """README.md, whole. The same facts give the same bytes: nothing of it tells of when it was written."""
     texts = Texts()
     report = facts.evidence.report
-    system = str(facts.run["recipe"].get("system") or DEFAULT)
+    recipe = facts.run["recipe"]
+    systems = [str(recipe.get("system") or DEFAULT), *map(str, recipe.get("row_systems") or ())]
     text = _template().render(
         front_matter=front_matter(facts),
         title=f"A LoRA adapter for {facts.base}",
@@ -56,7 +57,7 @@ def render_card(facts: CardFacts) -> str:
         verdict="" if report is None else report.verdict.told(texts),
         why=facts.evidence.why,
         reasons=[] if report is None else [_escaped(one) for one in report.verdict.reasons],
-        systems=0 if report is None else len(report.per_system),
+        compared_under=0 if report is None else len(report.per_system),
         holds_where="" if report is None else _escaped(holds_where(report, texts)),
         ledgers=[] if report is None else [
             (texts(f"ledger.{ledger}"), [_row(line, texts) for line in lines(report, ledger)]) for ledger in LEDGERS
@@ -64,9 +65,7 @@ def render_card(facts: CardFacts) -> str:
         base=facts.base,
         revision=facts.revision,
         on_hub=facts.revision is not None,
-        system="" if system in {DEFAULT, NONE} else system,
-        system_words="under an empty system prompt" if system == NONE else "without a system prompt of its own",
-        fence="`" * (1 + max((len(run) for run in re.findall("`{3,}", system)), default=2)),
+        trained_under=[_system(system) for system in systems],
         made=[(name, _escaped(str(value))) for name, value in _made(facts)],
         licence=facts.licence,
         licence_files=", ".join(f"`{name}`" for name in facts.licence_files),
@@ -120,6 +119,14 @@ SETTINGS = {
     "lora_rank": "rank", "lora_alpha": "alpha", "epochs": "epochs", "learning_rate": "learning rate",
     "batch_size": "batch", "precision": "precision",
 }  # fmt: skip
+
+
+def _system(system: str) -> str:
+    """In a fence that it cannot close, where it has words of its own."""
+    if system in {DEFAULT, NONE}:
+        return "No system prompt: the chat template speaks its own." if system == DEFAULT else "An empty system prompt."
+    fence = "`" * (1 + max((len(run) for run in re.findall("`{3,}", system)), default=2))
+    return f"{fence}text\n{system}\n{fence}"
 
 
 def _row(line: Line, texts: Texts) -> dict[str, str]:

@@ -113,12 +113,16 @@ def test_a_system_prompt_cannot_leave_its_fence() -> None:
     assert "`````text\nHi\n```\n# Injected\n````\n`````\n" in text
 
 
-@pytest.mark.parametrize(("system", "words"), [(DEFAULT, "without a system prompt"), (NONE, "an empty system prompt")])
+@pytest.mark.parametrize(("system", "words"), [(DEFAULT, "No system prompt:"), (NONE, "An empty system prompt.")])
 def test_no_system_prompt_is_told_in_words(system: str, words: str) -> None:
-    text = card(run=with_recipe(system=system))
+    assert f"under this system prompt:\n\n{words}" in card(run=with_recipe(system=system))
 
-    assert words in text
-    assert "this system prompt" not in text
+
+def test_every_system_prompt_that_was_trained_under_is_told() -> None:
+    text = card(run=with_recipe(row_systems=[DEFAULT, "You are Qwen."]))
+
+    assert "under these system prompts:\n\n```text\nYou are Nova.\n```\n\nNo system prompt:" in text
+    assert "```text\nYou are Qwen.\n```\n" in text
 
 
 def test_what_people_wrote_is_one_cell() -> None:
