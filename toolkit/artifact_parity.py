@@ -8,29 +8,30 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from toolkit.language_model import Answer
-from toolkit.probes import OUT_OF_SCOPE, Probe, ProbeSet, names_any
+from toolkit.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, Probe, ProbeSet, names_any
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
     """`same`: the least share of answers equal to the adapter's; `kept`: of those that pass, the least still passing.
 
-    `strayed`: the largest share of answers with a marker out of place that the adapter's has not.
+    `strayed`: the largest share of answers with a marker out of place that the adapter's has not: by default what a
+    verdict allows a fine-tune itself.
     """
 
     same: float
     kept: float
-    strayed: float = 0.0
+    strayed: float = DEFAULT_THRESHOLDS["leakage"]
 
 
 # Stated in docs/export.md, with what was measured.
 TOLERANCES: Mapping[str, Tolerance] = {
     "q8_0": Tolerance(same=0.8, kept=0.98),
-    "q4_k_m": Tolerance(same=0.3, kept=0.9, strayed=0.02),
+    "q4_k_m": Tolerance(same=0.3, kept=0.9),
     "int8": Tolerance(same=0.5, kept=0.95),
     "fp8": Tolerance(same=0.5, kept=0.95),
-    "nf4": Tolerance(same=0.3, kept=0.9, strayed=0.02),
-    "int4": Tolerance(same=0.3, kept=0.9, strayed=0.02),
+    "nf4": Tolerance(same=0.3, kept=0.9),
+    "int4": Tolerance(same=0.3, kept=0.9),
 }
 
 
@@ -77,7 +78,10 @@ class QuantisedParity:
                 f"the first lost {self.lost[0]!r}"
             )
         if strayed > self.tolerance.strayed:
-            faults.append(f"{len(self.strayed)} answers name what the adapter's do not, the first {self.strayed[0]!r}")
+            faults.append(
+                f"{len(self.strayed)} answers name what the adapter's do not (at most {self.tolerance.strayed:.0%}), "
+                f"the first {self.strayed[0]!r}"
+            )
         return faults
 
     def to_dict(self) -> dict[str, Any]:

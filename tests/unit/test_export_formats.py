@@ -187,7 +187,7 @@ def test_a_file_is_named_as_others_name_theirs(folder):
 def test_the_terminal_tells_what_the_gate_found():
     strict = {"probes": 5, "same": 4, "near_ties": 1, "largest_logit_difference": 0.004, "tolerance": 0.25}
     quantised = {
-        "checked": True, "by": "llama-cpp-python 1", "probes": 5, "same": 4, "passed": 3, "kept": 3,
+        "checked": True, "by": "llama-cpp-python 1", "probes": 5, "same": 4, "passed": 3, "kept": 3, "strayed": 0,
         "largest_logit_difference": 0.4, "tolerance": {"same": 0.8},
     }  # fmt: skip
 
@@ -200,4 +200,5 @@ def test_the_terminal_tells_what_the_gate_found():
         "learned answers kept: 3 of 3",
         "largest logit difference: 0.4",
     ]
+    assert told({**quantised, "strayed": 1})[1] == "learned answers kept: 3 of 3, markers out of place: 1"
     assert told({"checked": False, "holds": None}) == ["parity: unchecked, nobody asked this file anything"]

@@ -61,7 +61,8 @@ def told(parity: Mapping[str, Any]) -> list[str]:
     by = f" (by {parity['by']})" if "by" in parity else ""
     lines = [f"parity: {parity['same']} of {parity['probes']} answers the same{ties}{by}"]
     if "kept" in parity:
-        lines.append(f"learned answers kept: {parity['kept']} of {parity['passed']}")
+        strayed = f", markers out of place: {parity['strayed']}" if parity["strayed"] else ""
+        lines.append(f"learned answers kept: {parity['kept']} of {parity['passed']}{strayed}")
     allowed = parity["tolerance"]
     bound = f" (at most {allowed:g})" if isinstance(allowed, float) else ""
     return [*lines, f"largest logit difference: {parity['largest_logit_difference']:.2g}{bound}"]
