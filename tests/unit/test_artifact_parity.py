@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_parity import answer as tokens_answer
-from toolkit.artifact_parity import ArtifactParity, Tolerance, Unchecked, judge_quantised
+from toolkit.artifact_parity import TOLERANCES, ArtifactParity, Tolerance, Unchecked, judge_quantised
 from toolkit.language_model import Answer
 from toolkit.probes import Expectation, Probe, ProbeSet
 
@@ -103,3 +103,14 @@ def test_a_prompt_that_is_read_otherwise_is_a_fault_whatever_was_answered():
 
 def test_unchecked_says_so():
     assert Unchecked().to_dict() == {"checked": False, "holds": None}
+
+
+@pytest.mark.parametrize("kind", TOLERANCES)
+def test_the_documentation_states_the_tolerance(kind):
+    text = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    allowed = TOLERANCES[kind]
+
+    stated = [cells[1:4] for cells in rows if f"`{kind}`" in cells[0] and cells[-1] == "all"]
+
+    assert stated == [[f"{100 * share:.0f} %" for share in (allowed.same, allowed.kept, allowed.strayed)]]
