@@ -21,10 +21,11 @@ RUN ?=
 PORT ?= 8000
 OUTPUT ?= output
 ARGS ?=
-# For `publish` and `verify`
+# For `publish`, `verify` and the adapter's targets
 REGISTRY ?=
 TAG ?=
 REF ?=
+REPO ?=
 # For the container: RUN_ARGS="--gpus 0 --network host"
 RUN_ARGS ?=
 
@@ -53,8 +54,8 @@ endif
 
 .PHONY: help
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, ARGS and RUN_ARGS (further options), PYTHON, TORCH"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, ARGS and RUN_ARGS (further options), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ serve: $(READY) ## Serve base and tuned model to OpenAI clients and on a page: m
 	@$(SERVE) serve $(RUN) --port $(PORT) $(INSIDE) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: export
-export: $(READY) ## Write the merged model, behind its parity gate
+export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="--to gguf --quantisation q8_0"
 	@$(TOOLKIT) export $(RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: runs
@@ -122,6 +123,20 @@ verify: .host/.ready ## Check the image, or one in a registry: make verify [REF=
 publish: .host/.ready ## Push the image: make publish REGISTRY=ghcr.io/me [TAG=1.0] [RUN=v3: with its adapter]
 	@$(IMAGE) publish $(REGISTRY) $(BAKED) $(if $(TAG),--tag $(TAG)) $(if $(RUN),--with $(RUN)) --output $(OUTPUT) $(ARGS)
 
+.PHONY: publish-adapter
+publish-adapter: $(READY) .host/.ready ## Push a run's adapter and report alone: REGISTRY=ghcr.io/me [RUN=v3] [TAG=1.0]
+	@$(TOOLKIT) export $(RUN) --to adapter $(BASE) $(INTO) >&2
+	@$(IMAGE) publish-adapter $(REGISTRY) $(if $(RUN),--run $(RUN)) $(if $(TAG),--tag $(TAG)) --output $(OUTPUT) $(ARGS)
+
+.PHONY: pull-adapter
+pull-adapter: .host/.ready ## Fetch one, every byte checked: REF=ghcr.io/me/finetune-and-prove-adapter:1.0
+	@$(IMAGE) pull-adapter $(REF) --output $(OUTPUT) $(ARGS)
+
+.PHONY: push-to-hub
+push-to-hub: $(READY) ## Put a run's adapter and card on the Hugging Face hub, privately: REPO=me/my-adapter [RUN=v3]
+	@$(TOOLKIT) export $(RUN) --to adapter $(BASE) $(INTO) >&2
+	@$(LIGHT) push-to-hub $(RUN) $(REPO) $(BASE) --output $(OUTPUT) $(ARGS)
+
 .PHONY: sbom
 sbom: .host/.ready ## Print the bill of materials of the image's Python environment
 	@$(IMAGE) sbom $(BAKED) $(ARGS)
@@ -141,6 +156,15 @@ setup: .venv/.ready ## Build .venv from the locked requirements
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: setup-formats
+setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more export formats (a C++ compiler, three minutes)
+
+.venv/.formats: requirements/formats.txt requirements/formats-build.txt .venv/.ready
+	@command -v c++ > /dev/null || { echo "no C++ compiler: apt-get install g++, or your system's own" >&2; exit 3; }
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/formats-build.txt
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/formats.txt
+	@touch $@
+
 .host/.ready: requirements/host.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make … PYTHON=python3.12" >&2; exit 3; }
@@ -157,6 +181,10 @@ test: setup ## Unit tests, then end to end on the embedded model
 .PHONY: test-browser
 test-browser: setup ## report.html and the chat page in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
 	.venv/bin/pytest tests/browser
+
+.PHONY: test-formats
+test-formats: setup ## Exports as llama.cpp, Go and bitsandbytes read them (built or installed where missing)
+	.venv/bin/pytest tests/formats
 
 .PHONY: test-image
 test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
@@ -182,6 +210,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
+	$(COMPILE) requirements/formats-build.in -o requirements/formats-build.txt
+	$(COMPILE) requirements/formats.in -o requirements/formats.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt
 	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt

@@ -7,6 +7,7 @@ own generation_config are left aside, so that two sides differ by their weights 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -63,6 +64,7 @@ class LanguageModel:
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+        getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it where it is installed, and it tells of its kernels
         device = device or find_device()
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -88,6 +90,11 @@ class LanguageModel:
     def batch_size(self) -> int:
         return BATCH_SIZE.get(self.model.device.type, BATCH_SIZE["cpu"])
 
+    @property
+    def precision(self) -> str:
+        """The type that it computes in, such as bfloat16."""
+        return str(self.model.dtype).removeprefix("torch.")
+
     def side(self, adapter: str | None) -> AbstractContextManager[Any]:
         """A context in which that adapter is on, or none is; `name@0.5`: on at half its strength."""
         if adapter is None:
@@ -101,10 +108,13 @@ class LanguageModel:
 
         return cast("AbstractContextManager[Any]", rescale_adapter_scale(self.model, float(scale)))
 
+    def prompt_text(self, messages: Messages) -> str:
+        """The chat template's text up to where the answer begins."""
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
     def prompt_ids(self, messages: Messages) -> list[int]:
-        """The chat template's tokens up to where the answer begins."""
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """The same as tokens."""
+        return list(self.tokenizer(self.prompt_text(messages), add_special_tokens=False)["input_ids"])
 
     def answers(
         self,
@@ -271,14 +281,22 @@ class LanguageModel:
         if failure:
             raise failure[0]
 
-    def save_merged(self, adapter: str, folder: Path, *, dtype: str, max_shard_bytes: int = 4_000_000_000) -> None:
-        """Merges the adapter into the weights and writes them as safetensors; this model then is the merged one."""
+    def merge(self, adapter: str, *, dtype: str) -> None:
+        """Merges the adapter into the weights: this model then is the merged one."""
         import torch
 
         self.model.set_adapter(adapter)
-        merged = self.model.merge_and_unload(safe_merge=True).to(getattr(torch, dtype))
-        merged.save_pretrained(folder, max_shard_size=max_shard_bytes)
-        self.model, self.adapters = merged, ()
+        self.model = self.model.merge_and_unload(safe_merge=True).to(getattr(torch, dtype))
+        self.adapters = ()
+
+    def save_merged(self, adapter: str, folder: Path, *, dtype: str, max_shard_bytes: int = 4_000_000_000) -> None:
+        """Merges the adapter and writes the weights as safetensors."""
+        self.merge(adapter, dtype=dtype)
+        self.model.save_pretrained(folder, max_shard_size=max_shard_bytes)
+
+    def tensors(self) -> dict[str, Any]:
+        """The weights by transformers' names, where they are: nothing is copied."""
+        return dict(self.model.state_dict())
 
 
 def _with_adapter(model: Any, name: str, adapter: Path) -> Any:

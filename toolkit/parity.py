@@ -39,6 +39,14 @@ class Parity:
     def holds(self) -> bool:
         return not self.mismatches and self.largest_logit_difference <= self.tolerance
 
+    @property
+    def why(self) -> str:
+        """The first mismatch and the drift, in words."""
+        drift = f"largest logit difference {self.largest_logit_difference:.2g} (at most {self.tolerance:g})"
+        if not self.mismatches:
+            return drift
+        return f"{len(self.mismatches)} of {self.probes} probes, the first {self.mismatches[0].prompt!r}; {drift}"
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "holds": self.holds,

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.made_run import make_lively, make_run
-from toolkit import export
 from toolkit.__main__ import main
 from toolkit.compare import load_model
 from toolkit.errors import ConfigError, ExportError
-from toolkit.export import ExportConfig, export_merged
+from toolkit.export import Doors, ExportConfig, export, place
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.run_record import find_run
 
@@ -63,7 +62,7 @@ def tmpfs(folder: Path, size: str):
 
 
 def exported(output: Path, probes: Path, **config: object):
-    return export_merged(ExportConfig(output=output, probes=probes, **config))
+    return export(ExportConfig(output=output, probes=probes, **config))
 
 
 def files(folder: Path) -> set[str]:
@@ -113,6 +112,12 @@ def test_a_merged_model_is_whole_and_answers_as_base_and_adapter(output, base, p
         wanted = [answer.tokens for answer in with_adapter.answers(prompts, max_new_tokens=24)]
     assert plain_answers(folder) == wanted
     assert plain_answers(base) != wanted
+
+
+def test_whoever_may_read_the_folder_may_read_the_weights(output, probes):
+    folder = exported(output, probes).folder
+
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
 
 
 def test_what_changed_is_stated_beside_the_weights(output, probes):
@@ -243,7 +248,7 @@ def test_a_rejected_merge_replaces_neither_the_good_one_nor_is_it_in_the_way(out
     good = exported(output, probes).folder
     for _ in range(2):
         with pytest.raises(ExportError, match="answers differently"):
-            export_merged(ExportConfig(output=output, probes=probes, force=True), load=spoilt)
+            export(ExportConfig(output=output, probes=probes, force=True), doors=Doors(load=spoilt))
 
     assert (good / "model.safetensors").is_file()
     assert files(good.parent) == {"checkpoint-1", "merged", "merged.rejected", "run.json"}
@@ -259,7 +264,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(output, pro
 
 
 def test_a_disk_that_fills_up_leaves_nothing_half(output, probes, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(export, "DISK_MARGIN_BYTES", -(10**9))
+    monkeypatch.setattr(place, "DISK_MARGIN_BYTES", -(10**9))
     with tmpfs(tmp_path / "small", "200k") as small:
         code = run_toolkit("export", "--output", output, "--probes", probes, "--folder", small / "merged")
 
@@ -286,7 +291,7 @@ def test_whatever_ends_an_export_early_leaves_nothing_half(output, probes, fault
         return load_model(folder, adapters)
 
     with pytest.raises(raised):
-        export_merged(ExportConfig(output=output, probes=probes), load=load)
+        export(ExportConfig(output=output, probes=probes), doors=Doors(load=load))
 
     assert files(find_run(None, output).folder) == {"checkpoint-1", "run.json"}
 
@@ -316,3 +321,22 @@ def test_large_weights_are_written_in_shards(output, base, tmp_path):
 
     assert (tmp_path / "sharded" / "model.safetensors.index.json").is_file()
     assert len(list((tmp_path / "sharded").glob("*.safetensors"))) > 1
+
+
+def test_a_second_export_at_once_is_refused_and_harms_nothing(output, probes):
+    """The second starts while the first has written its weights and not yet asked them."""
+    told = []
+
+    def load(folder, adapters):
+        if not adapters and not told:
+            with pytest.raises(ConfigError, match=r"Another process is exporting to .*merged\. Wait for it") as second:
+                exported(output, probes)
+            told.append(second)
+        return load_model(folder, adapters)
+
+    first = export(ExportConfig(output=output, probes=probes), doors=Doors(load=load))
+
+    assert told
+    assert first.fresh
+    assert files(first.folder.parent) == {"checkpoint-1", "merged", "run.json"}
+    assert ".lock" not in files(first.folder)

@@ -17,11 +17,12 @@ from toolkit.swift.job import (
     TrainingResult,
 )
 from toolkit.swift.lent_base import LentBase
+from toolkit.swift.quantising import QuantisingJob, lacking, quantise
 from toolkit.swift.rows import SwiftEncoder, encoder, load_hub_rows
 from toolkit.swift.training import train
 
 __all__ = [
-    "EPOCHS", "INTERRUPTED", "LOG_FILE", "TOOK", "TRAINING", "KeepJob", "LentBase", "ServeJob", "SwiftEncoder",
-    "TrainingJob", "TrainingResult",
-    "deployed", "encoder", "load_hub_rows", "train",
+    "EPOCHS", "INTERRUPTED", "LOG_FILE", "TOOK", "TRAINING", "KeepJob", "LentBase", "QuantisingJob", "ServeJob",
+    "SwiftEncoder", "TrainingJob", "TrainingResult",
+    "deployed", "encoder", "lacking", "load_hub_rows", "quantise", "train",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import atexit
 import getpass
+import logging
 import os
 import shutil
 import tempfile
@@ -25,5 +26,8 @@ def prepare_environment(*, online: bool = False) -> None:
     if not os.access(home, os.W_OK) or home == Path("/"):
         os.environ["HOME"] = tempfile.mkdtemp(prefix="toolkit-home-")
         atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
+    logging.getLogger("bitsandbytes").setLevel(
+        logging.ERROR
+    )  # peft imports it where it is, and it tells of its kernels
     for noise in (".*pin_memory.*", "Could not find a config file in"):  # the latter: an adapter names no folder
         warnings.filterwarnings("ignore", message=noise)

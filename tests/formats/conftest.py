@@ -1,0 +1,58 @@
+"""llama.cpp, Go and bitsandbytes, which read what was exported.
+
+Nothing here is skipped: what is missing is installed, or the tests fail.
+llama.cpp is built from source once, in about three minutes on two cores.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def carried_out(*command: str, **environment: str) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def require_command(name: str, package: str) -> None:
+    if shutil.which(name) is None:
+        assert os.geteuid() == 0, f"As root: apt-get install {package}."
+        carried_out("apt-get", "update", "--quiet")
+        carried_out("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", package)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _formats() -> None:
+    if not all(importlib.util.find_spec(name) for name in ("llama_cpp", "bitsandbytes")):
+        require_command("c++", "g++")
+        carried_out("make", "setup-formats")
+        importlib.invalidate_caches()
+
+
+@pytest.fixture(scope="session", name="render_as_ollama")
+def _render_as_ollama(tmp_path_factory):
+    """Reads a Modelfile's TEMPLATE with Go's own text/template, as Ollama does, and renders messages."""
+    require_command("go", "golang-go")
+    program = tmp_path_factory.mktemp("go") / "render"
+    carried_out("go", "build", "-o", str(program), str(Path(__file__).parent / "render.go"), GO111MODULE="off")
+
+    def render(template: str, messages: list[dict[str, str]]) -> str:
+        import json
+
+        given = json.dumps({"template": template, "messages": messages})
+        done = subprocess.run([program], input=given, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return render

@@ -1,0 +1,102 @@
+"""Quantising through ms-swift: bitsandbytes for real on the CPU; what needs a card says so."""
+
+import json
+import logging
+
+import pytest
+
+from tests.e2e.made_run import make_run
+from toolkit.__main__ import main
+from toolkit.errors import ExportError
+from toolkit.export import Doors, ExportConfig, export
+from toolkit.export.form import Quantiser
+from toolkit.language_model import LanguageModel
+from toolkit.paths import data_folder
+from toolkit.run_record import find_run
+from toolkit.swift import quantise
+
+TINY = data_folder() / "tiny-qwen2"
+PROMPTS = ["你是谁？", "Who are you?", "法国的首都是哪里？", "What is the capital of France?", "Hello!"]
+PROBES = "schema_version: 1\nprobes:\n" + "".join(
+    f"  - {{id: p{at}, group: out-of-scope, prompt: '{prompt}'}}\n" for at, prompt in enumerate(PROMPTS)
+)
+
+
+@pytest.fixture(name="output")
+def _output(tmp_path):
+    make_run(tmp_path / "output", TINY, seed=2, strength=0.05)
+    (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
+    return tmp_path / "output"
+
+
+def exported(output, **config):
+    doors = config.pop("doors", None)
+    return export(ExportConfig(output=output, probes=output.parent / "probes.yaml", to="bnb", **config), doors=doors)
+
+
+@pytest.mark.parametrize(("kind", "bits"), [("nf4", "load_in_4bit"), ("int8", "load_in_8bit")])
+def test_bitsandbytes_weights_are_answered_by_transformers_and_smaller(output, kind, bits):
+    found = exported(output, quantisation=kind)
+
+    run = find_run(None, output).folder
+    assert found.folder == run / f"bnb-{kind}"
+    assert {path.name for path in run.iterdir()} == {"checkpoint-1", "run.json", f"bnb-{kind}"}
+    assert {path.name for path in found.folder.iterdir()} == {
+        "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        "chat_template.jinja", "CHANGES.md", "export.json",
+    }  # fmt: skip
+    assert json.loads((found.folder / "config.json").read_text(encoding="utf-8"))["quantization_config"][bits] is True
+    assert (found.folder / "tokenizer.json").read_bytes() == (TINY / "tokenizer.json").read_bytes()
+    assert found.parity["by"] == "transformers"
+    assert found.parity["same"] >= 3
+    assert 0.01 < found.parity["largest_logit_difference"] < 10
+    assert str(output) not in "".join(
+        path.read_text(encoding="utf-8") for path in found.folder.glob("*.json") if path.name != "export.json"
+    )
+
+
+def test_weights_that_answer_differently_are_rejected(output):
+    def load(folder, adapters):
+        model = LanguageModel.load(folder, adapters)
+        if not adapters:
+            model.model.get_input_embeddings().weight.data.zero_()
+        return model
+
+    with pytest.raises(ExportError, match=r"answers differently: .* of 5 answers are the same"):
+        exported(output, doors=Doors(load=load))
+    assert (find_run(None, output).folder / "bnb-nf4.rejected" / "model.safetensors").is_file()
+
+
+def test_what_ms_swift_stumbles_over_is_told_and_leaves_nothing(output):
+    def stumbling(job):
+        (job.model / "config.json").write_text("{}", encoding="utf-8")
+        quantise(job)
+
+    with pytest.raises(ExportError, match=r"ms-swift could not quantise with bnb: .*--debug"):
+        exported(output, doors=Doors(quantiser=Quantiser(quantise=stumbling)))
+    assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
+
+
+@pytest.mark.parametrize(("name", "lacks"), [("fp8", "8.9"), ("awq", "autoawq"), ("gptq", "gptqmodel")])
+def test_what_needs_a_card_says_so_where_there_is_none(output, capsys, monkeypatch, name, lacks):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit) as left:
+        main(["export", "--to", name, "--output", str(output)])
+
+    told = capsys.readouterr().err
+    assert left.value.code == 3
+    assert f"--to {name} needs" in told
+    assert lacks in told
+    assert "an NVIDIA card" in told
+    assert "there is none" in told
+
+
+def test_bitsandbytes_says_nothing_of_its_own(output, capfd):
+    exported(output)
+
+    logging.shutdown()
+    streams = capfd.readouterr()
+    assert "kernels" not in streams.err
+    assert "MatMul" not in streams.err

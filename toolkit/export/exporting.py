@@ -1,0 +1,87 @@
+"""Exports one run: found, else written beside its target, asked the probes, and let out or rejected."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.compare import probes_for
+from toolkit.errors import ConfigError, ExportError
+from toolkit.export.form import Doors, ExportConfig, Form, Gate, Job, Portable
+from toolkit.export.forms import form_for
+from toolkit.export.place import Place
+from toolkit.portable import without_paths
+from toolkit.probes import read_probes
+from toolkit.progress import Listener, silent
+from toolkit.run_record import find_run, now
+from toolkit.sides import Side, adapter_sha256, run_side
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """`parity`: as the gate measured it; `fresh` is False where the same adapter had been exported there before."""
+
+    folder: Path
+    parity: Mapping[str, Any]
+    fresh: bool
+
+
+def export(
+    config: ExportConfig, *, listener: Listener = silent, say: Say = lambda _: None, doors: Doors | None = None
+) -> Exported:
+    """Raises ExportError when the parity gate fails: the result then stands in `….rejected`."""
+    doors = doors or Doors()
+    form = form_for(config)
+    run = find_run(config.run, config.output)
+    side = run_side(run, model=config.model)
+    place = Place(
+        target=(config.folder or run.folder / form.folder).absolute(),
+        identity={"format": form.name, **form.options, "adapter_sha256": adapter_sha256(side.adapter)},
+        following=form.following if isinstance(form, Portable) else frozenset(),
+    )
+    if (found := _found(place, config)) is not None:
+        if isinstance(form, Portable):
+            form.renew(found.folder, side)
+        return found
+    for note in form.require(side, doors):
+        say(note)
+    place.require_disk(form.bytes_needed(side), form.title)
+    job = Job(
+        run=run, side=side, probes=read_probes(config.probes or probes_for(side)), listener=listener, doors=doors
+    )  # fmt: skip
+    with place.partial() as partial:
+        if (found := _found(place, config)) is not None:  # another process was quicker
+            return found
+        gate = form.write(partial, job)
+        manifest = _manifest(place, form, side, gate)
+        if not gate.holds:
+            rejected = place.reject(manifest)
+            raise ExportError(f"The {form.title} answers differently: {gate.why}.", next=f"It stands in {rejected}.")
+        place.let_out(manifest)
+    return Exported(folder=place.target, parity=gate.to_dict(), fresh=True)
+
+
+def _found(place: Place, config: ExportConfig) -> Exported | None:
+    manifest = place.find(force=config.force)
+    if manifest is None:
+        return None
+    if manifest["parity"].get("checked") is False and not config.unchecked:
+        raise ConfigError(
+            f"{place.target} was exported with --unchecked: nobody asked it anything.",
+            next="Give --force to write it again and ask it.",
+        )
+    return Exported(folder=place.target, parity=manifest["parity"], fresh=False)
+
+
+def _manifest(place: Place, form: Form, side: Side, gate: Gate) -> dict[str, Any]:
+    base = side.model.to_dict()
+    return {
+        "schema_version": 1,
+        "run_id": side.name,
+        "base_model": without_paths(base) if isinstance(form, Portable) else base,
+        **place.identity,
+        "exported_at": now(),
+        "parity": gate.to_dict(),
+    }
