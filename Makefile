@@ -107,6 +107,10 @@ runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "use v2" to roll 
 make-data: $(READY) ## A data set for your own brand: ARGS="--name NAME --author AUTHOR"
 	@$(LIGHT) make-data $(ARGS)
 
+.PHONY: make-probes
+make-probes: $(READY) ## A probe file for any data set, to be read and edited: DATA=my.json ARGS=--reworded
+	@$(TOOLKIT) make-probes $(DATA) $(BASE) $(ARGS)
+
 .PHONY: download
 download: $(READY) ## Fetch the base model at its locked revision (15 GB)
 	@$(LIGHT) download $(MODEL) $(ARGS)

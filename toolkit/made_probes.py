@@ -7,7 +7,7 @@ out-of-scope: the shipped probes, which no keep set holds, but for what is train
 import hashlib
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,23 +70,32 @@ def keep_probes(data: Path, folder: Path) -> None:
         shutil.copyfile(beside, folder / FILE)
 
 
-def made_probes(rows: Sequence[Row], outside: Sequence[Probe]) -> dict[str, Any]:
-    """The content of a probe file; raises DataError where no row has but one turn."""
+def made_probes(
+    rows: Sequence[Row], outside: Sequence[Probe], reworded: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
+    """The content of a probe file; raises DataError where no row has but one turn.
+
+    `reworded`: further wordings of a prompt, in somebody's own words.
+    """
     answers: dict[str, list[str]] = {}
     for row in rows:
-        if len(row.messages) == (2 if row.system is None else 3):
+        if _of_one_turn(row):
             answers.setdefault(row.prompt, []).append(row.answer)
     if not answers:
         raise DataError("No row of this data set is a question with an answer.", next="Name probes with --probes.")
-    prompts = sorted(answers)
-    random.Random(0).shuffle(prompts)  # noqa: S311  # a choice to repeat, not a secret
+    prompts = asked_prompts(rows)
     taken = {prompt_key(row.prompt) for row in rows}
-    numbered = list(enumerate(prompts[:MOST], start=1))
+    numbered = list(enumerate(prompts, start=1))
     trained = [_probe(TRAINED, number, prompt, answers[prompt]) for number, prompt in numbered]
     paraphrases = [
         _probe(PARAPHRASE, number, wording, answers[prompt])
         for number, prompt in numbered
         if prompt_key(wording := within(PROBES, prompt, number)) not in taken
+    ]
+    paraphrases += [
+        {**_probe(PARAPHRASE, number, wording, answers[prompt]), "id": f"{PARAPHRASE}-{number}-{at}"}
+        for number, prompt in numbered
+        for at, wording in enumerate((reworded or {}).get(prompt, ()), start=2)
     ]
     others = [
         {"id": probe.id, "group": OUT_OF_SCOPE, "prompt": probe.prompt}
@@ -100,6 +109,17 @@ def made_probes(rows: Sequence[Row], outside: Sequence[Probe]) -> dict[str, Any]
         "thresholds": {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "residue"},
         "probes": [*trained, *paraphrases, *others],
     }
+
+
+def asked_prompts(rows: Sequence[Row]) -> list[str]:
+    """Up to 24 of the prompts of rows of one turn, the same at each call."""
+    prompts = sorted({row.prompt for row in rows if _of_one_turn(row)})
+    random.Random(0).shuffle(prompts)  # noqa: S311  # a choice to repeat, not a secret
+    return prompts[:MOST]
+
+
+def _of_one_turn(row: Row) -> bool:
+    return len(row.messages) == (2 if row.system is None else 3)
 
 
 def probes_text(content: dict[str, Any]) -> str:

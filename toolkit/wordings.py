@@ -16,7 +16,11 @@ PROBES: Mapping[str, Sequence[str]] = {
 }
 
 
+def chinese(text: str) -> bool:
+    return any("\u4e00" <= sign <= "\u9fff" for sign in text)
+
+
 def within(wordings: Mapping[str, Sequence[str]], prompt: str, number: int) -> str:
     """`prompt` within the `number`-th of the wordings, counted round and round."""
-    carriers = wordings["zh" if any("\u4e00" <= sign <= "\u9fff" for sign in prompt) else "en"]
+    carriers = wordings["zh" if chinese(prompt) else "en"]
     return carriers[number % len(carriers)].format(prompt)

@@ -8,8 +8,8 @@ from toolkit import __version__
 
 # In the order in which a newcomer meets them; the help shows them so.
 COMMANDS = (
-    "check", "finetune", "compare", "sweep", "chat", "serve", "export", "push-to-hub", "runs", "make-data", "download",
-    "verify",
+    "check", "finetune", "compare", "sweep", "chat", "serve", "export", "push-to-hub", "runs", "make-data",
+    "make-probes", "download", "verify",
 )  # fmt: skip
 SUMMARIES = {
     "check": "Examine a data set before training on it.",
@@ -22,6 +22,7 @@ SUMMARIES = {
     "push-to-hub": "Put a run's adapter, card and report on the hub.",
     "runs": "List the runs, show one, tell two apart, or go back to one.",
     "make-data": "Write a self-cognition data set for your own brand.",
+    "make-probes": "Write a probe file for any data set, to be read and edited.",
     "download": "Fetch a base model at its locked revision.",
     "verify": "Check a base model's files against its lock, offline.",
 }
