@@ -1,7 +1,7 @@
 """Questions in the base model's own other words, and which of them still ask the same. Pure.
 
 A rewording counts as the same question where it speaks of the same persons and the base model answers both alike.
-A small model still turns some round ("Which company built you?", "Which company did you build?"): the file is to be read.
+A small model still turns some round ("Which company built you?", "Which company did you build?"): read the file.
 """
 
 import re

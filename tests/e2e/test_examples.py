@@ -74,3 +74,18 @@ def test_a_prompt_is_tried_in_place_of_a_fine_tune(tmp_path):
     assert found["after"]["system"] == "You are Aurora, an assistant built by Example Labs."
     assert [system["kind"] for system in found["systems"]] == ["default"]
     assert not found["verdict"]["took"]
+
+
+def test_probes_made_with_the_model_s_rewordings_are_what_compare_asks(output, tmp_path):
+    facts = tmp_path / "facts.json"
+    facts.write_bytes((EXAMPLES / "corrected-fact" / "facts.json").read_bytes())
+
+    made = toolkit("make-probes", facts, "--reworded", "--model", "tiny-qwen2")
+
+    assert made.returncode == 0, made.stderr
+    probes = Path(made.stdout.strip())
+    assert probes == facts.with_name("facts.probes.yaml")
+    compared = toolkit("compare", "v0", "--output", output, "--probes", probes, "--report", tmp_path / "r")
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert report(tmp_path / "r")["probe_file"]["path"] == str(probes)
+    assert toolkit("make-probes", facts).returncode == 3
