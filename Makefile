@@ -17,6 +17,8 @@ RUNTIME ?= docker
 DATA ?= self_cognition.json
 MODEL ?=
 RUN ?=
+# For `serve`
+PORT ?= 8000
 OUTPUT ?= output
 ARGS ?=
 # For `publish` and `verify`
@@ -34,11 +36,15 @@ READY := .host/.ready
 LIGHT := .host/bin/python -m toolkit
 TOOLKIT := $(IMAGE) run $(BAKED) --output $(OUTPUT) $(RUN_ARGS) -- toolkit
 CHAT := $(IMAGE) run $(BAKED) --output $(OUTPUT) $(RUN_ARGS) --interactive -- toolkit
+# Within the container at every address; out here at 127.0.0.1 alone.
+SERVE := $(IMAGE) run $(BAKED) --output $(OUTPUT) --publish $(PORT) $(RUN_ARGS) -- toolkit
+INSIDE := --host 0.0.0.0
 else ifeq ($(RUNTIME),local)
 READY := .venv/.ready
 LIGHT := .venv/bin/toolkit
 TOOLKIT := .venv/bin/toolkit
 CHAT := .venv/bin/toolkit
+SERVE := .venv/bin/toolkit
 BASE := $(BAKED)
 INTO := --output $(OUTPUT)
 else
@@ -48,7 +54,7 @@ endif
 .PHONY: help
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, REGISTRY, TAG, REF, ARGS and RUN_ARGS (further options), PYTHON, TORCH"
+	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, ARGS and RUN_ARGS (further options), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
@@ -83,6 +89,10 @@ sweep: $(READY) ## Lists of settings, a run each, and which to take: ARGS="--epo
 .PHONY: chat
 chat: $(READY) ## Talk to a run; /before and /after switch its adapter
 	@$(CHAT) chat $(RUN) $(BASE) $(INTO) $(ARGS)
+
+.PHONY: serve
+serve: $(READY) ## Serve base and tuned model to OpenAI clients and on a page: make serve [RUN=v3] [PORT=8000]
+	@$(SERVE) serve $(RUN) --port $(PORT) $(INSIDE) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: export
 export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="--to gguf --quantisation q8_0"
@@ -154,7 +164,7 @@ test: setup ## Unit tests, then end to end on the embedded model
 	.venv/bin/pytest tests/e2e
 
 .PHONY: test-browser
-test-browser: setup ## report.html in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
+test-browser: setup ## report.html and the chat page in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
 	.venv/bin/pytest tests/browser
 
 .PHONY: test-formats

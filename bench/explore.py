@@ -332,7 +332,8 @@ def main() -> None:
         val = end["val"]
         print(
             f"{spec:50.50s} exact {end['exact']:.2f}  gen {' '.join(f'{one:.2f}' for one in end['gen'])}  "
-            f"leaks {len(val['leaks'])}  kl {val['kl']:.4f}  agree {val['agree']:.3f}  {results[-1]['train_s']:.0f} s", flush=True,
+            f"leaks {len(val['leaks'])}  kl {val['kl']:.4f}  agree {val['agree']:.3f}  "
+            f"{results[-1]['train_s']:.0f} s", flush=True,
         )  # fmt: skip
 
 

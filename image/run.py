@@ -10,13 +10,15 @@ from typing import Any
 
 from image import labels
 from image.build import require_image
-from image.engine import ContainerConfig, Engine, EngineInfo, ImageInfo, Mount, connect, run_container
+from image.engine import ContainerConfig, Engine, EngineInfo, ImageInfo, Mount, Port, connect, run_container
 from image.engine.containers import Ended, NoGpuError, remove_abandoned
 from image.errors import ConfigError, EngineError
 from image.mounts import DATA, HOME, mounts_for
 from image.progress import Say
 from image.project import GIB, SMALL_MODEL_BYTES, card_bytes
 from image.terminal import attached_terminal, window
+
+API_KEY = "TOOLKIT_API_KEY"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class RunConfig:
     model: Path | None = None  # a base model's folder on the host, in place of the image's own
     gpus: str = "auto"  # auto, none, all, or ids separated by commas
     network: str = "none"
+    port: Port | None = None
     memory_bytes: int | None = None
     shm_size_bytes: int = 2 * GIB
     interactive: bool = False
@@ -97,6 +100,8 @@ def _run(engine: Engine, container: ContainerConfig, config: RunConfig) -> Ended
 def _container(config: RunConfig, info: EngineInfo) -> ContainerConfig:
     mounts = mounts_for(config.command[1:], output=config.output, data=config.data)
     environment = {"HF_HUB_OFFLINE": "1"} if config.network == "none" else {}
+    if config.port is not None:
+        environment |= _published(config.port)
     if any(mount.target == DATA for mount in mounts) and (config.data / "probes.yaml").is_file():
         environment["TOOLKIT_DATA"] = DATA
     if config.model is not None:
@@ -111,11 +116,20 @@ def _container(config: RunConfig, info: EngineInfo) -> ContainerConfig:
         user="0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}",
         environment=environment | _terminal(),
         mounts=mounts,
-        network=config.network,
+        # A container without a network has no port that could be reached.
+        network="bridge" if config.port is not None and config.network == "none" else config.network,
+        port=config.port,
         shm_size_bytes=config.shm_size_bytes,
         memory_bytes=config.memory_bytes,
         terminal=terminal,
     )
+
+
+def _published(port: Port) -> dict[str, str]:
+    """What a server inside needs to know of out here: where clients reach it, and the key that they must send."""
+    host = f"[{port.host}]" if ":" in port.host else port.host
+    key = {API_KEY: os.environ[API_KEY]} if API_KEY in os.environ else {}
+    return {"TOOLKIT_PUBLISHED": f"{host}:{port.outside}"} | key
 
 
 def _terminal() -> dict[str, str]:

@@ -225,8 +225,8 @@ def _look_at_steps(steps: int, rows: int, recipe: Recipe) -> Iterator[Finding]:
         yield Finding(
             level="warning",
             kind="steps",
-            message=f"{rows} rows make only {steps} optimizer steps (batch {recipe.batch_size}, {recipe.epochs:g} epochs"
-            f"{f' under {recipe.variants} system prompts' if recipe.variants > 1 else ''}); under {FEW_STEPS} an adapter barely learns.",
+            message=f"{rows} rows make only {steps} optimizer steps (batch {recipe.batch_size}, {recipe.passes_told}); "
+            f"under {FEW_STEPS} an adapter barely learns.",
             remedy="Add rows, raise --epochs, or lower --batch-size",
         )
 

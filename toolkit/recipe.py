@@ -61,6 +61,11 @@ class Recipe:
         """How often an epoch takes each row: once under each system prompt."""
         return 1 + len(self.row_systems)
 
+    @property
+    def passes_told(self) -> str:
+        under = f" under {self.variants} system prompts" if self.variants > 1 else ""
+        return f"{self.epochs:g} epochs{under}"
+
     def steps(self, rows: int) -> int:
         """Optimizer steps that `rows` rows make."""
         return max(1, math.ceil(-(-rows * self.variants // self.batch_size) * self.epochs))

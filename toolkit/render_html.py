@@ -41,40 +41,43 @@ GIB = 2**30
 def render_html(report: Report, story: Story | None, texts: Texts) -> str:
     """`story` None: the after side is no run, so there is none to tell of."""
     systems = list(report.per_system)
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8") + _filter_rules(len(systems))
-    return str(
-        _template().render(
-            t=texts,
-            report=report,
-            style=style,
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            ledgers={ledger: [_metric(line, report, texts) for line in lines(report, ledger)] for ledger in LEDGERS},
-            holds_where=holds_where(report, texts),
-            flips=flips_told(report.flips, texts),
-            systems=[_system(system, report, texts) for system in systems],
-            columns=PER_SYSTEM,
-            partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
-            groups=list(dict.fromkeys(one.probe.group for one in report.judged)),
-            probes=[_probe(one, systems.index(one.system), texts) for one in report.judged],
-            counts=_counts(report),
-            story=None if story is None else _story(story),
-            chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
-            figure=figure,
-            lang=_language,
-            version=__version__,
-        )
+    return fill_in(
+        "report.html.jinja",
+        more_style=_filter_rules(len(systems)),
+        t=texts,
+        report=report,
+        ledgers={ledger: [_metric(line, report, texts) for line in lines(report, ledger)] for ledger in LEDGERS},
+        holds_where=holds_where(report, texts),
+        flips=flips_told(report.flips, texts),
+        systems=[_system(system, report, texts) for system in systems],
+        columns=PER_SYSTEM,
+        partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
+        groups=list(dict.fromkeys(one.probe.group for one in report.judged)),
+        probes=[_probe(one, systems.index(one.system), texts) for one in report.judged],
+        counts=_counts(report),
+        story=None if story is None else _story(story),
+        chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
+        figure=figure,
+        lang=_language,
+        version=__version__,
     )
 
 
+def fill_in(template: str, *, more_style: str = "", **values: Any) -> str:
+    """A page of ours; its style is allowed by its hash, nothing else is."""
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8") + more_style
+    hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return str(_environment().get_template(template).render(style=style, style_hash=hashed, **values))
+
+
 @cache
-def _template() -> Any:
+def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, finalize=_printable,
     )  # fmt: skip
-    return environment.get_template("report.html.jinja")
 
 
 def _printable(value: Any) -> Any:

@@ -22,13 +22,15 @@ from toolkit.progress import Listener, silent
 from toolkit.recipe import Recipe, recipe_from
 from toolkit.report import Report
 from toolkit.report_files import write_report
-from toolkit.run_record import Run, find_run, list_runs, now
+from toolkit.run_record import Run, find_run, list_runs, now, write_text
 from toolkit.shared_base import SharedBase
 from toolkit.stop import StopRequests
+from toolkit.sweep_page import sweep_page
 from toolkit.sweep_plot import draw
 from toolkit.sweep_record import (
     FAILED,
     FINISHED,
+    PAGE,
     PLOT,
     STOPPED,
     TRAINED,
@@ -153,7 +155,7 @@ def _carry_out(work: _Work) -> Sweep:
         if work.edge.stop.requested:  # in a run's last step: that one is whole
             raise _interrupted(work, number)
         write_sweep(work.sweep)
-        work.edge.say(f"{number} of {len(entries)}: {told(entry)}")
+        work.edge.say(f"{number} of {len(entries)}: {entry.told}")
         try:
             _run(work, entry)
         except (Interrupted, KeyboardInterrupt) as error:
@@ -162,14 +164,9 @@ def _carry_out(work: _Work) -> Sweep:
             work.edge.say(f"Failed: {entry.error}")
     done = replace(work.sweep, status="finished")
     work.doors.draw(done.entries, done.frontier, done.folder / PLOT)
+    write_text(done.folder / PAGE, sweep_page(done))
     write_sweep(done)
     return done
-
-
-def told(entry: Entry) -> str:
-    """`keep, epochs 5, keep weight 3`."""
-    given = [f"{name.replace('_', ' ')} {value:g}" for name, value in entry.settings.items()]
-    return ", ".join([str(entry.recipe["name"]), *given])
 
 
 def _interrupted(work: _Work, number: int) -> Interrupted:

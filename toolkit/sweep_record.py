@@ -15,7 +15,7 @@ from toolkit.run_record import write_json
 SCHEMA_VERSION = 1
 SWEEPS = "sweeps"  # in the output folder
 RECORD = "sweep.json"
-PLOT = "plot.png"
+PLOT, PAGE = "plot.png", "sweep.html"
 WAITING, TRAINED, FINISHED, FAILED, STOPPED = "waiting", "trained", "finished", "failed", "interrupted"
 
 
@@ -37,6 +37,12 @@ class Entry:
     def number(self) -> str:
         """`v3` of `v3-20260101-000000`; empty where no run began."""
         return (self.run or "").partition("-")[0]
+
+    @property
+    def told(self) -> str:
+        """`keep, epochs 5, keep weight 3`."""
+        given = [f"{name.replace('_', ' ')} {value:g}" for name, value in self.settings.items()]
+        return ", ".join([str(self.recipe["name"]), *given])
 
     @property
     def point(self) -> tuple[float | None, float | None]:

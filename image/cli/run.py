@@ -1,10 +1,12 @@
 """`image run`: the command's own stdout, stderr and exit code."""
 
+import re
 from pathlib import Path
 
 import click
 
 from image.cli.console import say
+from image.engine import Port
 from image.project import DEFAULT_MODEL, NO_MODEL, local_reference
 from image.run import RunConfig, run
 
@@ -14,6 +16,7 @@ Examples:
   $ python -m image run --model tiny-qwen2 -- toolkit compare
   $ python -m image run --network host -- swift sft --dataset AI-ModelScope/alpaca-gpt4-data-zh#500 …
 """
+PORTS = 65536
 UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
@@ -31,6 +34,21 @@ class Size(click.ParamType[int]):
         return int(number) * unit
 
 
+class Publish(click.ParamType[Port]):
+    """Docker's own form, but for this host alone unless an address is named."""
+
+    name = "[address:]port[:inside]"
+
+    def convert(self, value: str | Port, param: click.Parameter | None, ctx: click.Context | None) -> Port:
+        if isinstance(value, Port):
+            return value
+        found = re.fullmatch(r"(?:(\[[0-9a-fA-F:]+\]|\d+(?:\.\d+){3}):)?(\d{1,5})(?::(\d{1,5}))?", value)
+        if found is None or not all(0 < int(one) < PORTS for one in found.groups()[1:] if one):
+            self.fail(f"{value!r} is no port: write 8000, 9000:8000 or 0.0.0.0:9000:8000.", param, ctx)
+        host, outside, inside = found.groups()
+        return Port(host=(host or "127.0.0.1").strip("[]"), outside=int(outside), inside=int(inside or outside))
+
+
 @click.command("run", epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
 @click.option("--image", help="The image.  [default: the one built with --model]")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="A base model's lock, or a folder to mount.")
@@ -40,6 +58,7 @@ class Size(click.ParamType[int]):
               help="The folder with your data sets.")  # fmt: skip
 @click.option("--gpus", default="auto", show_default=True, help="auto, none, all, or ids: 0,1.")
 @click.option("--network", default="none", show_default=True, help="none, bridge or host.")
+@click.option("--publish", "port", type=Publish(), help="A port of the command's, for this host alone: 8000.")
 @click.option("--memory", type=Size(), help="The most memory that it may use, such as 24g.")
 @click.option("--shm-size", type=Size(), default="2g", show_default=True, help="Of /dev/shm.")
 @click.option("--interactive", "-i", is_flag=True, help="Hand on what you type.")
@@ -47,15 +66,17 @@ class Size(click.ParamType[int]):
 @click.pass_context
 def command(
     ctx: click.Context, image: str | None, model: str, output: Path, data: Path, gpus: str, network: str,
-    memory: int | None, shm_size: int, interactive: bool, command_line: tuple[str, ...],
+    port: Port | None, memory: int | None, shm_size: int, interactive: bool, command_line: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Run COMMAND in the image, as you, with your output and data folders, and end with its exit code.
 
-    Files named in COMMAND are mounted where it will look for them. The network is off unless --network says otherwise.
+    Files named in COMMAND are mounted where it will look for them. The network is off unless --network or --publish say
+    otherwise.
     """
     folder = Path(model) if Path(model).is_dir() and "/" in model else None
     config = RunConfig(
         image=image or local_reference(NO_MODEL if folder else model), command=command_line, output=output, data=data,
-        model=folder, gpus=gpus, network=network, memory_bytes=memory, shm_size_bytes=shm_size, interactive=interactive,
+        model=folder, gpus=gpus, network=network, port=port, memory_bytes=memory, shm_size_bytes=shm_size,
+        interactive=interactive,
     )  # fmt: skip
     ctx.exit(run(config, say=say))

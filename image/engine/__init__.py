@@ -1,7 +1,7 @@
 """The only package that imports docker: the engine's answers leave as values, its failures as EngineError."""
 
 from image.engine.connection import Engine, EngineInfo, ImageInfo, Layer, connect
-from image.engine.containers import ContainerConfig, Mount, run_container
+from image.engine.containers import ContainerConfig, Mount, Port, run_container
 from image.engine.transfers import PushEvent
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "ImageInfo",
     "Layer",
     "Mount",
+    "Port",
     "PushEvent",
     "connect",
     "run_container",

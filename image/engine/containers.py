@@ -24,6 +24,15 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Port:
+    """A TCP port of the container, reached at an address and a port of the host."""
+
+    host: str
+    outside: int
+    inside: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerConfig:
     image: str
     command: tuple[str, ...]
@@ -32,6 +41,7 @@ class ContainerConfig:
     mounts: tuple[Mount, ...] = ()
     gpus: str = "none"  # "all", or ids separated by commas, or "none"
     network: str = "none"
+    port: Port | None = None
     shm_size_bytes: int = 2 * 1024**3
     memory_bytes: int | None = None
     terminal: bool = False  # a terminal of its own, for what talks with a person
@@ -99,6 +109,7 @@ def _creation(api: Any, config: ContainerConfig) -> dict[str, Any]:
         auto_remove=True,
         init=True,  # reaps, and hands signals on; without it a stop takes the whole grace period
         network_mode=config.network,
+        port_bindings={} if config.port is None else {config.port.inside: (config.port.host, config.port.outside)},
         shm_size=config.shm_size_bytes,
         mem_limit=config.memory_bytes,
         memswap_limit=config.memory_bytes,
@@ -112,6 +123,7 @@ def _creation(api: Any, config: ContainerConfig) -> dict[str, Any]:
         "user": config.user or None,
         "environment": config.environment,
         "labels": {LABEL: ""},
+        "ports": [] if config.port is None else [config.port.inside],
         "stdin_open": True,
         "tty": config.terminal,
         "host_config": host,
@@ -133,6 +145,8 @@ def _start(api: Any, container: str) -> None:
 
 
 def _start_remedy(told: str) -> str:
+    if "already allocated" in told or "address already in use" in told:
+        return "Something listens there already; name another port: make serve PORT=8001."
     if "no space left" in told:
         return "Make room where Docker stores: docker system df, docker system prune."
     if "executable file not found" in told:

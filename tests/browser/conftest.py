@@ -42,3 +42,15 @@ def _look(browser):
         return json.loads(carried_out("node", str(HERE / "look.mjs"), str(file), *folder))
 
     return look
+
+
+@pytest.fixture(scope="session", name="talk")
+def _talk(browser):
+    """Talks to the chat page at an address, as a user with that key, and returns what was seen, a dictionary each."""
+
+    def talk(address: str, key: str) -> list[dict]:
+        pictures = os.environ.get("PICTURES")
+        folder = [pictures] if pictures else []
+        return json.loads(carried_out("node", str(HERE / "talk.mjs"), address, key, *folder))
+
+    return talk

@@ -34,6 +34,14 @@ class Host:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
+    def start_make(self, target: str, **variables: str) -> "subprocess.Popen[str]":
+        """`make TARGET` as at a terminal: it leads a group, which is what Ctrl-C there interrupts."""
+        return subprocess.Popen(
+            ["make", target, *(f"{name}={value}" for name, value in variables.items())], cwd=self.project,
+            env=self._surroundings({}), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+
     def run(self, *command: str, options: tuple[str, ...] = (), stdin: str | None = None) -> Done:
         """A command in the image with the embedded model."""
         given = ("--model", "tiny-qwen2", "--output", str(self.output), *options)

@@ -5,12 +5,13 @@ from pathlib import Path
 import docker
 import pytest
 
-from image.cli.run import Size
-from image.engine import ContainerConfig, Mount
+from image.cli.run import Publish, Size
+from image.engine import ContainerConfig, EngineInfo, Mount, Port
 from image.engine.connection import split_reference
 from image.engine.containers import _creation
 from image.errors import ConfigError
 from image.mounts import mounts_for
+from image.run import RunConfig, _container
 
 
 @pytest.fixture(name="here")
@@ -121,3 +122,54 @@ def test_a_size_that_is_none_is_refused(text: str) -> None:
 )
 def test_references_are_taken_apart(reference: str, parts: tuple[str, str]) -> None:
     assert split_reference(reference) == parts
+
+
+def test_a_published_port_is_this_hosts_alone_unless_an_address_is_named() -> None:
+    def read(text: str) -> Port:
+        return Publish().convert(text, None, None)
+
+    assert read("8000") == Port(host="127.0.0.1", outside=8000, inside=8000)
+    assert read("9000:8000") == Port(host="127.0.0.1", outside=9000, inside=8000)
+    assert read("0.0.0.0:9000:8000") == Port(host="0.0.0.0", outside=9000, inside=8000)
+    assert read("[::1]:9000") == Port(host="::1", outside=9000, inside=9000)
+
+
+@pytest.mark.parametrize("text", ["", "0", "70000", "8000:0", "host:8000", "1:2:3:4", "-8000"])
+def test_a_port_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Exception, match="is no port"):
+        Publish().convert(text, None, None)
+
+
+def test_a_port_is_bound_where_it_was_asked_for() -> None:
+    made = creation(network="bridge", port=Port(host="127.0.0.1", outside=9000, inside=8000))
+
+    assert made["host_config"]["PortBindings"] == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9000"}]}
+    assert made["ports"] == [8000]
+    assert creation()["ports"] == []
+
+
+def container(here: Path, **settings: object) -> ContainerConfig:
+    config = RunConfig(image="i", command=("toolkit", "serve"), output=here / "output", data=here / "data", **settings)  # type: ignore[arg-type]
+    info = EngineInfo(version="27", containerd_store=True, memory_bytes=1, storage=here, rootless=False, runtimes=())
+    return _container(config, info)
+
+
+def test_a_server_in_a_container_is_told_where_it_is_reached_and_its_key(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_API_KEY", "k-1")
+    port = Port(host="127.0.0.1", outside=9000, inside=8000)
+    made = container(here, port=port)
+
+    assert made.environment["TOOLKIT_PUBLISHED"] == "127.0.0.1:9000"
+    assert made.environment["TOOLKIT_API_KEY"] == "k-1"
+    assert made.environment["HF_HUB_OFFLINE"] == "1"
+    assert (made.network, made.port) == ("bridge", port)
+
+
+def test_nobody_else_is_given_the_key_or_a_network(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_API_KEY", "k-1")
+    made = container(here)
+
+    assert "TOOLKIT_API_KEY" not in made.environment
+    assert (made.network, made.port) == ("none", None)

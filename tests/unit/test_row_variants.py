@@ -55,4 +55,7 @@ def test_a_later_turn_keeps_its_words():
 def test_what_is_held_out_is_asked_as_it_is():
     recipe = ARTICLE.changed(row_systems=("T",), row_wordings=True)
 
-    assert told(plainly([row("Hi?", "Yo."), row("Ho?", "Ya.", system="Mine")], recipe)) == [("S", "Hi?"), ("Mine", "Ho?")]
+    assert told(plainly([row("Hi?", "Yo."), row("Ho?", "Ya.", system="Mine")], recipe)) == [
+        ("S", "Hi?"),
+        ("Mine", "Ho?"),
+    ]

@@ -143,6 +143,11 @@ def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):
     assert record["frontier"] == [record["recommendation"]["run"]] == [done.entries[1].run]
     assert record["recommendation"]["passed"]
     assert (done.folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    page = (done.folder / "sweep.html").read_text()
+    assert page.count('<th scope="row">') == len(done.entries)
+    assert f"Recommended: {done.recommendation.run}" in page
+    assert "data:image/png;base64," in page
+    assert "<script" not in page
 
 
 def test_a_failed_run_is_recorded_and_the_sweep_goes_on(user: User):

@@ -8,7 +8,7 @@ from toolkit import __version__
 
 # In the order in which a newcomer meets them; the help shows them so.
 COMMANDS = (
-    "check", "finetune", "compare", "sweep", "chat", "export", "runs", "make-data", "download", "verify",
+    "check", "finetune", "compare", "sweep", "chat", "serve", "export", "runs", "make-data", "download", "verify",
 )  # fmt: skip
 SUMMARIES = {
     "check": "Examine a data set before training on it.",
@@ -16,6 +16,7 @@ SUMMARIES = {
     "compare": "Ask the probes before and after, and judge what changed.",
     "sweep": "Try lists of settings, and tell which run to take.",
     "chat": "Talk to a run, and switch its adapter off and on.",
+    "serve": "Serve base and tuned model as an OpenAI-compatible endpoint.",
     "export": "Write a merged model that answers as the adapter does.",
     "runs": "List the runs, show one, tell two apart, or go back to one.",
     "make-data": "Write a self-cognition data set for your own brand.",

@@ -38,8 +38,7 @@ def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
         "rows": ", ".join(rows),
         "prompts": ", ".join(f"{count} {language}" for language, count in sorted(findings.languages.items())) or "none",
         "tokens": _tokens(findings, recipe),
-        "steps": f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {recipe.epochs:g} epochs"
-        f"{f' under {recipe.variants} system prompts' if recipe.variants > 1 else ''})",
+        "steps": f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {recipe.passes_told})",
         "sha256": findings.sha256,
     }
     _line(console, "", str(findings.path))

@@ -14,7 +14,7 @@ from toolkit.errors import TrainingError
 from toolkit.recipe import default_recipe, load_recipe
 from toolkit.stop import stop_requests
 from toolkit.sweep import SweepConfig, SweepEdge, resume_sweep, sweep
-from toolkit.sweep_record import PLOT
+from toolkit.sweep_record import PAGE, PLOT
 
 
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic from Click 8.5 on
@@ -74,7 +74,7 @@ def command(
     """Train DATA once for every combination of the lists, compare each run, and say which to take.
 
     A LIST is separated by commas. What a recipe does not use does not multiply its runs.
-    Every run is an ordinary one; table, plot and sweep.json lie in sweeps/ in the output folder.
+    Every run is an ordinary one; table, plot, page and sweep.json lie in sweeps/ in the output folder.
     """
     if (data is None) == (resumed is None):
         raise click.UsageError("Name a data set, or a sweep to --resume: one of the two.")
@@ -98,6 +98,7 @@ def command(
     else:
         print_sweep(done)
     say(f"plot: {done.folder / PLOT}")
+    say(f"page: {done.folder / PAGE}")
     if done.failed:
         raise TrainingError(
             f"{len(done.failed)} of {len(done.entries)} runs failed.",

@@ -4,14 +4,25 @@ Training runs in this process through a subclass of ms-swift's own pipeline (4.6
 read and checked, and progress goes to a listener instead of the console.
 """
 
-from toolkit.swift.job import EPOCHS, INTERRUPTED, LOG_FILE, TOOK, TRAINING, KeepJob, TrainingJob, TrainingResult
+from toolkit.swift.deploying import deployed
+from toolkit.swift.job import (
+    EPOCHS,
+    INTERRUPTED,
+    LOG_FILE,
+    TOOK,
+    TRAINING,
+    KeepJob,
+    ServeJob,
+    TrainingJob,
+    TrainingResult,
+)
 from toolkit.swift.lent_base import LentBase
 from toolkit.swift.quantising import QuantisingJob, lacking, quantise
 from toolkit.swift.rows import SwiftEncoder, encoder, load_hub_rows
 from toolkit.swift.training import train
 
 __all__ = [
-    "EPOCHS", "INTERRUPTED", "LOG_FILE", "TOOK", "TRAINING", "KeepJob", "LentBase", "QuantisingJob",
+    "EPOCHS", "INTERRUPTED", "LOG_FILE", "TOOK", "TRAINING", "KeepJob", "LentBase", "QuantisingJob", "ServeJob",
     "SwiftEncoder", "TrainingJob", "TrainingResult",
-    "encoder", "lacking", "load_hub_rows", "quantise", "train",
+    "deployed", "encoder", "lacking", "load_hub_rows", "quantise", "train",
 ]  # fmt: skip

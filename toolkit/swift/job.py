@@ -1,4 +1,4 @@
-"""What a training is asked for, and what comes out. Pure values."""
+"""What a training or a deployment is asked for, and what comes out. Pure values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -92,3 +92,20 @@ class TrainingResult:
             "stop_reason": self.stop_reason,
             "development": self.development,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeJob:
+    """One deployment, fully decided: the base model under one name, and with the adapter on under another.
+
+    `backend`: transformers or vllm. `batch_size`: questions that transformers answers at the same time.
+    """
+
+    base: str
+    tuned: str | None
+    model_folder: Path
+    adapter: Path | None
+    lora_rank: int
+    precision: str
+    backend: str
+    batch_size: int

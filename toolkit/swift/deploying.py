@@ -1,0 +1,21 @@
+"""Deploys: one call from the use case into ms-swift, and back with what answers."""
+
+from logging import CRITICAL, getLogger
+from typing import Any
+
+from toolkit.swift.environment import prepare_environment
+from toolkit.swift.job import ServeJob
+
+
+def deployed(job: ServeJob) -> Any:
+    """A `Deployment` that has answered under each of its names; raises whatever ms-swift does."""
+    prepare_environment()
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # stderr tells when it is ready
+    getLogger("swift").setLevel(CRITICAL)  # its faults are raised; what it prints beside them is noise
+    from toolkit.swift.deployment import Deployment
+
+    deployment = Deployment(job)
+    deployment.warm_up()
+    return deployment
