@@ -21,10 +21,11 @@ RUN ?=
 PORT ?= 8000
 OUTPUT ?= output
 ARGS ?=
-# For `publish` and `verify`
+# For `publish`, `verify` and the adapter's targets
 REGISTRY ?=
 TAG ?=
 REF ?=
+REPO ?=
 # For the container: RUN_ARGS="--gpus 0 --network host"
 RUN_ARGS ?=
 
@@ -53,8 +54,8 @@ endif
 
 .PHONY: help
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, ARGS and RUN_ARGS (further options), PYTHON, TORCH"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, ARGS and RUN_ARGS (further options), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
@@ -121,6 +122,20 @@ verify: .host/.ready ## Check the image, or one in a registry: make verify [REF=
 .PHONY: publish
 publish: .host/.ready ## Push the image: make publish REGISTRY=ghcr.io/me [TAG=1.0] [RUN=v3: with its adapter]
 	@$(IMAGE) publish $(REGISTRY) $(BAKED) $(if $(TAG),--tag $(TAG)) $(if $(RUN),--with $(RUN)) --output $(OUTPUT) $(ARGS)
+
+.PHONY: publish-adapter
+publish-adapter: $(READY) .host/.ready ## Push a run's adapter and report alone: REGISTRY=ghcr.io/me [RUN=v3] [TAG=1.0]
+	@$(TOOLKIT) export $(RUN) --to adapter $(BASE) $(INTO) >&2
+	@$(IMAGE) publish-adapter $(REGISTRY) $(if $(RUN),--run $(RUN)) $(if $(TAG),--tag $(TAG)) --output $(OUTPUT) $(ARGS)
+
+.PHONY: pull-adapter
+pull-adapter: .host/.ready ## Fetch one, every byte checked: REF=ghcr.io/me/finetune-and-prove-adapter:1.0
+	@$(IMAGE) pull-adapter $(REF) --output $(OUTPUT) $(ARGS)
+
+.PHONY: push-to-hub
+push-to-hub: $(READY) ## Put a run's adapter and card on the Hugging Face hub, privately: REPO=me/my-adapter [RUN=v3]
+	@$(TOOLKIT) export $(RUN) --to adapter $(BASE) $(INTO) >&2
+	@$(LIGHT) push-to-hub $(RUN) $(REPO) $(BASE) --output $(OUTPUT) $(ARGS)
 
 .PHONY: sbom
 sbom: .host/.ready ## Print the bill of materials of the image's Python environment

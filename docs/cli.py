@@ -30,7 +30,7 @@ Every command prints its answer on stdout and everything else on stderr.
 | 6 | training |
 | 7 | export |
 | 9 | the container engine |
-| 10 | the registry |
+| 10 | a registry, or a hub that is pushed to |
 | 20, 21, 22 | `compare`: it did not take; something else moved; both |
 | 130 | interrupted |
 """

@@ -1,4 +1,7 @@
-"""The image's labels: one of the four places where the host and the model side meet. Pure names."""
+"""The image's labels: one of the four places where the host and the model side meet. Pure names.
+
+A published adapter's annotations bear the same names.
+"""
 
 MODEL_NAME = "finetune-and-prove.model.name"
 MODEL_FOLDER = "finetune-and-prove.model.folder"
@@ -9,6 +12,7 @@ MODEL_LOCK_SHA256 = "finetune-and-prove.model.lock-sha256"
 RUN_ID = "finetune-and-prove.run.id"
 RUN_ADAPTER_SHA256 = "finetune-and-prove.run.adapter-sha256"
 RUN_VERDICT = "finetune-and-prove.run.verdict"
+DATA_SHA256 = "finetune-and-prove.data.sha256"
 
 VERSION = "org.opencontainers.image.version"
 REVISION = "org.opencontainers.image.revision"

@@ -1,10 +1,9 @@
 """The use case `publish`: an image pushed, its digest read back from the registry, and a record of it kept."""
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from image.build import require_image
 from image.buildx import BuildRequest, build, layer_sizes
 from image.engine import Engine, PushEvent, connect
 from image.errors import ConfigError, EngineError, ImageError, RegistryError
-from image.files import replace_atomically
 from image.progress import Listener, Progress, Say
 from image.project import SOURCE_DATE_EPOCH
+from image.published import Published, record
 from image.run_layer import RunLayer, run_layer
 
 FIRST_WAIT_S = 2.0
@@ -34,18 +33,6 @@ class PublishConfig:
     output: Path
     run: str | None = None  # a run whose adapter and report come along, as a small layer on top
     tries: int = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    reference: str
-    digest: str
-    layers: int
-    layers_sent: int
-    bytes_sent: int
-    seconds: float
-    published_at: str
-    run: str | None = None
 
 
 @dataclass
@@ -104,7 +91,7 @@ def publish(
         published_at=datetime.now(UTC).isoformat(timespec="seconds"),
         run=config.run,
     )
-    _record(config.output / "published.json", published)
+    record(config.output, published)
     return published
 
 
@@ -200,12 +187,3 @@ def _bytes_sent(target: str, transfer: _Transfer) -> int:
     """From the registry's own figures where it tells them: of a small layer the engine tells none."""
     sizes = transfer.totals | layer_sizes(target)
     return sum(sizes.get(each, 0) for each in transfer.sent)
-
-
-def _record(path: Path, published: Published) -> None:
-    """Adds to the records, the newest last."""
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))["published"]
-    except (OSError, ValueError, KeyError):
-        before = []
-    replace_atomically(path, json.dumps({"schema_version": 1, "published": [*before, asdict(published)]}, indent=2))

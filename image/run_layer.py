@@ -69,7 +69,7 @@ def _settle(context: Path, epoch: int) -> None:
 
 def run_layer(output: Path, run: str) -> RunLayer:
     """The run called `run`: "latest", "v3", or its whole name. Raises ConfigError where it is absent or unfinished."""
-    folder = _find(output, run)
+    folder = find_run(output, run)
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -88,7 +88,8 @@ def run_layer(output: Path, run: str) -> RunLayer:
     )
 
 
-def _find(output: Path, run: str) -> Path:
+def find_run(output: Path, run: str) -> Path:
+    """The folder of the run called so. Raises ConfigError."""
     exact = output / run
     if exact.is_dir():
         return exact.resolve()

@@ -6,6 +6,7 @@ ToolkitError            1   never raised itself
 ├── DataError           5   a data set or a probe file
 ├── TrainingError       6   the training failed
 ├── ExportError         7   the export failed, or its parity gate did
+├── RegistryError      10   a hub that a run is pushed to: absent, refusing, holding something else
 └── Interrupted       130   Ctrl-C or SIGTERM
 Click's own usage errors exit with 2, a verdict with 20 to 22 (see toolkit.verdict).
 """
@@ -40,6 +41,10 @@ class TrainingError(ToolkitError):
 
 class ExportError(ToolkitError):
     exit_code = 7
+
+
+class RegistryError(ToolkitError):
+    exit_code = 10
 
 
 class Interrupted(ToolkitError):  # noqa: N818  # no error: the user's wish

@@ -1,4 +1,4 @@
-"""How a hub's troubles are told: what failed, why, and what to do next. Knows no hub's client."""
+"""How a hub's troubles are told, of a download or a push: what failed, why, what to do next. Knows no client."""
 
 import errno
 import re
@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
 
-from toolkit.errors import ModelError
+from toolkit.errors import ModelError, RegistryError
 from toolkit.lock import Lock, LockedFile
 
 # An int is an HTTP status.
@@ -15,8 +15,10 @@ Trouble = Literal["offline", "revision", "timeout", "unreachable", "bytes"] | in
 
 LINE_LENGTH = 160  # a client's own words, cut
 
+HOW_TO_LOG_IN = 'Log in with "hf auth login", or set HF_TOKEN to a token that may write.'
 AGAIN = "Run the same command again: it goes on where it stopped."
 ELSEWHERE = "Try another --endpoint or --source."
+PUSH_AGAIN = "Run the same command again: what has arrived is not sent again."
 OTHER_WAYS = (
     "Check the network, name a mirror with --endpoint URL (or HF_ENDPOINT), choose the other hub with --source, "
     'or copy the folder from another machine and hold it against its lock with "toolkit verify".'
@@ -53,6 +55,33 @@ def failure(trouble: Trouble | None, error: Exception, lock: Lock, file: LockedF
         "bytes": (f"the hub sends other bytes than it or the lock says ({_first_line(error)})", ELSEWHERE),
     }[trouble]
     return ModelError(f"{file.name}: {what}.", next=remedy)
+
+
+def push_failure(trouble: Trouble | None, error: Exception, repository: str, doing: str) -> RegistryError:
+    """A push that came to nothing; `doing`: look up, create, push to."""
+    owner = repository.partition("/")[0]
+    told: dict[Trouble | None, tuple[str, str]] = {
+        HTTPStatus.UNAUTHORIZED: ("the hub does not know your token (401)", HOW_TO_LOG_IN),
+        HTTPStatus.FORBIDDEN: (
+            "your token may not do that there (403)",
+            f"Is {owner} you, or an organization of yours, and may the token write?",
+        ),
+        HTTPStatus.NOT_FOUND: ("it is not there, or not for you to see (404)", f"Is {owner} the right name?"),
+        HTTPStatus.CONFLICT: ("somebody else is changing it (409)", PUSH_AGAIN),
+        HTTPStatus.PRECONDITION_FAILED: ("somebody else pushed to it in the meantime (412)", PUSH_AGAIN),
+        HTTPStatus.TOO_MANY_REQUESTS: ("the hub is asked too often (429)", f"Wait a little. {PUSH_AGAIN}"),
+        "offline": ("HF_HUB_OFFLINE is set, so nothing was asked", "Unset it."),
+        "timeout": ("the hub did not answer in time", PUSH_AGAIN),
+        "unreachable": (
+            f"the hub cannot be reached ({_reason(error)})",
+            "Check the network and the endpoint (--endpoint, else HF_ENDPOINT).",
+        ),
+    }
+    words = (
+        f"the hub answered {trouble}" if isinstance(trouble, int) else f"{type(error).__name__}: {_first_line(error)}"
+    )
+    what, remedy = told.get(trouble, (words, PUSH_AGAIN))
+    return RegistryError(f"Cannot {doing} {repository}: {what}.", next=remedy)
 
 
 def _status_failure(status: int, lock: Lock, file: LockedFile) -> ModelError:

@@ -10,6 +10,8 @@ COMMANDS = {
     "run": "Run a command in the image, with your files and your uid.",
     "verify": "Check an image: digest, labels, weights, licence, inside and out.",
     "publish": "Push the image to a registry, and read its digest back.",
+    "publish-adapter": "Push a run's adapter and its report as an OCI artifact.",
+    "pull-adapter": "Fetch a published adapter, every byte held against its digest.",
     "sbom": "Print the bill of materials of an image's Python environment.",
 }
 
@@ -23,7 +25,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"image.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"image.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -2,6 +2,7 @@
 
 from image.engine.connection import Engine, EngineInfo, ImageInfo, Layer, connect
 from image.engine.containers import ContainerConfig, Mount, Port, run_container
+from image.engine.logins import find_login
 from image.engine.transfers import PushEvent
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "Port",
     "PushEvent",
     "connect",
+    "find_login",
     "run_container",
 ]

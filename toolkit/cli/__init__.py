@@ -8,7 +8,8 @@ from toolkit import __version__
 
 # In the order in which a newcomer meets them; the help shows them so.
 COMMANDS = (
-    "check", "finetune", "compare", "sweep", "chat", "serve", "export", "runs", "make-data", "download", "verify",
+    "check", "finetune", "compare", "sweep", "chat", "serve", "export", "push-to-hub", "runs", "make-data", "download",
+    "verify",
 )  # fmt: skip
 SUMMARIES = {
     "check": "Examine a data set before training on it.",
@@ -18,6 +19,7 @@ SUMMARIES = {
     "chat": "Talk to a run, and switch its adapter off and on.",
     "serve": "Serve base and tuned model as an OpenAI-compatible endpoint.",
     "export": "Write a merged model that answers as the adapter does.",
+    "push-to-hub": "Put a run's adapter, card and report on the hub.",
     "runs": "List the runs, show one, tell two apart, or go back to one.",
     "make-data": "Write a self-cognition data set for your own brand.",
     "download": "Fetch a base model at its locked revision.",

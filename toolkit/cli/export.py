@@ -34,7 +34,7 @@ def command(
     run: str | None, form: str, quantisation: str | None, folder: Path | None, model: str | None,
     probes: Path | None, output: Path, force: bool, unchecked: bool,
 ) -> None:  # fmt: skip
-    """Write RUN's adapter and base model as one, and print the folder.
+    """Write RUN's adapter and base model as one, or the adapter with its card (--to adapter), and print the folder.
 
     The result is loaded afresh and answers the probes; where it does not answer as base and
     adapter did, the command ends with exit code 7 and the folder is named ….rejected.

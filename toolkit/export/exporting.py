@@ -7,9 +7,10 @@ from typing import Any
 
 from toolkit.compare import probes_for
 from toolkit.errors import ConfigError, ExportError
-from toolkit.export.form import Doors, ExportConfig, Gate, Job
+from toolkit.export.form import Doors, ExportConfig, Form, Gate, Job, Portable
 from toolkit.export.forms import form_for
 from toolkit.export.place import Place
+from toolkit.portable import without_paths
 from toolkit.probes import read_probes
 from toolkit.progress import Listener, silent
 from toolkit.run_record import find_run, now
@@ -38,8 +39,11 @@ def export(
     place = Place(
         target=(config.folder or run.folder / form.folder).absolute(),
         identity={"format": form.name, **form.options, "adapter_sha256": adapter_sha256(side.adapter)},
+        following=form.following if isinstance(form, Portable) else frozenset(),
     )
     if (found := _found(place, config)) is not None:
+        if isinstance(form, Portable):
+            form.renew(found.folder, side)
         return found
     for note in form.require(side, doors):
         say(note)
@@ -51,7 +55,7 @@ def export(
         if (found := _found(place, config)) is not None:  # another process was quicker
             return found
         gate = form.write(partial, job)
-        manifest = _manifest(place, side, gate)
+        manifest = _manifest(place, form, side, gate)
         if not gate.holds:
             rejected = place.reject(manifest)
             raise ExportError(f"The {form.title} answers differently: {gate.why}.", next=f"It stands in {rejected}.")
@@ -71,11 +75,12 @@ def _found(place: Place, config: ExportConfig) -> Exported | None:
     return Exported(folder=place.target, parity=manifest["parity"], fresh=False)
 
 
-def _manifest(place: Place, side: Side, gate: Gate) -> dict[str, Any]:
+def _manifest(place: Place, form: Form, side: Side, gate: Gate) -> dict[str, Any]:
+    base = side.model.to_dict()
     return {
         "schema_version": 1,
         "run_id": side.name,
-        "base_model": side.model.to_dict(),
+        "base_model": without_paths(base) if isinstance(form, Portable) else base,
         **place.identity,
         "exported_at": now(),
         "parity": gate.to_dict(),

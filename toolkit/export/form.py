@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from toolkit import swift
 from toolkit.compare import MAX_NEW_TOKENS, Load, load_model
@@ -147,3 +147,16 @@ class Form(Protocol):
 
     def write(self, folder: Path, job: Job) -> Gate:
         """Writes into `folder`, which is empty, loads what was written afresh, and asks it the probes."""
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """A format whose folder leaves this machine: its manifest names no path of it.
+
+    `following`: the files that follow the run, and so may change beside the weights of an earlier export.
+    """
+
+    following: frozenset[str]
+
+    def renew(self, folder: Path, side: Side) -> None:
+        """Brings these files up to date."""

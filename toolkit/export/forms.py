@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from toolkit.errors import ConfigError
+from toolkit.export.adapter import Adapter
 from toolkit.export.form import ExportConfig, Form
 from toolkit.export.gguf import QUANTISATIONS, Gguf
 from toolkit.export.merged import Merged
@@ -11,6 +12,7 @@ from toolkit.export.quantised import BITS, Quantised
 
 FORMS: Mapping[str, Callable[[ExportConfig], Form]] = {
     "merged": lambda _: Merged(),
+    "adapter": lambda _: Adapter(),
     "gguf": lambda config: Gguf(config.quantisation, unchecked=config.unchecked),
     "ollama": lambda config: Ollama(config.quantisation, unchecked=config.unchecked),
     **{name: lambda config: Quantised(config.to, config.quantisation) for name in BITS},

@@ -24,10 +24,14 @@ DISK_MARGIN_BYTES = 100_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """`identity`: the manifest's entries by which an export of this adapter in this format is known again."""
+    """`identity`: the manifest's entries by which an export of this adapter in this format is known again.
+
+    `following`: files that may change afterwards, so that their sizes are nobody's to check.
+    """
 
     target: Path
     identity: Mapping[str, Any]
+    following: frozenset[str] = frozenset()
 
     def find(self, *, force: bool) -> Mapping[str, Any] | None:
         """The manifest of the same export; None where nothing stands, or `force` may replace it.
@@ -121,7 +125,8 @@ class Place:
     def _write(self, manifest: dict[str, Any]) -> None:
         folder = self._beside("partial")
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
-        sizes = {str(path.relative_to(folder)): path.stat().st_size for path in files}
+        names = {str(path.relative_to(folder)): path for path in files}
+        sizes = {name: path.stat().st_size for name, path in names.items() if name not in self.following}
         write_json(folder / EXPORT_MANIFEST, {**manifest, "files": sizes})
         mode = (folder / EXPORT_MANIFEST).stat().st_mode
         for path in files:

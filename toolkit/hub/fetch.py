@@ -1,6 +1,6 @@
-"""The door to the model hubs: fetches one file at a time. The only module that knows huggingface_hub and modelscope.
+"""Fetches one file at a time, from either hub.
 
-Both are imported inside the functions: huggingface_hub reads its environment (HF_ENDPOINT, HF_HUB_OFFLINE,
+Their clients are imported inside the functions: huggingface_hub reads its environment (HF_ENDPOINT, HF_HUB_OFFLINE,
 HF_HUB_DOWNLOAD_TIMEOUT) at import. Every failure leaves as a ModelError. What has arrived stays beside the target as
 `<name>.incomplete`, and the next fetch asks for the rest only. Retries are the hubs' own and bounded.
 """
@@ -50,7 +50,7 @@ def _fetch_hf(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *,
     headers = {**build_hf_headers(library_name="toolkit"), "Accept-Encoding": "identity"}
     meter = _Meter(file, listener)
     arriving = incomplete(folder, file.name)
-    with _told(_hf_trouble, lock, file, arriving):
+    with _told(hf_trouble, lock, file, arriving):
         # One look without retries: no network, a wrong revision or a wrong size are told at once.
         _same_size(get_hf_file_metadata(url, endpoint=endpoint).size, file)
         with arriving.open("ab") as stream, _hearing_retries("huggingface_hub", meter.remark):
@@ -100,7 +100,7 @@ def _told(
         raise failure(trouble(error), error, lock, file, arriving) from error
 
 
-def _hf_trouble(error: Exception) -> Trouble | None:
+def hf_trouble(error: Exception) -> Trouble | None:
     import httpx
     from huggingface_hub import errors
 

@@ -1,0 +1,240 @@
+"""An adapter through a real registry and back onto its base: as the host's commands do it, without an engine."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from image import labels
+from tests.container.cutting_proxy import cutting_proxy
+from tests.container.host import Done, Host
+from tests.container.local_registry import Login, Registry, open_registry
+from tests.container.private_engine import install_if_absent
+from tests.e2e.made_run import make_lively
+from tests.e2e.micro_model import make_micro_model
+from tests.e2e.shared_run import compare_again, make_shared_run
+
+LOGIN = Login(user="ci", password="a password of its own")
+NAME = "finetune-and-prove-adapter"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", name="base")
+def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    return make_lively(folder / "lively", make_micro_model(folder / "micro"))
+
+
+@pytest.fixture(scope="module", name="shared")
+def _shared(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that passed its comparison, and its portable adapter."""
+    folder = tmp_path_factory.mktemp("shared")
+    make_shared_run(folder / "output", base)
+    return folder
+
+
+@pytest.fixture(name="user")
+def _user(shared: Path, tmp_path: Path) -> Host:
+    """At a host's shell, with nobody logged in anywhere."""
+    shutil.copytree(shared, tmp_path / "mine", symlinks=True)
+    (tmp_path / "docker").mkdir()
+    environment = {**os.environ, "DOCKER_CONFIG": str(tmp_path / "docker")}
+    return Host(environment=environment, folder=tmp_path / "mine", project=ROOT)
+
+
+@pytest.fixture(scope="module", name="registry")  # in place of the session's, which asks for an engine
+def _registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    install_if_absent("docker-registry")
+    with open_registry(tmp_path_factory.mktemp("open")) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="module", name="guarded")
+def _guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, Path]]:
+    """With TLS and a login; and its certificate."""
+    install_if_absent("docker-registry")
+    folder = tmp_path_factory.mktemp("guarded")
+    with open_registry(folder, LOGIN) as registry:
+        yield registry, folder / "server.crt"
+
+
+def publishes(user: Host, registry: str, *options: str, **environment: str) -> Done:
+    return user.image("publish-adapter", f"{registry}/team", "--output", str(user.output), *options, **environment)
+
+
+def pulls(user: Host, reference: str, *options: str, **environment: str) -> Done:
+    return user.image("pull-adapter", reference, "--output", str(user.output), *options, **environment)
+
+
+def test_what_was_published_is_pulled_back_and_applied(user: Host, registry: Registry, base: Path) -> None:
+    published = publishes(user, registry.address, "--tag", "1.0")
+    assert published.returncode == 0, published.stderr
+    reference = published.stdout.strip()
+    assert reference.startswith(f"{registry.address}/team/{NAME}:1.0@sha256:")
+
+    pulled = pulls(user, reference)
+    assert pulled.returncode == 0, pulled.stderr
+    folder = user.output / "pulled" / f"{NAME}-1.0"
+    assert pulled.stdout == f"{folder}\n"
+    assert "verdict where it was made: passed" in pulled.stderr
+    applied = subprocess.run(
+        [
+            *(sys.executable, "-m", "toolkit", "compare", "--before", "v0", "--after", folder, "--model", base),
+            *("--output", user.output, "--probes", user.folder / "probes.yaml", "--system", "Be brief."),
+            *("--report", user.folder / "report", "--threshold", "kl=1e-6"),
+        ],
+        cwd=ROOT, env=user.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert applied.returncode == 0, applied.stderr
+    report = json.loads((user.folder / "report" / "report.json").read_text())
+    assert report["after"]["adapter_sha256"] == report["before"]["adapter_sha256"]
+    assert report["metrics"]["kl"]["value"] < 1e-6
+    [record] = json.loads((user.output / "published.json").read_text())["published"]
+    assert f"{record['reference']}@{record['digest']}" == reference
+
+
+def test_the_same_content_has_the_same_digest_and_does_not_travel_twice(user: Host, registry: Registry) -> None:
+    first = publishes(user, registry.address, "--tag", "a")
+    before = registry.stored_bytes()
+    second = publishes(user, registry.address, "--tag", "b")
+
+    assert first.stdout.partition("@")[2] == second.stdout.partition("@")[2] != ""
+    assert "0 of " in second.stderr
+    assert registry.stored_bytes() == before
+
+
+def test_the_registry_itself_tells_what_it_is(user: Host, registry: Registry) -> None:
+    """As another client sees it: over plain HTTP, by the distribution specification."""
+    import requests
+
+    assert publishes(user, registry.address, "--tag", "told").returncode == 0
+    answer = requests.get(
+        f"http://{registry.address}/v2/team/{NAME}/manifests/told", timeout=10, proxies={"http": ""},
+        headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
+    )  # fmt: skip
+    manifest = answer.json()
+
+    assert answer.headers["Content-Type"] == "application/vnd.oci.image.manifest.v1+json"
+    assert manifest["artifactType"] == "application/vnd.cncf.model.manifest.v1+json"
+    run = json.loads((user.output / "latest" / "run.json").read_text())
+    assert manifest["annotations"][labels.RUN_ID] == run["run_id"]
+    assert manifest["annotations"][labels.RUN_VERDICT] == "passed"
+    assert manifest["annotations"][labels.DATA_SHA256] == run["data"]["sha256"]
+    assert manifest["layers"][0]["digest"] == f"sha256:{run['adapter']['sha256']}"
+
+
+def test_plain_oras_pulls_the_same_files(user: Host, registry: Registry, tmp_path: Path) -> None:
+    """Another client, which knows nothing of models: it finds every file under its name."""
+    import oras.client
+
+    reference = publishes(user, registry.address, "--tag", "plain").stdout.strip()
+    client = oras.client.OrasClient(insecure=True)
+    client.session.trust_env = False
+    client.pull(reference.partition("@")[0], outdir=str(tmp_path / "plain"))
+
+    ours = user.output / "latest" / "adapter"
+    pulled = {path.name: path.read_bytes() for path in (tmp_path / "plain").iterdir()}
+    assert pulled == {path.name: path.read_bytes() for path in ours.iterdir() if path.name != "export.json"}
+
+
+def test_make_publishes_and_pulls(user: Host, registry: Registry) -> None:
+    """As the README has it; what make exports beforehand is there already."""
+    given = {"RUNTIME": "local", "OUTPUT": str(user.output)}
+    published = user.make("publish-adapter", REGISTRY=f"{registry.address}/team", TAG="made", **given)
+    assert published.returncode == 0, published.stderr
+    reference = published.stdout.splitlines()[-1]  # before it, a make that sets up .venv tells of that
+
+    pulled = user.make("pull-adapter", REF=reference, **given)
+    assert pulled.returncode == 0, pulled.stderr
+    assert Path(pulled.stdout.strip()) == user.output / "pulled" / f"{NAME}-made"
+
+
+def test_a_verdict_that_failed_is_refused_unless_asked_for(user: Host, registry: Registry) -> None:
+    compare_again(user.output, user.folder / "probes.yaml", passes=False)
+    stale = publishes(user, registry.address)
+    assert stale.returncode == 3
+    assert "was compared since" in stale.stderr
+
+    from toolkit.export import ExportConfig, export
+
+    export(ExportConfig(to="adapter", output=user.output, probes=user.folder / "probes.yaml"))
+    refused = publishes(user, registry.address)
+    assert refused.returncode == 3
+    assert "--even-if-failed" in refused.stderr
+    published = publishes(user, registry.address, "--even-if-failed")
+    assert published.returncode == 0, published.stderr
+    assert "verdict where it was made: failed" in pulls(user, published.stdout.strip()).stderr
+
+
+def test_with_a_login_and_a_certificate_it_arrives(user: Host, guarded: tuple[Registry, Path], tmp_path: Path) -> None:
+    registry, certificate = guarded
+    trusted = ("--ca-bundle", str(certificate))
+    logged_in = {"DOCKER_CONFIG": str(config_with(tmp_path, registry, LOGIN.password))}
+
+    published = publishes(user, registry.address, *trusted, **logged_in)
+    assert published.returncode == 0, published.stderr
+    assert pulls(user, published.stdout.strip(), *trusted, **logged_in).returncode == 0
+    assert LOGIN.password not in published.stderr
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_without_the_right_login_it_is_told_what_to_do(
+    user: Host, guarded: tuple[Registry, Path], tmp_path: Path, password: str | None
+) -> None:
+    registry, certificate = guarded
+    environment = {} if password is None else {"DOCKER_CONFIG": str(config_with(tmp_path, registry, password))}
+    refused = publishes(user, registry.address, "--ca-bundle", str(certificate), **environment)
+
+    assert refused.returncode == 10
+    assert f"Log in: docker login {registry.address}" in refused.stderr
+    assert "try 2" not in refused.stderr
+
+
+def test_a_certificate_that_nobody_trusts_is_told(user: Host, guarded: tuple[Registry, Path]) -> None:
+    refused = publishes(user, guarded[0].address)
+
+    assert refused.returncode == 10
+    assert "Name its certificate: --ca-bundle FILE" in refused.stderr
+
+
+def test_a_registry_that_is_down_is_named(user: Host) -> None:
+    refused = publishes(user, "127.0.0.1:1", "--tries", "2")
+
+    assert refused.returncode == 10
+    assert "try 2 of 2" in refused.stderr
+    assert "Is 127.0.0.1:1 the right name, and is it up?" in refused.stderr
+
+
+def test_a_tag_that_is_not_there_is_told(user: Host, registry: Registry) -> None:
+    refused = pulls(user, f"{registry.address}/team/{NAME}:none")
+
+    assert refused.returncode == 10
+    assert "404" in refused.stderr
+    assert not (user.output / "pulled").exists()
+
+
+def test_a_connection_that_breaks_is_taken_up_again(user: Host, tmp_path: Path) -> None:
+    with (
+        open_registry(tmp_path / "registry") as empty,
+        cutting_proxy(empty.address, cut_after_bytes=20_000, cuts=2) as proxy,
+    ):
+        published = publishes(user, proxy.address)
+        assert published.returncode == 0, published.stderr
+        assert proxy.cut == 2
+        assert "broke off" in published.stderr
+        assert pulls(user, published.stdout.strip()).returncode == 0
+
+
+def config_with(folder: Path, registry: Registry, password: str) -> Path:
+    """A Docker configuration that holds this login and nothing else."""
+    config = folder / "config"
+    config.mkdir()
+    auth = base64.b64encode(f"{LOGIN.user}:{password}".encode()).decode()
+    (config / "config.json").write_text(json.dumps({"auths": {registry.address: {"auth": auth}}}))
+    return config

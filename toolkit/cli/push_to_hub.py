@@ -1,0 +1,47 @@
+"""`toolkit push-to-hub`: stdout is the repository and its commit, as others name it."""
+
+from pathlib import Path
+
+import click
+
+from toolkit.cli.console import progress, say
+from toolkit.push import PushConfig, push_to_hub
+
+EXAMPLES = """\b
+Examples:
+  $ toolkit push-to-hub me/my-adapter
+  $ toolkit push-to-hub v3 me/my-adapter --public
+"""
+
+
+@click.command("push-to-hub", epilog=EXAMPLES, short_help="Put a run's adapter, card and report on the hub.")
+@click.argument("names", nargs=-1, required=True, metavar="[RUN] OWNER/NAME")
+@click.option("--public", is_flag=True, help="For everybody to see.  [default: private]")
+@click.option("--even-if-failed", is_flag=True, help="Also where the verdict failed or the run was not compared.")
+@click.option("--endpoint", metavar="URL", help="Another hub.  [default: HF_ENDPOINT, or the hub itself]")
+@click.option("--model", default=None, help="Base model.  [default: the run's own]")
+@click.option("--probes", type=click.Path(path_type=Path), default=None, help="Probes of the parity gate.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
+def command(
+    names: tuple[str, ...], public: bool, even_if_failed: bool, endpoint: str | None, model: str | None,
+    probes: Path | None, output: Path,
+) -> None:  # fmt: skip
+    """Put a run's portable adapter, its card and its report into OWNER/NAME on the Hugging Face hub.
+
+    RUN is a run's id or folder; without it, the latest finished run.
+    A repository that is not there is made, private unless --public is given. The token is that of
+    "hf auth login", or HF_TOKEN. A run that did not pass its comparison is refused.
+    """
+    if len(names) > 2:  # noqa: PLR2004  # a run and a repository
+        raise click.UsageError(f"Too many names: {' '.join(names)}. Write [RUN] OWNER/NAME.")
+    *run, repository = names
+    config = PushConfig(
+        repository=repository, run=run[0] if run else None, public=public, even_if_failed=even_if_failed,
+        endpoint=endpoint, model=model, probes=probes, output=output,
+    )  # fmt: skip
+    with progress() as listener:
+        pushed = push_to_hub(config, listener=listener)
+    if not pushed.uploaded.fresh:
+        say("The hub had all of it already.")
+    say(f"{pushed.uploaded.url} ({'private' if pushed.private else 'public'}; verdict: {pushed.verdict})")
+    click.echo(f"{pushed.uploaded.repository}@{pushed.uploaded.commit}")
