@@ -139,3 +139,19 @@ def test_runs_tells_its_verdict(run, output, compared):
     assert [one["run_id"] for one in listed] == [run.name]
     assert listed[0]["verdict"] == ("passed" if report["verdict"]["passed"] else "moved")
     assert listed[0]["latest"]
+
+
+def test_comparing_at_once_says_what_a_comparison_afterwards_says(tmp_path):
+    done = toolkit(
+        "finetune", "self_cognition.json", "--model", "tiny-qwen2", "--epochs", 2, "--output", tmp_path, "--compare"
+    )
+    run = Path(done.stdout.splitlines()[0])
+    at_once = json.loads((run / "compare" / "report.json").read_text(encoding="utf-8"))
+
+    afterwards = toolkit("compare", run.name, "--output", tmp_path)
+
+    again = json.loads((run / "compare" / "report.json").read_text(encoding="utf-8"))
+    assert done.returncode == afterwards.returncode in {20, 21, 22}  # two epochs are too few
+    assert (at_once["probes"], at_once["metrics"]) == (again["probes"], again["metrics"])
+    assert at_once["timings_s"]["load"] < again["timings_s"]["load"]
+    assert "Next: toolkit compare" not in done.stderr

@@ -8,7 +8,7 @@ import click
 from toolkit.cli.console import progress, say
 from toolkit.cli.rank_table import print_ranking, print_scales
 from toolkit.cli.report_table import print_report
-from toolkit.compare import MAX_NEW_TOKENS, CompareConfig, compare
+from toolkit.compare import MAX_NEW_TOKENS, CompareConfig, Load, compare, load_model
 from toolkit.probes import THRESHOLDS
 from toolkit.rank import SCALE_PLOT, rank, sweep_scale, write_scales
 from toolkit.report_files import write_report
@@ -87,13 +87,16 @@ def command(
     elif sweeping:
         code = _sweep_scale(config, report_folder, texts)
     else:
-        code = _compare(config, report_folder, texts, show_all=show_all)
+        code = compare_and_show(config, texts, folder=report_folder, show_all=show_all)
     ctx.exit(code)
 
 
-def _compare(config: CompareConfig, folder: Path | None, texts: Texts, *, show_all: bool) -> int:
+def compare_and_show(
+    config: CompareConfig, texts: Texts, *, folder: Path | None = None, show_all: bool = False, load: Load = load_model
+) -> int:
+    """Prints the report and leaves it in `folder`, else in the run; returns the verdict's exit code."""
     with progress() as listener:
-        report, side = compare(config, listener=listener)
+        report, side = compare(config, listener=listener, load=load)
     print_report(report, texts, show_all=show_all)
     if (written := write_report(report, side, folder, texts)) is not None:
         say(f"report: {written / 'report.html'}")

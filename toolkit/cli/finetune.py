@@ -6,10 +6,14 @@ from typing import Any
 
 import click
 
+from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import progress, say
-from toolkit.finetune import Edge, FinetuneConfig, finetune, resume
+from toolkit.compare import CompareConfig
+from toolkit.finetune import Doors, Edge, FinetuneConfig, finetune, resume
 from toolkit.recipe import default_recipe, load_recipe, shipped
+from toolkit.shared_base import SharedBase
 from toolkit.stop import stop_requests
+from toolkit.texts import ENGLISH, Texts
 
 # Options that replace a recipe's setting: option name, setting, type, help.
 SETTINGS: tuple[tuple[str, str, type, str], ...] = (
@@ -53,9 +57,13 @@ def _with_settings(command: Any) -> Any:
 @click.option("--mix", multiple=True, metavar="SPEC", help="Further rows: file.jsonl#200, or a hub's owner/name#500.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
 @click.option("--resume", "resumed", metavar="RUN", default=None, help="Go on with an interrupted run.")
+@click.option(
+    "--compare", "comparing", is_flag=True,
+    help="Then compare, over the model that is loaded already; the exit code is the verdict's.",
+)  # fmt: skip
 def command(
-    data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], output: Path, resumed: str | None,
-    **settings: Any,
+    data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], output: Path,
+    resumed: str | None, comparing: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on DATA, and print the run's folder.
 
@@ -71,17 +79,23 @@ def command(
     ]
     if resumed and given:
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}.")
+    base = SharedBase()
+    doors = Doors(train=base.train) if comparing else None
     with stop_requests(say) as stop, progress() as listener:
         edge = Edge(stop=stop, listener=listener, say=say)
         if resumed is not None:
-            run = resume(resumed, output, edge)
+            run = resume(resumed, output, edge, doors)
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
                 mix=mix, output=output, command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
-            run = finetune(config, edge)
+            run = finetune(config, edge, doors)
     train, timings = run.record["train"], run.record["timings_s"]
     say(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
-    say(f"Next: toolkit compare {run.run_id}")
+    if not comparing:
+        say(f"Next: toolkit compare {run.run_id}")
     click.echo(run.folder)
+    if comparing:
+        compared = CompareConfig(run=str(run.folder), model=model, output=output)
+        click.get_current_context().exit(compare_and_show(compared, Texts(ENGLISH), load=base.load))
