@@ -215,7 +215,7 @@ lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) requirements/formats-build.in -o requirements/formats-build.txt
-	$(COMPILE) requirements/formats.in -o requirements/formats.txt
+	$(COMPILE) --override requirements/overrides.txt requirements/formats.in -o requirements/formats.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt
 	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt
