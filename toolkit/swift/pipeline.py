@@ -51,6 +51,7 @@ def arguments(job: TrainingJob) -> SftArguments:
         use_logits_to_keep=None if job.keep is None else False,  # the keep trainer picks its positions itself
         resume_from_checkpoint=str(job.resume_from) if job.resume_from else None,
         strict=True,  # a row that fails must not be replaced by another in silence
+        hub_token="",  # else a token in the environment logs in to a hub
         check_model=False,  # else the trainer asks a hub about the model, and waits when there is none
         lazy_tokenize=True,  # else the tokenizer is pickled for a cache key: 6 s for 50 rows
         dataloader_num_workers=0,  # rows are encoded in less time than workers start
