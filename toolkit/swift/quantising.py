@@ -72,6 +72,7 @@ def arguments(job: QuantisingJob) -> list[str]:
     words = [
         "--model", str(job.model), "--model_type", MODEL_TYPE, "--template", TEMPLATE,
         "--quant_method", job.method, "--output_dir", str(job.target),
+        "--hub_token", "",  # else a token in the environment logs in to a hub
     ]  # fmt: skip
     if job.bits is not None:
         words += ["--quant_bits", str(job.bits)]
