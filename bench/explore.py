@@ -28,7 +28,8 @@ from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, names_any, normalized, read
 from toolkit.swift.environment import prepare_environment
 
 prepare_environment()
-from toolkit.swift.keep import _in_chunks, divergence  # noqa: E402
+from toolkit.swift.keep import divergence  # noqa: E402
+from toolkit.swift.packed import in_chunks  # noqa: E402
 from toolkit.swift.packing import pack  # noqa: E402
 
 HERE, SYSTEM = Path(__file__).parent, SYSTEMS[0]
@@ -264,7 +265,7 @@ class Trial:
             at = torch.cat([torch.arange(begin + first, begin + len(ids)) for begin, (ids, first) in places])
             tuned, base = seen[at.to(seen.device)], [self.kept[one] for one in drawn]
             if not self.variant.rowmean:
-                drift = _in_chunks(lambda q, p: divergence(head(p), head(q)), tuned, torch.cat(base))
+                drift = in_chunks(lambda q, p: divergence(head(p), head(q)), tuned, torch.cat(base))
                 return entropy, drift / len(tuned)
             shares = torch.tensor([len(one) ** (1 - self.variant.rowmean) for one in base])
             parts = zip(tuned.split([len(one) for one in base]), base, shares / shares.sum(), strict=True)

@@ -19,6 +19,7 @@ from toolkit.swift.ending import go_on_counting, stop_reason
 from toolkit.swift.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
 from toolkit.swift.lent_base import LentBase
+from toolkit.swift.packed import PackedTrainer
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
 from toolkit.swift.took import TookStop, ask, looks
 from toolkit.swift.watcher import Watcher, replace_printer
@@ -48,7 +49,7 @@ def arguments(job: TrainingJob) -> SftArguments:
         max_length=recipe.max_length_tokens,
         seed=recipe.seed,
         data_seed=recipe.seed,
-        use_logits_to_keep=None if job.keep is None else False,  # the keep trainer picks its positions itself
+        use_logits_to_keep=False,  # our trainer picks its positions itself
         resume_from_checkpoint=str(job.resume_from) if job.resume_from else None,
         strict=True,  # a row that fails must not be replaced by another in silence
         hub_token="",  # else a token in the environment logs in to a hub
@@ -143,11 +144,12 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         self.before = ask(self.model, self.tokenizer, self.job.questions) if self.job.questions else []
         if self.job.keep is None:
             self.keep_s = 0.0
-            return super().run()
+            with trained_by(PackedTrainer):
+                return super().run()
         term = keep_term(self.model, self.tokenizer, self.job.keep, self.job.recipe.seed, self.listener)
         self.keep_s = time.perf_counter() - started
         self.keep_term = term
-        with keep_trainer():
+        with trained_by(KeepTrainer):
             return super().run()
 
     def train(self, trainer: Any) -> Any:
@@ -213,10 +215,10 @@ def keep_term(model: Any, tokenizer: Any, keep: KeepJob, seed: int, listener: Li
 
 
 @contextmanager
-def keep_trainer() -> Iterator[None]:
+def trained_by(trainer: type) -> Iterator[None]:
     """ms-swift's own door for another trainer: its factory's mapping, put back afterwards."""
     before = TrainerFactory.TRAINER_MAPPING["causal_lm"]
-    TrainerFactory.TRAINER_MAPPING["causal_lm"] = f"{KeepTrainer.__module__}.{KeepTrainer.__name__}"
+    TrainerFactory.TRAINER_MAPPING["causal_lm"] = f"{trainer.__module__}.{trainer.__name__}"
     try:
         yield
     finally:
