@@ -2,7 +2,8 @@
 
 The bytes-per-token figures are fitted to Qwen2.5-7B's architecture on one H100 (bf16, rank 8, all-linear), where
 PyTorch reserved 10.1 GiB above the weights for 16 rows x 45 tokens without checkpointing, and 4.9 GiB for 8 rows.
-With keep rows they are an upper bound; bench/results/train-time-7b-h100.json has what was measured.
+That was with padding and every logit; rows are packed since and logits are few, so the figures are upper bounds.
+bench/results/train-time-7b-h100.json has what was measured.
 """
 
 from collections.abc import Mapping
