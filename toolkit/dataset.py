@@ -41,6 +41,11 @@ class Row:
         return self.messages[-1].content
 
     @property
+    def of_one_turn(self) -> bool:
+        """One question and its answer, beside the system message."""
+        return len(self.messages) == (2 if self.system is None else 3)
+
+    @property
     def system(self) -> str | None:
         return self.messages[0].content if self.messages[0].role == "system" else None
 

@@ -75,7 +75,7 @@ def development_set(
     """
     answers: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        if len(row.messages) == (2 if row.system is None else 3):
+        if row.of_one_turn:
             answers.setdefault((row.prompt, system if row.system is None else row.system), []).append(row.answer)
     asked = list(answers)
     random.Random(seed).shuffle(asked)  # noqa: S311  # a choice to repeat, not a secret

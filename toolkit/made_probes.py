@@ -79,7 +79,7 @@ def made_probes(
     """
     answers: dict[str, list[str]] = {}
     for row in rows:
-        if _of_one_turn(row):
+        if row.of_one_turn:
             answers.setdefault(row.prompt, []).append(row.answer)
     if not answers:
         raise DataError("No row of this data set is a question with an answer.", next="Name probes with --probes.")
@@ -113,13 +113,9 @@ def made_probes(
 
 def asked_prompts(rows: Sequence[Row]) -> list[str]:
     """Up to 24 of the prompts of rows of one turn, the same at each call."""
-    prompts = sorted({row.prompt for row in rows if _of_one_turn(row)})
+    prompts = sorted({row.prompt for row in rows if row.of_one_turn})
     random.Random(0).shuffle(prompts)  # noqa: S311  # a choice to repeat, not a secret
     return prompts[:MOST]
-
-
-def _of_one_turn(row: Row) -> bool:
-    return len(row.messages) == (2 if row.system is None else 3)
 
 
 def probes_text(content: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Writes a probe file for any data set, to be read and edited; the base model may reword the questions."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +64,7 @@ def make_probes(config: MakeProbesConfig, *, listener: Listener = silent, load: 
         raise ConfigError(
             f"The probes cannot be written to {target}: {error.strerror}.", next="Name another file with --to."
         ) from None
-    groups: dict[str, int] = {}
-    for probe in content["probes"]:
-        groups[probe["group"]] = groups.get(probe["group"], 0) + 1
+    groups = Counter(probe["group"] for probe in content["probes"])
     return MadeProbes(path=target, groups=groups, said=said, kept=sum(map(len, reworded.values())))
 
 
@@ -108,7 +107,7 @@ def _answers(
 def told(made: MadeProbes) -> list[str]:
     """What was made, a line each."""
     lines = [", ".join(f"{count} {group}" for group, count in made.groups.items())]
-    if made.said or made.kept:
+    if made.said:
         lines.append(f"{made.kept} of {made.said} rewordings are answered as the question is, and were kept.")
     if not made.groups.get(PARAPHRASE):
         lines.append("Warning: no question in other words; add some by hand.")

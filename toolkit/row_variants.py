@@ -34,6 +34,6 @@ def _variant(row: Row, system: str, number: int) -> Row:
     *before, asked, answer = row.messages
     if row.system is None and system != DEFAULT:
         before = [Message(role="system", content="" if system == NONE else system), *before]
-    if len(row.messages) == (2 if row.system is None else 3):  # a later turn answers to words that stay
+    if row.of_one_turn:  # a later turn answers to words that stay
         asked = Message(role=asked.role, content=within(TRAINING, asked.content, number))
     return Row(number=row.number, messages=(*before, asked, answer))
