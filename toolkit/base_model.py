@@ -5,7 +5,7 @@ import os
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,21 @@ class BaseModel:
     lock_sha256: str | None = None
     repository: str | None = None
     weight_bytes: int
+    in_4bit: bool = False  # loaded so (see toolkit.four_bits); the files stay as they are
 
     @property
     def fingerprint(self) -> str:
         """The lock where there is one; else the files' names, sizes and times: a cheap stand-in for their content."""
+        loaded = " in 4 bits" if self.in_4bit else ""
         if self.lock_sha256 is not None:
-            return self.lock_sha256
+            return self.lock_sha256 + loaded
         files = sorted(self.path.glob("*.safetensors")) + [self.path / name for name in TOKENIZER_FILES]
-        return " ".join(f"{file}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
+        return " ".join(f"{file}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files) + loaded
+
+    @property
+    def title(self) -> str:
+        """As reports name it."""
+        return f"{self.name} in 4 bits" if self.in_4bit else self.name
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -51,6 +58,7 @@ class BaseModel:
             "repository": self.repository,
             "revision": self.revision,
             "lock_sha256": self.lock_sha256,
+            "load_in_4bit": self.in_4bit,
         }
 
 
@@ -80,7 +88,8 @@ def find_base_model(name: str | None = None) -> BaseModel:
 
 def find_recorded_base(recorded: Mapping[str, Any]) -> BaseModel:
     """The base model of a run.json: where it was, else by its name, since a host and its container differ in paths."""
-    return find_base_model(recorded["path"] if _is_folder(Path(recorded["path"])) else recorded["name"])
+    base = find_base_model(recorded["path"] if _is_folder(Path(recorded["path"])) else recorded["name"])
+    return replace(base, in_4bit=bool(recorded.get("load_in_4bit")))
 
 
 def require_sizes(base: BaseModel) -> None:

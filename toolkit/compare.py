@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.base_model import BaseModel
 from toolkit.errors import ConfigError
 from toolkit.language_model import Answer, LanguageModel, Messages, conversation, released
 from toolkit.made_probes import run_probes
@@ -47,12 +48,18 @@ class CompareConfig:
     max_new_tokens: int = MAX_NEW_TOKENS
 
 
-Load = Callable[[Path, Mapping[str, Path]], LanguageModel]
+# A folder and adapters; and in_4bit=True, where a base model is loaded so.
+Load = Callable[..., LanguageModel]
 
 
-def load_model(folder: Path, adapters: Mapping[str, Path]) -> LanguageModel:
+def load_model(folder: Path, adapters: Mapping[str, Path], *, in_4bit: bool = False) -> LanguageModel:
     """The real door; tests hand in their own."""
-    return LanguageModel.load(folder, adapters)
+    return LanguageModel.load(folder, adapters, in_4bit=in_4bit)
+
+
+def loaded(load: Load, base: BaseModel, adapters: Mapping[str, Path]) -> LanguageModel:
+    """The base model as it is to be loaded, with adapters."""
+    return load(base.path, adapters, in_4bit=True) if base.in_4bit else load(base.path, adapters)
 
 
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
@@ -64,9 +71,8 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     timings: dict[str, float] = {}
     answered = Answered(_questions(config, probes, before, after), listener, timings)
     started = time.perf_counter()
-    judged = (answered.in_one_load if before.model.path == after.model.path else answered.in_two_loads)(
-        before, after, load
-    )
+    alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
+    judged = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
     timings["total"] = round(time.perf_counter() - started, 3)
     systems = dict.fromkeys(one.system for one in judged)
     per_system = {system: measure([one for one in judged if one.system == system]) for system in systems}
@@ -205,7 +211,7 @@ class Answered:
 
     def _loaded(self, side: Side, adapters: Mapping[str, Path], load: Load) -> LanguageModel:
         with self._timed("load"):
-            return load(side.model.path, adapters)
+            return loaded(load, side.model, adapters)
 
     def _before(self, model: LanguageModel, before: Side) -> tuple[list[Answer], dict[int, Answer]]:
         """The before side's answers, and those out of scope again in another batch: the noise of decoding itself."""

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,12 @@ from toolkit.development import (
 from toolkit.device import Device, find_device, peak_memory_bytes
 from toolkit.encoding import Encoder
 from toolkit.errors import ConfigError, Interrupted
+from toolkit.four_bits import require_bitsandbytes
 from toolkit.how_it_ended import told_of_the_end
 from toolkit.keep_set import cache_path
 from toolkit.made_probes import keep_probes
-from toolkit.plan import Plan, lora_parameters, plan
+from toolkit.model_sizes import lora_parameters
+from toolkit.plan import Need, Plan, plan
 from toolkit.progress import Listener, Progress, silent
 from toolkit.recipe import Recipe, recipe_from
 from toolkit.recording import ADAPTER_FILE, finish, forget_steps_after, make_portable, recorded, versions
@@ -100,8 +102,10 @@ class _Work:
 def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None) -> Run:
     """A new run. Raises ToolkitError; what was asked wrongly leaves no folder, what fails later is recorded."""
     started = time.perf_counter()
-    base = find_base_model(config.model)
+    base = replace(find_base_model(config.model), in_4bit=config.recipe.load_in_4bit)
     require_sizes(base)
+    if base.in_4bit:
+        require_bitsandbytes()
     rows, source = gather(config.data, config.mix, config.recipe.seed, edge.say)
     if config.recipe.keep_weight:
         gather_keep_prompts(config.recipe.keep_data, rows)  # told now, before there is a folder
@@ -129,6 +133,8 @@ def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None) -> R
         record = run.record | {"status": "running", "finished_at": None, "error": None, "resumed_from": checkpoint.name}
         recipe = recipe_from(dict(record["recipe"]), name=record["recipe"]["name"], source=str(run.folder))
         base = find_recorded_base(record["base_model"])
+        if base.in_4bit:
+            require_bitsandbytes()
         work = _Work(folder=run.folder, record=record, base=base, recipe=recipe, edge=edge, doors=doors or Doors())
         with recorded(run.folder, record):
             edge.say(f"run: {run.folder}, from {checkpoint.name}")
@@ -197,11 +203,12 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     record, recipe = work.record, work.recipe
     device = work.doors.device(recipe.precision)
     keep = _keep_job(work, rows.every)
-    chosen = plan(
-        recipe, work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
+    need = Need(
+        recipe=recipe, config=work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
+        stored_bytes=work.base.weight_bytes, precision=device.precision,
         mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
-        weight_bytes=work.base.weight_bytes, memory_bytes=device.free_bytes,
     )  # fmt: skip
+    chosen = plan(need, device.free_bytes)
     for line in _choices(device, chosen, work.base):
         work.edge.say(line)
     record["recipe"] |= {
@@ -288,7 +295,7 @@ def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
     checkpointing = "with" if chosen.gradient_checkpointing else "without"
     step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
     return [
-        f"base model: {base.name} ({base.path})",
+        f"base model: {base.title} ({base.path})",
         f"device: {device.name}; precision: {device.precision} ({device.reason})",
         f"a step: {step} ({chosen.reason})",
     ]

@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 from toolkit.decoding import Recorder, WhenSet
 from toolkit.device import Device, find_device
 from toolkit.errors import ModelError
+from toolkit.four_bits import QUANTISING, require_bitsandbytes
 from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
 from toolkit.systems import DEFAULT, NONE
@@ -57,8 +58,13 @@ class LanguageModel:
         model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._pad())
 
     @classmethod
-    def load(cls, folder: Path, adapters: Mapping[str, Path] | None = None, *, device: Device | None = None) -> Self:
-        """Loads safetensors alone and runs no code from the folder; raises ModelError."""
+    def load(
+        cls, folder: Path, adapters: Mapping[str, Path] | None = None, *, device: Device | None = None,
+        in_4bit: bool = False,
+    ) -> Self:  # fmt: skip
+        """Loads safetensors alone and runs no code from the folder; raises ModelError, and ConfigError for in_4bit."""
+        if in_4bit:
+            require_bitsandbytes()
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
@@ -71,6 +77,7 @@ class LanguageModel:
             model: Any = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=device.precision, device_map=device.kind, local_files_only=True,
                 use_safetensors=True, trust_remote_code=False,
+                quantization_config=_four_bits(device.precision) if in_4bit else None,
             )  # fmt: skip
         except Exception as error:
             raise ModelError(
@@ -297,6 +304,14 @@ class LanguageModel:
     def tensors(self) -> dict[str, Any]:
         """The weights by transformers' names, where they are: nothing is copied."""
         return dict(self.model.state_dict())
+
+
+def _four_bits(precision: str) -> Any:
+    """As training quantises it: ms-swift takes the same class and `QUANTISING`."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=getattr(torch, precision), **QUANTISING)
 
 
 def _with_adapter(model: Any, name: str, adapter: Path) -> Any:

@@ -1,24 +1,41 @@
-"""Chooses how a step is cut to fit the device: rows at once, gradient checkpointing. Pure arithmetic, with its reason.
+"""Chooses how a step is cut to fit the card: rows at once, gradient checkpointing. Pure arithmetic, with its reason.
 
-The bytes-per-token figures are fitted to Qwen2.5-7B's architecture on one H100 (bf16, rank 8, all-linear), where
-PyTorch reserved 10.1 GiB above the weights for 16 rows x 45 tokens without checkpointing, and 4.9 GiB for 8 rows.
-That was with padding and every logit; rows are packed since and logits are few, so the figures are upper bounds.
-bench/results/train-time-7b-h100.json has what was measured.
+What a step needs is bounded from above: the rows as long as the longest, the keep rows as long as they may become.
+The figures a token are what autograd keeps of a Qwen2 layer under LoRA (two norms, seven linear layers, attention, the
+gated product), held against what PyTorch reserved for Qwen2.5-7B's architecture on an H100: bench/results/
+train-time-7b-h100.json, and 20.8 GiB for `article`, packed. tests/unit/test_plan.py keeps them above all of that.
 """
 
+import math
+from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from toolkit.errors import ConfigError
+from toolkit.four_bits import CHANGED
+from toolkit.model_sizes import ELEMENT_BYTES, linear_layers, lora_parameters, weight_bytes_in_4bit, weight_bytes_loaded
 from toolkit.recipe import AUTO, Recipe, first_adapted
 
-ACTIVATION_BYTES = 110  # a token, layer and hidden unit, kept for the backward pass (bf16, SDPA)
-CHECKPOINT_BYTES = 2  # likewise with checkpointing: a layer's bf16 input alone
-LOGIT_BYTES = 12  # a token and vocabulary entry: logits, their float copy, their gradient
-KEEP_POSITIONS = 512  # two chunks of positions whose logits live at once
+# Bytes a token, layer and hidden unit that are kept for the backward pass, in bfloat16.
+ADAPTED_BYTES = 72  # a layer with an adapter
+PASSED_BYTES = 50  # one above the adapters, which gradients pass through
+DROPOUT_BYTES = 12  # on top, where an adapter drops: about 1 GiB was measured for 900 tokens
+CHECKPOINT_BYTES = 2  # with checkpointing: a layer's input alone
+
+LOGIT_BYTES = 12  # a position and vocabulary entry: logits, their float copy, their gradient
+POSITIONS = 256  # whose logits live at once; with a keep term as many of the base's beside them
+EVALUATED_BYTES = 10  # likewise without gradients; ms-swift evaluates padded rows, and at every position
+ADAPTER_BYTES = 16  # a parameter: itself, its gradient, Adam's two moments, in float32
+RESERVE_BYTES = 1_200_000_000  # what fragments, workspaces, masks, the base's answers to the keep prompts
+
+LINE_TOKENS = 512  # rows are laid end to end into lines of so many (see toolkit.swift.packing)
+SLACK = 1.1  # what is left over at the end of lines, and of a shape that all passes share
+ALIGNED = 8
+
 CHECKPOINTING_COST = 4 / 3  # one forward pass more for every forward and backward
 PASS_TOKENS = 4000  # measured: 0.3 s a pass on an H100 whose arithmetic takes 28 us a token; a 4090's takes 140
-RESERVE_BYTES = 1_500_000_000  # CUDA context, adapter, optimizer, fragmentation
+GIB = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,95 +46,151 @@ class Plan:
     reason: str
 
 
-def plan(
-    recipe: Recipe,
-    config: Mapping[str, Any],
-    *,
-    longest_row_tokens: int,
-    mean_keep_tokens: int = 0,
-    weight_bytes: int,
-    memory_bytes: int | None,
-) -> Plan:
-    """`memory_bytes`: free on the card before loading; None on a CPU, where memory is not the limit.
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What is to be trained. `longest_row_tokens`: of the rows; `stored_bytes`: of the base model's files.
 
     `mean_keep_tokens`: a keep row's, on average; they are drawn at random, so a step's are about as many as another's.
     """
-    options = [
-        _Option(rows=rows, checkpointing=kept)
-        for kept in ([False, True] if recipe.gradient_checkpointing == AUTO else [bool(recipe.gradient_checkpointing)])
-        for rows in range(recipe.batch_size, 0, -1)
-        if recipe.batch_size % rows == 0 and recipe.micro_batch_size in {AUTO, rows}
-    ]
-    if memory_bytes is None:
-        return _plan(recipe, options[0], "no card: memory is not the limit")
-    budget = memory_bytes - weight_bytes - RESERVE_BYTES
-    tokens = {one: _tokens(recipe, one, longest_row_tokens, mean_keep_tokens) for one in options}
-    needed = {one: _bytes(recipe, config, one, tokens[one]) for one in options}
-    fitting = [one for one in options if needed[one] <= budget]
-    if not fitting:
-        least = min(options, key=needed.__getitem__)
-        return _plan(recipe, least, "it may not fit: shorten the rows (--max-length) if memory runs out")
-    best = min(fitting, key=lambda one: _cost(recipe, one, tokens[one]))
-    gib = f"about {needed[best] / 2**30:.1f} of {budget / 2**30:.1f} GiB free beside the weights"
-    return _plan(recipe, best, gib)
+
+    recipe: Recipe
+    config: Mapping[str, Any]
+    longest_row_tokens: int
+    stored_bytes: int
+    precision: str = "bfloat16"
+    mean_keep_tokens: int = 0
+
+    @property
+    def weight_bytes(self) -> int:
+        if self.recipe.load_in_4bit:
+            return weight_bytes_in_4bit(self.config, self.precision)
+        return weight_bytes_loaded(self.config, self.stored_bytes, self.precision)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Option:
+class _Cut:
     rows: int
     checkpointing: bool
 
 
-def _plan(recipe: Recipe, option: _Option, reason: str) -> Plan:
+def plan(need: Need, memory_bytes: int | None) -> Plan:
+    """`memory_bytes`: free on the card before loading; None on a CPU, where memory is not the limit.
+
+    Raises ConfigError where nothing fits, and says what would. Where a recipe leaves nothing to choose, it is taken.
+    """
+    recipe, cuts = need.recipe, _cuts(need.recipe)
+    if memory_bytes is None:
+        return _plan(recipe, cuts[0], "no card: memory is not the limit")
+    fitting = [one for one in cuts if bytes_needed(need, one.rows, checkpointing=one.checkpointing) <= memory_bytes]
+    if not fitting:
+        if AUTO not in {recipe.micro_batch_size, recipe.gradient_checkpointing}:
+            told = f"as fixed, and it may not fit: up to {_gib(_least(need))} of {_gib(memory_bytes)} GiB"
+            return _plan(recipe, cuts[0], told)
+        raise _nothing_fits(need, memory_bytes)
+    best = min(fitting, key=lambda one: _cost(need, one))
+    most = bytes_needed(need, best.rows, checkpointing=best.checkpointing)
+    told = f"at most {_gib(most)} of {_gib(memory_bytes)} GiB, {_gib(need.weight_bytes)} of it weights"
+    return _plan(recipe, best, told)
+
+
+def bytes_needed(need: Need, rows: int, *, checkpointing: bool) -> int:
+    """On the card, weights included, with so many rows at once."""
+    recipe, config = need.recipe, need.config
+    tokens = _tokens(need, rows)
+    wide = ELEMENT_BYTES[need.precision] / ELEMENT_BYTES["bfloat16"]
+    positions = POSITIONS * (2 if recipe.keep_weight else 1)
+    step = tokens * _kept_bytes(recipe, config, checkpointing=checkpointing) * wide
+    step += positions * int(config["vocab_size"]) * LOGIT_BYTES
+    evaluation = rows * need.longest_row_tokens * int(config["vocab_size"]) * EVALUATED_BYTES * wide
+    return math.ceil(need.weight_bytes + _fixed_bytes(need) + max(step, evaluation if recipe.eval_split else 0))
+
+
+def _cuts(recipe: Recipe) -> list[_Cut]:
+    return [
+        _Cut(rows=rows, checkpointing=kept)
+        for kept in ([False, True] if recipe.gradient_checkpointing == AUTO else [bool(recipe.gradient_checkpointing)])
+        for rows in range(recipe.batch_size, 0, -1)
+        if recipe.batch_size % rows == 0 and recipe.micro_batch_size in {AUTO, rows}
+    ]
+
+
+def _plan(recipe: Recipe, cut: _Cut, reason: str) -> Plan:
     return Plan(
-        micro_batch_size=option.rows,
-        accumulation_steps=recipe.batch_size // option.rows,
-        gradient_checkpointing=option.checkpointing,
+        micro_batch_size=cut.rows,
+        accumulation_steps=recipe.batch_size // cut.rows,
+        gradient_checkpointing=cut.checkpointing,
         reason=reason,
     )
 
 
-def _keep_rows(recipe: Recipe, rows: int) -> int:
-    """Keep rows that share a pass with `rows` rows."""
-    return -(-recipe.keep_rows * rows // recipe.batch_size) if recipe.keep_weight else 0
+def _tokens(need: Need, rows: int) -> int:
+    """A pass's at most: rows as long as the longest, and the keep rows that fill the lines up."""
+    recipe, longest = need.recipe, max(need.longest_row_tokens, 1)
+    width = max(LINE_TOKENS, -(-longest // ALIGNED) * ALIGNED)
+    keep_rows = -(-recipe.keep_rows * rows // recipe.batch_size) if recipe.keep_weight else 0
+    return math.ceil(SLACK * (rows * width / (width // longest) + keep_rows * need.mean_keep_tokens))
 
 
-def _tokens(recipe: Recipe, option: _Option, longest_row: int, mean_keep: int) -> int:
-    """A pass's, padding included where there is any: rows and keep rows that share a pass are packed."""
-    return option.rows * longest_row + _keep_rows(recipe, option.rows) * mean_keep
+def _kept_bytes(recipe: Recipe, config: Mapping[str, Any], *, checkpointing: bool) -> int:
+    """A token's, over all layers; below the lowest layer with an adapter nothing is kept for a backward pass."""
+    layers, hidden = int(config["num_hidden_layers"]), int(config["hidden_size"])
+    first = first_adapted(recipe, layers)
+    adapted = ADAPTED_BYTES + (DROPOUT_BYTES if recipe.lora_dropout else 0)
+    if checkpointing:  # … and the one layer that is computed again
+        return hidden * (layers * CHECKPOINT_BYTES + adapted)
+    return hidden * ((layers - 2 * first) * adapted + first * PASSED_BYTES)
 
 
-def _cost(recipe: Recipe, option: _Option, tokens: int) -> float:
+def _fixed_bytes(need: Need) -> int:
+    """Whatever the rows: the adapter; of weights in 4 bits, the largest of a layer's in the clear, twice over."""
+    config, layers = need.config, int(need.config["num_hidden_layers"])
+    adapted = (layers - 2 * first_adapted(need.recipe, layers)) / layers
+    adapter = adapted * lora_parameters(config, need.recipe.lora_rank) * ADAPTER_BYTES
+    largest = max(a * b for a, b in linear_layers(config)) * ELEMENT_BYTES[need.precision]
+    return RESERVE_BYTES + math.ceil(adapter) + (2 * largest if need.recipe.load_in_4bit else 0)
+
+
+def _cost(need: Need, cut: _Cut) -> float:
     """Time of a step in passes: starting kernels for a pass takes as long as computing PASS_TOKENS tokens."""
-    passes = recipe.batch_size / option.rows * (1 + tokens / PASS_TOKENS)
-    return passes * (CHECKPOINTING_COST if option.checkpointing else 1)
+    passes = need.recipe.batch_size / cut.rows * (1 + _tokens(need, cut.rows) / PASS_TOKENS)
+    return passes * (CHECKPOINTING_COST if cut.checkpointing else 1)
 
 
-def _bytes(recipe: Recipe, config: Mapping[str, Any], option: _Option, tokens: int) -> int:
-    # The keep trainer computes logits a chunk at a time.
-    predicted = KEEP_POSITIONS if recipe.keep_weight else tokens
-    return tokens * _activation_bytes(recipe, config, option.checkpointing) + (
-        predicted * int(config["vocab_size"]) * LOGIT_BYTES + _layer_bytes(config, tokens, option.checkpointing)
+def _least(need: Need) -> int:
+    return min(bytes_needed(need, one.rows, checkpointing=one.checkpointing) for one in _cuts(need.recipe))
+
+
+def _nothing_fits(need: Need, memory_bytes: int) -> ConfigError:
+    least, recipe = _least(need), need.recipe
+    ways = []
+    if _least(_freely_cut(need)) <= memory_bytes:
+        ways.append("micro_batch_size and gradient_checkpointing left at auto")
+    packed = replace(need, recipe=recipe.changed(load_in_4bit=True))
+    if not recipe.load_in_4bit and _least(packed) <= memory_bytes:
+        ways.append(f"--load-in-4bit ({_gib(_least(packed))} GiB)")
+    ways += _with_shorter_rows(need, memory_bytes) or ([] if ways else _with_shorter_rows(packed, memory_bytes))
+    ways.append(f"a smaller model, or a card with {math.ceil(least / GIB)} GiB free")
+    told = f" {CHANGED}" if any("4bit" in way for way in ways) else ""
+    return ConfigError(
+        f"This training does not fit on the card: it takes at least {_gib(least)} GiB, {_gib(need.weight_bytes)} of it "
+        f"weights, and {_gib(memory_bytes)} are free.",
+        next=f"It would fit with {'; or with '.join(ways)}.{told}",
     )
 
 
-def _activation_bytes(recipe: Recipe, config: Mapping[str, Any], checkpointing: bool) -> int:
-    """A token's, over all layers; below the lowest layer with an adapter nothing is kept for a backward pass."""
-    layers, hidden = int(config["num_hidden_layers"]), int(config["hidden_size"])
-    if checkpointing:
-        return layers * hidden * CHECKPOINT_BYTES
-    return (layers - first_adapted(recipe, layers)) * hidden * ACTIVATION_BYTES
+def _freely_cut(need: Need) -> Need:
+    return replace(need, recipe=need.recipe.changed(micro_batch_size=AUTO, gradient_checkpointing=AUTO))
 
 
-def _layer_bytes(config: Mapping[str, Any], tokens: int, checkpointing: bool) -> int:
-    """The one layer that is computed again."""
-    return tokens * int(config["hidden_size"]) * ACTIVATION_BYTES if checkpointing else 0
+def _with_shorter_rows(need: Need, memory_bytes: int) -> list[str]:
+    """The longest rows that fit, where some do: longer ones are left out and counted."""
+    lengths = range(ALIGNED, need.longest_row_tokens, ALIGNED)
+    fitting = bisect_right(lengths, memory_bytes, key=lambda one: _least(replace(need, longest_row_tokens=one)))
+    if fitting == 0:
+        return []
+    too = "--load-in-4bit and " if need.recipe.load_in_4bit else ""
+    return [f"{too}--max-length {lengths[fitting - 1]} (the longest row has {need.longest_row_tokens} tokens)"]
 
 
-def lora_parameters(config: Mapping[str, Any], rank: int) -> int:
-    """Parameters of a rank-`rank` adapter on all linear layers of a Qwen2 decoder (two factors a layer)."""
-    hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
-    keys = hidden // int(config["num_attention_heads"]) * int(config["num_key_value_heads"])
-    widths = [(hidden, hidden), (hidden, keys), (hidden, keys), (hidden, hidden)]  # q, k, v, o
-    widths += [(hidden, inner), (hidden, inner), (inner, hidden)]  # gate, up, down
-    return int(config["num_hidden_layers"]) * rank * sum(a + b for a, b in widths)
+def _gib(count: int) -> str:
+    return f"{count / GIB:.1f}"

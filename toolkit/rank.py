@@ -116,18 +116,19 @@ class OneLoad:
     """A door for `compare` that keeps the base: further adapters are put onto it, and its own answers are made once."""
 
     def __init__(self) -> None:
-        self._held: tuple[Path, LanguageModel] | None = None
+        self._held: tuple[tuple[str, bool], LanguageModel] | None = None
         self._remembered: Remembered = {}
 
-    def __call__(self, folder: Path, adapters: Mapping[str, Path]) -> LanguageModel:
-        if self._held is None or self._held[0] != folder:
+    def __call__(self, folder: Path, adapters: Mapping[str, Path], *, in_4bit: bool = False) -> LanguageModel:
+        base = str(folder), in_4bit
+        if self._held is None or self._held[0] != base:
             self._held = None  # two bases need not fit on one card
-            self._held = folder, LanguageModel.load(folder, adapters)
+            self._held = base, LanguageModel.load(folder, adapters, in_4bit=in_4bit)
         held = self._held[1]
         missing = {name: path for name, path in adapters.items() if name not in held.adapters}
         model = LanguageModel.over(held.model, held.tokenizer, missing).model if missing else held.model
         names = (*held.adapters, *missing)
-        self._held = folder, LanguageModel(model, held.tokenizer, adapters=names)
+        self._held = base, LanguageModel(model, held.tokenizer, adapters=names)
         lent = OnceAsked(model, held.tokenizer, adapters=names)  # whoever compares lets go of it in the end
-        lent.remembered, lent.folder = self._remembered, folder
+        lent.remembered, lent.base = self._remembered, base
         return lent

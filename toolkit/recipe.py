@@ -51,6 +51,7 @@ class Recipe:
     lora_layers: Literal["all", "middle"] = "all"
     row_systems: tuple[str, ...] = ()
     row_wordings: bool = False
+    load_in_4bit: bool = False
 
     @property
     def effective_batch_size(self) -> int:
@@ -161,6 +162,7 @@ def _checked(recipe: Recipe) -> Recipe:
             f"auto, or a whole number that divides batch_size ({recipe.batch_size})",
         ),
         "gradient_checkpointing": (recipe.gradient_checkpointing in (AUTO, True, False), "auto, true or false"),
+        "load_in_4bit": (isinstance(recipe.load_in_4bit, bool), "true or false"),
         "precision": (recipe.precision in (AUTO, "bfloat16", "float32"), "auto, bfloat16 or float32"),
         "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, whole=True), "from 8 to 131072"),
         "system": (isinstance(recipe.system, str), "a text"),

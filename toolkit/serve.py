@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.compare import DEFAULT_SYSTEM
 from toolkit.device import Device, find_device
 from toolkit.errors import ConfigError, ModelError
+from toolkit.four_bits import require_bitsandbytes
 from toolkit.run_record import find_run
 from toolkit.sides import ADAPTER_WEIGHTS, BASE, Side, find_side, run_side
 from toolkit.stop import stop_requests
@@ -86,9 +87,9 @@ def serve(
     side = _side(config)
     system = _system(config, side)
     device = find_device()
-    backend, why = choose_backend(config.backend, device)
+    backend, why = choose_backend(config.backend, device, in_4bit=side.model.in_4bit)
     with stop_requests(say), _taken_port(config) as taken:
-        say(f"Loading {side.model.name}: {backend} ({why}), {device.precision} ({device.reason})")
+        say(f"Loading {side.model.title}: {backend} ({why}), {device.precision} ({device.reason})")
         answerer = _loaded(_job(config, side, device, backend), deploy)
         serving = Serving(
             address=_address(config.host, taken.getsockname()[1]), names=answerer.names, system=system,
@@ -142,8 +143,16 @@ def _system(config: ServeConfig, side: Side) -> str:
     return DEFAULT_SYSTEM if side.run is None else str(side.run.record["recipe"]["system"])
 
 
-def choose_backend(asked: str, device: Device) -> tuple[str, str]:
-    """The backend and its reason; raises ConfigError where vLLM is asked for and cannot be had."""
+def choose_backend(asked: str, device: Device, *, in_4bit: bool = False) -> tuple[str, str]:
+    """The backend and its reason; raises ConfigError where it cannot be had."""
+    if in_4bit:
+        require_bitsandbytes()
+        if asked == VLLM:
+            raise ConfigError(
+                "vLLM does not load this run's base model as it was trained on, in 4 bits.",
+                next="Take --backend transformers, or export the run.",
+            )
+        return TRANSFORMERS, "as asked" if asked != AUTO else "auto: the base model is in 4 bits"
     installed = importlib.util.find_spec("vllm") is not None
     if asked == VLLM and (not installed or device.kind != "cuda"):
         lacking = "vLLM is not installed here" if not installed else "vLLM needs a card, and here is none"
@@ -159,7 +168,7 @@ def _job(config: ServeConfig, side: Side, device: Device, backend: str) -> Serve
     return ServeJob(
         base=side.model.name, tuned=None if side.adapter is None else side.name, model_folder=side.model.path,
         adapter=side.adapter, lora_rank=lora_rank(side.adapter), precision=device.precision, backend=backend,
-        batch_size=config.batch_size,
+        batch_size=config.batch_size, in_4bit=side.model.in_4bit,
     )  # fmt: skip
 
 

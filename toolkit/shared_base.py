@@ -27,12 +27,15 @@ class SharedBase:
     ) -> swift.TrainingResult:
         return swift.train(job, listener, stop_requested, self._lent)
 
-    def load(self, folder: Path, adapters: Mapping[str, Path]) -> LanguageModel:
+    def load(self, folder: Path, adapters: Mapping[str, Path], *, in_4bit: bool = False) -> LanguageModel:
         """As a comparison alone would load it: in the device's own precision."""
-        key = folder, find_device().precision
-        held = self._lent.holds(*key)
-        model = OnceAsked.over(*self._lent.loan(*key), adapters) if held else OnceAsked.load(folder, adapters)
-        model.remembered, model.folder = self._remembered, folder
+        key = folder, find_device().precision, in_4bit
+        model = (
+            OnceAsked.over(*self._lent.loan(key), adapters)
+            if self._lent.holds(key)
+            else OnceAsked.load(folder, adapters, in_4bit=in_4bit)
+        )
+        model.remembered, model.base = self._remembered, (str(folder), in_4bit)
         return model
 
 
@@ -40,7 +43,7 @@ class OnceAsked(LanguageModel):
     """Answers from memory what the base model was asked before, in the same batches."""
 
     remembered: Remembered
-    folder: Path
+    base: tuple[str, bool]  # its folder, and whether it is in 4 bits
     _adapter: str | None = None
 
     def side(self, adapter: str | None) -> AbstractContextManager[Any]:
@@ -50,7 +53,7 @@ class OnceAsked(LanguageModel):
     def answers(self, prompts: Sequence[Messages], **how: Any) -> list[Answer]:
         if self._adapter is not None:
             return super().answers(prompts, **how)
-        key = json.dumps([str(self.folder), list(prompts), how.get("batch_size"), how["max_new_tokens"]])
+        key = json.dumps([self.base, list(prompts), how.get("batch_size"), how["max_new_tokens"]])
         if key not in self.remembered:
             found = super().answers(prompts, **how)
             self.remembered[key] = [replace(one, first_logits=None) for one in found]  # a vocabulary's width each

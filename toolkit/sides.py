@@ -70,8 +70,12 @@ def adapter_sha256(adapter: Path | None) -> str | None:
 
 
 def run_side(run: Run, *, model: str | None = None) -> Side:
-    """A run, on the base that it was trained on (or on `model`, where that one moved)."""
-    base = find_recorded_base(run.record["base_model"]) if model is None else find_base_model(model)
+    """A run, on the base that it was trained on (or on `model`, where that one moved), loaded as it was then."""
+    recorded = run.record["base_model"]
+    if model is None:
+        base = find_recorded_base(recorded)
+    else:
+        base = replace(find_base_model(model), in_4bit=bool(recorded.get("load_in_4bit")))
     return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
 
 
@@ -82,13 +86,13 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
     """
     folder = Path(text)
     if text == BASE or text.startswith(PROMPT):
-        base = beside if model is None and beside is not None else find_base_model(model)
-        return Side(kind="base", name=base.name, model=base) if text == BASE else _prompt(text, base)
+        base = _base_beside(beside, model)
+        return Side(kind="base", name=base.title, model=base) if text == BASE else _prompt(text, base)
     if (scaled := SCALED.fullmatch(text)) and not folder.exists():
         return find_side(scaled[1], output, beside=beside, model=model).at(float(scaled[2]))
     if (folder / "adapter_config.json").is_file():
         _require_weights(folder)
-        base = beside if model is None and beside is not None else find_base_model(model or _base_named_in(folder))
+        base = _base_beside(beside, model or (_base_named_in(folder) if beside is None else None))
         return Side(kind="adapter", name=str(folder), model=base, adapter=folder.resolve())
     if (folder / "config.json").is_file():
         return Side(kind="model", name=str(folder), model=find_base_model(text))
@@ -101,6 +105,13 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
             next=error.next,
         ) from None
     return run_side(run, model=model)
+
+
+def _base_beside(beside: BaseModel | None, model: str | None) -> BaseModel:
+    """The other side's own; of a `model` that is named, loaded as that one is: else quantising alone would be seen."""
+    if beside is None:
+        return find_base_model(model)
+    return beside if model is None else replace(find_base_model(model), in_4bit=beside.in_4bit)
 
 
 def _prompt(text: str, base: BaseModel) -> Side:

@@ -10,7 +10,7 @@ import click
 
 from toolkit.chat import Conversation
 from toolkit.cli.console import say
-from toolkit.compare import DEFAULT_SYSTEM, load_model
+from toolkit.compare import DEFAULT_SYSTEM, load_model, loaded
 from toolkit.run_record import find_run
 from toolkit.sides import BASE, find_side, run_side
 
@@ -42,11 +42,11 @@ def command(
         system = DEFAULT_SYSTEM if side.run is None else str(side.run.record["recipe"]["system"])
     adapters = {side.key: side.adapter} if side.key and side.adapter else {}
     conversation = Conversation(
-        model=load_model(side.model.path, adapters), adapter=side.key, system=system, max_new_tokens=max_new_tokens
+        model=loaded(load_model, side.model, adapters), adapter=side.key, system=system, max_new_tokens=max_new_tokens
     )
     if sys.stdin.isatty():
         switch = "" if base_only else "/before and /after switch the adapter; "
-        say(f"{side.name} on {side.model.name}. {switch}/help, /quit")
+        say(f"{side.name} on {side.model.title}. {switch}/help, /quit")
     for line in _lines(conversation):
         if line.startswith("/"):
             if _obey(conversation, line):

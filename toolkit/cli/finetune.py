@@ -54,6 +54,10 @@ def _with_settings(command: Any) -> Any:
 @click.option(
     "--stop-when-took", is_flag=True, default=None, help="End when trained questions are answered in other words too."
 )
+@click.option(
+    "--load-in-4bit", is_flag=True, default=None,
+    help="Hold the base model in 4 bits (bitsandbytes): for 16 GB cards; its own answers change.",
+)  # fmt: skip
 @click.option("--mix", multiple=True, metavar="SPEC", help="Further rows: file.jsonl#200, or a hub's owner/name#500.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
 @click.option("--resume", "resumed", metavar="RUN", default=None, help="Go on with an interrupted run.")

@@ -15,6 +15,7 @@ from swift.pipelines.infer.deploy import SwiftDeploy
 from toolkit.chat_request import ChatAsked, Messages, UpToStop
 from toolkit.swift.engine import AdapterRequest, RequestConfig, Row, SideBySideEngine
 from toolkit.swift.job import ServeJob
+from toolkit.swift.quantising import in_four_bits
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE
 
 TRANSFORMERS = "transformers"
@@ -39,6 +40,7 @@ def arguments(job: ServeJob) -> DeployArguments:
         log_interval=-1,
         log_level="error",
         hub_token="",  # else a token in the environment logs in to a hub
+        **in_four_bits(job.precision if job.in_4bit else None),
     )
 
 

@@ -109,3 +109,4 @@ class ServeJob:
     precision: str
     backend: str
     batch_size: int
+    in_4bit: bool = False

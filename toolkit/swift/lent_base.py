@@ -10,23 +10,25 @@ from typing import Any
 
 
 class LentBase:
-    """Holds a model and its tokenizer by folder and precision."""
+    """Holds a model and its tokenizer by folder, precision, and whether its weights are in 4 bits."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[Path, str], tuple[Any, Any]] = {}
+        self._held: dict[tuple[Path, str, bool], tuple[Any, Any]] = {}
 
-    def hold(self, folder: Path, precision: str, model: Any, tokenizer: Any) -> None:
-        self._held[folder, precision] = model, tokenizer
+    def hold(self, key: tuple[Path, str, bool], model: Any, tokenizer: Any) -> None:
+        self._held[key] = model, tokenizer
 
-    def holds(self, folder: Path, precision: str) -> bool:
-        return (folder, precision) in self._held
+    def holds(self, key: tuple[Path, str, bool]) -> bool:
+        return key in self._held
 
-    def loan(self, folder: Path, precision: str) -> tuple[Any, Any]:
+    def loan(self, key: tuple[Path, str, bool]) -> tuple[Any, Any]:
         """A model and a tokenizer that is held."""
-        model, tokenizer = self._held[folder, precision]
+        model, tokenizer = self._held[key]
         return _over_same_weights(model), copy.deepcopy(tokenizer)
 
 
 def _over_same_weights(model: Any) -> Any:
-    """A deep copy, except for the parameters: those are the model's own."""
-    return copy.deepcopy(model, {id(weights): weights for weights in model.parameters()})
+    """A deep copy, except for the parameters, and the scales of those in 4 bits: these are the model's own."""
+    own = [*model.parameters()]
+    own += [weights.quant_state for weights in own if getattr(weights, "quant_state", None) is not None]
+    return copy.deepcopy(model, {id(one): one for one in own})

@@ -20,6 +20,7 @@ from toolkit.swift.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
 from toolkit.swift.lent_base import LentBase
 from toolkit.swift.packed import PackedTrainer
+from toolkit.swift.quantising import in_four_bits
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
 from toolkit.swift.took import TookStop, ask, looks
 from toolkit.swift.watcher import Watcher, replace_printer
@@ -59,6 +60,7 @@ def arguments(job: TrainingJob) -> SftArguments:
         logging_steps=1,
         report_to=["none"],
         disable_tqdm=True,
+        **in_four_bits(job.precision if recipe.load_in_4bit else None),
         **_adapter(job),
         **_saving_and_evaluating(job),
     )
@@ -120,11 +122,11 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         if self.lent is None:
             super()._prepare_model_tokenizer(**how)
             return
-        key = self.job.model_folder, self.job.precision
-        if not self.lent.holds(*key):
+        key = self.job.model_folder, self.job.precision, self.job.recipe.load_in_4bit
+        if not self.lent.holds(key):
             super()._prepare_model_tokenizer(**how)
-            self.lent.hold(*key, self.model, self.processor)
-        self.model, self.processor = self.lent.loan(*key)
+            self.lent.hold(key, self.model, self.processor)
+        self.model, self.processor = self.lent.loan(key)
 
     def _get_dataset(self) -> tuple[Any, Any]:
         train, held_out = (

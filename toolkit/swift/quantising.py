@@ -1,10 +1,12 @@
-"""Quantises a model's folder: one call into ms-swift's own export (4.6)."""
+"""Quantises a model's folder, one call into ms-swift's own export (4.6); or a model while it is loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from logging import CRITICAL, getLogger
 from pathlib import Path
+from typing import Any
 
+from toolkit.four_bits import QUANTISING
 from toolkit.swift.environment import prepare_environment
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE
 
@@ -56,6 +58,13 @@ def lacking(method: str) -> tuple[str, ...]:
             wanted = ".".join(map(str, needs.card))
             gaps.append(f"an NVIDIA card of compute capability {wanted} or more ({_told(has)})")
     return tuple(gaps)
+
+
+def in_four_bits(precision: str | None) -> dict[str, Any]:
+    """What ms-swift is told to load a model so, computing in that precision; nothing where it is None."""
+    if precision is None:
+        return {}
+    return {"quant_method": "bnb", "quant_bits": 4, "bnb_4bit_compute_dtype": precision, **QUANTISING}
 
 
 def quantise(job: QuantisingJob) -> None:
