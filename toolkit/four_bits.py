@@ -24,3 +24,10 @@ def require_bitsandbytes() -> None:
             "bitsandbytes, which holds a base model in 4 bits, is not installed.",
             next='Install it ("make setup-formats", or pip with requirements/formats.txt), or leave load_in_4bit out.',
         )
+
+
+def hold_layout(model: Any) -> None:
+    """On some processors bitsandbytes lays weights out anew when they first answer, and cannot train over that."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

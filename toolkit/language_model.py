@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 from toolkit.decoding import Recorder, WhenSet
 from toolkit.device import Device, find_device
 from toolkit.errors import ModelError
-from toolkit.four_bits import QUANTISING, require_bitsandbytes
+from toolkit.four_bits import QUANTISING, hold_layout, require_bitsandbytes
 from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
 from toolkit.systems import DEFAULT, NONE
@@ -84,6 +84,8 @@ class LanguageModel:
                 f"The model in {folder} cannot be loaded: {type(error).__name__}: {_first_line(error)}.",
                 next='Check its files with "toolkit verify", or download it again.',
             ) from error
+        if in_4bit:
+            hold_layout(model)
         return cls.over(model, tokenizer, adapters or {})
 
     @classmethod

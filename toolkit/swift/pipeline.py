@@ -11,6 +11,7 @@ from swift import SftArguments
 from swift.pipelines.train.sft import SwiftSft
 from swift.trainers import TrainerFactory
 
+from toolkit.four_bits import hold_layout
 from toolkit.keep_set import KeepAnswer, read_cache, write_cache
 from toolkit.language_model import LanguageModel, conversation
 from toolkit.progress import Listener
@@ -120,13 +121,18 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
 
     def _prepare_model_tokenizer(self, **how: Any) -> None:
         if self.lent is None:
-            super()._prepare_model_tokenizer(**how)
+            self._load(**how)
             return
         key = self.job.model_folder, self.job.precision, self.job.recipe.load_in_4bit
         if not self.lent.holds(key):
-            super()._prepare_model_tokenizer(**how)
+            self._load(**how)
             self.lent.hold(key, self.model, self.processor)
         self.model, self.processor = self.lent.loan(key)
+
+    def _load(self, **how: Any) -> None:
+        super()._prepare_model_tokenizer(**how)
+        if self.job.recipe.load_in_4bit:
+            hold_layout(self.model)
 
     def _get_dataset(self) -> tuple[Any, Any]:
         train, held_out = (
