@@ -98,6 +98,8 @@ def _made(facts: CardFacts) -> Iterator[tuple[str, object]]:
     yield "base model", f"{facts.base}, revision {facts.revision}" if facts.revision else facts.base
     if lock := run["base_model"].get("lock_sha256"):
         yield "base model's lock, sha256", lock
+    if recipe.get("load_in_4bit"):
+        yield "base model in memory", "trained and compared over 4 bits (bitsandbytes NF4, double quantisation)"
     yield "data", f"{data['path']}, {data['rows']} rows"
     yield "data, sha256", data["sha256"]
     for mixed in data.get("mix") or ():

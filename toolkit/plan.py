@@ -30,7 +30,7 @@ ADAPTER_BYTES = 16  # a parameter: itself, its gradient, Adam's two moments, in 
 RESERVE_BYTES = 1_200_000_000  # what fragments, workspaces, masks, the base's answers to the keep prompts
 
 LINE_TOKENS = 512  # rows are laid end to end into lines of so many (see toolkit.swift.packing)
-SLACK = 1.1  # what is left over at the end of lines, and of a shape that all passes share
+SLACK_PERCENT = 110  # what is left over at the end of lines, and of a shape that all passes share
 ALIGNED = 8
 
 CHECKPOINTING_COST = 4 / 3  # one forward pass more for every forward and backward
@@ -84,12 +84,12 @@ def plan(need: Need, memory_bytes: int | None) -> Plan:
     fitting = [one for one in cuts if bytes_needed(need, one.rows, checkpointing=one.checkpointing) <= memory_bytes]
     if not fitting:
         if AUTO not in {recipe.micro_batch_size, recipe.gradient_checkpointing}:
-            told = f"as fixed, and it may not fit: up to {_gib(_least(need))} of {_gib(memory_bytes)} GiB"
+            told = f"as fixed, and it may not fit: up to {_gib(_least(need))} of {_gib(memory_bytes)}"
             return _plan(recipe, cuts[0], told)
         raise _nothing_fits(need, memory_bytes)
     best = min(fitting, key=lambda one: _cost(need, one))
     most = bytes_needed(need, best.rows, checkpointing=best.checkpointing)
-    told = f"at most {_gib(most)} of {_gib(memory_bytes)} GiB, {_gib(need.weight_bytes)} of it weights"
+    told = f"at most {_gib(most)} of {_gib(memory_bytes)}, {_gib(need.weight_bytes)} of it weights"
     return _plan(recipe, best, told)
 
 
@@ -128,7 +128,8 @@ def _tokens(need: Need, rows: int) -> int:
     recipe, longest = need.recipe, max(need.longest_row_tokens, 1)
     width = max(LINE_TOKENS, -(-longest // ALIGNED) * ALIGNED)
     keep_rows = -(-recipe.keep_rows * rows // recipe.batch_size) if recipe.keep_weight else 0
-    return math.ceil(SLACK * (rows * width / (width // longest) + keep_rows * need.mean_keep_tokens))
+    tokens = -(-rows * width // (width // longest)) + keep_rows * need.mean_keep_tokens
+    return -(-tokens * SLACK_PERCENT // 100)
 
 
 def _kept_bytes(recipe: Recipe, config: Mapping[str, Any], *, checkpointing: bool) -> int:
@@ -167,12 +168,16 @@ def _nothing_fits(need: Need, memory_bytes: int) -> ConfigError:
         ways.append("micro_batch_size and gradient_checkpointing left at auto")
     packed = replace(need, recipe=recipe.changed(load_in_4bit=True))
     if not recipe.load_in_4bit and _least(packed) <= memory_bytes:
-        ways.append(f"--load-in-4bit ({_gib(_least(packed))} GiB)")
-    ways += _with_shorter_rows(need, memory_bytes) or ([] if ways else _with_shorter_rows(packed, memory_bytes))
+        ways.append(f"--load-in-4bit ({_gib(_least(packed))})")
+    too, shorter = "", _longest_that_fits(need, memory_bytes)
+    if shorter is None and not ways and not recipe.load_in_4bit:
+        too, shorter = "--load-in-4bit and ", _longest_that_fits(packed, memory_bytes)
+    if shorter is not None:
+        ways.append(f"{too}--max-length {shorter} (the longest row has {need.longest_row_tokens} tokens)")
     ways.append(f"a smaller model, or a card with {math.ceil(least / GIB)} GiB free")
     told = f" {CHANGED}" if any("4bit" in way for way in ways) else ""
     return ConfigError(
-        f"This training does not fit on the card: it takes at least {_gib(least)} GiB, {_gib(need.weight_bytes)} of it "
+        f"This training does not fit on the card: it takes at least {_gib(least)}, {_gib(need.weight_bytes)} of it "
         f"weights, and {_gib(memory_bytes)} are free.",
         next=f"It would fit with {'; or with '.join(ways)}.{told}",
     )
@@ -182,15 +187,12 @@ def _freely_cut(need: Need) -> Need:
     return replace(need, recipe=need.recipe.changed(micro_batch_size=AUTO, gradient_checkpointing=AUTO))
 
 
-def _with_shorter_rows(need: Need, memory_bytes: int) -> list[str]:
-    """The longest rows that fit, where some do: longer ones are left out and counted."""
+def _longest_that_fits(need: Need, memory_bytes: int) -> int | None:
+    """Tokens of a row; longer ones are then left out and counted."""
     lengths = range(ALIGNED, need.longest_row_tokens, ALIGNED)
     fitting = bisect_right(lengths, memory_bytes, key=lambda one: _least(replace(need, longest_row_tokens=one)))
-    if fitting == 0:
-        return []
-    too = "--load-in-4bit and " if need.recipe.load_in_4bit else ""
-    return [f"{too}--max-length {lengths[fitting - 1]} (the longest row has {need.longest_row_tokens} tokens)"]
+    return lengths[fitting - 1] if fitting else None
 
 
 def _gib(count: int) -> str:
-    return f"{count / GIB:.1f}"
+    return f"{count / GIB:.1f} GiB"

@@ -124,7 +124,8 @@ def _piped(monkeypatch):
     """The command with everything behind it pretended."""
     model = FakeModel()
     side = SimpleNamespace(
-        name="v0", key="tuned", adapter="folder", model=SimpleNamespace(name="micro", path="micro"),
+        name="v0", key="tuned", adapter="folder",
+        model=SimpleNamespace(name="micro", title="micro", path="micro", in_4bit=False),
         run=SimpleNamespace(record={"recipe": {"system": "As trained."}}),
     )  # fmt: skip
     base = SimpleNamespace(name="micro", key=None, adapter=None, model=side.model, run=None)

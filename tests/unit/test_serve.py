@@ -22,7 +22,7 @@ from toolkit.serve import ServeConfig, choose_backend, lora_rank, read_api_key, 
 
 CPU = Device(kind="cpu", name="p", precision="float32", reason="auto: no card")
 CARD = Device(kind="cuda", name="c", precision="bfloat16", reason="auto: the card computes in it")
-BASE = SimpleNamespace(name="base", path=Path("models/base"))
+BASE = SimpleNamespace(name="base", title="base", path=Path("models/base"), in_4bit=False)
 
 
 @pytest.fixture(name="side")

@@ -9,6 +9,7 @@ from toolkit.compare import probes_for
 from toolkit.errors import ConfigError, ExportError
 from toolkit.export.form import Doors, ExportConfig, Form, Gate, Job, Portable
 from toolkit.export.forms import form_for
+from toolkit.export.in_full import in_full, require_alike
 from toolkit.export.place import Place
 from toolkit.portable import without_paths
 from toolkit.probes import read_probes
@@ -35,7 +36,8 @@ def export(
     doors = doors or Doors()
     form = form_for(config)
     run = find_run(config.run, config.output)
-    side = run_side(run, model=config.model)
+    trained = run_side(run, model=config.model)
+    side = in_full(trained)
     place = Place(
         target=(config.folder or run.folder / form.folder).absolute(),
         identity={"format": form.name, **form.options, "adapter_sha256": adapter_sha256(side.adapter)},
@@ -47,6 +49,8 @@ def export(
         return found
     for note in form.require(side, doors):
         say(note)
+    if trained.model.in_4bit:
+        say(f"{run.run_id} was trained over 4 bits; it is exported over the base model as its files hold it.")
     place.require_disk(form.bytes_needed(side), form.title)
     job = Job(
         run=run, side=side, probes=read_probes(config.probes or probes_for(side)), listener=listener, doors=doors
@@ -54,8 +58,10 @@ def export(
     with place.partial() as partial:
         if (found := _found(place, config)) is not None:  # another process was quicker
             return found
+        quantised = trained.model.in_4bit and not config.unchecked
+        over_full = {"trained_in_4bit": require_alike(job, trained).to_dict()} if quantised else {}
         gate = form.write(partial, job)
-        manifest = _manifest(place, form, side, gate)
+        manifest = _manifest(place, form, side, gate) | over_full
         if not gate.holds:
             rejected = place.reject(manifest)
             raise ExportError(f"The {form.title} answers differently: {gate.why}.", next=f"It stands in {rejected}.")
