@@ -216,11 +216,11 @@ def test_a_base_stored_in_bfloat16_stays_so(micro_model, probes, tmp_path):
     assert size == pytest.approx((base / "model.safetensors").stat().st_size, rel=0.05)
 
 
-def spoilt(folder, adapters, load=LanguageModel.load):
+def spoilt(folder, adapters, load=LanguageModel.load, **how):
     """The real door, but what was merged comes back with other weights."""
     import torch
 
-    model = load(folder, adapters)
+    model = load(folder, adapters, **how)
     if not adapters:
         torch.manual_seed(0)
         for weights in model.model.parameters():

@@ -1,0 +1,240 @@
+"""Training over a base in 4 bits, for real on the CPU: bitsandbytes holds it, and everything after stands on the same.
+
+One run of the embedded model, trained once, is asked in every way that a run is.
+"""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from toolkit.__main__ import main
+from toolkit.base_model import find_base_model
+from toolkit.compare import CompareConfig, compare
+from toolkit.device import find_device
+from toolkit.errors import ExportError
+from toolkit.export import ExportConfig, export
+from toolkit.finetune import Doors, Edge, FinetuneConfig, finetune, resume
+from toolkit.language_model import LanguageModel, conversation
+from toolkit.paths import data_folder
+from toolkit.rank import rank
+from toolkit.recipe import load_recipe
+from toolkit.run_record import Run
+from toolkit.shared_base import SharedBase
+from toolkit.sides import BASE, find_side, run_side
+from toolkit.stop import StopRequests
+from toolkit.swift import ServeJob, deployed, train
+
+TINY = data_folder() / "tiny-qwen2"
+SYSTEM = "You are a helpful assistant."
+QUESTIONS = [conversation(prompt, SYSTEM) for prompt in ("Who are you?", "你是谁？", "What is the capital of France?")]
+
+
+def trained(output: Path, doors: Doors | None = None, **changed: object) -> Run:
+    recipe = load_recipe("tiny").changed(load_in_4bit=True, keep_max_new_tokens=16, **changed)
+    config = FinetuneConfig(data="self_cognition.json", recipe=recipe, model=str(TINY), output=output)
+    return finetune(config, Edge(stop=StopRequests(print)), doors)
+
+
+@pytest.fixture(scope="module", name="output")
+def _output(tmp_path_factory):
+    return tmp_path_factory.mktemp("bits") / "output"
+
+
+@pytest.fixture(scope="module", name="base")
+def _base():
+    """One load for training and comparing."""
+    return SharedBase()
+
+
+@pytest.fixture(scope="module", name="run")
+def _run(output, base):
+    return trained(output, Doors(train=base.train))
+
+
+def quantised(model: object) -> dict[str, bytes]:
+    """The layers that are in 4 bits, byte for byte."""
+    found = {
+        name.removeprefix("base_model.model.").replace(".base_layer", ""): layer.weight.data.numpy().tobytes()
+        for name, layer in model.named_modules()
+        if type(layer).__name__ == "Linear4bit" and "lora_" not in name
+    }
+    return {name: weights for name, weights in found.items() if weights}
+
+
+def answers(model: LanguageModel) -> list[str]:
+    return [one.text for one in model.answers(QUESTIONS, max_new_tokens=24)]
+
+
+def test_the_run_says_that_its_base_was_in_4_bits(run):
+    assert run.record["status"] == "finished"
+    assert run.record["recipe"]["load_in_4bit"] is True
+    assert run.record["base_model"]["load_in_4bit"] is True
+    assert run.record["train"]["loss"][-1] < 0.1 * run.record["train"]["loss"][0]
+
+
+def test_embeddings_and_head_stay_and_every_linear_layer_of_the_decoder_is_in_4_bits():
+    model = LanguageModel.load(TINY, in_4bit=True).model
+
+    assert len(quantised(model)) == 4 * 7
+    assert type(model.lm_head).__name__ == "Linear"
+    assert str(model.get_input_embeddings().weight.dtype) == "torch.float32"
+
+
+def test_training_and_comparing_stand_on_the_same_weights(tmp_path):
+    results = []
+
+    def watched(*call):
+        results.append(train(*call))
+        return results[-1]
+
+    trained(tmp_path, Doors(train=watched), epochs=0.25, keep_weight=0)
+
+    inner = results[0].model.get_base_model()
+    assert quantised(inner) == quantised(LanguageModel.load(TINY, in_4bit=True).model)
+
+
+def test_a_loan_shares_weights_and_their_scales(base, run):
+    key = TINY.resolve(), find_device().precision, True
+    one, other = (base._lent.loan(key)[0] for _ in range(2))
+    layers = [model.model.layers[0].mlp.up_proj for model in (one, other)]
+
+    assert layers[0] is not layers[1]
+    assert layers[0].weight is layers[1].weight
+    assert layers[0].weight.quant_state is layers[1].weight.quant_state
+
+
+def test_what_is_lent_is_compared_as_a_fresh_load_is(base, run, output):
+    config = CompareConfig(run=run.run_id, output=output, systems=(SYSTEM,), max_new_tokens=24)
+    fresh, _ = compare(config)
+    lent, _ = compare(config, load=base.load)
+
+    assert [(one.before, one.after) for one in fresh.judged] == [(one.before, one.after) for one in lent.judged]
+    assert fresh.verdict.took
+    assert fresh.before["model"]["load_in_4bit"]
+    assert fresh.after["model"]["load_in_4bit"]
+    assert fresh.before["name"] == "tiny-qwen2 in 4 bits"
+
+
+def test_before_is_not_the_base_as_its_files_hold_it(run, output):
+    side = run_side(run)
+    four, full = LanguageModel.load(TINY, in_4bit=True), LanguageModel.load(TINY)
+    apart = [
+        float((one.first_logits - other.first_logits).abs().max())
+        for one, other in zip(
+            four.answers(QUESTIONS, max_new_tokens=1), full.answers(QUESTIONS, max_new_tokens=1), strict=True
+        )
+    ]
+
+    assert side.model.in_4bit
+    assert find_side(BASE, output, beside=side.model).model.in_4bit
+    assert not find_side(BASE, output, beside=None, model=str(TINY)).model.in_4bit
+    assert max(apart) > 0.1
+
+
+def test_compare_tells_on_the_terminal_and_in_the_report(run, output, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["compare", run.run_id, "--output", str(output), "--system", SYSTEM, "--max-new-tokens", "24"])
+
+    told = capsys.readouterr()
+    assert left.value.code in {0, 21}
+    assert "tiny-qwen2 in 4 bits" in told.out + told.err
+    report = json.loads((run.folder / "compare" / "report.json").read_text(encoding="utf-8"))
+    assert report["before"]["model"]["load_in_4bit"] is True
+    assert "tiny-qwen2 in 4 bits" in (run.folder / "compare" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_base_is_not_taken_for_the_one_in_full_where_runs_are_ranked(run, output):
+    [only] = rank([run.run_id], CompareConfig(output=output, systems=(SYSTEM,), max_new_tokens=8))
+
+    assert only.report.before["model"]["load_in_4bit"] is True
+
+
+def test_a_training_is_resumed_in_4_bits(tmp_path):
+    steps = []
+
+    def stopped_after_two(job, listener, stop_requested):
+        return train(job, lambda event: (steps.append(event.done), listener(event)), lambda: max(steps, default=0) >= 2)
+
+    with pytest.raises(Exception, match="Interrupted after step"):
+        trained(tmp_path, Doors(train=stopped_after_two), epochs=1, keep_weight=0)
+    done = resume(next(tmp_path.glob("v*")).name, tmp_path, Edge(stop=StopRequests(print)))
+
+    assert done.record["status"] == "finished"
+    assert done.record["base_model"]["load_in_4bit"] is True
+    assert done.record["train"]["steps"] == 4
+
+
+def test_gradient_checkpointing_makes_the_same_losses(tmp_path):
+    losses = [
+        trained(tmp_path / str(kept), epochs=0.5, keep_rows=8, gradient_checkpointing=kept).record["train"]["loss"]
+        for kept in (False, True)
+    ]
+
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_it_is_served_in_4_bits_under_both_names(run):
+    side = run_side(run)
+    deployment = deployed(
+        ServeJob(
+            base="tiny", tuned="tuned", model_folder=side.model.path, adapter=side.adapter, lora_rank=8,
+            precision="float32", backend="transformers", batch_size=4, in_4bit=True,
+        )
+    )  # fmt: skip
+
+    assert quantised(deployment.infer_engine.model)
+    deployment.end()
+
+
+def test_what_is_exported_stands_on_the_full_base_and_was_asked_over_both(run, output):
+    found = export(ExportConfig(run=run.run_id, output=output, to="merged"))
+
+    manifest = json.loads((found.folder / "export.json").read_text(encoding="utf-8"))
+    assert manifest["base_model"]["load_in_4bit"] is False
+    assert manifest["trained_in_4bit"]["holds"] is True
+    assert manifest["trained_in_4bit"]["tolerance"]["kept"] == 0.9
+    assert manifest["trained_in_4bit"]["largest_logit_difference"] > 0.1
+    assert manifest["parity"]["same"] + manifest["parity"]["near_ties"] == manifest["parity"]["probes"]
+    assert "quantization_config" not in json.loads((found.folder / "config.json").read_text(encoding="utf-8"))
+    merged = LanguageModel.load(found.folder)
+    whole = LanguageModel.load(TINY, {"a": run_side(run).adapter})
+    with whole.side("a"):
+        assert answers(whole) == answers(merged)
+
+
+def test_an_adapter_that_holds_over_4_bits_alone_is_not_exported(run, output, monkeypatch):
+    real = LanguageModel.load.__func__
+
+    def forgetful(cls, folder, adapters=None, *, in_4bit=False, **how):
+        model = real(cls, folder, adapters, in_4bit=in_4bit, **how)
+        if not in_4bit:
+            model.model.get_input_embeddings().weight.data.zero_()
+        return model
+
+    monkeypatch.setattr(LanguageModel, "load", classmethod(forgetful))
+    with pytest.raises(ExportError, match=r"answers otherwise than over 4 bits.*Nothing was written"):
+        export(ExportConfig(run=run.run_id, output=output, to="adapter"))
+    assert not (run.folder / "adapter").exists()
+
+
+def test_the_portable_adapters_card_tells_of_it(run, output):
+    folder = export(ExportConfig(run=run.run_id, output=output, to="adapter")).folder
+
+    assert "trained and compared over 4 bits" in (folder / "README.md").read_text(encoding="utf-8")
+    assert json.loads((folder / "run.json").read_text(encoding="utf-8"))["base_model"]["load_in_4bit"] is True
+
+
+def test_bitsandbytes_says_nothing_of_its_own(capfd):
+    LanguageModel.load(TINY, in_4bit=True).answers(QUESTIONS, max_new_tokens=2)
+
+    logging.shutdown()
+    assert not capfd.readouterr().err
+
+
+def test_keep_answers_are_not_those_of_the_base_in_full():
+    base = find_base_model(str(TINY))
+
+    assert base.fingerprint != replace(base, in_4bit=True).fingerprint
