@@ -160,6 +160,10 @@ setup: .venv/.ready ## Build .venv from the locked requirements
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: setup-four-bits
+setup-four-bits: setup ## bitsandbytes into .venv, for base models in 4 bits: make finetune ARGS=--load-in-4bit RUNTIME=local
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/four-bits.txt
+
 .PHONY: setup-formats
 setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more export formats (a C++ compiler, three minutes)
 
@@ -215,6 +219,7 @@ lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) requirements/formats-build.in -o requirements/formats-build.txt
+	$(COMPILE) --override requirements/overrides.txt requirements/four-bits.in -o requirements/four-bits.txt
 	$(COMPILE) --override requirements/overrides.txt requirements/formats.in -o requirements/formats.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt

@@ -22,7 +22,7 @@ def require_bitsandbytes() -> None:
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ConfigError(
             "bitsandbytes, which holds a base model in 4 bits, is not installed.",
-            next='Install it ("make setup-formats", or pip with requirements/formats.txt), or leave load_in_4bit out.',
+            next='Install it: "make setup-four-bits", or pip install bitsandbytes (the image does not hold it).',
         )
 
 

@@ -15,6 +15,7 @@ from toolkit.dataset import find_dataset
 from toolkit.device import find_device, forget_peaks
 from toolkit.errors import ConfigError, Interrupted, ToolkitError
 from toolkit.finetune import Doors, Edge, FinetuneConfig, finetune, resume
+from toolkit.four_bits import require_bitsandbytes
 from toolkit.frontier import shortfall
 from toolkit.grid import grid
 from toolkit.probes import read_probes
@@ -130,6 +131,8 @@ def _asked(config: SweepConfig, recipes: Sequence[Recipe], edge: SweepEdge) -> d
     """What every run shares. Raises ToolkitError for what no run could do without."""
     base = find_base_model(config.model)
     require_sizes(base)
+    if any(recipe.load_in_4bit for recipe in recipes):
+        require_bitsandbytes()
     rows, _ = gather(config.data, (), recipes[0].seed, edge.say)
     for name in {recipe.keep_data for recipe in recipes if recipe.keep_weight}:
         gather_keep_prompts(name, rows)

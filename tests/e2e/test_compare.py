@@ -268,7 +268,8 @@ def test_the_drift_under_another_prompt_is_that_of_the_same_tokens(lively_model)
 
 def test_several_runs_are_ranked_over_one_load_as_if_alone(output, probes, capsys, monkeypatch):
     loads = []
-    monkeypatch.setattr(LanguageModel, "load", classmethod(lambda cls, *args: loads.append(args) or LOAD(cls, *args)))
+    counted = classmethod(lambda cls, *args, **how: loads.append(args) or LOAD(cls, *args, **how))
+    monkeypatch.setattr(LanguageModel, "load", counted)
 
     ranked = rank(["v0", "v1"], CompareConfig(output=output, probes=probes, max_new_tokens=16))
 

@@ -100,11 +100,11 @@ def test_loans_share_the_weights_and_nothing_else(micro_model: Path):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    lent, key = LentBase(), (micro_model, "float32")
+    lent, key = LentBase(), (micro_model, "float32", False)
     model = AutoModelForCausalLM.from_pretrained(micro_model)
     before = {name: weights.clone() for name, weights in model.state_dict().items()}
-    lent.hold(*key, model, AutoTokenizer.from_pretrained(micro_model))
-    one, other = lent.loan(*key)[0], lent.loan(*key)[0]
+    lent.hold(key, model, AutoTokenizer.from_pretrained(micro_model))
+    one, other = lent.loan(key)[0], lent.loan(key)[0]
 
     one.config.use_cache = False
     one.model.layers[0].mlp.up_proj = torch.nn.Identity()

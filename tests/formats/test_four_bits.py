@@ -106,6 +106,14 @@ def test_a_loan_shares_weights_and_their_scales(base, run):
     assert layers[0].weight.quant_state is layers[1].weight.quant_state
 
 
+def test_what_is_lent_is_trained_as_a_fresh_load_is(base, run, tmp_path):
+    settings = {"epochs": 0.5, "keep_rows": 8}
+    lent = trained(tmp_path / "lent", Doors(train=base.train), **settings)
+    fresh = trained(tmp_path / "fresh", **settings)
+
+    assert lent.record["adapter"]["sha256"] == fresh.record["adapter"]["sha256"]
+
+
 def test_what_is_lent_is_compared_as_a_fresh_load_is(base, run, output):
     config = CompareConfig(run=run.run_id, output=output, systems=(SYSTEM,), max_new_tokens=24)
     fresh, _ = compare(config)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from tests.unit.fake_training import FakeTraining, save_checkpoint
 from tests.unit.model_folder import make_model_folder
 from toolkit.cli.finetune import command, default_recipe
+from toolkit.device import Device
 from toolkit.errors import ConfigError, DataError, Interrupted, ModelError, ToolkitError, TrainingError
 from toolkit.finetune import Edge, FinetuneConfig, finetune, resume
 from toolkit.recipe import load_recipe
@@ -500,3 +502,77 @@ def test_a_data_sets_own_probes_stay_with_the_run(user: User) -> None:
 
 def test_without_probes_of_its_own_a_run_keeps_none(user: User) -> None:
     assert not (user.finetunes().folder / "probes.yaml").exists()
+
+
+def without_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+
+def with_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: SimpleNamespace(name=name))
+
+
+def card(gib: float) -> Device:
+    return Device(
+        kind="cuda", name="a card", precision="bfloat16", reason="as asked", memory_bytes=int(gib * 2**30),
+        free_bytes=int(gib * 2**30),
+    )  # fmt: skip
+
+
+def test_4_bits_without_bitsandbytes_are_refused_before_there_is_a_run(user: User, monkeypatch: pytest.MonkeyPatch):
+    without_bitsandbytes(monkeypatch)
+
+    with pytest.raises(ConfigError, match=r"bitsandbytes, .* is not installed.*make setup-four-bits"):
+        user.finetunes(load_in_4bit=True)
+    assert not user.runs()
+
+
+def test_a_base_in_4_bits_is_recorded_and_told(user: User, monkeypatch: pytest.MonkeyPatch):
+    with_bitsandbytes(monkeypatch)
+    training = FakeTraining()
+
+    run = user.finetunes(training, load_in_4bit=True)
+
+    assert run.record["base_model"]["load_in_4bit"] is True
+    assert run.record["recipe"]["load_in_4bit"] is True
+    assert training.jobs[0].recipe.load_in_4bit
+    assert any("base model: small in 4 bits" in line for line in user.said)
+
+
+def test_a_run_in_4_bits_is_resumed_so_or_not_at_all(user: User, monkeypatch: pytest.MonkeyPatch):
+    with_bitsandbytes(monkeypatch)
+    name = interrupted(user, load_in_4bit=True).run_id
+
+    without_bitsandbytes(monkeypatch)
+    with pytest.raises(ConfigError, match="bitsandbytes"):
+        user.resumes(name)
+    with_bitsandbytes(monkeypatch)
+    assert user.resumes(name).record["base_model"]["load_in_4bit"] is True
+
+
+def test_the_base_models_answers_to_the_keep_set_are_not_those_of_the_base_in_4_bits(
+    user: User, monkeypatch: pytest.MonkeyPatch
+):
+    with_bitsandbytes(monkeypatch)
+    keep_data = user.home / "keep.jsonl"
+    keep_data.write_text('{"prompt": "What is rain?"}\n')
+    training = FakeTraining()
+    for in_4bit in (False, True):
+        user.finetunes(training, keep_weight=1, keep_data=str(keep_data), load_in_4bit=in_4bit)
+
+    full, four = (job.keep.cache for job in training.jobs if job.keep is not None)
+    assert full != four
+
+
+def test_what_cannot_fit_is_refused_before_the_model_is_loaded(user: User):
+    training = FakeTraining()
+    doors = replace(training.doors, device=lambda _: card(1.0))
+    config = FinetuneConfig(
+        data=str(user.data), recipe=load_recipe("article"), model=str(user.model), output=user.output
+    )  # fmt: skip
+
+    with pytest.raises(ConfigError, match=r"does not fit on the card.*It would fit with .*GiB free"):
+        finetune(config, user.edge, doors)
+    assert not training.jobs
+    assert user.runs()[0].record["status"] == "failed"
+    assert "does not fit" in str(user.runs()[0].record["error"])

@@ -238,6 +238,16 @@ def test_vllm_where_it_cannot_run_is_refused(monkeypatch, device, installed, why
         choose_backend("vllm", device)
 
 
+def test_a_base_in_4_bits_is_served_by_transformers_alone(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: SimpleNamespace(name=name))
+    card = Device(kind="cuda", name="a card", precision="bfloat16", reason="")
+
+    assert choose_backend("auto", card, in_4bit=True) == ("transformers", "auto: the base model is in 4 bits")
+    assert choose_backend("transformers", card, in_4bit=True) == ("transformers", "as asked")
+    with pytest.raises(ConfigError, match="vLLM does not load"):
+        choose_backend("vllm", card, in_4bit=True)
+
+
 def test_the_rank_is_the_adapters_own(tmp_path):
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 64}))
     assert lora_rank(tmp_path) == 64

@@ -8,6 +8,7 @@ import pytest
 
 from toolkit.compare import CompareConfig, compare
 from toolkit.errors import ConfigError, ModelError
+from toolkit.paths import data_folder
 from toolkit.run_record import read_run, write_json, write_record
 from toolkit.sides import BASE, base_under, find_side, run_side
 
@@ -60,6 +61,61 @@ def test_a_named_base_model_goes_before_the_other_sides(base, output, tmp_path):
     beside = find_side(RUN, output, beside=None).model
 
     assert find_side(BASE, output, beside=beside, model=str(other)).model.path == other
+
+
+@pytest.fixture(name="in_4_bits")
+def _in_4_bits(output, base):
+    """The run, as if it had been trained so."""
+    recorded = {"name": "base", "path": str(base), "load_in_4bit": True}
+    write_record(output / RUN, read_run(output / RUN).record | {"base_model": recorded})
+    return find_side(RUN, output, beside=None)
+
+
+def test_the_base_of_a_run_is_loaded_as_it_was_trained_on(in_4_bits, base, output, tmp_path):
+    beside = in_4_bits.model
+
+    assert beside.in_4bit
+    assert in_4_bits.to_dict()["model"]["load_in_4bit"] is True
+    before = find_side(BASE, output, beside=beside)
+    assert (before.name, before.model.in_4bit) == ("base in 4 bits", True)
+    assert find_side("system:You are Nova.", output, beside=beside).model.in_4bit
+
+
+def test_a_base_model_that_moved_is_loaded_so_too(in_4_bits, output, tmp_path):
+    moved = str(model_at(tmp_path / "moved"))
+
+    assert find_side(RUN, output, beside=None, model=moved).model.in_4bit
+    assert find_side(BASE, output, beside=in_4_bits.model, model=moved).model.in_4bit
+    assert not find_side(BASE, output, beside=None, model=moved).model.in_4bit
+
+
+def test_older_runs_and_whole_models_are_loaded_as_they_are(base, output):
+    assert not find_side(RUN, output, beside=None).model.in_4bit
+    assert not find_side(str(base), output, beside=None).model.in_4bit
+
+
+def test_an_adapter_beside_a_run_in_4_bits_is_put_onto_the_same_base(in_4_bits, output, tmp_path, base):
+    adapter = str(adapter_at(tmp_path / "mine", str(base)))
+
+    assert find_side(adapter, output, beside=in_4_bits.model).model.in_4bit
+    assert not find_side(adapter, output, beside=None).model.in_4bit
+
+
+def test_a_base_in_4_bits_and_in_full_are_two_loads(in_4_bits, base, output):
+    loads = []
+
+    def load(folder, adapters, *, in_4bit=False):
+        loads.append((folder, in_4bit))
+        raise ModelError("enough")
+
+    with pytest.raises(ModelError):
+        compare(
+            CompareConfig(
+                run=RUN, before=str(base), output=output, probes=data_folder() / "probes.yaml", systems=("Be brief.",)
+            ),
+            load=load,
+        )  # fmt: skip
+    assert loads == [(base, False)]
 
 
 @pytest.mark.parametrize("name", [RUN, "v0"])

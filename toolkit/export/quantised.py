@@ -46,7 +46,7 @@ class Quantised:
         if gaps := doors.quantiser.lacking(self.name):
             raise ConfigError(
                 f"--to {self.name} needs {' and '.join(gaps)}.",
-                next='"make setup-formats" brings bitsandbytes; --to gguf needs no card.',
+                next='"make setup-four-bits" brings bitsandbytes; --to gguf needs no card.',
             )
         return ()
 
