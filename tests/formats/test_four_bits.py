@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from toolkit.__main__ import main
 from toolkit.base_model import find_base_model
@@ -52,6 +53,15 @@ def _base():
 @pytest.fixture(scope="module", name="run")
 def _run(output, base):
     return trained(output, Doors(train=base.train))
+
+
+@pytest.fixture(scope="module", name="probes")
+def _probes(output):
+    """Every fourth of the shipped ones."""
+    shipped = yaml.safe_load((data_folder() / "probes.yaml").read_text(encoding="utf-8"))
+    path = output.parent / "probes.yaml"
+    path.write_text(yaml.safe_dump(shipped | {"probes": shipped["probes"][::4]}, allow_unicode=True), encoding="utf-8")
+    return path
 
 
 def quantised(model: object) -> dict[str, bytes]:
@@ -106,10 +116,10 @@ def test_a_loan_shares_weights_and_their_scales(base, run):
     assert layers[0].weight.quant_state is layers[1].weight.quant_state
 
 
-def test_what_is_lent_is_trained_as_a_fresh_load_is(base, run, tmp_path):
+def test_what_is_lent_is_trained_as_a_fresh_load_is(base, run, output):
     settings = {"epochs": 0.5, "keep_rows": 8}
-    lent = trained(tmp_path / "lent", Doors(train=base.train), **settings)
-    fresh = trained(tmp_path / "fresh", **settings)
+    lent = trained(output, Doors(train=base.train), **settings)
+    fresh = trained(output, **settings)
 
     assert lent.record["adapter"]["sha256"] == fresh.record["adapter"]["sha256"]
 
@@ -175,9 +185,9 @@ def test_a_training_is_resumed_in_4_bits(tmp_path):
     assert done.record["train"]["steps"] == 4
 
 
-def test_gradient_checkpointing_makes_the_same_losses(tmp_path):
+def test_gradient_checkpointing_makes_the_same_losses(output):
     losses = [
-        trained(tmp_path / str(kept), epochs=0.5, keep_rows=8, gradient_checkpointing=kept).record["train"]["loss"]
+        trained(output, epochs=0.5, keep_rows=8, gradient_checkpointing=kept).record["train"]["loss"]
         for kept in (False, True)
     ]
 
@@ -197,8 +207,8 @@ def test_it_is_served_in_4_bits_under_both_names(run):
     deployment.end()
 
 
-def test_what_is_exported_stands_on_the_full_base_and_was_asked_over_both(run, output):
-    found = export(ExportConfig(run=run.run_id, output=output, to="merged"))
+def test_what_is_exported_stands_on_the_full_base_and_was_asked_over_both(run, output, probes):
+    found = export(ExportConfig(run=run.run_id, output=output, probes=probes, to="merged"))
 
     manifest = json.loads((found.folder / "export.json").read_text(encoding="utf-8"))
     assert manifest["base_model"]["load_in_4bit"] is False
@@ -213,7 +223,7 @@ def test_what_is_exported_stands_on_the_full_base_and_was_asked_over_both(run, o
         assert answers(whole) == answers(merged)
 
 
-def test_an_adapter_that_holds_over_4_bits_alone_is_not_exported(run, output, monkeypatch):
+def test_an_adapter_that_holds_over_4_bits_alone_is_not_exported(run, output, probes, monkeypatch):
     real = LanguageModel.load.__func__
 
     def forgetful(cls, folder, adapters=None, *, in_4bit=False, **how):
@@ -224,12 +234,12 @@ def test_an_adapter_that_holds_over_4_bits_alone_is_not_exported(run, output, mo
 
     monkeypatch.setattr(LanguageModel, "load", classmethod(forgetful))
     with pytest.raises(ExportError, match=r"answers otherwise than over 4 bits.*Nothing was written"):
-        export(ExportConfig(run=run.run_id, output=output, to="adapter"))
+        export(ExportConfig(run=run.run_id, output=output, probes=probes, to="adapter"))
     assert not (run.folder / "adapter").exists()
 
 
-def test_the_portable_adapters_card_tells_of_it(run, output):
-    folder = export(ExportConfig(run=run.run_id, output=output, to="adapter")).folder
+def test_the_portable_adapters_card_tells_of_it(run, output, probes):
+    folder = export(ExportConfig(run=run.run_id, output=output, probes=probes, to="adapter")).folder
 
     assert "trained and compared over 4 bits" in (folder / "README.md").read_text(encoding="utf-8")
     assert json.loads((folder / "run.json").read_text(encoding="utf-8"))["base_model"]["load_in_4bit"] is True
