@@ -77,7 +77,7 @@ class LanguageModel:
             model: Any = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=device.precision, device_map=device.kind, local_files_only=True,
                 use_safetensors=True, trust_remote_code=False,
-                quantization_config=_four_bits(device.precision) if in_4bit else None,
+                **({"quantization_config": _four_bits(device.precision)} if in_4bit else {}),  # None overrules the folder
             )  # fmt: skip
         except Exception as error:
             raise ModelError(
