@@ -77,7 +77,7 @@ class LanguageModel:
             model: Any = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=device.precision, device_map=device.kind, local_files_only=True,
                 use_safetensors=True, trust_remote_code=False,
-                **({"quantization_config": _four_bits(device.precision)} if in_4bit else {}),  # None overrules the folder
+                **(_four_bits(device.precision) if in_4bit else {}),
             )  # fmt: skip
         except Exception as error:
             raise ModelError(
@@ -308,12 +308,13 @@ class LanguageModel:
         return dict(self.model.state_dict())
 
 
-def _four_bits(precision: str) -> Any:
+def _four_bits(precision: str) -> dict[str, Any]:
     """As training quantises it: ms-swift takes the same class and `QUANTISING`."""
     import torch
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=getattr(torch, precision), **QUANTISING)
+    compute = getattr(torch, precision)
+    return {"quantization_config": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **QUANTISING)}
 
 
 def _with_adapter(model: Any, name: str, adapter: Path) -> Any:
