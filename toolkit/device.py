@@ -33,6 +33,8 @@ def find_device(precision: str = "auto") -> Device:
         chosen, why = (precision, "as asked") if precision != "auto" else ("float32", "auto: no card")
         return Device(kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why)
     free, whole = _card_memory()
+    # It plans anew for each length that it meets, which costs more than it saves where every batch has another.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     computes_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     if precision != "auto":
         chosen, why = precision, "as asked"

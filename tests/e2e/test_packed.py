@@ -1,4 +1,4 @@
-"""Rows laid end to end: the losses are ms-swift's own, step by step."""
+"""Rows laid end to end: the losses are ms-swift's own, step by step, also where every pass is given one shape."""
 
 import contextlib
 import json
@@ -55,3 +55,20 @@ def test_the_losses_are_those_of_ms_swift(micro_model, of_ms_swift, tmp_path, mi
     assert len(ours) == 6
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
     assert ours[-1] < ours[0]
+
+
+@pytest.mark.parametrize("micros", [1, 3])
+def test_they_are_in_passes_of_one_shape_too(micro_model, of_ms_swift, tmp_path, monkeypatch, micros):
+    from toolkit.swift import captured, packed
+
+    shapes = set()
+    monkeypatch.setattr(packed, "CAPTURING", {"cpu"})
+
+    def seen_instead(self):  # there is no graph without a card
+        shapes.add(tuple((name, tuple(held.shape)) for name, held in self._held.items()))
+
+    monkeypatch.setattr(captured.CapturedPass, "_capture", seen_instead)
+    ours = losses(micro_model, tmp_path / "run", micros=micros)
+
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+    assert len(shapes) == 1

@@ -103,6 +103,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
         "stopped_early": False,
         "stop_reason": "epochs",
         "development": [],
+        "cuda_graph": False,
     }
     assert record["adapter"]["sha256"] == hashlib.sha256(b"adapter").hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
