@@ -42,8 +42,11 @@ def losses(model: Path, folder: Path, *, micros: int, checkpointing: bool = Fals
 @pytest.fixture(scope="module", name="of_ms_swift")
 def _of_ms_swift(micro_model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
+        from swift.trainers import Seq2SeqTrainer
+
         from toolkit.swift import pipeline
 
+        patch.setattr(Seq2SeqTrainer, "captured", None, raising=False)
         patch.setattr(pipeline, "trained_by", lambda _: contextlib.nullcontext())
         return losses(micro_model, tmp_path_factory.mktemp("theirs") / "run", micros=1)
 
