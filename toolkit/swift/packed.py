@@ -53,7 +53,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             pieces = self.pieces(inputs)
             parts = laid_out_in_parts(pieces, self._pad, self._line_tokens, self._sizes)
             if parts is not None:
-                if not model.training:
+                if not self.head.training:  # it, and all beside it: peft's own shell says that it is in any case
                     model.train()
                 shares = self.shares(pieces, num_items_in_batch)
                 told = [self.captured(part | shares) for part in parts]
