@@ -241,7 +241,7 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> swift.KeepJob | None:
     if recipe.keep_weight == 0:
         return None
     path, prompts = gather_keep_prompts(recipe.keep_data, rows)
-    systems = recipe.keep_systems or (recipe.system,)
+    systems = recipe.system, *recipe.keep_systems
     asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     digest, before = hashlib.sha256(path.read_bytes()).hexdigest(), work.record["keep"]
     if before is not None and before["sha256"] != digest:

@@ -36,6 +36,11 @@ class CapturedPass:
         self._out: Told = {}
         self.refused: str | None = None  # why there is no graph, where capturing failed
 
+    @property
+    def replays(self) -> bool:
+        """Whether the next call computes nothing from Python any more."""
+        return self._graph is not None
+
     def __call__(self, batch: Batch) -> Told:
         """What `compute` tells, among it the "loss"; nothing of it is overwritten by a later call."""
         first = not self._held

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import DistributedType
+from peft.helpers import disable_input_dtype_casting
 from swift.trainers import Seq2SeqTrainer
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
@@ -49,17 +50,13 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """Forward and backward pass of a micro-batch; its loss, detached."""
         if not self._tried:
             self._tried, self.captured = True, self._capturing(model)
-        if self.captured is not None and num_items_in_batch is not None:
-            pieces = self.pieces(inputs)
-            parts = laid_out_in_parts(pieces, self._pad, self._line_tokens, self._sizes)
-            if parts is not None:
-                if not self.head.training:  # it, and all beside it: peft's own shell says that it is in any case
-                    model.train()
-                shares = self.shares(pieces, num_items_in_batch)
-                told = [self.captured(part | shares) for part in parts]
-                return self._tell({name: torch.stack([one[name] for one in told]).sum(0) for name in told[0]})
-        loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
-        return loss
+        # Else peft copies what comes into an adapter to the adapter's float32, and autocast copies it back.
+        replaying = self.captured is not None and self.captured.replays
+        with disable_input_dtype_casting(model, active=self.args.bf16 and not replaying):
+            loss: Tensor | None = None
+            if self.captured is not None and num_items_in_batch is not None:
+                loss = self._in_one_shape(self.captured, model, self.pieces(inputs), num_items_in_batch)
+            return super().training_step(model, inputs, num_items_in_batch) if loss is None else loss
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -171,6 +168,17 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         return CapturedPass(
             partial(self.losses, model), self.accelerator.backward, trained, lengths, filling={"words": IGNORED}
         )  # fmt: skip
+
+    def _in_one_shape(self, captured: CapturedPass, model: Any, pieces: list[Piece], words: Any) -> "Tensor | None":
+        """None where a piece is longer than any line."""
+        parts = laid_out_in_parts(pieces, self._pad, self._line_tokens, self._sizes)
+        if parts is None:
+            return None
+        if not self.head.training:  # it, and all beside it: peft's own shell says that it is in any case
+            model.train()
+        shares = self.shares(pieces, words)
+        told = [captured(part | shares) for part in parts]
+        return self._tell({name: torch.stack([one[name] for one in told]).sum(0) for name in told[0]})
 
     def _tell(self, told: Told) -> "Tensor":
         self.tell({name: one.detach() for name, one in told.items()})

@@ -20,7 +20,7 @@ from toolkit.swift.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
 from toolkit.swift.lent_base import LentBase
 from toolkit.swift.packed import PackedTrainer
-from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
+from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, EncodedOnce, as_messages
 from toolkit.swift.took import TookStop, ask, looks
 from toolkit.swift.watcher import Watcher, replace_printer
 
@@ -157,6 +157,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             return super().run()
 
     def train(self, trainer: Any) -> Any:
+        trainer.train_dataset = EncodedOnce(trainer.train_dataset)
         if self.job.keep is not None:
             trainer.keep = self.keep_term
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
