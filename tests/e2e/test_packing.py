@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from toolkit.swift.packing import LINE_TOKENS, Packed, pack, who_sees_whom
+from toolkit.swift.packing import LINE_TOKENS, Frame, Packed, frame_for, pack, who_sees_whom
 
 LINE = LINE_TOKENS["cpu"]
 
@@ -43,6 +43,26 @@ def test_a_sequence_longer_than_a_line_has_one_of_its_own():
     packed = laid(LINE + 100, 20)
 
     assert packed.ids.shape == (2, 232)  # 228, in pieces of 8
+
+
+def test_in_a_frame_everything_has_the_frames_shape():
+    packed = pack(sequences(2, 9), 0, line_tokens=LINE, frame=Frame(lines=3, width=16))
+
+    assert packed is not None
+    assert packed.ids.shape == packed.owner.shape == packed.positions.shape == (3, 16)
+    assert who_sees_whom(packed.owner)[:, 0].any(-1).all()
+
+
+@pytest.mark.parametrize("lengths", [(17,), (16, 1), (9, 9)])
+def test_what_does_not_fit_into_a_frame_is_not_laid_out(lengths):
+    assert pack(sequences(*lengths), 0, line_tokens=LINE, frame=Frame(lines=1, width=16)) is None
+
+
+def test_a_frame_holds_what_it_was_made_for_and_is_one_line_where_that_leaves_least_over():
+    assert frame_for([(30, 20), (41, 10)], LINE) == Frame(lines=1, width=56)
+    assert frame_for([(30, 20), (41, 10)], LINE, 1.5) == Frame(lines=1, width=80)
+    assert frame_for([(LINE, 3, LINE), (7,) * 60], LINE) == Frame(lines=4, width=LINE)
+    assert frame_for([(LINE + 9, 200, 300), (1,)], LINE) == Frame(lines=3, width=304)
 
 
 def test_a_token_sees_its_own_sequence_up_to_itself():
