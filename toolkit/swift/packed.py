@@ -109,7 +109,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     @property
     def head(self) -> Any:
-        return self.accelerator.unwrap_model(self.model).get_base_model().lm_head
+        return self.model.get_base_model().lm_head  # `self.model` is never the wrapped one
 
     def hidden(self, model: Any, batch: Batch) -> "Tensor":
         """Last hidden states, shape [tokens, width].
@@ -117,7 +117,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         The pass goes through `model` itself, which may be wrapped for several processes.
         """
         caught: list[Tensor] = []
-        decoder = self.accelerator.unwrap_model(model).get_base_model().model
+        decoder = self.model.get_base_model().model
         # Not through the embedding module: gradient checkpointing hooks a gradient onto what comes out of it, and every
         # layer below the lowest adapter would be computed backwards for nothing.
         embedded = functional.embedding(batch["ids"], decoder.get_input_embeddings().weight)
