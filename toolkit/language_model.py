@@ -17,7 +17,7 @@ from toolkit.device import Device, find_device
 from toolkit.errors import ModelError
 from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
-from toolkit.read_ahead import read_ahead
+from toolkit.read_ahead import read_ahead, read_libraries_ahead
 from toolkit.systems import DEFAULT, NONE
 
 BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
@@ -62,6 +62,7 @@ class LanguageModel:
     def load(cls, folder: Path, adapters: Mapping[str, Path] | None = None, *, device: Device | None = None) -> Self:
         """Loads safetensors alone and runs no code from the folder; raises ModelError."""
         read_ahead(folder)
+        read_libraries_ahead()
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 

@@ -1,13 +1,16 @@
-"""Weights are read ahead of their loading; it never fails, whatever it meets."""
+"""Weights and libraries are read before they are wanted; it never fails, whatever it meets."""
 
 import ctypes
 import mmap
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from toolkit.read_ahead import read_ahead
+from toolkit import read_ahead as read_ahead_module
+from toolkit.read_ahead import LARGE_BYTES, library_files, read_ahead
 
 PLENTY, LITTLE = "MemTotal:       99000000 kB\nMemAvailable:   90000000 kB\n", "MemAvailable:   1000 kB\n"
 SHARD_BYTES = 3_000_000
@@ -104,3 +107,51 @@ def test_a_file_that_cannot_be_read_is_no_error(
 
     assert finished(read_ahead(model, memory)) == 4
     assert not recwarn.list  # pytest warns of a thread that raised
+
+
+@pytest.fixture(name="packages")
+def _packages(tmp_path: Path) -> Path:
+    """Installed packages: what is imported of them, and what is not."""
+    for name in (
+        "torch/__pycache__/a.pyc", "torch/a.py", "torch/lib/libsmall.so.2", "torch/lib/liblarge.so",
+        "torch/include/b.pyc", "torch/testing/c.pyc", "transformers/__pycache__/d.pyc",
+        "transformers/models/qwen2/e.py", "transformers/models/qwen2/__pycache__/e.pyc", "stranger/__pycache__/f.pyc",
+    ):  # fmt: skip
+        path = tmp_path / "packages" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"0")
+    os.truncate(tmp_path / "packages/torch/lib/liblarge.so", LARGE_BYTES + 1)
+    return tmp_path / "packages"
+
+
+def test_of_the_libraries_what_an_import_reads(packages: Path):
+    read = {str(path.relative_to(packages)) for path in library_files(packages)}
+
+    assert read == {
+        "torch/__pycache__/a.pyc", "torch/lib/libsmall.so.2", "transformers/__pycache__/d.pyc",
+        "transformers/models/qwen2/e.py",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["packages", "nowhere"])
+def test_the_program_reads_libraries_with_the_standard_library_alone(packages: Path, where: str):
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", read_ahead_module.__file__, packages.with_name(where)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_libraries_that_are_imported_already_are_not_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "torch", object())
+    monkeypatch.setattr(subprocess, "Popen", None)
+
+    read_ahead_module.read_libraries_ahead()
+
+
+def test_a_program_that_cannot_be_started_is_no_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+    read_ahead_module.read_libraries_ahead()

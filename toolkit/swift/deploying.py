@@ -4,7 +4,7 @@ from logging import CRITICAL, getLogger
 from typing import Any
 
 from toolkit.collector import imports_are_done
-from toolkit.read_ahead import read_ahead
+from toolkit.read_ahead import read_ahead, read_libraries_ahead
 from toolkit.swift.environment import prepare_environment
 from toolkit.swift.job import ServeJob
 
@@ -12,6 +12,7 @@ from toolkit.swift.job import ServeJob
 def deployed(job: ServeJob) -> Any:
     """A `Deployment` that has answered under each of its names; raises whatever ms-swift does."""
     read_ahead(job.model_folder)
+    read_libraries_ahead()
     prepare_environment()
     from transformers.utils import logging
 

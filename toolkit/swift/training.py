@@ -6,6 +6,7 @@ from logging import CRITICAL, getLogger
 from toolkit.collector import imports_are_done
 from toolkit.device import wake_card
 from toolkit.progress import Listener
+from toolkit.read_ahead import read_libraries_ahead
 from toolkit.swift.environment import prepare_environment
 from toolkit.swift.job import TrainingJob, TrainingResult
 from toolkit.swift.lent_base import LentBase
@@ -13,6 +14,7 @@ from toolkit.swift.lent_base import LentBase
 
 def import_all() -> None:
     """Everything that encoding and training import, at once: their time is told as one."""
+    read_libraries_ahead()
     prepare_environment()
     wake_card()
     import toolkit.swift.pipeline  # noqa: F401
