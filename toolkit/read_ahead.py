@@ -53,6 +53,23 @@ def read_libraries_ahead() -> None:
         )  # fmt: skip
 
 
+def are_cached(packages: Path) -> bool:
+    """Judged by what is imported last."""
+    try:
+        return all(map(_is_cached, (packages / LIBRARIES[-1]).rglob("__init__*.pyc")))
+    except OSError:  # a file system that cannot say
+        return False
+
+
+def _is_cached(path: Path) -> bool:
+    with path.open("rb", buffering=0) as file:
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return False
+    return True
+
+
 def library_files(packages: Path) -> Iterator[Path]:
     """Byte code and native code; of transformers' models the text."""
     for name in LIBRARIES:
@@ -95,6 +112,11 @@ def _read(paths: Sequence[Path]) -> None:
                     at += sent
 
 
+def _read_libraries(packages: Path) -> None:
+    if not are_cached(packages):
+        for thread in _read_by(LIBRARY_THREADS, list(library_files(packages))):
+            thread.join()
+
+
 if __name__ == "__main__":
-    for thread in _read_by(LIBRARY_THREADS, list(library_files(Path(sys.argv[1])))):
-        thread.join()
+    _read_libraries(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import read_ahead as read_ahead_module
-from toolkit.read_ahead import LARGE_BYTES, library_files, read_ahead
+from toolkit.read_ahead import LARGE_BYTES, are_cached, library_files, read_ahead
 
 PLENTY, LITTLE = "MemTotal:       99000000 kB\nMemAvailable:   90000000 kB\n", "MemAvailable:   1000 kB\n"
 SHARD_BYTES = 3_000_000
@@ -55,13 +55,18 @@ def cached_pages(path: Path) -> int:
     return sum(flag & 1 for flag in flags)
 
 
+def forget(path: Path) -> None:
+    """Out of the page cache with it."""
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if cached_pages(path):
+        pytest.skip("this file system keeps pages that it is told to forget")
+
+
 def test_every_weight_file_is_in_the_page_cache_afterwards(model: Path, memory: Path):
     shards = sorted(model.glob("*.safetensors"))
     for path in shards:
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    if any(map(cached_pages, shards)):
-        pytest.skip("this file system keeps pages that it is told to forget")
+        forget(path)
 
     finished(read_ahead(model, memory))
 
@@ -141,6 +146,19 @@ def test_the_program_reads_libraries_with_the_standard_library_alone(packages: P
     )  # fmt: skip
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_libraries_are_cached_when_the_last_of_them_is(packages: Path):
+    path = packages / "swift/model/__pycache__/__init__.cpython-311.pyc"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.write(bytes(SHARD_BYTES))
+        os.fsync(file.fileno())
+    assert are_cached(packages)
+
+    forget(path)
+
+    assert not are_cached(packages)
 
 
 def test_libraries_that_are_imported_already_are_not_read(monkeypatch: pytest.MonkeyPatch):
