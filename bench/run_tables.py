@@ -17,6 +17,7 @@ HEADS = {
     "article": "sft", "infer-base": "infer", "infer-tuned": "+adapter", "finetune": "finetune",
     "finetune --compare": "+compare", "default --compare": "default", "cap --compare": "capped",
 }  # fmt: skip
+SHARES_OF = ("finetune", "default --compare")
 LOSS_TOLERANCE = 0.02  # relative; bfloat16 has three digits, and the sums are made in another order
 Entries = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -65,10 +66,12 @@ def _targets(found: Entries, *, on_card: bool) -> list[list[str]]:
         _at_most("finetune: training, s", train, 8, on_card),
         _at_most("capped: reserved in training, GiB", peak, 22, on_card),
     ]
-    for name in ("finetune", "default --compare"):
-        if (share := _median([one["computing_share"] for one in found.get(name, ())])) is not None:
-            rows.append([f"{name}: computing share", ">= 60%", f"{share:.0%}", _met(share >= 0.6, not on_card)])
-    return rows
+    shares = {name: _median([one["computing_share"] for one in found.get(name, ())]) for name in SHARES_OF}
+    return rows + [
+        [f"{name}: computing share", ">= 60%", f"{share:.0%}", _met(share >= 0.6, not on_card)]
+        for name, share in shares.items()
+        if share is not None
+    ]
 
 
 def _at_least(what: str, before: float | None, now: float | None, target: float, counts: bool) -> list[str]:
