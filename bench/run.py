@@ -61,7 +61,7 @@ class Bench:
         told = run([sys.executable, "-c", MACHINE], self.environment)
         if told.exit_code:
             sys.exit(told.tail)
-        machine = json.loads(told.lines[-1][1])
+        machine = json.loads(next(line for _, line in told.lines if line.startswith('{"hardware"')))
         self.on_card = machine["hardware"]["device"] != "cpu"
         self.result: dict[str, Any] = {
             "what": "seconds of whole processes: the article's commands and ours",
@@ -112,10 +112,10 @@ class Bench:
             self.add(name, command, ended, phases_s=took, answers=count)
 
     def _adapter(self) -> Path:
-        """The article's, else one of ours: they take the same time."""
+        """The article's, else one of ours: as large, so it takes as long."""
         found = [*self.work.glob("article/v*/checkpoint-*"), *self.work.glob("*/v*/checkpoint-*")]
         if not found:
-            sys.exit("No adapter to ask with: let the article or finetune part run beside infer.")
+            sys.exit("No adapter to ask with: let another part run beside infer.")
         return found[0]
 
     def finetune(self) -> None:
