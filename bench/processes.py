@@ -1,5 +1,6 @@
 """One process at a time, from start to end: its seconds, its lines with the second each came, the card's memory."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -14,15 +15,25 @@ SAMPLE_MS = 250
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """`lines`: both streams, as (seconds since the start, text). `card_peak_mib`: with what the driver itself holds."""
+    """`lines`: both streams, as (seconds since the start, text). `card_peak_mib`: with what the driver itself holds.
+
+    `cpu_s`: of all its processes and threads. `load_before`: the system's load average over the minute before; on a
+    busy machine the seconds say less than `cpu_s` does.
+    """
 
     exit_code: int
     wall_s: float
     lines: list[tuple[float, str]]
     card_peak_mib: int | None
+    load_before: float
+    cpu_s: float
 
     def told(self) -> dict[str, object]:
-        return {"exit_code": self.exit_code, "wall_s": round(self.wall_s, 3), "card_peak_mib": self.card_peak_mib}
+        return {
+            "exit_code": self.exit_code, "wall_s": round(self.wall_s, 3), "cpu_s": round(self.cpu_s, 2),
+            "load_before": round(self.load_before, 2),
+            "card_peak_mib": self.card_peak_mib,
+        }  # fmt: skip
 
     @property
     def tail(self) -> str:
@@ -30,6 +41,7 @@ class Ended:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    load_before, cpu_before = os.getloadavg()[0], _cpu_s()
     with _card_memory() as samples:
         started = time.perf_counter()
         with subprocess.Popen(
@@ -40,8 +52,15 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
             lines = [(round(time.perf_counter() - started, 3), line.rstrip()) for line in process.stdout]
         wall_s = time.perf_counter() - started
     return Ended(
-        exit_code=process.returncode, wall_s=wall_s, lines=lines, card_peak_mib=max(samples, default=None)
+        exit_code=process.returncode, wall_s=wall_s, lines=lines, card_peak_mib=max(samples, default=None),
+        load_before=load_before, cpu_s=_cpu_s() - cpu_before,
     )  # fmt: skip
+
+
+def _cpu_s() -> float:
+    """Of the children that have ended, and of theirs."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 @contextmanager
