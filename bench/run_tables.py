@@ -45,7 +45,9 @@ def _phase_rows(found: Entries) -> list[list[str]]:
         values = [_median([one["phases_s"].get(phase, 0) for one in entries]) for entries in found.values()]
         rows.append([phase, *map(seconds, values)])
     rows.append(["whole process", *(seconds(_wall(found, name)) for name in found)])
-    rows.append(["CPU seconds", *(seconds(_median([one["cpu_s"] for one in entries])) for entries in found.values())])
+    rows.append(
+        ["CPU seconds", *(seconds(_median([one.get("cpu_s", 0) for one in entries])) for entries in found.values())]
+    )
     shares = [[one["computing_share"] for one in entries if "computing_share" in one] for entries in found.values()]
     rows.append(["computing share", *(f"{statistics.median(one):.0%}" if one else "-" for one in shares)])
     peaks = [[one["card_peak_mib"] or 0 for one in entries] for entries in found.values()]
