@@ -70,7 +70,9 @@ def _card_memory() -> Iterator[list[int]]:
     if shutil.which("nvidia-smi") is None:
         yield samples
         return
-    asked = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", f"--loop-ms={SAMPLE_MS}"]
+    cards = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    asked = ["nvidia-smi", f"--id={cards}", "--query-gpu=memory.used", "--format=csv,noheader,nounits",
+             f"--loop-ms={SAMPLE_MS}"]  # fmt: skip
     with tempfile.TemporaryFile("w+") as file:
         watcher = subprocess.Popen(asked, stdout=file, stderr=subprocess.DEVNULL)
         try:
