@@ -30,7 +30,7 @@ from toolkit.swift.environment import prepare_environment
 prepare_environment()
 from toolkit.swift.keep import divergence  # noqa: E402
 from toolkit.swift.packed import in_chunks  # noqa: E402
-from toolkit.swift.packing import pack  # noqa: E402
+from toolkit.swift.packing import LINE_TOKENS, pack, who_sees_whom  # noqa: E402
 
 HERE, SYSTEM = Path(__file__).parent, SYSTEMS[0]
 ALL_LINEAR = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"
@@ -155,19 +155,26 @@ def _pieces(text: str) -> set[str]:
     return {folded[at : at + 3] for at in range(max(1, len(folded) - 2))}
 
 
+def laid_out(sequences: Sequence[torch.Tensor], device: torch.device) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """What a decoder takes for sequences laid end to end, and where each begins."""
+    packed = pack(sequences, 0, line_tokens=LINE_TOKENS[device.type])
+    assert packed is not None
+    owner = packed.owner.to(device)
+    return {
+        "input_ids": packed.ids.to(device), "position_ids": packed.positions.to(device),
+        "attention_mask": who_sees_whom(owner), "use_cache": False,
+    }, packed.starts  # fmt: skip
+
+
 def hidden_at(decoder: Any, sequences: Sequences, batch: int = 64) -> list[torch.Tensor]:
     """Last hidden states where the answers and their ends are predicted."""
     found: list[torch.Tensor] = []
     for begin in range(0, len(sequences), batch):
         part = sequences[begin : begin + batch]
-        packed = pack([ids for ids, _ in part], 0, decoder.device)
+        inputs, starts = laid_out([ids for ids, _ in part], decoder.device)
         with torch.no_grad():
-            seen = decoder(
-                input_ids=packed.ids, attention_mask=packed.mask, position_ids=packed.positions, use_cache=False
-            ).last_hidden_state.flatten(0, 1)
-        found += [
-            seen[at + first : at + len(ids)].clone() for at, (ids, first) in zip(packed.starts, part, strict=True)
-        ]
+            seen = decoder(**inputs).last_hidden_state.flatten(0, 1)
+        found += [seen[at + first : at + len(ids)].clone() for at, (ids, first) in zip(starts, part, strict=True)]
     return found
 
 
@@ -246,13 +253,11 @@ class Trial:
     def _loss(self, batch: Sequence[int], step: int) -> tuple[torch.Tensor, torch.Tensor]:
         own = [self.rows[at] for at in batch]
         drawn = rows_at(len(self.keep), step, self.variant.rows, self.variant.seed) if self.keep else []
-        packed = pack([ids for ids, _ in own] + [self.keep[at][0] for at in drawn], 0, self.tuned.device)
+        inputs, starts = laid_out([ids for ids, _ in own] + [self.keep[at][0] for at in drawn], self.tuned.device)
         head = self.tuned.get_base_model().lm_head
         with torch.autocast(self.tuned.device.type, torch.bfloat16, enabled=self.tuned.device.type == "cuda"):
-            seen = self.tuned.get_base_model().model(
-                input_ids=packed.ids, attention_mask=packed.mask, position_ids=packed.positions, use_cache=False
-            ).last_hidden_state.flatten(0, 1)  # fmt: skip
-            places = zip(packed.starts, own, strict=False)
+            seen = self.tuned.get_base_model().model(**inputs).last_hidden_state.flatten(0, 1)
+            places = zip(starts, own, strict=False)
             at = torch.cat([torch.arange(begin + first, begin + len(ids) - 1) for begin, (ids, first) in places])
             words = torch.cat([ids[first + 1 :] for ids, first in own]).to(seen.device)
             surprise = functional.cross_entropy(head(seen[at.to(seen.device)]).float(), words, reduction="none")
@@ -261,15 +266,15 @@ class Trial:
             entropy = surprise.sum() / len(words)
             if not drawn:
                 return entropy, torch.zeros_like(entropy)
-            places = zip(packed.starts[len(own) :], (self.keep[one] for one in drawn), strict=True)
+            places = zip(starts[len(own) :], (self.keep[one] for one in drawn), strict=True)
             at = torch.cat([torch.arange(begin + first, begin + len(ids)) for begin, (ids, first) in places])
             tuned, base = seen[at.to(seen.device)], [self.kept[one] for one in drawn]
             if not self.variant.rowmean:
-                drift = in_chunks(lambda q, p: divergence(head(p), head(q)), tuned, torch.cat(base))
+                drift = in_chunks(lambda q, p: divergence(head(p), head(q)).sum(), tuned, torch.cat(base))
                 return entropy, drift / len(tuned)
             shares = torch.tensor([len(one) ** (1 - self.variant.rowmean) for one in base])
             parts = zip(tuned.split([len(one) for one in base]), base, shares / shares.sum(), strict=True)
-            drift = sum(divergence(head(p), head(q)) * share / len(p) for q, p, share in parts)
+            drift = sum(divergence(head(p), head(q)).sum() * share / len(p) for q, p, share in parts)
         return entropy, drift
 
     def _measure(self) -> dict[str, Any]:

@@ -65,12 +65,12 @@ def use_divergence(kind: str) -> None:
 
     def reverse(base: torch.Tensor, tuned: torch.Tensor) -> torch.Tensor:
         p, q = functional.log_softmax(base.detach().float(), -1), functional.log_softmax(tuned.float(), -1)
-        return functional.kl_div(p, q, reduction="sum", log_target=True)
+        return functional.kl_div(p, q, reduction="none", log_target=True).sum(-1)
 
     def top_k(base: torch.Tensor, tuned: torch.Tensor) -> torch.Tensor:
         p, q = functional.log_softmax(base.detach().float(), -1), functional.log_softmax(tuned.float(), -1)
         best = p.topk(top, dim=-1).indices
-        return functional.kl_div(q.gather(-1, best), p.gather(-1, best), reduction="sum", log_target=True)
+        return functional.kl_div(q.gather(-1, best), p.gather(-1, best), reduction="none", log_target=True).sum(-1)
 
     kinds = {
         "forward": forward,

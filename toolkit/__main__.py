@@ -6,6 +6,7 @@ import sys
 import click
 
 from toolkit.cli import cli
+from toolkit.collector import collect_rarely
 from toolkit.errors import Interrupted, ToolkitError
 
 
@@ -14,6 +15,7 @@ def main(arguments: list[str] | None = None) -> None:
     # else a busy neighbour makes a minute of seconds.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    collect_rarely()
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(args=arguments, prog_name="toolkit", standalone_mode=False)

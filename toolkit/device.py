@@ -1,7 +1,9 @@
 """The device that computes: chosen once, with its reason, and described for run.json."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 
 from toolkit.errors import ConfigError
@@ -33,6 +35,8 @@ def find_device(precision: str = "auto") -> Device:
         chosen, why = (precision, "as asked") if precision != "auto" else ("float32", "auto: no card")
         return Device(kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why)
     free, whole = _card_memory()
+    # It plans anew for each length that it meets, which costs more than it saves where every batch has another.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     computes_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     if precision != "auto":
         chosen, why = precision, "as asked"
@@ -44,6 +48,19 @@ def find_device(precision: str = "auto") -> Device:
         kind="cuda", name=torch.cuda.get_device_name(), precision=chosen, reason=why,
         memory_bytes=whole, free_bytes=free, driver=_driver(),
     )  # fmt: skip
+
+
+def wake_card() -> None:
+    """Makes the card's context in a thread: it takes a second, in which imports go on. Its errors are met in use."""
+    import torch
+
+    def wake() -> None:
+        with suppress(RuntimeError):
+            if torch.cuda.is_available():
+                torch.cuda.mem_get_info()
+
+    if "LOCAL_RANK" not in os.environ:  # of several processes each has a card of its own, which is chosen later
+        Thread(target=wake).start()  # no daemon: an interpreter must not end while one is inside torch
 
 
 def _card_memory() -> tuple[int, int]:

@@ -31,6 +31,7 @@ from toolkit.made_probes import keep_probes
 from toolkit.model_sizes import lora_parameters
 from toolkit.plan import Need, Plan, plan
 from toolkit.progress import Listener, Progress, silent
+from toolkit.read_ahead import read_ahead
 from toolkit.recipe import Recipe, recipe_from
 from toolkit.recording import ADAPTER_FILE, finish, forget_steps_after, make_portable, recorded, versions
 from toolkit.row_variants import plainly, varied
@@ -82,6 +83,7 @@ class Edge:
 class Doors:
     """The strangers that a fine-tuning needs; tests hand in their own."""
 
+    imports: Callable[[], None] = swift.import_all
     encoder: Callable[[Path, int], Encoder] = swift.encoder
     train: Train = swift.train
     device: Callable[[str], Device] = find_device
@@ -99,10 +101,14 @@ class _Work:
     doors: Doors
 
 
-def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None) -> Run:
-    """A new run. Raises ToolkitError; what was asked wrongly leaves no folder, what fails later is recorded."""
-    started = time.perf_counter()
+def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None, started: float | None = None) -> Run:
+    """A new run. Raises ToolkitError; what was asked wrongly leaves no folder, what fails later is recorded.
+
+    `started`: where it is all that the process does, when that began (on `time.perf_counter`'s clock).
+    """
+    began = time.perf_counter()
     base = replace(find_base_model(config.model), in_4bit=config.recipe.load_in_4bit)
+    read_ahead(base.path)
     require_sizes(base)
     if base.in_4bit:
         require_bitsandbytes()
@@ -115,13 +121,14 @@ def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None) -> 
     work = _Work(folder=folder, record=record, base=base, recipe=config.recipe, edge=edge, doors=doors or Doors())
     with held(folder), recorded(folder, record):
         edge.say(f"run: {folder}")
+        started = _import(work, began, started)
         _carry_out(work, _prepare(work, rows), started)
         return finish(folder, record)
 
 
-def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None) -> Run:
+def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None, started: float | None = None) -> Run:
     """Goes on with an unfinished run from its last checkpoint, with its own settings and rows."""
-    started = time.perf_counter()
+    began = time.perf_counter()
     run = find_run(name, output)
     with held(run.folder):
         run = read_run(run.folder)
@@ -135,10 +142,12 @@ def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None) -> R
         base = find_recorded_base(record["base_model"])
         if base.in_4bit:
             require_bitsandbytes()
+        read_ahead(base.path)
         work = _Work(folder=run.folder, record=record, base=base, recipe=recipe, edge=edge, doors=doors or Doors())
         with recorded(run.folder, record):
             edge.say(f"run: {run.folder}, from {checkpoint.name}")
             forget_steps_after(int(checkpoint.name.partition("-")[2]), run.folder / swift.LOG_FILE)
+            started = _import(work, began, started)
             _carry_out(work, read_rows(run.folder), started, resume_from=checkpoint)
             return finish(run.folder, record)
 
@@ -180,11 +189,19 @@ def _require_disk(output: Path, base: BaseModel, recipe: Recipe) -> None:
         )
 
 
+def _import(work: _Work, began: float, started: float | None) -> float:
+    """What the process did before the work `began` was importing too; returns from where the total is counted."""
+    counted_from = began if started is None else started
+    before = time.perf_counter()
+    work.doors.imports()
+    work.record["timings_s"]["import"] = round(began - counted_from + time.perf_counter() - before, 3)
+    return counted_from
+
+
 def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
     """The rows that fit, parted and written to the run's folder."""
-    started, recipe = time.perf_counter(), work.recipe
+    recipe = work.recipe
     encoder = work.doors.encoder(work.base.path, recipe.max_length_tokens)
-    work.record["timings_s"]["import"] = _since(started)
     parted, told = fitting_rows(rows, encoder, recipe, work.edge.say)
     work.record["data"] |= told
     write_rows(work.folder, parted)
@@ -248,7 +265,7 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> swift.KeepJob | None:
     if recipe.keep_weight == 0:
         return None
     path, prompts = gather_keep_prompts(recipe.keep_data, rows)
-    systems = recipe.keep_systems or (recipe.system,)
+    systems = recipe.system, *recipe.keep_systems
     asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     digest, before = hashlib.sha256(path.read_bytes()).hexdigest(), work.record["keep"]
     if before is not None and before["sha256"] != digest:

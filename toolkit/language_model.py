@@ -11,12 +11,14 @@ from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any, Self, cast
 
+from toolkit.collector import imports_are_done
 from toolkit.decoding import Recorder, WhenSet
 from toolkit.device import Device, find_device
 from toolkit.errors import ModelError
 from toolkit.four_bits import QUANTISING, hold_layout, require_bitsandbytes
 from toolkit.metrics import Drift
 from toolkit.progress import Listener, Progress, silent
+from toolkit.read_ahead import read_ahead, read_libraries_ahead
 from toolkit.systems import DEFAULT, NONE
 
 BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
@@ -65,9 +67,12 @@ class LanguageModel:
         """Loads safetensors alone and runs no code from the folder; raises ModelError, and ConfigError for in_4bit."""
         if in_4bit:
             require_bitsandbytes()
+        read_ahead(folder)
+        read_libraries_ahead()
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
+        imports_are_done()
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it where it is installed, and it tells of its kernels

@@ -1,4 +1,4 @@
-"""Rows laid end to end: the losses are ms-swift's own, step by step."""
+"""Rows laid end to end: the losses are ms-swift's own, step by step, also where every pass is given one shape."""
 
 import contextlib
 import json
@@ -25,7 +25,9 @@ ROWS = [
 ]
 
 
-def losses(model: Path, folder: Path, *, micros: int, checkpointing: bool = False) -> list[float]:
+def losses(
+    model: Path, folder: Path, *, micros: int, checkpointing: bool = False, keep: swift.KeepJob | None = None
+) -> list[float]:  # fmt: skip
     """Three rows a step, in one piece or in three; the ninth row makes the last step of an epoch whole."""
     folder.mkdir()
     recipe = load_recipe("article").changed(epochs=2, batch_size=3, learning_rate=0.01)
@@ -34,7 +36,7 @@ def losses(model: Path, folder: Path, *, micros: int, checkpointing: bool = Fals
         plan=Plan(
             micro_batch_size=3 // micros, accumulation_steps=micros, gradient_checkpointing=checkpointing, reason=""
         ),
-        decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
+        keep=keep, decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
     )  # fmt: skip
     return swift.train(job, lambda _: None, lambda: False).loss
 
@@ -42,8 +44,11 @@ def losses(model: Path, folder: Path, *, micros: int, checkpointing: bool = Fals
 @pytest.fixture(scope="module", name="of_ms_swift")
 def _of_ms_swift(micro_model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
+        from swift.trainers import Seq2SeqTrainer
+
         from toolkit.swift import pipeline
 
+        patch.setattr(Seq2SeqTrainer, "captured", None, raising=False)
         patch.setattr(pipeline, "trained_by", lambda _: contextlib.nullcontext())
         return losses(micro_model, tmp_path_factory.mktemp("theirs") / "run", micros=1)
 
@@ -55,3 +60,44 @@ def test_the_losses_are_those_of_ms_swift(micro_model, of_ms_swift, tmp_path, mi
     assert len(ours) == 6
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
     assert ours[-1] < ours[0]
+
+
+@pytest.fixture(name="shapes")
+def _shapes(monkeypatch) -> set[tuple[object, ...]]:
+    """The shapes of what passes are computed from, where they are to be captured; without a card there is no graph."""
+    from toolkit.swift import captured, packed
+
+    shapes = set()
+    monkeypatch.setattr(packed, "CAPTURING", {"cpu"})
+    monkeypatch.setattr(
+        captured.CapturedPass, "_capture",
+        lambda one: shapes.add(tuple((name, tuple(held.shape)) for name, held in one._held.items())),
+    )  # fmt: skip
+    return shapes
+
+
+@pytest.mark.parametrize("micros", [1, 3])
+def test_they_are_in_passes_of_one_shape_too(micro_model, of_ms_swift, tmp_path, shapes, micros):
+    ours = losses(micro_model, tmp_path / "run", micros=micros)
+
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+    assert len(shapes) == 1
+
+
+def keep_job(cache: Path) -> swift.KeepJob:
+    asked = [(f"Tell me about {number}. " * number, "") for number in range(1, 9)]
+    return swift.KeepJob(asked=asked, weight=2.0, rows_a_step=6, max_new_tokens=8, cache=cache)
+
+
+@pytest.mark.parametrize("micros", [1, 3])
+@pytest.mark.parametrize("room", [1.05, 0.7])  # … and where many a batch needs two passes
+def test_and_with_keep_rows(micro_model, tmp_path, shapes, monkeypatch, micros, room):
+    from toolkit.swift import batch, packed
+
+    monkeypatch.setattr(batch, "SPARE", room)
+    ours = losses(micro_model, tmp_path / "one_shape", micros=micros, keep=keep_job(tmp_path / "cache"))
+    monkeypatch.setattr(packed, "CAPTURING", set())
+    any_shape = losses(micro_model, tmp_path / "any_shape", micros=micros, keep=keep_job(tmp_path / "cache"))
+
+    assert ours == pytest.approx(any_shape, rel=1e-4)
+    assert len(shapes) == 1

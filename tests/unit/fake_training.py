@@ -56,7 +56,7 @@ class FakeTraining:
 
     @property
     def doors(self) -> Doors:
-        return Doors(encoder=lambda _folder, _length: CharacterEncoder(), train=self)
+        return Doors(imports=lambda: None, encoder=lambda _folder, _length: CharacterEncoder(), train=self)
 
 
 def save_checkpoint(run_folder: Path, step: int, *, whole: bool = True) -> Path:

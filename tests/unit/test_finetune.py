@@ -105,6 +105,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
         "stopped_early": False,
         "stop_reason": "epochs",
         "development": [],
+        "cuda_graph": False,
     }
     assert record["adapter"]["sha256"] == hashlib.sha256(b"adapter").hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
@@ -207,7 +208,7 @@ def test_keep_prompts_that_are_trained_on_are_left_out(user: User):
     keep.write_text('{"prompt": "who are you"}\n{"prompt": "What is 1 + 1?"}\n{"prompt": "Sing!"}\n')
     training = FakeTraining()
 
-    run = user.finetunes(training, keep_weight=1.0, keep_data=str(keep), keep_systems=("A", "B"))
+    run = user.finetunes(training, keep_weight=1.0, keep_data=str(keep), system="A", keep_systems=("B",))
 
     job = training.jobs[0].keep
     assert job is not None

@@ -10,6 +10,7 @@ from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import progress, say
 from toolkit.compare import CompareConfig
 from toolkit.finetune import Doors, Edge, FinetuneConfig, finetune, resume
+from toolkit.process import process_started
 from toolkit.recipe import default_recipe, load_recipe, shipped
 from toolkit.shared_base import SharedBase
 from toolkit.stop import stop_requests
@@ -88,13 +89,13 @@ def command(
     with stop_requests(say) as stop, progress() as listener:
         edge = Edge(stop=stop, listener=listener, say=say)
         if resumed is not None:
-            run = resume(resumed, output, edge, doors)
+            run = resume(resumed, output, edge, doors, process_started())
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
                 mix=mix, output=output, command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
-            run = finetune(config, edge, doors)
+            run = finetune(config, edge, doors, process_started())
     train, timings = run.record["train"], run.record["timings_s"]
     say(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:

@@ -19,10 +19,10 @@ from toolkit.swift.job import (
 from toolkit.swift.lent_base import LentBase
 from toolkit.swift.quantising import QuantisingJob, lacking, quantise
 from toolkit.swift.rows import SwiftEncoder, encoder, load_hub_rows
-from toolkit.swift.training import train
+from toolkit.swift.training import import_all, train
 
 __all__ = [
     "EPOCHS", "INTERRUPTED", "LOG_FILE", "TOOK", "TRAINING", "KeepJob", "LentBase", "QuantisingJob", "ServeJob",
     "SwiftEncoder", "TrainingJob", "TrainingResult",
-    "deployed", "encoder", "lacking", "load_hub_rows", "quantise", "train",
+    "deployed", "encoder", "import_all", "lacking", "load_hub_rows", "quantise", "train",
 ]  # fmt: skip

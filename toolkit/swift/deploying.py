@@ -3,12 +3,16 @@
 from logging import CRITICAL, getLogger
 from typing import Any
 
+from toolkit.collector import imports_are_done
+from toolkit.read_ahead import read_ahead, read_libraries_ahead
 from toolkit.swift.environment import prepare_environment
 from toolkit.swift.job import ServeJob
 
 
 def deployed(job: ServeJob) -> Any:
     """A `Deployment` that has answered under each of its names; raises whatever ms-swift does."""
+    read_ahead(job.model_folder)
+    read_libraries_ahead()
     prepare_environment()
     from transformers.utils import logging
 
@@ -16,6 +20,7 @@ def deployed(job: ServeJob) -> Any:
     getLogger("swift").setLevel(CRITICAL)  # its faults are raised; what it prints beside them is noise
     from toolkit.swift.deployment import Deployment
 
+    imports_are_done()
     deployment = Deployment(job)
     deployment.warm_up()
     return deployment

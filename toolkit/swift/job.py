@@ -75,6 +75,7 @@ class TrainingResult:
     best_step: int | None = None  # with early stopping: the step whose evaluation loss was the lowest
     stop_reason: str = EPOCHS
     development: list[dict[str, Any]] = field(default_factory=list)  # what the questions told, a value an epoch
+    cuda_graph: bool = False  # steps were captured, their kernels started together
 
     @property
     def adapter_step(self) -> int:
@@ -91,6 +92,7 @@ class TrainingResult:
             "stopped_early": self.stop_reason not in {EPOCHS, INTERRUPTED},
             "stop_reason": self.stop_reason,
             "development": self.development,
+            "cuda_graph": self.cuda_graph,
         }
 
 

@@ -8,13 +8,16 @@ step costs one forward and backward pass over both kinds of row together and no 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 
 from toolkit.keep_set import rows_at
-from toolkit.swift.packed import PackedTrainer, TokensAndLabels, in_chunks
+from toolkit.swift.batch import Batch, Piece, counted
+from toolkit.swift.captured import Told
+from toolkit.swift.packed import PackedTrainer, in_chunks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,31 +26,19 @@ BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeepRow:
-    """`ids`: prompt and answer, shape [tokens]; the positions from `start` on predict the answer and its end.
-
-    `hidden`: the base model's last hidden states there, shape [len(ids) - start, width]; they wait beside the card.
-    """
-
-    ids: "Tensor"
-    start: int
-    hidden: "Tensor"
-
-
-@dataclass(frozen=True, kw_only=True)
 class KeepTerm:
     """`rows_a_step` are shared evenly among the micro-batches of a step."""
 
-    rows: Sequence[KeepRow]
+    rows: Sequence[Piece]
     weight: float
     rows_a_step: int
     seed: int
-    held_out: Sequence[KeepRow] = ()  # never trained on: the drift is measured there
+    held_out: Sequence[Piece] = ()  # never trained on: the drift is measured there
 
 
-def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[KeepRow]:
+def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[Piece]:
     """The base's hidden states for (ids, start) pairs; `model` has no adapter yet."""
-    rows: list[KeepRow | None] = [None] * len(encoded)
+    rows: list[Piece | None] = [None] * len(encoded)
     order = sorted(range(len(encoded)), key=lambda at: len(encoded[at][0]))
     for begin in range(0, len(order), BATCH_SIZE):
         batch = order[begin : begin + BATCH_SIZE]
@@ -57,7 +48,8 @@ def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int)
             hidden = model.model(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
         for row, at in enumerate(batch):
             start, length = encoded[at][1], len(encoded[at][0])
-            rows[at] = KeepRow(ids=ids[row], start=start, hidden=hidden[row, start:length].cpu().clone())
+            predicting = torch.arange(start, length)
+            rows[at] = Piece(ids=ids[row], at=predicting, target=hidden[row, start:length].cpu().clone(), kept=True)
     return [row for row in rows if row is not None]
 
 
@@ -70,52 +62,63 @@ def _padded(ids: Sequence["Tensor"], pad: int, device: Any) -> tuple["Tensor", "
 
 
 class KeepTrainer(PackedTrainer):
-    """`keep` is set before training starts."""
+    """`keep` is set before training starts. Rows and keep rows share a pass."""
 
     keep: KeepTerm
     _at = (-1, 0)  # the step under way, and its micro-batch
 
-    def loss_of(self, model: Any, rows: Sequence[TokensAndLabels], words_in_step: Any) -> "Tensor":
-        """Rows and keep rows share one forward pass."""
-        keep_rows = self._drawn()
-        hidden, starts = self.hidden(model, [ids for ids, _ in rows] + [row.ids for row in keep_rows])
-        entropy = self.entropy(model, hidden, rows, starts[: len(rows)], words_in_step)
-        drift = _drift(self.head(model), hidden, keep_rows, starts[len(rows) :])
+    def training_step(self, *inputs: Any, **more: Any) -> "Tensor":
+        step, micro = self._at
+        self._at = (self.state.global_step, micro + 1 if step == self.state.global_step else 0)
+        return super().training_step(*inputs, **more)
+
+    def pieces(self, inputs: dict[str, Any]) -> list[Piece]:
+        return super().pieces(inputs) + self._drawn()
+
+    def drawn_pieces(self, chance: Random) -> list[Piece]:
+        return super().drawn_pieces(chance) + chance.choices(self.keep.rows, k=self._rows_at_once)
+
+    def shares(self, pieces: Sequence[Piece], words_in_step: Any) -> dict[str, "Tensor"]:
+        kept_share = torch.tensor([1 / counted(pieces)[1]])
+        return super().shares(pieces, words_in_step) | {"kept_share": kept_share}
+
+    def losses(self, model: Any, batch: Batch) -> Told:
+        hidden = self.hidden(model, batch)
+        entropy = self.entropy(hidden, batch)
+        drift = self._drift(hidden, batch)
+        loss = entropy + self.keep.weight * drift / self.args.gradient_accumulation_steps
+        return {"loss": loss, "cross_entropy": entropy, "kl": drift}
+
+    def tell(self, told: Told) -> None:
         # A micro-batch's entropy is a share of the whole step's; the logged mean over micro-batches undoes that.
-        self.custom_metrics["train"]["cross_entropy"].update(entropy.detach() * self.args.gradient_accumulation_steps)
-        self.custom_metrics["train"]["kl"].update(drift.detach())
-        loss: Tensor = entropy + self.keep.weight * drift / self.args.gradient_accumulation_steps
-        return loss
+        entropy = told["cross_entropy"] * self.args.gradient_accumulation_steps
+        self.custom_metrics["train"]["cross_entropy"].update(entropy)
+        self.custom_metrics["train"]["kl"].update(told["kl"])
 
-    def _drawn(self) -> list[KeepRow]:
+    def _drift(self, hidden: "Tensor", batch: Batch) -> "Tensor":
+        """KL(base || tuned) in nats a token."""
+        summed = in_chunks(
+            lambda tuned, base, counts: (divergence(self.head(base), self.head(tuned)) * counts).sum(),
+            hidden[batch["kept_at"]],
+            batch["kept_base"],
+            batch["kept"],
+        )
+        return summed * batch["kept_share"][0]
+
+    def _drawn(self) -> list[Piece]:
         """The micro-batch's share, by its number since training began: resumed or not, the same rows."""
-        micros, processes = self.args.gradient_accumulation_steps, self.accelerator.num_processes
-        number = self.state.global_step * micros + self._micro_index()
-        draw = number * processes + self.accelerator.process_index
-        size = max(1, self.keep.rows_a_step // (micros * processes))
-        return [self.keep.rows[at] for at in rows_at(len(self.keep.rows), draw, size, self.keep.seed)]
+        number = self.state.global_step * self.args.gradient_accumulation_steps + self._at[1]
+        draw = number * self.accelerator.num_processes + self.accelerator.process_index
+        return [self.keep.rows[at] for at in rows_at(len(self.keep.rows), draw, self._rows_at_once, self.keep.seed)]
 
-    def _micro_index(self) -> int:
-        """The micro-batch's number within its step."""
-        step, index = self._at
-        index = index + 1 if step == self.state.global_step else 0
-        self._at = (self.state.global_step, index)
-        return index
-
-
-def _drift(head: Any, hidden: "Tensor", rows: Sequence[KeepRow], starts: Sequence[int]) -> "Tensor":
-    """KL(base || tuned) in nats a token."""
-    at = torch.cat([
-        torch.arange(start + row.start, start + len(row.ids)) for start, row in zip(starts, rows, strict=True)
-    ])  # fmt: skip
-    base = torch.cat([row.hidden for row in rows])
-    summed = in_chunks(
-        lambda q, p: divergence(head(p), head(q)), hidden[at.to(hidden.device)], base.to(hidden.device)
-    )  # fmt: skip
-    return summed / len(at)
+    @property
+    def _rows_at_once(self) -> int:
+        return int(
+            max(1, self.keep.rows_a_step // (self.args.gradient_accumulation_steps * self.accelerator.num_processes))
+        )
 
 
 def divergence(base: "Tensor", tuned: "Tensor") -> "Tensor":
-    """KL(base || tuned) in nats, summed over positions; both are logits of shape [positions, vocabulary]."""
+    """KL(base || tuned) in nats, shape [positions]; both are logits of shape [positions, vocabulary]."""
     p, q = functional.log_softmax(base.detach().float(), -1), functional.log_softmax(tuned.float(), -1)
-    return functional.kl_div(q, p, reduction="sum", log_target=True)
+    return functional.kl_div(q, p, reduction="none", log_target=True).sum(-1)

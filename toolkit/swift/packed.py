@@ -1,102 +1,194 @@
 """ms-swift's trainer, with rows laid end to end instead of padded, and logits where a token is predicted alone.
 
-The loss is ms-swift's own, to rounding; what goes is the time and memory of padding and of 152 064 logits a token.
+The loss is ms-swift's own, to rounding; what goes is the time and memory of padding and of 152 064 logits a token, and
+on a card the time to start kernels one by one.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
+from accelerate import DistributedType
+from peft.helpers import disable_input_dtype_casting
 from swift.trainers import Seq2SeqTrainer
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from toolkit.encoding import IGNORED
-from toolkit.swift.packing import pack
+from toolkit.swift.batch import (
+    KEPT,
+    Batch,
+    Piece,
+    counted,
+    laid_out_in_parts,
+    lay_out,
+    row_piece,
+    row_pieces,
+    sizes_for,
+)
+from toolkit.swift.captured import CapturedPass, Told
+from toolkit.swift.packing import LINE_TOKENS, who_sees_whom
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 POSITIONS_AT_ONCE = 256  # logits of 152 064 words in float32: 0.16 GB, a few of them live at once
-
-TokensAndLabels = tuple["Tensor", "Tensor"]
+CAPTURING = {"cuda"}
+FEW_TOKENS = 8192  # up to here starting kernels takes a good part of a pass
+SAMPLE = 256  # rows that tell how long rows are
 
 
 class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     """Evaluation is left to ms-swift."""
+
+    captured: CapturedPass | None = None  # what computes passes of one shape, where that pays
+    _tried = False
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> "Tensor":
+        """Forward and backward pass of a micro-batch; its loss, detached."""
+        if not self._tried:
+            self._tried, self.captured = True, self._capturing(model)
+        # Else peft copies what comes into an adapter to the adapter's float32, and autocast copies it back.
+        replaying = self.captured is not None and self.captured.replays
+        with disable_input_dtype_casting(model, active=self.args.bf16 and not replaying):
+            loss: Tensor | None = None
+            if self.captured is not None and num_items_in_batch is not None:
+                loss = self._in_one_shape(self.captured, model, self.pieces(inputs), num_items_in_batch)
+            return super().training_step(model, inputs, num_items_in_batch) if loss is None else loss
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         if not model.training or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        return self.loss_of(model, without_padding(inputs), num_items_in_batch)
+        pieces = self.pieces(inputs)
+        batch = lay_out(pieces, self._pad, self._line_tokens)
+        assert batch is not None  # whatever its size
+        batch |= self.shares(pieces, num_items_in_batch)
+        return self._tell(self.losses(model, {name: one.to(model.device) for name, one in batch.items()}))
 
-    def loss_of(self, model: Any, rows: Sequence[TokensAndLabels], words_in_step: Any) -> "Tensor":
-        """`words_in_step`: trained tokens of all micro-batches of the step; None where the loss is a mean of means."""
-        hidden, starts = self.hidden(model, [ids for ids, _ in rows])
-        return self.entropy(model, hidden, rows, starts, words_in_step)
+    def pieces(self, inputs: dict[str, Any]) -> list[Piece]:
+        """What a micro-batch is made of."""
+        return row_pieces(inputs)
 
-    def entropy(
-        self, model: Any, hidden: "Tensor", rows: Sequence[TokensAndLabels], starts: Sequence[int], words_in_step: Any
-    ) -> "Tensor":
-        """The rows' share of the step's mean cross entropy, in nats a token."""
-        surprise, words = _surprise(self.head(model), hidden, rows, starts)
-        entropy = surprise / (words if words_in_step is None else words_in_step)
+    def drawn_pieces(self, chance: Random) -> list[Piece]:
+        """What another micro-batch may be made of."""
+        rows = self._some_rows
+        return chance.sample(rows, min(self.args.per_device_train_batch_size, len(rows)))
+
+    def shares(self, pieces: Sequence[Piece], words_in_step: Any) -> dict[str, "Tensor"]:
+        """What a nat weighs in a micro-batch of these pieces, shape [1].
+
+        `words_in_step`: trained tokens of all micro-batches of the step; None where the loss is a mean of means.
+        """
+        words = counted(pieces)[0] if words_in_step is None else words_in_step
+        share = torch.as_tensor(words).cpu().float().reciprocal()
         if self.args.average_tokens_across_devices and words_in_step is not None:
-            entropy = entropy * self.accelerator.num_processes  # as ms-swift does: gradients are averaged later
-        return entropy
+            share = share * self.accelerator.num_processes  # as ms-swift does: gradients are averaged later
+        return {"word_share": share.reshape(1)}
 
-    def head(self, model: Any) -> Any:
-        return self.accelerator.unwrap_model(model).get_base_model().lm_head
+    def losses(self, model: Any, batch: Batch) -> Told:
+        """The "loss", in nats a token, and what else is worth telling."""
+        return {"loss": self.entropy(self.hidden(model, batch), batch)}
 
-    def hidden(self, model: Any, sequences: Sequence["Tensor"]) -> tuple["Tensor", tuple[int, ...]]:
-        """Last hidden states, shape [tokens, width], and where each sequence begins there.
+    def tell(self, told: Told) -> None:
+        """Has it logged, beside the loss."""
+
+    def entropy(self, hidden: "Tensor", batch: Batch) -> "Tensor":
+        """The rows' share of the step's mean cross entropy."""
+        summed = in_chunks(
+            lambda states, words: functional.cross_entropy(
+                self.head(states).float(), words, reduction="sum", ignore_index=IGNORED
+            ),
+            hidden[batch["at"]],
+            batch["words"],
+        )  # fmt: skip
+        return summed * batch["word_share"][0]
+
+    @property
+    def head(self) -> Any:
+        return self.model.get_base_model().lm_head  # `self.model` is never the wrapped one
+
+    def hidden(self, model: Any, batch: Batch) -> "Tensor":
+        """Last hidden states, shape [tokens, width].
 
         The pass goes through `model` itself, which may be wrapped for several processes.
         """
-        packed = pack(sequences, self.template.tokenizer.pad_token_id, model.device)
         caught: list[Tensor] = []
-        decoder = self.accelerator.unwrap_model(model).get_base_model().model
+        decoder = self.model.get_base_model().model
         # Not through the embedding module: gradient checkpointing hooks a gradient onto what comes out of it, and every
         # layer below the lowest adapter would be computed backwards for nothing.
-        embedded = functional.embedding(packed.ids, decoder.get_input_embeddings().weight)
+        embedded = functional.embedding(batch["ids"], decoder.get_input_embeddings().weight)
         hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
             model(
-                inputs_embeds=embedded, attention_mask=packed.mask, position_ids=packed.positions,
-                use_cache=False, logits_to_keep=1,
+                inputs_embeds=embedded, attention_mask=who_sees_whom(batch["owner"]),
+                position_ids=batch["positions"], use_cache=False, logits_to_keep=1,
             )  # fmt: skip
         finally:
             hook.remove()
-        return caught[0].flatten(0, 1), packed.starts
+        return caught[0].flatten(0, 1)
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """As the trainer counts them, without counting the parameters again at each step."""
+        return int(6 * inputs["input_ids"].numel() * self._parameters)
+
+    @cached_property
+    def _parameters(self) -> int:
+        return int(self.model.num_parameters(exclude_embeddings=True))
+
+    @cached_property
+    def _some_rows(self) -> list[Piece]:
+        count = len(self.train_dataset)
+        chosen = Random(0).sample(range(count), min(SAMPLE, count))  # noqa: S311  # an estimate, not a secret
+        rows = (self.train_dataset[at] for at in chosen)
+        return [row_piece(torch.tensor(row["input_ids"]), torch.tensor(row["labels"])) for row in rows]
+
+    @property
+    def _pad(self) -> int:
+        return int(self.template.tokenizer.pad_token_id)
+
+    @property
+    def _line_tokens(self) -> int:
+        return LINE_TOKENS.get(self.args.device.type, LINE_TOKENS["cpu"])
+
+    def _capturing(self, model: Any) -> CapturedPass | None:
+        """None where a graph would not pay, or a pass is not the same from step to step."""
+        alone = self.accelerator.distributed_type == DistributedType.NO and self.args.n_gpu <= 1
+        drops = any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
+        if self.args.device.type not in CAPTURING or not alone or drops:
+            return None
+        self._sizes = sizes = sizes_for(self.drawn_pieces, self._line_tokens)
+        if sizes.frame.lines * sizes.frame.width > FEW_TOKENS:
+            return None
+        trained = [one for one in model.parameters() if one.requires_grad]
+        lengths = dict.fromkeys(("at", "words"), sizes.words) | dict.fromkeys(KEPT, sizes.kept)
+        return CapturedPass(
+            partial(self.losses, model), self.accelerator.backward, trained, lengths, filling={"words": IGNORED}
+        )  # fmt: skip
+
+    def _in_one_shape(self, captured: CapturedPass, model: Any, pieces: list[Piece], words: Any) -> "Tensor | None":
+        """None where a piece is longer than any line."""
+        parts = laid_out_in_parts(pieces, self._pad, self._line_tokens, self._sizes)
+        if parts is None:
+            return None
+        if not self.head.training:  # it, and all beside it: peft's own shell says that it is in any case
+            model.train()
+        shares = self.shares(pieces, words)
+        told = [captured(part | shares) for part in parts]
+        return self._tell({name: torch.stack([one[name] for one in told]).sum(0) for name in told[0]})
+
+    def _tell(self, told: Told) -> "Tensor":
+        self.tell({name: one.detach() for name, one in told.items()})
+        return told["loss"]
 
 
-def without_padding(inputs: dict[str, Any]) -> list[tuple["Tensor", "Tensor"]]:
-    """Token ids and labels of each row, beside the card."""
-    columns = (inputs[key].cpu() for key in ("input_ids", "labels", "attention_mask"))
-    return [(ids[seen.bool()], labels[seen.bool()]) for ids, labels, seen in zip(*columns, strict=True)]
-
-
-def _surprise(
-    head: Any, hidden: "Tensor", rows: Sequence[tuple["Tensor", "Tensor"]], starts: Sequence[int]
-) -> tuple["Tensor", int]:
-    """Cross entropy in nats, summed over the tokens that are trained, and their number."""
-    trained = [(labels[1:] != IGNORED).nonzero()[:, 0] for _, labels in rows]
-    at = torch.cat([start + predicting for start, predicting in zip(starts, trained, strict=True)])
-    words = torch.cat([labels[1:][predicting] for (_, labels), predicting in zip(rows, trained, strict=True)])
-    summed = in_chunks(
-        lambda states, right: functional.cross_entropy(head(states).float(), right, reduction="sum"),
-        hidden[at.to(hidden.device)],
-        words.to(hidden.device),
-    )
-    return summed, len(words)
-
-
-def in_chunks(loss: Callable[["Tensor", "Tensor"], "Tensor"], states: "Tensor", others: "Tensor") -> "Tensor":
+def in_chunks(loss: Callable[..., "Tensor"], *columns: "Tensor") -> "Tensor":
     """Sums `loss` over chunks of positions; a chunk's logits are computed again in the backward pass, never kept."""
-    total = torch.zeros((), device=states.device)
-    for begin in range(0, len(states), POSITIONS_AT_ONCE):
-        at = slice(begin, begin + POSITIONS_AT_ONCE)
-        total = total + checkpoint(loss, states[at], others[at], use_reentrant=False)
+    total = torch.zeros((), device=columns[0].device)
+    for begin in range(0, len(columns[0]), POSITIONS_AT_ONCE):
+        chunk = (one[begin : begin + POSITIONS_AT_ONCE] for one in columns)
+        total = total + checkpoint(loss, *chunk, use_reentrant=False, preserve_rng_state=False)  # no chance in it
     return total

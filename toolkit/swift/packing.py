@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,24 +16,39 @@ NOBODY = -1  # the owner of what is left over
 
 
 @dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A number of lines, and their width in tokens."""
+
+    lines: int
+    width: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Packed:
-    """`ids` and `positions`: shape [lines, width]. `mask`: who sees whom, shape [lines, 1, width, width].
+    """`ids`, `positions` (in its sequence) and `owner` (the sequence) of each token, shape [lines, width].
 
     `starts`: where each sequence begins in the lines laid end to end.
     """
 
     ids: "Tensor"
     positions: "Tensor"
-    mask: "Tensor"
+    owner: "Tensor"
     starts: tuple[int, ...]
 
 
-def pack(sequences: Sequence["Tensor"], pad: int, device: Any) -> Packed:
-    """Lays out token ids, each of shape [tokens], the longest first into the first line that has room."""
+def pack(sequences: Sequence["Tensor"], pad: int, *, line_tokens: int, frame: Frame | None = None) -> Packed | None:
+    """Lays out token ids, each of shape [tokens], the longest first into the first line that has room.
+
+    `frame`: the shape that comes out, whatever goes in; None is returned where they do not fit.
+    """
     lengths = [len(one) for one in sequences]
-    lines = _lines(lengths, LINE_TOKENS.get(torch.device(device).type, LINE_TOKENS["cpu"]))
-    width = -(-max(sum(lengths[at] for at in line) for line in lines) // ALIGNED) * ALIGNED
-    ids = torch.full((len(lines), width), pad)
+    lines = _lines(lengths, line_tokens if frame is None else frame.width)
+    needed = _around(lengths, lines)
+    if frame is None:
+        frame = needed
+    elif needed.lines > frame.lines or needed.width > frame.width:
+        return None
+    ids = torch.full((frame.lines, frame.width), pad)
     positions, owner = torch.zeros_like(ids), torch.full_like(ids, NOBODY)
     starts = [0] * len(sequences)
     for number, line in enumerate(lines):
@@ -42,13 +57,32 @@ def pack(sequences: Sequence["Tensor"], pad: int, device: Any) -> Packed:
             place = slice(begin, begin + lengths[at])
             ids[number, place], owner[number, place] = sequences[at], at
             positions[number, place] = torch.arange(lengths[at])
-            starts[at], begin = number * width + begin, begin + lengths[at]
-    owner = owner.to(device)
+            starts[at], begin = number * frame.width + begin, begin + lengths[at]
+    return Packed(ids=ids, positions=positions, owner=owner, starts=tuple(starts))
+
+
+def who_sees_whom(owner: "Tensor") -> "Tensor":
+    """Attention's mask of `Packed.owner`, shape [lines, 1, width, width]."""
     # What is left over sees what is left over before it: a row that sees nothing would be no number.
     same = owner[:, :, None] == owner[:, None, :]
-    return Packed(
-        ids=ids.to(device), positions=positions.to(device), mask=same.tril()[:, None], starts=tuple(starts)
-    )  # fmt: skip
+    return same.tril()[:, None]
+
+
+def frame_for(draws: Sequence[Sequence[int]], line_tokens: int, spare: float = 1.0) -> Frame:
+    """A frame for each of these sets of lengths; `spare` times as wide where one line does, which leaves least over."""
+    widest = round(spare * max(map(sum, draws)))
+    if widest <= 2 * line_tokens:
+        return Frame(lines=1, width=_aligned(widest))
+    width = _aligned(max(line_tokens, *map(max, draws)))
+    return Frame(lines=max(len(_lines(lengths, width)) for lengths in draws), width=width)
+
+
+def _around(lengths: Sequence[int], lines: Sequence[Sequence[int]]) -> Frame:
+    return Frame(lines=len(lines), width=_aligned(max(sum(lengths[at] for at in line) for line in lines)))
+
+
+def _aligned(width: int) -> int:
+    return -(-width // ALIGNED) * ALIGNED
 
 
 def _lines(lengths: Sequence[int], tokens: int) -> list[list[int]]:

@@ -22,7 +22,7 @@ from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
 from toolkit.swift.lent_base import LentBase
 from toolkit.swift.packed import PackedTrainer
 from toolkit.swift.quantising import in_four_bits
-from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, as_messages
+from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, EncodedOnce, as_messages
 from toolkit.swift.took import TookStop, ask, looks
 from toolkit.swift.watcher import Watcher, replace_printer
 
@@ -47,7 +47,10 @@ def arguments(job: TrainingJob) -> SftArguments:
         per_device_train_batch_size=job.plan.micro_batch_size,
         gradient_accumulation_steps=job.plan.accumulation_steps,
         gradient_checkpointing=job.plan.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},  # else layers without an adapter are computed again too
+        gradient_checkpointing_kwargs={
+            "use_reentrant": False,  # else layers without an adapter are computed again too
+            "preserve_rng_state": recipe.lora_dropout > 0,  # nothing else is left to chance
+        },
         max_length=recipe.max_length_tokens,
         seed=recipe.seed,
         data_seed=recipe.seed,
@@ -59,6 +62,7 @@ def arguments(job: TrainingJob) -> SftArguments:
         lazy_tokenize=True,  # else the tokenizer is pickled for a cache key: 6 s for 50 rows
         dataloader_num_workers=0,  # rows are encoded in less time than workers start
         logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is no number is told, and no step waits for the card to look at it
         report_to=["none"],
         disable_tqdm=True,
         **in_four_bits(job.precision if recipe.load_in_4bit else None),
@@ -161,6 +165,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             return super().run()
 
     def train(self, trainer: Any) -> Any:
+        trainer.train_dataset = EncodedOnce(trainer.train_dataset)
         if self.job.keep is not None:
             trainer.keep = self.keep_term
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
@@ -173,7 +178,10 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             trainer.add_callback(took)
         data_s = time.perf_counter() - self.loaded_at - self.keep_s
         started = time.perf_counter()
-        answer = super().train(trainer)
+        try:
+            answer = super().train(trainer)
+        finally:
+            captured, trainer.captured = trainer.captured, None  # it holds a pass's memory
         train_s = time.perf_counter() - started - watcher.save_s
         state = trainer.state
         reason = stop_reason(state, interrupted=watcher.stopped, took=took is not None and took.took)
@@ -193,6 +201,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             best_step=state.best_global_step if self.job.recipe.early_stop else None,
             stop_reason=reason,
             development=looks(state.log_history),
+            cuda_graph=captured is not None and captured.refused is None,
         )
         return answer
 

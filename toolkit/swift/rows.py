@@ -64,3 +64,23 @@ def load_hub_rows(spec: str, *, seed: int) -> list[Row]:
         Row(number=number, messages=tuple(Message(role=m["role"], content=m["content"]) for m in one["messages"]))
         for number, one in enumerate(data, start=1)
     ]
+
+
+class EncodedOnce:
+    """A data set whose rows are encoded when they are first asked for, and the first of them remembered for later."""
+
+    MOST = 4096  # rows of a few hundred tokens: some ten megabytes
+
+    def __init__(self, rows: Any) -> None:
+        self._rows, self._encoded = rows, dict[int, dict[str, Any]]()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, at: int) -> dict[str, Any]:
+        found = self._encoded.get(at)
+        if found is None:
+            found = self._rows[at]
+            if len(self._encoded) < self.MOST:
+                self._encoded[at] = found
+        return dict(found)

@@ -8,9 +8,10 @@ from transformers import TrainerCallback
 
 from toolkit.development import Question, enough
 from toolkit.language_model import LanguageModel, conversation
+from toolkit.swift.batch import Piece
 from toolkit.swift.ending import epoch_is_whole
 from toolkit.swift.job import LOOK, TrainingJob
-from toolkit.swift.keep import KeepRow, divergence, observe_base
+from toolkit.swift.keep import divergence, observe_base
 
 SPARE_TOKENS = 8  # an answer that is longer than the trained one by so much is another
 
@@ -22,7 +23,7 @@ class TookStop(TrainerCallback):  # type: ignore[misc]
     """
 
     def __init__(
-        self, trainer: Any, tokenizer: Any, job: TrainingJob, held_out: Sequence[KeepRow], before: Sequence[str]
+        self, trainer: Any, tokenizer: Any, job: TrainingJob, held_out: Sequence[Piece], before: Sequence[str]
     ) -> None:
         self.trainer, self.tokenizer, self.held_out, self.before = trainer, tokenizer, held_out, before
         self.questions, self.budget = job.questions, job.recipe.stop_kl
@@ -61,16 +62,16 @@ def ask(model: Any, tokenizer: Any, questions: Sequence[Question]) -> list[str]:
     return [answer.text for answer in asker.answers(prompts, max_new_tokens=longest + SPARE_TOKENS)]
 
 
-def drift(model: Any, rows: Sequence[KeepRow], pad: int) -> float:
+def drift(model: Any, rows: Sequence[Piece], pad: int) -> float:
     """KL(base || tuned) in nats a token, over the base model's own answers; `model` has its adapter on."""
     causal = model.get_base_model()
-    tuned = observe_base(causal, [(row.ids.tolist(), row.start) for row in rows], pad)
+    tuned = observe_base(causal, [(row.ids.tolist(), int(row.at[0])) for row in rows], pad)
     with torch.no_grad():
         sums = [
-            divergence(*(causal.lm_head(row.hidden.to(causal.device)) for row in (base, now)))
+            divergence(*(causal.lm_head(row.target.to(causal.device)) for row in (base, now))).sum()
             for base, now in zip(rows, tuned, strict=True)
         ]
-    return float(sum(sums)) / sum(len(row.hidden) for row in rows)
+    return float(sum(sums)) / sum(len(row.at) for row in rows)
 
 
 def looks(log_history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

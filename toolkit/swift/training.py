@@ -3,10 +3,23 @@
 from collections.abc import Callable
 from logging import CRITICAL, getLogger
 
+from toolkit.collector import imports_are_done
+from toolkit.device import wake_card
 from toolkit.progress import Listener
+from toolkit.read_ahead import read_libraries_ahead
 from toolkit.swift.environment import prepare_environment
 from toolkit.swift.job import TrainingJob, TrainingResult
 from toolkit.swift.lent_base import LentBase
+
+
+def import_all() -> None:
+    """Everything that encoding and training import, at once: their time is told as one."""
+    read_libraries_ahead()
+    prepare_environment()
+    wake_card()
+    import toolkit.swift.pipeline  # noqa: F401
+
+    imports_are_done()
 
 
 def train(
@@ -16,7 +29,7 @@ def train(
 
     With `lent`, the base model comes from there; where it is not held yet it is loaded, and held from then on.
     """
-    prepare_environment()
+    import_all()
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # progress goes to the listener

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from toolkit.device import reserved_bytes
+from toolkit.errors import TrainingError
 from toolkit.progress import Listener, Progress
 from toolkit.swift.ending import epoch_is_whole
 from toolkit.swift.job import LOG_FILE, LOOK, TRAINING
@@ -49,6 +51,11 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if not logs or not {"loss", "eval_loss", LOOK[0]} & set(logs):
             return
+        if not isfinite(logs.get("loss", 0.0)):
+            raise TrainingError(
+                f"The loss of step {state.global_step} is not a finite number: the training diverged.",
+                next="Train again with a lower --learning-rate.",
+            )
         memory = reserved_bytes()
         entry: dict[str, Any] = {
             "step": state.global_step,

@@ -1,0 +1,97 @@
+"""One process at a time, from start to end: its seconds, its lines with the second each came, the card's memory."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+TAIL_LINES = 15
+SAMPLE_MS = 250
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """`lines`: both streams, as (seconds since the start, text). `card_peak_mib`: with what the driver itself holds.
+
+    `cpu_s`: of all its processes and threads. `load_before`: the system's load average over the minute before; on a
+    busy machine the seconds say less than `cpu_s` does.
+    """
+
+    exit_code: int
+    wall_s: float
+    lines: list[tuple[float, str]]
+    card_peak_mib: int | None
+    load_before: float
+    cpu_s: float
+
+    def told(self) -> dict[str, object]:
+        return {
+            "exit_code": self.exit_code, "wall_s": round(self.wall_s, 3), "cpu_s": round(self.cpu_s, 2),
+            "load_before": round(self.load_before, 2),
+            "card_peak_mib": self.card_peak_mib,
+        }  # fmt: skip
+
+    @property
+    def tail(self) -> str:
+        return "\n".join(line for _, line in self.lines[-TAIL_LINES:])
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    load_before, cpu_before = os.getloadavg()[0], _cpu_s()
+    with _card_memory() as samples:
+        started = time.perf_counter()
+        with subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, encoding="utf-8", errors="replace",
+        ) as process:  # fmt: skip
+            assert process.stdout
+            lines = [(round(time.perf_counter() - started, 3), line.rstrip()) for line in process.stdout]
+        wall_s = time.perf_counter() - started
+    return Ended(
+        exit_code=process.returncode, wall_s=wall_s, lines=lines, card_peak_mib=max(samples, default=None),
+        load_before=load_before, cpu_s=_cpu_s() - cpu_before,
+    )  # fmt: skip
+
+
+def _cpu_s() -> float:
+    """Of the children that have ended, and of theirs."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
+@contextmanager
+def _card_memory() -> Iterator[list[int]]:
+    """Filled at the end with what the cards had in use; stays empty where there is no nvidia-smi."""
+    samples: list[int] = []
+    if shutil.which("nvidia-smi") is None:
+        yield samples
+        return
+    cards = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    asked = ["nvidia-smi", f"--id={cards}", "--query-gpu=memory.used", "--format=csv,noheader,nounits",
+             f"--loop-ms={SAMPLE_MS}"]  # fmt: skip
+    with tempfile.TemporaryFile("w+") as file:
+        watcher = subprocess.Popen(asked, stdout=file, stderr=subprocess.DEVNULL)
+        try:
+            yield samples
+        finally:
+            watcher.terminate()
+            watcher.wait()
+            file.seek(0)
+            samples += [int(line) for line in file if line.strip().isdigit()]
+
+
+def phases(lines: Sequence[tuple[float, str]], marks: Mapping[str, str], wall_s: float) -> dict[str, float]:
+    """Seconds up to the first line with each phase's mark, in order, and the rest.
+
+    Of a mark that never comes, the seconds are the next phase's.
+    """
+    found, before = {}, 0.0
+    for name, mark in marks.items():
+        at = next((second for second, line in lines if second >= before and mark in line), None)
+        if at is not None:
+            found[name], before = round(at - before, 3), at
+    return found | {"rest": round(wall_s - before, 3)}
