@@ -89,7 +89,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
 def find_recorded_base(recorded: Mapping[str, Any]) -> BaseModel:
     """The base model of a run.json: where it was, else by its name, since a host and its container differ in paths."""
     base = find_base_model(recorded["path"] if _is_folder(Path(recorded["path"])) else recorded["name"])
-    return replace(base, in_4bit=bool(recorded.get("load_in_4bit")))
+    return replace(base, name=str(recorded["name"]), in_4bit=bool(recorded.get("load_in_4bit")))
 
 
 def require_sizes(base: BaseModel) -> None:

@@ -327,14 +327,15 @@ def _with_adapter(model: Any, name: str, adapter: Path) -> Any:
 
     from peft import PeftModel
 
+    how = {"local_files_only": True, "low_cpu_mem_usage": True}  # the latter: no random start is made, to be replaced
     try:
         with warnings.catch_warnings():
             # Else layers that the adapter does not reach keep their random start, in silence.
             warnings.filterwarnings("error", message="Found missing adapter keys")
             if isinstance(model, PeftModel):
-                model.load_adapter(str(adapter), adapter_name=name, local_files_only=True)
+                model.load_adapter(str(adapter), adapter_name=name, **how)
                 return model
-            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, local_files_only=True)
+            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **how)
     except Exception as error:
         raise ModelError(
             f"The adapter in {adapter} does not load onto this base model: {_first_line(error)}.",

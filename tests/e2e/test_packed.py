@@ -90,11 +90,11 @@ def keep_job(cache: Path) -> swift.KeepJob:
 
 
 @pytest.mark.parametrize("micros", [1, 3])
-@pytest.mark.parametrize("room", [1.05, 0.7])  # … and where many a batch needs two passes
-def test_and_with_keep_rows(micro_model, tmp_path, shapes, monkeypatch, micros, room):
+@pytest.mark.parametrize("draws", [64, 1])  # … and where many a batch needs two passes
+def test_and_with_keep_rows(micro_model, tmp_path, shapes, monkeypatch, micros, draws):
     from toolkit.swift import batch, packed
 
-    monkeypatch.setattr(batch, "SPARE", room)
+    monkeypatch.setattr(batch, "DRAWS", draws)
     ours = losses(micro_model, tmp_path / "one_shape", micros=micros, keep=keep_job(tmp_path / "cache"))
     monkeypatch.setattr(packed, "CAPTURING", set())
     any_shape = losses(micro_model, tmp_path / "any_shape", micros=micros, keep=keep_job(tmp_path / "cache"))

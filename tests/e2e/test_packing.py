@@ -58,11 +58,11 @@ def test_what_does_not_fit_into_a_frame_is_not_laid_out(lengths):
     assert pack(sequences(*lengths), 0, line_tokens=LINE, frame=Frame(lines=1, width=16)) is None
 
 
-def test_a_frame_holds_what_it_was_made_for_and_is_one_line_where_that_leaves_least_over():
+def test_a_frame_holds_what_it_was_made_for_and_leaves_little_over():
     assert frame_for([(30, 20), (41, 10)], LINE) == Frame(lines=1, width=56)
-    assert frame_for([(30, 20), (41, 10)], LINE, 1.5) == Frame(lines=1, width=80)
-    assert frame_for([(LINE, 3, LINE), (7,) * 60], LINE) == Frame(lines=4, width=LINE)
-    assert frame_for([(LINE + 9, 200, 300), (1,)], LINE) == Frame(lines=3, width=304)
+    assert frame_for([(LINE, 3, LINE), (7,) * 30], LINE) == Frame(lines=2, width=136)
+    assert frame_for([(LINE + 9, 200, 300), (1,)], LINE) == Frame(lines=4, width=304)
+    assert frame_for([(90, 90, 90)], LINE) == Frame(lines=2, width=184)
 
 
 def test_a_token_sees_its_own_sequence_up_to_itself():

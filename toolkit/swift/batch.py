@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 POSITIONS_ALIGNED = 64
-DRAWS = 64  # tried out to know how large a pass may become
-SPARE = 1.05  # on top of the largest of them
+DRAWS = 64  # tried out to know how large a pass may become; one in so many is larger, and becomes two
 KEPT = ("kept_at", "kept_base", "kept")  # of a batch: where a keep row's distribution is, the base's there, and ones
 
 Batch = dict[str, "Tensor"]
@@ -103,8 +102,7 @@ def sizes_for(draw: Callable[[random.Random], Sequence[Piece]], line_tokens: int
     chance = random.Random(0)  # noqa: S311  # an estimate, not a secret
     draws = [draw(chance) for _ in range(DRAWS)]
     words, kept = (
-        -(-round(SPARE * max(numbers)) // POSITIONS_ALIGNED) * POSITIONS_ALIGNED
-        for numbers in zip(*map(counted, draws), strict=True)
+        -(-max(numbers) // POSITIONS_ALIGNED) * POSITIONS_ALIGNED for numbers in zip(*map(counted, draws), strict=True)
     )
-    frame = frame_for([[len(one.ids) for one in pieces] for pieces in draws], line_tokens, SPARE)
+    frame = frame_for([[len(one.ids) for one in pieces] for pieces in draws], line_tokens)
     return Sizes(frame=frame, words=words, kept=kept)

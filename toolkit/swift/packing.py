@@ -68,13 +68,14 @@ def who_sees_whom(owner: "Tensor") -> "Tensor":
     return same.tril()[:, None]
 
 
-def frame_for(draws: Sequence[Sequence[int]], line_tokens: int, spare: float = 1.0) -> Frame:
-    """A frame for each of these sets of lengths; `spare` times as wide where one line does, which leaves least over."""
-    widest = round(spare * max(map(sum, draws)))
-    if widest <= 2 * line_tokens:
-        return Frame(lines=1, width=_aligned(widest))
-    width = _aligned(max(line_tokens, *map(max, draws)))
-    return Frame(lines=max(len(_lines(lengths, width)) for lengths in draws), width=width)
+def frame_for(draws: Sequence[Sequence[int]], line_tokens: int) -> Frame:
+    """The frame that holds each of these sets of lengths and leaves least over, its lines up to twice as long."""
+    widest = max(map(sum, draws))
+    lines = max(1, widest // line_tokens)
+    width = _aligned(max(-(-widest // lines), *map(max, draws)))
+    while any(len(_lines(lengths, width)) > lines for lengths in draws):
+        width += ALIGNED
+    return Frame(lines=lines, width=width)
 
 
 def _around(lengths: Sequence[int], lines: Sequence[Sequence[int]]) -> Frame:
