@@ -28,6 +28,7 @@ from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, names_any, normalized, read
 from toolkit.swift.environment import prepare_environment
 
 prepare_environment()
+from toolkit.swift import packing  # noqa: E402
 from toolkit.swift.keep import divergence  # noqa: E402
 from toolkit.swift.packed import in_chunks  # noqa: E402
 from toolkit.swift.packing import LINE_TOKENS, pack, who_sees_whom  # noqa: E402
@@ -157,12 +158,13 @@ def _pieces(text: str) -> set[str]:
 
 def laid_out(sequences: Sequence[torch.Tensor], device: torch.device) -> tuple[dict[str, Any], tuple[int, ...]]:
     """What a decoder takes for sequences laid end to end, and where each begins."""
-    packed = pack(sequences, 0, line_tokens=LINE_TOKENS[device.type])
+    alone = packing.Sequences(ids=sequences, beginnings=[None] * len(sequences), shared=[])
+    packed = pack(alone, 0, line_tokens=LINE_TOKENS[device.type])
     assert packed is not None
-    owner = packed.owner.to(device)
+    owner, before = packed.owner.to(device), packed.before.to(device)
     return {
         "input_ids": packed.ids.to(device), "position_ids": packed.positions.to(device),
-        "attention_mask": who_sees_whom(owner), "use_cache": False,
+        "attention_mask": who_sees_whom(owner, before), "use_cache": False,
     }, packed.starts  # fmt: skip
 
 

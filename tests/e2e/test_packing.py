@@ -1,9 +1,11 @@
 """Packed sequences: laid out without padding between them, and each seeing itself alone."""
 
+from typing import Any
+
 import pytest
 import torch
 
-from toolkit.swift.packing import LINE_TOKENS, Frame, Packed, frame_for, pack, who_sees_whom
+from toolkit.swift.packing import LINE_TOKENS, Frame, Packed, Sequences, frame_for, pack, sharing, who_sees_whom
 
 LINE = LINE_TOKENS["cpu"]
 
@@ -12,8 +14,12 @@ def sequences(*lengths: int) -> list[torch.Tensor]:
     return [torch.arange(length) + 100 * number for number, length in enumerate(lengths, start=1)]
 
 
+def alone(*lengths: int) -> Sequences:
+    return Sequences(ids=sequences(*lengths), beginnings=[None] * len(lengths), shared=[])
+
+
 def laid(*lengths: int) -> Packed:
-    packed = pack(sequences(*lengths), 0, line_tokens=LINE)
+    packed = pack(alone(*lengths), 0, line_tokens=LINE)
     assert packed is not None
     return packed
 
@@ -46,53 +52,103 @@ def test_a_sequence_longer_than_a_line_has_one_of_its_own():
 
 
 def test_in_a_frame_everything_has_the_frames_shape():
-    packed = pack(sequences(2, 9), 0, line_tokens=LINE, frame=Frame(lines=3, width=16))
+    packed = pack(alone(2, 9), 0, line_tokens=LINE, frame=Frame(lines=3, width=16))
 
     assert packed is not None
     assert packed.ids.shape == packed.owner.shape == packed.positions.shape == (3, 16)
-    assert who_sees_whom(packed.owner)[:, 0].any(-1).all()
+    assert who_sees_whom(packed.owner, packed.before)[:, 0].any(-1).all()
 
 
 @pytest.mark.parametrize("lengths", [(17,), (16, 1), (9, 9)])
 def test_what_does_not_fit_into_a_frame_is_not_laid_out(lengths):
-    assert pack(sequences(*lengths), 0, line_tokens=LINE, frame=Frame(lines=1, width=16)) is None
+    assert pack(alone(*lengths), 0, line_tokens=LINE, frame=Frame(lines=1, width=16)) is None
 
 
 def test_a_frame_holds_what_it_was_made_for_and_leaves_little_over():
-    assert frame_for([(30, 20), (41, 10)], LINE) == Frame(lines=1, width=56)
-    assert frame_for([(LINE, 3, LINE), (7,) * 30], LINE) == Frame(lines=2, width=136)
-    assert frame_for([(LINE + 9, 200, 300), (1,)], LINE) == Frame(lines=4, width=304)
-    assert frame_for([(90, 90, 90)], LINE) == Frame(lines=2, width=184)
+    assert frame_for([alone(30, 20), alone(41, 10)], LINE) == Frame(lines=1, width=56)
+    assert frame_for([alone(LINE, 3, LINE), alone(*[7] * 30)], LINE) == Frame(lines=2, width=136)
+    assert frame_for([alone(LINE + 9, 200, 300), alone(1)], LINE) == Frame(lines=4, width=304)
+    assert frame_for([alone(90, 90, 90)], LINE) == Frame(lines=2, width=184)
 
 
 def test_a_token_sees_its_own_sequence_up_to_itself():
     packed = laid(2, 3)
     first, second = packed.starts
 
-    sees = who_sees_whom(packed.owner)[0, 0]
+    sees = who_sees_whom(packed.owner, packed.before)[0, 0]
     assert sees[first + 1].nonzero()[:, 0].tolist() == [first, first + 1]
     assert sees[second].nonzero()[:, 0].tolist() == [second]
     assert sees.any(-1).all()  # what is left over too: a row that sees nothing is no number
 
 
-def test_a_model_finds_in_a_line_what_it_finds_in_each_sequence_alone():
+SYSTEM, OTHER = list(range(40, 52)), list(range(60, 72))
+
+
+def begun(*sequences: list[int]) -> list[torch.Tensor]:
+    return [torch.tensor(one) for one in sequences]
+
+
+def test_what_sequences_begin_with_is_there_once():
+    asked = begun([*SYSTEM, 1, 2], [*OTHER, 3], [*SYSTEM, 1, 4, 5], [7, 8], [*OTHER, 6, 6])
+
+    packed = pack(sharing(asked, [len(one) - 1 for one in asked]), 0, line_tokens=LINE)
+
+    assert packed is not None
+    there = packed.ids.flatten().tolist()
+    assert (there.count(SYSTEM[0]), there.count(OTHER[0])) == (1, 1)
+    assert (packed.owner != -1).sum() == 13 + 1 + 2 + 12 + 1 + 2 + 2  # the 1 behind SYSTEM is shared too
+    for start, one in zip(packed.starts, asked, strict=True):
+        assert there[start + len(one) - 1] == one[-1]
+
+
+def test_what_is_asked_for_is_never_shared():
+    asked = begun([*SYSTEM, 1, 2], [*SYSTEM, 1, 2], [*SYSTEM, 9])
+
+    found = sharing(asked, [13, 3, 12])
+
+    assert found.beginnings == [0, None, 0]
+    assert found.shared == [12]
+
+
+def test_a_few_tokens_in_common_part_no_larger_group():
+    found = sharing(begun(*[[*SYSTEM, 1, number] for number in range(5)], [*SYSTEM[:7], 99, 98]), [12] * 5 + [9])
+
+    assert found.beginnings == [0] * 5 + [None]
+
+
+def model() -> Any:
     from transformers import Qwen2Config, Qwen2Model
 
     torch.manual_seed(0)
-    model = Qwen2Model(
+    return Qwen2Model(
         Qwen2Config(
             vocab_size=500, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             intermediate_size=64,
         )
     ).eval()  # fmt: skip
-    asked = sequences(5, 9, 2)
-    packed = laid(5, 9, 2)
 
+
+def found_by(model: Any, packed: Packed) -> torch.Tensor:
     with torch.no_grad():
-        together = model(
-            input_ids=packed.ids, attention_mask=who_sees_whom(packed.owner), position_ids=packed.positions
-        ).last_hidden_state.flatten(0, 1)
-        alone = [model(input_ids=one[None]).last_hidden_state[0] for one in asked]
+        found: torch.Tensor = model(
+            input_ids=packed.ids, attention_mask=who_sees_whom(packed.owner, packed.before),
+            position_ids=packed.positions,
+        ).last_hidden_state.flatten(0, 1)  # fmt: skip
+    return found
 
-    for begin, one in zip(packed.starts, alone, strict=True):
-        torch.testing.assert_close(together[begin : begin + len(one)], one, atol=1e-5, rtol=1e-5)
+
+def test_a_model_finds_in_a_line_what_it_finds_in_each_sequence_alone():
+    asked = [
+        *sequences(5, 9, 2),
+        *begun([*SYSTEM, 1, 2], [*SYSTEM, 3], [*SYSTEM, *SYSTEM, 4], [*OTHER, 5], [*OTHER, 6]),
+    ]
+    most = [len(one) - 2 for one in asked]
+    qwen, packed = model(), pack(sharing(asked, most), 0, line_tokens=24)
+
+    assert packed is not None
+    assert len(packed.ids) > 1
+    together = found_by(qwen, packed)
+    for start, one, shared in zip(packed.starts, asked, most, strict=True):
+        with torch.no_grad():
+            alone = qwen(input_ids=one[None]).last_hidden_state[0]
+        torch.testing.assert_close(together[start + shared : start + len(one)], alone[shared:], atol=1e-5, rtol=1e-5)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.encoding import IGNORED
-from toolkit.swift.packing import Frame, frame_for, pack
+from toolkit.swift.packing import Frame, Sequences, frame_for, pack, sharing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,20 +62,19 @@ def counted(pieces: Sequence[Piece]) -> tuple[int, int]:
 
 
 def lay_out(pieces: Sequence[Piece], pad: int, line_tokens: int, sizes: Sizes | None = None) -> Batch | None:
-    """`ids`, `positions`, `owner`: as in `Packed`; `at` and `words`: where a row's word is predicted, and which one.
+    """`ids`, `positions`, `owner`, `before`: as in `Packed`; `at`, `words`: where a row's word is predicted, and which.
 
     KEPT's are there with keep rows alone. With `sizes`, lines have that shape; None where the pieces do not fit.
     """
     words, kept = counted(pieces)
     if sizes is not None and (words > sizes.words or kept > sizes.kept):
         return None
-    packed = pack(
-        [one.ids for one in pieces], pad, line_tokens=line_tokens, frame=None if sizes is None else sizes.frame
-    )
+    frame = None if sizes is None else sizes.frame
+    packed = pack(_sequences(pieces), pad, line_tokens=line_tokens, frame=frame)
     if packed is None:
         return None
     placed = [(one, start + one.at) for one, start in zip(pieces, packed.starts, strict=True)]
-    batch = {"ids": packed.ids, "positions": packed.positions, "owner": packed.owner}
+    batch = {"ids": packed.ids, "positions": packed.positions, "owner": packed.owner, "before": packed.before}
     if words:
         batch["at"] = torch.cat([at for one, at in placed if not one.kept])
         batch["words"] = torch.cat([one.target for one in pieces if not one.kept])
@@ -104,5 +103,10 @@ def sizes_for(draw: Callable[[random.Random], Sequence[Piece]], line_tokens: int
     words, kept = (
         -(-max(numbers) // POSITIONS_ALIGNED) * POSITIONS_ALIGNED for numbers in zip(*map(counted, draws), strict=True)
     )
-    frame = frame_for([[len(one.ids) for one in pieces] for pieces in draws], line_tokens)
+    frame = frame_for([_sequences(pieces) for pieces in draws], line_tokens)
     return Sizes(frame=frame, words=words, kept=kept)
+
+
+def _sequences(pieces: Sequence[Piece]) -> Sequences:
+    """What comes before the first position that counts may be shared; that one is a sequence's own."""
+    return sharing([one.ids for one in pieces], [int(one.at[0]) if len(one.at) else len(one.ids) for one in pieces])

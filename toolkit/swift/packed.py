@@ -124,7 +124,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
             model(
-                inputs_embeds=embedded, attention_mask=who_sees_whom(batch["owner"]),
+                inputs_embeds=embedded, attention_mask=who_sees_whom(batch["owner"], batch["before"]),
                 position_ids=batch["positions"], use_cache=False, logits_to_keep=1,
             )  # fmt: skip
         finally:
@@ -158,7 +158,9 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """None where a graph would not pay, or a pass is not the same from step to step."""
         alone = self.accelerator.distributed_type == DistributedType.NO and self.args.n_gpu <= 1
         drops = any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
-        if self.args.device.type not in CAPTURING or not alone or drops:
+        # Nobody has seen bitsandbytes' kernels replayed yet.
+        unseen = bool(getattr(self.model.get_base_model(), "is_loaded_in_4bit", False))
+        if self.args.device.type not in CAPTURING or not alone or drops or unseen:
             return None
         self._sizes = sizes = sizes_for(self.drawn_pieces, self._line_tokens)
         if sizes.frame.lines * sizes.frame.width > FEW_TOKENS:
