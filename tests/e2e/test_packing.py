@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from toolkit.swift.batch import Batch, Piece, Sizes, laid_out_in_parts
 from toolkit.swift.packing import LINE_TOKENS, Frame, Packed, Sequences, frame_for, pack, sharing, who_sees_whom
 
 LINE = LINE_TOKENS["cpu"]
@@ -79,6 +80,32 @@ def test_a_token_sees_its_own_sequence_up_to_itself():
     assert sees[first + 1].nonzero()[:, 0].tolist() == [first, first + 1]
     assert sees[second].nonzero()[:, 0].tolist() == [second]
     assert sees.any(-1).all()  # what is left over too: a row that sees nothing is no number
+
+
+def piece(length: int, *, kept: bool) -> Piece:
+    at = torch.arange(length - 2, length)
+    return Piece(ids=torch.arange(length) + 100 * kept, at=at, target=torch.zeros(2, 4) if kept else at, kept=kept)
+
+
+def parts(*pieces: Piece, width: int) -> list[Batch] | None:
+    sizes = Sizes(frame=Frame(lines=1, width=width), words=8, kept=8)
+    return laid_out_in_parts(pieces, 0, LINE, sizes)
+
+
+def test_what_does_not_fit_is_laid_out_in_parts_of_both_kinds():
+    rows, keep = [piece(3, kept=False)] * 4, [piece(3, kept=True)] * 4
+
+    found = parts(*rows, *keep, width=16)
+
+    assert found is not None
+    assert len(found) == 2
+    assert found[0].keys() == found[1].keys()
+    assert [len(one["words"]) for one in found] == [len(one["kept"]) for one in found] == [4, 4]
+
+
+def test_nothing_is_laid_out_in_parts_where_a_piece_is_too_long_or_a_part_would_lack_a_kind():
+    assert parts(piece(17, kept=False), width=16) is None
+    assert parts(piece(9, kept=False), piece(9, kept=True), width=16) is None
 
 
 SYSTEM, OTHER = list(range(40, 52)), list(range(60, 72))

@@ -86,14 +86,17 @@ def lay_out(pieces: Sequence[Piece], pad: int, line_tokens: int, sizes: Sizes | 
 
 
 def laid_out_in_parts(pieces: Sequence[Piece], pad: int, line_tokens: int, sizes: Sizes) -> list[Batch] | None:
-    """Batches of that shape, nearly always one; None where a single piece is too long."""
+    """Batches of that shape, nearly always one; None where a part would lack a kind of piece."""
     whole = lay_out(pieces, pad, line_tokens, sizes)
     if whole is not None:
         return [whole]
-    if len(pieces) == 1:
+    halves = pieces[::2], pieces[1::2]
+    if any(
+        count and not of_half for half in halves for count, of_half in zip(counted(pieces), counted(half), strict=True)
+    ):
         return None
-    halves = [laid_out_in_parts(half, pad, line_tokens, sizes) for half in (pieces[::2], pieces[1::2])]
-    return None if None in halves else [batch for half in halves for batch in half or ()]
+    parts = [laid_out_in_parts(half, pad, line_tokens, sizes) for half in halves]
+    return None if None in parts else [batch for part in parts for batch in part or ()]
 
 
 def sizes_for(draw: Callable[[random.Random], Sequence[Piece]], line_tokens: int) -> Sizes:
