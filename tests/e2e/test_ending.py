@@ -1,12 +1,16 @@
 """When training ends: `--eval-split`, `--early-stop` and `--stop-when-took`, on the micro and the embedded model."""
 
 import json
+import math
 import signal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.e2e.finetune_user import Call, FinetuneUser, _call, _user, kills, lines_in, once
+from toolkit.errors import TrainingError
 from toolkit.paths import data_folder
 from toolkit.recipe import RECIPES
 from toolkit.run_record import find_run
@@ -185,3 +189,17 @@ def test_the_embedded_model_stops_when_it_took(user: FinetuneUser, call: Call):
     assert (ended.code, train["stop_reason"]) == (0, "took")
     assert train["steps"] < 30
     assert train["development"][-1]["asked"] == 12
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, loss: float):
+    from toolkit.swift.watcher import Watcher
+
+    watcher = Watcher(tmp_path, lambda _: None, lambda: False)
+    state = SimpleNamespace(global_step=3, max_steps=8)
+
+    watcher.on_log(None, state, None, logs={"loss": 0.5})
+    with pytest.raises(TrainingError, match=r"loss of step 3 is not a finite number.*--learning-rate"):
+        watcher.on_log(None, state, None, logs={"loss": loss})
+
+    assert len((tmp_path / "logging.jsonl").read_text().splitlines()) == 1
