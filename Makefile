@@ -87,6 +87,10 @@ compare: $(READY) ## Ask before and after, and judge what changed: make compare 
 sweep: $(READY) ## Lists of settings, a run each, and which to take: ARGS="--epochs 5,10 --keep-weight 3,10"
 	@$(TOOLKIT) sweep $(DATA) $(BASE) $(INTO) $(ARGS)
 
+.PHONY: lab
+lab: $(READY) ## Fine-tune and compare again each time the data changes: make lab DATA=my.json
+	@$(TOOLKIT) lab $(DATA) $(BASE) $(INTO) $(ARGS)
+
 .PHONY: chat
 chat: $(READY) ## Talk to a run; /before and /after switch its adapter
 	@$(CHAT) chat $(RUN) $(BASE) $(INTO) $(ARGS)

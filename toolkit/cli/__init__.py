@@ -8,7 +8,7 @@ from toolkit import __version__
 
 # In the order in which a newcomer meets them; the help shows them so.
 COMMANDS = (
-    "check", "finetune", "compare", "sweep", "chat", "serve", "export", "push-to-hub", "runs", "make-data",
+    "check", "finetune", "compare", "sweep", "lab", "chat", "serve", "export", "push-to-hub", "runs", "make-data",
     "make-probes", "download", "verify",
 )  # fmt: skip
 SUMMARIES = {
@@ -16,6 +16,7 @@ SUMMARIES = {
     "finetune": "Fine-tune a base model with LoRA on a data set.",
     "compare": "Ask the probes before and after, and judge what changed.",
     "sweep": "Try lists of settings, and tell which run to take.",
+    "lab": "Fine-tune and compare again each time the data changes.",
     "chat": "Talk to a run, and switch its adapter off and on.",
     "serve": "Serve base and tuned model as an OpenAI-compatible endpoint.",
     "export": "Write a merged model that answers as the adapter does.",

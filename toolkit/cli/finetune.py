@@ -38,7 +38,7 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
 )
 
 
-def _with_settings(command: Any) -> Any:
+def with_settings(command: Any) -> Any:
     for option, setting, kind, text in reversed(SETTINGS):
         command = click.option(option, setting, type=kind, default=None, help=text)(command)
     return command
@@ -51,7 +51,7 @@ def _with_settings(command: Any) -> Any:
 @click.argument("data", required=False)
 @click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
 @click.option("--recipe", default=None, help=f"A recipe: {', '.join(shipped())}, or a .yaml file.  [default: keep]")
-@_with_settings
+@with_settings
 @click.option(
     "--stop-when-took", is_flag=True, default=None, help="End when trained questions are answered in other words too."
 )
