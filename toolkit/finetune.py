@@ -1,9 +1,7 @@
 """Fine-tunes a base model on a data set with LoRA, in this process, and records the run from start to end."""
 
 import hashlib
-import os
 import shlex
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,13 +20,13 @@ from toolkit.development import (
     write_questions,
 )
 from toolkit.device import Device, find_device, peak_memory_bytes
+from toolkit.disk_room import require_disk
 from toolkit.encoding import Encoder
 from toolkit.errors import ConfigError, Interrupted
 from toolkit.four_bits import require_bitsandbytes
 from toolkit.how_it_ended import told_of_the_end
 from toolkit.keep_set import cache_path
 from toolkit.made_probes import keep_probes
-from toolkit.model_sizes import lora_parameters
 from toolkit.plan import Need, Plan, plan
 from toolkit.progress import Listener, Progress, silent
 from toolkit.read_ahead import read_ahead
@@ -50,9 +48,6 @@ from toolkit.run_rows import RunRows, fitting_rows, read_rows, write_rows
 from toolkit.stop import StopRequests
 from toolkit.training_rows import gather, gather_keep_prompts
 
-BYTES_A_PARAMETER = 4 + 8  # a checkpoint: the adapter in float32, and Adam's two moments
-KEPT_CHECKPOINTS = 2
-DISK_MARGIN_BYTES = 64_000_000
 KEEP_CACHE = ".cache"  # in the output folder: the base model's answers to the keep prompts
 
 Train = Callable[[swift.TrainingJob, Listener, Callable[[], bool]], swift.TrainingResult]
@@ -115,7 +110,7 @@ def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None, sta
     rows, source = gather(config.data, config.mix, config.recipe.seed, edge.say)
     if config.recipe.keep_weight:
         gather_keep_prompts(config.recipe.keep_data, rows)  # told now, before there is a folder
-    _require_disk(config.output, base, config.recipe)
+    require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
     record = _first_record(folder, config, base, source)
     work = _Work(folder=folder, record=record, base=base, recipe=config.recipe, edge=edge, doors=doors or Doors())
@@ -173,20 +168,6 @@ def _first_record(folder: Path, config: FinetuneConfig, base: BaseModel, source:
         "adapter": None,
         "error": None,
     }
-
-
-def _require_disk(output: Path, base: BaseModel, recipe: Recipe) -> None:
-    """Better now than in the last step. Raises ConfigError."""
-    needed = lora_parameters(base.config, recipe.lora_rank) * BYTES_A_PARAMETER * KEPT_CHECKPOINTS + DISK_MARGIN_BYTES
-    place = output.absolute()
-    while not os.path.exists(place):  # noqa: PTH110  # Path.exists raises where a folder above may not be looked into
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise ConfigError(
-            f"{place} has {free / 1e6:.0f} MB free, a run needs {needed / 1e6:.0f} MB.",
-            next="Free some space, or name another folder with --output.",
-        )
 
 
 def _import(work: _Work, began: float, started: float | None) -> float:

@@ -7,18 +7,15 @@ own generation_config are left aside, so that two sides differ by their weights 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any, Self, cast
 
-from toolkit.collector import imports_are_done
 from toolkit.decoding import Recorder, WhenSet
-from toolkit.device import Device, find_device
+from toolkit.device import Device
 from toolkit.errors import ModelError
-from toolkit.four_bits import QUANTISING, hold_layout, require_bitsandbytes
 from toolkit.metrics import Drift
+from toolkit.pretrained import load_pretrained, with_adapter
 from toolkit.progress import Listener, Progress, silent
-from toolkit.read_ahead import read_ahead, read_libraries_ahead
 from toolkit.systems import DEFAULT, NONE
 
 BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
@@ -65,39 +62,14 @@ class LanguageModel:
         in_4bit: bool = False,
     ) -> Self:  # fmt: skip
         """Loads safetensors alone and runs no code from the folder; raises ModelError, and ConfigError for in_4bit."""
-        if in_4bit:
-            require_bitsandbytes()
-        read_ahead(folder)
-        read_libraries_ahead()
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
-
-        imports_are_done()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-        getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it where it is installed, and it tells of its kernels
-        device = device or find_device()
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=device.precision, device_map=device.kind, local_files_only=True,
-                use_safetensors=True, trust_remote_code=False,
-                **(_four_bits(device.precision) if in_4bit else {}),
-            )  # fmt: skip
-        except Exception as error:
-            raise ModelError(
-                f"The model in {folder} cannot be loaded: {type(error).__name__}: {_first_line(error)}.",
-                next='Check its files with "toolkit verify", or download it again.',
-            ) from error
-        if in_4bit:
-            hold_layout(model)
+        model, tokenizer = load_pretrained(folder, device, in_4bit=in_4bit)
         return cls.over(model, tokenizer, adapters or {})
 
     @classmethod
     def over(cls, model: Any, tokenizer: Any, adapters: Mapping[str, Path]) -> Self:
         """A model that is loaded already, with adapters put onto it; raises ModelError."""
         for name, path in adapters.items():
-            model = _with_adapter(model, name, path)
+            model = with_adapter(model, name, path)
         return cls(model, tokenizer, adapters=tuple(adapters))
 
     @property
@@ -311,40 +283,6 @@ class LanguageModel:
     def tensors(self) -> dict[str, Any]:
         """The weights by transformers' names, where they are: nothing is copied."""
         return dict(self.model.state_dict())
-
-
-def _four_bits(precision: str) -> dict[str, Any]:
-    """As training quantises it: ms-swift takes the same class and `QUANTISING`."""
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    compute = getattr(torch, precision)
-    return {"quantization_config": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=compute, **QUANTISING)}
-
-
-def _with_adapter(model: Any, name: str, adapter: Path) -> Any:
-    import warnings
-
-    from peft import PeftModel
-
-    how = {"local_files_only": True, "low_cpu_mem_usage": True}  # the latter: no random start is made, to be replaced
-    try:
-        with warnings.catch_warnings():
-            # Else layers that the adapter does not reach keep their random start, in silence.
-            warnings.filterwarnings("error", message="Found missing adapter keys")
-            if isinstance(model, PeftModel):
-                model.load_adapter(str(adapter), adapter_name=name, **how)
-                return model
-            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **how)
-    except Exception as error:
-        raise ModelError(
-            f"The adapter in {adapter} does not load onto this base model: {_first_line(error)}.",
-            next="Use it with the base model that it was trained on.",
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["no message"])[0][:200].rstrip(".")
 
 
 @contextmanager
