@@ -1,19 +1,21 @@
 """`toolkit lab`: a verdict on each version of a data set, over a base model that stays loaded."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import progress, say
 from toolkit.cli.finetune import with_settings
-from toolkit.cli.report_table import print_report
+from toolkit.compare import CompareConfig
+from toolkit.device import forget_peaks
 from toolkit.errors import DataError
-from toolkit.finetune import FinetuneConfig
-from toolkit.lab import LabDoors, LabEdge, lab
+from toolkit.finetune import Doors, Edge, FinetuneConfig, finetune
+from toolkit.lab import versions
 from toolkit.recipe import default_recipe, load_recipe, shipped
-from toolkit.report_files import write_report
 from toolkit.shared_base import SharedBase
 from toolkit.stop import stop_requests
 from toolkit.texts import ENGLISH, Texts
@@ -39,15 +41,18 @@ def command(data: str, model: str | None, recipe: str | None, output: Path, **se
     config = FinetuneConfig(
         data=data, recipe=chosen, model=model, output=output, command=("toolkit", *sys.argv[1:])
     )  # fmt: skip
+    base = SharedBase()
     with stop_requests(say) as stop:
-        edge = LabEdge(stop=stop, listening=progress, say=say)
-        for found in lab(config, edge, LabDoors.over(SharedBase())):
-            if isinstance(found, DataError):
-                click.echo(f"Error: {found}", err=True)
-            else:
-                print_report(found.report, texts)
-                write_report(found.report, found.side, None, texts)
-                say(f"{found.run.folder}: {found.seconds:.1f} s")
-                code = found.report.verdict.exit_code
+        for _ in versions(data, stop):
+            started = time.perf_counter()
+            forget_peaks()
+            try:
+                with progress() as listener:
+                    run = finetune(config, Edge(stop=stop, listener=listener, say=say), Doors(train=base.train))
+                compared = CompareConfig(run=str(run.folder), model=model, output=output)
+                code = compare_and_show(compared, texts, load=base.load)
+                say(f"{run.folder}: {time.perf_counter() - started:.1f} s")
+            except DataError as error:  # the next version may be right
+                click.echo(f"Error: {error}", err=True)
             say(f"Waiting for a change of {data}; Ctrl-C ends.")
     click.get_current_context().exit(code)
