@@ -101,3 +101,18 @@ def test_and_with_keep_rows(micro_model, tmp_path, shapes, monkeypatch, micros, 
 
     assert ours == pytest.approx(any_shape, rel=1e-4)
     assert len(shapes) == 1
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, monkeypatch, checkpointing):
+    from toolkit.swift import norms
+
+    monkeypatch.setattr(norms, "FUSED", {"cpu"})
+    counted = []
+    fused = norms._normed
+    monkeypatch.setattr(norms, "_normed", lambda norm, states: counted.append(norm) or fused(norm, states))
+
+    ours = losses(micro_model, tmp_path / "run", micros=1, checkpointing=checkpointing)
+
+    assert counted
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)

@@ -117,6 +117,23 @@ def test_loans_share_the_weights_and_nothing_else(micro_model: Path):
     assert all(torch.equal(weights, before[name]) for name, weights in other.state_dict().items())
 
 
+def test_loans_share_the_words_and_nothing_else_of_a_tokenizer(micro_model: Path):
+    from torch.nn import Identity
+    from transformers import AutoTokenizer
+
+    lent, key = LentBase(), (micro_model, "float32", False)
+    lent.hold(key, Identity(), AutoTokenizer.from_pretrained(micro_model))
+    one, other = (lent.loan(key)[1] for _ in range(2))
+
+    one.padding_side, one.chat_template = "left", "another"
+    one.init_kwargs["another"] = 1
+
+    assert (other.padding_side, other.chat_template[:2]) == ("right", "{%")
+    assert "another" not in other.init_kwargs
+    assert other.backend_tokenizer is one.backend_tokenizer
+    assert other("Hello")["input_ids"] == one("Hello")["input_ids"]
+
+
 def test_a_failed_run_costs_itself_alone_and_the_exit_code_says_so(user: FinetuneUser, call: Call, probes: Path):
     unfit = write_recipe(user, "unfit", base="article", target_modules=["no_such_layer"])
 

@@ -20,6 +20,7 @@ from toolkit.swift.ending import go_on_counting, stop_reason
 from toolkit.swift.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.swift.keep import KeepTerm, KeepTrainer, observe_base
 from toolkit.swift.lent_base import LentBase
+from toolkit.swift.norms import fuse_norms
 from toolkit.swift.packed import PackedTrainer
 from toolkit.swift.quantising import in_four_bits
 from toolkit.swift.rows import MODEL_TYPE, TEMPLATE, EncodedOnce, as_messages
@@ -153,6 +154,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
     def run(self) -> Any:
         """The base model answers the keep prompts, and what is asked of it later, before it is given an adapter."""
         started = time.perf_counter()
+        fuse_norms(self.model)  # before anything is asked: what is kept and what is trained are computed alike
         self.before = ask(self.model, self.tokenizer, self.job.questions) if self.job.questions else []
         if self.job.keep is None:
             self.keep_s = 0.0
