@@ -12,7 +12,8 @@ cap        `toolkit finetune --recipe article --compare` with at most --cap-gib 
 infer      `swift infer` over the probes, the base model and then with an adapter: what a comparison was before
 
 OUT.json is written after each process. Nothing reaches a network. Files are read once before, so that nobody pays for
-a cold disk. Targets are printed beside what was measured, and never asserted.
+a cold disk. `byte_code` tells whether the libraries lie compiled, as pip leaves them: else each process compiles them
+anew. Targets are printed beside what was measured, and never asserted.
 """
 
 import argparse
@@ -43,13 +44,15 @@ OFFLINE = {
 }  # fmt: skip
 # In a process of its own, which gives the card back; it also reads what the others import.
 MACHINE = """
-import json
+import importlib.util, json
+from pathlib import Path
 from toolkit.swift.environment import prepare_environment
 prepare_environment()
 import swift.pipelines.train.sft
 from toolkit.device import find_device
 from toolkit.recording import versions
-print(json.dumps({"hardware": find_device().to_dict(), "versions": versions()}))
+byte_code = Path(importlib.util.cache_from_source(swift.__file__)).is_file()
+print(json.dumps({"hardware": find_device().to_dict(), "versions": versions(), "byte_code": byte_code}))
 """
 
 
@@ -70,7 +73,7 @@ class Bench:
             "read_before_s": round(time.perf_counter() - started, 1),
             "entries": _earlier(options.earlier, machine),
         }  # fmt: skip
-        self.questions = _lay_out(work, options.probes)
+        self.questions = lay_out(work, options.probes)
 
     def add(self, name: str, command: Sequence[str], ended: Ended, **more: Any) -> None:
         self.result["entries"].append({"name": name, "command": self._shown(command), **ended.told(), **more})
@@ -155,13 +158,13 @@ def _earlier(file: Path | None, machine: Mapping[str, Any]) -> list[dict[str, An
     if file is None:
         return []
     before = json.loads(file.read_text(encoding="utf-8"))
-    for key in ("hardware", "versions"):
+    for key in ("hardware", "versions", "byte_code"):
         if before[key] != machine[key]:
             sys.exit(f"{file} was measured elsewhere: {key} is {before[key]}, here {machine[key]}.")
     return list(before["entries"])
 
 
-def _lay_out(work: Path, count: int) -> Path:
+def lay_out(work: Path, count: int) -> Path:
     """The data set with so many probes beside it, and the same questions as ms-swift reads them.
 
     They are taken evenly from all of them: the first ones are questions of the data set alone.

@@ -215,7 +215,7 @@ def keep_term(model: Any, tokenizer: Any, keep: KeepJob, seed: int, listener: Li
     answers = read_cache(keep.cache)
     if answers is None:
         found = base.answers(
-            prompts, max_new_tokens=keep.max_new_tokens, batch_size=2 * base.batch_size,  # short ones: there is room
+            prompts, max_new_tokens=keep.max_new_tokens, batch_size=4 * base.batch_size,  # short ones: there is room
             listener=listener, task="Keep set",
         )  # fmt: skip
         answers = [
