@@ -158,9 +158,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """None where a graph would not pay, or a pass is not the same from step to step."""
         alone = self.accelerator.distributed_type == DistributedType.NO and self.args.n_gpu <= 1
         drops = any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
-        # Nobody has seen bitsandbytes' kernels replayed yet.
-        unseen = bool(getattr(self.model.get_base_model(), "is_loaded_in_4bit", False))
-        if self.args.device.type not in CAPTURING or not alone or drops or unseen:
+        if self.args.device.type not in CAPTURING or not alone or drops:
             return None
         self._sizes = sizes = sizes_for(self.drawn_pieces, self._line_tokens)
         if sizes.frame.lines * sizes.frame.width > FEW_TOKENS:
