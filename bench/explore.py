@@ -31,7 +31,7 @@ prepare_environment()
 from toolkit.swift import packing  # noqa: E402
 from toolkit.swift.keep import divergence  # noqa: E402
 from toolkit.swift.packed import in_chunks  # noqa: E402
-from toolkit.swift.packing import LINE_TOKENS, pack, who_sees_whom  # noqa: E402
+from toolkit.swift.packing import LINE_TOKENS, frame_for, pack, who_sees_whom  # noqa: E402
 
 HERE, SYSTEM = Path(__file__).parent, SYSTEMS[0]
 ALL_LINEAR = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"
@@ -159,7 +159,7 @@ def _pieces(text: str) -> set[str]:
 def laid_out(sequences: Sequence[torch.Tensor], device: torch.device) -> tuple[dict[str, Any], tuple[int, ...]]:
     """What a decoder takes for sequences laid end to end, and where each begins."""
     alone = packing.Sequences(ids=sequences, beginnings=[None] * len(sequences), shared=[])
-    packed = pack(alone, 0, line_tokens=LINE_TOKENS[device.type])
+    packed = pack(alone, 0, frame_for([alone], LINE_TOKENS[device.type]))
     assert packed is not None
     owner, before = packed.owner.to(device), packed.before.to(device)
     return {

@@ -203,6 +203,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     keep = _keep_job(work, rows.every)
     need = Need(
         recipe=recipe, config=work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
+        batch_tokens=record["data"].get("batch_tokens"),  # a run of an older version does not tell
         stored_bytes=work.base.weight_bytes, precision=device.precision,
         mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
     )  # fmt: skip

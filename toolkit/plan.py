@@ -50,6 +50,7 @@ class Plan:
 class Need:
     """What is to be trained. `longest_row_tokens`: of the rows; `stored_bytes`: of the base model's files.
 
+    `batch_tokens`: of a step's rows at most, where it is known; else each may be as long as the longest.
     `mean_keep_tokens`: a keep row's, on average; they are drawn at random, so a step's are about as many as another's.
     """
 
@@ -57,6 +58,7 @@ class Need:
     config: Mapping[str, Any]
     longest_row_tokens: int
     stored_bytes: int
+    batch_tokens: int | None = None
     precision: str = "bfloat16"
     mean_keep_tokens: int = 0
 
@@ -124,12 +126,16 @@ def _plan(recipe: Recipe, cut: _Cut, reason: str) -> Plan:
 
 
 def _tokens(need: Need, rows: int) -> int:
-    """A pass's at most: rows as long as the longest, and the keep rows that fill the lines up."""
+    """A pass's at most, with what is left over at the ends of lines: of a few that are longer, or of more."""
     recipe, longest = need.recipe, max(need.longest_row_tokens, 1)
     width = max(LINE_TOKENS, -(-longest // ALIGNED) * ALIGNED)
     keep_rows = -(-recipe.keep_rows * rows // recipe.batch_size) if recipe.keep_weight else 0
-    tokens = -(-rows * width // (width // longest)) + keep_rows * need.mean_keep_tokens
-    return -(-tokens * SLACK_PERCENT // 100)
+    kept = keep_rows * need.mean_keep_tokens
+    of_rows = rows * longest if need.batch_tokens is None else min(rows * longest, need.batch_tokens)
+    lines = (of_rows + kept) // width
+    few = of_rows + kept + (lines * (longest + ALIGNED) if lines > 1 else ALIGNED)
+    more = -(-rows * width // (width // longest)) + kept
+    return -(-min(few, more) * SLACK_PERCENT // 100)
 
 
 def _kept_bytes(recipe: Recipe, config: Mapping[str, Any], *, checkpointing: bool) -> int:

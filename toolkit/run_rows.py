@@ -50,10 +50,12 @@ def fitting_rows(
         say(f"Warning: {len(dropped)} rows over {limit} tokens are left out (row {numbers}).")
     apart = held_out(len(kept), recipe.eval_split, recipe.seed)
     trained = [at for number, at in enumerate(kept) if number not in apart]
+    longest = sorted((lengths[at] + max(more) for at in kept), reverse=True)
     told = {
         "dropped": len(dropped),
         "held_out": len(apart),
-        "longest_row_tokens": max(lengths[at] for at in kept) + max(more),
+        "longest_row_tokens": longest[0],
+        "batch_tokens": sum(longest[: recipe.batch_size]),
         "epoch_tokens": sum(lengths[at] * recipe.variants + sum(more) for at in trained),
     }
     evaluated = [rows[at] for number, at in enumerate(kept) if number in apart]

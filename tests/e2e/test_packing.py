@@ -19,10 +19,14 @@ def alone(*lengths: int) -> Sequences:
     return Sequences(ids=sequences(*lengths), beginnings=[None] * len(lengths), shared=[])
 
 
-def laid(*lengths: int) -> Packed:
-    packed = pack(alone(*lengths), 0, line_tokens=LINE)
+def packed_in_little(given: Sequences, line_tokens: int = LINE) -> Packed:
+    packed = pack(given, 0, frame_for([given], line_tokens))
     assert packed is not None
     return packed
+
+
+def laid(*lengths: int) -> Packed:
+    return packed_in_little(alone(*lengths))
 
 
 def laid_out(packed: Packed, at: int, length: int) -> list[int]:
@@ -41,19 +45,19 @@ def test_every_sequence_lies_whole_where_it_is_said_to_begin(lengths: tuple[int,
 
 
 def test_short_sequences_share_a_line_and_little_is_left_over():
-    packed = laid(*[60] * 64)
+    assert laid(*[60] * 64).ids.shape == (32, 120)
+    assert laid(30, 25).ids.shape == (1, 56)
+    assert laid(90, 90, 90).ids.shape == (3, 96)  # two lines of 184 would be more
 
-    assert packed.ids.shape == (32, 120)
 
-
-def test_a_sequence_longer_than_a_line_has_one_of_its_own():
-    packed = laid(LINE + 100, 20)
-
-    assert packed.ids.shape == (2, 232)  # 228, in pieces of 8
+def test_a_sequence_longer_than_a_line_makes_lines_longer_and_fewer():
+    assert laid(LINE + 100, 20).ids.shape == (1, 248)
+    assert laid(8 * LINE, *[100] * 20).ids.shape == (2, 1528)
+    assert laid(8 * LINE, *[8 * LINE - 8] * 3).ids.shape == (4, 8 * LINE)
 
 
 def test_in_a_frame_everything_has_the_frames_shape():
-    packed = pack(alone(2, 9), 0, line_tokens=LINE, frame=Frame(lines=3, width=16))
+    packed = pack(alone(2, 9), 0, Frame(lines=3, width=16))
 
     assert packed is not None
     assert packed.ids.shape == packed.owner.shape == packed.positions.shape == (3, 16)
@@ -62,14 +66,14 @@ def test_in_a_frame_everything_has_the_frames_shape():
 
 @pytest.mark.parametrize("lengths", [(17,), (16, 1), (9, 9)])
 def test_what_does_not_fit_into_a_frame_is_not_laid_out(lengths):
-    assert pack(alone(*lengths), 0, line_tokens=LINE, frame=Frame(lines=1, width=16)) is None
+    assert pack(alone(*lengths), 0, Frame(lines=1, width=16)) is None
 
 
 def test_a_frame_holds_what_it_was_made_for_and_leaves_little_over():
     assert frame_for([alone(30, 20), alone(41, 10)], LINE) == Frame(lines=1, width=56)
     assert frame_for([alone(LINE, 3, LINE), alone(*[7] * 30)], LINE) == Frame(lines=2, width=136)
-    assert frame_for([alone(LINE + 9, 200, 300), alone(1)], LINE) == Frame(lines=4, width=304)
-    assert frame_for([alone(90, 90, 90)], LINE) == Frame(lines=2, width=184)
+    assert frame_for([alone(LINE + 9, 200, 300), alone(1)], LINE) == Frame(lines=2, width=344)
+    assert frame_for([alone(90, 90, 90), alone(100, 100)], LINE) == Frame(lines=3, width=104)
 
 
 def test_a_token_sees_its_own_sequence_up_to_itself():
@@ -118,7 +122,7 @@ def begun(*sequences: list[int]) -> list[torch.Tensor]:
 def test_what_sequences_begin_with_is_there_once():
     asked = begun([*SYSTEM, 1, 2], [*OTHER, 3], [*SYSTEM, 1, 4, 5], [7, 8], [*OTHER, 6, 6])
 
-    packed = pack(sharing(asked, [len(one) - 1 for one in asked]), 0, line_tokens=LINE)
+    packed = packed_in_little(sharing(asked, [len(one) - 1 for one in asked]))
 
     assert packed is not None
     there = packed.ids.flatten().tolist()
@@ -170,7 +174,7 @@ def test_a_model_finds_in_a_line_what_it_finds_in_each_sequence_alone():
         *begun([*SYSTEM, 1, 2], [*SYSTEM, 3], [*SYSTEM, *SYSTEM, 4], [*OTHER, 5], [*OTHER, 6]),
     ]
     most = [len(one) - 2 for one in asked]
-    qwen, packed = model(), pack(sharing(asked, most), 0, line_tokens=24)
+    qwen, packed = model(), packed_in_little(sharing(asked, most), 24)
 
     assert packed is not None
     assert len(packed.ids) > 1

@@ -40,6 +40,11 @@ def test_an_epoch_counts_the_trained_tokens_alone():
     assert len(found.trained) == 2
 
 
+def test_the_longest_rows_that_a_step_may_hold_are_counted_together():
+    assert parted(rows("a" * 9, "b" * 3, "c" * 5), batch_size=2)[1]["batch_tokens"] == 10 + 6
+    assert parted(rows("a" * 9, "b" * 3), batch_size=4)[1]["batch_tokens"] == 10 + 4
+
+
 def test_room_is_left_for_the_longest_variant():
     given = rows("a" * 20, "b" * 60)
     plain = parted(given)[1]["longest_row_tokens"]

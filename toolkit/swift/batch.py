@@ -64,13 +64,14 @@ def counted(pieces: Sequence[Piece]) -> tuple[int, int]:
 def lay_out(pieces: Sequence[Piece], pad: int, line_tokens: int, sizes: Sizes | None = None) -> Batch | None:
     """`ids`, `positions`, `owner`, `before`: as in `Packed`; `at`, `words`: where a row's word is predicted, and which.
 
-    KEPT's are there with keep rows alone. With `sizes`, lines have that shape; None where the pieces do not fit.
+    KEPT's are there with keep rows alone. With `sizes`, lines have that shape, and None is returned where the pieces do
+    not fit; without, lines hold about `line_tokens`.
     """
     words, kept = counted(pieces)
     if sizes is not None and (words > sizes.words or kept > sizes.kept):
         return None
-    frame = None if sizes is None else sizes.frame
-    packed = pack(_sequences(pieces), pad, line_tokens=line_tokens, frame=frame)
+    sequences = _sequences(pieces)
+    packed = pack(sequences, pad, frame_for([sequences], line_tokens) if sizes is None else sizes.frame)
     if packed is None:
         return None
     placed = [(one, start + one.at) for one, start in zip(pieces, packed.starts, strict=True)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LINE_TOKENS = {"cpu": 128, "cuda": 512}
 ALIGNED = 8  # attention's kernels read a mask in pieces of so many
 SHARED_TOKENS = 6  # what is shared by fewer tokens is not worth a place of its own
+_ENDLESS = 10**9
 NOBODY = -1  # the owner of what is left over; before what begins anew there is nobody either
 
 
@@ -100,16 +101,10 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def pack(sequences: Sequences, pad: int, *, line_tokens: int, frame: Frame | None = None) -> Packed | None:
-    """Lays them out, the longest first into the first line that has room.
-
-    `frame`: the shape that comes out, whatever goes in; None is returned where they do not fit.
-    """
-    lines = _lines(sequences, line_tokens if frame is None else frame.width)
-    used = [_used(line, sequences) for line in lines]
-    if frame is None:
-        frame = Frame(lines=len(lines), width=_aligned(max(used)))
-    elif len(lines) > frame.lines or max(used) > frame.width:
+def pack(sequences: Sequences, pad: int, frame: Frame) -> Packed | None:
+    """Lays them out, the longest first into the first line that has room; None where they do not fit."""
+    lines = _lines(sequences, frame.width)
+    if not _fit(lines, sequences, frame):
         return None
     ids = torch.full((frame.lines, frame.width), pad)
     positions, owner, before = torch.zeros_like(ids), torch.full_like(ids, NOBODY), torch.full_like(ids, NOBODY)
@@ -143,17 +138,23 @@ def who_sees_whom(owner: "Tensor", before: "Tensor") -> "Tensor":
 
 
 def frame_for(draws: Sequence[Sequences], line_tokens: int) -> Frame:
-    """The frame that holds each of these and leaves least over, its lines up to twice as long."""
-    widest = max(_used(_lines(one, 10**9)[0], one) for one in draws)
-    lines = max(1, widest // line_tokens)
-    width = _aligned(-(-widest // lines))
-    while not all(_fits(one, Frame(lines=lines, width=width)) for one in draws):
-        width += ALIGNED
-    return Frame(lines=lines, width=width)
+    """A frame that holds each of these and leaves little over: of a few lines up to twice as long, or of more."""
+    line_tokens = max(line_tokens, *(len(ids) for one in draws for ids in one.ids))
+    widest = max(_used(_lines(one, _ENDLESS)[0], one) for one in draws)
+    few, many = max(1, widest // line_tokens), max(len(_lines(one, line_tokens)) for one in draws)
+    frames = [_narrowest(draws, lines, -(-widest // lines)) for lines in (few, many)]
+    return min(frames, key=lambda one: (one.lines * one.width, one.width))
 
 
-def _fits(sequences: Sequences, frame: Frame) -> bool:
-    lines = _lines(sequences, frame.width)
+def _narrowest(draws: Sequence[Sequences], lines: int, width: int) -> Frame:
+    """That holds each of these, and is at least so wide."""
+    frame = Frame(lines=lines, width=_aligned(width))
+    while not all(_fit(_lines(one, frame.width), one, frame) for one in draws):
+        frame = Frame(lines=lines, width=frame.width + ALIGNED)
+    return frame
+
+
+def _fit(lines: Sequence[_Line], sequences: Sequences, frame: Frame) -> bool:
     return len(lines) <= frame.lines and all(_used(line, sequences) <= frame.width for line in lines)
 
 
@@ -186,8 +187,7 @@ def _lines(sequences: Sequences, tokens: int) -> list[_Line]:
 
 def _place(lines: Sequence[_Line], name: int | None, sequences: Sequences, at: int) -> tuple[_Line | None, int]:
     """The first line with room, and what the sequence needs there; a line of its own where there is none."""
-    own = sequences.own(at)
-    whole = own if name is None else own + sequences.shared[name]
+    own, whole = sequences.own(at), len(sequences.ids[at])
     for line in lines:
         needed = own if name in line.beginnings else whole
         if line.room >= needed:
