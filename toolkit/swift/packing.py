@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 LINE_TOKENS = {"cpu": 128, "cuda": 512}
 ALIGNED = 8  # attention's kernels read a mask in pieces of so many
 SHARED_TOKENS = 6  # what is shared by fewer tokens is not worth a place of its own
-_ENDLESS = 10**9
 NOBODY = -1  # the owner of what is left over; before what begins anew there is nobody either
 
 
@@ -31,6 +30,11 @@ class Sequences:
     ids: Sequence["Tensor"]
     beginnings: Sequence[int | None]
     shared: Sequence[int]
+
+    @property
+    def tokens(self) -> int:
+        """All of them, what is shared counted once."""
+        return sum(map(self.own, range(len(self.ids)))) + sum(self.shared)
 
     def own(self, at: int) -> int:
         """Tokens of a sequence behind what it shares."""
@@ -140,9 +144,9 @@ def who_sees_whom(owner: "Tensor", before: "Tensor") -> "Tensor":
 def frame_for(draws: Sequence[Sequences], line_tokens: int) -> Frame:
     """A frame that holds each of these and leaves little over: of a few lines up to twice as long, or of more."""
     line_tokens = max(line_tokens, *(len(ids) for one in draws for ids in one.ids))
-    widest = max(_used(_lines(one, _ENDLESS)[0], one) for one in draws)
-    few, many = max(1, widest // line_tokens), max(len(_lines(one, line_tokens)) for one in draws)
-    frames = [_narrowest(draws, lines, -(-widest // lines)) for lines in (few, many)]
+    most = max(one.tokens for one in draws)
+    few, many = max(1, most // line_tokens), max(len(_lines(one, line_tokens)) for one in draws)
+    frames = [_narrowest(draws, lines, -(-most // lines)) for lines in (few, many)]
     return min(frames, key=lambda one: (one.lines * one.width, one.width))
 
 
