@@ -116,3 +116,21 @@ def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, 
 
     assert counted
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+
+
+@pytest.mark.parametrize(("max_new_tokens", "at_once"), [(8, 4), (32, 4), (64, 2), (200, 1)])
+def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, tmp_path, max_new_tokens, at_once):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from toolkit.language_model import BATCH_SIZE
+    from toolkit.swift.pipeline import keep_term
+
+    asked = [(f"Tell me about {number}.", "") for number in range(4 * BATCH_SIZE["cpu"] + 1)]
+    job = swift.KeepJob(asked=asked, weight=1, rows_a_step=1, max_new_tokens=max_new_tokens, cache=tmp_path / "cache")
+    done: list[int] = []
+
+    model, tokenizer = (one.from_pretrained(micro_model) for one in (AutoModelForCausalLM, AutoTokenizer))
+    keep_term(model, tokenizer, job, 42, lambda event: done.append(event.done))
+
+    assert done[0] == at_once * BATCH_SIZE["cpu"]
+    assert done[-1] == len(asked)

@@ -214,8 +214,10 @@ def keep_term(model: Any, tokenizer: Any, keep: KeepJob, seed: int, listener: Li
     prompts = [conversation(prompt, system) for prompt, system in keep.asked]
     answers = read_cache(keep.cache)
     if answers is None:
+        # Short answers leave room for several batches at once; what is held for each grows with its length.
+        several = max(1, min(4, 128 // keep.max_new_tokens))
         found = base.answers(
-            prompts, max_new_tokens=keep.max_new_tokens, batch_size=4 * base.batch_size,  # short ones: there is room
+            prompts, max_new_tokens=keep.max_new_tokens, batch_size=several * base.batch_size,
             listener=listener, task="Keep set",
         )  # fmt: skip
         answers = [
