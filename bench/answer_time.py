@@ -7,14 +7,13 @@ Plain: the tokenizer pads a batch, `generate` decodes greedily, the tokenizer de
 Ours (`LanguageModel.answers`): questions sorted and grouped, margins and first logits kept, which the gate needs.
 """
 
-import argparse
 import json
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
+from arguments import arguments
 
 from toolkit.compare import DEFAULT_SYSTEM
 from toolkit.language_model import LanguageModel, Messages, conversation
@@ -58,9 +57,7 @@ def timed(ask: Any, model: LanguageModel, prompts: list[Messages], max_new_token
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
+    parser = arguments(__doc__)
     parser.add_argument("--probes", type=int, default=100)
     parser.add_argument("--systems", type=int, default=4, choices=range(1, 5))
     parser.add_argument("--sides", type=int, default=1)

@@ -6,7 +6,6 @@ Faster than bench/recipes.py by what loading and ms-swift cost, so more can be t
 It judges by bench/validation.yaml. `--full` also tells the drift at every token, and that of the probes.
 """
 
-import argparse
 import json
 import math
 import random
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from arguments import arguments
 from recipes import SYSTEMS
 from torch.nn import functional
 
@@ -323,9 +323,7 @@ def variant_of(spec: str) -> Variant:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
+    parser = arguments(__doc__)
     parser.add_argument("variants", nargs="+")
     parser.add_argument("--full", action="store_true", help="the shipped probes too, and every question's drift")
     parser.add_argument("--own-prompts", type=int, default=0, help="samples of the base model's for the pools M and GM")

@@ -6,7 +6,6 @@ The first verdict also pays for imports, the load and the base model's answers; 
 The data are the shipped ones, with 48 of the probes beside them, under one system prompt. No network is reached.
 """
 
-import argparse
 import json
 import os
 import signal
@@ -17,6 +16,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from arguments import arguments
 from run import DATA, OFFLINE, lay_out
 
 from toolkit.device import find_device
@@ -43,16 +43,14 @@ def save(data: Path, number: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
+    parser = arguments(__doc__)
     parser.add_argument("--recipe", default="article")
     parser.add_argument("--saves", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         work = Path(folder)
         lay_out(work, 48)
-        command = [sys.executable, "-m", "toolkit", "lab", str(work / DATA), "--model", str(options.model.resolve()),
+        command = [sys.executable, "-m", "toolkit", "lab", str(work / DATA), "--model", str(options.model),
                    "--recipe", options.recipe, "--output", str(work / "output")]  # fmt: skip
         began = time.perf_counter()
         with subprocess.Popen(

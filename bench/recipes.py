@@ -18,6 +18,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from arguments import arguments_of_recipes
+
 from toolkit.compare import CompareConfig, compare
 from toolkit.finetune import Edge, FinetuneConfig, finetune
 from toolkit.language_model import conversation
@@ -191,12 +193,8 @@ def line(entry: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("recipes", nargs="+")
+    parser = arguments_of_recipes(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
-    parser.add_argument("--data", default="self_cognition.json")
     parser.add_argument("--probes", type=Path)
     parser.add_argument("--systems", action="store_true", help=f"compare under {len(SYSTEMS)} system prompts")
     parser.add_argument("--divergence", choices=["forward", "reverse", "symmetric", "top-k"], default="forward")
@@ -205,7 +203,6 @@ def main() -> None:
     parser.add_argument("--row-systems", nargs="+", default=[], help="train each row under each of these prompts")
     parser.add_argument("--budget-s", type=float, default=1e9, help="begin no further run after so many seconds")
     options = parser.parse_args()
-    options.model = options.model.resolve()
     use_divergence(options.divergence)
     use_variant(options)
     started, results = time.monotonic(), []

@@ -30,6 +30,7 @@ from typing import Any
 
 import article
 import yaml
+from arguments import arguments
 from processes import Ended, phases, run
 from run_tables import show
 
@@ -207,9 +208,7 @@ def _told(output: Path, ended: Ended) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
+    parser = arguments(__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--earlier", type=Path, help="an OUT.json of this very machine, whose entries are taken over")
     parser.add_argument("--repeat", type=int, default=3)
@@ -217,7 +216,6 @@ def main() -> None:
     parser.add_argument("--probes", type=int, default=48, choices=range(1, 101), metavar="1-100")
     parser.add_argument("--cap-gib", type=float, default=23)
     options = parser.parse_args()
-    options.model = options.model.resolve()
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         bench = Bench(options, Path(work))
         for part in [one for one in PARTS if one in options.parts]:

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from arguments import arguments
 from columns import columns, seconds
 
 from toolkit import swift
@@ -184,16 +185,13 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
+    parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[50, 500, 5000, 50_000])
     parser.add_argument("--tokens", type=int, nargs="*", default=[64, 256, 1024, 2048], help="a row")
     parser.add_argument("--probes", type=int, nargs="*", default=[48, 200, 1000])
     parser.add_argument("--steps", type=int, default=8, help="optimizer steps of each training")
     parser.add_argument("--budget-s", type=float, default=1e9, help="begin no further entry after so many seconds")
     options = parser.parse_args()
-    options.model = options.model.resolve()
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         scaling = Scaling(options, Path(work))
         for kind in ("rows", "probes", "tokens"):

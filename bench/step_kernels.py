@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from arguments import arguments_of_recipes
 from columns import columns
 from recipes import recipe_of
 
@@ -97,13 +98,8 @@ def table(entry: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("recipes", nargs="+")
-    parser.add_argument("--data", default="self_cognition.json")
+    parser = arguments_of_recipes(__doc__)
     options = parser.parse_args()
-    options.model = options.model.resolve()
     if not torch.cuda.is_available():
         parser.error("Kernels are a card's, and there is none.")
     result: dict[str, Any] = {

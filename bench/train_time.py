@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from arguments import arguments_of_recipes
 from recipes import recipe_of
 
 from toolkit.device import forget_peaks
@@ -45,15 +46,10 @@ def line(entry: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("recipes", nargs="+")
-    parser.add_argument("--data", default="self_cognition.json")
+    parser = arguments_of_recipes(__doc__)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--caps", type=float, nargs="+", default=[0])
     options = parser.parse_args()
-    options.model = options.model.resolve()
     results = []
     with tempfile.TemporaryDirectory() as output:
         for cap, _, spec in product(options.caps, range(options.repeat), options.recipes):
