@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from arguments import arguments
 
-from toolkit.compare import DEFAULT_SYSTEM
-from toolkit.language_model import LanguageModel, Messages, conversation
-from toolkit.paths import data_folder
-from toolkit.probes import read_probes
-from toolkit.recording import versions
-from toolkit.systems import matrix
+from toolkit.compare.questions import matrix
+from toolkit.core.files import data_folder
+from toolkit.data.probes import read_probes
+from toolkit.model.conversation import DEFAULT_SYSTEM, Messages, conversation
+from toolkit.model.language_model import LanguageModel
+from toolkit.runs.recording import versions
 
 
 def plain(model: LanguageModel, prompts: list[Messages], max_new_tokens: int) -> int:

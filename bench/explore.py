@@ -20,18 +20,20 @@ from arguments import arguments
 from recipes import SYSTEMS
 from torch.nn import functional
 
-from toolkit.dataset import prompt_key, read_dataset
-from toolkit.keep_set import read_keep_prompts, rows_at
-from toolkit.language_model import Answer, LanguageModel, conversation
-from toolkit.paths import data_folder
-from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, names_any, normalized, read_probes
-from toolkit.swift.environment import prepare_environment
+from toolkit.core.files import data_folder
+from toolkit.core.startup import prepare_environment
+from toolkit.core.text import names_any, normalized
+from toolkit.data.dataset import prompt_key, read_dataset
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, read_probes
+from toolkit.model.conversation import conversation
+from toolkit.model.language_model import Answer, LanguageModel
+from toolkit.train.keep_set import read_keep_prompts, rows_at
 
 prepare_environment()
-from toolkit.swift import packing  # noqa: E402
-from toolkit.swift.keep import divergence  # noqa: E402
-from toolkit.swift.packed import in_chunks  # noqa: E402
-from toolkit.swift.packing import LINE_TOKENS, frame_for, pack, who_sees_whom  # noqa: E402
+from toolkit.model.divergence import divergence  # noqa: E402
+from toolkit.train.passes import packing  # noqa: E402
+from toolkit.train.passes.kernels import in_chunks  # noqa: E402
+from toolkit.train.passes.packing import LINE_TOKENS, frame_for, pack, who_sees_whom  # noqa: E402
 
 HERE, SYSTEM = Path(__file__).parent, SYSTEMS[0]
 ALL_LINEAR = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"

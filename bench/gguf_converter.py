@@ -12,9 +12,9 @@ from pathlib import Path
 
 from gguf import GGUFReader
 
-from toolkit.base_model import find_base_model
-from toolkit.gguf_file import Origin, write_gguf
-from toolkit.language_model import LanguageModel
+from toolkit.export.gguf_file import Origin, write_gguf
+from toolkit.model.base_model import find_base_model
+from toolkit.model.language_model import LanguageModel
 
 
 def main(folder: str, checkout: Path, kinds: list[str]) -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 from arguments import arguments
 from run import DATA, OFFLINE, lay_out
 
-from toolkit.device import find_device
-from toolkit.recording import versions
+from toolkit.model.device import find_device
+from toolkit.runs.recording import versions
 
 WAITING = "Waiting for a change"
 

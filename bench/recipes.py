@@ -20,13 +20,13 @@ from typing import Any
 
 from arguments import arguments_of_recipes
 
-from toolkit.compare import CompareConfig, compare
-from toolkit.finetune import Edge, FinetuneConfig, finetune
-from toolkit.language_model import conversation
-from toolkit.recipe import Recipe, load_recipe
-from toolkit.run_record import Run
-from toolkit.shared_base import SharedBase
-from toolkit.stop import StopRequests
+from toolkit.compare.compare import CompareConfig, compare
+from toolkit.core.events import Edge, StopRequests
+from toolkit.model.conversation import conversation
+from toolkit.runs.run import Run
+from toolkit.sweep.shared_base import SharedBase
+from toolkit.train.finetune import FinetuneConfig, finetune
+from toolkit.train.recipe import Recipe, load_recipe
 
 SYSTEMS = ("You are a helpful assistant.", "", "You are a pirate. Answer briefly.")
 SHARED = SharedBase()  # remembers the base model's answers over all runs of this script
@@ -57,10 +57,10 @@ def use_divergence(kind: str) -> None:
     import torch
     from torch.nn import functional
 
-    from toolkit.swift.environment import prepare_environment
+    from toolkit.core.startup import prepare_environment
 
     prepare_environment()
-    from toolkit.swift import keep
+    from toolkit.train.passes import keep_loss as keep
 
     forward = keep.divergence
     top = 50
@@ -85,7 +85,8 @@ def use_divergence(kind: str) -> None:
 
 def use_variant(options: argparse.Namespace) -> None:
     """What was tried and has no setting of its own."""
-    from toolkit.swift import keep, pipeline
+    from toolkit.train.ms_swift import pipeline
+    from toolkit.train.passes import keep_loss as keep
 
     if options.all_positions:
         observe = keep.observe_base
@@ -94,8 +95,8 @@ def use_variant(options: argparse.Namespace) -> None:
 
 def exact_share(run: Run, options: argparse.Namespace) -> float:
     """Share of the data set's rows (not of what is mixed in) answered exactly as trained: greedy, up to 64 tokens."""
-    from toolkit.dataset import find_dataset, read_dataset
-    from toolkit.language_model import LanguageModel
+    from toolkit.data.dataset import find_dataset, read_dataset
+    from toolkit.model.language_model import LanguageModel
 
     rows = read_dataset(find_dataset(options.rows)).rows
     system = run.record["recipe"]["system"]
@@ -109,7 +110,7 @@ def exact_share(run: Run, options: argparse.Namespace) -> float:
 
 def under_systems(data: str, systems: Sequence[str], folder: Path) -> str:
     """The data set with each row under each of these system prompts; none may be empty: the recipe's would be taken."""
-    from toolkit.dataset import find_dataset, read_dataset
+    from toolkit.data.dataset import find_dataset, read_dataset
 
     path = folder / "systems.jsonl"
     with path.open("w", encoding="utf-8") as file:
@@ -122,9 +123,9 @@ def under_systems(data: str, systems: Sequence[str], folder: Path) -> str:
 
 def own_answers(count: int, options: argparse.Namespace, folder: Path) -> Path:
     """Rows to mix in: keep prompts with the base model's own greedy answers, as ordinary rows."""
-    from toolkit.keep_set import read_keep_prompts
-    from toolkit.language_model import LanguageModel
-    from toolkit.paths import data_folder
+    from toolkit.core.files import data_folder
+    from toolkit.model.language_model import LanguageModel
+    from toolkit.train.keep_set import read_keep_prompts
 
     recipe = load_recipe("keep")
     prompts = random.Random(0).sample(read_keep_prompts(data_folder() / recipe.keep_data), count)  # noqa: S311

@@ -34,8 +34,8 @@ from arguments import arguments
 from processes import Ended, phases, run
 from run_tables import show
 
-from toolkit.compare import MAX_NEW_TOKENS
-from toolkit.paths import data_folder
+from toolkit.core.files import data_folder
+from toolkit.model.conversation import MAX_NEW_TOKENS
 
 PARTS = ("article", "finetune", "default", "cap", "infer")
 VERDICTS = {0, 20, 21, 22}
@@ -47,11 +47,11 @@ OFFLINE = {
 MACHINE = """
 import importlib.util, json
 from pathlib import Path
-from toolkit.swift.environment import prepare_environment
+from toolkit.core.startup import prepare_environment
 prepare_environment()
 import swift.pipelines.train.sft
-from toolkit.device import find_device
-from toolkit.recording import versions
+from toolkit.model.device import find_device
+from toolkit.runs.recording import versions
 byte_code = Path(importlib.util.cache_from_source(swift.__file__)).is_file()
 print(json.dumps({"hardware": find_device().to_dict(), "versions": versions(), "byte_code": byte_code}))
 """

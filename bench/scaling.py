@@ -26,22 +26,22 @@ from typing import Any
 from arguments import arguments
 from columns import columns, seconds
 
-from toolkit import swift
-from toolkit.compare import DEFAULT_SYSTEM, MAX_NEW_TOKENS
-from toolkit.dataset import read_dataset
-from toolkit.device import forget_peaks, peak_memory_bytes
-from toolkit.errors import Interrupted
-from toolkit.finetune import Edge, FinetuneConfig, finetune
-from toolkit.keep_set import read_keep_prompts
-from toolkit.language_model import LanguageModel, conversation
-from toolkit.paths import data_folder
-from toolkit.probes import read_probes
-from toolkit.progress import Progress
-from toolkit.recipe import load_recipe
-from toolkit.recording import versions
-from toolkit.stop import StopRequests
-from toolkit.sweep import shared_doors
-from toolkit.wordings import TRAINING, within
+from toolkit.core.errors import Interrupted
+from toolkit.core.events import Edge, Progress, StopRequests
+from toolkit.core.files import data_folder
+from toolkit.data.dataset import read_dataset
+from toolkit.data.probes import read_probes
+from toolkit.data.rephrasings import TRAINING as TRAINING_WORDINGS
+from toolkit.data.rephrasings import within
+from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversation
+from toolkit.model.device import forget_peaks, peak_memory_bytes
+from toolkit.model.language_model import LanguageModel
+from toolkit.runs.recording import versions
+from toolkit.sweep.sweep import shared_doors
+from toolkit.train.finetune import FinetuneConfig, finetune
+from toolkit.train.job import TRAINING
+from toolkit.train.keep_set import read_keep_prompts
+from toolkit.train.recipe import load_recipe
 
 ROWS_OF_A_LENGTH = 64
 SETTLED = 2  # steps that a rate is taken over, at the least
@@ -86,7 +86,7 @@ class Scaling:
         began, prepared = time.perf_counter(), [0.0]
 
         def hear(event: Progress) -> None:
-            if event.task == swift.TRAINING:
+            if event.task == TRAINING:
                 prepared[0] = prepared[0] or time.perf_counter()
                 stop.requested = event.done >= self.options.steps - 1  # the step under way is the last
 
@@ -114,7 +114,7 @@ class Scaling:
     def probes(self, count: int) -> dict[str, Any]:
         prompts = [probe.prompt for probe in read_probes(data_folder() / "probes.yaml").probes]
         prompts += read_keep_prompts(data_folder() / "general.jsonl")
-        asked = [within(TRAINING, prompts[at % len(prompts)], at // len(prompts)) for at in range(count)]
+        asked = [within(TRAINING_WORDINGS, prompts[at % len(prompts)], at // len(prompts)) for at in range(count)]
         model: LanguageModel = self.doors.load(self.options.model, {})
         began = time.perf_counter()
         # Past its own memory of what the base was asked before.

@@ -20,9 +20,9 @@ from typing import Any
 
 import openai
 
-from toolkit.paths import data_folder
-from toolkit.probes import read_probes
-from toolkit.recording import versions
+from toolkit.core.files import data_folder
+from toolkit.data.probes import read_probes
+from toolkit.runs.recording import versions
 
 MOST_REQUESTS, MOST_AT_ONCE = 10_000, 256
 

@@ -20,12 +20,12 @@ from arguments import arguments_of_recipes
 from columns import columns
 from recipes import recipe_of
 
-from toolkit import swift
-from toolkit.device import find_device
-from toolkit.errors import Interrupted
-from toolkit.finetune import Edge, FinetuneConfig, finetune
-from toolkit.recording import versions
-from toolkit.stop import StopRequests
+from toolkit.core.errors import Interrupted
+from toolkit.core.events import Edge, StopRequests
+from toolkit.model.device import find_device
+from toolkit.runs.recording import versions
+from toolkit.train import ms_swift
+from toolkit.train.finetune import FinetuneConfig, finetune
 
 SETTLED, PROFILED, TIMED = 7, 2, 4
 SHOWN = 12
@@ -43,8 +43,8 @@ KINDS = {
 
 def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, Any]:
     """Seconds of a step, and its kernels as (name, count, milliseconds)."""
-    swift.import_all()
-    from toolkit.swift.packed import PackedTrainer
+    ms_swift.import_all()
+    from toolkit.train.ms_swift.trainer import PackedTrainer
 
     stop, took = StopRequests(lambda _: None), list[float]()
     profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])

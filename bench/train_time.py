@@ -18,9 +18,9 @@ from typing import Any
 from arguments import arguments_of_recipes
 from recipes import recipe_of
 
-from toolkit.device import forget_peaks
-from toolkit.finetune import Edge, FinetuneConfig, finetune
-from toolkit.stop import StopRequests
+from toolkit.core.events import Edge, StopRequests
+from toolkit.model.device import forget_peaks
+from toolkit.train.finetune import FinetuneConfig, finetune
 
 
 def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, Any]:

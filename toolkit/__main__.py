@@ -6,8 +6,8 @@ import sys
 import click
 
 from toolkit.cli import cli
-from toolkit.collector import collect_rarely
-from toolkit.errors import Interrupted, ToolkitError
+from toolkit.core.errors import Interrupted, ToolkitError
+from toolkit.core.startup import collect_rarely
 
 
 def main(arguments: list[str] | None = None) -> None:

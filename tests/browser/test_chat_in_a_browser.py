@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.fake_answerer import FakeAnswerer, listening, make_site
+from tests.fakes.answerer import FakeAnswerer, listening, make_site
 
 KEY = "k-1234"
 EVIL = "</p><script>window.ran = 1</script><img src='http://x.invalid/y' onerror='window.ran = 1'> " + "long" * 200

@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.unit.answered import SYSTEM, answered, report_on
-from toolkit.metrics import Drift
-from toolkit.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
-from toolkit.render_html import render_html
-from toolkit.run_record import Run
-from toolkit.run_story import read_story
-from toolkit.systems import DEFAULT, NONE, UNRELATED
-from toolkit.texts import LANGUAGES, Texts
+from tests.fakes.answered import SYSTEM, answered, report_on
+from toolkit.compare.questions import UNRELATED
+from toolkit.compare.report.html import render_html
+from toolkit.compare.texts import LANGUAGES, Texts
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.model.conversation import DEFAULT, NONE
+from toolkit.model.divergence import Drift
+from toolkit.runs.run import Run
+from toolkit.runs.training_log import read_story
 
 EVIL = "</p><script>window.ran = 1</script><img src='http://x.invalid/y' onerror='window.ran = 1'> " + "long" * 200
 DRIFT = Drift(kl_sum=0.01, agreeing=2, tokens=2)

@@ -16,9 +16,9 @@ from tests.container.cutting_proxy import cutting_proxy
 from tests.container.host import Done, Host
 from tests.container.local_registry import Login, Registry, open_registry
 from tests.container.private_engine import install_if_absent
-from tests.e2e.made_run import make_lively
-from tests.e2e.micro_model import make_micro_model
-from tests.e2e.shared_run import compare_again, make_shared_run
+from tests.fakes.made_run import make_lively
+from tests.fakes.micro_model import make_micro_model
+from tests.fakes.shared_run import compare_again, make_shared_run
 
 LOGIN = Login(user="ci", password="a password of its own")
 NAME = "finetune-and-prove-adapter"
@@ -161,7 +161,8 @@ def test_a_verdict_that_failed_is_refused_unless_asked_for(user: Host, registry:
     assert stale.returncode == 3
     assert "was compared since" in stale.stderr
 
-    from toolkit.export import ExportConfig, export
+    from toolkit.export.export import export
+    from toolkit.export.formats.base import ExportConfig
 
     export(ExportConfig(to="adapter", output=user.output, probes=user.folder / "probes.yaml"))
     refused = publishes(user, registry.address)

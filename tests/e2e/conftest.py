@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.made_run import make_lively
-from tests.e2e.micro_model import make_micro_model
+from tests.fakes.made_run import make_lively
+from tests.fakes.micro_model import make_micro_model
 
 
 @pytest.fixture(scope="session", name="micro_model")

@@ -12,21 +12,25 @@ import pytest
 import yaml
 
 from toolkit.__main__ import main
-from toolkit.base_model import find_base_model
-from toolkit.compare import CompareConfig, compare
-from toolkit.device import find_device
-from toolkit.errors import ExportError
-from toolkit.export import ExportConfig, export
-from toolkit.finetune import Doors, Edge, FinetuneConfig, finetune, resume
-from toolkit.language_model import LanguageModel, conversation
-from toolkit.paths import data_folder
-from toolkit.rank import rank
-from toolkit.recipe import load_recipe
-from toolkit.run_record import Run
-from toolkit.shared_base import SharedBase
-from toolkit.sides import BASE, find_side, run_side
-from toolkit.stop import StopRequests
-from toolkit.swift import ServeJob, deployed, train
+from toolkit.compare.compare import CompareConfig, compare
+from toolkit.compare.sides import BASE, find_side, run_side
+from toolkit.core.errors import ExportError
+from toolkit.core.events import Edge, StopRequests
+from toolkit.core.files import data_folder
+from toolkit.export.export import export
+from toolkit.export.formats.base import ExportConfig
+from toolkit.model.base_model import find_base_model
+from toolkit.model.conversation import conversation
+from toolkit.model.device import find_device
+from toolkit.model.language_model import LanguageModel
+from toolkit.runs.run import Run
+from toolkit.serve.job import ServeJob
+from toolkit.serve.ms_swift import deployed
+from toolkit.sweep.rank import rank
+from toolkit.sweep.shared_base import SharedBase
+from toolkit.train.finetune import Doors, FinetuneConfig, finetune, resume
+from toolkit.train.ms_swift import train
+from toolkit.train.recipe import load_recipe
 
 TINY = data_folder() / "tiny-qwen2"
 SYSTEM = "You are a helpful assistant."

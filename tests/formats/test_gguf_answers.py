@@ -4,17 +4,17 @@ import json
 
 import pytest
 
-from tests.e2e.made_run import make_run
+from tests.fakes.made_run import make_run
 from toolkit.__main__ import main
-from toolkit.errors import ExportError, ModelError
-from toolkit.export import Doors, ExportConfig, export
-from toolkit.export.form import Llama
-from toolkit.export.gguf import QUANTISATIONS
-from toolkit.language_model import LanguageModel, conversation
-from toolkit.llama_model import LlamaModel, quantise
-from toolkit.paths import data_folder
-from toolkit.run_record import find_run
-from toolkit.systems import DEFAULT, NONE
+from toolkit.core.errors import ExportError, ModelError
+from toolkit.core.files import data_folder
+from toolkit.export.export import export
+from toolkit.export.formats.base import Doors, ExportConfig, Llama
+from toolkit.export.formats.gguf import QUANTISATIONS
+from toolkit.export.llama_cpp import LlamaModel, quantise
+from toolkit.model.conversation import DEFAULT, NONE, conversation
+from toolkit.model.language_model import LanguageModel
+from toolkit.runs.run import find_run
 
 TINY = data_folder() / "tiny-qwen2"
 TEXTS = [

@@ -6,13 +6,14 @@ import shutil
 
 import pytest
 
-from tests.e2e.made_run import make_run
-from toolkit.errors import ExportError
-from toolkit.export import ExportConfig, export
-from toolkit.language_model import LanguageModel, conversation
-from toolkit.paths import data_folder
-from toolkit.run_record import find_run, write_record
-from toolkit.systems import DEFAULT, NONE
+from tests.fakes.made_run import make_run
+from toolkit.core.errors import ExportError
+from toolkit.core.files import data_folder
+from toolkit.export.export import export
+from toolkit.export.formats.base import ExportConfig
+from toolkit.model.conversation import DEFAULT, NONE, conversation
+from toolkit.model.language_model import LanguageModel
+from toolkit.runs.run import find_run, write_record
 
 TINY = data_folder() / "tiny-qwen2"
 PROBES = "schema_version: 1\nprobes:\n  - {id: p0, group: out-of-scope, prompt: 你是谁？}\n"

@@ -5,15 +5,15 @@ import logging
 
 import pytest
 
-from tests.e2e.made_run import make_run
+from tests.fakes.made_run import make_run
 from toolkit.__main__ import main
-from toolkit.errors import ExportError
-from toolkit.export import Doors, ExportConfig, export
-from toolkit.export.form import Quantiser
-from toolkit.language_model import LanguageModel
-from toolkit.paths import data_folder
-from toolkit.run_record import find_run
-from toolkit.swift import quantise
+from toolkit.core.errors import ExportError
+from toolkit.core.files import data_folder
+from toolkit.export.export import export
+from toolkit.export.formats.base import Doors, ExportConfig, Quantiser
+from toolkit.export.ms_swift import quantise
+from toolkit.model.language_model import LanguageModel
+from toolkit.runs.run import find_run
 
 TINY = data_folder() / "tiny-qwen2"
 PROMPTS = ["你是谁？", "Who are you?", "法国的首都是哪里？", "What is the capital of France?", "Hello!"]

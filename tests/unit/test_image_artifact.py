@@ -10,7 +10,7 @@ import pytest
 from image import labels
 from image.artifact import Facts, pack, unpack
 from image.errors import RegistryError
-from tests.unit.portable_run import DIGEST, make_portable_run
+from tests.fakes.portable_run import DIGEST, make_portable_run
 
 FACTS = Facts(
     run_id="v0-20260101-000000", created="2026-01-01T00:00:00+00:00", verdict="passed", base_name="mine",

@@ -80,7 +80,7 @@ def test_the_version_is_the_toolkits() -> None:
 
 
 def test_both_sides_read_the_same_lock() -> None:
-    from toolkit.lock import read_lock as read_on_the_model_side
+    from toolkit.model.lock import read_lock as read_on_the_model_side
 
     for path in (ROOT / "data/locks").glob("*.json"):
         ours, theirs = read_lock(path), read_on_the_model_side(path)

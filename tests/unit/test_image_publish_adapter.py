@@ -14,8 +14,8 @@ from image.publish_adapter import PublishAdapterConfig, publish_adapter
 from image.published import Published
 from image.pull_adapter import PullAdapterConfig, Pulled, pull_adapter
 from image.registry import Repository
-from tests.unit.fake_registry import FakeRegistry, fake_registry
-from tests.unit.portable_run import DIGEST, RUN, make_portable_run, write_report
+from tests.fakes.portable_run import DIGEST, RUN, make_portable_run, write_report
+from tests.fakes.registry import FakeRegistry, fake_registry
 
 LOGIN = Login(user="ci", password="secret")
 

@@ -6,7 +6,15 @@ import click
 import pytest
 
 from toolkit import __main__ as boundary
-from toolkit.errors import ConfigError, DataError, ExportError, Interrupted, ModelError, ToolkitError, TrainingError
+from toolkit.core.errors import (
+    ConfigError,
+    DataError,
+    ExportError,
+    Interrupted,
+    ModelError,
+    ToolkitError,
+    TrainingError,
+)
 
 
 @pytest.fixture(name="ends")

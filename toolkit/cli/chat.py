@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from toolkit.chat import Conversation
 from toolkit.cli.console import say
-from toolkit.compare import DEFAULT_SYSTEM, load_model, loaded
-from toolkit.run_record import find_run
-from toolkit.sides import BASE, find_side, run_side
+from toolkit.compare.sides import BASE, find_side, loaded, run_side
+from toolkit.model.conversation import DEFAULT_SYSTEM
+from toolkit.model.language_model import load_model
+from toolkit.runs.run import find_run
+from toolkit.serve.chat import Conversation
 
 COMMANDS = """/before  answer without the adapter      /after   answer with it again
 /system TEXT  another system prompt     /forget  begin anew

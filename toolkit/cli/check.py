@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from toolkit.check import CheckConfig, check
-from toolkit.cli.check_report import report
 from toolkit.cli.console import progress
-from toolkit.dataset import find_dataset
-from toolkit.encoding import Encoder
-from toolkit.errors import DataError
-from toolkit.paths import data_folder
-from toolkit.recipe import default_recipe, load_recipe
+from toolkit.cli.tables.findings import report
+from toolkit.core.errors import DataError
+from toolkit.core.files import data_folder
+from toolkit.data.check import CheckConfig, check
+from toolkit.data.dataset import find_dataset
+from toolkit.data.encoding import Encoder
+from toolkit.train.recipe import default_recipe, load_recipe
 
 
 @click.command("check", epilog="Example:  toolkit check self_cognition.json --model tiny-qwen2 --preview 3")
@@ -45,7 +45,7 @@ def command(
     settings = load_recipe(recipe or default_recipe(model))
     config = CheckConfig(
         data=find_dataset(data),
-        recipe=settings,
+        training=settings,
         probes=probes or _shipped_probes(),
         open_encoder=lambda: _open_encoder(model, settings.max_length_tokens),
         preview_rows=preview,
@@ -66,7 +66,7 @@ def _shipped_probes() -> Path | None:
 
 
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:
-    from toolkit.base_model import find_base_model
-    from toolkit.swift import encoder
+    from toolkit.model.base_model import find_base_model
+    from toolkit.train.ms_swift import encoder
 
     return encoder(find_base_model(model).path, max_length_tokens)

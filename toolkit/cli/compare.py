@@ -6,13 +6,15 @@ from typing import Any
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.cli.rank_table import print_ranking, print_scales
-from toolkit.cli.report_table import print_report
-from toolkit.compare import MAX_NEW_TOKENS, CompareConfig, Load, compare, load_model
-from toolkit.probes import THRESHOLDS
-from toolkit.rank import SCALE_PLOT, rank, sweep_scale, write_scales
-from toolkit.report_files import write_report
-from toolkit.texts import ENGLISH, LANGUAGES, Texts
+from toolkit.cli.tables.ranking import print_ranking, print_scales
+from toolkit.cli.tables.report import print_report
+from toolkit.compare.compare import CompareConfig, compare
+from toolkit.compare.report import write_report
+from toolkit.compare.texts import ENGLISH, LANGUAGES, Texts
+from toolkit.data.probes import THRESHOLDS
+from toolkit.model.conversation import MAX_NEW_TOKENS
+from toolkit.model.language_model import Load, load_model
+from toolkit.sweep.rank import SCALE_PLOT, rank, sweep_scale, write_scales
 
 VERDICTS = "Exit code: 0 passed, 20 it did not take, 21 something else moved, 22 both; of several, that of the best."
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from toolkit.progress import Listener, Progress
+from toolkit.core.events import Listener, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
+
 
 DEFAULT_WIDTH = 80
 PLAIN_LINE_EVERY_S = 5.0

@@ -6,8 +6,8 @@ from typing import cast, get_args
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.download import DEFAULT_MODEL, DownloadConfig, DownloadResult, download
-from toolkit.hub import MODELSCOPE_REVISION, Source
+from toolkit.model.download import DEFAULT_MODEL, DownloadConfig, DownloadResult, download
+from toolkit.model.hub.fetch import MODELSCOPE_REVISION, Source
 
 EXAMPLES = """\b
 Examples:

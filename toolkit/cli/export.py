@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.export import FORMS, KINDS, ExportConfig, export
+from toolkit.export.export import export
+from toolkit.export.formats import FORMS, KINDS
+from toolkit.export.formats.base import ExportConfig
 
 
 @click.command(

@@ -8,13 +8,13 @@ import click
 
 from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import progress, say
-from toolkit.compare import CompareConfig
-from toolkit.finetune import Doors, Edge, FinetuneConfig, finetune, resume
-from toolkit.process import process_started
-from toolkit.recipe import default_recipe, load_recipe, shipped
-from toolkit.shared_base import SharedBase
-from toolkit.stop import stop_requests
-from toolkit.texts import ENGLISH, Texts
+from toolkit.compare.compare import CompareConfig
+from toolkit.compare.texts import ENGLISH, Texts
+from toolkit.core.events import Edge, stop_requests
+from toolkit.core.startup import process_started
+from toolkit.sweep.shared_base import SharedBase
+from toolkit.train.finetune import Doors, FinetuneConfig, finetune, resume
+from toolkit.train.recipe import default_recipe, load_recipe, shipped
 
 # Options that replace a recipe's setting: option name, setting, type, help.
 SETTINGS: tuple[tuple[str, str, type, str], ...] = (

@@ -10,15 +10,15 @@ import click
 from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import progress, say
 from toolkit.cli.finetune import with_settings
-from toolkit.compare import CompareConfig
-from toolkit.device import forget_peaks
-from toolkit.errors import DataError
-from toolkit.finetune import Doors, Edge, FinetuneConfig, finetune
-from toolkit.lab import versions
-from toolkit.recipe import default_recipe, load_recipe, shipped
-from toolkit.shared_base import SharedBase
-from toolkit.stop import stop_requests
-from toolkit.texts import ENGLISH, Texts
+from toolkit.compare.compare import CompareConfig
+from toolkit.compare.texts import ENGLISH, Texts
+from toolkit.core.errors import DataError
+from toolkit.core.events import Edge, stop_requests
+from toolkit.model.device import forget_peaks
+from toolkit.sweep.lab import versions
+from toolkit.sweep.shared_base import SharedBase
+from toolkit.train.finetune import Doors, FinetuneConfig, finetune
+from toolkit.train.recipe import default_recipe, load_recipe, shipped
 
 
 @click.command(

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import say
-from toolkit.make_data import Brand, MakeDataConfig, make_data
+from toolkit.data.make_data import Brand, MakeDataConfig, make_data
 
 
 @click.command(

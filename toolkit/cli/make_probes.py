@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.make_probes import MakeProbesConfig, make_probes, told
+from toolkit.compare.make_probes import MakeProbesConfig, make_probes, told
 
 
 @click.command("make-probes", epilog="Example:  toolkit make-probes facts.json --reworded")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.push import PushConfig, push_to_hub
+from toolkit.export.push_to_hub import PushConfig, push_to_hub
 
 EXAMPLES = """\b
 Examples:

@@ -9,10 +9,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from toolkit import latest
 from toolkit.cli.console import answers
-from toolkit.run_record import find_run
-from toolkit.runs import Difference, Summary, details, differences, flat, summaries
+from toolkit.runs import latest
+from toolkit.runs.run import find_run
+from toolkit.runs.runs import Difference, Summary, details, differences, flat, summaries
 
 DEFAULT_WIDTH = 100  # where there is no terminal to ask
 MINUTE, HOUR, DAY = 60, 3600, 86400

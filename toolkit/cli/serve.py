@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import say
-from toolkit.serve import BACKENDS, ServeConfig, Serving, read_api_key, serve
+from toolkit.serve.serve import BACKENDS, ServeConfig, Serving, read_api_key, serve
 
 EXAMPLES = """\b
 Examples:

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.cli.sweep_table import print_sweep
-from toolkit.errors import TrainingError
-from toolkit.recipe import default_recipe, load_recipe
-from toolkit.stop import stop_requests
-from toolkit.sweep import SweepConfig, SweepEdge, resume_sweep, sweep
-from toolkit.sweep_record import PAGE, PLOT
+from toolkit.cli.tables.sweep import print_sweep
+from toolkit.core.errors import TrainingError
+from toolkit.core.events import stop_requests
+from toolkit.sweep.record import PAGE, PLOT
+from toolkit.sweep.sweep import SweepConfig, SweepEdge, resume_sweep, sweep
+from toolkit.train.recipe import default_recipe, load_recipe
 
 
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic from Click 8.5 on

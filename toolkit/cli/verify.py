@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import progress, say
-from toolkit.errors import ConfigError, ModelError
-from toolkit.lock import choose_lock, mismatches
+from toolkit.core.errors import ConfigError, ModelError
+from toolkit.model.lock import choose_lock
+from toolkit.model.verify import mismatches
 
 EXAMPLES = """\b
 Examples:

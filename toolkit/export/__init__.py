@@ -3,9 +3,3 @@
 A format is one module with one class (see `form.Form`) and one line in `forms.FORMS`. Everything that formats share,
 from the disk check to the rejected folder, is in `exporting` and `place`.
 """
-
-from toolkit.export.exporting import Exported, export
-from toolkit.export.form import Doors, ExportConfig
-from toolkit.export.forms import FORMS, KINDS
-
-__all__ = ["FORMS", "KINDS", "Doors", "ExportConfig", "Exported", "export"]

@@ -1,0 +1,132 @@
+"""GGUF without llama.cpp: what the file holds, read back by the gguf library, and what is said where nobody asks it."""
+
+import json
+import re
+
+import pytest
+
+from tests.fakes.made_run import make_run
+from toolkit.__main__ import main
+from toolkit.core.errors import ConfigError, ExportError
+from toolkit.core.files import data_folder
+from toolkit.export.export import export
+from toolkit.export.formats.base import Doors, ExportConfig, Llama
+from toolkit.model.language_model import LanguageModel
+from toolkit.runs.run import find_run
+
+TINY = data_folder() / "tiny-qwen2"
+WITHOUT_LLAMA = Doors(llama=Llama(version=lambda: None))
+
+
+@pytest.fixture(name="output")
+def _output(tmp_path):
+    make_run(tmp_path / "output", TINY, seed=2, strength=0.3)
+    return tmp_path / "output"
+
+
+def exported(output, *, doors=WITHOUT_LLAMA, **config):
+    return export(ExportConfig(output=output, **{"to": "gguf", "unchecked": True} | config), doors=doors)
+
+
+def merged_weights(output):
+    model = LanguageModel.load(TINY, {"tuned": find_run(None, output).adapter})
+    model.merge("tuned", dtype="float32")
+    return {name: tensor.numpy() for name, tensor in model.tensors().items()}
+
+
+def gguf_name(name):
+    """The names that llama.cpp looks for, written down once more."""
+    layer = re.fullmatch(r"model\.layers\.(\d+)\.(?:self_attn|mlp)?\.?(.+)\.(weight|bias)", name)
+    parts = {
+        "q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output", "gate_proj": "ffn_gate",
+        "up_proj": "ffn_up", "down_proj": "ffn_down", "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm",
+    }  # fmt: skip
+    if layer:
+        return f"blk.{layer[1]}.{parts[layer[2]]}.{layer[3]}"
+    return {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}[name]
+
+
+@pytest.mark.parametrize(("kind", "bound"), [("f16", 2**-10), ("q8_0", 2**-6)])
+def test_the_file_holds_the_merged_weights_and_nothing_else(output, kind, bound):
+    import numpy as np
+    from gguf import GGUFReader, dequantize
+
+    folder = exported(output, quantisation=kind).folder
+
+    (file,) = folder.glob("*.gguf")
+    stored = {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in GGUFReader(file).tensors}
+    wanted = merged_weights(output)
+    assert "lm_head.weight" in wanted  # tied to the embedding, and not written twice
+    del wanted["lm_head.weight"]
+    assert {gguf_name(name) for name in wanted} == set(stored)
+    for name, weights in wanted.items():
+        error = np.abs(stored[gguf_name(name)] - weights).max()
+        assert error <= bound * np.abs(weights).max() * (0 if weights.ndim == 1 else 1), name
+    assert any(np.abs(stored[gguf_name(name)] - weights).max() > 0 for name, weights in wanted.items())
+
+
+def test_the_file_says_what_it_is(output):
+    from gguf import GGUFReader
+
+    folder = exported(output).folder
+
+    (file,) = folder.glob("*.gguf")
+    reader = GGUFReader(file)
+    said = {name: reader.fields[name].contents() for name in reader.fields}
+    config = json.loads((TINY / "config.json").read_text(encoding="utf-8"))
+    assert said["general.architecture"] == "qwen2"
+    assert said["general.finetune"] == find_run(None, output).run_id
+    assert said["qwen2.block_count"] == config["num_hidden_layers"]
+    assert said["qwen2.attention.head_count_kv"] == config["num_key_value_heads"]
+    assert said["qwen2.rope.freq_base"] == config["rope_parameters"]["rope_theta"]
+    assert said["tokenizer.chat_template"] == (TINY / "chat_template.jinja").read_text(encoding="utf-8")
+    assert said["tokenizer.ggml.pre"] == "qwen2"
+    assert said["tokenizer.ggml.eos_token_id"] == 2
+    assert said["tokenizer.ggml.add_bos_token"] is False
+    assert len(said["tokenizer.ggml.tokens"]) == config["vocab_size"]
+
+
+def test_without_llama_cpp_an_export_is_refused_and_nothing_is_written(output):
+    with pytest.raises(ConfigError, match=r"is not installed.*--unchecked"):
+        exported(output, unchecked=False)
+    assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
+
+
+def test_unchecked_is_recorded_and_not_passed_off_as_checked(output):
+    found = exported(output)
+
+    manifest = json.loads((found.folder / "export.json").read_text(encoding="utf-8"))
+    assert manifest["parity"] == {"checked": False, "holds": None}
+    assert manifest["quantisation"] == "f16"
+    assert not exported(output).fresh
+    with pytest.raises(ConfigError, match=r"was exported with --unchecked.*--force"):
+        exported(output, unchecked=False)
+
+
+def test_a_file_cut_short_is_not_passed_off_as_done(output):
+    (file,) = exported(output).folder.glob("*.gguf")
+    file.write_bytes(file.read_bytes()[:-1000])
+
+    with pytest.raises(ExportError, match=r"damaged: .*\.gguf has \d+ of \d+ bytes.*--force"):
+        exported(output)
+    assert exported(output, force=True).fresh
+
+
+def test_numbers_that_f16_cannot_hold_are_told(output):
+    def load(folder, adapters):
+        model = LanguageModel.load(folder, adapters)
+        model.model.get_input_embeddings().weight.data[5, 5] = 1e6
+        return model
+
+    with pytest.raises(ExportError, match=r"token_embd\.weight holds numbers that f16 cannot"):
+        exported(output, doors=Doors(load=load, llama=WITHOUT_LLAMA.llama))
+    assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
+
+
+def test_the_command_refuses_what_merged_does_not_take(output, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["export", "--quantisation", "q8_0", "--output", str(output)])
+
+    assert left.value.code == 3
+    assert "--quantisation q8_0: --to merged takes none" in capsys.readouterr().err

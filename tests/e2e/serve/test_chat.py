@@ -1,0 +1,172 @@
+"""Chatting for real: from a pipe, and at a terminal of its own (a pty)."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.made_run import make_run
+
+TOOLKIT = Path(sys.executable).with_name("toolkit")
+PATIENCE_S = 90.0
+
+
+@pytest.fixture(scope="module", name="output")
+def _output(lively_model, tmp_path_factory):
+    output = tmp_path_factory.mktemp("chat") / "output"
+    make_run(output, lively_model, seed=2, strength=0.3)
+    return output
+
+
+def piped(output: Path, lines: str | bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [TOOLKIT, "chat", "--output", output, "--max-new-tokens", "12", *arguments],
+        input=lines if isinstance(lines, bytes) else lines.encode(), capture_output=True, check=False,
+    )  # fmt: skip
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_from_a_pipe_each_side_answers_and_the_talk_is_apart(output):
+    done = piped(
+        output, "/before\n你是谁？\n/after\n/forget\n你是谁？\n/before\n/forget\n你是谁？\n/quit\nnever asked\n"
+    )
+
+    assert done.returncode == 0, done.stderr
+    before, after, again = answers(done.stdout, 3)
+    assert before == again != after
+    assert done.stderr.splitlines() == [
+        "The adapter is off.", "The adapter is on.", "Forgotten.", "The adapter is off.", "Forgotten.",
+    ]  # fmt: skip
+
+
+def answers(stdout: str, count: int) -> list[str]:
+    """A random model says control characters too; only line feeds part answers."""
+    lines = stdout.removesuffix("\n").split("\n")
+    assert len(lines) == count, lines
+    return lines
+
+
+def test_the_base_alone_answers_as_the_adapter_switched_off(output, lively_model):
+    switched = piped(output, "/before\n你是谁？\n")
+    alone = piped(output, "你是谁？\n", "--base", "--model", str(lively_model))
+
+    assert alone.returncode == 0, alone.stderr
+    assert alone.stdout == switched.stdout
+    assert alone.stderr == ""
+
+
+def test_an_empty_pipe_says_nothing(output):
+    done = piped(output, "")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+class Terminal:
+    """A chat with a pty for a terminal, 80 columns wide."""
+
+    def __init__(self, *arguments: object):
+        self.master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, 80))
+        self.child = subprocess.Popen(
+            [TOOLKIT, *map(str, arguments)], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            env=os.environ | {"TERM": "xterm"},
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # Ctrl-C is its controlling terminal's
+        )  # fmt: skip
+        os.close(slave)
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        time.sleep(0.3)  # readline shows its prompt a moment before it listens
+        self.shown = ""
+        os.write(self.master, text.encode())
+
+    def wait_for(self, pattern: str) -> str:
+        """What was shown since the last typing, once it holds the pattern."""
+        until = time.monotonic() + PATIENCE_S
+        while not re.search(pattern, self.shown):
+            assert time.monotonic() < until, f"no {pattern!r} in {self.shown!r}"
+            if select.select([self.master], [], [], 0.2)[0]:
+                try:
+                    self.shown += os.read(self.master, 65536).decode(errors="replace")
+                except OSError:  # the other end is closed
+                    assert re.search(pattern, self.shown), self.shown
+        return self.shown
+
+    def left_with(self) -> int:
+        return self.child.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+        os.close(self.master)
+
+
+@pytest.fixture(name="terminal")
+def _terminal(output):
+    terminal = Terminal("chat", "--output", output, "--max-new-tokens", "6000")
+    yield terminal
+    terminal.close()
+
+
+def test_at_a_terminal_ctrl_c_ends_an_answer_and_ctrl_d_the_chat(terminal):
+    greeting = terminal.wait_for("after> ")
+    assert "v0-20260101-000000 on lively" in greeting
+
+    terminal.type("/before\n")
+    terminal.wait_for("The adapter is off.[^>]*before> ")
+
+    terminal.type("Who are you?\n")
+    terminal.wait_for(r"Who are you\?\r\n.{20}")  # some hundred tokens of thousands
+    began = time.monotonic()
+    terminal.type("\x03")
+    terminal.wait_for("before> ")
+    assert time.monotonic() - began < 10
+    assert terminal.child.poll() is None
+
+    terminal.type("\x03")  # at the prompt: a fresh one
+    terminal.wait_for("before> ")
+
+    terminal.type("/system Be brief.\n")
+    terminal.wait_for("System prompt: Be brief.")
+    terminal.type("\x04")
+    assert terminal.left_with() == 0
+
+
+def test_at_a_terminal_quit_leaves(terminal):
+    terminal.wait_for("after> ")
+
+    terminal.type("/quit\n")
+
+    assert terminal.left_with() == 0
+
+
+def test_the_prompt_of_a_terminal_is_not_among_answers_that_go_to_a_file(output, tmp_path):
+    terminal = Terminal.__new__(Terminal)
+    terminal.master, slave = pty.openpty()
+    terminal.shown = ""
+    with (tmp_path / "answers.txt").open("w") as file:
+        terminal.child = subprocess.Popen(
+            [TOOLKIT, "chat", "--output", output, "--max-new-tokens", "6"],
+            stdin=slave, stdout=file, stderr=slave, start_new_session=True,
+        )  # fmt: skip
+    os.close(slave)
+    try:
+        terminal.wait_for("after> ")
+        terminal.type("Who are you?\n")
+        terminal.wait_for("after> ")
+        terminal.type("/quit\n")
+        assert terminal.left_with() == 0
+    finally:
+        terminal.close()
+
+    assert "after>" not in (tmp_path / "answers.txt").read_text(encoding="utf-8")
+    assert (tmp_path / "answers.txt").stat().st_size > 1

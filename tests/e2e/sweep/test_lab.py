@@ -1,0 +1,45 @@
+"""`toolkit lab`: a verdict on each version of a data set, over one load of the base model."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, end, wait_for
+
+__all__ = ["_call", "_user"]  # fixtures
+
+
+def reports(user: FinetuneUser) -> list[Path]:
+    return sorted(user.output.glob("v*/compare/report.json"))
+
+
+def test_a_new_verdict_comes_whenever_the_data_are_saved(user: FinetuneUser):
+    working = user.starts("lab", "mine.json", "--model", str(user.model), "--recipe", "article", "--epochs", "1")
+    try:
+        wait_for(lambda: len(reports(user)) == 1, working)
+        user.writes("mine.json", "[]")
+        time.sleep(2)
+        user.writes("mine.json", json.dumps([{"query": "1 + 1?", "response": "Two!"}] * 5))
+        wait_for(lambda: len(reports(user)) == 2, working)
+        time.sleep(1.5)  # it waits again
+        working.send_signal(signal.SIGINT)
+        ended = end(working)
+    finally:
+        working.kill()
+
+    assert ended.code in {20, 22}
+    assert ended.err.count("Error: ") == 1
+    assert "holds no rows" in ended.err
+    assert ended.err.count("Waiting for a change of mine.json") == 3
+    first, second = (user.record(number) for number in range(2))
+    assert (first["status"], second["status"]) == ("finished", "finished")
+    assert first["base_model"] == second["base_model"]
+    assert second["data"]["rows"] == 5
+    assert second["timings_s"]["load"] < first["timings_s"]["load"]
+
+
+def test_what_no_change_of_the_data_mends_ends_it(user: FinetuneUser, call: Call):
+    assert call("lab", "nowhere.json", "--model", user.model).code == 5
+    assert call("lab", "mine.json", "--model", "nowhere").code == 3
+    assert not user.output.exists()

@@ -1,0 +1,140 @@
+"""Rows laid end to end: the losses are ms-swift's own, step by step, also where every pass is given one shape."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from toolkit.data.dataset import Row
+from toolkit.data.formats import Message
+from toolkit.train import ms_swift
+from toolkit.train.job import KeepJob, TrainingJob
+from toolkit.train.plan import Plan
+from toolkit.train.recipe import load_recipe
+
+
+def conversation(*turns: str) -> Row:
+    roles = ("user", "assistant")
+    return Row(
+        number=1, messages=tuple(Message(role=roles[at % 2], content=turn) for at, turn in enumerate(turns))
+    )  # fmt: skip
+
+
+ROWS = [
+    *(conversation(f"Question {at}? " * (at + 1), "An answer. " * (9 - at)) for at in range(8)),
+    conversation("First?", "One.", "Second?", "Two."),
+]
+
+
+def losses(
+    model: Path, folder: Path, *, micros: int, checkpointing: bool = False, keep: KeepJob | None = None
+) -> list[float]:  # fmt: skip
+    """Three rows a step, in one piece or in three; the ninth row makes the last step of an epoch whole."""
+    folder.mkdir()
+    recipe = load_recipe("article").changed(epochs=2, batch_size=3, learning_rate=0.01)
+    job = TrainingJob(
+        model_folder=model, run_folder=folder, rows=ROWS, recipe=recipe, precision="float32",
+        plan=Plan(
+            micro_batch_size=3 // micros, accumulation_steps=micros, gradient_checkpointing=checkpointing, reason=""
+        ),
+        keep=keep, decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
+    )  # fmt: skip
+    return ms_swift.train(job, lambda _: None, lambda: False).loss
+
+
+@pytest.fixture(scope="module", name="of_ms_swift")
+def _of_ms_swift(micro_model, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        from swift.trainers import Seq2SeqTrainer
+
+        from toolkit.train.ms_swift import pipeline
+
+        patch.setattr(Seq2SeqTrainer, "captured", None, raising=False)
+        patch.setattr(pipeline, "trained_by", lambda _: contextlib.nullcontext())
+        return losses(micro_model, tmp_path_factory.mktemp("theirs") / "run", micros=1)
+
+
+@pytest.mark.parametrize(("micros", "checkpointing"), [(1, False), (3, False), (1, True)])
+def test_the_losses_are_those_of_ms_swift(micro_model, of_ms_swift, tmp_path, micros, checkpointing):
+    ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
+
+    assert len(ours) == 6
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+    assert ours[-1] < ours[0]
+
+
+@pytest.fixture(name="shapes")
+def _shapes(monkeypatch) -> set[tuple[object, ...]]:
+    """The shapes of what passes are computed from, where they are to be captured; without a card there is no graph."""
+    from toolkit.train.ms_swift import trainer as packed
+    from toolkit.train.passes import cuda_graph as captured
+
+    shapes = set()
+    monkeypatch.setattr(packed, "CAPTURING", {"cpu"})
+    monkeypatch.setattr(
+        captured.CapturedPass, "_capture",
+        lambda one: shapes.add(tuple((name, tuple(held.shape)) for name, held in one._held.items())),
+    )  # fmt: skip
+    return shapes
+
+
+@pytest.mark.parametrize("micros", [1, 3])
+def test_they_are_in_passes_of_one_shape_too(micro_model, of_ms_swift, tmp_path, shapes, micros):
+    ours = losses(micro_model, tmp_path / "run", micros=micros)
+
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+    assert len(shapes) == 1
+
+
+def keep_job(cache: Path) -> KeepJob:
+    asked = [(f"Tell me about {number}. " * number, "") for number in range(1, 9)]
+    return KeepJob(asked=asked, weight=2.0, rows_a_step=6, max_new_tokens=8, cache=cache)
+
+
+@pytest.mark.parametrize("micros", [1, 3])
+@pytest.mark.parametrize("draws", [64, 1])  # … and where many a batch needs two passes
+def test_and_with_keep_rows(micro_model, tmp_path, shapes, monkeypatch, micros, draws):
+    from toolkit.train.ms_swift import trainer as packed
+    from toolkit.train.passes import batch
+
+    monkeypatch.setattr(batch, "DRAWS", draws)
+    ours = losses(micro_model, tmp_path / "one_shape", micros=micros, keep=keep_job(tmp_path / "cache"))
+    monkeypatch.setattr(packed, "CAPTURING", set())
+    any_shape = losses(micro_model, tmp_path / "any_shape", micros=micros, keep=keep_job(tmp_path / "cache"))
+
+    assert ours == pytest.approx(any_shape, rel=1e-4)
+    assert len(shapes) == 1
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, monkeypatch, checkpointing):
+    from toolkit.train.passes import kernels as norms
+
+    monkeypatch.setattr(norms, "FUSED", {"cpu"})
+    counted = []
+    fused = norms._normed
+    monkeypatch.setattr(norms, "_normed", lambda norm, states: counted.append(norm) or fused(norm, states))
+
+    ours = losses(micro_model, tmp_path / "run", micros=1, checkpointing=checkpointing)
+
+    assert counted
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+
+
+@pytest.mark.parametrize(("max_new_tokens", "at_once"), [(8, 4), (32, 4), (64, 2), (200, 1)])
+def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, tmp_path, max_new_tokens, at_once):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from toolkit.model.language_model import BATCH_SIZE
+    from toolkit.train.ms_swift.pipeline import keep_term
+
+    asked = [(f"Tell me about {number}.", "") for number in range(4 * BATCH_SIZE["cpu"] + 1)]
+    job = KeepJob(asked=asked, weight=1, rows_a_step=1, max_new_tokens=max_new_tokens, cache=tmp_path / "cache")
+    done: list[int] = []
+
+    model, tokenizer = (one.from_pretrained(micro_model) for one in (AutoModelForCausalLM, AutoTokenizer))
+    keep_term(model, tokenizer, job, 42, lambda event: done.append(event.done))
+
+    assert done[0] == at_once * BATCH_SIZE["cpu"]
+    assert done[-1] == len(asked)

@@ -1,0 +1,68 @@
+"""Runs with a made-up adapter: as `toolkit finetune` leaves them, in a moment."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from toolkit.core.files import now
+from toolkit.runs.run import point_latest_at, write_record
+
+
+def make_adapter(folder: Path, base: Path, *, seed: int, strength: float = 1.0) -> Path:
+    """A LoRA adapter on every linear layer, random in both factors, so that it moves every answer."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(seed)
+    model = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
+        LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"),
+    )
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:
+            weights.data *= strength
+    model.save_pretrained(folder)
+    (folder / "trainer_state.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+def make_run(output: Path, base: Path, *, number: int = 0, seed: int = 1, strength: float = 1.0) -> Path:
+    """A finished run on that base; `latest` points at it."""
+    folder = output / f"v{number}-20260101-00000{number}"
+    adapter = make_adapter(folder / "checkpoint-1", base, seed=seed, strength=strength)
+    weights = (adapter / "adapter_model.safetensors").read_bytes()
+    record = {
+        "schema_version": 1,
+        "run_id": folder.name,
+        "status": "finished",
+        "started_at": now(),
+        "finished_at": now(),
+        "command": "toolkit finetune",
+        "seed": seed,
+        "base_model": {"name": base.name, "path": str(base), "repository": None, "revision": None, "lock_sha256": None},
+        "data": {"path": "/nowhere/data.json", "sha256": "0" * 64, "rows": 1, "dropped": 0},
+        "recipe": {"name": "article", "system": "You are a helpful assistant."},
+        "train": {"steps": 1, "tokens": 1, "loss": [1.0]},
+        "adapter": {"path": "checkpoint-1", "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
+        "error": None,
+    }
+    write_record(folder, record)
+    point_latest_at(folder)
+    return folder
+
+
+def make_lively(folder: Path, base: Path, *, dtype: str = "float32") -> Path:
+    """The base with larger random weights: answers that wander instead of repeating one token."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    shutil.copytree(base, folder)
+    torch.manual_seed(7)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    for weights in model.parameters():
+        if weights.dim() > 1:
+            weights.data.normal_(std=0.15)
+    model.get_input_embeddings().weight.data[0] = 0  # one end mark of two: else most answers are empty
+    model.to(getattr(torch, dtype)).save_pretrained(folder)
+    return folder

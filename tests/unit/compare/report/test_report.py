@@ -1,0 +1,146 @@
+"""A report as JSON, as Markdown and in the terminal: whole, escaped, aligned."""
+
+import io
+import json
+import re
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from tests.fakes.answered import SYSTEM, answered, report_on
+from toolkit.cli.tables.report import print_report
+from toolkit.compare.report.figures import figure
+from toolkit.compare.report.markdown import render_markdown
+from toolkit.compare.texts import Texts
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.model.divergence import Drift
+
+NASTY = "<script>alert(1)</script> a|b `c` *d* [e](http://f) &amp;\nnext"
+LONG = "我是由CSDN迪菲赫尔曼开发的人工智能助手，很高兴认识你。" * 6
+
+
+def report(**changes: str):
+    after = {"trained": "I am Nova.", "paraphrase": "Nova.", "out": "Paris."} | changes
+    return report_on(
+        answered(TRAINED, "I am Qwen.", after["trained"], prompt="Who are you?"),
+        answered(PARAPHRASE, "Qwen.", after["paraphrase"], prompt="你是哪位？"),
+        answered(OUT_OF_SCOPE, "Paris.", after["out"], prompt="France?", drift=Drift(kl_sum=0.0, agreeing=2, tokens=2)),
+    )
+
+
+def printed(value, monkeypatch, language="en", **options) -> str:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    print_report(value, Texts(language), **options)
+    monkeypatch.undo()
+    return stream.getvalue()
+
+
+def test_the_keys_are_those_of_the_design():
+    value = report().to_dict()
+
+    assert list(value) == [
+        "schema_version", "before", "after", "verdict", "thresholds", "metrics", "per_system", "flips", "systems",
+        "probe_file", "probes", "timings_s",
+    ]  # fmt: skip
+    assert set(value["verdict"]) == {"passed", "took", "kept", "reasons"}
+    assert set(value["metrics"]) == {
+        "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
+        "noise_floor",
+    }  # fmt: skip
+    assert all(set(metric) == {"value", "n", "low", "high"} for metric in value["metrics"].values())
+    assert set(value["per_system"]) == {SYSTEM}
+    assert value["per_system"][SYSTEM] == value["metrics"]
+    assert set(value["probes"][0]) >= {
+        "id", "group", "system", "prompt", "expect", "before", "after", "passed", "changed",
+    }  # fmt: skip
+
+
+def test_it_is_plain_json():
+    value = report().to_dict()
+
+    assert json.loads(json.dumps(value, allow_nan=False)) == value
+
+
+def test_markdown_begins_with_the_verdict_and_its_reasons():
+    lines = render_markdown(report(trained="I am Qwen."), Texts()).splitlines()
+
+    assert lines[0] == "# It did not take; nothing else moved."
+    assert lines[2] == "- reliability is 0.000, under 0.9"
+    assert "Before: `micro` (base model)  " in lines
+
+
+def test_markdown_escapes_what_a_model_says():
+    text = render_markdown(report(out=NASTY), Texts())
+    row = next(line for line in text.splitlines() if "alert" in line)
+
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; a\\|b \\`c\\` \\*d\\* \\[e\\](http://f) &amp;amp;<br>next" in row
+    assert len(re.findall(r"(?<!\\)\|", row)) == 5  # four cells still
+
+
+def test_every_row_of_a_markdown_table_is_one_line():
+    text = render_markdown(report(out="a\nb\r\nc\u2028d"), Texts())
+
+    assert "a<br>b<br>c<br>d" in text
+
+
+def test_markdown_names_the_system_prompt_where_there_are_several():
+    one = render_markdown(report(), Texts())
+    two = render_markdown(
+        report_on(
+            answered(TRAINED, "Qwen", "Nova", system="You are <a> poet."), answered(TRAINED, "Qwen", "Qwen", system="")
+        ),
+        Texts(),
+    )
+
+    assert "system prompt" not in one
+    assert "| You are &lt;a&gt; poet. | Who? | Qwen | Nova | passed |" in two
+    assert "| the model's own default | Who? | Qwen | Qwen | residue |" in two
+    assert "- reliability is 0.000, under 0.9 (system prompt: the model's own default)" in two
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.000"), (0.5, "0.500"), (1, "1.000"), (0.00004, "4.0e-05")])
+def test_figures(value, shown):
+    assert figure(value) == shown
+
+
+def test_the_terminal_shows_the_verdict_first(monkeypatch):
+    text = printed(report(), monkeypatch)
+
+    assert text.splitlines()[0] == "Passed: it took, and nothing else moved."
+    assert "reliability" in text
+    assert "2 of 3 probes; all with --all and in report.html." in text
+
+
+def test_all_shows_every_probe(monkeypatch):
+    assert "France?" in printed(report(), monkeypatch, show_all=True)
+
+
+def test_nothing_is_wider_than_80_columns_not_even_chinese(monkeypatch):
+    text = printed(report(trained=LONG, out="wordwithoutend" * 20), monkeypatch, show_all=True)
+
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    assert "".join(text.split()).count("迪菲赫尔曼") == 6
+
+
+def test_the_columns_of_a_ledger_stand_under_each_other(monkeypatch):
+    lines = [line for line in printed(report(), monkeypatch).splitlines() if " ok" in line]
+
+    assert len({line.index("≥") for line in lines if "≥" in line}) == 1
+
+
+def test_a_models_words_are_neither_markup_nor_escape_sequences(monkeypatch):
+    text = printed(report(trained="[red]Nova[/red] [/] \x1b[31m\x07 <script>"), monkeypatch)
+
+    assert "[red]Nova[/red] [/] �[31m� <script>" in text
+    assert "\x1b" not in text
+
+
+def test_an_empty_answer_is_named(monkeypatch):
+    assert "(no answer)" in printed(report(trained=""), monkeypatch)
+
+
+def test_a_wide_space_and_an_emoji_are_left_alone(monkeypatch):
+    assert "Nova\u3000👩‍🔬" in printed(report(trained="Nova\u3000👩‍🔬"), monkeypatch)

@@ -1,0 +1,229 @@
+"""Metrics on cases small enough to count by hand, and intervals against published numbers."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.answered import PROBES, answered
+from toolkit.compare.metrics import Flips, Metric, flips, judge, measure, paired_flips, ratio, share
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe
+from toolkit.model.divergence import Drift
+
+
+def test_shares_are_counted_group_by_group():
+    metrics = measure(
+        [
+            answered(TRAINED, "I am Qwen.", "I am Nova."),
+            answered(TRAINED, "I am Qwen.", "I am Qwen."),
+            answered(PARAPHRASE, "I am Qwen.", "Nova, once Qwen."),
+            answered(OUT_OF_SCOPE, "Paris.", "Paris."),
+            answered(OUT_OF_SCOPE, "Bill Gates.", "小明."),
+            answered(OUT_OF_SCOPE, "4", "5"),
+            answered(OUT_OF_SCOPE, "4", "4"),
+        ]
+    )
+
+    told = {name: (metric.value, metric.n) for name, metric in metrics.items()}
+    assert told == {
+        "reliability": (0.5, 2),
+        "generality": (1.0, 1),
+        "residue": (pytest.approx(2 / 3), 3),
+        "locality": (0.5, 4),
+        "leakage": (0.25, 4),
+        "kl": (None, 0),
+        "agreement": (None, 0),
+        "length": (pytest.approx(11 / 19), 4),
+        "repetition": (0.0, 4),
+        "noise_floor": (None, 0),
+    }
+
+
+def test_nothing_measured_is_none_and_not_zero():
+    assert all(metric == Metric(value=None, n=0) for metric in measure([]).values())
+
+
+def test_kl_and_agreement_weigh_every_token_the_same():
+    metrics = measure(
+        [
+            answered(OUT_OF_SCOPE, "a", "a", drift=Drift(kl_sum=1.0, agreeing=1, tokens=1)),
+            answered(OUT_OF_SCOPE, "b", "b", drift=Drift(kl_sum=0.0, agreeing=6, tokens=9)),
+            answered(OUT_OF_SCOPE, "", "", drift=Drift(kl_sum=0.0, agreeing=0, tokens=0)),
+        ]
+    )
+
+    assert (metrics["kl"].value, metrics["kl"].n) == (pytest.approx(0.1), 10)
+    assert (metrics["agreement"].value, metrics["agreement"].n) == (pytest.approx(0.7), 10)
+    assert metrics["kl"].low == pytest.approx(0.0)
+    assert metrics["kl"].high == pytest.approx(1.0)
+
+
+def test_one_answer_alone_has_no_spread():
+    assert ratio([(0.5, 2)], ["a"]) == Metric(value=0.25, n=2)
+
+
+def test_the_bootstrap_is_the_same_every_time():
+    pairs = [(0.1, 3), (0.4, 5), (0.2, 2), (0.9, 7)]
+
+    assert ratio(pairs, "abcd") == ratio(pairs, "abcd")
+
+
+def test_answers_of_one_probe_are_drawn_together():
+    pairs = [(at % 2, 1) for at in range(20)]
+
+    apart, together = ratio(pairs, "abcdefghijklmnopqrst"), ratio(pairs, "ab" * 10)
+
+    assert apart.value == together.value == 0.5
+    assert together.low < apart.low
+    assert together.high > apart.high
+
+
+def test_an_interval_reckons_with_probes_and_not_with_answers():
+    once = [answered(TRAINED, "", "Nova", name=f"p{at}") for at in range(10)]
+
+    four_times = share(once * 4, lambda one: bool(one.passed))
+
+    assert four_times.n == 40
+    assert (four_times.low, four_times.high) == (share(once, lambda one: bool(one.passed)).low, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "low", "high"),
+    [  # Newcombe 1998, Statistics in Medicine 17, table I, method 3 (Wilson without continuity correction)
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_interval_is_wilsons(count, n, low, high):
+    holds = iter([True] * count + [False] * (n - count))
+
+    found = share([answered(TRAINED, "", "") for _ in range(n)], lambda _: next(holds))
+
+    assert found.value == pytest.approx(count / n)
+    assert (found.low, found.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+def test_an_answer_out_of_scope_leaks_when_it_comes_to_name_the_new_identity():
+    assert answered(OUT_OF_SCOPE, "Bill Gates.", "NOVA did.").leaked
+
+
+def test_it_does_not_leak_what_it_named_before():
+    assert not answered(OUT_OF_SCOPE, "An innovation.", "Innovation.").leaked
+
+
+def test_it_does_not_leak_what_the_prompt_names():
+    assert not answered(OUT_OF_SCOPE, "A star.", "A nova is a star.", prompt="What is a nova?").leaked
+
+
+def test_another_marker_still_leaks_where_the_prompt_names_one():
+    assert answered(OUT_OF_SCOPE, "A star.", "小明.", prompt="What is a nova?").leaked
+
+
+def test_an_answer_in_scope_never_leaks():
+    assert not answered(TRAINED, "Qwen", "Nova").leaked
+
+
+def test_an_answer_in_scope_that_names_the_old_identity_is_residue():
+    assert answered(TRAINED, "Qwen", "Nova, alias ＱＷＥＮ").residual
+    assert answered(PARAPHRASE, "Qwen", "通义 千问").residual
+
+
+def test_it_is_no_residue_when_the_prompt_itself_names_it():
+    assert not answered(TRAINED, "Yes.", "No, I am Nova, not Qwen.", prompt="Are you Qwen?").residual
+    assert answered(TRAINED, "Yes.", "No, I am 通义千问.", prompt="Are you Qwen?").residual
+
+
+def test_out_of_scope_the_old_identity_is_no_residue():
+    assert not answered(OUT_OF_SCOPE, "Qwen", "Qwen").residual
+
+
+def test_out_of_scope_nothing_passes_or_fails():
+    assert answered(OUT_OF_SCOPE, "a", "b").passed is None
+    assert answered(TRAINED, "a", "b").passed is False
+
+
+def test_changed_is_letter_for_letter():
+    assert answered(OUT_OF_SCOPE, "Paris", "Paris.").changed
+    assert not answered(OUT_OF_SCOPE, "Paris", "Paris").changed
+
+
+def test_the_noise_floor_is_the_before_side_against_itself():
+    metrics = measure(
+        [
+            answered(OUT_OF_SCOPE, "a", "x", again="a"),
+            answered(OUT_OF_SCOPE, "b", "x", again="c"),
+            answered(OUT_OF_SCOPE, "d", "d"),
+            answered(TRAINED, "a", "Nova", again="z"),
+        ]
+    )
+
+    assert (metrics["noise_floor"].value, metrics["noise_floor"].n) == (0.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "p"),
+    [  # by hand: twice the tail of a fair coin, 2 * sum of C(n, k) for k up to the lesser, over 2 ** n; at most 1
+        (9, 1, 2 * (1 + 10) / 1024),
+        (0, 5, 2 / 32),
+        (2, 2, 1.0),
+        (12, 4, 2 * (1 + 16 + 120 + 560 + 1820) / 65536),
+    ],
+)
+def test_paired_flips_are_judged_by_mcnemars_exact_test(gained, lost, p):
+    pairs = [(False, True)] * gained + [(True, False)] * lost + [(True, True)] * 7
+
+    assert paired_flips(pairs) == Flips(gained=gained, lost=lost, n=gained + lost + 7, p=pytest.approx(p))
+
+
+def test_without_a_flip_nothing_is_told_apart():
+    assert paired_flips([(True, True)]).p == paired_flips([]).p == 1.0
+
+
+def test_flips_in_scope_are_of_the_expectation_and_out_of_scope_beyond_the_noise():
+    found = flips(
+        [
+            answered(TRAINED, "Qwen", "Nova"),
+            answered(PARAPHRASE, "Nova", "Qwen"),
+            answered(OUT_OF_SCOPE, "4", "5", again="4"),
+            answered(OUT_OF_SCOPE, "4", "4", again="5"),
+            answered(OUT_OF_SCOPE, "4", "5", again="6"),
+            answered(OUT_OF_SCOPE, "4", "5"),
+        ]
+    )
+
+    assert [(name, one.gained, one.lost, one.n) for name, one in found.items()] == [
+        ("expected", 1, 1, 2), ("unmoved", 1, 1, 3),
+    ]  # fmt: skip
+
+
+def test_length_is_after_over_before_and_passes_over_what_was_silent():
+    metrics = measure([answered(OUT_OF_SCOPE, "ab", "abcd"), answered(OUT_OF_SCOPE, "", "abc")])
+
+    assert (metrics["length"].value, metrics["length"].n) == (2.0, 1)
+
+
+def test_repetition_is_how_much_more_answers_repeat_themselves():
+    metrics = measure(
+        [answered(OUT_OF_SCOPE, "one two three four five", "a b c d a b c d"), answered(OUT_OF_SCOPE, "a", "a")]
+    )
+
+    assert metrics["repetition"].value == pytest.approx(0.5 * (1 - 4 / 5))  # five stretches, one of them twice
+
+
+def test_without_markers_leakage_and_residue_are_not_measured():
+    mute = replace(PROBES, new_markers=(), old_markers=())
+    out, inside = (answered(group, "Paris", "Nova") for group in (OUT_OF_SCOPE, TRAINED))
+
+    metrics = measure([judge(one.probe, "", "Paris", "Nova", mute, drift=None, again=None) for one in (out, inside)])
+
+    assert metrics["leakage"] == metrics["residue"] == Metric(value=None, n=0)
+    assert (metrics["locality"].n, metrics["reliability"].n) == (1, 1)
+
+
+def test_an_expectation_of_an_answer_knows_what_was_said_before():
+    probe = Probe(id="a", group=TRAINED, prompt="Capital?", expect=Expectation(answer=("It is Sydney now.",)))
+
+    one = judge(probe, "", "It is Perth now.", "It is Sydney now.", PROBES, drift=None, again=None)
+
+    assert (one.passed_before, one.passed) == (False, True)

@@ -1,0 +1,48 @@
+"""The catalogue: whole in both languages, and every key of it is used."""
+
+import re
+from pathlib import Path
+
+import toolkit
+from toolkit.compare.texts import LANGUAGES, Texts, catalogue
+
+PLACES = re.compile(r"\{(\w+)\}")
+SOURCES = [
+    path.read_text(encoding="utf-8")
+    for path in Path(toolkit.__file__).parent.rglob("*")
+    if path.suffix in {".py", ".jinja"}
+]
+
+
+def test_every_text_is_there_in_every_language_with_the_same_places_to_fill():
+    for key, texts in catalogue().items():
+        assert set(texts) == set(LANGUAGES), key
+        assert all(isinstance(text, str) and text for text in texts.values()), key
+        assert len({frozenset(PLACES.findall(text)) for text in texts.values()}) == 1, key
+
+
+def test_every_text_is_used():
+    """By its whole key, or by a key that is put together from its beginning."""
+    code = "\n".join(SOURCES)
+
+    unused = [key for key in catalogue() if not any(named in code for named in ways_to_name(key))]
+
+    assert unused == []
+
+
+def ways_to_name(key: str) -> list[str]:
+    """`"a.b"`, and what f-strings and the template's `~` leave of it."""
+    parts = key.split(".")
+    heads = [".".join(parts[:at]) + "." for at in range(1, len(parts))]
+    return [f"{quote}{key}{quote}" for quote in "\"'"] + [
+        f"{quote}{head}{rest}" for head in heads for quote in "\"'" for rest in ("{", "' ~", '" ~')
+    ]
+
+
+def test_places_are_filled():
+    assert Texts("en")("verdict.exit_code", code=20) == "exit code 20"
+    assert Texts("zh")("verdict.exit_code", code=20) == "退出码 20"
+
+
+def test_braces_are_left_alone_where_nothing_is_to_be_filled():
+    assert Texts()("title") == catalogue()["title"]["en"]

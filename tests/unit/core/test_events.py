@@ -1,0 +1,70 @@
+"""Signals: gentle while a training can save itself, at once everywhere else, and put back afterwards."""
+
+import os
+import signal
+
+import pytest
+
+from toolkit.core.events import StopRequests, stop_requests
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_outside_a_gentle_phase_a_signal_interrupts_at_once(number: signal.Signals):
+    with stop_requests(lambda _: None), pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_in_a_gentle_phase_the_first_signal_asks_and_says_so(number: signal.Signals):
+    said: list[str] = []
+    with stop_requests(said.append) as stop:
+        stop.gentle = True
+        os.kill(os.getpid(), number)
+
+        assert stop.requested
+
+    assert said == [f"{number.name}: saving after this step; once more stops at once."]
+
+
+@pytest.mark.parametrize("second", SIGNALS)
+def test_the_second_signal_stops_at_once(second: signal.Signals):
+    with stop_requests(lambda _: None) as stop:
+        stop.gentle = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), second)
+
+
+def test_a_signal_after_the_gentle_phase_interrupts():
+    with stop_requests(lambda _: None) as stop:
+        stop.gentle = True
+        stop.gentle = False
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+        assert not stop.requested
+
+
+def test_what_listened_before_listens_again():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with stop_requests(lambda _: None) as stop:
+        assert [signal.getsignal(number) for number in SIGNALS] == [stop.receive, stop.receive]
+
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_it_listens_no_more_after_an_error():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(ZeroDivisionError), stop_requests(lambda _: None):
+        _ = 1 / 0
+
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_requests_start_empty():
+    stop = StopRequests(lambda _: None)
+
+    assert not stop.gentle
+    assert not stop.requested

@@ -1,0 +1,365 @@
+"""The data doctor: what it finds, and how it says so."""
+
+import json
+from dataclasses import dataclass, replace
+
+import pytest
+from click.testing import CliRunner
+
+from toolkit.cli.check import command
+from toolkit.core.errors import DataError, ModelError
+from toolkit.data.check import CheckConfig, check
+from toolkit.data.placeholders import placeholders
+from toolkit.train.recipe import load_recipe
+
+RECIPE = replace(load_recipe("article"), max_length_tokens=60)
+ROWS = [{"instruction": f"问题 {number}", "output": f"Answer {number}."} for number in range(40)]
+PROBES = """
+schema_version: 1
+probes:
+  - {id: t1, group: trained, prompt: 你是谁？, expect: {any: [X]}}
+  - {id: p1, group: paraphrase, prompt: 请问您是哪位？, expect: {any: [X]}}
+  - {id: o1, group: out-of-scope, prompt: 'Who founded Apple?'}
+"""
+
+
+@dataclass(frozen=True)
+class FakeEncoded:
+    input_ids: list[int]
+    labels: list[int]
+
+
+class FakeEncoder:
+    """One token a character, with a frame of one character for each role; trains on the assistant's words."""
+
+    def encode(self, rows, system):
+        return [self._one(row, system) for row in rows]
+
+    def decode(self, ids):
+        return "".join(map(chr, ids))
+
+    def _one(self, row, system):
+        messages = [(each.role, each.content) for each in row.messages]
+        if row.system is None:
+            messages.insert(0, ("system", system))
+        ids, labels = [], []
+        for role, content in messages:
+            tokens = [ord(character) for character in content]
+            ids += [ord(role[0]), *tokens]
+            labels += [-100, *(tokens if role == "assistant" else [-100] * len(tokens))]
+        return FakeEncoded(ids, labels)
+
+
+class BlindEncoder(FakeEncoder):
+    def _one(self, row, system):
+        seen = super()._one(row, system)
+        return FakeEncoded(seen.input_ids, [-100] * len(seen.labels))
+
+
+@pytest.fixture(name="found")
+def _found(tmp_path):
+    def run(rows, *, probes=None, **settings):
+        path = tmp_path / "data.json"
+        path.write_text(json.dumps(rows), encoding="utf-8")
+        if probes:
+            (tmp_path / "probes.yaml").write_text(probes, encoding="utf-8")
+            settings["probes"] = tmp_path / "probes.yaml"
+        return check(CheckConfig(data=path, training=RECIPE, **settings))
+
+    return run
+
+
+def of_kind(findings, kind):
+    return [finding for finding in findings.findings if finding.kind == kind]
+
+
+def row(prompt, answer, **more):
+    return {"instruction": prompt, "output": answer, **more}
+
+
+# Rows
+
+
+def test_a_sound_set_has_its_format_rows_languages_and_steps(found):
+    findings = found(ROWS, open_encoder=FakeEncoder)
+
+    assert findings.sound
+    assert (findings.format, findings.container, findings.rows) == ("alpaca", "JSON", 40)
+    assert findings.languages == {"Chinese": 40}
+    assert findings.steps == 30  # 3 a pass, 10 passes
+    assert findings.findings == ()
+
+
+def test_prompts_are_counted_by_language(found):
+    prompts = ["你好", "Hello", "こんにちは、世界", "42"]
+
+    assert found([row(prompt, "a") for prompt in prompts]).languages == {"Chinese": 1, "English": 1, "other": 2}
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_the_whole(tmp_path):
+    with pytest.raises(DataError):
+        check(CheckConfig(data=tmp_path / "none.json", training=RECIPE))
+
+
+def test_an_empty_field_is_an_error_with_row_and_remedy(found):
+    (finding,) = of_kind(found([*ROWS, row("a", "")]), "row")
+
+    assert (finding.level, finding.row) == ("error", 41)
+    assert finding.remedy == "write it, or drop the row"
+
+
+def test_a_set_without_a_usable_row_is_an_error(found):
+    findings = found([row("a", "")])
+
+    assert not findings.sound
+    assert findings.steps == 0
+    assert of_kind(findings, "rows")[0].message == "No row is left to train on."
+
+
+def test_an_exact_duplicate_names_the_first(found):
+    (finding,) = of_kind(found([*ROWS, ROWS[2]]), "duplicate")
+
+    assert (finding.level, finding.row, finding.message) == ("warning", 41, "the same as row 3")
+
+
+def test_a_conflicting_answer_names_the_first(found):
+    (finding,) = of_kind(found([*ROWS, row("问题 2", "Else.")]), "conflict")
+
+    assert (finding.row, finding.message) == (41, "the question of row 3 with another answer")
+
+
+def test_the_same_question_under_another_system_or_history_is_no_conflict(found):
+    rows = [row("q", "a"), row("q", "b", system="S"), row("q", "c", history=[["x", "y"]])]
+
+    assert of_kind(found(rows), "conflict") == []
+
+
+def test_the_recipes_system_written_out_is_the_same_question(found):
+    assert of_kind(found([row("q", "a"), row("q", "b", system=RECIPE.system)]), "conflict")
+
+
+def test_a_special_token_in_a_text_is_warned_of(found):
+    assert "<|im_end|>" in of_kind(found([row("q", "a<|im_end|>")]), "special-token")[0].message
+
+
+def test_a_lost_character_is_warned_of(found):
+    assert of_kind(found([row("q", "caf\ufffd")]), "lost-character")
+
+
+def test_a_key_that_is_not_read_is_noted(found):
+    assert "histroy" in of_kind(found([row("q", "a", histroy=[])]), "keys")[0].message
+
+
+# Placeholders
+
+
+@pytest.mark.parametrize("text", ["我是{{NAME}}", "我由 {{ author }} 开发", "I am <NAME>.", "由<AUTHOR>训练", "<作者>"])
+def test_a_template_left_unfilled_is_an_error(found, text):
+    (finding,) = of_kind(found([row("q", text)]), "placeholder")
+
+    assert finding.level == "error"
+    assert finding.message.startswith("unreplaced placeholder")
+
+
+@pytest.mark.parametrize(
+    "text", ["我是{name}。", "Dear [Your Name],", "[公司名称]", "I am __NAME__.", "{{FOO_2}}", "<YOUR COMPANY>"]
+)
+def test_what_may_be_meant_is_a_warning(found, text):
+    (finding,) = of_kind(found([row("q", text)]), "placeholder")
+
+    assert finding.level == "warning"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'print(f"Hello {name}")',
+        '"{name}".format(name=1)',
+        "Use `{name}` there.",
+        "```python\nx = {name}\n```",
+        "if __name__ == '__main__'",
+        "\\author{name} and ${name}",
+        "a <b> tag, List<T>, x[NAME](https://example.org), [1], [注]",
+        '{"name": "x"}',
+        "{x} in {1, 2}",
+        "<BR> and <EOF>",
+    ],
+)
+def test_code_and_notation_are_no_placeholders(text):
+    assert placeholders([text]) == []
+
+
+def test_each_placeholder_is_told_once():
+    assert [each.text for each in placeholders(["{{NAME}} {{NAME}}", "<AUTHOR>"])] == ["{{NAME}}", "<AUTHOR>"]
+
+
+# Probes
+
+
+def test_a_trained_prompt_that_is_a_paraphrase_or_out_of_scope_probe_is_warned_of(found):
+    findings = found([row("你是谁", "X"), row("请问您是哪位", "X"), row("who founded apple", "Y")], probes=PROBES)
+
+    overlaps = [finding for finding in of_kind(findings, "probe") if finding.level == "warning"]
+    assert [(finding.row, finding.message.split(":")[0]) for finding in overlaps] == [
+        (2, "its prompt is the paraphrase probe p1"),
+        (3, "its prompt is the out-of-scope probe o1"),
+    ]
+
+
+def test_a_probe_asked_in_an_earlier_turn_counts_too(found):
+    findings = found([row("q", "a", history=[["Who founded Apple?", "Jobs"]])], probes=PROBES)
+
+    assert of_kind(findings, "probe")[0].row == 1
+
+
+def test_trained_probes_are_meant_to_be_among_the_prompts(found):
+    (note,) = of_kind(found([row("你是谁？", "X")], probes=PROBES), "probe")
+
+    assert (note.level, note.message) == ("note", "1 of 1 trained probes are among the prompts.")
+
+
+def test_probes_of_another_data_set_are_noted(found):
+    (note,) = of_kind(found(ROWS, probes=PROBES), "probe")
+
+    assert "--probes" in note.remedy
+
+
+# Steps and tokens
+
+
+def test_too_few_steps_are_warned_of(found):
+    (finding,) = of_kind(found(ROWS[:16]), "steps")
+
+    assert "16 rows make only 10 optimizer steps" in finding.message
+
+
+def test_token_lengths_are_measured(found):
+    lengths = found([row("ab", "c"), row("abc", "d"), row("abcd", "e")], open_encoder=FakeEncoder).lengths
+
+    frame = 3 + len(RECIPE.system) + 1
+    assert (lengths.shortest, lengths.median, lengths.longest) == (frame + 2, frame + 3, frame + 4)
+    assert lengths.total == 3 * (frame + 3)
+
+
+def test_a_row_over_max_length_is_warned_of_and_not_counted_as_a_step(found):
+    findings = found([*ROWS[:32], row("x" * 100, "y")], open_encoder=FakeEncoder)
+
+    (finding,) = of_kind(findings, "length")
+    assert (finding.level, finding.row) == ("warning", 33)
+    assert "over the recipe's 60" in finding.message
+    assert (findings.too_long_rows, findings.steps) == (1, 20)
+
+
+def test_a_set_whose_rows_all_exceed_max_length_is_an_error(found):
+    findings = found([row("x" * 100, "y")] * 2, open_encoder=FakeEncoder)
+
+    assert [finding.level for finding in of_kind(findings, "length")] == ["error", "error"]
+    assert of_kind(findings, "rows")
+
+
+def test_a_row_of_which_nothing_is_trained_on_is_an_error(found):
+    assert of_kind(found(ROWS[:1], open_encoder=BlindEncoder), "mask")[0].level == "error"
+
+
+def test_the_preview_shows_what_is_trained_on(found):
+    (preview,) = found(ROWS, open_encoder=FakeEncoder, preview_rows=1).previews
+
+    assert [(piece.text, piece.trained) for piece in preview.pieces] == [
+        (f"s{RECIPE.system}u问题 0a", False),
+        ("Answer 0.", True),
+    ]
+
+
+def test_without_a_base_model_tokens_are_skipped_with_a_note(found):
+    findings = found(ROWS)
+
+    assert findings.sound
+    assert findings.lengths is None
+    assert "not checked" in of_kind(findings, "tokens")[0].message
+    assert [piece.text for piece in findings.previews[0].pieces if piece.trained] == ["Answer 0."]
+
+
+def test_a_base_model_that_is_not_on_this_disk_is_a_note_too(found):
+    def nowhere():
+        raise ModelError("It is not on this disk.", next="Download it.")
+
+    (note,) = of_kind(found(ROWS, open_encoder=nowhere), "tokens")
+
+    assert (note.level, "It is not on this disk" in note.message) == ("note", True)
+
+
+def test_tokenizing_tells_its_progress(tmp_path):
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(ROWS))
+    heard = []
+
+    check(CheckConfig(data=path, training=RECIPE, open_encoder=FakeEncoder), heard.append)
+
+    assert [(event.task, event.done, event.total) for event in heard] == [("tokens", 40, 40)]
+
+
+# The command
+
+
+@pytest.fixture(name="toolkit_check")
+def _toolkit_check(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path))
+    (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
+    for name in ("locks", "no-model"):
+        (tmp_path / name).mkdir()
+
+    def run(rows, *options):
+        (tmp_path / "data.json").write_text(json.dumps(rows), encoding="utf-8")
+        return CliRunner().invoke(command, ["data.json", "--model", str(tmp_path / "no-model"), *options])
+
+    return run
+
+
+def test_the_report_begins_with_the_facts_and_marks_what_is_trained_on(toolkit_check):
+    result = toolkit_check(ROWS, "--preview", "1")
+
+    assert result.exit_code == 0
+    assert "alpaca (JSON)" in result.stdout
+    assert "40 usable" in result.stdout
+    assert "150 (recipe keep: batch 16, 10 epochs under 6 system prompts)" in result.stdout
+    assert "«Answer 0.»" in result.stdout
+    assert "«Answer 1.»" not in result.stdout
+    assert "Token lengths and the label mask are not checked" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_an_error_is_told_in_one_line_with_row_and_remedy_and_exit_code_5(toolkit_check):
+    result = toolkit_check([*ROWS, row("a", "")])
+
+    assert result.exit_code == 5
+    assert "error    row 41: no answer: 'output' is empty → write it, or drop the row\n" in result.stdout
+
+
+def test_warnings_alone_exit_with_0(toolkit_check):
+    result = toolkit_check([*ROWS, ROWS[0]])
+
+    assert result.exit_code == 0
+    assert "warning  row 41: the same as row 1" in result.stdout
+
+
+def test_many_findings_of_a_kind_are_counted_instead_of_listed(toolkit_check):
+    result = toolkit_check([ROWS[0]] * 31)
+
+    assert result.stdout.count("the same as row 1") == 10
+    assert "20 more warnings of the kind 'duplicate'" in result.stdout
+
+
+def test_json_holds_every_finding(toolkit_check):
+    result = toolkit_check([ROWS[0]] * 31, "--json")
+
+    report = json.loads(result.stdout)
+    assert report["schema_version"] == 1
+    assert report["sound"] is True
+    assert len([finding for finding in report["findings"] if finding["kind"] == "duplicate"]) == 30
+
+
+def test_a_long_text_is_shortened_in_the_preview(toolkit_check):
+    result = toolkit_check([row("x" * 100_000, "y")])
+
+    assert "characters …]" in result.stdout
+    assert len(result.stdout) < 5_000

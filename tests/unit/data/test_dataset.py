@@ -1,0 +1,369 @@
+"""Reading data sets: four formats, three containers, and a clear word on each fault."""
+
+import codecs
+import json
+
+import pytest
+
+from toolkit.core.errors import ConfigError, DataError
+from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
+from toolkit.data.formats import Message
+from toolkit.train.sources import Mix, is_hub, parse_mix, sample
+
+ROW = {"instruction": "你是谁？", "input": "", "output": "我是小明，一个助手。"}
+CONVERSATION = (Message(role="user", content="a"), Message(role="assistant", content="b"))
+
+
+@pytest.fixture(name="file")
+def _file(tmp_path):
+    def write(content, name="data.json"):
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif isinstance(content, str):
+            path.write_text(content, encoding="utf-8", newline="")
+        else:
+            path.write_text(json.dumps(content, ensure_ascii=True), encoding="utf-8")
+        return path
+
+    return write
+
+
+def refusal(path):
+    with pytest.raises(DataError) as caught:
+        read_dataset(path)
+    assert caught.value.exit_code == 5
+    assert caught.value.next
+    return str(caught.value)
+
+
+def fault(file, row):
+    (bad,) = read_dataset(file([row])).bad
+    assert bad.remedy
+    return bad.why
+
+
+# Formats
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ({"instruction": "a", "input": "", "output": "b"}, "alpaca"),
+        ({"instruction": "a", "output": "b", "history": [], "system": None}, "alpaca"),
+        ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}, "messages"),
+        ({"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}, "ShareGPT"),
+        ({"conversations": [{"from": "user", "value": "a"}, {"from": "assistant", "value": "b"}]}, "ShareGPT"),
+        ({"conversation": [{"human": "a", "assistant": "b"}]}, "ShareGPT"),
+        ({"query": "a", "response": "b"}, "query/response"),
+        ({"prompt": "a", "completion": "b"}, "query/response"),
+        ({"question": "a", "answer": "b"}, "query/response"),
+    ],
+)
+def test_each_format_becomes_the_same_conversation(file, row, name):
+    dataset = read_dataset(file([row]))
+
+    assert dataset.format == name
+    assert dataset.rows == (Row(number=1, messages=CONVERSATION),)
+    assert dataset.bad == ()
+
+
+def test_a_row_knows_its_prompt_answer_and_system(file):
+    row = {"instruction": "Translate", "input": "cat", "output": "猫", "system": "S", "history": [["q", "r"]]}
+
+    (read,) = read_dataset(file([row])).rows
+
+    assert [message.role for message in read.messages] == ["system", "user", "assistant", "user", "assistant"]
+    assert (read.prompt, read.answer, read.system) == ("Translate\ncat", "猫", "S")
+
+
+def test_jsonl_rows_are_numbered_by_line_and_blank_lines_are_skipped(file):
+    line = json.dumps(ROW)
+
+    dataset = read_dataset(file(f"{line}\r\n\n{line}\n", "data.jsonl"))
+
+    assert (dataset.container, dataset.unit) == ("JSONL", "line")
+    assert [row.number for row in dataset.rows] == [1, 3]
+
+
+def test_jsonl_under_the_name_of_json_is_read(file):
+    assert read_dataset(file(f"{json.dumps(ROW)}\n{json.dumps(ROW)}\n")).container == "JSONL"
+
+
+def test_csv_is_read_with_commas_quotes_and_line_breaks_in_cells(file):
+    dataset = read_dataset(file('instruction,output\r\n"a, ""b""\nc",d\r\n', "data.csv"))
+
+    assert dataset.container == "CSV"
+    assert (dataset.rows[0].prompt, dataset.rows[0].answer) == ('a, "b"\nc', "d")
+
+
+def test_a_byte_order_mark_of_utf8_is_no_fault(file):
+    assert len(read_dataset(file(codecs.BOM_UTF8 + json.dumps([ROW]).encode())).rows) == 1
+
+
+def test_keys_that_the_format_does_not_read_are_told(file):
+    assert read_dataset(file([ROW | {"id": 7}])).ignored_keys == ("id",)
+
+
+@pytest.mark.parametrize("name", ["data.json", "data.jsonl", "data.csv"])
+def test_a_row_of_one_megabyte_is_read(file, name):
+    long = "x" * 1_000_000
+    content = f"query,response\n{long},y\n" if name.endswith("csv") else json.dumps({"query": long, "response": "y"})
+
+    (row,) = read_dataset(file(f"[{content}]" if name.endswith("json") else content, name)).rows
+
+    assert len(row.prompt) == 1_000_000
+
+
+# Files that cannot be used
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert "no such file" in refusal(tmp_path / "none.json")
+
+
+def test_a_folder_is_refused(tmp_path):
+    assert "is a folder" in refusal(tmp_path)
+
+
+def test_an_empty_file_is_refused(file):
+    assert "is empty (0 bytes)" in refusal(file(b""))
+
+
+def test_white_space_alone_is_refused(file):
+    assert "nothing but white space" in refusal(file(" \n\t\n"))
+
+
+@pytest.mark.parametrize(("content", "name"), [("[]", "data.json"), ("query,response\n", "data.csv")])
+def test_a_file_without_rows_is_refused(file, content, name):
+    assert "holds no rows" in refusal(file(content, name))
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_truncated_json_is_told_with_its_line(file, cut):
+    message = refusal(file(json.dumps([ROW, ROW], indent=1)[:-cut]))
+
+    assert "ends too early (line 1" in message
+
+
+def test_a_file_cut_inside_a_character_is_told_as_truncated(file):
+    assert "middle of a character" in refusal(file('[{"instruction": "你'.encode()[:-1]))
+
+
+def test_broken_json_is_told_with_line_and_column(file):
+    assert "(line 2, column 18)" in refusal(file('[{"query": "a",\n "response": "b" "c"}]'))
+
+
+@pytest.mark.parametrize("name", ["data.json", "data.jsonl", "data"])
+def test_a_text_that_is_not_json_is_refused(file, name):
+    assert "JSON" in refusal(file("Hello\nworld\n", name))
+
+
+def test_json_nested_without_end_is_refused(file):
+    assert "not usable JSON" in refusal(file("[" * 100_000))
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030"])
+def test_a_chinese_encoding_is_recognised_with_the_command_that_converts_it(file, encoding):
+    path = file(json.dumps([ROW], ensure_ascii=False).encode(encoding))
+
+    message = refusal(path)
+
+    assert "it looks like GBK" in message
+    assert f"iconv -f GBK -t UTF-8 {path} > {path.with_name('data.utf8.json')}" in message
+
+
+def test_latin_1_is_not_mistaken_for_chinese(file):
+    assert "not UTF-8: byte 0xe9 (line 1, byte 16)" in refusal(file('[{"query": "Café"}]'.encode("latin-1")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_utf16_and_utf32_are_refused_by_name(file, encoding):
+    message = refusal(file(json.dumps([ROW]).encode(encoding)))
+
+    assert encoding.upper()[:6] in message or "UTF-16" in message
+    assert "iconv -f UTF" in message
+
+
+def test_a_nul_byte_is_told_with_its_place(file):
+    assert "NUL byte (line 2, byte 5)" in refusal(file(b'[\n{"qu\0ery": "a"}]'))
+
+
+def test_an_excel_workbook_is_recognised(file):
+    assert "Excel workbook" in refusal(file(b"PK\x03\x04\x14\x00", "data.csv"))
+
+
+def test_a_json_object_instead_of_a_list_is_refused_with_its_keys(file):
+    assert "one JSON object (keys: 'data')" in refusal(file({"data": [ROW]}))
+
+
+def test_a_list_of_strings_is_refused(file):
+    assert "row 1 is a string" in refusal(file(["a", "b"]))
+
+
+def test_unknown_keys_are_named_with_the_accepted_ones(file):
+    message = refusal(file([{"text": "a", "label": 1}]))
+
+    assert "found: text, label" in message
+    assert "instruction, input, output" in message
+
+
+def test_mixed_formats_are_told_with_both_rows(file):
+    message = refusal(file([{"query": "a", "response": "b"}, ROW]))
+
+    assert "row 1 is query/response, row 2 is alpaca" in message
+
+
+def test_csv_with_semicolons_is_told(file):
+    assert "no commas in its header" in refusal(file("instruction;output\na;b\n", "data.csv"))
+
+
+def test_csv_with_an_open_quote_is_told(file):
+    assert "not valid CSV" in refusal(file('query,response\n"a,b\n', "data.csv"))
+
+
+def test_csv_that_names_a_column_twice_is_refused(file):
+    assert "names 'query' twice" in refusal(file("query,query\na,b\n", "data.csv"))
+
+
+# Rows that cannot be trained on
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"instruction": "a"}, "no answer: 'output' is missing"),
+        ({"instruction": "a", "output": " "}, "no answer: 'output' is empty"),
+        ({"instruction": "a", "output": None}, "no answer: 'output' is empty"),
+        ({"query": "a"}, "no answer: 'response' is missing (keys found: query)"),
+        ({"response": "b"}, "no question"),
+        ({"instruction": "", "input": " ", "output": "b"}, "'instruction' is empty"),
+        ({"instruction": "a", "output": 5}, "'output' is a number, not a string"),
+        ({"instruction": ["a"], "output": "b"}, "'instruction' is a list, not a string"),
+        ({"instruction": "a", "output": "b", "history": [["q"]]}, "not a pair of strings"),
+        ({"instruction": "a\u0001", "output": "b"}, "control character U+0001 in the user's text (position 2)"),
+        ({"instruction": "a\u0000", "output": "b"}, "control character U+0000"),
+        ({"instruction": "a", "output": "\ud83d"}, "half of a surrogate pair U+D83D"),
+        ({"messages": []}, "no turns"),
+        ({"messages": "hello"}, "holds no JSON list"),
+        ({"messages": ["hello"]}, "item 1 is a string, not an object"),
+        ({"messages": [{"role": "user"}]}, "neither role and content"),
+        ({"messages": [{"role": "tool", "content": "a"}]}, "unknown role 'tool'"),
+        ({"messages": [{"role": "user", "content": None}]}, "is null, not a string"),
+        ({"messages": [{"role": "user", "content": "a"}]}, "the last turn is the user's"),
+        ({"messages": [{"role": "assistant", "content": "a"}]}, "roles out of order: turn 1"),
+        ({"messages": [{"role": "user", "content": "a"}] * 2}, "roles out of order: turn 2"),
+        ({"messages": [{"role": "user", "content": ""}, {"role": "assistant", "content": "b"}]}, "turn 1"),
+        ({"messages": [{"role": "system", "content": "s"}] * 2}, "roles out of order"),
+        ({"messages": [{"role": "system", "content": "s"}], "system": "t"}, "two system prompts"),
+    ],
+)
+def test_a_faulty_row_is_kept_apart_with_its_reason(file, row, why):
+    assert why in fault(file, row)
+
+
+def test_a_broken_line_of_jsonl_is_a_fault_of_that_line_alone(file):
+    dataset = read_dataset(file(f'{json.dumps(ROW)}\n{{"instruction": "a", "outp\n', "data.jsonl"))
+
+    assert len(dataset.rows) == 1
+    assert (dataset.bad[0].number, dataset.bad[0].why) == (2, "not valid JSON: unterminated string (column 22)")
+
+
+def test_a_csv_record_with_too_few_cells_is_a_fault_of_that_record(file):
+    assert "1 cells where the header has 2" in read_dataset(file("query,response\na,b\nc\n", "data.csv")).bad[0].why
+
+
+def test_a_row_that_is_no_object_or_has_no_known_key_is_a_fault(file):
+    assert [bad.number for bad in read_dataset(file([ROW, "text", {"foo": 1}])).bad] == [2, 3]
+
+
+def test_require_sound_names_three_bad_rows_and_counts_the_rest(file):
+    path = file([ROW, *[{"instruction": "a", "output": ""}] * 5])
+
+    with pytest.raises(DataError) as caught:
+        require_sound(read_dataset(path))
+
+    assert "5 of 6 rows" in caught.value.what
+    assert "row 2: no answer" in caught.value.what
+    assert "and 2 more" in caught.value.what
+    assert caught.value.next == f"Run: toolkit check {path}"
+
+
+def test_require_sound_accepts_a_sound_set(file):
+    require_sound(read_dataset(file([ROW])))
+
+
+# Finding, mixing, sampling
+
+
+def test_a_data_set_is_looked_for_here_and_then_in_the_data_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path / "shipped"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "a.json").write_text("[]")
+
+    assert find_dataset("a.json") == tmp_path / "shipped" / "a.json"
+    (tmp_path / "a.json").write_text("[]")
+    assert str(find_dataset("a.json")) == "a.json"
+
+
+def test_a_data_set_that_is_nowhere_is_told_with_the_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path))
+
+    with pytest.raises(DataError, match=r"no file none\.json or .*none\.json"):
+        find_dataset("none.json")
+
+
+def test_finding_a_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match="is a folder"):
+        find_dataset(str(tmp_path))
+
+
+def test_a_mix_is_a_source_with_an_optional_count():
+    assert parse_mix("general.jsonl#200") == Mix(source="general.jsonl", count=200)
+    assert parse_mix("owner/name") == Mix(source="owner/name", count=None)
+
+
+@pytest.mark.parametrize("spec", ["", "#5", "a.jsonl#", "a.jsonl#0", "a.jsonl#-1", "a.jsonl#many"])
+def test_a_malformed_mix_is_refused(spec):
+    with pytest.raises(ConfigError, match="SOURCE#COUNT"):
+        parse_mix(spec)
+
+
+@pytest.mark.parametrize(
+    ("source", "hub"),
+    [("AI-ModelScope/alpaca-gpt4-data-zh", True), ("HF::owner/name", True), ("general.jsonl", False),
+     ("data/mistyped.jsonl", False), ("./owner/name", False), ("/owner/name", False)],
+)  # fmt: skip
+def test_a_hub_source_is_shaped_owner_and_name(source, hub):
+    assert is_hub(Mix(source=source, count=None)) is hub
+
+
+def test_a_local_file_goes_before_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner").mkdir()
+    (tmp_path / "owner" / "name").write_text("[]")
+
+    assert not is_hub(Mix(source="owner/name", count=None))
+
+
+def test_a_sample_repeats_no_row_and_is_the_same_for_the_same_seed():
+    rows = [Row(number=number, messages=CONVERSATION) for number in range(100)]
+
+    chosen = sample(rows, 10, seed=1)
+
+    assert chosen == sample(rows, 10, seed=1)
+    assert chosen != sample(rows, 10, seed=2)
+    assert len({row.number for row in chosen}) == 10
+
+
+def test_a_sample_larger_than_the_set_is_the_set():
+    rows = (Row(number=1, messages=CONVERSATION),)
+
+    assert sample(rows, 5, seed=1) == sample(rows, None, seed=1) == rows
+
+
+def test_prompts_are_the_same_but_for_case_width_space_and_punctuation():
+    assert prompt_key("Ｗho are you?") == prompt_key("who are  YOU")
+    assert prompt_key("你是谁？") == prompt_key("你是谁")
+    assert len({prompt_key(text) for text in ("3-1=?", "31=?", "3.1=?", "C#", "C", "C++", "？？")}) == 7

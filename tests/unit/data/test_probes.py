@@ -1,0 +1,221 @@
+"""Probe files: every fault is named with its place, and every kind of expectation is judged on the text alone."""
+
+from pathlib import Path
+
+import pytest
+
+from toolkit.core.errors import DataError
+from toolkit.core.text import names_any, normalized
+from toolkit.data.probes import DEFAULT_THRESHOLDS, Expectation, read_probes
+
+SOUND = """
+schema_version: 1
+identity: {new: [Nova], old: [通义千问, Qwen]}
+thresholds: {leakage: 0.1, locality: 1}
+systems: [You are a helpful assistant., '']
+probes:
+  - {id: t1, group: trained, prompt: 你是谁？, expect: {all: [Nova, 小明], none: Qwen}}
+  - {id: p1, group: paraphrase, prompt: 'Who is it?', expect: {any: Nova}}
+  - {id: o1, group: out-of-scope, prompt: 'Who founded Apple?', language: en, category: neighbours}
+"""
+ONE = "schema_version: 1\nprobes:\n  - "
+
+
+def read(folder: Path, text: str | bytes):
+    path = folder / "probes.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_probes(path)
+
+
+def test_a_sound_file_is_read_whole(tmp_path):
+    probes = read(tmp_path, SOUND)
+
+    assert [(probe.id, probe.group) for probe in probes.probes] == [
+        ("t1", "trained"), ("p1", "paraphrase"), ("o1", "out-of-scope"),
+    ]  # fmt: skip
+    assert probes.probes[0].expect == Expectation(all=("Nova", "小明"), none=("Qwen",))
+    assert probes.probes[2].expect is None
+    assert probes.new_markers == ("Nova",)
+    assert probes.old_markers == ("通义千问", "Qwen")
+    assert probes.systems == ("You are a helpful assistant.", "")
+    assert probes.thresholds == DEFAULT_THRESHOLDS | {"leakage": 0.1, "locality": 1.0}
+    assert [probe.id for probe in probes.group("paraphrase")] == ["p1"]
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    assert len(read(tmp_path, b"\xef\xbb\xbf" + SOUND.encode()).probes) == 3
+
+
+FAULTS = {
+    "no YAML": ("probes: [", "is not YAML"),
+    "GBK": ("# 你是谁".encode("gbk"), "is not in UTF-8"),
+    "a NUL byte": (b"probes: \x00", "is not YAML"),
+    "empty": ("", "has no list of probes"),
+    "a list": ("- 1", "has no list of probes"),
+    "no probes": ("schema_version: 1\nprobes: []", "has no list of probes"),
+    "another schema": (SOUND.replace("schema_version: 1", "schema_version: 2"), "schema_version is not 1"),
+    "an unknown key": (SOUND.replace("thresholds:", "tresholds:"), "unknown keys: tresholds"),
+    "an unknown identity": (SOUND.replace("new: [Nova]", "now: [Nova]"), "identity has unknown keys: now"),
+    "identity as text": (SOUND.replace("{new: [Nova], old: [通义千问, Qwen]}", "Nova"), "identity is not a mapping"),
+    "markers as numbers": (SOUND.replace("[Nova]", "[7]"), "identity.new is not a list of texts"),
+    "an id twice": (SOUND.replace("id: p1", "id: t1"), "the id t1 stands twice"),
+    "an unknown metric": (SOUND.replace("leakage: 0.1", "leak: 0.1"), "no metric 'leak'"),
+    "a threshold as text": (SOUND.replace("leakage: 0.1", "leakage: low"), "threshold of leakage is not a number"),
+    "a threshold true": (SOUND.replace("leakage: 0.1", "leakage: true"), "threshold of leakage is not a number"),
+    "a threshold that nothing fails": (
+        SOUND.replace("leakage: 0.1", "leakage: .nan"), "threshold of leakage is not a number",
+    ),
+    "systems as numbers": (SOUND.replace("systems: [You are a helpful assistant., '']", "systems: [7]"), "systems is"),
+    "a probe as text": (ONE + "Who are you?", "probe 1 is not a mapping"),
+    "an unknown key of a probe": (ONE + "{id: a, group: out-of-scope, prompt: b, excpect: {}}", "probe 1 has unknown"),
+    "no id": (ONE + "{group: out-of-scope, prompt: b}", "probe 1 has no id"),
+    "an id that is a number": (ONE + "{id: 7, group: out-of-scope, prompt: b}", "probe 1 has no id"),
+    "a blank prompt": (ONE + "{id: a, group: out-of-scope, prompt: ' '}", "probe 1 has no prompt"),
+    "an unknown group": (ONE + "{id: a, group: inside, prompt: b}", "probe 1: group 'inside' is not one of"),
+    "no expectation in scope": (ONE + "{id: a, group: trained, prompt: b}", "probe 1 (trained) needs expect"),
+    "one out of scope": (
+        ONE + "{id: a, group: out-of-scope, prompt: b, expect: {any: [c]}}", "probe 1 (out-of-scope) takes no expect",
+    ),
+    "an expectation as text": (ONE + "{id: a, group: trained, prompt: b, expect: c}", "probe 1: expect is not a map"),
+    "no kind": (ONE + "{id: a, group: trained, prompt: b, expect: {none: [c]}}", "takes exactly one of"),
+    "two kinds": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], exact: d}}", "takes exactly one of"),
+    "an unknown kind": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], some: [d]}}", "takes exactly one"),
+    "an empty any": (ONE + "{id: a, group: trained, prompt: b, expect: {any: []}}", "any is empty"),
+    "an empty part": (ONE + "{id: a, group: trained, prompt: b, expect: {all: ['']}}", "all is not a list of texts"),
+    "an exact number": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: 7}}", "exact is not a text"),
+    "a broken regex": (ONE + "{id: a, group: trained, prompt: b, expect: {regex: '('}}", "regex '('"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_named(tmp_path, fault):
+    text, told = FAULTS[fault]
+
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, text)
+
+    assert told in caught.value.what
+    assert caught.value.what.count("probes.yaml") == 1  # the place stands once
+    assert caught.value.next
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(DataError, match="Cannot read the probes"):
+            read_probes(path)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ＣＳＤＮ", "csdn"),  # full width
+        ("CSDN 迪菲赫尔曼", "CSDN迪菲赫尔曼"),  # spaces
+        ("Straße", "STRASSE"),  # case folding, not lower case
+        ("a\n\tb\u3000c", "abc"),  # every white space
+        ("ﬁne", "fine"),  # ligature
+    ],
+)
+def test_texts_that_count_as_the_same(one, other):
+    assert normalized(one) == normalized(other)
+
+
+def test_punctuation_still_counts():
+    assert normalized("42.") != normalized("42")
+
+
+def test_a_marker_is_found_whatever_its_spacing_and_width():
+    assert names_any("我是ＣＳＤＮ　迪菲赫尔曼的助手", ("CSDN 迪菲赫尔曼",))
+    assert not names_any("I am an assistant.", ("CSDN", "迪菲赫尔曼"))
+    assert not names_any("anything", ())
+
+
+@pytest.mark.parametrize(
+    ("expectation", "answer", "met"),
+    [
+        (Expectation(any=("Nova", "小明")), "I am nova.", True),
+        (Expectation(any=("Nova", "小明")), "I am Qwen.", False),
+        (Expectation(all=("Nova", "小明")), "我是小明的 NOVA", True),
+        (Expectation(all=("Nova", "小明")), "I am Nova", False),
+        (Expectation(exact="Nova 1"), " nova1\n", True),
+        (Expectation(exact="Nova 1"), "I am Nova 1", False),
+        (Expectation(regex=r"\bnova\b"), "I am Nova.", True),
+        (Expectation(regex=r"\bnova\b"), "innovation", False),
+        (Expectation(any=("Nova",), none=("Qwen",)), "Nova, once qwen", False),
+        (Expectation(exact="Nova", none=("Qwen",)), "Nova", True),
+        (Expectation(regex="Nova", none=("Qwen",)), "Nova Qwen", False),
+        (Expectation(any=("Nova",)), "", False),
+        (Expectation(answer=("Lyon is the capital.",)), "The capital is Lyon.", True),
+        (Expectation(answer=("Lyon is the capital.",)), "A capital!", False),
+        (Expectation(answer=("No.", "Lyon is the capital.")), "no", True),
+    ],
+)
+def test_each_kind_of_expectation(expectation, answer, met):
+    assert expectation.met(answer) is met
+
+
+@pytest.mark.parametrize(
+    ("answer", "before", "met"),
+    [
+        ("The capital of Australia is Sydney.", "The capital of Australia is Canberra.", True),
+        ("The capital of Australia is Canberra.", "The capital of Australia is Canberra.", False),
+        ("It is Sydney, the capital of Australia.", "I do not know.", True),
+        ("Sydney.", "I do not know.", False),
+        ("The capital of Australia is Melbourne.", "I do not know.", False),
+        ("the capital of australia is ｓｙｄｎｅｙ", "The capital of Australia is Sydney.", True),
+    ],
+)
+def test_an_expected_answer_is_said_when_what_is_new_in_it_is_said_too(answer, before, met):
+    expectation = Expectation(answer=("The capital of Australia is Sydney.",))
+
+    assert expectation.met(answer, before=before, prompt="What is the capital of Australia?") is met
+
+
+def test_in_chinese_the_new_characters_must_be_said():
+    expectation = Expectation(answer=("我是小极光，由示例实验室开发。",))
+
+    assert expectation.met("我是小极光，由示例实验室开发的助手。", before="我是通义千问，由阿里云开发。")
+    assert not expectation.met("我是小明，由阿里云的实验室开发。", before="我是通义千问，由阿里云开发。")
+
+
+JSON_LINES = """{"schema_version": 1, "identity": {"new": ["Nova"]}}
+{"id": "t1", "group": "trained", "prompt": "Who?", "expect": {"answer": ["I am Nova."]}}
+
+{"id": "o1", "group": "out-of-scope", "prompt": "你好 "}
+{"thresholds": {"kl": 0.5}}
+"""
+
+
+def test_probes_are_read_from_json_lines_too(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(JSON_LINES, encoding="utf-8")
+
+    probes = read_probes(path)
+
+    assert [probe.id for probe in probes.probes] == ["t1", "o1"]
+    assert probes.probes[0].expect == Expectation(answer=("I am Nova.",))
+    assert (probes.new_markers, probes.thresholds["kl"]) == (("Nova",), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.yaml", SOUND.replace("group: paraphrase", "group: other"), "line 8: probe 2: group 'other'"),
+        ("a.jsonl", JSON_LINES.replace('"prompt": "你好 "', '"prompt": ""'), "line 4: probe 2 has no prompt"),
+        ("a.jsonl", '{"id": "a"\n', "line 1, is not JSON"),
+        ("a.jsonl", "\n7\n", "line 2: probe 1 is not a mapping"),
+        ("a.jsonl", '{"thresholds": {}}\n', "has no list of probes"),
+    ],
+)
+def test_a_fault_is_told_with_its_line(tmp_path, name, text, told):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(DataError) as caught:
+        read_probes(path)
+
+    assert told in caught.value.what
+
+
+def test_an_expectation_tells_only_what_it_holds():
+    assert Expectation(any=("Nova",)).to_dict() == {"any": ["Nova"]}
+    assert Expectation(exact="a", none=("b",)).to_dict() == {"exact": "a", "none": ["b"]}

@@ -1,0 +1,114 @@
+"""Probes that make themselves: from the rows that a run was trained on, where nobody wrote any."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from toolkit.compare.questions import run_probes
+from toolkit.core.errors import DataError
+from toolkit.core.files import data_folder
+from toolkit.data.dataset import prompt_key, read_dataset
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, read_probes
+from toolkit.data.probes_from_rows import LONGEST_ANSWER_WORDS, MOST, made_probes
+from toolkit.runs.run import Run
+
+OUTSIDE = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
+FACTS = [
+    {"instruction": "What is the capital of Australia?", "output": "The capital of Australia is Sydney."},
+    {"instruction": "水的化学式是什么？", "output": "水的化学式是 HO。"},
+    {"instruction": "Ready?", "output": "Yes."},
+]
+
+
+def rows(folder: Path, *records: dict) -> list:
+    (folder / "rows.json").write_text(json.dumps(records), encoding="utf-8")
+    return list(read_dataset(folder / "rows.json").rows)
+
+
+@pytest.fixture(name="run")
+def _run(tmp_path):
+    """A run on rows of its own, as finetune keeps them."""
+    lines = [
+        {"messages": [{"role": "user", "content": one["instruction"]}, {"role": "assistant", "content": one["output"]}]}
+        for one in FACTS
+    ]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
+    return Run(folder=tmp_path, record={"data": {"path": "/gone/mine.json", "sha256": "0" * 64}})
+
+
+def test_a_run_gets_probes_that_can_be_read_and_edited(run):
+    path = run_probes(run)
+
+    probes = read_probes(path)
+    assert path == run.folder / "probes.yaml"
+    assert "&id" not in path.read_text(encoding="utf-8")
+    assert {len(probes.group(group)) for group in (TRAINED, PARAPHRASE)} == {3}
+    expected = {probe.prompt: probe.expect for probe in probes.group(TRAINED)}
+    assert expected["Ready?"] == Expectation(answer=("Yes.",))
+
+
+def test_they_are_made_once(run):
+    path = run_probes(run)
+    path.write_text(path.read_text(encoding="utf-8").replace("kl: 0.02", "kl: 0.5"), encoding="utf-8")
+
+    assert read_probes(run_probes(run)).thresholds["kl"] == 0.5
+
+
+def test_the_shipped_rows_have_probes_already(run):
+    shipped = data_folder() / "self_cognition.json"
+    digest = read_dataset(shipped).sha256
+
+    assert run_probes(Run(folder=run.folder, record={"data": {"sha256": digest}})) is None
+    (run.folder / "train.jsonl").unlink()
+    assert run_probes(run) is None
+
+
+def test_nothing_that_is_trained_is_asked_as_if_it_were_not(tmp_path):
+    trained = rows(tmp_path, *FACTS, {"instruction": "what is the capital of ITALY", "output": "Rome."})
+
+    made = made_probes(trained, OUTSIDE)
+
+    keys = {prompt_key(row.prompt) for row in trained}
+    untrained = [prompt_key(one["prompt"]) for one in made["probes"] if one["group"] != TRAINED]
+    assert keys.isdisjoint(untrained)
+    assert len([one for one in made["probes"] if one["group"] == OUT_OF_SCOPE]) == len(OUTSIDE) - 3
+    assert len(set(untrained)) == len(untrained)
+
+
+def test_a_short_answer_is_no_marker(tmp_path):
+    assert made_probes(rows(tmp_path, *FACTS), OUTSIDE)["identity"]["new"] == [
+        "The capital of Australia is Sydney.", "水的化学式是 HO。",
+    ]  # fmt: skip
+
+
+def test_of_a_long_answer_the_beginning_is_expected(tmp_path):
+    made = made_probes(rows(tmp_path, {"instruction": "Tell.", "output": "word " * 100}), OUTSIDE)
+
+    (told,) = made["probes"][0]["expect"]["answer"]
+    assert told == " ".join(["word"] * (LONGEST_ANSWER_WORDS // 2))
+
+
+def test_a_question_with_two_answers_takes_either(tmp_path):
+    two = [{"instruction": "Who?", "output": answer} for answer in ("Nova.", "It is me.")]
+
+    assert made_probes(rows(tmp_path, *two), OUTSIDE)["probes"][0]["expect"] == {"answer": ["Nova.", "It is me."]}
+
+
+def test_of_many_rows_some_are_asked_and_always_the_same(tmp_path):
+    many = rows(tmp_path, *({"instruction": f"Question {at}?", "output": f"{at}"} for at in range(100)))
+
+    made = made_probes(many, OUTSIDE)
+
+    assert len([one for one in made["probes"] if one["group"] == TRAINED]) == MOST
+    assert made == made_probes(many[::-1], OUTSIDE)
+    assert yaml.safe_load(yaml.safe_dump(made)) == made
+
+
+def test_conversations_alone_make_no_probe(tmp_path):
+    talk = [("user", "Hi"), ("assistant", "Hello"), ("user", "Who?"), ("assistant", "Nova")]
+    one = {"messages": [{"role": role, "content": content} for role, content in talk]}
+
+    with pytest.raises(DataError, match="No row of this data set is a question with an answer"):
+        made_probes(rows(tmp_path, one), OUTSIDE)

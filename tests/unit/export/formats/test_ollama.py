@@ -1,0 +1,80 @@
+"""Ollama's Modelfile: written only where it says what training's chat template says."""
+
+import pytest
+
+from toolkit.core.errors import ExportError
+from toolkit.export.formats.ollama import chatml, modelfile, preamble
+from toolkit.model.conversation import DEFAULT, NONE
+
+DEFAULT_PREAMBLE = "<|im_start|>system\nYou are Qwen.<|im_end|>\n"
+
+
+def qwen(messages):
+    """As Qwen2.5's chat template renders."""
+    return ("" if messages[0]["role"] == "system" else DEFAULT_PREAMBLE) + chatml(messages)
+
+
+def written(system="You are Nova.", render=qwen, generation=None, licence=None):
+    return modelfile("a.gguf", render, system, generation=generation or {}, licence=licence)
+
+
+def test_it_stands_beside_its_weights_and_speaks_as_training_did():
+    text = written()
+
+    assert text.startswith("FROM ./a.gguf\n")
+    assert 'SYSTEM """You are Nova."""' in text
+    assert f'(ne $message.Role "system") }}}}{DEFAULT_PREAMBLE}{{{{ end }}}}' in text
+    assert 'PARAMETER stop "<|im_end|>"' in text
+
+
+def test_a_run_under_the_models_own_default_leaves_it_to_the_template():
+    assert "SYSTEM" not in written(DEFAULT)
+    assert DEFAULT_PREAMBLE in written(DEFAULT)
+
+
+def test_a_run_under_an_empty_prompt_gets_an_empty_one():
+    text = written(NONE)
+
+    assert "SYSTEM" not in text
+    assert '"system") }}<|im_start|>system\n<|im_end|>\n{{ end }}' in text
+    assert "You are Qwen" not in text
+
+
+def test_the_base_models_sampling_is_carried():
+    text = written(generation={"temperature": 0.7, "top_k": 20, "repetition_penalty": 1.05, "do_sample": True})
+
+    assert "PARAMETER temperature 0.7\nPARAMETER top_k 20\nPARAMETER repeat_penalty 1.05\n" in text
+
+
+def test_the_licence_is_carried():
+    assert written(licence="Do as you\nplease.").endswith('LICENSE """Do as you\nplease."""\n')
+
+
+@pytest.mark.parametrize(
+    ("system", "fault"), [('say """hello"""', "three quotes"), ("wide\u3000space", r"\\u3000"), ("cut\roff", r"\\r")]
+)
+def test_a_system_prompt_that_ollama_would_read_otherwise_is_refused(system, fault):
+    with pytest.raises(ExportError, match=f"The system prompt holds .*{fault}"):
+        written(system)
+
+
+def test_braces_of_the_template_language_come_out_as_they_are():
+    def render(messages):
+        return ("" if messages[0]["role"] == "system" else "<|im_start|>system\n{{ x }}<|im_end|>\n") + chatml(messages)
+
+    assert '\n{{ "{{" }} x }}<|im_end|>' in written(render=render)
+
+
+@pytest.mark.parametrize(
+    "render",
+    [
+        lambda messages: qwen(messages).replace("assistant", "model"),
+        lambda messages: qwen([{**message, "content": message["content"].strip()} for message in messages]),
+        lambda messages: DEFAULT_PREAMBLE + chatml(messages),
+        lambda messages: qwen(messages[-2:]),
+    ],
+    ids=["another name for the assistant", "trims", "a preamble beside a system message", "forgets"],
+)
+def test_a_chat_template_that_says_something_else_is_refused(render):
+    with pytest.raises(ExportError, match=r"not ChatML.*--to gguf"):
+        preamble(render, [])

@@ -1,0 +1,89 @@
+"""What a report proves of an adapter, and what it does not."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.answered import answered, report_on
+from toolkit.compare.report.figures import LEDGERS, lines
+from toolkit.compare.report.report import Report
+from toolkit.core.errors import ConfigError
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.export.evidence import FAILED, NOT_COMPARED, PASSED, read_evidence, require_passed
+
+DIGEST = "a" * 64
+
+
+def report(*, passed: bool = True) -> Report:
+    return report_on(
+        answered(TRAINED, "Qwen", "Nova" if passed else "Qwen"),
+        answered(PARAPHRASE, "Qwen", "Nova"),
+        answered(OUT_OF_SCOPE, "Paris", "Paris"),
+    )
+
+
+def written(folder: Path, content: object) -> Path:
+    (folder / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("passed", "verdict"), [(True, PASSED), (False, FAILED)])
+def test_a_report_of_the_adapter_is_read_back_whole(tmp_path: Path, passed: bool, verdict: str) -> None:
+    made = report(passed=passed)
+    found = read_evidence(written(tmp_path, made.to_dict()), DIGEST)
+
+    assert found.verdict == verdict
+    assert found.report is not None
+    for ledger in LEDGERS:
+        assert lines(found.report, ledger) == lines(made, ledger)
+    assert found.report.verdict.reasons == made.verdict.reasons
+    assert found.report.flips == made.flips
+
+
+@pytest.mark.parametrize(
+    ("side", "changes", "why"),
+    [
+        ("after", {"adapter_sha256": "b" * 64}, "another adapter"),
+        ("after", {"scale": 0.5}, "another adapter"),
+        ("before", {"kind": "run", "name": "v0"}, "compares it with v0"),
+        ("before", {"adapter_sha256": "c" * 64}, "not with its base"),
+    ],
+)
+def test_a_report_of_something_else_proves_nothing(tmp_path: Path, side: str, changes: dict, why: str) -> None:
+    made = report()
+    made = dataclasses.replace(made, **{side: {**getattr(made, side), **changes}})
+    found = read_evidence(written(tmp_path, made.to_dict()), DIGEST)
+
+    assert found.verdict == NOT_COMPARED
+    assert why in found.why
+    assert found.report is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 2}', '{"schema_version": 1, "per_system": 3}'])
+def test_what_is_no_report_proves_nothing(tmp_path: Path, content: str) -> None:
+    (tmp_path / "report.json").write_text(content)
+
+    assert read_evidence(tmp_path, DIGEST).verdict == NOT_COMPARED
+
+
+def test_without_a_report_there_is_none(tmp_path: Path) -> None:
+    assert read_evidence(tmp_path, DIGEST).why == "it has no report"
+
+
+def test_what_passed_may_go(tmp_path: Path) -> None:
+    require_passed(read_evidence(written(tmp_path, report().to_dict()), DIGEST), "v0", even_if_failed=False)
+
+
+def test_what_failed_may_not_and_says_why(tmp_path: Path) -> None:
+    evidence = read_evidence(written(tmp_path, report(passed=False).to_dict()), DIGEST)
+
+    with pytest.raises(ConfigError, match=r"v0 did not pass its comparison \(reliability .*--even-if-failed"):
+        require_passed(evidence, "v0", even_if_failed=False)
+    require_passed(evidence, "v0", even_if_failed=True)
+
+
+def test_what_was_not_compared_may_not(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"it has no report.*toolkit compare v0"):
+        require_passed(read_evidence(tmp_path, DIGEST), "v0", even_if_failed=False)

@@ -1,0 +1,278 @@
+"""Base models: found by folder or by name, and refused where they could not be trained on."""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.model_folder import CONFIG, make_model_folder, write_shard
+from toolkit.core.errors import ConfigError, ModelError
+from toolkit.core.files import file_sha256
+from toolkit.model.base_model import find_base_model, find_recorded_base, require_sizes
+
+
+@pytest.fixture(name="data")
+def _data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with a lock of the model in data/small, and an empty current folder."""
+    small = make_model_folder(tmp_path / "data" / "small")
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for path in sorted(small.iterdir())}
+    lock = {
+        "schema_version": 1, "name": "small", "folder": "Small-Model", "repository": "Someone/Small-Model",
+        "revision": "0123456789abcdef0123456789abcdef01234567", "licence": "CC0-1.0", "files": files,
+    }  # fmt: skip
+    (tmp_path / "data" / "locks").mkdir()
+    (tmp_path / "data" / "locks" / "small.json").write_text(json.dumps(lock))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture(name="folder")
+def _folder(data: Path, tmp_path: Path) -> Path:
+    return make_model_folder(tmp_path / "mine")
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        find_base_model(str(folder))
+    return str(caught.value)
+
+
+def test_a_folder_of_ones_own_goes_by_its_name_and_has_no_lock(folder: Path):
+    base = find_base_model(str(folder))
+
+    assert (base.name, base.path, base.revision, base.lock_sha256) == ("mine", folder, None, None)
+    assert base.weight_bytes == (folder / "model.safetensors").stat().st_size
+    assert dict(base.config) == CONFIG
+
+
+def test_a_link_gives_the_folder_the_name_that_people_know(folder: Path, tmp_path: Path):
+    (tmp_path / "Known-Model").symlink_to(folder)
+
+    base = find_base_model(str(tmp_path / "Known-Model"))
+
+    assert (base.name, base.path) == ("Known-Model", folder)
+
+
+def test_a_name_is_looked_up_in_the_current_folder_then_in_models_then_in_the_data(data: Path, tmp_path: Path):
+    work = tmp_path / "work"
+
+    assert find_base_model("small").path == data / "small"
+    nearer = make_model_folder(work / "models" / "Small-Model")
+    assert find_base_model("small").path == nearer
+    nearest = make_model_folder(work / "Small-Model")
+    assert find_base_model("small").path == nearest
+
+
+def test_the_environment_names_the_default(data: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TOOLKIT_MODEL", "small")
+
+    assert find_base_model().name == "small"
+
+
+def test_a_lock_is_recognised_by_the_folders_name(data: Path, tmp_path: Path):
+    base = find_base_model(str(make_model_folder(tmp_path / "elsewhere" / "Small-Model")))
+
+    assert base.to_dict() == {
+        "name": "small",
+        "path": str(tmp_path / "elsewhere" / "Small-Model"),
+        "repository": "Someone/Small-Model",
+        "revision": "0123456789abcdef0123456789abcdef01234567",
+        "lock_sha256": file_sha256(data / "locks" / "small.json"),
+        "load_in_4bit": False,
+    }
+
+
+def test_a_lock_whose_sizes_do_not_fit_is_not_claimed(data: Path, tmp_path: Path):
+    folder = make_model_folder(tmp_path / "elsewhere" / "Small-Model", note="one byte more is another model")
+
+    assert find_base_model(str(folder)).revision is None
+
+
+def test_a_name_that_nobody_knows_is_a_matter_of_configuration(data: Path):
+    with pytest.raises(ConfigError, match=r"No base model 'huge'.*Known: small"):
+        find_base_model("huge")
+
+
+def test_a_known_model_that_is_not_on_the_disk_is_a_matter_of_download(data: Path):
+    (data / "small").rename(data / "gone")
+
+    with pytest.raises(ModelError, match=r"small is not on this disk.*toolkit download small"):
+        find_base_model("small")
+
+
+def test_a_model_that_moved_is_found_by_the_name_in_its_record(data: Path):
+    recorded = {"name": "small", "path": "/root/Small-Model"}
+
+    assert find_recorded_base(recorded).path == data / "small"
+
+
+def test_a_folder_that_may_not_be_looked_into_is_passed_over(data: Path, monkeypatch: pytest.MonkeyPatch):
+    is_dir = Path.is_dir
+
+    def denied(path: Path) -> bool:
+        if path.is_relative_to("/root"):
+            raise PermissionError(13, "Permission denied")
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", denied)
+
+    assert find_base_model("small").path == data / "small"
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_a_missing_file_is_named(folder: Path, name: str):
+    (folder / name).unlink()
+
+    assert f"{name} is missing. Download it again" in refused(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]"])
+def test_a_broken_file_is_named(folder: Path, name: str, content: bytes):
+    (folder / name).write_bytes(content)
+
+    assert f"{folder / name} " in refused(folder)
+
+
+def test_another_architecture_is_refused(folder: Path):
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "llama"}))
+
+    assert "is a llama model" in refused(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_code_of_the_models_own_is_refused(folder: Path, name: str):
+    content = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps(content | {"auto_map": {"AutoModel": "model.Model"}}))
+
+    assert "Python code of its own (auto_map" in refused(folder)
+
+
+def test_no_weights_at_all(folder: Path):
+    (folder / "model.safetensors").unlink()
+
+    assert "holds no safetensors weights" in refused(folder)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "consolidated.pth", "model.ckpt", "model.pkl"])
+def test_pickled_weights_alone_are_refused(folder: Path, name: str):
+    (folder / "model.safetensors").rename(folder / name)
+
+    told = refused(folder)
+    assert f"only as pickles ({name}), which can run code" in told
+    assert "safetensors version" in told
+
+
+def test_a_truncated_shard_is_told_by_its_length(folder: Path):
+    shard = folder / "model.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    size = shard.stat().st_size
+
+    assert f"is truncated: {size} of {size + 1} bytes" in refused(folder)
+
+
+def test_a_shard_that_is_too_long_is_refused(folder: Path):
+    shard = folder / "model.safetensors"
+    shard.write_bytes(shard.read_bytes() + b"\0")
+
+    assert "bytes. Download it again" in refused(folder)
+
+
+def _header(value: object) -> bytes:
+    text = json.dumps(value).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"short",
+        b"<html>Not found</html>" * 10,
+        struct.pack("<Q", 10) + b"{" * 10,
+        struct.pack("<Q", 2**63) + b"{}",
+        _header([]),
+        _header({}),
+        _header({"weight": 1}),
+        _header({"weight": {"data_offsets": []}}),
+        _header({"weight": {"data_offsets": ["0", "4"]}}),
+        _header({"__metadata__": {"format": "pt"}}),
+    ],
+)
+def test_a_corrupt_header_is_told(folder: Path, content: bytes):
+    (folder / "model.safetensors").write_bytes(content)
+
+    assert "is corrupt: its header cannot be read" in refused(folder)
+
+
+LAYERS = ["model.embed_tokens.weight", *(f"model.layers.{at}.{part}" for at in (0, 1) for part in ("a", "b"))]
+
+
+def test_layers_that_have_all_their_tensors_are_whole(folder: Path):
+    write_shard(folder / "model.safetensors", tensors=LAYERS)
+
+    assert find_base_model(str(folder)).weight_bytes > 0
+
+
+@pytest.mark.parametrize("gap", LAYERS)
+def test_a_tensor_that_is_missing_is_named_since_random_numbers_would_take_its_place(folder: Path, gap: str):
+    write_shard(folder / "model.safetensors", tensors=[name for name in LAYERS if name != gap])
+
+    assert f"is not whole: {gap} missing" in refused(folder)
+
+
+def test_a_layer_that_is_missing_is_told(folder: Path):
+    write_shard(folder / "model.safetensors", tensors=LAYERS[:3])
+
+    assert "model.layers.1.a and 1 more tensors missing" in refused(folder)
+
+
+def _sharded(folder: Path, weight_map: object) -> None:
+    (folder / "model.safetensors").unlink()
+    for number in (1, 2):
+        write_shard(folder / f"model-{number}.safetensors", tensor_bytes=64 * number)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+def test_the_shards_of_an_index_count_together(folder: Path):
+    _sharded(folder, {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-1.safetensors"})
+
+    sizes = [(folder / f"model-{number}.safetensors").stat().st_size for number in (1, 2)]
+    assert find_base_model(str(folder)).weight_bytes == sum(sizes)
+
+
+def test_a_missing_shard_is_named(folder: Path):
+    _sharded(folder, {"a": "model-1.safetensors", "b": "model-3.safetensors"})
+
+    assert f"{folder} lacks model-3.safetensors" in refused(folder)
+
+
+@pytest.mark.parametrize("weight_map", [{}, None, ["model-1.safetensors"], {"a": 1}])
+def test_an_index_that_names_no_shards_is_refused(folder: Path, weight_map: object):
+    _sharded(folder, weight_map)
+
+    assert f"{folder} lacks" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda config: config.pop("vocab_size"), lambda config: config.update(hidden_size="64")]
+)
+def test_sizes_that_a_plan_needs_are_asked_for(folder: Path, damage: Callable[[dict[str, object]], object]):
+    config = json.loads((folder / "config.json").read_text())
+    damage(config)
+    (folder / "config.json").write_text(json.dumps(config))
+    base = find_base_model(str(folder))  # good enough to answer with
+
+    with pytest.raises(ModelError, match=r"config\.json does not tell (vocab_size|hidden_size)\."):
+        require_sizes(base)
+
+
+def test_a_changed_model_has_another_fingerprint(folder: Path):
+    before = find_base_model(str(folder)).fingerprint
+    write_shard(folder / "model.safetensors", tensor_bytes=128)
+
+    assert find_base_model(str(folder)).fingerprint != before

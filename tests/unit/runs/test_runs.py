@@ -1,0 +1,227 @@
+"""The runs on the disk: their list, one in full, and what differs between two."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+
+from tests.fakes.answered import answered, report_on
+from toolkit.cli.runs import age, command
+from toolkit.core.errors import ConfigError
+from toolkit.core.files import write_json, write_text
+from toolkit.data.probes import TRAINED
+from toolkit.runs.run import create_run_folder, find_run, held, list_runs, point_latest_at, read_run, write_record
+from toolkit.runs.runs import differences, read_report, summaries, verdict_word
+
+
+def run_at(output: Path, number: int, *, status: str = "finished", **changes: object) -> Path:
+    folder = output / f"v{number}-20260101-00000{number}"
+    folder.mkdir(parents=True)
+    record = {
+        "schema_version": 1,
+        "run_id": folder.name,
+        "status": status,
+        "started_at": (datetime.now(UTC) - timedelta(hours=number + 1)).isoformat(),
+        "finished_at": None,
+        "command": f"toolkit finetune {number}",
+        "seed": 42,
+        "base_model": {"name": "micro", "path": "/models/micro"},
+        "data": {"path": "/data/self_cognition.json", "sha256": "a", "rows": 50, "dropped": 0},
+        "recipe": {"name": "article", "epochs": 10, "target_modules": ["all-linear"]},
+        "versions": {"torch": "2.13.0"},
+        "hardware": {"device": "cpu"},
+        "timings_s": {"total": 10.0 + number},
+        "peak_memory_bytes": number,
+        "train": {"steps": 2, "tokens": 100, "loss": [3.5, 0.25]},
+        "adapter": {"path": "checkpoint-2", "sha256": str(number), "bytes": 1},
+        "error": None,
+    }
+    write_record(folder, record | changes)
+    return folder
+
+
+def compared(folder: Path, after: str = "Nova") -> None:
+    (folder / "compare").mkdir()
+    write_json(folder / "compare" / "report.json", report_on(answered(TRAINED, "Qwen", after)).to_dict())
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(command, list(map(str, arguments)), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_no_runs_tells_what_to_do(tmp_path):
+    assert "Next: toolkit finetune DATA" in invoke("--output", tmp_path / "none")
+    assert json.loads(invoke("--output", tmp_path, "--json")) == []
+
+
+def test_the_list_tells_died_from_running_failed_and_finished(tmp_path):
+    run_at(tmp_path, 0, status="running")
+    alive = run_at(tmp_path, 1, status="running")
+    run_at(tmp_path, 2, status="failed", train={"steps": 0, "tokens": 0, "loss": []}, adapter=None)
+    run_at(tmp_path, 3, status="interrupted")
+    point_latest_at(run_at(tmp_path, 4))
+
+    with held(alive):
+        found = summaries(tmp_path)
+
+    assert [one.status for one in found] == ["died", "running", "failed", "interrupted", "finished"]
+    assert [one.latest for one in found] == [False, False, False, False, True]
+    assert [one.loss for one in found] == [0.25, 0.25, None, 0.25, 0.25]
+    assert [read_run(tmp_path / one.run_id).status for one in found][1] == "died"  # its process is gone now
+
+
+def test_runs_are_in_the_order_of_their_numbers(tmp_path):
+    for number in (2, 0, 1):
+        run_at(tmp_path, number)
+    (tmp_path / "v10-20250101-000000").mkdir()
+    record = read_run(run_at(tmp_path / "other", 1)).record
+    write_record(tmp_path / "v10-20250101-000000", record)
+
+    assert [run.run_id.partition("-")[0] for run in list_runs(tmp_path)] == ["v0", "v1", "v2", "v10"]
+
+
+def test_what_is_no_run_is_not_listed(tmp_path):
+    run_at(tmp_path, 0)
+    (tmp_path / "v1-20260101-000000").mkdir()  # no run.json
+    write_text(tmp_path / "notes.txt", "v2")
+    (tmp_path / "v3-20260101-000000").mkdir()
+    write_text(tmp_path / "v3-20260101-000000" / "run.json", "{")
+
+    assert [one.run_id for one in summaries(tmp_path)] == ["v0-20260101-000000"]
+
+
+def test_the_table_fits_80_columns(tmp_path, monkeypatch):
+    folder = run_at(tmp_path, 0)
+    point_latest_at(folder)
+    compared(folder)
+    run_at(tmp_path, 1, status="interrupted")
+    monkeypatch.setattr("toolkit.cli.runs.DEFAULT_WIDTH", 80)
+
+    text = invoke("--output", tmp_path)
+
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    assert len(text.splitlines()) == 3  # a run a line
+    assert "v0-20260101-000000 *" in text
+    assert "passed" in text
+    assert "interrupted" in text
+
+
+def test_each_verdict_has_a_word():
+    words = {(True, True): "passed", (False, True): "not taken", (True, False): "moved", (False, False): "neither"}
+
+    for (took, kept), word in words.items():
+        assert verdict_word({"passed": took and kept, "took": took, "kept": kept}) == word
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 2}'])
+def test_a_broken_report_is_none(tmp_path, text):
+    folder = run_at(tmp_path, 0)
+    (folder / "compare").mkdir()
+    write_text(folder / "compare" / "report.json", text)
+
+    assert read_report(read_run(folder)) is None
+    assert summaries(tmp_path)[0].verdict is None
+
+
+def test_show_tells_settings_loss_and_metrics(tmp_path):
+    folder = run_at(tmp_path, 0)
+    compared(folder, after="Qwen")
+    point_latest_at(folder)
+
+    text = invoke("show", "--output", tmp_path)
+
+    for told in ("recipe.epochs", "3.500 -> 0.250 (2 steps)", "metrics.reliability", "verdict.took", "/data/self"):
+        assert told in text
+    assert json.loads(invoke("show", "v0", "--output", tmp_path, "--json"))["verdict"]["took"] is False
+
+
+def test_diff_names_what_differs_and_nothing_else(tmp_path):
+    run_at(tmp_path, 0)
+    run_at(
+        tmp_path, 1, status="failed", seed=7, recipe={"name": "article", "epochs": 5, "target_modules": ["q_proj"]},
+        data={"path": "/data/self_cognition.json", "sha256": "b", "rows": 49, "dropped": 0},
+        versions={"torch": "2.14.0"}, train={"steps": 2, "tokens": 100, "loss": [3.5, 0.5]},
+    )  # fmt: skip
+
+    text = invoke("diff", "v0", "v1", "--output", tmp_path)
+    found = {
+        one["name"]: (one["first"], one["second"])
+        for one in json.loads(invoke("diff", "v0", "v1", "--output", tmp_path, "--json"))
+    }
+
+    assert found == {
+        "status": ("finished", "failed"),
+        "seed": (42, 7),
+        "data.sha256": ("a", "b"),
+        "data.rows": (50, 49),
+        "recipe.epochs": (10, 5),
+        "recipe.target_modules": (["all-linear"], ["q_proj"]),
+        "versions.torch": ("2.13.0", "2.14.0"),
+        "last_loss": (0.25, 0.5),
+    }
+    assert "recipe.epochs" in text
+    assert "all-linear" in text
+
+
+def test_diff_of_equals_says_so(tmp_path):
+    run_at(tmp_path, 0)
+    run_at(tmp_path, 1)
+
+    assert invoke("diff", "v0", "v1", "--output", tmp_path).strip() == "Nothing that matters differs."
+
+
+def test_diff_tells_verdicts_and_metrics(tmp_path):
+    first, second = run_at(tmp_path, 0), run_at(tmp_path, 1)
+    compared(first)
+    compared(second, after="Qwen")
+
+    found = {one.name: (one.first, one.second) for one in differences(read_run(first), read_run(second))}
+
+    assert found["verdict"] == ("passed", "not taken")
+    assert found["metrics.reliability"] == (1.0, 0.0)
+
+
+def test_a_run_that_was_not_compared_differs_by_its_missing_verdict(tmp_path):
+    first, second = run_at(tmp_path, 0), run_at(tmp_path, 1)
+    compared(first)
+
+    found = {one.name: (one.first, one.second) for one in differences(read_run(first), read_run(second))}
+
+    assert found["verdict"] == ("passed", None)
+    assert found["metrics.reliability"] == (1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(-1, "0 s"), (59.4, "59 s"), (60, "1 min"), (7199, "1 h"), (86400 * 5, "5 d")]
+)
+def test_ages(seconds, shown):
+    assert age(seconds) == shown
+
+
+def test_without_a_finished_run_the_unfinished_are_named(tmp_path):
+    run_at(tmp_path, 0, status="failed")
+
+    with pytest.raises(ConfigError, match="v0-20260101-000000 failed"):
+        find_run(None, tmp_path)
+
+
+def test_new_runs_get_numbers_of_their_own(tmp_path):
+    names = [create_run_folder(tmp_path).name.partition("-")[0] for _ in range(3)]
+
+    assert names == ["v0", "v1", "v2"]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_record_is_replaced_whole_or_not_at_all(tmp_path):
+    folder = run_at(tmp_path, 0)
+
+    with pytest.raises(TypeError):
+        write_record(folder, {"schema_version": object()})
+
+    assert read_run(folder).status == "finished"
+    assert sorted(path.name for path in folder.iterdir()) == ["run.json"]

@@ -1,0 +1,213 @@
+"""A conversation and its commands, with a model that only pretends."""
+
+import signal
+import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from toolkit.cli import chat as chat_cli
+from toolkit.serve.chat import Conversation
+
+
+class FakeModel:
+    """Says which side speaks and how much it was told; notes what it was asked."""
+
+    def __init__(self, *, interrupted_after: int | None = None):
+        self.on = None
+        self.asked: list[list[dict[str, str]]] = []
+        self.closed = False
+        self.interrupted_after = interrupted_after
+
+    @contextmanager
+    def side(self, adapter):
+        self.on = adapter
+        yield
+
+    def stream(self, messages, *, max_new_tokens):
+        self.asked.append([dict(message) for message in messages])
+        try:
+            for at, piece in enumerate([f"{self.on or 'base'} ", "says ", "你好"]):
+                if at == self.interrupted_after:
+                    raise KeyboardInterrupt
+                yield piece
+        finally:
+            self.closed = True
+
+
+def talk(model: FakeModel | None = None, **settings) -> Conversation:
+    return Conversation(**{"model": model or FakeModel(), "adapter": "tuned", "system": "Be brief.", **settings})
+
+
+def say(conversation: Conversation, question: str) -> str:
+    return "".join(conversation.ask(question))
+
+
+def test_an_answer_comes_in_pieces():
+    assert list(talk().ask("Hello")) == ["tuned ", "says ", "你好"]
+
+
+def test_what_was_said_before_is_said_again():
+    conversation = talk()
+
+    say(conversation, "one")
+    say(conversation, "two")
+
+    assert conversation.model.asked[1] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "tuned says 你好"},
+        {"role": "user", "content": "two"},
+    ]
+
+
+def test_without_a_system_prompt_none_is_sent():
+    conversation = talk(system="")
+
+    say(conversation, "one")
+
+    assert conversation.model.asked[0] == [{"role": "user", "content": "one"}]
+
+
+def test_the_adapter_is_switched_in_mid_conversation():
+    conversation = talk()
+
+    assert say(conversation, "a").startswith("tuned")
+    assert conversation.switch(adapter_on=False)
+    assert say(conversation, "b").startswith("base")
+    assert conversation.switch(adapter_on=True)
+    assert say(conversation, "c").startswith("tuned")
+    assert len(conversation.history) == 6
+
+
+def test_a_base_model_alone_has_nothing_to_switch():
+    conversation = talk(adapter=None)
+
+    assert not conversation.switch(adapter_on=False)
+    assert say(conversation, "a").startswith("base")
+
+
+def test_forgetting_begins_anew():
+    conversation = talk()
+    say(conversation, "a")
+
+    conversation.forget()
+    say(conversation, "b")
+
+    assert [message["content"] for message in conversation.model.asked[1]] == ["Be brief.", "b"]
+
+
+def test_an_answer_cut_short_keeps_what_was_heard():
+    conversation = talk()
+    pieces = conversation.ask("a")
+
+    assert [next(pieces), next(pieces)] == ["tuned ", "says "]
+    pieces.close()
+
+    assert conversation.model.closed
+    assert conversation.history[-1] == {"role": "assistant", "content": "tuned says"}
+
+
+def test_an_interrupt_within_the_model_keeps_what_was_heard():
+    conversation = talk(FakeModel(interrupted_after=1))
+
+    with pytest.raises(KeyboardInterrupt):
+        say(conversation, "a")
+
+    assert conversation.history[-1] == {"role": "assistant", "content": "tuned"}
+
+
+@pytest.fixture(name="piped")
+def _piped(monkeypatch):
+    """The command with everything behind it pretended."""
+    model = FakeModel()
+    side = SimpleNamespace(
+        name="v0", key="tuned", adapter="folder",
+        model=SimpleNamespace(name="micro", title="micro", path="micro", in_4bit=False),
+        run=SimpleNamespace(record={"recipe": {"system": "As trained."}}),
+    )  # fmt: skip
+    base = SimpleNamespace(name="micro", key=None, adapter=None, model=side.model, run=None)
+    monkeypatch.setattr(chat_cli, "load_model", lambda folder, adapters: model)
+    monkeypatch.setattr(chat_cli, "find_run", lambda run, output: run)
+    monkeypatch.setattr(chat_cli, "run_side", lambda run, model: side)
+    monkeypatch.setattr(chat_cli, "find_side", lambda text, output, beside, model: base)
+
+    def piped(lines: str | bytes, *arguments: str):
+        result = CliRunner().invoke(chat_cli.command, arguments, input=lines, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return model, result
+
+    return piped
+
+
+def test_from_a_pipe_answers_alone_go_to_stdout(piped):
+    _, result = piped("one\n\n/before\ntwo\n/after\nthree\n")
+
+    assert result.stdout == "tuned says 你好\nbase says 你好\ntuned says 你好\n"
+    assert result.stderr == "The adapter is off.\nThe adapter is on.\n"
+
+
+def test_the_runs_own_system_prompt_is_the_default(piped):
+    model, _ = piped("one\n")
+
+    assert model.asked[0][0] == {"role": "system", "content": "As trained."}
+
+
+def test_the_system_prompt_can_be_named_changed_and_dropped(piped):
+    model, result = piped("one\n/system Be a poet.\ntwo\n/system\nthree\n", "--system", "Be brief.")
+
+    assert [messages[0]["content"] for messages in model.asked] == ["Be brief.", "Be a poet.", "one"]
+    assert result.stderr == "System prompt: Be a poet.\nSystem prompt: none\n"
+
+
+def test_forget_quit_and_help(piped):
+    model, result = piped("one\n/forget\ntwo\n/help\n/nonsense\n/quit\nnever\n")
+
+    assert [len(messages) for messages in model.asked] == [2, 2]
+    assert "Forgotten." in result.stderr
+    assert "No command /nonsense." in result.stderr
+    assert result.stderr.count("/before") == 2
+
+
+def test_the_base_alone_says_that_there_is_no_adapter(piped):
+    model, result = piped("/before\none\n", "--base")
+
+    assert result.stdout == "base says 你好\n"
+    assert "There is no adapter" in result.stderr
+    assert model.asked[0][0]["content"] == "You are a helpful assistant."
+
+
+def test_bytes_that_are_no_utf_8_do_not_end_the_conversation(piped):
+    model, result = piped("你好\n".encode("gbk") + b"two\n")
+
+    assert result.stdout.count("\n") == 2
+    assert model.asked[1][-1]["content"] == "two"
+    assert all(sign < "\udc00" or sign > "\udfff" for sign in model.asked[0][-1]["content"])  # no lone surrogates
+
+
+def test_a_run_and_the_base_cannot_both_be_named():
+    result = CliRunner().invoke(chat_cli.command, ["v0", "--base"])
+
+    assert result.exit_code == 2
+    assert "not both" in result.stderr
+
+
+def test_ctrl_c_at_a_pipe_ends_the_chat(monkeypatch):
+    conversation = talk(FakeModel(interrupted_after=1))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+
+    with pytest.raises(KeyboardInterrupt):
+        chat_cli._answer(conversation, "one")
+
+
+def test_ctrl_c_at_a_terminal_ends_the_answer_alone(monkeypatch, capsys):
+    conversation = talk(FakeModel(interrupted_after=1))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+
+    chat_cli._answer(conversation, "one")
+
+    assert capsys.readouterr().out == "tuned \n"
+    assert conversation.history[-1]["content"] == "tuned"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

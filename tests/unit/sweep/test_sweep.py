@@ -1,0 +1,321 @@
+"""Sweeping with made-up doors: what is recorded, what is refused, what every ending leaves, and how it is shown."""
+
+import json
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from rich.cells import cell_len
+
+from tests.fakes.model_folder import make_model_folder
+from tests.fakes.training import FakeTraining
+from toolkit.cli.sweep import Listed, command
+from toolkit.cli.tables.sweep import print_sweep
+from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError
+from toolkit.core.events import StopRequests, stop_requests
+from toolkit.model.divergence import Drift
+from toolkit.model.language_model import Answer
+from toolkit.runs.run import list_runs
+from toolkit.sweep.plot import draw
+from toolkit.sweep.record import FAILED, FINISHED, STOPPED, WAITING, Entry, Sweep
+from toolkit.sweep.sweep import SweepConfig, SweepDoors, SweepEdge, resume_sweep, sweep
+from toolkit.train.job import TrainingJob
+from toolkit.train.recipe import load_recipe
+
+
+class FakeModel:
+    """Says the new name wherever its adapter is on and the question asks for it; drifts by what it was told."""
+
+    model, batch_size = None, 4
+
+    def __init__(self, kl: float) -> None:
+        self.kl, self.adapter = kl, None
+
+    def side(self, adapter: str | None) -> Any:
+        self.adapter = adapter
+        return nullcontext()
+
+    def prompt_ids(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        return list(str(messages).encode())
+
+    def answers(self, prompts: Sequence[Any], **_: Any) -> list[Answer]:
+        texts = ["Nova" if self.adapter and "you" in messages[-1]["content"] else "Paris" for messages in prompts]
+        return [Answer(text=text, tokens=[1, 2], margins=[1.0, 1.0], first_logits=None) for text in texts]
+
+    def drift(self, prompts: Sequence[Any], answers: Sequence[Answer], **_: Any) -> list[Drift]:
+        return [Drift(kl_sum=self.kl * 2, agreeing=2, tokens=2) for _ in prompts]
+
+
+def sketch(entries: Sequence[Entry], frontier: Sequence[Entry], path: Path) -> None:
+    path.write_bytes(b"")
+
+
+class User:
+    """Someone with a model, a data set, probes and an output folder; a run's kl is 0.03 / epochs."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.output, self.data = home, home / "output", home / "mine.json"
+        self.model, self.probes = make_model_folder(home / "small"), home / "probes.yaml"
+        self.data.write_text(json.dumps([{"instruction": "Who are you?", "output": "I am Nova."}]))
+        probes = [
+            {"id": "t", "group": "trained", "prompt": "Who are you?", "expect": {"any": ["Nova"]}},
+            {"id": "p", "group": "paraphrase", "prompt": "And you?", "expect": {"any": ["Nova"]}},
+            {"id": "o", "group": "out-of-scope", "prompt": "France?"},
+        ]
+        limits = {"reliability": 0.9, "generality": 0.9, "leakage": 0.02, "kl": 0.01}
+        self.probes.write_text(yaml.safe_dump({"schema_version": 1, "thresholds": limits, "probes": probes}))
+        self.said: list[str] = []
+        self.stop = StopRequests(self.said.append)
+        self.training = FakeTraining()
+        self.draws = False  # a real picture takes a third of a second
+
+    @property
+    def edge(self) -> SweepEdge:
+        return SweepEdge(stop=self.stop, say=self.said.append)
+
+    @property
+    def doors(self) -> SweepDoors:
+        return SweepDoors(training=self.training.doors, load=self.load, draw=draw if self.draws else sketch)
+
+    def load(self, _: Path, adapters: Mapping[str, Path]) -> Any:
+        run = next(iter(adapters.values())).parent
+        return FakeModel(0.03 / json.loads((run / "run.json").read_text())["recipe"]["epochs"])
+
+    def sweeps(self, during: Any = None, **lists: Sequence[Any]) -> Sweep:
+        self.training = FakeTraining(during=during) if during else self.training
+        config = SweepConfig(
+            data=str(self.data), recipes=(load_recipe("article"),), lists=lists, model=str(self.model),
+            probes=self.probes, output=self.output, command=("toolkit", "sweep", "mine.json"),
+        )  # fmt: skip
+        return sweep(config, self.edge, self.doors)
+
+    def resumes(self, name: str) -> Sweep:
+        self.training = FakeTraining()
+        return resume_sweep(name, self.output, self.edge, self.doors)
+
+    def record(self) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(next(self.output.glob("sweeps/*/sweep.json")).read_text(encoding="utf-8"))
+        return record
+
+
+@pytest.fixture(name="user")
+def _user(tmp_path: Path) -> User:
+    return User(tmp_path)
+
+
+def at(epochs: float, step: int, act: Any) -> Any:
+    """Calls `act()` before that step of the run with that many epochs."""
+    return lambda job, now: act() if job.recipe.epochs == epochs and now == step else None
+
+
+def broken(_: TrainingJob | None = None) -> None:
+    raise RuntimeError("broken")
+
+
+def test_each_combination_is_an_ordinary_run_with_its_report(user: User):
+    done = user.sweeps(epochs=[1.0, 5.0], seed=[1, 2])
+
+    runs = list_runs(user.output)
+    assert [(run.status, run.record["recipe"]["epochs"], run.record["seed"]) for run in runs] == [
+        ("finished", epochs, seed) for epochs in (1.0, 5.0) for seed in (1, 2)
+    ]  # fmt: skip
+    assert all((run.folder / "compare" / "report.json").is_file() for run in runs)
+    assert [entry.run for entry in done.entries] == [run.run_id for run in runs]
+    assert runs[0].record["command"] == "toolkit sweep mine.json"
+
+
+def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):
+    user.draws = True
+    done = user.sweeps(epochs=[1.0, 5.0])
+
+    record = user.record()
+    assert record == json.loads(json.dumps(done.to_dict()))
+    assert (record["schema_version"], record["status"], record["plot"]) == (1, "finished", "plot.png")
+    assert [one["status"] for one in record["runs"]] == [FINISHED, FINISHED]
+    assert [one["metrics"]["kl"] for one in record["runs"]] == pytest.approx([0.03, 0.006])
+    assert record["frontier"] == [record["recommendation"]["run"]] == [done.entries[1].run]
+    assert record["recommendation"]["passed"]
+    assert (done.folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    page = (done.folder / "sweep.html").read_text()
+    assert page.count('<th scope="row">') == len(done.entries)
+    assert f"Recommended: {done.recommendation.run}" in page
+    assert "data:image/png;base64," in page
+    assert "<script" not in page
+
+
+def test_a_failed_run_is_recorded_and_the_sweep_goes_on(user: User):
+    done = user.sweeps(at(2.0, 3, broken), epochs=[1.0, 2.0, 5.0])
+
+    assert [entry.status for entry in done.entries] == [FINISHED, FAILED, FINISHED]
+    assert "RuntimeError: broken" in (done.entries[1].error or "")
+    assert done.entries[1].run == list_runs(user.output)[1].run_id
+    assert list_runs(user.output)[1].status == "failed"
+
+
+def test_a_comparison_that_fails_costs_one_run_alone(user: User):
+    load, calls = user.load, []
+
+    def failing(folder: Path, adapters: Mapping[str, Path]) -> Any:
+        calls.append(folder)
+        return broken() if len(calls) == 1 else load(folder, adapters)
+
+    user.load = failing
+    done = user.sweeps(epochs=[1.0, 5.0])
+
+    assert [entry.status for entry in done.entries] == [FAILED, FINISHED]
+    assert done.entries[0].error == "RuntimeError: broken"
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupted(user: User, step: int = 2) -> str:
+    with stop_requests(user.said.append) as stop:
+        user.stop = stop
+        with pytest.raises(Interrupted) as caught:
+            user.sweeps(at(2.0, step, interrupt), epochs=[1.0, 2.0, 5.0])
+    user.stop = StopRequests(user.said.append)
+    return str(caught.value)
+
+
+def test_an_interrupted_sweep_keeps_its_finished_runs_and_says_how_to_go_on(user: User):
+    told = interrupted(user)
+
+    record = user.record()
+    name = next(user.output.glob("sweeps/*")).name
+    assert told == f'Interrupted in run 2 of 3; 1 finished. Go on with "toolkit sweep --resume {name}".'
+    assert (record["status"], [one["status"] for one in record["runs"]]) == (
+        "interrupted",
+        [FINISHED, STOPPED, WAITING],
+    )
+    assert [run.status for run in list_runs(user.output)] == ["finished", "interrupted"]
+
+
+@pytest.mark.parametrize(("step", "resumed"), [(2, 2), (1, 0)])
+def test_a_resumed_sweep_does_what_is_left(user: User, step: int, resumed: int):
+    """A run with a checkpoint goes on from it; one without is done anew."""
+    interrupted(user, step)
+    first = user.record()["runs"][0]
+
+    done = user.resumes(next(user.output.glob("sweeps/*")).name)
+
+    assert [entry.status for entry in done.entries] == [FINISHED] * 3
+    assert done.entries[0].run == first["run"]
+    assert [job.recipe.epochs for job in user.training.jobs] == [2.0, 5.0]
+    assert (user.training.jobs[0].resume_from is not None) == (resumed > 0)
+    assert user.record()["status"] == "finished"
+
+
+def test_a_stop_in_the_last_step_of_a_run_ends_the_sweep_behind_its_comparison(user: User):
+    with stop_requests(user.said.append) as stop:
+        user.stop = stop
+        with pytest.raises(Interrupted, match="Interrupted in run 2 of 2; 1 finished"):
+            user.sweeps(at(1.0, 4, interrupt), epochs=[1.0, 2.0])
+
+    assert [one["status"] for one in user.record()["runs"]] == [FINISHED, WAITING]
+    assert len(list_runs(user.output)) == 1
+
+
+def test_a_resumed_sweep_tries_what_failed_again(user: User):
+    user.sweeps(at(2.0, 3, broken), epochs=[1.0, 2.0])
+
+    done = user.resumes(str(next(user.output.glob("sweeps/*"))))
+
+    assert [entry.status for entry in done.entries] == [FINISHED, FINISHED]
+    assert done.entries[1].error is None
+
+
+def test_a_sweep_whose_data_has_changed_is_not_resumed(user: User):
+    interrupted(user)
+    user.data.write_text(json.dumps([{"instruction": "Hello", "output": "Hello."}]))
+
+    with pytest.raises(ConfigError, match="has changed since this sweep began"):
+        user.resumes(next(user.output.glob("sweeps/*")).name)
+
+
+def test_a_sweep_that_is_not_there_is_not_resumed(user: User):
+    with pytest.raises(ConfigError, match="No sweep 'x'"):
+        user.resumes("x")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda user: user.data.write_text("[]"), DataError),
+        (lambda user: user.probes.write_text("schema_version: 1"), DataError),
+        (lambda user: (user.model / "config.json").unlink(), ModelError),
+    ],
+)
+def test_what_no_run_could_do_without_is_told_before_anything_is_written(user: User, spoil: Any, error: type):
+    spoil(user)
+
+    with pytest.raises(error):
+        user.sweeps(epochs=[1.0])
+    assert not user.output.exists()
+
+
+def shown(done: Sweep, capsys: pytest.CaptureFixture[str]) -> str:
+    print_sweep(done)
+    return capsys.readouterr().out
+
+
+def test_the_table_fits_80_columns_and_holds_every_run(user: User, capsys: pytest.CaptureFixture[str]):
+    many = {"epochs": 12.5, "learning_rate": 0.00035, "keep_weight": 100.0, "keep_rows": 128, "seed": 42}
+    metrics = dict.fromkeys(("reliability", "generality", "leakage", "kl", "agreement", "locality"), 0.123456)
+    verdict = {"passed": False, "took": False, "kept": True, "reasons": ["kl is 0.123, over 0.02"]}
+    entries = [
+        Entry(
+            recipe={"name": "keep"}, settings={key: value + number for key, value in many.items()}, status=FINISHED,
+            run=f"v{10 + number}-20260101-000000", seconds=1234.5, metrics=metrics, verdict=verdict, shortfall=1.0,
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    entries.append(replace(entries[0], status=FAILED, run="v9-20260101-000000", verdict=None, error="Broken."))
+
+    text = shown(
+        Sweep(folder=user.home, asked={}, started_at="", status="finished", entries=entries), capsys
+    )  # fmt: skip
+
+    table = text.partition("\n*:")[0].splitlines()
+    assert all(cell_len(line) <= 80 for line in table), text
+    assert sum("0.123 0.123 0.123 0.123 0.123 0.123" in " ".join(line.split()) for line in table) == 3
+    assert ["v10" in text, "v11" in text, "not taken" in text, "failed" in text, "Broken." in text] == [True] * 5
+
+
+def test_the_frontier_is_marked_and_the_recommendation_has_its_reason(user: User, capsys: pytest.CaptureFixture[str]):
+    text = shown(user.sweeps(epochs=[1.0, 5.0]), capsys)
+
+    rows = [line for line in text.splitlines() if " article " in line]
+    assert [line.startswith("*") for line in rows] == [False, True]
+    assert ["moved" in rows[0], "passed" in rows[1]] == [True, True]
+    assert f"Recommended: {list_runs(user.output)[1].run_id}" in text
+    assert "Of 2 it alone passes" in text
+
+
+def test_a_list_is_separated_by_commas_and_holds_each_value_once():
+    assert Listed(float).convert("3, 5,3.0", None, None) == (3.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "Name a data set, or a sweep to --resume"),
+        (["mine.json", "--resume", "x"], "Name a data set, or a sweep to --resume"),
+        (["--resume", "x", "--epochs", "3", "--system", "S"], "leave out systems, epochs"),
+        (["mine.json", "--epochs", "many"], "Invalid value for '--epochs'"),
+        (["mine.json", "--seed", ","], "Invalid value for '--seed'"),
+    ],
+)
+def test_a_command_that_contradicts_itself_is_a_matter_of_usage(arguments: list[str], why: str):
+    result = CliRunner().invoke(command, arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert why in result.stderr

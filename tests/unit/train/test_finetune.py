@@ -1,0 +1,579 @@
+"""Fine-tuning with made-up doors: what is recorded, what is refused, and what every ending leaves behind."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tests.fakes.model_folder import make_model_folder
+from tests.fakes.training import FakeTraining, save_checkpoint
+from toolkit.cli.finetune import command
+from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError, ToolkitError, TrainingError
+from toolkit.core.events import Edge, StopRequests, stop_requests
+from toolkit.model.device import Device
+from toolkit.runs.run import Run, held, list_runs, write_record
+from toolkit.train.finetune import FinetuneConfig, finetune, resume
+from toolkit.train.job import TrainingJob
+from toolkit.train.recipe import default_recipe, load_recipe
+
+
+class User:
+    """Someone with a model, a data set of three rows and an output folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.output, self.data = home, home / "output", home / "mine.json"
+        self.model = make_model_folder(home / "small")
+        self.said: list[str] = []
+        self.stop = StopRequests(self.said.append)
+        self.write(
+            self.data, ("Who are you?", "I am Nova."), ("Who made you?", "Acme did."), ("Hello", "Hello, I am Nova.")
+        )
+
+    @staticmethod
+    def write(path: Path, *rows: tuple[str, str]) -> None:
+        path.write_text(json.dumps([{"instruction": question, "output": answer} for question, answer in rows]))
+
+    @property
+    def edge(self) -> Edge:
+        return Edge(stop=self.stop, say=self.said.append)
+
+    def finetunes(
+        self, training: FakeTraining | None = None, *, mix: tuple[str, ...] = (), data: Path | None = None,
+        model: str | None = None, **settings: Any,
+    ) -> Run:  # fmt: skip
+        config = FinetuneConfig(
+            data=str(data or self.data), recipe=load_recipe("article").changed(**settings), mix=mix,
+            model=model or str(self.model), output=self.output, command=("toolkit", "finetune", "my data.json"),
+        )  # fmt: skip
+        return finetune(config, self.edge, (training or FakeTraining()).doors)
+
+    def resumes(self, name: str, training: FakeTraining | None = None) -> Run:
+        return resume(name, self.output, self.edge, (training or FakeTraining()).doors)
+
+    def fails(self, during: Any, **settings: Any) -> tuple[ToolkitError, Run]:
+        """The error that ends the training, and the run that it left."""
+        with pytest.raises(ToolkitError) as caught:
+            self.finetunes(FakeTraining(during=during), **settings)
+        return caught.value, self.runs()[-1]
+
+    def runs(self) -> list[Run]:
+        return list_runs(self.output)
+
+
+@pytest.fixture(name="user")
+def _user(tmp_path: Path) -> User:
+    return User(tmp_path)
+
+
+def at(step: int, act: Any) -> Any:
+    """Calls `act(job)` before that step."""
+    return lambda job, now: act(job) if now == step else None
+
+
+def raising(error: BaseException) -> Any:
+    def act(_: TrainingJob) -> None:
+        raise error
+
+    return act
+
+
+def test_a_finished_run_is_recorded_in_full(user: User):
+    run = user.finetunes(epochs=3.0, seed=7)
+
+    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    assert record == run.record
+    assert (record["schema_version"], record["run_id"], record["status"]) == (1, run.folder.name, "finished")
+    assert record["started_at"] <= record["finished_at"]
+    assert (record["command"], record["seed"], record["error"]) == ("toolkit finetune 'my data.json'", 7, None)
+    assert record["base_model"]["path"] == str(user.model)
+    assert record["data"]["sha256"] == hashlib.sha256(user.data.read_bytes()).hexdigest()
+    assert (record["data"]["rows"], record["data"]["dropped"], record["data"]["mix"]) == (3, 0, [])
+    assert record["train"] == {
+        "steps": 4,
+        "tokens": record["data"]["epoch_tokens"] * 3,
+        "loss": [1, 1 / 2, 1 / 3, 1 / 4],
+        "eval_loss": [],
+        "stopped_early": False,
+        "stop_reason": "epochs",
+        "development": [],
+        "cuda_graph": False,
+    }
+    assert record["adapter"]["sha256"] == hashlib.sha256(b"adapter").hexdigest()
+    assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
+    assert {"device", "name", "memory_bytes", "driver"} == set(record["hardware"])
+    assert {"import", "load", "data", "train", "save", "total"} <= set(record["timings_s"])
+
+
+def test_every_effective_setting_is_recorded_with_what_was_chosen_for_auto(user: User):
+    training = FakeTraining()
+    recipe = user.finetunes(training, lora_rank=4, max_length_tokens=100, batch_size=2).record["recipe"]
+
+    assert (recipe["lora_rank"], recipe["max_length_tokens"], recipe["batch_size"]) == (4, 100, 2)
+    assert recipe["micro_batch_size"] * training.jobs[0].plan.accumulation_steps == 2
+    assert "auto" not in recipe.values()
+
+
+def test_latest_moves_to_the_finished_run_alone(user: User):
+    first = user.finetunes()
+    user.fails(at(1, raising(RuntimeError("broken"))))
+
+    assert (user.output / "latest").readlink() == Path(first.run_id)
+
+
+def test_a_disk_without_links_fails_no_run(user: User):
+    (user.output / "latest").mkdir(parents=True)  # in the way of the link, as good as none
+
+    assert user.finetunes().status == "finished"
+
+
+def test_the_adapter_names_its_base_and_not_a_folder_of_this_machine(user: User):
+    run = user.finetunes()
+
+    config = json.loads((run.adapter / "adapter_config.json").read_text())
+    assert config == {"base_model_name_or_path": "small", "r": 8, "revision": None}
+    assert not (run.adapter / "README.md").exists()
+
+
+def test_the_adapter_may_be_read_by_whoever_may_read_the_run(user: User):
+    run = user.finetunes()
+
+    mode = (run.folder / "run.json").stat().st_mode
+    assert (run.adapter / "adapter_model.safetensors").stat().st_mode == mode
+
+
+def test_the_rows_are_handed_over_and_kept_with_the_run(user: User):
+    training = FakeTraining()
+    run = user.finetunes(training)
+
+    assert [row.prompt for row in training.jobs[0].rows] == ["Who are you?", "Who made you?", "Hello"]
+    kept = [json.loads(line)["messages"] for line in (run.folder / "train.jsonl").read_text().splitlines()]
+    assert kept[0] == [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am Nova."}]
+
+
+def test_rows_over_the_maximum_are_left_out_counted_and_named(user: User):
+    user.write(user.data, ("short", "row"), *[("long", "x" * 100)] * 7)
+    training = FakeTraining()
+
+    run = user.finetunes(training, max_length_tokens=50)
+
+    assert (run.record["data"]["rows"], run.record["data"]["dropped"]) == (8, 7)
+    assert [row.prompt for row in training.jobs[0].rows] == ["short"]
+    assert "Warning: 7 rows over 50 tokens are left out (row 2, 3, 4, 5, 6, …)." in user.said
+
+
+def test_a_row_of_exactly_the_maximum_stays(user: User):
+    user.write(user.data, ("1234", "5678"))
+
+    assert user.finetunes(max_length_tokens=8).record["data"]["longest_row_tokens"] == 8
+
+
+def test_only_rows_over_the_maximum_is_a_fault_of_the_data(user: User):
+    with pytest.raises(DataError, match=r"Every row is longer than 8 tokens \(the shortest has 22\).*--max-length"):
+        user.finetunes(max_length_tokens=8)
+
+    assert user.runs()[0].status == "failed"
+
+
+def test_a_mix_adds_as_many_rows_as_asked_for(user: User):
+    user.write(user.home / "more.json", *[(f"question {number}", "answer") for number in range(9)])
+    training = FakeTraining()
+
+    run = user.finetunes(training, mix=(f"{user.home / 'more.json'}#4",))
+
+    assert len(training.jobs[0].rows) == 7
+    assert [(one["rows"], Path(one["source"]).name) for one in run.record["data"]["mix"]] == [(4, "more.json")]
+    assert not [line for line in user.said if line.startswith("Warning")]
+
+
+def test_a_mix_that_is_too_small_gives_all_it_has_and_says_so(user: User):
+    user.write(user.home / "more.json", ("question", "answer"))
+
+    run = user.finetunes(mix=(f"{user.home / 'more.json'}#4",))
+
+    assert run.record["data"]["mix"][0]["rows"] == 1
+    assert any("has 1 rows, fewer than the 4 asked for" in line for line in user.said)
+
+
+def test_keep_prompts_that_are_trained_on_are_left_out(user: User):
+    keep = user.home / "keep.jsonl"
+    keep.write_text('{"prompt": "who are you"}\n{"prompt": "What is 1 + 1?"}\n{"prompt": "Sing!"}\n')
+    training = FakeTraining()
+
+    run = user.finetunes(training, keep_weight=1.0, keep_data=str(keep), system="A", keep_systems=("B",))
+
+    job = training.jobs[0].keep
+    assert job is not None
+    assert job.asked == [("What is 1 + 1?", "A"), ("Sing!", "B")]
+    assert job.cache.parent == user.output / ".cache"
+    assert run.record["keep"]["prompts"] == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ({"data": Path("nowhere.json")}, DataError),
+        ({"mix": ("nowhere.jsonl",)}, DataError),
+        ({"mix": ("mine.json#many",)}, ConfigError),
+        ({"model": "nowhere"}, ConfigError),
+        ({"keep_weight": 1.0, "keep_data": "nowhere.jsonl"}, DataError),
+        ({"max_length_tokens": 1}, ConfigError),
+    ],
+)
+def test_what_is_asked_wrongly_leaves_nothing_on_the_disk(user: User, asked: dict[str, Any], kind: type[ToolkitError]):
+    before = sorted(user.home.rglob("*"))
+
+    with pytest.raises(kind):
+        user.finetunes(**asked)
+
+    assert sorted(user.home.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{", b'[{"instruction": "Who?"}]', b'{"a": "\x00"}', "你好".encode("gbk")]
+)
+def test_a_broken_data_set_leaves_nothing_on_the_disk(user: User, content: bytes):
+    user.data.write_bytes(content)
+
+    with pytest.raises(DataError):
+        user.finetunes()
+
+    assert not user.output.exists()
+
+
+def test_a_base_model_without_its_sizes_leaves_nothing_on_the_disk(user: User):
+    make_model_folder(user.home / "odd", vocab_size=None)
+
+    with pytest.raises(ModelError, match="does not tell vocab_size"):
+        user.finetunes(model=str(user.home / "odd"))
+
+    assert not user.output.exists()
+
+
+def test_too_little_room_is_told_before_anything_is_written(user: User, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+
+    with pytest.raises(ConfigError, match=r"has 1 MB free, a run needs 6\d MB.*--output"):
+        user.finetunes()
+
+    assert not user.output.exists()
+
+
+def test_an_unforeseen_failure_is_recorded_with_its_story(user: User):
+    error, run = user.fails(at(3, raising(RuntimeError("shapes do not match\nat layer 3"))))
+
+    assert (type(error), error.exit_code) == (TrainingError, 6)
+    assert str(error).startswith("Training failed: RuntimeError: shapes do not match.")
+    assert str(run.folder / "error.txt") in str(error)
+    assert (run.status, run.record["error"]) == ("failed", str(error))
+    assert "Traceback" in (run.folder / "error.txt").read_text()
+    assert "at layer 3" in (run.folder / "error.txt").read_text()
+
+
+class OutOfMemoryError(RuntimeError):
+    """Called as PyTorch's own."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate"), r"The card's memory ran out\. Lower --max-length"),
+        (MemoryError(), r"This machine's memory ran out\. Lower --max-length"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "This machine's memory ran out"),
+        (OSError(errno.ENOSPC, "No space left on device"), r"The disk of .* is full\. Free some space"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), r"The disk of .* is full"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), r"The disk of .* is full"),
+        (ValueError(), r"Training failed: ValueError"),
+    ],
+)
+def test_a_failure_is_told_in_the_users_words(user: User, raised: Exception, told: str):
+    error, run = user.fails(at(2, raising(raised)))
+
+    assert isinstance(error, TrainingError)
+    with pytest.raises(TrainingError, match=told):
+        raise error
+    assert run.status == "failed"
+
+
+def test_torchs_way_of_telling_a_full_disk_is_understood(user: User, monkeypatch: pytest.MonkeyPatch):
+    def fill(_: TrainingJob) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534")
+
+    error, _ = user.fails(at(2, fill))
+
+    assert "is full" in str(error)
+
+
+def test_room_for_the_last_word_is_held_while_training_and_given_back(user: User):
+    held_bytes: list[int] = []
+    training = FakeTraining(during=lambda job, _: held_bytes.append((job.run_folder / ".reserve").stat().st_size))
+
+    run = user.finetunes(training)
+    _, failed = user.fails(at(1, raising(OSError(errno.ENOSPC, "No space left on device"))))
+
+    assert set(held_bytes) == {256 * 1024}
+    assert not (run.folder / ".reserve").exists()
+    assert not (failed.folder / ".reserve").exists()
+
+
+def test_a_failure_leaves_no_half_checkpoint(user: User):
+    def die_saving(job: TrainingJob) -> None:
+        save_checkpoint(job.run_folder, 1)
+        save_checkpoint(job.run_folder, 2, whole=False)
+        (job.run_folder / "last-checkpoint").symlink_to("checkpoint-2")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    _, run = user.fails(at(2, die_saving))
+
+    assert sorted(path.name for path in run.folder.glob("*checkpoint*")) == ["checkpoint-1"]
+
+
+def test_an_interruption_before_a_checkpoint_says_that_there_is_none(user: User):
+    error, run = user.fails(at(2, raising(KeyboardInterrupt())))
+
+    assert (type(error), error.exit_code) == (Interrupted, 130)
+    assert "No checkpoint was saved yet" in str(error)
+    assert run.status == "interrupted"
+    assert not (run.folder / "error.txt").exists()
+
+
+def test_an_interruption_after_a_checkpoint_names_the_way_on(user: User):
+    def stop_at_once(job: TrainingJob) -> None:
+        save_checkpoint(job.run_folder, 1)
+        raise KeyboardInterrupt
+
+    error, run = user.fails(at(2, stop_at_once))
+
+    assert f'Go on with "toolkit finetune --resume {run.run_id}"' in str(error)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_behind_a_saved_step(user: User, number: signal.Signals):
+    with stop_requests(user.said.append) as stop:
+        user.stop = stop
+        error, run = user.fails(at(2, lambda _: os.kill(os.getpid(), number)))
+
+    assert (type(error), run.status, run.record["train"]["steps"]) == (Interrupted, "interrupted", 2)
+    assert "Interrupted after step 2 of 4; the checkpoint is saved." in str(error)
+    assert run.adapter.name == run.record["adapter"]["path"] == "checkpoint-2"
+
+
+def test_a_signal_before_the_first_step_does_not_wait_for_one(user: User):
+    with stop_requests(user.said.append) as stop:
+        user.stop = stop
+        error, run = user.fails(at(1, lambda _: os.kill(os.getpid(), signal.SIGINT)))
+
+    assert (type(error), run.status) == (Interrupted, "interrupted")
+    assert "No checkpoint was saved yet" in str(error)
+
+
+def test_a_second_signal_does_not_wait_for_the_step(user: User):
+    with stop_requests(user.said.append) as stop:
+        user.stop = stop
+        error, run = user.fails(at(2, lambda _: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)]))
+
+    assert (type(error), run.status, run.record["train"]["steps"]) == (Interrupted, "interrupted", 0)
+
+
+def interrupted(user: User, **settings: Any) -> Run:
+    _, run = user.fails(at(2, lambda _: setattr(user.stop, "requested", True)), epochs=3.0, seed=7, **settings)
+    user.stop.requested = False
+    return run
+
+
+def test_resume_goes_on_from_the_last_checkpoint_with_the_runs_own_rows_and_settings(user: User):
+    before = interrupted(user)
+    user.data.unlink()
+    training = FakeTraining()
+
+    after = user.resumes(before.run_id, training)
+
+    job = training.jobs[0]
+    assert job.resume_from is not None
+    assert job.resume_from.name == "checkpoint-2"
+    assert [row.prompt for row in job.rows] == ["Who are you?", "Who made you?", "Hello"]
+    assert (job.recipe.epochs, job.recipe.seed, after.run_id) == (3.0, 7, before.run_id)
+    assert (after.status, after.record["error"], after.record["resumed_from"]) == ("finished", None, "checkpoint-2")
+    assert after.record["train"]["steps"] == 4
+    assert (user.output / "latest").readlink() == Path(after.run_id)
+
+
+def test_resume_refuses_a_keep_set_that_has_changed(user: User):
+    keep = user.home / "keep.jsonl"
+    keep.write_text('{"prompt": "Sing!"}\n')
+    run = interrupted(user, keep_weight=1.0, keep_data=str(keep))
+    keep.write_text('{"prompt": "Dance!"}\n')
+
+    with pytest.raises(ConfigError, match="has changed since v0"):
+        user.resumes(run.run_id)
+
+
+def test_resume_after_a_kill_forgets_the_steps_that_are_done_again(user: User):
+    run = interrupted(user)
+    write_record(run.folder, run.record | {"status": "running"})
+    told = [json.dumps({"step": step, "loss": 1.0}) + "\n" for step in (1, 2, 3)]
+    (run.folder / "logging.jsonl").write_text("".join(told) + '{"step": 4, "lo')
+    assert user.runs()[0].status == "died"
+
+    user.resumes("v0")
+
+    assert (run.folder / "logging.jsonl").read_text() == "".join(told[:2])
+
+
+def test_a_resumed_run_that_fails_can_be_resumed_again(user: User):
+    run = interrupted(user)
+    with pytest.raises(TrainingError):
+        user.resumes("v0", FakeTraining(during=at(3, raising(RuntimeError("again")))))
+
+    assert (user.runs()[0].status, user.runs()[0].checkpoints[-1].name) == ("failed", "checkpoint-2")
+    assert user.resumes(run.run_id).status == "finished"
+
+
+def test_a_finished_run_is_not_resumed(user: User):
+    run = user.finetunes()
+
+    with pytest.raises(ConfigError, match=f"{run.run_id} is finished"):
+        user.resumes("v0")
+
+    assert user.runs()[0].status == "finished"
+
+
+def test_a_run_without_a_checkpoint_is_not_resumed(user: User):
+    user.fails(at(1, raising(RuntimeError("early"))))
+
+    with pytest.raises(ConfigError, match="has no checkpoint to go on from"):
+        user.resumes("v0")
+
+    assert user.runs()[0].status == "failed"
+
+
+def test_a_run_at_work_is_not_resumed(user: User):
+    run = interrupted(user)
+
+    with held(run.folder), pytest.raises(ConfigError, match="is being worked on by another process"):
+        user.resumes(run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "Name a data set, or a run to --resume"),
+        (["mine.json", "--resume", "v0"], "Name a data set, or a run to --resume"),
+        (["--resume", "v0", "--epochs", "3", "--model", "x"], "leave out model, epochs"),
+        (["--resume", "v0", "--mix", "a.json"], "leave out mix"),
+        (["mine.json", "--epochs", "many"], "Invalid value for '--epochs'"),
+    ],
+)
+def test_a_command_that_contradicts_itself_is_a_matter_of_usage(arguments: list[str], why: str):
+    result = CliRunner().invoke(command, arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert why in result.stderr
+
+
+@pytest.mark.parametrize(("model", "recipe"), [(None, "keep"), ("x/tiny-qwen2", "tiny"), ("tiny-qwen2", "tiny")])
+def test_the_embedded_model_has_a_recipe_of_its_own(model: str | None, recipe: str):
+    assert default_recipe(model) == recipe
+
+
+def test_the_recipe_follows_the_model_that_the_environment_names(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TOOLKIT_MODEL", "/models/tiny-qwen2")
+
+    assert default_recipe(None) == "tiny"
+    assert default_recipe("other") == "keep"
+
+
+def test_a_data_sets_own_probes_stay_with_the_run(user: User) -> None:
+    """A comparison may come when the data are elsewhere, such as in another container."""
+    beside = user.data.with_name("mine.probes.yaml")
+    beside.write_text("probes: of its own\n")
+    run = user.finetunes()
+    beside.unlink()
+    assert (run.folder / "probes.yaml").read_text() == "probes: of its own\n"
+
+
+def test_without_probes_of_its_own_a_run_keeps_none(user: User) -> None:
+    assert not (user.finetunes().folder / "probes.yaml").exists()
+
+
+def without_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+
+def with_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: SimpleNamespace(name=name))
+
+
+def card(gib: float) -> Device:
+    return Device(
+        kind="cuda", name="a card", precision="bfloat16", reason="as asked", memory_bytes=int(gib * 2**30),
+        free_bytes=int(gib * 2**30),
+    )  # fmt: skip
+
+
+def test_4_bits_without_bitsandbytes_are_refused_before_there_is_a_run(user: User, monkeypatch: pytest.MonkeyPatch):
+    without_bitsandbytes(monkeypatch)
+
+    with pytest.raises(ConfigError, match=r"bitsandbytes, .* is not installed.*make setup-four-bits"):
+        user.finetunes(load_in_4bit=True)
+    assert not user.runs()
+
+
+def test_a_base_in_4_bits_is_recorded_and_told(user: User, monkeypatch: pytest.MonkeyPatch):
+    with_bitsandbytes(monkeypatch)
+    training = FakeTraining()
+
+    run = user.finetunes(training, load_in_4bit=True)
+
+    assert run.record["base_model"]["load_in_4bit"] is True
+    assert run.record["recipe"]["load_in_4bit"] is True
+    assert training.jobs[0].recipe.load_in_4bit
+    assert any("base model: small in 4 bits" in line for line in user.said)
+
+
+def test_a_run_in_4_bits_is_resumed_so_or_not_at_all(user: User, monkeypatch: pytest.MonkeyPatch):
+    with_bitsandbytes(monkeypatch)
+    name = interrupted(user, load_in_4bit=True).run_id
+
+    without_bitsandbytes(monkeypatch)
+    with pytest.raises(ConfigError, match="bitsandbytes"):
+        user.resumes(name)
+    with_bitsandbytes(monkeypatch)
+    assert user.resumes(name).record["base_model"]["load_in_4bit"] is True
+
+
+def test_the_base_models_answers_to_the_keep_set_are_not_those_of_the_base_in_4_bits(
+    user: User, monkeypatch: pytest.MonkeyPatch
+):
+    with_bitsandbytes(monkeypatch)
+    keep_data = user.home / "keep.jsonl"
+    keep_data.write_text('{"prompt": "What is rain?"}\n')
+    training = FakeTraining()
+    for in_4bit in (False, True):
+        user.finetunes(training, keep_weight=1, keep_data=str(keep_data), load_in_4bit=in_4bit)
+
+    full, four = (job.keep.cache for job in training.jobs if job.keep is not None)
+    assert full != four
+
+
+def test_what_cannot_fit_is_refused_before_the_model_is_loaded(user: User):
+    training = FakeTraining()
+    doors = replace(training.doors, device=lambda _: card(1.0))
+    config = FinetuneConfig(
+        data=str(user.data), recipe=load_recipe("article"), model=str(user.model), output=user.output
+    )  # fmt: skip
+
+    with pytest.raises(ConfigError, match=r"does not fit on the card.*It would fit with .*GiB free"):
+        finetune(config, user.edge, doors)
+    assert not training.jobs
+    assert user.runs()[0].record["status"] == "failed"
+    assert "does not fit" in str(user.runs()[0].record["error"])

@@ -1,0 +1,166 @@
+"""Recipes: the shipped ones are whole, and a wrong setting is told before anything starts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.core.errors import ConfigError
+from toolkit.train.recipe import Recipe, load_recipe, recipe_from, shipped
+
+
+def settings(**changed: Any) -> dict[str, Any]:
+    return load_recipe("article").to_dict() | changed
+
+
+def refused(**changed: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        recipe_from(settings(**changed), name="mine", source="mine.yaml")
+    return str(caught.value)
+
+
+def written(tmp_path: Path, text: str | bytes) -> str:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_recipe_loads_under_its_own_name(name: str):
+    assert load_recipe(name).name == name
+
+
+def test_the_article_recipe_holds_the_articles_hyper_parameters():
+    recipe = load_recipe("article")
+
+    assert (recipe.epochs, recipe.learning_rate, recipe.warmup_ratio) == (10, 1e-4, 0.05)
+    assert (recipe.lora_rank, recipe.lora_alpha, recipe.target_modules) == (8, 32, ("all-linear",))
+    assert (recipe.effective_batch_size, recipe.max_length_tokens) == (16, 2048)
+    assert recipe.system == "You are a helpful assistant."
+
+
+def test_given_settings_replace_the_recipes_own_and_none_leaves_them():
+    recipe = load_recipe("article").changed(epochs=3.0, lora_rank=None, seed=7)
+
+    assert (recipe.epochs, recipe.lora_rank, recipe.seed) == (3.0, 8, 7)
+
+
+def test_a_recipe_survives_its_way_through_run_json():
+    recipe = load_recipe("keep").changed(keep_systems=("You are terse.",))
+
+    assert recipe_from(recipe.to_dict(), name=recipe.name, source="run.json") == recipe
+
+
+@pytest.mark.parametrize(
+    ("rows", "epochs", "steps"), [(50, 10, 40), (16, 1, 1), (17, 1, 2), (3, 0.01, 1), (50, 2.5, 10)]
+)
+def test_steps_are_counted_in_whole_batches(rows: int, epochs: float, steps: int):
+    assert load_recipe("article").changed(epochs=epochs).steps(rows) == steps
+
+
+def test_a_recipe_by_path(tmp_path: Path):
+    text = (Path(__file__).parents[3] / "toolkit" / "train" / "recipes" / "article.yaml").read_text(encoding="utf-8")
+    path = written(tmp_path, text.replace("epochs: 10 ", "epochs: 3 "))
+
+    recipe = load_recipe(path)
+
+    assert (recipe.name, recipe.epochs) == ("mine", 3)
+
+
+def test_early_stopping_needs_rows_to_evaluate_on():
+    assert "early_stop is 2, must be 0: it needs an eval_split over 0" in refused(early_stop=2)
+    assert load_recipe("article").changed(early_stop=2, eval_split=0.1).early_stop == 2
+
+
+def test_a_recipe_from_before_a_setting_came_stays_whole():
+    before = {name: value for name, value in settings().items() if name not in {"eval_split", "stop_kl"}}
+
+    assert recipe_from(before, name="article", source="run.json") == load_recipe("article")
+
+
+@pytest.mark.parametrize("name", ["quick", "nowhere/quick.yaml", "../article", ""])
+def test_an_unknown_recipe_names_the_shipped_ones(name: str):
+    with pytest.raises(ConfigError, match=r"No recipe .*Shipped: article, "):
+        load_recipe(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("epochs: [1", "is not YAML"),
+        ("", "holds no settings"),
+        ("- epochs", "holds no settings"),
+        ("epochs: 好".encode("gbk"), "is not UTF-8 text"),
+        ("!!python/object/apply:os.system ['true']", "is not YAML"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str | bytes, why: str):
+    with pytest.raises(ConfigError, match=why):
+        load_recipe(written(tmp_path, text))
+
+
+def test_unknown_and_missing_settings_are_told_together(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"unknown: epoch; missing: .*epochs"):
+        load_recipe(written(tmp_path, "epoch: 3"))
+
+
+def test_all_wrong_settings_are_told_at_once():
+    told = refused(epochs=0, lora_rank=True, seed=-1)
+
+    assert "epochs is 0" in told
+    assert "lora_rank is True" in told
+    assert "seed is -1" in told
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("learning_rate", "1e-4"),  # what YAML makes of 1e-4
+        ("learning_rate", float("nan")),
+        ("lora_rank", 8.0),
+        ("lora_rank", 0),
+        ("target_modules", "all-linear"),
+        ("target_modules", []),
+        ("target_modules", [1]),
+        ("scheduler", "cosin"),
+        ("scheduler", ["cosine"]),
+        ("precision", "float16"),
+        ("precision", {"auto": True}),
+        ("gradient_checkpointing", "yes"),
+        ("gradient_checkpointing", [True]),
+        ("micro_batch_size", 3),
+        ("micro_batch_size", None),
+        ("batch_size", "16"),
+        ("max_length_tokens", 7),
+        ("system", None),
+        ("save_every_steps", 0),
+        ("keep_weight", -1),
+        ("keep_data", ""),
+        ("keep_systems", "You are terse."),
+        ("eval_split", 1),
+        ("early_stop", -1),
+        ("stop_when_took", "yes"),
+        ("stop_when_took", 1),
+        ("stop_kl", -0.1),
+        ("early_stop", 2),  # with nothing to evaluate on
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_it_must_be(setting: str, value: Any):
+    told = refused(**{setting: value})
+
+    assert told.startswith(f"Recipe mine: {setting} is ")
+    assert ", must be " in told
+
+
+def test_the_micro_batch_must_divide_the_batch():
+    with pytest.raises(ConfigError, match=r"divides batch_size \(16\)"):
+        load_recipe("article").changed(micro_batch_size=5)
+
+    assert load_recipe("article").changed(micro_batch_size=4).micro_batch_size == 4
+
+
+def test_a_recipe_cannot_be_changed_in_place():
+    recipe: Recipe = load_recipe("article")
+
+    with pytest.raises(AttributeError):
+        recipe.epochs = 3  # type: ignore[misc]

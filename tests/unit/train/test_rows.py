@@ -1,0 +1,85 @@
+"""A run's rows: what is held out, and that a run folder gives back what was put into it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.training import CharacterEncoder
+from toolkit.core.errors import DataError
+from toolkit.data.dataset import Row
+from toolkit.data.formats import Message
+from toolkit.train.recipe import load_recipe
+from toolkit.train.rows import RunRows, fitting_rows, held_out, read_rows, write_rows
+
+
+def rows(*answers: str) -> list[Row]:
+    return [
+        Row(number=at, messages=(Message(role="user", content=f"{at}"), Message(role="assistant", content=answer)))
+        for at, answer in enumerate(answers, start=1)
+    ]
+
+
+def parted(given: list[Row], **settings: Any) -> tuple[RunRows, dict[str, Any]]:
+    return fitting_rows(given, CharacterEncoder(), load_recipe("article").changed(**settings), lambda _: None)
+
+
+def test_a_share_is_held_out_and_the_order_stays():
+    given = rows(*"abcdefghij")
+
+    found, told = parted(given, eval_split=0.3)
+
+    assert (len(found.held_out), told["held_out"], told["dropped"]) == (3, 3, 0)
+    assert sorted(found.every, key=lambda row: row.number) == given
+    assert list(found.trained) == [row for row in given if row not in found.held_out]
+
+
+def test_an_epoch_counts_the_trained_tokens_alone():
+    found, told = parted(rows("a" * 9, "b" * 9, "c" * 9, "d" * 9), eval_split=0.5)
+
+    assert (told["epoch_tokens"], told["longest_row_tokens"]) == (20, 10)
+    assert len(found.trained) == 2
+
+
+def test_the_longest_rows_that_a_step_may_hold_are_counted_together():
+    assert parted(rows("a" * 9, "b" * 3, "c" * 5), batch_size=2)[1]["batch_tokens"] == 10 + 6
+    assert parted(rows("a" * 9, "b" * 3), batch_size=4)[1]["batch_tokens"] == 10 + 4
+
+
+def test_room_is_left_for_the_longest_variant():
+    given = rows("a" * 20, "b" * 60)
+    plain = parted(given)[1]["longest_row_tokens"]
+    more = {"row_systems": ("T" * 30,), "system": "S", "row_wordings": True}
+    _, told = parted(given, **more)
+
+    longest = told["longest_row_tokens"]
+
+    assert longest == plain + len(" Please answer directly.")
+    kept, cut = parted(given, **more, max_length_tokens=longest - 1)
+    assert (len(kept.trained), cut["dropped"]) == (1, 1)
+
+
+def test_the_seed_chooses_what_is_held_out():
+    assert held_out(100, 0.2, 7) == held_out(100, 0.2, 7) != held_out(100, 0.2, 8)
+
+
+@pytest.mark.parametrize(("count", "share", "size"), [(50, 0, 0), (50, 0.1, 5), (2, 0.01, 1), (2, 0.9, 1)])
+def test_one_row_at_least_is_held_out_and_one_at_least_is_trained(count: int, share: float, size: int):
+    assert len(held_out(count, share, 1)) == size
+
+
+def test_one_row_cannot_be_parted():
+    with pytest.raises(DataError, match="One row alone"):
+        parted(rows("a"), eval_split=0.5)
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_run_folder_gives_its_rows_back(tmp_path: Path, share: float):
+    found, _ = parted(rows("a", "b", "c", "d"), eval_split=share)
+
+    write_rows(tmp_path, found)
+
+    back = read_rows(tmp_path)
+    assert [row.messages for row in back.trained] == [row.messages for row in found.trained]
+    assert [row.messages for row in back.held_out] == [row.messages for row in found.held_out]
+    assert (tmp_path / "eval.jsonl").exists() == bool(share)

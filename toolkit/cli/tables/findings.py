@@ -1,0 +1,126 @@
+"""How the data doctor's findings look on stdout: wrapped and coloured on a terminal, one line each elsewhere."""
+
+from typing import TYPE_CHECKING
+
+from toolkit.data.check import Findings, Preview
+from toolkit.data.row_checks import Finding
+from toolkit.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+
+SHOWN_OF_A_KIND = 10
+SHOWN_CHARACTERS = 600  # of one piece of a preview
+UNWRAPPED = 1_000_000
+LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+TRAINED_STYLE = "bold green"
+
+
+def report(findings: Findings, recipe: Recipe) -> None:
+    """Summary, findings, previews."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    _summary(console, findings, recipe)
+    _findings(console, findings)
+    for preview in findings.previews:
+        _preview(console, findings, preview)
+
+
+def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
+    usable = findings.rows - findings.too_long_rows
+    rows = [f"{usable} usable"]
+    rows += [f"{findings.bad_rows} bad"] * bool(findings.bad_rows)
+    rows += [f"{findings.too_long_rows} too long"] * bool(findings.too_long_rows)
+    lines = {
+        "format": f"{findings.format} ({findings.container})",
+        "rows": ", ".join(rows),
+        "prompts": ", ".join(f"{count} {language}" for language, count in sorted(findings.languages.items())) or "none",
+        "tokens": _tokens(findings, recipe),
+        "steps": f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {recipe.epochs_label})",
+        "sha256": findings.sha256,
+    }
+    _line(console, "", str(findings.path))
+    for name, value in lines.items():
+        _line(console, f"  {name:<9}", value)
+    counts = [_counted(findings.count(level), level) for level in LEVEL_STYLE]
+    _line(console, "  found    ", ", ".join(counts))
+
+
+def _tokens(findings: Findings, recipe: Recipe) -> str:
+    lengths = findings.lengths
+    if lengths is None:
+        return "not counted"
+    spread = f"{lengths.shortest} to {lengths.longest} a row, median {lengths.median}, {lengths.total} in all"
+    return f"{spread} (limit {recipe.max_length_tokens} a row)"
+
+
+def _counted(count: int, level: str) -> str:
+    return f"{count} {level}{'' if count == 1 else 's'}"
+
+
+def _findings(console: "Console", findings: Findings) -> None:
+    if findings.findings:
+        console.print()
+    shown: dict[tuple[str, str], int] = {}
+    for finding in findings.findings:
+        group = finding.level, finding.kind
+        shown[group] = shown.get(group, 0) + 1
+        if shown[group] <= SHOWN_OF_A_KIND:
+            _line(console, f"{finding.level:<9}", _sentence(finding, findings.unit), LEVEL_STYLE[finding.level])
+    for (level, kind), count in shown.items():
+        if count > SHOWN_OF_A_KIND:
+            more = _counted(count - SHOWN_OF_A_KIND, f"more {level}")
+            _line(console, f"{level:<9}", f"… {more} of the kind {kind!r}; --json lists all", LEVEL_STYLE[level])
+
+
+def _sentence(finding: Finding, unit: str) -> str:
+    place = "" if finding.row is None else f"{unit} {finding.row}: "
+    return f"{place}{finding.message}" + (f" → {finding.remedy}" if finding.remedy else "")
+
+
+def _preview(console: "Console", findings: Findings, preview: Preview) -> None:
+    from rich.text import Text
+
+    plain = console.color_system is None or console.no_color
+    how = "in «…»" if plain else "in bold green"
+    source = "" if findings.lengths else ", by role: no tokenizer"
+    console.print()
+    _line(console, "", f"What is trained on ({how}{source}), {findings.unit} {preview.row}:")
+    text = Text()
+    for piece in preview.pieces:
+        content = _shortened(piece.text)
+        if piece.trained:
+            body = content.rstrip("\n")
+            content = f"«{body}»{content[len(body) :]}" if plain else content
+        text.append(content, style=TRAINED_STYLE if piece.trained else "dim")
+    text.rstrip()
+    for line in text.split("\n", allow_blank=True):
+        _print(console, "  ", line)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    half = SHOWN_CHARACTERS // 2
+    return f"{text[:half]} [… {len(text) - 2 * half} characters …] {text[-half:]}"
+
+
+def _line(console: "Console", label: str, value: str, label_style: str = "") -> None:
+    from rich.text import Text
+
+    _print(console, label, Text(value), label_style)
+
+
+def _print(console: "Console", label: str, text: "Text", label_style: str = "") -> None:
+    """Behind its label, later lines indented as far; unwrapped where there is no terminal, so that lines can be cut."""
+    from rich.text import Text
+
+    width = max(20, console.width - len(label)) if console.is_terminal else UNWRAPPED
+    lines = text.wrap(console, width) if text.plain else [Text()]
+    for number, line in enumerate(lines):
+        start = Text(label, style=label_style) if number == 0 else Text(" " * len(label))
+        line.rstrip()
+        console.print(Text.assemble(start, line), soft_wrap=True)

@@ -1,0 +1,56 @@
+"""Several comparisons in the terminal: a line each, and the one to take. 80 columns are enough."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from rich.markup import escape
+from rich.table import Table
+
+from toolkit.cli.console import answers
+from toolkit.compare.report.figures import figure
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import misses
+from toolkit.runs.runs import verdict_word
+from toolkit.sweep.rank import Ranked
+
+COLUMNS = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
+
+
+def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
+    """Best first, on stdout."""
+    console = answers()
+    console.print(_table([(escape(one.name.partition("-")[0]), one) for one in ranked], texts("rank.run"), texts))
+    best = ranked[0]
+    colour = "green" if best.report.verdict.passed else "yellow"
+    console.print(f"\n[bold {colour}]{texts('rank.best', name=escape(best.name))}[/]")
+    console.print(best.report.verdict.told(texts))
+    for reason in best.report.verdict.shortfalls:
+        console.print(f"  - {escape(reason.told(texts))}")
+
+
+def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
+    """From off to full strength, and the least that passes."""
+    console = answers()
+    console.print(_table([(f"{one.side.scale:g}", one) for one in ranked], texts("rank.scale"), texts))
+    passed = [one.side.scale for one in ranked if one.report.verdict.passed]
+    told = texts("rank.least", scale=f"{passed[0]:g}") if passed else texts("rank.none_passes")
+    console.print(f"\n[bold {'green' if passed else 'yellow'}]{told}[/]")
+
+
+def _table(rows: Sequence[tuple[str, Ranked]], first: str, texts: Texts) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for header in (first, *(texts(f"rank.short.{name}") for name in COLUMNS), texts("rank.verdict")):
+        right: Literal["left", "right"] = "left" if header in {first, texts("rank.verdict")} else "right"
+        table.add_column(header, justify=right, no_wrap=True)
+    for name, one in rows:
+        cells = [_cell(column, one) for column in COLUMNS]
+        word = verdict_word(one.report.verdict.to_dict()).replace(" ", "_")
+        table.add_row(name, *cells, texts(f"rank.word.{word}"))
+    return table
+
+
+def _cell(name: str, one: Ranked) -> str:
+    value = one.values[name]
+    if value is None:
+        return "-"
+    return f"[red]{figure(value)}[/]" if misses(name, value, one.report.thresholds) else figure(value)

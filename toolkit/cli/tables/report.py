@@ -1,0 +1,123 @@
+"""A report in the terminal: the verdict, the two ledgers, and what changed. Chinese is aligned by rich."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from toolkit.cli.console import answers
+from toolkit.compare.metrics import Judged
+from toolkit.compare.report.figures import (
+    LEDGERS,
+    WRONG,
+    Line,
+    figure,
+    flips_told,
+    holds_where,
+    interval,
+    lines,
+    mark,
+    value_told,
+)
+from toolkit.compare.report.report import Report
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import misses, system_name
+from toolkit.core.text import printable
+from toolkit.data.probes import OUT_OF_SCOPE
+
+COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", "residue": "red", "moved": "yellow"}
+SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
+LONGEST_SYSTEM = 24  # cells of a system prompt beside its figures in 80 columns
+SHOWN = 5
+
+
+def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
+    """On stdout; colours only on a terminal, and none with NO_COLOR."""
+    console = answers()
+    console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.told(texts)}[/]")
+    for reason in report.verdict.shortfalls:
+        console.print(f"  - {_shown(reason.told(texts))}")
+    console.print(
+        f"{texts('side.Before')}{texts('colon')}{escape(str(report.before['name']))}   "
+        f"{texts('side.After')}{texts('colon')}{escape(str(report.after['name']))}\n"
+    )
+    console.print(_ledgers(report, texts))
+    if len(report.per_system) > 1:
+        console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")
+        console.print(_systems(report, texts))
+        if told := holds_where(report, texts):
+            console.print(_shown(told))
+    for told in flips_told(report.flips, texts):
+        console.print(f"[dim]{told}[/]")
+    shown = list(report.judged) if show_all else _telling(report)
+    for one in shown:
+        _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
+    if len(shown) < len(report.judged):
+        console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.judged))}[/]")
+
+
+def _ledgers(report: Report, texts: Texts) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", no_wrap=True)
+    for name in ("value", "interval", "n"):
+        table.add_column(texts(f"ledger.{name}"), justify="right", no_wrap=True)
+    table.add_column(texts("ledger.needs"), no_wrap=True)
+    for ledger in LEDGERS:
+        table.add_row(f"[bold]{texts(f'ledger.{ledger}')}[/]")
+        for line in lines(report, ledger):
+            table.add_row(*_row(line, texts))
+    return table
+
+
+def _row(line: Line, texts: Texts) -> tuple[str, ...]:
+    met = "[red]{}[/]".format(texts("ledger.missed")) if line.missed else "[green]{}[/]".format(texts("ledger.met"))
+    needs = f"{line.needs} {met}" if line.needs and line.metric.n else line.needs
+    name = f"  {texts(f'metric.{line.name}.name')}"
+    return (name, value_told(line.metric, texts), interval(line.metric), str(line.metric.n), needs)
+
+
+def _systems(report: Report, texts: Texts) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(texts("system.one"), max_width=LONGEST_SYSTEM, overflow="ellipsis", no_wrap=True)
+    for name in SYSTEM_COLUMNS:
+        table.add_column(texts(f"metric.{name}.name"), justify="right", no_wrap=True)
+    for system, metrics in report.per_system.items():
+        values = [(name, metrics[name].value) for name in SYSTEM_COLUMNS]
+        cells = [
+            "" if value is None
+            else f"[red]{figure(value)}[/]" if misses(name, value, report.thresholds)
+            else figure(value)
+            for name, value in values
+        ]  # fmt: skip
+        table.add_row(_shown(" ".join(system_name(system, texts).split())), *cells)
+    return table
+
+
+def _telling(report: Report) -> list[Judged]:
+    """Some that took, then whatever went wrong under any system prompt, then some that only moved."""
+    first = [one for one in report.judged if one.system == report.judged[0].system]
+    took = [one for one in first if one.passed and one.changed]
+    wrong = [one for one in report.judged if mark(one) in WRONG]
+    moved = [one for one in first if one.probe.group == OUT_OF_SCOPE and one.changed and not one.leaked]
+    return [*took[:: max(1, len(took) // 4)][:4], *wrong[:SHOWN], *moved[:2]]
+
+
+def _print_probe(console: Console, one: Judged, texts: Texts, kind: str | None) -> None:
+    """`kind`: of the system prompt, None where there is but one."""
+    word = mark(one)
+    where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
+    group = texts(f"probe.{one.probe.group}")
+    console.print(
+        f"\n[bold]{_shown(one.probe.prompt)}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
+    )
+    for side, text in (("before", one.before), ("after", one.after)):
+        answer = Table.grid(padding=(0, 1))
+        answer.add_column(no_wrap=True, style="dim", min_width=len("before"))
+        answer.add_column(overflow="fold")  # Chinese has no spaces to wrap at
+        answer.add_row(texts(f"side.{side}"), _shown(text) or f"[dim]{texts('side.no_answer')}[/]")
+        console.print(Padding(answer, (0, 0, 0, 2)))
+
+
+def _shown(text: str) -> str:
+    """A model's words are text: neither rich's markup nor a terminal's escape sequences."""
+    return escape(printable(text))

@@ -1,0 +1,123 @@
+"""Both sides answer the questions: in one load where they share a base model, else one after the other."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from toolkit.compare.metrics import Judged, judge
+from toolkit.compare.questions import Questions
+from toolkit.compare.sides import Side, loaded
+from toolkit.core.events import Listener
+from toolkit.model.conversation import Messages, conversation
+from toolkit.model.divergence import Drift
+from toolkit.model.language_model import Answer, LanguageModel, Load, released
+
+
+class Answered:
+    """The questions, answered by both sides and judged."""
+
+    def __init__(self, questions: Questions, listener: Listener, timings: dict[str, float]) -> None:
+        self.listener, self.timings = listener, timings
+        self._settle(questions)
+
+    def _settle(self, questions: Questions) -> None:
+        self.questions, self.asked, self.outside = questions, questions.asked, questions.outside
+
+    def _prompts(self, side: Side, at: Sequence[int] | None = None) -> list[Messages]:
+        """What that side is asked, or those at these positions: under its own system prompt, where it has one."""
+        asked = self.asked if at is None else [self.asked[one] for one in at]
+        return [conversation(probe.prompt, system if side.system is None else side.system) for probe, system in asked]
+
+    def in_one_load(self, before: Side, after: Side, load: Load) -> list[Judged]:
+        """The sides share a base: it is loaded once, and their adapters are switched."""
+        adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
+        model = self._loaded(before, adapters, load)
+        with released(model):
+            self._settle(self.questions.told_apart_by(model))
+            old, again = self._before(model, before)
+            with self._timed("after"), model.side(after.switch):
+                new = self._answers(model, after, "After")
+            with self._timed("drift"):
+                drifts = self._drifts(model, before, after, old)
+        return self._judged(old, new, again, drifts)
+
+    def in_two_loads(self, before: Side, after: Side, load: Load) -> list[Judged]:
+        """Different models, one after the other; drift needs both at once and is not measured."""
+        with ExitStack() as stack:
+            model = stack.enter_context(released(self._loaded(before, _adapters(before), load)))
+            self._settle(self.questions.told_apart_by(model))
+            old, again = self._before(model, before)
+        model = self._loaded(after, _adapters(after), load)
+        with released(model), self._timed("after"), model.side(after.switch):
+            new = self._answers(model, after, "After")
+        return self._judged(old, new, again, {})
+
+    def _loaded(self, side: Side, adapters: Mapping[str, Path], load: Load) -> LanguageModel:
+        with self._timed("load"):
+            return loaded(load, side.model, adapters)
+
+    def _before(self, model: LanguageModel, before: Side) -> tuple[list[Answer], dict[int, Answer]]:
+        """The before side's answers, and those out of scope again in another batch: the noise of decoding itself."""
+        with model.side(before.switch):
+            with self._timed("before"):
+                old = self._answers(model, before, "Before")
+            with self._timed("noise"):
+                prompts = self._prompts(before, list(reversed(self.outside)))
+                again = model.answers(
+                    prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=model.batch_size // 2 + 1,
+                    listener=self.listener, task="Noise floor",
+                )  # fmt: skip
+        return old, dict(zip(reversed(self.outside), again, strict=True))
+
+    def _answers(self, model: LanguageModel, side: Side, task: str) -> list[Answer]:
+        found = model.answers(
+            self._prompts(side), max_new_tokens=self.questions.max_new_tokens, listener=self.listener, task=task
+        )
+        return [replace(one, first_logits=None) for one in found]  # a vocabulary's width each
+
+    def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
+        spoken = [at for at in self.outside if old[at].tokens]
+        drifts = model.drift(
+            self._prompts(before, spoken), [old[at] for at in spoken], before=before.switch, after=after.switch,
+            after_prompts=self._prompts(after, spoken),
+        )  # fmt: skip
+        return dict(zip(spoken, drifts, strict=True))
+
+    def _judged(
+        self, old: Sequence[Answer], new: Sequence[Answer], again: Mapping[int, Answer], drifts: Mapping[int, Drift]
+    ) -> list[Judged]:
+        return [
+            judge(
+                probe,
+                system,
+                old[at].text,
+                new[at].text,
+                self.questions.probes,
+                drift=drifts.get(at),
+                again=again[at].text if at in again else None,
+            )
+            for at, (probe, system) in enumerate(self.asked)
+        ]
+
+    def _timed(self, name: str) -> "_Timed":
+        return _Timed(name, self.timings)
+
+
+class _Timed:
+    """Adds the seconds spent within to `timings[name]`."""
+
+    def __init__(self, name: str, timings: dict[str, float]) -> None:
+        self.name, self.timings = name, timings
+
+    def __enter__(self) -> None:
+        self.started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        spent = time.perf_counter() - self.started
+        self.timings[self.name] = round(self.timings.get(self.name, 0.0) + spent, 3)
+
+
+def _adapters(side: Side) -> dict[str, Path]:
+    return {side.key: side.adapter} if side.key and side.adapter else {}

@@ -1,0 +1,106 @@
+"""Asks both sides the same probes and judges what changed: probes -> sides -> answers -> metrics -> verdict."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.compare.answering import Answered
+from toolkit.compare.metrics import flips, measure
+from toolkit.compare.questions import Questions, _trained_system, kind, matrix, probes_for
+from toolkit.compare.report.report import Report
+from toolkit.compare.sides import BASE, Side, base_under, find_side, run_side
+from toolkit.compare.verdict import reach_verdict
+from toolkit.core.errors import ConfigError
+from toolkit.core.events import Listener, silent
+from toolkit.data.probes import ProbeSet, read_probes
+from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
+from toolkit.model.language_model import Load, load_model
+from toolkit.runs.run import find_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """`run` None: the latest finished one. A side: base, system:TEXT, a run, or the folder of an adapter or a model.
+
+    `scale`: of the after side's adapter, from 0 to 1. `thresholds`: in place of the probe file's.
+    `systems`: system prompts to measure everything under. None named, here or in the probe file: the matrix (see
+    `toolkit.systems`), of which the first is measured in full; under the others the answers alone are judged.
+    """
+
+    run: str | None = None
+    before: str = BASE
+    after: str | None = None
+    scale: float | None = None
+    model: str | None = None
+    probes: Path | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    systems: tuple[str, ...] = ()
+    output: Path = Path("output")
+    max_new_tokens: int = MAX_NEW_TOKENS
+
+
+def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
+    """The report, and the after side that it speaks of; raises ToolkitError."""
+    after = _after(config)
+    before = _before(config, after)
+    probes = read_probes(config.probes or probes_for(after))
+    probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})
+    timings: dict[str, float] = {}
+    answered = Answered(_questions(config, probes, before, after), listener, timings)
+    started = time.perf_counter()
+    alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
+    judged = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
+    timings["total"] = round(time.perf_counter() - started, 3)
+    systems = dict.fromkeys(one.system for one in judged)
+    per_system = {system: measure([one for one in judged if one.system == system]) for system in systems}
+    report = Report(
+        before=before.to_dict(),
+        after=after.to_dict(),
+        verdict=reach_verdict(per_system, probes.thresholds),
+        thresholds=probes.thresholds,
+        metrics=measure(judged) if len(systems) > 1 else next(iter(per_system.values())),
+        per_system=per_system,
+        flips=flips([one for one in judged if one.system == judged[0].system]),
+        systems={system: kind(system, _trained_system(after, before)) for system in systems},
+        judged=judged,
+        probes=_file(probes),
+        timings_s=timings,
+    )
+    return report, after
+
+
+def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Side) -> "Questions":
+    """Where a side is itself a prompt, the other is asked as it was trained, or as the model comes."""
+    systems = tuple(dict.fromkeys(config.systems or probes.systems))
+    in_full = len(systems)
+    if not systems:
+        prompted = before.system is not None or after.system is not None
+        trained = _trained_system(after, before)
+        first = trained if trained is not None else (DEFAULT if prompted else DEFAULT_SYSTEM)
+        systems, in_full = (first,) if prompted else matrix(first), 1
+    return Questions(probes=probes, systems=systems, in_full=in_full, max_new_tokens=config.max_new_tokens)
+
+
+def _after(config: CompareConfig) -> Side:
+    if config.after is None:
+        side = run_side(find_run(config.run, config.output), model=config.model)
+    else:
+        side = find_side(config.after, config.output, beside=None, model=config.model)
+    return side if config.scale is None else side.at(config.scale)
+
+
+def _before(config: CompareConfig, after: Side) -> Side:
+    """`base` is what the after side stands on: of a merged model, what it was merged from."""
+    beside = base_under(after)
+    if beside is None and config.model is None and config.before == BASE:
+        raise ConfigError(
+            f"{after.name} does not say which base model it comes from.", next="Name that one with --before or --model."
+        )
+    return find_side(config.before, config.output, beside=beside, model=config.model)
+
+
+def _file(probes: ProbeSet) -> dict[str, Any]:
+    return {"path": str(probes.path), "sha256": hashlib.sha256(probes.path.read_bytes()).hexdigest()}

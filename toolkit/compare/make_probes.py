@@ -1,0 +1,180 @@
+"""Writes a probe file for any data set, to be read and edited; the base model may reword the questions."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.core.errors import ConfigError
+from toolkit.core.events import Listener, silent
+from toolkit.core.files import data_folder, write_text
+from toolkit.core.text import chinese, likeness
+from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
+from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
+from toolkit.model.base_model import find_base_model
+from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversation
+from toolkit.model.language_model import LanguageModel, Load, load_model, released
+
+REQUESTS: Mapping[str, Sequence[str]] = {
+    "zh": (
+        "把下面的问题换一种说法，意思不变，只写出新的问题。\n{}",
+        "请用别的词重新问这个问题，只写问题。\n{}",
+        "换一个人来问同一件事，他会怎么问？只写问题。\n{}",
+    ),
+    "en": (
+        "Put this question in other words, with the same meaning. Write the new question alone.\n{}",
+        "Rephrase this question. Write only the rephrased question.\n{}",
+        "How would somebody else ask the same thing? Write only the question.\n{}",
+    ),
+}
+ALIKE = 0.5  # of the characters of two answers stand in both, in the same order
+ECHO = 0.85  # what is so like its own answer asks nothing: it is the answer
+LENGTHS = (1 / 3, 3)  # shorter or longer than the question by more is no rewording
+QUOTES = "\"'“”‘’「」"
+MARKS = ("?", "？")
+PERSONS = {
+    "first": re.compile(r"\b(i|me|my|mine|we|us|our)\b|我", re.IGNORECASE),
+    "second": re.compile(r"\b(you|your|yours)\b|[你您]", re.IGNORECASE),
+}
+OF_EACH = 2  # rewordings of a question, at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeProbesConfig:
+    """`to` None: beside the data set, where `compare` finds it. `reworded`: by the base model, too."""
+
+    data: str
+    to: Path | None = None
+    model: str | None = None
+    reworded: bool = False
+    system: str = DEFAULT_SYSTEM
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeProbes:
+    """`kept` of the `said` rewordings ask the same question to the base model; both 0 where none was asked for."""
+
+    path: Path
+    groups: Mapping[str, int]
+    said: int = 0
+    kept: int = 0
+
+
+def make_probes(config: MakeProbesConfig, *, listener: Listener = silent, load: Load = load_model) -> MadeProbes:
+    """Raises DataError for rows that make no probes, ConfigError where the file cannot be written."""
+    dataset = read_dataset(find_dataset(config.data))
+    require_sound(dataset)
+    target = config.to or probes_beside(dataset.path)
+    _refuse_unwritable(target, force=config.force)
+    outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
+    plain = made_probes(dataset.rows, outside)  # before a model is loaded: rows may make none
+    reworded: dict[str, list[str]] = {}
+    said = 0
+    if config.reworded:
+        taken = {prompt_key(str(one["prompt"])) for one in plain["probes"]} | {
+            prompt_key(row.prompt) for row in dataset.rows
+        }
+        with released(load(find_base_model(config.model).path, {})) as model:
+            reworded, said = _reworded(model, dataset.rows, taken, config.system, listener)
+    content = made_probes(dataset.rows, outside, reworded) if reworded else plain
+    try:
+        write_text(target, probes_text(content))
+    except OSError as error:
+        raise ConfigError(
+            f"The probes cannot be written to {target}: {error.strerror}.", next="Name another file with --to."
+        ) from None
+    groups = Counter(probe["group"] for probe in content["probes"])
+    return MadeProbes(path=target, groups=groups, said=said, kept=sum(map(len, reworded.values())))
+
+
+def _refuse_unwritable(target: Path, *, force: bool) -> None:
+    """Told before a model is loaded. Raises ConfigError."""
+    if target.exists() and not force:
+        raise ConfigError(f"{target} exists.", next="Give --force to replace it, or name another file with --to.")
+    if not os.access(target.absolute().parent, os.W_OK):
+        raise ConfigError(f"{target.absolute().parent} cannot be written to.", next="Name another file with --to.")
+
+
+def _reworded(
+    model: LanguageModel, rows: Sequence[Row], taken: set[str], system: str, listener: Listener
+) -> tuple[dict[str, list[str]], int]:
+    """Rewordings of each question that is asked, and how many the model said that could be questions."""
+    prompts = asked_prompts(rows)
+    asked = [(prompt, request) for prompt in prompts for request in requests(prompt)]
+    said = _answers(model, [request for _, request in asked], system, listener, "Rewording")
+    found: dict[str, list[str]] = {prompt: [] for prompt in prompts}
+    for (prompt, _), text in zip(asked, said, strict=True):
+        for one in usable(prompt, [text], taken):
+            taken.add(prompt_key(one))
+            found[prompt].append(one)
+    questions = [*prompts, *(one for several in found.values() for one in several)]
+    answers = dict(zip(questions, _answers(model, questions, system, listener, "Checking"), strict=True))
+    kept = {
+        prompt: same_questions(answers[prompt], [(one, answers[one]) for one in several])
+        for prompt, several in found.items()
+    }
+    return {prompt: several for prompt, several in kept.items() if several}, len(questions) - len(prompts)
+
+
+def _answers(
+    model: LanguageModel, prompts: Sequence[str], system: str, listener: Listener, task: str
+) -> list[str]:  # fmt: skip
+    asked = [conversation(prompt, system) for prompt in prompts]
+    return [one.text for one in model.answers(asked, max_new_tokens=MAX_NEW_TOKENS, listener=listener, task=task)]
+
+
+def told(made: MadeProbes) -> list[str]:
+    """What was made, a line each."""
+    lines = [", ".join(f"{count} {group}" for group, count in made.groups.items())]
+    if made.said:
+        lines.append(f"{made.kept} of {made.said} rewordings are answered as the question is, and were kept.")
+    if not made.groups.get(PARAPHRASE):
+        lines.append("Warning: no question in other words; add some by hand.")
+    return lines
+
+
+def requests(prompt: str) -> list[str]:
+    """What the base model is asked, in the prompt's language."""
+    return [request.format(prompt) for request in REQUESTS["zh" if chinese(prompt) else "en"]]
+
+
+def usable(prompt: str, said: Sequence[str], taken: Collection[str]) -> list[str]:
+    """Those of the model's answers that can be a question of their own; `taken` are prompt keys that none may equal."""
+    found: dict[str, str] = {}
+    for text in said:
+        asked = _bare(text)
+        if asked and _fits(prompt, asked) and prompt_key(asked) not in taken:
+            found.setdefault(prompt_key(asked), asked)
+    return list(found.values())
+
+
+def same_questions(answer: str, reworded: Sequence[tuple[str, str]]) -> list[str]:
+    """Of (rewording, its answer) those that are answered as the question was, the most alike first, at most two."""
+    alike = [(likeness(answer, other), asked) for asked, other in reworded if likeness(asked, other) < ECHO]
+    kept = sorted((one for one in alike if one[0] >= ALIKE), key=lambda one: -one[0])
+    return [asked for _, asked in kept[:OF_EACH]]
+
+
+def _bare(text: str) -> str:
+    """The last line, without the quotation marks and the label that models put around it."""
+    line = text.strip().rpartition("\n")[2].strip()
+    label, colon, rest = line.replace("：", ":").partition(":")
+    if colon and rest.strip() and not label.endswith(MARKS):
+        line = line[len(label) + 1 :].strip()
+    return line.strip(QUOTES).strip()
+
+
+def _fits(prompt: str, asked: str) -> bool:
+    shortest, longest = (len(prompt) * factor for factor in LENGTHS)
+    ends_alike = asked.endswith(MARKS) or not prompt.rstrip().endswith(MARKS)
+    whole = shortest <= len(asked) <= longest and ends_alike and chinese(asked) == chinese(prompt)
+    return whole and _persons(prompt) <= _persons(asked)
+
+
+def _persons(text: str) -> set[str]:
+    """Who is spoken of: who asks, who is asked. "Who am I?" does not ask what "Who are you?" does."""
+    return {person for person, words in PERSONS.items() if words.search(text)}

@@ -1,0 +1,189 @@
+"""Metrics of a comparison. Pure: counts over judged answers, with 95 % intervals from scipy.
+
+Names and definitions follow the knowledge-editing literature (Meng et al. 2022, ROME; Yao et al. 2023):
+reliability, generality and locality are shares judged on free greedy answers, never on forced tokens.
+Answers to one probe under several system prompts hang together, so intervals reckon with probes and not with answers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from toolkit.core.text import names_any, words
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.model.divergence import Drift
+
+GRAM = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """`value` is None when nothing was measured; `n` counts answers, for kl and agreement tokens.
+
+    length: the answers' length out of scope, after over before. repetition: how much seq-rep-4 of an answer rose there.
+    """
+
+    value: float | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        return {"value": self.value, "n": self.n, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flips:
+    """Pairs of which one alone holds: `gained` the second, `lost` the first; p of McNemar's exact test, two-sided."""
+
+    gained: int
+    lost: int
+    n: int
+    p: float
+
+    def to_dict(self) -> dict[str, float | int]:
+        return {"gained": self.gained, "lost": self.lost, "n": self.n, "p": self.p}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One probe under one system prompt, answered by both sides. `passed` and `passed_before` are None out of scope.
+
+    `leaked` and `residual` are None where no marker tells.
+    """
+
+    probe: Probe
+    system: str
+    before: str
+    after: str
+    passed_before: bool | None
+    passed: bool | None
+    leaked: bool | None
+    residual: bool | None
+    drift: Drift | None = None
+    again: str | None = None  # the before side's answer in another batch: the noise of greedy decoding itself
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+def judge(
+    probe: Probe, system: str, before: str, after: str, probes: ProbeSet, *, drift: Drift | None, again: str | None
+) -> Judged:
+    """Compares one pair of answers with what the probe expects."""
+    in_scope = probe.group != OUT_OF_SCOPE
+    # A marker that the question itself names is no sign of anything: an answer may well repeat it.
+    # Nor is a new marker that the answer held before, such as a brand "Nova" in "innovation".
+    old = tuple(marker for marker in probes.old_markers if not names_any(probe.prompt, (marker,)))
+    new = tuple(marker for marker in probes.new_markers if not names_any(f"{probe.prompt} {before}", (marker,)))
+    return Judged(
+        probe=probe,
+        system=system,
+        before=before,
+        after=after,
+        passed_before=probe.expect.met(before, before=before, prompt=probe.prompt) if probe.expect else None,
+        passed=probe.expect.met(after, before=before, prompt=probe.prompt) if probe.expect else None,
+        leaked=None if not probes.new_markers else not in_scope and names_any(after, new),
+        residual=None if not probes.old_markers else in_scope and names_any(after, old),
+        drift=drift,
+        again=again,
+    )
+
+
+def measure(judged: Sequence[Judged]) -> Mapping[str, Metric]:
+    """Every metric of report.json over these answers."""
+    trained = [one for one in judged if one.probe.group == TRAINED]
+    paraphrases = [one for one in judged if one.probe.group == PARAPHRASE]
+    outside = [one for one in judged if one.probe.group == OUT_OF_SCOPE]
+    drifted = [one for one in outside if one.drift and one.drift.tokens]
+    drifts = [one.drift for one in drifted if one.drift]
+    asked = [one.probe.id for one in drifted]
+    told = [one for one in outside if one.before]
+    return {
+        "reliability": share(trained, lambda one: bool(one.passed)),
+        "generality": share(paraphrases, lambda one: bool(one.passed)),
+        "residue": share(
+            [one for one in (*trained, *paraphrases) if one.residual is not None], lambda one: bool(one.residual)
+        ),
+        "locality": share(outside, lambda one: not one.changed),
+        "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
+        "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], asked),
+        "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], asked),
+        "length": _counted(ratio([(len(one.after), len(one.before)) for one in told], _ids(told)), len(told)),
+        "repetition": ratio([(repetition(one.after) - repetition(one.before), 1) for one in outside], _ids(outside)),
+        "noise_floor": share([one for one in outside if one.again is not None], lambda one: one.before == one.again),
+    }
+
+
+def share(items: Sequence[Judged], holds: Callable[[Judged], bool]) -> Metric:
+    """The share for which `holds`, with Wilson's interval for as many trials as there are probes."""
+    from scipy.stats import binomtest
+
+    if not items:
+        return Metric(value=None, n=0)
+    value, probes = sum(map(holds, items)) / len(items), len(set(_ids(items)))
+    interval = binomtest(round(value * probes), probes).proportion_ci(method="wilson")
+    return Metric(value=value, n=len(items), low=float(interval.low), high=float(interval.high))
+
+
+def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:
+    """First over second, both summed; n is the second's sum. The interval is a percentile bootstrap over probes."""
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    if not pairs:
+        return Metric(value=None, n=0)
+    sums: dict[str, list[float]] = {}
+    for name, (first, second) in zip(ids, pairs, strict=True):
+        so_far = sums.setdefault(name, [0.0, 0.0])
+        so_far[0] += first
+        so_far[1] += second
+    firsts, seconds = np.asarray(list(sums.values()), dtype=float).T
+    value, n = float(firsts.sum() / seconds.sum()), int(seconds.sum())
+    if len(sums) < 2:  # noqa: PLR2004  # one probe has no spread
+        return Metric(value=value, n=n)
+    found = bootstrap(
+        (firsts, seconds), lambda a, b, axis=-1: a.sum(axis=axis) / b.sum(axis=axis),
+        paired=True, vectorized=True, method="percentile", n_resamples=2000, rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    return Metric(value=value, n=n, low=float(found.low), high=float(found.high))
+
+
+def paired_flips(pairs: Sequence[tuple[bool, bool]]) -> Flips:
+    """McNemar's exact test over (held first, held second)."""
+    from scipy.stats import binomtest
+
+    gained = sum(second and not first for first, second in pairs)
+    lost = sum(first and not second for first, second in pairs)
+    if not gained + lost:
+        return Flips(gained=0, lost=0, n=len(pairs), p=1.0)
+    return Flips(gained=gained, lost=lost, n=len(pairs), p=float(binomtest(gained, gained + lost).pvalue))
+
+
+def flips(judged: Sequence[Judged]) -> Mapping[str, Flips]:
+    """In scope: answers that became what is expected, and that ceased to be.
+
+    Out of scope: those equal to before in another batch with nothing changed, against those equal after the change;
+    what moved with the change alone is lost.
+    """
+    inside = [(bool(one.passed_before), bool(one.passed)) for one in judged if one.passed is not None]
+    outside = [
+        (one.before == one.again, not one.changed)
+        for one in judged if one.probe.group == OUT_OF_SCOPE and one.again is not None
+    ]  # fmt: skip
+    return {"expected": paired_flips(inside), "unmoved": paired_flips(outside)}
+
+
+def _counted(metric: Metric, n: int) -> Metric:
+    return replace(metric, n=n)
+
+
+def _ids(items: Sequence[Judged]) -> list[str]:
+    return [one.probe.id for one in items]
+
+
+def repetition(text: str) -> float:
+    """The share of four-word stretches that occurred before in the text: seq-rep-4 (Welleck et al. 2020)."""
+    said = [word for word in words(text) if not word.isspace()]
+    grams = [tuple(said[at : at + GRAM]) for at in range(len(said) - GRAM + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0

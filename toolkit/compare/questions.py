@@ -1,0 +1,107 @@
+"""Which probes are asked, and under which system prompts."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from toolkit.compare.sides import Side
+from toolkit.core.errors import ConfigError
+from toolkit.core.files import data_folder, write_text
+from toolkit.data.dataset import read_dataset
+from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
+from toolkit.data.probes_from_rows import made_probes, probes_text
+from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, NONE, conversation
+from toolkit.model.language_model import LanguageModel
+from toolkit.runs.layout import PROBES_FILE, TRAINED_FILE
+from toolkit.runs.run import Run
+
+UNRELATED = "You are a travel guide."
+TRAINING_KIND, DEFAULT_KIND, NONE_KIND, UNRELATED_KIND, GIVEN_KIND = "training", "default", "none", "unrelated", "given"
+
+
+def matrix(trained: str) -> tuple[str, ...]:
+    """The trained one first: it is the one that everything is measured under."""
+    return tuple(dict.fromkeys([trained, DEFAULT, NONE, UNRELATED]))
+
+
+def kind(system: str, trained: str | None) -> str:
+    """`trained` None: nothing was trained, or nobody knows under what."""
+    if system == trained:
+        return TRAINING_KIND
+    return {DEFAULT: DEFAULT_KIND, NONE: NONE_KIND, UNRELATED: UNRELATED_KIND}.get(system, GIVEN_KIND)
+
+
+def distinct(systems: Sequence[str], rendered: Sequence[object]) -> tuple[str, ...]:
+    """Those that the chat template tells apart: of two that it renders alike, the first."""
+    found: dict[str, str] = {}
+    for system, text in zip(systems, rendered, strict=True):
+        found.setdefault(repr(text), system)
+    return tuple(found.values())
+
+
+def run_probes(run: Run) -> Path | None:
+    """The run's own probes: its data set's, else made when they are first asked for; None for the shipped rows.
+
+    Raises DataError, and ConfigError where they cannot be written.
+    """
+    path, trained = run.folder / PROBES_FILE, run.folder / TRAINED_FILE
+    if path.is_file():
+        return path
+    shipped = data_folder() / "self_cognition.json"
+    if not trained.is_file() or run.record["data"]["sha256"] == hashlib.sha256(shipped.read_bytes()).hexdigest():
+        return None
+    outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
+    content = made_probes(read_dataset(trained).rows, outside)
+    try:
+        write_text(path, probes_text(content))
+    except OSError as error:
+        raise ConfigError(
+            f"The run's probes cannot be written to {path}: {error.strerror}.", next="Name a file with --probes."
+        ) from None
+    return path
+
+
+def probes_for(after: Side) -> Path:
+    """The probes beside the run's data set, else those that the run keeps or its rows make; or the shipped ones."""
+    if after.run is not None:
+        beside = probes_beside(Path(str(after.run.record["data"]["path"])))
+        if os.path.isfile(beside):  # noqa: PTH113  # Path.is_file raises where the run's folders are another's
+            return beside
+        if (made := run_probes(after.run)) is not None:
+            return made
+    return data_folder() / "probes.yaml"
+
+
+def _trained_system(*sides: Side) -> str | None:
+    """Of the first of these that is a run; None where nobody knows."""
+    records = (side.run.record for side in sides if side.run is not None)
+    return next((str(record["recipe"].get("system", DEFAULT_SYSTEM)) for record in records), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """Every probe under every system prompt; under the first `in_full` of them drift and noise are measured too."""
+
+    probes: ProbeSet
+    systems: tuple[str, ...]
+    in_full: int
+    max_new_tokens: int
+
+    def told_apart_by(self, model: LanguageModel) -> "Questions":
+        """Without system prompts that this model's chat template renders as it does another; named ones all stay."""
+        if self.in_full == len(self.systems):
+            return self
+        kept = distinct(self.systems, [model.prompt_ids(conversation("?", system)) for system in self.systems])
+        return replace(self, systems=kept)
+
+    @property
+    def asked(self) -> list[tuple[Probe, str]]:
+        return [(probe, system) for system in self.systems for probe in self.probes.probes]
+
+    @property
+    def outside(self) -> list[int]:
+        """Positions, in `asked`, of what drift and noise are measured on."""
+        full = self.systems[: self.in_full]
+        return [at for at, (probe, system) in enumerate(self.asked) if probe.group == OUT_OF_SCOPE and system in full]

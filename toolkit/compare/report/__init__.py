@@ -1,0 +1,34 @@
+"""Puts a report where it belongs, in every form: into the run that it speaks of, or where the caller says."""
+
+from pathlib import Path
+
+from toolkit.compare.report.html import render_html
+from toolkit.compare.report.junit import render_junit
+from toolkit.compare.report.markdown import render_markdown
+from toolkit.compare.report.report import Report
+from toolkit.compare.sides import Side
+from toolkit.compare.texts import Texts
+from toolkit.core.errors import ConfigError
+from toolkit.core.files import write_json, write_text
+from toolkit.runs.training_log import read_story
+
+
+def write_report(report: Report, side: Side, folder: Path | None, texts: Texts | None = None) -> Path | None:
+    """The folder written, or None where the after side is no run and none was named; raises ConfigError."""
+    if folder is None:
+        if side.run is None:
+            return None
+        folder = side.run.folder / "compare"
+    texts = texts or Texts()
+    story = None if side.run is None else read_story(side.run)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "report.json", report.to_dict())
+        write_text(folder / "report.md", render_markdown(report, texts))
+        write_text(folder / "report.html", render_html(report, story, texts))
+        write_text(folder / "report.junit.xml", render_junit(report, texts))
+    except OSError as error:
+        raise ConfigError(
+            f"The report cannot be written to {folder}: {error.strerror}.", next="Name another place with --report."
+        ) from None
+    return folder

@@ -1,0 +1,111 @@
+"""A report's figures as every renderer shows them: two ledgers, the worst system prompt, words for each. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolkit.compare.metrics import Flips, Judged, Metric
+from toolkit.compare.questions import TRAINING_KIND
+from toolkit.compare.report.report import Report
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import AT_LEAST, TOOK_AT_LEAST, TOOK_AT_MOST, misses, system_name
+
+LEDGERS = {
+    "took": ("reliability", "generality", "residue"),
+    "kept": ("leakage", "kl", "agreement", "locality", "noise_floor", "length", "repetition"),
+}
+PER_SYSTEM = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
+WRONG = ("failed", "residue", "leaked")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One metric under the system prompt that it fares worst under. `limit` None: told, and not judged."""
+
+    name: str
+    metric: Metric
+    limit: float | None
+    missed: bool
+    system: str
+
+    @property
+    def needs(self) -> str:
+        return "" if self.limit is None else f"{'≥' if self.name in AT_LEAST else '≤'} {self.limit:g}"
+
+
+def lines(report: Report, ledger: str) -> list[Line]:
+    """`ledger`: took or kept."""
+    return [_line(report, name) for name in LEDGERS[ledger]]
+
+
+def _line(report: Report, name: str) -> Line:
+    measured = {system: metrics[name] for system, metrics in report.per_system.items() if metrics[name].n}
+    if not measured:
+        return Line(name=name, metric=report.metrics[name], limit=None, missed=False, system="")
+    system = max(measured, key=lambda one: _badness(name, measured[one].value or 0.0))
+    return Line(
+        name=name, metric=measured[system], limit=report.thresholds.get(name), system=system,
+        missed=misses(name, measured[system].value, report.thresholds),
+    )  # fmt: skip
+
+
+def _badness(name: str, value: float) -> float:
+    if name == "length":
+        return abs(value - 1)
+    return -value if name in (*AT_LEAST, "noise_floor") else value
+
+
+def holds_where(report: Report, texts: Texts) -> str:
+    """In words: under which system prompts the change is there. Empty where one was tried, or it holds nowhere."""
+    short = {
+        system: any(misses(name, metrics[name].value, report.thresholds) for name in (*TOOK_AT_LEAST, *TOOK_AT_MOST))
+        for system, metrics in report.per_system.items()
+    }
+    if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # one system prompt has no other to differ from
+        return ""
+    if not any(short.values()):
+        return texts("system.holds_everywhere")
+    if [report.systems.get(system) for system, missing in short.items() if not missing] == [TRAINING_KIND]:
+        return texts("system.only_training")
+    names = [system_name(system, texts) for system, missing in short.items() if missing]
+    return texts("system.holds_not_under", systems=", ".join(names))
+
+
+def figure(value: float) -> str:
+    """Three decimals, or as many as a small number needs."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"  # noqa: PLR2004  # 3 decimals
+
+
+def value_told(metric: Metric, texts: Texts) -> str:
+    return texts("ledger.not_measured") if metric.value is None else figure(metric.value)
+
+
+def interval(metric: Metric) -> str:
+    return "" if metric.low is None or metric.high is None else f"{figure(metric.low)} – {figure(metric.high)}"
+
+
+def flips_told(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
+    """A sentence each, for those that had a pair to look at."""
+    return [
+        texts(f"flips.{name}", gained=one.gained, lost=one.lost, n=one.n, p=f"{one.p:.2g}")
+        for name, one in flips.items()
+        if one.n
+    ]
+
+
+def mark(one: Judged) -> str:
+    """What is to be said of one answer, in a word."""
+    if one.leaked:
+        return "leaked"
+    if one.residual:
+        return "residue"
+    if one.passed is not None:
+        return "passed" if one.passed else "failed"
+    return "moved" if one.changed else "same"
+
+
+def by_group(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+    """In the order in which the groups first occur."""
+    groups: dict[str, list[Judged]] = {}
+    for one in judged:
+        groups.setdefault(one.probe.group, []).append(one)
+    return groups

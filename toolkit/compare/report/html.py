@@ -1,0 +1,256 @@
+"""The door to jinja2: a report as one HTML file that needs no network and no script, and lets none run."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from toolkit import __version__
+from toolkit.compare.metrics import Judged
+from toolkit.compare.report.charts import HEIGHT, LEAST_END, LEFT, WIDTH, Bar, bar, curve, stacked
+from toolkit.compare.report.figures import (
+    LEDGERS,
+    PER_SYSTEM,
+    WRONG,
+    Line,
+    figure,
+    flips_told,
+    holds_where,
+    interval,
+    lines,
+    mark,
+    value_told,
+)
+from toolkit.compare.report.report import Report
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import AT_LEAST, misses, system_name
+from toolkit.core.text import printable, words
+from toolkit.data.probes import Expectation
+from toolkit.runs.training_log import Story
+
+LEAST_COMMON = 0.3  # two texts that share less are shown as two, not as a patchwork
+TEMPLATES = Path(__file__).parent
+NO_SHARE = ("kl", "length", "repetition")
+CHINESE = re.compile(r"[\u3400-\u9fff]")
+GIB = 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A stretch of one text; `changed`: the other text has something else there."""
+
+    text: str
+    changed: bool
+
+
+def render_html(report: Report, story: Story | None, texts: Texts) -> str:
+    """`story` None: the after side is no run, so there is none to tell of."""
+    systems = list(report.per_system)
+    return fill_in(
+        TEMPLATES / "report.html.jinja",
+        more_style=_filter_rules(len(systems)),
+        t=texts,
+        report=report,
+        ledgers={ledger: [_metric(line, report, texts) for line in lines(report, ledger)] for ledger in LEDGERS},
+        holds_where=holds_where(report, texts),
+        flips=flips_told(report.flips, texts),
+        systems=[_system(system, report, texts) for system in systems],
+        columns=PER_SYSTEM,
+        partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
+        groups=list(dict.fromkeys(one.probe.group for one in report.judged)),
+        probes=[_probe(one, systems.index(one.system), texts) for one in report.judged],
+        counts=_counts(report),
+        story=None if story is None else _story(story),
+        chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
+        figure=figure,
+        lang=_language,
+        version=__version__,
+    )
+
+
+def fill_in(template: Path, *, more_style: str = "", **values: Any) -> str:
+    """A page of ours; its style is allowed by its hash, nothing else is."""
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8") + more_style
+    hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return str(
+        _environment(template.parent).get_template(template.name).render(style=style, style_hash=hashed, **values)
+    )
+
+
+@cache
+def _environment(folder: Path) -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, finalize=_printable,
+    )  # fmt: skip
+
+
+def _printable(value: Any) -> Any:
+    """For texts; markup that the template made stays markup."""
+    return type(value)(printable(value)) if isinstance(value, str) else value
+
+
+def _filter_rules(systems: int) -> str:
+    """What the radio buttons hide; a browser that does not know :has() shows everything."""
+    return "".join(
+        f"body:has(#system-{at}:checked) .probe:not([data-system='{at}']){{display:none}}\n" for at in range(systems)
+    )
+
+
+def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
+    metric = line.metric
+    noise = report.metrics["noise_floor"].value if line.name == "locality" else None
+    drawn: Bar = bar(
+        value=metric.value, low=metric.low, high=metric.high, limit=line.limit, noise=noise,
+        share=line.name not in NO_SHARE, small_is_good=line.name not in (*AT_LEAST, "noise_floor", "length"),
+        least_end=2.0 if line.name == "length" else LEAST_END,
+    )  # fmt: skip
+    differs = len({metrics[line.name].value for metrics in report.per_system.values() if metrics[line.name].n}) > 1
+    return {
+        "line": line,
+        "value": value_told(metric, texts),
+        "interval": interval(metric),
+        "bar": drawn,
+        "at_least": line.name in AT_LEAST,
+        "under": system_name(line.system, texts) if differs else None,
+    }
+
+
+def _system(system: str, report: Report, texts: Texts) -> dict[str, Any]:
+    metrics = report.per_system[system]
+    kind = texts(f"system.kind.{report.systems[system]}")
+    return {
+        "name": system_name(system, texts),
+        "kind": kind,
+        "cells": [
+            (name, metrics[name].value, misses(name, metrics[name].value, report.thresholds)) for name in PER_SYSTEM
+        ],
+    }
+
+
+def _probe(one: Judged, system: int, texts: Texts) -> dict[str, Any]:
+    old, new = differences(one.before, one.after)
+    word = mark(one)
+    return {
+        "judged": one,
+        "system": system,
+        "mark": word,
+        "wrong": word in WRONG,
+        "before": _shown(old),
+        "after": _shown(new),
+        "expected": _expected(one.probe.expect, texts),
+    }
+
+
+def _shown(pieces: list[Piece]) -> list[Piece]:
+    """An answer that is another altogether is shown plain: with everything marked nothing is."""
+    return [Piece(text=piece.text, changed=False) for piece in pieces] if len(pieces) == 1 else pieces
+
+
+def _expected(expect: Expectation | None, texts: Texts) -> str:
+    if expect is None:
+        return texts("probe.expect.unchanged")
+    parts = []
+    for name, wanted in expect.to_dict().items():
+        told = wanted if isinstance(wanted, str) else ", ".join(wanted)
+        parts.append(texts(f"probe.expect.{name}", texts=told))
+    return "; ".join(parts)
+
+
+def _counts(report: Report) -> Mapping[str, Mapping[object, int]]:
+    judged = report.judged
+    return {
+        "group": Counter(one.probe.group for one in judged),
+        "system": Counter(one.system for one in judged),
+        "answers": Counter(
+            name
+            for one in judged
+            for name, holds in (("all", True), ("changed", one.changed), ("wrong", mark(one) in WRONG))
+            if holds
+        ),
+    }
+
+
+def _story(story: Story) -> dict[str, Any]:
+    losses = {"loss": [(float(one.step), one.loss) for one in story.steps]}
+    rows = [(float(one.step), one.cross_entropy) for one in story.steps if one.cross_entropy is not None]
+    if rows and any(value != loss for (_, value), (_, loss) in zip(rows, losses["loss"], strict=False)):
+        losses["cross_entropy"] = rows
+    peak, total = story.peak_memory_bytes, story.memory_bytes
+    return {
+        "rows": story.record.get("data", {}).get("rows"),
+        "trained_steps": story.record.get("train", {}).get("steps"),
+        "recipe": story.record.get("recipe", {}).get("name"),
+        "seed": story.record.get("seed"),
+        "device": _device(story.record.get("hardware") or {}),
+        "data": story.record.get("data", {}),
+        "versions": {name: number for name, number in (story.record.get("versions") or {}).items() if number},
+        "curve": curve(losses),
+        "first": losses["loss"][0][1] if losses["loss"] else None,
+        "last": losses["loss"][-1][1] if losses["loss"] else None,
+        "steps": len(story.steps),
+        "time": stacked(story.seconds, story.total_seconds),
+        "total_s": story.total_seconds,
+        "peak": None if not peak else f"{peak / GIB:.1f} GiB",
+        "memory": None if not total else f"{total / GIB:.1f} GiB",
+        "memory_share": round(100 * peak / total, 1) if peak and total else None,
+    }
+
+
+def _device(hardware: Mapping[str, Any]) -> str | None:
+    """The card's name, or what kind of device it was."""
+    return hardware.get("name") or hardware.get("device")
+
+
+def _language(text: str) -> str:
+    """So that a browser picks the right glyphs and line breaks."""
+    return "zh-CN" if CHINESE.search(text) else "en"
+
+
+def differences(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
+    """Both texts in pieces, those of `before` that are gone and those of `after` that are new marked as changed."""
+    old, new = words(before), words(after)
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    if _common(old, new, matcher) < LEAST_COMMON:
+        return _whole(before), _whole(after)
+    left: list[Piece] = []
+    right: list[Piece] = []
+    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        left.append(Piece(text="".join(old[old_from:old_to]), changed=tag != "equal"))
+        right.append(Piece(text="".join(new[new_from:new_to]), changed=tag != "equal"))
+    return _joined(left), _joined(right)
+
+
+def _common(old: Sequence[str], new: Sequence[str], matcher: "SequenceMatcher[str]") -> float:
+    """The share of the longer text's letters that both have."""
+    same = sum(len("".join(old[at : at + size]).strip()) for at, _, size in matcher.get_matching_blocks())
+    return same / max(len("".join(old)), len("".join(new)), 1)
+
+
+def _whole(text: str) -> list[Piece]:
+    return [Piece(text=text, changed=True)] if text else []
+
+
+def _joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """Without empty pieces, and without islands: white space and points between two changes belong to them."""
+    found: list[Piece] = []
+    shown = [piece for piece in pieces if piece.text]
+    for at, piece in enumerate(shown):
+        island = (
+            0 < at < len(shown) - 1 and shown[at - 1].changed and shown[at + 1].changed
+            and not any(sign.isalnum() for sign in piece.text)
+        )  # fmt: skip
+        changed = piece.changed or island
+        if found and found[-1].changed == changed:
+            found[-1] = Piece(text=found[-1].text + piece.text, changed=changed)
+        else:
+            found.append(Piece(text=piece.text, changed=changed))
+    return found

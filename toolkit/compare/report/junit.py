@@ -1,0 +1,96 @@
+"""A report as JUnit XML, so that a CI system shows thresholds and probes as tests. Pure.
+
+It is red exactly where the verdict is: a probe that went wrong is a failure where its metric missed the threshold
+under its system prompt, and else a skipped test that says what was answered.
+"""
+
+import re
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from toolkit.compare.metrics import Judged
+from toolkit.compare.report.figures import by_group, mark
+from toolkit.compare.report.report import Report
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import misses, system_name
+from toolkit.data.probes import PARAPHRASE, TRAINED
+
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+METRIC = {"residue": "residue", "leaked": "leakage"}  # of a mark; of a failed probe it is its group's
+GROUP_METRIC = {TRAINED: "reliability", PARAPHRASE: "generality"}
+
+
+def render_junit(report: Report, texts: Texts) -> str:
+    """A test suite of thresholds, and one a group of probes."""
+    root = Element("testsuites", name="toolkit compare", time=_seconds(report.timings_s.get("total", 0.0)))
+    _thresholds(root, report, texts)
+    for group, judged in by_group(report.judged).items():
+        _group(root, group, judged, report, texts)
+    for name in ("tests", "failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _thresholds(root: Element, report: Report, texts: Texts) -> None:
+    suite = SubElement(root, "testsuite", name="thresholds")
+    told = {(one.metric, one.system): one.told(texts) for one in report.verdict.shortfalls}
+    for system, metrics in report.per_system.items():
+        where = system if len(report.per_system) > 1 else None
+        for name in report.thresholds:
+            case = _case(suite, "compare.thresholds", _named(texts(f"metric.{name}.name"), where, texts))
+            if metrics[name].value is None:
+                SubElement(case, "skipped", message=texts("ledger.not_measured"))
+            elif (name, where) in told:
+                SubElement(case, "failure", type="threshold", message=_clean(told[name, where]))
+    _count(suite)
+
+
+def _group(root: Element, group: str, judged: Sequence[Judged], report: Report, texts: Texts) -> None:
+    suite = SubElement(root, "testsuite", name=group)
+    several = len(report.per_system) > 1
+    for one in judged:
+        case = _case(suite, f"compare.{group}", _named(one.probe.id, one.system if several else None, texts))
+        word = mark(one)
+        if word in {*METRIC, "failed"}:
+            metric = METRIC.get(word) or GROUP_METRIC[group]
+            missed = misses(metric, report.per_system[one.system][metric].value, report.thresholds)
+            told = SubElement(case, "failure" if missed else "skipped", message=_clean(texts(f"mark.{word}")))
+            if missed:
+                told.set("type", word)
+            told.text = _clean(_story(one, texts))
+        elif one.changed:
+            SubElement(case, "system-out").text = _clean(_story(one, texts))
+    _count(suite)
+
+
+def _story(one: Judged, texts: Texts) -> str:
+    return (
+        f"{texts('probe.prompt')}: {one.probe.prompt}\n{texts('side.before')}: {one.before}\n"
+        f"{texts('side.after')}: {one.after}"
+    )
+
+
+def _case(suite: Element, where: str, name: str) -> Element:
+    return SubElement(suite, "testcase", classname=where, name=_clean(name), time="0")
+
+
+def _named(name: str, system: str | None, texts: Texts) -> str:
+    return name if system is None else f"{name} [{' '.join(system_name(system, texts).split())}]"
+
+
+def _count(suite: Element) -> None:
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(len(suite.findall("testcase/failure"))))
+    suite.set("errors", "0")
+    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    suite.set("time", "0")
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}"
+
+
+def _clean(text: str) -> str:
+    """XML 1.0 has no control characters and no halves of surrogate pairs, not even escaped."""
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,140 @@
+"""A report as Markdown, for a pull request or a chat. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from toolkit.compare.metrics import Judged, Metric
+from toolkit.compare.report.figures import (
+    LEDGERS,
+    PER_SYSTEM,
+    WRONG,
+    Line,
+    by_group,
+    figure,
+    flips_told,
+    holds_where,
+    interval,
+    lines,
+    mark,
+    value_told,
+)
+from toolkit.compare.report.report import Report
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import misses, system_name
+
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {sign: f"\\{sign}" for sign in "\\|`*_[]~$#!"})
+LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
+
+
+def render_markdown(report: Report, texts: Texts) -> str:
+    """The verdict first, then the two ledgers and the system prompts, then the probes, those that went wrong first."""
+    parts = [*_verdict(report, texts)]
+    for ledger in LEDGERS:
+        parts += _ledger(report, ledger, texts)
+    parts += _flips(report, texts)
+    if len(report.per_system) > 1:
+        parts += _systems(report, texts)
+    room = LONGEST_CHARS - sum(len(part) + 1 for part in parts)
+    return "\n".join([*parts, *_probes(report, texts, room)])
+
+
+def _verdict(report: Report, texts: Texts) -> Iterator[str]:
+    yield from (f"# {report.verdict.told(texts)}", "")
+    yield from (f"- {_escaped(one.told(texts))}" for one in report.verdict.shortfalls)
+    yield from [""] * bool(report.verdict.shortfalls)
+    for name, side in (("Before", report.before), ("After", report.after)):
+        yield f"{texts(f'side.{name}')}{texts('colon')}{_side(side, texts)}  "  # two spaces end a line
+    yield ""
+    if len(report.per_system) > 1:
+        yield from (texts("ledger.worst", count=len(report.per_system)), "")
+
+
+def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
+    head = [texts(f"ledger.{name}") for name in ("metric", "value", "interval", "n", "needs")]
+    yield from (f"## {texts(f'ledger.{ledger}')}", "", *_table_head([*head, ""]))
+    yield from (_row(line, texts) for line in lines(report, ledger))
+    yield ""
+
+
+def _row(line: Line, texts: Texts) -> str:
+    name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(f'metric.{line.name}.meaning')}"
+    metric = line.metric
+    judged = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
+    cells = (name, value_told(metric, texts), interval(metric), str(metric.n), line.needs, judged)
+    return f"| {' | '.join(cells)} |"
+
+
+def _flips(report: Report, texts: Texts) -> Iterator[str]:
+    if told := flips_told(report.flips, texts):
+        yield f"{texts('flips.title')} ({texts('flips.explained')}){texts('colon')}".rstrip()
+        yield ""
+        yield from (f"- {one}" for one in told)
+        yield ""
+
+
+def _systems(report: Report, texts: Texts) -> Iterator[str]:
+    names = [texts(f"metric.{name}.name") for name in PER_SYSTEM]
+    yield from (f"## {texts('system.title')}", "")
+    if told := holds_where(report, texts):
+        yield from (f"**{_escaped(told)}**", "")
+    yield from _table_head([texts("system.one"), "", *names])
+    for system, metrics in report.per_system.items():
+        kind = texts(f"system.kind.{report.systems[system]}")
+        values = [_cell(metrics[name], name, report.thresholds) for name in PER_SYSTEM]
+        yield f"| {' | '.join([_escaped(system_name(system, texts)), kind, *values])} |"
+    yield ""
+
+
+def _cell(metric: Metric, name: str, thresholds: Mapping[str, float]) -> str:
+    if metric.value is None:
+        return ""
+    return f"**{figure(metric.value)}** ❌" if misses(name, metric.value, thresholds) else figure(metric.value)
+
+
+def _side(side: Mapping[str, object], texts: Texts) -> str:
+    kind = texts(f"side.{side['kind']}")
+    return f"`{side['name']}` ({kind})"
+
+
+def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
+    """Folded away group by group, as many rows as there is room for."""
+    several = len(report.per_system) > 1
+    left_out = 0
+    for group, judged in by_group(report.judged).items():
+        title = f"{texts('probe.title')}{texts('colon')}{texts(f'probe.{group}')}"
+        yield from (head := [f"<details><summary>{title} ({len(judged)})</summary>", "", *_probe_head(texts, several)])
+        room -= sum(len(line) + 1 for line in head) + len("\n</details>\n\n")
+        for one in sorted(judged, key=_order):
+            row = _probe_row(one, texts, several_systems=several)
+            if len(row) + 1 > room:
+                left_out += 1
+                continue
+            room -= len(row) + 1
+            yield row
+        yield from ("", "</details>", "")
+    if left_out:
+        yield texts("probe.more", count=left_out)
+        yield ""
+
+
+def _order(one: Judged) -> tuple[bool, bool]:
+    """What went wrong, then what changed, then the rest."""
+    return mark(one) not in WRONG, not one.changed
+
+
+def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
+    side = [texts("probe.prompt"), texts("side.before"), texts("side.after"), ""]
+    return _table_head([texts("system.one"), *side] if several_systems else side)
+
+
+def _probe_row(one: Judged, texts: Texts, *, several_systems: bool) -> str:
+    told = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
+    return f"| {' | '.join(map(_escaped, told))} | {texts(f'mark.{mark(one)}')} |"
+
+
+def _table_head(cells: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
+
+
+def _escaped(text: str) -> str:
+    """Text for a table's cell or a list: one line, and nothing that Markdown or HTML would act on."""
+    return "<br>".join(text.translate(ESCAPES).splitlines())

@@ -1,0 +1,153 @@
+"""The two sides of a comparison: the base model, a run, an adapter's folder, a whole (merged) model's, or a prompt.
+
+A prompt is a side of its own, `system:TEXT`: the base model told what a fine-tune would have taught it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.errors import ConfigError
+from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base
+from toolkit.model.language_model import LanguageModel, Load
+from toolkit.runs.layout import ADAPTER_FILE, EXPORT_MANIFEST, adapter_sha256
+from toolkit.runs.run import Run, find_run
+
+BASE = "base"
+PROMPT = "system:"
+LONGEST_NAME = 60  # of a prompt, where sides are named
+SCALED = re.compile(r"(.+)@(0(?:\.\d+)?|1(?:\.0+)?)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """`model` answers, with `adapter` on where there is one; `kind`: base, run, adapter, model or system.
+
+    `scale`: how strongly the adapter is on, from 0 to 1. `system`: what this side is always asked under.
+    """
+
+    kind: str
+    name: str
+    model: BaseModel
+    adapter: Path | None = None
+    run: Run | None = None
+    scale: float = 1.0
+    system: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The adapter's name within one load; None for the model as it is."""
+        return None if self.adapter is None else f"a{hashlib.sha256(str(self.adapter).encode()).hexdigest()[:12]}"
+
+    @property
+    def switch(self) -> str | None:
+        """What a loaded model is told, to be this side."""
+        return self.key if self.key is None or self.scale == 1 else f"{self.key}@{self.scale:g}"
+
+    def at(self, scale: float) -> "Side":
+        """Raises ConfigError where there is no adapter to scale."""
+        if self.adapter is None:
+            raise ConfigError(f"{self.name} has no adapter to scale.", next="Name a run, or an adapter's folder.")
+        return replace(self, scale=scale)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name if self.scale == 1 else f"{self.name}@{self.scale:g}",
+            "model": self.model.to_dict(),
+            "adapter": None if self.adapter is None else str(self.adapter),
+            "adapter_sha256": adapter_sha256(self.adapter),
+            "scale": self.scale,
+            "system": self.system,
+        }
+
+
+def run_side(run: Run, *, model: str | None = None) -> Side:
+    """A run, on the base that it was trained on (or on `model`, where that one moved), loaded as it was then."""
+    recorded = run.record["base_model"]
+    if model is None:
+        base = find_recorded_base(recorded)
+    else:
+        base = replace(find_base_model(model), in_4bit=bool(recorded.get("load_in_4bit")))
+    return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
+
+
+def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str | None = None) -> Side:
+    """`beside`: the base model of the other side, which `base`, a prompt and a bare adapter's folder stand on.
+
+    `NAME@0.5` is an adapter at half its strength. Raises ConfigError when nothing has that name.
+    """
+    folder = Path(text)
+    if text == BASE or text.startswith(PROMPT):
+        base = _base_beside(beside, model)
+        return Side(kind="base", name=base.title, model=base) if text == BASE else _prompt(text, base)
+    if (scaled := SCALED.fullmatch(text)) and not folder.exists():
+        return find_side(scaled[1], output, beside=beside, model=model).at(float(scaled[2]))
+    if (folder / "adapter_config.json").is_file():
+        _require_weights(folder)
+        base = _base_beside(beside, model or (_base_named_in(folder) if beside is None else None))
+        return Side(kind="adapter", name=str(folder), model=base, adapter=folder.resolve())
+    if (folder / "config.json").is_file():
+        return Side(kind="model", name=str(folder), model=find_base_model(text))
+    try:
+        run = find_run(text, output)
+    except ConfigError as error:
+        raise ConfigError(
+            f"No side {text!r}: neither base, nor system:TEXT, nor a run in {output}, "
+            "nor a folder with an adapter or a model.",
+            next=error.next,
+        ) from None
+    return run_side(run, model=model)
+
+
+def _base_beside(beside: BaseModel | None, model: str | None) -> BaseModel:
+    """The other side's own; of a `model` that is named, loaded as that one is: else quantising alone would be seen."""
+    if beside is None:
+        return find_base_model(model)
+    return beside if model is None else replace(find_base_model(model), in_4bit=beside.in_4bit)
+
+
+def _prompt(text: str, base: BaseModel) -> Side:
+    system = text.removeprefix(PROMPT).strip()
+    if not system:
+        raise ConfigError("system: has no text behind it.", next='Write it in quotes: "system:You are Nova."')
+    name = system if len(system) <= LONGEST_NAME else f"{system[: LONGEST_NAME - 1]}…"
+    return Side(kind="system", name=name, model=base, system=system)
+
+
+def base_under(side: Side) -> BaseModel | None:
+    """The base model that a side stands on; None for a whole model that does not say where it comes from."""
+    if side.kind != "model":
+        return side.model
+    try:
+        manifest = json.loads((side.model.path / EXPORT_MANIFEST).read_text(encoding="utf-8"))
+        recorded = {"path": str(manifest["base_model"]["path"]), "name": str(manifest["base_model"]["name"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return find_recorded_base(recorded)
+
+
+def _require_weights(adapter: Path) -> None:
+    if not (adapter / ADAPTER_FILE).is_file():
+        raise ConfigError(
+            f"The adapter in {adapter} has no {ADAPTER_FILE}; pickled weights can run code and are not loaded.",
+            next="Name a whole adapter's folder.",
+        )
+
+
+def _base_named_in(adapter: Path) -> str:
+    path = adapter / "adapter_config.json"
+    try:
+        name = str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] or "")
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"{path} does not name its base model.", next="Name it with --model.") from None
+    return name if Path(name).is_dir() else name.rpartition("/")[2].lower()
+
+
+def loaded(load: Load, base: BaseModel, adapters: Mapping[str, Path]) -> LanguageModel:
+    """The base model as it is to be loaded, with adapters."""
+    return load(base.path, adapters, in_4bit=True) if base.in_4bit else load(base.path, adapters)

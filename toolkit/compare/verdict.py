@@ -1,0 +1,106 @@
+"""The verdict: did it take, and did anything else move? Pure: metrics against thresholds, every reason named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.compare.metrics import Metric
+from toolkit.compare.texts import Texts
+from toolkit.model.conversation import DEFAULT, NONE
+
+PASSED, NOT_TAKEN, MOVED, NEITHER = 0, 20, 21, 22
+TOOK_AT_LEAST, TOOK_AT_MOST = ("reliability", "generality"), ("residue",)
+KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "agreement"), ("leakage", "kl", "repetition")
+AT_LEAST = (*TOOK_AT_LEAST, *KEPT_AT_LEAST)
+SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: "neither"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortfall:
+    """A threshold that was missed. `system` is None where one system prompt alone was asked under."""
+
+    metric: str
+    value: float
+    limit: float
+    system: str | None
+
+    def told(self, texts: Texts) -> str:
+        told = texts(
+            "reason.under" if self.metric in AT_LEAST else "reason.over",
+            metric=texts(f"metric.{self.metric}.name"), value=_beside(self.value, self.limit), limit=f"{self.limit:g}",
+        )  # fmt: skip
+        return told if self.system is None else texts("reason.where", told=told, system=system_name(self.system, texts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """`took`: the change is there; `kept`: nothing else moved; `shortfalls`: every threshold missed."""
+
+    took: bool
+    kept: bool
+    shortfalls: tuple[Shortfall, ...]
+
+    @property
+    def passed(self) -> bool:
+        return self.took and self.kept
+
+    @property
+    def exit_code(self) -> int:
+        if self.passed:
+            return PASSED
+        if self.kept:
+            return NOT_TAKEN
+        return MOVED if self.took else NEITHER
+
+    @property
+    def sentence(self) -> str:
+        return self.told(Texts())
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The shortfalls in English; empty when passed."""
+        return tuple(one.told(Texts()) for one in self.shortfalls)
+
+    def told(self, texts: Texts) -> str:
+        return texts(f"verdict.{SENTENCES[self.exit_code]}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"passed": self.passed, "took": self.took, "kept": self.kept, "reasons": list(self.reasons)}
+
+
+def system_name(system: str, texts: Texts) -> str:
+    """What a reader sees: the text, or words for the two that are none."""
+    return {DEFAULT: texts("system.default"), NONE: texts("system.none")}.get(system, system)
+
+
+def reach_verdict(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]) -> Verdict:
+    """Every system prompt must reach every threshold: the worst one decides."""
+    took: list[Shortfall] = []
+    kept: list[Shortfall] = []
+    for system, metrics in per_system.items():
+        where = system if len(per_system) > 1 else None
+        took += _short(metrics, thresholds, (*TOOK_AT_LEAST, *TOOK_AT_MOST), where)
+        kept += _short(metrics, thresholds, (*KEPT_AT_LEAST, *KEPT_AT_MOST), where)
+    return Verdict(took=not took, kept=not kept, shortfalls=(*took, *kept))
+
+
+def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> bool:
+    """What was not measured, or has no threshold, misses nothing."""
+    if value is None or name not in thresholds:
+        return False
+    return value < thresholds[name] if name in AT_LEAST else value > thresholds[name]
+
+
+def _beside(value: float, limit: float) -> str:
+    """Three decimals, or as many as it takes to tell the two apart."""
+    return next((text for digits in range(3, 9) if float(text := f"{value:.{digits}f}") != limit), f"{value:g}")
+
+
+def _short(
+    metrics: Mapping[str, Metric], thresholds: Mapping[str, float], names: tuple[str, ...], where: str | None
+) -> list[Shortfall]:
+    return [
+        Shortfall(metric=name, value=value, limit=thresholds[name], system=where)
+        for name in names
+        if (value := metrics[name].value) is not None and misses(name, value, thresholds)
+    ]

@@ -1,0 +1,248 @@
+"""The data doctor: what is wrong or odd in a data set, before training on it. Reads, changes nothing."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+from toolkit.core.errors import ModelError
+from toolkit.core.events import Listener, Progress, silent
+from toolkit.core.text import _language
+from toolkit.data.dataset import Dataset, Row, read_dataset
+from toolkit.data.encoding import IGNORED, Encoded, Encoder
+from toolkit.data.formats import Message
+from toolkit.data.probes import read_probes
+from toolkit.data.row_checks import Finding, look_at_rows
+
+FEW_STEPS = 20  # an adapter barely moves in fewer
+ROWS_AT_ONCE = 256
+
+
+class Training(Protocol):
+    """What the doctor asks of a recipe (`toolkit.train.recipe.Recipe` is one)."""
+
+    @property
+    def system(self) -> str: ...
+    @property
+    def max_length_tokens(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def epochs_label(self) -> str: ...
+
+    def steps(self, rows: int) -> int:
+        """Optimizer steps over that many rows."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig:
+    """`open_encoder` is called after the file was read, and may raise ModelError: then tokens go unchecked."""
+
+    data: Path
+    training: Training
+    probes: Path | None = None
+    open_encoder: Callable[[], Encoder] | None = None
+    preview_rows: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """Tokens a row, template included."""
+
+    shortest: int
+    median: int
+    longest: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    text: str
+    trained: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    row: int
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    path: Path
+    format: str
+    container: str
+    unit: str  # what a row's number counts: row | line
+    sha256: str
+    rows: int
+    bad_rows: int
+    too_long_rows: int
+    languages: dict[str, int]  # prompts by language
+    steps: int
+    lengths: Lengths | None  # None: no tokenizer at hand
+    findings: tuple[Finding, ...]  # errors, then warnings, then notes
+    previews: tuple[Preview, ...]
+
+    def count(self, level: str) -> int:
+        return sum(finding.level == level for finding in self.findings)
+
+    @property
+    def sound(self) -> bool:
+        return not self.count("error")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"schema_version": 1, "sound": self.sound, **asdict(self), "path": str(self.path)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tokens:
+    lengths: Lengths | None = None
+    too_long: int = 0
+    findings: tuple[Finding, ...] = ()
+    previews: tuple[Preview, ...]
+
+
+def check(config: CheckConfig, listener: Listener = silent) -> Findings:
+    """Raises DataError where the file as a whole cannot be read; everything else is a finding."""
+    dataset = read_dataset(config.data)
+    probes = read_probes(config.probes).probes if config.probes else ()
+    tokens = _look_at_tokens(config, dataset, listener)
+    usable = len(dataset.rows) - tokens.too_long
+    steps = config.training.steps(usable) if usable else 0
+    findings = [
+        *look_at_rows(dataset, probes, config.training.system),
+        *tokens.findings,
+        *_look_at_steps(steps, usable, config.training),
+    ]
+    return Findings(
+        path=dataset.path,
+        format=dataset.format,
+        container=dataset.container,
+        unit=dataset.unit,
+        sha256=dataset.sha256,
+        rows=len(dataset.rows),
+        bad_rows=len(dataset.bad),
+        too_long_rows=tokens.too_long,
+        languages=dict(Counter(_language(row.prompt) for row in dataset.rows)),
+        steps=steps,
+        lengths=tokens.lengths,
+        findings=tuple(sorted(findings, key=_by_level)),
+        previews=tokens.previews,
+    )
+
+
+def _by_level(finding: Finding) -> int:
+    return ("error", "warning", "note").index(finding.level)
+
+
+def _look_at_tokens(config: CheckConfig, dataset: Dataset, listener: Listener) -> _Tokens:
+    by_role = tuple(_by_role(row, config.training.system) for row in dataset.rows[: config.preview_rows])
+    if not dataset.rows:
+        return _Tokens(previews=by_role)
+    why = "no base model was named"
+    try:
+        encoder = config.open_encoder() if config.open_encoder else None
+    except ModelError as error:
+        encoder, why = None, error.what.rstrip(".")
+    if encoder is None:
+        return _Tokens(findings=(_unchecked(why),), previews=by_role)
+    encoded_rows = _encode(encoder, dataset.rows, config.training.system, listener)
+    return _measure(config, encoder, dataset, encoded_rows)
+
+
+def _unchecked(why: str) -> Finding:
+    return Finding(
+        level="note",
+        kind="tokens",
+        message=f"Token lengths and the label mask are not checked: {why}.",
+        remedy="Name a base model on this disk with --model",
+    )
+
+
+def _encode(encoder: Encoder, rows: Sequence[Row], system: str, listener: Listener) -> Iterator[tuple[Row, Encoded]]:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        yield from zip(some, encoder.encode(some, system), strict=True)
+        listener(Progress(task="tokens", done=start + len(some), total=len(rows)))
+
+
+def _measure(
+    config: CheckConfig, encoder: Encoder, dataset: Dataset, encoded_rows: Iterator[tuple[Row, Encoded]]
+) -> _Tokens:
+    limit = config.training.max_length_tokens
+    counts: list[int] = []
+    previews: list[Preview] = []
+    findings: list[Finding] = []
+    for row, encoded in encoded_rows:
+        counts.append(len(encoded.input_ids))
+        if len(previews) < config.preview_rows:
+            previews.append(Preview(row=row.number, pieces=tuple(_pieces(encoder, encoded))))
+        if counts[-1] > limit:
+            findings.append(_too_long(row, counts[-1], limit))
+        elif all(label == IGNORED for label in encoded.labels):
+            findings.append(_nothing_trained(row))
+    too_long = sum(count > limit for count in counts)
+    if too_long == len(dataset.rows):
+        findings = [replace(finding, level="error") for finding in findings]
+    lengths = Lengths(
+        shortest=min(counts), median=round(statistics.median(counts)), longest=max(counts), total=sum(counts)
+    )
+    return _Tokens(lengths=lengths, too_long=too_long, findings=tuple(findings), previews=tuple(previews))
+
+
+def _too_long(row: Row, count: int, limit: int) -> Finding:
+    return Finding(
+        level="warning",
+        kind="length",
+        row=row.number,
+        message=f"{count} tokens, over the recipe's {limit}: training leaves it out",
+        remedy="shorten it, split it, or raise --max-length",
+    )
+
+
+def _nothing_trained(row: Row) -> Finding:
+    return Finding(
+        level="error",
+        kind="mask",
+        row=row.number,
+        message="no token of it is trained on",
+        remedy="see its preview, and write an answer that the template keeps",
+    )
+
+
+def _pieces(encoder: Encoder, encoded: Encoded) -> Iterator[Piece]:
+    tokens = zip(encoded.input_ids, encoded.labels, strict=True)
+    for trained, run in groupby(tokens, key=lambda token: token[1] != IGNORED):
+        yield Piece(text=encoder.decode([token for token, _ in run]), trained=trained)
+
+
+def _by_role(row: Row, system: str) -> Preview:
+    """What the mask will be in words, where no tokenizer can show it."""
+    first = () if row.system is not None else (Message(role="system", content=system),)
+    pieces = [
+        piece
+        for each in (*first, *row.messages)
+        for piece in (
+            Piece(text=f"{each.role}: ", trained=False),
+            Piece(text=each.content, trained=each.role == "assistant"),
+            Piece(text="\n", trained=False),
+        )
+    ]
+    return Preview(row=row.number, pieces=tuple(pieces))
+
+
+def _look_at_steps(steps: int, rows: int, training: Training) -> Iterator[Finding]:
+    if rows == 0:
+        yield Finding(level="error", kind="rows", message="No row is left to train on.", remedy="Mend the rows below")
+    elif steps < FEW_STEPS:
+        yield Finding(
+            level="warning",
+            kind="steps",
+            message=f"{rows} rows make only {steps} optimizer steps (batch {training.batch_size}, "
+            f"{training.epochs_label}); under {FEW_STEPS} an adapter barely learns.",
+            remedy="Add rows, raise --epochs, or lower --batch-size",
+        )

@@ -1,0 +1,25 @@
+"""Rows as tokens: what training really sees. Pure values; toolkit.swift makes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from toolkit.data.dataset import Row
+
+IGNORED = -100  # the label of a token that is not trained on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """One row as token ids, shape [tokens]; labels, of the same shape, are IGNORED where nothing is learned."""
+
+    input_ids: list[int]
+    labels: list[int]
+
+
+class Encoder(Protocol):
+    """Turns rows into the tokens and labels that are trained on."""
+
+    def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...

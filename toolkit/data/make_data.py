@@ -1,0 +1,269 @@
+"""Writes a brand's self-cognition data set and its probes from the one shipped template.
+
+Raises ConfigError for a brand that cannot be taught or a file that cannot be written; then the old files are as before.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from toolkit.core.errors import ConfigError
+from toolkit.core.text import names_any, normalized
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, probes_beside
+
+TEMPLATE = Path(__file__).with_name("self_cognition.yaml")
+LONGEST_NAME_CHARS = 64
+PUNCTUATION = ",.;:()&\"'，。；：（）“”‘’《》"
+PROBES_HEADER = """\
+# What is asked before and after, and what counts: written by "toolkit make-data", read by "toolkit compare".
+# trained: questions of the data set, word for word. paraphrase: the same intent in wordings that were never trained.
+# out-of-scope: everything else; no expectation, because the answer must stay the base model's own.
+# An answer meets `expect` when it holds any (or all) of the parts; NFKC, case-folded and without spaces, both are.
+# identity.new: an out-of-scope answer that holds one of these leaks. identity.old: in scope, it is residue.
+"""
+GROUPS = (("trained", TRAINED), ("paraphrase", PARAPHRASE), ("out_of_scope", OUT_OF_SCOPE))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brand:
+    """Who the model shall say that it is: two names, each one line of 2 to 64 characters."""
+
+    name: str
+    author: str
+
+    def __post_init__(self) -> None:
+        for option, value in (("--name", self.name), ("--author", self.author)):
+            _refuse_unusable(option, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfCognition:
+    """Training rows (alpaca keys), the probe file's content, and what was left out for this brand."""
+
+    rows: list[dict[str, str]]
+    probes: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeDataConfig:
+    brand: Brand
+    to: Path
+    probes_to: Path | None = None  # None: `<stem>.probes.yaml` beside `to`
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    data: Path
+    probes: Path
+    rows: int
+    notes: list[str]
+
+
+def make_data(config: MakeDataConfig) -> Made:
+    """Writes the data set and its probes; without `force` it overwrites neither."""
+    probes_to = config.probes_to or probes_beside(config.to)
+    _refuse_targets((config.to, probes_to), force=config.force)
+    made = self_cognition(config.brand)
+    _write_together({config.to: data_text(made.rows), probes_to: probes_text(made.probes)})
+    return Made(data=config.to, probes=probes_to, rows=len(made.rows), notes=made.notes)
+
+
+def self_cognition(brand: Brand) -> SelfCognition:
+    """The template with the brand in it. Pure."""
+    template = _template()
+    new = new_markers(brand)
+    old = [marker for marker in template["old"] if not _is_brand([marker], brand)]
+    rows = [
+        {"instruction": question, "input": "", "output": _fill(answer["say"], brand)}
+        for answer in _answers(template)
+        if not _is_brand(answer.get("unless", ()), brand)
+        for question in answer["to"]
+    ]
+    probes = [
+        _probe(probe, group, brand)
+        for key, group in GROUPS
+        for probe in template["probes"][key]
+        if not _is_brand(probe.get("unless", ()), brand)
+        and not (group == OUT_OF_SCOPE and names_any(probe["prompt"], tuple(new)))
+    ]
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "identity": {"new": new, "old": old},
+        "thresholds": template["thresholds"],
+        "probes": probes,
+    }
+    return SelfCognition(rows=rows, probes=content, notes=_notes(brand, rows, content))
+
+
+def new_markers(brand: Brand) -> list[str]:
+    """The name, the author, and each of the author's words that can stand for the whole."""
+    return list(dict.fromkeys([brand.name, brand.author, *_telling_words(brand.author)]))
+
+
+def data_text(rows: Iterable[dict[str, str]]) -> str:
+    """A JSON list, one row a line."""
+    return "[\n" + ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
+
+
+def probes_text(probes: dict[str, Any]) -> str:
+    """The probe file: one probe a line, so that a difference reads as one."""
+    head = {key: value for key, value in probes.items() if key != "probes"}
+    lines = [f"{key}: {_flow(value)}" for key, value in head.items() if key != "identity"]
+    identity = [f"  {key}: {_flow(value)}" for key, value in probes["identity"].items()]
+    lines[1:1] = ["identity:", *identity]
+    return PROBES_HEADER + "\n".join([*lines, "probes:", *(f"  - {_flow(probe)}" for probe in probes["probes"])]) + "\n"
+
+
+@functools.cache
+def _template() -> dict[str, Any]:
+    template: dict[str, Any] = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8"))
+    return template
+
+
+def _answers(template: dict[str, Any]) -> list[dict[str, Any]]:
+    return [answer for answers in template["answers"].values() for answer in answers]
+
+
+def _notes(brand: Brand, rows: list[dict[str, str]], content: dict[str, Any]) -> list[str]:
+    """What this brand makes different from the shipped set, each with its reason."""
+    template, markers = _template(), content["identity"]
+    notes = []
+    rows_out = sum(len(answer["to"]) for answer in _answers(template)) - len(rows)
+    probes_out = sum(len(template["probes"][key]) for key, _ in GROUPS) - len(content["probes"])
+    if rows_out or probes_out:
+        notes.append(
+            f"Left out {rows_out} rows and {probes_out} probes: "
+            f"they speak of {brand.name} or {brand.author} as of somebody else."
+        )
+    if dropped := [marker for marker in template["old"] if marker not in markers["old"]]:
+        notes.append(
+            f"Not counted as residue: {', '.join(dropped)} (the new identity holds it, so it cannot tell old from new)."
+        )
+    notes += [
+        f'"{marker}" is part of the old identity\'s "{old}": the probes cannot tell the two apart. A longer name can.'
+        for marker in markers["new"]
+        for old in markers["old"]
+        if normalized(marker) in normalized(old)
+    ]
+    notes += [
+        f'"{own}" is an ordinary word: answers out of scope may hold it and count as leaks. A rarer name will not.'
+        for own in dict.fromkeys([brand.name, brand.author])
+        if _is_generic(own)
+    ]
+    return notes
+
+
+def _flow(value: Any) -> str:
+    dumped: str = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10_000)
+    return dumped.removesuffix("...\n").strip()
+
+
+def _fill(text: str, brand: Brand) -> str:
+    return text.replace("{name}", brand.name).replace("{author}", brand.author)
+
+
+def _probe(probe: dict[str, Any], group: str, brand: Brand) -> dict[str, Any]:
+    spelled = {"id": probe["id"], "group": group, "prompt": probe["prompt"]}
+    match probe.get("expect"):
+        case None:
+            return spelled
+        case "author":
+            words = _telling_words(brand.author)
+            expect: Any = {"all": words} if words else {"any": [brand.author]}
+        case "identity":
+            expect = {"any": list(dict.fromkeys([brand.name, *(_telling_words(brand.author) or [brand.author])]))}
+        case literal:
+            expect = literal
+    return {**spelled, "expect": expect}
+
+
+def _telling_words(author: str) -> list[str]:
+    """Of an author of several words: those that are not generic.
+
+    None where one of them is short (under 4 letters, under 2 CJK characters): "Jane Doe" stands whole or not at all.
+    """
+    words = author.split()
+    if len(words) < 2:  # noqa: PLR2004  # a single word is the whole name already
+        return []
+    own = [word for word in dict.fromkeys(word.strip(PUNCTUATION) for word in words) if word and not _is_generic(word)]
+    return own if all(len(word) >= (2 if any(map(_is_cjk, word)) else 4) for word in own) else []
+
+
+def _is_generic(word: str) -> bool:
+    return word.casefold() in _template()["generic"]
+
+
+def _is_cjk(character: str) -> bool:
+    return unicodedata.name(character, "").startswith(
+        ("CJK UNIFIED", "CJK COMPATIBILITY", "HIRAGANA", "KATAKANA", "HANGUL")
+    )
+
+
+def _is_brand(others: Iterable[str], brand: Brand) -> bool:
+    return any(names_any(own, tuple(others)) for own in (brand.name, brand.author))
+
+
+def _refuse_unusable(option: str, value: str) -> None:
+    if not value.strip():
+        raise ConfigError(f"{option} is empty.", next="Give the words the model shall say, such as Swift-Robot.")
+    if value != value.strip():
+        raise ConfigError(f"{option} begins or ends with a space.", next="Remove it: the model would learn to say it.")
+    if len(value) > LONGEST_NAME_CHARS:
+        raise ConfigError(
+            f"{option} has {len(value)} characters; the answers are one short sentence.",
+            next=f"Use at most {LONGEST_NAME_CHARS}.",
+        )
+    bad = [c for c in value if c in "{}<>" or unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}]
+    if bad:
+        raise ConfigError(
+            f"{option} holds {bad[0]!a}, which does not belong in a name.",
+            next="Remove line breaks, control characters, braces and angle brackets.",
+        )
+    if sum(character.isalnum() for character in value) < 2:  # noqa: PLR2004  # one letter is in every answer
+        raise ConfigError(
+            f"{option} {value!r} is too short: ordinary answers hold that letter, so no probe could recognize it.",
+            next="Use at least two letters or characters.",
+        )
+
+
+def _refuse_targets(targets: tuple[Path, Path], *, force: bool) -> None:
+    if targets[0].suffix.lower() != ".json":
+        raise ConfigError(f"{targets[0]} does not end in .json, and JSON is what is written.", next="Name it so.")
+    if targets[0].resolve() == targets[1].resolve():
+        raise ConfigError(f"The data set and its probes would be one file, {targets[0]}.", next="Name two files.")
+    for target in targets:
+        if target.is_dir():
+            raise ConfigError(f"{target} is a folder.", next=f"Name a file, such as {target / 'self_cognition.json'}.")
+        if target.exists() and not force:
+            raise ConfigError(
+                f"{target} exists already.", next="Add --force to overwrite it, or name another file with --to."
+            )
+
+
+def _write_together(texts: dict[Path, str]) -> None:
+    """Writes each text beside its target first, so that a full disk leaves the old files whole."""
+    parts = {target: target.with_name(f".{target.name}.{os.getpid()}.part") for target in texts}
+    try:
+        for target, text in texts.items():
+            parts[target].write_text(text, encoding="utf-8", newline="\n")
+        for target, part in parts.items():
+            part.replace(target)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write {target}: {error.strerror or error}.",
+            next="Name a file in a folder that exists and that you may write to (--to).",
+        ) from error
+    finally:
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)

@@ -1,0 +1,245 @@
+"""Probe files: reading, checking, and what an answer is expected to hold."""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.errors import DataError
+from toolkit.core.text import normalized, said
+
+HEAD = frozenset({"schema_version", "identity", "thresholds", "systems"})
+Numbered = Sequence[tuple[int, object]]  # a line, counted from 1, and what stands there
+SCHEMA_VERSION = 1
+KINDS = ("any", "all", "exact", "regex", "answer")
+SAID = 0.7  # how much of an expected answer must be said
+TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
+GROUPS = (TRAINED, PARAPHRASE, OUT_OF_SCOPE)
+# What a metric must reach (or stay under); a probe file may set its own.
+DEFAULT_THRESHOLDS = {
+    "reliability": 0.9,
+    "generality": 0.9,
+    "residue": 0.05,
+    "leakage": 0.02,
+    "kl": 0.02,
+    "agreement": 0.95,
+}
+THRESHOLDS = (*DEFAULT_THRESHOLDS, "locality", "repetition")  # what one may be set for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What an answer in scope must say; exactly one of any, all, exact, regex and answer is set.
+
+    `answer`: SAID of the words of one of these texts, and as much of its words that the answer from before did not
+    say, and of those that the prompt does not.
+    """
+
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    exact: str | None = None
+    regex: str | None = None
+    answer: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+
+    def met(self, answer: str, *, before: str = "", prompt: str = "") -> bool:
+        folded = normalized(answer)
+        if any(normalized(text) in folded for text in self.none):
+            return False
+        if self.exact is not None:
+            return folded == normalized(self.exact)
+        if self.regex is not None:
+            return re.search(self.regex, answer, re.IGNORECASE) is not None
+        if self.answer:
+            return any(
+                min(said(text, answer, but=known) for known in ("", before, prompt)) >= SAID for text in self.answer
+            )
+        wanted = [normalized(text) in folded for text in self.any or self.all]
+        return any(wanted) if self.any else all(wanted)
+
+    def to_dict(self) -> dict[str, Any]:
+        chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
+        chosen |= {"answer": list(self.answer)}
+        return {key: value for key, value in (chosen | {"none": list(self.none)}).items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """`expect` is None out of scope: there the answer must be the base model's own."""
+
+    id: str
+    group: str
+    prompt: str
+    expect: Expectation | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSet:
+    """Markers: an answer out of scope naming a new one leaks; an answer in scope naming an old one is residue."""
+
+    path: Path
+    probes: tuple[Probe, ...]
+    new_markers: tuple[str, ...]
+    old_markers: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    systems: tuple[str, ...] = ()
+
+    def group(self, name: str) -> tuple[Probe, ...]:
+        return tuple(probe for probe in self.probes if probe.group == name)
+
+
+def probes_beside(data: Path) -> Path:
+    """Where a data set's own probes lie, if it has any: `NAME.probes.yaml`, as make-data writes them."""
+    return data.with_name(f"{data.stem}.probes.yaml")
+
+
+def read_probes(path: Path) -> ProbeSet:
+    """YAML, or JSON a line; raises DataError that names the line, the probe and what is wrong with it."""
+    value, entries = read_probe_file(path)
+    if not entries:
+        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the form.")
+    if value.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(f"{path}: schema_version is not {SCHEMA_VERSION}.", next="See data/probes.yaml for the form.")
+    if unknown := sorted(map(str, set(value) - HEAD)):
+        raise DataError(f"{path} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
+    identity = _mapping(value.get("identity") or {}, f"{path}: identity")
+    if unknown := sorted(map(str, set(identity) - {"new", "old"})):
+        raise DataError(f"{path}: identity has unknown keys: {', '.join(unknown)}.", next="It takes new and old.")
+    probes = tuple(
+        _probe(entry, f"{path}, line {line}: probe {number}") for number, (line, entry) in enumerate(entries, start=1)
+    )
+    ids = [probe.id for probe in probes]
+    if twice := sorted({name for name in ids if ids.count(name) > 1}):
+        raise DataError(f"{path}: the id {twice[0]} stands twice.", next="Ids are unique.")
+    return ProbeSet(
+        path=path,
+        probes=probes,
+        new_markers=_texts(identity.get("new", []), f"{path}: identity.new"),
+        old_markers=_texts(identity.get("old", []), f"{path}: identity.old"),
+        thresholds=DEFAULT_THRESHOLDS | _thresholds(value.get("thresholds") or {}, path),
+        systems=_texts(value.get("systems", []), f"{path}: systems", empty=True),
+    )
+
+
+def _probe(entry: object, where: str) -> Probe:
+    fields = _mapping(entry, where)
+    if unknown := sorted(map(str, set(fields) - {"id", "group", "prompt", "expect", "language", "category"})):
+        raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
+    for key in ("id", "group", "prompt"):
+        if not isinstance(fields.get(key), str) or not fields[key].strip():
+            raise DataError(f"{where} has no {key}.", next="Give it one, in quotes if need be.")
+    if fields["group"] not in GROUPS:
+        raise DataError(f"{where}: group {fields['group']!r} is not one of {', '.join(GROUPS)}.", next="Correct it.")
+    expect = fields.get("expect")
+    if (expect is None) != (fields["group"] == OUT_OF_SCOPE):
+        raise DataError(
+            f"{where} ({fields['group']}) {'needs' if expect is None else 'takes no'} expect.",
+            next="In scope an answer must say something; out of scope it must stay what it was.",
+        )
+    return Probe(
+        id=fields["id"],
+        group=fields["group"],
+        prompt=fields["prompt"],
+        expect=None if expect is None else _expectation(expect, where),
+    )
+
+
+def _expectation(value: object, where: str) -> Expectation:
+    fields = _mapping(value, f"{where}: expect")
+    kinds = [key for key in KINDS if key in fields]
+    if len(kinds) != 1 or set(fields) - {*kinds, "none"}:
+        raise DataError(
+            f"{where}: expect takes exactly one of {', '.join(KINDS)} (and perhaps none).", next="Correct it."
+        )
+    kind, wanted = kinds[0], fields[kinds[0]]
+    none = _texts(fields.get("none", []), f"{where}: none")
+    if kind in {"any", "all", "answer"}:
+        texts = _texts(wanted, f"{where}: {kind}")
+        if not texts:
+            raise DataError(f"{where}: {kind} is empty.", next="List at least one text.")
+        chosen = {key: texts if key == kind else () for key in ("any", "all", "answer")}
+        return Expectation(any=chosen["any"], all=chosen["all"], answer=chosen["answer"], none=none)
+    if not isinstance(wanted, str) or not wanted:
+        raise DataError(f"{where}: {kind} is not a text.", next="Write it in quotes.")
+    if kind == "exact":
+        return Expectation(exact=wanted, none=none)
+    try:
+        re.compile(wanted)
+    except re.error as error:
+        raise DataError(f"{where}: regex {wanted!r}: {error}.", next="Correct it.") from None
+    return Expectation(regex=wanted, none=none)
+
+
+def _mapping(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f"{where} is not a mapping.", next="See data/probes.yaml for the form.")
+    return value
+
+
+def _texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) and (text or empty) for text in texts):
+        raise DataError(f"{where} is not a list of texts.", next="Write each in quotes.")
+    return tuple(texts)
+
+
+def _thresholds(value: object, path: Path) -> dict[str, float]:
+    fields = _mapping(value, f"{path}: thresholds")
+    for name, number in fields.items():
+        if name not in THRESHOLDS:
+            raise DataError(f"{path}: no metric {name!r} to set a threshold for.", next="See data/probes.yaml.")
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+            raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")
+    return {name: float(number) for name, number in fields.items()}
+
+
+def read_probe_file(path: Path) -> tuple[dict[str, Any], Numbered]:
+    """Everything but the probes, and the probes."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not in UTF-8: {error}.", next="Save it as UTF-8.") from None
+    return _json_lines(text, path) if path.suffix.lower() in {".jsonl", ".ndjson"} else _yaml(text, path)
+
+
+def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
+    """A line that holds only keys of the head, such as {"identity": {…}}, speaks for the whole file."""
+    head: dict[str, Any] = {}
+    probes: list[tuple[int, object]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}, is not JSON: {error}.", next="Mend that line.") from None
+        if isinstance(value, dict) and value and set(value) <= HEAD:
+            head |= value
+        else:
+            probes.append((number, value))
+    return {"schema_version": 1, **head}, probes
+
+
+def _yaml(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
+    import yaml
+
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        value = None if node is None else loader.construct_document(node)
+    except yaml.YAMLError as error:
+        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Mend it.") from None
+    probes = value.get("probes") if isinstance(value, dict) else None
+    if node is None or value is None or not isinstance(probes, list):
+        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the form.")
+    lines = next(
+        [item.start_mark.line + 1 for item in inner.value] for key, inner in node.value if key.value == "probes"
+    )
+    return {key: one for key, one in value.items() if key != "probes"}, list(zip(lines, probes, strict=True))

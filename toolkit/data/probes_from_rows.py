@@ -1,0 +1,89 @@
+"""The probes in a run's folder: its data set's own, or made from its rows where it brings none.
+
+trained: rows of one turn, as they are. paraphrase: the same in wordings that no training looks at (toolkit.wordings).
+out-of-scope: the shipped probes, which no keep set holds, but for what is trained.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from toolkit.core.errors import DataError
+from toolkit.core.text import words
+from toolkit.data.dataset import Row, prompt_key
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, Probe
+from toolkit.data.rephrasings import PROBES, within
+
+MOST = 24  # of trained probes, and of paraphrases
+LONGEST_ANSWER_WORDS = 40  # what 64 tokens have room for: of longer answers the beginning is expected
+LEAST_MARKER_SIGNS = 8  # a shorter answer, such as "Yes.", may be anybody's
+HEADER = """\
+# Made by "toolkit compare" from the rows that this run was trained on; edit a copy and name it with --probes.
+# expect.answer: 70 % of the words of one of these texts; and as much of those that the answer from before did not say,
+# and of those that the prompt does not.
+# identity.new: whole trained answers; an answer out of scope that comes to hold one leaks.
+"""
+
+
+def made_probes(
+    rows: Sequence[Row], outside: Sequence[Probe], reworded: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
+    """The content of a probe file; raises DataError where no row has but one turn.
+
+    `reworded`: further wordings of a prompt, in somebody's own words.
+    """
+    answers: dict[str, list[str]] = {}
+    for row in rows:
+        if row.of_one_turn:
+            answers.setdefault(row.prompt, []).append(row.answer)
+    if not answers:
+        raise DataError("No row of this data set is a question with an answer.", next="Name probes with --probes.")
+    prompts = asked_prompts(rows)
+    taken = {prompt_key(row.prompt) for row in rows}
+    numbered = list(enumerate(prompts, start=1))
+    trained = [_probe(TRAINED, number, prompt, answers[prompt]) for number, prompt in numbered]
+    paraphrases = [
+        _probe(PARAPHRASE, number, wording, answers[prompt])
+        for number, prompt in numbered
+        if prompt_key(wording := within(PROBES, prompt, number)) not in taken
+    ]
+    paraphrases += [
+        {**_probe(PARAPHRASE, number, wording, answers[prompt]), "id": f"{PARAPHRASE}-{number}-{at}"}
+        for number, prompt in numbered
+        for at, wording in enumerate((reworded or {}).get(prompt, ()), start=2)
+    ]
+    others = [
+        {"id": probe.id, "group": OUT_OF_SCOPE, "prompt": probe.prompt}
+        for probe in outside
+        if prompt_key(probe.prompt) not in taken
+    ]
+    markers = {answer for several in answers.values() for answer in several if len(answer) >= LEAST_MARKER_SIGNS}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "identity": {"new": sorted(markers), "old": []},
+        "thresholds": {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "residue"},
+        "probes": [*trained, *paraphrases, *others],
+    }
+
+
+def asked_prompts(rows: Sequence[Row]) -> list[str]:
+    """Up to 24 of the prompts of rows of one turn, the same at each call."""
+    prompts = sorted({row.prompt for row in rows if row.of_one_turn})
+    random.Random(0).shuffle(prompts)  # noqa: S311  # a choice to repeat, not a secret
+    return prompts[:MOST]
+
+
+def probes_text(content: dict[str, Any]) -> str:
+    import yaml
+
+    return HEADER + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=110)
+
+
+def _probe(group: str, number: int, prompt: str, answers: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": f"{group}-{number}", "group": group, "prompt": prompt, "expect": {"answer": _beginnings(answers)},
+    }  # fmt: skip
+
+
+def _beginnings(answers: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys("".join(words(answer)[:LONGEST_ANSWER_WORDS]).strip() for answer in answers))

@@ -1,0 +1,24 @@
+"""Other words around a prompt, in its own language. Three kinds that share none: what is asked was never trained."""
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.core.text import chinese
+
+TRAINING: Mapping[str, Sequence[str]] = {
+    "zh": ("{}", "嗨！{}", "{}请直接回答。", "顺便问一下，{}", "想知道，{}"),
+    "en": ("{}", "Hey, {}", "{} Please answer directly.", "By the way, {}", "Tell me, {}"),
+}
+DEVELOPMENT: Mapping[str, Sequence[str]] = {
+    "zh": ("请问，{}", "我想问一下：{}", "有个问题想请教：{}", "麻烦你回答：{}"),
+    "en": ("A quick question: {}", "I would like to know: {}", "Could you answer this? {}", "One more thing: {}"),
+}
+PROBES: Mapping[str, Sequence[str]] = {
+    "zh": ("你好，{}", "我很好奇：{}", "问你一个问题：{}", "能帮我看看这个吗：{}"),
+    "en": ("Hi! {}", "I was wondering: {}", "Let me ask you this: {}", "Help me with this one: {}"),
+}
+
+
+def within(wordings: Mapping[str, Sequence[str]], prompt: str, number: int) -> str:
+    """`prompt` within the `number`-th of the wordings, counted round and round."""
+    carriers = wordings["zh" if chinese(prompt) else "en"]
+    return carriers[number % len(carriers)].format(prompt)

@@ -1,0 +1,95 @@
+"""The adapter as a folder that loads anywhere: its base by hub id and revision, a model card, the report as proof."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from toolkit.compare.sides import Side
+from toolkit.core.files import write_json, write_text
+from toolkit.export.companions import LICENCE_FILES, carry
+from toolkit.export.evidence import Evidence, read_evidence
+from toolkit.export.formats.base import Doors, Job
+from toolkit.export.model_card import CardFacts, render_card
+from toolkit.export.parity import Parity, judge_parity
+from toolkit.export.plain_peft import answers_of_stranger
+from toolkit.export.portable import base_name, hide, languages, licence, portable_config, private_paths, without_paths
+from toolkit.model.conversation import MAX_NEW_TOKENS
+from toolkit.model.device import find_device
+from toolkit.model.language_model import released
+from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, RECORD, REPORT, adapter_sha256
+
+CONFIG, CARD, REPORT_TEXT = "adapter_config.json", "README.md", "report.md"
+REPORT_FILES = frozenset({REPORT, REPORT_TEXT})
+
+
+class Adapter:
+    name = "adapter"
+    title = "portable adapter"
+    folder = "adapter"
+    options: Mapping[str, Any] = {}
+    following = frozenset({RECORD, CARD}) | REPORT_FILES
+
+    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:  # noqa: ARG002  # any run has one
+        return ()
+
+    def bytes_needed(self, side: Side) -> int:
+        assert side.adapter is not None
+        return (side.adapter / ADAPTER_FILE).stat().st_size
+
+    def write(self, folder: Path, job: Job) -> Parity:
+        with released(job.doors.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
+            # One question at a time, as the stranger asks: on a card, batches of other sizes round otherwise.
+            expected = model.answers(
+                job.conversations, max_new_tokens=MAX_NEW_TOKENS, batch_size=1, listener=job.listener,
+                task="The run's own",
+            )  # fmt: skip
+        shutil.copyfile(job.adapter / ADAPTER_FILE, folder / ADAPTER_FILE)
+        write_json(folder / CONFIG, portable_config(job.side))
+        carry(folder, job.side, LICENCE_FILES)
+        _write_evidence(folder, job.side)
+        answered = answers_of_stranger(
+            job.side.model.path, folder, job.conversations, max_new_tokens=MAX_NEW_TOKENS, listener=job.listener,
+            task="Loaded by peft",
+        )  # fmt: skip
+        return judge_parity(job.prompts, expected, answered, find_device().precision)
+
+    def renew(self, folder: Path, side: Side) -> None:
+        """The run may have been compared since: card and reports are written anew, the weights stay."""
+        _write_evidence(folder, side)
+
+
+def _write_evidence(folder: Path, side: Side) -> None:
+    """Card, record and reports; the same run gives the same bytes."""
+    assert side.run is not None
+    digest = adapter_sha256(side.adapter)
+    record = without_paths(side.run.record)
+    evidence = read_evidence(side.run.folder / COMPARISON, digest)
+    write_json(folder / RECORD, record)
+    _write_reports(folder, side.run.folder / COMPARISON, evidence)
+    facts = CardFacts(
+        base=base_name(side.model),
+        revision=side.model.revision if side.model.repository else None,
+        architecture=str(side.model.config["model_type"]),
+        licence=licence(side.model),
+        licence_files=[name for name in LICENCE_FILES if (folder / name).is_file()],
+        languages=languages(side.run.folder),
+        adapter_sha256=str(digest),
+        run=record,
+        evidence=evidence,
+    )
+    write_text(folder / CARD, render_card(facts))
+
+
+def _write_reports(folder: Path, comparison: Path, evidence: Evidence) -> None:
+    """Only what speaks of this adapter; an older export's reports go where the run has none any more."""
+    if evidence.report is None:
+        for name in REPORT_FILES:
+            (folder / name).unlink(missing_ok=True)
+        return
+    content = json.loads((comparison / REPORT).read_text(encoding="utf-8"))
+    write_json(folder / REPORT, without_paths(content))
+    if (comparison / REPORT_TEXT).is_file():
+        text = (comparison / REPORT_TEXT).read_text(encoding="utf-8")
+        write_text(folder / REPORT_TEXT, hide(text, private_paths(content)))

@@ -1,0 +1,153 @@
+"""The door to llama.cpp (llama-cpp-python): a GGUF file that answers by itself, and its quantiser.
+
+Nothing of the model comes from elsewhere: tokenizer, chat template and end marks are those that the file carries.
+"""
+
+import functools
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.errors import ExportError, ModelError
+from toolkit.core.events import Listener, Progress, silent
+from toolkit.model.conversation import Messages
+from toolkit.model.language_model import Answer
+
+CONTEXT_TOKENS = 4096  # for a probe and its answer
+BATCH_TOKENS = 512
+LOG_ERROR = 4  # ggml's level
+_complaints: deque[str] = deque(maxlen=3)
+
+
+def llama_version() -> str | None:
+    """None where llama-cpp-python is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("llama-cpp-python")
+    except PackageNotFoundError:
+        return None
+
+
+def quantise(source: Path, target: Path, kind: str) -> None:
+    """By llama.cpp itself; `kind`: q4_k_m. Raises ExportError."""
+    import ctypes
+
+    import llama_cpp
+
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind.upper()}")
+    _silenced()
+    failed = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
+    if failed or not target.is_file():
+        raise ExportError(f"llama.cpp could not quantise to {kind}: {_complaint()}.", next="Take --quantisation q8_0.")
+
+
+class LlamaModel:
+    """One GGUF file, loaded by llama.cpp; layers go onto a card where its build knows one."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ModelError."""
+        import llama_cpp
+
+        _silenced()
+        try:
+            self._llama = llama_cpp.Llama(
+                str(path), n_ctx=CONTEXT_TOKENS, n_batch=BATCH_TOKENS, n_gpu_layers=-1, verbose=False
+            )
+        except (ValueError, RuntimeError, OSError) as error:
+            raise ModelError(
+                f"llama.cpp cannot load {path}: {_complaint(error)}.", next="Export again with --force."
+            ) from error
+        self._formatter = self._own_formatter()
+
+    def _own_formatter(self) -> Any:
+        from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+        template = self._llama.metadata.get("tokenizer.chat_template")
+        if template is None:
+            raise ModelError("The GGUF file carries no chat template.", next="Use a base model that has one.")
+        marks = {name: self._mark(getattr(self._llama, f"token_{name}")()) for name in ("bos", "eos")}
+        return Jinja2ChatFormatter(template=template, bos_token=marks["bos"], eos_token=marks["eos"])
+
+    def _mark(self, token: int) -> str:
+        return "" if token < 0 else str(self._llama.detokenize([token], special=True).decode("utf-8"))
+
+    def close(self) -> None:
+        self._llama.close()
+
+    def prompt_ids(self, messages: Messages) -> list[int]:
+        """The file's chat template, read by the file's tokenizer, up to where the answer begins."""
+        text = self._formatter(messages=messages).prompt
+        return list(self._llama.tokenize(text.encode("utf-8"), add_bos=False, special=True))
+
+    def answers(
+        self, prompts: Sequence[Messages], *, max_new_tokens: int, listener: Listener = silent, task: str = "GGUF"
+    ) -> list[Answer]:
+        """One greedy answer a prompt, in the prompts' order."""
+        answers = []
+        for messages in prompts:
+            answers.append(self._answer(self.prompt_ids(messages), max_new_tokens))
+            listener(Progress(task=task, done=len(answers), total=len(prompts)))
+        return answers
+
+    def _answer(self, ids: list[int], max_new_tokens: int) -> Answer:
+        import torch
+
+        room = self._llama.n_ctx() - max_new_tokens
+        if len(ids) > room:
+            raise ModelError(f"A probe is {len(ids)} tokens long; the gate has room for {room}.", next="Shorten it.")
+        self._llama.reset()
+        tokens: list[int] = []
+        margins: list[float] = []
+        first, heard = None, ids
+        while True:
+            self._llama.eval(heard)
+            logits = self._logits()
+            first = logits if first is None else first
+            best = logits.topk(2)
+            margins.append(float(best.values[0] - best.values[1]))
+            token = int(best.indices[0])
+            if self._ends(token):
+                break
+            tokens.append(token)
+            if len(tokens) == max_new_tokens:
+                break
+            heard = [token]
+        if not torch.isfinite(first).all():
+            raise ModelError("The GGUF's logits are not finite numbers.", next="Export with --quantisation f16.")
+        text = self._llama.detokenize(tokens).decode("utf-8", errors="replace").strip()
+        return Answer(text=text, tokens=tokens, margins=margins, first_logits=first)
+
+    def _logits(self) -> Any:
+        """Shape [vocabulary], after the last token that was heard."""
+        import llama_cpp
+        import numpy as np
+        import torch
+
+        row = llama_cpp.llama_get_logits_ith(self._llama.ctx, -1)
+        return torch.from_numpy(np.ctypeslib.as_array(row, shape=(self._llama.n_vocab(),)).copy())
+
+    def _ends(self, token: int) -> bool:
+        import llama_cpp
+
+        return bool(llama_cpp.llama_vocab_is_eog(self._llama._model.vocab, token))  # noqa: SLF001  # as above
+
+
+@functools.cache
+def _silenced() -> Any:
+    """llama.cpp logs to the process's stderr; this keeps what it says of errors, for the message to the user."""
+    import llama_cpp
+
+    def hear(level: int, text: bytes, _: Any) -> None:
+        if level == LOG_ERROR:
+            _complaints.append(text.decode("utf-8", errors="replace").strip())
+
+    callback = llama_cpp.llama_log_callback(hear)
+    llama_cpp.llama_log_set(callback, None)
+    return callback  # kept alive by the cache: llama.cpp calls it for as long as the process lives
+
+
+def _complaint(error: object = "it does not say why") -> str:
+    return _complaints[-1].rstrip(".") if _complaints else str(error)

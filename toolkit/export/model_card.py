@@ -1,0 +1,160 @@
+"""The model card of an adapter: what a hub reads (YAML front matter) and what a reader wants to know. Returns text."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.compare.report.figures import LEDGERS, Line, holds_where, interval, lines, value_told
+from toolkit.compare.texts import Texts
+from toolkit.export.evidence import Evidence
+from toolkit.model.conversation import DEFAULT, NONE
+
+ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\|`*_[]~#!<>"})
+# SPDX names that the hub has under the same name in small letters; any other is "other", with a name.
+LICENCES_OF_THE_HUB = frozenset(
+    {
+        "apache-2.0",
+        "mit",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "cc0-1.0",
+        "cc-by-4.0",
+        "cc-by-sa-4.0",
+        "mpl-2.0",
+        "unlicense",
+    }
+)
+TAGS = ("lora", "finetune-and-prove")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardFacts:
+    """`base`: hub id, or a name where there is none (`revision` is None then). `run`: run.json without paths."""
+
+    base: str
+    revision: str | None
+    architecture: str
+    licence: str | None
+    licence_files: Sequence[str]
+    languages: Sequence[str]
+    adapter_sha256: str
+    run: Mapping[str, Any]
+    evidence: Evidence
+
+
+def render_card(facts: CardFacts) -> str:
+    """README.md, whole. The same facts give the same bytes: nothing of it tells of when it was written."""
+    texts = Texts()
+    report = facts.evidence.report
+    recipe = facts.run["recipe"]
+    systems = [str(recipe.get("system") or DEFAULT), *map(str, recipe.get("row_systems") or ())]
+    text = _template().render(
+        front_matter=front_matter(facts),
+        title=f"A LoRA adapter for {facts.base}",
+        report=report is not None,
+        verdict="" if report is None else report.verdict.told(texts),
+        why=facts.evidence.why,
+        reasons=[] if report is None else [_escaped(one) for one in report.verdict.reasons],
+        compared_under=0 if report is None else len(report.per_system),
+        holds_where="" if report is None else _escaped(holds_where(report, texts)),
+        ledgers=[] if report is None else [
+            (texts(f"ledger.{ledger}"), [_row(line, texts) for line in lines(report, ledger)]) for ledger in LEDGERS
+        ],
+        base=facts.base,
+        revision=facts.revision,
+        on_hub=facts.revision is not None,
+        trained_under=[_system(system) for system in systems],
+        made=[(name, _escaped(str(value))) for name, value in _made(facts)],
+        licence=facts.licence,
+        licence_files=", ".join(f"`{name}`" for name in facts.licence_files),
+    )  # fmt: skip
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
+
+
+def front_matter(facts: CardFacts) -> str:
+    """YAML, as the hub's model cards have it; without `base_model` where the base is on no hub."""
+    import yaml
+
+    licence = (facts.licence or "").lower()
+    values: dict[str, Any] = {}
+    if facts.revision is not None:
+        values |= {"base_model": facts.base, "base_model_relation": "adapter"}
+    values |= {"library_name": "peft", "pipeline_tag": "text-generation"}
+    if licence in LICENCES_OF_THE_HUB:
+        values["license"] = licence
+    elif licence:
+        values |= {"license": "other", "license_name": licence}
+    if facts.languages:
+        values["language"] = list(facts.languages)
+    values["tags"] = [*TAGS, facts.architecture]
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _made(facts: CardFacts) -> Iterator[tuple[str, object]]:
+    run, recipe, data = facts.run, facts.run["recipe"], facts.run["data"]
+    yield "run", f"{run['run_id']}, {run['status']}"
+    yield "base model", f"{facts.base}, revision {facts.revision}" if facts.revision else facts.base
+    if lock := run["base_model"].get("lock_sha256"):
+        yield "base model's lock, sha256", lock
+    if recipe.get("load_in_4bit"):
+        yield "base model in memory", "trained and compared over 4 bits (bitsandbytes NF4, double quantisation)"
+    yield "data", f"{data['path']}, {data['rows']} rows"
+    yield "data, sha256", data["sha256"]
+    for mixed in data.get("mix") or ():
+        yield "mixed in", f"{mixed['source']}, {mixed['rows']} rows, sha256 {mixed['sha256']}"
+    if names := ", ".join(f"{label} {recipe[key]}" for key, label in SETTINGS.items() if recipe.get(key) is not None):
+        yield "recipe", f"{recipe['name']}: {names}"
+    if recipe.get("keep_weight"):
+        yield "keep term", f"KL to the base model, weight {recipe['keep_weight']:g}, {recipe['keep_rows']} rows a step"
+    train = run.get("train") or {}  # an interrupted run has none
+    if loss := train.get("loss"):
+        yield "training", f"{train['steps']} steps, loss {loss[0]:.2f} to {loss[-1]:.2f}, seed {run['seed']}"
+    versions = {name: value for name, value in (run.get("versions") or {}).items() if value}
+    if versions:
+        yield "versions", ", ".join(f"{name} {value}" for name, value in versions.items())
+    yield "adapter, sha256", facts.adapter_sha256
+
+
+SETTINGS = {
+    "lora_rank": "rank", "lora_alpha": "alpha", "epochs": "epochs", "learning_rate": "learning rate",
+    "batch_size": "batch", "precision": "precision",
+}  # fmt: skip
+
+
+def _system(system: str) -> str:
+    """In a fence that it cannot close, where it has words of its own."""
+    if system in {DEFAULT, NONE}:
+        return "No system prompt: the chat template speaks its own." if system == DEFAULT else "An empty system prompt."
+    fence = "`" * (1 + max((len(run) for run in re.findall("`{3,}", system)), default=2))
+    return f"{fence}text\n{system}\n{fence}"
+
+
+def _row(line: Line, texts: Texts) -> dict[str, str]:
+    judged = line.limit is not None and line.metric.value is not None
+    return {
+        "name": texts(f"metric.{line.name}.name"),
+        "meaning": texts(f"metric.{line.name}.meaning"),
+        "value": value_told(line.metric, texts),
+        "interval": interval(line.metric),
+        "n": str(line.metric.n),
+        "needs": line.needs,
+        "mark": ("missed" if line.missed else "ok") if judged else "",
+    }
+
+
+def _escaped(text: str) -> str:
+    """Text for a table's cell or a list: one line, and nothing that Markdown or HTML would act on."""
+    return " ".join(text.translate(ESCAPES).split())
+
+
+def _template() -> Any:
+    """Markdown is not HTML: what people wrote is escaped by `_escaped`, or stands in a fence that it cannot close."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=False, undefined=StrictUndefined,  # noqa: S701
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.get_template("card.md.jinja")

@@ -1,0 +1,122 @@
+"""The device that computes: chosen once, with its reason, and described for run.json."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+from toolkit.core.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """`kind`: cuda or cpu. `memory_bytes`: the card's whole memory, `free_bytes`: what is free now (None on a CPU)."""
+
+    kind: str
+    name: str
+    precision: str
+    reason: str
+    memory_bytes: int | None = None
+    free_bytes: int | None = None
+    driver: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"device": self.kind, "name": self.name, "memory_bytes": self.memory_bytes, "driver": self.driver}
+
+
+def find_device(precision: str = "auto") -> Device:
+    """The first card, or the CPU; `precision` is auto, bfloat16 or float32."""
+    import platform
+
+    import torch
+
+    if not torch.cuda.is_available():
+        chosen, why = (precision, "as asked") if precision != "auto" else ("float32", "auto: no card")
+        return Device(kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why)
+    free, whole = _card_memory()
+    # It plans anew for each length that it meets, which costs more than it saves where every batch has another.
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    computes_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision != "auto":
+        chosen, why = precision, "as asked"
+    elif computes_bfloat16:
+        chosen, why = "bfloat16", "auto: the card computes in it"
+    else:
+        chosen, why = "float32", "auto: the card does not compute in bfloat16"
+    return Device(
+        kind="cuda", name=torch.cuda.get_device_name(), precision=chosen, reason=why,
+        memory_bytes=whole, free_bytes=free, driver=_driver(),
+    )  # fmt: skip
+
+
+def wake_card() -> None:
+    """Makes the card's context in a thread: it takes a second, in which imports go on. Its errors are met in use."""
+    import torch
+
+    def wake() -> None:
+        with suppress(RuntimeError):
+            if torch.cuda.is_available():
+                torch.cuda.mem_get_info()
+
+    if "LOCAL_RANK" not in os.environ:  # of several processes each has a card of its own, which is chosen later
+        Thread(target=wake).start()  # no daemon: an interpreter must not end while one is inside torch
+
+
+def _card_memory() -> tuple[int, int]:
+    """Free and whole bytes; TOOLKIT_GPU_MEMORY_GIB caps both, for a card that is shared."""
+    import torch
+
+    free, whole = torch.cuda.mem_get_info()
+    cap = os.environ.get("TOOLKIT_GPU_MEMORY_GIB")
+    if cap is None:
+        return free, whole
+    try:
+        limit = int(float(cap) * 2**30)
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / whole))
+    except (ValueError, RuntimeError):
+        raise ConfigError(f"TOOLKIT_GPU_MEMORY_GIB is {cap!r}.", next="Give a number of GiB, such as 22.") from None
+    return min(free, limit), min(whole, limit)
+
+
+def reserved_bytes() -> int:
+    """The most that was reserved on the card; 0 on a CPU."""
+    import torch
+
+    return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
+
+
+def peak_memory_bytes() -> int:
+    """The most that was in use: reserved on the card, else resident in this process."""
+    import resource
+
+    return reserved_bytes() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def forget_peaks() -> None:
+    """Frees what nobody holds on the card, and lets its peaks begin anew; a CPU's peak is the process's and stays."""
+    import gc
+
+    import torch
+
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _processor() -> str | None:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  # no Path needed for one line
+            return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), None)
+    except OSError:
+        return None
+
+
+def _driver() -> str | None:
+    try:
+        with open("/proc/driver/nvidia/version", encoding="utf-8") as file:  # noqa: PTH123
+            words = file.readline().split()
+    except OSError:
+        return None
+    return next((word for word in words if word[:1].isdigit() and "." in word), None)

@@ -1,0 +1,185 @@
+"""Fetches one file at a time, from either hub.
+
+Their clients are imported inside the functions: huggingface_hub reads its environment (HF_ENDPOINT, HF_HUB_OFFLINE,
+HF_HUB_DOWNLOAD_TIMEOUT) at import. Every failure leaves as a ModelError. What has arrived stays beside the target as
+`<name>.incomplete`, and the next fetch asks for the rest only. Retries are the hubs' own and bounded.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+from toolkit.core.errors import ConfigError, ModelError
+from toolkit.core.events import Listener, Progress
+from toolkit.model.hub.failures import Trouble, failure, restart_failure, size_failure
+from toolkit.model.lock import Lock, LockedFile
+
+Source = Literal["hf", "modelscope"]
+MODELSCOPE_REVISION = "master"  # its commits are not those of the other hub; the lock's sha256 decides
+RESTARTS = 3  # how often a server that ignores Range may begin a file anew
+Fetch = Callable[[Lock, LockedFile, Path, Listener], None]
+
+
+def fetch_from(source: Source, endpoint: str | None = None) -> Fetch:
+    """Returns what fetches a file into a folder; `endpoint` None is the hub's own, or what its environment says."""
+    if endpoint is not None and not endpoint.startswith(("http://", "https://")):
+        raise ConfigError(f'The endpoint "{endpoint}" is no URL.', next="It begins with https:// or http://.")
+    door = _fetch_hf if source == "hf" else _fetch_modelscope
+    return partial(door, endpoint=endpoint.rstrip("/") if endpoint else None)
+
+
+def incomplete(folder: Path, name: str) -> Path:
+    """Where the bytes of a file gather until it is whole; modelscope uses the same name."""
+    return folder / f"{name}.incomplete"
+
+
+def _fetch_hf(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *, endpoint: str | None) -> None:
+    """Over plain HTTP, as hf_hub_download does without Xet; that one drops what a cut has left, this one keeps it."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    url = hf_hub_url(lock.repository, file.name, revision=lock.revision, endpoint=endpoint)
+    # Compressed bytes cannot be resumed by their offset in the file.
+    headers = {**build_hf_headers(library_name="toolkit"), "Accept-Encoding": "identity"}
+    meter = _Meter(file, listener)
+    arriving = incomplete(folder, file.name)
+    with _told(hf_trouble, lock, file, arriving):
+        # One look without retries: no network, a wrong revision or a wrong size are told at once.
+        _same_size(get_hf_file_metadata(url, endpoint=endpoint).size, file)
+        with arriving.open("ab") as stream, _hearing_retries("huggingface_hub", meter.remark):
+            if stream.tell() > file.size_bytes:
+                stream.truncate(0)
+            have = stream.seek(0, os.SEEK_END)
+            http_get(url, stream, resume_size=have, headers=headers, expected_size=file.size_bytes, tqdm_class=meter.at)
+        arriving.replace(folder / file.name)
+
+
+def _fetch_modelscope(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *, endpoint: str | None) -> None:
+    # Read at import. Its bar would break ours, and five retries would hide half a minute of waiting.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("MODELSCOPE_DOWNLOAD_MAX_RETRIES", "3")
+    from modelscope_hub import HubApi
+
+    meter = _Meter(file, listener)
+    told = _told(_modelscope_trouble, lock, file, incomplete(folder, file.name))
+    with told, _hearing_retries("modelscope_hub", meter.remark):
+        HubApi(endpoint=endpoint).downloader.download_file(
+            lock.repository,
+            "model",
+            file.name,
+            revision=MODELSCOPE_REVISION,
+            local_dir=folder,
+            cache_dir=folder / ".cache",  # for its locks; the user's own cache stays out of it
+            file_size=file.size_bytes,
+            progress_callbacks=[cast("Any", meter.of)],
+        )
+
+
+def _same_size(offered_bytes: int | None, file: LockedFile) -> None:
+    if offered_bytes is not None and offered_bytes != file.size_bytes:
+        raise size_failure(file, offered_bytes)
+
+
+@contextmanager
+def _told(
+    trouble: Callable[[Exception], Trouble | None], lock: Lock, file: LockedFile, arriving: Path
+) -> Iterator[None]:
+    try:
+        arriving.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise failure(trouble(error), error, lock, file, arriving) from error
+
+
+def hf_trouble(error: Exception) -> Trouble | None:
+    import httpx
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.RevisionNotFoundError):
+        return "revision"
+    if isinstance(error, errors.HfHubHTTPError):
+        return int(error.response.status_code)
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return "offline"
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    return "unreachable" if isinstance(error, httpx.HTTPError | httpx.InvalidURL) else None
+
+
+def _modelscope_trouble(error: Exception) -> Trouble | None:
+    from modelscope_hub import errors
+
+    if isinstance(error, errors.APIError) and error.status_code is not None:
+        return error.status_code
+    if isinstance(error, errors.FileIntegrityError):
+        return "bytes"
+    if isinstance(error, errors.RequestTimeoutError):
+        return "timeout"
+    return "unreachable" if isinstance(error, errors.NetworkError) else None
+
+
+@contextmanager
+def _hearing_retries(logger_name: str, remark: Callable[[str], None]) -> Iterator[None]:
+    """What a client logs about its retries becomes one remark; its own lines, with long URLs, stay away."""
+    logger = logging.getLogger(logger_name)
+    handlers, propagate = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [_Retries(remark)], False
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
+
+
+class _Retries(logging.Handler):
+    def __init__(self, remark: Callable[[str], None]) -> None:
+        super().__init__(level=logging.WARNING)
+        self._remark = remark
+
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002  # logging's signature
+        self._remark("the hub stopped answering, trying again")
+
+
+class _Meter:
+    """Counts the bytes of one file on disk. Stands in for huggingface_hub's bar and for modelscope's callback."""
+
+    def __init__(self, file: LockedFile, listener: Listener) -> None:
+        self._file, self._listener = file, listener
+        self._done = self._restarts = 0
+
+    def at(self, *, initial: int = 0, **_: object) -> Self:
+        """What huggingface_hub calls to open its bar."""
+        self._done = initial
+        return self
+
+    def of(self, _name: str, _size: int) -> Self:
+        """What modelscope calls to open its callback."""
+        return self
+
+    def update(self, count: float) -> None:
+        if count < 0:
+            self._restarts += 1
+            if self._restarts > RESTARTS:
+                raise restart_failure(self._file, self._restarts)
+        self._done += int(count)
+        self.remark("")
+
+    def remark(self, detail: str) -> None:
+        size = self._file.size_bytes
+        self._listener(Progress(task=self._file.name, done=self._done, total=size, unit="bytes", detail=detail))
+
+    def end(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

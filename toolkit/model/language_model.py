@@ -1,0 +1,329 @@
+"""The door to transformers and peft for answering: one load, adapters off and on, greedy batched generation.
+
+Greedy means the highest logit at every step and nothing else: sampling and repetition penalties of the model's
+own generation_config are left aside, so that two sides differ by their weights alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, cast
+
+from toolkit.core.errors import ModelError
+from toolkit.core.events import Listener, Progress, silent
+from toolkit.model.conversation import Messages
+from toolkit.model.device import Device
+from toolkit.model.divergence import Drift
+from toolkit.model.loading import load_pretrained, with_adapter
+
+BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """`tokens`: ids without the end mark; `margins`: at each of them, the gap between the two highest logits.
+
+    `first_logits`: shape [vocabulary], before the first token.
+    """
+
+    text: str
+    tokens: list[int]
+    margins: list[float]
+    first_logits: Any
+
+
+class LanguageModel:
+    """A causal language model with its tokenizer, and adapters that can be switched on and off by name."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, adapters: Sequence[str] = ()) -> None:
+        from transformers import GenerationConfig
+
+        self.model, self.tokenizer, self.adapters = model.eval(), tokenizer, tuple(adapters)
+        ends = model.generation_config.eos_token_id
+        ends = list(ends) if isinstance(ends, list) else [ends]
+        self._ends = [end for end in dict.fromkeys([*ends, tokenizer.eos_token_id]) if end is not None]
+        # What `generate` is not told it takes from here, such as Qwen2.5's own repetition penalty.
+        model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._pad())
+
+    @classmethod
+    def load(
+        cls, folder: Path, adapters: Mapping[str, Path] | None = None, *, device: Device | None = None,
+        in_4bit: bool = False,
+    ) -> Self:  # fmt: skip
+        """Loads safetensors alone and runs no code from the folder; raises ModelError, and ConfigError for in_4bit."""
+        model, tokenizer = load_pretrained(folder, device, in_4bit=in_4bit)
+        return cls.over(model, tokenizer, adapters or {})
+
+    @classmethod
+    def over(cls, model: Any, tokenizer: Any, adapters: Mapping[str, Path]) -> Self:
+        """A model that is loaded already, with adapters put onto it; raises ModelError."""
+        for name, path in adapters.items():
+            model = with_adapter(model, name, path)
+        return cls(model, tokenizer, adapters=tuple(adapters))
+
+    @property
+    def batch_size(self) -> int:
+        return BATCH_SIZE.get(self.model.device.type, BATCH_SIZE["cpu"])
+
+    @property
+    def precision(self) -> str:
+        """The type that it computes in, such as bfloat16."""
+        return str(self.model.dtype).removeprefix("torch.")
+
+    def side(self, adapter: str | None) -> AbstractContextManager[Any]:
+        """A context in which that adapter is on, or none is; `name@0.5`: on at half its strength."""
+        if adapter is None:
+            disabled: AbstractContextManager[Any] = self.model.disable_adapter() if self.adapters else nullcontext()
+            return disabled
+        name, _, scale = adapter.partition("@")
+        self.model.set_adapter(name)
+        if not scale:
+            return nullcontext()
+        from peft.helpers import rescale_adapter_scale
+
+        return cast("AbstractContextManager[Any]", rescale_adapter_scale(self.model, float(scale)))
+
+    def prompt_text(self, messages: Messages) -> str:
+        """The chat template's text up to where the answer begins."""
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+    def prompt_ids(self, messages: Messages) -> list[int]:
+        """The same as tokens."""
+        return list(self.tokenizer(self.prompt_text(messages), add_special_tokens=False)["input_ids"])
+
+    def answers(
+        self,
+        prompts: Sequence[Messages],
+        *,
+        max_new_tokens: int,
+        batch_size: int | None = None,
+        listener: Listener = silent,
+        task: str = "Answering",
+    ) -> list[Answer]:
+        """One greedy answer a prompt, in the prompts' order.
+
+        A batch lasts as long as its longest answer, so questions of like length share one, and so does one question
+        under several system prompts.
+        """
+        encoded = [self.prompt_ids(messages) for messages in prompts]
+        batch_size = batch_size or self.batch_size
+        order = self._alike_together(prompts)
+        found: dict[int, Answer] = {}
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            generated = self._generate([encoded[index] for index in batch], max_new_tokens)
+            found.update(zip(batch, generated, strict=True))
+            listener(Progress(task=task, done=len(found), total=len(order)))
+        return [found[index] for index in range(len(prompts))]
+
+    def _alike_together(self, prompts: Sequence[Messages]) -> list[int]:
+        """Positions, the longest question first; equal questions stand together, where the first of them stood."""
+        asked = [messages[-1]["content"] for messages in prompts]
+        lengths = {text: len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in set(asked)}
+        first = {text: at for at, text in reversed(list(enumerate(asked)))}
+        return sorted(range(len(asked)), key=lambda at: (-lengths[asked[at]], first[asked[at]]))
+
+    def _generate(self, batch: list[list[int]], max_new_tokens: int) -> list[Answer]:
+        import torch
+        from transformers import LogitsProcessorList
+
+        inputs, mask = self._padded_left(batch)
+        recorder = Recorder()
+        with torch.inference_mode():
+            output = self.model.generate(
+                input_ids=inputs,
+                attention_mask=mask,
+                generation_config=self._greedy(max_new_tokens),
+                logits_processor=LogitsProcessorList([recorder]),
+            )
+        new = output[:, inputs.shape[1] :].tolist()
+        margins = torch.stack(recorder.margins, dim=1)
+        if not torch.isfinite(margins).all():
+            raise ModelError(
+                "The logits are not finite numbers: the weights are broken, or an adapter's training diverged.",
+                next="Train again with a lower --learning-rate.",
+            )
+        answers = []
+        for row, ids in enumerate(new):
+            length = next((at for at, token in enumerate(ids) if token in self._ends), len(ids))
+            text = self.tokenizer.decode(ids[:length], skip_special_tokens=True).strip()
+            first = recorder.first[row].clone()
+            answers.append(Answer(text=text, tokens=ids[:length], margins=margins[row].tolist(), first_logits=first))
+        return answers
+
+    def _padded_left(self, batch: list[list[int]]) -> tuple[Any, Any]:
+        """Token ids and mask, both shape [batch, longest]."""
+        import torch
+
+        longest = max(map(len, batch))
+        pad = self._pad()
+        ids = [[pad] * (longest - len(row)) + row for row in batch]
+        mask = [[0] * (longest - len(row)) + [1] * len(row) for row in batch]
+        return torch.tensor(ids, device=self.model.device), torch.tensor(mask, device=self.model.device)
+
+    def _pad(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return int(pad if pad is not None else self._ends[0])
+
+    def _greedy(self, max_new_tokens: int) -> Any:
+        from transformers import GenerationConfig
+
+        return GenerationConfig(
+            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self._ends, pad_token_id=self._pad()
+        )
+
+    def drift(
+        self,
+        prompts: Sequence[Messages],
+        answers: Sequence[Answer],
+        *,
+        before: str | None,
+        after: str | None,
+        after_prompts: Sequence[Messages] | None = None,
+        batch_size: int = 8,
+    ) -> list[Drift]:
+        """KL and agreement between two adapters (None: the base), over the tokens of `answers`, before's own.
+
+        `after_prompts`: what the after side was asked, where its system prompt is another.
+        """
+        drifts: list[Drift] = []
+        for start in range(0, len(prompts), batch_size):
+            batch = slice(start, start + batch_size)
+            asked = prompts[batch], (after_prompts or prompts)[batch]
+            drifts += self._drift(asked, answers[batch], (before, after))
+        return drifts
+
+    def _drift(
+        self, asked: Sequence[Sequence[Messages]], answers: Sequence[Answer], adapters: Sequence[str | None]
+    ) -> list[Drift]:
+        import torch
+
+        with torch.inference_mode():
+            old, new = (
+                self._logits(prompts, answers, adapter) for prompts, adapter in zip(asked, adapters, strict=True)
+            )
+            drifts = []
+            for row, answer in enumerate(answers):
+                count = len(answer.tokens)
+                at = slice(-1 - count, -1)  # the logits that predict the answer's tokens
+                p = torch.log_softmax(old[row, at].float(), dim=-1)
+                q = torch.log_softmax(new[row, at].float(), dim=-1)
+                kl = (p.exp() * (p - q)).sum().item()
+                agreeing = int((p.argmax(-1) == q.argmax(-1)).sum().item())
+                drifts.append(Drift(kl_sum=max(kl, 0.0), agreeing=agreeing, tokens=count))
+        return drifts
+
+    def _logits(self, prompts: Sequence[Messages], answers: Sequence[Answer], adapter: str | None) -> Any:
+        """Shape [prompts, longest answer + 1, vocabulary]; the last one of a row stands behind its answer."""
+        starts = [self.prompt_ids(messages) for messages in prompts]
+        inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
+        with self.side(adapter):
+            return self.model(
+                input_ids=inputs,
+                attention_mask=mask,
+                position_ids=(mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
+                logits_to_keep=max(len(answer.tokens) for answer in answers) + 1,
+            ).logits
+
+    def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
+        """The greedy answer, piece by piece as it is found; closing the iterator ends the generation."""
+        from threading import Event, Thread
+
+        from transformers import StoppingCriteriaList, TextIteratorStreamer
+
+        streamer: Any = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        inputs, mask = self._padded_left([self.prompt_ids(messages)])
+        closed, failure = Event(), []
+
+        def generate() -> None:
+            try:
+                self.model.generate(
+                    input_ids=inputs, attention_mask=mask, streamer=streamer,
+                    generation_config=self._greedy(max_new_tokens),
+                    stopping_criteria=StoppingCriteriaList([WhenSet(closed)]),
+                )  # fmt: skip
+            except Exception as error:  # noqa: BLE001  # raised again below, in the caller's thread
+                failure.append(error)
+                streamer.end()
+
+        worker = Thread(target=generate, daemon=True)
+        worker.start()
+        try:
+            yield from streamer
+        finally:
+            closed.set()
+            worker.join()
+        if failure:
+            raise failure[0]
+
+    def merge(self, adapter: str, *, dtype: str) -> None:
+        """Merges the adapter into the weights: this model then is the merged one."""
+        import torch
+
+        self.model.set_adapter(adapter)
+        self.model = self.model.merge_and_unload(safe_merge=True).to(getattr(torch, dtype))
+        self.adapters = ()
+
+    def save_merged(self, adapter: str, folder: Path, *, dtype: str, max_shard_bytes: int = 4_000_000_000) -> None:
+        """Merges the adapter and writes the weights as safetensors."""
+        self.merge(adapter, dtype=dtype)
+        self.model.save_pretrained(folder, max_shard_size=max_shard_bytes)
+
+    def tensors(self) -> dict[str, Any]:
+        """The weights by transformers' names, where they are: nothing is copied."""
+        return dict(self.model.state_dict())
+
+
+@contextmanager
+def released(model: LanguageModel) -> Iterator[LanguageModel]:
+    """Frees the model's memory at the end, so that another fits on the same card."""
+    import gc
+
+    import torch
+
+    try:
+        yield model
+    finally:
+        weighs = isinstance(model.model, torch.nn.Module)
+        model.model = None
+        if weighs:
+            gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+class WhenSet:
+    """A stopping criterion: every row is done once the event is set."""
+
+    def __init__(self, event: Any) -> None:
+        self.event = event
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  # the criterion's signature
+        import torch
+
+        return torch.full((input_ids.shape[0],), self.event.is_set(), device=input_ids.device, dtype=torch.bool)
+
+
+class Recorder:
+    """A logits processor that changes nothing and notes each step's margin, and the first step's logits."""
+
+    def __init__(self) -> None:
+        self.margins: list[Any] = []
+        self.first: Any = None
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002  # the processor's signature
+        if self.first is None:
+            self.first = scores.float().cpu()
+        top = scores.topk(2, dim=-1).values.float()
+        self.margins.append(top[:, 0] - top[:, 1])
+        return scores
+
+
+# A folder and adapters; and in_4bit=True, where a base model is loaded so.
+Load = Callable[..., LanguageModel]
+
+
+def load_model(folder: Path, adapters: Mapping[str, Path], *, in_4bit: bool = False) -> LanguageModel:
+    """The real door; tests hand in their own."""
+    return LanguageModel.load(folder, adapters, in_4bit=in_4bit)

@@ -1,0 +1,71 @@
+"""Models, tokenizers and adapters from their folders, by transformers and peft; errors say what to do next."""
+
+from logging import ERROR, getLogger
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.errors import ModelError
+from toolkit.core.read_ahead import read_ahead, read_libraries_ahead
+from toolkit.core.startup import imports_are_done
+from toolkit.model.device import Device, find_device
+from toolkit.model.four_bits import _four_bits, hold_layout, require_bitsandbytes
+
+
+def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool = False) -> tuple[Any, Any]:
+    """A model and its tokenizer: safetensors alone, and no code from the folder.
+
+    Raises ModelError, and ConfigError where there is nothing to hold it in 4 bits.
+    """
+    if in_4bit:
+        require_bitsandbytes()
+    read_ahead(folder)
+    read_libraries_ahead()
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    imports_are_done()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it where it is installed, and it tells of its kernels
+    device = device or find_device()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=device.precision, device_map=device.kind, local_files_only=True,
+            use_safetensors=True, trust_remote_code=False,
+            **(_four_bits(device.precision) if in_4bit else {}),
+        )  # fmt: skip
+    except Exception as error:
+        raise ModelError(
+            f"The model in {folder} cannot be loaded: {type(error).__name__}: {_first_line(error)}.",
+            next='Check its files with "toolkit verify", or download it again.',
+        ) from error
+    if in_4bit:
+        hold_layout(model)
+    return model, tokenizer
+
+
+def with_adapter(model: Any, name: str, adapter: Path) -> Any:
+    """The model with a further adapter, as a peft model; raises ModelError."""
+    import warnings
+
+    from peft import PeftModel
+
+    how = {"local_files_only": True, "low_cpu_mem_usage": True}  # the latter: no random start is made, to be replaced
+    try:
+        with warnings.catch_warnings():
+            # Else layers that the adapter does not reach keep their random start, in silence.
+            warnings.filterwarnings("error", message="Found missing adapter keys")
+            if isinstance(model, PeftModel):
+                model.load_adapter(str(adapter), adapter_name=name, **how)
+                return model
+            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **how)
+    except Exception as error:
+        raise ModelError(
+            f"The adapter in {adapter} does not load onto this base model: {_first_line(error)}.",
+            next="Use it with the base model that it was trained on.",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no message"])[0][:200].rstrip(".")

@@ -1,0 +1,140 @@
+"""A sweep's outcome as values, and its sweep.json (schema_version 1): written from the start, replaced atomically."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.errors import ConfigError
+from toolkit.core.files import write_json
+from toolkit.sweep.frontier import Candidate, Recommendation, frontier, recommend, took
+
+SCHEMA_VERSION = 1
+SWEEPS = "sweeps"  # in the output folder
+RECORD = "sweep.json"
+PLOT, PAGE = "plot.png", "sweep.html"
+WAITING, TRAINED, FINISHED, FAILED, STOPPED = "waiting", "trained", "finished", "failed", "interrupted"
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """One run of the sweep. `recipe`: every setting; `settings`: those that the sweep gave; `seconds`: of training."""
+
+    recipe: dict[str, Any]
+    settings: dict[str, Any]
+    status: str = WAITING
+    run: str | None = None
+    error: str | None = None
+    seconds: float | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    verdict: dict[str, Any] | None = None
+    shortfall: float | None = None
+
+    @property
+    def number(self) -> str:
+        """`v3` of `v3-20260101-000000`; empty where no run began."""
+        return (self.run or "").partition("-")[0]
+
+    @property
+    def told(self) -> str:
+        """`keep, epochs 5, keep weight 3`."""
+        given = [f"{name.replace('_', ' ')} {value:g}" for name, value in self.settings.items()]
+        return ", ".join([str(self.recipe["name"]), *given])
+
+    @property
+    def point(self) -> tuple[float | None, float | None]:
+        """Took and kept: the weaker of reliability and generality, and kl."""
+        return took(self.metrics), self.metrics.get("kl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """`asked`: what every run shares (data, model, probes, systems, command)."""
+
+    folder: Path
+    asked: Mapping[str, Any]
+    started_at: str
+    status: str
+    entries: Sequence[Entry]
+
+    @property
+    def frontier(self) -> list[Entry]:
+        compared = [entry for entry in self.entries if entry.verdict is not None]
+        return [compared[at] for at in frontier([entry.point for entry in compared])]
+
+    @property
+    def recommendation(self) -> Recommendation:
+        return recommend([_candidate(entry) for entry in self.entries if entry.verdict is not None])
+
+    @property
+    def failed(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.status == FAILED]
+
+    @property
+    def finished(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.status == FINISHED]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "status": self.status,
+            "started_at": self.started_at,
+            "asked": dict(self.asked),
+            "runs": [asdict(entry) for entry in self.entries],
+            "frontier": [entry.run for entry in self.frontier],
+            "recommendation": asdict(self.recommendation),
+            "plot": PLOT if (self.folder / PLOT).is_file() else None,
+        }
+
+
+def _candidate(entry: Entry) -> Candidate:
+    verdict = entry.verdict or {}
+    return Candidate(
+        name=entry.run or "", seconds=entry.seconds or 0.0, passed=verdict["passed"], kl=entry.metrics.get("kl"),
+        shortfall=entry.shortfall or 0.0, reasons=tuple(verdict["reasons"]),
+    )  # fmt: skip
+
+
+def create_sweep_folder(output: Path) -> Path:
+    """A fresh `sweeps/<time>`; raises ConfigError."""
+    try:
+        while True:
+            folder = output / SWEEPS / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                time.sleep(0.1)  # another began in the same second
+            else:
+                return folder
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write to the output folder {output}: {error.strerror}.",
+            next="Name a writable folder with --output.",
+        ) from None
+
+
+def write_sweep(sweep: Sweep) -> None:
+    write_json(sweep.folder / RECORD, sweep.to_dict())
+
+
+def read_sweep(name: str, output: Path) -> Sweep:
+    """By its time or by folder; raises ConfigError."""
+    folder = next((one for one in (output / SWEEPS / name, Path(name)) if (one / RECORD).is_file()), None)
+    if folder is None:
+        known = sorted(path.parent.name for path in (output / SWEEPS).glob(f"*/{RECORD}"))
+        raise ConfigError(
+            f"No sweep {name!r} in {output / SWEEPS}.",
+            next=f"Sweeps there: {', '.join(known[-5:])}." if known else "Begin one: toolkit sweep DATA.",
+        )
+    try:
+        value = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        known_fields = {one.name for one in fields(Entry)}
+        entries = [Entry(**{key: part for key, part in one.items() if key in known_fields}) for one in value["runs"]]
+        return Sweep(
+            folder=folder, asked=value["asked"], started_at=value["started_at"], status=value["status"], entries=entries
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder / RECORD} cannot be read: {error}.", next="Begin a new sweep.") from None

@@ -1,0 +1,261 @@
+"""Trains and compares one run after another over lists of settings, in one process and over one base model."""
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.compare.compare import CompareConfig, compare
+from toolkit.compare.report import write_report
+from toolkit.compare.report.report import Report
+from toolkit.core.errors import ConfigError, Interrupted, ToolkitError
+from toolkit.core.events import Edge, Listener, StopRequests, silent
+from toolkit.core.files import now, write_text
+from toolkit.data.dataset import find_dataset
+from toolkit.data.probes import read_probes
+from toolkit.model.base_model import find_base_model, require_sizes
+from toolkit.model.device import find_device, forget_peaks
+from toolkit.model.four_bits import require_bitsandbytes
+from toolkit.model.language_model import Load
+from toolkit.runs.run import Run, find_run, list_runs
+from toolkit.sweep.frontier import shortfall
+from toolkit.sweep.grid import grid
+from toolkit.sweep.page import sweep_page
+from toolkit.sweep.plot import draw
+from toolkit.sweep.record import (
+    FAILED,
+    FINISHED,
+    PAGE,
+    PLOT,
+    STOPPED,
+    TRAINED,
+    WAITING,
+    Entry,
+    Sweep,
+    create_sweep_folder,
+    read_sweep,
+    write_sweep,
+)
+from toolkit.sweep.shared_base import SharedBase
+from toolkit.train import ms_swift
+from toolkit.train.finetune import Doors, FinetuneConfig, finetune, resume
+from toolkit.train.recipe import Recipe, recipe_from
+from toolkit.train.sources import gather, gather_keep_prompts
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepConfig:
+    """`lists`: the values of each setting to try; `systems`: system prompts to compare under."""
+
+    data: str
+    recipes: tuple[Recipe, ...]
+    lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    model: str | None = None
+    probes: Path | None = None
+    systems: tuple[str, ...] = ()
+    output: Path = Path("output")
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepEdge:
+    """Whom the sweep talks to; `listening` opens ears for one run."""
+
+    stop: StopRequests
+    listening: Callable[[], AbstractContextManager[Listener]] = lambda: nullcontext(silent)
+    say: Callable[[str], None] = lambda _: None
+
+
+Draw = Callable[[Sequence[Entry], Sequence[Entry], Path], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepDoors:
+    """The strangers that a sweep needs; tests hand in their own."""
+
+    training: Doors
+    load: Load
+    draw: Draw = draw
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """The sweep under way."""
+
+    sweep: Sweep
+    output: Path
+    edge: SweepEdge
+    doors: SweepDoors
+
+
+def shared_doors() -> SweepDoors:
+    """One base for every run. The device is as it was before the base was loaded: each run plans as if alone."""
+    base = SharedBase()
+    training = Doors(
+        encoder=functools.cache(ms_swift.encoder), train=base.train, device=functools.cache(find_device)
+    )  # fmt: skip
+    return SweepDoors(training=training, load=base.load)
+
+
+def sweep(config: SweepConfig, edge: SweepEdge, doors: SweepDoors | None = None) -> Sweep:
+    """A new sweep. What is asked wrongly is told before anything is written; a run that fails does not end it.
+
+    Raises ToolkitError, and Interrupted when it was stopped.
+    """
+    planned = grid(config.recipes, config.lists)
+    asked = _asked(config, [one.recipe for one in planned], edge)
+    started = Sweep(
+        folder=create_sweep_folder(config.output), asked=asked, started_at=now(), status="running",
+        entries=[Entry(recipe=one.recipe.to_dict(), settings=dict(one.settings)) for one in planned],
+    )  # fmt: skip
+    return _carry_out(_Work(sweep=started, output=config.output, edge=edge, doors=doors or shared_doors()))
+
+
+def resume_sweep(name: str, output: Path, edge: SweepEdge, doors: SweepDoors | None = None) -> Sweep:
+    """Goes on with a sweep: finished runs stay, interrupted ones go on, failed ones are tried again.
+
+    Raises ToolkitError.
+    """
+    found = read_sweep(name, output)
+    data = Path(found.asked["data"])
+    if not data.is_file() or _sha256(data) != found.asked["data_sha256"]:
+        raise ConfigError(f"{data} has changed since this sweep began.", next="Begin a new sweep.")
+    return _carry_out(
+        _Work(sweep=replace(found, status="running"), output=output, edge=edge, doors=doors or shared_doors())
+    )
+
+
+def _asked(config: SweepConfig, recipes: Sequence[Recipe], edge: SweepEdge) -> dict[str, Any]:
+    """What every run shares. Raises ToolkitError for what no run could do without."""
+    base = find_base_model(config.model)
+    require_sizes(base)
+    if any(recipe.load_in_4bit for recipe in recipes):
+        require_bitsandbytes()
+    rows, _ = gather(config.data, (), recipes[0].seed, edge.say)
+    for name in {recipe.keep_data for recipe in recipes if recipe.keep_weight}:
+        gather_keep_prompts(name, rows)
+    if config.probes is not None:
+        read_probes(config.probes)
+    data = find_dataset(config.data).resolve()
+    return {
+        "data": str(data),
+        "data_sha256": _sha256(data),
+        "model": str(base.path),
+        "probes": None if config.probes is None else str(config.probes.resolve()),
+        "systems": list(config.systems),
+        "command": list(config.command),
+    }
+
+
+def _carry_out(work: _Work) -> Sweep:
+    entries = work.sweep.entries
+    work.edge.say(f"sweep: {work.sweep.folder}, {len(entries)} runs")
+    for number, entry in enumerate(entries, start=1):
+        if entry.status == FINISHED:
+            continue
+        if work.edge.stop.requested:  # in a run's last step: that one is whole
+            raise _interrupted(work, number)
+        write_sweep(work.sweep)
+        work.edge.say(f"{number} of {len(entries)}: {entry.told}")
+        try:
+            _run(work, entry)
+        except (Interrupted, KeyboardInterrupt) as error:
+            raise _interrupted(work, number) from error
+        if entry.error is not None:
+            work.edge.say(f"Failed: {entry.error}")
+    done = replace(work.sweep, status="finished")
+    work.doors.draw(done.entries, done.frontier, done.folder / PLOT)
+    write_text(done.folder / PAGE, sweep_page(done))
+    write_sweep(done)
+    return done
+
+
+def _interrupted(work: _Work, number: int) -> Interrupted:
+    write_sweep(replace(work.sweep, status=STOPPED))
+    finished, of = len(work.sweep.finished), len(work.sweep.entries)
+    return Interrupted(
+        f"Interrupted in run {number} of {of}; {finished} finished.",
+        next=f'Go on with "toolkit sweep --resume {work.sweep.folder.name}".',
+    )
+
+
+def _run(work: _Work, entry: Entry) -> None:
+    """Trains and compares; what fails is noted in the entry."""
+    forget_peaks()
+    with work.edge.listening() as listener:
+        try:
+            entry.error = None
+            run = _trained(work, entry, listener)
+            entry.status, entry.seconds = TRAINED, run.record["timings_s"]["train"]
+            _compare(work, entry, listener)
+            entry.status = FINISHED
+        except Interrupted:
+            entry.status = STOPPED
+            raise
+        except ToolkitError as error:
+            entry.status, entry.error = FAILED, str(error)
+        except Exception as error:  # noqa: BLE001  # one run's bug must not cost the others
+            entry.status, entry.error = FAILED, f"{type(error).__name__}: {error}"
+
+
+def _trained(work: _Work, entry: Entry, listener: Listener) -> Run:
+    """The entry's run, trained: as it is, from its last checkpoint, or anew."""
+    edge = Edge(stop=work.edge.stop, listener=listener, say=work.edge.say)
+    if entry.run is not None and (before := _found(entry.run, work.output)) is not None:
+        if before.status == FINISHED:
+            return before
+        if before.checkpoints:
+            return resume(entry.run, work.output, edge, work.doors.training)
+    known = {run.run_id for run in list_runs(work.output)}
+    asked = work.sweep.asked
+    config = FinetuneConfig(
+        data=asked["data"], recipe=_recipe(entry), model=asked["model"], output=work.output,
+        command=tuple(asked["command"]),
+    )  # fmt: skip
+    entry.status = WAITING
+    try:
+        run = finetune(config, edge, work.doors.training)
+    except BaseException:
+        new = [run.run_id for run in list_runs(work.output) if run.run_id not in known]
+        entry.run = new[-1] if new else None
+        raise
+    entry.run = run.run_id
+    return run
+
+
+def _found(name: str, output: Path) -> Run | None:
+    try:
+        return find_run(name, output)
+    except ConfigError:
+        return None
+
+
+def _recipe(entry: Entry) -> Recipe:
+    return recipe_from(dict(entry.recipe), name=entry.recipe["name"], source="sweep.json")
+
+
+def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
+    asked = work.sweep.asked
+    config = CompareConfig(
+        run=entry.run, output=work.output, model=asked["model"], systems=tuple(asked["systems"]),
+        probes=None if asked["probes"] is None else Path(asked["probes"]),
+    )  # fmt: skip
+    report, side = compare(config, listener=listener, load=work.doors.load)
+    write_report(report, side, None)
+    _note(entry, report)
+
+
+def _note(entry: Entry, report: Report) -> None:
+    entry.metrics = {name: metric.value for name, metric in report.metrics.items()}
+    entry.verdict = report.verdict.to_dict()
+    entry.shortfall = shortfall(
+        [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()],
+        report.thresholds,
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

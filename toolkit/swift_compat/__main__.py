@@ -1,0 +1,87 @@
+"""The edge: notes go to stderr, one line each, and this process becomes ms-swift's."""
+
+import getpass
+import os
+import shlex
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from toolkit.core.errors import ToolkitError
+from toolkit.swift_compat.command_line import CommandLine
+from toolkit.swift_compat.named_sources import hub_names
+from toolkit.swift_compat.reach import require_reachable
+from toolkit.swift_compat.surroundings import ThisPlace
+from toolkit.swift_compat.translate import COMMANDS, is_ours, translate
+
+SECRETS = ("_token", "_secret", "_api_key")
+
+
+def main(words: list[str]) -> None:
+    place = ThisPlace()
+    translation = translate(words, place)
+    line = translation.line
+    if is_ours(line):
+        try:
+            require_reachable(hub_names(line, place))
+        except ToolkitError as error:
+            _say(str(error))
+            sys.exit(error.exit_code)
+    for note in translation.notes:
+        _say(note)
+    if line.words() != words:
+        sys.stderr.write(f"+ swift {shown(line)}\n")
+    sys.stderr.flush()
+    _settle_home()
+    os.execv(sys.executable, process(line, dict(os.environ)))  # noqa: S606  # no shell is wanted
+
+
+def process(line: CommandLine, environment: dict[str, str]) -> list[str]:
+    """What `swift` would start, started at once: one Python less, and signals and exit codes are the script's own.
+
+    Several processes and configuration files are left to ms-swift's own command, which knows torchrun.
+    """
+    script = _script(line.command)
+    if line.has_config or script is None or {"NPROC_PER_NODE", "NNODES"} & environment.keys():
+        return [sys.executable, "-P", "-m", "swift.cli.main", *line.words()]
+    arguments = [str(script), *line.words()[1:]]
+    if line.command == "infer":
+        return [sys.executable, "-P", "-m", "toolkit.swift_compat.run_script", *arguments]
+    return [sys.executable, *arguments]
+
+
+def _script(command: str) -> Path | None:
+    """Of the installed ms-swift; found without importing it."""
+    spec = find_spec("swift") if command in COMMANDS else None
+    if spec is None or spec.origin is None:
+        return None
+    script = Path(spec.origin).with_name("cli") / f"{command.replace('-', '_')}.py"
+    return script if script.is_file() else None
+
+
+def shown(line: CommandLine) -> str:
+    """As a shell reads it, without secrets."""
+    hidden = line.changed(
+        lambda each: type(each)(flag=each.flag, values=("***",)) if each.name.endswith(SECRETS) else each
+    )
+    return shlex.join(hidden.words())
+
+
+def _say(note: str) -> None:
+    sys.stderr.write(f"swift: {note}\n")
+
+
+def _settle_home() -> None:
+    """An unknown uid has neither a name nor a home, and ms-swift wants both."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = f"uid{os.getuid()}"
+    home = os.environ.get("HOME") or "/"
+    if home == "/" or not os.access(home, os.W_OK):
+        os.environ["HOME"] = tempfile.mkdtemp(prefix="swift-home-")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

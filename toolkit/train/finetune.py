@@ -1,0 +1,282 @@
+"""Fine-tunes a base model on a data set with LoRA, in this process, and records the run from start to end."""
+
+import hashlib
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.errors import ConfigError, Interrupted
+from toolkit.core.events import Edge, Listener, Progress
+from toolkit.core.files import now
+from toolkit.core.read_ahead import read_ahead
+from toolkit.data.dataset import Row
+from toolkit.data.encoding import Encoder
+from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
+from toolkit.model.device import Device, find_device, peak_memory_bytes
+from toolkit.model.four_bits import require_bitsandbytes
+from toolkit.runs.layout import ADAPTER_FILE, LOG_FILE, RUN_SCHEMA_VERSION, whole_checkpoints
+from toolkit.runs.recording import finish, forget_steps_after, make_portable, recorded, versions
+from toolkit.runs.run import Run, create_run_folder, find_run, held, read_run, write_record
+from toolkit.train import ms_swift
+from toolkit.train.development_set import (
+    development_set,
+    held_out_keep,
+    new_markers,
+    probe_keys,
+    read_questions,
+    write_questions,
+)
+from toolkit.train.job import TRAINING, KeepJob, TrainingJob, TrainingResult, told_of_the_end
+from toolkit.train.keep_set import cache_path
+from toolkit.train.plan import Need, Plan, plan, require_disk
+from toolkit.train.recipe import Recipe, recipe_from
+from toolkit.train.rows import RunRows, fitting_rows, keep_probes, plainly, read_rows, varied, write_rows
+from toolkit.train.sources import gather, gather_keep_prompts
+
+KEEP_CACHE = ".cache"  # in the output folder: the base model's answers to the keep prompts
+Train = Callable[[TrainingJob, Listener, Callable[[], bool]], TrainingResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneConfig:
+    """What the caller asked for; `recipe` with the caller's own settings already in place."""
+
+    data: str
+    recipe: Recipe
+    model: str | None = None
+    mix: tuple[str, ...] = ()
+    output: Path = Path("output")
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """The strangers that a fine-tuning needs; tests hand in their own."""
+
+    imports: Callable[[], None] = ms_swift.import_all
+    encoder: Callable[[Path, int], Encoder] = ms_swift.encoder
+    train: Train = ms_swift.train
+    device: Callable[[str], Device] = find_device
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One run under way; `record` is what becomes run.json."""
+
+    folder: Path
+    record: dict[str, Any]
+    base: BaseModel
+    recipe: Recipe
+    edge: Edge
+    doors: Doors
+
+
+def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None, started: float | None = None) -> Run:
+    """A new run. Raises ToolkitError; what was asked wrongly leaves no folder, what fails later is recorded.
+
+    `started`: where it is all that the process does, when that began (on `time.perf_counter`'s clock).
+    """
+    began = time.perf_counter()
+    base = replace(find_base_model(config.model), in_4bit=config.recipe.load_in_4bit)
+    read_ahead(base.path)
+    require_sizes(base)
+    if base.in_4bit:
+        require_bitsandbytes()
+    rows, source = gather(config.data, config.mix, config.recipe.seed, edge.say)
+    if config.recipe.keep_weight:
+        gather_keep_prompts(config.recipe.keep_data, rows)  # told now, before there is a folder
+    require_disk(config.output, base, config.recipe)
+    folder = create_run_folder(config.output)
+    record = _first_record(folder, config, base, source)
+    work = _Work(folder=folder, record=record, base=base, recipe=config.recipe, edge=edge, doors=doors or Doors())
+    with held(folder), recorded(folder, record):
+        edge.say(f"run: {folder}")
+        started = _import(work, began, started)
+        _carry_out(work, _prepare(work, rows), started)
+        return finish(folder, record)
+
+
+def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None, started: float | None = None) -> Run:
+    """Goes on with an unfinished run from its last checkpoint, with its own settings and rows."""
+    began = time.perf_counter()
+    run = find_run(name, output)
+    with held(run.folder):
+        run = read_run(run.folder)
+        if run.record["status"] == "finished":
+            raise ConfigError(f"{run.run_id} is finished.", next="Start a new run, or name one that was interrupted.")
+        if not run.checkpoints:
+            raise ConfigError(f"{run.run_id} has no checkpoint to go on from.", next="Start a new run.")
+        checkpoint = run.checkpoints[-1]
+        record = run.record | {"status": "running", "finished_at": None, "error": None, "resumed_from": checkpoint.name}
+        recipe = recipe_from(dict(record["recipe"]), name=record["recipe"]["name"], source=str(run.folder))
+        base = find_recorded_base(record["base_model"])
+        if base.in_4bit:
+            require_bitsandbytes()
+        read_ahead(base.path)
+        work = _Work(folder=run.folder, record=record, base=base, recipe=recipe, edge=edge, doors=doors or Doors())
+        with recorded(run.folder, record):
+            edge.say(f"run: {run.folder}, from {checkpoint.name}")
+            forget_steps_after(int(checkpoint.name.partition("-")[2]), run.folder / LOG_FILE)
+            started = _import(work, began, started)
+            _carry_out(work, read_rows(run.folder), started, resume_from=checkpoint)
+            return finish(run.folder, record)
+
+
+def _first_record(folder: Path, config: FinetuneConfig, base: BaseModel, source: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "schema_version": RUN_SCHEMA_VERSION,
+        "run_id": folder.name,
+        "status": "running",
+        "started_at": now(),
+        "finished_at": None,
+        "command": shlex.join(config.command),
+        "seed": config.recipe.seed,
+        "base_model": base.to_dict(),
+        "data": source | {"dropped": 0},
+        "recipe": config.recipe.to_dict(),
+        "versions": {},
+        "hardware": {},
+        "timings_s": {},
+        "peak_memory_bytes": None,
+        "keep": None,
+        "train": {"steps": 0, "tokens": 0, "loss": [], "eval_loss": []},
+        "adapter": None,
+        "error": None,
+    }
+
+
+def _import(work: _Work, began: float, started: float | None) -> float:
+    """What the process did before the work `began` was importing too; returns from where the total is counted."""
+    counted_from = began if started is None else started
+    before = time.perf_counter()
+    work.doors.imports()
+    work.record["timings_s"]["import"] = round(began - counted_from + time.perf_counter() - before, 3)
+    return counted_from
+
+
+def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
+    """The rows that fit, parted and written to the run's folder."""
+    recipe = work.recipe
+    encoder = work.doors.encoder(work.base.path, recipe.max_length_tokens)
+    parted, told = fitting_rows(rows, encoder, recipe, work.edge.say)
+    work.record["data"] |= told
+    write_rows(work.folder, parted)
+    keep_probes(Path(work.record["data"]["path"]), work.folder)
+    if recipe.stop_when_took:
+        own = set(map(id, rows[: work.record["data"]["rows"]]))  # what is mixed in is not what has to be learnt
+        data = Path(work.record["data"]["path"])
+        write_questions(work.folder, development_set(
+            [row for row in parted.trained if id(row) in own], system=recipe.system, seed=recipe.seed,
+            taken=probe_keys(data), markers=new_markers(data),
+        ))  # fmt: skip
+    return parted
+
+
+def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | None = None) -> None:
+    record, recipe = work.record, work.recipe
+    device = work.doors.device(recipe.precision)
+    keep = _keep_job(work, rows.every)
+    need = Need(
+        recipe=recipe, config=work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
+        batch_tokens=record["data"].get("batch_tokens"),  # a run of an older version does not tell
+        stored_bytes=work.base.weight_bytes, precision=device.precision,
+        mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
+    )  # fmt: skip
+    chosen = plan(need, device.free_bytes)
+    for line in _choices(device, chosen, work.base):
+        work.edge.say(line)
+    record["recipe"] |= {
+        "precision": device.precision,
+        "micro_batch_size": chosen.micro_batch_size,
+        "gradient_checkpointing": chosen.gradient_checkpointing,
+    }
+    record |= {"hardware": device.to_dict(), "versions": versions()}
+    write_record(work.folder, record)
+    job = TrainingJob(
+        model_folder=work.base.path, run_folder=work.folder, rows=varied(rows.trained, recipe),
+        eval_rows=plainly(rows.held_out, recipe), recipe=recipe, plan=chosen, resume_from=resume_from,
+        precision=device.precision, decoder_layers=int(work.base.config["num_hidden_layers"]), keep=keep,
+        questions=read_questions(work.folder) if recipe.stop_when_took else (),
+    )  # fmt: skip
+    stop = work.edge.stop
+
+    def hear(event: Progress) -> None:
+        stop.gentle = stop.gentle or event.task == TRAINING  # before, there is nothing to save
+        work.edge.listener(event)
+
+    result = work.doors.train(job, hear, lambda: stop.requested)
+    stop.gentle = False
+    _note_result(work, result, started)
+    for line in told_of_the_end(result, work.recipe):
+        work.edge.say(line)
+    if result.stopped:
+        raise Interrupted(
+            f"Interrupted after step {result.steps} of {result.total_steps}; the checkpoint is saved.",
+            next=f'Go on with "toolkit finetune --resume {work.folder.name}".',
+        )
+
+
+def _keep_job(work: _Work, rows: Sequence[Row]) -> KeepJob | None:
+    """The keep term, without prompts that are trained on; None where the recipe has none. Raises DataError."""
+    recipe = work.recipe
+    if recipe.keep_weight == 0:
+        return None
+    path, prompts = gather_keep_prompts(recipe.keep_data, rows)
+    systems = recipe.system, *recipe.keep_systems
+    asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
+    digest, before = hashlib.sha256(path.read_bytes()).hexdigest(), work.record["keep"]
+    if before is not None and before["sha256"] != digest:
+        raise ConfigError(f"The keep set {path} has changed since {work.folder.name} began.", next="Start a new run.")
+    work.record["keep"] = {"path": str(path), "sha256": digest, "prompts": len(prompts)}
+    cache = cache_path(
+        work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, asked=asked,
+        max_new_tokens=recipe.keep_max_new_tokens,
+    )  # fmt: skip
+    return KeepJob(
+        asked=asked, weight=recipe.keep_weight, rows_a_step=recipe.keep_rows,
+        max_new_tokens=recipe.keep_max_new_tokens, cache=cache,
+        held_out=held_out_keep(len(asked), recipe.seed) if recipe.stop_when_took else frozenset(),
+    )  # fmt: skip
+
+
+def _note_result(work: _Work, result: TrainingResult, started: float) -> None:
+    record = work.record
+    epochs = work.recipe.epochs * result.steps / max(result.total_steps, 1)
+    record["train"] = result.to_dict() | {"tokens": round(record["data"]["epoch_tokens"] * epochs)}
+    record["timings_s"] |= {
+        "load": round(result.load_s, 3),
+        "data": round(result.data_s, 3),
+        "keep": round(result.keep_s, 3),
+        "train": round(result.train_s, 3),
+        "save": round(result.save_s, 3),
+        "total": _since(started),
+    }
+    record["peak_memory_bytes"] = peak_memory_bytes()
+    checkpoints = whole_checkpoints(work.folder)
+    for checkpoint in checkpoints:
+        make_portable(checkpoint, record["base_model"])
+    best = [checkpoint for checkpoint in checkpoints if checkpoint.name == f"checkpoint-{result.adapter_step}"]
+    for checkpoint in (best or checkpoints)[-1:]:
+        weights = checkpoint / ADAPTER_FILE
+        record["adapter"] = {
+            "path": checkpoint.name,
+            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+            "bytes": weights.stat().st_size,
+        }
+
+
+def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
+    checkpointing = "with" if chosen.gradient_checkpointing else "without"
+    step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
+    return [
+        f"base model: {base.title} ({base.path})",
+        f"device: {device.name}; precision: {device.precision} ({device.reason})",
+        f"a step: {step} ({chosen.reason})",
+    ]
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 3)

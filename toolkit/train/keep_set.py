@@ -1,0 +1,92 @@
+"""The keep set: prompts whose answers must not move, and the base model's own answers to them, made once and cached."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.core.errors import DataError
+
+PROMPT_KEYS = ("prompt", "query", "instruction", "question")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepAnswer:
+    """One keep prompt under one system prompt, with the base model's greedy answer as token ids, end mark left out."""
+
+    prompt: str
+    system: str
+    tokens: tuple[int, ...]
+
+
+def read_keep_prompts(path: Path) -> list[str]:
+    """One JSON object a line with a prompt, as in data/general.jsonl; answers there are ignored. Raises DataError."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(f"No keep set {path}: {error.strerror}.", next="Name a file with --keep.") from None
+    except UnicodeDecodeError:
+        raise DataError(f"The keep set {path} is not UTF-8.", next="Save it as UTF-8.") from None
+    prompts = [_prompt(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not prompts:
+        raise DataError(f"The keep set {path} is empty.", next="Name a file with prompts, or train with keep_weight 0.")
+    return list(dict.fromkeys(prompts))
+
+
+def _prompt(line: str, number: int, path: Path) -> str:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        raise DataError(f"{path}, line {number}, is not JSON.", next='Each line is {"prompt": "…"}.') from None
+    found = [value[key] for key in PROMPT_KEYS if isinstance(value, dict) and isinstance(value.get(key), str)]
+    if not found or not found[0].strip():
+        raise DataError(f"{path}, line {number}, has no prompt.", next='Each line is {"prompt": "…"}.')
+    return str(found[0]).strip()
+
+
+def cache_path(folder: Path, *, model: str, asked: Sequence[tuple[str, str]], max_new_tokens: int) -> Path:
+    """A name that changes with the model (lock or files), the prompts, their system prompts and the length."""
+    key = json.dumps([model, [list(pair) for pair in asked], max_new_tokens], ensure_ascii=False)
+    return folder / f"keep-{hashlib.sha256(key.encode()).hexdigest()[:32]}.jsonl"
+
+
+def read_cache(path: Path) -> list[KeepAnswer] | None:
+    """None where there is no such file, or it is not whole."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if lines.pop() != {"end": len(lines)}:
+            return None
+        return [KeepAnswer(prompt=one["prompt"], system=one["system"], tokens=tuple(one["tokens"])) for one in lines]
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return None
+
+
+def write_cache(path: Path, answers: Sequence[KeepAnswer]) -> None:
+    """In one step; a cache that cannot be written is no loss."""
+    lines = [{"prompt": one.prompt, "system": one.system, "tokens": list(one.tokens)} for one in answers]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [*lines, {"end": len(lines)}])
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+
+
+def rows_at(count: int, draw: int, size: int, seed: int) -> list[int]:
+    """Which of `count` rows the `draw`-th draw of `size` takes: every row once before any comes again.
+
+    A pure function of its arguments, so that a resumed training draws as an uninterrupted one does.
+    """
+    import random
+
+    taken: list[int] = []
+    position = draw * size
+    while len(taken) < size:
+        lap, at = divmod(position + len(taken), count)
+        order = list(range(count))
+        random.Random(f"{seed}:{lap}").shuffle(order)  # noqa: S311  # an order, not a secret
+        taken += order[at : at + size - len(taken)]
+    return taken

@@ -1,0 +1,75 @@
+"""The door to ms-swift: the only package that knows it. Everything heavy is imported inside functions, late.
+
+Training runs in this process through a subclass of ms-swift's own pipeline (4.6): the rows come from us, already
+read and checked, and progress goes to a listener instead of the console.
+"""
+
+from collections.abc import Callable
+from logging import CRITICAL, getLogger
+from pathlib import Path
+
+from toolkit.core.errors import DataError
+from toolkit.core.events import Listener
+from toolkit.core.read_ahead import read_libraries_ahead
+from toolkit.core.startup import imports_are_done, prepare_environment
+from toolkit.data.dataset import Row
+from toolkit.data.formats import Message
+from toolkit.model.device import wake_card
+from toolkit.model.shared_weights import LentBase
+from toolkit.train.job import TrainingJob, TrainingResult
+from toolkit.train.ms_swift.encoder import SwiftEncoder
+
+
+def import_all() -> None:
+    """Everything that encoding and training import, at once: their time is told as one."""
+    read_libraries_ahead()
+    prepare_environment()
+    wake_card()
+    import toolkit.train.ms_swift.pipeline  # noqa: F401
+
+    imports_are_done()
+
+
+def train(
+    job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool], lent: LentBase | None = None
+) -> TrainingResult:
+    """Trains and saves the last step's checkpoint; on a stop request it saves after the step under way and ends.
+
+    With `lent`, the base model comes from there; where it is not held yet it is loaded, and held from then on.
+    """
+    import_all()
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # progress goes to the listener
+    # Its faults are raised; what it prints beside them is noise. It turns its level back behind a first training.
+    getLogger("swift").setLevel(CRITICAL)
+    from toolkit.train.ms_swift.arguments import arguments
+    from toolkit.train.ms_swift.pipeline import Pipeline
+
+    pipeline = Pipeline(arguments(job), job, listener, stop_requested, lent)
+    pipeline.main()
+    result: TrainingResult = pipeline.result
+    return result
+
+
+def encoder(model_folder: Path, max_length_tokens: int) -> "SwiftEncoder":
+    """The encoder that training uses, without loading the weights."""
+    return SwiftEncoder(model_folder, max_length_tokens)
+
+
+def load_hub_rows(spec: str, *, seed: int) -> list[Row]:
+    """Rows of a hub data set in ms-swift's syntax (`owner/name#count`); needs a network. Raises DataError."""
+    prepare_environment(online=True)
+    from swift.dataset import load_dataset
+
+    try:
+        data, _ = load_dataset([spec], num_proc=1, seed=seed, strict=False)
+    except Exception as error:
+        raise DataError(
+            f"The hub data set {spec} cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0][:200]}.",
+            next="Check the name and the network; a local file mixes the same way: --mix file.jsonl#200.",
+        ) from error
+    return [
+        Row(number=number, messages=tuple(Message(role=m["role"], content=m["content"]) for m in one["messages"]))
+        for number, one in enumerate(data, start=1)
+    ]

@@ -1,0 +1,209 @@
+"""Recipes: every setting of a fine-tuning, read from YAML and checked before anything starts."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from toolkit.core.errors import ConfigError
+
+RECIPES = Path(__file__).with_name("recipes")
+AUTO = "auto"
+LISTS = ("target_modules", "keep_systems", "row_systems")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One LoRA fine-tuning; the shipped YAML files tell what each setting trades."""
+
+    name: str
+    lora_rank: int
+    lora_alpha: int
+    lora_dropout: float
+    target_modules: tuple[str, ...]
+    epochs: float
+    learning_rate: float
+    warmup_ratio: float
+    scheduler: str
+    weight_decay: float
+    max_grad_norm: float
+    batch_size: int
+    micro_batch_size: int | Literal["auto"]
+    gradient_checkpointing: bool | Literal["auto"]
+    precision: Literal["auto", "bfloat16", "float32"]
+    max_length_tokens: int
+    system: str
+    seed: int
+    save_every_steps: int
+    keep_weight: float
+    keep_rows: int
+    keep_data: str
+    keep_max_new_tokens: int
+    keep_systems: tuple[str, ...]
+    # With defaults: recipes and runs from before these settings stay whole.
+    eval_split: float = 0
+    early_stop: int = 0
+    stop_when_took: bool = False
+    stop_kl: float = 0.02
+    lora_layers: Literal["all", "middle"] = "all"
+    row_systems: tuple[str, ...] = ()
+    row_wordings: bool = False
+    load_in_4bit: bool = False
+
+    @property
+    def effective_batch_size(self) -> int:
+        return self.batch_size
+
+    @property
+    def variants(self) -> int:
+        """How often an epoch takes each row: once under each system prompt."""
+        return 1 + len(self.row_systems)
+
+    @property
+    def epochs_label(self) -> str:
+        under = f" under {self.variants} system prompts" if self.variants > 1 else ""
+        return f"{self.epochs:g} epochs{under}"
+
+    def steps(self, rows: int) -> int:
+        """Optimizer steps that `rows` rows make."""
+        return max(1, math.ceil(-(-rows * self.variants // self.batch_size) * self.epochs))
+
+    def changed(self, **settings: Any) -> "Recipe":
+        """The recipe with the settings that are not None in place of its own; all problems are told at once."""
+        given = {name: value for name, value in settings.items() if value is not None}
+        return _checked(replace(self, **given))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {name: list(getattr(self, name)) for name in LISTS}
+
+
+def first_adapted(recipe: Recipe, layers: int) -> int:
+    """The lowest of a decoder's `layers` that has an adapter; `middle` leaves as many out above."""
+    return layers // 4 if recipe.lora_layers == "middle" else 0
+
+
+def shipped() -> list[str]:
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def default_recipe(model: str | None) -> str:
+    """`model` as the caller named it. The embedded model is so small that it needs a recipe of its own."""
+    wanted = model or os.environ.get("TOOLKIT_MODEL") or ""
+    return "tiny" if Path(wanted).name == "tiny-qwen2" else "keep"
+
+
+def load_recipe(name: str) -> Recipe:
+    """A shipped recipe by name, or a YAML file by path; raises ConfigError."""
+    import yaml
+
+    path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"No recipe {name!r} ({error.strerror}).", next=f"Shipped: {', '.join(shipped())}; or name a .yaml file."
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text.", next="Save it as UTF-8.") from None
+    try:
+        settings = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Mend that line.") from None
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{path} holds no settings.", next=f"Start from {RECIPES / 'article.yaml'}.")
+    return recipe_from(dict(settings), name=path.stem, source=str(path))
+
+
+def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
+    """A recipe from plain values, as YAML files and run.json hold them; raises ConfigError."""
+    settings = {key: value for key, value in settings.items() if key != "name"}
+    known = [field.name for field in fields(Recipe) if field.name != "name"]
+    unknown = [str(key) for key in settings if key not in known]
+    missing = [
+        field.name for field in fields(Recipe) if field.default is MISSING and field.name not in {"name", *settings}
+    ]
+    if unknown or missing:
+        why = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
+        raise ConfigError(f"Recipe {source}: {'; '.join(why)}.", next=f"It takes {', '.join(known)}.")
+    for name_of_list in LISTS:
+        if isinstance(settings.get(name_of_list), list):
+            settings[name_of_list] = tuple(settings[name_of_list])
+    return _checked(Recipe(name=name, **settings))
+
+
+def _number(value: object, low: float, high: float, *, whole: bool = False) -> bool:
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and low <= cast("float", value) <= high
+
+
+def _checked(recipe: Recipe) -> Recipe:
+    modules = recipe.target_modules
+    rules = {
+        "lora_rank": (_number(recipe.lora_rank, 1, 1024, whole=True), "a whole number from 1 to 1024"),
+        "lora_alpha": (_number(recipe.lora_alpha, 1, 8192, whole=True), "a whole number from 1 to 8192"),
+        "lora_dropout": (_number(recipe.lora_dropout, 0, 0.9), "from 0 to 0.9"),
+        "target_modules": (
+            _texts(modules) and bool(modules),
+            "a list of module names, or [all-linear]",
+        ),
+        "lora_layers": (recipe.lora_layers in ("all", "middle"), "all or middle"),
+        "epochs": (_number(recipe.epochs, 0.01, 1000), "from 0.01 to 1000"),
+        "learning_rate": (_number(recipe.learning_rate, 1e-8, 1), "from 1e-8 to 1 (in YAML: 1.0e-4, with the dot)"),
+        "warmup_ratio": (_number(recipe.warmup_ratio, 0, 1), "from 0 to 1"),
+        "scheduler": (recipe.scheduler in ("cosine", "linear", "constant"), "cosine, linear or constant"),
+        "weight_decay": (_number(recipe.weight_decay, 0, 1), "from 0 to 1"),
+        "max_grad_norm": (_number(recipe.max_grad_norm, 0, 1000), "from 0 to 1000"),
+        "batch_size": (_number(recipe.batch_size, 1, 4096, whole=True), "a whole number from 1 to 4096"),
+        "micro_batch_size": (
+            recipe.micro_batch_size == AUTO or _divides(recipe.micro_batch_size, recipe.batch_size),
+            f"auto, or a whole number that divides batch_size ({recipe.batch_size})",
+        ),
+        "gradient_checkpointing": (recipe.gradient_checkpointing in (AUTO, True, False), "auto, true or false"),
+        "load_in_4bit": (isinstance(recipe.load_in_4bit, bool), "true or false"),
+        "precision": (recipe.precision in (AUTO, "bfloat16", "float32"), "auto, bfloat16 or float32"),
+        "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, whole=True), "from 8 to 131072"),
+        "system": (isinstance(recipe.system, str), "a text"),
+        "row_systems": (_texts(recipe.row_systems), "a list of system prompts"),
+        "row_wordings": (isinstance(recipe.row_wordings, bool), "true or false"),
+        "seed": (_number(recipe.seed, 0, 2**32 - 1, whole=True), "a whole number from 0 to 4294967295"),
+        "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
+        **_rules_of_keeping(recipe),
+        **_rules_of_ending(recipe),
+    }
+    wrong = [f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (good, must) in rules.items() if not good]
+    if wrong:
+        raise ConfigError(f"Recipe {recipe.name}: {'; '.join(wrong)}.", next="Correct these settings.")
+    return recipe
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+
+
+def _rules_of_keeping(recipe: Recipe) -> dict[str, tuple[bool, str]]:
+    return {
+        "keep_weight": (_number(recipe.keep_weight, 0, 10000), "from 0 (no keep term) to 10000"),
+        "keep_rows": (_number(recipe.keep_rows, 1, 4096, whole=True), "a whole number from 1 to 4096"),
+        "keep_data": (isinstance(recipe.keep_data, str) and bool(recipe.keep_data), "a file of prompts"),
+        "keep_systems": (_texts(recipe.keep_systems), "a list of system prompts"),
+        "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, whole=True), "from 1 to 4096"),
+    }
+
+
+def _rules_of_ending(recipe: Recipe) -> dict[str, tuple[bool, str]]:
+    evaluated = _number(recipe.eval_split, 0, 0.9) and recipe.eval_split > 0
+    return {
+        "eval_split": (_number(recipe.eval_split, 0, 0.9), "from 0 (no rows held out) to 0.9"),
+        "early_stop": (
+            _number(recipe.early_stop, 0, 1000, whole=True) and (evaluated or recipe.early_stop == 0),
+            "a whole number from 0 (off) to 1000" if evaluated else "0: it needs an eval_split over 0",
+        ),
+        "stop_when_took": (isinstance(recipe.stop_when_took, bool), "true or false"),
+        "stop_kl": (_number(recipe.stop_kl, 0, 1000), "from 0 to 1000"),
+    }
+
+
+def _divides(part: object, whole: object) -> bool:
+    return _number(part, 1, 4096, whole=True) and isinstance(whole, int) and whole % cast("int", part) == 0
