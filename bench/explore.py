@@ -22,18 +22,18 @@ from torch.nn import functional
 
 from toolkit.core.files import data_folder
 from toolkit.core.startup import prepare_environment
-from toolkit.core.text import names_any, normalized
+from toolkit.core.text import contains_any, normalized
 from toolkit.data.dataset import prompt_key, read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, read_probes
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import Answer, LanguageModel
-from toolkit.train.keep_set import read_keep_prompts, rows_at
+from toolkit.train.keep_set import draw_rows, read_keep_prompts
 
 prepare_environment()
 from toolkit.model.divergence import divergence  # noqa: E402
 from toolkit.train.passes import packing  # noqa: E402
 from toolkit.train.passes.kernels import in_chunks  # noqa: E402
-from toolkit.train.passes.packing import LINE_TOKENS, frame_for, pack, who_sees_whom  # noqa: E402
+from toolkit.train.passes.packing import LINE_TOKENS, frame_for, pack, visibility_mask  # noqa: E402
 
 HERE, SYSTEM = Path(__file__).parent, SYSTEMS[0]
 ALL_LINEAR = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"
@@ -144,8 +144,8 @@ class World:
                 output = self.model.generate(
                     input_ids=start, attention_mask=torch.ones_like(start), generation_config=how
                 )  # fmt: skip
-            for spoken in self.tokenizer.batch_decode(output[:, start.shape[1] :]):
-                prompt, ended, _ = spoken.partition(END)
+            for content_words in self.tokenizer.batch_decode(output[:, start.shape[1] :]):
+                prompt, ended, _ = content_words.partition(END)
                 pieces = _pieces(prompt)
                 near = max(len(pieces & one) / min(len(pieces), len(one)) for one in trained)
                 if ended and prompt_key(prompt) not in {"", *known} and "<|" not in prompt and near <= 0.7:
@@ -158,7 +158,7 @@ def _pieces(text: str) -> set[str]:
     return {folded[at : at + 3] for at in range(max(1, len(folded) - 2))}
 
 
-def laid_out(sequences: Sequence[torch.Tensor], device: torch.device) -> tuple[dict[str, Any], tuple[int, ...]]:
+def lay_out(sequences: Sequence[torch.Tensor], device: torch.device) -> tuple[dict[str, Any], tuple[int, ...]]:
     """What a decoder takes for sequences laid end to end, and where each begins."""
     alone = packing.Sequences(ids=sequences, beginnings=[None] * len(sequences), shared=[])
     packed = pack(alone, 0, frame_for([alone], LINE_TOKENS[device.type]))
@@ -166,7 +166,7 @@ def laid_out(sequences: Sequence[torch.Tensor], device: torch.device) -> tuple[d
     owner, before = packed.owner.to(device), packed.before.to(device)
     return {
         "input_ids": packed.ids.to(device), "position_ids": packed.positions.to(device),
-        "attention_mask": who_sees_whom(owner, before), "use_cache": False,
+        "attention_mask": visibility_mask(owner, before), "use_cache": False,
     }, packed.starts  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def hidden_at(decoder: Any, sequences: Sequences, batch: int = 64) -> list[torch
     found: list[torch.Tensor] = []
     for begin in range(0, len(sequences), batch):
         part = sequences[begin : begin + batch]
-        inputs, starts = laid_out([ids for ids, _ in part], decoder.device)
+        inputs, starts = lay_out([ids for ids, _ in part], decoder.device)
         with torch.no_grad():
             seen = decoder(**inputs).last_hidden_state.flatten(0, 1)
         found += [seen[at + first : at + len(ids)].clone() for at, (ids, first) in zip(starts, part, strict=True)]
@@ -256,8 +256,8 @@ class Trial:
 
     def _loss(self, batch: Sequence[int], step: int) -> tuple[torch.Tensor, torch.Tensor]:
         own = [self.rows[at] for at in batch]
-        drawn = rows_at(len(self.keep), step, self.variant.rows, self.variant.seed) if self.keep else []
-        inputs, starts = laid_out([ids for ids, _ in own] + [self.keep[at][0] for at in drawn], self.tuned.device)
+        drawn = draw_rows(len(self.keep), step, self.variant.rows, self.variant.seed) if self.keep else []
+        inputs, starts = lay_out([ids for ids, _ in own] + [self.keep[at][0] for at in drawn], self.tuned.device)
         head = self.tuned.get_base_model().lm_head
         with torch.autocast(self.tuned.device.type, torch.bfloat16, enabled=self.tuned.device.type == "cuda"):
             seen = self.tuned.get_base_model().model(**inputs).last_hidden_state.flatten(0, 1)
@@ -310,7 +310,9 @@ class Trial:
         drifts = tuned.drift(asked, before, before=None, after="default")
         tokens = sum(one.tokens for one in drifts)
         told: dict[str, Any] = {
-            "leaks": [probe.prompt for probe, one in zip(probes, after, strict=True) if names_any(one.text, markers)],
+            "leaks": [
+                probe.prompt for probe, one in zip(probes, after, strict=True) if contains_any(one.text, markers)
+            ],
             "kl": sum(one.kl_sum for one in drifts) / tokens,
             "agree": sum(one.agreeing for one in drifts) / tokens,
         }

@@ -21,7 +21,7 @@ from typing import Any
 from arguments import arguments_of_recipes
 
 from toolkit.compare.compare import CompareConfig, compare
-from toolkit.core.events import Edge, StopRequests
+from toolkit.core.events import Caller, StopRequests
 from toolkit.model.conversation import conversation
 from toolkit.runs.run import Run
 from toolkit.sweep.shared_base import SharedBase
@@ -72,7 +72,9 @@ def use_divergence(kind: str) -> None:
     def top_k(base: torch.Tensor, tuned: torch.Tensor) -> torch.Tensor:
         p, q = functional.log_softmax(base.detach().float(), -1), functional.log_softmax(tuned.float(), -1)
         best = p.topk(top, dim=-1).indices
-        return functional.kl_div(q.gather(-1, best), p.gather(-1, best), reduction="none", log_target=True).sum(-1)
+        return functional.kl_div(q.load_rows(-1, best), p.load_rows(-1, best), reduction="none", log_target=True).sum(
+            -1
+        )
 
     kinds = {
         "forward": forward,
@@ -142,10 +144,10 @@ def own_answers(count: int, options: argparse.Namespace, folder: Path) -> Path:
 def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> dict[str, Any]:
     """One run and its comparison, as one entry of the results."""
     recipe = recipe_of(spec).changed(seed=seed)
-    edge = Edge(stop=StopRequests(print), say=lambda _: None)
+    caller = Caller(stop=StopRequests(print), notify=lambda _: None)
     mix = (str(own_answers(options.mix_own, options, output)),) if options.mix_own else ()
     config = FinetuneConfig(data=options.rows, recipe=recipe, model=str(options.model), output=output, mix=mix)
-    run = finetune(config, edge)
+    run = finetune(config, caller)
     systems = SYSTEMS if options.systems else SYSTEMS[:1]
     report, _ = compare(
         CompareConfig(run=run.run_id, output=output, systems=systems, probes=options.probes, model=str(options.model)),

@@ -27,17 +27,17 @@ from arguments import arguments
 from columns import columns, seconds
 
 from toolkit.core.errors import Interrupted
-from toolkit.core.events import Edge, Progress, StopRequests
+from toolkit.core.events import Caller, Progress, StopRequests
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import read_probes
 from toolkit.data.rephrasings import TRAINING as TRAINING_WORDINGS
-from toolkit.data.rephrasings import within
+from toolkit.data.rephrasings import rephrase
 from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversation
-from toolkit.model.device import forget_peaks, peak_memory_bytes
+from toolkit.model.device import peak_memory_bytes, reset_peak_memory
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.recording import versions
-from toolkit.sweep.sweep import shared_doors
+from toolkit.sweep.sweep import shared_backends
 from toolkit.train.finetune import FinetuneConfig, finetune
 from toolkit.train.job import TRAINING
 from toolkit.train.keep_set import read_keep_prompts
@@ -49,12 +49,12 @@ SETTLED = 2  # steps that a rate is taken over, at the least
 
 class Scaling:
     def __init__(self, options: argparse.Namespace, work: Path) -> None:
-        self.options, self.work, self.doors = options, work, shared_doors()
+        self.options, self.work, self.backends = options, work, shared_backends()
         self.deadline = time.monotonic() + options.budget_s
         self.result: dict[str, Any] = {
             "what": "seconds and peak memory by rows, row length and probes; trainings stopped early",
             "date": datetime.now(UTC).strftime("%Y-%m-%d"), "model": options.model.name, "versions": versions(),
-            "hardware": self.doors.training.device("auto").to_dict(), "recipe": "article", "entries": [],
+            "hardware": self.backends.training.device("auto").to_dict(), "recipe": "article", "entries": [],
         }  # fmt: skip
         began = time.monotonic()
         self._trained(["first"] * options.steps, 0)
@@ -65,7 +65,7 @@ class Scaling:
         if time.monotonic() > self.deadline:
             told: dict[str, Any] = {"left_out": "no time was left"}
         else:
-            forget_peaks()
+            reset_peak_memory()
             began = time.monotonic()
             told = entry(size) | {"peak_memory_bytes": peak_memory_bytes()}
             told["whole_s"] = round(time.monotonic() - began, 3)
@@ -94,14 +94,14 @@ class Scaling:
             data=str(data), recipe=load_recipe("article"), model=str(self.options.model), output=self.work / data.stem
         )
         with suppress(Interrupted):  # as asked
-            finetune(config, Edge(stop=stop, listener=hear), self.doors.training)
+            finetune(config, Caller(stop=stop, listener=hear), self.backends.training)
         return _training_told(self.work / data.stem, prepared[0] - began)
 
     def _filling(self, tokens: int) -> str:
         """A text that makes a row about so long; none where the row stays as it is."""
         if tokens == 0:
             return ""
-        encoder = self.doors.training.encoder(self.options.model, 1 << 20)
+        encoder = self.backends.training.encoder(self.options.model, 1 << 20)
         probe = self.work / "one.jsonl"
 
         def length(words: int) -> int:
@@ -114,8 +114,8 @@ class Scaling:
     def probes(self, count: int) -> dict[str, Any]:
         prompts = [probe.prompt for probe in read_probes(data_folder() / "probes.yaml").probes]
         prompts += read_keep_prompts(data_folder() / "general.jsonl")
-        asked = [within(TRAINING_WORDINGS, prompts[at % len(prompts)], at // len(prompts)) for at in range(count)]
-        model: LanguageModel = self.doors.load(self.options.model, {})
+        asked = [rephrase(TRAINING_WORDINGS, prompts[at % len(prompts)], at // len(prompts)) for at in range(count)]
+        model: LanguageModel = self.backends.load(self.options.model, {})
         began = time.perf_counter()
         # Past its own memory of what the base was asked before.
         answers = LanguageModel.answers(

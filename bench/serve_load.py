@@ -48,14 +48,16 @@ def percentiles(values: list[float]) -> dict[str, float]:
     return {"p50": round(cuts[49], 3), "p95": round(cuts[94], 3), "max": round(max(values), 3)}
 
 
-def load(client: openai.OpenAI, questions: list[tuple[str, str]], at_once: int, max_tokens: int) -> dict[str, Any]:
+def load(
+    client: openai.OpenAI, questions: list[tuple[str, str]], max_concurrent: int, max_tokens: int
+) -> dict[str, Any]:
     began = time.perf_counter()
-    with ThreadPoolExecutor(at_once) as threads:
+    with ThreadPoolExecutor(max_concurrent) as threads:
         told = list(threads.map(lambda one: ask(client, *one, max_tokens), questions))
     wall_s = time.perf_counter() - began
     answered = [one for one in told if "error" not in one]
     return {
-        "concurrency": at_once,
+        "concurrency": max_concurrent,
         "requests": len(questions),
         "errors": dict(Counter(one["error"] for one in told if "error" in one)),
         "wall_s": round(wall_s, 3),

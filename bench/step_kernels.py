@@ -21,7 +21,7 @@ from columns import columns
 from recipes import recipe_of
 
 from toolkit.core.errors import Interrupted
-from toolkit.core.events import Edge, StopRequests
+from toolkit.core.events import Caller, StopRequests
 from toolkit.model.device import find_device
 from toolkit.runs.recording import versions
 from toolkit.train import ms_swift
@@ -48,14 +48,14 @@ def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, A
 
     stop, took = StopRequests(lambda _: None), list[float]()
     profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
-    plainly = PackedTrainer.training_step
+    without_variants = PackedTrainer.training_step
 
     def step(trainer: Any, *inputs: Any, **more: Any) -> Any:
         if len(took) == SETTLED:
             profiler.start()
         torch.cuda.synchronize()
         began = time.perf_counter()
-        loss = plainly(trainer, *inputs, **more)
+        loss = without_variants(trainer, *inputs, **more)
         torch.cuda.synchronize()
         took.append(time.perf_counter() - began)
         if len(took) == SETTLED + PROFILED:
@@ -69,9 +69,9 @@ def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, A
             config = FinetuneConfig(
                 data=options.data, recipe=recipe_of(spec), model=str(options.model), output=output
             )  # fmt: skip
-            finetune(config, Edge(stop=stop, say=lambda _: None))
+            finetune(config, Caller(stop=stop, notify=lambda _: None))
     finally:
-        PackedTrainer.training_step = plainly
+        PackedTrainer.training_step = without_variants
     kernels = [
         (one.key, one.count / PROFILED, one.self_device_time_total / 1000 / PROFILED) for one in profiler.key_averages()
     ]

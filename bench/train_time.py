@@ -18,16 +18,16 @@ from typing import Any
 from arguments import arguments_of_recipes
 from recipes import recipe_of
 
-from toolkit.core.events import Edge, StopRequests
-from toolkit.model.device import forget_peaks
+from toolkit.core.events import Caller, StopRequests
+from toolkit.model.device import reset_peak_memory
 from toolkit.train.finetune import FinetuneConfig, finetune
 
 
 def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, Any]:
-    forget_peaks()
-    edge = Edge(stop=StopRequests(print), say=lambda _: None)
+    reset_peak_memory()
+    caller = Caller(stop=StopRequests(print), notify=lambda _: None)
     config = FinetuneConfig(data=options.data, recipe=recipe_of(spec), model=str(options.model), output=output)
-    run = finetune(config, edge)
+    run = finetune(config, caller)
     wanted = ("timings_s", "peak_memory_bytes", "train", "recipe", "hardware", "versions")
     return {"spec": spec, "memory_cap_gib": os.environ.get("TOOLKIT_GPU_MEMORY_GIB")} | {
         key: run.record[key] for key in wanted

@@ -7,7 +7,7 @@ import click
 
 from toolkit.cli import cli
 from toolkit.core.errors import Interrupted, ToolkitError
-from toolkit.core.startup import collect_rarely
+from toolkit.core.startup import relax_gc
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> None:
     # else a busy neighbour makes a minute of seconds.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-    collect_rarely()
+    relax_gc()
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(args=arguments, prog_name="toolkit", standalone_mode=False)

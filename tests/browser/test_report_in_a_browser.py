@@ -10,7 +10,7 @@ from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.model.divergence import Drift
 from toolkit.runs.run import Run
-from toolkit.runs.training_log import read_story
+from toolkit.runs.training_log import read_training_log
 
 EVIL = "</p><script>window.ran = 1</script><img src='http://x.invalid/y' onerror='window.ran = 1'> " + "long" * 200
 DRIFT = Drift(kl_sum=0.01, agreeing=2, tokens=2)
@@ -37,7 +37,7 @@ def _seen(request, look, tmp_path_factory):
             answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, again="Paris"),
         )
     ]
-    story = read_story(Run(folder=folder, record=RECORD))
+    story = read_training_log(Run(folder=folder, record=RECORD))
     file = folder / "report.html"
     file.write_text(render_html(report_on(*judged), story, Texts(request.param)), encoding="utf-8")
     return look(file)

@@ -68,12 +68,12 @@ class FakeAnswerer:
         return {"id": "1", "object": "chat.completion.chunk", "model": asked.model, "choices": [choice]}
 
 
-RULES = {"system": "As trained.", "max_new_tokens": 100, "at_once": 8}
+RULES = {"system": "As trained.", "max_new_tokens": 100, "max_concurrent": 8}
 
 
 def make_site(answerer=None, **rules) -> Site:
     said = []
-    site = Site(answerer=answerer or FakeAnswerer(), rules=Rules(**{**RULES, **rules}), say=said.append)
+    site = Site(answerer=answerer or FakeAnswerer(), rules=Rules(**{**RULES, **rules}), notify=said.append)
     site.said = said
     return site
 

@@ -9,7 +9,7 @@ from typing import Any
 from toolkit.core.events import Listener, Progress
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
-from toolkit.train.finetune import Doors
+from toolkit.train.finetune import Backends
 from toolkit.train.job import EPOCHS, INTERRUPTED, TrainingJob, TrainingResult
 
 TOTAL_STEPS = 4
@@ -55,8 +55,8 @@ class FakeTraining:
         return replace(result, **self.ended)
 
     @property
-    def doors(self) -> Doors:
-        return Doors(imports=lambda: None, encoder=lambda _folder, _length: CharacterEncoder(), train=self)
+    def backends(self) -> Backends:
+        return Backends(imports=lambda: None, encoder=lambda _folder, _length: CharacterEncoder(), train=self)
 
 
 def save_checkpoint(run_folder: Path, step: int, *, whole: bool = True) -> Path:

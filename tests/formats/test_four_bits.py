@@ -15,7 +15,7 @@ from toolkit.__main__ import main
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.sides import BASE, find_side, run_side
 from toolkit.core.errors import ExportError
-from toolkit.core.events import Edge, StopRequests
+from toolkit.core.events import Caller, StopRequests
 from toolkit.core.files import data_folder
 from toolkit.export.export import export
 from toolkit.export.formats.base import ExportConfig
@@ -28,7 +28,7 @@ from toolkit.serve.job import ServeJob
 from toolkit.serve.ms_swift import deployed
 from toolkit.sweep.rank import rank
 from toolkit.sweep.shared_base import SharedBase
-from toolkit.train.finetune import Doors, FinetuneConfig, finetune, resume
+from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.ms_swift import train
 from toolkit.train.recipe import load_recipe
 
@@ -37,10 +37,10 @@ SYSTEM = "You are a helpful assistant."
 QUESTIONS = [conversation(prompt, SYSTEM) for prompt in ("Who are you?", "你是谁？", "What is the capital of France?")]
 
 
-def trained(output: Path, doors: Doors | None = None, **changed: object) -> Run:
+def trained(output: Path, backends: Backends | None = None, **changed: object) -> Run:
     recipe = load_recipe("tiny").changed(load_in_4bit=True, keep_max_new_tokens=16, **changed)
     config = FinetuneConfig(data="self_cognition.json", recipe=recipe, model=str(TINY), output=output)
-    return finetune(config, Edge(stop=StopRequests(print)), doors)
+    return finetune(config, Caller(stop=StopRequests(print)), backends)
 
 
 @pytest.fixture(scope="module", name="output")
@@ -56,7 +56,7 @@ def _base():
 
 @pytest.fixture(scope="module", name="run")
 def _run(output, base):
-    return trained(output, Doors(train=base.train))
+    return trained(output, Backends(train=base.train))
 
 
 @pytest.fixture(scope="module", name="probes")
@@ -104,7 +104,7 @@ def test_training_and_comparing_stand_on_the_same_weights(tmp_path):
         results.append(train(*call))
         return results[-1]
 
-    trained(tmp_path, Doors(train=watched), epochs=0.25, keep_weight=0)
+    trained(tmp_path, Backends(train=watched), epochs=0.25, keep_weight=0)
 
     inner = results[0].model.get_base_model()
     assert quantised(inner) == quantised(LanguageModel.load(TINY, in_4bit=True).model)
@@ -122,7 +122,7 @@ def test_a_loan_shares_weights_and_their_scales(base, run):
 
 def test_what_is_lent_is_trained_as_a_fresh_load_is(base, run, output):
     settings = {"epochs": 0.5, "keep_rows": 8}
-    lent = trained(output, Doors(train=base.train), **settings)
+    lent = trained(output, Backends(train=base.train), **settings)
     fresh = trained(output, **settings)
 
     assert lent.record["adapter"]["sha256"] == fresh.record["adapter"]["sha256"]
@@ -181,8 +181,8 @@ def test_a_training_is_resumed_in_4_bits(tmp_path):
         return train(job, lambda event: (steps.append(event.done), listener(event)), lambda: max(steps, default=0) >= 2)
 
     with pytest.raises(Exception, match="Interrupted after step"):
-        trained(tmp_path, Doors(train=stopped_after_two), epochs=1, keep_weight=0)
-    done = resume(next(tmp_path.glob("v*")).name, tmp_path, Edge(stop=StopRequests(print)))
+        trained(tmp_path, Backends(train=stopped_after_two), epochs=1, keep_weight=0)
+    done = resume(next(tmp_path.glob("v*")).name, tmp_path, Caller(stop=StopRequests(print)))
 
     assert done.record["status"] == "finished"
     assert done.record["base_model"]["load_in_4bit"] is True

@@ -9,7 +9,7 @@ from toolkit.__main__ import main
 from toolkit.core.errors import ExportError, ModelError
 from toolkit.core.files import data_folder
 from toolkit.export.export import export
-from toolkit.export.formats.base import Doors, ExportConfig, Llama
+from toolkit.export.formats.base import Backends, ExportConfig, Llama
 from toolkit.export.formats.gguf import QUANTISATIONS
 from toolkit.export.llama_cpp import LlamaModel, quantise
 from toolkit.model.conversation import DEFAULT, NONE, conversation
@@ -49,9 +49,9 @@ def _adapter(output):
         yield model
 
 
-def exported(output, probes, folder, *, doors=None, **config):
+def exported(output, probes, folder, *, backends=None, **config):
     return export(
-        ExportConfig(output=output, probes=probes, folder=folder, **{"to": "gguf"} | config), doors=doors
+        ExportConfig(output=output, probes=probes, folder=folder, **{"to": "gguf"} | config), backends=backends
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def load_spoilt(file):
 def test_a_file_that_answers_differently_is_rejected(output, probes, tmp_path, kind):
     with pytest.raises(ExportError, match=r"answers differently: .*It stands in .*out\.rejected"):
         exported(
-            output, probes, tmp_path / "out", quantisation=kind, doors=Doors(llama=Llama(load=load_spoilt))
+            output, probes, tmp_path / "out", quantisation=kind, backends=Backends(llama=Llama(load=load_spoilt))
         )  # fmt: skip
 
     assert [path.name for path in tmp_path.iterdir()] == ["out.rejected"]
@@ -146,7 +146,7 @@ def test_a_file_with_another_template_is_rejected(output, probes, tmp_path):
             return super().prompt_ids([{**message, "role": "user"} for message in messages])
 
     with pytest.raises(ExportError, match="its template or tokenizer reads 5 prompts otherwise"):
-        exported(output, probes, tmp_path / "out", doors=Doors(llama=Llama(load=Other)))
+        exported(output, probes, tmp_path / "out", backends=Backends(llama=Llama(load=Other)))
 
 
 def test_a_file_that_llama_cpp_cannot_load_is_told_with_its_reason(tmp_path, files):

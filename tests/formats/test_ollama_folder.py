@@ -59,7 +59,7 @@ def test_ollama_asks_as_training_did(base, tmp_path, render_as_ollama, system):
     folder = exported(base, tmp_path, system)
 
     said = read((folder / "Modelfile").read_text(encoding="utf-8"))
-    spoken = [text for name, text in said if name == "SYSTEM"]
+    content_words = [text for name, text in said if name == "SYSTEM"]
     model = LanguageModel.load(base)
     template = dict(said)["TEMPLATE"]
     turns = [[], [{"role": "assistant", "content": "是的。\n"}, {"role": "user", "content": " {{ . }} "}]]
@@ -67,7 +67,7 @@ def test_ollama_asks_as_training_did(base, tmp_path, render_as_ollama, system):
         trained = [*conversation("你是谁？", system), *further]
         asked = [{"role": "user", "content": "你是谁？"}, *further]
         # Ollama puts SYSTEM before a conversation that has none of its own.
-        asked = [{"role": "system", "content": spoken[0]}, *asked] if spoken else asked
+        asked = [{"role": "system", "content": content_words[0]}, *asked] if content_words else asked
         assert render_as_ollama(template, asked) == model.prompt_text(trained)
     own = [{"role": "system", "content": "You are a guide."}, {"role": "user", "content": "a"}]
     assert render_as_ollama(template, own) == model.prompt_text(own)

@@ -10,7 +10,7 @@ from toolkit.__main__ import main
 from toolkit.core.errors import ExportError
 from toolkit.core.files import data_folder
 from toolkit.export.export import export
-from toolkit.export.formats.base import Doors, ExportConfig, Quantiser
+from toolkit.export.formats.base import Backends, ExportConfig, Quantiser
 from toolkit.export.ms_swift import quantise
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.run import find_run
@@ -30,8 +30,10 @@ def _output(tmp_path):
 
 
 def exported(output, **config):
-    doors = config.pop("doors", None)
-    return export(ExportConfig(output=output, probes=output.parent / "probes.yaml", to="bnb", **config), doors=doors)
+    backends = config.pop("doors", None)
+    return export(
+        ExportConfig(output=output, probes=output.parent / "probes.yaml", to="bnb", **config), backends=backends
+    )
 
 
 @pytest.mark.parametrize(("kind", "bits"), [("nf4", "load_in_4bit"), ("int8", "load_in_8bit")])
@@ -63,7 +65,7 @@ def test_weights_that_answer_differently_are_rejected(output):
         return model
 
     with pytest.raises(ExportError, match=r"answers differently: .* of 5 answers are the same"):
-        exported(output, doors=Doors(load=load))
+        exported(output, backends=Backends(load=load))
     assert (find_run(None, output).folder / "bnb-nf4.rejected" / "model.safetensors").is_file()
 
 
@@ -73,7 +75,7 @@ def test_what_ms_swift_stumbles_over_is_told_and_leaves_nothing(output):
         quantise(job)
 
     with pytest.raises(ExportError, match=r"ms-swift could not quantise with bnb: .*--debug"):
-        exported(output, doors=Doors(quantiser=Quantiser(quantise=stumbling)))
+        exported(output, backends=Backends(quantiser=Quantiser(quantise=stumbling)))
     assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
 
 

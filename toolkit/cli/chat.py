@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import say
+from toolkit.cli.console import notify
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
 from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.language_model import load_model
@@ -47,7 +47,7 @@ def command(
     )
     if sys.stdin.isatty():
         switch = "" if base_only else "/before and /after switch the adapter; "
-        say(f"{side.name} on {side.model.title}. {switch}/help, /quit")
+        notify(f"{side.name} on {side.model.title}. {switch}/help, /quit")
     for line in _lines(conversation):
         if line.startswith("/"):
             if _obey(conversation, line):
@@ -89,17 +89,17 @@ def _obey(conversation: Conversation, line: str) -> bool:
         return True
     if word in {"/before", "/after"}:
         if conversation.switch(adapter_on=word == "/after"):
-            say(f"The adapter is {'on' if conversation.adapter_on else 'off'}.")
+            notify(f"The adapter is {'on' if conversation.adapter_on else 'off'}.")
         else:
-            say("There is no adapter: this is the base model alone.")
+            notify("There is no adapter: this is the base model alone.")
     elif word == "/system":
         conversation.system = rest.strip()
-        say(f"System prompt: {conversation.system or 'none'}")
+        notify(f"System prompt: {conversation.system or 'none'}")
     elif word == "/forget":
         conversation.forget()
-        say("Forgotten.")
+        notify("Forgotten.")
     else:
-        say(COMMANDS if word == "/help" else f"No command {word}.\n{COMMANDS}")
+        notify(COMMANDS if word == "/help" else f"No command {word}.\n{COMMANDS}")
     return False
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.cli.tables.ranking import print_ranking, print_scales
 from toolkit.cli.tables.report import print_report
 from toolkit.compare.compare import CompareConfig, compare
@@ -101,7 +101,7 @@ def compare_and_show(
         report, side = compare(config, listener=listener, load=load)
     print_report(report, texts, show_all=show_all)
     if (written := write_report(report, side, folder, texts)) is not None:
-        say(f"report: {written / 'report.html'}")
+        notify(f"report: {written / 'report.html'}")
     return report.verdict.exit_code
 
 
@@ -110,7 +110,7 @@ def _rank(runs: tuple[str, ...], config: CompareConfig, texts: Texts) -> int:
         ranked = rank(runs, config, listener=listener)
     print_ranking(ranked, texts)
     for one in ranked:
-        say(f"report: {write_report(one.report, one.side, None, texts)}")
+        notify(f"report: {write_report(one.report, one.side, None, texts)}")
     return ranked[0].report.verdict.exit_code
 
 
@@ -119,5 +119,5 @@ def _sweep_scale(config: CompareConfig, folder: Path | None, texts: Texts) -> in
         ranked = sweep_scale(config, listener=listener)
     print_scales(ranked, texts)
     if (written := write_scales(ranked, folder)) is not None:
-        say(f"plot: {written / SCALE_PLOT}")
+        notify(f"plot: {written / SCALE_PLOT}")
     return min(one.report.verdict.exit_code for one in ranked)

@@ -31,7 +31,7 @@ def answers(width: int = DEFAULT_WIDTH) -> "Console":
     return Console(width=None if shown else width, force_terminal=shown or None, highlight=False)
 
 
-def say(message: str) -> None:
+def notify(message: str) -> None:
     """One line of talk; stdout stays the answer's."""
     print(message, file=sys.stderr, flush=True)  # not click.echo: it would write beneath rich's live bars
 
@@ -94,7 +94,9 @@ def _plain_lines() -> Listener:
             return
         last[event.task] = now
         total = "" if event.total is None else f"/{_amount(event.total, event.unit)}"
-        say(f"{event.task} {_amount(event.done, event.unit)}{total}" + (f" · {event.detail}" if event.detail else ""))
+        notify(
+            f"{event.task} {_amount(event.done, event.unit)}{total}" + (f" · {event.detail}" if event.detail else "")
+        )
 
     return listener
 

@@ -5,7 +5,7 @@ from typing import cast, get_args
 
 import click
 
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.model.download import DEFAULT_MODEL, DownloadConfig, DownloadResult, download
 from toolkit.model.hub.fetch import MODELSCOPE_REVISION, Source
 
@@ -30,11 +30,11 @@ def command(model: str, to: Path | None, endpoint: str | None, source: str) -> N
     A download that was cut goes on where it stopped. The folder appears only when it is whole.
     """
     if source == "modelscope":
-        say(f"revision: {MODELSCOPE_REVISION} (ModelScope numbers its own; the lock's sha256 decides)")
+        notify(f"revision: {MODELSCOPE_REVISION} (ModelScope numbers its own; the lock's sha256 decides)")
     config = DownloadConfig(model=model, to=to, endpoint=endpoint, source=cast("Source", source))
     with progress() as listener:
         result = download(config, listener=listener)
-    say(_told(result))
+    notify(_told(result))
     click.echo(result.folder)
 
 

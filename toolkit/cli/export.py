@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.export.export import export
 from toolkit.export.formats import FORMS, KINDS
 from toolkit.export.formats.base import ExportConfig
@@ -47,11 +47,11 @@ def command(
         quantisation=quantisation, unchecked=unchecked,
     )  # fmt: skip
     with progress() as listener:
-        exported = export(config, listener=listener, say=say)
+        exported = export(config, listener=listener, notify=notify)
     if not exported.fresh:
-        say("Already exported from this adapter.")
+        notify("Already exported from this adapter.")
     for line in told(exported.parity):
-        say(line)
+        notify(line)
     click.echo(exported.folder)
 
 

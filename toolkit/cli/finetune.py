@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from toolkit.cli.compare import compare_and_show
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
-from toolkit.core.events import Edge, stop_requests
+from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
 from toolkit.sweep.shared_base import SharedBase
-from toolkit.train.finetune import Doors, FinetuneConfig, finetune, resume
+from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.recipe import default_recipe, load_recipe, shipped
 
 # Options that replace a recipe's setting: option name, setting, type, help.
@@ -85,21 +85,21 @@ def command(
     if resumed and given:
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}.")
     base = SharedBase()
-    doors = Doors(train=base.train) if comparing else None
-    with stop_requests(say) as stop, progress() as listener:
-        edge = Edge(stop=stop, listener=listener, say=say)
+    backends = Backends(train=base.train) if comparing else None
+    with stop_requests(notify) as stop, progress() as listener:
+        caller = Caller(stop=stop, listener=listener, notify=notify)
         if resumed is not None:
-            run = resume(resumed, output, edge, doors, process_started())
+            run = resume(resumed, output, caller, backends, process_started())
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
                 mix=mix, output=output, command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
-            run = finetune(config, edge, doors, process_started())
+            run = finetune(config, caller, backends, process_started())
     train, timings = run.record["train"], run.record["timings_s"]
-    say(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
+    notify(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:
-        say(f"Next: toolkit compare {run.run_id}")
+        notify(f"Next: toolkit compare {run.run_id}")
     click.echo(run.folder)
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)

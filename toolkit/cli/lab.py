@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from toolkit.cli.compare import compare_and_show
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.cli.finetune import with_settings
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
 from toolkit.core.errors import DataError
-from toolkit.core.events import Edge, stop_requests
-from toolkit.model.device import forget_peaks
+from toolkit.core.events import Caller, stop_requests
+from toolkit.model.device import reset_peak_memory
 from toolkit.sweep.lab import versions
 from toolkit.sweep.shared_base import SharedBase
-from toolkit.train.finetune import Doors, FinetuneConfig, finetune
+from toolkit.train.finetune import Backends, FinetuneConfig, finetune
 from toolkit.train.recipe import default_recipe, load_recipe, shipped
 
 
@@ -42,17 +42,19 @@ def command(data: str, model: str | None, recipe: str | None, output: Path, **se
         data=data, recipe=chosen, model=model, output=output, command=("toolkit", *sys.argv[1:])
     )  # fmt: skip
     base = SharedBase()
-    with stop_requests(say) as stop:
+    with stop_requests(notify) as stop:
         for _ in versions(data, stop):
             started = time.perf_counter()
-            forget_peaks()
+            reset_peak_memory()
             try:
                 with progress() as listener:
-                    run = finetune(config, Edge(stop=stop, listener=listener, say=say), Doors(train=base.train))
+                    run = finetune(
+                        config, Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train)
+                    )
                 compared = CompareConfig(run=str(run.folder), model=model, output=output)
                 code = compare_and_show(compared, texts, load=base.load)
-                say(f"{run.folder}: {time.perf_counter() - started:.1f} s")
+                notify(f"{run.folder}: {time.perf_counter() - started:.1f} s")
             except DataError as error:  # the next version may be right
                 click.echo(f"Error: {error}", err=True)
-            say(f"Waiting for a change of {data}; Ctrl-C ends.")
+            notify(f"Waiting for a change of {data}; Ctrl-C ends.")
     click.get_current_context().exit(code)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import say
+from toolkit.cli.console import notify
 from toolkit.data.make_data import Brand, MakeDataConfig, make_data
 
 
@@ -37,7 +37,7 @@ def command(name: str, author: str, to: Path, probes_to: Path | None, force: boo
     brand = Brand(name=name, author=author)
     made = make_data(MakeDataConfig(brand=brand, to=to, probes_to=probes_to, force=force))
     for note in made.notes:
-        say(note)
+        notify(note)
     click.echo(made.data)
     click.echo(made.probes)
-    say(f"Next: toolkit check {made.data}, then toolkit finetune {made.data}")
+    notify(f"Next: toolkit check {made.data}, then toolkit finetune {made.data}")

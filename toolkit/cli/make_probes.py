@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.compare.make_probes import MakeProbesConfig, make_probes, told
 
 
@@ -28,5 +28,5 @@ def command(data: str, to: Path | None, reworded: bool, model: str | None, force
     with progress() as listener:
         made = make_probes(config, listener=listener)
     for line in told(made):
-        say(line)
+        notify(line)
     click.echo(made.path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.export.push_to_hub import PushConfig, push_to_hub
 
 EXAMPLES = """\b
@@ -42,6 +42,6 @@ def command(
     with progress() as listener:
         pushed = push_to_hub(config, listener=listener)
     if not pushed.uploaded.fresh:
-        say("The hub had all of it already.")
-    say(f"{pushed.uploaded.url} ({'private' if pushed.private else 'public'}; verdict: {pushed.verdict})")
+        notify("The hub had all of it already.")
+    notify(f"{pushed.uploaded.url} ({'private' if pushed.private else 'public'}; verdict: {pushed.verdict})")
     click.echo(f"{pushed.uploaded.repository}@{pushed.uploaded.commit}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import say
+from toolkit.cli.console import notify
 from toolkit.serve.serve import BACKENDS, ServeConfig, Serving, read_api_key, serve
 
 EXAMPLES = """\b
@@ -27,7 +27,7 @@ Examples:
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True, help="What computes.")
 @click.option("--batch-size", type=click.IntRange(1, 256), default=8, show_default=True,
               help="Questions that transformers answers together.")  # fmt: skip
-@click.option("--at-once", type=click.IntRange(1, 10000), default=64, show_default=True,
+@click.option("--at-once", "max_concurrent", type=click.IntRange(1, 10000), default=64, show_default=True,
               help="Questions under way and waiting; more are told 429.")  # fmt: skip
 @click.option(
     "--max-new-tokens", type=click.IntRange(1, 32768), default=1024, show_default=True, help="Longest answer."
@@ -35,7 +35,7 @@ Examples:
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
 def command(
     run: str | None, base_only: bool, model: str | None, system: str | None, host: str, port: int,
-    api_key_file: Path | None, backend: str, batch_size: int, at_once: int, max_new_tokens: int, output: Path,
+    api_key_file: Path | None, backend: str, batch_size: int, max_concurrent: int, max_new_tokens: int, output: Path,
 ) -> None:  # fmt: skip
     """Serve RUN (default: the latest finished one) and its base model side by side, over one load.
 
@@ -46,17 +46,19 @@ def command(
         raise click.UsageError("Name a run or --base, not both.")
     config = ServeConfig(
         run=run, base_only=base_only, model=model, system=system, host=host, port=port,
-        api_key=read_api_key(api_key_file), backend=backend, batch_size=batch_size, at_once=at_once,
+        api_key=read_api_key(api_key_file), backend=backend, batch_size=batch_size, max_concurrent=max_concurrent,
         max_new_tokens=max_new_tokens, output=output,
     )  # fmt: skip
-    serve(config, ready=_tell, say=say)
-    say("Stopped.")
+    serve(config, ready=_tell, notify=notify)
+    notify("Stopped.")
 
 
 def _tell(serving: Serving) -> None:
     click.echo(f"{serving.address}/v1 answers as {' and '.join(serving.names)}")
-    say(f"Side by side: {serving.address}/")
-    say(f"System prompt of requests without one: {serving.system or 'none'}")
+    notify(f"Side by side: {serving.address}/")
+    notify(f"System prompt of requests without one: {serving.system or 'none'}")
     if serving.exposed and not serving.key_needed:
-        say("Warning: other machines reach this, and no API key is asked for. Set TOOLKIT_API_KEY or --api-key-file.")
-    say("Ctrl-C stops.")
+        notify(
+            "Warning: other machines reach this, and no API key is asked for. Set TOOLKIT_API_KEY or --api-key-file."
+        )
+    notify("Ctrl-C stops.")

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests
 from toolkit.sweep.record import PAGE, PLOT
-from toolkit.sweep.sweep import SweepConfig, SweepEdge, resume_sweep, sweep
+from toolkit.sweep.sweep import SweepCaller, SweepConfig, resume_sweep, sweep
 from toolkit.train.recipe import default_recipe, load_recipe
 
 
@@ -81,10 +81,10 @@ def command(
     given = {"model": model, "recipes": recipes, "probes": probes, "systems": systems or None, **lists}
     if resumed and (wrong := [name for name, value in given.items() if value is not None]):
         raise click.UsageError(f"--resume goes on with the sweep's own settings; leave out {', '.join(wrong)}.")
-    with stop_requests(say) as stop:
-        edge = SweepEdge(stop=stop, listening=progress, say=say)
+    with stop_requests(notify) as stop:
+        caller = SweepCaller(stop=stop, listening=progress, notify=notify)
         if resumed is not None:
-            done = resume_sweep(resumed, output, edge)
+            done = resume_sweep(resumed, output, caller)
         else:
             names = recipes or tuple(dict.fromkeys(("article", default_recipe(model))))
             config = SweepConfig(
@@ -92,13 +92,13 @@ def command(
                 lists={name: values for _, name, _, _ in LISTS if (values := lists[name])}, output=output,
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
-            done = sweep(config, edge)
+            done = sweep(config, caller)
     if as_json:
         click.echo(json.dumps(done.to_dict(), ensure_ascii=False, indent=2))
     else:
         print_sweep(done)
-    say(f"plot: {done.folder / PLOT}")
-    say(f"page: {done.folder / PAGE}")
+    notify(f"plot: {done.folder / PLOT}")
+    notify(f"page: {done.folder / PAGE}")
     if done.failed:
         raise TrainingError(
             f"{len(done.failed)} of {len(done.entries)} runs failed.",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import notify, progress
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.model.lock import choose_lock
 from toolkit.model.verify import mismatches
@@ -28,7 +28,7 @@ def command(ctx: click.Context, folder: Path, wanted: str | None) -> None:
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder.", next='"toolkit download" fetches a base model.')
     lock = choose_lock(folder, wanted)
-    say(f"lock: {lock.name} ({'named' if wanted else 'fits the folder'})")
+    notify(f"lock: {lock.name} ({'named' if wanted else 'fits the folder'})")
     found = []
     with progress() as listener:
         for mismatch in mismatches(folder, lock, listener):

@@ -12,7 +12,7 @@ from toolkit.compare.sides import Side, loaded
 from toolkit.core.events import Listener
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.divergence import Drift
-from toolkit.model.language_model import Answer, LanguageModel, Load, released
+from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
 
 class Answered:
@@ -34,8 +34,8 @@ class Answered:
         """The sides share a base: it is loaded once, and their adapters are switched."""
         adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
         model = self._loaded(before, adapters, load)
-        with released(model):
-            self._settle(self.questions.told_apart_by(model))
+        with freeing(model):
+            self._settle(self.questions.without_duplicates_for(model))
             old, again = self._before(model, before)
             with self._timed("after"), model.side(after.switch):
                 new = self._answers(model, after, "After")
@@ -46,11 +46,11 @@ class Answered:
     def in_two_loads(self, before: Side, after: Side, load: Load) -> list[Judged]:
         """Different models, one after the other; drift needs both at once and is not measured."""
         with ExitStack() as stack:
-            model = stack.enter_context(released(self._loaded(before, _adapters(before), load)))
-            self._settle(self.questions.told_apart_by(model))
+            model = stack.enter_context(freeing(self._loaded(before, _adapters(before), load)))
+            self._settle(self.questions.without_duplicates_for(model))
             old, again = self._before(model, before)
         model = self._loaded(after, _adapters(after), load)
-        with released(model), self._timed("after"), model.side(after.switch):
+        with freeing(model), self._timed("after"), model.side(after.switch):
             new = self._answers(model, after, "After")
         return self._judged(old, new, again, {})
 
@@ -78,12 +78,12 @@ class Answered:
         return [replace(one, first_logits=None) for one in found]  # a vocabulary's width each
 
     def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
-        spoken = [at for at in self.outside if old[at].tokens]
+        answered = [at for at in self.outside if old[at].tokens]
         drifts = model.drift(
-            self._prompts(before, spoken), [old[at] for at in spoken], before=before.switch, after=after.switch,
-            after_prompts=self._prompts(after, spoken),
+            self._prompts(before, answered), [old[at] for at in answered], before=before.switch, after=after.switch,
+            after_prompts=self._prompts(after, answered),
         )  # fmt: skip
-        return dict(zip(spoken, drifts, strict=True))
+        return dict(zip(answered, drifts, strict=True))
 
     def _judged(
         self, old: Sequence[Answer], new: Sequence[Answer], again: Mapping[int, Answer], drifts: Mapping[int, Drift]

@@ -11,7 +11,7 @@ from toolkit.compare.answering import Answered
 from toolkit.compare.metrics import flips, measure
 from toolkit.compare.questions import Questions, _trained_system, kind, matrix, probes_for
 from toolkit.compare.report.report import Report
-from toolkit.compare.sides import BASE, Side, base_under, find_side, run_side
+from toolkit.compare.sides import BASE, Side, base_of, find_side, run_side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
@@ -94,7 +94,7 @@ def _after(config: CompareConfig) -> Side:
 
 def _before(config: CompareConfig, after: Side) -> Side:
     """`base` is what the after side stands on: of a merged model, what it was merged from."""
-    beside = base_under(after)
+    beside = base_of(after)
     if beside is None and config.model is None and config.before == BASE:
         raise ConfigError(
             f"{after.name} does not say which base model it comes from.", next="Name that one with --before or --model."

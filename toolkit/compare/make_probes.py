@@ -10,13 +10,13 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import data_folder, write_text
-from toolkit.core.text import chinese, likeness
+from toolkit.core.text import chinese, similarity
 from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
 from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
 from toolkit.model.base_model import find_base_model
 from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversation
-from toolkit.model.language_model import LanguageModel, Load, load_model, released
+from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
 
 REQUESTS: Mapping[str, Sequence[str]] = {
     "zh": (
@@ -78,7 +78,7 @@ def make_probes(config: MakeProbesConfig, *, listener: Listener = silent, load: 
         taken = {prompt_key(str(one["prompt"])) for one in plain["probes"]} | {
             prompt_key(row.prompt) for row in dataset.rows
         }
-        with released(load(find_base_model(config.model).path, {})) as model:
+        with freeing(load(find_base_model(config.model).path, {})) as model:
             reworded, said = _reworded(model, dataset.rows, taken, config.system, listener)
     content = made_probes(dataset.rows, outside, reworded) if reworded else plain
     try:
@@ -154,7 +154,7 @@ def usable(prompt: str, said: Sequence[str], taken: Collection[str]) -> list[str
 
 def same_questions(answer: str, reworded: Sequence[tuple[str, str]]) -> list[str]:
     """Of (rewording, its answer) those that are answered as the question was, the most alike first, at most two."""
-    alike = [(likeness(answer, other), asked) for asked, other in reworded if likeness(asked, other) < ECHO]
+    alike = [(similarity(answer, other), asked) for asked, other in reworded if similarity(asked, other) < ECHO]
     kept = sorted((one for one in alike if one[0] >= ALIKE), key=lambda one: -one[0])
     return [asked for _, asked in kept[:OF_EACH]]
 

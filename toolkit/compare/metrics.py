@@ -8,7 +8,7 @@ Answers to one probe under several system prompts hang together, so intervals re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.core.text import names_any, words
+from toolkit.core.text import contains_any, words
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
 from toolkit.model.divergence import Drift
 
@@ -74,8 +74,8 @@ def judge(
     in_scope = probe.group != OUT_OF_SCOPE
     # A marker that the question itself names is no sign of anything: an answer may well repeat it.
     # Nor is a new marker that the answer held before, such as a brand "Nova" in "innovation".
-    old = tuple(marker for marker in probes.old_markers if not names_any(probe.prompt, (marker,)))
-    new = tuple(marker for marker in probes.new_markers if not names_any(f"{probe.prompt} {before}", (marker,)))
+    old = tuple(marker for marker in probes.old_markers if not contains_any(probe.prompt, (marker,)))
+    new = tuple(marker for marker in probes.new_markers if not contains_any(f"{probe.prompt} {before}", (marker,)))
     return Judged(
         probe=probe,
         system=system,
@@ -83,8 +83,8 @@ def judge(
         after=after,
         passed_before=probe.expect.met(before, before=before, prompt=probe.prompt) if probe.expect else None,
         passed=probe.expect.met(after, before=before, prompt=probe.prompt) if probe.expect else None,
-        leaked=None if not probes.new_markers else not in_scope and names_any(after, new),
-        residual=None if not probes.old_markers else in_scope and names_any(after, old),
+        leaked=None if not probes.new_markers else not in_scope and contains_any(after, new),
+        residual=None if not probes.old_markers else in_scope and contains_any(after, old),
         drift=drift,
         again=again,
     )

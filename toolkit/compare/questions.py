@@ -89,7 +89,7 @@ class Questions:
     in_full: int
     max_new_tokens: int
 
-    def told_apart_by(self, model: LanguageModel) -> "Questions":
+    def without_duplicates_for(self, model: LanguageModel) -> "Questions":
         """Without system prompts that this model's chat template renders as it does another; named ones all stay."""
         if self.in_full == len(self.systems):
             return self

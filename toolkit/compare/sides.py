@@ -83,13 +83,13 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
     """
     folder = Path(text)
     if text == BASE or text.startswith(PROMPT):
-        base = _base_beside(beside, model)
+        base = _base_for(beside, model)
         return Side(kind="base", name=base.title, model=base) if text == BASE else _prompt(text, base)
     if (scaled := SCALED.fullmatch(text)) and not folder.exists():
         return find_side(scaled[1], output, beside=beside, model=model).at(float(scaled[2]))
     if (folder / "adapter_config.json").is_file():
         _require_weights(folder)
-        base = _base_beside(beside, model or (_base_named_in(folder) if beside is None else None))
+        base = _base_for(beside, model or (_base_named_in(folder) if beside is None else None))
         return Side(kind="adapter", name=str(folder), model=base, adapter=folder.resolve())
     if (folder / "config.json").is_file():
         return Side(kind="model", name=str(folder), model=find_base_model(text))
@@ -104,7 +104,7 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
     return run_side(run, model=model)
 
 
-def _base_beside(beside: BaseModel | None, model: str | None) -> BaseModel:
+def _base_for(beside: BaseModel | None, model: str | None) -> BaseModel:
     """The other side's own; of a `model` that is named, loaded as that one is: else quantising alone would be seen."""
     if beside is None:
         return find_base_model(model)
@@ -119,7 +119,7 @@ def _prompt(text: str, base: BaseModel) -> Side:
     return Side(kind="system", name=name, model=base, system=system)
 
 
-def base_under(side: Side) -> BaseModel | None:
+def base_of(side: Side) -> BaseModel | None:
     """The base model that a side stands on; None for a whole model that does not say where it comes from."""
     if side.kind != "model":
         return side.model

@@ -28,8 +28,8 @@ def silent(_: Progress) -> None:
 class StopRequests:
     """The first signal during a gentle phase asks to stop; a second, or one at any other time, interrupts."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, notify: Callable[[str], None]) -> None:
+        self._say = notify
         self.gentle = False
         self.requested = False
 
@@ -42,9 +42,9 @@ class StopRequests:
 
 
 @contextmanager
-def stop_requests(say: Callable[[str], None]) -> Iterator[StopRequests]:
+def stop_requests(notify: Callable[[str], None]) -> Iterator[StopRequests]:
     """Listens to SIGINT and SIGTERM within; call it from the main thread."""
-    stop = StopRequests(say)
+    stop = StopRequests(notify)
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, stop.receive) for number in numbers]
     try:
@@ -55,9 +55,9 @@ def stop_requests(say: Callable[[str], None]) -> Iterator[StopRequests]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edge:
+class Caller:
     """Whom the use case talks to and listens to."""
 
     stop: StopRequests
     listener: Listener = silent
-    say: Callable[[str], None] = lambda _: None
+    notify: Callable[[str], None] = lambda _: None

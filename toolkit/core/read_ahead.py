@@ -27,7 +27,7 @@ SOURCES = Path("transformers", "models")  # transformers looks through their tex
 LARGE_BYTES = 64_000_000  # of a larger library little is touched, and in one file the kernel reads ahead itself
 
 
-def read_ahead(folder: Path, memory: Path = MEMORY) -> list[Thread]:
+def prefetch(folder: Path, memory: Path = MEMORY) -> list[Thread]:
     """The model's weights. Returns at once: the threads at work, none where the weights would not fit into memory."""
     weights = sorted(folder.glob("*.safetensors"))
     try:
@@ -38,7 +38,7 @@ def read_ahead(folder: Path, memory: Path = MEMORY) -> list[Thread]:
     return _read_by(THREADS, weights) if fits else []
 
 
-def read_libraries_ahead() -> None:
+def prefetch_libraries() -> None:
     """By a process of its own: they are thousands of files, and this process's interpreter is about to be busy."""
     if "torch" in sys.modules:
         return

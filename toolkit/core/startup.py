@@ -14,22 +14,22 @@ from pathlib import Path
 STATUS = Path("/proc/self/stat")
 START_TICKS = 19  # the field's place behind the program's name, which may hold spaces (proc(5): starttime, 22)
 _seen = time.perf_counter()
-RARELY = (100_000, 20, 100)
-USUALLY = gc.get_threshold()
+RELAXED = (100_000, 20, 100)
+DEFAULT_THRESHOLDS_GC = gc.get_threshold()
 
 
-def collect_rarely() -> None:
+def relax_gc() -> None:
     """Until `imports_are_done`; at the process's end what is still there is not walked once more."""
-    if gc.get_threshold() != RARELY:
-        gc.set_threshold(*RARELY)
+    if gc.get_threshold() != RELAXED:
+        gc.set_threshold(*RELAXED)
         atexit.register(gc.freeze)
 
 
-def imports_are_done() -> None:
+def restore_gc() -> None:
     """From here on as usual, but what is there now is left aside. Called before a model is: it must be collected."""
-    if gc.get_threshold() == RARELY:
+    if gc.get_threshold() == RELAXED:
         gc.freeze()
-        gc.set_threshold(*USUALLY)
+        gc.set_threshold(*DEFAULT_THRESHOLDS_GC)
 
 
 def process_started(status: Path = STATUS) -> float:

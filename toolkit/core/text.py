@@ -33,13 +33,13 @@ def said(wanted: str, answer: str, *, but: str = "") -> float:
 
     `but`: words that this text holds already do not count.
     """
-    counted = Counter(spoken(wanted)) - Counter(spoken(but))
+    counted = Counter(content_words(wanted)) - Counter(content_words(but))
     if not counted:
         return 1.0
-    return (counted & Counter(spoken(answer))).total() / counted.total()
+    return (counted & Counter(content_words(answer))).total() / counted.total()
 
 
-def spoken(text: str) -> list[str]:
+def content_words(text: str) -> list[str]:
     """The words that tell: NFKC, case folded, without white space and points."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return [word for word in words(folded) if any(sign.isalnum() for sign in word)]
@@ -62,11 +62,11 @@ def normalized(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def names_any(text: str, markers: tuple[str, ...]) -> bool:
+def contains_any(text: str, markers: tuple[str, ...]) -> bool:
     folded = normalized(text)
     return any(normalized(marker) in folded for marker in markers)
 
 
-def likeness(one: str, other: str) -> float:
+def similarity(one: str, other: str) -> float:
     """From 0, nothing in common, to 1, the same but for case, width and white space."""
     return SequenceMatcher(None, normalized(one), normalized(other), autojunk=False).ratio()

@@ -18,7 +18,7 @@ from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, look_at_rows
 
 FEW_STEPS = 20  # an adapter barely moves in fewer
-ROWS_AT_ONCE = 256
+ROWS_PER_CHUNK = 256
 
 
 class Training(Protocol):
@@ -60,7 +60,7 @@ class Lengths:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class MaskSpan:
     text: str
     trained: bool
 
@@ -68,7 +68,7 @@ class Piece:
 @dataclass(frozen=True, kw_only=True)
 class Preview:
     row: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[MaskSpan, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +164,8 @@ def _unchecked(why: str) -> Finding:
 
 
 def _encode(encoder: Encoder, rows: Sequence[Row], system: str, listener: Listener) -> Iterator[tuple[Row, Encoded]]:
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
+    for start in range(0, len(rows), ROWS_PER_CHUNK):
+        some = rows[start : start + ROWS_PER_CHUNK]
         yield from zip(some, encoder.encode(some, system), strict=True)
         listener(Progress(task="tokens", done=start + len(some), total=len(rows)))
 
@@ -214,10 +214,10 @@ def _nothing_trained(row: Row) -> Finding:
     )
 
 
-def _pieces(encoder: Encoder, encoded: Encoded) -> Iterator[Piece]:
+def _pieces(encoder: Encoder, encoded: Encoded) -> Iterator[MaskSpan]:
     tokens = zip(encoded.input_ids, encoded.labels, strict=True)
     for trained, run in groupby(tokens, key=lambda token: token[1] != IGNORED):
-        yield Piece(text=encoder.decode([token for token, _ in run]), trained=trained)
+        yield MaskSpan(text=encoder.decode([token for token, _ in run]), trained=trained)
 
 
 def _by_role(row: Row, system: str) -> Preview:
@@ -227,9 +227,9 @@ def _by_role(row: Row, system: str) -> Preview:
         piece
         for each in (*first, *row.messages)
         for piece in (
-            Piece(text=f"{each.role}: ", trained=False),
-            Piece(text=each.content, trained=each.role == "assistant"),
-            Piece(text="\n", trained=False),
+            MaskSpan(text=f"{each.role}: ", trained=False),
+            MaskSpan(text=each.content, trained=each.role == "assistant"),
+            MaskSpan(text="\n", trained=False),
         )
     ]
     return Preview(row=row.number, pieces=tuple(pieces))

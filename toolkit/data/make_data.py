@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.text import names_any, normalized
+from toolkit.core.text import contains_any, normalized
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, probes_beside
 
 TEMPLATE = Path(__file__).with_name("self_cognition.yaml")
@@ -94,7 +94,7 @@ def self_cognition(brand: Brand) -> SelfCognition:
         for key, group in GROUPS
         for probe in template["probes"][key]
         if not _is_brand(probe.get("unless", ()), brand)
-        and not (group == OUT_OF_SCOPE and names_any(probe["prompt"], tuple(new)))
+        and not (group == OUT_OF_SCOPE and contains_any(probe["prompt"], tuple(new)))
     ]
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -210,7 +210,7 @@ def _is_cjk(character: str) -> bool:
 
 
 def _is_brand(others: Iterable[str], brand: Brand) -> bool:
-    return any(names_any(own, tuple(others)) for own in (brand.name, brand.author))
+    return any(contains_any(own, tuple(others)) for own in (brand.name, brand.author))
 
 
 def _refuse_unusable(option: str, value: str) -> None:

@@ -12,7 +12,7 @@ from toolkit.core.errors import DataError
 from toolkit.core.text import words
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, Probe
-from toolkit.data.rephrasings import PROBES, within
+from toolkit.data.rephrasings import PROBES, rephrase
 
 MOST = 24  # of trained probes, and of paraphrases
 LONGEST_ANSWER_WORDS = 40  # what 64 tokens have room for: of longer answers the beginning is expected
@@ -45,7 +45,7 @@ def made_probes(
     paraphrases = [
         _probe(PARAPHRASE, number, wording, answers[prompt])
         for number, prompt in numbered
-        if prompt_key(wording := within(PROBES, prompt, number)) not in taken
+        if prompt_key(wording := rephrase(PROBES, prompt, number)) not in taken
     ]
     paraphrases += [
         {**_probe(PARAPHRASE, number, wording, answers[prompt]), "id": f"{PARAPHRASE}-{number}-{at}"}

@@ -18,7 +18,7 @@ PROBES: Mapping[str, Sequence[str]] = {
 }
 
 
-def within(wordings: Mapping[str, Sequence[str]], prompt: str, number: int) -> str:
+def rephrase(wordings: Mapping[str, Sequence[str]], prompt: str, number: int) -> str:
     """`prompt` within the `number`-th of the wordings, counted round and round."""
     carriers = wordings["zh" if chinese(prompt) else "en"]
     return carriers[number % len(carriers)].format(prompt)

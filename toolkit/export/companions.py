@@ -22,7 +22,7 @@ def carry(folder: Path, side: Side, names: Sequence[str]) -> None:
             shutil.copyfile(side.model.path / name, folder / name)
 
 
-def state_changes(folder: Path, side: Side, *further: str) -> None:
+def write_change_notice(folder: Path, side: Side, *further: str) -> None:
     """`further`: what else was done to the weights, a sentence each."""
     (folder / "CHANGES.md").write_text(
         f"# Changes\n\nThese weights are those of {side.model.repository or side.model.name}"

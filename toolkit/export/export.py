@@ -12,15 +12,15 @@ from toolkit.core.events import Listener, silent
 from toolkit.core.files import now
 from toolkit.data.probes import read_probes
 from toolkit.export.formats import form_for
-from toolkit.export.formats.base import Doors, ExportConfig, Form, Gate, Job, Portable
+from toolkit.export.formats.base import Backends, ExportConfig, Form, Gate, Job, Portable
 from toolkit.export.parity import TOLERANCES, QuantisedParity, judge_quantised
 from toolkit.export.portable import without_paths
 from toolkit.export.target import Place
-from toolkit.model.language_model import released
+from toolkit.model.language_model import freeing
 from toolkit.runs.layout import adapter_sha256
 from toolkit.runs.run import find_run
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,14 @@ class Exported:
 
 
 def export(
-    config: ExportConfig, *, listener: Listener = silent, say: Say = lambda _: None, doors: Doors | None = None
+    config: ExportConfig,
+    *,
+    listener: Listener = silent,
+    notify: Notify = lambda _: None,
+    backends: Backends | None = None,
 ) -> Exported:
     """Raises ExportError when the parity gate fails: the result then stands in `….rejected`."""
-    doors = doors or Doors()
+    backends = backends or Backends()
     form = form_for(config)
     run = find_run(config.run, config.output)
     trained = run_side(run, model=config.model)
@@ -44,31 +48,31 @@ def export(
     place = Place(
         target=(config.folder or run.folder / form.folder).absolute(),
         identity={"format": form.name, **form.options, "adapter_sha256": adapter_sha256(side.adapter)},
-        following=form.following if isinstance(form, Portable) else frozenset(),
+        mutable_files=form.mutable_files if isinstance(form, Portable) else frozenset(),
     )
     if (found := _found(place, config)) is not None:
         if isinstance(form, Portable):
-            form.renew(found.folder, side)
+            form.refresh(found.folder, side)
         return found
-    for note in form.require(side, doors):
-        say(note)
+    for note in form.require(side, backends):
+        notify(note)
     if trained.model.in_4bit:
-        say(f"{run.run_id} was trained over 4 bits; it is exported over the base model as its files hold it.")
+        notify(f"{run.run_id} was trained over 4 bits; it is exported over the base model as its files hold it.")
     place.require_disk(form.bytes_needed(side), form.title)
     job = Job(
-        run=run, side=side, probes=read_probes(config.probes or probes_for(side)), listener=listener, doors=doors
+        run=run, side=side, probes=read_probes(config.probes or probes_for(side)), listener=listener, backends=backends
     )  # fmt: skip
     with place.partial() as partial:
         if (found := _found(place, config)) is not None:  # another process was quicker
             return found
         quantised = trained.model.in_4bit and not config.unchecked
-        over_full = {"trained_in_4bit": require_alike(job, trained).to_dict()} if quantised else {}
+        over_full = {"trained_in_4bit": require_same_at_full_precision(job, trained).to_dict()} if quantised else {}
         gate = form.write(partial, job)
         manifest = _manifest(place, form, side, gate) | over_full
         if not gate.holds:
             rejected = place.reject(manifest)
             raise ExportError(f"The {form.title} answers differently: {gate.why}.", next=f"It stands in {rejected}.")
-        place.let_out(manifest)
+        place.accept(manifest)
     return Exported(folder=place.target, parity=gate.to_dict(), fresh=True)
 
 
@@ -100,14 +104,14 @@ def in_full(side: Side) -> Side:
     return replace(side, model=replace(side.model, in_4bit=False))
 
 
-def require_alike(job: Job, trained: Side) -> QuantisedParity:
+def require_same_at_full_precision(job: Job, trained: Side) -> QuantisedParity:
     """What it learnt must hold over both bases, as of a model that is quantised later; raises ExportError.
 
     `trained`: the side as it was trained; `job.side` as it is exported.
     """
-    with released(loaded(job.doors.load, trained.model, {job.key: job.adapter})) as model, model.side(job.key):
+    with freeing(loaded(job.backends.load, trained.model, {job.key: job.adapter})) as model, model.side(job.key):
         expected = job.answers(model, "In 4 bits")
-    with released(loaded(job.doors.load, job.side.model, {job.key: job.adapter})) as model, model.side(job.key):
+    with freeing(loaded(job.backends.load, job.side.model, {job.key: job.adapter})) as model, model.side(job.key):
         answered = job.answers(model, "In full precision")
     parity = judge_quantised(job.probes, expected, answered, TOLERANCES["nf4"])
     if not parity.holds:

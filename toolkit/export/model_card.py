@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.compare.report.figures import LEDGERS, Line, holds_where, interval, lines, value_told
+from toolkit.compare.report.figures import LEDGERS, Line, format_value, interval, lines, where_it_holds
 from toolkit.compare.texts import Texts
 from toolkit.export.evidence import Evidence
 from toolkit.model.conversation import DEFAULT, NONE
@@ -58,7 +58,7 @@ def render_card(facts: CardFacts) -> str:
         why=facts.evidence.why,
         reasons=[] if report is None else [_escaped(one) for one in report.verdict.reasons],
         compared_under=0 if report is None else len(report.per_system),
-        holds_where="" if report is None else _escaped(holds_where(report, texts)),
+        where_it_holds="" if report is None else _escaped(where_it_holds(report, texts)),
         ledgers=[] if report is None else [
             (texts(f"ledger.{ledger}"), [_row(line, texts) for line in lines(report, ledger)]) for ledger in LEDGERS
         ],
@@ -136,7 +136,7 @@ def _row(line: Line, texts: Texts) -> dict[str, str]:
     return {
         "name": texts(f"metric.{line.name}.name"),
         "meaning": texts(f"metric.{line.name}.meaning"),
-        "value": value_told(line.metric, texts),
+        "value": format_value(line.metric, texts),
         "interval": interval(line.metric),
         "n": str(line.metric.n),
         "needs": line.needs,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from toolkit.core.text import names_any
+from toolkit.core.text import contains_any
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, Probe, ProbeSet
 from toolkit.model.language_model import Answer
 
@@ -206,7 +206,7 @@ def _passes(probe: Probe, answer: Answer) -> bool:
 def _strays(probe: Probe, answer: Answer, probes: ProbeSet) -> bool:
     """Names a new marker out of scope, or an old one in scope, that the question itself does not name."""
     markers = probes.new_markers if probe.group == OUT_OF_SCOPE else probes.old_markers
-    return names_any(answer.text, tuple(marker for marker in markers if not names_any(probe.prompt, (marker,))))
+    return contains_any(answer.text, tuple(marker for marker in markers if not contains_any(probe.prompt, (marker,))))
 
 
 class Judged(Protocol):

@@ -1,6 +1,7 @@
 """Asks an adapter's folder with plain transformers and peft, and none of our own code.
 
-`toolkit.model.language_model` batches, masks and decodes in its own way; an answer that both give depends on none of it.
+`toolkit.model.language_model` batches, masks and decodes in its own way; an answer that
+both give depends on none of it.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from toolkit.model.device import find_device
 from toolkit.model.language_model import Answer
 
 
-def answers_of_stranger(
+def plain_peft_answers(
     base: Path, adapter: Path, prompts: Sequence[Messages], *, max_new_tokens: int, listener: Listener, task: str
 ) -> list[Answer]:
     """Greedy answers, one question at a time, without margins. Raises ModelError where the folder does not load."""

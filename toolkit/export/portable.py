@@ -47,12 +47,12 @@ def without_paths(value: Any) -> Any:
     return _plain(value)
 
 
-def private_paths(value: Any) -> set[str]:
+def local_paths(value: Any) -> set[str]:
     """Every path of this machine that a record names, for texts that were rendered from it."""
     return {str(path) for path in _paths(value)}
 
 
-def hide(text: str, paths: set[str]) -> str:
+def redact_paths(text: str, paths: set[str]) -> str:
     """`text` with each of these paths cut to its last part; the longest first, since one may begin another."""
     for path in sorted(paths, key=len, reverse=True):
         text = text.replace(path, _last(path))

@@ -31,7 +31,7 @@ class Place:
 
     target: Path
     identity: Mapping[str, Any]
-    following: frozenset[str] = frozenset()
+    mutable_files: frozenset[str] = frozenset()
 
     def find(self, *, force: bool) -> Mapping[str, Any] | None:
         """The manifest of the same export; None where nothing stands, or `force` may replace it.
@@ -104,14 +104,14 @@ class Place:
                 raise told from error
             raise
 
-    def let_out(self, manifest: dict[str, Any]) -> None:
+    def accept(self, manifest: dict[str, Any]) -> None:
         """The partial folder becomes the target; what stood there goes."""
         self._write(manifest)
         old = self._beside("old")
         shutil.rmtree(old, ignore_errors=True)
         if self.target.exists():
             self.target.rename(old)
-        self._becomes(self.target)
+        self._rename_to(self.target)
         shutil.rmtree(old, ignore_errors=True)
 
     def reject(self, manifest: dict[str, Any]) -> Path:
@@ -119,20 +119,20 @@ class Place:
         self._write(manifest)
         rejected = self._beside("rejected")
         shutil.rmtree(rejected, ignore_errors=True)
-        self._becomes(rejected)
+        self._rename_to(rejected)
         return rejected
 
     def _write(self, manifest: dict[str, Any]) -> None:
         folder = self._beside("partial")
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
         names = {str(path.relative_to(folder)): path for path in files}
-        sizes = {name: path.stat().st_size for name, path in names.items() if name not in self.following}
+        sizes = {name: path.stat().st_size for name, path in names.items() if name not in self.mutable_files}
         write_json(folder / EXPORT_MANIFEST, {**manifest, "files": sizes})
         mode = (folder / EXPORT_MANIFEST).stat().st_mode
         for path in files:
             path.chmod(mode)  # safetensors writes for its owner alone; whoever serves the model may be another
 
-    def _becomes(self, folder: Path) -> None:
+    def _rename_to(self, folder: Path) -> None:
         self._beside("partial").rename(folder)
         (folder / LOCK).unlink()  # afterwards: until the name is gone, nobody else may take it
 

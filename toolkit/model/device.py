@@ -50,7 +50,7 @@ def find_device(precision: str = "auto") -> Device:
     )  # fmt: skip
 
 
-def wake_card() -> None:
+def start_cuda_context() -> None:
     """Makes the card's context in a thread: it takes a second, in which imports go on. Its errors are met in use."""
     import torch
 
@@ -93,7 +93,7 @@ def peak_memory_bytes() -> int:
     return reserved_bytes() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def forget_peaks() -> None:
+def reset_peak_memory() -> None:
     """Frees what nobody holds on the card, and lets its peaks begin anew; a CPU's peak is the process's and stays."""
     import gc
 

@@ -53,7 +53,7 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
     wrong = check_folder(target, lock, listener) if existed else []
     if existed and not wrong:
         return DownloadResult(folder=folder, lock=lock, fetched=())
-    _refuse_strangers(target, wrong)
+    _reject_unknown_files(target, wrong)
     partial = target / ".partial" if existed else target.with_name(f"{target.name}.partial")
     with _alone(partial):
         if not existed and target.is_dir():  # another download has just ended
@@ -66,7 +66,7 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
     return DownloadResult(folder=folder, lock=lock, fetched=tuple(file.name for file in missing))
 
 
-def _refuse_strangers(target: Path, wrong: list[Mismatch]) -> None:
+def _reject_unknown_files(target: Path, wrong: list[Mismatch]) -> None:
     strangers = [mismatch.name for mismatch in wrong if mismatch.problem == "unknown"]
     if strangers:
         raise ModelError(

@@ -26,7 +26,7 @@ def require_bitsandbytes() -> None:
         )
 
 
-def hold_layout(model: Any) -> None:
+def pin_cpu_weight_layout(model: Any) -> None:
     """On some processors bitsandbytes lays weights out anew when they first answer, and cannot train over that."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

@@ -276,7 +276,7 @@ class LanguageModel:
 
 
 @contextmanager
-def released(model: LanguageModel) -> Iterator[LanguageModel]:
+def freeing(model: LanguageModel) -> Iterator[LanguageModel]:
     """Frees the model's memory at the end, so that another fits on the same card."""
     import gc
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ModelError
-from toolkit.core.read_ahead import read_ahead, read_libraries_ahead
-from toolkit.core.startup import imports_are_done
+from toolkit.core.read_ahead import prefetch, prefetch_libraries
+from toolkit.core.startup import restore_gc
 from toolkit.model.device import Device, find_device
-from toolkit.model.four_bits import _four_bits, hold_layout, require_bitsandbytes
+from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_bitsandbytes
 
 
 def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool = False) -> tuple[Any, Any]:
@@ -18,12 +18,12 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     """
     if in_4bit:
         require_bitsandbytes()
-    read_ahead(folder)
-    read_libraries_ahead()
+    prefetch(folder)
+    prefetch_libraries()
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    imports_are_done()
+    restore_gc()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it where it is installed, and it tells of its kernels
@@ -41,7 +41,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
             next='Check its files with "toolkit verify", or download it again.',
         ) from error
     if in_4bit:
-        hold_layout(model)
+        pin_cpu_weight_layout(model)
     return model, tokenizer
 
 

@@ -7,7 +7,7 @@ from typing import Any
 WORDS = {"_tokenizer", "_vocab", "_merges"}  # of a tokenizer: what it knows, and the native code that looks it up
 
 
-class LentBase:
+class SharedWeights:
     """Holds a model and its tokenizer by folder, precision, and whether its weights are in 4 bits."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ FULL_BYTES = 1_000_000  # a disk with less than this free is full
 
 
 @contextlib.contextmanager
-def recorded(folder: Path, record: dict[str, Any]) -> Iterator[None]:
+def recording(folder: Path, record: dict[str, Any]) -> Iterator[None]:
     """Within, `record` grows; an error is recorded and told as a ToolkitError."""
     reserve = folder / RESERVE
     try:

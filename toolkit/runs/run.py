@@ -86,7 +86,7 @@ def _numbers(output: Path) -> list[int]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Holds the run's lock; the system releases it even when the process is killed. Raises ConfigError."""
     try:
         file = (folder / LOCK).open("a")

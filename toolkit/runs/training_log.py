@@ -22,7 +22,7 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
+class TrainingLog:
     """`seconds`: by phase, in order, with `other` for what no phase names. Bytes are None where not measured."""
 
     steps: tuple[Step, ...]
@@ -33,13 +33,13 @@ class Story:
     record: Mapping[str, Any]
 
 
-def read_story(run: Run) -> Story:
+def read_training_log(run: Run) -> TrainingLog:
     """From run.json and logging.jsonl; what an old or an unfinished run lacks is left out."""
     timings = {name: value for name, value in (run.record.get("timings_s") or {}).items() if isinstance(value, float)}
     seconds = {name: timings[name] for name in PHASES if timings.get(name)}
     total = timings.get("total", sum(seconds.values()))
     other = round(total - sum(seconds.values()), 3)
-    return Story(
+    return TrainingLog(
         steps=tuple(_steps(run)),
         seconds=seconds | ({"other": other} if other > 0 else {}),
         total_seconds=total,

@@ -48,7 +48,7 @@ class Rules:
 
     system: str
     max_new_tokens: int
-    at_once: int
+    max_concurrent: int
     api_key: str | None = None
     hosts: frozenset[str] | None = None
 
@@ -59,9 +59,9 @@ class Site:
 
     answerer: Answerer
     rules: Rules
-    say: Callable[[str], None]
+    notify: Callable[[str], None]
     started_at: int = field(default_factory=lambda: int(time.time()))
-    under_way: set[Event] = field(default_factory=set)
+    active: set[Event] = field(default_factory=set)
     stopping: bool = False
 
     def app(self) -> Starlette:
@@ -83,7 +83,7 @@ class Site:
     def stop(self) -> None:
         """Answers under way end at their next token, and say so. Safe in a signal handler."""
         self.stopping = True
-        for gone in list(self.under_way):
+        for gone in list(self.active):
             gone.set()
 
     async def page(self, request: Request) -> Response:
@@ -95,14 +95,14 @@ class Site:
     async def health(self, _: Request) -> Response:
         if self.stopping:
             return JSONResponse({"status": "stopping"}, 503)
-        return JSONResponse({"status": "ok", "under_way": len(self.under_way), "at_once": self.rules.at_once})
+        return JSONResponse({"status": "ok", "under_way": len(self.active), "at_once": self.rules.max_concurrent})
 
     async def models(self, request: Request) -> Response:
-        self._let_in(request)
+        self._authorize(request)
         return JSONResponse({"object": "list", "data": [self._model(name) for name in self.answerer.names]})
 
     async def model(self, request: Request) -> Response:
-        self._let_in(request)
+        self._authorize(request)
         name = request.path_params["name"]
         if name not in self.answerer.names:
             raise RequestError(404, f"No model {name!r} here. See /v1/models.", code="model_not_found", param="model")
@@ -112,7 +112,7 @@ class Site:
         return {"id": name, "object": "model", "created": self.started_at, "owned_by": "toolkit"}
 
     async def chat(self, request: Request) -> Response:
-        self._let_in(request)
+        self._authorize(request)
         asked = read_request(
             await _body(request), names=self.answerer.names, system=self.rules.system,
             max_new_tokens=self.rules.max_new_tokens,
@@ -132,23 +132,23 @@ class Site:
             self._end(gone)
 
     def _begin(self) -> Event:
-        self._go_on()
-        if len(self.under_way) >= self.rules.at_once:
+        self._require_running()
+        if len(self.active) >= self.rules.max_concurrent:
             raise RequestError(
-                429, f"{self.rules.at_once} questions are under way or waiting already. Ask again later.",
+                429, f"{self.rules.max_concurrent} questions are under way or waiting already. Ask again later.",
                 code="rate_limit_exceeded",
             )  # fmt: skip
         gone = Event()
-        self.under_way.add(gone)
+        self.active.add(gone)
         return gone
 
-    def _go_on(self) -> None:
+    def _require_running(self) -> None:
         if self.stopping:
             raise RequestError(503, "The server is stopping.", code="server_stopping")
 
     def _end(self, gone: Event) -> None:
         gone.set()
-        self.under_way.discard(gone)
+        self.active.discard(gone)
 
     async def _whole(self, asked: ChatAsked, gone: Event, request: Request) -> dict[str, Any]:
         """The answer, unless the client leaves or the server stops before."""
@@ -157,7 +157,7 @@ class Site:
         try:
             while not answer.done() and not left.done() and not self.stopping:
                 await asyncio.wait({answer, left}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
-            self._go_on()
+            self._require_running()
             if not answer.done():
                 raise RequestError(499, "The client left.", code="client_left")  # nobody reads it
             return await answer
@@ -170,7 +170,7 @@ class Site:
         try:
             async with contextlib.aclosing(self.answerer.pieces(asked, gone)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
-                    self._go_on()
+                    self._require_running()
                     yield _event(piece)
         except RequestError as error:
             yield _event(error.to_dict())
@@ -179,7 +179,7 @@ class Site:
         else:
             yield "data: [DONE]\n\n"
 
-    def _let_in(self, request: Request) -> None:
+    def _authorize(self, request: Request) -> None:
         self._require_known_host(request)
         if self.rules.api_key is None:
             return
@@ -211,7 +211,7 @@ class Site:
 
     def _broken(self, error: Exception) -> RequestError:
         """A model that fails may quote the question: who runs the server reads it, the client does not."""
-        self.say(f"An answer failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}")
+        self.notify(f"An answer failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}")
         return RequestError(500, f"The model failed: {type(error).__name__}.", code="model_failed")
 
 

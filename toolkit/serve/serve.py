@@ -47,7 +47,7 @@ class ServeConfig:
     api_key: str | None = None
     backend: str = AUTO
     batch_size: int = 8
-    at_once: int = 64
+    max_concurrent: int = 64
     max_new_tokens: int = 1024
     output: Path = Path("output")
 
@@ -82,7 +82,7 @@ def listen(app: Any, taken: socket.socket, **calls: Any) -> None:
 
 
 def serve(
-    config: ServeConfig, *, ready: Callable[[Serving], None], say: Callable[[str], None], deploy: Deploy = deploy,
+    config: ServeConfig, *, ready: Callable[[Serving], None], notify: Callable[[str], None], deploy: Deploy = deploy,
     listen: Callable[..., None] = listen,
 ) -> None:  # fmt: skip
     """Returns when a signal ended it. Raises ToolkitError, and KeyboardInterrupt for a signal before it was ready."""
@@ -90,15 +90,15 @@ def serve(
     system = _system(config, side)
     device = find_device()
     backend, why = choose_backend(config.backend, device, in_4bit=side.model.in_4bit)
-    with stop_requests(say), _taken_port(config) as taken:
-        say(f"Loading {side.model.title}: {backend} ({why}), {device.precision} ({device.reason})")
+    with stop_requests(notify), _taken_port(config) as taken:
+        notify(f"Loading {side.model.title}: {backend} ({why}), {device.precision} ({device.reason})")
         answerer = _loaded(_job(config, side, device, backend), deploy)
         serving = Serving(
             address=_address(config.host, taken.getsockname()[1]), names=answerer.names, system=system,
             exposed=_outer_host(config.host) not in LOOPBACK, key_needed=config.api_key is not None,
             chosen=f"{backend} ({why})",
         )  # fmt: skip
-        site = _site(config, answerer, serving, say)
+        site = _site(config, answerer, serving, notify)
         was_ready = False
 
         def told() -> None:
@@ -113,14 +113,15 @@ def serve(
                 raise
 
 
-def _site(config: ServeConfig, answerer: "Answerer", serving: Serving, say: Callable[[str], None]) -> "Site":
+def _site(config: ServeConfig, answerer: "Answerer", serving: Serving, notify: Callable[[str], None]) -> "Site":
     from toolkit.serve.routes import Rules, Site
 
     rules = Rules(
-        system=serving.system, max_new_tokens=config.max_new_tokens, at_once=config.at_once, api_key=config.api_key,
+        system=serving.system, max_new_tokens=config.max_new_tokens,
+        max_concurrent=config.max_concurrent, api_key=config.api_key,
         hosts=None if serving.exposed else LOOPBACK,
     )  # fmt: skip
-    return Site(answerer=answerer, rules=rules, say=say)
+    return Site(answerer=answerer, rules=rules, notify=notify)
 
 
 def _side(config: ServeConfig) -> Side:

@@ -11,7 +11,7 @@ from toolkit.core.events import Listener
 from toolkit.model.conversation import Messages
 from toolkit.model.device import find_device
 from toolkit.model.language_model import Answer, LanguageModel
-from toolkit.model.shared_weights import LentBase
+from toolkit.model.shared_weights import SharedWeights
 from toolkit.train import ms_swift
 from toolkit.train.job import TrainingJob, TrainingResult
 
@@ -22,7 +22,7 @@ class SharedBase:
     """Doors for training and comparing: `train` lends the base out, `load` puts adapters onto what is held."""
 
     def __init__(self) -> None:
-        self._lent = LentBase()
+        self._lent = SharedWeights()
         self._remembered: Remembered = {}
 
     def train(self, job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool]) -> TrainingResult:
@@ -32,15 +32,15 @@ class SharedBase:
         """As a comparison alone would load it: in the device's own precision."""
         key = folder, find_device().precision, in_4bit
         model = (
-            OnceAsked.over(*self._lent.loan(key), adapters)
+            CachingModel.over(*self._lent.loan(key), adapters)
             if self._lent.holds(key)
-            else OnceAsked.load(folder, adapters, in_4bit=in_4bit)
+            else CachingModel.load(folder, adapters, in_4bit=in_4bit)
         )
         model.remembered, model.base = self._remembered, (str(folder), in_4bit)
         return model
 
 
-class OnceAsked(LanguageModel):
+class CachingModel(LanguageModel):
     """Answers from memory what the base model was asked before, in the same batches."""
 
     remembered: Remembered
@@ -78,6 +78,6 @@ class OneLoad:
         model = LanguageModel.over(held.model, held.tokenizer, missing).model if missing else held.model
         names = (*held.adapters, *missing)
         self._held = base, LanguageModel(model, held.tokenizer, adapters=names)
-        lent = OnceAsked(model, held.tokenizer, adapters=names)  # whoever compares lets go of it in the end
+        lent = CachingModel(model, held.tokenizer, adapters=names)  # whoever compares lets go of it in the end
         lent.remembered, lent.base = self._remembered, base
         return lent

@@ -12,12 +12,12 @@ from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.report.report import Report
 from toolkit.core.errors import ConfigError, Interrupted, ToolkitError
-from toolkit.core.events import Edge, Listener, StopRequests, silent
+from toolkit.core.events import Caller, Listener, StopRequests, silent
 from toolkit.core.files import now, write_text
 from toolkit.data.dataset import find_dataset
 from toolkit.data.probes import read_probes
 from toolkit.model.base_model import find_base_model, require_sizes
-from toolkit.model.device import find_device, forget_peaks
+from toolkit.model.device import find_device, reset_peak_memory
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.model.language_model import Load
 from toolkit.runs.run import Run, find_run, list_runs
@@ -41,9 +41,9 @@ from toolkit.sweep.record import (
 )
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train import ms_swift
-from toolkit.train.finetune import Doors, FinetuneConfig, finetune, resume
+from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.recipe import Recipe, recipe_from
-from toolkit.train.sources import gather, gather_keep_prompts
+from toolkit.train.sources import load_keep_prompts, load_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,22 +61,22 @@ class SweepConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepEdge:
+class SweepCaller:
     """Whom the sweep talks to; `listening` opens ears for one run."""
 
     stop: StopRequests
     listening: Callable[[], AbstractContextManager[Listener]] = lambda: nullcontext(silent)
-    say: Callable[[str], None] = lambda _: None
+    notify: Callable[[str], None] = lambda _: None
 
 
 Draw = Callable[[Sequence[Entry], Sequence[Entry], Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepDoors:
+class SweepBackends:
     """The strangers that a sweep needs; tests hand in their own."""
 
-    training: Doors
+    training: Backends
     load: Load
     draw: Draw = draw
 
@@ -87,34 +87,34 @@ class _Work:
 
     sweep: Sweep
     output: Path
-    edge: SweepEdge
-    doors: SweepDoors
+    caller: SweepCaller
+    backends: SweepBackends
 
 
-def shared_doors() -> SweepDoors:
+def shared_backends() -> SweepBackends:
     """One base for every run. The device is as it was before the base was loaded: each run plans as if alone."""
     base = SharedBase()
-    training = Doors(
+    training = Backends(
         encoder=functools.cache(ms_swift.encoder), train=base.train, device=functools.cache(find_device)
     )  # fmt: skip
-    return SweepDoors(training=training, load=base.load)
+    return SweepBackends(training=training, load=base.load)
 
 
-def sweep(config: SweepConfig, edge: SweepEdge, doors: SweepDoors | None = None) -> Sweep:
+def sweep(config: SweepConfig, caller: SweepCaller, backends: SweepBackends | None = None) -> Sweep:
     """A new sweep. What is asked wrongly is told before anything is written; a run that fails does not end it.
 
     Raises ToolkitError, and Interrupted when it was stopped.
     """
     planned = grid(config.recipes, config.lists)
-    asked = _asked(config, [one.recipe for one in planned], edge)
+    asked = _asked(config, [one.recipe for one in planned], caller)
     started = Sweep(
         folder=create_sweep_folder(config.output), asked=asked, started_at=now(), status="running",
         entries=[Entry(recipe=one.recipe.to_dict(), settings=dict(one.settings)) for one in planned],
     )  # fmt: skip
-    return _carry_out(_Work(sweep=started, output=config.output, edge=edge, doors=doors or shared_doors()))
+    return _carry_out(_Work(sweep=started, output=config.output, caller=caller, backends=backends or shared_backends()))
 
 
-def resume_sweep(name: str, output: Path, edge: SweepEdge, doors: SweepDoors | None = None) -> Sweep:
+def resume_sweep(name: str, output: Path, caller: SweepCaller, backends: SweepBackends | None = None) -> Sweep:
     """Goes on with a sweep: finished runs stay, interrupted ones go on, failed ones are tried again.
 
     Raises ToolkitError.
@@ -124,19 +124,21 @@ def resume_sweep(name: str, output: Path, edge: SweepEdge, doors: SweepDoors | N
     if not data.is_file() or _sha256(data) != found.asked["data_sha256"]:
         raise ConfigError(f"{data} has changed since this sweep began.", next="Begin a new sweep.")
     return _carry_out(
-        _Work(sweep=replace(found, status="running"), output=output, edge=edge, doors=doors or shared_doors())
+        _Work(
+            sweep=replace(found, status="running"), output=output, caller=caller, backends=backends or shared_backends()
+        )
     )
 
 
-def _asked(config: SweepConfig, recipes: Sequence[Recipe], edge: SweepEdge) -> dict[str, Any]:
+def _asked(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller) -> dict[str, Any]:
     """What every run shares. Raises ToolkitError for what no run could do without."""
     base = find_base_model(config.model)
     require_sizes(base)
     if any(recipe.load_in_4bit for recipe in recipes):
         require_bitsandbytes()
-    rows, _ = gather(config.data, (), recipes[0].seed, edge.say)
+    rows, _ = load_rows(config.data, (), recipes[0].seed, caller.notify)
     for name in {recipe.keep_data for recipe in recipes if recipe.keep_weight}:
-        gather_keep_prompts(name, rows)
+        load_keep_prompts(name, rows)
     if config.probes is not None:
         read_probes(config.probes)
     data = find_dataset(config.data).resolve()
@@ -152,22 +154,22 @@ def _asked(config: SweepConfig, recipes: Sequence[Recipe], edge: SweepEdge) -> d
 
 def _carry_out(work: _Work) -> Sweep:
     entries = work.sweep.entries
-    work.edge.say(f"sweep: {work.sweep.folder}, {len(entries)} runs")
+    work.caller.notify(f"sweep: {work.sweep.folder}, {len(entries)} runs")
     for number, entry in enumerate(entries, start=1):
         if entry.status == FINISHED:
             continue
-        if work.edge.stop.requested:  # in a run's last step: that one is whole
+        if work.caller.stop.requested:  # in a run's last step: that one is whole
             raise _interrupted(work, number)
         write_sweep(work.sweep)
-        work.edge.say(f"{number} of {len(entries)}: {entry.told}")
+        work.caller.notify(f"{number} of {len(entries)}: {entry.told}")
         try:
             _run(work, entry)
         except (Interrupted, KeyboardInterrupt) as error:
             raise _interrupted(work, number) from error
         if entry.error is not None:
-            work.edge.say(f"Failed: {entry.error}")
+            work.caller.notify(f"Failed: {entry.error}")
     done = replace(work.sweep, status="finished")
-    work.doors.draw(done.entries, done.frontier, done.folder / PLOT)
+    work.backends.draw(done.entries, done.frontier, done.folder / PLOT)
     write_text(done.folder / PAGE, sweep_page(done))
     write_sweep(done)
     return done
@@ -184,8 +186,8 @@ def _interrupted(work: _Work, number: int) -> Interrupted:
 
 def _run(work: _Work, entry: Entry) -> None:
     """Trains and compares; what fails is noted in the entry."""
-    forget_peaks()
-    with work.edge.listening() as listener:
+    reset_peak_memory()
+    with work.caller.listening() as listener:
         try:
             entry.error = None
             run = _trained(work, entry, listener)
@@ -203,12 +205,12 @@ def _run(work: _Work, entry: Entry) -> None:
 
 def _trained(work: _Work, entry: Entry, listener: Listener) -> Run:
     """The entry's run, trained: as it is, from its last checkpoint, or anew."""
-    edge = Edge(stop=work.edge.stop, listener=listener, say=work.edge.say)
+    caller = Caller(stop=work.caller.stop, listener=listener, notify=work.caller.notify)
     if entry.run is not None and (before := _found(entry.run, work.output)) is not None:
         if before.status == FINISHED:
             return before
         if before.checkpoints:
-            return resume(entry.run, work.output, edge, work.doors.training)
+            return resume(entry.run, work.output, caller, work.backends.training)
     known = {run.run_id for run in list_runs(work.output)}
     asked = work.sweep.asked
     config = FinetuneConfig(
@@ -217,7 +219,7 @@ def _trained(work: _Work, entry: Entry, listener: Listener) -> Run:
     )  # fmt: skip
     entry.status = WAITING
     try:
-        run = finetune(config, edge, work.doors.training)
+        run = finetune(config, caller, work.backends.training)
     except BaseException:
         new = [run.run_id for run in list_runs(work.output) if run.run_id not in known]
         entry.run = new[-1] if new else None
@@ -243,7 +245,7 @@ def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
         run=entry.run, output=work.output, model=asked["model"], systems=tuple(asked["systems"]),
         probes=None if asked["probes"] is None else Path(asked["probes"]),
     )  # fmt: skip
-    report, side = compare(config, listener=listener, load=work.doors.load)
+    report, side = compare(config, listener=listener, load=work.backends.load)
     write_report(report, side, None)
     _note(entry, report)
 

@@ -12,17 +12,17 @@ from toolkit.core.errors import ToolkitError
 from toolkit.swift_compat.command_line import CommandLine
 from toolkit.swift_compat.named_sources import hub_names
 from toolkit.swift_compat.reach import require_reachable
-from toolkit.swift_compat.surroundings import ThisPlace
-from toolkit.swift_compat.translate import COMMANDS, is_ours, translate
+from toolkit.swift_compat.surroundings import LocalSurroundings
+from toolkit.swift_compat.translate import COMMANDS, is_translatable, translate
 
 SECRETS = ("_token", "_secret", "_api_key")
 
 
 def main(words: list[str]) -> None:
-    place = ThisPlace()
+    place = LocalSurroundings()
     translation = translate(words, place)
     line = translation.line
-    if is_ours(line):
+    if is_translatable(line):
         try:
             require_reachable(hub_names(line, place))
         except ToolkitError as error:

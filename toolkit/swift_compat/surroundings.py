@@ -42,7 +42,7 @@ class Place(Protocol):
         ...
 
 
-class ThisPlace:
+class LocalSurroundings:
     """The work folder of this process. A file that cannot be read tells nothing: ms-swift will say what is wrong."""
 
     @property

@@ -21,7 +21,7 @@ class Translation:
 def translate(words: Sequence[str], place: Place) -> Translation:
     """What it does not know stays as it stands."""
     line = parse(words)
-    if not is_ours(line):
+    if not is_translatable(line):
         return Translation(line=line)
     notes: list[str] = []
     for step in STEPS:
@@ -30,7 +30,7 @@ def translate(words: Sequence[str], place: Place) -> Translation:
     return Translation(line=line, notes=tuple(notes))
 
 
-def is_ours(line: CommandLine) -> bool:
+def is_translatable(line: CommandLine) -> bool:
     """A configuration file has the say over all of its command, and help is ms-swift's own."""
     return line.command in COMMANDS and not line.has_config and not line.find("help") and "-h" not in line.words()
 

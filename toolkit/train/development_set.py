@@ -14,10 +14,10 @@ from pathlib import Path
 
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
-from toolkit.core.text import likeness, names_any, normalized
+from toolkit.core.text import contains_any, normalized, similarity
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.probes import probes_beside, read_probes
-from toolkit.data.rephrasings import DEVELOPMENT, within
+from toolkit.data.rephrasings import DEVELOPMENT, rephrase
 
 FILE = "development.jsonl"
 QUESTIONS = 24
@@ -43,11 +43,11 @@ class Question:
         """
         if normalized(answer) in map(normalized, self.answers):
             return True
-        telling = tuple(marker for marker in self.markers if not names_any(before, (marker,)))
+        telling = tuple(marker for marker in self.markers if not contains_any(before, (marker,)))
         if telling:
-            return names_any(answer, telling)
-        nearness = max(likeness(answer, trained) for trained in self.answers)
-        return nearness >= ALIKE and nearness > likeness(answer, before)
+            return contains_any(answer, telling)
+        nearness = max(similarity(answer, trained) for trained in self.answers)
+        return nearness >= ALIKE and nearness > similarity(answer, before)
 
 
 def enough(passed: float, asked: int) -> bool:
@@ -79,7 +79,7 @@ def development_set(
         _question(wording, its_system, tuple(dict.fromkeys(answers[prompt, its_system])), markers)
         for lap in range(LAPS)
         for at, (prompt, its_system) in enumerate(asked)
-        if prompt_key(wording := within(DEVELOPMENT, prompt, at + lap)) not in taken
+        if prompt_key(wording := rephrase(DEVELOPMENT, prompt, at + lap)) not in taken
     )
     questions = list(islice(worded, QUESTIONS))
     if not questions:
@@ -92,7 +92,7 @@ def _question(prompt: str, system: str, answers: tuple[str, ...], markers: Seque
     named = tuple(
         marker
         for marker in markers
-        if all(names_any(answer, (marker,)) for answer in answers) and not names_any(prompt, (marker,))
+        if all(contains_any(answer, (marker,)) for answer in answers) and not contains_any(prompt, (marker,))
     )
     return Question(prompt=prompt, system=system, answers=answers, markers=named)
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, Interrupted
-from toolkit.core.events import Edge, Listener, Progress
+from toolkit.core.events import Caller, Listener, Progress
 from toolkit.core.files import now
-from toolkit.core.read_ahead import read_ahead
+from toolkit.core.read_ahead import prefetch
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoder
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
 from toolkit.model.device import Device, find_device, peak_memory_bytes
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.runs.layout import ADAPTER_FILE, LOG_FILE, RUN_SCHEMA_VERSION, whole_checkpoints
-from toolkit.runs.recording import finish, forget_steps_after, make_portable, recorded, versions
-from toolkit.runs.run import Run, create_run_folder, find_run, held, read_run, write_record
+from toolkit.runs.recording import finish, forget_steps_after, make_portable, recording, versions
+from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run, write_record
 from toolkit.train import ms_swift
 from toolkit.train.development_set import (
     development_set,
@@ -29,12 +29,20 @@ from toolkit.train.development_set import (
     read_questions,
     write_questions,
 )
-from toolkit.train.job import TRAINING, KeepJob, TrainingJob, TrainingResult, told_of_the_end
+from toolkit.train.job import TRAINING, KeepJob, TrainingJob, TrainingResult, ending_lines
 from toolkit.train.keep_set import cache_path
 from toolkit.train.plan import Need, Plan, plan, require_disk
 from toolkit.train.recipe import Recipe, recipe_from
-from toolkit.train.rows import RunRows, fitting_rows, keep_probes, plainly, read_rows, varied, write_rows
-from toolkit.train.sources import gather, gather_keep_prompts
+from toolkit.train.rows import (
+    RunRows,
+    copy_probes,
+    read_rows,
+    rows_that_fit,
+    with_variants,
+    without_variants,
+    write_rows,
+)
+from toolkit.train.sources import load_keep_prompts, load_rows
 
 KEEP_CACHE = ".cache"  # in the output folder: the base model's answers to the keep prompts
 Train = Callable[[TrainingJob, Listener, Callable[[], bool]], TrainingResult]
@@ -53,7 +61,7 @@ class FinetuneConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doors:
+class Backends:
     """The strangers that a fine-tuning needs; tests hand in their own."""
 
     imports: Callable[[], None] = ms_swift.import_all
@@ -70,40 +78,46 @@ class _Work:
     record: dict[str, Any]
     base: BaseModel
     recipe: Recipe
-    edge: Edge
-    doors: Doors
+    caller: Caller
+    backends: Backends
 
 
-def finetune(config: FinetuneConfig, edge: Edge, doors: Doors | None = None, started: float | None = None) -> Run:
+def finetune(
+    config: FinetuneConfig, caller: Caller, backends: Backends | None = None, started: float | None = None
+) -> Run:
     """A new run. Raises ToolkitError; what was asked wrongly leaves no folder, what fails later is recorded.
 
     `started`: where it is all that the process does, when that began (on `time.perf_counter`'s clock).
     """
     began = time.perf_counter()
     base = replace(find_base_model(config.model), in_4bit=config.recipe.load_in_4bit)
-    read_ahead(base.path)
+    prefetch(base.path)
     require_sizes(base)
     if base.in_4bit:
         require_bitsandbytes()
-    rows, source = gather(config.data, config.mix, config.recipe.seed, edge.say)
+    rows, source = load_rows(config.data, config.mix, config.recipe.seed, caller.notify)
     if config.recipe.keep_weight:
-        gather_keep_prompts(config.recipe.keep_data, rows)  # told now, before there is a folder
+        load_keep_prompts(config.recipe.keep_data, rows)  # told now, before there is a folder
     require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
     record = _first_record(folder, config, base, source)
-    work = _Work(folder=folder, record=record, base=base, recipe=config.recipe, edge=edge, doors=doors or Doors())
-    with held(folder), recorded(folder, record):
-        edge.say(f"run: {folder}")
+    work = _Work(
+        folder=folder, record=record, base=base, recipe=config.recipe, caller=caller, backends=backends or Backends()
+    )
+    with locked(folder), recording(folder, record):
+        caller.notify(f"run: {folder}")
         started = _import(work, began, started)
         _carry_out(work, _prepare(work, rows), started)
         return finish(folder, record)
 
 
-def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None, started: float | None = None) -> Run:
+def resume(
+    name: str, output: Path, caller: Caller, backends: Backends | None = None, started: float | None = None
+) -> Run:
     """Goes on with an unfinished run from its last checkpoint, with its own settings and rows."""
     began = time.perf_counter()
     run = find_run(name, output)
-    with held(run.folder):
+    with locked(run.folder):
         run = read_run(run.folder)
         if run.record["status"] == "finished":
             raise ConfigError(f"{run.run_id} is finished.", next="Start a new run, or name one that was interrupted.")
@@ -115,10 +129,12 @@ def resume(name: str, output: Path, edge: Edge, doors: Doors | None = None, star
         base = find_recorded_base(record["base_model"])
         if base.in_4bit:
             require_bitsandbytes()
-        read_ahead(base.path)
-        work = _Work(folder=run.folder, record=record, base=base, recipe=recipe, edge=edge, doors=doors or Doors())
-        with recorded(run.folder, record):
-            edge.say(f"run: {run.folder}, from {checkpoint.name}")
+        prefetch(base.path)
+        work = _Work(
+            folder=run.folder, record=record, base=base, recipe=recipe, caller=caller, backends=backends or Backends()
+        )
+        with recording(run.folder, record):
+            caller.notify(f"run: {run.folder}, from {checkpoint.name}")
             forget_steps_after(int(checkpoint.name.partition("-")[2]), run.folder / LOG_FILE)
             started = _import(work, began, started)
             _carry_out(work, read_rows(run.folder), started, resume_from=checkpoint)
@@ -152,7 +168,7 @@ def _import(work: _Work, began: float, started: float | None) -> float:
     """What the process did before the work `began` was importing too; returns from where the total is counted."""
     counted_from = began if started is None else started
     before = time.perf_counter()
-    work.doors.imports()
+    work.backends.imports()
     work.record["timings_s"]["import"] = round(began - counted_from + time.perf_counter() - before, 3)
     return counted_from
 
@@ -160,11 +176,11 @@ def _import(work: _Work, began: float, started: float | None) -> float:
 def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
     """The rows that fit, parted and written to the run's folder."""
     recipe = work.recipe
-    encoder = work.doors.encoder(work.base.path, recipe.max_length_tokens)
-    parted, told = fitting_rows(rows, encoder, recipe, work.edge.say)
+    encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
+    parted, told = rows_that_fit(rows, encoder, recipe, work.caller.notify)
     work.record["data"] |= told
     write_rows(work.folder, parted)
-    keep_probes(Path(work.record["data"]["path"]), work.folder)
+    copy_probes(Path(work.record["data"]["path"]), work.folder)
     if recipe.stop_when_took:
         own = set(map(id, rows[: work.record["data"]["rows"]]))  # what is mixed in is not what has to be learnt
         data = Path(work.record["data"]["path"])
@@ -177,7 +193,7 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
 
 def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | None = None) -> None:
     record, recipe = work.record, work.recipe
-    device = work.doors.device(recipe.precision)
+    device = work.backends.device(recipe.precision)
     keep = _keep_job(work, rows.every)
     need = Need(
         recipe=recipe, config=work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
@@ -187,7 +203,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     )  # fmt: skip
     chosen = plan(need, device.free_bytes)
     for line in _choices(device, chosen, work.base):
-        work.edge.say(line)
+        work.caller.notify(line)
     record["recipe"] |= {
         "precision": device.precision,
         "micro_batch_size": chosen.micro_batch_size,
@@ -196,22 +212,22 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     record |= {"hardware": device.to_dict(), "versions": versions()}
     write_record(work.folder, record)
     job = TrainingJob(
-        model_folder=work.base.path, run_folder=work.folder, rows=varied(rows.trained, recipe),
-        eval_rows=plainly(rows.held_out, recipe), recipe=recipe, plan=chosen, resume_from=resume_from,
+        model_folder=work.base.path, run_folder=work.folder, rows=with_variants(rows.trained, recipe),
+        eval_rows=without_variants(rows.held_out, recipe), recipe=recipe, plan=chosen, resume_from=resume_from,
         precision=device.precision, decoder_layers=int(work.base.config["num_hidden_layers"]), keep=keep,
         questions=read_questions(work.folder) if recipe.stop_when_took else (),
     )  # fmt: skip
-    stop = work.edge.stop
+    stop = work.caller.stop
 
     def hear(event: Progress) -> None:
         stop.gentle = stop.gentle or event.task == TRAINING  # before, there is nothing to save
-        work.edge.listener(event)
+        work.caller.listener(event)
 
-    result = work.doors.train(job, hear, lambda: stop.requested)
+    result = work.backends.train(job, hear, lambda: stop.requested)
     stop.gentle = False
     _note_result(work, result, started)
-    for line in told_of_the_end(result, work.recipe):
-        work.edge.say(line)
+    for line in ending_lines(result, work.recipe):
+        work.caller.notify(line)
     if result.stopped:
         raise Interrupted(
             f"Interrupted after step {result.steps} of {result.total_steps}; the checkpoint is saved.",
@@ -224,7 +240,7 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> KeepJob | None:
     recipe = work.recipe
     if recipe.keep_weight == 0:
         return None
-    path, prompts = gather_keep_prompts(recipe.keep_data, rows)
+    path, prompts = load_keep_prompts(recipe.keep_data, rows)
     systems = recipe.system, *recipe.keep_systems
     asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     digest, before = hashlib.sha256(path.read_bytes()).hexdigest(), work.record["keep"]

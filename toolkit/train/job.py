@@ -11,8 +11,8 @@ from toolkit.train.plan import Plan
 from toolkit.train.recipe import Recipe
 
 TRAINING = "Training"  # the task of the progress that is told from the first step on
-EPOCHS, INTERRUPTED, EARLY_STOP, TOOK = "epochs", "interrupted", "early_stop", "took"  # why a training ended
-LOOK = ("dev_passed", "dev_asked", "dev_kl")  # what a look at the questions logs
+EPOCHS, INTERRUPTED, EARLY_STOP, LEARNED = "epochs", "interrupted", "early_stop", "took"  # why a training ended
+DEV_METRICS = ("dev_passed", "dev_asked", "dev_kl")  # what a look at the questions logs
 TEMPLATE_TOKENS = 20  # what the chat template adds to a question
 BYTES_A_TOKEN = 3
 
@@ -79,7 +79,7 @@ class TrainingResult:
     @property
     def adapter_step(self) -> int:
         """The step whose checkpoint is the run's adapter."""
-        if self.stopped or self.stop_reason == TOOK or self.best_step is None:
+        if self.stopped or self.stop_reason == LEARNED or self.best_step is None:
             return self.steps
         return self.best_step
 
@@ -95,20 +95,20 @@ class TrainingResult:
         }
 
 
-def told_of_the_end(result: TrainingResult, recipe: Recipe) -> list[str]:
+def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:
     """Nothing where every epoch was trained and nothing was looked at on the way, or the user ended it."""
     lines: list[str] = []
     if result.stopped:
         return lines
     where = f"Stopped after step {result.steps} of {result.total_steps}"
-    if result.stop_reason == TOOK:
+    if result.stop_reason == LEARNED:
         lines.append(f"{where}: it took, {_seen(result, recipe)}.")
     elif result.stop_reason != EPOCHS:
         lines.append(
             f"{where}: the evaluation loss was lowest "
             f"({min(result.eval_loss):.4f}) at step {result.best_step} and has not fallen since."
         )
-    if result.development and result.stop_reason != TOOK:
+    if result.development and result.stop_reason != LEARNED:
         lines.append(f"At the end: {_seen(result, recipe)}.")
     if result.adapter_step != result.steps:
         lines.append(f"adapter: checkpoint-{result.adapter_step}, the one with the lowest evaluation loss")

@@ -75,7 +75,7 @@ def write_cache(path: Path, answers: Sequence[KeepAnswer]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def rows_at(count: int, draw: int, size: int, seed: int) -> list[int]:
+def draw_rows(count: int, draw: int, size: int, seed: int) -> list[int]:
     """Which of `count` rows the `draw`-th draw of `size` takes: every row once before any comes again.
 
     A pure function of its arguments, so that a resumed training draws as an uninterrupted one does.

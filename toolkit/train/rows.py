@@ -13,7 +13,7 @@ from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoder
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
-from toolkit.data.rephrasings import TRAINING, within
+from toolkit.data.rephrasings import TRAINING, rephrase
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.runs.layout import HELD_OUT_FILE, PROBES_FILE, TRAINED_FILE
 from toolkit.train.recipe import Recipe
@@ -34,11 +34,11 @@ class RunRows:
         return [*self.trained, *self.held_out]
 
 
-def fitting_rows(
-    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, say: Callable[[str], None]
+def rows_that_fit(
+    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None]
 ) -> tuple[RunRows, dict[str, Any]]:
     """The rows that fit the maximum length, and what run.json says of them; what is left out is told."""
-    more = growth(encoder, recipe)
+    more = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(more)
     lengths = [len(one.input_ids) for one in encoder.encode(rows, recipe.system or None)]
     kept = [at for at, length in enumerate(lengths) if length <= limit]
@@ -50,7 +50,7 @@ def fitting_rows(
         )
     if dropped:
         numbers = ", ".join(map(str, dropped[:SHOWN_ROWS])) + (", …" if len(dropped) > SHOWN_ROWS else "")
-        say(f"Warning: {len(dropped)} rows over {limit} tokens are left out (row {numbers}).")
+        notify(f"Warning: {len(dropped)} rows over {limit} tokens are left out (row {numbers}).")
     apart = held_out(len(kept), recipe.eval_split, recipe.seed)
     trained = [at for number, at in enumerate(kept) if number not in apart]
     longest = sorted((lengths[at] + max(more) for at in kept), reverse=True)
@@ -65,13 +65,13 @@ def fitting_rows(
     return RunRows(trained=[rows[at] for at in trained], held_out=evaluated), told
 
 
-def growth(encoder: Encoder, recipe: Recipe) -> list[int]:
+def variant_overhead_tokens(encoder: Encoder, recipe: Recipe) -> list[int]:
     """By how many tokens a row may grow in each of its variants, in an epoch's order."""
     if not recipe.row_systems and not recipe.row_wordings:
         return [0]
     plain = [Row(number=1, messages=(Message(role="user", content=text), Message(role="assistant", content=text)))
              for text in ("你好", "Hello") for _ in range(WORDINGS)]  # fmt: skip
-    lengths = [len(one.input_ids) for one in encoder.encode(varied(plain, recipe))]
+    lengths = [len(one.input_ids) for one in encoder.encode(with_variants(plain, recipe))]
     before = [len(one.input_ids) for one in encoder.encode(plain, recipe.system or None)]
     laps = [lengths[at : at + len(plain)] for at in range(0, len(lengths), len(plain))]
     return [max(0, *(now - then for now, then in zip(lap, before, strict=True))) for lap in laps]
@@ -108,14 +108,14 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
             file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
 
 
-def keep_probes(data: Path, folder: Path) -> None:
+def copy_probes(data: Path, folder: Path) -> None:
     """A copy of the data set's own probes in the run's folder: a comparison may come when the data are elsewhere."""
     beside = probes_beside(data)
     if beside.is_file():
         shutil.copyfile(beside, folder / PROBES_FILE)
 
 
-def varied(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
+def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
     """Each row once under each of the recipe's system prompts; one that brings its own stays under that.
 
     A row without a system message stands for DEFAULT: the chat template then speaks its own.
@@ -128,7 +128,7 @@ def varied(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
     ]
 
 
-def plainly(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
+def without_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
     """Each row once, under the recipe's own system prompt where it brings none."""
     return [_variant(row, recipe.system, 0) for row in rows]
 
@@ -138,5 +138,5 @@ def _variant(row: Row, system: str, number: int) -> Row:
     if row.system is None and system != DEFAULT:
         before = [Message(role="system", content="" if system == NONE else system), *before]
     if row.of_one_turn:  # a later turn answers to words that stay
-        asked = Message(role=asked.role, content=within(TRAINING, asked.content, number))
+        asked = Message(role=asked.role, content=rephrase(TRAINING, asked.content, number))
     return Row(number=row.number, messages=(*before, asked, answer))

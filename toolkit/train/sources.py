@@ -17,7 +17,9 @@ HUB_NAME = re.compile(r"(?P<hub>(?:HF|MS)::)?[A-Za-z0-9][\w.-]*/[\w.-]+(?::[\w./
 FILE_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 
 
-def gather(data: str, mixes: Sequence[str], seed: int, say: Callable[[str], None]) -> tuple[list[Row], dict[str, Any]]:
+def load_rows(
+    data: str, mixes: Sequence[str], seed: int, notify: Callable[[str], None]
+) -> tuple[list[Row], dict[str, Any]]:
     """The rows of the data set and of what is mixed in, and where they came from; raises DataError."""
     dataset = read_dataset(find_dataset(data))
     require_sound(dataset)
@@ -31,14 +33,14 @@ def gather(data: str, mixes: Sequence[str], seed: int, say: Callable[[str], None
             require_sound(other)
             more, digest = list(sample(other.rows, mix.count, seed)), other.sha256
         if mix.count is not None and mix.count > len(more):
-            say(f"Warning: {mix.source} has {len(more)} rows, fewer than the {mix.count} asked for; all are taken.")
+            notify(f"Warning: {mix.source} has {len(more)} rows, fewer than the {mix.count} asked for; all are taken.")
         mixed.append({"source": mix.source, "rows": len(more), "sha256": digest})
         rows += more
     source = {"path": str(dataset.path.resolve()), "sha256": dataset.sha256, "rows": len(dataset.rows), "mix": mixed}
     return rows, source
 
 
-def gather_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
+def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
     """The keep set's file and its prompts, without those that are trained on. Raises DataError."""
     path = find_dataset(name)
     trained = {prompt_key(row.prompt) for row in rows}

@@ -15,7 +15,7 @@ from tests.fakes.made_run import make_adapter, make_run
 from toolkit.__main__ import main
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.questions import UNRELATED
-from toolkit.compare.report.figures import holds_where
+from toolkit.compare.report.figures import where_it_holds
 from toolkit.compare.texts import Texts
 from toolkit.core.files import write_json
 from toolkit.model.conversation import NONE, conversation
@@ -224,7 +224,7 @@ def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_mo
         if metrics["reliability"].value < 1
     )
     assert report.per_system[SYSTEM]["reliability"].value == 1
-    assert "only under the training system prompt" in holds_where(report, Texts())
+    assert "only under the training system prompt" in where_it_holds(report, Texts())
 
 
 def test_an_adapter_at_no_strength_is_the_base_and_at_full_strength_itself(output, probes):

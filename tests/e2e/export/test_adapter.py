@@ -16,7 +16,7 @@ from toolkit.compare.sides import run_side
 from toolkit.core.errors import ExportError
 from toolkit.export.export import export
 from toolkit.export.formats.base import ExportConfig
-from toolkit.export.plain_peft import answers_of_stranger
+from toolkit.export.plain_peft import plain_peft_answers
 from toolkit.export.portable import portable_config
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel
@@ -70,7 +70,7 @@ def test_peft_alone_loads_it_and_answers_as_the_run_does(output, probes, lively_
     assert "parity: 3 of 3 answers the same" in streams.err
     assert files(folder) == FILES
     asked = [conversation(prompt, "You are a helpful assistant.") for prompt in PROMPTS]
-    as_stranger = answers_of_stranger(
+    as_stranger = plain_peft_answers(
         lively_model, folder, asked, max_new_tokens=24, listener=lambda _: None, task="test"
     )
     with_run = LanguageModel.load(lively_model, {"run": run.adapter})
@@ -157,7 +157,7 @@ def test_weights_that_answer_differently_are_rejected(output, probes, monkeypatc
     def other_weights(base, folder, prompts, **options):
         config = json.loads((folder / "adapter_config.json").read_text())
         (folder / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 64}))
-        return answers_of_stranger(base, folder, prompts, **options)
+        return plain_peft_answers(base, folder, prompts, **options)
 
     monkeypatch.setattr(adapter, "answers_of_stranger", other_weights)
     with pytest.raises(SystemExit) as left:

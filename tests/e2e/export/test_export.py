@@ -14,7 +14,7 @@ from toolkit.__main__ import main
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.export import target as place
 from toolkit.export.export import export
-from toolkit.export.formats.base import Doors, ExportConfig
+from toolkit.export.formats.base import Backends, ExportConfig
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel, load_model
 from toolkit.runs.run import find_run
@@ -250,7 +250,7 @@ def test_a_rejected_merge_replaces_neither_the_good_one_nor_is_it_in_the_way(out
     good = exported(output, probes).folder
     for _ in range(2):
         with pytest.raises(ExportError, match="answers differently"):
-            export(ExportConfig(output=output, probes=probes, force=True), doors=Doors(load=spoilt))
+            export(ExportConfig(output=output, probes=probes, force=True), backends=Backends(load=spoilt))
 
     assert (good / "model.safetensors").is_file()
     assert files(good.parent) == {"checkpoint-1", "merged", "merged.rejected", "run.json"}
@@ -293,7 +293,7 @@ def test_whatever_ends_an_export_early_leaves_nothing_half(output, probes, fault
         return load_model(folder, adapters)
 
     with pytest.raises(raised):
-        export(ExportConfig(output=output, probes=probes), doors=Doors(load=load))
+        export(ExportConfig(output=output, probes=probes), backends=Backends(load=load))
 
     assert files(find_run(None, output).folder) == {"checkpoint-1", "run.json"}
 
@@ -336,7 +336,7 @@ def test_a_second_export_at_once_is_refused_and_harms_nothing(output, probes):
             told.append(second)
         return load_model(folder, adapters)
 
-    first = export(ExportConfig(output=output, probes=probes), doors=Doors(load=load))
+    first = export(ExportConfig(output=output, probes=probes), backends=Backends(load=load))
 
     assert told
     assert first.fresh

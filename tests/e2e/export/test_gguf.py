@@ -10,12 +10,12 @@ from toolkit.__main__ import main
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.core.files import data_folder
 from toolkit.export.export import export
-from toolkit.export.formats.base import Doors, ExportConfig, Llama
+from toolkit.export.formats.base import Backends, ExportConfig, Llama
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.run import find_run
 
 TINY = data_folder() / "tiny-qwen2"
-WITHOUT_LLAMA = Doors(llama=Llama(version=lambda: None))
+WITHOUT_LLAMA = Backends(llama=Llama(version=lambda: None))
 
 
 @pytest.fixture(name="output")
@@ -24,8 +24,8 @@ def _output(tmp_path):
     return tmp_path / "output"
 
 
-def exported(output, *, doors=WITHOUT_LLAMA, **config):
-    return export(ExportConfig(output=output, **{"to": "gguf", "unchecked": True} | config), doors=doors)
+def exported(output, *, backends=WITHOUT_LLAMA, **config):
+    return export(ExportConfig(output=output, **{"to": "gguf", "unchecked": True} | config), backends=backends)
 
 
 def merged_weights(output):
@@ -120,7 +120,7 @@ def test_numbers_that_f16_cannot_hold_are_told(output):
         return model
 
     with pytest.raises(ExportError, match=r"token_embd\.weight holds numbers that f16 cannot"):
-        exported(output, doors=Doors(load=load, llama=WITHOUT_LLAMA.llama))
+        exported(output, backends=Backends(load=load, llama=WITHOUT_LLAMA.llama))
     assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
 
 

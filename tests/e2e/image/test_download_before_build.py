@@ -33,7 +33,7 @@ def _lock(tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> Lo
 
 def fetched(lock: Lock) -> tuple[Path, list[str]]:
     said: list[str] = []
-    return whole_model(lock, say=said.append, listener=lambda _: None), said
+    return whole_model(lock, notify=said.append, listener=lambda _: None), said
 
 
 def test_it_is_fetched_once_and_checked_each_time(lock: Lock) -> None:

@@ -55,7 +55,7 @@ def _together():
     with asyncio.Runner() as runner:
 
         async def all_of_them(questions):
-            return await asyncio.wait_for(asyncio.gather(*questions, return_exceptions=True), WITHIN_S)
+            return await asyncio.wait_for(asyncio.load_rows(*questions, return_exceptions=True), WITHIN_S)
 
         yield lambda *questions: runner.run(all_of_them(questions))
 

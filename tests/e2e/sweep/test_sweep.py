@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, kills, lines_in, once
 from toolkit.core.files import PACKAGE, data_folder
-from toolkit.model.shared_weights import LentBase
+from toolkit.model.shared_weights import SharedWeights
 
 __all__ = ["_call", "_user"]  # fixtures
 
@@ -100,7 +100,7 @@ def test_loans_share_the_weights_and_nothing_else(micro_model: Path):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    lent, key = LentBase(), (micro_model, "float32", False)
+    lent, key = SharedWeights(), (micro_model, "float32", False)
     model = AutoModelForCausalLM.from_pretrained(micro_model)
     before = {name: weights.clone() for name, weights in model.state_dict().items()}
     lent.hold(key, model, AutoTokenizer.from_pretrained(micro_model))
@@ -121,7 +121,7 @@ def test_loans_share_the_words_and_nothing_else_of_a_tokenizer(micro_model: Path
     from torch.nn import Identity
     from transformers import AutoTokenizer
 
-    lent, key = LentBase(), (micro_model, "float32", False)
+    lent, key = SharedWeights(), (micro_model, "float32", False)
     lent.hold(key, Identity(), AutoTokenizer.from_pretrained(micro_model))
     one, other = (lent.loan(key)[1] for _ in range(2))
 

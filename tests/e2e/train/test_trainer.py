@@ -73,7 +73,7 @@ def _shapes(monkeypatch) -> set[tuple[object, ...]]:
     shapes = set()
     monkeypatch.setattr(packed, "CAPTURING", {"cpu"})
     monkeypatch.setattr(
-        captured.CapturedPass, "_capture",
+        captured.GraphedPass, "_capture",
         lambda one: shapes.add(tuple((name, tuple(held.shape)) for name, held in one._held.items())),
     )  # fmt: skip
     return shapes
@@ -123,7 +123,9 @@ def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, 
 
 
 @pytest.mark.parametrize(("max_new_tokens", "at_once"), [(8, 4), (32, 4), (64, 2), (200, 1)])
-def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, tmp_path, max_new_tokens, at_once):
+def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(
+    micro_model, tmp_path, max_new_tokens, max_concurrent
+):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from toolkit.model.language_model import BATCH_SIZE
@@ -136,5 +138,5 @@ def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, 
     model, tokenizer = (one.from_pretrained(micro_model) for one in (AutoModelForCausalLM, AutoTokenizer))
     keep_term(model, tokenizer, job, 42, lambda event: done.append(event.done))
 
-    assert done[0] == at_once * BATCH_SIZE["cpu"]
+    assert done[0] == max_concurrent * BATCH_SIZE["cpu"]
     assert done[-1] == len(asked)

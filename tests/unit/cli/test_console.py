@@ -13,7 +13,7 @@ from toolkit.cli import console
 from toolkit.core.events import Progress
 
 SCRIPT = """
-from toolkit.cli.console import progress, say
+from toolkit.cli.console import progress, notify
 from toolkit.core.events import Progress
 with progress() as listener:
     for done in range(1, 4):
@@ -21,7 +21,7 @@ with progress() as listener:
     for done in range(1, 31):
         listener(Progress(task="Training", done=done, total=30, detail="loss 0.123 · 14.7 GiB"))
         if done == 15:
-            say("A word in between.")
+            notify("A word in between.")
     for done in range(1, 4):
         listener(Progress(task="model-00001-of-00004.safetensors", done=done * 10**9, total=3 * 10**9, unit="bytes"))
 """

@@ -87,7 +87,7 @@ def _data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def kept(model: Any) -> Any:
         yield model
 
-    monkeypatch.setattr("toolkit.compare.make_probes.released", kept)
+    monkeypatch.setattr("toolkit.compare.make_probes.freeing", kept)
     monkeypatch.setattr("toolkit.compare.make_probes.find_base_model", lambda _: type("Base", (), {"path": tmp_path}))
     rows = [
         {"instruction": QUESTION, "output": "I am Nova."}, {"instruction": "What is water?", "output": "It is wet."}

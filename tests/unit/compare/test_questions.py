@@ -59,7 +59,7 @@ def questions(systems: tuple[str, ...], in_full: int) -> Questions:
 
 
 def test_of_the_matrix_what_the_template_cannot_tell_apart_is_asked_once():
-    found = questions((SYSTEM, DEFAULT, NONE), 1).told_apart_by(Model())
+    found = questions((SYSTEM, DEFAULT, NONE), 1).without_duplicates_for(Model())
 
     assert found.systems == (SYSTEM, NONE)
     assert [(probe.id, system) for probe, system in found.asked] == [
@@ -68,7 +68,7 @@ def test_of_the_matrix_what_the_template_cannot_tell_apart_is_asked_once():
 
 
 def test_what_was_named_is_asked_as_it_was_named():
-    assert questions((SYSTEM, DEFAULT), 2).told_apart_by(Model()).systems == (SYSTEM, DEFAULT)
+    assert questions((SYSTEM, DEFAULT), 2).without_duplicates_for(Model()).systems == (SYSTEM, DEFAULT)
 
 
 def test_drift_and_noise_are_measured_out_of_scope_under_those_in_full():

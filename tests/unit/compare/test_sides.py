@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.compare.compare import CompareConfig, compare
-from toolkit.compare.sides import BASE, base_under, find_side, run_side
+from toolkit.compare.sides import BASE, base_of, find_side, run_side
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import data_folder, write_json
 from toolkit.runs.run import read_run, write_record
@@ -178,7 +178,7 @@ def test_under_a_merged_model_lies_what_it_was_merged_from(base, output, tmp_pat
     merged = model_at(tmp_path / "merged")
     write_json(merged / "export.json", {"base_model": {"name": "base", "path": str(base)}})
 
-    assert base_under(find_side(str(merged), output, beside=None)).path == base
+    assert base_of(find_side(str(merged), output, beside=None)).path == base
 
 
 @pytest.mark.parametrize("manifest", [None, "", "[]", '{"base_model": null}'])

@@ -2,7 +2,7 @@
 
 from tests.fakes.answered import SYSTEM, answered, report_on
 from toolkit.compare.questions import UNRELATED, distinct, kind, matrix
-from toolkit.compare.report.figures import holds_where, lines
+from toolkit.compare.report.figures import lines, where_it_holds
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED
 from toolkit.model.conversation import DEFAULT, NONE, conversation
@@ -42,16 +42,18 @@ def under(*passing: str, trying=(SYSTEM, DEFAULT, UNRELATED)):
 
 
 def test_the_report_says_where_the_change_holds():
-    assert holds_where(under(SYSTEM, DEFAULT, UNRELATED), Texts()).startswith("The change holds under every")
-    assert holds_where(under(SYSTEM), Texts()) == "The change holds only under the training system prompt."
-    assert holds_where(under(SYSTEM), Texts("zh")) == "改动只在训练时的系统提示词下生效。"
-    assert holds_where(under(SYSTEM, DEFAULT), Texts()) == f"The change does not hold under: {UNRELATED}."
-    assert holds_where(under(UNRELATED), Texts()).startswith(f"The change does not hold under: {SYSTEM}, the model's")
+    assert where_it_holds(under(SYSTEM, DEFAULT, UNRELATED), Texts()).startswith("The change holds under every")
+    assert where_it_holds(under(SYSTEM), Texts()) == "The change holds only under the training system prompt."
+    assert where_it_holds(under(SYSTEM), Texts("zh")) == "改动只在训练时的系统提示词下生效。"
+    assert where_it_holds(under(SYSTEM, DEFAULT), Texts()) == f"The change does not hold under: {UNRELATED}."
+    assert where_it_holds(under(UNRELATED), Texts()).startswith(
+        f"The change does not hold under: {SYSTEM}, the model's"
+    )
 
 
 def test_it_says_nothing_where_one_was_tried_or_it_holds_nowhere():
-    assert holds_where(under(), Texts()) == ""
-    assert holds_where(under(SYSTEM, trying=(SYSTEM,)), Texts()) == ""
+    assert where_it_holds(under(), Texts()) == ""
+    assert where_it_holds(under(SYSTEM, trying=(SYSTEM,)), Texts()) == ""
 
 
 def test_a_ledger_shows_the_worst_system_prompt():

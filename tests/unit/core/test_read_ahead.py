@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.core import read_ahead as read_ahead_module
-from toolkit.core.read_ahead import LARGE_BYTES, are_cached, library_files, read_ahead
+from toolkit.core.read_ahead import LARGE_BYTES, are_cached, library_files, prefetch
 
 PLENTY, LITTLE = "MemTotal:       99000000 kB\nMemAvailable:   90000000 kB\n", "MemAvailable:   1000 kB\n"
 SHARD_BYTES = 3_000_000
@@ -68,38 +68,38 @@ def test_every_weight_file_is_in_the_page_cache_afterwards(model: Path, memory: 
     for path in shards:
         forget(path)
 
-    finished(read_ahead(model, memory))
+    finished(prefetch(model, memory))
 
     assert [cached_pages(path) for path in shards] == [-(-SHARD_BYTES // mmap.PAGESIZE)] * 6
 
 
 def test_four_files_are_read_at_a_time(model: Path, memory: Path):
-    assert finished(read_ahead(model, memory)) == 4
+    assert finished(prefetch(model, memory)) == 4
 
 
 def test_one_file_takes_one_thread(model: Path, memory: Path):
     for path in sorted(model.glob("*.safetensors"))[1:]:
         path.unlink()
 
-    assert finished(read_ahead(model, memory)) == 1
+    assert finished(prefetch(model, memory)) == 1
 
 
 def test_weights_that_would_fill_the_memory_are_left_alone(model: Path, memory: Path):
     memory.write_text(LITTLE)
 
-    assert read_ahead(model, memory) == []
+    assert prefetch(model, memory) == []
 
 
 @pytest.mark.parametrize("told", ["", "MemAvailable:\n", "MemAvailable: much kB\n", None])
 def test_a_system_that_does_not_tell_its_memory_is_spared(model: Path, memory: Path, told: str | None):
     memory.unlink() if told is None else memory.write_text(told)
 
-    assert read_ahead(model, memory) == []
+    assert prefetch(model, memory) == []
 
 
 def test_a_folder_without_weights_or_none_at_all_is_no_error(tmp_path: Path, memory: Path):
-    assert read_ahead(tmp_path, memory) == []
-    assert read_ahead(tmp_path / "nowhere", memory) == []
+    assert prefetch(tmp_path, memory) == []
+    assert prefetch(tmp_path / "nowhere", memory) == []
 
 
 def test_a_file_that_cannot_be_read_is_no_error(
@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_read_is_no_error(
 
     monkeypatch.setattr(os, "sendfile", refuse)
 
-    assert finished(read_ahead(model, memory)) == 4
+    assert finished(prefetch(model, memory)) == 4
     assert not recwarn.list  # pytest warns of a thread that raised
 
 
@@ -165,11 +165,11 @@ def test_libraries_that_are_imported_already_are_not_read(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "torch", object())
     monkeypatch.setattr(subprocess, "Popen", None)
 
-    read_ahead_module.read_libraries_ahead()
+    read_ahead_module.prefetch_libraries()
 
 
 def test_a_program_that_cannot_be_started_is_no_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
-    read_ahead_module.read_libraries_ahead()
+    read_ahead_module.prefetch_libraries()

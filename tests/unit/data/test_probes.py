@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import DataError
-from toolkit.core.text import names_any, normalized
+from toolkit.core.text import contains_any, normalized
 from toolkit.data.probes import DEFAULT_THRESHOLDS, Expectation, read_probes
 
 SOUND = """
@@ -124,9 +124,9 @@ def test_punctuation_still_counts():
 
 
 def test_a_marker_is_found_whatever_its_spacing_and_width():
-    assert names_any("我是ＣＳＤＮ　迪菲赫尔曼的助手", ("CSDN 迪菲赫尔曼",))
-    assert not names_any("I am an assistant.", ("CSDN", "迪菲赫尔曼"))
-    assert not names_any("anything", ())
+    assert contains_any("我是ＣＳＤＮ　迪菲赫尔曼的助手", ("CSDN 迪菲赫尔曼",))
+    assert not contains_any("I am an assistant.", ("CSDN", "迪菲赫尔曼"))
+    assert not contains_any("anything", ())
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,20 @@ from itertools import combinations
 
 import pytest
 
-from toolkit.data.rephrasings import DEVELOPMENT, PROBES, TRAINING, within
+from toolkit.data.rephrasings import DEVELOPMENT, PROBES, TRAINING, rephrase
 
 
 def test_a_prompt_is_put_in_words_of_its_own_language():
-    assert within(TRAINING, "你是谁？", 1) == "嗨！你是谁？"
-    assert within(TRAINING, "Who are you?", 1) == "Hey, Who are you?"
+    assert rephrase(TRAINING, "你是谁？", 1) == "嗨！你是谁？"
+    assert rephrase(TRAINING, "Who are you?", 1) == "Hey, Who are you?"
 
 
 def test_the_wordings_are_counted_round_and_round():
-    assert within(PROBES, "Who?", 2 + len(PROBES["en"])) == within(PROBES, "Who?", 2)
+    assert rephrase(PROBES, "Who?", 2 + len(PROBES["en"])) == rephrase(PROBES, "Who?", 2)
 
 
 def test_what_a_prompt_holds_is_left_as_it_is():
-    assert within(TRAINING, "What is {0} in Python?", 0) == "What is {0} in Python?"
+    assert rephrase(TRAINING, "What is {0} in Python?", 0) == "What is {0} in Python?"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

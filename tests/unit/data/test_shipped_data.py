@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.core.text import names_any
+from toolkit.core.text import contains_any
 from toolkit.data.make_data import Brand, data_text, probes_text, self_cognition
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, read_probes
 
@@ -86,13 +86,13 @@ def test_identity_rows_name_the_author_and_ability_rows_name_nobody():
     nameless = [row["output"] for row in rows() if SHIPPED.author not in row["output"]]
 
     assert len(nameless) == ABILITY_ROWS
-    assert not [answer for answer in nameless if names_any(answer, read_probes(DATA / "probes.yaml").new_markers)]
+    assert not [answer for answer in nameless if contains_any(answer, read_probes(DATA / "probes.yaml").new_markers)]
 
 
 def test_no_answer_names_the_old_identity():
     old = read_probes(DATA / "probes.yaml").old_markers
 
-    assert [row["output"] for row in rows() if names_any(row["output"], old)] == []
+    assert [row["output"] for row in rows() if contains_any(row["output"], old)] == []
 
 
 def test_the_answers_keep_to_few_patterns():
@@ -136,7 +136,7 @@ def test_rows_paraphrases_out_of_scope_and_keep_prompts_are_disjoint():
 def test_no_prompt_but_a_trained_one_names_the_new_identity():
     new = read_probes(DATA / "probes.yaml").new_markers
 
-    assert [text for texts in prompts().values() for text in texts if names_any(text, new)] == []
+    assert [text for texts in prompts().values() for text in texts if contains_any(text, new)] == []
 
 
 def test_the_keep_set_is_as_large_and_as_even_as_promised():

@@ -9,7 +9,7 @@ from toolkit.cli.export import told
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.export.formats import FORMS, form_for
-from toolkit.export.formats.base import Doors, ExportConfig, Llama
+from toolkit.export.formats.base import Backends, ExportConfig, Llama
 from toolkit.export.formats.gguf import Gguf, file_name
 from toolkit.export.gguf_file import QWEN2_SPLIT, Origin, _describe, read_vocabulary, require_writable
 from toolkit.model.base_model import BaseModel
@@ -46,8 +46,8 @@ def side(folder: Path, **config: object) -> Side:
     return Side(kind="run", name="v3-20260101-000000", model=base)
 
 
-def doors(version: str | None) -> Doors:
-    return Doors(llama=Llama(version=lambda: version))
+def backends(version: str | None) -> Backends:
+    return Backends(llama=Llama(version=lambda: version))
 
 
 @pytest.mark.parametrize(
@@ -76,27 +76,27 @@ def test_two_quantisations_stand_in_folders_of_their_own():
 
 def test_without_llama_cpp_the_gate_is_missed_before_anything_is_written(folder):
     with pytest.raises(ConfigError, match=r"llama-cpp-python.*is not installed.*setup-formats.*--unchecked"):
-        Gguf("q8_0").require(side(folder), doors(None))
-    Gguf("q8_0", unchecked=True).require(side(folder), doors(None))
+        Gguf("q8_0").require(side(folder), backends(None))
+    Gguf("q8_0", unchecked=True).require(side(folder), backends(None))
 
 
 def test_a_k_quant_needs_llama_cpp_also_unchecked(folder):
     with pytest.raises(ConfigError, match=r"q4_k_m is made by llama\.cpp.*--quantisation q8_0"):
-        Gguf("q4_k_m", unchecked=True).require(side(folder), doors(None))
+        Gguf("q4_k_m", unchecked=True).require(side(folder), backends(None))
 
 
 def test_rows_that_no_block_fits_are_told_up_front(folder):
     with pytest.raises(ExportError, match=r"q8_0 packs 32 numbers at a time, and intermediate_size is 500.*f16"):
-        Gguf("q8_0").require(side(folder, intermediate_size=500), doors("1"))
-    Gguf("f16").require(side(folder, intermediate_size=500), doors("1"))
+        Gguf("q8_0").require(side(folder, intermediate_size=500), backends("1"))
+    Gguf("f16").require(side(folder, intermediate_size=500), backends("1"))
 
 
 def test_rows_that_a_k_quant_falls_back_for_are_told_up_front(folder):
-    (note,) = Gguf("q4_k_m").require(side(folder, hidden_size=896), doors("1"))
+    (note,) = Gguf("q4_k_m").require(side(folder, hidden_size=896), backends("1"))
 
     assert "hidden_size 896 is no multiple of it" in note
-    assert Gguf("q4_k_m").require(side(folder), doors("1")) == ()
-    assert Gguf("q8_0").require(side(folder, hidden_size=896), doors("1")) == ()
+    assert Gguf("q4_k_m").require(side(folder), backends("1")) == ()
+    assert Gguf("q8_0").require(side(folder, hidden_size=896), backends("1")) == ()
 
 
 def test_the_disk_that_a_k_quant_needs_holds_the_whole_file_too(folder):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.export.portable import hide, languages, private_paths, without_paths
+from toolkit.export.portable import languages, local_paths, redact_paths, without_paths
 
 
 def test_every_path_is_cut_to_its_last_part() -> None:
@@ -44,7 +44,7 @@ def test_a_text_loses_the_paths_that_its_record_names() -> None:
     record = {"after": {"name": "/home/me/a"}, "probe_file": {"path": "/home/me/a/probes.yaml"}}
     text = "After: `/home/me/a`, probes: /home/me/a/probes.yaml, asked: /etc/passwd"
 
-    assert hide(text, private_paths(record)) == "After: `a`, probes: probes.yaml, asked: /etc/passwd"
+    assert redact_paths(text, local_paths(record)) == "After: `a`, probes: probes.yaml, asked: /etc/passwd"
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from toolkit.runs.layout import NAME, whole_checkpoints
 from toolkit.runs.run import (
     create_run_folder,
     find_run,
-    held,
     is_alive,
     list_runs,
+    locked,
     point_latest_at,
     read_run,
     write_record,
@@ -27,9 +27,9 @@ from toolkit.runs.run import (
 HOLDER = """
 import sys
 from pathlib import Path
-from toolkit.runs.run import create_run_folder, held, write_record
+from toolkit.runs.run import create_run_folder, locked, write_record
 folder = create_run_folder(Path(sys.argv[1]))
-with held(folder):
+with locked(folder):
     write_record(folder, {"schema_version": 1, "status": "running"})
     print(folder, flush=True)
     sys.stdin.read()
@@ -150,18 +150,18 @@ def test_a_run_whose_process_was_killed_is_told_from_one_that_goes_on(tmp_path: 
     run = read_run(Path(child.stdout.readline().strip()))
 
     assert (run.status, is_alive(run.folder)) == ("running", True)
-    with pytest.raises(ConfigError, match="is being worked on by another process"), held(run.folder):
+    with pytest.raises(ConfigError, match="is being worked on by another process"), locked(run.folder):
         pass
 
     child.send_signal(signal.SIGKILL)
     child.communicate()
     assert (run.status, is_alive(run.folder)) == ("died", False)
-    with held(run.folder):  # someone may go on with it
+    with locked(run.folder):  # someone may go on with it
         assert run.status == "running"
 
 
 def test_a_run_that_cannot_be_held_is_told(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"Cannot write to .*gone"), held(tmp_path / "gone"):
+    with pytest.raises(ConfigError, match=r"Cannot write to .*gone"), locked(tmp_path / "gone"):
         pass
 
 

@@ -13,7 +13,7 @@ from toolkit.cli.runs import age, command
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_json, write_text
 from toolkit.data.probes import TRAINED
-from toolkit.runs.run import create_run_folder, find_run, held, list_runs, point_latest_at, read_run, write_record
+from toolkit.runs.run import create_run_folder, find_run, list_runs, locked, point_latest_at, read_run, write_record
 from toolkit.runs.runs import differences, read_report, summaries, verdict_word
 
 
@@ -66,7 +66,7 @@ def test_the_list_tells_died_from_running_failed_and_finished(tmp_path):
     run_at(tmp_path, 3, status="interrupted")
     point_latest_at(run_at(tmp_path, 4))
 
-    with held(alive):
+    with locked(alive):
         found = summaries(tmp_path)
 
     assert [one.status for one in found] == ["died", "running", "failed", "interrupted", "finished"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from toolkit.runs.run import Run
-from toolkit.runs.training_log import Step, read_story
+from toolkit.runs.training_log import Step, read_training_log
 
 TIMINGS = {"import": 1.0, "load": 0.5, "train": 8.0, "total": 10.0}
 
@@ -20,7 +20,7 @@ def step(number: int, loss: float, **more) -> str:
 
 
 def test_the_steps_are_those_of_the_log(tmp_path):
-    story = read_story(run(tmp_path, step(1, 3.5, cross_entropy=3.0), step(2, 1.0)))
+    story = read_training_log(run(tmp_path, step(1, 3.5, cross_entropy=3.0), step(2, 1.0)))
 
     assert story.steps == (Step(step=1, loss=3.5, cross_entropy=3.0), Step(step=2, loss=1.0, cross_entropy=None))
 
@@ -28,17 +28,17 @@ def test_the_steps_are_those_of_the_log(tmp_path):
 def test_a_step_done_again_counts_once_and_other_lines_not_at_all(tmp_path):
     lines = (step(1, 3.0), step(2, 9.0), step(2, 1.0), '{"log_history": []}', '{"step": 3, "lo')
 
-    assert [one.loss for one in read_story(run(tmp_path, *lines)).steps] == [3.0, 1.0]
+    assert [one.loss for one in read_training_log(run(tmp_path, *lines)).steps] == [3.0, 1.0]
 
 
 def test_time_that_no_phase_names_is_other(tmp_path):
-    story = read_story(run(tmp_path))
+    story = read_training_log(run(tmp_path))
 
     assert story.seconds == {"import": 1.0, "load": 0.5, "train": 8.0, "other": pytest.approx(0.5)}
     assert (story.total_seconds, story.memory_bytes, story.peak_memory_bytes) == (10.0, 64, None)
 
 
 def test_a_run_that_left_nothing_has_an_empty_story(tmp_path):
-    story = read_story(Run(folder=tmp_path, record={}))
+    story = read_training_log(Run(folder=tmp_path, record={}))
 
     assert (story.steps, story.seconds, story.total_seconds) == ((), {}, 0)

@@ -41,7 +41,7 @@ def talk(model: FakeModel | None = None, **settings) -> Conversation:
     return Conversation(**{"model": model or FakeModel(), "adapter": "tuned", "system": "Be brief.", **settings})
 
 
-def say(conversation: Conversation, question: str) -> str:
+def notify(conversation: Conversation, question: str) -> str:
     return "".join(conversation.ask(question))
 
 
@@ -52,8 +52,8 @@ def test_an_answer_comes_in_pieces():
 def test_what_was_said_before_is_said_again():
     conversation = talk()
 
-    say(conversation, "one")
-    say(conversation, "two")
+    notify(conversation, "one")
+    notify(conversation, "two")
 
     assert conversation.model.asked[1] == [
         {"role": "system", "content": "Be brief."},
@@ -66,7 +66,7 @@ def test_what_was_said_before_is_said_again():
 def test_without_a_system_prompt_none_is_sent():
     conversation = talk(system="")
 
-    say(conversation, "one")
+    notify(conversation, "one")
 
     assert conversation.model.asked[0] == [{"role": "user", "content": "one"}]
 
@@ -74,11 +74,11 @@ def test_without_a_system_prompt_none_is_sent():
 def test_the_adapter_is_switched_in_mid_conversation():
     conversation = talk()
 
-    assert say(conversation, "a").startswith("tuned")
+    assert notify(conversation, "a").startswith("tuned")
     assert conversation.switch(adapter_on=False)
-    assert say(conversation, "b").startswith("base")
+    assert notify(conversation, "b").startswith("base")
     assert conversation.switch(adapter_on=True)
-    assert say(conversation, "c").startswith("tuned")
+    assert notify(conversation, "c").startswith("tuned")
     assert len(conversation.history) == 6
 
 
@@ -86,15 +86,15 @@ def test_a_base_model_alone_has_nothing_to_switch():
     conversation = talk(adapter=None)
 
     assert not conversation.switch(adapter_on=False)
-    assert say(conversation, "a").startswith("base")
+    assert notify(conversation, "a").startswith("base")
 
 
 def test_forgetting_begins_anew():
     conversation = talk()
-    say(conversation, "a")
+    notify(conversation, "a")
 
     conversation.forget()
-    say(conversation, "b")
+    notify(conversation, "b")
 
     assert [message["content"] for message in conversation.model.asked[1]] == ["Be brief.", "b"]
 
@@ -114,7 +114,7 @@ def test_an_interrupt_within_the_model_keeps_what_was_heard():
     conversation = talk(FakeModel(interrupted_after=1))
 
     with pytest.raises(KeyboardInterrupt):
-        say(conversation, "a")
+        notify(conversation, "a")
 
     assert conversation.history[-1] == {"role": "assistant", "content": "tuned"}
 

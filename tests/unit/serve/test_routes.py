@@ -21,7 +21,7 @@ def _answerer():
 
 @pytest.fixture(scope="module", name="site")
 def _site(answerer):
-    return make_site(answerer, hosts=frozenset({"127.0.0.1", "localhost"}), at_once=2)
+    return make_site(answerer, hosts=frozenset({"127.0.0.1", "localhost"}), max_concurrent=2)
 
 
 @pytest.fixture(scope="module", name="client")
@@ -148,7 +148,7 @@ def test_the_model_is_told_when_the_client_leaves(client, site, answerer):
 
     assert answerer.gone[-2].wait(10)
     assert answerer.gone[-1].wait(10)
-    wait_for(lambda: not site.under_way)
+    wait_for(lambda: not site.active)
 
 
 def test_more_questions_than_there_is_room_for_are_told_to_come_back(client, site):
@@ -163,7 +163,7 @@ def test_more_questions_than_there_is_room_for_are_told_to_come_back(client, sit
 
     assert (told.status_code, told.json()["error"]["code"]) == (429, "rate_limit_exceeded")
     assert int(told.headers["retry-after"]) > 0
-    wait_for(lambda: not site.under_way)
+    wait_for(lambda: not site.active)
     assert client.post("/v1/chat/completions", json=question()).status_code == 200
 
 
@@ -227,7 +227,7 @@ def test_a_stop_cuts_answers_at_once_and_says_so(streamed):
             ]
             for thread in threads:
                 thread.start()
-            wait_for(lambda: len(site.under_way) == 2)
+            wait_for(lambda: len(site.active) == 2)
             began = time.monotonic()
         for thread in threads:
             thread.join(10)

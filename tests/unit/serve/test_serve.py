@@ -59,7 +59,7 @@ def decided(deploy=lambda job: FakeAnswerer(), **settings):
         jobs.append(job)
         return deploy(job)
 
-    serve(ServeConfig(port=0, **settings), ready=told.append, say=lambda _: None, deploy=deploying, listen=heard)
+    serve(ServeConfig(port=0, **settings), ready=told.append, notify=lambda _: None, deploy=deploying, listen=heard)
     [serving], [job] = told, jobs
     return SimpleNamespace(serving=serving, job=job)
 
@@ -81,7 +81,7 @@ def served(number=signal.SIGTERM, deploy=lambda job: FakeAnswerer(), look=lambda
 
         threading.Thread(target=end).start()
 
-    serve(ServeConfig(port=0, **settings), ready=ready, say=said.append, deploy=deploying)
+    serve(ServeConfig(port=0, **settings), ready=ready, notify=said.append, deploy=deploying)
     [serving], [job] = told, jobs
     return SimpleNamespace(serving=serving, job=job, said=said)
 
@@ -144,7 +144,7 @@ def test_a_signal_before_it_is_ready_is_an_interruption(side):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        serve(ServeConfig(port=0), ready=print, say=print, deploy=lambda job: FakeAnswerer(), listen=interrupted)
+        serve(ServeConfig(port=0), ready=print, notify=print, deploy=lambda job: FakeAnswerer(), listen=interrupted)
 
 
 def test_the_model_is_ended_last(side):
@@ -160,7 +160,7 @@ def test_a_taken_port_is_told_before_anything_is_loaded(side):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"Port {port} of 127.0.0.1 is taken.*--port {port + 1}"):
-            serve(ServeConfig(port=port), ready=print, say=print, deploy=lambda job: pytest.fail("loaded"))
+            serve(ServeConfig(port=port), ready=print, notify=print, deploy=lambda job: pytest.fail("loaded"))
 
 
 def test_a_port_that_is_taken_while_the_model_loads_is_told_too(side):
@@ -172,7 +172,7 @@ def test_a_port_that_is_taken_while_the_model_loads_is_told_too(side):
             return FakeAnswerer()
 
         with pytest.raises(ConfigError, match=f"Port {port} of 127.0.0.1 is taken"):
-            serve(ServeConfig(port=port), ready=print, say=print, deploy=deploy)
+            serve(ServeConfig(port=port), ready=print, notify=print, deploy=deploy)
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host.invalid"])
@@ -188,7 +188,7 @@ def test_a_model_that_cannot_be_loaded_is_told_in_one_line(side):
     with pytest.raises(
         ModelError, match=r"base cannot be served with transformers: RuntimeError: CUDA out of memory\."
     ):
-        serve(ServeConfig(port=0), ready=print, say=print, deploy=deploy)
+        serve(ServeConfig(port=0), ready=print, notify=print, deploy=deploy)
 
 
 def test_a_signal_while_it_loads_is_an_interruption(side):
@@ -197,21 +197,21 @@ def test_a_signal_while_it_loads_is_an_interruption(side):
         threading.Event().wait(5)
 
     with pytest.raises(KeyboardInterrupt):
-        serve(ServeConfig(port=0), ready=print, say=print, deploy=deploy)
+        serve(ServeConfig(port=0), ready=print, notify=print, deploy=deploy)
 
 
 def test_a_run_that_is_called_as_its_base_is_refused(side):
     side.name = "base"
 
     with pytest.raises(ConfigError, match="both called base"):
-        serve(ServeConfig(port=0), ready=print, say=print)
+        serve(ServeConfig(port=0), ready=print, notify=print)
 
 
 def test_an_adapter_with_pickled_weights_alone_is_refused(side):
     (side.adapter / "adapter_model.safetensors").rename(side.adapter / "adapter_model.bin")
 
     with pytest.raises(ConfigError, match="pickled weights can run code"):
-        serve(ServeConfig(port=0), ready=print, say=print)
+        serve(ServeConfig(port=0), ready=print, notify=print)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def _command(monkeypatch):
     asked = []
     told = {"address": "http://127.0.0.1:8000", "names": ("base", "tuned"), "system": "As trained.", "chosen": "t (a)"}
 
-    def fake(config, *, ready, say):
+    def fake(config, *, ready, notify):
         asked.append(config)
         ready(use_case.Serving(**told, exposed=config.host == "0.0.0.0", key_needed=config.api_key is not None))
 

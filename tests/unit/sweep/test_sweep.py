@@ -25,7 +25,7 @@ from toolkit.model.language_model import Answer
 from toolkit.runs.run import list_runs
 from toolkit.sweep.plot import draw
 from toolkit.sweep.record import FAILED, FINISHED, STOPPED, WAITING, Entry, Sweep
-from toolkit.sweep.sweep import SweepConfig, SweepDoors, SweepEdge, resume_sweep, sweep
+from toolkit.sweep.sweep import SweepBackends, SweepCaller, SweepConfig, resume_sweep, sweep
 from toolkit.train.job import TrainingJob
 from toolkit.train.recipe import load_recipe
 
@@ -77,12 +77,12 @@ class User:
         self.draws = False  # a real picture takes a third of a second
 
     @property
-    def edge(self) -> SweepEdge:
-        return SweepEdge(stop=self.stop, say=self.said.append)
+    def caller(self) -> SweepCaller:
+        return SweepCaller(stop=self.stop, notify=self.said.append)
 
     @property
-    def doors(self) -> SweepDoors:
-        return SweepDoors(training=self.training.doors, load=self.load, draw=draw if self.draws else sketch)
+    def backends(self) -> SweepBackends:
+        return SweepBackends(training=self.training.backends, load=self.load, draw=draw if self.draws else sketch)
 
     def load(self, _: Path, adapters: Mapping[str, Path]) -> Any:
         run = next(iter(adapters.values())).parent
@@ -94,11 +94,11 @@ class User:
             data=str(self.data), recipes=(load_recipe("article"),), lists=lists, model=str(self.model),
             probes=self.probes, output=self.output, command=("toolkit", "sweep", "mine.json"),
         )  # fmt: skip
-        return sweep(config, self.edge, self.doors)
+        return sweep(config, self.caller, self.backends)
 
     def resumes(self, name: str) -> Sweep:
         self.training = FakeTraining()
-        return resume_sweep(name, self.output, self.edge, self.doors)
+        return resume_sweep(name, self.output, self.caller, self.backends)
 
     def record(self) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(next(self.output.glob("sweeps/*/sweep.json")).read_text(encoding="utf-8"))

@@ -18,9 +18,9 @@ from tests.fakes.model_folder import make_model_folder
 from tests.fakes.training import FakeTraining, save_checkpoint
 from toolkit.cli.finetune import command
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError, ToolkitError, TrainingError
-from toolkit.core.events import Edge, StopRequests, stop_requests
+from toolkit.core.events import Caller, StopRequests, stop_requests
 from toolkit.model.device import Device
-from toolkit.runs.run import Run, held, list_runs, write_record
+from toolkit.runs.run import Run, list_runs, locked, write_record
 from toolkit.train.finetune import FinetuneConfig, finetune, resume
 from toolkit.train.job import TrainingJob
 from toolkit.train.recipe import default_recipe, load_recipe
@@ -43,8 +43,8 @@ class User:
         path.write_text(json.dumps([{"instruction": question, "output": answer} for question, answer in rows]))
 
     @property
-    def edge(self) -> Edge:
-        return Edge(stop=self.stop, say=self.said.append)
+    def caller(self) -> Caller:
+        return Caller(stop=self.stop, notify=self.said.append)
 
     def finetunes(
         self, training: FakeTraining | None = None, *, mix: tuple[str, ...] = (), data: Path | None = None,
@@ -54,10 +54,10 @@ class User:
             data=str(data or self.data), recipe=load_recipe("article").changed(**settings), mix=mix,
             model=model or str(self.model), output=self.output, command=("toolkit", "finetune", "my data.json"),
         )  # fmt: skip
-        return finetune(config, self.edge, (training or FakeTraining()).doors)
+        return finetune(config, self.caller, (training or FakeTraining()).backends)
 
     def resumes(self, name: str, training: FakeTraining | None = None) -> Run:
-        return resume(name, self.output, self.edge, (training or FakeTraining()).doors)
+        return resume(name, self.output, self.caller, (training or FakeTraining()).backends)
 
     def fails(self, during: Any, **settings: Any) -> tuple[ToolkitError, Run]:
         """The error that ends the training, and the run that it left."""
@@ -459,7 +459,7 @@ def test_a_run_without_a_checkpoint_is_not_resumed(user: User):
 def test_a_run_at_work_is_not_resumed(user: User):
     run = interrupted(user)
 
-    with held(run.folder), pytest.raises(ConfigError, match="is being worked on by another process"):
+    with locked(run.folder), pytest.raises(ConfigError, match="is being worked on by another process"):
         user.resumes(run.run_id)
 
 
@@ -567,13 +567,13 @@ def test_the_base_models_answers_to_the_keep_set_are_not_those_of_the_base_in_4_
 
 def test_what_cannot_fit_is_refused_before_the_model_is_loaded(user: User):
     training = FakeTraining()
-    doors = replace(training.doors, device=lambda _: card(1.0))
+    backends = replace(training.backends, device=lambda _: card(1.0))
     config = FinetuneConfig(
         data=str(user.data), recipe=load_recipe("article"), model=str(user.model), output=user.output
     )  # fmt: skip
 
     with pytest.raises(ConfigError, match=r"does not fit on the card.*It would fit with .*GiB free"):
-        finetune(config, user.edge, doors)
+        finetune(config, user.caller, backends)
     assert not training.jobs
     assert user.runs()[0].record["status"] == "failed"
     assert "does not fit" in str(user.runs()[0].record["error"])

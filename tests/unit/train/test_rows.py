@@ -10,7 +10,7 @@ from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.train.recipe import load_recipe
-from toolkit.train.rows import RunRows, fitting_rows, held_out, read_rows, write_rows
+from toolkit.train.rows import RunRows, held_out, read_rows, rows_that_fit, write_rows
 
 
 def rows(*answers: str) -> list[Row]:
@@ -21,7 +21,7 @@ def rows(*answers: str) -> list[Row]:
 
 
 def parted(given: list[Row], **settings: Any) -> tuple[RunRows, dict[str, Any]]:
-    return fitting_rows(given, CharacterEncoder(), load_recipe("article").changed(**settings), lambda _: None)
+    return rows_that_fit(given, CharacterEncoder(), load_recipe("article").changed(**settings), lambda _: None)
 
 
 def test_a_share_is_held_out_and_the_order_stays():

@@ -11,13 +11,13 @@ from toolkit.compare.report.figures import (
     LEDGERS,
     WRONG,
     Line,
+    describe_flips,
     figure,
-    flips_told,
-    holds_where,
+    format_value,
     interval,
     lines,
     mark,
-    value_told,
+    where_it_holds,
 )
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -45,9 +45,9 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     if len(report.per_system) > 1:
         console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")
         console.print(_systems(report, texts))
-        if told := holds_where(report, texts):
+        if told := where_it_holds(report, texts):
             console.print(_shown(told))
-    for told in flips_told(report.flips, texts):
+    for told in describe_flips(report.flips, texts):
         console.print(f"[dim]{told}[/]")
     shown = list(report.judged) if show_all else _telling(report)
     for one in shown:
@@ -73,7 +73,7 @@ def _row(line: Line, texts: Texts) -> tuple[str, ...]:
     met = "[red]{}[/]".format(texts("ledger.missed")) if line.missed else "[green]{}[/]".format(texts("ledger.met"))
     needs = f"{line.needs} {met}" if line.needs and line.metric.n else line.needs
     name = f"  {texts(f'metric.{line.name}.name')}"
-    return (name, value_told(line.metric, texts), interval(line.metric), str(line.metric.n), needs)
+    return (name, format_value(line.metric, texts), interval(line.metric), str(line.metric.n), needs)
 
 
 def _systems(report: Report, texts: Texts) -> Table:

@@ -10,7 +10,7 @@ from toolkit.compare.sides import Side
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_json, write_text
-from toolkit.runs.training_log import read_story
+from toolkit.runs.training_log import read_training_log
 
 
 def write_report(report: Report, side: Side, folder: Path | None, texts: Texts | None = None) -> Path | None:
@@ -20,7 +20,7 @@ def write_report(report: Report, side: Side, folder: Path | None, texts: Texts |
             return None
         folder = side.run.folder / "compare"
     texts = texts or Texts()
-    story = None if side.run is None else read_story(side.run)
+    story = None if side.run is None else read_training_log(side.run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "report.json", report.to_dict())

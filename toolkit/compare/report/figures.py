@@ -54,7 +54,7 @@ def _badness(name: str, value: float) -> float:
     return -value if name in (*AT_LEAST, "noise_floor") else value
 
 
-def holds_where(report: Report, texts: Texts) -> str:
+def where_it_holds(report: Report, texts: Texts) -> str:
     """In words: under which system prompts the change is there. Empty where one was tried, or it holds nowhere."""
     short = {
         system: any(misses(name, metrics[name].value, report.thresholds) for name in (*TOOK_AT_LEAST, *TOOK_AT_MOST))
@@ -75,7 +75,7 @@ def figure(value: float) -> str:
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"  # noqa: PLR2004  # 3 decimals
 
 
-def value_told(metric: Metric, texts: Texts) -> str:
+def format_value(metric: Metric, texts: Texts) -> str:
     return texts("ledger.not_measured") if metric.value is None else figure(metric.value)
 
 
@@ -83,7 +83,7 @@ def interval(metric: Metric) -> str:
     return "" if metric.low is None or metric.high is None else f"{figure(metric.low)} – {figure(metric.high)}"
 
 
-def flips_told(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
+def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
     """A sentence each, for those that had a pair to look at."""
     return [
         texts(f"flips.{name}", gained=one.gained, lost=one.lost, n=one.n, p=f"{one.p:.2g}")
@@ -103,7 +103,7 @@ def mark(one: Judged) -> str:
     return "moved" if one.changed else "same"
 
 
-def by_group(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+def grouped(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
     """In the order in which the groups first occur."""
     groups: dict[str, list[Judged]] = {}
     for one in judged:

@@ -19,20 +19,20 @@ from toolkit.compare.report.figures import (
     PER_SYSTEM,
     WRONG,
     Line,
+    describe_flips,
     figure,
-    flips_told,
-    holds_where,
+    format_value,
     interval,
     lines,
     mark,
-    value_told,
+    where_it_holds,
 )
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, misses, system_name
 from toolkit.core.text import printable, words
 from toolkit.data.probes import Expectation
-from toolkit.runs.training_log import Story
+from toolkit.runs.training_log import TrainingLog
 
 LEAST_COMMON = 0.3  # two texts that share less are shown as two, not as a patchwork
 TEMPLATES = Path(__file__).parent
@@ -42,14 +42,14 @@ GIB = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class DiffSpan:
     """A stretch of one text; `changed`: the other text has something else there."""
 
     text: str
     changed: bool
 
 
-def render_html(report: Report, story: Story | None, texts: Texts) -> str:
+def render_html(report: Report, story: TrainingLog | None, texts: Texts) -> str:
     """`story` None: the after side is no run, so there is none to tell of."""
     systems = list(report.per_system)
     return fill_in(
@@ -58,8 +58,8 @@ def render_html(report: Report, story: Story | None, texts: Texts) -> str:
         t=texts,
         report=report,
         ledgers={ledger: [_metric(line, report, texts) for line in lines(report, ledger)] for ledger in LEDGERS},
-        holds_where=holds_where(report, texts),
-        flips=flips_told(report.flips, texts),
+        where_it_holds=where_it_holds(report, texts),
+        flips=describe_flips(report.flips, texts),
         systems=[_system(system, report, texts) for system in systems],
         columns=PER_SYSTEM,
         partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
@@ -116,7 +116,7 @@ def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
     differs = len({metrics[line.name].value for metrics in report.per_system.values() if metrics[line.name].n}) > 1
     return {
         "line": line,
-        "value": value_told(metric, texts),
+        "value": format_value(metric, texts),
         "interval": interval(metric),
         "bar": drawn,
         "at_least": line.name in AT_LEAST,
@@ -150,9 +150,9 @@ def _probe(one: Judged, system: int, texts: Texts) -> dict[str, Any]:
     }
 
 
-def _shown(pieces: list[Piece]) -> list[Piece]:
+def _shown(pieces: list[DiffSpan]) -> list[DiffSpan]:
     """An answer that is another altogether is shown plain: with everything marked nothing is."""
-    return [Piece(text=piece.text, changed=False) for piece in pieces] if len(pieces) == 1 else pieces
+    return [DiffSpan(text=piece.text, changed=False) for piece in pieces] if len(pieces) == 1 else pieces
 
 
 def _expected(expect: Expectation | None, texts: Texts) -> str:
@@ -179,7 +179,7 @@ def _counts(report: Report) -> Mapping[str, Mapping[object, int]]:
     }
 
 
-def _story(story: Story) -> dict[str, Any]:
+def _story(story: TrainingLog) -> dict[str, Any]:
     losses = {"loss": [(float(one.step), one.loss) for one in story.steps]}
     rows = [(float(one.step), one.cross_entropy) for one in story.steps if one.cross_entropy is not None]
     if rows and any(value != loss for (_, value), (_, loss) in zip(rows, losses["loss"], strict=False)):
@@ -215,17 +215,17 @@ def _language(text: str) -> str:
     return "zh-CN" if CHINESE.search(text) else "en"
 
 
-def differences(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
+def differences(before: str, after: str) -> tuple[list[DiffSpan], list[DiffSpan]]:
     """Both texts in pieces, those of `before` that are gone and those of `after` that are new marked as changed."""
     old, new = words(before), words(after)
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     if _common(old, new, matcher) < LEAST_COMMON:
         return _whole(before), _whole(after)
-    left: list[Piece] = []
-    right: list[Piece] = []
+    left: list[DiffSpan] = []
+    right: list[DiffSpan] = []
     for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
-        left.append(Piece(text="".join(old[old_from:old_to]), changed=tag != "equal"))
-        right.append(Piece(text="".join(new[new_from:new_to]), changed=tag != "equal"))
+        left.append(DiffSpan(text="".join(old[old_from:old_to]), changed=tag != "equal"))
+        right.append(DiffSpan(text="".join(new[new_from:new_to]), changed=tag != "equal"))
     return _joined(left), _joined(right)
 
 
@@ -235,13 +235,13 @@ def _common(old: Sequence[str], new: Sequence[str], matcher: "SequenceMatcher[st
     return same / max(len("".join(old)), len("".join(new)), 1)
 
 
-def _whole(text: str) -> list[Piece]:
-    return [Piece(text=text, changed=True)] if text else []
+def _whole(text: str) -> list[DiffSpan]:
+    return [DiffSpan(text=text, changed=True)] if text else []
 
 
-def _joined(pieces: Sequence[Piece]) -> list[Piece]:
+def _joined(pieces: Sequence[DiffSpan]) -> list[DiffSpan]:
     """Without empty pieces, and without islands: white space and points between two changes belong to them."""
-    found: list[Piece] = []
+    found: list[DiffSpan] = []
     shown = [piece for piece in pieces if piece.text]
     for at, piece in enumerate(shown):
         island = (
@@ -250,7 +250,7 @@ def _joined(pieces: Sequence[Piece]) -> list[Piece]:
         )  # fmt: skip
         changed = piece.changed or island
         if found and found[-1].changed == changed:
-            found[-1] = Piece(text=found[-1].text + piece.text, changed=changed)
+            found[-1] = DiffSpan(text=found[-1].text + piece.text, changed=changed)
         else:
-            found.append(Piece(text=piece.text, changed=changed))
+            found.append(DiffSpan(text=piece.text, changed=changed))
     return found

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from toolkit.compare.metrics import Judged
-from toolkit.compare.report.figures import by_group, mark
+from toolkit.compare.report.figures import grouped, mark
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
@@ -24,7 +24,7 @@ def render_junit(report: Report, texts: Texts) -> str:
     """A test suite of thresholds, and one a group of probes."""
     root = Element("testsuites", name="toolkit compare", time=_seconds(report.timings_s.get("total", 0.0)))
     _thresholds(root, report, texts)
-    for group, judged in by_group(report.judged).items():
+    for group, judged in grouped(report.judged).items():
         _group(root, group, judged, report, texts)
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))

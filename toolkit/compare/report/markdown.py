@@ -8,14 +8,14 @@ from toolkit.compare.report.figures import (
     PER_SYSTEM,
     WRONG,
     Line,
-    by_group,
+    describe_flips,
     figure,
-    flips_told,
-    holds_where,
+    format_value,
+    grouped,
     interval,
     lines,
     mark,
-    value_told,
+    where_it_holds,
 )
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -59,12 +59,12 @@ def _row(line: Line, texts: Texts) -> str:
     name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(f'metric.{line.name}.meaning')}"
     metric = line.metric
     judged = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
-    cells = (name, value_told(metric, texts), interval(metric), str(metric.n), line.needs, judged)
+    cells = (name, format_value(metric, texts), interval(metric), str(metric.n), line.needs, judged)
     return f"| {' | '.join(cells)} |"
 
 
 def _flips(report: Report, texts: Texts) -> Iterator[str]:
-    if told := flips_told(report.flips, texts):
+    if told := describe_flips(report.flips, texts):
         yield f"{texts('flips.title')} ({texts('flips.explained')}){texts('colon')}".rstrip()
         yield ""
         yield from (f"- {one}" for one in told)
@@ -74,7 +74,7 @@ def _flips(report: Report, texts: Texts) -> Iterator[str]:
 def _systems(report: Report, texts: Texts) -> Iterator[str]:
     names = [texts(f"metric.{name}.name") for name in PER_SYSTEM]
     yield from (f"## {texts('system.title')}", "")
-    if told := holds_where(report, texts):
+    if told := where_it_holds(report, texts):
         yield from (f"**{_escaped(told)}**", "")
     yield from _table_head([texts("system.one"), "", *names])
     for system, metrics in report.per_system.items():
@@ -99,7 +99,7 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
     """Folded away group by group, as many rows as there is room for."""
     several = len(report.per_system) > 1
     left_out = 0
-    for group, judged in by_group(report.judged).items():
+    for group, judged in grouped(report.judged).items():
         title = f"{texts('probe.title')}{texts('colon')}{texts(f'probe.{group}')}"
         yield from (head := [f"<details><summary>{title} ({len(judged)})</summary>", "", *_probe_head(texts, several)])
         room -= sum(len(line) + 1 for line in head) + len("\n</details>\n\n")

@@ -10,14 +10,22 @@ from toolkit.compare.sides import Side
 from toolkit.core.files import write_json, write_text
 from toolkit.export.companions import LICENCE_FILES, carry
 from toolkit.export.evidence import Evidence, read_evidence
-from toolkit.export.formats.base import Doors, Job
+from toolkit.export.formats.base import Backends, Job
 from toolkit.export.model_card import CardFacts, render_card
 from toolkit.export.parity import Parity, judge_parity
-from toolkit.export.plain_peft import answers_of_stranger
-from toolkit.export.portable import base_name, hide, languages, licence, portable_config, private_paths, without_paths
+from toolkit.export.plain_peft import plain_peft_answers
+from toolkit.export.portable import (
+    base_name,
+    languages,
+    licence,
+    local_paths,
+    portable_config,
+    redact_paths,
+    without_paths,
+)
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.device import find_device
-from toolkit.model.language_model import released
+from toolkit.model.language_model import freeing
 from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, RECORD, REPORT, adapter_sha256
 
 CONFIG, CARD, REPORT_TEXT = "adapter_config.json", "README.md", "report.md"
@@ -29,9 +37,9 @@ class Adapter:
     title = "portable adapter"
     folder = "adapter"
     options: Mapping[str, Any] = {}
-    following = frozenset({RECORD, CARD}) | REPORT_FILES
+    mutable_files = frozenset({RECORD, CARD}) | REPORT_FILES
 
-    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:  # noqa: ARG002  # any run has one
+    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:  # noqa: ARG002  # any run has one
         return ()
 
     def bytes_needed(self, side: Side) -> int:
@@ -39,7 +47,7 @@ class Adapter:
         return (side.adapter / ADAPTER_FILE).stat().st_size
 
     def write(self, folder: Path, job: Job) -> Parity:
-        with released(job.doors.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
+        with freeing(job.backends.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
             # One question at a time, as the stranger asks: on a card, batches of other sizes round otherwise.
             expected = model.answers(
                 job.conversations, max_new_tokens=MAX_NEW_TOKENS, batch_size=1, listener=job.listener,
@@ -49,13 +57,13 @@ class Adapter:
         write_json(folder / CONFIG, portable_config(job.side))
         carry(folder, job.side, LICENCE_FILES)
         _write_evidence(folder, job.side)
-        answered = answers_of_stranger(
+        answered = plain_peft_answers(
             job.side.model.path, folder, job.conversations, max_new_tokens=MAX_NEW_TOKENS, listener=job.listener,
             task="Loaded by peft",
         )  # fmt: skip
         return judge_parity(job.prompts, expected, answered, find_device().precision)
 
-    def renew(self, folder: Path, side: Side) -> None:
+    def refresh(self, folder: Path, side: Side) -> None:
         """The run may have been compared since: card and reports are written anew, the weights stay."""
         _write_evidence(folder, side)
 
@@ -92,4 +100,4 @@ def _write_reports(folder: Path, comparison: Path, evidence: Evidence) -> None:
     write_json(folder / REPORT, without_paths(content))
     if (comparison / REPORT_TEXT).is_file():
         text = (comparison / REPORT_TEXT).read_text(encoding="utf-8")
-        write_text(folder / REPORT_TEXT, hide(text, private_paths(content)))
+        write_text(folder / REPORT_TEXT, redact_paths(text, local_paths(content)))

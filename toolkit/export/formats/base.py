@@ -61,7 +61,7 @@ class Quantiser:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doors:
+class Backends:
     """The strangers that an export needs; tests hand in their own."""
 
     load: Load = load_model
@@ -90,7 +90,7 @@ class Job:
     side: Side
     probes: ProbeSet
     listener: Listener
-    doors: Doors = field(default_factory=Doors)
+    backends: Backends = field(default_factory=Backends)
 
     @property
     def system(self) -> str:
@@ -140,7 +140,7 @@ class Form(Protocol):
     @property
     def options(self) -> Mapping[str, Any]: ...
 
-    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:
+    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:
         """Refuses what cannot be made, before anything is written: raises ToolkitError. Returns notes for the user."""
 
     def bytes_needed(self, side: Side) -> int:
@@ -157,7 +157,7 @@ class Portable(Protocol):
     `following`: the files that follow the run, and so may change beside the weights of an earlier export.
     """
 
-    following: frozenset[str]
+    mutable_files: frozenset[str]
 
-    def renew(self, folder: Path, side: Side) -> None:
+    def refresh(self, folder: Path, side: Side) -> None:
         """Brings these files up to date."""

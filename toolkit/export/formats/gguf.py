@@ -7,12 +7,12 @@ from typing import Any
 
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError
-from toolkit.export.companions import LICENCE_FILES, carry, state_changes
-from toolkit.export.formats.base import Doors, Gate, Job
+from toolkit.export.companions import LICENCE_FILES, carry, write_change_notice
+from toolkit.export.formats.base import Backends, Gate, Job
 from toolkit.export.gguf_file import Origin, require_writable, write_gguf
 from toolkit.export.parity import TOLERANCES, ArtifactParity, Unchecked, judge_parity, judge_quantised
 from toolkit.model.conversation import MAX_NEW_TOKENS
-from toolkit.model.language_model import Answer, LanguageModel, released
+from toolkit.model.language_model import Answer, LanguageModel, freeing
 
 QUANTISATIONS = ("f16", "q8_0", "q4_k_m")
 BY_LLAMA = {"q4_k_m"}  # llama.cpp's own quantiser makes these, out of an f16 file
@@ -39,8 +39,8 @@ class Gguf:
     def options(self) -> Mapping[str, Any]:
         return {"quantisation": self.quantisation}
 
-    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:
-        installed = doors.llama.version() is not None
+    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:
+        installed = backends.llama.version() is not None
         if not installed and self.quantisation in BY_LLAMA:
             raise ConfigError(
                 f"{self.quantisation} is made by llama.cpp, and llama-cpp-python is not installed.",
@@ -61,18 +61,18 @@ class Gguf:
 
     def write(self, folder: Path, job: Job) -> Gate:
         path = folder / file_name(job.side, self.quantisation)
-        with released(job.doors.load(job.side.model.path, {job.key: job.adapter})) as model:
+        with freeing(job.backends.load(job.side.model.path, {job.key: job.adapter})) as model:
             expected, read, precision = self._expected(model, job)
-            self.accompany(path, model, job)  # first: it is quick, and may refuse
+            self.write_companions(path, model, job)  # first: it is quick, and may refuse
             model.merge(job.key, dtype=precision)
             self._write_file(path, model, job)
         carry(folder, job.side, LICENCE_FILES)
-        state_changes(folder, job.side, f"They were stored as GGUF, {self.quantisation.upper()}.")
+        write_change_notice(folder, job.side, f"They were stored as GGUF, {self.quantisation.upper()}.")
         if self.unchecked:
             return Unchecked()
         return self._ask(path, job, expected, read, precision)
 
-    def accompany(self, file: Path, model: LanguageModel, job: Job) -> None:
+    def write_companions(self, file: Path, model: LanguageModel, job: Job) -> None:
         """Nothing: llama.cpp needs no more than the file."""
 
     def _expected(self, model: LanguageModel, job: Job) -> tuple[list[Answer], list[list[int]], str]:
@@ -91,13 +91,13 @@ class Gguf:
         )  # fmt: skip
         write_gguf(whole, side.model.path, side.model.config, model.tensors(), origin, written)
         if whole != path:
-            job.doors.llama.quantise(whole, path, self.quantisation)
+            job.backends.llama.quantise(whole, path, self.quantisation)
             whole.unlink()
 
     def _ask(
         self, path: Path, job: Job, expected: list[Answer], read: list[list[int]], precision: str
     ) -> ArtifactParity:  # fmt: skip
-        llama = job.doors.llama.load(path)
+        llama = job.backends.llama.load(path)
         try:
             ids = [llama.prompt_ids(messages) for messages in job.conversations]
             answered = llama.answers(
@@ -109,7 +109,7 @@ class Gguf:
         # Whichever rounds more: the type that the adapter computed in, or the one that the file stores.
         rounding = precision if precision == "bfloat16" else "float16"
         return ArtifactParity(
-            by=f"llama-cpp-python {job.doors.llama.version()}",
+            by=f"llama-cpp-python {job.backends.llama.version()}",
             misread=misread,
             answers=judge_parity(job.prompts, expected, answered, rounding)
             if self.quantisation == "f16"

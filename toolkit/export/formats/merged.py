@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.sides import Side
-from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, carry, state_changes
-from toolkit.export.formats.base import Doors, Job
+from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, carry, write_change_notice
+from toolkit.export.formats.base import Backends, Job
 from toolkit.export.parity import Parity, judge_parity
-from toolkit.model.language_model import released
+from toolkit.model.language_model import freeing
 
 
 class Merged:
@@ -17,7 +17,7 @@ class Merged:
     folder = "merged"
     options: Mapping[str, Any] = {}
 
-    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:  # noqa: ARG002  # any run can be merged
+    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:  # noqa: ARG002  # any run can be merged
         return ()
 
     def bytes_needed(self, side: Side) -> int:
@@ -25,12 +25,12 @@ class Merged:
 
     def write(self, folder: Path, job: Job) -> Parity:
         dtype = stored_dtype(job.side.model.config)
-        with released(job.doors.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
+        with freeing(job.backends.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
             expected = job.answers(model, "With adapter")
             model.save_merged(job.key, folder, dtype=dtype)
         carry(folder, job.side, (*TOKENIZER_FILES, *LICENCE_FILES))
-        state_changes(folder, job.side)
-        with released(job.doors.load(folder, {})) as merged:
+        write_change_notice(folder, job.side)
+        with freeing(job.backends.load(folder, {})) as merged:
             answered = job.answers(merged, "Merged")
         return judge_parity(job.prompts, expected, answered, dtype)
 

@@ -40,7 +40,7 @@ class Ollama(Gguf):
     def folder(self) -> str:
         return f"ollama-{self.quantisation}"
 
-    def accompany(self, file: Path, model: LanguageModel, job: Job) -> None:
+    def write_companions(self, file: Path, model: LanguageModel, job: Job) -> None:
         base = job.side.model.path
         text = modelfile(
             file.name, model.prompt_text, job.system,

@@ -7,12 +7,12 @@ from typing import Any
 
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError, ExportError
-from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, carry, state_changes
-from toolkit.export.formats.base import Doors, Job
+from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, carry, write_change_notice
+from toolkit.export.formats.base import Backends, Job
 from toolkit.export.formats.merged import stored_dtype
 from toolkit.export.ms_swift import QuantisingJob
 from toolkit.export.parity import TOLERANCES, ArtifactParity, judge_quantised
-from toolkit.model.language_model import released
+from toolkit.model.language_model import freeing
 
 BITS: Mapping[str, Mapping[str, int | None]] = {
     "bnb": {"nf4": 4, "int8": 8},
@@ -42,8 +42,8 @@ class Quantised:
     def options(self) -> Mapping[str, Any]:
         return {"quantisation": self.quantisation}
 
-    def require(self, side: Side, doors: Doors) -> tuple[str, ...]:  # noqa: ARG002  # any run, the machine permitting
-        if gaps := doors.quantiser.lacking(self.name):
+    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:  # noqa: ARG002  # any run, the machine permitting
+        if gaps := backends.quantiser.lacking(self.name):
             raise ConfigError(
                 f"--to {self.name} needs {' and '.join(gaps)}.",
                 next='"make setup-four-bits" brings bitsandbytes; --to gguf needs no card.',
@@ -55,15 +55,15 @@ class Quantised:
 
     def write(self, folder: Path, job: Job) -> ArtifactParity:
         merged = folder / MERGED
-        with released(job.doors.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
+        with freeing(job.backends.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
             expected = job.answers(model, "With adapter")
             read = [model.prompt_ids(messages) for messages in job.conversations]
             model.save_merged(job.key, merged, dtype=stored_dtype(job.side.model.config))
         carry(merged, job.side, TOKENIZER_FILES)
         self._quantise(merged, folder, job)
         carry(folder, job.side, (*TOKENIZER_FILES, *LICENCE_FILES))
-        state_changes(folder, job.side, f"They were quantised with {self.name}, {self.quantisation}.")
-        with released(job.doors.load(folder, {})) as model:
+        write_change_notice(folder, job.side, f"They were quantised with {self.name}, {self.quantisation}.")
+        with freeing(job.backends.load(folder, {})) as model:
             ids = [model.prompt_ids(messages) for messages in job.conversations]
             answered = job.answers(model, "Quantised")
         return ArtifactParity(
@@ -81,7 +81,7 @@ class Quantised:
             calibration=rows if self.name in CALIBRATED else None,
         )  # fmt: skip
         try:
-            job.doors.quantiser.quantise(task)
+            job.backends.quantiser.quantise(task)
         except OSError:
             raise
         except Exception as error:

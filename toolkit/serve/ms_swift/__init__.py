@@ -3,15 +3,15 @@
 from logging import CRITICAL, getLogger
 from typing import Any
 
-from toolkit.core.read_ahead import read_ahead, read_libraries_ahead
-from toolkit.core.startup import imports_are_done, prepare_environment
+from toolkit.core.read_ahead import prefetch, prefetch_libraries
+from toolkit.core.startup import prepare_environment, restore_gc
 from toolkit.serve.job import ServeJob
 
 
 def deployed(job: ServeJob) -> Any:
     """A `Deployment` that has answered under each of its names; raises whatever ms-swift does."""
-    read_ahead(job.model_folder)
-    read_libraries_ahead()
+    prefetch(job.model_folder)
+    prefetch_libraries()
     prepare_environment()
     from transformers.utils import logging
 
@@ -19,7 +19,7 @@ def deployed(job: ServeJob) -> Any:
     getLogger("swift").setLevel(CRITICAL)  # its faults are raised; what it prints beside them is noise
     from toolkit.serve.ms_swift.deployment import Deployment
 
-    imports_are_done()
+    restore_gc()
     deployment = Deployment(job)
     deployment.warm_up()
     return deployment

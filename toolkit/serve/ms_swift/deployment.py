@@ -1,7 +1,8 @@
 """ms-swift's own deployment, subclassed: the base is loaded once, the adapter beside it, and both names answer.
 
-Imported late. Its HTTP routes are left out: `toolkit.serve.routes` speaks to clients, since ms-swift's own answer errors
-in another shape than OpenAI's, open the model list to everybody and read files and addresses that a request names.
+Imported late. Its HTTP routes are left out: `toolkit.serve.routes` speaks to clients, since ms-swift's own answer
+errors in another shape than OpenAI's,
+open the model list to everybody and read files and addresses that a request names.
 """
 
 import time

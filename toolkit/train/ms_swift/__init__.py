@@ -10,28 +10,28 @@ from pathlib import Path
 
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener
-from toolkit.core.read_ahead import read_libraries_ahead
-from toolkit.core.startup import imports_are_done, prepare_environment
+from toolkit.core.read_ahead import prefetch_libraries
+from toolkit.core.startup import prepare_environment, restore_gc
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
-from toolkit.model.device import wake_card
-from toolkit.model.shared_weights import LentBase
+from toolkit.model.device import start_cuda_context
+from toolkit.model.shared_weights import SharedWeights
 from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.ms_swift.encoder import SwiftEncoder
 
 
 def import_all() -> None:
     """Everything that encoding and training import, at once: their time is told as one."""
-    read_libraries_ahead()
+    prefetch_libraries()
     prepare_environment()
-    wake_card()
+    start_cuda_context()
     import toolkit.train.ms_swift.pipeline  # noqa: F401
 
-    imports_are_done()
+    restore_gc()
 
 
 def train(
-    job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool], lent: LentBase | None = None
+    job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool], lent: SharedWeights | None = None
 ) -> TrainingResult:
     """Trains and saves the last step's checkpoint; on a stop request it saves after the step under way and ends.
 

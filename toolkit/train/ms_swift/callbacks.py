@@ -18,22 +18,22 @@ from toolkit.model.device import reserved_bytes
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.layout import LOG_FILE
 from toolkit.train.development_set import Question, enough
-from toolkit.train.job import EARLY_STOP, EPOCHS, INTERRUPTED, LOOK, TOOK, TRAINING, TrainingJob
-from toolkit.train.passes.batch import Piece
+from toolkit.train.job import DEV_METRICS, EARLY_STOP, EPOCHS, INTERRUPTED, LEARNED, TRAINING, TrainingJob
+from toolkit.train.passes.batch import TrainSequence
 from toolkit.train.passes.keep_loss import drift
 
-TOLD = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch", *LOOK)
+TOLD = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch", *DEV_METRICS)
 SPARE_TOKENS = 8  # an answer that is longer than the trained one by so much is another
 
 
-class TookStop(TrainerCallback):  # type: ignore[misc]
+class StopWhenLearned(TrainerCallback):  # type: ignore[misc]
     """`took` when the questions are answered as trained and the drift on `held_out` is within the recipe's budget.
 
     `before`: the base model's own answers to the questions.
     """
 
     def __init__(
-        self, trainer: Any, tokenizer: Any, job: TrainingJob, held_out: Sequence[Piece], before: Sequence[str]
+        self, trainer: Any, tokenizer: Any, job: TrainingJob, held_out: Sequence[TrainSequence], before: Sequence[str]
     ) -> None:
         self.trainer, self.tokenizer, self.held_out, self.before = trainer, tokenizer, held_out, before
         self.questions, self.budget = job.questions, job.recipe.stop_kl
@@ -75,9 +75,9 @@ def ask(model: Any, tokenizer: Any, questions: Sequence[Question]) -> list[str]:
 def looks(log_history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Every look of the training, those before an interruption included, as run.json tells them."""
     return [
-        {"step": entry["step"], **{name.removeprefix("dev_"): entry[name] for name in LOOK if name in entry}}
+        {"step": entry["step"], **{name.removeprefix("dev_"): entry[name] for name in DEV_METRICS if name in entry}}
         for entry in log_history
-        if LOOK[0] in entry
+        if DEV_METRICS[0] in entry
     ]
 
 
@@ -111,7 +111,7 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         self.save_s += time.perf_counter() - self.step_ended_at
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        if not logs or not {"loss", "eval_loss", LOOK[0]} & set(logs):
+        if not logs or not {"loss", "eval_loss", DEV_METRICS[0]} & set(logs):
             return
         if not isfinite(logs.get("loss", 0.0)):
             raise TrainingError(
@@ -150,7 +150,7 @@ def epoch_is_whole(state: Any) -> bool:
 
 def stop_reason(state: Any, *, interrupted: bool, took: bool) -> str:
     if took:
-        return TOOK
+        return LEARNED
     if interrupted:
         return INTERRUPTED
     return EPOCHS if state.global_step >= state.max_steps else EARLY_STOP

@@ -11,12 +11,20 @@ from swift.trainers import TrainerFactory
 
 from toolkit.core.events import Listener
 from toolkit.model.conversation import conversation
-from toolkit.model.four_bits import hold_layout
+from toolkit.model.four_bits import pin_cpu_weight_layout
 from toolkit.model.language_model import LanguageModel
-from toolkit.model.shared_weights import LentBase
+from toolkit.model.shared_weights import SharedWeights
 from toolkit.train.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
 from toolkit.train.keep_set import KeepAnswer, read_cache, write_cache
-from toolkit.train.ms_swift.callbacks import TookStop, Watcher, ask, go_on_counting, looks, replace_printer, stop_reason
+from toolkit.train.ms_swift.callbacks import (
+    StopWhenLearned,
+    Watcher,
+    ask,
+    go_on_counting,
+    looks,
+    replace_printer,
+    stop_reason,
+)
 from toolkit.train.ms_swift.encoder import EncodedOnce, as_messages
 from toolkit.train.ms_swift.trainer import KeepTrainer, PackedTrainer
 from toolkit.train.passes.keep_loss import KeepTerm, observe_base
@@ -31,7 +39,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
 
     def __init__(
         self, arguments: Any, job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool],
-        lent: LentBase | None = None,
+        lent: SharedWeights | None = None,
     ) -> None:  # fmt: skip
         started = time.perf_counter()
         self.job, self.listener, self.stop_requested, self.lent = job, listener, stop_requested, lent
@@ -52,7 +60,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
     def _load(self, **how: Any) -> None:
         super()._prepare_model_tokenizer(**how)
         if self.job.recipe.load_in_4bit:
-            hold_layout(self.model)
+            pin_cpu_weight_layout(self.model)
 
     def _get_dataset(self) -> tuple[Any, Any]:
         train, held_out = (
@@ -91,7 +99,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         took = None
         if self.job.questions:
             held_out = () if self.job.keep is None else self.keep_term.held_out
-            took = TookStop(trainer, self.tokenizer, self.job, held_out, self.before)
+            took = StopWhenLearned(trainer, self.tokenizer, self.job, held_out, self.before)
             trainer.add_callback(took)
         data_s = time.perf_counter() - self.loaded_at - self.keep_s
         started = time.perf_counter()

@@ -17,22 +17,22 @@ from torch.nn import functional
 
 from toolkit.data.encoding import IGNORED
 from toolkit.model.divergence import divergence
-from toolkit.train.keep_set import rows_at
+from toolkit.train.keep_set import draw_rows
 from toolkit.train.passes.batch import (
-    KEPT,
+    KEEP_TENSORS,
     Batch,
-    Piece,
+    TrainSequence,
     counted,
-    laid_out_in_parts,
     lay_out,
+    lay_out_split,
     row_piece,
     row_pieces,
     sizes_for,
 )
-from toolkit.train.passes.cuda_graph import CapturedPass, Told
+from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
 from toolkit.train.passes.keep_loss import KeepTerm
 from toolkit.train.passes.kernels import in_chunks
-from toolkit.train.passes.packing import LINE_TOKENS, who_sees_whom
+from toolkit.train.passes.packing import LINE_TOKENS, visibility_mask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +46,7 @@ SAMPLE = 256  # rows that tell how long rows are
 class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     """Evaluation is left to ms-swift."""
 
-    captured: CapturedPass | None = None  # what computes passes of one shape, where that pays
+    captured: GraphedPass | None = None  # what computes passes of one shape, where that pays
     _tried = False
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> "Tensor":
@@ -58,7 +58,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         with disable_input_dtype_casting(model, active=self.args.bf16 and not replaying):
             loss: Tensor | None = None
             if self.captured is not None and num_items_in_batch is not None:
-                loss = self._in_one_shape(self.captured, model, self.pieces(inputs), num_items_in_batch)
+                loss = self._graphed_step(self.captured, model, self.pieces(inputs), num_items_in_batch)
             return super().training_step(model, inputs, num_items_in_batch) if loss is None else loss
 
     def compute_loss(
@@ -72,16 +72,16 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         batch |= self.shares(pieces, num_items_in_batch)
         return self._tell(self.losses(model, {name: one.to(model.device) for name, one in batch.items()}))
 
-    def pieces(self, inputs: dict[str, Any]) -> list[Piece]:
+    def pieces(self, inputs: dict[str, Any]) -> list[TrainSequence]:
         """What a micro-batch is made of."""
         return row_pieces(inputs)
 
-    def drawn_pieces(self, chance: Random) -> list[Piece]:
+    def drawn_pieces(self, chance: Random) -> list[TrainSequence]:
         """What another micro-batch may be made of."""
         rows = self._some_rows
         return chance.sample(rows, min(self.args.per_device_train_batch_size, len(rows)))
 
-    def shares(self, pieces: Sequence[Piece], words_in_step: Any) -> dict[str, "Tensor"]:
+    def shares(self, pieces: Sequence[TrainSequence], words_in_step: Any) -> dict[str, "Tensor"]:
         """What a nat weighs in a micro-batch of these pieces, shape [1].
 
         `words_in_step`: trained tokens of all micro-batches of the step; None where the loss is a mean of means.
@@ -92,11 +92,11 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             share = share * self.accelerator.num_processes  # as ms-swift does: gradients are averaged later
         return {"word_share": share.reshape(1)}
 
-    def losses(self, model: Any, batch: Batch) -> Told:
+    def losses(self, model: Any, batch: Batch) -> PassOutputs:
         """The "loss", in nats a token, and what else is worth telling."""
         return {"loss": self.entropy(self.hidden(model, batch), batch)}
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: PassOutputs) -> None:
         """Has it logged, beside the loss."""
 
     def entropy(self, hidden: "Tensor", batch: Batch) -> "Tensor":
@@ -127,7 +127,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
             model(
-                inputs_embeds=embedded, attention_mask=who_sees_whom(batch["owner"], batch["before"]),
+                inputs_embeds=embedded, attention_mask=visibility_mask(batch["owner"], batch["before"]),
                 position_ids=batch["positions"], use_cache=False, logits_to_keep=1,
             )  # fmt: skip
         finally:
@@ -143,7 +143,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         return int(self.model.num_parameters(exclude_embeddings=True))
 
     @cached_property
-    def _some_rows(self) -> list[Piece]:
+    def _some_rows(self) -> list[TrainSequence]:
         count = len(self.train_dataset)
         chosen = Random(0).sample(range(count), min(SAMPLE, count))  # noqa: S311  # an estimate, not a secret
         rows = (self.train_dataset[at] for at in chosen)
@@ -157,7 +157,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     def _line_tokens(self) -> int:
         return LINE_TOKENS.get(self.args.device.type, LINE_TOKENS["cpu"])
 
-    def _capturing(self, model: Any) -> CapturedPass | None:
+    def _capturing(self, model: Any) -> GraphedPass | None:
         """None where a graph would not pay, or a pass is not the same from step to step."""
         alone = self.accelerator.distributed_type == DistributedType.NO and self.args.n_gpu <= 1
         drops = any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
@@ -167,14 +167,16 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if sizes.frame.lines * sizes.frame.width > FEW_TOKENS:
             return None
         trained = [one for one in model.parameters() if one.requires_grad]
-        lengths = dict.fromkeys(("at", "words"), sizes.words) | dict.fromkeys(KEPT, sizes.kept)
-        return CapturedPass(
+        lengths = dict.fromkeys(("at", "words"), sizes.words) | dict.fromkeys(KEEP_TENSORS, sizes.kept)
+        return GraphedPass(
             partial(self.losses, model), self.accelerator.backward, trained, lengths, filling={"words": IGNORED}
         )  # fmt: skip
 
-    def _in_one_shape(self, captured: CapturedPass, model: Any, pieces: list[Piece], words: Any) -> "Tensor | None":
+    def _graphed_step(
+        self, captured: GraphedPass, model: Any, pieces: list[TrainSequence], words: Any
+    ) -> "Tensor | None":
         """None where a piece is longer than any line."""
-        parts = laid_out_in_parts(pieces, self._pad, self._line_tokens, self._sizes)
+        parts = lay_out_split(pieces, self._pad, self._line_tokens, self._sizes)
         if parts is None:
             return None
         if not self.head.training:  # it, and all beside it: peft's own shell says that it is in any case
@@ -183,7 +185,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         told = [captured(part | shares) for part in parts]
         return self._tell({name: torch.stack([one[name] for one in told]).sum(0) for name in told[0]})
 
-    def _tell(self, told: Told) -> "Tensor":
+    def _tell(self, told: PassOutputs) -> "Tensor":
         self.tell({name: one.detach() for name, one in told.items()})
         return told["loss"]
 
@@ -199,24 +201,24 @@ class KeepTrainer(PackedTrainer):
         self._at = (self.state.global_step, micro + 1 if step == self.state.global_step else 0)
         return super().training_step(*inputs, **more)
 
-    def pieces(self, inputs: dict[str, Any]) -> list[Piece]:
+    def pieces(self, inputs: dict[str, Any]) -> list[TrainSequence]:
         return super().pieces(inputs) + self._drawn()
 
-    def drawn_pieces(self, chance: Random) -> list[Piece]:
-        return super().drawn_pieces(chance) + chance.choices(self.keep.rows, k=self._rows_at_once)
+    def drawn_pieces(self, chance: Random) -> list[TrainSequence]:
+        return super().drawn_pieces(chance) + chance.choices(self.keep.rows, k=self._keep_rows_per_pass)
 
-    def shares(self, pieces: Sequence[Piece], words_in_step: Any) -> dict[str, "Tensor"]:
+    def shares(self, pieces: Sequence[TrainSequence], words_in_step: Any) -> dict[str, "Tensor"]:
         kept_share = torch.tensor([1 / counted(pieces)[1]])
         return super().shares(pieces, words_in_step) | {"kept_share": kept_share}
 
-    def losses(self, model: Any, batch: Batch) -> Told:
+    def losses(self, model: Any, batch: Batch) -> PassOutputs:
         hidden = self.hidden(model, batch)
         entropy = self.entropy(hidden, batch)
         drift = self._drift(hidden, batch)
         loss = entropy + self.keep.weight * drift / self.args.gradient_accumulation_steps
         return {"loss": loss, "cross_entropy": entropy, "kl": drift}
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: PassOutputs) -> None:
         # A micro-batch's entropy is a share of the whole step's; the logged mean over micro-batches undoes that.
         entropy = told["cross_entropy"] * self.args.gradient_accumulation_steps
         self.custom_metrics["train"]["cross_entropy"].update(entropy)
@@ -232,14 +234,16 @@ class KeepTrainer(PackedTrainer):
         )
         return summed * batch["kept_share"][0]
 
-    def _drawn(self) -> list[Piece]:
+    def _drawn(self) -> list[TrainSequence]:
         """The micro-batch's share, by its number since training began: resumed or not, the same rows."""
         number = self.state.global_step * self.args.gradient_accumulation_steps + self._at[1]
         draw = number * self.accelerator.num_processes + self.accelerator.process_index
-        return [self.keep.rows[at] for at in rows_at(len(self.keep.rows), draw, self._rows_at_once, self.keep.seed)]
+        return [
+            self.keep.rows[at] for at in draw_rows(len(self.keep.rows), draw, self._keep_rows_per_pass, self.keep.seed)
+        ]
 
     @property
-    def _rows_at_once(self) -> int:
+    def _keep_rows_per_pass(self) -> int:
         return int(
             max(1, self.keep.rows_a_step // (self.args.gradient_accumulation_steps * self.accelerator.num_processes))
         )

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 POSITIONS_ALIGNED = 64
 DRAWS = 64  # tried out to know how large a pass may become; one in so many is larger, and becomes two
-KEPT = ("kept_at", "kept_base", "kept")  # of a batch: where a keep row's distribution is, the base's there, and ones
+KEEP_TENSORS = (
+    "kept_at",
+    "kept_base",
+    "kept",
+)  # of a batch: where a keep row's distribution is, the base's there, and ones
 Batch = dict[str, "Tensor"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class TrainSequence:
     """A sequence of token ids, shape [tokens], and the positions in it that predict something that counts.
 
     `target` at each of them: of a row the token; of a keep row (`kept`) the base model's last hidden state, shape
@@ -43,25 +47,25 @@ class Sizes:
     kept: int
 
 
-def row_pieces(inputs: Mapping[str, Any]) -> list[Piece]:
+def row_pieces(inputs: Mapping[str, Any]) -> list[TrainSequence]:
     """A padded batch, as ms-swift's collator makes it, row by row and beside the card."""
     columns = (inputs[key].cpu() for key in ("input_ids", "labels", "attention_mask"))
     return [row_piece(ids[seen.bool()], labels[seen.bool()]) for ids, labels, seen in zip(*columns, strict=True)]
 
 
-def row_piece(ids: "Tensor", labels: "Tensor") -> Piece:
+def row_piece(ids: "Tensor", labels: "Tensor") -> TrainSequence:
     """`labels`: as long as `ids`, IGNORED where nothing is trained."""
     trained = (labels[1:] != IGNORED).nonzero()[:, 0]
-    return Piece(ids=ids, at=trained, target=labels[1:][trained], kept=False)
+    return TrainSequence(ids=ids, at=trained, target=labels[1:][trained], kept=False)
 
 
-def counted(pieces: Sequence[Piece]) -> tuple[int, int]:
+def counted(pieces: Sequence[TrainSequence]) -> tuple[int, int]:
     """Positions that count, in rows and in keep rows."""
     words = sum(len(one.at) for one in pieces if not one.kept)
     return words, sum(len(one.at) for one in pieces) - words
 
 
-def lay_out(pieces: Sequence[Piece], pad: int, line_tokens: int, sizes: Sizes | None = None) -> Batch | None:
+def lay_out(pieces: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes | None = None) -> Batch | None:
     """`ids`, `positions`, `owner`, `before`: as in `Packed`; `at`, `words`: where a row's word is predicted, and which.
 
     KEPT's are there with keep rows alone. With `sizes`, lines have that shape, and None is returned where the pieces do
@@ -82,11 +86,11 @@ def lay_out(pieces: Sequence[Piece], pad: int, line_tokens: int, sizes: Sizes | 
     if kept:
         at = torch.cat([at for one, at in placed if one.kept])
         base = torch.cat([one.target for one in pieces if one.kept])
-        batch |= dict(zip(KEPT, (at, base, torch.ones(kept)), strict=True))
+        batch |= dict(zip(KEEP_TENSORS, (at, base, torch.ones(kept)), strict=True))
     return batch
 
 
-def laid_out_in_parts(pieces: Sequence[Piece], pad: int, line_tokens: int, sizes: Sizes) -> list[Batch] | None:
+def lay_out_split(pieces: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes) -> list[Batch] | None:
     """Batches of that shape, nearly always one; None where a part would lack a kind of piece."""
     whole = lay_out(pieces, pad, line_tokens, sizes)
     if whole is not None:
@@ -96,11 +100,11 @@ def laid_out_in_parts(pieces: Sequence[Piece], pad: int, line_tokens: int, sizes
         count and not of_half for half in halves for count, of_half in zip(counted(pieces), counted(half), strict=True)
     ):
         return None
-    parts = [laid_out_in_parts(half, pad, line_tokens, sizes) for half in halves]
+    parts = [lay_out_split(half, pad, line_tokens, sizes) for half in halves]
     return None if None in parts else [batch for part in parts for batch in part or ()]
 
 
-def sizes_for(draw: Callable[[random.Random], Sequence[Piece]], line_tokens: int) -> Sizes:
+def sizes_for(draw: Callable[[random.Random], Sequence[TrainSequence]], line_tokens: int) -> Sizes:
     """What holds nearly every batch that `draw` may make."""
     chance = random.Random(0)  # noqa: S311  # an estimate, not a secret
     draws = [draw(chance) for _ in range(DRAWS)]
@@ -111,6 +115,6 @@ def sizes_for(draw: Callable[[random.Random], Sequence[Piece]], line_tokens: int
     return Sizes(frame=frame, words=words, kept=kept)
 
 
-def _sequences(pieces: Sequence[Piece]) -> Sequences:
+def _sequences(pieces: Sequence[TrainSequence]) -> Sequences:
     """What comes before the first position that counts may be shared; that one is a sequence's own."""
     return sharing([one.ids for one in pieces], [int(one.at[0]) if len(one.at) else len(one.ids) for one in pieces])

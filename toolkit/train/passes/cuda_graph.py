@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-Told = Mapping[str, "Tensor"]
+PassOutputs = Mapping[str, "Tensor"]
 
 
-class CapturedPass:
+class GraphedPass:
     """`compute` makes a loss, and what else is told, of the tensors that it is given; `backward` goes back from it.
 
     The first call is computed as it is, which chooses kernels; the second is captured. Every tensor of a batch that is
@@ -26,7 +26,7 @@ class CapturedPass:
     """
 
     def __init__(
-        self, compute: Callable[[Batch], Told], backward: Callable[["Tensor"], None],
+        self, compute: Callable[[Batch], PassOutputs], backward: Callable[["Tensor"], None],
         parameters: Sequence["Tensor"], lengths: Mapping[str, int], filling: Mapping[str, int],
     ) -> None:  # fmt: skip
         self._compute, self._backward, self._parameters = compute, backward, parameters
@@ -34,7 +34,7 @@ class CapturedPass:
         self._held: dict[str, Tensor] = {}
         self._gradients: list[Tensor] = []
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._out: Told = {}
+        self._out: PassOutputs = {}
         self.refused: str | None = None  # why there is no graph, where capturing failed
 
     @property
@@ -42,7 +42,7 @@ class CapturedPass:
         """Whether the next call computes nothing from Python any more."""
         return self._graph is not None
 
-    def __call__(self, batch: Batch) -> Told:
+    def __call__(self, batch: Batch) -> PassOutputs:
         """What `compute` tells, among it the "loss"; nothing of it is overwritten by a later call."""
         first = not self._held
         self._take(batch)
@@ -70,7 +70,7 @@ class CapturedPass:
             if given is not None:
                 held[:count].copy_(given)
 
-    def _as_it_is(self) -> Told:
+    def _as_it_is(self) -> PassOutputs:
         out = self._compute(self._held)
         self._backward(out["loss"])
         return {name: one.detach() for name, one in out.items()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.model.divergence import divergence
-from toolkit.train.passes.batch import Piece
+from toolkit.train.passes.batch import TrainSequence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,16 +26,16 @@ BATCH_SIZE = 32
 class KeepTerm:
     """`rows_a_step` are shared evenly among the micro-batches of a step."""
 
-    rows: Sequence[Piece]
+    rows: Sequence[TrainSequence]
     weight: float
     rows_a_step: int
     seed: int
-    held_out: Sequence[Piece] = ()  # never trained on: the drift is measured there
+    held_out: Sequence[TrainSequence] = ()  # never trained on: the drift is measured there
 
 
-def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[Piece]:
+def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[TrainSequence]:
     """The base's hidden states for (ids, start) pairs; `model` has no adapter yet."""
-    rows: list[Piece | None] = [None] * len(encoded)
+    rows: list[TrainSequence | None] = [None] * len(encoded)
     order = sorted(range(len(encoded)), key=lambda at: len(encoded[at][0]))
     for begin in range(0, len(order), BATCH_SIZE):
         batch = order[begin : begin + BATCH_SIZE]
@@ -46,7 +46,9 @@ def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int)
         for row, at in enumerate(batch):
             start, length = encoded[at][1], len(encoded[at][0])
             predicting = torch.arange(start, length)
-            rows[at] = Piece(ids=ids[row], at=predicting, target=hidden[row, start:length].cpu().clone(), kept=True)
+            rows[at] = TrainSequence(
+                ids=ids[row], at=predicting, target=hidden[row, start:length].cpu().clone(), kept=True
+            )
     return [row for row in rows if row is not None]
 
 
@@ -58,7 +60,7 @@ def _padded(ids: Sequence["Tensor"], pad: int, device: Any) -> tuple["Tensor", "
     return inputs.to(device), mask.to(device)
 
 
-def drift(model: Any, rows: Sequence[Piece], pad: int) -> float:
+def drift(model: Any, rows: Sequence[TrainSequence], pad: int) -> float:
     """KL(base || tuned) in nats a token, over the base model's own answers; `model` has its adapter on."""
     causal = model.get_base_model()
     tuned = observe_base(causal, [(row.ids.tolist(), int(row.at[0])) for row in rows], pad)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-POSITIONS_AT_ONCE = 256  # logits of 152 064 words in float32: 0.16 GB, a few of them live at once
+POSITIONS_PER_CHUNK = 256  # logits of 152 064 words in float32: 0.16 GB, a few of them live at once
 FUSED = {"cuda"}  # where torch has such a kernel
 
 
@@ -34,7 +34,7 @@ def _normed(norm: Any, states: "Tensor") -> "Tensor":
 def in_chunks(loss: Callable[..., "Tensor"], *columns: "Tensor") -> "Tensor":
     """Sums `loss` over chunks of positions; a chunk's logits are computed again in the backward pass, never kept."""
     total = torch.zeros((), device=columns[0].device)
-    for begin in range(0, len(columns[0]), POSITIONS_AT_ONCE):
-        chunk = (one[begin : begin + POSITIONS_AT_ONCE] for one in columns)
+    for begin in range(0, len(columns[0]), POSITIONS_PER_CHUNK):
+        chunk = (one[begin : begin + POSITIONS_PER_CHUNK] for one in columns)
         total = total + checkpoint(loss, *chunk, use_reentrant=False, preserve_rng_state=False)  # no chance in it
     return total

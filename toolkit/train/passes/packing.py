@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LINE_TOKENS = {"cpu": 128, "cuda": 512}
 ALIGNED = 8  # attention's kernels read a mask in pieces of so many
 SHARED_TOKENS = 6  # what is shared by fewer tokens is not worth a place of its own
-NOBODY = -1  # the owner of what is left over; before what begins anew there is nobody either
+PADDING = -1  # the owner of what is left over; before what begins anew there is nobody either
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ def pack(sequences: Sequences, pad: int, frame: Frame) -> Packed | None:
     if not _fit(lines, sequences, frame):
         return None
     ids = torch.full((frame.lines, frame.width), pad)
-    positions, owner, before = torch.zeros_like(ids), torch.full_like(ids, NOBODY), torch.full_like(ids, NOBODY)
+    positions, owner, before = torch.zeros_like(ids), torch.full_like(ids, PADDING), torch.full_like(ids, PADDING)
     starts = [0] * len(sequences.ids)
     for number, line in enumerate(lines):
         begin = 0
@@ -134,11 +134,11 @@ def pack(sequences: Sequences, pad: int, frame: Frame) -> Packed | None:
     return Packed(ids=ids, positions=positions, owner=owner, before=before, starts=tuple(starts))
 
 
-def who_sees_whom(owner: "Tensor", before: "Tensor") -> "Tensor":
+def visibility_mask(owner: "Tensor", before: "Tensor") -> "Tensor":
     """Attention's mask of `Packed.owner` and `Packed.before`, shape [lines, 1, width, width]."""
     # What is left over sees what is left over before it: a row that sees nothing would be no number.
     same = owner[:, :, None] == owner[:, None, :]
-    goes_on = (before[:, :, None] == owner[:, None, :]) & (before[:, :, None] != NOBODY)
+    goes_on = (before[:, :, None] == owner[:, None, :]) & (before[:, :, None] != PADDING)
     return (same | goes_on).tril()[:, None]
 
 

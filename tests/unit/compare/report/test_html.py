@@ -13,7 +13,7 @@ from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.model.divergence import Drift
 from toolkit.runs.run import Run
-from toolkit.runs.training_log import read_story
+from toolkit.runs.training_log import read_training_log
 
 EVIL = "</p><script>window.ran = 1</script><img src=x onerror=alert(1)> &amp; \x00\x1b[31m {{ 7*7 }}"
 DRIFT = Drift(kl_sum=0.01, agreeing=2, tokens=2)
@@ -152,7 +152,7 @@ def test_the_run_is_told_where_there_is_one(tmp_path):
         "hardware": {"memory_bytes": 2**32, "name": "A card"}, "data": {"path": "d.json", "sha256": "0", "rows": 5},
         "train": {"steps": 8}, "recipe": {"name": "keep"},
     }  # fmt: skip
-    found = Page(page(story=read_story(Run(folder=tmp_path, record=record))))
+    found = Page(page(story=read_training_log(Run(folder=tmp_path, record=record))))
 
     assert [one["class"] for one in found.named("polyline")] == ["line loss", "line cross_entropy"]
     assert "1.0 GiB at the peak, of 4.0 GiB" in found.text

@@ -5,8 +5,17 @@ from typing import Any
 import pytest
 import torch
 
-from toolkit.train.passes.batch import Batch, Piece, Sizes, laid_out_in_parts
-from toolkit.train.passes.packing import LINE_TOKENS, Frame, Packed, Sequences, frame_for, pack, sharing, who_sees_whom
+from toolkit.train.passes.batch import Batch, Sizes, TrainSequence, lay_out_split
+from toolkit.train.passes.packing import (
+    LINE_TOKENS,
+    Frame,
+    Packed,
+    Sequences,
+    frame_for,
+    pack,
+    sharing,
+    visibility_mask,
+)
 
 LINE = LINE_TOKENS["cpu"]
 
@@ -29,7 +38,7 @@ def laid(*lengths: int) -> Packed:
     return packed_in_little(alone(*lengths))
 
 
-def laid_out(packed: Packed, at: int, length: int) -> list[int]:
+def lay_out(packed: Packed, at: int, length: int) -> list[int]:
     return packed.ids.flatten()[packed.starts[at] : packed.starts[at] + length].tolist()
 
 
@@ -38,7 +47,7 @@ def test_every_sequence_lies_whole_where_it_is_said_to_begin(lengths: tuple[int,
     packed = laid(*lengths)
 
     for at, one in enumerate(sequences(*lengths)):
-        assert laid_out(packed, at, len(one)) == one.tolist()
+        assert lay_out(packed, at, len(one)) == one.tolist()
         assert packed.positions.flatten()[packed.starts[at] : packed.starts[at] + len(one)].tolist() == list(
             range(len(one))
         )
@@ -61,7 +70,7 @@ def test_in_a_frame_everything_has_the_frames_shape():
 
     assert packed is not None
     assert packed.ids.shape == packed.owner.shape == packed.positions.shape == (3, 16)
-    assert who_sees_whom(packed.owner, packed.before)[:, 0].any(-1).all()
+    assert visibility_mask(packed.owner, packed.before)[:, 0].any(-1).all()
 
 
 @pytest.mark.parametrize("lengths", [(17,), (16, 1), (9, 9)])
@@ -80,20 +89,22 @@ def test_a_token_sees_its_own_sequence_up_to_itself():
     packed = laid(2, 3)
     first, second = packed.starts
 
-    sees = who_sees_whom(packed.owner, packed.before)[0, 0]
+    sees = visibility_mask(packed.owner, packed.before)[0, 0]
     assert sees[first + 1].nonzero()[:, 0].tolist() == [first, first + 1]
     assert sees[second].nonzero()[:, 0].tolist() == [second]
     assert sees.any(-1).all()  # what is left over too: a row that sees nothing is no number
 
 
-def piece(length: int, *, kept: bool) -> Piece:
+def piece(length: int, *, kept: bool) -> TrainSequence:
     at = torch.arange(length - 2, length)
-    return Piece(ids=torch.arange(length) + 100 * kept, at=at, target=torch.zeros(2, 4) if kept else at, kept=kept)
+    return TrainSequence(
+        ids=torch.arange(length) + 100 * kept, at=at, target=torch.zeros(2, 4) if kept else at, kept=kept
+    )
 
 
-def parts(*pieces: Piece, width: int) -> list[Batch] | None:
+def parts(*pieces: TrainSequence, width: int) -> list[Batch] | None:
     sizes = Sizes(frame=Frame(lines=1, width=width), words=8, kept=8)
-    return laid_out_in_parts(pieces, 0, LINE, sizes)
+    return lay_out_split(pieces, 0, LINE, sizes)
 
 
 def test_what_does_not_fit_is_laid_out_in_parts_of_both_kinds():
@@ -162,7 +173,7 @@ def model() -> Any:
 def found_by(model: Any, packed: Packed) -> torch.Tensor:
     with torch.no_grad():
         found: torch.Tensor = model(
-            input_ids=packed.ids, attention_mask=who_sees_whom(packed.owner, packed.before),
+            input_ids=packed.ids, attention_mask=visibility_mask(packed.owner, packed.before),
             position_ids=packed.positions,
         ).last_hidden_state.flatten(0, 1)  # fmt: skip
     return found
