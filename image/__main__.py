@@ -5,7 +5,7 @@ import sys
 import click
 
 from image.cli import cli
-from image.errors import ImageError, Interrupted
+from image.core.errors import ImageError, Interrupted
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from image.build import default_base_image
+from image.build.build import default_base_image
+from image.core.errors import EngineError
+from image.core.lock import Lock
+from image.core.project import GIB, NO_MODEL, SMALL_MODEL_BYTES, card_bytes, find_lock
 from image.engine import EngineInfo, connect
-from image.errors import EngineError
-from image.lock import Lock
-from image.project import GIB, NO_MODEL, SMALL_MODEL_BYTES, card_bytes, find_lock
 
 OLDEST_ENGINE, OLDEST_BUILDX = (25, 0), (0, 13)  # the containerd store's digests; rewrite-timestamp
 LIBRARIES_BYTES = 9 * GIB  # torch with its CUDA libraries, and the rest, unpacked

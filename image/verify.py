@@ -6,12 +6,12 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from image import labels
+from image.core import labels
+from image.core.errors import EngineError
+from image.core.lock import BLOCK_BYTES, Lock
+from image.core.progress import Listener, Progress
+from image.core.project import NO_MODEL, find_lock, version
 from image.engine import ContainerConfig, Engine, ImageInfo, Layer, connect, run_container
-from image.errors import EngineError
-from image.lock import BLOCK_BYTES, Lock
-from image.progress import Listener, Progress
-from image.project import NO_MODEL, find_lock, version
 
 
 @dataclass(frozen=True, kw_only=True)

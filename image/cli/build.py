@@ -5,10 +5,10 @@ from typing import cast, get_args
 
 import click
 
-from image.build import BuildConfig, BuildResult, Torch, build
+from image.build.build import BuildConfig, BuildResult, Torch, build
 from image.cli.console import progress, say
-from image.errors import EngineError
-from image.project import DEFAULT_MODEL
+from image.core.errors import EngineError
+from image.core.project import DEFAULT_MODEL
 
 EXAMPLES = """\b
 Examples:

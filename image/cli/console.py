@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from image.progress import Listener, Progress
+from image.core.progress import Listener, Progress
 
 PLAIN_LINE_EVERY_S = 5.0
 

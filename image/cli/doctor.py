@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from image.core.project import DEFAULT_MODEL
 from image.doctor import Finding, examine
-from image.project import DEFAULT_MODEL
 
 MARKS = {"ok": "ok  ", "note": "note", "bad": "BAD "}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from image.cli.console import progress, say
-from image.project import DEFAULT_MODEL, NAME, local_reference
-from image.publish import PublishConfig, publish
+from image.core.project import DEFAULT_MODEL, NAME, local_reference
+from image.share.publish import PublishConfig, publish
 
 EXAMPLES = """\b
 Examples:

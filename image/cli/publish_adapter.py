@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from image.cli.console import progress, say
-from image.project import NAME
-from image.publish_adapter import PublishAdapterConfig, publish_adapter
+from image.core.project import NAME
+from image.share.publish_adapter import PublishAdapterConfig, publish_adapter
 
 EXAMPLES = """\b
 Examples:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from image.cli.console import progress, say
-from image.pull_adapter import PullAdapterConfig, pull_adapter
+from image.share.pull_adapter import PullAdapterConfig, pull_adapter
 
 EXAMPLES = """\b
 Examples:

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from image.cli.console import say
+from image.core.project import DEFAULT_MODEL, NO_MODEL, local_reference
 from image.engine import Port
-from image.project import DEFAULT_MODEL, NO_MODEL, local_reference
-from image.run import RunConfig, run
+from image.run.run import RunConfig, run
 
 EXAMPLES = """\b
 Examples:

@@ -2,8 +2,8 @@
 
 import click
 
-from image.project import DEFAULT_MODEL, local_reference
-from image.sbom import sbom
+from image.build.sbom import sbom
+from image.core.project import DEFAULT_MODEL, local_reference
 
 
 @click.command("sbom")

@@ -3,8 +3,8 @@
 import click
 
 from image.cli.console import progress
-from image.errors import WeightsError
-from image.project import DEFAULT_MODEL, local_reference
+from image.core.errors import WeightsError
+from image.core.project import DEFAULT_MODEL, local_reference
 from image.verify import verify
 
 

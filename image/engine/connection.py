@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image.engine import transfers
-from image.engine.transfers import PushEvent
-from image.errors import ConfigError, EngineError
+from image.core.address import Login
+from image.core.errors import ConfigError, EngineError
 
 TIMEOUT_S = 600  # a push is silent while the registry takes in a large layer; the SDK's own 60 s end it
+FINISHED = ("Pushed", "Layer already exists", "Mounted from")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,24 @@ class ImageInfo:
     image_id: str
     labels: dict[str, str]
     repo_digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushEvent:
+    layer: str = ""  # the short name that the engine gives it
+    status: str = ""
+    done_bytes: int = 0
+    total_bytes: int = 0
+    digest: str = ""  # in the last event of a push that went well
+    error: str = ""
+
+    @property
+    def finished(self) -> bool:
+        return self.status.startswith(FINISHED)
+
+    @property
+    def was_there(self) -> bool:
+        return self.finished and self.status != "Pushed"
 
 
 class Engine:
@@ -106,7 +124,7 @@ class Engine:
         repository, tag = split_reference(reference)
         with failures(f"pushing {reference}"):
             for event in self.api.push(repository, tag=tag, stream=True, decode=True):
-                yield transfers.read_event(event)
+                yield read_event(event)
 
     def registry_digest(self, reference: str) -> str:
         """The digest under which the registry itself has `reference`."""
@@ -144,6 +162,21 @@ def connect() -> Engine:
         raise EngineError(f"No Docker engine answers at {where}: {why}.", next=remedy) from error
 
 
+def find_login(registry: str) -> Login | None:
+    """None where nobody is logged in; no engine is asked. Raises EngineError where a credential store fails."""
+    import docker.auth
+    from docker.errors import DockerException
+
+    try:
+        found: dict[str, Any] = docker.auth.load_config().resolve_authconfig(registry) or {}
+    except DockerException as error:
+        raise EngineError(
+            f"Docker's credential store fails: {error}.", next=f"Log in afresh: docker login {registry}."
+        ) from error
+    user, password = found.get("Username") or found.get("username"), found.get("Password") or found.get("password")
+    return Login(user=str(user), password=str(password)) if user and password else None
+
+
 @contextmanager
 def failures(doing: str) -> Iterator[None]:
     """What the SDK raises leaves as EngineError, its cause attached."""
@@ -159,6 +192,24 @@ def failures(doing: str) -> Iterator[None]:
 
 
 GONE = "See whether it still runs: docker info."
+
+
+def read_event(event: dict[str, Any]) -> PushEvent:
+    """An event of the engine's; the digest comes in `aux` (overlay2 store) or in words (containerd store)."""
+    if "error" in event:
+        detail = event.get("errorDetail") or {}
+        return PushEvent(error=str(detail.get("message") or event["error"]))
+    status, progress = str(event.get("status") or ""), event.get("progressDetail") or {}
+    digest = str((event.get("aux") or {}).get("Digest") or "")
+    if not digest and " digest: " in status:
+        digest = status.partition(" digest: ")[2].split(maxsplit=1)[0]
+    return PushEvent(
+        layer=str(event.get("id") or ""),
+        status=status,
+        done_bytes=int(progress.get("current") or 0),
+        total_bytes=int(progress.get("total") or 0),
+        digest=digest,
+    )
 
 
 def split_reference(reference: str) -> tuple[str, str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, BinaryIO
 
+from image.core.errors import EngineError
 from image.engine.connection import Engine, failures
-from image.errors import EngineError
 
 LABEL = "finetune-and-prove.client"
 NO_GPU = ("could not select device driver", "nvidia-container-cli", "failed to discover GPU", "unresolvable CDI")

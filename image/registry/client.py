@@ -5,7 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from image.address import Address, Login
+from image.core.address import Address, Login
 
 TIMEOUT_S = 120.0  # of silence
 

@@ -7,11 +7,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from image.address import Address, Login
-from image.errors import ConfigError, RegistryError
-from image.progress import Say
+from image.core.address import Address, Login
+from image.core.errors import ConfigError, RegistryError
+from image.core.progress import Say
 from image.registry.client import make_client, make_session
-from image.registry.told import CERTIFICATES, PASSING, PassingError, innermost, refusal, refused
+from image.registry.failures import CERTIFICATES, PASSING, PassingError, innermost, refusal, refused
 
 FIRST_WAIT_S = 2.0
 BLOCK_BYTES = 1024 * 1024

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from image import labels
+from image.core import labels
 from tests.container.cutting_proxy import cutting_proxy
 from tests.container.host import Done, Host
 from tests.container.local_registry import Login, Registry, open_registry

@@ -2,8 +2,8 @@
 
 import pytest
 
-from image.address import Login, read_address
-from image.errors import ConfigError
+from image.core.address import Login, read_address
+from image.core.errors import ConfigError
 
 DIGEST = "sha256:" + "a" * 64
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from image import labels
-from image.artifact import Facts, pack, unpack
-from image.errors import RegistryError
+from image.core import labels
+from image.core.errors import RegistryError
+from image.share.artifact import Facts, pack, unpack
 from tests.fakes.portable_run import DIGEST, make_portable_run
 
 FACTS = Facts(

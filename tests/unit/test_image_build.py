@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from image import buildx
-from image.build import BuildConfig, _arguments, default_base_image, whole_model
-from image.errors import ConfigError
-from image.lock import Lock, LockedFile, read_lock, wrong_files
-from image.project import ROOT, find_lock, version
-from image.run_layer import run_layer
+from image.build.build import BuildConfig, _arguments, buildx, default_base_image, whole_model
+from image.core.errors import ConfigError
+from image.core.lock import Lock, LockedFile, read_lock, wrong_files
+from image.core.project import ROOT, find_lock, version
+from image.share.run_layer import run_layer
 
 SEVEN_B = "qwen2.5-7b-instruct"
 
@@ -113,7 +112,7 @@ def _model(tmp_path: Path) -> Path:
 def check_in_the_build(model: Path) -> "subprocess.CompletedProcess[str]":
     """As the Dockerfile runs it: a script of its own, without the package."""
     parent = model.parent
-    command = [sys.executable, "-I", ROOT / "image/lock.py", parent / "lock.json", model, parent / "small"]
+    command = [sys.executable, "-I", ROOT / "image/core/lock.py", parent / "lock.json", model, parent / "small"]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from image.core.project import find_lock
 from image.doctor import Card, Command, EngineInfo, _buildx, _card, _disk, _driver, _engine, _store, read_card
-from image.project import find_lock
 
 GIB = 1024**3
 SEVEN_B = find_lock("qwen2.5-7b-instruct")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from image.core.errors import ConfigError, EngineError, RegistryError
+from image.core.progress import Progress
 from image.engine import ImageInfo, PushEvent
-from image.engine.transfers import read_event
-from image.errors import ConfigError, EngineError, RegistryError
-from image.progress import Progress
-from image.publish import PublishConfig, Published, publish
+from image.engine.connection import read_event
+from image.share.publish import PublishConfig, Published, publish
 
 TARGET = "registry.example/team/ft:1"
 DIGEST = "sha256:" + "a" * 64

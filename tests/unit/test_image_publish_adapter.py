@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from image.address import Login, read_address
-from image.artifact import digest_of
+from image.core.address import Login, read_address
+from image.core.errors import ConfigError, RegistryError
 from image.engine import find_login
-from image.errors import ConfigError, RegistryError
-from image.publish_adapter import PublishAdapterConfig, publish_adapter
-from image.published import Published
-from image.pull_adapter import PullAdapterConfig, Pulled, pull_adapter
 from image.registry import Repository
+from image.share.artifact import digest_of
+from image.share.history import Published
+from image.share.publish_adapter import PublishAdapterConfig, publish_adapter
+from image.share.pull_adapter import PullAdapterConfig, Pulled, pull_adapter
 from tests.fakes.portable_run import DIGEST, RUN, make_portable_run, write_report
 from tests.fakes.registry import FakeRegistry, fake_registry
 
@@ -256,7 +256,7 @@ def test_dockers_logins_are_found_where_docker_keeps_them(tmp_path: Path, monkey
 def test_a_login_stays_here_where_it_would_travel_unencrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     with fake_registry(auth="token") as registry:
-        monkeypatch.setattr("image.address.Address.server", property(lambda _: registry.address))
+        monkeypatch.setattr("image.core.address.Address.server", property(lambda _: registry.address))
         repository = Repository(
             read_address("r.example/team/adapter:1"), say=said.append, login=LOGIN, plain_http=True, tries=1
         )

@@ -6,12 +6,12 @@ import docker
 import pytest
 
 from image.cli.run import Publish, Size
+from image.core.errors import ConfigError
 from image.engine import ContainerConfig, EngineInfo, Mount, Port
 from image.engine.connection import split_reference
 from image.engine.containers import _creation
-from image.errors import ConfigError
-from image.mounts import mounts_for
-from image.run import RunConfig, _container
+from image.run.mounts import mounts_for
+from image.run.run import RunConfig, _container
 
 
 @pytest.fixture(name="here")

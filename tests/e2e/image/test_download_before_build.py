@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from image.build import whole_model
-from image.errors import WeightsError
-from image.lock import Lock, read_lock
+from image.build.build import whole_model
+from image.core.errors import WeightsError
+from image.core.lock import Lock, read_lock
 from tests.fakes.hub_server import HubServer
 from tests.fakes.hub_user import FILES, MB, WEIGHTS, User, lock_of
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from image.files import replace_atomically
+from image.core.files import replace_atomically
 
 RECORDS = "published.json"
 

@@ -3,9 +3,9 @@
 import io
 import tarfile
 
-from image.build import require_image
+from image.build.build import require_image
+from image.core.errors import EngineError
 from image.engine import connect
-from image.errors import EngineError
 
 PATH = "/opt/toolkit/sbom.cdx.json"
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from image.errors import ConfigError
+from image.core.errors import ConfigError
 
 REGISTRY = re.compile(r"(?:[\w\-]+(?:\.[\w\-]+)*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?")
 REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*")

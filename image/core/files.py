@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from image.errors import ConfigError
+from image.core.errors import ConfigError
 
 
 def replace_atomically(path: Path, content: str) -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from image.build import require_image
-from image.buildx import BuildRequest, build, layer_sizes
+from image.build.build import require_image
+from image.build.buildx import BuildRequest, build, layer_sizes
+from image.core.errors import ConfigError, EngineError, ImageError, RegistryError
+from image.core.progress import Listener, Progress, Say
+from image.core.project import SOURCE_DATE_EPOCH
 from image.engine import Engine, PushEvent, connect
-from image.errors import ConfigError, EngineError, ImageError, RegistryError
-from image.progress import Listener, Progress, Say
-from image.project import SOURCE_DATE_EPOCH
-from image.published import Published, record
-from image.run_layer import RunLayer, run_layer
+from image.share.history import Published, record
+from image.share.run_layer import RunLayer, run_layer
 
 FIRST_WAIT_S = 2.0
 # What a retry can mend. A refusal stays one.

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from image import labels
-from image.build import require_image
+from image.build.build import require_image
+from image.core import labels
+from image.core.errors import ConfigError, EngineError
+from image.core.progress import Say
+from image.core.project import GIB, SMALL_MODEL_BYTES, card_bytes
 from image.engine import ContainerConfig, Engine, EngineInfo, ImageInfo, Mount, Port, connect, run_container
 from image.engine.containers import Ended, NoGpuError, remove_abandoned
-from image.errors import ConfigError, EngineError
-from image.mounts import DATA, HOME, mounts_for
-from image.progress import Say
-from image.project import GIB, SMALL_MODEL_BYTES, card_bytes
-from image.terminal import attached_terminal, window
+from image.run.mounts import DATA, HOME, mounts_for
+from image.run.terminal import attached_terminal, window
 
 API_KEY = "TOOLKIT_API_KEY"
 

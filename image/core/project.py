@@ -5,10 +5,10 @@ import re
 import subprocess
 from pathlib import Path
 
-from image.errors import ConfigError
-from image.lock import Lock, read_lock
+from image.core.errors import ConfigError
+from image.core.lock import Lock, read_lock
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NAME = "finetune-and-prove"
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 NO_MODEL = "none"

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from image.core.errors import ConfigError
 from image.engine import Mount
-from image.errors import ConfigError
 
 HOME = "/root"
 OUTPUT = f"{HOME}/output"

@@ -1,6 +1,6 @@
 """The lock of a base model as the host and the build read it: which files, how long, what sha256.
 
-  python3 image/lock.py LOCK MODEL TARGET
+  python3 image/core/lock.py LOCK MODEL TARGET
 
 is the build's own check: every file of LOCK is hashed in MODEL, and those that are no weights are copied to TARGET,
 with a SHA256SUMS of all. It needs nothing but Python, and ends with 4 and a line for each wrong file.

@@ -5,8 +5,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from image.address import Address
-from image.errors import RegistryError
+from image.core.address import Address
+from image.core.errors import RegistryError
 
 # What another try can mend.
 PASSING = frozenset(

@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from image import buildx
-from image.engine import Engine, ImageInfo, Layer, connect
-from image.errors import ConfigError, EngineError, Interrupted, WeightsError
-from image.lock import Lock, wrong_files
-from image.progress import Listener, Progress, Say
-from image.project import (
+from image.build import buildx
+from image.core.errors import ConfigError, EngineError, Interrupted, WeightsError
+from image.core.lock import Lock, wrong_files
+from image.core.progress import Listener, Progress, Say
+from image.core.project import (
     NO_MODEL,
     ROOT,
     SOURCE_DATE_EPOCH,
@@ -29,6 +28,7 @@ from image.project import (
     source,
     version,
 )
+from image.engine import Engine, ImageInfo, Layer, connect
 
 Torch = Literal["cuda", "cpu"]
 Builder = Callable[[buildx.BuildRequest, Say], str]

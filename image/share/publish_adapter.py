@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from image.address import Address, read_address
-from image.artifact import Artifact, Blob, Facts, digest_of, file_digest, pack
+from image.core.address import Address, read_address
+from image.core.errors import ConfigError, RegistryError
+from image.core.lock import Lock
+from image.core.progress import Listener, Progress, Say
+from image.core.project import find_lock
 from image.engine import find_login
-from image.errors import ConfigError, RegistryError
-from image.lock import Lock
-from image.progress import Listener, Progress, Say
-from image.project import find_lock
-from image.published import Published, record
 from image.registry import Repository
-from image.run_layer import find_run
+from image.share.artifact import Artifact, Blob, Facts, digest_of, file_digest, pack
+from image.share.history import Published, record
+from image.share.run_layer import find_run
 
 PORTABLE = "adapter"  # where `toolkit export --to adapter` puts it, in the run
 EXPORT_FIRST = "toolkit export {run} --to adapter"

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from image import labels
-from image.address import Address, read_address
-from image.artifact import Blob, digest_of, file_digest, unpack
+from image.core import labels
+from image.core.address import Address, read_address
+from image.core.errors import ConfigError, RegistryError
+from image.core.progress import Listener, Progress, Say
 from image.engine import find_login
-from image.errors import ConfigError, RegistryError
-from image.progress import Listener, Progress, Say
 from image.registry import Repository
+from image.share.artifact import Blob, digest_of, file_digest, unpack
 
 PULLED = "pulled"
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from image import labels
-from image.errors import ConfigError
+from image.core import labels
+from image.core.errors import ConfigError
 
 PARTS = ("run.json", "logging.jsonl", "compare")
 # What a training goes on from, not what a model is used with; they are most of a checkpoint's bytes.

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from image.errors import EngineError, Interrupted
-from image.progress import Say
+from image.core.errors import EngineError, Interrupted
+from image.core.progress import Say
 
 # type=docker with a destination alone rewrites timestamps ("conflicts with unpack" elsewhere: moby/buildkit#4230), and
 # streaming spares the disk a second copy. zstd: weights do not compress, and gzip would spend minutes to find that out.

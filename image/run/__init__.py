@@ -1,0 +1,1 @@
+"""Runs commands in the image with the caller's files, uid and terminal."""
