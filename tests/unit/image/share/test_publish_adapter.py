@@ -1,6 +1,5 @@
 """An adapter on its way to a registry and back, with a registry that fails in every way that one can."""
 
-import base64
 import json
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from image.core.address import Login, read_address
 from image.core.errors import ConfigError, RegistryError
-from image.engine import find_login
 from image.registry import Repository
 from image.share.artifact import digest_of
 from image.share.history import Published
@@ -241,16 +239,6 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="holds something else"):
             pulled(registry, tmp_path)
     assert (folder / "README.md").read_text() == "my notes"
-
-
-def test_dockers_logins_are_found_where_docker_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    auth = base64.b64encode(b"me:secret").decode()
-    config = {"auths": {"ghcr.io": {"auth": auth}, "https://index.docker.io/v1/": {"auth": auth}}}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-
-    assert find_login("ghcr.io") == find_login("docker.io") == Login(user="me", password="secret")
-    assert find_login("r.example") is None
 
 
 def test_a_login_stays_here_where_it_would_travel_unencrypted(monkeypatch: pytest.MonkeyPatch) -> None:

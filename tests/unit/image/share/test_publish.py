@@ -9,7 +9,6 @@ import pytest
 from image.core.errors import ConfigError, EngineError, RegistryError
 from image.core.progress import Progress
 from image.engine import ImageInfo, PushEvent
-from image.engine.connection import read_event
 from image.share.publish import PublishConfig, Published, publish
 
 TARGET = "registry.example/team/ft:1"
@@ -136,14 +135,3 @@ def test_an_engine_that_goes_away_in_a_push_is_not_called_a_registry(tmp_path: P
 
     with pytest.raises(RegistryError, match="does not tell its digest"):
         pushed(Gone([CODE_PUSHED, DONE]), tmp_path)
-
-
-def test_both_stores_tell_the_digest() -> None:
-    overlay2 = read_event({"progressDetail": {}, "aux": {"Tag": "1", "Digest": DIGEST, "Size": 1}})
-    containerd = read_event({"status": f"1: digest: {DIGEST} size: 3786"})
-    assert overlay2.digest == containerd.digest == DIGEST
-
-
-def test_an_error_event_has_the_engines_own_words() -> None:
-    event = read_event({"errorDetail": {"message": "unauthorized: no"}, "error": "unauthorized: no"})
-    assert event.error == "unauthorized: no"
