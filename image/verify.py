@@ -142,7 +142,7 @@ class _Readable(io.RawIOBase):
 def _inside(engine: Engine, reference: str, lock: Lock) -> Finding:
     """The image's own `toolkit verify`, with the network off."""
     out, err = io.BytesIO(), io.BytesIO()
-    config = ContainerConfig(image=reference, command=("held", "toolkit", "verify", f"/root/{lock.folder}"))
+    config = ContainerConfig(image=reference, command=("with-client", "toolkit", "verify", f"/root/{lock.folder}"))
     ended = run_container(engine, config, stdout=out, stderr=err)
     told = out.getvalue().decode().strip() or err.getvalue().decode().strip()
     return Finding(good=ended.exit_code == 0, what=f"inside: toolkit verify says {' '.join(told.split())}")

@@ -63,7 +63,7 @@ def run_container(
     """Runs to the end and returns how it ended; signals go on to the container. Raises NoGpuError before anything ran.
 
     The engine removes the container itself, so it goes also where this process is killed: the container's stdin is
-    held open from here, and its first process ends when it closes (image/bin/held).
+    held open from here, and its first process ends when it closes (image/bin/with-client).
     """
     api = engine.api
     with failures("creating a container"):

@@ -111,7 +111,7 @@ def _container(config: RunConfig, info: EngineInfo) -> ContainerConfig:
     terminal = config.interactive and sys.stdin.isatty() and sys.stdout.isatty()
     return ContainerConfig(
         image=config.image,
-        command=config.command if config.interactive else ("held", *config.command),
+        command=config.command if config.interactive else ("with-client", *config.command),
         # A rootless engine's root is the caller; any other uid would be nobody's.
         user="0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}",
         environment=environment | _terminal(),
