@@ -1,4 +1,4 @@
-"""The boundary: errors become one or two lines on stderr and an exit code; `--debug` shows the traceback."""
+"""The error boundary: prints an error in one or two lines and sets the exit code; --debug shows the traceback."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""Builds the image: weights checked against their lock, BuildKit run, the bill of materials read back."""
+"""Builds the image, and reads its bill of materials back."""

@@ -1,4 +1,4 @@
-"""The use case `build`: weights checked against their lock, the Dockerfile built with them, the result loaded."""
+"""The use case `build`: checks the weights against their lock, builds the Dockerfile, loads the image."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from typing import Literal
 from image.build import buildx
 from image.core.errors import ConfigError, EngineError, Interrupted, WeightsError
 from image.core.lock import Lock, wrong_files
-from image.core.progress import Listener, Progress, Say
+from image.core.progress import Listener, Notify, Progress
 from image.core.project import (
     NO_MODEL,
     ROOT,
@@ -31,18 +31,18 @@ from image.core.project import (
 from image.engine import Engine, ImageInfo, Layer, connect
 
 Torch = Literal["cuda", "cpu"]
-Builder = Callable[[buildx.BuildRequest, Say], str]
+Builder = Callable[[buildx.BuildRequest, Notify], str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildConfig:
     model: str
     torch: Torch = "cuda"
-    base_image: str | None = None  # None: the Dockerfile's own
-    wheels: Path | None = None  # a folder of wheels that no package index has
-    pip_config: Path | None = None  # the builder's own; mounted during the build, never copied
-    ca_bundle: Path | None = None  # likewise
-    network: str = "default"  # of the build's steps
+    base_image: str | None = None  # None: the one that the Dockerfile pins
+    wheels: Path | None = None  # a folder of wheels that the package index lacks
+    pip_config: Path | None = None  # mounted during the build, never copied into a layer
+    ca_bundle: Path | None = None  # mounted during the build, never copied into a layer
+    network: str = "default"  # of the RUN steps: default or host
     use_cache: bool = True
     reproduce: bool = False
 
@@ -53,39 +53,41 @@ class BuildResult:
     digest: str
     layers: tuple[Layer, ...]
     seconds: float
-    again: str | None = None  # the second build's digest, with `reproduce`
+    rebuilt_digest: str | None = None  # of the second build, with `reproduce`
 
 
-def build(config: BuildConfig, *, say: Say, listener: Listener, builder: Builder = buildx.build) -> BuildResult:
+def build(config: BuildConfig, *, notify: Notify, listener: Listener, builder: Builder = buildx.build) -> BuildResult:
     """Raises ConfigError, WeightsError (4) and EngineError (9)."""
     engine = connect()
     if not engine.info().containerd_store:
-        say("note: this engine's image store changes digests on the way to a registry; the containerd store does not.")
-    with _request(config, say, listener) as request:
-        began = time.monotonic()
-        digest = builder(request, say)
-        seconds = time.monotonic() - began
-        again = _built_again(request, say, builder) if config.reproduce else None
+        notify(
+            "note: with this engine's image store a pushed image gets another digest; the containerd store keeps it."
+        )
+    with _build_request(config, notify, listener) as request:
+        start = time.monotonic()
+        digest = builder(request, notify)
+        seconds = time.monotonic() - start
+        rebuilt_digest = _rebuild(request, notify, builder) if config.reproduce else None
     return BuildResult(
         reference=request.reference,
         digest=digest,
         layers=tuple(layer for layer in engine.history(request.reference) if layer.size_bytes),
         seconds=seconds,
-        again=again,
+        rebuilt_digest=rebuilt_digest,
     )
 
 
-def _built_again(request: buildx.BuildRequest, say: Say, builder: Builder) -> str:
-    """From nothing: the cache is left alone and left unused, in place of the pruning that would cost everybody's."""
-    say("once more, without the cache:")
-    return builder(replace(request, use_cache=False), say)
+def _rebuild(request: buildx.BuildRequest, notify: Notify, builder: Builder) -> str:
+    """Builds from scratch. The cache is bypassed and not pruned: other builds on this host use it."""
+    notify("building again without the cache:")
+    return builder(replace(request, use_cache=False), notify)
 
 
 @contextmanager
-def _request(config: BuildConfig, say: Say, listener: Listener) -> Iterator[buildx.BuildRequest]:
+def _build_request(config: BuildConfig, notify: Notify, listener: Listener) -> Iterator[buildx.BuildRequest]:
     with tempfile.TemporaryDirectory(prefix="no-model-") as empty:
         lock = None if config.model == NO_MODEL else find_lock(config.model)
-        folder = Path(empty) if lock is None else whole_model(lock, say, listener)
+        folder = Path(empty) if lock is None else prepare_model(lock, notify, listener)
         contexts = {"model": folder}
         if config.wheels is not None:
             contexts["wheels"] = config.wheels
@@ -129,19 +131,22 @@ def _arguments(config: BuildConfig, lock: Lock | None) -> dict[str, str]:
 
 
 def default_base_image() -> str:
-    """The Dockerfile's own, pinned by digest."""
+    """The base image that the Dockerfile pins by digest. Raises ConfigError."""
     found = re.search(r"^ARG BASE_IMAGE=(\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
-        raise ConfigError("The Dockerfile names no BASE_IMAGE.")
+        raise ConfigError("The Dockerfile has no BASE_IMAGE.")
     return found[1]
 
 
-def whole_model(lock: Lock, say: Say, listener: Listener) -> Path:
-    """The folder with the base model's files, fetched where absent. Raises WeightsError where they differ."""
-    _require_a_layer_a_shard(lock)
+def prepare_model(lock: Lock, notify: Notify, listener: Listener) -> Path:
+    """The folder with the base model's files, downloaded if it is missing, and checked against the lock.
+
+    Raises WeightsError if the download fails or a file differs, and ConfigError if the model has too many shards.
+    """
+    _require_layer_per_shard(lock)
     folder = model_folder(lock)
     if not folder.is_dir():
-        _download(lock, folder, say)
+        _download(lock, folder, notify)
     done = 0
 
     def advance(count: int) -> None:
@@ -152,40 +157,40 @@ def whole_model(lock: Lock, say: Say, listener: Listener) -> Path:
     wrong = list(wrong_files(folder, lock, advance))
     if wrong:
         raise WeightsError(
-            f"{folder} is not as its lock says: {'; '.join(wrong)}.",
-            next=f"Move it away and fetch it afresh: make download MODEL={lock.name}.",
+            f"{folder} does not match its lock: {'; '.join(wrong)}.",
+            next=f"Move it away and download it again: make download MODEL={lock.name}.",
         )
     return folder
 
 
-def _require_a_layer_a_shard(lock: Lock) -> None:
+def _require_layer_per_shard(lock: Lock) -> None:
     lines = len(re.findall(r"^COPY .*model-0\d+-of-", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
     if len(lock.weights) > lines:
         raise ConfigError(
-            f"{lock.name} has {len(lock.weights)} shards, and the Dockerfile has lines for {lines}.",
-            next="Add a COPY line for each further shard.",
+            f"{lock.name} has {len(lock.weights)} shards, but the Dockerfile has COPY lines for {lines}.",
+            next="Add one line for each further shard.",
         )
 
 
-def _download(lock: Lock, folder: Path, say: Say) -> None:
-    """Through the toolkit's own command, which resumes what was cut; it is light enough for the host."""
+def _download(lock: Lock, folder: Path, notify: Notify) -> None:
+    """Runs `toolkit download`, which resumes partial downloads and needs no model library."""
     arguments = [sys.executable, "-m", "toolkit", "download", lock.name, "--to", str(folder)]
-    say("+ toolkit " + " ".join(arguments[3:]))
+    notify("+ toolkit " + " ".join(arguments[3:]))
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     code = subprocess.run(arguments, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
     if code == Interrupted.exit_code:
-        raise Interrupted("Interrupted.", next="The download goes on where it stopped.")
+        raise Interrupted("Interrupted.", next="The next download resumes where this one stopped.")
     if code != 0:
-        raise WeightsError(f"{lock.folder} could not be fetched (see above).", next="Run the same command again.")
+        raise WeightsError(f"Could not download {lock.folder} (see above).", next="Run the same command again.")
 
 
 def require_image(engine: Engine, reference: str) -> ImageInfo:
-    """Raises EngineError where the engine has no such image: nothing is pulled behind the user's back."""
+    """Raises EngineError if the engine does not have the image. Never pulls it: that is the user's decision."""
     image = engine.find_image(reference)
     if image is None:
         model = reference.rpartition(":")[2]
         raise EngineError(
-            f"The engine has no image {reference}.", next=f"Build it: make build MODEL={model}; or docker pull it."
+            f"The engine has no image {reference}.", next=f"Build it with make build MODEL={model}, or docker pull it."
         )
     return image

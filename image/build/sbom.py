@@ -1,4 +1,4 @@
-"""The use case `sbom`: the bill of materials that the build wrote into the image (CycloneDX, JSON)."""
+"""The use case `sbom`: reads the bill of materials (CycloneDX JSON) that the build wrote into the image."""
 
 import io
 import tarfile
@@ -11,11 +11,11 @@ PATH = "/opt/toolkit/sbom.cdx.json"
 
 
 def sbom(reference: str) -> str:
-    """Its text. Raises EngineError where the image has none."""
+    """The bill of materials as JSON text. Raises EngineError if the image is missing or has none."""
     engine = connect()
     require_image(engine, reference)
     with engine.archive(reference, PATH) as stream, tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
         content = archive.extractfile(PATH.rpartition("/")[2])
         if content is None:
-            raise EngineError(f"{reference} has no {PATH}.", next="Build it afresh: make build.")
+            raise EngineError(f"{reference} has no {PATH}.", next="Build it again: make build.")
         return content.read().decode()

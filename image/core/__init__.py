@@ -1,1 +1,1 @@
-"""What every room of the host side uses: errors, files, the lock, labels, addresses, progress. Imports no room."""
+"""What two or more rooms of the host side use. Imports none of them."""

@@ -1,4 +1,4 @@
-"""A place in a registry, and who may go there. Pure values."""
+"""Where something lies in a registry, and the login for it. Pure values."""
 
 import re
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class Login:
     password: str
 
     def __repr__(self) -> str:
-        return f"Login(user={self.user!r})"  # a traceback shows values
+        return f"Login(user={self.user!r})"  # tracebacks and logs show reprs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """`registry`/`repository`, and a tag or a digest in it."""
+    """`registry`/`repository` with a tag, a digest (`sha256:…`), or both."""
 
     registry: str
     repository: str
@@ -33,7 +33,7 @@ class Address:
 
     @property
     def server(self) -> str:
-        """The host that answers: Docker Hub's is not the one that people write."""
+        """The host to connect to: Docker Hub's differs from the name that users write."""
         return DOCKER_HUB_SERVER if self.registry == DOCKER_HUB else self.registry
 
     @property
@@ -46,15 +46,15 @@ class Address:
 
 
 def read_address(text: str) -> Address:
-    """Reads registry/name:tag or registry/name@sha256:…; with both, the digest decides. Raises ConfigError."""
+    """Parses registry/name:tag or registry/name@sha256:…; given both, the digest wins. Raises ConfigError."""
     name, _, digest = text.partition("@")
     registry, _, rest = name.partition("/")
     repository, colon, tag = rest.partition(":")
-    whole = REGISTRY.fullmatch(registry) and REPOSITORY.fullmatch(repository)
-    named = DIGEST.fullmatch(digest) if digest else TAG.fullmatch(tag)
-    if not whole or not named or (colon and not TAG.fullmatch(tag)):
+    valid_name = REGISTRY.fullmatch(registry) and REPOSITORY.fullmatch(repository)
+    valid_version = DIGEST.fullmatch(digest) if digest else TAG.fullmatch(tag)
+    if not valid_name or not valid_version or (colon and not TAG.fullmatch(tag)):
         raise ConfigError(
-            f'"{text}" is no name in a registry.',
-            next="Write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…, in small letters, such as ghcr.io/me/adapter:1.0.",
+            f'"{text}" is not a valid registry reference.',
+            next="Write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:… in lower case, such as ghcr.io/me/adapter:1.0.",
         )
     return Address(registry=registry, repository=repository, tag=tag, digest=digest)

@@ -1,6 +1,6 @@
-"""The image's labels: one of the four places where the host and the model side meet. Pure names.
+"""Names of the image's labels, one of the four places where the host side and the model side meet.
 
-A published adapter's annotations bear the same names.
+A published adapter's annotations use the same names.
 """
 
 MODEL_NAME = "finetune-and-prove.model.name"
@@ -29,5 +29,5 @@ REQUIRED = (
     MODEL_NAME,
     MODEL_FOLDER,
 )
-# Beside these where a model is baked in; MODEL_REPOSITORY is empty for one that ships with the toolkit.
+# Required as well if a model is baked in. MODEL_REPOSITORY is empty for a model that ships with the toolkit.
 REQUIRED_WITH_A_MODEL = (MODEL_BYTES, MODEL_REVISION, MODEL_LOCK_SHA256)

@@ -1,9 +1,10 @@
-"""The lock of a base model as the host and the build read it: which files, how long, what sha256.
+"""The lock of a base model, as the host and the build read it: file names, sizes and sha256.
 
   python3 image/core/lock.py LOCK MODEL TARGET
 
-is the build's own check: every file of LOCK is hashed in MODEL, and those that are no weights are copied to TARGET,
-with a SHA256SUMS of all. It needs nothing but Python, and ends with 4 and a line for each wrong file.
+is the build's own check. It hashes every file of LOCK in the folder MODEL, copies all but the weights to TARGET, and
+writes SHA256SUMS there. It exits with 4 and prints one line per wrong file. The Dockerfile runs this file by itself, so
+it imports only the standard library.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 BLOCK_BYTES = 8 * 1024 * 1024
 WEIGHTS_SUFFIX = ".safetensors"
@@ -20,7 +22,7 @@ WEIGHTS_SUFFIX = ".safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class LockedFile:
-    name: str  # relative to the model's folder, with "/"
+    name: str  # relative to the model folder, separated by "/"
     size_bytes: int
     sha256: str
 
@@ -36,7 +38,7 @@ class Lock:
     repository: str
     revision: str
     licence: str
-    source_date_epoch: int  # seconds; a constant, so that a commit never moves the weights' layers
+    source_date_epoch: int  # in seconds; constant, so that commits never change the weights' layers
     files: tuple[LockedFile, ...]
     sha256: str  # of the lock file itself
 
@@ -50,49 +52,54 @@ class Lock:
 
 
 def read_lock(path: Path) -> Lock:
-    """The lock in `path`. Raises ValueError where it is none."""
+    """Raises OSError if `path` cannot be read, and ValueError if it is not a lock."""
     content = path.read_bytes()
     try:
-        told = json.loads(content)
+        fields = json.loads(content)
         return Lock(
-            name=told["name"],
-            folder=told["folder"],
-            repository=told["repository"],
-            revision=told["revision"],
-            licence=told["licence"],
-            source_date_epoch=int(told["source_date_epoch"]),
+            name=fields["name"],
+            folder=fields["folder"],
+            repository=fields["repository"],
+            revision=fields["revision"],
+            licence=fields["licence"],
+            source_date_epoch=int(fields["source_date_epoch"]),
             files=tuple(
                 LockedFile(name=name, size_bytes=entry["bytes"], sha256=entry["sha256"])
-                for name, entry in told["files"].items()
+                for name, entry in fields["files"].items()
             ),
             sha256=hashlib.sha256(content).hexdigest(),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no lock of a base model: {error}") from error
+        raise ValueError(f"{path} is not the lock of a base model: {error!r}") from error
 
 
 def wrong_files(folder: Path, lock: Lock, advance: Callable[[int], None] = lambda _: None) -> Iterator[str]:
-    """A line for each file that is not as the lock says; `advance` hears the bytes hashed since it was last called."""
+    """Yields a line per file that differs from the lock. `advance` gets the size in bytes of each block hashed."""
     for file in lock.files:
         path = folder / file.name
         if not path.is_file():
             yield f"{file.name}: missing"
         elif path.stat().st_size != file.size_bytes:
             yield f"{file.name}: {path.stat().st_size} bytes, the lock says {file.size_bytes}"
-        elif (found := _sha256(path, advance)) != file.sha256:
+        elif (found := _file_sha256(path, advance)) != file.sha256:
             yield f"{file.name}: sha256 {found[:12]}…, the lock says {file.sha256[:12]}…"
 
 
-def _sha256(path: Path, advance: Callable[[int], None]) -> str:
+def stream_sha256(stream: IO[bytes], advance: Callable[[int], None]) -> str:
+    """The sha256 of what is left in `stream`, in hexadecimal. `advance` gets the size in bytes of each block read."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as stream:
-        while block := stream.read(BLOCK_BYTES):
-            digest.update(block)
-            advance(len(block))
+    while block := stream.read(BLOCK_BYTES):
+        digest.update(block)
+        advance(len(block))
     return digest.hexdigest()
 
 
-def _check_in_the_build(lock: Lock, model: Path, target: Path) -> int:
+def _file_sha256(path: Path, advance: Callable[[int], None]) -> str:
+    with path.open("rb", buffering=0) as stream:
+        return stream_sha256(stream, advance)
+
+
+def _check_in_build(lock: Lock, model: Path, target: Path) -> int:
     wrong = list(wrong_files(model, lock))
     if wrong:
         sys.stderr.write("".join(f"{line}\n" for line in wrong))
@@ -109,4 +116,4 @@ def _check_in_the_build(lock: Lock, model: Path, target: Path) -> int:
 
 if __name__ == "__main__":
     _lock, _model, _target = map(Path, sys.argv[1:])
-    sys.exit(_check_in_the_build(read_lock(_lock), _model, _target))
+    sys.exit(_check_in_build(read_lock(_lock), _model, _target))

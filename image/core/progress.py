@@ -1,4 +1,4 @@
-"""What a use case tells while it works; the edge decides how it looks. Pure values."""
+"""What a use case reports while it works; the command line decides how to show it. Pure values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """`done` of `total` bytes of one task; `total` None while it is not known."""
+    """`done` of `total` bytes of one task; `total` is None while unknown."""
 
     task: str
     done: int
     total: int | None = None
-    part: bool = False  # of another task: a bar where there is a terminal, nothing in a log
+    part: bool = False  # of another task: drawn as a bar on a terminal, left out of a log
 
 
 Listener = Callable[[Progress], None]
-Say = Callable[[str], None]  # one line of talk
+Notify = Callable[[str], None]  # takes one line for the user

@@ -1,4 +1,4 @@
-"""The only package that imports docker: the engine's answers leave as values, its failures as EngineError."""
+"""The container engine; the only package that imports docker. Returns plain values and raises EngineError."""
 
 from image.engine.connection import Engine, EngineInfo, ImageInfo, Layer, PushEvent, connect, find_login
 from image.engine.containers import ContainerConfig, Mount, Port, run_container

@@ -1,1 +1,1 @@
-"""Runs commands in the image with the caller's files, uid and terminal."""
+"""Runs a command in the image with the caller's files, uid and terminal."""

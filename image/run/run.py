@@ -1,22 +1,20 @@
-"""The use case `run`: a command in the image, with the caller's files, uid and terminal; its exit code is ours."""
+"""The use case `run`: runs a command in the image with the caller's files, uid and terminal; returns its exit code."""
 
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from image.build.build import require_image
 from image.core import labels
-from image.core.errors import ConfigError, EngineError
-from image.core.progress import Say
+from image.core.errors import ConfigError, EngineError, first_line
+from image.core.progress import Notify
 from image.core.project import GIB, SMALL_MODEL_BYTES, card_bytes
 from image.engine import ContainerConfig, Engine, EngineInfo, ImageInfo, Mount, Port, connect, run_container
-from image.engine.containers import Ended, NoGpuError, remove_abandoned
+from image.engine.containers import AttachStdin, ContainerResult, NoGpuError, remove_abandoned
 from image.run.mounts import DATA, HOME, mounts_for
-from image.run.terminal import attached_terminal, window
+from image.run.terminal import attach_terminal, window_size
 
 API_KEY = "TOOLKIT_API_KEY"
 
@@ -27,7 +25,7 @@ class RunConfig:
     command: tuple[str, ...]
     output: Path
     data: Path
-    model: Path | None = None  # a base model's folder on the host, in place of the image's own
+    model: Path | None = None  # a base model's folder on the host, instead of the image's
     gpus: str = "auto"  # auto, none, all, or ids separated by commas
     network: str = "none"
     port: Port | None = None
@@ -36,27 +34,27 @@ class RunConfig:
     interactive: bool = False
 
 
-def run(config: RunConfig, *, say: Say) -> int:
-    """The command's exit code. Raises ConfigError (3) and EngineError (9)."""
+def run(config: RunConfig, *, notify: Notify) -> int:
+    """Returns the command's exit code. Raises ConfigError (3) and EngineError (9)."""
     engine = connect()
     image = require_image(engine, config.image)
     remove_abandoned(engine)
     info = engine.info()
     _require_writable(config.output)
-    container = _container(config, info)
+    container = _container_config(config, info)
     if config.gpus == "auto":
-        ended = _with_or_without_gpu(engine, container, _ModelSize.of(config, image), config, info, say)
+        result = _run_on_gpu_or_cpu(engine, container, _ModelSize.of(config, image), config, info, notify)
     else:
         if config.gpus == "none":
-            say("device: CPU (told so)")
-        ended = _run(engine, replace(container, gpus=config.gpus), config)
-    if ended.out_of_memory:
+            notify("device: CPU (--gpus none)")
+        result = _run(engine, replace(container, gpus=config.gpus), config)
+    if result.out_of_memory:
         limit = config.memory_bytes or info.memory_bytes
         raise EngineError(
             f"The command ran out of memory: the container may use {limit / GIB:.1f} GiB.",
-            next="Give it more (--memory), or take a smaller model.",
+            next="Allow more with --memory, or use a smaller model.",
         )
-    return ended.exit_code
+    return result.exit_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,34 +72,34 @@ class _ModelSize:
         )
 
 
-def _with_or_without_gpu(
-    engine: Engine, container: ContainerConfig, model: _ModelSize, config: RunConfig, info: EngineInfo, say: Say
-) -> Ended:
-    """The engine is asked for a GPU, and its answer decides: a runtime that it lists may not work."""
+def _run_on_gpu_or_cpu(
+    engine: Engine, container: ContainerConfig, model: _ModelSize, config: RunConfig, info: EngineInfo, notify: Notify
+) -> ContainerResult:
+    """Tries to start with a GPU, since a runtime that it lists may not work. A small model then uses the CPU."""
     try:
         return _run(engine, replace(container, gpus="all"), config)
     except NoGpuError as error:
         why = error.what
     if model.size_bytes > SMALL_MODEL_BYTES:
         raise EngineError(
-            f"{model.name} needs a card of {card_bytes(model.size_bytes) / GIB:.0f} GiB; here is no card, and "
+            f"{model.name} needs a card with {card_bytes(model.size_bytes) / GIB:.0f} GiB; this host has no card, and "
             f"{info.memory_bytes / GIB:.0f} GiB of memory. {why}",
-            next="make doctor says what is missing; --gpus none tries the CPU all the same.",
+            next="make doctor says what is missing; --gpus none uses the CPU anyway.",
         )
-    say(f"device: CPU ({why.rstrip('.')})")
+    notify(f"device: CPU ({why.rstrip('.')})")
     return _run(engine, container, config)
 
 
-def _run(engine: Engine, container: ContainerConfig, config: RunConfig) -> Ended:
-    stdin: Callable[..., Any] | None = attached_terminal if config.interactive else None
+def _run(engine: Engine, container: ContainerConfig, config: RunConfig) -> ContainerResult:
+    stdin: AttachStdin | None = attach_terminal if config.interactive else None
     return run_container(engine, container, stdin=stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer)
 
 
-def _container(config: RunConfig, info: EngineInfo) -> ContainerConfig:
+def _container_config(config: RunConfig, info: EngineInfo) -> ContainerConfig:
     mounts = mounts_for(config.command[1:], output=config.output, data=config.data)
     environment = {"HF_HUB_OFFLINE": "1"} if config.network == "none" else {}
     if config.port is not None:
-        environment |= _published(config.port)
+        environment |= _server_environment(config.port)
     if any(mount.target == DATA for mount in mounts) and (config.data / "probes.yaml").is_file():
         environment["TOOLKIT_DATA"] = DATA
     if config.model is not None:
@@ -112,11 +110,11 @@ def _container(config: RunConfig, info: EngineInfo) -> ContainerConfig:
     return ContainerConfig(
         image=config.image,
         command=config.command if config.interactive else ("with-client", *config.command),
-        # A rootless engine's root is the caller; any other uid would be nobody's.
+        # On a rootless engine, root in the container is the caller, and any other uid is nobody on the host.
         user="0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}",
-        environment=environment | _terminal(),
+        environment=environment | _terminal_environment(),
         mounts=mounts,
-        # A container without a network has no port that could be reached.
+        # A container without a network has no reachable port.
         network="bridge" if config.port is not None and config.network == "none" else config.network,
         port=config.port,
         shm_size_bytes=config.shm_size_bytes,
@@ -125,33 +123,37 @@ def _container(config: RunConfig, info: EngineInfo) -> ContainerConfig:
     )
 
 
-def _published(port: Port) -> dict[str, str]:
-    """What a server inside needs to know of out here: where clients reach it, and the key that they must send."""
+def _server_environment(port: Port) -> dict[str, str]:
+    """Tells a server in the container its address on the host, and the key that clients must send."""
     host = f"[{port.host}]" if ":" in port.host else port.host
     key = {API_KEY: os.environ[API_KEY]} if API_KEY in os.environ else {}
-    return {"TOOLKIT_PUBLISHED": f"{host}:{port.outside}"} | key
+    return {"TOOLKIT_PUBLISHED": f"{host}:{port.host_port}"} | key
 
 
-def _terminal() -> dict[str, str]:
-    """What the command needs to know to draw for the terminal out here: its own streams are pipes, kept apart."""
-    shown = [name for name in ("stdout", "stderr") if getattr(sys, name).isatty()]
-    told = {name: os.environ[name] for name in ("NO_COLOR", "TERM") if name in os.environ}
-    if shown:
-        columns, rows = window()
-        told |= {"TOOLKIT_TERMINAL": ",".join(shown), "COLUMNS": str(columns), "LINES": str(rows)}
-    return told
+def _terminal_environment() -> dict[str, str]:
+    """Describes the caller's terminal to the command, whose own stdout and stderr are separate pipes."""
+    on_terminal = [name for name in ("stdout", "stderr") if getattr(sys, name).isatty()]
+    environment = {name: os.environ[name] for name in ("NO_COLOR", "TERM") if name in os.environ}
+    if on_terminal:
+        columns, rows = window_size()
+        environment |= {"TOOLKIT_TERMINAL": ",".join(on_terminal), "COLUMNS": str(columns), "LINES": str(rows)}
+    return environment
 
 
 def _require_writable(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{output} cannot be made: {error.strerror}.", next="Name another with --output.") from error
+        raise ConfigError(
+            f"Cannot create {output}: {first_line(error)}.", next="Choose another folder with --output."
+        ) from error
     if not os.access(output, os.W_OK):
         owner = output.stat().st_uid
         raise ConfigError(
-            f"{output} cannot be written to by uid {os.getuid()}: it belongs to uid {owner}.",
-            next=f'Take it over: sudo chown -R "$(id -u):$(id -g)" {output}.',
+            f"{output} is not writable for uid {os.getuid()}: it belongs to uid {owner}.",
+            next=f'Make it yours: sudo chown -R "$(id -u):$(id -g)" {output}.',
         )
     if shutil.disk_usage(output).free < GIB // 10:
-        raise ConfigError(f"The disk of {output} is full.", next="Make room, or name another folder with --output.")
+        raise ConfigError(
+            f"The disk of {output} is full.", next="Free some space, or choose another folder with --output."
+        )

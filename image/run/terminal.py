@@ -1,4 +1,4 @@
-"""The caller's terminal, handed to a container: keys go in as they are typed, the window's size goes along."""
+"""Connects the caller's terminal to a container: forwards keys as they are typed, and the window size."""
 
 import os
 import shutil
@@ -7,42 +7,41 @@ import sys
 import termios
 import threading
 import tty
-from collections.abc import Callable
 from typing import Any
 
-Resize = Callable[[int, int], None]  # rows, columns
+from image.engine.containers import Resize
 
 
-def window() -> tuple[int, int]:
+def window_size() -> tuple[int, int]:
     """Columns and rows."""
     size = shutil.get_terminal_size()
     return size.columns, size.lines
 
 
-def attached_terminal(socket: Any, resize: Resize) -> None:
-    """Feeds this process's stdin to `socket` from now on; a terminal is in raw mode until the process ends.
+def attach_terminal(socket: Any, resize: Resize) -> None:
+    """Forwards this process's stdin to `socket` from now on. A terminal stays in raw mode until the process ends.
 
-    In raw mode Ctrl-C is a key like others: it reaches the command inside, which has a terminal of its own.
+    In raw mode Ctrl-C is a key like any other: it reaches the command in the container, which has its own terminal.
     """
-    wire = getattr(socket, "_sock", socket)
+    connection = getattr(socket, "_sock", socket)
     if sys.stdin.isatty() and sys.stdout.isatty():
-        _raw_until_the_end()
-        columns, rows = window()
+        _set_raw_until_exit()
+        columns, rows = window_size()
         resize(rows, columns)
-        signal.signal(signal.SIGWINCH, lambda *_: resize(*reversed(window())))
-    threading.Thread(target=_feed, args=(wire,), daemon=True).start()
+        signal.signal(signal.SIGWINCH, lambda *_: resize(*reversed(window_size())))
+    threading.Thread(target=_forward_stdin, args=(connection,), daemon=True).start()
 
 
-def _feed(wire: Any) -> None:
-    while piece := os.read(sys.stdin.fileno(), 4096):
-        wire.sendall(piece)
-    wire.shutdown(1)  # SHUT_WR: the command inside sees the end of its input
+def _forward_stdin(connection: Any) -> None:
+    while chunk := os.read(sys.stdin.fileno(), 4096):
+        connection.sendall(chunk)
+    connection.shutdown(1)  # SHUT_WR: the command in the container reads end of file
 
 
-def _raw_until_the_end() -> None:
+def _set_raw_until_exit() -> None:
     import atexit
 
     descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    atexit.register(termios.tcsetattr, descriptor, termios.TCSADRAIN, before)
+    settings = termios.tcgetattr(descriptor)
+    atexit.register(termios.tcsetattr, descriptor, termios.TCSADRAIN, settings)
     tty.setraw(descriptor)

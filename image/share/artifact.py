@@ -1,10 +1,9 @@
-"""A portable adapter as an OCI artifact, in the words of CNCF ModelPack, and back again. Starts nothing, asks nobody.
+"""Packs a portable adapter as a CNCF ModelPack OCI artifact, and reads the manifest of one. Contacts no registry.
 
-The same files give the same manifest, byte for byte: nothing in it tells of when or where it was made.
+The same files give the same manifest, byte for byte: it records neither when nor where it was made.
 Media types and annotations: https://github.com/modelpack/model-spec (docs/spec.md, docs/annotations.md).
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from image.core import labels
+from image.core.address import DIGEST
 from image.core.errors import RegistryError
+from image.core.files import content_digest, file_digest
+from image.registry import MANIFEST_TYPE
 
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.cncf.model.config.v1+json"
 WEIGHTS, WEIGHTS_CONFIG, DOC = (
     f"application/vnd.cncf.model.{kind}.v1.raw" for kind in ("weight", "weight.config", "doc")
 )
-# In this order, weights first; what is not named here does not travel.
+# The files that are published, in this order.
 MEDIA_TYPES = {
     "adapter_model.safetensors": WEIGHTS,
     "adapter_config.json": WEIGHTS_CONFIG,
@@ -35,41 +36,41 @@ MEDIA_TYPES = {
 REQUIRED = ("adapter_model.safetensors", "adapter_config.json")
 FILE_PATH, TITLE = "org.cncf.model.filepath", "org.opencontainers.image.title"
 PLAIN_NAME = re.compile(r"\w[\w.\-]{0,199}", re.ASCII)
-# Nothing that could be loaded as code: pickles and Python files among them.
-HARMLESS = ("", ".safetensors", ".json", ".md", ".txt", ".html", ".yaml", ".jinja")
+# Files that nothing loads as code; pickles and Python files are not among them.
+SAFE_SUFFIXES = ("", ".safetensors", ".json", ".md", ".txt", ".html", ".yaml", ".jinja")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Blob:
-    """`content` or `path` holds it."""
+    """A file or the configuration of an artifact. A blob to be pushed has its bytes in `path` or `content`."""
 
     media_type: str
-    digest: str
+    digest: str  # sha256:…
     size_bytes: int
     name: str = ""
     path: Path | None = None
     content: bytes = b""
 
     def descriptor(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size_bytes}
-        return told | ({"annotations": {FILE_PATH: self.name, TITLE: self.name}} if self.name else {})
+        descriptor: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size_bytes}
+        return descriptor | ({"annotations": {FILE_PATH: self.name, TITLE: self.name}} if self.name else {})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """`manifest`: its very bytes. `blobs`: the files and, last, the configuration."""
+    """`manifest`: its exact bytes. `blobs`: the files and, last, the configuration."""
 
     manifest: bytes
     blobs: tuple[Blob, ...]
 
     @property
     def digest(self) -> str:
-        return digest_of(self.manifest)
+        return content_digest(self.manifest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the manifest says of the adapter. `created`: RFC 3339, when the run ended."""
+    """What the manifest says about the adapter. `created`: when the run ended, RFC 3339. Empty strings are left out."""
 
     run_id: str
     created: str
@@ -85,7 +86,7 @@ class Facts:
 
     def annotations(self) -> dict[str, str]:
         base = self.base_repository or self.base_name
-        told = {
+        annotations = {
             "org.opencontainers.image.title": f"A LoRA adapter for {base}",
             "org.opencontainers.image.description": f"Run {self.run_id}; verdict: {self.verdict}.",
             "org.opencontainers.image.created": self.created,
@@ -99,13 +100,13 @@ class Facts:
             labels.RUN_VERDICT: self.verdict,
             labels.DATA_SHA256: self.data_sha256,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in annotations.items() if value}
 
 
 def pack(folder: Path, facts: Facts) -> Artifact:
-    """The artifact of a portable adapter's folder. Raises OSError where a file cannot be read."""
-    files = tuple(_blob(folder / name, kind) for name, kind in MEDIA_TYPES.items() if (folder / name).is_file())
-    config = _config(facts, files)
+    """The artifact for a portable adapter's folder. Raises OSError if a file cannot be read."""
+    files = tuple(_file_blob(folder / name, kind) for name, kind in MEDIA_TYPES.items() if (folder / name).is_file())
+    config = _config_blob(facts, files)
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
@@ -114,64 +115,56 @@ def pack(folder: Path, facts: Facts) -> Artifact:
         "layers": [blob.descriptor() for blob in files],
         "annotations": facts.annotations(),
     }
-    return Artifact(manifest=_encoded(manifest), blobs=(*files, config))
+    return Artifact(manifest=_encode(manifest), blobs=(*files, config))
 
 
 def unpack(manifest: bytes, reference: str) -> tuple[tuple[Blob, ...], Mapping[str, str]]:
-    """The files that a manifest names, and its annotations. Raises RegistryError where it is no adapter's."""
+    """The files that a manifest lists, and its annotations. Raises RegistryError unless it is an adapter's manifest."""
     try:
-        told = json.loads(manifest)
-        kind = told.get("artifactType") or told["config"]["mediaType"]
-        blobs = tuple(_named(layer) for layer in told["layers"])
-        annotations = {str(name): str(value) for name, value in (told.get("annotations") or {}).items()}
+        content = json.loads(manifest)
+        kind = content.get("artifactType") or content["config"]["mediaType"]
+        blobs = tuple(_layer_blob(layer) for layer in content["layers"])
+        annotations = {str(name): str(value) for name, value in (content.get("annotations") or {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RegistryError(
-            f"{reference} is not an adapter's artifact: its manifest names no files.",
-            next="An image is pulled with docker pull.",
+            f"{reference} is not an adapter artifact: its manifest lists no files.",
+            next="If it is an image, use docker pull.",
         ) from error
     names = [blob.name for blob in blobs]
     if kind not in {ARTIFACT_TYPE, CONFIG_TYPE} or not set(REQUIRED) <= set(names):
-        raise RegistryError(f"{reference} holds no adapter ({kind}).", next="An image is pulled with docker pull.")
-    if (odd := next((name for name in names if not _harmless(name) or names.count(name) > 1), None)) is not None:
+        raise RegistryError(f"{reference} is not an adapter ({kind}).", next="If it is an image, use docker pull.")
+    unsafe = [name for name in names if not _is_safe(name) or names.count(name) > 1]
+    if unsafe:
         raise RegistryError(
-            f"{reference} holds {odd!r}, which is no file of an adapter.", next="Pull from whom you trust."
+            f"{reference} contains {unsafe[0]!r}, which does not belong in an adapter.",
+            next="Pull only from sources that you trust.",
         )
     return blobs, annotations
 
 
-def digest_of(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+def _is_safe(name: str) -> bool:
+    return PLAIN_NAME.fullmatch(name) is not None and Path(name).suffix in SAFE_SUFFIXES
 
 
-def file_digest(path: Path) -> str:
-    """Raises OSError."""
-    with path.open("rb") as stream:
-        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
-
-
-def _harmless(name: str) -> bool:
-    return PLAIN_NAME.fullmatch(name) is not None and Path(name).suffix in HARMLESS
-
-
-def _named(layer: Mapping[str, Any]) -> Blob:
-    """`size` is declared before a byte is fetched, so that a pull knows where to stop."""
+def _layer_blob(layer: Mapping[str, Any]) -> Blob:
+    """Raises ValueError, KeyError or TypeError if the digest, the size or the name is invalid."""
     annotations = layer.get("annotations") or {}
     digest, size = str(layer["digest"]), layer["size"]
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest) or not isinstance(size, int) or size < 0:
+    if not DIGEST.fullmatch(digest) or not isinstance(size, int) or size < 0:
         raise ValueError(digest)
     name = str(annotations.get(FILE_PATH) or annotations[TITLE])
     return Blob(media_type=str(layer["mediaType"]), digest=digest, size_bytes=size, name=name)
 
 
-def _blob(path: Path, media_type: str) -> Blob:
+def _file_blob(path: Path, media_type: str) -> Blob:
     return Blob(
         media_type=media_type, digest=file_digest(path), size_bytes=path.stat().st_size, name=path.name, path=path
     )
 
 
-def _config(facts: Facts, files: tuple[Blob, ...]) -> Blob:
+def _config_blob(facts: Facts, files: tuple[Blob, ...]) -> Blob:
     base = facts.base_repository or facts.base_name
-    content = _encoded(
+    content = _encode(
         {
             "descriptor": {
                 "createdAt": facts.created,
@@ -185,8 +178,8 @@ def _config(facts: Facts, files: tuple[Blob, ...]) -> Blob:
             "modelfs": {"type": "layers", "diffIds": [blob.digest for blob in files]},
         }
     )
-    return Blob(media_type=CONFIG_TYPE, digest=digest_of(content), size_bytes=len(content), content=content)
+    return Blob(media_type=CONFIG_TYPE, digest=content_digest(content), size_bytes=len(content), content=content)
 
 
-def _encoded(value: Mapping[str, Any]) -> bytes:
+def _encode(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode()

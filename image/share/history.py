@@ -1,4 +1,4 @@
-"""What was published from here, where to, and under which digest: output/published.json."""
+"""The history of what was published from this host: output/published.json."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,9 +10,11 @@ RECORDS = "published.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishRecord:
+    """One publish: `bytes_sent` counts compressed bytes, `published_at` is ISO 8601 in UTC."""
+
     reference: str
-    digest: str
+    digest: str  # sha256:…, as the registry reports it
     layers: int
     layers_sent: int
     bytes_sent: int
@@ -21,11 +23,11 @@ class Published:
     run: str | None = None
 
 
-def record(output: Path, published: Published) -> None:
-    """Adds to the records in `output`, the newest last. Raises ConfigError."""
+def append_record(output: Path, record: PublishRecord) -> None:
+    """Appends to the history in `output`, or starts a new one if it cannot be read. Raises ConfigError."""
     path = output / RECORDS
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))["published"]
+        records = json.loads(path.read_text(encoding="utf-8"))["published"]
     except (OSError, ValueError, KeyError):
-        before = []
-    replace_atomically(path, json.dumps({"schema_version": 1, "published": [*before, asdict(published)]}, indent=2))
+        records = []
+    replace_atomically(path, json.dumps({"schema_version": 1, "published": [*records, asdict(record)]}, indent=2))

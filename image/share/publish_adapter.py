@@ -1,4 +1,4 @@
-"""The use case `publish-adapter`: a run's portable adapter and its report, pushed as an OCI artifact."""
+"""The use case `publish-adapter`: pushes a run's portable adapter and its report as an OCI artifact."""
 
 import json
 import tempfile
@@ -11,23 +11,24 @@ from typing import Any
 
 from image.core.address import Address, read_address
 from image.core.errors import ConfigError, RegistryError
+from image.core.files import content_digest, file_digest
 from image.core.lock import Lock
-from image.core.progress import Listener, Progress, Say
+from image.core.progress import Listener, Notify, Progress
 from image.core.project import find_lock
 from image.engine import find_login
 from image.registry import Repository
-from image.share.artifact import Artifact, Blob, Facts, digest_of, file_digest, pack
-from image.share.history import Published, record
-from image.share.run_layer import find_run
+from image.share.artifact import Artifact, Blob, Facts, pack
+from image.share.history import PublishRecord, append_record
+from image.share.run_layer import find_run, read_finished_record
 
-PORTABLE = "adapter"  # where `toolkit export --to adapter` puts it, in the run
-EXPORT_FIRST = "toolkit export {run} --to adapter"
-SAME_COMPARISON = ("verdict", "metrics", "timings_s")
+PORTABLE = "adapter"  # the folder in the run that `toolkit export --to adapter` writes
+EXPORT_COMMAND = "toolkit export {run} --to adapter"
+COMPARED_KEYS = ("verdict", "metrics", "timings_s")  # equal in two reports of the same comparison
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishAdapterConfig:
-    """`target`: registry/name:tag; without a tag, the run's own name is it."""
+    """`target`: registry/name:tag, or registry/name to use the run's name as the tag."""
 
     target: str
     run: str
@@ -39,92 +40,89 @@ class PublishAdapterConfig:
 
 
 def publish_adapter(
-    config: PublishAdapterConfig, *, say: Say, listener: Listener, registry: Repository | None = None
-) -> Published:
-    """Raises ConfigError (3) and RegistryError (10). The same content pushed twice has the same digest."""
+    config: PublishAdapterConfig, *, notify: Notify, listener: Listener, registry: Repository | None = None
+) -> PublishRecord:
+    """Raises ConfigError (3) and RegistryError (10). The same content always gets the same digest."""
     run = find_run(config.output, config.run)
-    facts = _facts(run)
+    facts = _read_facts(run)
     _require_verdict(facts, even_if_failed=config.even_if_failed)
     address = read_address(config.target if ":" in config.target.rpartition("/")[2] else f"{config.target}:{run.name}")
     artifact = pack(run / PORTABLE, facts)
     registry = registry or Repository(
-        address, say=say, login=find_login(address.registry), ca_bundle=config.ca_bundle,
+        address, notify=notify, login=find_login(address.registry), ca_bundle=config.ca_bundle,
         plain_http=config.plain_http, tries=config.tries,
     )  # fmt: skip
-    began = time.monotonic()
-    sent = _pushed(registry, artifact, listener)
-    _require_same(registry, artifact, address)
-    published = Published(
+    start = time.monotonic()
+    sent = _push(registry, artifact, listener)
+    _confirm_digest(registry, artifact, address)
+    record = PublishRecord(
         reference=str(address),
         digest=artifact.digest,
         layers=len(artifact.blobs),
         layers_sent=len(sent),
         bytes_sent=sum(blob.size_bytes for blob in sent),
-        seconds=round(time.monotonic() - began, 1),
+        seconds=round(time.monotonic() - start, 1),
         published_at=datetime.now(UTC).isoformat(timespec="seconds"),
         run=run.name,
     )
-    record(config.output, published)
-    return published
+    append_record(config.output, record)
+    return record
 
 
-def _facts(run: Path) -> Facts:
-    """Raises ConfigError where the portable adapter is absent, damaged, or not what the run is now."""
+def _read_facts(run: Path) -> Facts:
+    """Raises ConfigError if the portable adapter is missing, damaged or out of date."""
     folder, name = run / PORTABLE, run.name
-    export = EXPORT_FIRST.format(run=name)
+    export = EXPORT_COMMAND.format(run=name)
     weights = folder / "adapter_model.safetensors"
-    told, record_there = _json(run / "run.json"), folder / "run.json"
-    if told.get("status") != "finished":
-        raise ConfigError(f"{name} is {told.get('status')}, so it has no adapter to publish.", next="See make runs.")
-    if not weights.is_file() or not (folder / "adapter_config.json").is_file() or not record_there.is_file():
-        raise ConfigError(f"{folder} holds no portable adapter.", next=f"Write it first: {export}.")
-    recorded = str((told.get("adapter") or {}).get("sha256", ""))
-    if (found := file_digest(weights).removeprefix("sha256:")) != recorded:
-        raise ConfigError(
-            f"{weights} is not the adapter that {name} ended with.", next=f"Write it anew: {export} --force."
-        )
-    base, lock = told["base_model"], _lock(told["base_model"])
+    record = read_finished_record(run)
+    if not all(path.is_file() for path in (weights, folder / "adapter_config.json", folder / "run.json")):
+        raise ConfigError(f"{folder} does not contain a portable adapter.", next=f"Export it first: {export}.")
+    adapter_sha256 = str(record["adapter"].get("sha256", ""))
+    if file_digest(weights) != f"sha256:{adapter_sha256}":
+        raise ConfigError(f"{weights} is not the adapter of {name}.", next=f"Export it again: {export} --force.")
+    base = record["base_model"]
+    lock = _shipped_lock(base)
     return Facts(
         run_id=name,
-        created=str(told["finished_at"]),
-        verdict=_verdict(run, folder, found, export),
+        created=str(record["finished_at"]),
+        verdict=_read_verdict(run, folder, adapter_sha256, export),
         base_name=str(base["name"]),
         base_repository=str(base.get("repository") or ""),
         base_revision=str(base.get("revision") or ""),
         base_lock_sha256=str(base.get("lock_sha256") or ""),
         licence="" if lock is None else lock.licence,
-        adapter_sha256=recorded,
-        data_sha256=str(told["data"]["sha256"]),
-        precision=str(told["recipe"].get("precision") or "float32"),
+        adapter_sha256=adapter_sha256,
+        data_sha256=str(record["data"]["sha256"]),
+        precision=str(record["recipe"].get("precision") or "float32"),
     )
 
 
-def _verdict(run: Path, folder: Path, adapter_sha256: str, export: str) -> str:
-    """Of the report that travels along. Raises ConfigError where the run was compared again since."""
-    ours, theirs = _report(run / "compare" / "report.json"), _report(folder / "report.json")
-    if ours.get("after", {}).get("adapter_sha256") == adapter_sha256 and any(
-        ours.get(key) != theirs.get(key) for key in SAME_COMPARISON
+def _read_verdict(run: Path, folder: Path, adapter_sha256: str, export: str) -> str:
+    """The verdict of the exported report. Raises ConfigError if the run was compared again after the export."""
+    latest, exported = _read_report(run / "compare" / "report.json"), _read_report(folder / "report.json")
+    if latest.get("after", {}).get("adapter_sha256") == adapter_sha256 and any(
+        latest.get(key) != exported.get(key) for key in COMPARED_KEYS
     ):
-        raise ConfigError(
-            f"{run.name} was compared since {folder} was written.", next=f"Bring it up to date: {export}."
-        )
-    if theirs.get("after", {}).get("adapter_sha256") != adapter_sha256:
+        raise ConfigError(f"{run.name} was compared again after {folder} was written.", next=f"Update it: {export}.")
+    if exported.get("after", {}).get("adapter_sha256") != adapter_sha256:
         return "not compared"
-    return "passed" if theirs["verdict"]["passed"] else "failed"
+    return "passed" if exported["verdict"]["passed"] else "failed"
 
 
 def _require_verdict(facts: Facts, *, even_if_failed: bool) -> None:
     if facts.verdict == "passed" or even_if_failed:
         return
-    what = "did not pass its comparison" if facts.verdict == "failed" else "has no report that speaks of its adapter"
-    first = "Train it anew" if facts.verdict == "failed" else f"Run toolkit compare {facts.run_id}, then export again"
+    failed = facts.verdict == "failed"
+    what = "did not pass its comparison" if failed else "has no comparison report for its adapter"
+    remedy = "Train again" if failed else f"Run toolkit compare {facts.run_id} and export again"
     raise ConfigError(
-        f"{facts.run_id} {what}.", next=f"{first}; or give --even-if-failed: annotations and card then say so."
+        f"{facts.run_id} {what}.",
+        next=f"{remedy}, or use --even-if-failed; the annotations and the model card then say so.",
     )
 
 
-def _lock(base: Mapping[str, Any]) -> Lock | None:
-    """The shipped lock that the run's base had; None for a base of the user's own."""
+def _shipped_lock(base: Mapping[str, Any]) -> Lock | None:
+    """The shipped lock that the run's base model matched; None for a base model of the user's."""
     try:
         lock = find_lock(str(base["name"]))
     except ConfigError:
@@ -132,14 +130,14 @@ def _lock(base: Mapping[str, Any]) -> Lock | None:
     return lock if lock.sha256 == base.get("lock_sha256") else None
 
 
-def _pushed(registry: Repository, artifact: Artifact, listener: Listener) -> list[Blob]:
-    """Those that the registry did not have. The manifest comes last: a tag never names what is not there."""
+def _push(registry: Repository, artifact: Artifact, listener: Listener) -> list[Blob]:
+    """Returns the blobs that the registry did not have. The manifest goes last, so that a tag is always complete."""
     sent, done, total = [], 0, sum(blob.size_bytes for blob in artifact.blobs)
-    with tempfile.TemporaryDirectory(prefix="artifact-") as made:
+    with tempfile.TemporaryDirectory(prefix="artifact-") as folder:
         for blob in artifact.blobs:
             path = blob.path
             if path is None:
-                path = Path(made) / "config.json"
+                path = Path(folder) / "config.json"
                 path.write_bytes(blob.content)
             if registry.push_blob(path, blob.digest, blob.size_bytes):
                 sent.append(blob)
@@ -149,25 +147,19 @@ def _pushed(registry: Repository, artifact: Artifact, listener: Listener) -> lis
     return sent
 
 
-def _require_same(registry: Repository, artifact: Artifact, address: Address) -> None:
-    if (there := digest_of(registry.manifest())) != artifact.digest:
+def _confirm_digest(registry: Repository, artifact: Artifact, address: Address) -> None:
+    """Raises RegistryError if the registry now holds another manifest."""
+    if (reported := content_digest(registry.manifest())) != artifact.digest:
         raise RegistryError(
-            f"{address} is {there} in the registry, and {artifact.digest} was sent.",
-            next="Did somebody else push it?",
+            f"{address} is {reported} in the registry, but {artifact.digest} was pushed.",
+            next="Check whether somebody else pushed this tag.",
         )
 
 
-def _report(path: Path) -> dict[str, Any]:
-    """Empty where there is none, or none that can be read."""
+def _read_report(path: Path) -> dict[str, Any]:
+    """The comparison report in `path`; empty if there is no readable one."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) and isinstance(told.get("after"), dict) else {}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.", next="List the runs: make runs.") from error
+    return report if isinstance(report, dict) and isinstance(report.get("after"), dict) else {}

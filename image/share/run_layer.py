@@ -1,4 +1,4 @@
-"""A finished run as one small layer: its adapter, its record, its report."""
+"""A finished run: finds it, reads its record, and lays out its adapter, record and report as one small image layer."""
 
 import json
 import os
@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from image.core import labels
-from image.core.errors import ConfigError
+from image.core.errors import ConfigError, first_line
 
 PARTS = ("run.json", "logging.jsonl", "compare")
-# What a training goes on from, not what a model is used with; they are most of a checkpoint's bytes.
-NOT_OF_THE_ADAPTER = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", "scaler.pt")
+# Needed to resume training, not to use the adapter; they are most of a checkpoint's bytes.
+TRAINING_STATE = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", "scaler.pt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +28,17 @@ class RunLayer:
 
     @contextmanager
     def context(self, base: str, epoch: int) -> Iterator[tuple[Path, Path]]:
-        """A build context laid out from the root, every time in it `epoch`; and its Dockerfile."""
-        with tempfile.TemporaryDirectory(prefix="run-layer-") as made:
-            context = Path(made) / "context"
+        """Yields a build context that mirrors the root folder, and its Dockerfile, which starts from the image `base`.
+
+        All timestamps in the context are `epoch`, in seconds.
+        """
+        with tempfile.TemporaryDirectory(prefix="run-layer-") as folder:
+            context = Path(folder) / "context"
             results = context / "root" / "output"
-            self._fill(results / self.run_id)
+            self._copy_to(results / self.run_id)
             (results / "latest").symlink_to(self.run_id)
-            _settle(context, epoch)
-            dockerfile = Path(made) / "Dockerfile"
+            _normalize(context, epoch)
+            dockerfile = Path(folder) / "Dockerfile"
             dockerfile.write_text(
                 f"FROM {base}\n"
                 "ARG SOURCE_DATE_EPOCH\n"
@@ -45,7 +49,7 @@ class RunLayer:
             )
             yield context, dockerfile
 
-    def _fill(self, target: Path) -> None:
+    def _copy_to(self, target: Path) -> None:
         target.mkdir(parents=True)
         for name in PARTS:
             path = self.folder / name
@@ -53,12 +57,12 @@ class RunLayer:
                 shutil.copytree(path, target / name)
             elif path.is_file():
                 shutil.copyfile(path, target / name)
-        kept = shutil.ignore_patterns(*NOT_OF_THE_ADAPTER)
-        shutil.copytree(self.folder / self.adapter, target / self.adapter, ignore=kept)
+        ignore = shutil.ignore_patterns(*TRAINING_STATE)
+        shutil.copytree(self.folder / self.adapter, target / self.adapter, ignore=ignore)
 
 
-def _settle(context: Path, epoch: int) -> None:
-    """Modes and times that do not depend on this host. /root and /root/output stay any uid's to write to."""
+def _normalize(context: Path, epoch: int) -> None:
+    """Sets modes and times that do not depend on this host. /root and /root/output stay writable for any uid."""
     for path in (*context.rglob("*"), context):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -68,17 +72,9 @@ def _settle(context: Path, epoch: int) -> None:
 
 
 def run_layer(output: Path, run: str) -> RunLayer:
-    """The run called `run`: "latest", "v3", or its whole name. Raises ConfigError where it is absent or unfinished."""
+    """The layer of the run called `run`: see `find_run`. Raises ConfigError if it is missing or did not finish."""
     folder = find_run(output, run)
-    try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder} is no run: its run.json cannot be read.", next="List them: make runs.") from error
-    adapter = record.get("adapter") or {}
-    if record.get("status") != "finished" or not adapter.get("path"):
-        raise ConfigError(
-            f"{folder.name} is {record.get('status')}, so it has no adapter to publish.", next="See make runs."
-        )
+    adapter = read_finished_record(folder)["adapter"]
     return RunLayer(
         run_id=folder.name,
         folder=folder,
@@ -89,14 +85,29 @@ def run_layer(output: Path, run: str) -> RunLayer:
 
 
 def find_run(output: Path, run: str) -> Path:
-    """The folder of the run called so. Raises ConfigError."""
+    """The folder of the run called `run`: "latest", "v3", or its full name. Raises ConfigError."""
     exact = output / run
     if exact.is_dir():
         return exact.resolve()
-    found = sorted(output.glob(f"{run}-*")) if run else []
-    if len(found) == 1:
-        return found[0]
-    raise ConfigError(f"No run in {output} is called {run}.", next="List them: make runs.")
+    matches = sorted(output.glob(f"{run}-*")) if run else []
+    if len(matches) == 1:
+        return matches[0]
+    raise ConfigError(f"No run called {run} in {output}.", next="List the runs: make runs.")
+
+
+def read_finished_record(folder: Path) -> dict[str, Any]:
+    """The content of the run's run.json. Raises ConfigError if it cannot be read, or the run has no adapter."""
+    path = folder / "run.json"
+    try:
+        record = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"Cannot read {path}: {first_line(error)}.", next="List the runs: make runs.") from error
+    if record.get("status") != "finished" or not (record.get("adapter") or {}).get("path"):
+        raise ConfigError(
+            f"{folder.name} is {record.get('status')}, so it has no adapter to publish.",
+            next="List the runs: make runs.",
+        )
+    return record
 
 
 def _verdict(folder: Path) -> str:

@@ -5,7 +5,18 @@ from pathlib import Path
 import pytest
 
 from image.core.project import find_lock
-from image.doctor import Card, Command, EngineInfo, _buildx, _card, _disk, _driver, _engine, _store, read_card
+from image.doctor import (
+    Card,
+    Command,
+    EngineInfo,
+    _check_buildx,
+    _check_card,
+    _check_disk,
+    _check_driver,
+    _check_engine,
+    _check_store,
+    find_card,
+)
 
 GIB = 1024**3
 SEVEN_B = find_lock("qwen2.5-7b-instruct")
@@ -24,32 +35,32 @@ def engine(**changes: object) -> EngineInfo:
 
 
 def test_the_card_with_the_most_free_memory_counts() -> None:
-    card = read_card(told("NVIDIA A10, 580.65.06, 1024, 23028\nNVIDIA L4, 580.65.06, 22000, 23034\n"))
+    card = find_card(told("NVIDIA A10, 580.65.06, 1024, 23028\nNVIDIA L4, 580.65.06, 22000, 23034\n"))
     assert card == Card(name="NVIDIA L4", driver="580.65.06", free_bytes=22000 * 1024**2, total_bytes=23034 * 1024**2)
 
 
 @pytest.mark.parametrize("text", [None, "", "No devices were found\n", "NVIDIA A10, 580, [N/A], [N/A]\n"])
 def test_a_driver_that_tells_nothing_is_no_card(text: str | None) -> None:
-    assert read_card(told(text)) is None
+    assert find_card(told(text)) is None
 
 
 def test_a_card_of_24_gb_will_do_and_one_of_16_will_not() -> None:
-    assert _card(Card(name="c", driver="580", free_bytes=23 * GIB, total_bytes=24 * GIB), SEVEN_B).state == "ok"
-    small = _card(Card(name="c", driver="580", free_bytes=15 * GIB, total_bytes=16 * GIB), SEVEN_B)
+    assert _check_card(Card(name="c", driver="580", free_bytes=23 * GIB, total_bytes=24 * GIB), SEVEN_B).state == "ok"
+    small = _check_card(Card(name="c", driver="580", free_bytes=15 * GIB, total_bytes=16 * GIB), SEVEN_B)
     assert small.state == "bad"
-    assert "Training takes up to 23 GiB" in small.why
+    assert "Training needs up to 23 GiB" in small.why
 
 
 def test_without_a_card_only_a_small_model_runs() -> None:
-    assert _card(None, SEVEN_B).state == "bad"
-    assert _card(None, find_lock("tiny-qwen2")).state == "note"
+    assert _check_card(None, SEVEN_B).state == "bad"
+    assert _check_card(None, find_lock("tiny-qwen2")).state == "note"
 
 
 @pytest.mark.parametrize(("driver", "state"), [("580.65.06", "ok"), ("590.1", "ok"), ("570.133.20", "bad")])
 def test_the_driver_must_know_the_images_cuda(driver: str, state: str) -> None:
-    finding = _driver(Card(name="c", driver=driver, free_bytes=GIB, total_bytes=GIB))
+    finding = _check_driver(Card(name="c", driver=driver, free_bytes=GIB, total_bytes=GIB))
     assert finding.state == state
-    assert "CUDA 13 takes 580 or newer" in finding.what
+    assert "CUDA 13 needs 580 or newer" in finding.what
 
 
 @pytest.mark.parametrize(
@@ -62,19 +73,19 @@ def test_the_driver_must_know_the_images_cuda(driver: str, state: str) -> None:
     ],
 )
 def test_buildx_must_be_able_to_rewrite_times(text: str | None, state: str) -> None:
-    assert _buildx(told(text)).state == state
+    assert _check_buildx(told(text)).state == state
 
 
 def test_an_old_engine_is_told_which_one_is_needed() -> None:
-    assert _engine(engine()).state == "ok"
-    assert "25.0 is needed" in _engine(engine(version="20.10.24+dfsg1")).what
+    assert _check_engine(engine()).state == "ok"
+    assert "25.0 is needed" in _check_engine(engine(version="20.10.24+dfsg1")).what
 
 
 def test_the_other_image_store_is_a_note_with_the_setting() -> None:
-    assert _store(engine()).state == "ok"
-    assert "containerd-snapshotter" in _store(engine(containerd_store=False)).mend
+    assert _check_store(engine()).state == "ok"
+    assert "containerd-snapshotter" in _check_store(engine(containerd_store=False)).remedy
 
 
 def test_the_disk_is_measured_where_the_engine_stores() -> None:
-    assert "a build takes 46" in _disk(engine(), SEVEN_B).what
-    assert _disk(engine(storage=Path("/not/on/this/machine")), SEVEN_B).state == "note"
+    assert "a build needs 46" in _check_disk(engine(), SEVEN_B).what
+    assert _check_disk(engine(storage=Path("/not/on/this/machine")), SEVEN_B).state == "note"

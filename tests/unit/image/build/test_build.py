@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from image.build.build import BuildConfig, _arguments, default_base_image, whole_model
+from image.build.build import BuildConfig, _arguments, default_base_image, prepare_model
 from image.core.errors import ConfigError
 from image.core.lock import Lock, LockedFile
 from image.core.project import ROOT, find_lock
@@ -40,5 +40,5 @@ def test_a_model_with_more_shards_than_the_dockerfile_has_lines_is_refused() -> 
     lock = Lock(
         name="big", folder="big", repository="", revision="", licence="", source_date_epoch=0, files=shards, sha256=""
     )
-    with pytest.raises(ConfigError, match="has 9 shards, and the Dockerfile has lines for 4"):
-        whole_model(lock, say=lambda _: None, listener=lambda _: None)
+    with pytest.raises(ConfigError, match="has 9 shards, but the Dockerfile has COPY lines for 4"):
+        prepare_model(lock, notify=lambda _: None, listener=lambda _: None)

@@ -7,7 +7,7 @@ from image.core.project import find_lock, version
 
 
 def test_an_unknown_model_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"qwen2\.5-7b-instruct, tiny-qwen2; none bakes none"):
+    with pytest.raises(ConfigError, match=r'qwen2\.5-7b-instruct, tiny-qwen2; "none" bakes in none'):
         find_lock("gpt")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from image.core.address import Login
 from image.engine import find_login
-from image.engine.connection import read_event, split_reference
+from image.engine.connection import read_push_event, split_reference
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -28,13 +28,13 @@ def test_references_are_taken_apart(reference: str, parts: tuple[str, str]) -> N
 
 
 def test_both_stores_tell_the_digest() -> None:
-    overlay2 = read_event({"progressDetail": {}, "aux": {"Tag": "1", "Digest": DIGEST, "Size": 1}})
-    containerd = read_event({"status": f"1: digest: {DIGEST} size: 3786"})
+    overlay2 = read_push_event({"progressDetail": {}, "aux": {"Tag": "1", "Digest": DIGEST, "Size": 1}})
+    containerd = read_push_event({"status": f"1: digest: {DIGEST} size: 3786"})
     assert overlay2.digest == containerd.digest == DIGEST
 
 
 def test_an_error_event_has_the_engines_own_words() -> None:
-    event = read_event({"errorDetail": {"message": "unauthorized: no"}, "error": "unauthorized: no"})
+    event = read_push_event({"errorDetail": {"message": "unauthorized: no"}, "error": "unauthorized: no"})
     assert event.error == "unauthorized: no"
 
 

@@ -3,12 +3,12 @@
 import docker
 
 from image.engine import ContainerConfig, Port
-from image.engine.containers import _creation
+from image.engine.containers import _create_options
 
 
 def creation(**settings: object) -> dict[str, dict[str, object]]:
     api = docker.APIClient(base_url="unix:///nowhere.sock", version="1.45")
-    return _creation(api, ContainerConfig(image="i", command=("true",), **settings))  # type: ignore[arg-type]
+    return _create_options(api, ContainerConfig(image="i", command=("true",), **settings))  # type: ignore[arg-type]
 
 
 def test_all_cards_or_the_named_ones_are_asked_for() -> None:
@@ -34,7 +34,7 @@ def test_memory_is_a_limit_without_swap() -> None:
 
 
 def test_a_port_is_bound_where_it_was_asked_for() -> None:
-    made = creation(network="bridge", port=Port(host="127.0.0.1", outside=9000, inside=8000))
+    made = creation(network="bridge", port=Port(host="127.0.0.1", host_port=9000, container_port=8000))
 
     assert made["host_config"]["PortBindings"] == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9000"}]}
     assert made["ports"] == [8000]

@@ -59,7 +59,7 @@ def test_words_that_are_no_files_are_left_alone(here: Path) -> None:
 
 
 def test_the_images_own_folders_cannot_be_hidden(here: Path) -> None:
-    with pytest.raises(ConfigError, match="would hide /tmp"):
+    with pytest.raises(ConfigError, match="would hide the container's /tmp"):
         mounted("check", "/tmp")
 
 

@@ -92,7 +92,7 @@ def test_a_file_that_is_none_of_an_adapters_is_refused(folder: Path, name: str) 
     layer["annotations"] = dict.fromkeys(layer["annotations"], name)
     manifest["layers"].append(layer)
 
-    with pytest.raises(RegistryError, match="no file of an adapter"):
+    with pytest.raises(RegistryError, match="does not belong in an adapter"):
         unpack(json.dumps(manifest).encode(), "r/a:1")
 
 
@@ -110,7 +110,7 @@ def test_an_image_is_no_adapter(folder: Path) -> None:
     del manifest["artifactType"]
     manifest["config"]["mediaType"] = "application/vnd.oci.image.config.v1+json"
 
-    with pytest.raises(RegistryError, match=r"holds no adapter .*image\.config"):
+    with pytest.raises(RegistryError, match=r"is not an adapter .*image\.config"):
         unpack(json.dumps(manifest).encode(), "r/a:1")
 
 
