@@ -1,4 +1,4 @@
-# One image: a base model, ms-swift, the toolkit. `make build` passes the arguments (image/build.py); the order of the
+# One image: a base model, ms-swift, the toolkit. `make build` passes the arguments (image/build/build.py); the order of the
 # layers is the order of how seldom they change. There is no "# syntax" line: it would pull a frontend at each build.
 
 # A `base` tag is enough: torch's wheels bring the CUDA libraries. Its CUDA major is that of requirements/torch-cuda.txt.
@@ -36,7 +36,7 @@ ARG SOURCE_DATE_EPOCH
 ARG MODEL=qwen2.5-7b-instruct
 RUN --network=none \
     --mount=type=bind,source=data/locks,target=/locks \
-    --mount=type=bind,source=image/lock.py,target=/lock.py \
+    --mount=type=bind,source=image/core/lock.py,target=/lock.py \
     --mount=type=bind,from=model,target=/model \
     if [ "${MODEL}" = none ]; then mkdir /small; else python3 /lock.py "/locks/${MODEL}.json" /model /small; fi
 

@@ -1,11 +1,11 @@
-"""The boundary: errors become one or two lines on stderr and an exit code; `--debug` shows the traceback."""
+"""The error boundary: prints an error in one or two lines and sets the exit code; --debug shows the traceback."""
 
 import sys
 
 import click
 
 from image.cli import cli
-from image.errors import ImageError, Interrupted
+from image.core.errors import ImageError, Interrupted
 
 
 def main(arguments: list[str] | None = None) -> None:

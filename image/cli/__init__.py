@@ -1,23 +1,23 @@
-"""One command a module, loaded when it is called, so that --help answers in a blink."""
+"""One command per module, imported only when called, so that --help is fast."""
 
 import importlib
 
 import click
 
 COMMANDS = {
-    "doctor": "Examine this host: what is missing, why it matters, what mends it.",
+    "doctor": "Check this host: what is missing, why it matters, how to fix it.",
     "build": "Build the image with a base model baked in, and load it.",
     "run": "Run a command in the image, with your files and your uid.",
-    "verify": "Check an image: digest, labels, weights, licence, inside and out.",
-    "publish": "Push the image to a registry, and read its digest back.",
+    "verify": "Check an image: digest, labels, weights, licence, toolkit.",
+    "publish": "Push the image to a registry, and confirm its digest.",
     "publish-adapter": "Push a run's adapter and its report as an OCI artifact.",
-    "pull-adapter": "Fetch a published adapter, every byte held against its digest.",
+    "pull-adapter": "Download a published adapter, and check every file's digest.",
     "sbom": "Print the bill of materials of an image's Python environment.",
 }
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when that command is run or its own help is asked for."""
+    """Imports a command's module only to run that command or to show its help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
         return list(COMMANDS)
@@ -35,5 +35,5 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:  # read by the boundary, before Click parses
-    """Build, run, verify and publish the image: the host's side, next to Docker."""
+def cli(debug: bool) -> None:  # read by __main__, before Click parses it
+    """Build, run, verify and publish the image. Runs on the host, next to Docker."""

@@ -1,23 +1,23 @@
-"""The edge's talk on stderr: bars where there is a terminal, plain lines where there is none."""
+"""Messages and progress on stderr: bars on a terminal, plain lines elsewhere."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from image.progress import Listener, Progress
+from image.core.progress import Listener, Progress
 
 PLAIN_LINE_EVERY_S = 5.0
 
 
-def say(message: str) -> None:
-    """One line of talk; stdout stays the answer's."""
+def notify(message: str) -> None:
+    """Prints one line to stderr; stdout is for results."""
     print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def progress() -> Iterator[Listener]:
-    """Yields a listener for `Progress`; a task that is new begins a new bar."""
+    """Yields a listener for `Progress`. A new task starts a new bar."""
     if not sys.stderr.isatty():
         yield _plain_lines()
         return
@@ -46,6 +46,6 @@ def _plain_lines() -> Listener:
             return
         last[event.task] = now
         total = "" if event.total is None else f"/{event.total / 1e6:.1f}"
-        say(f"{event.task} {event.done / 1e6:.1f}{total} MB")
+        notify(f"{event.task} {event.done / 1e6:.1f}{total} MB")
 
     return listener

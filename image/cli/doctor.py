@@ -1,36 +1,36 @@
-"""`image doctor`: a finding a line on stdout, faults with reason and remedy; exit code 0, or 1 where one is bad."""
+"""`image doctor`: prints one finding per line, with reason and remedy unless it is ok; exits with 1 if one is bad."""
 
 from pathlib import Path
 
 import click
 
+from image.core.project import DEFAULT_MODEL
 from image.doctor import Finding, examine
-from image.project import DEFAULT_MODEL
 
 MARKS = {"ok": "ok  ", "note": "note", "bad": "BAD "}
 
 
 @click.command("doctor")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The base model to judge by, or none.")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The base model to check for, or none.")
 @click.option("--output", type=click.Path(path_type=Path), default="output", show_default=True, help="For results.")
-@click.option("--online", is_flag=True, help="Ask the model hub too.")
+@click.option("--online", is_flag=True, help="Check the model hub too.")
 @click.pass_context
 def command(ctx: click.Context, model: str, output: Path, online: bool) -> None:
-    """Examine this host: engine, buildx, card, driver, disk, memory, rights. Nothing is changed.
+    """Check this host: engine, buildx, card, driver, disk, memory, permissions. Changes nothing.
 
-    Exits with 1 when something will not work, after telling what, why it matters, and what mends it.
+    Exits with 1 if something will not work, and says what, why it matters, and how to fix it.
     """
     bad = 0
     for finding in examine(model, output, online=online):
         _show(finding)
         bad += finding.state == "bad"
     if bad:
-        click.echo(f"{bad} to mend.", err=True)
+        click.echo(f"{bad} to fix.", err=True)
         ctx.exit(1)
 
 
 def _show(finding: Finding) -> None:
     click.echo(f"{MARKS[finding.state]}  {finding.what}")
     if finding.state != "ok":
-        for line in filter(None, (finding.why, finding.mend)):
+        for line in filter(None, (finding.why, finding.remedy)):
             click.echo(f"      {line}")

@@ -1,12 +1,12 @@
-"""`image publish`: stdout is the reference with its digest, as others will pull it."""
+"""`image publish`: prints the reference with its digest, as others will pull it."""
 
 from pathlib import Path
 
 import click
 
-from image.cli.console import progress, say
-from image.project import DEFAULT_MODEL, NAME, local_reference
-from image.publish import PublishConfig, publish
+from image.cli.console import notify, progress
+from image.core.project import DEFAULT_MODEL, NAME, local_reference
+from image.share.publish import PublishConfig, publish
 
 EXAMPLES = """\b
 Examples:
@@ -20,23 +20,25 @@ Examples:
 @click.option("--tag", help="The tag.  [default: the base model's name]")
 @click.option("--image", help="The image.  [default: the one built with --model]")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The base model that it was built with.")
-@click.option("--with", "run", metavar="RUN", help="Put this run's adapter and report on top, under TAG-RUN.")
+@click.option("--with", "run", metavar="RUN", help="Add this run's adapter and report, and publish as TAG-RUN.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="output", show_default=True,
-              help="Where the runs lie; published.json is kept there.")  # fmt: skip
-@click.option("--tries", type=click.IntRange(1), default=5, show_default=True, help="How often, where it breaks off.")
+              help="The folder with the runs, and for published.json.")  # fmt: skip
+@click.option(
+    "--tries", type=click.IntRange(1), default=5, show_default=True, help="Attempts, if the connection fails."
+)
 def command(
     registry: str, tag: str | None, image: str | None, model: str, run: str | None, output: Path, tries: int
 ) -> None:
-    """Push the image to REGISTRY (such as ghcr.io/me), and read its digest back.
+    """Push the image to REGISTRY (such as ghcr.io/me), and confirm its digest.
 
-    Layers that the registry has are not sent again, also after a connection that broke.
+    Layers that the registry already has are not sent again, even after a failed connection.
     """
     target = f"{registry.rstrip('/')}/{NAME}:{tag or model}" + (f"-{run}" if run else "")
     config = PublishConfig(image=image or local_reference(model), target=target, output=output, run=run, tries=tries)
     with progress() as listener:
-        published = publish(config, say=say, listener=listener)
-    say(
-        f"{published.layers_sent} of {published.layers} layers sent, {published.bytes_sent / 1e6:.1f} MB "
-        f"in {published.seconds:.0f} s; the registry has the same digest"
+        record = publish(config, notify=notify, listener=listener)
+    notify(
+        f"{record.layers_sent} of {record.layers} layers sent, {record.bytes_sent / 1e6:.1f} MB "
+        f"in {record.seconds:.0f} s; the registry confirms the digest"
     )
-    click.echo(f"{published.reference}@{published.digest}")
+    click.echo(f"{record.reference}@{record.digest}")

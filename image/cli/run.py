@@ -1,14 +1,14 @@
-"""`image run`: the command's own stdout, stderr and exit code."""
+"""`image run`: passes on the command's own stdout, stderr and exit code."""
 
 import re
 from pathlib import Path
 
 import click
 
-from image.cli.console import say
+from image.cli.console import notify
+from image.core.project import DEFAULT_MODEL, NO_MODEL, local_reference
 from image.engine import Port
-from image.project import DEFAULT_MODEL, NO_MODEL, local_reference
-from image.run import RunConfig, run
+from image.run.run import RunConfig, run
 
 EXAMPLES = """\b
 Examples:
@@ -21,7 +21,7 @@ UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 class Size(click.ParamType[int]):
-    """500m, 2g, or plain bytes."""
+    """500m, 2g, or a number of bytes."""
 
     name = "size"
 
@@ -30,12 +30,12 @@ class Size(click.ParamType[int]):
             return value
         number, unit = (value[:-1], UNITS.get(value[-1:].lower())) if value[-1:].isalpha() else (value, 1)
         if unit is None or not number.isdigit() or not int(number):
-            self.fail(f"{value!r} is no size: write 500m, 2g or a number of bytes.", param, ctx)
+            self.fail(f"{value!r} is not a size: write 500m, 2g or a number of bytes.", param, ctx)
         return int(number) * unit
 
 
 class Publish(click.ParamType[Port]):
-    """Docker's own form, but for this host alone unless an address is named."""
+    """Docker's own syntax, but bound to 127.0.0.1 unless an address is given."""
 
     name = "[address:]port[:inside]"
 
@@ -43,35 +43,36 @@ class Publish(click.ParamType[Port]):
         if isinstance(value, Port):
             return value
         found = re.fullmatch(r"(?:(\[[0-9a-fA-F:]+\]|\d+(?:\.\d+){3}):)?(\d{1,5})(?::(\d{1,5}))?", value)
-        if found is None or not all(0 < int(one) < PORTS for one in found.groups()[1:] if one):
-            self.fail(f"{value!r} is no port: write 8000, 9000:8000 or 0.0.0.0:9000:8000.", param, ctx)
-        host, outside, inside = found.groups()
-        return Port(host=(host or "127.0.0.1").strip("[]"), outside=int(outside), inside=int(inside or outside))
+        if found is None or not all(0 < int(port) < PORTS for port in found.groups()[1:] if port):
+            self.fail(f"{value!r} is not a port: write 8000, 9000:8000 or 0.0.0.0:9000:8000.", param, ctx)
+        host, host_port, container_port = found.groups()
+        host = (host or "127.0.0.1").strip("[]")
+        return Port(host=host, host_port=int(host_port), container_port=int(container_port or host_port))
 
 
 @click.command("run", epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
 @click.option("--image", help="The image.  [default: the one built with --model]")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="A base model's lock, or a folder to mount.")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="A base model's name, or a folder to mount.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="output", show_default=True,
-              help="Where the runs lie on this host.")  # fmt: skip
+              help="The folder with the runs on this host.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), default="data", show_default=True,
               help="The folder with your data sets.")  # fmt: skip
 @click.option("--gpus", default="auto", show_default=True, help="auto, none, all, or ids: 0,1.")
 @click.option("--network", default="none", show_default=True, help="none, bridge or host.")
-@click.option("--publish", "port", type=Publish(), help="A port of the command's, for this host alone: 8000.")
-@click.option("--memory", type=Size(), help="The most memory that it may use, such as 24g.")
-@click.option("--shm-size", type=Size(), default="2g", show_default=True, help="Of /dev/shm.")
-@click.option("--interactive", "-i", is_flag=True, help="Hand on what you type.")
+@click.option("--publish", "port", type=Publish(), help="Publish a port of the command on 127.0.0.1: 8000.")
+@click.option("--memory", type=Size(), help="The container's memory limit, such as 24g.")
+@click.option("--shm-size", type=Size(), default="2g", show_default=True, help="The size of /dev/shm.")
+@click.option("--interactive", "-i", is_flag=True, help="Forward what you type.")
 @click.argument("command_line", metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def command(
     ctx: click.Context, image: str | None, model: str, output: Path, data: Path, gpus: str, network: str,
     port: Port | None, memory: int | None, shm_size: int, interactive: bool, command_line: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Run COMMAND in the image, as you, with your output and data folders, and end with its exit code.
+    """Run COMMAND in the image as your uid, with your output and data folders, and exit with its exit code.
 
-    Files named in COMMAND are mounted where it will look for them. The network is off unless --network or --publish say
-    otherwise.
+    Files named in COMMAND are mounted where it will look for them. The network is off unless --network or --publish
+    turns it on.
     """
     folder = Path(model) if Path(model).is_dir() and "/" in model else None
     config = RunConfig(
@@ -79,4 +80,4 @@ def command(
         model=folder, gpus=gpus, network=network, port=port, memory_bytes=memory, shm_size_bytes=shm_size,
         interactive=interactive,
     )  # fmt: skip
-    ctx.exit(run(config, say=say))
+    ctx.exit(run(config, notify=notify))

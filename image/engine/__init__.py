@@ -1,9 +1,7 @@
-"""The only package that imports docker: the engine's answers leave as values, its failures as EngineError."""
+"""The container engine; the only package that imports docker. Returns plain values and raises EngineError."""
 
-from image.engine.connection import Engine, EngineInfo, ImageInfo, Layer, connect
+from image.engine.connection import Engine, EngineInfo, ImageInfo, Layer, PushEvent, connect, find_login
 from image.engine.containers import ContainerConfig, Mount, Port, run_container
-from image.engine.logins import find_login
-from image.engine.transfers import PushEvent
 
 __all__ = [
     "ContainerConfig",

@@ -1,4 +1,4 @@
-"""One container, from its creation to its removal: its output live, its exit code, nothing left behind."""
+"""Runs one container from creation to removal, with live output, and leaves nothing behind."""
 
 import signal
 import threading
@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, BinaryIO
 
-from image.engine.connection import Engine, failures
-from image.errors import EngineError
+from image.core.errors import EngineError
+from image.engine.connection import Engine, engine_errors
 
 LABEL = "finetune-and-prove.client"
-NO_GPU = ("could not select device driver", "nvidia-container-cli", "failed to discover GPU", "unresolvable CDI")
-KILLED_AFTER_SIGNALS = 3
+NO_GPU_ERRORS = ("could not select device driver", "nvidia-container-cli", "failed to discover GPU", "unresolvable CDI")
+KILL_AT_SIGNAL = 3
+
+Resize = Callable[[int, int], None]  # rows, columns
+AttachStdin = Callable[[Any, Resize], None]  # gets the container's socket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +28,11 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class Port:
-    """A TCP port of the container, reached at an address and a port of the host."""
+    """A TCP port of the container, published at an address and port of the host."""
 
     host: str
-    outside: int
-    inside: int
+    host_port: int
+    container_port: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,82 +42,80 @@ class ContainerConfig:
     user: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
-    gpus: str = "none"  # "all", or ids separated by commas, or "none"
+    gpus: str = "none"  # "all", "none", or ids separated by commas
     network: str = "none"
     port: Port | None = None
     shm_size_bytes: int = 2 * 1024**3
     memory_bytes: int | None = None
-    terminal: bool = False  # a terminal of its own, for what talks with a person
+    terminal: bool = False  # allocates a terminal, for interactive commands
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class ContainerResult:
     exit_code: int
     out_of_memory: bool
 
 
 class NoGpuError(EngineError):
-    """The engine has no GPU to give; `what` holds its own words."""
+    """The engine cannot provide a GPU; `what` quotes it."""
 
 
 def run_container(
-    engine: Engine, config: ContainerConfig, *, stdin: "Feed | None" = None, stdout: BinaryIO, stderr: BinaryIO
-) -> Ended:
-    """Runs to the end and returns how it ended; signals go on to the container. Raises NoGpuError before anything ran.
+    engine: Engine, config: ContainerConfig, *, stdin: AttachStdin | None = None, stdout: BinaryIO, stderr: BinaryIO
+) -> ContainerResult:
+    """Runs the container until it ends, and forwards signals to it. Raises NoGpuError before it starts, or EngineError.
 
-    The engine removes the container itself, so it goes also where this process is killed: the container's stdin is
-    held open from here, and its first process ends when it closes (image/bin/held).
+    The engine removes the container even if this process is killed: stdin then closes, on which the container's first
+    process ends (image/bin/with-client).
     """
     api = engine.api
-    with failures("creating a container"):
-        container = api.create_container(**_creation(api, config))["Id"]
+    with engine_errors("creating a container"):
+        container = api.create_container(**_create_options(api, config))["Id"]
     started = False
     try:
-        with failures("running a container"):
+        with engine_errors("running a container"):
             socket = api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             events = api.events(filters={"container": container}, decode=True)
-            end = _End(events)
+            exit_watcher = _ExitWatcher(events)
             _start(api, container)
             started = True
-            with _forwarded_signals(api, container):
+            with _forward_signals(api, container):
                 if stdin is not None:
                     stdin(socket, lambda rows, columns: api.resize(container, rows, columns))
                 _pump(socket, config, stdout, stderr)
-                return end.wait()
+                return exit_watcher.wait()
     finally:
         if not started:
             _remove(api, container)
 
 
-Feed = Callable[[Any, Callable[[int, int], None]], None]
-
-
 def remove_abandoned(engine: Engine) -> None:
-    """Containers of ours that were created and never started: their client was killed in between."""
-    with failures("looking for containers left behind"):
-        found = engine.api.containers(all=True, filters={"label": LABEL, "status": "created"})
-    for each in found:
-        _remove(engine.api, each["Id"])
+    """Removes our containers that were created but never started because their client was killed in between."""
+    with engine_errors("looking for abandoned containers"):
+        abandoned = engine.api.containers(all=True, filters={"label": LABEL, "status": "created"})
+    for container in abandoned:
+        _remove(engine.api, container["Id"])
 
 
-def _creation(api: Any, config: ContainerConfig) -> dict[str, Any]:
+def _create_options(api: Any, config: ContainerConfig) -> dict[str, Any]:
     from docker.types import DeviceRequest
     from docker.types import Mount as Bind
 
-    devices = []
+    port, devices = config.port, []
+    bindings = {} if port is None else {port.container_port: (port.host, port.host_port)}
     if config.gpus != "none":
-        named = {"count": -1} if config.gpus == "all" else {"device_ids": config.gpus.split(",")}
-        devices = [DeviceRequest(capabilities=[["gpu"]], **named)]
-    host = api.create_host_config(
+        selection = {"count": -1} if config.gpus == "all" else {"device_ids": config.gpus.split(",")}
+        devices = [DeviceRequest(capabilities=[["gpu"]], **selection)]
+    host_config = api.create_host_config(
         auto_remove=True,
-        init=True,  # reaps, and hands signals on; without it a stop takes the whole grace period
+        init=True,  # reaps zombies and forwards signals; without it a stop takes the whole grace period
         network_mode=config.network,
-        port_bindings={} if config.port is None else {config.port.inside: (config.port.host, config.port.outside)},
+        port_bindings=bindings,
         shm_size=config.shm_size_bytes,
         mem_limit=config.memory_bytes,
         memswap_limit=config.memory_bytes,
         device_requests=devices,
-        mounts=[Bind(each.target, each.source, type="bind", read_only=each.read_only) for each in config.mounts],
+        mounts=[Bind(mount.target, mount.source, type="bind", read_only=mount.read_only) for mount in config.mounts],
         security_opt=["no-new-privileges"],
     )
     return {
@@ -123,10 +124,10 @@ def _creation(api: Any, config: ContainerConfig) -> dict[str, Any]:
         "user": config.user or None,
         "environment": config.environment,
         "labels": {LABEL: ""},
-        "ports": [] if config.port is None else [config.port.inside],
+        "ports": list(bindings),
         "stdin_open": True,
         "tty": config.terminal,
-        "host_config": host,
+        "host_config": host_config,
     }
 
 
@@ -136,20 +137,20 @@ def _start(api: Any, container: str) -> None:
     try:
         api.start(container)
     except APIError as error:
-        told = str(error.explanation)
-        if any(words in told for words in NO_GPU):
-            # The first is what every engine without NVIDIA's runtime says; others tell something.
-            words = "" if told.startswith(NO_GPU[0]) else f" ({told})"
-            raise NoGpuError(f"The engine has no GPU to give{words}.") from error
-        raise EngineError(f"The container does not start: {told}.", next=_start_remedy(told)) from error
+        reason = str(error.explanation)
+        if any(pattern in reason for pattern in NO_GPU_ERRORS):
+            # Every engine without NVIDIA's runtime gives the first reason; only the others are worth quoting.
+            detail = "" if reason.startswith(NO_GPU_ERRORS[0]) else f" ({reason})"
+            raise NoGpuError(f"The engine has no GPU to offer{detail}.") from error
+        raise EngineError(f"The container does not start: {reason}.", next=_start_remedy(reason)) from error
 
 
-def _start_remedy(told: str) -> str:
-    if "already allocated" in told or "address already in use" in told:
-        return "Something listens there already; name another port: make serve PORT=8001."
-    if "no space left" in told:
-        return "Make room where Docker stores: docker system df, docker system prune."
-    if "executable file not found" in told:
+def _start_remedy(reason: str) -> str:
+    if "already allocated" in reason or "address already in use" in reason:
+        return "The port is in use; choose another one: make serve PORT=8001."
+    if "no space left" in reason:
+        return "Free space in Docker's storage: docker system df, docker system prune."
+    if "executable file not found" in reason:
         return "The image is older than this checkout: make build."
     return ""
 
@@ -157,30 +158,30 @@ def _start_remedy(told: str) -> str:
 def _pump(socket: Any, config: ContainerConfig, stdout: BinaryIO, stderr: BinaryIO) -> None:
     from docker.utils.socket import STDERR, frames_iter
 
-    for stream, piece in frames_iter(socket, config.terminal):
+    for stream, chunk in frames_iter(socket, config.terminal):
         target = stderr if stream == STDERR else stdout
-        target.write(piece)
+        target.write(chunk)
         target.flush()
 
 
 @contextmanager
-def _forwarded_signals(api: Any, container: str) -> Iterator[None]:
-    """SIGINT and SIGTERM go to the container, which ends in its own order; the third one kills it."""
-    heard = 0
+def _forward_signals(api: Any, container: str) -> Iterator[None]:
+    """Forwards SIGINT and SIGTERM to the container so that it can shut down; the third signal kills it."""
+    received = 0
 
     def forward(number: int, _: FrameType | None) -> None:
-        nonlocal heard
-        heard += 1
-        sent = "SIGKILL" if heard >= KILLED_AFTER_SIGNALS else signal.Signals(number).name
-        # Not here: this may have interrupted a request of the same connection pool.
-        threading.Thread(target=_kill, args=(api, container, sent), daemon=True).start()
+        nonlocal received
+        received += 1
+        name = "SIGKILL" if received >= KILL_AT_SIGNAL else signal.Signals(number).name
+        # In a thread, since this handler may have interrupted a request of the same connection pool.
+        threading.Thread(target=_kill, args=(api, container, name), daemon=True).start()
 
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, forward) for number in numbers}
+    previous = {number: signal.signal(number, forward) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
@@ -190,7 +191,7 @@ def _kill(api: Any, container: str, name: str) -> None:
     try:
         api.kill(container, name)
     except APIError:
-        return  # it has ended in the meantime
+        return  # it has already ended
 
 
 def _remove(api: Any, container: str) -> None:
@@ -202,12 +203,12 @@ def _remove(api: Any, container: str) -> None:
         return
     except APIError as error:
         raise EngineError(
-            f"A container is left behind: {error.explanation}.", next=f"docker rm -f {container[:12]}"
+            f"A container was left behind: {error.explanation}.", next=f"Remove it: docker rm -f {container[:12]}."
         ) from error
 
 
-class _End:
-    """How a container ended, heard from the engine's events: after an automatic removal nothing else can tell."""
+class _ExitWatcher:
+    """Learns from the engine's events how a container ended: after its automatic removal it cannot be inspected."""
 
     def __init__(self, events: Any) -> None:
         self.events = events
@@ -226,9 +227,9 @@ class _End:
                 case "destroy":
                     return
 
-    def wait(self) -> Ended:
+    def wait(self) -> ContainerResult:
         self.thread.join()
         self.events.close()
         if self.exit_code is None:
-            raise EngineError("The engine went away in the middle of the run.", next="See docker info, then run again.")
-        return Ended(exit_code=self.exit_code, out_of_memory=self.out_of_memory)
+            raise EngineError("The engine went away during the run.", next="Check docker info, then run again.")
+        return ContainerResult(exit_code=self.exit_code, out_of_memory=self.out_of_memory)

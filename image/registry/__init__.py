@@ -1,9 +1,9 @@
-"""The only package that imports oras: registries for what is no image. Their failures leave as RegistryError.
+"""Registries for artifacts other than images; the only package that imports oras. Raises RegistryError.
 
-oras knows the addresses, the upload and the exchange of a login for a token. Its own retries (two minutes where nothing
-listens) and its search for a login are left aside: the caller says how often, and `image.engine` who is logged in.
+oras builds the URLs, uploads, and exchanges a login for a token. Its own retries (two minutes if nothing listens) and
+its search for a login are not used: the caller sets the number of tries, and `image.engine` finds the login.
 """
 
-from image.registry.repository import Repository
+from image.registry.repository import MANIFEST_TYPE, Repository
 
-__all__ = ["Repository"]
+__all__ = ["MANIFEST_TYPE", "Repository"]

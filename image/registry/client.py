@@ -1,21 +1,21 @@
-"""An oras client over one session, that asks once and hands every answer to whoever judges it."""
+"""An oras client over one session. Sends each request once, and leaves judging the response to a callback."""
 
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from image.address import Address, Login
+from image.core.address import Address, Login
 
-TIMEOUT_S = 120.0  # of silence
+TIMEOUT_S = 120.0  # without a byte from the server
 
 
-def make_session(*, trusts_environment: bool) -> Any:
-    """`trusts_environment`: proxies and certificates that it names; loopback is never behind a proxy."""
+def make_session(*, use_environment: bool) -> Any:
+    """A requests.Session. `use_environment`: with the proxies and certificates that environment variables name."""
     import requests
 
     session = requests.Session()
-    session.trust_env = trusts_environment
+    session.trust_env = use_environment
     session.request = partial(session.request, timeout=TIMEOUT_S)  # type: ignore[method-assign]
     return session
 
@@ -25,37 +25,42 @@ def make_client(
     session: Any,
     login: Login | None,
     *,
-    checked: Callable[[Any], Any],
+    check_response: Callable[[Any], Any],
     verify: str | bool,
-    plain: bool,
-    basic: bool,
+    plain_http: bool,
+    basic_auth: bool,
 ) -> Any:
-    """`checked` raises for an answer that is none; `basic`: the registry takes the login itself, no token for it."""
+    """An oras.provider.Registry.
+
+    `check_response` returns a good response and raises for any other. `verify` is as in requests: a bundle's path or a
+    flag. `basic_auth`: the registry accepts the login itself instead of a token.
+    """
     import oras.logger
     from oras.provider import Registry
 
-    oras.logger.logger.logger.disabled = True  # it would tell of failures before we do, in other words
+    oras.logger.logger.logger.disabled = True  # it would report failures before we do
 
     class Client(Registry):  # type: ignore[misc]  # oras has no types
         def do_request(
             self, url: str, method: str = "GET", data: Any = None, headers: Any = None, json: Any = None,
             stream: bool = False,
         ) -> Any:  # fmt: skip
-            """Once, in place of oras's five times; the body of an upload never travels only to be refused."""
+            """Sends the request once; oras would send it five times, with its body, even if the first answer is 401."""
             headers = dict(headers or {})
-            ask = partial(session.request, method, url, data=data, json=json, stream=stream, verify=verify)
-            at_home = url.startswith(f"{self.prefix}://{address.server}/")
-            if at_home and (basic or self.auth.token):
+            send = partial(session.request, method, url, data=data, json=json, stream=stream, verify=verify)
+            same_server = url.startswith(f"{self.prefix}://{address.server}/")
+            if same_server and (basic_auth or self.auth.token):
                 headers |= self.auth.get_auth_header()
-            answer = ask(headers=headers)
-            if answer.status_code == HTTPStatus.UNAUTHORIZED and not basic:
-                # A token is for one scope: the one that reading got does not write.
+            response = send(headers=headers)
+            if response.status_code == HTTPStatus.UNAUTHORIZED and not basic_auth:
+                # A token has one scope: a token for reading does not allow writing.
                 headers.pop("Authorization", None)
-                headers, changed = self.auth.authenticate_request(answer, headers, refresh=True)
-                answer = ask(headers=headers) if changed else answer
-            return checked(answer)
+                headers, changed = self.auth.authenticate_request(response, headers, refresh=True)
+                response = send(headers=headers) if changed else response
+            return check_response(response)
 
-    client = Client(address.server, insecure=plain, tls_verify=verify, auth_backend="basic" if basic else "token")
+    backend = "basic" if basic_auth else "token"
+    client = Client(address.server, insecure=plain_http, tls_verify=verify, auth_backend=backend)
     client.session = client.auth.session = session
     if login is not None:
         client.auth.set_basic_auth(login.user, login.password)

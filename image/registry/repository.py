@@ -1,31 +1,38 @@
-"""One repository of one registry: its manifests and blobs, asked for steadily. Failures leave as RegistryError."""
+"""One repository of one registry: pushes and fetches manifests and blobs, with retries."""
 
-import hashlib
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from image.address import Address, Login
-from image.errors import ConfigError, RegistryError
-from image.progress import Say
+from image.core.address import Address, Login
+from image.core.errors import ConfigError, RegistryError, first_line
+from image.core.files import file_digest
+from image.core.progress import Notify
 from image.registry.client import make_client, make_session
-from image.registry.told import CERTIFICATES, PASSING, PassingError, innermost, refusal, refused
+from image.registry.failures import (
+    CERTIFICATES,
+    TRANSIENT_STATUSES,
+    TransientError,
+    reason,
+    registry_error,
+    response_error,
+)
 
 FIRST_WAIT_S = 2.0
 BLOCK_BYTES = 1024 * 1024
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"  # OCI image specification 1.1
 
 
 class Repository:
-    """Where one address leads. Every method raises RegistryError in the user's words."""
+    """The repository of one address. Every method raises RegistryError, with a message for users."""
 
     def __init__(
         self,
         address: Address,
         *,
-        say: Say,
+        notify: Notify,
         login: Login | None = None,
         ca_bundle: Path | None = None,
         plain_http: bool = False,
@@ -33,134 +40,134 @@ class Repository:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.address, self.login = address, login
-        self._say, self._tries, self._pause = say, tries, pause
+        self._notify, self._tries, self._pause = notify, tries, pause
         if ca_bundle is not None and not ca_bundle.is_file():
-            raise ConfigError(f"The certificate {ca_bundle} is not there.", next="Name a PEM file with --ca-bundle.")
-        docker_trusts = CERTIFICATES / address.registry / "ca.crt"
-        self._verify = str(ca_bundle) if ca_bundle else (str(docker_trusts) if docker_trusts.is_file() else True)
-        self._plain = plain_http
+            raise ConfigError(f"Certificate not found: {ca_bundle}.", next="Pass a PEM file to --ca-bundle.")
+        docker_bundle = CERTIFICATES / address.registry / "ca.crt"
+        self._verify = str(ca_bundle) if ca_bundle else (str(docker_bundle) if docker_bundle.is_file() else True)
+        self._plain_http = plain_http
         self._client: Any = None
 
     def push_blob(self, path: Path, digest: str, size_bytes: int) -> bool:
-        """False where the registry has it already."""
-        layer, place = {"digest": digest, "size": size_bytes}, self._place()
+        """False if the registry already had the blob."""
+        layer, container = {"digest": digest, "size": size_bytes}, self._container()
 
         def push() -> Any:
-            if self.client.blob_exists(layer, place):
+            if self.client.blob_exists(layer, container):
                 return None
-            return self.client.put_upload(str(path), place, layer)
+            return self.client.put_upload(str(path), container, layer)
 
-        return self._steadily(f"pushing {path.name}", push) is not None
+        return self._with_retries(f"pushing {path.name}", push) is not None
 
     def push_manifest(self, content: bytes) -> None:
-        self._steadily(
+        self._with_retries(
             "pushing the manifest",
             lambda: self.client.do_request(self._manifest_url(), "PUT", content, {"Content-Type": MANIFEST_TYPE}),
         )
 
     def manifest(self) -> bytes:
-        """Its very bytes, as the tag or digest of the address names it."""
-        answer = self._steadily(
+        """The exact bytes of the manifest that the address's tag or digest names."""
+        response = self._with_retries(
             "reading the manifest",
             lambda: self.client.do_request(self._manifest_url(), "GET", headers={"Accept": MANIFEST_TYPE}),
         )
-        return bytes(answer.content)
+        return bytes(response.content)
 
     def fetch_blob(self, digest: str, size_bytes: int, target: Path) -> None:
-        """Writes `target`; raises RegistryError where the bytes are not those of the digest, OSError for the disk."""
-        self._steadily(f"fetching {target.name}", lambda: self._fetch(digest, size_bytes, target))
+        """Writes the blob to `target`. Raises RegistryError if size or digest differ, and OSError if writing fails."""
+        self._with_retries(f"fetching {target.name}", lambda: self._fetch(digest, size_bytes, target))
 
     def _fetch(self, digest: str, size_bytes: int, target: Path) -> None:
-        found, size = hashlib.sha256(), 0
-        with self.client.get_blob(self._place(), digest, stream=True) as answer, target.open("wb") as to:
-            for block in answer.iter_content(BLOCK_BYTES):
-                size += len(block)
-                if size > size_bytes:
+        received_bytes = 0
+        with self.client.get_blob(self._container(), digest, stream=True) as response, target.open("wb") as file:
+            for block in response.iter_content(BLOCK_BYTES):
+                received_bytes += len(block)
+                if received_bytes > size_bytes:
                     break
-                found.update(block)
-                to.write(block)
-        if size != size_bytes or f"sha256:{found.hexdigest()}" != digest:
+                file.write(block)
+        if received_bytes != size_bytes or file_digest(target) != digest:
             raise RegistryError(
-                f"{target.name} arrived with other bytes than {self.address} promises ({digest[:19]}…).",
-                next="Pull it again; if it stays so, the registry's copy is damaged.",
+                f"{target.name} does not match its digest in {self.address} ({digest[:19]}…).",
+                next="Pull it again; if that does not help, the registry's copy is damaged.",
             )
 
     @property
     def client(self) -> Any:
         if self._client is None:
-            self._client = self._connected()
+            self._client = self._connect()
         return self._client
 
-    def _connected(self) -> Any:
-        """Asks the registry how it wants to be spoken to; no login travels before that is known."""
-        plain = self._plain or (self.address.on_loopback and self._speaks_plain_http())
-        scheme = "http" if plain else "https"
-        session = make_session(trusts_environment=not self.address.on_loopback)
-        answer = session.get(f"{scheme}://{self.address.server}/v2/", verify=self._verify)
-        wants = answer.headers.get("WWW-Authenticate", "").partition(" ")[0].lower()
-        known = (
-            answer.status_code in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
-            or "Docker-Distribution-Api-Version" in answer.headers
+    def _connect(self) -> Any:
+        """Asks the registry for its scheme and kind of authentication, and sends no login before it knows both."""
+        plain_http = self._plain_http or (self.address.on_loopback and self._speaks_plain_http())
+        scheme = "http" if plain_http else "https"
+        session = make_session(use_environment=not self.address.on_loopback)  # loopback is behind no proxy
+        response = session.get(f"{scheme}://{self.address.server}/v2/", verify=self._verify)
+        basic_auth = response.headers.get("WWW-Authenticate", "").partition(" ")[0].lower() == "basic"
+        is_registry = (
+            response.status_code in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
+            or "Docker-Distribution-Api-Version" in response.headers
         )
-        if not known and answer.status_code not in {HTTPStatus.FORBIDDEN, *PASSING}:
+        if not is_registry and response.status_code not in {HTTPStatus.FORBIDDEN, *TRANSIENT_STATUSES}:
             raise RegistryError(
-                f"{self.address.server} does not answer as a registry ({answer.status_code}).",
-                next="Is the address right? REGISTRY is a host and, where there is one, an owner: ghcr.io/me.",
+                f"{self.address.server} does not answer like a registry ({response.status_code}).",
+                next="Check the address: REGISTRY is a host, followed by an owner if there is one, such as ghcr.io/me.",
             )
         login = self.login
-        if plain and not self.address.on_loopback and login is not None:
-            self._say(f"your login for {self.address.registry} stays here: it would travel unencrypted")
+        if plain_http and not self.address.on_loopback and login is not None:
+            self._notify(f"not sending your login for {self.address.registry}: it would travel unencrypted")
             login = None
-        if wants == "basic" and login is None:
-            raise refusal(self.address, "the registry wants a login", HTTPStatus.UNAUTHORIZED)
+        if basic_auth and login is None:
+            raise registry_error(self.address, "the registry requires a login", HTTPStatus.UNAUTHORIZED)
         return make_client(
-            self.address, session, login, checked=self._checked, verify=self._verify, plain=plain,
-            basic=wants == "basic",
+            self.address, session, login, check_response=self._check_response, verify=self._verify,
+            plain_http=plain_http, basic_auth=basic_auth,
         )  # fmt: skip
 
     def _speaks_plain_http(self) -> bool:
         import requests
 
         try:
-            answer = make_session(trusts_environment=False).get(
+            response = make_session(use_environment=False).get(
                 f"http://{self.address.server}/v2/", allow_redirects=False
             )
         except requests.RequestException:
             return False
-        return answer.status_code in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
+        return response.status_code in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
 
-    def _place(self) -> Any:
+    def _container(self) -> Any:
         from oras.container import Container
 
         return Container(f"{self.address.server}/{self.address.repository}:{self.address.tag or 'latest'}")
 
     def _manifest_url(self) -> str:
-        named = self.address.digest or self.address.tag
-        return f"{self.client.prefix}://{self._place().manifest_url(named)}"
+        version = self.address.digest or self.address.tag
+        return f"{self.client.prefix}://{self._container().manifest_url(version)}"
 
-    def _checked(self, answer: Any) -> Any:
-        """Every answer that the client gets; that a blob is not there is one, too."""
-        if answer.ok or (answer.request.method == "HEAD" and answer.status_code == HTTPStatus.NOT_FOUND):
-            return answer
-        raise refused(self.address, answer)
+    def _check_response(self, response: Any) -> Any:
+        """Returns a good response; 404 is one if the question was whether a blob exists. Raises for any other."""
+        if response.ok or (response.request.method == "HEAD" and response.status_code == HTTPStatus.NOT_FOUND):
+            return response
+        raise response_error(self.address, response)
 
-    def _steadily(self, doing: str, act: Callable[[], Any]) -> Any:
-        """Once more, after growing pauses, where the connection broke or the registry is overloaded."""
+    def _with_retries(self, action: str, request: Callable[[], Any]) -> Any:
+        """Repeats `request`, after growing pauses, if the connection fails or the registry is overloaded."""
         import requests
 
         wait_s = FIRST_WAIT_S
         for attempt in range(1, self._tries + 1):
             try:
-                return act()
+                return request()
             except requests.exceptions.SSLError as error:
-                raise refusal(self.address, f"TLS fails: {innermost(error)}", 0) from error
-            except (requests.RequestException, PassingError) as error:
-                why = innermost(error)
+                raise registry_error(self.address, f"TLS failed: {reason(error)}") from error
+            except (requests.RequestException, TransientError) as error:
+                why = reason(error)
                 if attempt == self._tries:
-                    raise refusal(self.address, f"{doing} broke off {attempt} times: {why}", 0) from error
-                self._say(f"{doing} broke off ({why}); try {attempt + 1} of {self._tries} in {wait_s:.0f} s")
+                    times = f"{attempt} times" if attempt > 1 else "once"
+                    raise registry_error(self.address, f"{action} failed {times}: {why}") from error
+                self._notify(f"{action} failed ({why}); try {attempt + 1} of {self._tries} in {wait_s:.0f} s")
                 self._pause(wait_s)
                 wait_s *= 2
-            except ValueError as error:  # how oras tells that it finds no way to log in
-                raise refusal(self.address, str(error).rstrip("."), HTTPStatus.UNAUTHORIZED) from error
+            except ValueError as error:  # raised by oras if it cannot log in
+                raise registry_error(self.address, first_line(error), HTTPStatus.UNAUTHORIZED) from error
         raise AssertionError("unreachable")

@@ -21,7 +21,7 @@ def test_a_missing_card_is_bad_for_a_large_model_and_the_remedy_is_told(host: Ho
     done = host.make("doctor", ARGS=f"--output {host.output}")
     assert done.returncode != 0
     assert "BAD   card: none" in done.stdout
-    assert "The model needs one of 23 GiB." in done.stdout
+    assert "The model needs one with 23 GiB." in done.stdout
     assert "Install NVIDIA's driver" in done.stdout
 
 

@@ -165,7 +165,7 @@ def test_a_large_model_without_a_card_is_refused_with_both_figures(host: Host, i
     host.docker("build", "--quiet", "--tag", large, "-", stdin=f"FROM {image}\nLABEL {labels}\n")
     done = host.image("run", "--image", large, "--output", str(host.output), "--", "true")
     assert done.returncode == 9
-    assert "Qwen2.5-7B-Instruct needs a card of 23 GiB; here is no card" in done.stderr
+    assert "Qwen2.5-7B-Instruct needs a card with 23 GiB; this host has no card" in done.stderr
     assert "make doctor" in done.stderr
     insisted = host.image("run", "--image", large, "--output", str(host.output), "--gpus", "none", "--", "true")
     assert insisted.returncode == 0
@@ -175,14 +175,14 @@ def test_a_large_model_without_a_card_is_refused_with_both_figures(host: Host, i
 def test_a_small_model_without_a_card_runs_on_the_cpu_and_says_why(host: Host, image: str) -> None:
     done = host.run("true")
     assert done.returncode == 0
-    assert "device: CPU (The engine has no GPU to give" in done.stderr
+    assert "device: CPU (The engine has no GPU to offer" in done.stderr
 
 
 @pytest.mark.usefixtures("no_gpu")
 def test_a_card_that_was_named_and_is_not_there_is_an_error(host: Host, image: str) -> None:
     done = host.run("true", options=("--gpus", "0"))
     assert done.returncode == 9
-    assert "no GPU to give" in done.stderr
+    assert "no GPU to offer" in done.stderr
 
 
 @pytest.fixture(name="no_gpu")

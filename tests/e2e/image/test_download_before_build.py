@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from image.build import whole_model
-from image.errors import WeightsError
-from image.lock import Lock, read_lock
+from image.build.build import prepare_model
+from image.core.errors import WeightsError
+from image.core.lock import Lock, read_lock
 from tests.fakes.hub_server import HubServer
 from tests.fakes.hub_user import FILES, MB, WEIGHTS, User, lock_of
 
@@ -32,13 +32,13 @@ def _lock(tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> Lo
 
 
 def fetched(lock: Lock) -> tuple[Path, list[str]]:
-    said: list[str] = []
-    return whole_model(lock, notify=said.append, listener=lambda _: None), said
+    notes: list[str] = []
+    return prepare_model(lock, notify=notes.append, listener=lambda _: None), notes
 
 
 def test_it_is_fetched_once_and_checked_each_time(lock: Lock) -> None:
-    folder, said = fetched(lock)
-    assert said == ["+ toolkit download small-model --to models/Small-Model"]
+    folder, notes = fetched(lock)
+    assert notes == ["+ toolkit download small-model --to models/Small-Model"]
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == FILES
     assert fetched(lock) == (folder, [])
 
@@ -46,7 +46,7 @@ def test_it_is_fetched_once_and_checked_each_time(lock: Lock) -> None:
 def test_what_was_cut_goes_on_at_the_next_build(lock: Lock, hub: HubServer) -> None:
     hub.cuts[WEIGHTS] = [11 * MB]
     hub.dies_at_a_cut = True
-    with pytest.raises(WeightsError, match="could not be fetched") as broken:
+    with pytest.raises(WeightsError, match="Could not download") as broken:
         fetched(lock)
     assert broken.value.next == "Run the same command again."
     hub.heal()
@@ -56,6 +56,6 @@ def test_what_was_cut_goes_on_at_the_next_build(lock: Lock, hub: HubServer) -> N
 
 def test_another_byte_is_never_baked_in(lock: Lock, hub: HubServer) -> None:
     hub.files["config.json"] = b'{"architectures": ["Other"]}'
-    with pytest.raises(WeightsError, match="could not be fetched"):
+    with pytest.raises(WeightsError, match="Could not download"):
         fetched(lock)
     assert not Path("models/Small-Model").exists()

@@ -1,0 +1,1 @@
+"""Builds the image, and reads its bill of materials back."""

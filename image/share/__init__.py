@@ -1,0 +1,1 @@
+"""Publishes images and adapters to a registry, and pulls adapters from one."""

@@ -1,0 +1,165 @@
+"""The use case `publish-adapter`: pushes a run's portable adapter and its report as an OCI artifact."""
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from image.core.address import Address, read_address
+from image.core.errors import ConfigError, RegistryError
+from image.core.files import content_digest, file_digest
+from image.core.lock import Lock
+from image.core.progress import Listener, Notify, Progress
+from image.core.project import find_lock
+from image.engine import find_login
+from image.registry import Repository
+from image.share.artifact import Artifact, Blob, Facts, pack
+from image.share.history import PublishRecord, append_record
+from image.share.run_layer import find_run, read_finished_record
+
+PORTABLE = "adapter"  # the folder in the run that `toolkit export --to adapter` writes
+EXPORT_COMMAND = "toolkit export {run} --to adapter"
+COMPARED_KEYS = ("verdict", "metrics", "timings_s")  # equal in two reports of the same comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishAdapterConfig:
+    """`target`: registry/name:tag, or registry/name to use the run's name as the tag."""
+
+    target: str
+    run: str
+    output: Path
+    even_if_failed: bool = False
+    ca_bundle: Path | None = None
+    plain_http: bool = False
+    tries: int = 5
+
+
+def publish_adapter(
+    config: PublishAdapterConfig, *, notify: Notify, listener: Listener, registry: Repository | None = None
+) -> PublishRecord:
+    """Raises ConfigError (3) and RegistryError (10). The same content always gets the same digest."""
+    run = find_run(config.output, config.run)
+    facts = _read_facts(run)
+    _require_verdict(facts, even_if_failed=config.even_if_failed)
+    address = read_address(config.target if ":" in config.target.rpartition("/")[2] else f"{config.target}:{run.name}")
+    artifact = pack(run / PORTABLE, facts)
+    registry = registry or Repository(
+        address, notify=notify, login=find_login(address.registry), ca_bundle=config.ca_bundle,
+        plain_http=config.plain_http, tries=config.tries,
+    )  # fmt: skip
+    start = time.monotonic()
+    sent = _push(registry, artifact, listener)
+    _confirm_digest(registry, artifact, address)
+    record = PublishRecord(
+        reference=str(address),
+        digest=artifact.digest,
+        layers=len(artifact.blobs),
+        layers_sent=len(sent),
+        bytes_sent=sum(blob.size_bytes for blob in sent),
+        seconds=round(time.monotonic() - start, 1),
+        published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        run=run.name,
+    )
+    append_record(config.output, record)
+    return record
+
+
+def _read_facts(run: Path) -> Facts:
+    """Raises ConfigError if the portable adapter is missing, damaged or out of date."""
+    folder, name = run / PORTABLE, run.name
+    export = EXPORT_COMMAND.format(run=name)
+    weights = folder / "adapter_model.safetensors"
+    record = read_finished_record(run)
+    if not all(path.is_file() for path in (weights, folder / "adapter_config.json", folder / "run.json")):
+        raise ConfigError(f"{folder} does not contain a portable adapter.", next=f"Export it first: {export}.")
+    adapter_sha256 = str(record["adapter"].get("sha256", ""))
+    if file_digest(weights) != f"sha256:{adapter_sha256}":
+        raise ConfigError(f"{weights} is not the adapter of {name}.", next=f"Export it again: {export} --force.")
+    base = record["base_model"]
+    lock = _shipped_lock(base)
+    return Facts(
+        run_id=name,
+        created=str(record["finished_at"]),
+        verdict=_read_verdict(run, folder, adapter_sha256, export),
+        base_name=str(base["name"]),
+        base_repository=str(base.get("repository") or ""),
+        base_revision=str(base.get("revision") or ""),
+        base_lock_sha256=str(base.get("lock_sha256") or ""),
+        licence="" if lock is None else lock.licence,
+        adapter_sha256=adapter_sha256,
+        data_sha256=str(record["data"]["sha256"]),
+        precision=str(record["recipe"].get("precision") or "float32"),
+    )
+
+
+def _read_verdict(run: Path, folder: Path, adapter_sha256: str, export: str) -> str:
+    """The verdict of the exported report. Raises ConfigError if the run was compared again after the export."""
+    latest, exported = _read_report(run / "compare" / "report.json"), _read_report(folder / "report.json")
+    if latest.get("after", {}).get("adapter_sha256") == adapter_sha256 and any(
+        latest.get(key) != exported.get(key) for key in COMPARED_KEYS
+    ):
+        raise ConfigError(f"{run.name} was compared again after {folder} was written.", next=f"Update it: {export}.")
+    if exported.get("after", {}).get("adapter_sha256") != adapter_sha256:
+        return "not compared"
+    return "passed" if exported["verdict"]["passed"] else "failed"
+
+
+def _require_verdict(facts: Facts, *, even_if_failed: bool) -> None:
+    if facts.verdict == "passed" or even_if_failed:
+        return
+    failed = facts.verdict == "failed"
+    what = "did not pass its comparison" if failed else "has no comparison report for its adapter"
+    remedy = "Train again" if failed else f"Run toolkit compare {facts.run_id} and export again"
+    raise ConfigError(
+        f"{facts.run_id} {what}.",
+        next=f"{remedy}, or use --even-if-failed; the annotations and the model card then say so.",
+    )
+
+
+def _shipped_lock(base: Mapping[str, Any]) -> Lock | None:
+    """The shipped lock that the run's base model matched; None for a base model of the user's."""
+    try:
+        lock = find_lock(str(base["name"]))
+    except ConfigError:
+        return None
+    return lock if lock.sha256 == base.get("lock_sha256") else None
+
+
+def _push(registry: Repository, artifact: Artifact, listener: Listener) -> list[Blob]:
+    """Returns the blobs that the registry did not have. The manifest goes last, so that a tag is always complete."""
+    sent, done, total = [], 0, sum(blob.size_bytes for blob in artifact.blobs)
+    with tempfile.TemporaryDirectory(prefix="artifact-") as folder:
+        for blob in artifact.blobs:
+            path = blob.path
+            if path is None:
+                path = Path(folder) / "config.json"
+                path.write_bytes(blob.content)
+            if registry.push_blob(path, blob.digest, blob.size_bytes):
+                sent.append(blob)
+            done += blob.size_bytes
+            listener(Progress(task="adapter", done=done, total=total))
+    registry.push_manifest(artifact.manifest)
+    return sent
+
+
+def _confirm_digest(registry: Repository, artifact: Artifact, address: Address) -> None:
+    """Raises RegistryError if the registry now holds another manifest."""
+    if (reported := content_digest(registry.manifest())) != artifact.digest:
+        raise RegistryError(
+            f"{address} is {reported} in the registry, but {artifact.digest} was pushed.",
+            next="Check whether somebody else pushed this tag.",
+        )
+
+
+def _read_report(path: Path) -> dict[str, Any]:
+    """The comparison report in `path`; empty if there is no readable one."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return report if isinstance(report, dict) and isinstance(report.get("after"), dict) else {}

@@ -1,0 +1,124 @@
+"""The use case `pull-adapter`: downloads a published adapter and checks every file against its digest."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from image.core import labels
+from image.core.address import Address, read_address
+from image.core.errors import ConfigError, RegistryError, first_line
+from image.core.files import content_digest, file_digest
+from image.core.progress import Listener, Notify, Progress
+from image.engine import find_login
+from image.registry import Repository
+from image.share.artifact import Blob, unpack
+
+PULLED_FOLDER = "pulled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullAdapterConfig:
+    """`folder` None: a folder named after the artifact, in `output`/pulled."""
+
+    reference: str
+    output: Path
+    folder: Path | None = None
+    ca_bundle: Path | None = None
+    plain_http: bool = False
+    tries: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullResult:
+    """`base`: repository@revision or name of the base model. `downloaded`: False if the folder was complete already."""
+
+    folder: Path
+    digest: str
+    base: str
+    run_id: str
+    verdict: str
+    downloaded: bool
+
+
+def pull_adapter(
+    config: PullAdapterConfig, *, notify: Notify, listener: Listener, registry: Repository | None = None
+) -> PullResult:
+    """Raises ConfigError (3) and RegistryError (10). The folder appears only when it is complete."""
+    address = read_address(config.reference)
+    registry = registry or Repository(
+        address, notify=notify, login=find_login(address.registry), ca_bundle=config.ca_bundle,
+        plain_http=config.plain_http, tries=config.tries,
+    )  # fmt: skip
+    manifest = registry.manifest()
+    digest = content_digest(manifest)
+    if address.digest and digest != address.digest:
+        raise RegistryError(
+            f"The registry sent {digest} when asked for {address}.",
+            next="Pull it again; if that does not help, do not trust this registry.",
+        )
+    blobs, annotations = unpack(manifest, str(address))
+    folder = config.folder or config.output / PULLED_FOLDER / _folder_name(address)
+    complete = _is_complete(folder, blobs)
+    if not complete:
+        _download(registry, blobs, folder, listener)
+    return _result(folder, digest, annotations, downloaded=not complete)
+
+
+def _folder_name(address: Address) -> str:
+    version = address.tag or address.digest.removeprefix("sha256:")[:12]
+    return f"{address.repository.rpartition('/')[2]}-{version}"
+
+
+def _is_complete(folder: Path, blobs: Sequence[Blob]) -> bool:
+    """True if `folder` contains exactly these files, False if it is missing. Raises ConfigError otherwise."""
+    if not folder.exists():
+        return False
+    try:
+        found = {path.name: file_digest(path) for path in folder.iterdir()}
+    except OSError:  # it contains a folder, or is a file itself
+        found = {}
+    if found != {blob.name: blob.digest for blob in blobs}:
+        raise ConfigError(
+            f"{folder} exists and contains something else.",
+            next="Move it away, or choose another folder with --to.",
+        )
+    return True
+
+
+def _download(registry: Repository, blobs: Sequence[Blob], folder: Path, listener: Listener) -> None:
+    """Raises ConfigError if the folder cannot be written, and RegistryError."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    total, done = sum(blob.size_bytes for blob in blobs), 0
+    try:
+        partial.mkdir(parents=True)
+        if (free := shutil.disk_usage(partial).free) < total:
+            raise ConfigError(
+                f"{folder.parent} has {free / 1e6:.0f} MB free, but the adapter needs {total / 1e6:.0f} MB.",
+                next="Free some space, or choose another folder with --to.",
+            )
+        for blob in blobs:
+            registry.fetch_blob(blob.digest, blob.size_bytes, partial / blob.name)
+            done += blob.size_bytes
+            listener(Progress(task="adapter", done=done, total=total))
+        partial.rename(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write {folder}: {first_line(error)}.", next="Choose another folder with --to."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _result(folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool) -> PullResult:
+    base = annotations.get(labels.MODEL_REPOSITORY) or annotations.get(labels.MODEL_NAME, "unknown")
+    revision = annotations.get(labels.MODEL_REVISION, "") if labels.MODEL_REPOSITORY in annotations else ""
+    return PullResult(
+        folder=folder,
+        digest=digest,
+        base=f"{base}@{revision}" if revision else base,
+        run_id=annotations.get(labels.RUN_ID, "unknown"),
+        verdict=annotations.get(labels.RUN_VERDICT, "unknown"),
+        downloaded=downloaded,
+    )

@@ -1,0 +1,118 @@
+"""A finished run: finds it, reads its record, and lays out its adapter, record and report as one small image layer."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from image.core import labels
+from image.core.errors import ConfigError, first_line
+
+PARTS = ("run.json", "logging.jsonl", "compare")
+# Needed to resume training, not to use the adapter; they are most of a checkpoint's bytes.
+TRAINING_STATE = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", "scaler.pt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLayer:
+    run_id: str
+    folder: Path
+    adapter: str  # relative to the run's folder
+    adapter_sha256: str
+    verdict: str  # "passed", "failed", or "not compared"
+
+    @contextmanager
+    def context(self, base: str, epoch: int) -> Iterator[tuple[Path, Path]]:
+        """Yields a build context that mirrors the root folder, and its Dockerfile, which starts from the image `base`.
+
+        All timestamps in the context are `epoch`, in seconds.
+        """
+        with tempfile.TemporaryDirectory(prefix="run-layer-") as folder:
+            context = Path(folder) / "context"
+            results = context / "root" / "output"
+            self._copy_to(results / self.run_id)
+            (results / "latest").symlink_to(self.run_id)
+            _normalize(context, epoch)
+            dockerfile = Path(folder) / "Dockerfile"
+            dockerfile.write_text(
+                f"FROM {base}\n"
+                "ARG SOURCE_DATE_EPOCH\n"
+                "COPY --link . /\n"
+                f'LABEL {labels.RUN_ID}="{self.run_id}" '
+                f'{labels.RUN_ADAPTER_SHA256}="{self.adapter_sha256}" {labels.RUN_VERDICT}="{self.verdict}"\n',
+                encoding="utf-8",
+            )
+            yield context, dockerfile
+
+    def _copy_to(self, target: Path) -> None:
+        target.mkdir(parents=True)
+        for name in PARTS:
+            path = self.folder / name
+            if path.is_dir():
+                shutil.copytree(path, target / name)
+            elif path.is_file():
+                shutil.copyfile(path, target / name)
+        ignore = shutil.ignore_patterns(*TRAINING_STATE)
+        shutil.copytree(self.folder / self.adapter, target / self.adapter, ignore=ignore)
+
+
+def _normalize(context: Path, epoch: int) -> None:
+    """Sets modes and times that do not depend on this host. /root and /root/output stay writable for any uid."""
+    for path in (*context.rglob("*"), context):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
+    for path in (context / "root", context / "root" / "output"):
+        path.chmod(0o1777)
+
+
+def run_layer(output: Path, run: str) -> RunLayer:
+    """The layer of the run called `run`: see `find_run`. Raises ConfigError if it is missing or did not finish."""
+    folder = find_run(output, run)
+    adapter = read_finished_record(folder)["adapter"]
+    return RunLayer(
+        run_id=folder.name,
+        folder=folder,
+        adapter=Path(adapter["path"]).name,
+        adapter_sha256=str(adapter.get("sha256", "")),
+        verdict=_verdict(folder),
+    )
+
+
+def find_run(output: Path, run: str) -> Path:
+    """The folder of the run called `run`: "latest", "v3", or its full name. Raises ConfigError."""
+    exact = output / run
+    if exact.is_dir():
+        return exact.resolve()
+    matches = sorted(output.glob(f"{run}-*")) if run else []
+    if len(matches) == 1:
+        return matches[0]
+    raise ConfigError(f"No run called {run} in {output}.", next="List the runs: make runs.")
+
+
+def read_finished_record(folder: Path) -> dict[str, Any]:
+    """The content of the run's run.json. Raises ConfigError if it cannot be read, or the run has no adapter."""
+    path = folder / "run.json"
+    try:
+        record = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"Cannot read {path}: {first_line(error)}.", next="List the runs: make runs.") from error
+    if record.get("status") != "finished" or not (record.get("adapter") or {}).get("path"):
+        raise ConfigError(
+            f"{folder.name} is {record.get('status')}, so it has no adapter to publish.",
+            next="List the runs: make runs.",
+        )
+    return record
+
+
+def _verdict(folder: Path) -> str:
+    try:
+        report = json.loads((folder / "compare" / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "not compared"
+    return "passed" if report["verdict"]["passed"] else "failed"

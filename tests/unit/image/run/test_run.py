@@ -1,0 +1,35 @@
+"""What a command in a container is told about the host, and what it is not. No engine."""
+
+from pathlib import Path
+
+import pytest
+
+from image.engine import ContainerConfig, EngineInfo, Port
+from image.run.run import RunConfig, _container_config
+
+
+def container(here: Path, **settings: object) -> ContainerConfig:
+    config = RunConfig(image="i", command=("toolkit", "serve"), output=here / "output", data=here / "data", **settings)  # type: ignore[arg-type]
+    info = EngineInfo(version="27", containerd_store=True, memory_bytes=1, storage=here, rootless=False, runtimes=())
+    return _container_config(config, info)
+
+
+def test_a_server_in_a_container_is_told_where_it_is_reached_and_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_API_KEY", "k-1")
+    port = Port(host="127.0.0.1", host_port=9000, container_port=8000)
+    made = container(tmp_path, port=port)
+
+    assert made.environment["TOOLKIT_PUBLISHED"] == "127.0.0.1:9000"
+    assert made.environment["TOOLKIT_API_KEY"] == "k-1"
+    assert made.environment["HF_HUB_OFFLINE"] == "1"
+    assert (made.network, made.port) == ("bridge", port)
+
+
+def test_nobody_else_is_given_the_key_or_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_API_KEY", "k-1")
+    made = container(tmp_path)
+
+    assert "TOOLKIT_API_KEY" not in made.environment
+    assert (made.network, made.port) == ("none", None)
