@@ -64,7 +64,7 @@ demo: setup ## The whole story with the embedded model, without Docker: fine-tun
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" bash docs/demo.sh $(OUTPUT)
 
 .PHONY: doctor
-doctor: .host/.ready ## Examine this host: what is missing, why it matters, what mends it
+doctor: .host/.ready ## Examine this host: what is missing, why it matters, how to fix it
 	@$(IMAGE) doctor $(BAKED) --output $(OUTPUT) $(ARGS)
 
 .PHONY: build
