@@ -237,7 +237,7 @@ def test_an_adapter_that_holds_over_4_bits_alone_is_not_exported(run, output, pr
         return model
 
     monkeypatch.setattr(LanguageModel, "load", classmethod(forgetful))
-    with pytest.raises(ExportError, match=r"answers otherwise than over 4 bits.*Nothing was written"):
+    with pytest.raises(ExportError, match=r"answers differently than over 4 bits.*Nothing was written"):
         export(ExportConfig(run=run.run_id, output=output, probes=probes, to="adapter"))
     assert not (run.folder / "adapter").exists()
 

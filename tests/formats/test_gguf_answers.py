@@ -1,4 +1,4 @@
-"""What was exported is answered by llama.cpp, which shares no code with training; what answers otherwise stays in."""
+"""llama.cpp, which shares no code with training, answers from the exported file; a file that differs is rejected."""
 
 import json
 
@@ -101,7 +101,7 @@ def test_the_manifest_names_who_answered(files):
         assert manifest["parity"]["probes"] == len(PROMPTS)
 
 
-def test_the_command_tells_the_gate_and_prints_the_folder(output, probes, tmp_path, capsys):
+def test_the_command_shows_the_gate_and_prints_the_folder(output, probes, tmp_path, capsys):
     target = tmp_path / "out"
     arguments = ["--output", output, "--probes", probes, "--folder", target]
     with pytest.raises(SystemExit) as left:
@@ -110,7 +110,7 @@ def test_the_command_tells_the_gate_and_prints_the_folder(output, probes, tmp_pa
     streams = capsys.readouterr()
     assert left.value.code == 0
     assert streams.out == f"{target}\n"
-    assert "intermediate_size 640 is no multiple of it" in streams.err
+    assert "multiples of 256, and the model has intermediate_size 640" in streams.err
     assert "of 5 answers the same (by llama-cpp-python" in streams.err
 
 
@@ -130,7 +130,7 @@ def load_spoilt(file):
 
 @pytest.mark.parametrize("kind", QUANTISATIONS)
 def test_a_file_that_answers_differently_is_rejected(output, probes, tmp_path, kind):
-    with pytest.raises(ExportError, match=r"answers differently: .*It stands in .*out\.rejected"):
+    with pytest.raises(ExportError, match=r"answers differently: .*Its files are in .*out\.rejected"):
         exported(
             output, probes, tmp_path / "out", quantisation=kind, backends=Backends(llama=Llama(load=load_spoilt))
         )  # fmt: skip
@@ -145,11 +145,11 @@ def test_a_file_with_another_template_is_rejected(output, probes, tmp_path):
         def prompt_ids(self, messages):
             return super().prompt_ids([{**message, "role": "user"} for message in messages])
 
-    with pytest.raises(ExportError, match="its template or tokenizer reads 5 prompts otherwise"):
+    with pytest.raises(ExportError, match="its chat template or tokenizer turns 5 prompts into other tokens"):
         exported(output, probes, tmp_path / "out", backends=Backends(llama=Llama(load=Other)))
 
 
-def test_a_file_that_llama_cpp_cannot_load_is_told_with_its_reason(tmp_path, files):
+def test_a_file_that_llama_cpp_cannot_load_is_an_error_with_its_reason(tmp_path, files):
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(files["f16"].read_bytes()[:-100_000])
 
@@ -157,7 +157,7 @@ def test_a_file_that_llama_cpp_cannot_load_is_told_with_its_reason(tmp_path, fil
         LlamaModel(broken)
 
 
-def test_what_llama_cpp_cannot_quantise_is_told(tmp_path):
+def test_what_llama_cpp_cannot_quantise_is_an_error(tmp_path):
     (tmp_path / "no.gguf").write_bytes(b"nothing")
 
     with pytest.raises(ExportError, match=r"could not quantise to q4_k_m"):

@@ -1,4 +1,4 @@
-"""`toolkit export`: a run in a form that others take, behind the parity gate."""
+"""`toolkit export`: stdout is the folder of the exported files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 
 from toolkit.cli.console import notify, progress
 from toolkit.export.export import export
-from toolkit.export.formats import FORMS, KINDS
+from toolkit.export.formats import FORMATS, KINDS
 from toolkit.export.formats.base import ExportConfig
 
 
@@ -17,49 +17,60 @@ from toolkit.export.formats.base import ExportConfig
     short_help="Write a model for use elsewhere, which answers as the adapter does.",
 )
 @click.argument("run", required=False)
-@click.option("--to", "form", type=click.Choice(list(FORMS)), default="merged", show_default=True, help="Format.")
 @click.option(
-    "--quantisation",
-    type=click.Choice(list(dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds))),
-    default=None,
-    help=f"Of {', '.join(KINDS)}.  [default: f16 for gguf and ollama, nf4 for bnb]",
+    "--to", "format_name", type=click.Choice(list(FORMATS)), default="merged", show_default=True, help="Format."
 )
 @click.option(
-    "--folder", type=click.Path(path_type=Path), default=None, help="Target.  [default: in the run, named for it]"
+    "--quantisation",
+    "--quantization",
+    "quantisation",
+    type=click.Choice(list(dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds))),
+    default=None,
+    help=f"For {', '.join(name for name, kinds in KINDS.items() if len(kinds) > 1)}.  "
+    "[default: f16 for gguf and ollama, nf4 for bnb]",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Target.  [default: in the run, named after the format]",
 )
 @click.option("--model", default=None, help="Base model.  [default: the run's own]")
 @click.option("--probes", type=click.Path(path_type=Path), default=None, help="Probes of the parity gate.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
-@click.option("--unchecked", is_flag=True, help="Write GGUF without asking it; export.json then says so.")
+@click.option("--unchecked", is_flag=True, help="Write GGUF without the parity gate; export.json records that.")
 def command(
-    run: str | None, form: str, quantisation: str | None, folder: Path | None, model: str | None,
+    run: str | None, format_name: str, quantisation: str | None, folder: Path | None, model: str | None,
     probes: Path | None, output: Path, force: bool, unchecked: bool,
 ) -> None:  # fmt: skip
-    """Write RUN's adapter and base model as one, or the adapter with its card (--to adapter), and print the folder.
+    """Export a run to a format that other programs load.
 
-    The result is loaded afresh and answers the probes; where it does not answer as base and
-    adapter did, the command ends with exit code 7 and the folder is named ….rejected.
-    What each format's answers may differ by is in docs/export.md.
+    Writes RUN's adapter merged into its base model, or the adapter with its model card (--to adapter), and prints the
+    folder.
+
+    The files are loaded again and answer the probes; if they do not answer as base model and
+    adapter do, the exit code is 7 and the folder is named ….rejected.
+    docs/export.md states how much the answers of each format may differ.
     """
     config = ExportConfig(
-        run=run, to=form, model=model, folder=folder, probes=probes, output=output, force=force,
+        run=run, to=format_name, model=model, folder=folder, probes=probes, output=output, force=force,
         quantisation=quantisation, unchecked=unchecked,
     )  # fmt: skip
     with progress() as listener:
-        exported = export(config, listener=listener, notify=notify)
-    if not exported.fresh:
+        result = export(config, listener=listener, notify=notify)
+    if not result.fresh:
         notify("Already exported from this adapter.")
-    for line in told(exported.parity):
+    for line in summary_lines(result.parity):
         notify(line)
-    click.echo(exported.folder)
+    click.echo(result.folder)
 
 
-def told(parity: Mapping[str, Any]) -> list[str]:
-    """What the gate found, in the words of the terminal."""
+def summary_lines(parity: Mapping[str, Any]) -> list[str]:
+    """What the gate found, for the terminal."""
     if parity.get("checked") is False:
-        return ["parity: unchecked, nobody asked this file anything"]
-    ties = f", {parity['near_ties']} part at a near tie" if parity.get("near_ties") else ""
+        return ["parity: not checked"]
+    ties = f", {parity['near_ties']} differ at a near tie" if parity.get("near_ties") else ""
     by = f" (by {parity['by']})" if "by" in parity else ""
     lines = [f"parity: {parity['same']} of {parity['probes']} answers the same{ties}{by}"]
     if "kept" in parity:

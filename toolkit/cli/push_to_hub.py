@@ -14,10 +14,12 @@ Examples:
 """
 
 
-@click.command("push-to-hub", epilog=EXAMPLES, short_help="Put a run's adapter, card and report on the hub.")
+@click.command(
+    "push-to-hub", epilog=EXAMPLES, short_help="Upload a run's adapter, model card and report to the Hugging Face Hub."
+)
 @click.argument("names", nargs=-1, required=True, metavar="[RUN] OWNER/NAME")
-@click.option("--public", is_flag=True, help="For everybody to see.  [default: private]")
-@click.option("--even-if-failed", is_flag=True, help="Also where the verdict failed or the run was not compared.")
+@click.option("--public", is_flag=True, help="Make a new repository public.  [default: private]")
+@click.option("--even-if-failed", is_flag=True, help="Also if the verdict failed or the run was not compared.")
 @click.option("--endpoint", metavar="URL", help="Another hub.  [default: HF_ENDPOINT, or the hub itself]")
 @click.option("--model", default=None, help="Base model.  [default: the run's own]")
 @click.option("--probes", type=click.Path(path_type=Path), default=None, help="Probes of the parity gate.")
@@ -26,10 +28,11 @@ def command(
     names: tuple[str, ...], public: bool, even_if_failed: bool, endpoint: str | None, model: str | None,
     probes: Path | None, output: Path,
 ) -> None:  # fmt: skip
-    """Put a run's portable adapter, its card and its report into OWNER/NAME on the Hugging Face hub.
+    """Upload a run's adapter, model card and report to the Hugging Face Hub.
 
-    RUN is a run's id or folder; without it, the latest finished run.
-    A repository that is not there is made, private unless --public is given. The token is that of
+    They go to the repository OWNER/NAME.
+    RUN is a run's id or folder; the default is the latest finished run.
+    A repository that does not exist is created, private unless --public is given. The token is that of
     "hf auth login", or HF_TOKEN. A run that did not pass its comparison is refused.
     """
     if len(names) > 2:  # noqa: PLR2004  # a run and a repository
@@ -40,8 +43,8 @@ def command(
         endpoint=endpoint, model=model, probes=probes, output=output,
     )  # fmt: skip
     with progress() as listener:
-        pushed = push_to_hub(config, listener=listener)
-    if not pushed.uploaded.fresh:
-        notify("The hub had all of it already.")
-    notify(f"{pushed.uploaded.url} ({'private' if pushed.private else 'public'}; verdict: {pushed.verdict})")
-    click.echo(f"{pushed.uploaded.repository}@{pushed.uploaded.commit}")
+        result = push_to_hub(config, listener=listener)
+    if not result.uploaded.fresh:
+        notify("The hub already had every file.")
+    notify(f"{result.uploaded.url} ({'private' if result.private else 'public'}; verdict: {result.verdict})")
+    click.echo(f"{result.uploaded.repository}@{result.uploaded.commit}")

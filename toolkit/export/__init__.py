@@ -1,5 +1,5 @@
-"""Writes a run in a form that others take, and lets it out only when it answers as base and adapter did.
+"""Exports a run to other formats, and accepts a result only if it answers as base and adapter do.
 
-A format is one module with one class (see `form.Form`) and one line in `forms.FORMS`. Everything that formats share,
-from the disk check to the rejected folder, is in `exporting` and `place`.
+A format is one module with one class (`formats.base.Format`) and one line in `formats.FORMATS`. What formats share,
+from the disk check to the rejected folder, is in `export` and `target`.
 """

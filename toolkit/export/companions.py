@@ -1,4 +1,4 @@
-"""What goes beside exported weights: tokenizer, licence, and the statement of changes that Apache-2.0 asks for."""
+"""The files beside exported weights: tokenizer, licence, and the notice of changes that Apache-2.0 requires."""
 
 import shutil
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ TOKENIZER_FILES = (
 LICENCE_FILES = ("LICENSE", "NOTICE")
 
 
-def carry(folder: Path, side: Side, names: Sequence[str]) -> None:
-    """Copied byte for byte, so that the result reads and speaks exactly as its base."""
+def copy_companions(folder: Path, side: Side, names: Sequence[str]) -> None:
+    """Copies those of `names` that the base model's folder has, byte for byte."""
     for name in names:
         if (side.model.path / name).is_file():
             shutil.copyfile(side.model.path / name, folder / name)
 
 
 def write_change_notice(folder: Path, side: Side, *further: str) -> None:
-    """`further`: what else was done to the weights, a sentence each."""
+    """Writes CHANGES.md; `further`: what else was done to the weights, a sentence each."""
     (folder / "CHANGES.md").write_text(
         f"# Changes\n\nThese weights are those of {side.model.repository or side.model.name}"
         f"{f' at revision {side.model.revision}' if side.model.revision else ''}, changed:\n"
         f"a LoRA adapter (sha256 {adapter_sha256(side.adapter)}, run {side.name}) was merged into them on {now()}.\n"
         + "".join(f"{sentence}\n" for sentence in further)
-        + "The base model's licence applies; its text stands beside this file where the base model brings one.\n",
+        + "The base model's licence applies; its text is beside this file if the base model includes one.\n",
         encoding="utf-8",
     )

@@ -1,4 +1,4 @@
-"""Exports one run: found, else written beside its target, asked the probes, and let out or rejected."""
+"""Exports one run: finds an earlier export, or writes the files, asks them the probes, and accepts or rejects them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from toolkit.core.errors import ConfigError, ExportError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import now
 from toolkit.data.probes import read_probes
-from toolkit.export.formats import form_for
-from toolkit.export.formats.base import Backends, ExportConfig, Form, Gate, Job, Portable
-from toolkit.export.parity import TOLERANCES, QuantisedParity, judge_quantised
-from toolkit.export.portable import without_paths
-from toolkit.export.target import Place
+from toolkit.export.formats import format_for
+from toolkit.export.formats.base import Backends, ExportConfig, ExportJob, Format, PortableFormat
+from toolkit.export.parity import TOLERANCES, GateResult, QuantisedParity, judge_quantised
+from toolkit.export.portable import redacted
+from toolkit.export.target import Target
 from toolkit.model.language_model import freeing
 from toolkit.runs.layout import adapter_sha256
 from toolkit.runs.run import find_run
@@ -24,7 +24,7 @@ Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exported:
+class ExportResult:
     """`parity`: as the gate measured it; `fresh` is False where the same adapter had been exported there before."""
 
     folder: Path
@@ -38,85 +38,88 @@ def export(
     listener: Listener = silent,
     notify: Notify = lambda _: None,
     backends: Backends | None = None,
-) -> Exported:
-    """Raises ExportError when the parity gate fails: the result then stands in `….rejected`."""
+) -> ExportResult:
+    """Raises ExportError when the parity gate fails: the files are then in `….rejected`."""
     backends = backends or Backends()
-    form = form_for(config)
+    format_ = format_for(config)
     run = find_run(config.run, config.output)
     trained = run_side(run, model=config.model)
-    side = in_full(trained)
-    place = Place(
-        target=(config.folder or run.folder / form.folder).absolute(),
-        identity={"format": form.name, **form.options, "adapter_sha256": adapter_sha256(side.adapter)},
-        mutable_files=form.mutable_files if isinstance(form, Portable) else frozenset(),
+    side = at_full_precision(trained)
+    target = Target(
+        folder=(config.folder or run.folder / format_.folder).absolute(),
+        identity={"format": format_.name, **format_.options, "adapter_sha256": adapter_sha256(side.adapter)},
+        mutable_files=format_.mutable_files if isinstance(format_, PortableFormat) else frozenset(),
     )
-    if (found := _found(place, config)) is not None:
-        if isinstance(form, Portable):
-            form.refresh(found.folder, side)
-        return found
-    for note in form.require(side, backends):
+    if (earlier := _earlier_export(target, config)) is not None:
+        if isinstance(format_, PortableFormat):
+            format_.refresh(earlier.folder, side)
+        return earlier
+    for note in format_.require(side, backends):
         notify(note)
     if trained.model.in_4bit:
-        notify(f"{run.run_id} was trained over 4 bits; it is exported over the base model as its files hold it.")
-    place.require_disk(form.bytes_needed(side), form.title)
-    job = Job(
+        notify(f"{run.run_id} was trained over a 4-bit base model; the export uses the weights in its files.")
+    target.require_disk(format_.bytes_needed(side), format_.title)
+    job = ExportJob(
         run=run, side=side, probes=read_probes(config.probes or probes_for(side)), listener=listener, backends=backends
     )  # fmt: skip
-    with place.partial() as partial:
-        if (found := _found(place, config)) is not None:  # another process was quicker
-            return found
-        quantised = trained.model.in_4bit and not config.unchecked
-        over_full = {"trained_in_4bit": require_same_at_full_precision(job, trained).to_dict()} if quantised else {}
-        gate = form.write(partial, job)
-        manifest = _manifest(place, form, side, gate) | over_full
-        if not gate.holds:
-            rejected = place.reject(manifest)
-            raise ExportError(f"The {form.title} answers differently: {gate.why}.", next=f"It stands in {rejected}.")
-        place.accept(manifest)
-    return Exported(folder=place.target, parity=gate.to_dict(), fresh=True)
+    with target.partial() as partial:
+        if (earlier := _earlier_export(target, config)) is not None:  # another process was quicker
+            return earlier
+        checks_both = trained.model.in_4bit and not config.unchecked
+        in_4bit = {"trained_in_4bit": require_same_at_full_precision(job, trained).to_dict()} if checks_both else {}
+        parity = format_.write(partial, job)
+        manifest = _manifest(target, format_, side, parity) | in_4bit
+        if not parity.holds:
+            rejected = target.reject(manifest)
+            raise ExportError(
+                f"The {format_.title} answers differently: {parity.reason}.", next=f"Its files are in {rejected}."
+            )
+        target.accept(manifest)
+    return ExportResult(folder=target.folder, parity=parity.to_dict(), fresh=True)
 
 
-def _found(place: Place, config: ExportConfig) -> Exported | None:
-    manifest = place.find(force=config.force)
+def _earlier_export(target: Target, config: ExportConfig) -> ExportResult | None:
+    manifest = target.find(force=config.force)
     if manifest is None:
         return None
     if manifest["parity"].get("checked") is False and not config.unchecked:
         raise ConfigError(
-            f"{place.target} was exported with --unchecked: nobody asked it anything.",
-            next="Give --force to write it again and ask it.",
+            f"{target.folder} was exported with --unchecked, so its answers were never compared.",
+            next="Give --force to export it again, with the check.",
         )
-    return Exported(folder=place.target, parity=manifest["parity"], fresh=False)
+    return ExportResult(folder=target.folder, parity=manifest["parity"], fresh=False)
 
 
-def _manifest(place: Place, form: Form, side: Side, gate: Gate) -> dict[str, Any]:
+def _manifest(target: Target, format_: Format, side: Side, parity: GateResult) -> dict[str, Any]:
     base = side.model.to_dict()
     return {
         "schema_version": 1,
         "run_id": side.name,
-        "base_model": without_paths(base) if isinstance(form, Portable) else base,
-        **place.identity,
+        "base_model": redacted(base) if isinstance(format_, PortableFormat) else base,
+        **target.identity,
         "exported_at": now(),
-        "parity": gate.to_dict(),
+        "parity": parity.to_dict(),
     }
 
 
-def in_full(side: Side) -> Side:
+def at_full_precision(side: Side) -> Side:
+    """The side over its base model as the files store it, not over 4 bits."""
     return replace(side, model=replace(side.model, in_4bit=False))
 
 
-def require_same_at_full_precision(job: Job, trained: Side) -> QuantisedParity:
-    """What it learnt must hold over both bases, as of a model that is quantised later; raises ExportError.
+def require_same_at_full_precision(job: ExportJob, trained: Side) -> QuantisedParity:
+    """What was learned over the 4-bit base must hold over the full one, within the tolerance of nf4.
 
-    `trained`: the side as it was trained; `job.side` as it is exported.
+    `trained`: the side as it was trained; `job.side`: as it is exported. Raises ExportError.
     """
     with freeing(loaded(job.backends.load, trained.model, {job.key: job.adapter})) as model, model.side(job.key):
         expected = job.answers(model, "In 4 bits")
     with freeing(loaded(job.backends.load, job.side.model, {job.key: job.adapter})) as model, model.side(job.key):
-        answered = job.answers(model, "In full precision")
+        answered = job.answers(model, "At full precision")
     parity = judge_quantised(job.probes, expected, answered, TOLERANCES["nf4"])
     if not parity.holds:
         raise ExportError(
-            f"Over the full-precision base model this adapter answers otherwise than over 4 bits: {parity.why}.",
+            f"Over the full-precision base model this adapter answers differently than over 4 bits: {parity.reason}.",
             next="Nothing was written; use the run as it is (chat, serve), or train it without load_in_4bit.",
         )
     return parity

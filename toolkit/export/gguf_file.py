@@ -1,7 +1,7 @@
-"""The door to the gguf library: writes a Qwen2 model as one GGUF file, tensor by tensor.
+"""Writes a Qwen2 model as one GGUF file, tensor by tensor, through the gguf library.
 
 The names of tensors and keys are the library's own (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
-llama.cpp's converter is on no package index under its maintainers' name, and knows a tokenizer only by a hash.
+llama.cpp's converter is not used: its maintainers publish no package, and it recognises a tokenizer only by a hash.
 """
 
 import json
@@ -12,17 +12,17 @@ from typing import Any
 
 from toolkit.core.errors import ExportError
 
-BLOCK = {"f16": 1, "q8_0": 32}  # a row's length must be a multiple of it
-# How Qwen2's tokenizer cuts a text before it merges bytes. llama.cpp has this rule built in, under the name "qwen2".
+BLOCK = {"f16": 1, "q8_0": 32}  # the length of a row must be a multiple
+# How Qwen2's tokenizer splits a text before it merges bytes. llama.cpp implements this rule as "qwen2".
 QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-TIED = "lm_head.weight"  # the embedding again where config.json ties them; llama.cpp then takes the embedding
+TIED = "lm_head.weight"  # not written where config.json ties it to the embedding: llama.cpp then uses the embedding
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What the file says of itself: `general.*`."""
+    """The file's `general.*` keys."""
 
     name: str
     finetune: str
@@ -42,44 +42,44 @@ class Vocabulary:
 
 
 def require_writable(folder: Path, config: Mapping[str, Any], quantisation: str) -> None:
-    """Refuses a model that GGUF or llama.cpp would hold otherwise than it is. Raises ExportError."""
+    """Raises ExportError for a model that GGUF cannot store, or that llama.cpp would compute differently."""
     if config.get("use_sliding_window"):
-        raise ExportError("llama.cpp knows no sliding window for Qwen2.", next="Export --to merged instead.")
+        raise ExportError("llama.cpp does not support a sliding window for Qwen2.", next="Export --to merged instead.")
     rope = _rope(config)
     if rope.get("rope_type", rope.get("type", "default")) not in {"default", "yarn"}:
-        raise ExportError(f"No mapping to GGUF for this rope scaling: {rope}.", next="Export --to merged instead.")
+        raise ExportError(f"GGUF has no equivalent of this rope scaling: {rope}.", next="Export --to merged instead.")
     block = BLOCK[quantisation]
     for size in ("hidden_size", "intermediate_size"):
         if config[size] % block:
             raise ExportError(
-                f"{quantisation} packs {block} numbers at a time, and {size} is {config[size]}.",
-                next="Take --quantisation f16.",
+                f"{quantisation} needs rows in multiples of {block}, and {size} is {config[size]}.",
+                next="Use --quantisation f16.",
             )
     read_vocabulary(folder, config)
 
 
 def read_vocabulary(folder: Path, config: Mapping[str, Any]) -> Vocabulary:
-    """From tokenizer.json and what stands beside it. Raises ExportError for one that llama.cpp would read otherwise."""
+    """From the tokenizer's files. Raises ExportError for a tokenizer that llama.cpp would apply differently."""
     tokenizer, settings = _json(folder / "tokenizer.json"), _json(folder / "tokenizer_config.json")
     model = tokenizer["model"]
     if model.get("type") != "BPE" or _splits(tokenizer.get("pre_tokenizer")) != [QWEN2_SPLIT]:
         raise ExportError(
-            f"The tokenizer in {folder} does not cut texts as Qwen2's does; llama.cpp would read them otherwise.",
+            f"The tokenizer in {folder} does not split texts as Qwen2's does, which is what llama.cpp would apply.",
             next="Export --to merged instead.",
         )
     added = {token["id"]: token for token in tokenizer.get("added_tokens", [])}
-    known = {number: text for text, number in model["vocab"].items()} | {
+    text_of = {number: text for text, number in model["vocab"].items()} | {
         number: token["content"] for number, token in added.items()
     }
     tokens, kinds = [], []
-    for number in range(max(config["vocab_size"], max(known) + 1)):
-        tokens.append(known.get(number, f"[PAD{number}]"))
+    for number in range(max(config["vocab_size"], max(text_of) + 1)):
+        tokens.append(text_of.get(number, f"[PAD{number}]"))
         if number in added:
             kinds.append("control" if added[number].get("special") else "user-defined")
         else:
-            kinds.append("normal" if number in known else "unused")
+            kinds.append("normal" if number in text_of else "unused")
     merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
-    numbers = {text: number for number, text in known.items()}
+    numbers = {text: number for number, text in text_of.items()}
     return Vocabulary(
         tokens=tokens, kinds=kinds, merges=merges, specials=_specials(settings, config, numbers),
         chat_template=_chat_template(folder, settings),
@@ -89,10 +89,10 @@ def read_vocabulary(folder: Path, config: Mapping[str, Any]) -> Vocabulary:
 def write_gguf(
     path: Path, folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Any], origin: Origin, quantisation: str
 ) -> None:
-    """`folder`: where the tokenizer is; `tensors`: torch's, by transformers' names. One is converted at a time.
+    """`folder`: where the tokenizer is; `tensors`: torch tensors by transformers' names, converted one at a time.
 
-    Matrices are stored in `quantisation`, vectors in float32, as llama.cpp's own converter does.
-    Raises ExportError for numbers that the format cannot hold.
+    Matrices are stored in `quantisation`, vectors in float32, as by llama.cpp's own converter.
+    Raises ExportError for numbers that the format cannot represent.
     """
     import gguf
 
@@ -163,17 +163,17 @@ def _add_vocabulary(writer: Any, vocabulary: Vocabulary) -> None:
 
 
 def _named(tensors: Mapping[str, Any], config: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """GGUF's name and the tensor. Raises ExportError for one without a name there."""
+    """Each tensor with its name in GGUF. Raises ExportError for a tensor that has none."""
     import gguf
 
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN2, config["num_hidden_layers"])
     for name, tensor in tensors.items():
         if name == TIED and config.get("tie_word_embeddings"):
             continue
-        known = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        if known is None:
+        gguf_name = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if gguf_name is None:
             raise ExportError(f"GGUF has no name for the tensor {name}.", next="Export --to merged instead.")
-        yield known, tensor
+        yield gguf_name, tensor
 
 
 def _kind(gguf: Any, tensor: Any, quantisation: str) -> Any:
@@ -187,7 +187,9 @@ def _converted(gguf: Any, name: str, tensor: Any, quantisation: str) -> Any:
     with np.errstate(over="ignore"):
         stored = gguf.quantize(numbers, _kind(gguf, tensor, quantisation))
     if not np.isfinite(numbers).all() or (stored.dtype == np.float16 and not np.isfinite(stored).all()):
-        raise ExportError(f"{name} holds numbers that {quantisation} cannot.", next="Export --to merged instead.")
+        raise ExportError(
+            f"{name} contains numbers that {quantisation} cannot represent.", next="Export --to merged instead."
+        )
     return stored
 
 
@@ -207,7 +209,7 @@ def _splits(pre_tokenizer: Mapping[str, Any] | None) -> list[str]:
 
 
 def _specials(settings: Mapping[str, Any], config: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, int]:
-    """The tokenizer's own; only where it has none, config.json's."""
+    """The tokenizer's own ids, or config.json's where it has none."""
     found = {}
     for name in ("bos", "eos", "pad"):
         text = settings.get(f"{name}_token")

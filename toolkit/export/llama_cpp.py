@@ -1,6 +1,6 @@
-"""The door to llama.cpp (llama-cpp-python): a GGUF file that answers by itself, and its quantiser.
+"""A GGUF file that answers by llama.cpp (through llama-cpp-python), and llama.cpp's quantiser.
 
-Nothing of the model comes from elsewhere: tokenizer, chat template and end marks are those that the file carries.
+Tokenizer, chat template and end marks are those in the file; nothing comes from the base model's folder.
 """
 
 import functools
@@ -17,7 +17,7 @@ from toolkit.model.language_model import Answer
 CONTEXT_TOKENS = 4096  # for a probe and its answer
 BATCH_TOKENS = 512
 LOG_ERROR = 4  # ggml's level
-_complaints: deque[str] = deque(maxlen=3)
+_errors: deque[str] = deque(maxlen=3)
 
 
 def llama_version() -> str | None:
@@ -31,34 +31,34 @@ def llama_version() -> str | None:
 
 
 def quantise(source: Path, target: Path, kind: str) -> None:
-    """By llama.cpp itself; `kind`: q4_k_m. Raises ExportError."""
+    """Writes `target` from the f16 file `source`; `kind`: q4_k_m. Raises ExportError."""
     import ctypes
 
     import llama_cpp
 
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind.upper()}")
-    _silenced()
+    _capture_log()
     failed = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
     if failed or not target.is_file():
-        raise ExportError(f"llama.cpp could not quantise to {kind}: {_complaint()}.", next="Take --quantisation q8_0.")
+        raise ExportError(f"llama.cpp could not quantise to {kind}: {_last_error()}.", next="Use --quantisation q8_0.")
 
 
 class LlamaModel:
-    """One GGUF file, loaded by llama.cpp; layers go onto a card where its build knows one."""
+    """One GGUF file, loaded by llama.cpp; its layers go onto a card where its build supports one."""
 
     def __init__(self, path: Path) -> None:
         """Raises ModelError."""
         import llama_cpp
 
-        _silenced()
+        _capture_log()
         try:
             self._llama = llama_cpp.Llama(
                 str(path), n_ctx=CONTEXT_TOKENS, n_batch=BATCH_TOKENS, n_gpu_layers=-1, verbose=False
             )
         except (ValueError, RuntimeError, OSError) as error:
             raise ModelError(
-                f"llama.cpp cannot load {path}: {_complaint(error)}.", next="Export again with --force."
+                f"llama.cpp cannot load {path}: {_last_error(error)}.", next="Export again with --force."
             ) from error
         self._formatter = self._own_formatter()
 
@@ -67,7 +67,7 @@ class LlamaModel:
 
         template = self._llama.metadata.get("tokenizer.chat_template")
         if template is None:
-            raise ModelError("The GGUF file carries no chat template.", next="Use a base model that has one.")
+            raise ModelError("The GGUF file contains no chat template.", next="Use a base model that has one.")
         marks = {name: self._mark(getattr(self._llama, f"token_{name}")()) for name in ("bos", "eos")}
         return Jinja2ChatFormatter(template=template, bos_token=marks["bos"], eos_token=marks["eos"])
 
@@ -78,7 +78,7 @@ class LlamaModel:
         self._llama.close()
 
     def prompt_ids(self, messages: Messages) -> list[int]:
-        """The file's chat template, read by the file's tokenizer, up to where the answer begins."""
+        """Token ids by the file's own chat template and tokenizer, up to where the answer begins."""
         text = self._formatter(messages=messages).prompt
         return list(self._llama.tokenize(text.encode("utf-8"), add_bos=False, special=True))
 
@@ -97,13 +97,13 @@ class LlamaModel:
 
         room = self._llama.n_ctx() - max_new_tokens
         if len(ids) > room:
-            raise ModelError(f"A probe is {len(ids)} tokens long; the gate has room for {room}.", next="Shorten it.")
+            raise ModelError(f"A probe has {len(ids)} tokens; the gate has room for {room}.", next="Shorten the probe.")
         self._llama.reset()
         tokens: list[int] = []
         margins: list[float] = []
-        first, heard = None, ids
+        first, unread = None, ids
         while True:
-            self._llama.eval(heard)
+            self._llama.eval(unread)
             logits = self._logits()
             first = logits if first is None else first
             best = logits.topk(2)
@@ -114,14 +114,14 @@ class LlamaModel:
             tokens.append(token)
             if len(tokens) == max_new_tokens:
                 break
-            heard = [token]
+            unread = [token]
         if not torch.isfinite(first).all():
             raise ModelError("The GGUF's logits are not finite numbers.", next="Export with --quantisation f16.")
         text = self._llama.detokenize(tokens).decode("utf-8", errors="replace").strip()
         return Answer(text=text, tokens=tokens, margins=margins, first_logits=first)
 
     def _logits(self) -> Any:
-        """Shape [vocabulary], after the last token that was heard."""
+        """Shape [vocabulary], float32, after the last token that was read."""
         import llama_cpp
         import numpy as np
         import torch
@@ -132,22 +132,22 @@ class LlamaModel:
     def _ends(self, token: int) -> bool:
         import llama_cpp
 
-        return bool(llama_cpp.llama_vocab_is_eog(self._llama._model.vocab, token))  # noqa: SLF001  # as above
+        return bool(llama_cpp.llama_vocab_is_eog(self._llama._model.vocab, token))  # noqa: SLF001  # it has no public name
 
 
 @functools.cache
-def _silenced() -> Any:
-    """llama.cpp logs to the process's stderr; this keeps what it says of errors, for the message to the user."""
+def _capture_log() -> Any:
+    """Keeps llama.cpp's log off stderr; its last errors are kept for the message to the user."""
     import llama_cpp
 
-    def hear(level: int, text: bytes, _: Any) -> None:
+    def receive(level: int, text: bytes, _: Any) -> None:
         if level == LOG_ERROR:
-            _complaints.append(text.decode("utf-8", errors="replace").strip())
+            _errors.append(text.decode("utf-8", errors="replace").strip())
 
-    callback = llama_cpp.llama_log_callback(hear)
+    callback = llama_cpp.llama_log_callback(receive)
     llama_cpp.llama_log_set(callback, None)
     return callback  # kept alive by the cache: llama.cpp calls it for as long as the process lives
 
 
-def _complaint(error: object = "it does not say why") -> str:
-    return _complaints[-1].rstrip(".") if _complaints else str(error)
+def _last_error(error: object = "it gives no reason") -> str:
+    return _errors[-1].rstrip(".") if _errors else str(error)

@@ -1,4 +1,4 @@
-"""The model card of an adapter: what a hub reads (YAML front matter) and what a reader wants to know. Returns text."""
+"""The model card of an adapter: front matter for the hub, and for readers what was measured. Pure: returns text."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,28 +10,19 @@ from toolkit.compare.report.figures import LEDGERS, Line, format_value, interval
 from toolkit.compare.texts import Texts
 from toolkit.export.evidence import Evidence
 from toolkit.model.conversation import DEFAULT, NONE
+from toolkit.model.hub.card import front_matter
 
 ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\|`*_[]~#!<>"})
-# SPDX names that the hub has under the same name in small letters; any other is "other", with a name.
-LICENCES_OF_THE_HUB = frozenset(
-    {
-        "apache-2.0",
-        "mit",
-        "bsd-2-clause",
-        "bsd-3-clause",
-        "cc0-1.0",
-        "cc-by-4.0",
-        "cc-by-sa-4.0",
-        "mpl-2.0",
-        "unlicense",
-    }
-)
+# SPDX identifiers that the hub spells in lower case; it takes any other licence as "other", with a name.
+HUB_LICENCES = frozenset({
+    "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "mpl-2.0", "unlicense",
+})  # fmt: skip
 TAGS = ("lora", "finetune-and-prove")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CardFacts:
-    """`base`: hub id, or a name where there is none (`revision` is None then). `run`: run.json without paths."""
+    """`base`: hub id, or a plain name with `revision` None. `licence`: SPDX. `run`: run.json without paths."""
 
     base: str
     revision: str | None
@@ -45,18 +36,18 @@ class CardFacts:
 
 
 def render_card(facts: CardFacts) -> str:
-    """README.md, whole. The same facts give the same bytes: nothing of it tells of when it was written."""
+    """The text of README.md. It contains no time of writing, so the same facts give the same bytes."""
     texts = Texts()
     report = facts.evidence.report
     recipe = facts.run["recipe"]
     systems = [str(recipe.get("system") or DEFAULT), *map(str, recipe.get("row_systems") or ())]
     text = _template().render(
-        front_matter=front_matter(facts),
+        front_matter=_front_matter(facts),
         title=f"A LoRA adapter for {facts.base}",
         report=report is not None,
         verdict="" if report is None else report.verdict.told(texts),
-        why=facts.evidence.why,
-        reasons=[] if report is None else [_escaped(one) for one in report.verdict.reasons],
+        reason=facts.evidence.reason,
+        reasons=[] if report is None else [_escaped(reason) for reason in report.verdict.reasons],
         compared_under=0 if report is None else len(report.per_system),
         where_it_holds="" if report is None else _escaped(where_it_holds(report, texts)),
         ledgers=[] if report is None else [
@@ -66,33 +57,26 @@ def render_card(facts: CardFacts) -> str:
         revision=facts.revision,
         on_hub=facts.revision is not None,
         trained_under=[_system(system) for system in systems],
-        made=[(name, _escaped(str(value))) for name, value in _made(facts)],
+        origin=[(name, _escaped(str(value))) for name, value in _origin(facts)],
         licence=facts.licence,
         licence_files=", ".join(f"`{name}`" for name in facts.licence_files),
     )  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
 
-def front_matter(facts: CardFacts) -> str:
-    """YAML, as the hub's model cards have it; without `base_model` where the base is on no hub."""
-    import yaml
-
-    licence = (facts.licence or "").lower()
-    values: dict[str, Any] = {}
-    if facts.revision is not None:
-        values |= {"base_model": facts.base, "base_model_relation": "adapter"}
-    values |= {"library_name": "peft", "pipeline_tag": "text-generation"}
-    if licence in LICENCES_OF_THE_HUB:
-        values["license"] = licence
-    elif licence:
-        values |= {"license": "other", "license_name": licence}
-    if facts.languages:
-        values["language"] = list(facts.languages)
-    values["tags"] = [*TAGS, facts.architecture]
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+def _front_matter(facts: CardFacts) -> str:
+    licence = facts.licence.lower() if facts.licence else None
+    other = licence is not None and licence not in HUB_LICENCES
+    return front_matter(
+        base_model=None if facts.revision is None else facts.base,
+        languages=facts.languages,
+        licence="other" if other else licence,
+        licence_name=licence if other else None,
+        tags=[*TAGS, facts.architecture],
+    )
 
 
-def _made(facts: CardFacts) -> Iterator[tuple[str, object]]:
+def _origin(facts: CardFacts) -> Iterator[tuple[str, object]]:
     run, recipe, data = facts.run, facts.run["recipe"], facts.run["data"]
     yield "run", f"{run['run_id']}, {run['status']}"
     yield "base model", f"{facts.base}, revision {facts.revision}" if facts.revision else facts.base
@@ -124,9 +108,9 @@ SETTINGS = {
 
 
 def _system(system: str) -> str:
-    """In a fence that it cannot close, where it has words of its own."""
+    """A text in a fence that it cannot close; DEFAULT and NONE as a sentence."""
     if system in {DEFAULT, NONE}:
-        return "No system prompt: the chat template speaks its own." if system == DEFAULT else "An empty system prompt."
+        return "No system prompt: the chat template adds its own." if system == DEFAULT else "An empty system prompt."
     fence = "`" * (1 + max((len(run) for run in re.findall("`{3,}", system)), default=2))
     return f"{fence}text\n{system}\n{fence}"
 
@@ -145,12 +129,12 @@ def _row(line: Line, texts: Texts) -> dict[str, str]:
 
 
 def _escaped(text: str) -> str:
-    """Text for a table's cell or a list: one line, and nothing that Markdown or HTML would act on."""
+    """For a table cell or a list: on one line, with Markdown and HTML escaped."""
     return " ".join(text.translate(ESCAPES).split())
 
 
 def _template() -> Any:
-    """Markdown is not HTML: what people wrote is escaped by `_escaped`, or stands in a fence that it cannot close."""
+    """Without HTML escapes, since it renders Markdown: user text goes through `_escaped` or `_system`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -1,7 +1,7 @@
-"""The parity gate: does what was exported answer as the adapter does?"""
+"""The parity gate: whether an exported model answers as the adapter does. Pure: compares answers that it is given."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from toolkit.core.text import contains_any
@@ -9,35 +9,55 @@ from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, Probe, ProbeSe
 from toolkit.model.language_model import Answer
 
 
+class GateResult(Protocol):
+    """What the gate found; `export` accepts or rejects the result by it."""
+
+    @property
+    def holds(self) -> bool: ...
+
+    @property
+    def reason(self) -> str:
+        """Why it does not hold, as part of a sentence."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `parity` in export.json."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """`same`: the least share of answers equal to the adapter's; `kept`: of those that pass, the least still passing.
+    """Bounds of a quantised model, as shares from 0 to 1.
 
-    `strayed`: the largest share of answers with a marker out of place that the adapter's has not: by default what a
-    verdict allows a fine-tune itself.
+    `same`: the least share of answers equal to the adapter's, token for token. `kept`: of the answers that pass their
+    probe, the least share that still passes. `strayed`: the largest share of answers with a marker out of place where
+    the adapter's has none; by default what a verdict allows a fine-tune.
     """
 
     same: float
     kept: float
     strayed: float = DEFAULT_THRESHOLDS["leakage"]
 
+    def to_dict(self) -> dict[str, float]:
+        return {"same": self.same, "kept": self.kept, "strayed": self.strayed}
 
-# Stated in docs/export.md, with what was measured.
+
+# docs/export.md states them, beside what was measured.
 TOLERANCES: Mapping[str, Tolerance] = {
     "q8_0": Tolerance(same=0.8, kept=0.98),
     "q4_k_m": Tolerance(same=0.3, kept=0.9),
     "int8": Tolerance(same=0.5, kept=0.95),
     "fp8": Tolerance(same=0.5, kept=0.95),
     "nf4": Tolerance(same=0.3, kept=0.9),
-    "int4": Tolerance(same=0.3, kept=0.9),
 }
-# Above these the difference is no rounding. bfloat16 keeps 8 bits: logits around 30 are exact to about 0.1 a layer.
+# Rounding explains no larger difference. bfloat16 keeps 8 bits: logits around 30 are exact to about 0.1 a layer.
 LARGEST_LOGIT_DIFFERENCE = {"bfloat16": 1.0, "float16": 0.25, "float32": 0.01}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """`margin`: the adapter side's gap between its two best tokens where the answers part."""
+    """Two answers that differ beyond rounding.
+
+    `margin`: the adapter side's gap between its two highest logits at the first token that differs.
+    """
 
     prompt: str
     adapter_answer: str
@@ -47,7 +67,7 @@ class Mismatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
-    """`near_ties` are answers that part where rounding explains it; `mismatches` are those that it does not."""
+    """Of a model in the adapter's own precision. `near_ties`: answers that differ where rounding explains it."""
 
     probes: int
     same: int
@@ -61,8 +81,7 @@ class Parity:
         return not self.mismatches and self.largest_logit_difference <= self.tolerance
 
     @property
-    def why(self) -> str:
-        """The first mismatch and the drift, in words."""
+    def reason(self) -> str:
         drift = f"largest logit difference {self.largest_logit_difference:.2g} (at most {self.tolerance:g})"
         if not self.mismatches:
             return drift
@@ -81,40 +100,54 @@ class Parity:
 
 
 def judge_parity(prompts: Sequence[str], adapter: Sequence[Answer], merged: Sequence[Answer], dtype: str) -> Parity:
-    """`dtype`: the type that the merged weights are stored in."""
+    """Answers in the prompts' order; `dtype`: the type in which the merged weights are stored.
+
+    An answer may differ where the adapter's margin is at most twice the largest logit difference seen: each of the
+    two highest logits may have moved by that much.
+    """
     tolerance = LARGEST_LOGIT_DIFFERENCE[dtype]
-    largest = max(
-        float((one.first_logits - other.first_logits).abs().max()) for one, other in zip(adapter, merged, strict=True)
-    )
+    largest = _largest_logit_difference(adapter, merged)
     same, near_ties, mismatches = 0, 0, []
-    for prompt, one, other in zip(prompts, adapter, merged, strict=True):
-        if one.tokens == other.tokens:
+    for prompt, expected, answer in zip(prompts, adapter, merged, strict=True):
+        if expected.tokens == answer.tokens:
             same += 1
             continue
-        margin = one.margins[parting(one.tokens, other.tokens)]
+        margin = expected.margins[first_difference(expected.tokens, answer.tokens)]
         if margin <= 2 * min(largest, tolerance):
             near_ties += 1
         else:
             mismatches.append(
-                Mismatch(prompt=prompt, adapter_answer=one.text, merged_answer=other.text, margin=margin)
-            )  # fmt: skip
+                Mismatch(prompt=prompt, adapter_answer=expected.text, merged_answer=answer.text, margin=margin)
+            )
     return Parity(
         probes=len(prompts), same=same, near_ties=near_ties, mismatches=tuple(mismatches),
         largest_logit_difference=largest, tolerance=tolerance,
     )  # fmt: skip
 
 
-def parting(one: Sequence[int], other: Sequence[int]) -> int:
-    """The first position at which the two differ."""
-    shared = min(len(one), len(other))
-    return next((at for at in range(shared) if one[at] != other[at]), shared)
+def first_difference(tokens: Sequence[int], others: Sequence[int]) -> int:
+    """The first position at which the two differ: the length of the shorter one where that begins the other."""
+    shared = min(len(tokens), len(others))
+    return next((at for at in range(shared) if tokens[at] != others[at]), shared)
+
+
+def _largest_logit_difference(answers: Sequence[Answer], others: Sequence[Answer]) -> float:
+    """At the first token of any answer; 0 without answers."""
+    return max(
+        (
+            float((answer.first_logits - other.first_logits).abs().max())
+            for answer, other in zip(answers, others, strict=True)
+        ),
+        default=0.0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantisedParity:
-    """`passed`: probes that the adapter's answers pass; `kept`: those of them that the artifact's pass too.
+    """`passed`: probes that the adapter's answers pass; `kept`: those of them that the quantised model passes too.
 
-    `strayed`: prompts whose answer leaks a new marker or holds an old one where the adapter's does not.
+    `lost`: the prompts of the others. `strayed`: prompts whose answer names a new marker out of scope, or an old one
+    in scope, where the adapter's does not.
     """
 
     probes: int
@@ -139,7 +172,7 @@ class QuantisedParity:
         return not self._faults()
 
     @property
-    def why(self) -> str:
+    def reason(self) -> str:
         return "; ".join(self._faults())
 
     def _faults(self) -> list[str]:
@@ -168,35 +201,31 @@ class QuantisedParity:
             "kept": self.kept,
             "strayed": len(self.strayed),
             "largest_logit_difference": self.largest_logit_difference,
-            "tolerance": {
-                "same": self.tolerance.same, "kept": self.tolerance.kept, "strayed": self.tolerance.strayed,
-            },
-        }  # fmt: skip
+            "tolerance": self.tolerance.to_dict(),
+        }
 
 
 def judge_quantised(
-    probes: ProbeSet, adapter: Sequence[Answer], artifact: Sequence[Answer], tolerance: Tolerance
+    probes: ProbeSet, adapter: Sequence[Answer], quantised: Sequence[Answer], tolerance: Tolerance
 ) -> QuantisedParity:
     """Both in the probes' order."""
-    pairs = list(zip(probes.probes, adapter, artifact, strict=True))
-    passing = [(probe, other) for probe, one, other in pairs if _passes(probe, one)]
-    lost = tuple(probe.prompt for probe, other in passing if not _passes(probe, other))
+    rows = list(zip(probes.probes, adapter, quantised, strict=True))
+    passing = [(probe, answer) for probe, expected, answer in rows if _passes(probe, expected)]
+    lost = tuple(probe.prompt for probe, answer in passing if not _passes(probe, answer))
     return QuantisedParity(
-        probes=len(pairs),
-        same=sum(one.tokens == other.tokens for _, one, other in pairs),
+        probes=len(rows),
+        same=sum(expected.tokens == answer.tokens for _, expected, answer in rows),
         passed=len(passing),
         kept=len(passing) - len(lost),
         strayed=tuple(
             probe.prompt
-            for probe, one, other in pairs
-            if _strays(probe, other, probes) and not _strays(probe, one, probes)
+            for probe, expected, answer in rows
+            if _strays(probe, answer, probes) and not _strays(probe, expected, probes)
         ),
         lost=lost,
-        largest_logit_difference=max(
-            (float((one.first_logits - other.first_logits).abs().max()) for _, one, other in pairs), default=0.0
-        ),
+        largest_logit_difference=_largest_logit_difference(adapter, quantised),
         tolerance=tolerance,
-    )  # fmt: skip
+    )
 
 
 def _passes(probe: Probe, answer: Answer) -> bool:
@@ -204,42 +233,34 @@ def _passes(probe: Probe, answer: Answer) -> bool:
 
 
 def _strays(probe: Probe, answer: Answer, probes: ProbeSet) -> bool:
-    """Names a new marker out of scope, or an old one in scope, that the question itself does not name."""
+    """Whether it names a new marker out of scope, or an old one in scope, that the question does not name itself."""
     markers = probes.new_markers if probe.group == OUT_OF_SCOPE else probes.old_markers
     return contains_any(answer.text, tuple(marker for marker in markers if not contains_any(probe.prompt, (marker,))))
 
 
-class Judged(Protocol):
-    """What was found of the answers alone."""
-
-    @property
-    def holds(self) -> bool: ...
-
-    @property
-    def why(self) -> str: ...
-
-    def to_dict(self) -> dict[str, Any]: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class ArtifactParity:
-    """`misread`: prompts that the artifact's own template and tokenizer turn into other tokens than training's."""
+    """Of a model with a tokenizer and chat template of its own; `by`: the program that answered.
+
+    `misread`: prompts that these turn into other tokens than training's did.
+    """
 
     by: str
-    answers: Judged
-    misread: tuple[str, ...] = field(default=())
+    answers: GateResult
+    misread: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
         return not self.misread and self.answers.holds
 
     @property
-    def why(self) -> str:
+    def reason(self) -> str:
         if self.misread:
             return (
-                f"its template or tokenizer reads {len(self.misread)} prompts otherwise, the first {self.misread[0]!r}"
+                f"its chat template or tokenizer turns {len(self.misread)} prompts into other tokens, "
+                f"the first {self.misread[0]!r}"
             )
-        return self.answers.why
+        return self.answers.reason
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -251,12 +272,19 @@ class ArtifactParity:
         }
 
 
+def misread_prompts(
+    prompts: Sequence[str], trained: Sequence[Sequence[int]], exported: Sequence[Sequence[int]]
+) -> tuple[str, ...]:
+    """The prompts whose token ids differ; all three in the same order."""
+    return tuple(prompt for prompt, ids, others in zip(prompts, trained, exported, strict=True) if ids != others)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Unchecked:
-    """The user's own choice: written, and asked nothing."""
+    """The result of `--unchecked`: written, and never asked a probe."""
 
     holds: bool = True
-    why: str = ""
+    reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {"checked": False, "holds": None}

@@ -1,7 +1,6 @@
-"""Asks an adapter's folder with plain transformers and peft, and none of our own code.
+"""Answers of an adapter's folder by plain transformers and peft, without our own batching, masking and decoding.
 
-`toolkit.model.language_model` batches, masks and decodes in its own way; an answer that
-both give depends on none of it.
+Where `toolkit.model.language_model` gives the same answers, they do not depend on its code.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,10 @@ from toolkit.model.language_model import Answer
 def plain_peft_answers(
     base: Path, adapter: Path, prompts: Sequence[Messages], *, max_new_tokens: int, listener: Listener, task: str
 ) -> list[Answer]:
-    """Greedy answers, one question at a time, without margins. Raises ModelError where the folder does not load."""
+    """Greedy answers in the prompts' order, one generated at a time; their `margins` are empty.
+
+    Raises ModelError where the folder does not load.
+    """
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -32,28 +34,28 @@ def plain_peft_answers(
     except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
         raise ModelError(
-            f"peft does not load {adapter}: {first}.", next="Run it once more with --debug, and report it."
+            f"peft does not load {adapter}: {first}.", next="Run it again with --debug, and report it."
         ) from error
-    found = []
+    answers = []
     for messages in prompts:
-        asked = tokenizer.apply_chat_template(
+        inputs = tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
         ).to(model.device)
         with torch.inference_mode():
-            # The model's own settings may sample, or punish repetition; only the highest logit is asked for.
-            told = model.generate(
-                **asked, do_sample=False, repetition_penalty=1.0, temperature=None, top_p=None, top_k=None,
+            # Greedy: the model's generation_config may sample or penalise repetition.
+            output = model.generate(
+                **inputs, do_sample=False, repetition_penalty=1.0, temperature=None, top_p=None, top_k=None,
                 max_new_tokens=max_new_tokens, output_logits=True, return_dict_in_generate=True,
             )  # fmt: skip
-        tokens = _without_end(told.sequences[0, asked["input_ids"].shape[1] :].tolist(), model, tokenizer)
+        tokens = _without_end(output.sequences[0, inputs["input_ids"].shape[1] :].tolist(), model, tokenizer)
         text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
-        found.append(Answer(text=text, tokens=tokens, margins=[], first_logits=told.logits[0][0].float()))
-        listener(Progress(task=task, done=len(found), total=len(prompts)))
-    return found
+        answers.append(Answer(text=text, tokens=tokens, margins=[], first_logits=output.logits[0][0].float()))
+        listener(Progress(task=task, done=len(answers), total=len(prompts)))
+    return answers
 
 
 def _without_end(tokens: list[int], model: object, tokenizer: object) -> list[int]:
-    """Up to the first end mark: any of those that generation stops at."""
+    """The tokens before the first end mark; any mark at which generation stops counts."""
     ends = model.generation_config.eos_token_id  # type: ignore[attr-defined]
-    known = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id}  # type: ignore[attr-defined]
-    return tokens[: next((at for at, token in enumerate(tokens) if token in known), len(tokens))]
+    end_ids = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id}  # type: ignore[attr-defined]
+    return tokens[: next((at for at, token in enumerate(tokens) if token in end_ids), len(tokens))]

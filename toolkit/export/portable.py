@@ -1,4 +1,4 @@
-"""What a run tells of itself elsewhere: its records without this machine's paths, its base by hub id and revision."""
+"""A run's records for other machines: without paths of this one, the base model by hub id and revision."""
 
 import json
 import re
@@ -13,25 +13,26 @@ from toolkit.model.base_model import BaseModel
 from toolkit.model.lock import known_locks, read_lock
 from toolkit.runs.layout import TRAINED_FILE
 
+WITHHELD = "withheld: it may name files of the machine that trained"
 PATH_KEYS = frozenset({"path", "adapter", "source", "keep_data", "name"})
-OF_A_MACHINE = re.compile(r"(~|\.{1,2})?/")
+LOCAL_PATH = re.compile(r"(~|\.{1,2})?/")
 SCRIPTS = {"zh": "\u4e00-\u9fff", "ja": "\u3040-\u30ff", "ko": "\uac00-\ud7af"}
 
 
 def base_name(base: BaseModel) -> str:
-    """As others can look it up: its hub id; where it has none, the name that the toolkit knows it by."""
+    """Its hub id; where it has none, its name in this toolkit."""
     return base.repository or base.name
 
 
 def licence(base: BaseModel) -> str | None:
-    """As the base's lock has it; None where no lock speaks of it."""
+    """The SPDX name in the base model's lock; None where it has no lock."""
     if base.lock_sha256 is None:
         return None
     return read_lock(known_locks()[base.name]).licence
 
 
 def portable_config(side: Side) -> dict[str, Any]:
-    """adapter_config.json, its base named so that others find it. Raises ConfigError."""
+    """adapter_config.json with the base model by hub id and revision. Raises ConfigError where it cannot be read."""
     assert side.adapter is not None
     path = side.adapter / "adapter_config.json"
     try:
@@ -42,25 +43,38 @@ def portable_config(side: Side) -> dict[str, Any]:
     return config | {"base_model_name_or_path": base_name(side.model), "revision": revision, "inference_mode": True}
 
 
-def without_paths(value: Any) -> Any:
-    """A record in which every path of this machine is its last part; what people wrote and models said stays."""
-    return _plain(value)
+def redacted(value: Any, key: str = "") -> Any:
+    """A record with every path of this machine cut to its last part; prompts and answers stay as they are.
+
+    `key`: the field that holds `value`.
+    """
+    if isinstance(value, Mapping):
+        return {name: redacted(inner, str(name)) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted(inner, key) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if key == "command":
+        return _redacted_command(value)
+    if key == "error":
+        return WITHHELD
+    return _last(value) if key in PATH_KEYS and LOCAL_PATH.match(value) else value
 
 
 def local_paths(value: Any) -> set[str]:
-    """Every path of this machine that a record names, for texts that were rendered from it."""
+    """Every path of this machine in a record; `redact_paths` removes them from texts rendered from it."""
     return {str(path) for path in _paths(value)}
 
 
 def redact_paths(text: str, paths: set[str]) -> str:
-    """`text` with each of these paths cut to its last part; the longest first, since one may begin another."""
+    """`text` with each of `paths` cut to its last part; the longest first, since one may be a prefix of another."""
     for path in sorted(paths, key=len, reverse=True):
         text = text.replace(path, _last(path))
     return text
 
 
 def languages(run_folder: Path) -> list[str]:
-    """ISO 639-1 codes of the prompts that were trained on, the most frequent first; empty where nobody knows."""
+    """ISO 639-1 codes of the trained prompts, the most frequent first; empty where there are no rows."""
     counts: dict[str, int] = {}
     for prompt in _prompts(run_folder / TRAINED_FILE):
         found = next((code for code in ("ja", "ko", "zh") if re.search(f"[{SCRIPTS[code]}]", prompt)), None)
@@ -77,23 +91,10 @@ def _prompts(rows: Path) -> Iterator[str]:
         return
     for line in lines:
         try:
-            yield from (str(one["content"]) for one in json.loads(line)["messages"] if one["role"] == "user")
+            messages = json.loads(line)["messages"]
+            yield from (str(message["content"]) for message in messages if message["role"] == "user")
         except (ValueError, KeyError, TypeError):
             continue
-
-
-def _plain(value: Any, key: str = "") -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(inner, str(name)) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner, key) for inner in value]
-    if not isinstance(value, str):
-        return value
-    if key == "command":
-        return _plain_command(value)
-    if key == "error":
-        return "withheld: it may name files of the machine that trained"
-    return _last(value) if key in PATH_KEYS and OF_A_MACHINE.match(value) else value
 
 
 def _paths(value: Any, key: str = "") -> Iterator[str]:
@@ -103,23 +104,23 @@ def _paths(value: Any, key: str = "") -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _paths(inner, key)
-    elif isinstance(value, str) and key in PATH_KEYS and OF_A_MACHINE.match(value):
+    elif isinstance(value, str) and key in PATH_KEYS and LOCAL_PATH.match(value):
         yield value
 
 
-def _plain_command(command: str) -> str:
+def _redacted_command(command: str) -> str:
     try:
         words = shlex.split(command)
     except ValueError:
-        return "withheld: it may name files of the machine that trained"
-    return shlex.join(_plain_word(word) for word in words)
+        return WITHHELD
+    return shlex.join(_redacted_word(word) for word in words)
 
 
-def _plain_word(word: str) -> str:
+def _redacted_word(word: str) -> str:
     option, equals, value = word.partition("=")
     if equals and option.startswith("--"):
-        return f"{option}={_plain_word(value)}"
-    return _last(word) if OF_A_MACHINE.match(word) else word
+        return f"{option}={_redacted_word(value)}"
+    return _last(word) if LOCAL_PATH.match(word) else word
 
 
 def _last(path: str) -> str:

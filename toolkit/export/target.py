@@ -1,7 +1,7 @@
-"""Where an export goes: what stands there, whether it fits, and its appearance in one step or not at all.
+"""The folder that an export writes: an earlier export in it, free space, and files that appear all at once.
 
-It is written in `….partial`, which holds a lock (flock) for as long as its process lives: a second export to the
-same target is refused, and what a killed one left is cleared away.
+Files are written in `….partial`, which its process locks (flock): a second export to the same target is refused, and
+the leftovers of a killed one are removed.
 """
 
 import fcntl
@@ -23,56 +23,56 @@ DISK_MARGIN_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """`identity`: the manifest's entries by which an export of this adapter in this format is known again.
+class Target:
+    """`identity`: the manifest's entries that identify an export of this adapter in this format.
 
-    `following`: files that may change afterwards, so that their sizes are nobody's to check.
+    `mutable_files`: files that may change afterwards; their sizes are not checked.
     """
 
-    target: Path
+    folder: Path
     identity: Mapping[str, Any]
     mutable_files: frozenset[str] = frozenset()
 
     def find(self, *, force: bool) -> Mapping[str, Any] | None:
-        """The manifest of the same export; None where nothing stands, or `force` may replace it.
+        """The manifest of an earlier export; None where there is none, or `force` is to replace it.
 
         Raises ConfigError where the target is something else, and ExportError where it is damaged.
         """
-        if not os.path.lexists(self.target):
+        if not os.path.lexists(self.folder):
             return None
         try:
-            manifest = json.loads((self.target / EXPORT_MANIFEST).read_text(encoding="utf-8"))
-            known = {name: manifest.get(name) for name in self.identity}
+            manifest = json.loads((self.folder / EXPORT_MANIFEST).read_text(encoding="utf-8"))
+            identity = {name: manifest.get(name) for name in self.identity}
             manifest["parity"], manifest["adapter_sha256"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise ConfigError(
-                f"{self.target} was not written by an export (it has no {EXPORT_MANIFEST}).",
+                f"{self.folder} was not written by an export (it has no {EXPORT_MANIFEST}).",
                 next="Move it away, or name another --folder.",
             ) from None
         if force:
             return None
-        if known != dict(self.identity):
+        if identity != dict(self.identity):
             raise ConfigError(
-                f"{self.target} exists and is not this run's export.",
+                f"{self.folder} exists and is not this run's export.",
                 next="Give --force to replace it, or name another --folder.",
             )
-        self._require_whole(manifest.get("files", {}))
+        self._require_complete(manifest.get("files", {}))
         return dict(manifest)
 
-    def _require_whole(self, sizes: Mapping[str, int]) -> None:
-        """Raises ExportError where a file has not the size that it was exported with."""
-        for name, wanted in sizes.items():
-            path = self.target / name
+    def _require_complete(self, sizes: Mapping[str, int]) -> None:
+        """Raises ExportError where a file no longer has the size with which it was exported."""
+        for name, expected in sizes.items():
+            path = self.folder / name
             size = path.stat().st_size if path.is_file() else 0
-            if size != wanted:
+            if size != expected:
                 raise ExportError(
-                    f"The earlier export is damaged: {path} has {size} of {wanted} bytes.",
+                    f"The earlier export is damaged: {path} has {size} of {expected} bytes.",
                     next="Give --force to replace it.",
                 )
 
     def require_disk(self, bytes_needed: int, title: str) -> None:
         """Raises ExportError."""
-        place = self.target.parent
+        place = self.folder.parent
         while not place.exists():
             place = place.parent
         free, needed = shutil.disk_usage(place).free, bytes_needed + DISK_MARGIN_BYTES
@@ -84,38 +84,38 @@ class Place:
 
     @contextmanager
     def partial(self) -> Iterator[Path]:
-        """An empty folder of this process alone, gone at the end unless it was let out or rejected.
+        """An empty folder, locked by this process; removed at the end unless it was accepted or rejected.
 
-        Raises ConfigError where another process writes to the same target, and ExportError for a disk's faults.
+        Raises ConfigError while another process exports to the same target, and ExportError when the disk fails.
         """
         folder = self._beside("partial")
         try:
             with _lock(folder) as lock:
                 try:
-                    for left in folder.iterdir():
-                        if left.name != LOCK:
-                            _remove(left)
+                    for leftover in folder.iterdir():
+                        if leftover.name != LOCK:
+                            _remove(leftover)
                     yield folder
                 finally:
                     if _is_still(folder / LOCK, lock):
                         shutil.rmtree(folder, ignore_errors=True)
         except BaseException as error:
-            if (told := _told(error, self.target)) is not None:
-                raise told from error
+            if (user_error := user_error_for(error, self.folder)) is not None:
+                raise user_error from error
             raise
 
     def accept(self, manifest: dict[str, Any]) -> None:
-        """The partial folder becomes the target; what stood there goes."""
+        """The partial folder replaces the target."""
         self._write(manifest)
         old = self._beside("old")
         shutil.rmtree(old, ignore_errors=True)
-        if self.target.exists():
-            self.target.rename(old)
-        self._rename_to(self.target)
+        if self.folder.exists():
+            self.folder.rename(old)
+        self._rename_to(self.folder)
         shutil.rmtree(old, ignore_errors=True)
 
     def reject(self, manifest: dict[str, Any]) -> Path:
-        """The partial folder becomes `….rejected`; the target stays what it was."""
+        """The partial folder becomes `….rejected`, which is returned; the target stays as it was."""
         self._write(manifest)
         rejected = self._beside("rejected")
         shutil.rmtree(rejected, ignore_errors=True)
@@ -130,18 +130,18 @@ class Place:
         write_json(folder / EXPORT_MANIFEST, {**manifest, "files": sizes})
         mode = (folder / EXPORT_MANIFEST).stat().st_mode
         for path in files:
-            path.chmod(mode)  # safetensors writes for its owner alone; whoever serves the model may be another
+            path.chmod(mode)  # safetensors makes files private to their owner; another user may serve the model
 
     def _rename_to(self, folder: Path) -> None:
         self._beside("partial").rename(folder)
-        (folder / LOCK).unlink()  # afterwards: until the name is gone, nobody else may take it
+        (folder / LOCK).unlink()  # after the rename: until then no other process may take the name
 
     def _beside(self, kind: str) -> Path:
-        return self.target.with_name(f"{self.target.name}.{kind}")
+        return self.folder.with_name(f"{self.folder.name}.{kind}")
 
 
 def _lock(folder: Path) -> TextIOWrapper:
-    """Makes the folder this process's own until the file is closed. Raises ConfigError where it is another's."""
+    """Locks the folder until the returned file is closed. Raises ConfigError while another process has the lock."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
@@ -160,7 +160,7 @@ def _lock(folder: Path) -> TextIOWrapper:
 
 
 def _is_still(path: Path, file: TextIOWrapper) -> bool:
-    """False where the folder was let out or cleared away between opening and locking."""
+    """False where the folder was renamed or removed between opening and locking."""
     with suppress(FileNotFoundError):
         return path.stat().st_ino == os.fstat(file.fileno()).st_ino
     return False
@@ -173,9 +173,9 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _told(error: BaseException, target: Path) -> ExportError | None:
-    """The error as the user should read it; None where it already is, or is a bug."""
-    if "No space left" in str(error):  # safetensors tells it in words of its own
+def user_error_for(error: BaseException, target: Path) -> ExportError | None:
+    """The error as the user should read it; None where it is one already, or a bug."""
+    if "No space left" in str(error):  # safetensors raises its own exception type
         return ExportError(f"The disk of {target} is full.", next="Free some space, or name another --folder.")
     if isinstance(error, OSError):
         return ExportError(f"The export to {target} failed: {error.strerror or error}.", next="Name another --folder.")

@@ -1,4 +1,4 @@
-"""The portable adapter for real: peft loads it as a stranger would, it says what was measured, and names no machine."""
+"""The portable adapter for real: plain peft loads it, its card has the figures, and no file names this machine."""
 
 import json
 import shutil
@@ -58,7 +58,7 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_peft_alone_loads_it_and_answers_as_the_run_does(output, probes, lively_model, capsys):
+def test_plain_peft_loads_it_and_answers_as_the_run_does(output, probes, lively_model, capsys):
     with pytest.raises(SystemExit) as left:
         main(["export", "--to", "adapter", "--output", str(output), "--probes", str(probes)])
 
@@ -70,13 +70,11 @@ def test_peft_alone_loads_it_and_answers_as_the_run_does(output, probes, lively_
     assert "parity: 3 of 3 answers the same" in streams.err
     assert files(folder) == FILES
     asked = [conversation(prompt, "You are a helpful assistant.") for prompt in PROMPTS]
-    as_stranger = plain_peft_answers(
-        lively_model, folder, asked, max_new_tokens=24, listener=lambda _: None, task="test"
-    )
+    by_peft = plain_peft_answers(lively_model, folder, asked, max_new_tokens=24, listener=lambda _: None, task="test")
     with_run = LanguageModel.load(lively_model, {"run": run.adapter})
     with with_run.side("run"):
         expected = with_run.answers(asked, max_new_tokens=24)
-    assert [one.tokens for one in as_stranger] == [one.tokens for one in expected]
+    assert [one.tokens for one in by_peft] == [one.tokens for one in expected]
     with with_run.side(None):
         assert [one.tokens for one in with_run.answers(asked, max_new_tokens=24)] != [one.tokens for one in expected]
 
@@ -159,7 +157,7 @@ def test_weights_that_answer_differently_are_rejected(output, probes, monkeypatc
         (folder / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 64}))
         return plain_peft_answers(base, folder, prompts, **options)
 
-    monkeypatch.setattr(adapter, "answers_of_stranger", other_weights)
+    monkeypatch.setattr(adapter, "plain_peft_answers", other_weights)
     with pytest.raises(SystemExit) as left:
         main(["export", "--to", "adapter", "--output", str(output), "--probes", str(probes)])
 
@@ -180,7 +178,7 @@ def test_a_damaged_export_is_not_passed_off_as_done(output, probes):
     assert exported(output, probes, force=True).fresh
 
 
-def test_an_adapter_that_peft_does_not_load_is_told(output, probes, monkeypatch):
+def test_an_adapter_that_peft_does_not_load_is_an_error(output, probes, monkeypatch):
     from toolkit.core.errors import ModelError
     from toolkit.export.formats import adapter
 

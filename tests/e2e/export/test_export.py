@@ -1,4 +1,4 @@
-"""Exporting for real: what is written, what the parity gate lets out, and what a fault leaves behind: nothing."""
+"""Exporting for real: what is written, what the parity gate accepts, and that a fault leaves nothing behind."""
 
 import contextlib
 import errno
@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.made_run import make_lively, make_run
 from toolkit.__main__ import main
 from toolkit.core.errors import ConfigError, ExportError
-from toolkit.export import target as place
+from toolkit.export import target
 from toolkit.export.export import export
 from toolkit.export.formats.base import Backends, ExportConfig
 from toolkit.model.conversation import conversation
@@ -78,7 +78,7 @@ def run_toolkit(*arguments: object) -> int:
 
 
 def plain_answers(folder: Path) -> list[list[int]]:
-    """By transformers alone, as a stranger would load the folder."""
+    """By plain transformers, without our code."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
@@ -182,7 +182,7 @@ def test_a_foreign_folder_is_refused(output, probes, tmp_path, manifest, force):
     assert (foreign / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(output, probes, tmp_path):
+def test_a_file_instead_of_the_folder_is_refused(output, probes, tmp_path):
     (tmp_path / "file").write_text("mine", encoding="utf-8")
 
     with pytest.raises(ConfigError, match="was not written by an export"):
@@ -240,7 +240,7 @@ def test_a_merge_that_answers_differently_is_rejected(output, probes, monkeypatc
     assert code == 7
     assert streams.out == ""
     assert "answers differently" in streams.err
-    assert f"It stands in {run / 'merged.rejected'}" in streams.err
+    assert f"Its files are in {run / 'merged.rejected'}" in streams.err
     assert files(run) == {"checkpoint-1", "merged.rejected", "run.json"}
     manifest = json.loads((run / "merged.rejected" / "export.json").read_text(encoding="utf-8"))
     assert manifest["parity"]["holds"] is False
@@ -256,7 +256,7 @@ def test_a_rejected_merge_replaces_neither_the_good_one_nor_is_it_in_the_way(out
     assert files(good.parent) == {"checkpoint-1", "merged", "merged.rejected", "run.json"}
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_is_written(output, probes, tmp_path, capsys):
+def test_a_disk_that_is_too_small_is_an_error_before_anything_is_written(output, probes, tmp_path, capsys):
     with tmpfs(tmp_path / "small", "8m") as small:
         code = run_toolkit("export", "--output", output, "--probes", probes, "--folder", small / "merged")
 
@@ -266,7 +266,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(output, pro
 
 
 def test_a_disk_that_fills_up_leaves_nothing_half(output, probes, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(place, "DISK_MARGIN_BYTES", -(10**9))
+    monkeypatch.setattr(target, "DISK_MARGIN_BYTES", -(10**9))
     with tmpfs(tmp_path / "small", "200k") as small:
         code = run_toolkit("export", "--output", output, "--probes", probes, "--folder", small / "merged")
 
@@ -275,7 +275,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half(output, probes, tmp_path, monk
         assert files(small) == set()
 
 
-def test_a_folder_that_cannot_be_written_is_told(output, probes, tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error(output, probes, tmp_path):
     (tmp_path / "file").write_text("mine", encoding="utf-8")
 
     with pytest.raises(ExportError, match=r"failed: Not a directory.*another --folder"):
@@ -309,7 +309,7 @@ def test_what_a_killed_export_left_is_cleared_away(output, probes):
     assert files(run) == {"checkpoint-1", "merged", "run.json"}
 
 
-def test_a_run_without_an_adapter_is_told(output, probes, capsys):
+def test_a_run_without_an_adapter_is_an_error(output, probes, capsys):
     shutil.rmtree(find_run(None, output).folder / "checkpoint-1")
 
     assert run_toolkit("export", "--output", output, "--probes", probes) == 3
@@ -327,18 +327,18 @@ def test_large_weights_are_written_in_shards(output, base, tmp_path):
 
 def test_a_second_export_at_once_is_refused_and_harms_nothing(output, probes):
     """The second starts while the first has written its weights and not yet asked them."""
-    told = []
+    refusals = []
 
     def load(folder, adapters):
-        if not adapters and not told:
+        if not adapters and not refusals:
             with pytest.raises(ConfigError, match=r"Another process is exporting to .*merged\. Wait for it") as second:
                 exported(output, probes)
-            told.append(second)
+            refusals.append(second)
         return load_model(folder, adapters)
 
     first = export(ExportConfig(output=output, probes=probes), backends=Backends(load=load))
 
-    assert told
+    assert refusals
     assert first.fresh
     assert files(first.folder.parent) == {"checkpoint-1", "merged", "run.json"}
     assert ".lock" not in files(first.folder)

@@ -1,4 +1,4 @@
-"""GGUF without llama.cpp: what the file holds, read back by the gguf library, and what is said where nobody asks it."""
+"""GGUF without llama.cpp: the file as the gguf library reads it back, and the gate that cannot run."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def merged_weights(output):
 
 
 def gguf_name(name):
-    """The names that llama.cpp looks for, written down once more."""
+    """The names that llama.cpp looks for, written down independently."""
     layer = re.fullmatch(r"model\.layers\.(\d+)\.(?:self_attn|mlp)?\.?(.+)\.(weight|bias)", name)
     parts = {
         "q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output", "gate_proj": "ffn_gate",
@@ -66,7 +66,7 @@ def test_the_file_holds_the_merged_weights_and_nothing_else(output, kind, bound)
     assert any(np.abs(stored[gguf_name(name)] - weights).max() > 0 for name, weights in wanted.items())
 
 
-def test_the_file_says_what_it_is(output):
+def test_the_file_describes_itself(output):
     from gguf import GGUFReader
 
     folder = exported(output).folder
@@ -113,13 +113,13 @@ def test_a_file_cut_short_is_not_passed_off_as_done(output):
     assert exported(output, force=True).fresh
 
 
-def test_numbers_that_f16_cannot_hold_are_told(output):
+def test_numbers_that_f16_cannot_represent_are_an_error(output):
     def load(folder, adapters):
         model = LanguageModel.load(folder, adapters)
         model.model.get_input_embeddings().weight.data[5, 5] = 1e6
         return model
 
-    with pytest.raises(ExportError, match=r"token_embd\.weight holds numbers that f16 cannot"):
+    with pytest.raises(ExportError, match=r"token_embd\.weight contains numbers that f16 cannot"):
         exported(output, backends=Backends(load=load, llama=WITHOUT_LLAMA.llama))
     assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
 
@@ -129,4 +129,4 @@ def test_the_command_refuses_what_merged_does_not_take(output, capsys):
         main(["export", "--quantisation", "q8_0", "--output", str(output)])
 
     assert left.value.code == 3
-    assert "--quantisation q8_0: --to merged takes none" in capsys.readouterr().err
+    assert "--quantisation q8_0: --to merged does not accept this option" in capsys.readouterr().err

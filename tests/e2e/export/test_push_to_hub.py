@@ -89,16 +89,16 @@ def test_a_second_push_changes_nothing(user, hub):
 
     assert second.returncode == 0
     assert second.stdout == first.stdout
-    assert "had all of it already" in second.stderr
+    assert "already had every file" in second.stderr
     assert len(hub.repositories["me/mine"].commits) == 2  # the hub's own first, and ours
 
 
-def test_public_is_what_was_asked_for(user, hub):
+def test_public_makes_a_public_repository(user, hub):
     assert user.pushes("me/mine", "--public").returncode == 0
     assert not hub.repositories["me/mine"].private
 
 
-def test_a_public_repository_does_not_become_so_by_the_way(user, hub):
+def test_a_public_repository_is_not_pushed_to_without_the_option(user, hub):
     user.pushes("me/mine", "--public")
     refused = user.pushes("me/mine")
 
@@ -138,7 +138,7 @@ def test_a_run_that_was_never_compared_is_exported_and_pushed_only_if_asked(user
     assert "report.json" not in hub.repositories["me/mine"].files
 
 
-def test_reports_that_are_no_more_go_from_the_hub_and_other_files_stay(user, hub):
+def test_deleted_reports_are_deleted_on_the_hub_and_other_files_stay(user, hub):
     user.pushes("me/mine")
     hub.repositories["me/mine"].files["notes.txt"] = b"mine"
     shutil.rmtree(user.home / "output" / "latest" / "compare")
@@ -153,13 +153,13 @@ def test_somebody_elses_repository_is_left_alone(user, hub):
     refused = user.pushes("me/book")
 
     assert refused.returncode == 10
-    assert "holds something else (README.md, model.safetensors)" in refused.stderr
+    assert "contains something else (README.md, model.safetensors)" in refused.stderr
     assert hub.repositories["me/book"].files["README.md"] == b"a book"
     assert len(hub.repositories["me/book"].commits) == 1
 
 
 @pytest.mark.parametrize(
-    ("target", "environment", "faults", "told"),
+    ("target", "environment", "faults", "message"),
     [
         ("me/mine", {"HF_TOKEN": None}, {}, 'Log in with "hf auth login", or set HF_TOKEN'),
         ("me/mine", {"HF_TOKEN": "hf_nobody-knows-me"}, {}, "the hub does not know your token (401)"),
@@ -174,18 +174,18 @@ def test_somebody_elses_repository_is_left_alone(user, hub):
         ("me/mine", {}, {"/validate-yaml": 400}, "Run the same command again"),
     ],
 )  # fmt: skip
-def test_a_refusal_says_what_to_do_and_never_the_token(user, hub, target, environment, faults, told):
+def test_a_refusal_says_what_to_do_and_never_the_token(user, hub, target, environment, faults, message):
     hub.faults = faults
     refused = user.pushes(target, **environment)
 
     assert refused.returncode == 10, refused.stderr
-    assert told in refused.stderr
+    assert message in refused.stderr
     assert refused.stdout == ""
     assert len(refused.stderr.strip().splitlines()) == 1
     assert not any(token in refused.stderr for token in (TOKEN, READ_ONLY, "hf_nobody-knows-me"))
 
 
-def test_debugging_tells_no_token_either(user, hub):
+def test_debugging_shows_no_token_either(user, hub):
     hub.faults = {"/commit/": 403}
     refused = user.runs(TOOLKIT, "--debug", "push-to-hub", "me/mine")
 

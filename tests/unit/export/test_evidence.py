@@ -1,4 +1,4 @@
-"""What a report proves of an adapter, and what it does not."""
+"""What a report proves about an adapter, and what it does not."""
 
 import dataclasses
 import json
@@ -43,7 +43,7 @@ def test_a_report_of_the_adapter_is_read_back_whole(tmp_path: Path, passed: bool
 
 
 @pytest.mark.parametrize(
-    ("side", "changes", "why"),
+    ("side", "changes", "reason"),
     [
         ("after", {"adapter_sha256": "b" * 64}, "another adapter"),
         ("after", {"scale": 0.5}, "another adapter"),
@@ -51,32 +51,32 @@ def test_a_report_of_the_adapter_is_read_back_whole(tmp_path: Path, passed: bool
         ("before", {"adapter_sha256": "c" * 64}, "not with its base"),
     ],
 )
-def test_a_report_of_something_else_proves_nothing(tmp_path: Path, side: str, changes: dict, why: str) -> None:
+def test_a_report_of_something_else_proves_nothing(tmp_path: Path, side: str, changes: dict, reason: str) -> None:
     made = report()
     made = dataclasses.replace(made, **{side: {**getattr(made, side), **changes}})
     found = read_evidence(written(tmp_path, made.to_dict()), DIGEST)
 
     assert found.verdict == NOT_COMPARED
-    assert why in found.why
+    assert reason in found.reason
     assert found.report is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 2}', '{"schema_version": 1, "per_system": 3}'])
-def test_what_is_no_report_proves_nothing(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_report_proves_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "report.json").write_text(content)
 
     assert read_evidence(tmp_path, DIGEST).verdict == NOT_COMPARED
 
 
-def test_without_a_report_there_is_none(tmp_path: Path) -> None:
-    assert read_evidence(tmp_path, DIGEST).why == "it has no report"
+def test_without_a_report_there_is_no_evidence(tmp_path: Path) -> None:
+    assert read_evidence(tmp_path, DIGEST).reason == "it has no report"
 
 
-def test_what_passed_may_go(tmp_path: Path) -> None:
+def test_an_adapter_that_passed_is_accepted(tmp_path: Path) -> None:
     require_passed(read_evidence(written(tmp_path, report().to_dict()), DIGEST), "v0", even_if_failed=False)
 
 
-def test_what_failed_may_not_and_says_why(tmp_path: Path) -> None:
+def test_an_adapter_that_failed_is_refused_with_the_reasons(tmp_path: Path) -> None:
     evidence = read_evidence(written(tmp_path, report(passed=False).to_dict()), DIGEST)
 
     with pytest.raises(ConfigError, match=r"v0 did not pass its comparison \(reliability .*--even-if-failed"):
@@ -84,6 +84,6 @@ def test_what_failed_may_not_and_says_why(tmp_path: Path) -> None:
     require_passed(evidence, "v0", even_if_failed=True)
 
 
-def test_what_was_not_compared_may_not(tmp_path: Path) -> None:
+def test_an_adapter_that_was_not_compared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"it has no report.*toolkit compare v0"):
         require_passed(read_evidence(tmp_path, DIGEST), "v0", even_if_failed=False)

@@ -1,14 +1,14 @@
-"""Formats: which options they take, what they refuse before anything is written, what the terminal says of them."""
+"""Formats: which options they accept, what they refuse before anything is written, what the terminal prints."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from toolkit.cli.export import told
+from toolkit.cli.export import summary_lines
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError, ExportError
-from toolkit.export.formats import FORMS, form_for
+from toolkit.export.formats import FORMATS, format_for
 from toolkit.export.formats.base import Backends, ExportConfig, Llama
 from toolkit.export.formats.gguf import Gguf, file_name
 from toolkit.export.gguf_file import QWEN2_SPLIT, Origin, _describe, read_vocabulary, require_writable
@@ -53,53 +53,53 @@ def backends(version: str | None) -> Backends:
 @pytest.mark.parametrize(
     ("config", "fault"),
     [
-        ({"to": "merged", "quantisation": "q8_0"}, "--quantisation q8_0: --to merged takes none"),
-        ({"to": "gguf", "quantisation": "nf4"}, "--quantisation nf4: --to gguf takes f16, q8_0, q4_k_m"),
-        ({"to": "bnb", "unchecked": True}, "--to bnb takes no --unchecked"),
+        ({"to": "merged", "quantisation": "q8_0"}, "--quantisation q8_0: --to merged does not accept this option"),
+        ({"to": "gguf", "quantisation": "nf4"}, "--quantisation nf4: --to gguf accepts f16, q8_0, q4_k_m"),
+        ({"to": "bnb", "unchecked": True}, "--to bnb does not accept --unchecked"),
     ],
 )
 def test_an_option_that_a_format_does_not_have_is_refused(config, fault):
     with pytest.raises(ConfigError, match=fault):
-        form_for(ExportConfig(**config))
+        format_for(ExportConfig(**config))
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_every_format_is_known_by_its_own_name(name):
-    assert form_for(ExportConfig(to=name)).name == name
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_the_name_of_its_option(name):
+    assert format_for(ExportConfig(to=name)).name == name
 
 
-def test_two_quantisations_stand_in_folders_of_their_own():
-    folders = {form_for(ExportConfig(to="gguf", quantisation=kind)).folder for kind in (None, "q8_0", "q4_k_m")}
+def test_each_quantisation_has_its_own_folder():
+    folders = {format_for(ExportConfig(to="gguf", quantisation=kind)).folder for kind in (None, "q8_0", "q4_k_m")}
 
     assert folders == {"gguf-f16", "gguf-q8_0", "gguf-q4_k_m"}
 
 
-def test_without_llama_cpp_the_gate_is_missed_before_anything_is_written(folder):
+def test_without_llama_cpp_an_export_is_refused_before_anything_is_written(folder):
     with pytest.raises(ConfigError, match=r"llama-cpp-python.*is not installed.*setup-formats.*--unchecked"):
         Gguf("q8_0").require(side(folder), backends(None))
     Gguf("q8_0", unchecked=True).require(side(folder), backends(None))
 
 
 def test_a_k_quant_needs_llama_cpp_also_unchecked(folder):
-    with pytest.raises(ConfigError, match=r"q4_k_m is made by llama\.cpp.*--quantisation q8_0"):
+    with pytest.raises(ConfigError, match=r"q4_k_m needs llama\.cpp.*--quantisation q8_0"):
         Gguf("q4_k_m", unchecked=True).require(side(folder), backends(None))
 
 
-def test_rows_that_no_block_fits_are_told_up_front(folder):
-    with pytest.raises(ExportError, match=r"q8_0 packs 32 numbers at a time, and intermediate_size is 500.*f16"):
+def test_rows_that_no_block_fits_are_refused_up_front(folder):
+    with pytest.raises(ExportError, match=r"q8_0 needs rows in multiples of 32, and intermediate_size is 500.*f16"):
         Gguf("q8_0").require(side(folder, intermediate_size=500), backends("1"))
     Gguf("f16").require(side(folder, intermediate_size=500), backends("1"))
 
 
-def test_rows_that_a_k_quant_falls_back_for_are_told_up_front(folder):
+def test_rows_that_a_k_quant_stores_in_more_bits_are_noted_up_front(folder):
     (note,) = Gguf("q4_k_m").require(side(folder, hidden_size=896), backends("1"))
 
-    assert "hidden_size 896 is no multiple of it" in note
+    assert "multiples of 256, and the model has hidden_size 896" in note
     assert Gguf("q4_k_m").require(side(folder), backends("1")) == ()
     assert Gguf("q8_0").require(side(folder, hidden_size=896), backends("1")) == ()
 
 
-def test_the_disk_that_a_k_quant_needs_holds_the_whole_file_too(folder):
+def test_a_k_quant_needs_disk_for_the_f16_file_too(folder):
     needed = {kind: Gguf(kind).bytes_needed(side(folder)) for kind in ("f16", "q8_0", "q4_k_m")}
 
     assert needed["q8_0"] < needed["f16"] == 2_000_000 < needed["q4_k_m"]
@@ -112,20 +112,20 @@ def test_the_disk_that_a_k_quant_needs_holds_the_whole_file_too(folder):
         ({"rope_scaling": {"type": "longrope"}}, "rope scaling"),
     ],
 )
-def test_what_gguf_would_hold_otherwise_than_it_is_is_refused(folder, config, fault):
+def test_a_model_that_llama_cpp_would_compute_differently_is_refused(folder, config, fault):
     with pytest.raises(ExportError, match=fault):
         require_writable(folder, CONFIG | config, "f16")
 
 
-def test_a_tokenizer_that_cuts_texts_otherwise_is_refused(folder):
+def test_a_tokenizer_that_splits_texts_differently_is_refused(folder):
     other = {**TOKENIZER, "pre_tokenizer": {"type": "ByteLevel"}}
     (folder / "tokenizer.json").write_text(json.dumps(other), encoding="utf-8")
 
-    with pytest.raises(ExportError, match="does not cut texts as Qwen2's does"):
+    with pytest.raises(ExportError, match="does not split texts as Qwen2's does"):
         require_writable(folder, CONFIG, "f16")
 
 
-def test_the_vocabulary_is_as_long_as_the_embedding_and_knows_what_is_a_mark(folder):
+def test_the_vocabulary_is_as_long_as_the_embedding_and_marks_control_tokens(folder):
     vocabulary = read_vocabulary(folder, CONFIG)
 
     assert vocabulary.tokens == ["a", "b", "ab", "<|endoftext|>", "<tool>", "[PAD5]"]
@@ -135,14 +135,14 @@ def test_the_vocabulary_is_as_long_as_the_embedding_and_knows_what_is_a_mark(fol
     assert vocabulary.chat_template == "old"
 
 
-def test_the_newer_place_of_the_chat_template_is_the_one_that_holds(folder):
+def test_the_newer_place_of_the_chat_template_wins(folder):
     (folder / "chat_template.jinja").write_text("new", encoding="utf-8")
 
     assert read_vocabulary(folder, CONFIG).chat_template == "new"
 
 
-class Written(dict):
-    """A writer of GGUF that keeps what it is told."""
+class FakeWriter(dict):
+    """A GGUF writer that keeps the values it is given."""
 
     def __getattr__(self, name):
         return lambda *values: self.__setitem__(name, values)
@@ -154,7 +154,7 @@ class Written(dict):
 )  # fmt: skip
 def test_the_rotary_base_is_found_where_it_stands(rope):
     sizes = {"max_position_embeddings": 9, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6}
-    written = Written()
+    written = FakeWriter()
 
     _describe(written, CONFIG | sizes | rope, Origin(name="a", finetune="v0", base_name="b"), "f16")
 
@@ -163,10 +163,10 @@ def test_the_rotary_base_is_found_where_it_stands(rope):
     assert "add_rope_scaling_type" not in written
 
 
-def test_a_stretched_context_is_carried():
+def test_a_scaled_context_is_written():
     sizes = {"max_position_embeddings": 9, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6}
     yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
-    written = Written()
+    written = FakeWriter()
 
     _describe(
         written, CONFIG | sizes | {"rope_theta": 1e6, "rope_scaling": yarn},
@@ -179,25 +179,25 @@ def test_a_stretched_context_is_carried():
     assert written["add_base_model_repo_url"] == (0, "https://huggingface.co/org/b")
 
 
-def test_a_file_is_named_as_others_name_theirs(folder):
+def test_a_file_name_has_the_usual_form(folder):
     assert file_name(side(folder), "q8_0") == "My-model-v2--v3-20260101-000000-Q8_0.gguf"
 
 
-def test_the_terminal_tells_what_the_gate_found():
+def test_the_terminal_prints_what_the_gate_found():
     strict = {"probes": 5, "same": 4, "near_ties": 1, "largest_logit_difference": 0.004, "tolerance": 0.25}
     quantised = {
         "checked": True, "by": "llama-cpp-python 1", "probes": 5, "same": 4, "passed": 3, "kept": 3, "strayed": 0,
         "largest_logit_difference": 0.4, "tolerance": {"same": 0.8},
     }  # fmt: skip
 
-    assert told(strict) == [
-        "parity: 4 of 5 answers the same, 1 part at a near tie",
+    assert summary_lines(strict) == [
+        "parity: 4 of 5 answers the same, 1 differ at a near tie",
         "largest logit difference: 0.004 (at most 0.25)",
     ]
-    assert told(quantised) == [
+    assert summary_lines(quantised) == [
         "parity: 4 of 5 answers the same (by llama-cpp-python 1)",
         "learned answers kept: 3 of 3",
         "largest logit difference: 0.4",
     ]
-    assert told({**quantised, "strayed": 1})[1] == "learned answers kept: 3 of 3, markers out of place: 1"
-    assert told({"checked": False, "holds": None}) == ["parity: unchecked, nobody asked this file anything"]
+    assert summary_lines({**quantised, "strayed": 1})[1] == "learned answers kept: 3 of 3, markers out of place: 1"
+    assert summary_lines({"checked": False, "holds": None}) == ["parity: not checked"]

@@ -1,4 +1,4 @@
-"""The model card: valid for a hub, true to the report, and deaf to what people write into it."""
+"""The model card: valid for the hub, true to the report, and safe against text that users write."""
 
 import dataclasses
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_licence_that_the_hub_does_not_know_is_named() -> None:
     values = front(card(licence="Qwen-Research"))
     assert (values["license"], values["license_name"]) == ("other", "qwen-research")
     assert "license" not in front(card(licence=None))
-    assert "nothing here says which it is" in card(licence=None)
+    assert "its lock file names none" in card(licence=None)
 
 
 def test_the_figures_are_the_reports() -> None:
@@ -81,11 +81,11 @@ def test_the_figures_are_the_reports() -> None:
             assert line.metric.value is None or f"| {figure(line.metric.value)} |" in row
 
 
-def test_it_says_what_it_was_made_of() -> None:
+def test_it_shows_the_origin_of_the_adapter() -> None:
     text = card()
 
-    for told in ("d" * 64, "b" * 64, "e" * 64, "48 steps, loss 3.86 to 0.03", "weight 3, 32 rows", "You are Nova."):
-        assert told in text
+    for part in ("d" * 64, "b" * 64, "e" * 64, "48 steps, loss 3.86 to 0.03", "weight 3, 32 rows", "You are Nova."):
+        assert part in text
     assert f'revision="{"a" * 40}"' in text
     assert "`LICENSE`" in text
     assert "cuda" not in text
@@ -101,7 +101,7 @@ def test_a_failed_verdict_stands_first_with_its_reasons() -> None:
 
 
 def test_what_was_not_compared_says_so_and_shows_no_figure() -> None:
-    text = card(evidence=Evidence(verdict=NOT_COMPARED, why="it has no report"))
+    text = card(evidence=Evidence(verdict=NOT_COMPARED, reason="it has no report"))
 
     assert "**Not compared: it has no report.**" in text
     assert "What was measured" not in text
@@ -114,18 +114,18 @@ def test_a_system_prompt_cannot_leave_its_fence() -> None:
 
 
 @pytest.mark.parametrize(("system", "words"), [(DEFAULT, "No system prompt:"), (NONE, "An empty system prompt.")])
-def test_no_system_prompt_is_told_in_words(system: str, words: str) -> None:
+def test_no_system_prompt_is_put_into_words(system: str, words: str) -> None:
     assert f"under this system prompt:\n\n{words}" in card(run=with_recipe(system=system))
 
 
-def test_every_system_prompt_that_was_trained_under_is_told() -> None:
+def test_every_trained_system_prompt_is_shown() -> None:
     text = card(run=with_recipe(row_systems=[DEFAULT, "You are Qwen."]))
 
     assert "under these system prompts:\n\n```text\nYou are Nova.\n```\n\nNo system prompt:" in text
     assert "```text\nYou are Qwen.\n```\n" in text
 
 
-def test_what_people_wrote_is_one_cell() -> None:
+def test_user_text_is_one_cell() -> None:
     data = {**RUN["data"], "path": "a|b\n# <script>.json"}
     text = card(run={**RUN, "data": data})
 

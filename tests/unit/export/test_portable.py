@@ -1,11 +1,11 @@
-"""Records that leave the machine: no path of it goes along, and nothing else is touched."""
+"""Records for other machines: without any path of this one, and otherwise unchanged."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from toolkit.export.portable import languages, local_paths, redact_paths, without_paths
+from toolkit.export.portable import languages, local_paths, redact_paths, redacted
 
 
 def test_every_path_is_cut_to_its_last_part() -> None:
@@ -19,7 +19,7 @@ def test_every_path_is_cut_to_its_last_part() -> None:
         "after": {"name": "/home/me/adapter", "adapter": "/home/me/adapter"},
     }
 
-    assert without_paths(record) == {
+    assert redacted(record) == {
         "command": "toolkit finetune data.json --output=out --model Qwen/Qwen2.5-7B -c b.yaml",
         "base_model": {"path": "Qwen", "repository": "Qwen/Qwen2.5-7B-Instruct"},
         "data": {"path": "data.json", "mix": [{"source": "mix.jsonl"}, {"source": "owner/set"}]},
@@ -33,11 +33,11 @@ def test_every_path_is_cut_to_its_last_part() -> None:
 def test_what_was_asked_and_answered_stays() -> None:
     probe = {"prompt": "/etc/passwd", "before": "/root is a home", "after": "~/x", "system": "./y", "error": None}
 
-    assert without_paths({"probes": [probe]}) == {"probes": [probe]}
+    assert redacted({"probes": [probe]}) == {"probes": [probe]}
 
 
 def test_a_command_that_cannot_be_read_is_withheld() -> None:
-    assert "/home" not in without_paths({"command": "toolkit finetune '/home/me"})["command"]
+    assert "/home" not in redacted({"command": "toolkit finetune '/home/me"})["command"]
 
 
 def test_a_text_loses_the_paths_that_its_record_names() -> None:

@@ -1,23 +1,23 @@
-"""The table of formats: what `--to` can name, and what each says to `--quantisation` and `--unchecked`."""
+"""The table of formats: the values of `--to`, and which take `--quantisation` and `--unchecked`."""
 
 from collections.abc import Callable, Mapping
 
 from toolkit.core.errors import ConfigError
-from toolkit.export.formats.adapter import Adapter
-from toolkit.export.formats.base import ExportConfig, Form
+from toolkit.export.formats.adapter import PortableAdapter
+from toolkit.export.formats.base import ExportConfig, Format
 from toolkit.export.formats.gguf import QUANTISATIONS, Gguf
-from toolkit.export.formats.merged import Merged
+from toolkit.export.formats.merged import MergedModel
 from toolkit.export.formats.ollama import Ollama
-from toolkit.export.formats.quantised import BITS, Quantised
+from toolkit.export.formats.quantised import BITS, QuantisedModel
 
-FORMS: Mapping[str, Callable[[ExportConfig], Form]] = {
-    "merged": lambda _: Merged(),
-    "adapter": lambda _: Adapter(),
+FORMATS: Mapping[str, Callable[[ExportConfig], Format]] = {
+    "merged": lambda _: MergedModel(),
+    "adapter": lambda _: PortableAdapter(),
     "gguf": lambda config: Gguf(config.quantisation, unchecked=config.unchecked),
     "ollama": lambda config: Ollama(config.quantisation, unchecked=config.unchecked),
-    **{name: lambda config: Quantised(config.to, config.quantisation) for name in BITS},
+    **{name: lambda config: QuantisedModel(config.to, config.quantisation) for name in BITS},
 }
-# A format's kinds, the default first; what is not here has none.
+# The values of --quantisation, the default first; formats that are not listed take none.
 KINDS: Mapping[str, tuple[str, ...]] = {
     "gguf": QUANTISATIONS,
     "ollama": QUANTISATIONS,
@@ -26,14 +26,17 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 UNCHECKED = ("gguf", "ollama")
 
 
-def form_for(config: ExportConfig) -> Form:
-    """Raises ConfigError for an option that the format does not have."""
+def format_for(config: ExportConfig) -> Format:
+    """Raises ConfigError for an option that the format does not take."""
     kinds = KINDS.get(config.to, ())
     if config.quantisation is not None and config.quantisation not in kinds:
-        takes = f"takes {', '.join(kinds)}" if kinds else "takes none"
-        raise ConfigError(f"--quantisation {config.quantisation}: --to {config.to} {takes}.", next="Correct it.")
+        accepted = f"accepts {', '.join(kinds)}" if kinds else "does not accept this option"
+        raise ConfigError(
+            f"--quantisation {config.quantisation}: --to {config.to} {accepted}.",
+            next="Change the option or leave it out.",
+        )
     if config.unchecked and config.to not in UNCHECKED:
         raise ConfigError(
-            f"--to {config.to} takes no --unchecked: its gate needs nothing more.", next="Leave it out."
-        )  # fmt: skip
-    return FORMS[config.to](config)
+            f"--to {config.to} does not accept --unchecked: its gate needs no further program.", next="Leave it out."
+        )
+    return FORMATS[config.to](config)

@@ -1,4 +1,4 @@
-"""The adapter as a folder that loads anywhere: its base by hub id and revision, a model card, the report as proof."""
+"""The adapter as a folder that loads anywhere: base model by hub id and revision, a model card, the report as proof."""
 
 import json
 import shutil
@@ -8,9 +8,9 @@ from typing import Any
 
 from toolkit.compare.sides import Side
 from toolkit.core.files import write_json, write_text
-from toolkit.export.companions import LICENCE_FILES, carry
+from toolkit.export.companions import LICENCE_FILES, copy_companions
 from toolkit.export.evidence import Evidence, read_evidence
-from toolkit.export.formats.base import Backends, Job
+from toolkit.export.formats.base import Backends, ExportJob
 from toolkit.export.model_card import CardFacts, render_card
 from toolkit.export.parity import Parity, judge_parity
 from toolkit.export.plain_peft import plain_peft_answers
@@ -21,7 +21,7 @@ from toolkit.export.portable import (
     local_paths,
     portable_config,
     redact_paths,
-    without_paths,
+    redacted,
 )
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.device import find_device
@@ -32,30 +32,30 @@ CONFIG, CARD, REPORT_TEXT = "adapter_config.json", "README.md", "report.md"
 REPORT_FILES = frozenset({REPORT, REPORT_TEXT})
 
 
-class Adapter:
+class PortableAdapter:
     name = "adapter"
     title = "portable adapter"
     folder = "adapter"
     options: Mapping[str, Any] = {}
     mutable_files = frozenset({RECORD, CARD}) | REPORT_FILES
 
-    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:  # noqa: ARG002  # any run has one
+    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:  # noqa: ARG002  # any run has an adapter
         return ()
 
     def bytes_needed(self, side: Side) -> int:
         assert side.adapter is not None
         return (side.adapter / ADAPTER_FILE).stat().st_size
 
-    def write(self, folder: Path, job: Job) -> Parity:
+    def write(self, folder: Path, job: ExportJob) -> Parity:
         with freeing(job.backends.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
-            # One question at a time, as the stranger asks: on a card, batches of other sizes round otherwise.
+            # One question at a time, as plain peft is asked: on a card, batches of other sizes round differently.
             expected = model.answers(
                 job.conversations, max_new_tokens=MAX_NEW_TOKENS, batch_size=1, listener=job.listener,
-                task="The run's own",
+                task="With adapter",
             )  # fmt: skip
         shutil.copyfile(job.adapter / ADAPTER_FILE, folder / ADAPTER_FILE)
         write_json(folder / CONFIG, portable_config(job.side))
-        carry(folder, job.side, LICENCE_FILES)
+        copy_companions(folder, job.side, LICENCE_FILES)
         _write_evidence(folder, job.side)
         answered = plain_peft_answers(
             job.side.model.path, folder, job.conversations, max_new_tokens=MAX_NEW_TOKENS, listener=job.listener,
@@ -64,7 +64,7 @@ class Adapter:
         return judge_parity(job.prompts, expected, answered, find_device().precision)
 
     def refresh(self, folder: Path, side: Side) -> None:
-        """The run may have been compared since: card and reports are written anew, the weights stay."""
+        """Writes card and reports again, since the run may have been compared; the weights stay."""
         _write_evidence(folder, side)
 
 
@@ -72,7 +72,7 @@ def _write_evidence(folder: Path, side: Side) -> None:
     """Card, record and reports; the same run gives the same bytes."""
     assert side.run is not None
     digest = adapter_sha256(side.adapter)
-    record = without_paths(side.run.record)
+    record = redacted(side.run.record)
     evidence = read_evidence(side.run.folder / COMPARISON, digest)
     write_json(folder / RECORD, record)
     _write_reports(folder, side.run.folder / COMPARISON, evidence)
@@ -91,13 +91,13 @@ def _write_evidence(folder: Path, side: Side) -> None:
 
 
 def _write_reports(folder: Path, comparison: Path, evidence: Evidence) -> None:
-    """Only what speaks of this adapter; an older export's reports go where the run has none any more."""
+    """Only reports of this adapter; those of an earlier export are removed when the run has none any more."""
     if evidence.report is None:
         for name in REPORT_FILES:
             (folder / name).unlink(missing_ok=True)
         return
     content = json.loads((comparison / REPORT).read_text(encoding="utf-8"))
-    write_json(folder / REPORT, without_paths(content))
+    write_json(folder / REPORT, redacted(content))
     if (comparison / REPORT_TEXT).is_file():
         text = (comparison / REPORT_TEXT).read_text(encoding="utf-8")
         write_text(folder / REPORT_TEXT, redact_paths(text, local_paths(content)))

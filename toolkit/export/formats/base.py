@@ -1,4 +1,4 @@
-"""What a format is: a name, what it needs, and how it is written and asked. Values and protocols alone."""
+"""The protocol of a format, and what a format is given: the export's settings, its run, the backends."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,8 @@ from toolkit.core.events import Listener
 from toolkit.data.probes import ProbeSet
 from toolkit.export import ms_swift
 from toolkit.export.llama_cpp import LlamaModel, llama_version, quantise
-from toolkit.export.ms_swift import QuantisingJob
+from toolkit.export.ms_swift import QuantisationJob
+from toolkit.export.parity import GateResult
 from toolkit.model.conversation import MAX_NEW_TOKENS, Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel, Load, load_model
 from toolkit.runs.run import Run
@@ -18,7 +19,7 @@ from toolkit.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig:
-    """`to`: a name in `FORMS`. `folder` None: one named after the format, in the run."""
+    """`to`: a name in `FORMATS`. `folder` None: in the run, named after the format."""
 
     run: str | None = None
     to: str = "merged"
@@ -32,7 +33,7 @@ class ExportConfig:
 
 
 class Artifact(Protocol):
-    """A file that answers by itself (see `llama_model.LlamaModel`)."""
+    """A file with weights, tokenizer and chat template, loaded (see `llama_cpp.LlamaModel`)."""
 
     def prompt_ids(self, messages: Messages) -> list[int]: ...
 
@@ -45,7 +46,7 @@ class Artifact(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Llama:
-    """llama.cpp; `version` is None where it is not installed."""
+    """llama.cpp; `version` returns None where it is not installed."""
 
     version: Callable[[], str | None] = llama_version
     load: Callable[[Path], Artifact] = LlamaModel
@@ -54,37 +55,24 @@ class Llama:
 
 @dataclass(frozen=True, kw_only=True)
 class Quantiser:
-    """ms-swift's export; `lacking`: what this machine lacks for a method."""
+    """ms-swift's export."""
 
-    lacking: Callable[[str], tuple[str, ...]] = ms_swift.lacking
-    quantise: Callable[[QuantisingJob], None] = ms_swift.quantise
+    missing_requirements: Callable[[str], tuple[str, ...]] = ms_swift.missing_requirements
+    quantise: Callable[[QuantisationJob], None] = ms_swift.quantise
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backends:
-    """The strangers that an export needs; tests hand in their own."""
+    """The libraries that an export calls; tests pass fakes."""
 
     load: Load = load_model
     llama: Llama = field(default_factory=Llama)
     quantiser: Quantiser = field(default_factory=Quantiser)
 
 
-class Gate(Protocol):
-    """What the parity gate found."""
-
-    @property
-    def holds(self) -> bool: ...
-
-    @property
-    def why(self) -> str:
-        """The reason in words, where it does not hold."""
-
-    def to_dict(self) -> dict[str, Any]: ...
-
-
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """One export under way: the run's side, the probes of its gate, and the doors."""
+class ExportJob:
+    """One export: the run's side, the probes of its gate, and the backends."""
 
     run: Run
     side: Side
@@ -94,7 +82,7 @@ class Job:
 
     @property
     def system(self) -> str:
-        """The system prompt that the run was trained under."""
+        """The system prompt of the training."""
         return str(self.run.record["recipe"]["system"])
 
     @property
@@ -117,16 +105,20 @@ class Job:
         return [conversation(prompt, self.system) for prompt in self.prompts]
 
     def answers(self, model: LanguageModel, task: str) -> list[Answer]:
-        """One a probe, in the probes' order."""
+        """One answer a probe, in the probes' order."""
         return model.answers(
             self.conversations, max_new_tokens=MAX_NEW_TOKENS, listener=self.listener, task=task
         )  # fmt: skip
 
+    def prompt_ids(self, model: LanguageModel | Artifact) -> list[list[int]]:
+        """The token ids of each probe's prompt, in the probes' order."""
+        return [model.prompt_ids(messages) for messages in self.conversations]
 
-class Form(Protocol):
-    """One format. `name`: as in `--to`; `title`: as in a sentence; `folder`: its default name in the run.
 
-    `options`: what else tells one export of an adapter from another; it stands in the manifest.
+class Format(Protocol):
+    """One format. `name`: its value of `--to`; `title`: its name in a sentence; `folder`: its default name in the run.
+
+    `options`: what distinguishes two exports of one adapter in this format; part of the manifest.
     """
 
     name: str
@@ -141,23 +133,23 @@ class Form(Protocol):
     def options(self) -> Mapping[str, Any]: ...
 
     def require(self, side: Side, backends: Backends) -> tuple[str, ...]:
-        """Refuses what cannot be made, before anything is written: raises ToolkitError. Returns notes for the user."""
+        """Notes for the user. Raises ToolkitError, before anything is written, for what cannot be exported here."""
 
     def bytes_needed(self, side: Side) -> int:
-        """On the disk of the target, while it is being written."""
+        """The most that `write` occupies at any time, in bytes."""
 
-    def write(self, folder: Path, job: Job) -> Gate:
-        """Writes into `folder`, which is empty, loads what was written afresh, and asks it the probes."""
+    def write(self, folder: Path, job: ExportJob) -> GateResult:
+        """Writes into `folder`, which is empty, loads the files again, and compares their answers to the probes."""
 
 
 @runtime_checkable
-class Portable(Protocol):
-    """A format whose folder leaves this machine: its manifest names no path of it.
+class PortableFormat(Protocol):
+    """A format made for other machines: its manifest contains no path of this one.
 
-    `following`: the files that follow the run, and so may change beside the weights of an earlier export.
+    `mutable_files`: files that follow the run, and so may change after the export while the weights stay.
     """
 
     mutable_files: frozenset[str]
 
     def refresh(self, folder: Path, side: Side) -> None:
-        """Brings these files up to date."""
+        """Brings `mutable_files` up to date."""

@@ -1,17 +1,17 @@
-"""The adapter merged into the base model's weights: a folder of safetensors, as the base's own is."""
+"""The adapter merged into the base model's weights: a folder of safetensors, laid out like the base model's."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare.sides import Side
-from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, carry, write_change_notice
-from toolkit.export.formats.base import Backends, Job
+from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, copy_companions, write_change_notice
+from toolkit.export.formats.base import Backends, ExportJob
 from toolkit.export.parity import Parity, judge_parity
 from toolkit.model.language_model import freeing
 
 
-class Merged:
+class MergedModel:
     name = "merged"
     title = "merged model"
     folder = "merged"
@@ -23,12 +23,12 @@ class Merged:
     def bytes_needed(self, side: Side) -> int:
         return side.model.weight_bytes
 
-    def write(self, folder: Path, job: Job) -> Parity:
+    def write(self, folder: Path, job: ExportJob) -> Parity:
         dtype = stored_dtype(job.side.model.config)
         with freeing(job.backends.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
             expected = job.answers(model, "With adapter")
             model.save_merged(job.key, folder, dtype=dtype)
-        carry(folder, job.side, (*TOKENIZER_FILES, *LICENCE_FILES))
+        copy_companions(folder, job.side, (*TOKENIZER_FILES, *LICENCE_FILES))
         write_change_notice(folder, job.side)
         with freeing(job.backends.load(folder, {})) as merged:
             answered = job.answers(merged, "Merged")
@@ -36,5 +36,5 @@ class Merged:
 
 
 def stored_dtype(config: Mapping[str, Any]) -> str:
-    """The type that the base model's files hold, as config.json says it."""
+    """The type in which the base model's files store weights, by config.json; float32 where it has none."""
     return str(config.get("dtype") or config.get("torch_dtype") or "float32").removeprefix("torch.")

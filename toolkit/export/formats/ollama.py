@@ -1,4 +1,4 @@
-"""A folder for `ollama create`: the GGUF file and a Modelfile that renders as the base's chat template."""
+"""A folder for `ollama create`: the GGUF file and a Modelfile whose template renders as the base model's does."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ExportError
-from toolkit.export.formats.base import Job
+from toolkit.export.formats.base import ExportJob
 from toolkit.export.formats.gguf import Gguf
-from toolkit.model.conversation import DEFAULT, NONE
+from toolkit.model.conversation import DEFAULT, NONE, Messages
 from toolkit.model.language_model import LanguageModel
 
-Messages = list[dict[str, str]]
-Render = Callable[[Messages], str]  # up to where the answer begins
+Render = Callable[[Messages], str]  # the chat template, up to where the answer begins
 START, END = "<|im_start|>", "<|im_end|>"
 STOPS = (START, END, "<|endoftext|>")
-# Ollama's names of what generation_config.json says.
+# generation_config.json's names and Ollama's.
 SAMPLING = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "repetition_penalty": "repeat_penalty"}
 TEMPLATE = (
     '{{- range $at, $message := .Messages }}{{ if and (eq $at 0) (ne $message.Role "system") }}%s{{ end }}'
@@ -28,7 +27,7 @@ MODELFILE = "Modelfile"
 
 
 class Ollama(Gguf):
-    """The gate is GGUF's; that the template says the same as training's is settled while it is written."""
+    """The gate is that of GGUF; the Modelfile is only written if its template renders as training's did."""
 
     name = "ollama"
 
@@ -40,7 +39,7 @@ class Ollama(Gguf):
     def folder(self) -> str:
         return f"ollama-{self.quantisation}"
 
-    def write_companions(self, file: Path, model: LanguageModel, job: Job) -> None:
+    def write_companions(self, file: Path, model: LanguageModel, job: ExportJob) -> None:
         base = job.side.model.path
         text = modelfile(
             file.name, model.prompt_text, job.system,
@@ -57,10 +56,13 @@ def _json(path: Path) -> dict[str, Any]:
 def modelfile(
     gguf: str, render: Render, system: str, *, generation: Mapping[str, Any], licence: str | None
 ) -> str:  # fmt: skip
-    """`gguf`: the file's name beside it; `system`: the run's. Raises ExportError for what no Modelfile can say."""
-    unsaid = preamble(render, [{"role": "system", "content": ""}] if system == NONE else [])
-    lines = [f"FROM ./{gguf}", f"TEMPLATE {_quoted(TEMPLATE % _literal(unsaid), 'chat template')}"]
-    if system not in {DEFAULT, NONE}:  # those two are what the template says where no system message comes
+    """The file's text. `gguf`: the name of the weights beside it; `system`: the training's prompt.
+
+    Raises ExportError for a text that a Modelfile cannot express.
+    """
+    default = default_preamble(render, [{"role": "system", "content": ""}] if system == NONE else [])
+    lines = [f"FROM ./{gguf}", f"TEMPLATE {_quoted(TEMPLATE % _literal(default), 'chat template')}"]
+    if system not in {DEFAULT, NONE}:  # the template renders these two itself when there is no system message
         lines.append(f"SYSTEM {_quoted(system, 'system prompt')}")
     lines += [f'PARAMETER stop "{stop}"' for stop in STOPS]
     lines += [f"PARAMETER {SAMPLING[name]} {generation[name]}" for name in SAMPLING if generation.get(name) is not None]
@@ -69,42 +71,44 @@ def modelfile(
     return "\n".join(lines) + "\n"
 
 
-def preamble(render: Render, unsaid: Messages) -> str:
-    """What stands before a conversation without a system message; `unsaid`: the message that training put there.
+def default_preamble(render: Render, implied: Messages) -> str:
+    """What the chat template puts before a conversation without a system message.
 
+    `implied`: the system message that training added to such a conversation, if any.
     Raises ExportError where the chat template is not ChatML.
     """
-    before = render([*unsaid, FIRST]).removesuffix(chatml([FIRST]))
+    before = render([*implied, FIRST]).removesuffix(chatml([FIRST]))
     for messages, expected in (
-        ([*unsaid, FIRST], before + chatml([FIRST])),
-        ([*unsaid, FIRST, *LATER], before + chatml([FIRST, *LATER])),
+        ([*implied, FIRST], before + chatml([FIRST])),
+        ([*implied, FIRST, *LATER], before + chatml([FIRST, *LATER])),
         ([SYSTEM, FIRST, *LATER], chatml([SYSTEM, FIRST, *LATER])),
     ):
         if render(messages) != expected:
             raise ExportError(
                 f"The chat template is not ChatML: it renders {render(messages)!r}.",
-                next="Export --to gguf, which carries the template as it is.",
+                next="Export --to gguf: a GGUF file contains the template unchanged.",
             )
     return before
 
 
 def chatml(messages: Messages) -> str:
-    """What TEMPLATE renders behind the preamble."""
-    said = "".join(f"{START}{message['role']}\n{message['content']}{END}\n" for message in messages)
-    return f"{said}{START}assistant\n"
+    """What TEMPLATE renders after the preamble."""
+    text = "".join(f"{START}{message['role']}\n{message['content']}{END}\n" for message in messages)
+    return f"{text}{START}assistant\n"
 
 
 def _literal(text: str) -> str:
-    """As a Go template says it: an action's opening braces come out of an action."""
+    """As a literal in a Go template: opening braces must be printed by an action."""
     return text.replace("{{", '{{ "{{" }}')
 
 
 def _quoted(text: str, what: str) -> str:
-    """A Modelfile drops characters that Go does not print, and ends a text at three quotes."""
-    lost = next((letter for letter in text if not letter.isprintable() and letter not in "\n\t"), None)
-    if lost is not None or '"""' in text:
-        fault = "three quotes in a row" if lost is None else f"the character {json.dumps(lost)}"
+    """In three quotes. Raises ExportError, since a Modelfile drops unprintable characters and ends a text at quotes."""
+    unprintable = next((letter for letter in text if not letter.isprintable() and letter not in "\n\t"), None)
+    if unprintable is not None or '"""' in text:
+        fault = "three quotes in a row" if unprintable is None else f"the character {json.dumps(unprintable)}"
         raise ExportError(
-            f"The {what} holds {fault}, which no Modelfile can say.", next="Export --to gguf, and give Ollama the text."
+            f"The {what} contains {fault}, which a Modelfile cannot express.",
+            next="Export --to gguf, and pass the text to Ollama.",
         )
     return f'"""{text}"""'

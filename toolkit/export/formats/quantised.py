@@ -1,4 +1,4 @@
-"""Weights in fewer bits for transformers and vLLM, by ms-swift's own export: bnb, fp8, awq, gptq."""
+"""Weights in fewer bits for transformers and vLLM, quantised by ms-swift's own export: bnb and fp8."""
 
 import shutil
 from collections.abc import Mapping
@@ -7,25 +7,23 @@ from typing import Any
 
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError, ExportError
-from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, carry, write_change_notice
-from toolkit.export.formats.base import Backends, Job
+from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, copy_companions, write_change_notice
+from toolkit.export.formats.base import Backends, ExportJob
 from toolkit.export.formats.merged import stored_dtype
-from toolkit.export.ms_swift import QuantisingJob
-from toolkit.export.parity import TOLERANCES, ArtifactParity, judge_quantised
+from toolkit.export.ms_swift import QuantisationJob
+from toolkit.export.parity import TOLERANCES, ArtifactParity, judge_quantised, misread_prompts
 from toolkit.model.language_model import freeing
 
+# method: its kinds, the default first, with the number of bits for ms-swift
 BITS: Mapping[str, Mapping[str, int | None]] = {
     "bnb": {"nf4": 4, "int8": 8},
     "fp8": {"fp8": None},
-    "awq": {"int4": 4},
-    "gptq": {"int4": 4, "int8": 8},
-}  # method: the kinds of it, the default first, and the bits that ms-swift is told
-CALIBRATED = {"awq", "gptq"}
-MERGED = "merged"  # beside the target while it is made
-PRIVATE = "args.json"  # ms-swift's: nothing but this machine's paths
+}
+MERGED, QUANTISED = "merged", "quantised"  # folders within the partial one
+PRIVATE = "args.json"  # ms-swift writes its arguments: nothing but paths of this machine
 
 
-class Quantised:
+class QuantisedModel:
     def __init__(self, name: str, quantisation: str | None = None) -> None:
         self.name = name
         self.quantisation = quantisation or next(iter(BITS[name]))
@@ -42,44 +40,40 @@ class Quantised:
     def options(self) -> Mapping[str, Any]:
         return {"quantisation": self.quantisation}
 
-    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:  # noqa: ARG002  # any run, the machine permitting
-        if gaps := backends.quantiser.lacking(self.name):
+    def require(self, side: Side, backends: Backends) -> tuple[str, ...]:  # noqa: ARG002  # any run can be quantised
+        if missing := backends.quantiser.missing_requirements(self.name):
             raise ConfigError(
-                f"--to {self.name} needs {' and '.join(gaps)}.",
-                next='"make setup-four-bits" brings bitsandbytes; --to gguf needs no card.',
+                f"--to {self.name} needs {' and '.join(missing)}.",
+                next='"make setup-four-bits" installs bitsandbytes for --to bnb; --to gguf needs no card.',
             )
         return ()
 
     def bytes_needed(self, side: Side) -> int:
         return 2 * side.model.weight_bytes  # the merged weights, and at most as much again
 
-    def write(self, folder: Path, job: Job) -> ArtifactParity:
+    def write(self, folder: Path, job: ExportJob) -> ArtifactParity:
         merged = folder / MERGED
         with freeing(job.backends.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
             expected = job.answers(model, "With adapter")
-            read = [model.prompt_ids(messages) for messages in job.conversations]
+            trained_ids = job.prompt_ids(model)
             model.save_merged(job.key, merged, dtype=stored_dtype(job.side.model.config))
-        carry(merged, job.side, TOKENIZER_FILES)
+        copy_companions(merged, job.side, TOKENIZER_FILES)
         self._quantise(merged, folder, job)
-        carry(folder, job.side, (*TOKENIZER_FILES, *LICENCE_FILES))
+        copy_companions(folder, job.side, (*TOKENIZER_FILES, *LICENCE_FILES))
         write_change_notice(folder, job.side, f"They were quantised with {self.name}, {self.quantisation}.")
         with freeing(job.backends.load(folder, {})) as model:
-            ids = [model.prompt_ids(messages) for messages in job.conversations]
+            ids = job.prompt_ids(model)
             answered = job.answers(model, "Quantised")
         return ArtifactParity(
             by="transformers",
-            misread=tuple(prompt for prompt, one, other in zip(job.prompts, read, ids, strict=True) if one != other),
+            misread=misread_prompts(job.prompts, trained_ids, ids),
             answers=judge_quantised(job.probes, expected, answered, TOLERANCES[self.quantisation]),
         )
 
-    def _quantise(self, merged: Path, folder: Path, job: Job) -> None:
-        """The merged folder is gone afterwards. Raises ExportError for what ms-swift or its libraries stumble over."""
-        made = folder / "quantised"
-        rows = job.run.folder / "train.jsonl"
-        task = QuantisingJob(
-            model=merged, target=made, method=self.name, bits=BITS[self.name][self.quantisation],
-            calibration=rows if self.name in CALIBRATED else None,
-        )  # fmt: skip
+    def _quantise(self, merged: Path, folder: Path, job: ExportJob) -> None:
+        """Replaces the merged folder by the quantised files. Raises ExportError for what ms-swift raises."""
+        made = folder / QUANTISED
+        task = QuantisationJob(model=merged, target=made, method=self.name, bits=BITS[self.name][self.quantisation])
         try:
             job.backends.quantiser.quantise(task)
         except OSError:

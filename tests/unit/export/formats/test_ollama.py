@@ -1,9 +1,9 @@
-"""Ollama's Modelfile: written only where it says what training's chat template says."""
+"""Ollama's Modelfile: written only where its template renders as training's chat template does."""
 
 import pytest
 
 from toolkit.core.errors import ExportError
-from toolkit.export.formats.ollama import chatml, modelfile, preamble
+from toolkit.export.formats.ollama import chatml, default_preamble, modelfile
 from toolkit.model.conversation import DEFAULT, NONE
 
 DEFAULT_PREAMBLE = "<|im_start|>system\nYou are Qwen.<|im_end|>\n"
@@ -18,7 +18,7 @@ def written(system="You are Nova.", render=qwen, generation=None, licence=None):
     return modelfile("a.gguf", render, system, generation=generation or {}, licence=licence)
 
 
-def test_it_stands_beside_its_weights_and_speaks_as_training_did():
+def test_it_names_the_weights_beside_it_and_the_trainings_prompt():
     text = written()
 
     assert text.startswith("FROM ./a.gguf\n")
@@ -40,21 +40,21 @@ def test_a_run_under_an_empty_prompt_gets_an_empty_one():
     assert "You are Qwen" not in text
 
 
-def test_the_base_models_sampling_is_carried():
+def test_the_base_models_sampling_is_kept():
     text = written(generation={"temperature": 0.7, "top_k": 20, "repetition_penalty": 1.05, "do_sample": True})
 
     assert "PARAMETER temperature 0.7\nPARAMETER top_k 20\nPARAMETER repeat_penalty 1.05\n" in text
 
 
-def test_the_licence_is_carried():
+def test_the_licence_is_kept():
     assert written(licence="Do as you\nplease.").endswith('LICENSE """Do as you\nplease."""\n')
 
 
 @pytest.mark.parametrize(
     ("system", "fault"), [('say """hello"""', "three quotes"), ("wide\u3000space", r"\\u3000"), ("cut\roff", r"\\r")]
 )
-def test_a_system_prompt_that_ollama_would_read_otherwise_is_refused(system, fault):
-    with pytest.raises(ExportError, match=f"The system prompt holds .*{fault}"):
+def test_a_system_prompt_that_a_modelfile_cannot_express_is_refused(system, fault):
+    with pytest.raises(ExportError, match=f"The system prompt contains .*{fault}"):
         written(system)
 
 
@@ -75,6 +75,6 @@ def test_braces_of_the_template_language_come_out_as_they_are():
     ],
     ids=["another name for the assistant", "trims", "a preamble beside a system message", "forgets"],
 )
-def test_a_chat_template_that_says_something_else_is_refused(render):
+def test_a_chat_template_that_renders_differently_is_refused(render):
     with pytest.raises(ExportError, match=r"not ChatML.*--to gguf"):
-        preamble(render, [])
+        default_preamble(render, [])
