@@ -17,6 +17,7 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.core.files import write_json
+from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.runs.layout import EXPORT_MANIFEST, LOCK
 
 DISK_MARGIN_BYTES = 100_000_000
@@ -36,8 +37,9 @@ class Target:
     def find(self, *, force: bool) -> Mapping[str, Any] | None:
         """The manifest of an earlier export; None where there is none, or `force` is to replace it.
 
-        Raises ConfigError where the target is something else, and ExportError where it is damaged.
+        Raises ConfigError where the target is something else or contains a link, and ExportError where it is damaged.
         """
+        self._require_no_links()
         if not os.path.lexists(self.folder):
             return None
         try:
@@ -56,8 +58,14 @@ class Target:
                 f"{self.folder} exists and is not this run's export.",
                 next="Give --force to replace it, or name another --folder.",
             )
+        require_no_links_in(self.folder)  # `refresh` writes into it, and it is made to be published
         self._require_complete(manifest.get("files", {}))
         return dict(manifest)
+
+    def _require_no_links(self) -> None:
+        """Of the names that are read, emptied or replaced. Raises ConfigError."""
+        partial = self._beside("partial")
+        require_no_link(self.folder, partial, partial / LOCK, self._beside("old"), self._beside("rejected"))
 
     def _require_complete(self, sizes: Mapping[str, int]) -> None:
         """Raises ExportError where a file no longer has the size with which it was exported."""
@@ -88,6 +96,7 @@ class Target:
 
         Raises ConfigError while another process exports to the same target, and ExportError when the disk fails.
         """
+        self._require_no_links()
         folder = self._beside("partial")
         try:
             with _lock(folder) as lock:
