@@ -7,6 +7,7 @@ from pathlib import Path
 from toolkit.compare.report.report import Report, _report
 from toolkit.compare.sides import BASE
 from toolkit.core.errors import ConfigError
+from toolkit.core.links import require_no_link
 from toolkit.runs.layout import REPORT, REPORT_SCHEMA_VERSION
 
 PASSED, FAILED, NOT_COMPARED = "passed", "failed", "not compared"
@@ -22,8 +23,12 @@ class Evidence:
 
 
 def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
-    """From report.json in `folder`. A report on another adapter, or against anything but the base, does not count."""
+    """From report.json in `folder`. A report on another adapter, or against anything but the base, does not count.
+
+    Raises ConfigError where the folder or the report is a symbolic link.
+    """
     path = folder / REPORT
+    require_no_link(folder, path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema_version"] != REPORT_SCHEMA_VERSION:

@@ -10,15 +10,18 @@ from toolkit.compare.sides import Side, loaded, run_side
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import now
+from toolkit.core.links import require_no_link
 from toolkit.data.probes import read_probes
+from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, find_companion
 from toolkit.export.formats import format_for
+from toolkit.export.formats.adapter import CONFIG, REPORT_TEXT
 from toolkit.export.formats.base import Backends, ExportConfig, ExportJob, Format, PortableFormat
 from toolkit.export.parity import TOLERANCES, GateResult, QuantisedParity, judge_quantised
 from toolkit.export.portable import redacted
 from toolkit.export.target import Target
 from toolkit.model.language_model import freeing
-from toolkit.runs.layout import adapter_sha256
-from toolkit.runs.run import find_run
+from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, PROBES_FILE, RECORD, REPORT, TRAINED_FILE, adapter_sha256
+from toolkit.runs.run import Run, find_run
 
 Notify = Callable[[str], None]
 
@@ -45,6 +48,7 @@ def export(
     run = find_run(config.run, config.output)
     trained = run_side(run, model=config.model)
     side = at_full_precision(trained)
+    _require_own_files(run, side)
     target = Target(
         folder=(config.folder or run.folder / format_.folder).absolute(),
         identity={"format": format_.name, **format_.options, "adapter_sha256": adapter_sha256(side.adapter)},
@@ -76,6 +80,19 @@ def export(
             )
         target.accept(manifest)
     return ExportResult(folder=target.folder, parity=parity.to_dict(), fresh=True)
+
+
+def _require_own_files(run: Run, side: Side) -> None:
+    """Raises ConfigError for a link among the run's files, or out of the base model's folder."""
+    assert side.adapter is not None
+    comparison = run.folder / COMPARISON
+    require_no_link(
+        *(run.folder / name for name in (RECORD, PROBES_FILE, TRAINED_FILE)),
+        *(comparison, comparison / REPORT, comparison / REPORT_TEXT),
+        *(side.adapter, side.adapter / ADAPTER_FILE, side.adapter / CONFIG),
+    )
+    for name in (*TOKENIZER_FILES, *LICENCE_FILES):
+        find_companion(side.model.path, name)
 
 
 def _earlier_export(target: Target, config: ExportConfig) -> ExportResult | None:

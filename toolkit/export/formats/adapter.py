@@ -1,13 +1,13 @@
 """The adapter as a folder that loads anywhere: base model by hub id and revision, a model card, the report as proof."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare.sides import Side
 from toolkit.core.files import write_json, write_text
+from toolkit.core.links import copy_regular_file, require_no_link
 from toolkit.export.companions import LICENCE_FILES, copy_companions
 from toolkit.export.evidence import Evidence, read_evidence
 from toolkit.export.formats.base import Backends, ExportJob
@@ -53,7 +53,7 @@ class PortableAdapter:
                 job.conversations, max_new_tokens=MAX_NEW_TOKENS, batch_size=1, listener=job.listener,
                 task="With adapter",
             )  # fmt: skip
-        shutil.copyfile(job.adapter / ADAPTER_FILE, folder / ADAPTER_FILE)
+        copy_regular_file(job.adapter / ADAPTER_FILE, folder / ADAPTER_FILE)
         write_json(folder / CONFIG, portable_config(job.side))
         copy_companions(folder, job.side, LICENCE_FILES)
         _write_evidence(folder, job.side)
@@ -98,6 +98,7 @@ def _write_reports(folder: Path, comparison: Path, evidence: Evidence) -> None:
         return
     content = json.loads((comparison / REPORT).read_text(encoding="utf-8"))
     write_json(folder / REPORT, redacted(content))
+    require_no_link(comparison / REPORT_TEXT)
     if (comparison / REPORT_TEXT).is_file():
         text = (comparison / REPORT_TEXT).read_text(encoding="utf-8")
         write_text(folder / REPORT_TEXT, redact_paths(text, local_paths(content)))
