@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError, RegistryError
 from toolkit.core.events import Listener, silent
+from toolkit.core.links import require_no_links_in
 from toolkit.export.evidence import Evidence, read_evidence, require_passed
 from toolkit.export.export import ExportResult, export
 from toolkit.export.formats.adapter import CONFIG, REPORT_FILES, PortableAdapter
@@ -64,6 +65,7 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
     if remote is not None:
         _require_own_repository(remote, config)
     folder = _portable_folder(run, digest, config, listener, make)
+    require_no_links_in(folder)
     files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
     uploaded = upload(
         files, config.repository, remote=remote, private=not config.public, endpoint=config.endpoint,
@@ -96,6 +98,7 @@ def _require_own_repository(remote: Remote, config: PushConfig) -> None:
 def _portable_folder(run: Run, digest: str | None, config: PushConfig, listener: Listener, make: Export) -> Path:
     """The folder of `export --to adapter`, exported now unless it is there and up to date."""
     folder = run.folder / PortableAdapter.folder
+    require_no_links_in(folder)
     if not _is_current(folder, run, digest):
         wanted = ExportConfig(
             run=str(run.folder), to=PortableAdapter.name, model=config.model, probes=config.probes, output=config.output
