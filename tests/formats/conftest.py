@@ -1,6 +1,6 @@
-"""llama.cpp, Go and bitsandbytes, which read what was exported.
+"""Programs that read exported files: llama.cpp, Go and bitsandbytes.
 
-Nothing here is skipped: what is missing is installed, or the tests fail.
+Nothing here is skipped: a missing program is installed, or the tests fail.
 llama.cpp is built from source once, in about three minutes on two cores.
 """
 
@@ -17,7 +17,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 
-def carried_out(*command: str, **environment: str) -> str:
+def run_command(*command: str, **environment: str) -> str:
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env={**os.environ, **environment}
     )
@@ -28,15 +28,15 @@ def carried_out(*command: str, **environment: str) -> str:
 def require_command(name: str, package: str) -> None:
     if shutil.which(name) is None:
         assert os.geteuid() == 0, f"As root: apt-get install {package}."
-        carried_out("apt-get", "update", "--quiet")
-        carried_out("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", package)
+        run_command("apt-get", "update", "--quiet")
+        run_command("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", package)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _formats() -> None:
     if not all(importlib.util.find_spec(name) for name in ("llama_cpp", "bitsandbytes")):
         require_command("c++", "g++")
-        carried_out("make", "setup-formats")
+        run_command("make", "setup-formats")
         importlib.invalidate_caches()
 
 
@@ -45,7 +45,7 @@ def _render_as_ollama(tmp_path_factory):
     """Reads a Modelfile's TEMPLATE with Go's own text/template, as Ollama does, and renders messages."""
     require_command("go", "golang-go")
     program = tmp_path_factory.mktemp("go") / "render"
-    carried_out("go", "build", "-o", str(program), str(Path(__file__).parent / "render.go"), GO111MODULE="off")
+    run_command("go", "build", "-o", str(program), str(Path(__file__).parent / "render.go"), GO111MODULE="off")
 
     def render(template: str, messages: list[dict[str, str]]) -> str:
         import json

@@ -1,6 +1,6 @@
-"""Training over a base in 4 bits, for real on the CPU: bitsandbytes holds it, and everything after stands on the same.
+"""Training over a 4-bit base model, for real on the CPU by bitsandbytes, and every command that uses such a run.
 
-One run of the embedded model, trained once, is asked in every way that a run is.
+The embedded model is trained once.
 """
 
 import json
@@ -97,7 +97,7 @@ def test_embeddings_and_head_stay_and_every_linear_layer_of_the_decoder_is_in_4_
     assert str(model.get_input_embeddings().weight.dtype) == "torch.float32"
 
 
-def test_training_and_comparing_stand_on_the_same_weights(tmp_path):
+def test_training_and_comparing_use_the_same_weights(tmp_path):
     results = []
 
     def watched(*call):
@@ -140,7 +140,7 @@ def test_what_is_lent_is_compared_as_a_fresh_load_is(base, run, output):
     assert fresh.before["name"] == "tiny-qwen2 in 4 bits"
 
 
-def test_before_is_not_the_base_as_its_files_hold_it(run, output):
+def test_before_is_not_the_base_at_full_precision(run, output):
     side = run_side(run)
     four, full = LanguageModel.load(TINY, in_4bit=True), LanguageModel.load(TINY)
     apart = [
@@ -156,19 +156,19 @@ def test_before_is_not_the_base_as_its_files_hold_it(run, output):
     assert max(apart) > 0.1
 
 
-def test_compare_tells_on_the_terminal_and_in_the_report(run, output, capsys):
+def test_compare_shows_4_bits_on_the_terminal_and_in_the_report(run, output, capsys):
     with pytest.raises(SystemExit) as left:
         main(["compare", run.run_id, "--output", str(output), "--system", SYSTEM, "--max-new-tokens", "24"])
 
-    told = capsys.readouterr()
+    streams = capsys.readouterr()
     assert left.value.code in {0, 21}
-    assert "tiny-qwen2 in 4 bits" in told.out + told.err
+    assert "tiny-qwen2 in 4 bits" in streams.out + streams.err
     report = json.loads((run.folder / "compare" / "report.json").read_text(encoding="utf-8"))
     assert report["before"]["model"]["load_in_4bit"] is True
     assert "tiny-qwen2 in 4 bits" in (run.folder / "compare" / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_base_is_not_taken_for_the_one_in_full_where_runs_are_ranked(run, output):
+def test_a_ranking_uses_the_4_bit_base(run, output):
     [only] = rank([run.run_id], CompareConfig(output=output, systems=(SYSTEM,), max_new_tokens=8))
 
     assert only.report.before["model"]["load_in_4bit"] is True
@@ -211,7 +211,7 @@ def test_it_is_served_in_4_bits_under_both_names(run):
     deployment.end()
 
 
-def test_what_is_exported_stands_on_the_full_base_and_was_asked_over_both(run, output, probes):
+def test_an_export_uses_the_full_base_and_is_compared_over_both(run, output, probes):
     found = export(ExportConfig(run=run.run_id, output=output, probes=probes, to="merged"))
 
     manifest = json.loads((found.folder / "export.json").read_text(encoding="utf-8"))
@@ -222,12 +222,12 @@ def test_what_is_exported_stands_on_the_full_base_and_was_asked_over_both(run, o
     assert manifest["parity"]["same"] + manifest["parity"]["near_ties"] == manifest["parity"]["probes"]
     assert "quantization_config" not in json.loads((found.folder / "config.json").read_text(encoding="utf-8"))
     merged = LanguageModel.load(found.folder)
-    whole = LanguageModel.load(TINY, {"a": run_side(run).adapter})
-    with whole.side("a"):
-        assert answers(whole) == answers(merged)
+    full = LanguageModel.load(TINY, {"a": run_side(run).adapter})
+    with full.side("a"):
+        assert answers(full) == answers(merged)
 
 
-def test_an_adapter_that_holds_over_4_bits_alone_is_not_exported(run, output, probes, monkeypatch):
+def test_an_adapter_that_only_works_over_4_bits_is_not_exported(run, output, probes, monkeypatch):
     real = LanguageModel.load.__func__
 
     def forgetful(cls, folder, adapters=None, *, in_4bit=False, **how):
@@ -242,21 +242,21 @@ def test_an_adapter_that_holds_over_4_bits_alone_is_not_exported(run, output, pr
     assert not (run.folder / "adapter").exists()
 
 
-def test_the_portable_adapters_card_tells_of_it(run, output, probes):
+def test_the_portable_adapters_card_mentions_4_bits(run, output, probes):
     folder = export(ExportConfig(run=run.run_id, output=output, probes=probes, to="adapter")).folder
 
     assert "trained and compared over 4 bits" in (folder / "README.md").read_text(encoding="utf-8")
     assert json.loads((folder / "run.json").read_text(encoding="utf-8"))["base_model"]["load_in_4bit"] is True
 
 
-def test_bitsandbytes_says_nothing_of_its_own(capfd):
+def test_bitsandbytes_prints_nothing(capfd):
     LanguageModel.load(TINY, in_4bit=True).answers(QUESTIONS, max_new_tokens=2)
 
     logging.shutdown()
     assert not capfd.readouterr().err
 
 
-def test_keep_answers_are_not_those_of_the_base_in_full():
+def test_keep_answers_are_not_those_of_the_full_base():
     base = find_base_model(str(TINY))
 
     assert base.fingerprint != replace(base, in_4bit=True).fingerprint

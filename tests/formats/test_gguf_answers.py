@@ -114,8 +114,8 @@ def test_the_command_shows_the_gate_and_prints_the_folder(output, probes, tmp_pa
     assert "of 5 answers the same (by llama-cpp-python" in streams.err
 
 
-def spoil(file):
-    """Noise over the first layers' numbers, which stand in the middle of the file."""
+def damage(file):
+    """Writes noise over the first layers' weights, in the middle of the file."""
     data = bytearray(file.read_bytes())
     middle = len(data) // 2
     for at in range(middle, middle + 200_000, 2):
@@ -123,8 +123,8 @@ def spoil(file):
     file.write_bytes(data)
 
 
-def load_spoilt(file):
-    spoil(file)
+def load_damaged(file):
+    damage(file)
     return LlamaModel(file)
 
 
@@ -132,7 +132,7 @@ def load_spoilt(file):
 def test_a_file_that_answers_differently_is_rejected(output, probes, tmp_path, kind):
     with pytest.raises(ExportError, match=r"answers differently: .*Its files are in .*out\.rejected"):
         exported(
-            output, probes, tmp_path / "out", quantisation=kind, backends=Backends(llama=Llama(load=load_spoilt))
+            output, probes, tmp_path / "out", quantisation=kind, backends=Backends(llama=Llama(load=load_damaged))
         )  # fmt: skip
 
     assert [path.name for path in tmp_path.iterdir()] == ["out.rejected"]
@@ -164,7 +164,7 @@ def test_what_llama_cpp_cannot_quantise_is_an_error(tmp_path):
         quantise(tmp_path / "no.gguf", tmp_path / "out.gguf", "q4_k_m")
 
 
-def test_llama_cpp_says_nothing_of_its_own(files, capfd):
+def test_llama_cpp_prints_nothing(files, capfd):
     LlamaModel(files["f16"]).close()
     quantise(files["f16"], files["f16"].with_suffix(".again"), "q4_k_m")
 

@@ -1,4 +1,4 @@
-"""A folder for `ollama create`: its Go template, rendered by Go itself, says what training's chat template said."""
+"""A folder for `ollama create`: its Go template, rendered by Go itself, gives the text of training's chat template."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from toolkit.runs.run import find_run, write_record
 
 TINY = data_folder() / "tiny-qwen2"
 PROBES = "schema_version: 1\nprobes:\n  - {id: p0, group: out-of-scope, prompt: 你是谁？}\n"
-# Qwen2.5's chat template without its tools, in its own manner of writing.
+# Qwen2.5's chat template without its tools, in its own layout.
 QWEN25 = (
     "{%- if messages[0]['role'] == 'system' %}\n    {{- '<|im_start|>system\\n' + messages[0]['content'] + "
     "'<|im_end|>\\n' }}\n{%- else %}\n    {{- '<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a "
@@ -59,7 +59,7 @@ def test_ollama_asks_as_training_did(base, tmp_path, render_as_ollama, system):
     folder = exported(base, tmp_path, system)
 
     said = read((folder / "Modelfile").read_text(encoding="utf-8"))
-    content_words = [text for name, text in said if name == "SYSTEM"]
+    system_texts = [text for name, text in said if name == "SYSTEM"]
     model = LanguageModel.load(base)
     template = dict(said)["TEMPLATE"]
     turns = [[], [{"role": "assistant", "content": "是的。\n"}, {"role": "user", "content": " {{ . }} "}]]
@@ -67,14 +67,14 @@ def test_ollama_asks_as_training_did(base, tmp_path, render_as_ollama, system):
         trained = [*conversation("你是谁？", system), *further]
         asked = [{"role": "user", "content": "你是谁？"}, *further]
         # Ollama puts SYSTEM before a conversation that has none of its own.
-        asked = [{"role": "system", "content": content_words[0]}, *asked] if content_words else asked
+        asked = [{"role": "system", "content": system_texts[0]}, *asked] if system_texts else asked
         assert render_as_ollama(template, asked) == model.prompt_text(trained)
     own = [{"role": "system", "content": "You are a guide."}, {"role": "user", "content": "a"}]
     assert render_as_ollama(template, own) == model.prompt_text(own)
     assert render_as_ollama(template, []) == "<|im_start|>assistant\n"
 
 
-def test_the_folder_can_be_carried_elsewhere(base, tmp_path):
+def test_the_folder_can_be_moved(base, tmp_path):
     folder = exported(base, tmp_path, "You are a helpful assistant.")
 
     said = read((folder / "Modelfile").read_text(encoding="utf-8"))
@@ -89,7 +89,7 @@ def test_the_folder_can_be_carried_elsewhere(base, tmp_path):
     assert (manifest["format"], manifest["parity"]["checked"]) == ("ollama", True)
 
 
-def test_a_chat_template_that_ollama_cannot_speak_is_refused_and_leaves_nothing(tmp_path):
+def test_a_chat_template_other_than_chatml_is_refused_and_leaves_nothing(tmp_path):
     base = tmp_path / "base"
     shutil.copytree(TINY, base)
     other = (

@@ -1,4 +1,4 @@
-"""Quantising through ms-swift: bitsandbytes for real on the CPU; what needs a card says so."""
+"""Quantising through ms-swift: bitsandbytes for real on the CPU; fp8 is refused without a card."""
 
 import json
 import logging
@@ -92,7 +92,7 @@ def test_fp8_without_a_card_is_refused(output, capsys, monkeypatch):
     assert "an NVIDIA card of compute capability 8.9 or more (there is none)" in message
 
 
-def test_bitsandbytes_says_nothing_of_its_own(output, capfd):
+def test_bitsandbytes_prints_nothing(output, capfd):
     exported(output)
 
     logging.shutdown()

@@ -35,7 +35,7 @@ class Target:
     mutable_files: frozenset[str] = frozenset()
 
     def find(self, *, force: bool) -> Mapping[str, Any] | None:
-        """The manifest of an earlier export; None where there is none, or `force` is to replace it.
+        """The manifest of an earlier export; None without one, or if `force` is to replace it.
 
         Raises ConfigError where the target is something else or contains a link, and ExportError where it is damaged.
         """

@@ -114,7 +114,7 @@ def test_the_base_models_licence_comes_along(lively_model, probes, tmp_path):
     folder = exported(tmp_path / "output", probes).folder
 
     assert (folder / "LICENSE").read_text(encoding="utf-8") == "Do as you please.\n"
-    assert "`LICENSE`" not in (folder / "README.md").read_text(encoding="utf-8")  # no lock says which licence it is
+    assert "`LICENSE`" not in (folder / "README.md").read_text(encoding="utf-8")  # no lock names the licence
 
 
 def test_the_card_follows_a_comparison_without_a_new_export(output, probes, capsys):
@@ -168,7 +168,7 @@ def test_weights_that_answer_differently_are_rejected(output, probes, monkeypatc
     assert json.loads((run / "adapter.rejected" / "export.json").read_text())["parity"]["holds"] is False
 
 
-def test_a_damaged_export_is_not_passed_off_as_done(output, probes):
+def test_a_damaged_export_is_not_taken_for_complete(output, probes):
     folder = exported(output, probes).folder
     weights = folder / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])

@@ -93,7 +93,7 @@ def plain_answers(folder: Path) -> list[list[int]]:
     return answers
 
 
-def test_a_merged_model_is_whole_and_answers_as_base_and_adapter(output, base, probes, capsys):
+def test_a_merged_model_is_complete_and_answers_as_base_and_adapter(output, base, probes, capsys):
     code = run_toolkit("export", "--to", "merged", "--output", output, "--probes", probes)
 
     streams = capsys.readouterr()
@@ -158,7 +158,7 @@ def test_force_exports_again(output, probes):
     assert files(first.folder.parent) == {"checkpoint-1", "merged", "run.json"}
 
 
-def test_a_damaged_export_is_not_passed_off_as_done(output, probes):
+def test_a_damaged_export_is_not_taken_for_complete(output, probes):
     folder = exported(output, probes).folder
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
@@ -218,8 +218,8 @@ def test_a_base_stored_in_bfloat16_stays_so(micro_model, probes, tmp_path):
     assert size == pytest.approx((base / "model.safetensors").stat().st_size, rel=0.05)
 
 
-def spoilt(folder, adapters, load=LanguageModel.load, **how):
-    """The real door, but what was merged comes back with other weights."""
+def damaged(folder, adapters, load=LanguageModel.load, **how):
+    """The real loader, but merged weights come back changed."""
     import torch
 
     model = load(folder, adapters, **how)
@@ -231,7 +231,7 @@ def spoilt(folder, adapters, load=LanguageModel.load, **how):
 
 
 def test_a_merge_that_answers_differently_is_rejected(output, probes, monkeypatch, capsys):
-    monkeypatch.setattr(LanguageModel, "load", spoilt)
+    monkeypatch.setattr(LanguageModel, "load", damaged)
 
     code = run_toolkit("export", "--output", output, "--probes", probes)
 
@@ -246,11 +246,11 @@ def test_a_merge_that_answers_differently_is_rejected(output, probes, monkeypatc
     assert manifest["parity"]["holds"] is False
 
 
-def test_a_rejected_merge_replaces_neither_the_good_one_nor_is_it_in_the_way(output, probes):
+def test_a_rejected_merge_neither_replaces_the_good_one_nor_blocks_the_next(output, probes):
     good = exported(output, probes).folder
     for _ in range(2):
         with pytest.raises(ExportError, match="answers differently"):
-            export(ExportConfig(output=output, probes=probes, force=True), backends=Backends(load=spoilt))
+            export(ExportConfig(output=output, probes=probes, force=True), backends=Backends(load=damaged))
 
     assert (good / "model.safetensors").is_file()
     assert files(good.parent) == {"checkpoint-1", "merged", "merged.rejected", "run.json"}
@@ -298,7 +298,7 @@ def test_whatever_ends_an_export_early_leaves_nothing_half(output, probes, fault
     assert files(find_run(None, output).folder) == {"checkpoint-1", "run.json"}
 
 
-def test_what_a_killed_export_left_is_cleared_away(output, probes):
+def test_leftovers_of_a_killed_export_are_removed(output, probes):
     run = find_run(None, output).folder
     for name in ("merged.partial", "merged.old"):
         (run / name).mkdir()
@@ -326,7 +326,7 @@ def test_large_weights_are_written_in_shards(output, base, tmp_path):
 
 
 def test_a_second_export_at_once_is_refused_and_harms_nothing(output, probes):
-    """The second starts while the first has written its weights and not yet asked them."""
+    """The second starts when the first has written its weights and has not yet loaded them again."""
     refusals = []
 
     def load(folder, adapters):

@@ -73,18 +73,18 @@ def test_the_file_describes_itself(output):
 
     (file,) = folder.glob("*.gguf")
     reader = GGUFReader(file)
-    said = {name: reader.fields[name].contents() for name in reader.fields}
+    fields = {name: reader.fields[name].contents() for name in reader.fields}
     config = json.loads((TINY / "config.json").read_text(encoding="utf-8"))
-    assert said["general.architecture"] == "qwen2"
-    assert said["general.finetune"] == find_run(None, output).run_id
-    assert said["qwen2.block_count"] == config["num_hidden_layers"]
-    assert said["qwen2.attention.head_count_kv"] == config["num_key_value_heads"]
-    assert said["qwen2.rope.freq_base"] == config["rope_parameters"]["rope_theta"]
-    assert said["tokenizer.chat_template"] == (TINY / "chat_template.jinja").read_text(encoding="utf-8")
-    assert said["tokenizer.ggml.pre"] == "qwen2"
-    assert said["tokenizer.ggml.eos_token_id"] == 2
-    assert said["tokenizer.ggml.add_bos_token"] is False
-    assert len(said["tokenizer.ggml.tokens"]) == config["vocab_size"]
+    assert fields["general.architecture"] == "qwen2"
+    assert fields["general.finetune"] == find_run(None, output).run_id
+    assert fields["qwen2.block_count"] == config["num_hidden_layers"]
+    assert fields["qwen2.attention.head_count_kv"] == config["num_key_value_heads"]
+    assert fields["qwen2.rope.freq_base"] == config["rope_parameters"]["rope_theta"]
+    assert fields["tokenizer.chat_template"] == (TINY / "chat_template.jinja").read_text(encoding="utf-8")
+    assert fields["tokenizer.ggml.pre"] == "qwen2"
+    assert fields["tokenizer.ggml.eos_token_id"] == 2
+    assert fields["tokenizer.ggml.add_bos_token"] is False
+    assert len(fields["tokenizer.ggml.tokens"]) == config["vocab_size"]
 
 
 def test_without_llama_cpp_an_export_is_refused_and_nothing_is_written(output):
@@ -93,7 +93,7 @@ def test_without_llama_cpp_an_export_is_refused_and_nothing_is_written(output):
     assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
 
 
-def test_unchecked_is_recorded_and_not_passed_off_as_checked(output):
+def test_unchecked_is_recorded_and_not_taken_for_checked(output):
     found = exported(output)
 
     manifest = json.loads((found.folder / "export.json").read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def test_unchecked_is_recorded_and_not_passed_off_as_checked(output):
         exported(output, unchecked=False)
 
 
-def test_a_file_cut_short_is_not_passed_off_as_done(output):
+def test_a_truncated_file_is_not_taken_for_complete(output):
     (file,) = exported(output).folder.glob("*.gguf")
     file.write_bytes(file.read_bytes()[:-1000])
 
