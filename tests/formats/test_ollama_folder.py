@@ -58,10 +58,10 @@ def read(modelfile):
 def test_ollama_asks_as_training_did(base, tmp_path, render_as_ollama, system):
     folder = exported(base, tmp_path, system)
 
-    said = read((folder / "Modelfile").read_text(encoding="utf-8"))
-    system_texts = [text for name, text in said if name == "SYSTEM"]
+    instructions = read((folder / "Modelfile").read_text(encoding="utf-8"))
+    system_texts = [text for name, text in instructions if name == "SYSTEM"]
     model = LanguageModel.load(base)
-    template = dict(said)["TEMPLATE"]
+    template = dict(instructions)["TEMPLATE"]
     turns = [[], [{"role": "assistant", "content": "是的。\n"}, {"role": "user", "content": " {{ . }} "}]]
     for further in turns:
         trained = [*conversation("你是谁？", system), *further]
@@ -77,12 +77,12 @@ def test_ollama_asks_as_training_did(base, tmp_path, render_as_ollama, system):
 def test_the_folder_can_be_moved(base, tmp_path):
     folder = exported(base, tmp_path, "You are a helpful assistant.")
 
-    said = read((folder / "Modelfile").read_text(encoding="utf-8"))
-    assert (folder / dict(said)["FROM"]).is_file()
-    assert dict(said)["FROM"].startswith("./")
+    instructions = read((folder / "Modelfile").read_text(encoding="utf-8"))
+    assert (folder / dict(instructions)["FROM"]).is_file()
+    assert dict(instructions)["FROM"].startswith("./")
     assert str(tmp_path) not in (folder / "Modelfile").read_text(encoding="utf-8")
-    assert dict(said)["LICENSE"] == "Do as you\n\tplease.\n"
-    assert [text for name, text in said if name == "PARAMETER"][:3] == [
+    assert dict(instructions)["LICENSE"] == "Do as you\n\tplease.\n"
+    assert [text for name, text in instructions if name == "PARAMETER"][:3] == [
         'stop "<|im_start|>"', 'stop "<|im_end|>"', 'stop "<|endoftext|>"',
     ]  # fmt: skip
     manifest = json.loads((folder / "export.json").read_text(encoding="utf-8"))

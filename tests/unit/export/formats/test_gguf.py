@@ -1,0 +1,83 @@
+"""GGUF: what an export needs, and refuses before anything is written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from toolkit.compare.sides import Side
+from toolkit.core.errors import ConfigError, ExportError
+from toolkit.export.formats.base import Backends, Llama
+from toolkit.export.formats.gguf import Gguf, file_name
+from toolkit.export.gguf_file import QWEN2_SPLIT
+from toolkit.model.base_model import BaseModel
+
+CONFIG = {
+    "hidden_size": 256, "intermediate_size": 512, "vocab_size": 6, "num_hidden_layers": 1, "dtype": "bfloat16",
+    "eos_token_id": 4,
+}  # fmt: skip
+TOKENIZER = {
+    "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]},
+    "pre_tokenizer": {
+        "type": "Sequence",
+        "pretokenizers": [{"type": "Split", "pattern": {"Regex": QWEN2_SPLIT}}, {"type": "ByteLevel"}],
+    },
+    "added_tokens": [
+        {"id": 3, "content": "<|endoftext|>", "special": True},
+        {"id": 4, "content": "<tool>", "special": False},
+    ],
+}
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path):
+    (tmp_path / "tokenizer.json").write_text(json.dumps(TOKENIZER), encoding="utf-8")
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"eos_token": "<|endoftext|>", "pad_token": {"content": "<|endoftext|>"}, "chat_template": "old"}),
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+def side(folder: Path, **config: object) -> Side:
+    base = BaseModel(name="My model (v2)", path=folder, config=CONFIG | config, weight_bytes=2_000_000)
+    return Side(kind="run", name="v3-20260101-000000", model=base)
+
+
+def backends(version: str | None) -> Backends:
+    return Backends(llama=Llama(version=lambda: version))
+
+
+def test_without_llama_cpp_an_export_is_refused_before_anything_is_written(folder):
+    with pytest.raises(ConfigError, match=r"llama-cpp-python.*is not installed.*setup-formats.*--unchecked"):
+        Gguf("q8_0").require(side(folder), backends(None))
+    Gguf("q8_0", unchecked=True).require(side(folder), backends(None))
+
+
+def test_a_k_quant_needs_llama_cpp_also_unchecked(folder):
+    with pytest.raises(ConfigError, match=r"q4_k_m needs llama\.cpp.*--quantisation q8_0"):
+        Gguf("q4_k_m", unchecked=True).require(side(folder), backends(None))
+
+
+def test_rows_that_no_block_fits_are_refused_up_front(folder):
+    with pytest.raises(ExportError, match=r"q8_0 needs rows in multiples of 32, and intermediate_size is 500.*f16"):
+        Gguf("q8_0").require(side(folder, intermediate_size=500), backends("1"))
+    Gguf("f16").require(side(folder, intermediate_size=500), backends("1"))
+
+
+def test_rows_that_a_k_quant_stores_in_more_bits_are_noted_up_front(folder):
+    (note,) = Gguf("q4_k_m").require(side(folder, hidden_size=896), backends("1"))
+
+    assert "multiples of 256, and the model has hidden_size 896" in note
+    assert Gguf("q4_k_m").require(side(folder), backends("1")) == ()
+    assert Gguf("q8_0").require(side(folder, hidden_size=896), backends("1")) == ()
+
+
+def test_a_k_quant_needs_disk_for_the_f16_file_too(folder):
+    needed = {kind: Gguf(kind).bytes_needed(side(folder)) for kind in ("f16", "q8_0", "q4_k_m")}
+
+    assert needed["q8_0"] < needed["f16"] == 2_000_000 < needed["q4_k_m"]
+
+
+def test_a_file_name_has_the_usual_form(folder):
+    assert file_name(side(folder), "q8_0") == "My-model-v2--v3-20260101-000000-Q8_0.gguf"
