@@ -4,34 +4,14 @@ import json
 
 import pytest
 
+from tests.fakes.qwen2_files import CONFIG, TOKENIZER, write_tokenizer
 from toolkit.core.errors import ExportError
-from toolkit.export.gguf_file import QWEN2_SPLIT, Origin, _describe, read_vocabulary, require_writable
-
-CONFIG = {
-    "hidden_size": 256, "intermediate_size": 512, "vocab_size": 6, "num_hidden_layers": 1, "dtype": "bfloat16",
-    "eos_token_id": 4,
-}  # fmt: skip
-TOKENIZER = {
-    "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]},
-    "pre_tokenizer": {
-        "type": "Sequence",
-        "pretokenizers": [{"type": "Split", "pattern": {"Regex": QWEN2_SPLIT}}, {"type": "ByteLevel"}],
-    },
-    "added_tokens": [
-        {"id": 3, "content": "<|endoftext|>", "special": True},
-        {"id": 4, "content": "<tool>", "special": False},
-    ],
-}
+from toolkit.export.gguf_file import Origin, _describe, read_vocabulary, require_writable
 
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path):
-    (tmp_path / "tokenizer.json").write_text(json.dumps(TOKENIZER), encoding="utf-8")
-    (tmp_path / "tokenizer_config.json").write_text(
-        json.dumps({"eos_token": "<|endoftext|>", "pad_token": {"content": "<|endoftext|>"}, "chat_template": "old"}),
-        encoding="utf-8",
-    )
-    return tmp_path
+    return write_tokenizer(tmp_path)
 
 
 @pytest.mark.parametrize(

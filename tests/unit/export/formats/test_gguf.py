@@ -1,42 +1,20 @@
 """GGUF: what an export needs, and refuses before anything is written."""
 
-import json
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.qwen2_files import CONFIG, write_tokenizer
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.export.formats.base import Backends, Llama
 from toolkit.export.formats.gguf import Gguf, file_name
-from toolkit.export.gguf_file import QWEN2_SPLIT
 from toolkit.model.base_model import BaseModel
-
-CONFIG = {
-    "hidden_size": 256, "intermediate_size": 512, "vocab_size": 6, "num_hidden_layers": 1, "dtype": "bfloat16",
-    "eos_token_id": 4,
-}  # fmt: skip
-TOKENIZER = {
-    "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]},
-    "pre_tokenizer": {
-        "type": "Sequence",
-        "pretokenizers": [{"type": "Split", "pattern": {"Regex": QWEN2_SPLIT}}, {"type": "ByteLevel"}],
-    },
-    "added_tokens": [
-        {"id": 3, "content": "<|endoftext|>", "special": True},
-        {"id": 4, "content": "<tool>", "special": False},
-    ],
-}
 
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path):
-    (tmp_path / "tokenizer.json").write_text(json.dumps(TOKENIZER), encoding="utf-8")
-    (tmp_path / "tokenizer_config.json").write_text(
-        json.dumps({"eos_token": "<|endoftext|>", "pad_token": {"content": "<|endoftext|>"}, "chat_template": "old"}),
-        encoding="utf-8",
-    )
-    return tmp_path
+    return write_tokenizer(tmp_path)
 
 
 def side(folder: Path, **config: object) -> Side:
