@@ -80,7 +80,7 @@ class QuantisedModel:
             raise
         except Exception as error:
             raise ExportError(
-                f"ms-swift could not quantise with {self.name}: {type(error).__name__}: {error}.",
+                f"ms-swift could not quantise with {self.name}: {type(error).__name__}: {str(error).rstrip('.')}.",
                 next="--debug shows where; --to gguf needs no card.",
             ) from error
         shutil.rmtree(merged)
