@@ -1,4 +1,4 @@
-"""Quantising through ms-swift: bitsandbytes for real on the CPU; fp8 is refused without a card."""
+"""Quantising through ms-swift: bitsandbytes for real, on the CPU."""
 
 import json
 import logging
@@ -6,7 +6,6 @@ import logging
 import pytest
 
 from tests.fakes.made_run import make_run
-from toolkit.__main__ import main
 from toolkit.core.errors import ExportError
 from toolkit.core.files import data_folder
 from toolkit.export.export import export
@@ -77,19 +76,6 @@ def test_an_error_of_ms_swift_is_shown_and_leaves_nothing(output):
     with pytest.raises(ExportError, match=r"ms-swift could not quantise with bnb: .*--debug"):
         exported(output, backends=Backends(quantiser=Quantiser(quantise=failing)))
     assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
-
-
-def test_fp8_without_a_card_is_refused(output, capsys, monkeypatch):
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SystemExit) as left:
-        main(["export", "--to", "fp8", "--output", str(output)])
-
-    message = capsys.readouterr().err
-    assert left.value.code == 3
-    assert "--to fp8 needs" in message
-    assert "an NVIDIA card of compute capability 8.9 or more (there is none)" in message
 
 
 def test_bitsandbytes_prints_nothing(output, capfd):

@@ -1,4 +1,4 @@
-"""Weights in fewer bits for transformers and vLLM, quantised by ms-swift's own export: bnb and fp8."""
+"""Weights in fewer bits for transformers and vLLM, quantised by ms-swift's own export: bnb."""
 
 import shutil
 from collections.abc import Mapping
@@ -15,9 +15,8 @@ from toolkit.export.parity import TOLERANCES, ArtifactParity, judge_quantised, m
 from toolkit.model.language_model import freeing
 
 # method: its kinds, the default first, with the number of bits for ms-swift
-BITS: Mapping[str, Mapping[str, int | None]] = {
+BITS: Mapping[str, Mapping[str, int]] = {
     "bnb": {"nf4": 4, "int8": 8},
-    "fp8": {"fp8": None},
 }
 MERGED, QUANTISED = "merged", "quantised"  # folders within the partial one
 PRIVATE = "args.json"  # ms-swift writes its arguments: nothing but paths of this machine
