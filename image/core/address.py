@@ -15,8 +15,11 @@ DOCKER_HUB, DOCKER_HUB_SERVER = "docker.io", "registry-1.docker.io"
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    user: str
-    password: str
+    """User and password, or the identity token (an OAuth 2 refresh token) that some registries issue instead."""
+
+    user: str = ""
+    password: str = ""
+    identity_token: str = ""
 
     def __repr__(self) -> str:
         return f"Login(user={self.user!r})"  # tracebacks and logs show reprs

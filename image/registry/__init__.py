@@ -1,7 +1,7 @@
 """Registries for artifacts other than images; the only package that imports oras. Raises RegistryError.
 
-oras builds the URLs, uploads, and exchanges a login for a token. Its own retries (two minutes if nothing listens) and
-its search for a login are not used: the caller sets the number of tries, and `image.engine` finds the login.
+oras builds the URLs and uploads. `transport` sends every request, with the rules for TLS, redirects and limits; `login`
+exchanges a login for a token; `image.engine` finds the login; the caller sets the number of tries.
 """
 
 from image.registry.repository import MANIFEST_TYPE, Repository

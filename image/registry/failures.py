@@ -7,6 +7,7 @@ from typing import Any
 
 from image.core.address import Address
 from image.core.errors import RegistryError, first_line, root_cause
+from image.core.text import printable
 
 # Statuses on which a retry can succeed.
 TRANSIENT_STATUSES = frozenset(
@@ -15,6 +16,7 @@ TRANSIENT_STATUSES = frozenset(
         HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT,
     }
 )  # fmt: skip
+MAX_DETAIL = 300  # characters of the registry's own words
 CERTIFICATES = Path("/etc/docker/certs.d")  # certificates that Docker trusts besides the system's
 
 
@@ -33,6 +35,7 @@ def response_error(address: Address, response: Any) -> TransientError | Registry
         detail = "; ".join(str(error.get("message") or error.get("code")) for error in response.json()["errors"])
     except (ValueError, KeyError, TypeError, AttributeError):
         detail = str(response.reason or "")
+    detail = printable(detail, MAX_DETAIL)
     why = f"the registry refuses ({f'{response.status_code} {detail}'.strip()})"
     return registry_error(address, why, response.status_code)
 
@@ -60,4 +63,5 @@ def registry_error(address: Address, why: str, status: int = 0) -> RegistryError
 
 def reason(error: BaseException) -> str:
     """The root cause's first line, without the object and source references that urllib3 and ssl add."""
-    return re.sub(r"^<[^>]*>: |\s*\(_?ssl\.c:\d+\)", "", first_line(root_cause(error))).rstrip(".")
+    line = re.sub(r"^<[^>]*>: |\s*\(_?ssl\.c:\d+\)", "", first_line(root_cause(error))).rstrip(".")
+    return printable(line, MAX_DETAIL)

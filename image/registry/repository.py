@@ -10,7 +10,7 @@ from image.core.address import Address, Login
 from image.core.errors import ConfigError, RegistryError, first_line
 from image.core.files import file_digest
 from image.core.progress import Notify
-from image.registry.client import make_client, make_session
+from image.registry.client import make_client
 from image.registry.failures import (
     CERTIFICATES,
     TRANSIENT_STATUSES,
@@ -19,9 +19,10 @@ from image.registry.failures import (
     registry_error,
     response_error,
 )
+from image.registry.login import Authentication
+from image.registry.transport import Answer, Sink, Transport
 
 FIRST_WAIT_S = 2.0
-BLOCK_BYTES = 1024 * 1024
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"  # OCI image specification 1.1
 
 
@@ -47,6 +48,7 @@ class Repository:
         self._verify = str(ca_bundle) if ca_bundle else (str(docker_bundle) if docker_bundle.is_file() else True)
         self._plain_http = plain_http
         self._client: Any = None
+        self._authentication: Authentication | None = None
 
     def push_blob(self, path: Path, digest: str, size_bytes: int) -> bool:
         """False if the registry already had the blob."""
@@ -67,25 +69,22 @@ class Repository:
 
     def manifest(self) -> bytes:
         """The exact bytes of the manifest that the address's tag or digest names."""
-        response = self._with_retries(
+        answer = self._with_retries(
             "reading the manifest",
             lambda: self.client.do_request(self._manifest_url(), "GET", headers={"Accept": MANIFEST_TYPE}),
         )
-        return bytes(response.content)
+        return bytes(answer.body)
 
     def fetch_blob(self, digest: str, size_bytes: int, target: Path) -> None:
         """Writes the blob to `target`. Raises RegistryError if size or digest differ, and OSError if writing fails."""
         self._with_retries(f"fetching {target.name}", lambda: self._fetch(digest, size_bytes, target))
 
     def _fetch(self, digest: str, size_bytes: int, target: Path) -> None:
-        received_bytes = 0
-        with self.client.get_blob(self._container(), digest, stream=True) as response, target.open("wb") as file:
-            for block in response.iter_content(BLOCK_BYTES):
-                received_bytes += len(block)
-                if received_bytes > size_bytes:
-                    break
-                file.write(block)
-        if received_bytes != size_bytes or file_digest(target) != digest:
+        url = f"{self.client.prefix}://{self._container().get_blob_url(digest)}"
+        target.unlink(missing_ok=True)
+        with target.open("xb") as file:  # a new file: a link in its place is never followed
+            self._send("GET", url, sink=Sink(file=file, size_bytes=size_bytes))
+        if target.stat().st_size != size_bytes or file_digest(target) != digest:
             raise RegistryError(
                 f"{target.name} does not match its digest in {self.address} ({digest[:19]}…).",
                 next="Pull it again; if that does not help, the registry's copy is damaged.",
@@ -100,9 +99,8 @@ class Repository:
     def _connect(self) -> Any:
         """Asks the registry for its scheme and kind of authentication, and sends no login before it knows both."""
         plain_http = self._plain_http or (self.address.on_loopback and self._speaks_plain_http())
-        scheme = "http" if plain_http else "https"
-        session = make_session(use_environment=not self.address.on_loopback)  # loopback is behind no proxy
-        response = session.get(f"{scheme}://{self.address.server}/v2/", verify=self._verify)
+        transport = Transport(self.address, scheme="http" if plain_http else "https", verify=self._verify)
+        response = transport.send("GET", f"{transport.base_url}/v2/")
         basic_auth = response.headers.get("WWW-Authenticate", "").partition(" ")[0].lower() == "basic"
         is_registry = (
             response.status_code in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
@@ -119,21 +117,31 @@ class Repository:
             login = None
         if basic_auth and login is None:
             raise registry_error(self.address, "the registry requires a login", HTTPStatus.UNAUTHORIZED)
-        return make_client(
-            self.address, session, login, check_response=self._check_response, verify=self._verify,
-            plain_http=plain_http, basic_auth=basic_auth,
-        )  # fmt: skip
+        if basic_auth and login is not None and login.identity_token:
+            raise RegistryError(
+                f"{self.address}: the registry takes no identity tokens, and docker login stored one.",
+                next=f"Log in with a user and a password: docker login -u USER {self.address.registry}.",
+            )
+        self._authentication = Authentication(self.address, transport, login, basic=basic_auth)
+        return make_client(self.address, self._send, plain_http=plain_http)
+
+    def _send(self, method: str, url: str, **options: Any) -> Answer:
+        """A good answer; 404 is one if the question was whether a blob exists. Raises for any other."""
+        assert self._authentication is not None
+        answer = self._authentication.send(method, url, **options)
+        if answer.ok or (method == "HEAD" and answer.status_code == HTTPStatus.NOT_FOUND):
+            return answer
+        raise response_error(self.address, answer)
 
     def _speaks_plain_http(self) -> bool:
         import requests
 
+        transport = Transport(self.address, scheme="http", verify=True)
         try:
-            response = make_session(use_environment=False).get(
-                f"http://{self.address.server}/v2/", allow_redirects=False
-            )
+            answer = transport.send("GET", f"{transport.base_url}/v2/", follow=False)
         except requests.RequestException:
             return False
-        return response.status_code in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
+        return answer.status_code in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
 
     def _container(self) -> Any:
         from oras.container import Container
@@ -143,12 +151,6 @@ class Repository:
     def _manifest_url(self) -> str:
         version = self.address.digest or self.address.tag
         return f"{self.client.prefix}://{self._container().manifest_url(version)}"
-
-    def _check_response(self, response: Any) -> Any:
-        """Returns a good response; 404 is one if the question was whether a blob exists. Raises for any other."""
-        if response.ok or (response.request.method == "HEAD" and response.status_code == HTTPStatus.NOT_FOUND):
-            return response
-        raise response_error(self.address, response)
 
     def _with_retries(self, action: str, request: Callable[[], Any]) -> Any:
         """Repeats `request`, after growing pauses, if the connection fails or the registry is overloaded."""
