@@ -2,7 +2,7 @@
 #   make demo                                   the whole story on any machine, in a minute
 #   make build                                  then: make finetune DATA=self_cognition.json, make compare, make export
 # Without Docker, such as in a rented container:  make finetune RUNTIME=local
-# Extra options go through ARGS:  make finetune DATA=my.json ARGS="--epochs 5 --lora-rank 16"
+# Extra options go through ARGS, as shell words:  make finetune DATA=my.json ARGS="--epochs 5 --lora-rank 16"
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -26,19 +26,29 @@ REGISTRY ?=
 TAG ?=
 REF ?=
 REPO ?=
-# For the container: RUN_ARGS="--gpus 0 --network host"
+# For the container: RUN_ARGS="--gpus 0 --network host"; shell words, as ARGS
 RUN_ARGS ?=
 
+# The values of these reach a recipe's shell only through the environment, quoted: any file name works, and nothing in a
+# value runs, neither $(…) of make nor of the shell. ARGS and RUN_ARGS stay shell words: quote in them as in
+# a command, and never take them from others.
+VALUES := RUNTIME PYTHON TORCH DATA MODEL RUN PORT OUTPUT REGISTRY TAG REF REPO
+$(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
+export $(VALUES)
+
 IMAGE := .host/bin/python -m image
-BAKED := $(if $(MODEL),--model $(MODEL))
+# An option or an argument if the variable is set, and nothing if it is empty.
+BAKED := $${MODEL:+--model "$$MODEL"}
+TAGGED := $${TAG:+--tag "$$TAG"}
+A_RUN := $${RUN:+"$$RUN"}
 
 ifeq ($(RUNTIME),docker)
 READY := .host/.ready
 LIGHT := .host/bin/python -m toolkit
-TOOLKIT := $(IMAGE) run $(BAKED) --output $(OUTPUT) $(RUN_ARGS) -- toolkit
-CHAT := $(IMAGE) run $(BAKED) --output $(OUTPUT) $(RUN_ARGS) --interactive -- toolkit
+TOOLKIT := $(IMAGE) run $(BAKED) --output "$$OUTPUT" $(RUN_ARGS) -- toolkit
+CHAT := $(IMAGE) run $(BAKED) --output "$$OUTPUT" $(RUN_ARGS) --interactive -- toolkit
 # Within the container at every address; out here at 127.0.0.1 alone.
-SERVE := $(IMAGE) run $(BAKED) --output $(OUTPUT) --publish $(PORT) $(RUN_ARGS) -- toolkit
+SERVE := $(IMAGE) run $(BAKED) --output "$$OUTPUT" --publish "$$PORT" $(RUN_ARGS) -- toolkit
 INSIDE := --host 0.0.0.0
 else ifeq ($(RUNTIME),local)
 READY := .venv/.ready
@@ -47,7 +57,7 @@ TOOLKIT := .venv/bin/toolkit
 CHAT := .venv/bin/toolkit
 SERVE := .venv/bin/toolkit
 BASE := $(BAKED)
-INTO := --output $(OUTPUT)
+INTO := --output "$$OUTPUT"
 else
 $(error RUNTIME=$(RUNTIME): write docker or local)
 endif
@@ -55,17 +65,17 @@ endif
 .PHONY: help
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, ARGS and RUN_ARGS (further options), PYTHON, TORCH"
+	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
 .PHONY: demo
 demo: setup ## The whole story with the embedded model, without Docker: fine-tune, compare, export
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" bash docs/demo.sh $(OUTPUT)
+	@PATH="$$PWD/.venv/bin:$$PATH" bash docs/demo.sh "$$OUTPUT"
 
 .PHONY: doctor
 doctor: .host/.ready ## Examine this host: what is missing, why it matters, how to fix it
-	@$(IMAGE) doctor $(BAKED) --output $(OUTPUT) $(ARGS)
+	@$(IMAGE) doctor $(BAKED) --output "$$OUTPUT" $(ARGS)
 
 .PHONY: build
 build: .host/.ready ## Build the image: make build [MODEL=qwen2.5-7b-instruct|tiny-qwen2|none]
@@ -73,35 +83,35 @@ build: .host/.ready ## Build the image: make build [MODEL=qwen2.5-7b-instruct|ti
 
 .PHONY: check
 check: $(READY) ## Examine a data set: make check DATA=my.json
-	@$(TOOLKIT) check $(DATA) $(BASE) $(ARGS)
+	@$(TOOLKIT) check "$$DATA" $(BASE) $(ARGS)
 
 .PHONY: finetune
 finetune: $(READY) ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qwen2]
-	@$(TOOLKIT) finetune $(DATA) $(BASE) $(INTO) $(ARGS)
+	@$(TOOLKIT) finetune "$$DATA" $(BASE) $(INTO) $(ARGS)
 
 .PHONY: compare
 compare: $(READY) ## Ask before and after, and judge what changed: make compare [RUN=v3]
-	@$(TOOLKIT) compare $(RUN) $(BASE) $(INTO) $(ARGS)
+	@$(TOOLKIT) compare $(A_RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: sweep
 sweep: $(READY) ## Lists of settings, a run each, and which to take: ARGS="--epochs 5,10 --keep-weight 3,10"
-	@$(TOOLKIT) sweep $(DATA) $(BASE) $(INTO) $(ARGS)
+	@$(TOOLKIT) sweep "$$DATA" $(BASE) $(INTO) $(ARGS)
 
 .PHONY: lab
 lab: $(READY) ## Fine-tune and compare again each time the data changes: make lab DATA=my.json
-	@$(TOOLKIT) lab $(DATA) $(BASE) $(INTO) $(ARGS)
+	@$(TOOLKIT) lab "$$DATA" $(BASE) $(INTO) $(ARGS)
 
 .PHONY: chat
 chat: $(READY) ## Talk to a run; /before and /after switch its adapter
-	@$(CHAT) chat $(RUN) $(BASE) $(INTO) $(ARGS)
+	@$(CHAT) chat $(A_RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: serve
 serve: $(READY) ## Serve base and tuned model to OpenAI clients and on a page: make serve [RUN=v3] [PORT=8000]
-	@$(SERVE) serve $(RUN) --port $(PORT) $(INSIDE) $(BASE) $(INTO) $(ARGS)
+	@$(SERVE) serve $(A_RUN) --port "$$PORT" $(INSIDE) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: export
 export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="--to gguf --quantisation q8_0"
-	@$(TOOLKIT) export $(RUN) $(BASE) $(INTO) $(ARGS)
+	@$(TOOLKIT) export $(A_RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: runs
 runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "use v2" to roll back, "undo"
@@ -113,37 +123,37 @@ make-data: $(READY) ## A data set for your own brand: ARGS="--name NAME --author
 
 .PHONY: make-probes
 make-probes: $(READY) ## A probe file for any data set, to be read and edited: DATA=my.json ARGS=--reworded
-	@$(TOOLKIT) make-probes $(DATA) $(BASE) $(ARGS)
+	@$(TOOLKIT) make-probes "$$DATA" $(BASE) $(ARGS)
 
 .PHONY: download
 download: $(READY) ## Fetch the base model at its locked revision (15 GB)
-	@$(LIGHT) download $(MODEL) $(ARGS)
+	@$(LIGHT) download $${MODEL:+"$$MODEL"} $(ARGS)
 
 .PHONY: verify-model
 verify-model: $(READY) ## Check a base model's folder against its lock: MODEL=models/Qwen2.5-7B-Instruct
-	@$(LIGHT) verify $(MODEL) $(ARGS)
+	@$(LIGHT) verify $${MODEL:+"$$MODEL"} $(ARGS)
 
 .PHONY: verify
 verify: .host/.ready ## Check the image, or one in a registry: make verify [REF=registry/name:tag]
-	@$(IMAGE) verify $(REF) $(BAKED) $(ARGS)
+	@$(IMAGE) verify $${REF:+"$$REF"} $(BAKED) $(ARGS)
 
 .PHONY: publish
 publish: .host/.ready ## Push the image: make publish REGISTRY=ghcr.io/me [TAG=1.0] [RUN=v3: with its adapter]
-	@$(IMAGE) publish $(REGISTRY) $(BAKED) $(if $(TAG),--tag $(TAG)) $(if $(RUN),--with $(RUN)) --output $(OUTPUT) $(ARGS)
+	@$(IMAGE) publish $${REGISTRY:+"$$REGISTRY"} $(BAKED) $(TAGGED) $${RUN:+--with "$$RUN"} --output "$$OUTPUT" $(ARGS)
 
 .PHONY: publish-adapter
 publish-adapter: $(READY) .host/.ready ## Push a run's adapter and report alone: REGISTRY=ghcr.io/me [RUN=v3] [TAG=1.0]
-	@$(TOOLKIT) export $(RUN) --to adapter $(BASE) $(INTO) >&2
-	@$(IMAGE) publish-adapter $(REGISTRY) $(if $(RUN),--run $(RUN)) $(if $(TAG),--tag $(TAG)) --output $(OUTPUT) $(ARGS)
+	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
+	@$(IMAGE) publish-adapter $${REGISTRY:+"$$REGISTRY"} $${RUN:+--run "$$RUN"} $(TAGGED) --output "$$OUTPUT" $(ARGS)
 
 .PHONY: pull-adapter
 pull-adapter: .host/.ready ## Fetch one, every byte checked: REF=ghcr.io/me/finetune-and-prove-adapter:1.0
-	@$(IMAGE) pull-adapter $(REF) --output $(OUTPUT) $(ARGS)
+	@$(IMAGE) pull-adapter $${REF:+"$$REF"} --output "$$OUTPUT" $(ARGS)
 
 .PHONY: push-to-hub
 push-to-hub: $(READY) ## Put a run's adapter and card on the Hugging Face hub, privately: REPO=me/my-adapter [RUN=v3]
-	@$(TOOLKIT) export $(RUN) --to adapter $(BASE) $(INTO) >&2
-	@$(LIGHT) push-to-hub $(RUN) $(REPO) $(BASE) --output $(OUTPUT) $(ARGS)
+	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
+	@$(LIGHT) push-to-hub $(A_RUN) $${REPO:+"$$REPO"} $(BASE) --output "$$OUTPUT" $(ARGS)
 
 .PHONY: sbom
 sbom: .host/.ready ## Print the bill of materials of the image's Python environment
@@ -155,12 +165,12 @@ sbom: .host/.ready ## Print the bill of materials of the image's Python environm
 setup: .venv/.ready ## Build .venv from the locked requirements
 
 .venv/.ready: requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
-		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make setup PYTHON=python3.12" >&2; exit 3; }
-	$(PYTHON) -m venv .venv
+	@"$$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "$$PYTHON is not Python 3.11, 3.12 or 3.13; name one: make setup PYTHON=python3.12" >&2; exit 3; }
+	"$$PYTHON" -m venv .venv
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/build.txt
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/dev.txt
-	.venv/bin/python -m pip install --quiet '$(TORCH)'
+	.venv/bin/python -m pip install --quiet "$$TORCH"
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -178,10 +188,10 @@ setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more
 	@touch $@
 
 .host/.ready: requirements/host.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
-		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make … PYTHON=python3.12" >&2; exit 3; }
+	@"$$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "$$PYTHON is not Python 3.11, 3.12 or 3.13; name one: make … PYTHON=python3.12" >&2; exit 3; }
 	@echo "setting up .host for the first time" >&2
-	@$(PYTHON) -m venv .host
+	@"$$PYTHON" -m venv .host
 	@.host/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/host.txt
 	@touch $@
 
