@@ -1,7 +1,8 @@
 """The container engine; the only package that imports docker. Returns plain values and raises EngineError."""
 
-from image.engine.connection import Engine, EngineInfo, ImageInfo, Layer, PushEvent, connect, find_login
+from image.engine.connection import Engine, EngineInfo, ImageInfo, Layer, PushEvent, connect
 from image.engine.containers import ContainerConfig, Mount, Port, run_container
+from image.engine.logins import find_login
 
 __all__ = [
     "ContainerConfig",

@@ -1,4 +1,4 @@
-"""The connection to the engine: its images, pushes and pulls, and the logins that `docker login` stored."""
+"""The connection to the engine: its images, pushes and pulls."""
 
 import os
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image.core.address import Login
 from image.core.errors import ConfigError, EngineError, first_line, root_cause
+from image.engine.logins import check_logins
 
 TIMEOUT_S = 600  # a push is silent while the registry stores a large layer; the SDK's default of 60 s is too short
 PUSHED = "Pushed"
@@ -148,10 +148,11 @@ class Engine:
 
 
 def connect() -> Engine:
-    """Connects to the engine named by DOCKER_HOST, or by the current Docker context. Raises EngineError."""
+    """Connects to the engine named by DOCKER_HOST, or by the current Docker context. Raises EngineError and ConfigError."""
     import docker
     from docker.errors import DockerException
 
+    check_logins()
     try:
         return Engine(docker.from_env(timeout=TIMEOUT_S, version="auto"))
     except DockerException as error:
@@ -164,24 +165,6 @@ def connect() -> Engine:
             else "Start Docker, or set DOCKER_HOST; to work without Docker: make … RUNTIME=local."
         )
         raise EngineError(f"No Docker engine answers at {where}: {why}.", next=remedy) from error
-
-
-def find_login(registry: str) -> Login | None:
-    """The login that `docker login` stored for `registry`; None if there is none. Does not contact the engine.
-
-    Raises EngineError if a credential store fails.
-    """
-    import docker.auth
-    from docker.errors import DockerException
-
-    try:
-        stored: dict[str, Any] = docker.auth.load_config().resolve_authconfig(registry) or {}
-    except DockerException as error:
-        raise EngineError(
-            f"Docker's credential store failed: {first_line(error)}.", next=f"Log in again: docker login {registry}."
-        ) from error
-    user, password = stored.get("Username") or stored.get("username"), stored.get("Password") or stored.get("password")
-    return Login(user=str(user), password=str(password)) if user and password else None
 
 
 @contextmanager

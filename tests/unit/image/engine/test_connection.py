@@ -1,13 +1,7 @@
 """What the engine's and Docker's own words become. No engine."""
 
-import base64
-import json
-from pathlib import Path
-
 import pytest
 
-from image.core.address import Login
-from image.engine import find_login
 from image.engine.connection import read_push_event, split_reference
 
 DIGEST = "sha256:" + "a" * 64
@@ -36,13 +30,3 @@ def test_both_stores_tell_the_digest() -> None:
 def test_an_error_event_has_the_engines_own_words() -> None:
     event = read_push_event({"errorDetail": {"message": "unauthorized: no"}, "error": "unauthorized: no"})
     assert event.error == "unauthorized: no"
-
-
-def test_dockers_logins_are_found_where_docker_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    auth = base64.b64encode(b"me:secret").decode()
-    config = {"auths": {"ghcr.io": {"auth": auth}, "https://index.docker.io/v1/": {"auth": auth}}}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-
-    assert find_login("ghcr.io") == find_login("docker.io") == Login(user="me", password="secret")
-    assert find_login("r.example") is None
