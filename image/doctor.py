@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from image.build.build import default_base_image
-from image.core.errors import EngineError, first_line, root_cause
+from image.core.errors import ConfigError, EngineError, first_line, root_cause
 from image.core.lock import Lock
 from image.core.project import GIB, NO_MODEL, SMALL_MODEL_BYTES, card_bytes, find_lock
 from image.engine import EngineInfo, connect
@@ -52,7 +52,7 @@ def examine(model: str, output: Path, *, online: bool = False, command: Command 
     lock = None if model == NO_MODEL else find_lock(model)
     try:
         info: EngineInfo | None = connect().info()
-    except EngineError as error:
+    except (EngineError, ConfigError) as error:
         info = None
         yield Finding(state="bad", what=error.what, why="Everything but RUNTIME=local needs it.", remedy=error.next)
     if info is not None:

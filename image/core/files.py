@@ -1,7 +1,9 @@
-"""Digests of files, and writes that never leave half a file behind."""
+"""Digests of files, files that may be shared, and writes that never leave half a file behind."""
 
 import hashlib
 import os
+import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,12 +21,42 @@ def file_digest(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
+def shareable_files(folder: Path, *parts: str) -> Iterator[Path]:
+    """Yields the files in those `parts` (names of files and folders) of `folder` that exist, and in their subfolders.
+
+    Raises ConfigError for a symbolic link (`folder` included), a device, a pipe or a socket, and for a part outside the
+    folder: what is shared must come from the folder itself.
+    """
+    if folder.is_symlink():
+        raise _not_shareable(folder, "is a link")
+    for part in parts:
+        path = folder / part
+        if part in {"", ".", ".."} or Path(part).name != part:
+            raise _not_shareable(path, "is not a name in that folder")
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(mode):
+            yield from shareable_files(path, *sorted(each.name for each in path.iterdir()))
+        elif stat.S_ISREG(mode):
+            yield path
+        else:
+            raise _not_shareable(path, "is a link" if stat.S_ISLNK(mode) else "is not a regular file")
+
+
+def _not_shareable(path: Path, why: str) -> ConfigError:
+    return ConfigError(f"{path} {why}, so it is not shared.", next="Replace it with the file itself, or remove it.")
+
+
 def replace_atomically(path: Path, content: str) -> None:
     """Writes `content` and a newline to `path`. Raises ConfigError on failure, and leaves an old file as it was."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(content + "\n", encoding="utf-8")
+        partial.unlink(missing_ok=True)
+        with partial.open("x", encoding="utf-8") as file:  # a new file: a link in its place is never followed
+            file.write(content + "\n")
         partial.replace(path)
     except OSError as error:
         with suppress(OSError):

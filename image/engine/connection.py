@@ -148,7 +148,7 @@ class Engine:
 
 
 def connect() -> Engine:
-    """Connects to the engine named by DOCKER_HOST, or by the current Docker context. Raises EngineError and ConfigError."""
+    """Connects to the engine named by DOCKER_HOST or the current Docker context. Raises EngineError and ConfigError."""
     import docker
     from docker.errors import DockerException
 

@@ -14,7 +14,7 @@ from typing import Any
 from image.core import labels
 from image.core.address import DIGEST
 from image.core.errors import RegistryError
-from image.core.files import content_digest, file_digest
+from image.core.files import content_digest, file_digest, shareable_files
 from image.registry import MANIFEST_TYPE
 
 ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
@@ -104,8 +104,9 @@ class Facts:
 
 
 def pack(folder: Path, facts: Facts) -> Artifact:
-    """The artifact for a portable adapter's folder. Raises OSError if a file cannot be read."""
-    files = tuple(_file_blob(folder / name, kind) for name, kind in MEDIA_TYPES.items() if (folder / name).is_file())
+    """The artifact for a portable adapter's folder. Raises OSError, and ConfigError for a link."""
+    paths = [path for path in shareable_files(folder, *MEDIA_TYPES) if path.parent == folder]
+    files = tuple(_file_blob(path, MEDIA_TYPES[path.name]) for path in paths)
     config = _config_blob(facts, files)
     manifest = {
         "schemaVersion": 2,

@@ -11,15 +11,15 @@ from typing import Any
 
 from image.core.address import Address, read_address
 from image.core.errors import ConfigError, RegistryError
-from image.core.files import content_digest, file_digest
+from image.core.files import content_digest, file_digest, shareable_files
 from image.core.lock import Lock
 from image.core.progress import Listener, Notify, Progress
 from image.core.project import find_lock
 from image.engine import find_login
 from image.registry import Repository
-from image.share.artifact import Artifact, Blob, Facts, pack
+from image.share.artifact import MEDIA_TYPES, Artifact, Blob, Facts, pack
 from image.share.history import PublishRecord, append_record
-from image.share.run_layer import find_run, read_finished_record
+from image.share.run_layer import RECORD, find_run, read_finished_record
 
 PORTABLE = "adapter"  # the folder in the run that `toolkit export --to adapter` writes
 EXPORT_COMMAND = "toolkit export {run} --to adapter"
@@ -74,18 +74,28 @@ def _read_facts(run: Path) -> Facts:
     folder, name = run / PORTABLE, run.name
     export = EXPORT_COMMAND.format(run=name)
     weights = folder / "adapter_model.safetensors"
+    list(shareable_files(run, RECORD))  # raises for a link before anything is read through it
     record = read_finished_record(run)
+    list(shareable_files(folder, *MEDIA_TYPES))
     if not all(path.is_file() for path in (weights, folder / "adapter_config.json", folder / "run.json")):
         raise ConfigError(f"{folder} does not contain a portable adapter.", next=f"Export it first: {export}.")
     adapter_sha256 = str(record["adapter"].get("sha256", ""))
     if file_digest(weights) != f"sha256:{adapter_sha256}":
         raise ConfigError(f"{weights} is not the adapter of {name}.", next=f"Export it again: {export} --force.")
+    verdict = _read_verdict(run, folder, adapter_sha256, export)
+    try:
+        return _facts(name, record, adapter_sha256, verdict)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{run / RECORD} is not the record of a finished run: {error!r}.") from error
+
+
+def _facts(name: str, record: Mapping[str, Any], adapter_sha256: str, verdict: str) -> Facts:
     base = record["base_model"]
     lock = _shipped_lock(base)
     return Facts(
         run_id=name,
         created=str(record["finished_at"]),
-        verdict=_read_verdict(run, folder, adapter_sha256, export),
+        verdict=verdict,
         base_name=str(base["name"]),
         base_repository=str(base.get("repository") or ""),
         base_revision=str(base.get("revision") or ""),
@@ -106,7 +116,8 @@ def _read_verdict(run: Path, folder: Path, adapter_sha256: str, export: str) -> 
         raise ConfigError(f"{run.name} was compared again after {folder} was written.", next=f"Update it: {export}.")
     if exported.get("after", {}).get("adapter_sha256") != adapter_sha256:
         return "not compared"
-    return "passed" if exported["verdict"]["passed"] else "failed"
+    verdict = exported.get("verdict")
+    return "passed" if isinstance(verdict, dict) and verdict.get("passed") is True else "failed"
 
 
 def _require_verdict(facts: Facts, *, even_if_failed: bool) -> None:

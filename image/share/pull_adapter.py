@@ -75,7 +75,7 @@ def _is_complete(folder: Path, blobs: Sequence[Blob]) -> bool:
     if not folder.exists():
         return False
     try:
-        found = {path.name: file_digest(path) for path in folder.iterdir()}
+        found = {path.name: file_digest(path) for path in folder.iterdir() if not path.is_symlink()}
     except OSError:  # it contains a folder, or is a file itself
         found = {}
     if found != {blob.name: blob.digest for blob in blobs}:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +13,11 @@ from typing import Any
 
 from image.core import labels
 from image.core.errors import ConfigError, first_line
+from image.core.files import shareable_files
 
-PARTS = ("run.json", "logging.jsonl", "compare")
+RECORD = "run.json"
+PARTS = (RECORD, "logging.jsonl", "compare")
+LABEL_VALUE = re.compile(r"[\w.\-]+", re.ASCII)
 # Needed to resume training, not to use the adapter; they are most of a checkpoint's bytes.
 TRAINING_STATE = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", "scaler.pt")
 
@@ -50,15 +54,12 @@ class RunLayer:
             yield context, dockerfile
 
     def _copy_to(self, target: Path) -> None:
-        target.mkdir(parents=True)
-        for name in PARTS:
-            path = self.folder / name
-            if path.is_dir():
-                shutil.copytree(path, target / name)
-            elif path.is_file():
-                shutil.copyfile(path, target / name)
-        ignore = shutil.ignore_patterns(*TRAINING_STATE)
-        shutil.copytree(self.folder / self.adapter, target / self.adapter, ignore=ignore)
+        """Raises ConfigError for anything but regular files: see `shareable_files`."""
+        for path in shareable_files(self.folder, *PARTS, self.adapter):
+            if not any(path.match(pattern) for pattern in TRAINING_STATE):
+                copy = target / path.relative_to(self.folder)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy, follow_symlinks=False)
 
 
 def _normalize(context: Path, epoch: int) -> None:
@@ -75,11 +76,23 @@ def run_layer(output: Path, run: str) -> RunLayer:
     """The layer of the run called `run`: see `find_run`. Raises ConfigError if it is missing or did not finish."""
     folder = find_run(output, run)
     adapter = read_finished_record(folder)["adapter"]
+    sha256 = str(adapter.get("sha256", ""))
+    # Both go into a Dockerfile, where a quote or a line break would start an instruction.
+    if not LABEL_VALUE.fullmatch(folder.name) or not LABEL_VALUE.fullmatch(sha256 or "none"):
+        raise ConfigError(
+            f"{folder / RECORD} names the run {folder.name!r} and the sha256 {sha256[:80]!r}; one is not valid.",
+            next="List the runs: make runs.",
+        )
+    name = Path(str(adapter["path"])).name
+    if not (folder / name).is_dir():
+        raise ConfigError(
+            f"{folder / name} is missing: the adapter of {folder.name}.", next="List the runs: make runs."
+        )
     return RunLayer(
         run_id=folder.name,
         folder=folder,
-        adapter=Path(adapter["path"]).name,
-        adapter_sha256=str(adapter.get("sha256", "")),
+        adapter=name,
+        adapter_sha256=sha256,
         verdict=_verdict(folder),
     )
 
@@ -91,18 +104,19 @@ def find_run(output: Path, run: str) -> Path:
         return exact.resolve()
     matches = sorted(output.glob(f"{run}-*")) if run else []
     if len(matches) == 1:
-        return matches[0]
+        return matches[0].resolve()
     raise ConfigError(f"No run called {run} in {output}.", next="List the runs: make runs.")
 
 
 def read_finished_record(folder: Path) -> dict[str, Any]:
     """The content of the run's run.json. Raises ConfigError if it cannot be read, or the run has no adapter."""
-    path = folder / "run.json"
+    path = folder / RECORD
     try:
         record = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        adapter = dict(record.get("adapter") or {})
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"Cannot read {path}: {first_line(error)}.", next="List the runs: make runs.") from error
-    if record.get("status") != "finished" or not (record.get("adapter") or {}).get("path"):
+    if record.get("status") != "finished" or not adapter.get("path"):
         raise ConfigError(
             f"{folder.name} is {record.get('status')}, so it has no adapter to publish.",
             next="List the runs: make runs.",
@@ -113,6 +127,7 @@ def read_finished_record(folder: Path) -> dict[str, Any]:
 def _verdict(folder: Path) -> str:
     try:
         report = json.loads((folder / "compare" / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        passed = report["verdict"]["passed"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "not compared"
-    return "passed" if report["verdict"]["passed"] else "failed"
+    return "passed" if passed is True else "failed"

@@ -9,35 +9,11 @@ from image.core.address import Login, read_address
 from image.core.errors import ConfigError, RegistryError
 from image.core.files import content_digest
 from image.registry import Repository
-from image.share.history import PublishRecord
-from image.share.publish_adapter import PublishAdapterConfig, publish_adapter
-from image.share.pull_adapter import PullAdapterConfig, PullResult, pull_adapter
+from tests.fakes.artifact_exchange import door, published, pulled
 from tests.fakes.portable_run import DIGEST, RUN, make_portable_run, write_report
-from tests.fakes.registry import FakeRegistry, fake_registry
+from tests.fakes.registry import fake_registry
 
 LOGIN = Login(user="ci", password="secret")
-
-
-def door(registry: FakeRegistry, login: Login | None = None, waits: list[float] | None = None, **options) -> Repository:
-    address = read_address(f"{registry.address}/team/adapter:1")
-    pause = (lambda _: None) if waits is None else waits.append
-    return Repository(address, notify=lambda _: None, login=login, pause=pause, **options)
-
-
-def published(registry: FakeRegistry, output: Path, repository: Repository | None = None, **options) -> PublishRecord:
-    config = PublishAdapterConfig(target=f"{registry.address}/team/adapter:1", run="v0", output=output, **options)
-    return publish_adapter(
-        config, notify=lambda _: None, listener=lambda _: None, registry=repository or door(registry)
-    )  # fmt: skip
-
-
-def pulled(
-    registry: FakeRegistry, output: Path, reference: str = "", repository: Repository | None = None
-) -> PullResult:
-    reference = reference or f"{registry.address}/team/adapter:1"
-    repository = repository or Repository(read_address(reference), notify=lambda _: None, pause=lambda _: None)
-    config = PullAdapterConfig(reference=reference, output=output)
-    return pull_adapter(config, notify=lambda _: None, listener=lambda _: None, registry=repository)
 
 
 def test_what_was_published_comes_back_the_same(tmp_path: Path) -> None:
@@ -212,37 +188,6 @@ def test_another_digest_in_the_registry_is_an_error(tmp_path: Path) -> None:
             published(registry, tmp_path, repository)
 
 
-def test_other_bytes_than_promised_are_thrown_away(tmp_path: Path) -> None:
-    make_portable_run(tmp_path)
-    with fake_registry() as registry:
-        published(registry, tmp_path)
-        for other in (b"x" * len(registry.blobs[f"sha256:{DIGEST}"]), b"short", registry.blobs[f"sha256:{DIGEST}"] * 2):
-            registry.blobs[f"sha256:{DIGEST}"] = other
-            with pytest.raises(RegistryError, match="does not match its digest"):
-                pulled(registry, tmp_path)
-    assert list((tmp_path / "pulled").iterdir()) == []
-
-
-def test_a_manifest_that_is_not_the_one_asked_for_is_refused(tmp_path: Path) -> None:
-    make_portable_run(tmp_path)
-    with fake_registry() as registry:
-        digest = published(registry, tmp_path).digest
-        registry.manifests[digest] += b" "
-        with pytest.raises(RegistryError, match="when asked for"):
-            pulled(registry, tmp_path, f"{registry.address}/team/adapter@{digest}")
-
-
-def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
-    make_portable_run(tmp_path)
-    with fake_registry() as registry:
-        published(registry, tmp_path)
-        folder = pulled(registry, tmp_path).folder
-        (folder / "README.md").write_text("my notes")
-        with pytest.raises(ConfigError, match="contains something else"):
-            pulled(registry, tmp_path)
-    assert (folder / "README.md").read_text() == "my notes"
-
-
 def test_a_login_stays_here_where_it_would_travel_unencrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     with fake_registry(auth="token") as registry:
@@ -255,3 +200,30 @@ def test_a_login_stays_here_where_it_would_travel_unencrypted(monkeypatch: pytes
             repository.push_manifest(b"{}")
     assert "travel unencrypted" in notes[0]
     assert not any(login.startswith("Basic") for login in registry.logins)
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "report.md", "README.md", "adapter_config.json", "run.json"])
+def test_no_file_is_published_through_a_link(tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "secret.json"
+    secret.write_text("{}")
+    file = make_portable_run(tmp_path / "output") / "adapter" / name
+    file.unlink(missing_ok=True)
+    file.symlink_to(secret)
+    with fake_registry() as registry, pytest.raises(ConfigError, match=f"{name} is a link, so it is not shared"):
+        published(registry, tmp_path / "output")
+    assert registry.asked == []
+
+
+def test_no_folder_is_published_through_a_link(tmp_path: Path) -> None:
+    run = make_portable_run(tmp_path / "output")
+    (run / "adapter").rename(tmp_path / "elsewhere")
+    (run / "adapter").symlink_to(tmp_path / "elsewhere")
+    with fake_registry() as registry, pytest.raises(ConfigError, match="adapter is a link"):
+        published(registry, tmp_path / "output")
+
+
+def test_a_record_without_its_fields_is_named(tmp_path: Path) -> None:
+    record = {"status": "finished", "adapter": {"path": "checkpoint-1", "sha256": DIGEST}}
+    (make_portable_run(tmp_path) / "run.json").write_text(json.dumps(record))
+    with fake_registry() as registry, pytest.raises(ConfigError, match="is not the record of a finished run"):
+        published(registry, tmp_path)

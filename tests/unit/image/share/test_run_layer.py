@@ -1,6 +1,7 @@
 """A run as a layer: what is in it, and what is not."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,67 @@ def test_a_run_layer_holds_the_adapter_and_not_the_optimizer(tmp_path: Path) -> 
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"No run called v9 in"):
         run_layer(tmp_path, "v9")
+
+
+def finished_run(output: Path, **adapter: str) -> Path:
+    run = output / "v3-20260101-000000"
+    (run / "checkpoint-8").mkdir(parents=True)
+    (run / "compare").mkdir()
+    (run / "checkpoint-8" / "adapter_model.safetensors").write_bytes(b"x")
+    record = {"status": "finished", "adapter": {"path": "checkpoint-8", "sha256": "abc"} | adapter}
+    (run / "run.json").write_text(json.dumps(record))
+    return run
+
+
+@pytest.mark.parametrize("to", ["secret", "folder"])
+@pytest.mark.parametrize("place", ["logging.jsonl", "compare/report.md", "compare/more", "checkpoint-8/README.md"])
+def test_nothing_is_shared_through_a_link(tmp_path: Path, place: str, to: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "secret").write_text("secret")
+    run = finished_run(tmp_path / "output")
+    (run / place).symlink_to(tmp_path / to)
+
+    with (
+        pytest.raises(ConfigError, match="is a link, so it is not shared"),
+        run_layer(tmp_path / "output", "v3").context("base:1", epoch=1000),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("place", ["compare", "checkpoint-8", "run.json"])
+def test_a_part_that_is_a_link_is_not_shared(tmp_path: Path, place: str) -> None:
+    run = finished_run(tmp_path / "output")
+    (run / place).rename(tmp_path / "elsewhere")
+    (run / place).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigError, match=f"{place} is a link"), run_layer(tmp_path / "output", "v3").context("b", 1):
+        pass
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(finished_run(tmp_path) / "compare" / "pipe")
+    with pytest.raises(ConfigError, match="is not a regular file"), run_layer(tmp_path, "v3").context("b", 1):
+        pass
+
+
+@pytest.mark.parametrize("path", ["..", "../..", "/", ".", "checkpoint-9"])
+def test_the_adapter_is_a_folder_of_the_run(tmp_path: Path, path: str) -> None:
+    (tmp_path / "private").write_text("secret")
+    finished_run(tmp_path, path=path)
+    with pytest.raises(ConfigError), run_layer(tmp_path, "v3").context("b", 1):
+        pass
+
+
+@pytest.mark.parametrize("sha256", ['abc"\nRUN touch /ran\n', "abc\nRUN x", '"', "$(id)", "a b"])
+def test_a_record_adds_no_instruction_to_the_dockerfile(tmp_path: Path, sha256: str) -> None:
+    finished_run(tmp_path, sha256=sha256)
+    with pytest.raises(ConfigError, match="one is not valid"):
+        run_layer(tmp_path, "v3")
+
+
+@pytest.mark.parametrize("record", ["[]", "1", '{"adapter": 1}', '{"status": "finished", "adapter": []}', "[" * 99999])
+def test_an_odd_record_is_an_error_of_the_run(tmp_path: Path, record: str) -> None:
+    (finished_run(tmp_path) / "run.json").write_text(record)
+    with pytest.raises(ConfigError):
+        run_layer(tmp_path, "v3")

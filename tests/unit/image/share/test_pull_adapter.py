@@ -1,0 +1,69 @@
+"""A published adapter on its way back, from a registry that cannot be trusted."""
+
+from pathlib import Path
+
+import pytest
+
+from image.core.errors import ConfigError, RegistryError
+from tests.fakes.artifact_exchange import published, pulled
+from tests.fakes.portable_run import DIGEST, make_portable_run
+from tests.fakes.registry import fake_registry
+
+
+def test_other_bytes_than_promised_are_thrown_away(tmp_path: Path) -> None:
+    make_portable_run(tmp_path)
+    with fake_registry() as registry:
+        published(registry, tmp_path)
+        for other in (b"x" * len(registry.blobs[f"sha256:{DIGEST}"]), b"short", registry.blobs[f"sha256:{DIGEST}"] * 2):
+            registry.blobs[f"sha256:{DIGEST}"] = other
+            with pytest.raises(RegistryError, match="does not match its digest"):
+                pulled(registry, tmp_path)
+    assert list((tmp_path / "pulled").iterdir()) == []
+
+
+def test_a_manifest_that_is_not_the_one_asked_for_is_refused(tmp_path: Path) -> None:
+    make_portable_run(tmp_path)
+    with fake_registry() as registry:
+        digest = published(registry, tmp_path).digest
+        registry.manifests[digest] += b" "
+        with pytest.raises(RegistryError, match="when asked for"):
+            pulled(registry, tmp_path, f"{registry.address}/team/adapter@{digest}")
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    make_portable_run(tmp_path)
+    with fake_registry() as registry:
+        published(registry, tmp_path)
+        folder = pulled(registry, tmp_path).folder
+        (folder / "README.md").write_text("my notes")
+        with pytest.raises(ConfigError, match="contains something else"):
+            pulled(registry, tmp_path)
+    assert (folder / "README.md").read_text() == "my notes"
+
+
+def test_a_pull_writes_through_no_link(tmp_path: Path) -> None:
+    make_portable_run(tmp_path)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine").write_text("mine")
+    with fake_registry() as registry:
+        published(registry, tmp_path)
+        (tmp_path / "pulled").mkdir()
+        for name in ("adapter-1.partial", "adapter-1"):
+            (tmp_path / "pulled" / name).symlink_to(outside)
+            with pytest.raises(ConfigError):
+                pulled(registry, tmp_path)
+            (tmp_path / "pulled" / name).unlink()
+    assert [path.name for path in outside.iterdir()] == ["mine"]
+
+
+def test_links_are_not_a_pulled_adapter(tmp_path: Path) -> None:
+    """Complete by content, but what the links name can change after the check."""
+    make_portable_run(tmp_path)
+    with fake_registry() as registry:
+        published(registry, tmp_path)
+        folder = pulled(registry, tmp_path).folder
+        (folder / "README.md").rename(tmp_path / "README.md")
+        (folder / "README.md").symlink_to(tmp_path / "README.md")
+        with pytest.raises(ConfigError, match="contains something else"):
+            pulled(registry, tmp_path)
