@@ -10,6 +10,7 @@ from image.core.address import Address, Login
 from image.core.errors import ConfigError, RegistryError, first_line
 from image.core.files import file_digest
 from image.core.progress import Notify
+from image.core.text import printable
 from image.registry.client import make_client
 from image.registry.failures import (
     CERTIFICATES,
@@ -170,6 +171,6 @@ class Repository:
                 self._notify(f"{action} failed ({why}); try {attempt + 1} of {self._tries} in {wait_s:.0f} s")
                 self._pause(wait_s)
                 wait_s *= 2
-            except ValueError as error:  # raised by oras if it cannot log in
-                raise registry_error(self.address, first_line(error), HTTPStatus.UNAUTHORIZED) from error
+            except ValueError as error:  # raised by oras if the registry names no place for an upload
+                raise registry_error(self.address, f"{action} failed: {printable(first_line(error), 100)}") from error
         raise AssertionError("unreachable")

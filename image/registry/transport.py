@@ -111,7 +111,9 @@ class Transport:
         first = self.origin_of(url)
         for _ in range(MAX_REDIRECTS + 1):
             origin = self.origin_of(url)
-            login = {"Authorization": authorization} if authorization and origin == first else {}
+            if origin != first:
+                authorization = ""  # and not again, should a later redirect lead back
+            login = {"Authorization": authorization} if authorization else {}
             with self._session.request(
                 method, url, headers={"Accept-Encoding": "identity"} | headers | login, data=data, stream=True,
                 allow_redirects=False, verify=self._verify, timeout=TIMEOUT_S,
@@ -145,12 +147,16 @@ class Transport:
         """Where to send the request again; None for an answer that is not a redirect, or not one for this method."""
         location = response.headers.get("Location")
         allowed = KEEP_METHOD if method not in {"GET", "HEAD"} else REDIRECTS
-        return urljoin(url, location) if location and response.status_code in allowed else None
+        if not location or response.status_code not in allowed:
+            return None
+        try:
+            return urljoin(url, location)
+        except ValueError as error:
+            raise self._error(f"the registry refers to {printable(location, 100)!r}, which is not a URL") from error
 
     def _read(self, response: Any, sink: Sink | None) -> bytes:
         if sink is not None and response.ok:
-            length = response.headers.get("Content-Length", "")
-            if not length.isdigit() or int(length) == sink.size_bytes:  # else nothing is written
+            if response.headers.get("Content-Length", "") in {"", str(sink.size_bytes)}:  # else nothing is written
                 _copy(response.iter_content(BLOCK_BYTES), sink)
             return b""
         body = bytearray()

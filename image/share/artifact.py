@@ -35,6 +35,8 @@ MEDIA_TYPES = {
 }
 REQUIRED = ("adapter_model.safetensors", "adapter_config.json")
 FILE_PATH, TITLE = "org.cncf.model.filepath", "org.opencontainers.image.title"
+MAX_FILES = 100
+MAX_WEIGHTS_BYTES, MAX_TEXT_BYTES = 64 * 1024**3, 64 * 1024**2  # of a file with tensors, and of any other
 PLAIN_NAME = re.compile(r"\w[\w.\-]{0,199}", re.ASCII)
 # Files that nothing loads as code; pickles and Python files are not among them.
 SAFE_SUFFIXES = ("", ".safetensors", ".json", ".md", ".txt", ".html", ".yaml", ".jinja")
@@ -123,10 +125,15 @@ def unpack(manifest: bytes, reference: str) -> tuple[tuple[Blob, ...], Mapping[s
     """The files that a manifest lists, and its annotations. Raises RegistryError unless it is an adapter's manifest."""
     try:
         content = json.loads(manifest)
+        if len(content["layers"]) > MAX_FILES:
+            raise RegistryError(
+                f"{reference} lists {len(content['layers'])} files; an adapter has at most {MAX_FILES}.",
+                next="Pull only from sources that you trust.",
+            )
         kind = content.get("artifactType") or content["config"]["mediaType"]
         blobs = tuple(_layer_blob(layer) for layer in content["layers"])
         annotations = {str(name): str(value) for name, value in (content.get("annotations") or {}).items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RegistryError(
             f"{reference} is not an adapter artifact: its manifest lists no files.",
             next="If it is an image, use docker pull.",
@@ -140,7 +147,18 @@ def unpack(manifest: bytes, reference: str) -> tuple[tuple[Blob, ...], Mapping[s
             f"{reference} contains {unsafe[0]!r}, which does not belong in an adapter.",
             next="Pull only from sources that you trust.",
         )
+    large = next((blob for blob in blobs if blob.size_bytes > _max_bytes(blob.name)), None)
+    if large is not None:
+        raise RegistryError(
+            f"{reference} contains {large.name} with {large.size_bytes} bytes; at most {_max_bytes(large.name)} are "
+            "accepted.",
+            next="Pull only from sources that you trust.",
+        )
     return blobs, annotations
+
+
+def _max_bytes(name: str) -> int:
+    return MAX_WEIGHTS_BYTES if name.endswith(".safetensors") else MAX_TEXT_BYTES
 
 
 def _is_safe(name: str) -> bool:

@@ -11,7 +11,7 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
-Answer = tuple[int, Mapping[str, str], bytes]
+Answer = tuple[int, Mapping[str, str], bytes | io.RawIOBase]
 
 
 @dataclass
@@ -25,7 +25,8 @@ class FakeWeb(BaseAdapter):
         self.received.append(request)
         answer = self.answers.get(request.url.partition("?")[0], (404, {}, b""))
         status, headers, body = answer(request) if callable(answer) else answer
-        raw = HTTPResponse(io.BytesIO(body), headers=headers, status=status, preload_content=False)
+        stream = io.BytesIO(body) if isinstance(body, bytes) else body
+        raw = HTTPResponse(stream, headers=headers, status=status, preload_content=False)
         return HTTPAdapter().build_response(request, raw)
 
     def close(self) -> None: ...

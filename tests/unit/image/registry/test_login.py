@@ -136,6 +136,25 @@ def test_no_redirect_leaves_tls(web: FakeWeb, location: str) -> None:
     assert all(request.url.startswith(REGISTRY) for request in web.received)
 
 
+def test_a_redirect_there_and_back_stays_without_the_login(web: FakeWeb) -> None:
+    web.answers |= {
+        f"{REGISTRY}/v2/": (401, {"WWW-Authenticate": 'Basic realm="r"'}, b""),
+        MANIFEST: (307, {"Location": "https://evil.example/"}, b""),
+        "https://evil.example/": (307, {"Location": f"{REGISTRY}/v2/team/other/manifests/1"}, b""),
+    }
+    with pytest.raises(RegistryError):
+        repository().push_manifest(b"{}")
+    assert web.received[-1].url == f"{REGISTRY}/v2/team/other/manifests/1"
+    assert "Authorization" not in web.received[-1].headers
+
+
+@pytest.mark.parametrize("location", ["https://[", "https://a:99999999/", "https://", "ftp://x/", "https://\x00/"])
+def test_a_redirect_to_nonsense_is_the_registrys_error(web: FakeWeb, location: str) -> None:
+    web.answers[MANIFEST] = 302, {"Location": location}, b""
+    with pytest.raises(RegistryError):
+        repository().manifest()
+
+
 def test_an_upload_location_elsewhere_gets_no_login(web: FakeWeb, tmp_path: Path) -> None:
     web.answers |= {
         f"{REGISTRY}/v2/": (401, {"WWW-Authenticate": 'Basic realm="r"'}, b""),

@@ -121,3 +121,27 @@ def test_a_layer_without_a_sound_digest_and_size_is_refused(folder: Path, key: s
 
     with pytest.raises(RegistryError):
         unpack(json.dumps(manifest).encode(), "r/a:1")
+
+
+def test_thirty_thousand_layers_are_refused(folder: Path) -> None:
+    manifest = json.loads(pack(folder, FACTS).manifest)
+    layer = manifest["layers"][0]
+    manifest["layers"] += [
+        layer | {"annotations": dict.fromkeys(layer["annotations"], f"{at}.json")} for at in range(30_000)
+    ]
+    with pytest.raises(RegistryError, match=r"lists 300\d\d files; an adapter has at most 100"):
+        unpack(json.dumps(manifest).encode(), "r/a:1")
+
+
+@pytest.mark.parametrize(("at", "size"), [(0, 2**40), (1, 10**9), (0, 10**400)])
+def test_a_file_larger_than_an_adapters_is_refused_before_its_download(folder: Path, at: int, size: int) -> None:
+    manifest = json.loads(pack(folder, FACTS).manifest)
+    manifest["layers"][at]["size"] = size
+    with pytest.raises(RegistryError, match=r"contains adapter_\w+\.\w+ with \d+ bytes; at most"):
+        unpack(json.dumps(manifest).encode(), "r/a:1")
+
+
+@pytest.mark.parametrize("deep", ["[" * 200_000, '{"layers": ' * 200_000, '{"layers": [1e999]}', '{"layers": [NaN]}'])
+def test_a_manifest_nested_or_counted_without_end_is_refused(deep: str) -> None:
+    with pytest.raises(RegistryError, match="docker pull"):
+        unpack(deep.encode(), "r/a:1")
