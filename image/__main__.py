@@ -5,6 +5,7 @@ import sys
 import click
 
 from image.cli import cli
+from image.cli.console import notify
 from image.core.errors import ImageError, Interrupted
 
 
@@ -13,7 +14,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = cli.main(args=arguments, prog_name="image", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        notify("Interrupted.")
         code = Interrupted.exit_code
     except click.ClickException as error:
         error.show()
@@ -21,14 +22,13 @@ def main(arguments: list[str] | None = None) -> None:
     except ImageError as error:
         if debug:
             raise
-        click.echo(f"Error: {error}", err=True)
+        notify(f"Error: {error}")
         code = error.exit_code
     except Exception as error:
         if debug:
             raise
-        click.echo(
-            f"Error: {type(error).__name__}: {error}. This is a bug: run the same command with --debug and report it.",
-            err=True,
+        notify(
+            f"Error: {type(error).__name__}: {error}. This is a bug: run the same command with --debug and report it."
         )
         code = ImageError.exit_code
     sys.exit(code if isinstance(code, int) else 0)

@@ -6,7 +6,7 @@ from typing import cast, get_args
 import click
 
 from image.build.build import BuildConfig, BuildResult, Torch, build
-from image.cli.console import notify, progress
+from image.cli.console import notify, progress, show
 from image.core.errors import EngineError
 from image.core.project import DEFAULT_MODEL
 
@@ -55,12 +55,12 @@ def command(
 
 def _show(result: BuildResult) -> None:
     for layer in result.layers:
-        click.echo(f"{layer.size_bytes / 1e6:10.1f} MB  {_short(layer.created_by)}")
+        show(f"{layer.size_bytes / 1e6:10.1f} MB  {_short(layer.created_by)}")
     total = sum(layer.size_bytes for layer in result.layers)
-    click.echo(f"{total / 1e6:10.1f} MB  {result.reference}, {result.seconds:.0f} s")
-    click.echo(result.digest)
+    show(f"{total / 1e6:10.1f} MB  {result.reference}, {result.seconds:.0f} s")
+    show(result.digest)
     if result.rebuilt_digest is not None:
-        click.echo(f"{result.rebuilt_digest} (second build)")
+        show(f"{result.rebuilt_digest} (second build)")
 
 
 def _short(step: str) -> str:

@@ -1,4 +1,7 @@
-"""Messages and progress on stderr: bars on a terminal, plain lines elsewhere."""
+"""Results on stdout, messages and progress on stderr: bars on a terminal, plain lines elsewhere.
+
+Every line may quote others (a registry, an image's labels, a run's record), so each is made printable first.
+"""
 
 import sys
 import time
@@ -6,13 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from image.core.progress import Listener, Progress
+from image.core.text import printable
 
 PLAIN_LINE_EVERY_S = 5.0
 
 
+def show(line: str) -> None:
+    """Prints one line of a result to stdout."""
+    print(printable(line))
+
+
 def notify(message: str) -> None:
     """Prints one line to stderr; stdout is for results."""
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -25,13 +34,13 @@ def progress() -> Iterator[Listener]:
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(None), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(None), DownloadColumn(), TransferSpeedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks = {}
 
         def listener(event: Progress) -> None:
             if event.task not in tasks:
-                tasks[event.task] = bars.add_task(event.task, total=event.total)
+                tasks[event.task] = bars.add_task(printable(event.task), total=event.total)
             bars.update(tasks[event.task], completed=event.done, total=event.total)
 
         yield listener

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from image.cli.console import notify, show
 from image.core.project import DEFAULT_MODEL
 from image.doctor import Finding, examine
 
@@ -25,12 +26,12 @@ def command(ctx: click.Context, model: str, output: Path, online: bool) -> None:
         _show(finding)
         bad += finding.state == "bad"
     if bad:
-        click.echo(f"{bad} to fix.", err=True)
+        notify(f"{bad} to fix.")
         ctx.exit(1)
 
 
 def _show(finding: Finding) -> None:
-    click.echo(f"{MARKS[finding.state]}  {finding.what}")
+    show(f"{MARKS[finding.state]}  {finding.what}")
     if finding.state != "ok":
         for line in filter(None, (finding.why, finding.remedy)):
-            click.echo(f"      {line}")
+            show(f"      {line}")

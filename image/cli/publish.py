@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from image.cli.console import notify, progress
+from image.cli.console import notify, progress, show
 from image.core.project import DEFAULT_MODEL, NAME, local_reference
 from image.share.publish import PublishConfig, publish
 
@@ -41,4 +41,4 @@ def command(
         f"{record.layers_sent} of {record.layers} layers sent, {record.bytes_sent / 1e6:.1f} MB "
         f"in {record.seconds:.0f} s; the registry confirms the digest"
     )
-    click.echo(f"{record.reference}@{record.digest}")
+    show(f"{record.reference}@{record.digest}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from image.cli.console import notify, progress
+from image.cli.console import notify, progress, show
 from image.core.project import NAME
 from image.share.publish_adapter import PublishAdapterConfig, publish_adapter
 
@@ -48,4 +48,4 @@ def command(
         f"{record.layers_sent} of {record.layers} files sent, {record.bytes_sent / 1e6:.1f} MB "
         f"in {record.seconds:.0f} s; the registry confirms the digest"
     )
-    click.echo(f"{record.reference}@{record.digest}")
+    show(f"{record.reference}@{record.digest}")

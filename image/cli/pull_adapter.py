@@ -40,5 +40,8 @@ def command(
     if not result.downloaded:
         notify("Already there, and every file matches its digest.")
     notify(f"digest: {result.digest}")
-    notify(f"run: {result.run_id}; verdict when published: {result.verdict}; base model: {result.base}")
+    # A line each: what a publisher wrote in one annotation cannot pass for another.
+    notify(f"run: {result.run_id}")
+    notify(f"verdict when published: {result.verdict}")
+    notify(f"base model: {result.base}")
     click.echo(result.folder)

@@ -2,7 +2,7 @@
 
 import click
 
-from image.cli.console import progress
+from image.cli.console import progress, show
 from image.core.errors import WeightsError
 from image.core.project import DEFAULT_MODEL, local_reference
 from image.verify import verify
@@ -20,7 +20,7 @@ def command(ctx: click.Context, reference: str | None, model: str) -> None:
     ok = True
     with progress() as listener:
         for finding in verify(reference or local_reference(model), listener=listener):
-            click.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.what}")
+            show(f"{'ok ' if finding.ok else 'BAD'}  {finding.what}")
             ok = ok and finding.ok
     if not ok:
         ctx.exit(WeightsError.exit_code)

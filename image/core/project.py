@@ -26,7 +26,7 @@ def local_reference(model: str) -> str:
 def find_lock(model: str) -> Lock:
     """The lock of the base model called `model`. Raises ConfigError, with the known names for an unknown one."""
     path = ROOT / "data" / "locks" / f"{model}.json"
-    if not path.is_file():
+    if Path(model).name != model or model in {"", ".", ".."} or not path.is_file():
         known = ", ".join(sorted(each.stem for each in path.parent.glob("*.json")))
         raise ConfigError(f'Unknown base model "{model}".', next=f'Known models: {known}; "{NO_MODEL}" bakes in none.')
     try:

@@ -150,7 +150,7 @@ class Transport:
         if not location or response.status_code not in allowed:
             return None
         try:
-            return urljoin(url, location)
+            return str(urljoin(url, location))
         except ValueError as error:
             raise self._error(f"the registry refers to {printable(location, 100)!r}, which is not a URL") from error
 

@@ -10,11 +10,14 @@ from image.core.address import Address, read_address
 from image.core.errors import ConfigError, RegistryError, first_line
 from image.core.files import content_digest, file_digest
 from image.core.progress import Listener, Notify, Progress
+from image.core.text import printable
 from image.engine import find_login
 from image.registry import Repository
 from image.share.artifact import Blob, unpack
 
 PULLED_FOLDER = "pulled"
+VERDICTS = ("passed", "failed", "not compared")
+MAX_TEXT = 200  # characters of an annotation that are shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +116,13 @@ def _download(registry: Repository, blobs: Sequence[Blob], folder: Path, listene
 
 def _result(folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool) -> PullResult:
     base = annotations.get(labels.MODEL_REPOSITORY) or annotations.get(labels.MODEL_NAME, "unknown")
+    verdict = annotations.get(labels.RUN_VERDICT)
     revision = annotations.get(labels.MODEL_REVISION, "") if labels.MODEL_REPOSITORY in annotations else ""
     return PullResult(
         folder=folder,
         digest=digest,
-        base=f"{base}@{revision}" if revision else base,
-        run_id=annotations.get(labels.RUN_ID, "unknown"),
-        verdict=annotations.get(labels.RUN_VERDICT, "unknown"),
+        base=printable(f"{base}@{revision}" if revision else base, MAX_TEXT),
+        run_id=printable(annotations.get(labels.RUN_ID, "unknown"), MAX_TEXT),
+        verdict=verdict if verdict in VERDICTS else "unknown",
         downloaded=downloaded,
     )

@@ -1,5 +1,6 @@
 """A published adapter on its way back, from a registry that cannot be trusted."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,19 @@ def test_links_are_not_a_pulled_adapter(tmp_path: Path) -> None:
         (folder / "README.md").symlink_to(tmp_path / "README.md")
         with pytest.raises(ConfigError, match="contains something else"):
             pulled(registry, tmp_path)
+
+
+@pytest.mark.parametrize("verdict", ["passed\n", "passed; really", "\x1b[32mpassed", "", "PASSED"])
+def test_a_verdict_is_one_of_three_words_or_unknown(tmp_path: Path, verdict: str) -> None:
+    make_portable_run(tmp_path)
+    with fake_registry() as registry:
+        published(registry, tmp_path)
+        manifest = json.loads(registry.manifests["1"])
+        manifest["annotations"] |= {
+            "finetune-and-prove.run.verdict": verdict, "finetune-and-prove.run.id": "v0\nverdict: passed" * 100
+        }  # fmt: skip
+        registry.manifests["1"] = json.dumps(manifest).encode()
+        result = pulled(registry, tmp_path)
+    assert result.verdict == "unknown"
+    assert "\n" not in result.run_id
+    assert len(result.run_id) <= 200
