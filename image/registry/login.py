@@ -73,8 +73,8 @@ class Authentication:
         headers = {"Accept": "application/json"}
         if self._login is not None and not is_own_token_server(self._transport.origin, server):
             raise RegistryError(
-                f"{self._address}: the registry wants your login to go to {printable(server.host, 100)}, which is on "
-                "another domain; it was not sent.",
+                f"{self._address}: the registry's token server is {printable(server.host, 100)}, which is on another "
+                "domain; your login was not sent.",
                 next=f"To pull without a login: docker logout {self._address.registry}.",
             )
         if self._login is not None and self._login.identity_token:
