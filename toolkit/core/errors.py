@@ -23,6 +23,16 @@ class ToolkitError(Exception):
         self.next = next
 
 
+def first_line(error: BaseException, limit: int = 200) -> str:
+    """The first line of the error's text that is not blank, at most `limit` characters, without the final point.
+
+    The name of its class where it has no text.
+    """
+    lines = (line.strip() for line in str(error).splitlines())
+    line = next(filter(None, lines), type(error).__name__)
+    return line[:limit].rstrip(" .")
+
+
 class ConfigError(ToolkitError):
     exit_code = 3
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, ModelError
-from toolkit.core.files import data_folder
-from toolkit.model.lock import Lock, known_locks, lock_sha256, read_lock
+from toolkit.core.files import data_folder, file_sha256
+from toolkit.model.lock import Lock, known_locks, read_lock
 from toolkit.model.qwen2 import ARCHITECTURE
 
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
@@ -132,7 +132,7 @@ def _opened(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:
     for known, (path, lock) in locks.items():
         if {name, folder.name} & {known, lock.folder} and _same_sizes(folder, lock):
             return BaseModel(
-                name=known, path=folder, config=config, revision=lock.revision, lock_sha256=lock_sha256(path),
+                name=known, path=folder, config=config, revision=lock.revision, lock_sha256=file_sha256(path),
                 repository=lock.repository or None, weight_bytes=weight_bytes,
             )  # fmt: skip
     return BaseModel(name=name, path=folder, config=config, weight_bytes=weight_bytes)

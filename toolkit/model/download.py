@@ -14,13 +14,13 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError, Interrupted, ModelError
 from toolkit.core.events import Listener, Progress, silent
+from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
 from toolkit.model.lock import Lock, LockedFile, find_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
 
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 MARGIN_BYTES = 64 * 1024 * 1024  # left free beside the files
-LOCK_FILE = ".lock"  # holds the folder for one download at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +55,14 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
         return DownloadResult(folder=folder, lock=lock, fetched=())
     _reject_unknown_files(target, wrong)
     partial = target / ".partial" if existed else target.with_name(f"{target.name}.partial")
-    with _alone(partial):
+    with _locked(partial):
         if not existed and target.is_dir():  # another download has just ended
             return download(config, listener=listener, fetch=fetch)
         wanted = [file for file in lock.files if not existed or file.name in {mismatch.name for mismatch in wrong}]
         missing = [file for file in wanted if not _is_sound(file, partial, listener)]
         _require_space(missing, partial, config.margin_bytes)
         _fetch_all(missing, partial, lock, listener, fetch)
-        _settle(wanted, partial, target)
+        _move_into_place(wanted, partial, target)
     return DownloadResult(folder=folder, lock=lock, fetched=tuple(file.name for file in missing))
 
 
@@ -76,15 +76,13 @@ def _reject_unknown_files(target: Path, wrong: list[Mismatch]) -> None:
 
 
 @contextmanager
-def _alone(partial: Path) -> Iterator[None]:
+def _locked(partial: Path) -> Iterator[None]:
     """Holds `partial` for this process; what the disk refuses and Ctrl-C leave as errors that say how to go on."""
-    from filelock import FileLock, Timeout
-
     try:
         partial.mkdir(parents=True, exist_ok=True)
-        with FileLock(partial / LOCK_FILE, timeout=0):
+        with lock_folder(partial):
             yield
-    except Timeout as error:
+    except BlockingIOError as error:
         raise ModelError(
             f"Another download is at work in {partial}.", next="Wait for it, or name another folder with --to."
         ) from error
@@ -128,12 +126,9 @@ def _is_sound(file: LockedFile, partial: Path, listener: Listener) -> bool:
 def _require_space(missing: list[LockedFile], partial: Path, margin_bytes: int) -> None:
     needed = sum(file.size_bytes for file in missing)
     here = sum(path.stat().st_size for file in missing if (path := incomplete(partial, file.name)).exists())
-    free = shutil.disk_usage(partial).free
-    if needed and needed - here + margin_bytes > free:
-        raise ModelError(
-            f"{partial.parent} has no room: {_gigabytes(needed - here)} are needed and {_gigabytes(margin_bytes)} "
-            f"should stay free, {_gigabytes(free)} are free.",
-            next="Make room, or name another folder with --to.",
+    if needed:
+        require_free_space(
+            partial.parent, needed - here, margin_bytes, purpose="the download", option="--to", error=ModelError
         )
 
 
@@ -151,12 +146,12 @@ def _accept(file: LockedFile, partial: Path, listener: Listener) -> None:
         os.fsync(stream.fileno())  # so that a power cut cannot hollow out what was checked
 
 
-def _settle(wanted: list[LockedFile], partial: Path, target: Path) -> None:
+def _move_into_place(wanted: list[LockedFile], partial: Path, target: Path) -> None:
     """Gives the gathered files their place under the target's name."""
-    _sweep(partial, {file.name for file in wanted} | {LOCK_FILE})
+    _clean_partial(partial, {file.name for file in wanted} | {LOCK_NAME})
     if not target.is_dir():
         partial.rename(target)  # with the lock in it, so that no other download begins in between
-        (target / LOCK_FILE).unlink()
+        (target / LOCK_NAME).unlink()
         return
     for file in sorted(wanted, key=lambda file: file.name == "config.json"):
         place = target / file.name
@@ -165,13 +160,9 @@ def _settle(wanted: list[LockedFile], partial: Path, target: Path) -> None:
     shutil.rmtree(partial)
 
 
-def _sweep(partial: Path, keep: set[str]) -> None:
+def _clean_partial(partial: Path, keep: set[str]) -> None:
     for path in sorted(partial.rglob("*"), reverse=True):  # a folder after what it holds
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
         elif path.is_file() and path.relative_to(partial).as_posix() not in keep:
             path.unlink()
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.2f} GB"

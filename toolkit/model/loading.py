@@ -4,7 +4,7 @@ from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.errors import ModelError
+from toolkit.core.errors import ModelError, first_line
 from toolkit.core.read_ahead import prefetch, prefetch_libraries
 from toolkit.core.startup import restore_gc
 from toolkit.model.device import Device, find_device
@@ -37,7 +37,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
         )  # fmt: skip
     except Exception as error:
         raise ModelError(
-            f"The model in {folder} cannot be loaded: {type(error).__name__}: {_first_line(error)}.",
+            f"The model in {folder} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
             next='Check its files with "toolkit verify", or download it again.',
         ) from error
     if in_4bit:
@@ -62,10 +62,6 @@ def with_adapter(model: Any, name: str, adapter: Path) -> Any:
             return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **how)
     except Exception as error:
         raise ModelError(
-            f"The adapter in {adapter} does not load onto this base model: {_first_line(error)}.",
+            f"The adapter in {adapter} does not load onto this base model: {first_line(error)}.",
             next="Use it with the base model that it was trained on.",
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["no message"])[0][:200].rstrip(".")

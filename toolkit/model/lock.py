@@ -98,10 +98,6 @@ def choose_lock(folder: Path, wanted: str | None = None) -> Lock:
     )
 
 
-def lock_sha256(path: Path) -> str:
-    return file_sha256(path)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Fields:
     path: Path

@@ -8,7 +8,7 @@ import pytest
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Progress
-from toolkit.model.lock import Lock, LockedFile, choose_lock, find_lock, known_locks, lock_sha256, read_lock
+from toolkit.model.lock import Lock, LockedFile, choose_lock, find_lock, known_locks, read_lock
 from toolkit.model.verify import Mismatch, check_folder, mismatches
 
 CONTENT = {"config.json": b"{}", "model.safetensors": b"weights", "parts/merges.txt": b"a b"}
@@ -147,12 +147,6 @@ def test_a_folder_that_no_lock_fits_asks_for_one(locks: Path, folder: Path) -> N
 def test_a_lock_is_taken_by_name_or_from_a_file(locks: Path, folder: Path) -> None:
     assert choose_lock(folder, "small") == LOCK
     assert choose_lock(folder, str(locks / "small.json")) == LOCK
-
-
-def test_the_hash_of_a_lock_is_that_of_its_file(locks: Path) -> None:
-    content = (locks / "small.json").read_bytes()
-
-    assert lock_sha256(locks / "small.json") == hashlib.sha256(content).hexdigest()
 
 
 def test_a_whole_folder_has_no_mismatch(folder: Path) -> None:

@@ -7,12 +7,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
 
-from toolkit.core.errors import ModelError, RegistryError
+from toolkit.core.errors import ModelError, RegistryError, first_line
 from toolkit.model.lock import Lock, LockedFile
 
 # An int is an HTTP status.
 Trouble = Literal["offline", "revision", "timeout", "unreachable", "bytes"] | int
-LINE_LENGTH = 160  # a client's own words, cut
 HOW_TO_LOG_IN = 'Log in with "hf auth login", or set HF_TOKEN to a token that may write.'
 AGAIN = "Run the same command again: it goes on where it stopped."
 ELSEWHERE = "Try another --endpoint or --source."
@@ -41,7 +40,7 @@ def failure(trouble: Trouble | None, error: Exception, lock: Lock, file: LockedF
     if trouble is None:
         if isinstance(error, OSError):
             return _disk_failure(error, file, arriving)
-        return ModelError(f"{file.name} was not fetched: {type(error).__name__}: {_first_line(error)}.", next=ELSEWHERE)
+        return ModelError(f"{file.name} was not fetched: {type(error).__name__}: {first_line(error)}.", next=ELSEWHERE)
     what, remedy = {
         "offline": (
             "HF_HUB_OFFLINE is set, so nothing was asked",
@@ -50,7 +49,7 @@ def failure(trouble: Trouble | None, error: Exception, lock: Lock, file: LockedF
         "revision": (f"{lock.repository} has no revision {lock.revision} there", f"It may lag behind. {ELSEWHERE}"),
         "timeout": ("the hub did not answer in time", f"{AGAIN} {OTHER_WAYS}"),
         "unreachable": (f"the hub cannot be reached ({_reason(error)})", OTHER_WAYS),
-        "bytes": (f"the hub sends other bytes than it or the lock says ({_first_line(error)})", ELSEWHERE),
+        "bytes": (f"the hub sends other bytes than it or the lock says ({first_line(error)})", ELSEWHERE),
     }[trouble]
     return ModelError(f"{file.name}: {what}.", next=remedy)
 
@@ -76,7 +75,7 @@ def push_failure(trouble: Trouble | None, error: Exception, repository: str, doi
         ),
     }
     words = (
-        f"the hub answered {trouble}" if isinstance(trouble, int) else f"{type(error).__name__}: {_first_line(error)}"
+        f"the hub answered {trouble}" if isinstance(trouble, int) else f"{type(error).__name__}: {first_line(error)}"
     )
     what, remedy = told.get(trouble, (words, PUSH_AGAIN))
     return RegistryError(f"Cannot {doing} {repository}: {what}.", next=remedy)
@@ -115,8 +114,4 @@ def _disk_failure(error: OSError, file: LockedFile, arriving: Path) -> ModelErro
 def _reason(error: Exception) -> str:
     """What the system said, out of the layers that clients wrap around it."""
     said = re.search(r"\[Errno -?\d+\] ([^'\")\]]+)", str(error))
-    return said[1] if said else _first_line(error)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:LINE_LENGTH]
+    return said[1] if said else first_line(error)
