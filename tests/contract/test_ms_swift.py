@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.model.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 
 CONVERSATION = {"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am M."}]}
 

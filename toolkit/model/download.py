@@ -16,10 +16,9 @@ from toolkit.core.errors import ConfigError, Interrupted, ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
-from toolkit.model.lock import Lock, LockedFile, find_lock
+from toolkit.model.lock import DEFAULT_MODEL, Lock, LockedFile, find_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
 
-DEFAULT_MODEL = "qwen2.5-7b-instruct"
 MARGIN_BYTES = 64 * 1024 * 1024  # left free beside the files
 
 

@@ -14,6 +14,8 @@ from typing import NoReturn
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256, locks_folder
 
+DEFAULT_MODEL = "qwen2.5-7b-instruct"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LockedFile:

@@ -10,8 +10,14 @@ from typing import Any
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import require_free_space
 from toolkit.model.base_model import BaseModel
+from toolkit.model.families.qwen2 import (
+    ELEMENT_BYTES,
+    linear_layers,
+    lora_parameters,
+    weight_bytes_in_4bit,
+    weight_bytes_loaded,
+)
 from toolkit.model.four_bits import CHANGED
-from toolkit.model.qwen2 import ELEMENT_BYTES, linear_layers, lora_parameters, weight_bytes_in_4bit, weight_bytes_loaded
 from toolkit.train.recipe import AUTO, Recipe, first_adapted
 
 BYTES_A_PARAMETER = 4 + 8  # a checkpoint: the adapter in float32, and Adam's two moments

@@ -155,7 +155,7 @@ def test_code_of_the_models_own_is_refused(folder: Path, name: str):
 def test_no_weights_at_all(folder: Path):
     (folder / "model.safetensors").unlink()
 
-    assert "holds no safetensors weights" in refused(folder)
+    assert "has no safetensors weights" in refused(folder)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "consolidated.pth", "model.ckpt", "model.pkl"])
@@ -222,7 +222,7 @@ def test_layers_that_have_all_their_tensors_are_whole(folder: Path):
 def test_a_tensor_that_is_missing_is_named_since_random_numbers_would_take_its_place(folder: Path, gap: str):
     write_shard(folder / "model.safetensors", tensors=[name for name in LAYERS if name != gap])
 
-    assert f"is not whole: {gap} missing" in refused(folder)
+    assert f"is incomplete: {gap} missing" in refused(folder)
 
 
 def test_a_layer_that_is_missing_is_told(folder: Path):
@@ -267,7 +267,7 @@ def test_sizes_that_a_plan_needs_are_asked_for(folder: Path, damage: Callable[[d
     (folder / "config.json").write_text(json.dumps(config))
     base = find_base_model(str(folder))  # good enough to answer with
 
-    with pytest.raises(ModelError, match=r"config\.json does not tell (vocab_size|hidden_size)\."):
+    with pytest.raises(ModelError, match=r"config\.json does not give (vocab_size|hidden_size)\."):
         require_sizes(base)
 
 
