@@ -67,7 +67,7 @@ def test_a_wrong_byte_from_modelscope_is_found_by_the_lock(user: User) -> None:
     assert not user.target.exists()
 
 
-@pytest.mark.parametrize(("status", "told"), [(404, "not found"), (403, "closed to you (403)")])
+@pytest.mark.parametrize(("status", "told"), [(404, "not found"), (403, "(403): it is gated, private or missing")])
 def test_a_refusal_of_modelscope_is_told_with_its_reason(user: User, status: int, told: str) -> None:
     user.hub.refusals["tokenizer.json"] = (status, "")
     done = user.downloads("--source", "modelscope")

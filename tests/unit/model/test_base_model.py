@@ -149,7 +149,7 @@ def test_code_of_the_models_own_is_refused(folder: Path, name: str):
     content = json.loads((folder / name).read_text())
     (folder / name).write_text(json.dumps(content | {"auto_map": {"AutoModel": "model.Model"}}))
 
-    assert "Python code of its own (auto_map" in refused(folder)
+    assert "its own Python code (auto_map" in refused(folder)
 
 
 def test_no_weights_at_all(folder: Path):
@@ -163,7 +163,7 @@ def test_pickled_weights_alone_are_refused(folder: Path, name: str):
     (folder / "model.safetensors").rename(folder / name)
 
     told = refused(folder)
-    assert f"only as pickles ({name}), which can run code" in told
+    assert f"only in pickles ({name}), which can run code" in told
     assert "safetensors version" in told
 
 

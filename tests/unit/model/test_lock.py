@@ -125,7 +125,7 @@ def test_a_lock_is_found_by_its_own_its_folders_and_its_repositorys_name(locks: 
 
 @pytest.mark.parametrize("name", ["large", "", "../small", "small.json"])
 def test_an_unknown_name_lists_the_known(locks: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="Known are: small"):
+    with pytest.raises(ConfigError, match="Known: small"):
         find_lock(name)
 
 
