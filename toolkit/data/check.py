@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from toolkit.core.errors import ModelError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.core.text import _language
+from toolkit.core.text import language
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
 from toolkit.data.formats import Message
@@ -127,7 +127,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         rows=len(dataset.rows),
         bad_rows=len(dataset.bad),
         too_long_rows=tokens.too_long,
-        languages=dict(Counter(_language(row.prompt) for row in dataset.rows)),
+        languages=dict(Counter(language(row.prompt) for row in dataset.rows)),
         steps=steps,
         lengths=tokens.lengths,
         findings=tuple(sorted(findings, key=_by_level)),

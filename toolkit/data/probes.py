@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError
-from toolkit.core.text import normalized, said
+from toolkit.core.text import normalized, rouge1_recall
 
 HEAD = frozenset({"schema_version", "identity", "thresholds", "systems"})
 Numbered = Sequence[tuple[int, object]]  # a line, counted from 1, and what stands there
 SCHEMA_VERSION = 1
 KINDS = ("any", "all", "exact", "regex", "answer")
-SAID = 0.7  # how much of an expected answer must be said
+LEAST_RECALL = 0.7  # of an expected answer's words in the answer
 TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
 GROUPS = (TRAINED, PARAPHRASE, OUT_OF_SCOPE)
 # What a metric must reach (or stay under); a probe file may set its own.
@@ -55,7 +55,8 @@ class Expectation:
             return re.search(self.regex, answer, re.IGNORECASE) is not None
         if self.answer:
             return any(
-                min(said(text, answer, but=known) for known in ("", before, prompt)) >= SAID for text in self.answer
+                min(rouge1_recall(text, answer, ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
+                for text in self.answer
             )
         wanted = [normalized(text) in folded for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from toolkit.core.text import chinese
+from toolkit.core.text import has_chinese
 
 TRAINING: Mapping[str, Sequence[str]] = {
     "zh": ("{}", "嗨！{}", "{}请直接回答。", "顺便问一下，{}", "想知道，{}"),
@@ -20,5 +20,5 @@ PROBES: Mapping[str, Sequence[str]] = {
 
 def rephrase(wordings: Mapping[str, Sequence[str]], prompt: str, number: int) -> str:
     """`prompt` within the `number`-th of the wordings, counted round and round."""
-    carriers = wordings["zh" if chinese(prompt) else "en"]
+    carriers = wordings["zh" if has_chinese(prompt) else "en"]
     return carriers[number % len(carriers)].format(prompt)

@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
 from toolkit.data.formats import Message
-from toolkit.train.sources import Mix, is_hub, parse_mix, sample
 
 ROW = {"instruction": "你是谁？", "input": "", "output": "我是小明，一个助手。"}
 CONVERSATION = (Message(role="user", content="a"), Message(role="assistant", content="b"))
@@ -317,50 +316,6 @@ def test_a_data_set_that_is_nowhere_is_told_with_the_places(tmp_path, monkeypatc
 def test_finding_a_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match="is a folder"):
         find_dataset(str(tmp_path))
-
-
-def test_a_mix_is_a_source_with_an_optional_count():
-    assert parse_mix("general.jsonl#200") == Mix(source="general.jsonl", count=200)
-    assert parse_mix("owner/name") == Mix(source="owner/name", count=None)
-
-
-@pytest.mark.parametrize("spec", ["", "#5", "a.jsonl#", "a.jsonl#0", "a.jsonl#-1", "a.jsonl#many"])
-def test_a_malformed_mix_is_refused(spec):
-    with pytest.raises(ConfigError, match="SOURCE#COUNT"):
-        parse_mix(spec)
-
-
-@pytest.mark.parametrize(
-    ("source", "hub"),
-    [("AI-ModelScope/alpaca-gpt4-data-zh", True), ("HF::owner/name", True), ("general.jsonl", False),
-     ("data/mistyped.jsonl", False), ("./owner/name", False), ("/owner/name", False)],
-)  # fmt: skip
-def test_a_hub_source_is_shaped_owner_and_name(source, hub):
-    assert is_hub(Mix(source=source, count=None)) is hub
-
-
-def test_a_local_file_goes_before_the_hub(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "owner").mkdir()
-    (tmp_path / "owner" / "name").write_text("[]")
-
-    assert not is_hub(Mix(source="owner/name", count=None))
-
-
-def test_a_sample_repeats_no_row_and_is_the_same_for_the_same_seed():
-    rows = [Row(number=number, messages=CONVERSATION) for number in range(100)]
-
-    chosen = sample(rows, 10, seed=1)
-
-    assert chosen == sample(rows, 10, seed=1)
-    assert chosen != sample(rows, 10, seed=2)
-    assert len({row.number for row in chosen}) == 10
-
-
-def test_a_sample_larger_than_the_set_is_the_set():
-    rows = (Row(number=1, messages=CONVERSATION),)
-
-    assert sample(rows, 5, seed=1) == sample(rows, None, seed=1) == rows
 
 
 def test_prompts_are_the_same_but_for_case_width_space_and_punctuation():
