@@ -130,12 +130,12 @@ def test_an_empty_file_is_refused(file):
 
 
 def test_white_space_alone_is_refused(file):
-    assert "nothing but white space" in refusal(file(" \n\t\n"))
+    assert "only white space" in refusal(file(" \n\t\n"))
 
 
 @pytest.mark.parametrize(("content", "name"), [("[]", "data.json"), ("query,response\n", "data.csv")])
 def test_a_file_without_rows_is_refused(file, content, name):
-    assert "holds no rows" in refusal(file(content, name))
+    assert "has no rows" in refusal(file(content, name))
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
@@ -242,9 +242,9 @@ def test_csv_that_names_a_column_twice_is_refused(file):
         ({"instruction": "a", "output": "b", "history": [["q"]]}, "not a pair of strings"),
         ({"instruction": "a\u0001", "output": "b"}, "control character U+0001 in the user's text (position 2)"),
         ({"instruction": "a\u0000", "output": "b"}, "control character U+0000"),
-        ({"instruction": "a", "output": "\ud83d"}, "half of a surrogate pair U+D83D"),
+        ({"instruction": "a", "output": "\ud83d"}, "lone surrogate U+D83D"),
         ({"messages": []}, "no turns"),
-        ({"messages": "hello"}, "holds no JSON list"),
+        ({"messages": "hello"}, "not a JSON list"),
         ({"messages": ["hello"]}, "item 1 is a string, not an object"),
         ({"messages": [{"role": "user"}]}, "neither role and content"),
         ({"messages": [{"role": "tool", "content": "a"}]}, "unknown role 'tool'"),

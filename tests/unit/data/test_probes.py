@@ -48,7 +48,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
 
 FAULTS = {
     "no YAML": ("probes: [", "is not YAML"),
-    "GBK": ("# 你是谁".encode("gbk"), "is not in UTF-8"),
+    "GBK": ("# 你是谁".encode("gbk"), "is not UTF-8"),
     "a NUL byte": (b"probes: \x00", "is not YAML"),
     "empty": ("", "has no list of probes"),
     "a list": ("- 1", "has no list of probes"),
@@ -57,9 +57,9 @@ FAULTS = {
     "an unknown key": (SOUND.replace("thresholds:", "tresholds:"), "unknown keys: tresholds"),
     "an unknown identity": (SOUND.replace("new: [Nova]", "now: [Nova]"), "identity has unknown keys: now"),
     "identity as text": (SOUND.replace("{new: [Nova], old: [通义千问, Qwen]}", "Nova"), "identity is not a mapping"),
-    "markers as numbers": (SOUND.replace("[Nova]", "[7]"), "identity.new is not a list of texts"),
-    "an id twice": (SOUND.replace("id: p1", "id: t1"), "the id t1 stands twice"),
-    "an unknown metric": (SOUND.replace("leakage: 0.1", "leak: 0.1"), "no metric 'leak'"),
+    "markers as numbers": (SOUND.replace("[Nova]", "[7]"), "identity.new is not a list of strings"),
+    "an id twice": (SOUND.replace("id: p1", "id: t1"), "the id t1 is used twice"),
+    "an unknown metric": (SOUND.replace("leakage: 0.1", "leak: 0.1"), "'leak', which is not a metric"),
     "a threshold as text": (SOUND.replace("leakage: 0.1", "leakage: low"), "threshold of leakage is not a number"),
     "a threshold true": (SOUND.replace("leakage: 0.1", "leakage: true"), "threshold of leakage is not a number"),
     "a threshold that nothing fails": (
@@ -81,8 +81,8 @@ FAULTS = {
     "two kinds": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], exact: d}}", "takes exactly one of"),
     "an unknown kind": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], some: [d]}}", "takes exactly one"),
     "an empty any": (ONE + "{id: a, group: trained, prompt: b, expect: {any: []}}", "any is empty"),
-    "an empty part": (ONE + "{id: a, group: trained, prompt: b, expect: {all: ['']}}", "all is not a list of texts"),
-    "an exact number": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: 7}}", "exact is not a text"),
+    "an empty part": (ONE + "{id: a, group: trained, prompt: b, expect: {all: ['']}}", "all is not a list of strings"),
+    "an exact number": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: 7}}", "exact is not a string"),
     "a broken regex": (ONE + "{id: a, group: trained, prompt: b, expect: {regex: '('}}", "regex '('"),
 }  # fmt: skip
 
