@@ -17,11 +17,12 @@ LOCK_NAME = ".lock"  # the file in a folder that its process locks
 
 
 def data_folder() -> Path:
-    """The shipped `data/`: beside the package, or where TOOLKIT_DATA says."""
+    """The shipped `data/`: beside the package, or the folder in TOOLKIT_DATA."""
     return Path(os.environ.get("TOOLKIT_DATA") or Path(__file__).parents[2] / "data")
 
 
 def locks_folder() -> Path:
+    """The folder of the shipped base models' locks."""
     return data_folder() / "locks"
 
 
@@ -64,7 +65,7 @@ def write_text(path: Path, text: str) -> None:
 def lock_folder(folder: Path) -> TextIOWrapper:
     """Locks the folder (flock on its `.lock`) until the returned file is closed or the process ends, even if killed.
 
-    Raises BlockingIOError while another process has the lock, OSError where the folder is missing or not writable.
+    Raises BlockingIOError while another process has the lock, OSError if the folder is missing or not writable.
     """
     import fcntl
 
