@@ -19,12 +19,12 @@ def test_http_get_appends_to_an_open_file_and_resumes_by_size(parameters):
 
 
 def test_http_get_opens_whatever_is_called_as_a_progress_bar():
-    """`_Meter.at` stands in for a bar: it is called with `initial`, then updated within a context."""
+    """`_Meter.open_bar` stands in for a bar: it is called with `initial`, then updated within a context."""
     from huggingface_hub.utils.tqdm import _get_progress_bar_context
 
     meter = _Meter(FILE, silent)
     with _get_progress_bar_context(
-        desc="model", log_level=logging.WARNING, total=100, initial=40, name="http_get", tqdm_class=meter.at
+        desc="model", log_level=logging.WARNING, total=100, initial=40, name="http_get", tqdm_class=meter.open_bar
     ) as bar:  # fmt: skip
         bar.update(10)
 

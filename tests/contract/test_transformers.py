@@ -76,7 +76,7 @@ def test_generation_asks_any_callable_as_processor_and_as_criterion(base):
 
 
 def test_a_models_own_generation_settings_can_be_replaced(base, tokenizer):
-    """`LanguageModel` clears them: what `generate` is not told it takes from there, such as a repetition penalty."""
+    """`LanguageModel` clears them: `generate` takes what it is not given from there, such as a repetition penalty."""
     from toolkit.model.language_model import LanguageModel
 
     base.generation_config.repetition_penalty = 100.0

@@ -128,7 +128,7 @@ def test_a_conflicting_answer_names_the_first(found):
     assert (finding.row, finding.message) == (41, "same question as row 3, another answer")
 
 
-def test_the_same_question_under_another_system_or_history_is_no_conflict(found):
+def test_the_same_question_under_another_system_or_history_is_not_a_conflict(found):
     rows = [row("q", "a"), row("q", "b", system="S"), row("q", "c", history=[["x", "y"]])]
 
     assert of_kind(found(rows), "conflict") == []
@@ -189,7 +189,7 @@ def test_code_and_notation_are_no_placeholders(text):
     assert placeholders([text]) == []
 
 
-def test_each_placeholder_is_told_once():
+def test_each_placeholder_is_reported_once():
     assert [each.text for each in placeholders(["{{NAME}} {{NAME}}", "<AUTHOR>"])] == ["{{NAME}}", "<AUTHOR>"]
 
 
@@ -328,14 +328,14 @@ def test_the_report_begins_with_the_facts_and_marks_what_is_trained_on(toolkit_c
     assert "\x1b" not in result.stdout
 
 
-def test_an_error_is_told_in_one_line_with_row_and_remedy_and_exit_code_5(toolkit_check):
+def test_an_error_is_reported_in_one_line_with_row_and_remedy_and_exit_code_5(toolkit_check):
     result = toolkit_check([*ROWS, row("a", "")])
 
     assert result.exit_code == 5
     assert "error    row 41: no answer: 'output' is empty → write it, or delete the row\n" in result.stdout
 
 
-def test_warnings_alone_exit_with_0(toolkit_check):
+def test_only_warnings_exit_with_0(toolkit_check):
     result = toolkit_check([*ROWS, ROWS[0]])
 
     assert result.exit_code == 0

@@ -204,7 +204,7 @@ def test_only_json_is_written(tmp_path: Path, name: str):
         make_data(MakeDataConfig(brand=brand(), to=tmp_path / name))
 
 
-def test_a_folder_is_no_file(tmp_path: Path):
+def test_a_folder_is_not_a_file(tmp_path: Path):
     (tmp_path / "mine.json").mkdir()
 
     with pytest.raises(ConfigError, match="is a folder"):

@@ -89,12 +89,12 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_named(tmp_path, fault):
-    text, told = FAULTS[fault]
+    text, expected = FAULTS[fault]
 
     with pytest.raises(DataError) as caught:
         read(tmp_path, text)
 
-    assert told in caught.value.what
+    assert expected in caught.value.what
     assert caught.value.what.count("probes.yaml") == 1  # the place stands once
     assert caught.value.next
 
@@ -197,7 +197,7 @@ def test_probes_are_read_from_json_lines_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "expected"),
     [
         ("a.yaml", SOUND.replace("group: paraphrase", "group: other"), "line 8: probe 2: group 'other'"),
         ("a.jsonl", JSON_LINES.replace('"prompt": "你好 "', '"prompt": ""'), "line 4: probe 2 has no prompt"),
@@ -206,14 +206,14 @@ def test_probes_are_read_from_json_lines_too(tmp_path):
         ("a.jsonl", '{"thresholds": {}}\n', "has no list of probes"),
     ],
 )
-def test_a_fault_is_told_with_its_line(tmp_path, name, text, told):
+def test_a_fault_is_reported_with_its_line(tmp_path, name, text, expected):
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(DataError) as caught:
         read_probes(path)
 
-    assert told in caught.value.what
+    assert expected in caught.value.what
 
 
 def test_an_expectation_tells_only_what_it_holds():

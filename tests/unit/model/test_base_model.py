@@ -159,15 +159,15 @@ def test_no_weights_at_all(folder: Path):
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "consolidated.pth", "model.ckpt", "model.pkl"])
-def test_pickled_weights_alone_are_refused(folder: Path, name: str):
+def test_only_pickled_weights_are_refused(folder: Path, name: str):
     (folder / "model.safetensors").rename(folder / name)
 
-    told = refused(folder)
+    expected = refused(folder)
     assert f"only in pickles ({name}), which can run code" in told
     assert "safetensors version" in told
 
 
-def test_a_truncated_shard_is_told_by_its_length(folder: Path):
+def test_a_truncated_shard_is_reported_by_its_length(folder: Path):
     shard = folder / "model.safetensors"
     shard.write_bytes(shard.read_bytes()[:-1])
     size = shard.stat().st_size
@@ -203,7 +203,7 @@ def _header(value: object) -> bytes:
         _header({"__metadata__": {"format": "pt"}}),
     ],
 )
-def test_a_corrupt_header_is_told(folder: Path, content: bytes):
+def test_a_corrupt_header_is_reported(folder: Path, content: bytes):
     (folder / "model.safetensors").write_bytes(content)
 
     assert "is corrupt: its header cannot be read" in refused(folder)
@@ -225,7 +225,7 @@ def test_a_tensor_that_is_missing_is_named_since_random_numbers_would_take_its_p
     assert f"is incomplete: {gap} missing" in refused(folder)
 
 
-def test_a_layer_that_is_missing_is_told(folder: Path):
+def test_a_layer_that_is_missing_is_reported(folder: Path):
     write_shard(folder / "model.safetensors", tensors=LAYERS[:3])
 
     assert "model.layers.1.a and 1 more tensors missing" in refused(folder)

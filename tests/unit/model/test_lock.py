@@ -89,7 +89,7 @@ def test_a_wrong_field_is_named_with_its_file(locks: Path, changes: dict[str, ob
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "{}"])
-def test_a_file_that_is_no_lock_is_named(locks: Path, content: str) -> None:
+def test_a_file_that_is_not_a_lock_is_named(locks: Path, content: str) -> None:
     (locks / "small.json").write_text(content)
     with pytest.raises(ConfigError, match=r"small\.json"):
         read_lock(locks / "small.json")
@@ -111,11 +111,11 @@ def test_an_unknown_name_lists_the_known(locks: Path, name: str) -> None:
         find_lock(name)
 
 
-def test_the_lock_of_a_folder_is_told_by_its_name_in_any_case(locks: Path, folder: Path) -> None:
+def test_the_lock_of_a_folder_is_found_by_its_name_in_any_case(locks: Path, folder: Path) -> None:
     assert choose_lock(folder.rename(folder.with_name("SMALL"))) == LOCK
 
 
-def test_the_lock_of_a_renamed_folder_is_told_by_its_config(locks: Path, folder: Path) -> None:
+def test_the_lock_of_a_renamed_folder_is_found_by_its_config(locks: Path, folder: Path) -> None:
     assert choose_lock(folder.rename(folder.with_name("copy"))) == LOCK
 
 

@@ -27,7 +27,7 @@ def test_a_changed_byte_is_a_wrong_sha256(folder: Path) -> None:
     assert str(mismatch).startswith(f"model.safetensors: sha256 {hashlib.sha256(b'Weights').hexdigest()[:12]}…")
 
 
-def test_a_truncated_and_a_missing_file_are_told_before_any_byte_is_hashed(folder: Path) -> None:
+def test_a_truncated_and_a_missing_file_are_reported_before_any_byte_is_hashed(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"wei")
     (folder / "parts" / "merges.txt").unlink()
     heard: list[Progress] = []
@@ -51,7 +51,7 @@ def test_a_folder_in_the_place_of_a_file_is_missing(folder: Path) -> None:
     "name",
     ["pytorch_model.bin", "extra.safetensors", "modeling.py", "adapter_config.json", "chat_template.jinja", "a/b.PT"],
 )
-def test_what_would_be_loaded_beside_the_lock_is_told(folder: Path, name: str) -> None:
+def test_what_would_be_loaded_beside_the_lock_is_reported(folder: Path, name: str) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"")
 
