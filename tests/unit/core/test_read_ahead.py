@@ -90,9 +90,9 @@ def test_weights_that_would_fill_the_memory_are_not_read(model: Path, memory: Pa
     assert prefetch(model, memory) == []
 
 
-@pytest.mark.parametrize("expected", ["", "MemAvailable:\n", "MemAvailable: much kB\n", None])
-def test_a_system_that_does_not_report_its_memory_is_left_as_it_is(model: Path, memory: Path, expected: str | None):
-    memory.unlink() if expected is None else memory.write_text(expected)
+@pytest.mark.parametrize("content", ["", "MemAvailable:\n", "MemAvailable: much kB\n", None])
+def test_a_system_that_does_not_report_its_memory_is_left_as_it_is(model: Path, memory: Path, content: str | None):
+    memory.unlink() if content is None else memory.write_text(content)
 
     assert prefetch(model, memory) == []
 

@@ -162,9 +162,9 @@ def test_no_weights_at_all(folder: Path):
 def test_only_pickled_weights_are_refused(folder: Path, name: str):
     (folder / "model.safetensors").rename(folder / name)
 
-    expected = refused(folder)
-    assert f"only in pickles ({name}), which can run code" in told
-    assert "safetensors version" in told
+    message = refused(folder)
+    assert f"only in pickles ({name}), which can run code" in message
+    assert "safetensors version" in message
 
 
 def test_a_truncated_shard_is_reported_by_its_length(folder: Path):
