@@ -187,8 +187,7 @@ def test_quantising_takes_a_list_of_options(parameters):
 
     assert parameters(SwiftExport.__init__) == ["self", "args"]
     assert {
-        "model", "model_type", "template", "quant_method", "quant_bits", "output_dir", "hub_token", "dataset",
-        "quant_n_samples",
+        "model", "model_type", "template", "quant_method", "quant_bits", "output_dir", "hub_token",
     } <= set(parameters(ExportArguments))  # fmt: skip
 
 
