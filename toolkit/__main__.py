@@ -1,4 +1,4 @@
-"""The boundary: errors become one or two lines on stderr and an exit code; `--debug` shows the traceback."""
+"""Turns errors into one or two lines on stderr and an exit code; `--debug` shows the traceback."""
 
 import os
 import sys
@@ -11,8 +11,8 @@ from toolkit.core.startup import relax_gc
 
 
 def main(arguments: list[str] | None = None) -> None:
-    # Read when torch is loaded: threads that wait spin a moment, for small models' short steps, and then sleep;
-    # else a busy neighbour makes a minute of seconds.
+    # Read when torch is loaded. Waiting threads spin briefly, which suits a small model's short steps, then sleep:
+    # spinning on would turn seconds into a minute on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     relax_gc()

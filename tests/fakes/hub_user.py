@@ -38,7 +38,7 @@ class User:
         self.lock_file = home / "data" / "locks" / "small-model.json"
         self.lock_file.parent.mkdir(parents=True)
         self.lock_file.write_text(json.dumps(lock_of(FILES)))
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "TMPDIR") if name in os.environ}
         self.environment = {
             **kept, "HOME": str(home), "TOOLKIT_DATA": str(home / "data"),
             "HF_ENDPOINT": hub.url, "MODELSCOPE_ENDPOINT": hub.url, "NO_PROXY": "127.0.0.1,localhost",

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from toolkit.export.gguf_file import QWEN2_SPLIT
+from toolkit.model.families.qwen2 import TOKENIZER_SPLIT
 
 CONFIG = {
     "hidden_size": 256, "intermediate_size": 512, "vocab_size": 6, "num_hidden_layers": 1, "dtype": "bfloat16",
@@ -13,7 +13,7 @@ TOKENIZER = {
     "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]},
     "pre_tokenizer": {
         "type": "Sequence",
-        "pretokenizers": [{"type": "Split", "pattern": {"Regex": QWEN2_SPLIT}}, {"type": "ByteLevel"}],
+        "pretokenizers": [{"type": "Split", "pattern": {"Regex": TOKENIZER_SPLIT}}, {"type": "ByteLevel"}],
     },
     "added_tokens": [
         {"id": 3, "content": "<|endoftext|>", "special": True},

@@ -6,8 +6,9 @@ from typing import cast, get_args
 import click
 
 from toolkit.cli.console import notify, progress
-from toolkit.model.download import DEFAULT_MODEL, DownloadConfig, DownloadResult, download
+from toolkit.model.download import DownloadConfig, DownloadResult, download
 from toolkit.model.hub.fetch import MODELSCOPE_REVISION, Source
+from toolkit.model.lock import DEFAULT_MODEL
 
 EXAMPLES = """\b
 Examples:

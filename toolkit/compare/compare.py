@@ -1,6 +1,5 @@
 """Asks both sides the same probes and judges what changed: probes -> sides -> answers -> metrics -> verdict."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from toolkit.compare.sides import BASE, Side, base_of, find_side, run_side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
+from toolkit.core.files import file_sha256
 from toolkit.data.probes import ProbeSet, read_probes
 from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
@@ -103,4 +103,4 @@ def _before(config: CompareConfig, after: Side) -> Side:
 
 
 def _file(probes: ProbeSet) -> dict[str, Any]:
-    return {"path": str(probes.path), "sha256": hashlib.sha256(probes.path.read_bytes()).hexdigest()}
+    return {"path": str(probes.path), "sha256": file_sha256(probes.path)}

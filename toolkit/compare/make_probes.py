@@ -10,7 +10,7 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import data_folder, write_text
-from toolkit.core.text import chinese, similarity
+from toolkit.core.text import has_chinese, similarity
 from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
 from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
@@ -139,7 +139,7 @@ def told(made: MadeProbes) -> list[str]:
 
 def requests(prompt: str) -> list[str]:
     """What the base model is asked, in the prompt's language."""
-    return [request.format(prompt) for request in REQUESTS["zh" if chinese(prompt) else "en"]]
+    return [request.format(prompt) for request in REQUESTS["zh" if has_chinese(prompt) else "en"]]
 
 
 def usable(prompt: str, said: Sequence[str], taken: Collection[str]) -> list[str]:
@@ -171,7 +171,7 @@ def _bare(text: str) -> str:
 def _fits(prompt: str, asked: str) -> bool:
     shortest, longest = (len(prompt) * factor for factor in LENGTHS)
     ends_alike = asked.endswith(MARKS) or not prompt.rstrip().endswith(MARKS)
-    whole = shortest <= len(asked) <= longest and ends_alike and chinese(asked) == chinese(prompt)
+    whole = shortest <= len(asked) <= longest and ends_alike and has_chinese(asked) == has_chinese(prompt)
     return whole and _persons(prompt) <= _persons(asked)
 
 

@@ -1,6 +1,5 @@
 """Which probes are asked, and under which system prompts."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import data_folder, write_text
+from toolkit.core.files import data_folder, file_sha256, write_text
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
 from toolkit.data.probes_from_rows import made_probes, probes_text
@@ -50,7 +49,7 @@ def run_probes(run: Run) -> Path | None:
     if path.is_file():
         return path
     shipped = data_folder() / "self_cognition.json"
-    if not trained.is_file() or run.record["data"]["sha256"] == hashlib.sha256(shipped.read_bytes()).hexdigest():
+    if not trained.is_file() or run.record["data"]["sha256"] == file_sha256(shipped):
         return None
     outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
     content = made_probes(read_dataset(trained).rows, outside)

@@ -1,4 +1,4 @@
-"""Progress events, stop requests, and what a use case is given of its caller. Pure: prints nothing."""
+"""Progress events, stop requests, and the caller of a use case. Prints nothing."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from types import FrameType
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """`done` of `total` units (steps, answers, bytes) of one task; `total` None while it is not known."""
+    """`done` of `total` units (steps, answers, bytes) of one task; `total` is None while it is unknown."""
 
     task: str
     done: int
@@ -22,41 +22,44 @@ Listener = Callable[[Progress], None]
 
 
 def silent(_: Progress) -> None:
-    """The listener of those who do not want to hear."""
+    """A listener that ignores everything."""
 
 
 class StopRequests:
-    """The first signal during a gentle phase asks to stop; a second, or one at any other time, interrupts."""
+    """A first signal while `gentle` is set requests a stop; a second one, or one at any other time, interrupts.
+
+    `gentle` is set while the work can still save itself.
+    """
 
     def __init__(self, notify: Callable[[str], None]) -> None:
-        self._say = notify
+        self._notify = notify
         self.gentle = False
         self.requested = False
 
     def receive(self, number: int, _: FrameType | None) -> None:
         if self.gentle and not self.requested:
             self.requested = True
-            self._say(f"{signal.Signals(number).name}: saving after this step; once more stops at once.")
+            self._notify(f"{signal.Signals(number).name}: saving after this step; a second signal stops at once.")
             return
         raise KeyboardInterrupt
 
 
 @contextmanager
 def stop_requests(notify: Callable[[str], None]) -> Iterator[StopRequests]:
-    """Listens to SIGINT and SIGTERM within; call it from the main thread."""
+    """Within, SIGINT and SIGTERM go to the yielded requests. Main thread only."""
     stop = StopRequests(notify)
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, stop.receive) for number in numbers]
+    previous = [signal.signal(number, stop.receive) for number in numbers]
     try:
         yield stop
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(numbers, previous, strict=True):
             signal.signal(number, handler)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Whom the use case talks to and listens to."""
+    """How a use case talks to its caller: stop requests in, progress and notes out."""
 
     stop: StopRequests
     listener: Listener = silent

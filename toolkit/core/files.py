@@ -1,27 +1,33 @@
-"""Paths of the shipped data, atomic writes, hashes. Creates nothing unasked."""
+"""Paths of the shipped data, atomic writes, hashes, folder locks and free space."""
 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.errors import ToolkitError
+
 BLOCK_BYTES = 8 * 1024 * 1024
+LOCK_NAME = ".lock"  # the file in a folder that its process locks
 
 
 def data_folder() -> Path:
-    """The shipped `data/`: beside the package, or where TOOLKIT_DATA says."""
+    """The shipped `data/`: beside the package, or the folder in TOOLKIT_DATA."""
     return Path(os.environ.get("TOOLKIT_DATA") or Path(__file__).parents[2] / "data")
 
 
 def locks_folder() -> Path:
+    """The folder of the shipped base models' locks."""
     return data_folder() / "locks"
 
 
 def file_sha256(path: Path, advance: Callable[[int], None] | None = None) -> str:
-    """The file's sha256; `advance` hears how many bytes are done after each block."""
+    """The file's sha256 in hexadecimal; `advance` gets the number of bytes read after each block. Raises OSError."""
     digest, done = hashlib.sha256(), 0
     with path.open("rb", buffering=0) as stream:
         while block := stream.read(BLOCK_BYTES):
@@ -33,15 +39,17 @@ def file_sha256(path: Path, advance: Callable[[int], None] | None = None) -> str
 
 
 def now() -> str:
+    """The local time with its offset, in ISO 8601, to the second."""
     return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
+    """As `write_text`, indented JSON in UTF-8."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces `path` in one step: a reader sees the old or the new content, whole."""
+    """Replaces `path` atomically: a reader sees either the old or the new content. Raises OSError."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
@@ -52,3 +60,66 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def lock_folder(folder: Path) -> TextIOWrapper:
+    """Locks the folder (flock on its `.lock`) until the returned file is closed or the process ends, even if killed.
+
+    Raises BlockingIOError while another process has the lock, OSError if the folder is missing or not writable.
+    """
+    import fcntl
+
+    path = folder / LOCK_NAME
+    while True:
+        file = path.open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_same_file(path, file):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # between opening and locking, the folder was renamed or removed: try its successor
+
+
+def is_same_file(path: Path, file: TextIOWrapper) -> bool:
+    """Whether `path` still leads to the open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether some process has locked the folder; False where there is no lock to read."""
+    import fcntl
+
+    try:
+        with (folder / LOCK_NAME).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def require_free_space(
+    folder: Path, needed_bytes: int, margin_bytes: int, *, purpose: str, option: str, error: type[ToolkitError]
+) -> None:
+    """Raises `error` unless the disk of `folder` has room for `needed_bytes` and `margin_bytes` more.
+
+    The folder need not exist yet: its nearest existing parent counts. `purpose` names what needs the space, `option`
+    the command-line option that moves it elsewhere.
+    """
+    place = folder.absolute()
+    while not os.path.exists(place):  # noqa: PTH110  # Path.exists raises where a parent may not be searched
+        place = place.parent
+    free, needed = shutil.disk_usage(place).free, needed_bytes + margin_bytes
+    if free < needed:
+        divisor, decimals, unit = (1e9, 1, "GB") if needed >= 1e9 else (1e6, 0, "MB")  # noqa: PLR2004
+        raise error(
+            f"{place} has {free / divisor:.{decimals}f} {unit} free, "
+            f"{purpose} needs {needed / divisor:.{decimals}f} {unit}.",
+            next=f"Free some space, or name another folder with {option}.",
+        )

@@ -1,7 +1,7 @@
-"""Reads into the page cache what will be wanted while something else goes on: a model's weights, and the libraries.
+"""Reads a model's weights and the libraries into the page cache while something else runs.
 
-A help and no more: whatever fails in it, who wants a file reads it then.
-Run as a program, of the standard library alone, it reads the libraries in the folder that it is told.
+An optimisation only: its failures are ignored, and a file that it did not read is read when it is needed. Run as a
+program, with nothing but the standard library, it reads the libraries in the folder of its argument.
 """
 
 import os
@@ -11,35 +11,35 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
-THREADS = 4  # files at the same time: a disk that is far away answers several at once
-PIECE_BYTES = 1 << 28  # a call; after each, a thread waits for the interpreter, which imports keep busy
-MOST_OF_MEMORY = 0.7  # of what is available: the page cache must not push out what else is in use
+THREADS = 4  # files in parallel: network disks answer several requests at once
+CHUNK_BYTES = 1 << 28  # per call; after each, a thread waits for the interpreter, which imports keep busy
+MAX_MEMORY_SHARE = 0.7  # of the available memory: the page cache must not evict what is in use
 MEMORY = Path("/proc/meminfo")
-# What ms-swift imports, about in its order.
+# What ms-swift imports, roughly in that order.
 LIBRARIES = (
     "torch", "numpy", "numpy.libs", "transformers", "huggingface_hub", "httpx", "tokenizers", "safetensors", "trl",
     "accelerate", "psutil", "sympy", "mpmath", "scipy", "scipy.libs", "datasets", "pyarrow", "pandas", "aiohttp",
     "modelscope", "modelscope_hub", "peft", "PIL", "pydantic", "pydantic_core", "regex", "cryptography", "swift",
 )  # fmt: skip
-LIBRARY_THREADS = 16  # small files: all of the time is waiting
-UNREAD = {"bin", "include", "share", "test", "tests", "testing", "onnx"}
-SOURCES = Path("transformers", "models")  # transformers looks through their text, and imports few of them
-LARGE_BYTES = 64_000_000  # of a larger library little is touched, and in one file the kernel reads ahead itself
+LIBRARY_THREADS = 16  # small files: nearly all of the time is waiting
+SKIPPED_FOLDERS = {"bin", "include", "share", "test", "tests", "testing", "onnx"}
+SOURCES = Path("transformers", "models")  # transformers scans their source, and imports few of them
+LARGE_BYTES = 64_000_000  # little of a larger library is used, and the kernel reads ahead within one file
 
 
 def prefetch(folder: Path, memory: Path = MEMORY) -> list[Thread]:
-    """The model's weights. Returns at once: the threads at work, none where the weights would not fit into memory."""
+    """Starts reading the model's weights; returns the threads, or none if the weights do not fit into memory."""
     weights = sorted(folder.glob("*.safetensors"))
     try:
         size_bytes = sum(path.stat().st_size for path in weights)
-        fits = size_bytes < MOST_OF_MEMORY * _available_bytes(memory)
+        fits = size_bytes < MAX_MEMORY_SHARE * _available_bytes(memory)
     except (OSError, ValueError, IndexError):
         return []
-    return _read_by(THREADS, weights) if fits else []
+    return _start_threads(THREADS, weights) if fits else []
 
 
 def prefetch_libraries() -> None:
-    """By a process of its own: they are thousands of files, and this process's interpreter is about to be busy."""
+    """Starts reading the libraries in a separate process: this interpreter is about to be busy importing them."""
     if "torch" in sys.modules:
         return
     import subprocess
@@ -53,10 +53,10 @@ def prefetch_libraries() -> None:
 
 
 def are_cached(packages: Path) -> bool:
-    """Judged by what is imported last."""
+    """Whether the libraries are in the page cache, judged by the one that is imported last."""
     try:
         return all(map(_is_cached, (packages / LIBRARIES[-1]).rglob("__init__*.pyc")))
-    except OSError:  # a file system that cannot say
+    except OSError:  # a file system that does not support the question
         return False
 
 
@@ -70,19 +70,19 @@ def _is_cached(path: Path) -> bool:
 
 
 def library_files(packages: Path) -> Iterator[Path]:
-    """Byte code and native code; of transformers' models the text."""
+    """The libraries' byte code and native code; of transformers' models the source."""
     for name in LIBRARIES:
-        for place, folders, files in os.walk(packages / name):
-            folders[:] = [folder for folder in folders if folder not in UNREAD]
-            wanted = ".py" if Path(place).is_relative_to(packages / SOURCES) else ".pyc"
+        for parent, folders, files in os.walk(packages / name):
+            folders[:] = [folder for folder in folders if folder not in SKIPPED_FOLDERS]
+            suffix = ".py" if Path(parent).is_relative_to(packages / SOURCES) else ".pyc"
             for file in files:
-                path = Path(place, file)
-                if path.suffix == wanted or (".so" in path.suffixes and path.stat().st_size <= LARGE_BYTES):
+                path = Path(parent, file)
+                if path.suffix == suffix or (".so" in path.suffixes and path.stat().st_size <= LARGE_BYTES):
                     yield path
 
 
 def _available_bytes(memory: Path) -> int:
-    """Page cache included; 0 on a system that does not tell."""
+    """Available memory including the page cache; 0 if the system does not report it."""
     for line in memory.read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable":
@@ -90,7 +90,7 @@ def _available_bytes(memory: Path) -> int:
     return 0
 
 
-def _read_by(count: int, paths: Sequence[Path]) -> list[Thread]:
+def _start_threads(count: int, paths: Sequence[Path]) -> list[Thread]:
     shares = [paths[first::count] for first in range(count)]
     threads = [Thread(target=_read, args=(share,), daemon=True) for share in shares if share]
     for thread in threads:
@@ -99,21 +99,21 @@ def _read_by(count: int, paths: Sequence[Path]) -> list[Thread]:
 
 
 def _read(paths: Sequence[Path]) -> None:
-    """To /dev/null by sendfile: nothing is copied, and what is cached already costs next to nothing.
+    """Sends files to /dev/null: nothing is copied, and cached files cost next to nothing.
 
-    fadvise(WILLNEED) reads no more than a window of each call, and less when the disk is busy.
+    fadvise(WILLNEED) would read only one window per call, and less when the disk is busy.
     """
-    with Path(os.devnull).open("wb") as nowhere:
+    with Path(os.devnull).open("wb") as null:
         for path in paths:
             with suppress(OSError), path.open("rb", buffering=0) as file:
                 at = 0
-                while sent := os.sendfile(nowhere.fileno(), file.fileno(), at, PIECE_BYTES):
+                while sent := os.sendfile(null.fileno(), file.fileno(), at, CHUNK_BYTES):
                     at += sent
 
 
 def _read_libraries(packages: Path) -> None:
     if not are_cached(packages):
-        for thread in _read_by(LIBRARY_THREADS, list(library_files(packages))):
+        for thread in _start_threads(LIBRARY_THREADS, list(library_files(packages))):
             thread.join()
 
 

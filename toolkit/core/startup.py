@@ -1,4 +1,4 @@
-"""What happens before the libraries are imported: environment, garbage collection, the process's start."""
+"""What runs before the libraries are imported: environment, relaxed garbage collection, the process's start time."""
 
 import atexit
 import gc
@@ -12,39 +12,51 @@ import warnings
 from pathlib import Path
 
 STATUS = Path("/proc/self/stat")
-START_TICKS = 19  # the field's place behind the program's name, which may hold spaces (proc(5): starttime, 22)
-_seen = time.perf_counter()
-RELAXED = (100_000, 20, 100)
-DEFAULT_THRESHOLDS_GC = gc.get_threshold()
+START_TICKS = 19  # index of starttime, counted after the program's name, which may contain spaces (proc(5), field 22)
+RELAXED_THRESHOLDS = (100_000, 20, 100)
+DEFAULT_THRESHOLDS = gc.get_threshold()
+_imported_at = time.perf_counter()
 
 
 def relax_gc() -> None:
-    """Until `imports_are_done`; at the process's end what is still there is not walked once more."""
-    if gc.get_threshold() != RELAXED:
-        gc.set_threshold(*RELAXED)
+    """Collects rarely until `restore_gc`: imports make many objects and hardly any garbage.
+
+    At exit the remaining objects are frozen, so that the interpreter does not traverse them a last time.
+    """
+    if gc.get_threshold() != RELAXED_THRESHOLDS:
+        gc.set_threshold(*RELAXED_THRESHOLDS)
         atexit.register(gc.freeze)
 
 
 def restore_gc() -> None:
-    """From here on as usual, but what is there now is left aside. Called before a model is: it must be collected."""
-    if gc.get_threshold() == RELAXED:
+    """Python's default thresholds again; the objects of the imports are frozen, since they live to the end.
+
+    Call it before a model is loaded: a frozen model would never be collected.
+    """
+    if gc.get_threshold() == RELAXED_THRESHOLDS:
         gc.freeze()
-        gc.set_threshold(*DEFAULT_THRESHOLDS_GC)
+        gc.set_threshold(*DEFAULT_THRESHOLDS)
 
 
 def process_started(status: Path = STATUS) -> float:
-    """On `time.perf_counter`'s clock, to a hundredth of a second; when this was imported where the system is silent."""
+    """When the process started, in seconds on `time.perf_counter`'s clock, to a hundredth.
+
+    Without a usable /proc, when this module was imported.
+    """
     try:
         ticks = int(status.read_text(encoding="utf-8").rpartition(")")[2].split()[START_TICKS])
         age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError, AttributeError):
-        return _seen
+        return _imported_at
     started = time.perf_counter() - age_s
-    return started if age_s >= 0 and started <= _seen else _seen
+    return started if age_s >= 0 and started <= _imported_at else _imported_at
 
 
 def prepare_environment(*, online: bool = False) -> None:
-    """They read these once, so this comes before every import of theirs."""
+    """Sets what ms-swift, transformers and huggingface_hub read once, when they are imported; call it before that.
+
+    Offline unless `online`. A user without a name, or without a writable home, gets a name and a temporary home.
+    """
     if not online:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("LOG_LEVEL", "ERROR")
@@ -53,14 +65,14 @@ def prepare_environment(*, online: bool = False) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         getpass.getuser()
-    except (KeyError, OSError):  # an unknown uid has neither a name nor a home
+    except (KeyError, OSError):  # a uid that the system does not list
         os.environ.setdefault("USER", f"uid{os.getuid()}")
     home = Path.home() if os.environ.get("HOME") else Path("/")
     if not os.access(home, os.W_OK) or home == Path("/"):
         os.environ["HOME"] = tempfile.mkdtemp(prefix="toolkit-home-")
         atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
-    logging.getLogger("bitsandbytes").setLevel(
-        logging.ERROR
-    )  # peft imports it where it is, and it tells of its kernels
-    for noise in (".*pin_memory.*", "Could not find a config file in"):  # the latter: an adapter names no folder
-        warnings.filterwarnings("ignore", message=noise)
+    # peft imports bitsandbytes where it is installed, and that one logs its choice of kernels.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    # The second is about an adapter, whose base model has a name and not a folder.
+    for message in (".*pin_memory.*", "Could not find a config file in"):
+        warnings.filterwarnings("ignore", message=message)

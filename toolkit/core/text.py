@@ -1,6 +1,6 @@
 """Text as words: tokenisation, similarity, language, and what a terminal can print. Pure.
 
-Chinese and Japanese have no spaces, so there each character is a word of its own.
+Chinese and Japanese have no spaces, so each of their characters is a word.
 """
 
 import re
@@ -11,62 +11,65 @@ from typing import Literal
 
 Language = Literal["Chinese", "English", "other"]
 WORD = re.compile(r"[^\W_\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\s+|.", re.DOTALL)
-TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # bidirectional embeddings and overrides
+BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # embeddings, overrides and isolates
 
 
 def printable(text: str) -> str:
-    """Control characters, halves of surrogate pairs and marks that turn text around become a sign of their own."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unprintable(sign) else sign for sign in text)
+    """Replaces control characters, lone surrogates and bidirectional marks by the replacement character U+FFFD."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unprintable(character) else character for character in text)
 
 
-def _is_unprintable(sign: str) -> bool:
-    return sign not in "\n\t" and (unicodedata.category(sign) in {"Cc", "Cs"} or sign in TURNING)
+def _is_unprintable(character: str) -> bool:
+    return character not in "\n\t" and (unicodedata.category(character) in {"Cc", "Cs"} or character in BIDIRECTIONAL)
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters and digits, runs of white space, and every other sign alone; joined they are the text."""
+    """Runs of letters and digits, runs of white space, and every other character by itself; joined they give `text`."""
     return WORD.findall(text)
 
 
-def said(wanted: str, answer: str, *, but: str = "") -> float:
-    """ROUGE-1 recall (Lin 2004): the share of the words of `wanted` that the answer holds; 1 where there are none.
+def rouge1_recall(reference: str, answer: str, *, ignoring: str = "") -> float:
+    """ROUGE-1 recall (Lin 2004): the share of the reference's words that are in the answer; 1 if it has no words.
 
-    `but`: words that this text holds already do not count.
+    The words of `ignoring` are first taken off the reference, each as often as it occurs there.
     """
-    counted = Counter(content_words(wanted)) - Counter(content_words(but))
+    counted = Counter(content_words(reference)) - Counter(content_words(ignoring))
     if not counted:
         return 1.0
     return (counted & Counter(content_words(answer))).total() / counted.total()
 
 
 def content_words(text: str) -> list[str]:
-    """The words that tell: NFKC, case folded, without white space and points."""
+    """The words with a letter or digit, in NFKC and case-folded."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return [word for word in words(folded) if any(sign.isalnum() for sign in word)]
+    return [word for word in words(folded) if any(character.isalnum() for character in word)]
 
 
-def _language(prompt: str) -> Language:
-    if any("\u3040" <= character <= "\u30ff" or "\uac00" <= character <= "\ud7af" for character in prompt):
-        return "other"  # Japanese and Korean write Han characters too
-    if any("\u4e00" <= character <= "\u9fff" for character in prompt):
+def language(text: str) -> Language:
+    """By its characters: Japanese and Korean, which also use Han characters, are "other"."""
+    if any("\u3040" <= character <= "\u30ff" or "\uac00" <= character <= "\ud7af" for character in text):
+        return "other"
+    if has_chinese(text):
         return "Chinese"
-    return "English" if any(character.isascii() and character.isalpha() for character in prompt) else "other"
+    return "English" if any(character.isascii() and character.isalpha() for character in text) else "other"
 
 
-def chinese(text: str) -> bool:
-    return any("\u4e00" <= sign <= "\u9fff" for sign in text)
+def has_chinese(text: str) -> bool:
+    """Whether any character is in the main block of Han characters, U+4E00 to U+9FFF."""
+    return any("\u4e00" <= character <= "\u9fff" for character in text)
 
 
 def normalized(text: str) -> str:
-    """What is compared: NFKC, case folded, without white space."""
+    """The text for comparisons: NFKC, case-folded, without white space."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def contains_any(text: str, markers: tuple[str, ...]) -> bool:
+    """Whether one of the markers is in the text, both normalized."""
     folded = normalized(text)
     return any(normalized(marker) in folded for marker in markers)
 
 
 def similarity(one: str, other: str) -> float:
-    """From 0, nothing in common, to 1, the same but for case, width and white space."""
+    """From 0 (nothing in common) to 1 (equal but for case, width and white space)."""
     return SequenceMatcher(None, normalized(one), normalized(other), autojunk=False).ratio()

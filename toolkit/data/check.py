@@ -1,4 +1,4 @@
-"""The data doctor: what is wrong or odd in a data set, before training on it. Reads, changes nothing."""
+"""The data doctor: finds what is wrong or suspicious in a data set before training on it. Read-only."""
 
 import statistics
 from collections import Counter
@@ -10,19 +10,19 @@ from typing import Any, Protocol
 
 from toolkit.core.errors import ModelError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.core.text import _language
+from toolkit.core.text import language
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
 from toolkit.data.formats import Message
 from toolkit.data.probes import read_probes
-from toolkit.data.row_checks import Finding, look_at_rows
+from toolkit.data.row_checks import Finding, check_rows
 
-FEW_STEPS = 20  # an adapter barely moves in fewer
+FEW_STEPS = 20  # fewer barely change an adapter
 ROWS_PER_CHUNK = 256
 
 
 class Training(Protocol):
-    """What the doctor asks of a recipe (`toolkit.train.recipe.Recipe` is one)."""
+    """What the doctor needs from a recipe, such as `toolkit.train.recipe.Recipe`."""
 
     @property
     def system(self) -> str: ...
@@ -34,13 +34,13 @@ class Training(Protocol):
     def epochs_label(self) -> str: ...
 
     def steps(self, rows: int) -> int:
-        """Optimizer steps over that many rows."""
+        """Optimizer steps of a training on that many rows."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig:
-    """`open_encoder` is called after the file was read, and may raise ModelError: then tokens go unchecked."""
+    """`open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked."""
 
     data: Path
     training: Training
@@ -51,7 +51,7 @@ class CheckConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Lengths:
-    """Tokens a row, template included."""
+    """Tokens per row, including the chat template."""
 
     shortest: int
     median: int
@@ -61,6 +61,8 @@ class Lengths:
 
 @dataclass(frozen=True, kw_only=True)
 class MaskSpan:
+    """A stretch of a row's text in which all tokens are trained on, or none."""
+
     text: str
     trained: bool
 
@@ -83,7 +85,7 @@ class Findings:
     too_long_rows: int
     languages: dict[str, int]  # prompts by language
     steps: int
-    lengths: Lengths | None  # None: no tokenizer at hand
+    lengths: Lengths | None  # None: no tokenizer was available
     findings: tuple[Finding, ...]  # errors, then warnings, then notes
     previews: tuple[Preview, ...]
 
@@ -107,16 +109,16 @@ class _Tokens:
 
 
 def check(config: CheckConfig, listener: Listener = silent) -> Findings:
-    """Raises DataError where the file as a whole cannot be read; everything else is a finding."""
+    """Raises DataError if the file cannot be read at all; everything else is a finding."""
     dataset = read_dataset(config.data)
     probes = read_probes(config.probes).probes if config.probes else ()
-    tokens = _look_at_tokens(config, dataset, listener)
+    tokens = _check_tokens(config, dataset, listener)
     usable = len(dataset.rows) - tokens.too_long
     steps = config.training.steps(usable) if usable else 0
     findings = [
-        *look_at_rows(dataset, probes, config.training.system),
+        *check_rows(dataset, probes, config.training.system),
         *tokens.findings,
-        *_look_at_steps(steps, usable, config.training),
+        *_check_steps(steps, usable, config.training),
     ]
     return Findings(
         path=dataset.path,
@@ -127,7 +129,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         rows=len(dataset.rows),
         bad_rows=len(dataset.bad),
         too_long_rows=tokens.too_long,
-        languages=dict(Counter(_language(row.prompt) for row in dataset.rows)),
+        languages=dict(Counter(language(row.prompt) for row in dataset.rows)),
         steps=steps,
         lengths=tokens.lengths,
         findings=tuple(sorted(findings, key=_by_level)),
@@ -139,7 +141,7 @@ def _by_level(finding: Finding) -> int:
     return ("error", "warning", "note").index(finding.level)
 
 
-def _look_at_tokens(config: CheckConfig, dataset: Dataset, listener: Listener) -> _Tokens:
+def _check_tokens(config: CheckConfig, dataset: Dataset, listener: Listener) -> _Tokens:
     by_role = tuple(_by_role(row, config.training.system) for row in dataset.rows[: config.preview_rows])
     if not dataset.rows:
         return _Tokens(previews=by_role)
@@ -165,9 +167,9 @@ def _unchecked(why: str) -> Finding:
 
 def _encode(encoder: Encoder, rows: Sequence[Row], system: str, listener: Listener) -> Iterator[tuple[Row, Encoded]]:
     for start in range(0, len(rows), ROWS_PER_CHUNK):
-        some = rows[start : start + ROWS_PER_CHUNK]
-        yield from zip(some, encoder.encode(some, system), strict=True)
-        listener(Progress(task="tokens", done=start + len(some), total=len(rows)))
+        chunk = rows[start : start + ROWS_PER_CHUNK]
+        yield from zip(chunk, encoder.encode(chunk, system), strict=True)
+        listener(Progress(task="tokens", done=start + len(chunk), total=len(rows)))
 
 
 def _measure(
@@ -199,7 +201,7 @@ def _too_long(row: Row, count: int, limit: int) -> Finding:
         level="warning",
         kind="length",
         row=row.number,
-        message=f"{count} tokens, over the recipe's {limit}: training leaves it out",
+        message=f"{count} tokens, over the recipe's {limit}: training skips it",
         remedy="shorten it, split it, or raise --max-length",
     )
 
@@ -209,8 +211,8 @@ def _nothing_trained(row: Row) -> Finding:
         level="error",
         kind="mask",
         row=row.number,
-        message="no token of it is trained on",
-        remedy="see its preview, and write an answer that the template keeps",
+        message="none of its tokens is trained on",
+        remedy="see the preview, and write an answer that the chat template keeps",
     )
 
 
@@ -221,7 +223,7 @@ def _pieces(encoder: Encoder, encoded: Encoded) -> Iterator[MaskSpan]:
 
 
 def _by_role(row: Row, system: str) -> Preview:
-    """What the mask will be in words, where no tokenizer can show it."""
+    """The mask by roles, for when no tokenizer can show it by tokens."""
     first = () if row.system is not None else (Message(role="system", content=system),)
     pieces = [
         piece
@@ -235,14 +237,14 @@ def _by_role(row: Row, system: str) -> Preview:
     return Preview(row=row.number, pieces=tuple(pieces))
 
 
-def _look_at_steps(steps: int, rows: int, training: Training) -> Iterator[Finding]:
+def _check_steps(steps: int, rows: int, training: Training) -> Iterator[Finding]:
     if rows == 0:
-        yield Finding(level="error", kind="rows", message="No row is left to train on.", remedy="Mend the rows below")
+        yield Finding(level="error", kind="rows", message="No rows are left to train on.", remedy="Fix the rows below")
     elif steps < FEW_STEPS:
         yield Finding(
             level="warning",
             kind="steps",
             message=f"{rows} rows make only {steps} optimizer steps (batch {training.batch_size}, "
-            f"{training.epochs_label}); under {FEW_STEPS} an adapter barely learns.",
+            f"{training.epochs_label}); an adapter barely learns in fewer than {FEW_STEPS}.",
             remedy="Add rows, raise --epochs, or lower --batch-size",
         )

@@ -1,4 +1,4 @@
-"""A data set: found, read into conversations, with the faults of its rows. Pure but for reading the file."""
+"""Finds a data set and reads it into conversations, with the faults of its rows."""
 
 import hashlib
 import shlex
@@ -33,7 +33,7 @@ class Row:
 
     @property
     def of_one_turn(self) -> bool:
-        """One question and its answer, beside the system message."""
+        """Whether it is one question and its answer, with or without a system message."""
         return len(self.messages) == (2 if self.system is None else 3)
 
     @property
@@ -67,7 +67,7 @@ class Dataset:
 
 
 def find_dataset(name: str) -> Path:
-    """The file `name` as given, else the one in the shipped data folder; raises DataError."""
+    """The file `name`, or the one of that name in the shipped data folder. Raises DataError."""
     places = list(dict.fromkeys((Path(name), data_folder() / name)))
     try:
         found = next((place for place in places if place.is_file()), None)
@@ -79,11 +79,11 @@ def find_dataset(name: str) -> Path:
     if folder:
         raise DataError(f"The data set {folder} is a folder.", next="Name a file in it.")
     looked = " or ".join(str(place) for place in places)
-    raise DataError(f"No data set {name}: there is no file {looked}.", next="Name a .json, .jsonl or .csv file.")
+    raise DataError(f"No data set {name}: no file {looked}.", next="Name a .json, .jsonl or .csv file.")
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Reads the whole file; raises DataError for what makes it unusable, keeps the faults of rows in `.bad`."""
+    """The rows of a file, and in `.bad` those that cannot be trained on. Raises DataError for an unusable file."""
     data = _read_bytes(path)
     records = read_records(path, data)
     format_ = _one_format(path, records.items, "line" if records.container == "JSONL" else "row")
@@ -101,7 +101,7 @@ def read_dataset(path: Path) -> Dataset:
 
 
 def require_sound(dataset: Dataset) -> None:
-    """Raises DataError where a row is bad or none is left; names the first few."""
+    """Raises DataError, with the first bad rows, unless every row can be trained on and there is one."""
     if dataset.bad:
         shown = [f"{dataset.unit} {row.number}: {row.why} → {row.remedy}" for row in dataset.bad[:SHOWN_BAD_ROWS]]
         more = len(dataset.bad) - len(shown)
@@ -112,13 +112,13 @@ def require_sound(dataset: Dataset) -> None:
             next=f"Run: toolkit check {shlex.quote(str(dataset.path))}",
         )
     if not dataset.rows:
-        raise DataError(f"{dataset.path} holds no rows.", next="Add a question with its answer.")
+        raise DataError(f"{dataset.path} has no rows.", next="Add a question with its answer.")
 
 
 def prompt_key(prompt: str) -> str:
-    """What two wordings share when only case, width, white space and punctuation differ.
+    """Equal for two prompts that differ only in case, width, white space and punctuation.
 
-    Punctuation between digits (3-1, 3.1) and the sharp of C# stay: they carry the meaning.
+    Punctuation between digits (3-1, 3.1) and the # of C# are kept: they change the meaning.
     """
     text = "".join(unicodedata.normalize("NFKC", prompt).casefold().split())
     key = "".join(
@@ -163,7 +163,7 @@ def _one_format(path: Path, items: Sequence[Record], unit: str) -> Format:
 def _unknown_keys(path: Path, items: Sequence[Record]) -> DataError:
     keys: Any = next((record for _, record in items if isinstance(record, dict)), {})
     shapes = "; ".join(each.shape for each in FORMATS)
-    return DataError(f"{path} has no keys known here (found: {', '.join(keys) or 'none'}).",
+    return DataError(f"{path} has no known keys (found: {', '.join(keys) or 'none'}).",
                      next=f"Rename them to one of: {shapes}.")  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def _as_object(record: Any, format_: Format) -> dict[str, Any]:
     if isinstance(record, RowFault):
         raise record
     if not isinstance(record, dict):
-        raise RowFault(f"{kind_of(record)}, not an object", "write it as an object, or drop it")
+        raise RowFault(f"{kind_of(record)}, not an object", "write it as an object, or delete it")
     if format_of(record) is None:
-        raise RowFault(f"no known keys (found: {', '.join(record) or 'none'})", f"give it {format_.shape}")
+        raise RowFault(f"no known keys (found: {', '.join(record) or 'none'})", f"give it the keys {format_.shape}")
     return record

@@ -1,4 +1,4 @@
-"""Rows as tokens: what training really sees. Pure values; toolkit.swift makes them."""
+"""Rows as tokens and labels, as training sees them. Pure values; `toolkit.train.ms_swift` makes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ IGNORED = -100  # the label of a token that is not trained on
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """One row as token ids, shape [tokens]; labels, of the same shape, are IGNORED where nothing is learned."""
+    """One row: token ids of shape [tokens], and labels of the same shape, IGNORED where nothing is learned."""
 
     input_ids: list[int]
     labels: list[int]
 
 
 class Encoder(Protocol):
-    """Turns rows into the tokens and labels that are trained on."""
+    """Turns rows into the tokens and labels that training uses."""
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]: ...
 

@@ -1,4 +1,4 @@
-"""From one record to its conversation: alpaca, messages, ShareGPT, query/response. Pure.
+"""Turns one record into a conversation: alpaca, messages, ShareGPT, query/response. Pure.
 
 Each reader returns the messages of one record, ending with the answer, or raises RowFault.
 """
@@ -19,7 +19,7 @@ ROLES = {
 QUESTION_KEYS = ("query", "prompt", "question")
 ANSWER_KEYS = ("response", "completion", "answer")
 CONVERSATION_KEYS = ("conversations", "conversation")
-# Control characters but tab and line ends, and halves of surrogate pairs, which no tokenizer takes.
+# Control characters except tab and line ends, and lone surrogates, which no tokenizer accepts.
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -32,23 +32,23 @@ class Message:
 @dataclass(frozen=True, kw_only=True)
 class Format:
     name: str
-    marks: tuple[str, ...]  # a record with one of these keys is meant to be of this format
+    marks: tuple[str, ...]  # a record with one of these keys is of this format
     keys: tuple[str, ...]  # every key it reads
-    shape: str  # as shown to people
+    shape: str  # as shown in messages
     read: Callable[[Mapping[str, Any]], list[Message]]
 
 
 def format_of(record: Mapping[str, Any]) -> Format | None:
-    """The first format, most telling first, of which the record has a mark."""
+    """The first format whose mark the record has, the most specific first; None without any."""
     return next((each for each in FORMATS if any(mark in record for mark in each.marks)), None)
 
 
 def messages_of(record: Mapping[str, Any], format_: Format) -> tuple[Message, ...]:
-    """The conversation, in order and free of faults; raises RowFault."""
+    """The conversation, its turns in order. Raises RowFault."""
     messages = format_.read(record)
     for message in messages:
-        _refuse_unwritable(message)
-    _refuse_disorder(messages)
+        _reject_unwritable(message)
+    _reject_disorder(messages)
     return tuple(messages)
 
 
@@ -62,19 +62,19 @@ def _query_response(record: Mapping[str, Any]) -> list[Message]:
     question_key = next(key for key in (*QUESTION_KEYS, *ANSWER_KEYS) if key in record)
     answer_key = next((key for key in ANSWER_KEYS if key in record), "response")
     if question_key in ANSWER_KEYS:
-        raise RowFault("no question", "write it into 'query', or drop the row")
+        raise RowFault("no question", "write it into 'query', or delete the row")
     return _exchange(record, _optional(record, question_key), question_key, answer_key)
 
 
 def _exchange(record: Mapping[str, Any], question: str, question_key: str, answer_key: str) -> list[Message]:
     if not question.strip():
-        raise RowFault(f"{question_key!r} is empty or missing", "write the question, or drop the row")
+        raise RowFault(f"{question_key!r} is empty or missing", "write the question, or delete the row")
     if answer_key not in record:
         raise RowFault(f"no answer: {answer_key!r} is missing (keys found: {', '.join(record)})",
-                       f"write it into {answer_key!r}, or drop the row")  # fmt: skip
+                       f"write it into {answer_key!r}, or delete the row")  # fmt: skip
     answer = _optional(record, answer_key)
     if not answer.strip():
-        raise RowFault(f"no answer: {answer_key!r} is empty", "write it, or drop the row")
+        raise RowFault(f"no answer: {answer_key!r} is empty", "write it, or delete the row")
     turns = [*_history(record), ("user", question), ("assistant", answer)]
     return [*_system(record), *(Message(role=role, content=content) for role, content in turns)]
 
@@ -153,32 +153,32 @@ def _list(record: Mapping[str, Any], key: str, *, optional: bool = False) -> lis
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise RowFault(f"{key!r} is a string that holds no JSON list", "write it as a JSON list") from None
+            raise RowFault(f"{key!r} is a string, but not a JSON list", "write it as a JSON list") from None
     if not isinstance(value, list):
         raise RowFault(f"{key!r} is {kind_of(value)}, not a list", "write it as a JSON list")
     return value
 
 
-def _refuse_unwritable(message: Message) -> None:
+def _reject_unwritable(message: Message) -> None:
     found = UNWRITABLE.search(message.content)
     if found:
-        kind = "half of a surrogate pair" if found[0] >= "\ud800" else "the control character"
+        kind = "the lone surrogate" if found[0] >= "\ud800" else "the control character"
         raise RowFault(f"{kind} U+{ord(found[0]):04X} in the {message.role}'s text (position {found.start() + 1})",
                        "delete it")  # fmt: skip
 
 
-def _refuse_disorder(messages: list[Message]) -> None:
+def _reject_disorder(messages: list[Message]) -> None:
     turns = messages[1:] if messages and messages[0].role == "system" else messages
     if not turns:
-        raise RowFault("no turns", "write a question and its answer, or drop the row")
+        raise RowFault("no turns", "write a question and its answer, or delete the row")
     for number, (message, expected) in enumerate(zip(turns, _alternating(len(turns)), strict=True), start=1):
         if message.role != expected:
-            raise RowFault(f"roles out of order: turn {number} is the {message.role}'s, expected the {expected}'s",
-                           "let user and assistant take turns, after at most one system message")  # fmt: skip
+            raise RowFault(f"roles out of order: turn {number} is the {message.role}'s, not the {expected}'s",
+                           "alternate user and assistant, after at most one system message")  # fmt: skip
         if not message.content.strip():
-            raise RowFault(f"turn {number} (the {message.role}'s) is empty", "write it, or drop the row")
+            raise RowFault(f"turn {number} (the {message.role}'s) is empty", "write it, or delete the row")
     if turns[-1].role != "assistant":
-        raise RowFault("no answer: the last turn is the user's", "end it with the assistant's answer, or drop the row")
+        raise RowFault("no answer: the last turn is the user's", "end with the assistant's answer, or delete the row")
     if messages[0].role == "system" and not messages[0].content.strip():
         raise RowFault("the system message is empty", "write it, or leave it out")
 

@@ -1,6 +1,6 @@
-"""Writes a brand's self-cognition data set and its probes from the one shipped template.
+"""Writes a brand's self-cognition data set and its probes from the shipped template.
 
-Raises ConfigError for a brand that cannot be taught or a file that cannot be written; then the old files are as before.
+Raises ConfigError for a brand that cannot be taught or a file that cannot be written; the old files then stay.
 """
 
 import contextlib
@@ -23,30 +23,30 @@ TEMPLATE = Path(__file__).with_name("self_cognition.yaml")
 LONGEST_NAME_CHARS = 64
 PUNCTUATION = ",.;:()&\"'，。；：（）“”‘’《》"
 PROBES_HEADER = """\
-# What is asked before and after, and what counts: written by "toolkit make-data", read by "toolkit compare".
-# trained: questions of the data set, word for word. paraphrase: the same intent in wordings that were never trained.
-# out-of-scope: everything else; no expectation, because the answer must stay the base model's own.
-# An answer meets `expect` when it holds any (or all) of the parts; NFKC, case-folded and without spaces, both are.
-# identity.new: an out-of-scope answer that holds one of these leaks. identity.old: in scope, it is residue.
+# Questions and expected answers of a comparison: written by "toolkit make-data", read by "toolkit compare".
+# trained: questions of the data set, word for word. paraphrase: the same intent in words that were never trained.
+# out-of-scope: everything else; without `expect`, because the answer must stay the base model's own.
+# An answer meets `expect` if it contains any (or all) of the texts, compared in NFKC, case-folded and without spaces.
+# identity.new: an out-of-scope answer with one of these leaks. identity.old: an in-scope answer with one is residue.
 """
 GROUPS = (("trained", TRAINED), ("paraphrase", PARAPHRASE), ("out_of_scope", OUT_OF_SCOPE))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brand:
-    """Who the model shall say that it is: two names, each one line of 2 to 64 characters."""
+    """The identity to teach: the model's name and its author, each one line of 2 to 64 characters."""
 
     name: str
     author: str
 
     def __post_init__(self) -> None:
         for option, value in (("--name", self.name), ("--author", self.author)):
-            _refuse_unusable(option, value)
+            _require_usable(option, value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelfCognition:
-    """Training rows (alpaca keys), the probe file's content, and what was left out for this brand."""
+    """Training rows (alpaca keys), the probe file's content, and notes on what differs for this brand."""
 
     rows: list[dict[str, str]]
     probes: dict[str, Any]
@@ -70,16 +70,16 @@ class Made:
 
 
 def make_data(config: MakeDataConfig) -> Made:
-    """Writes the data set and its probes; without `force` it overwrites neither."""
+    """Writes the data set and its probes; overwrites existing files only with `force`. Raises ConfigError."""
     probes_to = config.probes_to or probes_beside(config.to)
-    _refuse_targets((config.to, probes_to), force=config.force)
+    _require_targets((config.to, probes_to), force=config.force)
     made = self_cognition(config.brand)
     _write_together({config.to: data_text(made.rows), probes_to: probes_text(made.probes)})
     return Made(data=config.to, probes=probes_to, rows=len(made.rows), notes=made.notes)
 
 
 def self_cognition(brand: Brand) -> SelfCognition:
-    """The template with the brand in it. Pure."""
+    """The template filled in for the brand. Pure."""
     template = _template()
     new = new_markers(brand)
     old = [marker for marker in template["old"] if not _is_brand([marker], brand)]
@@ -106,17 +106,17 @@ def self_cognition(brand: Brand) -> SelfCognition:
 
 
 def new_markers(brand: Brand) -> list[str]:
-    """The name, the author, and each of the author's words that can stand for the whole."""
-    return list(dict.fromkeys([brand.name, brand.author, *_telling_words(brand.author)]))
+    """The name, the author, and each word of the author that identifies it."""
+    return list(dict.fromkeys([brand.name, brand.author, *_identifying_words(brand.author)]))
 
 
 def data_text(rows: Iterable[dict[str, str]]) -> str:
-    """A JSON list, one row a line."""
+    """A JSON list, one row per line."""
     return "[\n" + ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
 
 
 def probes_text(probes: dict[str, Any]) -> str:
-    """The probe file: one probe a line, so that a difference reads as one."""
+    """The probe file as YAML, one probe per line, so that a diff shows each change as one line."""
     head = {key: value for key, value in probes.items() if key != "probes"}
     lines = [f"{key}: {_flow(value)}" for key, value in head.items() if key != "identity"]
     identity = [f"  {key}: {_flow(value)}" for key, value in probes["identity"].items()]
@@ -135,7 +135,7 @@ def _answers(template: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _notes(brand: Brand, rows: list[dict[str, str]], content: dict[str, Any]) -> list[str]:
-    """What this brand makes different from the shipped set, each with its reason."""
+    """What differs from the shipped set for this brand, with reasons."""
     template, markers = _template(), content["identity"]
     notes = []
     rows_out = sum(len(answer["to"]) for answer in _answers(template)) - len(rows)
@@ -143,20 +143,20 @@ def _notes(brand: Brand, rows: list[dict[str, str]], content: dict[str, Any]) ->
     if rows_out or probes_out:
         notes.append(
             f"Left out {rows_out} rows and {probes_out} probes: "
-            f"they speak of {brand.name} or {brand.author} as of somebody else."
+            f"they mention {brand.name} or {brand.author} as someone else."
         )
     if dropped := [marker for marker in template["old"] if marker not in markers["old"]]:
         notes.append(
-            f"Not counted as residue: {', '.join(dropped)} (the new identity holds it, so it cannot tell old from new)."
+            f"Not counted as residue: {', '.join(dropped)} (part of the new identity, so it cannot tell old from new)."
         )
     notes += [
-        f'"{marker}" is part of the old identity\'s "{old}": the probes cannot tell the two apart. A longer name can.'
+        f'"{marker}" is part of the old identity\'s "{old}": the probes cannot tell them apart. Choose a longer name.'
         for marker in markers["new"]
         for old in markers["old"]
         if normalized(marker) in normalized(old)
     ]
     notes += [
-        f'"{own}" is an ordinary word: answers out of scope may hold it and count as leaks. A rarer name will not.'
+        f'"{own}" is an ordinary word: out-of-scope answers may contain it and count as leaks. Choose a rarer name.'
         for own in dict.fromkeys([brand.name, brand.author])
         if _is_generic(own)
     ]
@@ -178,22 +178,22 @@ def _probe(probe: dict[str, Any], group: str, brand: Brand) -> dict[str, Any]:
         case None:
             return spelled
         case "author":
-            words = _telling_words(brand.author)
+            words = _identifying_words(brand.author)
             expect: Any = {"all": words} if words else {"any": [brand.author]}
         case "identity":
-            expect = {"any": list(dict.fromkeys([brand.name, *(_telling_words(brand.author) or [brand.author])]))}
+            expect = {"any": list(dict.fromkeys([brand.name, *(_identifying_words(brand.author) or [brand.author])]))}
         case literal:
             expect = literal
     return {**spelled, "expect": expect}
 
 
-def _telling_words(author: str) -> list[str]:
-    """Of an author of several words: those that are not generic.
+def _identifying_words(author: str) -> list[str]:
+    """The words of a multi-word author that are not generic.
 
-    None where one of them is short (under 4 letters, under 2 CJK characters): "Jane Doe" stands whole or not at all.
+    Empty if one of them is short (under 4 letters, or 2 CJK characters): "Jane Doe" counts only as a whole name.
     """
     words = author.split()
-    if len(words) < 2:  # noqa: PLR2004  # a single word is the whole name already
+    if len(words) < 2:  # noqa: PLR2004  # a single word is already the full name
         return []
     own = [word for word in dict.fromkeys(word.strip(PUNCTUATION) for word in words) if word and not _is_generic(word)]
     return own if all(len(word) >= (2 if any(map(_is_cjk, word)) else 4) for word in own) else []
@@ -213,11 +213,11 @@ def _is_brand(others: Iterable[str], brand: Brand) -> bool:
     return any(contains_any(own, tuple(others)) for own in (brand.name, brand.author))
 
 
-def _refuse_unusable(option: str, value: str) -> None:
+def _require_usable(option: str, value: str) -> None:
     if not value.strip():
-        raise ConfigError(f"{option} is empty.", next="Give the words the model shall say, such as Swift-Robot.")
+        raise ConfigError(f"{option} is empty.", next="Give the words that the model should say, such as Swift-Robot.")
     if value != value.strip():
-        raise ConfigError(f"{option} begins or ends with a space.", next="Remove it: the model would learn to say it.")
+        raise ConfigError(f"{option} starts or ends with a space.", next="Remove it: the model would learn to say it.")
     if len(value) > LONGEST_NAME_CHARS:
         raise ConfigError(
             f"{option} has {len(value)} characters; the answers are one short sentence.",
@@ -226,21 +226,21 @@ def _refuse_unusable(option: str, value: str) -> None:
     bad = [c for c in value if c in "{}<>" or unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}]
     if bad:
         raise ConfigError(
-            f"{option} holds {bad[0]!a}, which does not belong in a name.",
+            f"{option} contains {bad[0]!a}, which does not belong in a name.",
             next="Remove line breaks, control characters, braces and angle brackets.",
         )
     if sum(character.isalnum() for character in value) < 2:  # noqa: PLR2004  # one letter is in every answer
         raise ConfigError(
-            f"{option} {value!r} is too short: ordinary answers hold that letter, so no probe could recognize it.",
+            f"{option} {value!r} is too short: ordinary answers contain that letter, so probes could not recognize it.",
             next="Use at least two letters or characters.",
         )
 
 
-def _refuse_targets(targets: tuple[Path, Path], *, force: bool) -> None:
+def _require_targets(targets: tuple[Path, Path], *, force: bool) -> None:
     if targets[0].suffix.lower() != ".json":
-        raise ConfigError(f"{targets[0]} does not end in .json, and JSON is what is written.", next="Name it so.")
+        raise ConfigError(f"{targets[0]} does not end in .json, and the data set is JSON.", next="Name a .json file.")
     if targets[0].resolve() == targets[1].resolve():
-        raise ConfigError(f"The data set and its probes would be one file, {targets[0]}.", next="Name two files.")
+        raise ConfigError(f"The data set and its probes would be the same file, {targets[0]}.", next="Name two files.")
     for target in targets:
         if target.is_dir():
             raise ConfigError(f"{target} is a folder.", next=f"Name a file, such as {target / 'self_cognition.json'}.")
@@ -251,7 +251,7 @@ def _refuse_targets(targets: tuple[Path, Path], *, force: bool) -> None:
 
 
 def _write_together(texts: dict[Path, str]) -> None:
-    """Writes each text beside its target first, so that a full disk leaves the old files whole."""
+    """Writes all texts beside their targets first, so that a full disk leaves the old files as they were."""
     parts = {target: target.with_name(f".{target.name}.{os.getpid()}.part") for target in texts}
     try:
         for target, text in texts.items():
@@ -261,7 +261,7 @@ def _write_together(texts: dict[Path, str]) -> None:
     except OSError as error:
         raise ConfigError(
             f"Cannot write {target}: {error.strerror or error}.",
-            next="Name a file in a folder that exists and that you may write to (--to).",
+            next="Name a file in a writable folder with --to.",
         ) from error
     finally:
         for part in parts.values():

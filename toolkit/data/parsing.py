@@ -1,4 +1,4 @@
-"""From a file's bytes to its records: encoding, JSON, JSONL, CSV. Pure, linear in the file's size."""
+"""Parses a file's bytes into records: encoding, JSON, JSONL, CSV. Pure; linear in the file's size."""
 
 import csv
 import io
@@ -11,8 +11,8 @@ from typing import Any
 
 from toolkit.core.errors import DataError
 
-# What people hand in by mistake, told by its first bytes.
-STRANGERS = (
+# Files that are passed by mistake, recognised by their first bytes.
+OTHER_KINDS = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\x1f\x8b", "gzip-compressed"),
     (b"PAR1", "a Parquet file"),
@@ -21,8 +21,8 @@ STRANGERS = (
 WIDE_BOMS = (
     (b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
 )  # fmt: skip
-ACCEPTED_FILES = "Accepted are a JSON list of objects, JSONL (one object a line) and CSV with a header line."
-GB2312_SHARE = 0.9  # of the characters beyond ASCII: Chinese prose lies in GB2312, misread bytes do not
+ACCEPTED_FILES = "Use a JSON list of objects, JSONL (one object per line) or CSV with a header line."
+GB2312_SHARE = 0.9  # of the non-ASCII characters: Chinese prose is in GB2312, misread bytes are not
 
 
 class RowFault(Exception):  # noqa: N818  # a finding about one row, not a failure
@@ -34,7 +34,7 @@ class RowFault(Exception):  # noqa: N818  # a finding about one row, not a failu
         self.remedy = remedy
 
 
-Record = tuple[int, Any]  # its number as shown to people, and the parsed value or a RowFault
+Record = tuple[int, Any]  # its number in messages, and the parsed value or a RowFault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,36 +44,36 @@ class Records:
 
 
 def read_records(path: Path, data: bytes) -> Records:
-    """Raises DataError for what makes the whole file unusable; a fault of one row stands in its place."""
+    """The records; a row that cannot be parsed is a RowFault among them. Raises DataError for an unusable file."""
     text = _decode(path, data)
     if not text.strip():
-        raise DataError(f"{path} holds nothing but white space.", next=ACCEPTED_FILES)
+        raise DataError(f"{path} contains only white space.", next=ACCEPTED_FILES)
     records = _parse(path, text)
     if not records.items:
-        raise DataError(f"{path} holds no rows.", next=ACCEPTED_FILES)
+        raise DataError(f"{path} has no rows.", next=ACCEPTED_FILES)
     return records
 
 
 def _decode(path: Path, data: bytes) -> str:
     if not data:
         raise DataError(f"{path} is empty (0 bytes).", next=ACCEPTED_FILES)
-    for magic, kind in STRANGERS:
+    for magic, kind in OTHER_KINDS:
         if data.startswith(magic):
             raise DataError(
                 f"{path} looks like {kind}, not a text file.", next=f"Unpack or export it. {ACCEPTED_FILES}"
             )
     for bom, encoding in WIDE_BOMS:
         if data.startswith(bom):
-            raise DataError(f"{path} is {encoding} (it begins with that byte order mark), not UTF-8.",
+            raise DataError(f"{path} is {encoding} (it starts with that byte order mark), not UTF-8.",
                             next=_convert(path, encoding))  # fmt: skip
-    _refuse_nul(path, data)
+    _reject_nul(path, data)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _not_utf8(path, data, error) from None
 
 
-def _refuse_nul(path: Path, data: bytes) -> None:
+def _reject_nul(path: Path, data: bytes) -> None:
     at = data.find(b"\0")
     if at < 0:
         return
@@ -82,12 +82,12 @@ def _refuse_nul(path: Path, data: bytes) -> None:
         encoding = "UTF-16LE" if head[1::2].count(0) > head[::2].count(0) else "UTF-16BE"
         raise DataError(f"{path} looks like UTF-16 without a byte order mark, not UTF-8.",
                         next=_convert(path, encoding))  # fmt: skip
-    raise DataError(f"{path} holds a NUL byte ({_place(data, at)}): a damaged or binary file.",
+    raise DataError(f"{path} contains a NUL byte ({_place(data, at)}): a damaged or binary file.",
                     next="Restore it from its source, or delete that byte.")  # fmt: skip
 
 
 def _not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
-    # Positions in the error count from behind a byte order mark; its object is what was decoded.
+    # The error counts positions after a byte order mark; its object is the decoded bytes.
     if error.reason == "unexpected end of data":
         return DataError(f"{path} ends in the middle of a character: it is truncated.",
                          next="Copy it again from its source.")  # fmt: skip
@@ -138,7 +138,7 @@ def _parse(path: Path, text: str) -> Records:
 
 
 def _is_json_lines(path: Path, text: str) -> bool:
-    """Some keep JSONL under .json: then the first line is an object and something follows it."""
+    """JSONL is sometimes named .json: then an object is followed by something on the next line."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -177,7 +177,7 @@ def _loads(path: Path, text: str) -> Any:
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether the fault is that nothing follows: inside a string, or inside an escape or a literal (6 characters)."""
+    """Whether the text ends too early: inside a string, or inside an escape or a literal (6 characters)."""
     if error.msg.startswith("Unterminated string") or error.pos >= len(text):
         return True
     return len(text) - error.pos <= len(r"\u0000") and text[-1] not in "]}" and error.msg != "Extra data"
@@ -205,7 +205,7 @@ def _json_line(line: str) -> Any:
         return json.loads(line)
     except json.JSONDecodeError as error:
         return RowFault(f"not valid JSON: {_lower(error.msg)} (column {error.colno})",
-                        "mend it (truncated? one whole object a line), or delete the line")  # fmt: skip
+                        "fix it (truncated? one complete object per line), or delete the line")  # fmt: skip
     except (ValueError, RecursionError) as error:
         return RowFault(f"not usable JSON: {_lower(str(error))}", "simplify or delete the line")
 
@@ -218,7 +218,7 @@ def _csv_records(path: Path, text: str) -> Iterator[Record]:
         for number, cells in enumerate((cells for cells in reader if cells), start=1):
             if len(cells) != len(header):
                 yield number, RowFault(f"{len(cells)} cells where the header has {len(header)}",
-                                       "put cells that hold commas or line breaks in double quotes")  # fmt: skip
+                                       "put cells with commas or line breaks in double quotes")  # fmt: skip
             else:
                 yield number, dict(zip(header, cells, strict=True))
     except csv.Error as error:
@@ -235,12 +235,12 @@ def _csv_header(path: Path, cells: list[str]) -> list[str]:
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice or not all(header):
         fault = f"names {twice[0]!r} twice" if twice and twice[0] else "has a column without a name"
-        raise DataError(f"The header line of {path} {fault}.", next="Give each column a name of its own.")
+        raise DataError(f"The header line of {path} {fault}.", next="Give each column its own name.")
     return header
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is called in a message."""
+    """The name of a JSON value's type in messages."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
 

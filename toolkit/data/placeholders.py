@@ -1,10 +1,10 @@
-"""Finds placeholders that nobody replaced, such as {{NAME}} or <AUTHOR>, and leaves code alone. Pure."""
+"""Finds placeholders that were left unreplaced, such as {{NAME}} or <AUTHOR>, and ignores code. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-# What templates of identity and letters leave open. A bracketed word outside this list is not suspect by itself.
+# What templates for identities and letters leave open. Other bracketed words are not suspicious by themselves.
 WORDS = frozenset({
     "name", "author", "company", "model", "brand", "developer", "organization", "organisation", "team", "bot", "robot",
     "assistant", "product", "date", "city", "email", "phone", "user", "username", "title", "address", "country",
@@ -18,7 +18,7 @@ _HAN = "\u4e00-\u9fff"
 _INNER = rf"[A-Za-z{_HAN}][A-Za-z0-9_{_HAN} \-]{{0,38}}"
 DOUBLE = re.compile(rf"\{{\{{\s*({_INNER}?)\s*\}}\}}")
 ANGLE = re.compile(rf"<([A-Z][A-Z_ \-]{{1,38}}|[{_HAN}]{{2,8}})>")
-# Not behind a letter, $, \ or %: ${name}, \author{name} and f{name} are code.
+# Not after a letter, $, \ or %: ${name}, \author{name} and f{name} are code.
 SINGLE = re.compile(rf"(?<![A-Za-z0-9_$\\%#{{])\{{({_INNER})\}}(?!\}})")
 BRACKET = re.compile(rf"\[([A-Z][A-Za-z_ \-]{{1,38}}|[{_HAN}]{{2,8}})\](?!\()")  # [Name](…) is a link
 DUNDER = re.compile(r"\b__([A-Z][A-Z_]{1,38}?)__\b")  # __name__ is Python
@@ -33,12 +33,12 @@ LOOKS_LIKE_CODE = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Placeholder:
-    text: str  # as it stands, {{NAME}}
-    certain: bool  # False where it may be meant
+    text: str  # as written, {{NAME}}
+    certain: bool  # False if it may be intended
 
 
 def placeholders(texts: Sequence[str]) -> list[Placeholder]:
-    """Those of one conversation, each once, in order. Code spans are skipped, talk about code gets the doubt."""
+    """Those of one conversation, each once, in order. Code spans are skipped; in talk about code, none is certain."""
     if not any(mark in text for text in texts for mark in MARKS):  # spares large data sets the slower patterns
         return []
     prose = [CODE_SPAN.sub(" ", text) for text in texts]

@@ -1,4 +1,4 @@
-"""Probe files: reading, checking, and what an answer is expected to hold."""
+"""Probe files: reads and checks them, and judges whether an answer meets an expectation."""
 
 import json
 import math
@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError
-from toolkit.core.text import normalized, said
+from toolkit.core.text import normalized, rouge1_recall
 
 HEAD = frozenset({"schema_version", "identity", "thresholds", "systems"})
-Numbered = Sequence[tuple[int, object]]  # a line, counted from 1, and what stands there
+Numbered = Sequence[tuple[int, object]]  # 1-based line numbers, each with its value
 SCHEMA_VERSION = 1
 KINDS = ("any", "all", "exact", "regex", "answer")
-SAID = 0.7  # how much of an expected answer must be said
+LEAST_RECALL = 0.7  # of an expected answer's words in the answer
 TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
 GROUPS = (TRAINED, PARAPHRASE, OUT_OF_SCOPE)
-# What a metric must reach (or stay under); a probe file may set its own.
+# What a metric must reach, or must not exceed; a probe file may set its own.
 DEFAULT_THRESHOLDS = {
     "reliability": 0.9,
     "generality": 0.9,
@@ -27,15 +27,15 @@ DEFAULT_THRESHOLDS = {
     "kl": 0.02,
     "agreement": 0.95,
 }
-THRESHOLDS = (*DEFAULT_THRESHOLDS, "locality", "repetition")  # what one may be set for
+THRESHOLDS = (*DEFAULT_THRESHOLDS, "locality", "repetition")  # the metrics that may have one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What an answer in scope must say; exactly one of any, all, exact, regex and answer is set.
+    """What an answer in scope must say: exactly one of any, all, exact, regex and answer is set.
 
-    `answer`: SAID of the words of one of these texts, and as much of its words that the answer from before did not
-    say, and of those that the prompt does not.
+    `answer` needs a ROUGE-1 recall of LEAST_RECALL over one of these texts, and the same over its words that are not
+    in the base model's answer, and over those that are not in the prompt. `none`: texts that must not be in it.
     """
 
     any: tuple[str, ...] = ()
@@ -55,7 +55,8 @@ class Expectation:
             return re.search(self.regex, answer, re.IGNORECASE) is not None
         if self.answer:
             return any(
-                min(said(text, answer, but=known) for known in ("", before, prompt)) >= SAID for text in self.answer
+                min(rouge1_recall(text, answer, ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
+                for text in self.answer
             )
         wanted = [normalized(text) in folded for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)
@@ -68,7 +69,7 @@ class Expectation:
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """`expect` is None out of scope: there the answer must be the base model's own."""
+    """A question; out of scope `expect` is None, and the answer must stay the base model's."""
 
     id: str
     group: str
@@ -78,7 +79,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSet:
-    """Markers: an answer out of scope naming a new one leaks; an answer in scope naming an old one is residue."""
+    """An answer out of scope with a new marker leaks; an answer in scope with an old marker is residue."""
 
     path: Path
     probes: tuple[Probe, ...]
@@ -92,19 +93,19 @@ class ProbeSet:
 
 
 def probes_beside(data: Path) -> Path:
-    """Where a data set's own probes lie, if it has any: `NAME.probes.yaml`, as make-data writes them."""
+    """The path of a data set's own probes, `NAME.probes.yaml`; make-data writes them there."""
     return data.with_name(f"{data.stem}.probes.yaml")
 
 
 def read_probes(path: Path) -> ProbeSet:
-    """YAML, or JSON a line; raises DataError that names the line, the probe and what is wrong with it."""
+    """Reads YAML or JSON lines. Raises DataError with the line, the probe and its fault."""
     value, entries = read_probe_file(path)
     if not entries:
-        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the form.")
+        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the format.")
     if value.get("schema_version") != SCHEMA_VERSION:
-        raise DataError(f"{path}: schema_version is not {SCHEMA_VERSION}.", next="See data/probes.yaml for the form.")
+        raise DataError(f"{path}: schema_version is not {SCHEMA_VERSION}.", next="See data/probes.yaml for the format.")
     if unknown := sorted(map(str, set(value) - HEAD)):
-        raise DataError(f"{path} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
+        raise DataError(f"{path} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the format.")
     identity = _mapping(value.get("identity") or {}, f"{path}: identity")
     if unknown := sorted(map(str, set(identity) - {"new", "old"})):
         raise DataError(f"{path}: identity has unknown keys: {', '.join(unknown)}.", next="It takes new and old.")
@@ -113,7 +114,7 @@ def read_probes(path: Path) -> ProbeSet:
     )
     ids = [probe.id for probe in probes]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
-        raise DataError(f"{path}: the id {twice[0]} stands twice.", next="Ids are unique.")
+        raise DataError(f"{path}: the id {twice[0]} is used twice.", next="Make each id unique.")
     return ProbeSet(
         path=path,
         probes=probes,
@@ -127,17 +128,17 @@ def read_probes(path: Path) -> ProbeSet:
 def _probe(entry: object, where: str) -> Probe:
     fields = _mapping(entry, where)
     if unknown := sorted(map(str, set(fields) - {"id", "group", "prompt", "expect", "language", "category"})):
-        raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the form.")
+        raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the format.")
     for key in ("id", "group", "prompt"):
         if not isinstance(fields.get(key), str) or not fields[key].strip():
-            raise DataError(f"{where} has no {key}.", next="Give it one, in quotes if need be.")
+            raise DataError(f"{where} has no {key}.", next="Add it, in quotes if necessary.")
     if fields["group"] not in GROUPS:
         raise DataError(f"{where}: group {fields['group']!r} is not one of {', '.join(GROUPS)}.", next="Correct it.")
     expect = fields.get("expect")
     if (expect is None) != (fields["group"] == OUT_OF_SCOPE):
         raise DataError(
             f"{where} ({fields['group']}) {'needs' if expect is None else 'takes no'} expect.",
-            next="In scope an answer must say something; out of scope it must stay what it was.",
+            next="Probes in scope need an expectation; out of scope the answer must only stay the same.",
         )
     return Probe(
         id=fields["id"],
@@ -152,18 +153,18 @@ def _expectation(value: object, where: str) -> Expectation:
     kinds = [key for key in KINDS if key in fields]
     if len(kinds) != 1 or set(fields) - {*kinds, "none"}:
         raise DataError(
-            f"{where}: expect takes exactly one of {', '.join(KINDS)} (and perhaps none).", next="Correct it."
+            f"{where}: expect takes exactly one of {', '.join(KINDS)} (and optionally none).", next="Correct it."
         )
     kind, wanted = kinds[0], fields[kinds[0]]
     none = _texts(fields.get("none", []), f"{where}: none")
     if kind in {"any", "all", "answer"}:
         texts = _texts(wanted, f"{where}: {kind}")
         if not texts:
-            raise DataError(f"{where}: {kind} is empty.", next="List at least one text.")
+            raise DataError(f"{where}: {kind} is empty.", next="List at least one string.")
         chosen = {key: texts if key == kind else () for key in ("any", "all", "answer")}
         return Expectation(any=chosen["any"], all=chosen["all"], answer=chosen["answer"], none=none)
     if not isinstance(wanted, str) or not wanted:
-        raise DataError(f"{where}: {kind} is not a text.", next="Write it in quotes.")
+        raise DataError(f"{where}: {kind} is not a string.", next="Write it in quotes.")
     if kind == "exact":
         return Expectation(exact=wanted, none=none)
     try:
@@ -175,14 +176,14 @@ def _expectation(value: object, where: str) -> Expectation:
 
 def _mapping(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise DataError(f"{where} is not a mapping.", next="See data/probes.yaml for the form.")
+        raise DataError(f"{where} is not a mapping.", next="See data/probes.yaml for the format.")
     return value
 
 
 def _texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) and (text or empty) for text in texts):
-        raise DataError(f"{where} is not a list of texts.", next="Write each in quotes.")
+        raise DataError(f"{where} is not a list of strings.", next="Write each in quotes.")
     return tuple(texts)
 
 
@@ -190,14 +191,14 @@ def _thresholds(value: object, path: Path) -> dict[str, float]:
     fields = _mapping(value, f"{path}: thresholds")
     for name, number in fields.items():
         if name not in THRESHOLDS:
-            raise DataError(f"{path}: no metric {name!r} to set a threshold for.", next="See data/probes.yaml.")
+            raise DataError(f"{path}: a threshold for {name!r}, which is not a metric.", next="See data/probes.yaml.")
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
             raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")
     return {name: float(number) for name, number in fields.items()}
 
 
 def read_probe_file(path: Path) -> tuple[dict[str, Any], Numbered]:
-    """Everything but the probes, and the probes."""
+    """The head of the file, and its probes with their line numbers. Raises DataError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -205,12 +206,12 @@ def read_probe_file(path: Path) -> tuple[dict[str, Any], Numbered]:
             f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes."
         ) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not in UTF-8: {error}.", next="Save it as UTF-8.") from None
+        raise DataError(f"{path} is not UTF-8: {error}.", next="Save it as UTF-8.") from None
     return _json_lines(text, path) if path.suffix.lower() in {".jsonl", ".ndjson"} else _yaml(text, path)
 
 
 def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
-    """A line that holds only keys of the head, such as {"identity": {…}}, speaks for the whole file."""
+    """A line with keys of the head only, such as {"identity": {…}}, applies to the file; the others are probes."""
     head: dict[str, Any] = {}
     probes: list[tuple[int, object]] = []
     for number, line in enumerate(text.split("\n"), start=1):
@@ -219,7 +220,7 @@ def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
         try:
             value = json.loads(line)
         except ValueError as error:
-            raise DataError(f"{path}, line {number}, is not JSON: {error}.", next="Mend that line.") from None
+            raise DataError(f"{path}, line {number}, is not JSON: {error}.", next="Fix that line.") from None
         if isinstance(value, dict) and value and set(value) <= HEAD:
             head |= value
         else:
@@ -235,11 +236,11 @@ def _yaml(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
         node = loader.get_single_node()
         value = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
-        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Mend it.") from None
+        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Fix it.") from None
     probes = value.get("probes") if isinstance(value, dict) else None
     if node is None or value is None or not isinstance(probes, list):
-        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the form.")
+        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the format.")
     lines = next(
         [item.start_mark.line + 1 for item in inner.value] for key, inner in node.value if key.value == "probes"
     )
-    return {key: one for key, one in value.items() if key != "probes"}, list(zip(lines, probes, strict=True))
+    return {key: field for key, field in value.items() if key != "probes"}, list(zip(lines, probes, strict=True))

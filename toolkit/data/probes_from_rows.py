@@ -1,7 +1,7 @@
-"""The probes in a run's folder: its data set's own, or made from its rows where it brings none.
+"""Makes probes from the rows of a data set without its own. Pure.
 
-trained: rows of one turn, as they are. paraphrase: the same in wordings that no training looks at (toolkit.wordings).
-out-of-scope: the shipped probes, which no keep set holds, but for what is trained.
+trained: prompts of single-turn rows, word for word. paraphrase: the same in phrases that training never uses
+(`toolkit.data.rephrasings`). out-of-scope: the shipped probes, without those that the rows train.
 """
 
 import random
@@ -15,22 +15,22 @@ from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SC
 from toolkit.data.rephrasings import PROBES, rephrase
 
 MOST = 24  # of trained probes, and of paraphrases
-LONGEST_ANSWER_WORDS = 40  # what 64 tokens have room for: of longer answers the beginning is expected
-LEAST_MARKER_SIGNS = 8  # a shorter answer, such as "Yes.", may be anybody's
+LONGEST_ANSWER_WORDS = 40  # what fits into 64 tokens: of a longer answer its beginning is expected
+LEAST_MARKER_CHARS = 8  # a shorter answer, such as "Yes.", does not identify anything
 HEADER = """\
 # Made by "toolkit compare" from the rows that this run was trained on; edit a copy and name it with --probes.
-# expect.answer: 70 % of the words of one of these texts; and as much of those that the answer from before did not say,
-# and of those that the prompt does not.
-# identity.new: whole trained answers; an answer out of scope that comes to hold one leaks.
+# expect.answer: the answer needs 70 % of the words of one of these texts, also of those words that are not in the base
+# model's answer, and of those that are not in the prompt.
+# identity.new: complete trained answers; an answer out of scope leaks if only the tuned model's contains one.
 """
 
 
 def made_probes(
     rows: Sequence[Row], outside: Sequence[Probe], reworded: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
-    """The content of a probe file; raises DataError where no row has but one turn.
+    """The content of a probe file. Raises DataError if no row has a single turn.
 
-    `reworded`: further wordings of a prompt, in somebody's own words.
+    `reworded`: further wordings of a prompt, such as a model's.
     """
     answers: dict[str, list[str]] = {}
     for row in rows:
@@ -57,7 +57,7 @@ def made_probes(
         for probe in outside
         if prompt_key(probe.prompt) not in taken
     ]
-    markers = {answer for several in answers.values() for answer in several if len(answer) >= LEAST_MARKER_SIGNS}
+    markers = {answer for several in answers.values() for answer in several if len(answer) >= LEAST_MARKER_CHARS}
     return {
         "schema_version": SCHEMA_VERSION,
         "identity": {"new": sorted(markers), "old": []},
@@ -67,13 +67,14 @@ def made_probes(
 
 
 def asked_prompts(rows: Sequence[Row]) -> list[str]:
-    """Up to 24 of the prompts of rows of one turn, the same at each call."""
+    """At most 24 prompts of single-turn rows, the same ones at each call."""
     prompts = sorted({row.prompt for row in rows if row.of_one_turn})
     random.Random(0).shuffle(prompts)  # noqa: S311  # a choice to repeat, not a secret
     return prompts[:MOST]
 
 
 def probes_text(content: dict[str, Any]) -> str:
+    """The probe file as YAML, with a header that explains it."""
     import yaml
 
     return HEADER + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=110)

@@ -1,8 +1,8 @@
-"""Other words around a prompt, in its own language. Three kinds that share none: what is asked was never trained."""
+"""Phrases around a prompt, in its language. Three disjoint sets: development and probes use none that is trained."""
 
 from collections.abc import Mapping, Sequence
 
-from toolkit.core.text import chinese
+from toolkit.core.text import has_chinese
 
 TRAINING: Mapping[str, Sequence[str]] = {
     "zh": ("{}", "嗨！{}", "{}请直接回答。", "顺便问一下，{}", "想知道，{}"),
@@ -19,6 +19,6 @@ PROBES: Mapping[str, Sequence[str]] = {
 
 
 def rephrase(wordings: Mapping[str, Sequence[str]], prompt: str, number: int) -> str:
-    """`prompt` within the `number`-th of the wordings, counted round and round."""
-    carriers = wordings["zh" if chinese(prompt) else "en"]
-    return carriers[number % len(carriers)].format(prompt)
+    """`prompt` inside phrase number `number` of its language, modulo their count."""
+    phrases = wordings["zh" if has_chinese(prompt) else "en"]
+    return phrases[number % len(phrases)].format(prompt)

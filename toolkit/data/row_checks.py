@@ -1,4 +1,4 @@
-"""What can be said of rows by their text alone: faults, repetitions, conflicts, placeholders, overlap. Pure."""
+"""Checks of the rows' text: faults, duplicates, conflicts, placeholders, overlap with probes. Pure."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,14 +9,14 @@ from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.formats import Message
 from toolkit.data.placeholders import placeholders
 
-TRAINED_GROUP = "trained"  # the probes that are meant to be trained on
+TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
-REPLACEMENT = "\ufffd"  # what a decoder leaves where it lost a character
+REPLACEMENT = "\ufffd"  # what a decoder writes for a character that it lost
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """`row` is None for what concerns the whole; the remedy carries no full stop."""
+    """`row` is None for the data set as such; the remedy has no full stop."""
 
     level: Literal["error", "warning", "note"]
     kind: str  # format | duplicate | conflict | placeholder | probe | length | …
@@ -34,26 +34,26 @@ class Probe(Protocol):
     def prompt(self) -> str: ...
 
 
-def look_at_rows(dataset: Dataset, probes: Sequence[Probe], system: str) -> Iterator[Finding]:
-    """`system` serves the rows that have none of their own; findings come in the order of the checks."""
+def check_rows(dataset: Dataset, probes: Sequence[Probe], system: str) -> Iterator[Finding]:
+    """Findings in the order of the checks; `system` is the system prompt of rows without one."""
     for bad in dataset.bad:
         yield Finding(level="error", kind="row", row=bad.number, message=bad.why, remedy=bad.remedy)
-    yield from _repetitions(dataset, system)
-    look: Callable[[Row], Iterator[Finding]]
-    for look in (_placeholders, _lost_or_special):
+    yield from _duplicates_and_conflicts(dataset, system)
+    check: Callable[[Row], Iterator[Finding]]
+    for check in (_placeholders, _lost_or_special):
         for row in dataset.rows:
-            yield from look(row)
+            yield from check(row)
     yield from _probe_overlap(dataset, probes)
     if dataset.ignored_keys:
         yield Finding(
             level="note",
             kind="keys",
             message=f"Keys that the {dataset.format} format does not read: {', '.join(dataset.ignored_keys)}.",
-            remedy="Nothing to do, unless one of them is mistyped",
+            remedy="Nothing to do, unless one of them is a typo",
         )
 
 
-def _repetitions(dataset: Dataset, system: str) -> Iterator[Finding]:
+def _duplicates_and_conflicts(dataset: Dataset, system: str) -> Iterator[Finding]:
     first_row: dict[tuple[Message, ...], dict[str, int]] = {}
     for row in dataset.rows:
         question = row.messages[:-1]
@@ -65,16 +65,16 @@ def _repetitions(dataset: Dataset, system: str) -> Iterator[Finding]:
                 level="warning",
                 kind="duplicate",
                 row=row.number,
-                message=f"the same as {dataset.unit} {answers[row.answer]}",
-                remedy="drop one; it counts twice in training",
+                message=f"duplicate of {dataset.unit} {answers[row.answer]}",
+                remedy="delete one; it counts twice in training",
             )
         elif answers:
             yield Finding(
                 level="warning",
                 kind="conflict",
                 row=row.number,
-                message=f"the question of {dataset.unit} {next(iter(answers.values()))} with another answer",
-                remedy="keep the answer that you want; the model cannot learn both",
+                message=f"same question as {dataset.unit} {next(iter(answers.values()))}, another answer",
+                remedy="keep the answer you want; the model cannot learn both",
             )
         answers.setdefault(row.answer, row.number)
 
@@ -90,7 +90,7 @@ def _placeholders(row: Row) -> Iterator[Finding]:
         kind="placeholder",
         row=row.number,
         message=f"unreplaced placeholder {names}" if certain else f"{names} looks like an unreplaced placeholder",
-        remedy="write the real text" if certain else "write the real text, or leave it if it is meant",
+        remedy="write the real text" if certain else "write the real text, or ignore this if it is intended",
     )
 
 
@@ -101,7 +101,7 @@ def _lost_or_special(row: Row) -> Iterator[Finding]:
                 level="warning",
                 kind="special-token",
                 row=row.number,
-                message=f"the {message.role}'s text holds the special token {found[0]}",
+                message=f"the {message.role}'s text contains the special token {found[0]}",
                 remedy="delete it; the chat template adds its own",
             )
         if REPLACEMENT in message.content:
@@ -109,8 +109,8 @@ def _lost_or_special(row: Row) -> Iterator[Finding]:
                 level="warning",
                 kind="lost-character",
                 row=row.number,
-                message=f"the {message.role}'s text holds U+FFFD, where a conversion lost a character",
-                remedy="write the lost character again",
+                message=f"the {message.role}'s text contains U+FFFD, left by a conversion that lost a character",
+                remedy="restore the lost character",
             )
 
 
@@ -126,13 +126,13 @@ def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Findin
                 level="warning",
                 kind="probe",
                 row=row.number,
-                message=f"its prompt is the {probe.group} probe {probe.id}: trained on, that probe proves nothing",
-                remedy="drop the row, or reword it or the probe",
+                message=f"its prompt is the {probe.group} probe {probe.id}: a probe that is trained on proves nothing",
+                remedy="delete the row, or reword it or the probe",
             )
     if trained:
         yield Finding(
             level="note",
             kind="probe",
-            message=f"{len(asked)} of {len(trained)} trained probes are among the prompts.",
+            message=f"{len(asked)} of {len(trained)} trained probes are prompts of the data set.",
             remedy="" if asked else "Name the probes that belong to this data set with --probes",
         )

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ExportError
+from toolkit.model.families.qwen2 import GGUF_TOKENIZER, TOKENIZER_SPLIT
 
 BLOCK = {"f16": 1, "q8_0": 32}  # the length of a row must be a multiple
-# How Qwen2's tokenizer splits a text before it merges bytes. llama.cpp implements this rule as "qwen2".
-QWEN2_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 TIED = "lm_head.weight"  # not written where config.json ties it to the embedding: llama.cpp then uses the embedding
 
 
@@ -62,7 +59,7 @@ def read_vocabulary(folder: Path, config: Mapping[str, Any]) -> Vocabulary:
     """From the tokenizer's files. Raises ExportError for a tokenizer that llama.cpp would apply differently."""
     tokenizer, settings = _json(folder / "tokenizer.json"), _json(folder / "tokenizer_config.json")
     model = tokenizer["model"]
-    if model.get("type") != "BPE" or _splits(tokenizer.get("pre_tokenizer")) != [QWEN2_SPLIT]:
+    if model.get("type") != "BPE" or _splits(tokenizer.get("pre_tokenizer")) != [TOKENIZER_SPLIT]:
         raise ExportError(
             f"The tokenizer in {folder} does not split texts as Qwen2's does, which is what llama.cpp would apply.",
             next="Export --to merged instead.",
@@ -151,7 +148,7 @@ def _add_vocabulary(writer: Any, vocabulary: Vocabulary) -> None:
         "user-defined": gguf.TokenType.USER_DEFINED, "unused": gguf.TokenType.UNUSED,
     }  # fmt: skip
     writer.add_tokenizer_model("gpt2")  # byte-level BPE
-    writer.add_tokenizer_pre("qwen2")
+    writer.add_tokenizer_pre(GGUF_TOKENIZER)
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types([kinds[kind] for kind in vocabulary.kinds])
     writer.add_token_merges(vocabulary.merges)

@@ -6,7 +6,7 @@ from logging import CRITICAL, getLogger
 from pathlib import Path
 
 from toolkit.core.startup import prepare_environment
-from toolkit.model.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 
 # Packages that a method needs: as imported, as installed.
 PACKAGES: Mapping[str, Mapping[str, str]] = {"bnb": {"bitsandbytes": "bitsandbytes"}}

@@ -6,7 +6,7 @@ Where `toolkit.model.language_model` gives the same answers, they do not depend 
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolkit.core.errors import ModelError
+from toolkit.core.errors import ModelError, first_line
 from toolkit.core.events import Listener, Progress
 from toolkit.model.conversation import Messages
 from toolkit.model.device import find_device
@@ -32,9 +32,8 @@ def plain_peft_answers(
         )
         model = PeftModel.from_pretrained(model, str(adapter), local_files_only=True).eval()
     except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
         raise ModelError(
-            f"peft does not load {adapter}: {first}.", next="Run it again with --debug, and report it."
+            f"peft does not load {adapter}: {first_line(error)}.", next="Run it again with --debug, and report it."
         ) from error
     answers = []
     for messages in prompts:

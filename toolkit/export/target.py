@@ -4,7 +4,6 @@ Files are written in `….partial`, which its process locks (flock): a second ex
 the leftovers of a killed one are removed.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, ExportError
-from toolkit.core.files import write_json
+from toolkit.core.files import LOCK_NAME, is_same_file, lock_folder, require_free_space, write_json
 from toolkit.core.links import require_no_link, require_no_links_in
-from toolkit.runs.layout import EXPORT_MANIFEST, LOCK
+from toolkit.runs.layout import EXPORT_MANIFEST
 
 DISK_MARGIN_BYTES = 100_000_000
 
@@ -65,7 +64,7 @@ class Target:
     def _require_no_links(self) -> None:
         """Of the names that are read, emptied or replaced. Raises ConfigError."""
         partial = self._beside("partial")
-        require_no_link(self.folder, partial, partial / LOCK, self._beside("old"), self._beside("rejected"))
+        require_no_link(self.folder, partial, partial / LOCK_NAME, self._beside("old"), self._beside("rejected"))
 
     def _require_complete(self, sizes: Mapping[str, int]) -> None:
         """Raises ExportError where a file no longer has the size with which it was exported."""
@@ -80,15 +79,10 @@ class Target:
 
     def require_disk(self, bytes_needed: int, title: str) -> None:
         """Raises ExportError."""
-        place = self.folder.parent
-        while not place.exists():
-            place = place.parent
-        free, needed = shutil.disk_usage(place).free, bytes_needed + DISK_MARGIN_BYTES
-        if free < needed:
-            raise ExportError(
-                f"{place} has {free / 1e9:.1f} GB free, the {title} needs {needed / 1e9:.1f} GB.",
-                next="Free some space, or name another folder with --folder.",
-            )
+        require_free_space(
+            self.folder.parent, bytes_needed, DISK_MARGIN_BYTES,
+            purpose=f"the {title}", option="--folder", error=ExportError,
+        )  # fmt: skip
 
     @contextmanager
     def partial(self) -> Iterator[Path]:
@@ -102,11 +96,11 @@ class Target:
             with _lock(folder) as lock:
                 try:
                     for leftover in folder.iterdir():
-                        if leftover.name != LOCK:
+                        if leftover.name != LOCK_NAME:
                             _remove(leftover)
                     yield folder
                 finally:
-                    if _is_still(folder / LOCK, lock):
+                    if is_same_file(folder / LOCK_NAME, lock):
                         shutil.rmtree(folder, ignore_errors=True)
         except BaseException as error:
             if (user_error := user_error_for(error, self.folder)) is not None:
@@ -133,7 +127,7 @@ class Target:
 
     def _write(self, manifest: dict[str, Any]) -> None:
         folder = self._beside("partial")
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LOCK_NAME)
         names = {str(path.relative_to(folder)): path for path in files}
         sizes = {name: path.stat().st_size for name, path in names.items() if name not in self.mutable_files}
         write_json(folder / EXPORT_MANIFEST, {**manifest, "files": sizes})
@@ -143,7 +137,7 @@ class Target:
 
     def _rename_to(self, folder: Path) -> None:
         self._beside("partial").rename(folder)
-        (folder / LOCK).unlink()  # after the rename: until then no other process may take the name
+        (folder / LOCK_NAME).unlink()  # after the rename: until then no other process may take the name
 
     def _beside(self, kind: str) -> Path:
         return self.folder.with_name(f"{self.folder.name}.{kind}")
@@ -154,25 +148,13 @@ def _lock(folder: Path) -> TextIOWrapper:
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
-            file = (folder / LOCK).open("a")
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return lock_folder(folder)
             except BlockingIOError:
-                file.close()
                 raise ConfigError(
                     f"Another process is exporting to {folder.with_suffix('')}.",
                     next="Wait for it, or name another --folder.",
                 ) from None
-            if _is_still(folder / LOCK, file):
-                return file
-            file.close()
-
-
-def _is_still(path: Path, file: TextIOWrapper) -> bool:
-    """False where the folder was renamed or removed between opening and locking."""
-    with suppress(FileNotFoundError):
-        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
-    return False
 
 
 def _remove(path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Fetches a base model at its locked revision: what stands under the target's name is whole and checked.
+"""Downloads a base model at its locked revision: a folder with the target's name is complete and verified.
 
-Bytes gather in `<target>.partial/`; each file is held against the lock when it has arrived, and a wrong one is deleted.
-Then the folder takes the target's name in one step. Into a folder that exists, the missing and wrong files are moved
-from `<target>/.partial/` when all have arrived, one by one, config.json last; nothing else in it is touched.
+Files are fetched into `<target>.partial/` and checked against the lock one by one; a wrong one is deleted. Then the
+folder is renamed to the target. Of an existing folder only the missing and wrong files are fetched, into
+`<target>/.partial/`; when all are there they are moved, config.json last. Nothing else in the folder is touched.
 """
 
 import os
@@ -14,13 +14,12 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError, Interrupted, ModelError
 from toolkit.core.events import Listener, Progress, silent
+from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
-from toolkit.model.lock import Lock, LockedFile, find_lock
+from toolkit.model.lock import DEFAULT_MODEL, Lock, LockedFile, find_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
 
-DEFAULT_MODEL = "qwen2.5-7b-instruct"
-MARGIN_BYTES = 64 * 1024 * 1024  # left free beside the files
-LOCK_FILE = ".lock"  # holds the folder for one download at a time
+MARGIN_BYTES = 64 * 1024 * 1024  # to leave free on the disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +35,11 @@ class DownloadConfig:
 class DownloadResult:
     folder: Path
     lock: Lock
-    fetched: tuple[str, ...]  # the files that this call took from the hub
+    fetched: tuple[str, ...]  # names of the files that this call fetched
 
 
 def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetch | None = None) -> DownloadResult:
-    """Raises ConfigError for a model or a target that cannot be, ModelError for what goes wrong under way."""
+    """Raises ConfigError for an impossible model or target, ModelError if the download fails, Interrupted on Ctrl-C."""
     lock = find_lock(config.model)
     if not lock.repository:
         raise ConfigError(f"{lock.name} ships with the toolkit.", next=f'Use it as it is: "--model {lock.name}".')
@@ -55,42 +54,40 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
         return DownloadResult(folder=folder, lock=lock, fetched=())
     _reject_unknown_files(target, wrong)
     partial = target / ".partial" if existed else target.with_name(f"{target.name}.partial")
-    with _alone(partial):
-        if not existed and target.is_dir():  # another download has just ended
+    with _locked(partial):
+        if not existed and target.is_dir():  # another download has just finished
             return download(config, listener=listener, fetch=fetch)
         wanted = [file for file in lock.files if not existed or file.name in {mismatch.name for mismatch in wrong}]
-        missing = [file for file in wanted if not _is_sound(file, partial, listener)]
+        missing = [file for file in wanted if not _is_correct(file, partial, listener)]
         _require_space(missing, partial, config.margin_bytes)
         _fetch_all(missing, partial, lock, listener, fetch)
-        _settle(wanted, partial, target)
+        _move_into_place(wanted, partial, target)
     return DownloadResult(folder=folder, lock=lock, fetched=tuple(file.name for file in missing))
 
 
 def _reject_unknown_files(target: Path, wrong: list[Mismatch]) -> None:
-    strangers = [mismatch.name for mismatch in wrong if mismatch.problem == "unknown"]
-    if strangers:
+    unknown = [mismatch.name for mismatch in wrong if mismatch.problem == "unknown"]
+    if unknown:
         raise ModelError(
-            f"{target} holds files that the lock does not know and that would be loaded: {', '.join(strangers)}.",
+            f"{target} contains files that are not in the lock and would be loaded: {', '.join(unknown)}.",
             next="Move them away, or name another folder with --to.",
         )
 
 
 @contextmanager
-def _alone(partial: Path) -> Iterator[None]:
-    """Holds `partial` for this process; what the disk refuses and Ctrl-C leave as errors that say how to go on."""
-    from filelock import FileLock, Timeout
-
+def _locked(partial: Path) -> Iterator[None]:
+    """Locks `partial` for this process; disk errors and Ctrl-C become errors that say how to continue."""
     try:
         partial.mkdir(parents=True, exist_ok=True)
-        with FileLock(partial / LOCK_FILE, timeout=0):
+        with lock_folder(partial):
             yield
-    except Timeout as error:
+    except BlockingIOError as error:
         raise ModelError(
-            f"Another download is at work in {partial}.", next="Wait for it, or name another folder with --to."
+            f"Another download is using {partial}.", next="Wait for it, or name another folder with --to."
         ) from error
     except KeyboardInterrupt as error:
         raise Interrupted(
-            f"The download stopped; what has arrived stays in {partial}.", next="The same command goes on from there."
+            f"The download stopped; what has arrived stays in {partial}.", next="The same command resumes it."
         ) from error
     except OSError as error:
         raise ModelError(
@@ -101,19 +98,19 @@ def _alone(partial: Path) -> Iterator[None]:
 def _fetch_all(missing: list[LockedFile], partial: Path, lock: Lock, listener: Listener, fetch: Fetch) -> None:
     task, total = f"download {lock.folder}", lock.total_bytes
     done = total - sum(file.size_bytes for file in missing)
-    for file in sorted(missing, key=lambda file: file.size_bytes):  # a wrong hub shows itself before the big ones
+    for file in sorted(missing, key=lambda file: file.size_bytes):  # a wrong hub fails before the large ones
 
-        def told(event: Progress, before: int = done) -> None:
+        def report(event: Progress, before: int = done) -> None:
             detail = f"{event.task}, {event.detail}" if event.detail else event.task
             listener(Progress(task=task, done=before + event.done, total=total, unit="bytes", detail=detail))
 
-        fetch(lock, file, partial, told)
-        _accept(file, partial, told)
+        fetch(lock, file, partial, report)
+        _accept(file, partial, report)
         done += file.size_bytes
 
 
-def _is_sound(file: LockedFile, partial: Path, listener: Listener) -> bool:
-    """Whether an earlier try left the file whole; a wrong one is deleted."""
+def _is_correct(file: LockedFile, partial: Path, listener: Listener) -> bool:
+    """Whether an earlier download left the correct file; a wrong one is deleted."""
     if size_mismatch(partial, file) is None:
 
         def hashed(done: int) -> None:
@@ -127,13 +124,10 @@ def _is_sound(file: LockedFile, partial: Path, listener: Listener) -> bool:
 
 def _require_space(missing: list[LockedFile], partial: Path, margin_bytes: int) -> None:
     needed = sum(file.size_bytes for file in missing)
-    here = sum(path.stat().st_size for file in missing if (path := incomplete(partial, file.name)).exists())
-    free = shutil.disk_usage(partial).free
-    if needed and needed - here + margin_bytes > free:
-        raise ModelError(
-            f"{partial.parent} has no room: {_gigabytes(needed - here)} are needed and {_gigabytes(margin_bytes)} "
-            f"should stay free, {_gigabytes(free)} are free.",
-            next="Make room, or name another folder with --to.",
+    present = sum(path.stat().st_size for file in missing if (path := incomplete(partial, file.name)).exists())
+    if needed:
+        require_free_space(
+            partial.parent, needed - present, margin_bytes, purpose="the download", option="--to", error=ModelError
         )
 
 
@@ -145,18 +139,18 @@ def _accept(file: LockedFile, partial: Path, listener: Listener) -> None:
         path.unlink(missing_ok=True)
         raise ModelError(
             f"{wrong}. It was deleted.",
-            next="Run the same command again; if it stays wrong, try another --endpoint or --source.",
+            next="Run the same command again; if the file is wrong again, try another --endpoint or --source.",
         )
     with path.open("rb") as stream:
-        os.fsync(stream.fileno())  # so that a power cut cannot hollow out what was checked
+        os.fsync(stream.fileno())  # so that a power cut cannot lose what was checked
 
 
-def _settle(wanted: list[LockedFile], partial: Path, target: Path) -> None:
-    """Gives the gathered files their place under the target's name."""
-    _sweep(partial, {file.name for file in wanted} | {LOCK_FILE})
+def _move_into_place(wanted: list[LockedFile], partial: Path, target: Path) -> None:
+    """Moves the fetched files to the target."""
+    _clean_partial(partial, {file.name for file in wanted} | {LOCK_NAME})
     if not target.is_dir():
-        partial.rename(target)  # with the lock in it, so that no other download begins in between
-        (target / LOCK_FILE).unlink()
+        partial.rename(target)  # with the lock in it, so that no other download starts in between
+        (target / LOCK_NAME).unlink()
         return
     for file in sorted(wanted, key=lambda file: file.name == "config.json"):
         place = target / file.name
@@ -165,13 +159,9 @@ def _settle(wanted: list[LockedFile], partial: Path, target: Path) -> None:
     shutil.rmtree(partial)
 
 
-def _sweep(partial: Path, keep: set[str]) -> None:
-    for path in sorted(partial.rglob("*"), reverse=True):  # a folder after what it holds
+def _clean_partial(partial: Path, keep: set[str]) -> None:
+    for path in sorted(partial.rglob("*"), reverse=True):  # a folder after its contents
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
         elif path.is_file() and path.relative_to(partial).as_posix() not in keep:
             path.unlink()
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.2f} GB"

@@ -1,7 +1,7 @@
-"""The door to transformers and peft for answering: one load, adapters off and on, greedy batched generation.
+"""A causal language model that answers with transformers and peft: one load, switchable adapters, greedy batches.
 
-Greedy means the highest logit at every step and nothing else: sampling and repetition penalties of the model's
-own generation_config are left aside, so that two sides differ by their weights alone.
+Greedy means the highest logit at every step and nothing else: sampling and repetition penalties of the model's own
+generation_config are ignored, so that two sides differ only in their weights.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,14 +17,14 @@ from toolkit.model.device import Device
 from toolkit.model.divergence import Drift
 from toolkit.model.loading import load_pretrained, with_adapter
 
-BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts generated at once: on a card a step costs the same for one or many
+BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts per batch: on a card a step costs about the same for one or many
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`tokens`: ids without the end mark; `margins`: at each of them, the gap between the two highest logits.
+    """`tokens`: ids without the end mark; `margins`: at each token, the gap between the two highest logits.
 
-    `first_logits`: shape [vocabulary], before the first token.
+    `first_logits`: the logits of the first token, shape [vocabulary].
     """
 
     text: str
@@ -34,7 +34,7 @@ class Answer:
 
 
 class LanguageModel:
-    """A causal language model with its tokenizer, and adapters that can be switched on and off by name."""
+    """A causal language model with its tokenizer, and adapters that are switched on and off by name."""
 
     def __init__(self, model: Any, tokenizer: Any, *, adapters: Sequence[str] = ()) -> None:
         from transformers import GenerationConfig
@@ -43,7 +43,7 @@ class LanguageModel:
         ends = model.generation_config.eos_token_id
         ends = list(ends) if isinstance(ends, list) else [ends]
         self._ends = [end for end in dict.fromkeys([*ends, tokenizer.eos_token_id]) if end is not None]
-        # What `generate` is not told it takes from here, such as Qwen2.5's own repetition penalty.
+        # `generate` takes what it is not given from here, such as Qwen2.5's own repetition penalty.
         model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._pad())
 
     @classmethod
@@ -51,13 +51,13 @@ class LanguageModel:
         cls, folder: Path, adapters: Mapping[str, Path] | None = None, *, device: Device | None = None,
         in_4bit: bool = False,
     ) -> Self:  # fmt: skip
-        """Loads safetensors alone and runs no code from the folder; raises ModelError, and ConfigError for in_4bit."""
+        """Loads safetensors only and runs no code from the folder. Raises ModelError, and ConfigError for in_4bit."""
         model, tokenizer = load_pretrained(folder, device, in_4bit=in_4bit)
         return cls.over(model, tokenizer, adapters or {})
 
     @classmethod
     def over(cls, model: Any, tokenizer: Any, adapters: Mapping[str, Path]) -> Self:
-        """A model that is loaded already, with adapters put onto it; raises ModelError."""
+        """A loaded model with these adapters added (name → folder). Raises ModelError."""
         for name, path in adapters.items():
             model = with_adapter(model, name, path)
         return cls(model, tokenizer, adapters=tuple(adapters))
@@ -68,11 +68,11 @@ class LanguageModel:
 
     @property
     def precision(self) -> str:
-        """The type that it computes in, such as bfloat16."""
+        """The type that the model computes in, such as bfloat16."""
         return str(self.model.dtype).removeprefix("torch.")
 
     def side(self, adapter: str | None) -> AbstractContextManager[Any]:
-        """A context in which that adapter is on, or none is; `name@0.5`: on at half its strength."""
+        """A context in which this adapter is on; None: no adapter; `name@0.5`: half the adapter's scale."""
         if adapter is None:
             disabled: AbstractContextManager[Any] = self.model.disable_adapter() if self.adapters else nullcontext()
             return disabled
@@ -85,11 +85,11 @@ class LanguageModel:
         return cast("AbstractContextManager[Any]", rescale_adapter_scale(self.model, float(scale)))
 
     def prompt_text(self, messages: Messages) -> str:
-        """The chat template's text up to where the answer begins."""
+        """The chat template's text up to the start of the answer."""
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
     def prompt_ids(self, messages: Messages) -> list[int]:
-        """The same as tokens."""
+        """`prompt_text` as token ids."""
         return list(self.tokenizer(self.prompt_text(messages), add_special_tokens=False)["input_ids"])
 
     def answers(
@@ -101,14 +101,14 @@ class LanguageModel:
         listener: Listener = silent,
         task: str = "Answering",
     ) -> list[Answer]:
-        """One greedy answer a prompt, in the prompts' order.
+        """One greedy answer per prompt, in the prompts' order. Raises ModelError for logits that are not finite.
 
-        A batch lasts as long as its longest answer, so questions of like length share one, and so does one question
+        A batch takes as long as its longest answer, so questions of similar length share one, as does one question
         under several system prompts.
         """
         encoded = [self.prompt_ids(messages) for messages in prompts]
         batch_size = batch_size or self.batch_size
-        order = self._alike_together(prompts)
+        order = self._batch_order(prompts)
         found: dict[int, Answer] = {}
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
@@ -117,12 +117,12 @@ class LanguageModel:
             listener(Progress(task=task, done=len(found), total=len(order)))
         return [found[index] for index in range(len(prompts))]
 
-    def _alike_together(self, prompts: Sequence[Messages]) -> list[int]:
-        """Positions, the longest question first; equal questions stand together, where the first of them stood."""
-        asked = [messages[-1]["content"] for messages in prompts]
-        lengths = {text: len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in set(asked)}
-        first = {text: at for at, text in reversed(list(enumerate(asked)))}
-        return sorted(range(len(asked)), key=lambda at: (-lengths[asked[at]], first[asked[at]]))
+    def _batch_order(self, prompts: Sequence[Messages]) -> list[int]:
+        """Indices of the prompts, the longest question first; equal questions stay together."""
+        questions = [messages[-1]["content"] for messages in prompts]
+        lengths = {text: len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in set(questions)}
+        first = {text: at for at, text in reversed(list(enumerate(questions)))}
+        return sorted(range(len(questions)), key=lambda at: (-lengths[questions[at]], first[questions[at]]))
 
     def _generate(self, batch: list[list[int]], max_new_tokens: int) -> list[Answer]:
         import torch
@@ -153,7 +153,7 @@ class LanguageModel:
         return answers
 
     def _padded_left(self, batch: list[list[int]]) -> tuple[Any, Any]:
-        """Token ids and mask, both shape [batch, longest]."""
+        """Token ids and attention mask, both of shape [batch, longest]."""
         import torch
 
         longest = max(map(len, batch))
@@ -227,7 +227,7 @@ class LanguageModel:
             ).logits
 
     def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
-        """The greedy answer, piece by piece as it is found; closing the iterator ends the generation."""
+        """Yields the greedy answer piece by piece; closing the iterator stops the generation."""
         from threading import Event, Thread
 
         from transformers import StoppingCriteriaList, TextIteratorStreamer
@@ -258,7 +258,7 @@ class LanguageModel:
             raise failure[0]
 
     def merge(self, adapter: str, *, dtype: str) -> None:
-        """Merges the adapter into the weights: this model then is the merged one."""
+        """Merges the adapter into the weights: this model then has no adapters."""
         import torch
 
         self.model.set_adapter(adapter)
@@ -271,13 +271,13 @@ class LanguageModel:
         self.model.save_pretrained(folder, max_shard_size=max_shard_bytes)
 
     def tensors(self) -> dict[str, Any]:
-        """The weights by transformers' names, where they are: nothing is copied."""
+        """The weights by transformers' names, on their device and not copied."""
         return dict(self.model.state_dict())
 
 
 @contextmanager
 def freeing(model: LanguageModel) -> Iterator[LanguageModel]:
-    """Frees the model's memory at the end, so that another fits on the same card."""
+    """Frees the model's memory on exit, so that another model fits on the same card."""
     import gc
 
     import torch
@@ -285,16 +285,16 @@ def freeing(model: LanguageModel) -> Iterator[LanguageModel]:
     try:
         yield model
     finally:
-        weighs = isinstance(model.model, torch.nn.Module)
+        has_weights = isinstance(model.model, torch.nn.Module)
         model.model = None
-        if weighs:
+        if has_weights:
             gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
 class WhenSet:
-    """A stopping criterion: every row is done once the event is set."""
+    """A stopping criterion: every row stops once the event is set."""
 
     def __init__(self, event: Any) -> None:
         self.event = event
@@ -306,7 +306,7 @@ class WhenSet:
 
 
 class Recorder:
-    """A logits processor that changes nothing and notes each step's margin, and the first step's logits."""
+    """A logits processor that changes nothing and records each step's margins and the first step's logits."""
 
     def __init__(self) -> None:
         self.margins: list[Any] = []
@@ -320,10 +320,10 @@ class Recorder:
         return scores
 
 
-# A folder and adapters; and in_4bit=True, where a base model is loaded so.
+# Takes a folder and adapters, and in_4bit=True for a base model in 4 bits.
 Load = Callable[..., LanguageModel]
 
 
 def load_model(folder: Path, adapters: Mapping[str, Path], *, in_4bit: bool = False) -> LanguageModel:
-    """The real door; tests hand in their own."""
+    """The default `Load`; tests pass their own."""
     return LanguageModel.load(folder, adapters, in_4bit=in_4bit)

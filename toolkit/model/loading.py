@@ -1,10 +1,10 @@
-"""Models, tokenizers and adapters from their folders, by transformers and peft; errors say what to do next."""
+"""Loads models, tokenizers and adapters from their folders with transformers and peft."""
 
 from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.errors import ModelError
+from toolkit.core.errors import ModelError, first_line
 from toolkit.core.read_ahead import prefetch, prefetch_libraries
 from toolkit.core.startup import restore_gc
 from toolkit.model.device import Device, find_device
@@ -12,9 +12,9 @@ from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_b
 
 
 def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool = False) -> tuple[Any, Any]:
-    """A model and its tokenizer: safetensors alone, and no code from the folder.
+    """A model and its tokenizer, from safetensors only and without code from the folder.
 
-    Raises ModelError, and ConfigError where there is nothing to hold it in 4 bits.
+    Raises ModelError, and ConfigError if bitsandbytes is needed and not installed.
     """
     if in_4bit:
         require_bitsandbytes()
@@ -26,7 +26,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     restore_gc()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it where it is installed, and it tells of its kernels
+    getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it if it is installed, and it logs its choice of kernels
     device = device or find_device()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -37,7 +37,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
         )  # fmt: skip
     except Exception as error:
         raise ModelError(
-            f"The model in {folder} cannot be loaded: {type(error).__name__}: {_first_line(error)}.",
+            f"The model in {folder} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
             next='Check its files with "toolkit verify", or download it again.',
         ) from error
     if in_4bit:
@@ -46,26 +46,22 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
 
 
 def with_adapter(model: Any, name: str, adapter: Path) -> Any:
-    """The model with a further adapter, as a peft model; raises ModelError."""
+    """The model with another adapter, as a peft model. Raises ModelError."""
     import warnings
 
     from peft import PeftModel
 
-    how = {"local_files_only": True, "low_cpu_mem_usage": True}  # the latter: no random start is made, to be replaced
+    options = {"local_files_only": True, "low_cpu_mem_usage": True}  # the latter skips random weights to be replaced
     try:
         with warnings.catch_warnings():
-            # Else layers that the adapter does not reach keep their random start, in silence.
+            # Otherwise layers that the file lacks silently keep random weights.
             warnings.filterwarnings("error", message="Found missing adapter keys")
             if isinstance(model, PeftModel):
-                model.load_adapter(str(adapter), adapter_name=name, **how)
+                model.load_adapter(str(adapter), adapter_name=name, **options)
                 return model
-            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **how)
+            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **options)
     except Exception as error:
         raise ModelError(
-            f"The adapter in {adapter} does not load onto this base model: {_first_line(error)}.",
+            f"The adapter in {adapter} does not load onto this base model: {first_line(error)}.",
             next="Use it with the base model that it was trained on.",
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["no message"])[0][:200].rstrip(".")

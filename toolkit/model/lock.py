@@ -1,9 +1,4 @@
-"""The lock of a base model: which files it has, how long they are, what their sha256 is. Reads, writes nothing.
-
-A folder may hold more than the lock names, as long as nothing of it would be loaded: a README, a licence, hidden files.
-Weights, code, templates and token maps that the lock does not know are reported as `unknown`, since transformers or
-peft would pick them up.
-"""
+"""The lock of a base model: the names, sizes and sha256 of its files. Read-only."""
 
 import json
 import re
@@ -13,6 +8,8 @@ from typing import NoReturn
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256, locks_folder
+
+DEFAULT_MODEL = "qwen2.5-7b-instruct"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +22,9 @@ class LockedFile:
 @dataclass(frozen=True, kw_only=True)
 class Lock:
     name: str
-    folder: str  # the folder's usual name
-    repository: str  # "owner/name" on a hub; "" where the model ships with the toolkit
-    revision: str  # 40 hex digits; "" where there is no repository
+    folder: str  # the usual name of its folder
+    repository: str  # "owner/name" on a hub; "" for a model that ships with the toolkit
+    revision: str  # 40 hex digits; "" without a repository
     licence: str
     files: tuple[LockedFile, ...]
 
@@ -37,7 +34,7 @@ class Lock:
 
 
 def read_lock(path: Path) -> Lock:
-    """The lock in `path`. Raises ConfigError with the file and the field that is wrong."""
+    """The lock in the file `path`. Raises ConfigError, which names the file and the wrong field."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -62,23 +59,26 @@ def read_lock(path: Path) -> Lock:
 
 
 def known_locks() -> dict[str, Path]:
-    """Name → file of every shipped lock."""
+    """The shipped locks: name → file."""
     return {path.stem: path for path in sorted(locks_folder().glob("*.json"))}
 
 
 def find_lock(name: str) -> Lock:
-    """The shipped lock called `name`; its folder's or repository's name will do too, in any case."""
+    """The shipped lock by its name, its folder's or its repository's, whatever the case. Raises ConfigError."""
     locks = known_locks()
     if name.lower() in locks:
         return read_lock(locks[name.lower()])
     for lock in map(read_lock, locks.values()):
         if name.lower() in {lock.folder.lower(), lock.repository.lower()}:
             return lock
-    raise ConfigError(f'No base model is called "{name}".', next=f"Known are: {', '.join(locks) or 'none'}.")
+    raise ConfigError(f'No base model is called "{name}".', next=f"Known: {', '.join(locks) or 'none'}.")
 
 
 def choose_lock(folder: Path, wanted: str | None = None) -> Lock:
-    """The lock for `folder`: `wanted` (a name or a file), else by the folder's name, else by its config.json."""
+    """The lock for `folder`: `wanted` (a name or a file), else by the folder's name, else by its config.json.
+
+    Raises ConfigError if none fits.
+    """
     if wanted is not None:
         is_file = wanted.endswith(".json") or Path(wanted).is_file()
         return read_lock(Path(wanted)) if is_file else find_lock(wanted)
@@ -93,17 +93,15 @@ def choose_lock(folder: Path, wanted: str | None = None) -> Lock:
         if any(file.name == "config.json" and file.sha256 == found for file in lock.files):
             return lock
     raise ConfigError(
-        f"No lock fits {folder}: neither its name nor its config.json is that of a known base model.",
+        f"No lock fits {folder}: neither its name nor its config.json belongs to a known base model.",
         next=f"Name one with --lock: {', '.join(lock.name for lock in locks)}, or a file.",
     )
 
 
-def lock_sha256(path: Path) -> str:
-    return file_sha256(path)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Fields:
+    """The fields of one object in a lock, each checked as it is read; `within` is the path to that object."""
+
     path: Path
     content: object
     within: tuple[str, ...] = field(default=())
@@ -116,17 +114,17 @@ class Fields:
     def text(self, key: str) -> str:
         value = self._value(key)
         if not isinstance(value, str) or not value.strip():
-            self._refuse(key, "must be a text that is not empty")
+            self._refuse(key, "must be a non-empty string")
         return value
 
     def plain_name(self, key: str) -> str:
         return self._matching(key, r"(?!\.)[\w.\-]+", "must be a plain name, without a slash")
 
     def repository(self, key: str) -> str:
-        return self._matching(key, r"([\w.\-]+/[\w.\-]+)?", 'must be "owner/name", or "" for a model that ships')
+        return self._matching(key, r"([\w.\-]+/[\w.\-]+)?", 'must be "owner/name", or "" for a shipped model')
 
     def revision(self, key: str) -> str:
-        return self._matching(key, r"[0-9a-f]{40}", "must be 40 hex digits, so that it cannot move")
+        return self._matching(key, r"[0-9a-f]{40}", "must be a full commit of 40 hex digits")
 
     def sha256(self, key: str) -> str:
         return self._matching(key, r"[0-9a-f]{64}", "must be 64 hex digits")
@@ -134,7 +132,7 @@ class Fields:
     def size(self, key: str) -> int:
         value = self._value(key)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            self._refuse(key, "must be a whole number of bytes")
+            self._refuse(key, "must be an integer number of bytes")
         return value
 
     def table(self, key: str) -> "list[Fields]":
@@ -146,7 +144,7 @@ class Fields:
         ]
 
     def file_name(self) -> str:
-        """The name that this entry stands under: inside the folder, with forward slashes."""
+        """The key of this entry: a path inside the folder, with forward slashes."""
         name = self.within[-1]
         parts = PurePosixPath(name).parts
         if not parts or "\\" in name or name != "/".join(parts) or ".." in parts or name.startswith("/"):
@@ -168,5 +166,5 @@ class Fields:
         return value
 
     def _refuse(self, key: str, rule: str) -> NoReturn:
-        where = " → ".join(part for part in (*self.within, key) if part) or "the whole file"
-        raise ConfigError(f"The lock {self.path} is wrong: {where} {rule}.", next="Take it from the repository afresh.")
+        where = " → ".join(part for part in (*self.within, key) if part) or "the file"
+        raise ConfigError(f"The lock {self.path} is wrong: {where} {rule}.", next="Restore it from the repository.")

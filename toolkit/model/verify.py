@@ -1,4 +1,8 @@
-"""Compares a model's folder with its lock: sizes first, then sha256, then unknown files that would be loaded."""
+"""Compares a model's folder with its lock: sizes, unknown files that would be loaded, then sha256.
+
+Files that are not in the lock are fine unless transformers or peft would load them: weights, code, templates and token
+maps are reported as `unknown`; a README, a licence and hidden files are not.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +31,7 @@ Problem = Literal["missing", "size", "sha256", "unknown", "unreadable"]
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """One file that is not as the lock says; `str()` of it is one line."""
+    """A file that differs from the lock; `str()` gives one line."""
 
     name: str
     problem: Problem
@@ -43,29 +47,29 @@ class Mismatch:
             case "sha256":
                 why = f"sha256 {self.found[:12]}…, the lock says {self.expected[:12]}…"
             case "unknown":
-                why = "not in the lock, and it would be loaded"
+                why = "not in the lock, but would be loaded"
             case "unreadable":
                 why = f"cannot be read: {self.found}"
         return f"{self.name}: {why}"
 
 
 def check_folder(folder: Path, lock: Lock, listener: Listener = silent) -> list[Mismatch]:
-    """Everything in `folder` that is not as the lock says; an empty list is a whole model."""
+    """Every difference between `folder` and the lock; an empty list means a complete model."""
     return list(mismatches(folder, lock, listener))
 
 
 def mismatches(folder: Path, lock: Lock, listener: Listener = silent) -> Iterator[Mismatch]:
-    """As `check_folder`, one by one: what is missing, short or unknown comes before the first byte is hashed."""
-    sound = []
+    """As `check_folder`, one by one: missing, truncated and unknown files come before the first byte is hashed."""
+    same_size = []
     for file in lock.files:
         wrong = size_mismatch(folder, file)
         if wrong is None:
-            sound.append(file)
+            same_size.append(file)
         else:
             yield wrong
     yield from _unknown(folder, lock)
-    total, done = sum(file.size_bytes for file in sound), 0
-    for file in sound:
+    total, done = sum(file.size_bytes for file in same_size), 0
+    for file in same_size:
         before = done
 
         def advance(hashed: int, before: int = before, name: str = file.name) -> None:
@@ -80,6 +84,7 @@ def mismatches(folder: Path, lock: Lock, listener: Listener = silent) -> Iterato
 
 
 def size_mismatch(folder: Path, file: LockedFile) -> Mismatch | None:
+    """None if the file is there in its locked size."""
     path = folder / file.name
     try:
         if not path.is_file():
@@ -93,6 +98,7 @@ def size_mismatch(folder: Path, file: LockedFile) -> Mismatch | None:
 
 
 def sha256_mismatch(folder: Path, file: LockedFile, advance: Callable[[int], None] | None = None) -> Mismatch | None:
+    """None if the content is the locked one; `advance` as in `file_sha256`."""
     try:
         found = file_sha256(folder / file.name, advance)
     except OSError as error:

@@ -1,14 +1,14 @@
 """The name of every file and folder within a run. The only module that spells them."""
 
-import hashlib
 import json
 import re
 from pathlib import Path
 
+from toolkit.core.files import file_sha256
+
 RUN_SCHEMA_VERSION = 1
 REPORT_SCHEMA_VERSION = 1
 RECORD = "run.json"
-LOCK = ".lock"
 LATEST = "latest"
 NAME = re.compile(r"v(\d+)-\d{8}-\d{6}")
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -42,4 +42,4 @@ def _is_json(path: Path) -> bool:
 
 
 def adapter_sha256(adapter: Path | None) -> str | None:
-    return None if adapter is None else hashlib.sha256((adapter / ADAPTER_FILE).read_bytes()).hexdigest()
+    return None if adapter is None else file_sha256(adapter / ADAPTER_FILE)

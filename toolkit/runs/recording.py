@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.core.errors import Interrupted, ToolkitError, TrainingError
+from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line
 from toolkit.core.files import now, write_json, write_text
 from toolkit.runs.latest import move_latest
 from toolkit.runs.layout import ADAPTER_FILE, whole_checkpoints
@@ -122,9 +122,9 @@ def _told(error: BaseException, folder: Path) -> ToolkitError | None:
         )
     if _is_full(error, folder):
         return TrainingError(f"The disk of {folder} is full.", next="Free some space; then resume or start again.")
-    first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
     return TrainingError(
-        f"Training failed: {type(error).__name__}: {first}.", next=f"The whole story is in {folder / STORY}."
+        f"Training failed: {type(error).__name__}: {first_line(error, 300)}.",
+        next=f"The whole story is in {folder / STORY}.",
     )
 
 

@@ -4,7 +4,6 @@ A run holds a lock (flock) on its folder while its process lives, so that one th
 that goes on, also across containers. `latest` is a relative link and moves only to finished runs.
 """
 
-import fcntl
 import json
 import os
 import random
@@ -17,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import write_json
-from toolkit.runs.layout import LATEST, LOCK, NAME, RECORD, RUN_SCHEMA_VERSION, whole_checkpoints
+from toolkit.core.files import is_locked, lock_folder, write_json
+from toolkit.runs.layout import LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, whole_checkpoints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,7 @@ class Run:
     def status(self) -> str:
         """As recorded, except `died`: recorded as running, but no process holds its lock."""
         status = str(self.record.get("status", "unreadable"))
-        return "died" if status == "running" and not is_alive(self.folder) else status
+        return "died" if status == "running" and not is_locked(self.folder) else status
 
     @property
     def checkpoints(self) -> list[Path]:
@@ -89,30 +88,17 @@ def _numbers(output: Path) -> list[int]:
 def locked(folder: Path) -> Iterator[None]:
     """Holds the run's lock; the system releases it even when the process is killed. Raises ConfigError."""
     try:
-        file = (folder / LOCK).open("a")
+        lock = lock_folder(folder)
+    except BlockingIOError:
+        raise ConfigError(
+            f"{folder.name} is being worked on by another process.", next="Wait for it, or start a new run."
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"Cannot write to {folder}: {error.strerror}.", next="Make it writable, or start a new run elsewhere."
         ) from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                f"{folder.name} is being worked on by another process.", next="Wait for it, or start a new run."
-            ) from None
+    with lock:
         yield
-
-
-def is_alive(folder: Path) -> bool:
-    try:
-        with (folder / LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from toolkit.core.errors import first_line
 from toolkit.serve.openai import ChatAsked, Messages, RequestError, read_request
 
 PAGE = Path(__file__).with_name("chat.html")
@@ -211,7 +212,7 @@ class Site:
 
     def _broken(self, error: Exception) -> RequestError:
         """A model that fails may quote the question: who runs the server reads it, the client does not."""
-        self.notify(f"An answer failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}")
+        self.notify(f"An answer failed: {type(error).__name__}: {first_line(error)}")
         return RequestError(500, f"The model failed: {type(error).__name__}.", code="model_failed")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.compare.sides import BASE, Side, find_side, run_side
-from toolkit.core.errors import ConfigError, ModelError
+from toolkit.core.errors import ConfigError, ModelError, first_line
 from toolkit.core.events import stop_requests
 from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.device import Device, find_device
@@ -187,9 +187,8 @@ def _loaded(job: ServeJob, deploy: Deploy) -> "Answerer":
     try:
         answerer: Answerer = deploy(job)
     except Exception as error:
-        first = (str(error).splitlines() or ["no message"])[0][:200].rstrip(".")
         raise ModelError(
-            f"{job.base} cannot be served with {job.backend}: {type(error).__name__}: {first}.",
+            f"{job.base} cannot be served with {job.backend}: {type(error).__name__}: {first_line(error)}.",
             next="See whether toolkit chat answers; --debug shows all of it.",
         ) from error
     return answerer

@@ -1,12 +1,12 @@
 """Waits for the next version of a data set."""
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.core.events import StopRequests
+from toolkit.core.files import file_sha256
 from toolkit.data.dataset import find_dataset
 from toolkit.data.probes import probes_beside
 
@@ -54,6 +54,6 @@ class _Seen:
 
 def _sha256(path: Path) -> str | None:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_sha256(path)
     except OSError:  # gone, or not there yet
         return None

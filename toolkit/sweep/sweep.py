@@ -1,7 +1,6 @@
 """Trains and compares one run after another over lists of settings, in one process and over one base model."""
 
 import functools
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from toolkit.compare.report import write_report
 from toolkit.compare.report.report import Report
 from toolkit.core.errors import ConfigError, Interrupted, ToolkitError
 from toolkit.core.events import Caller, Listener, StopRequests, silent
-from toolkit.core.files import now, write_text
+from toolkit.core.files import file_sha256, now, write_text
 from toolkit.data.dataset import find_dataset
 from toolkit.data.probes import read_probes
 from toolkit.model.base_model import find_base_model, require_sizes
@@ -121,7 +120,7 @@ def resume_sweep(name: str, output: Path, caller: SweepCaller, backends: SweepBa
     """
     found = read_sweep(name, output)
     data = Path(found.asked["data"])
-    if not data.is_file() or _sha256(data) != found.asked["data_sha256"]:
+    if not data.is_file() or file_sha256(data) != found.asked["data_sha256"]:
         raise ConfigError(f"{data} has changed since this sweep began.", next="Begin a new sweep.")
     return _carry_out(
         _Work(
@@ -144,7 +143,7 @@ def _asked(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller) 
     data = find_dataset(config.data).resolve()
     return {
         "data": str(data),
-        "data_sha256": _sha256(data),
+        "data_sha256": file_sha256(data),
         "model": str(base.path),
         "probes": None if config.probes is None else str(config.probes.resolve()),
         "systems": list(config.systems),
@@ -257,7 +256,3 @@ def _note(entry: Entry, report: Report) -> None:
         [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()],
         report.thresholds,
     )
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,6 +1,5 @@
 """Fine-tunes a base model on a data set with LoRA, in this process, and records the run from start to end."""
 
-import hashlib
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError, Interrupted
 from toolkit.core.events import Caller, Listener, Progress
-from toolkit.core.files import now
+from toolkit.core.files import file_sha256, now
 from toolkit.core.read_ahead import prefetch
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoder
@@ -243,7 +242,7 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> KeepJob | None:
     path, prompts = load_keep_prompts(recipe.keep_data, rows)
     systems = recipe.system, *recipe.keep_systems
     asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
-    digest, before = hashlib.sha256(path.read_bytes()).hexdigest(), work.record["keep"]
+    digest, before = file_sha256(path), work.record["keep"]
     if before is not None and before["sha256"] != digest:
         raise ConfigError(f"The keep set {path} has changed since {work.folder.name} began.", next="Start a new run.")
     work.record["keep"] = {"path": str(path), "sha256": digest, "prompts": len(prompts)}
@@ -279,7 +278,7 @@ def _note_result(work: _Work, result: TrainingResult, started: float) -> None:
         weights = checkpoint / ADAPTER_FILE
         record["adapter"] = {
             "path": checkpoint.name,
-            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+            "sha256": file_sha256(weights),
             "bytes": weights.stat().st_size,
         }
 

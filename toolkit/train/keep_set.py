@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.core.errors import DataError
+from toolkit.core.files import write_text
 
 PROMPT_KEYS = ("prompt", "query", "instruction", "question")
 
@@ -66,13 +68,9 @@ def write_cache(path: Path, answers: Sequence[KeepAnswer]) -> None:
     """In one step; a cache that cannot be written is no loss."""
     lines = [{"prompt": one.prompt, "system": one.system, "tokens": list(one.tokens)} for one in answers]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [*lines, {"end": len(lines)}])
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
+        write_text(path, text)
 
 
 def draw_rows(count: int, draw: int, size: int, seed: int) -> list[int]:

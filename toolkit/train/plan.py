@@ -1,8 +1,6 @@
 """What a training needs of the card and of the disk, and the settings that fit; says why. Pure but for `free_bytes`."""
 
 import math
-import os
-import shutil
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,9 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError
+from toolkit.core.files import require_free_space
 from toolkit.model.base_model import BaseModel
+from toolkit.model.families.qwen2 import (
+    ELEMENT_BYTES,
+    linear_layers,
+    lora_parameters,
+    weight_bytes_in_4bit,
+    weight_bytes_loaded,
+)
 from toolkit.model.four_bits import CHANGED
-from toolkit.model.qwen2 import ELEMENT_BYTES, linear_layers, lora_parameters, weight_bytes_in_4bit, weight_bytes_loaded
 from toolkit.train.recipe import AUTO, Recipe, first_adapted
 
 BYTES_A_PARAMETER = 4 + 8  # a checkpoint: the adapter in float32, and Adam's two moments
@@ -204,13 +209,5 @@ def _gib(count: int) -> str:
 
 def require_disk(output: Path, base: BaseModel, recipe: Recipe) -> None:
     """Better now than in the last step. Raises ConfigError."""
-    needed = lora_parameters(base.config, recipe.lora_rank) * BYTES_A_PARAMETER * KEPT_CHECKPOINTS + DISK_MARGIN_BYTES
-    place = output.absolute()
-    while not os.path.exists(place):  # noqa: PTH110  # Path.exists raises where a folder above may not be looked into
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise ConfigError(
-            f"{place} has {free / 1e6:.0f} MB free, a run needs {needed / 1e6:.0f} MB.",
-            next="Free some space, or name another folder with --output.",
-        )
+    needed = lora_parameters(base.config, recipe.lora_rank) * BYTES_A_PARAMETER * KEPT_CHECKPOINTS
+    require_free_space(output, needed, DISK_MARGIN_BYTES, purpose="a run", option="--output", error=ConfigError)

@@ -67,16 +67,16 @@ def test_a_wrong_byte_from_modelscope_is_found_by_the_lock(user: User) -> None:
     assert not user.target.exists()
 
 
-@pytest.mark.parametrize(("status", "told"), [(404, "not found"), (403, "closed to you (403)")])
-def test_a_refusal_of_modelscope_is_told_with_its_reason(user: User, status: int, told: str) -> None:
+@pytest.mark.parametrize(("status", "expected"), [(404, "not found"), (403, "(403): it is gated, private or missing")])
+def test_a_refusal_of_modelscope_is_reported_with_its_reason(user: User, status: int, expected: str) -> None:
     user.hub.refusals["tokenizer.json"] = (status, "")
     done = user.downloads("--source", "modelscope")
 
     assert done.returncode == 4
-    assert told in done.stderr
+    assert expected in done.stderr
 
 
-def test_modelscope_out_of_reach_is_told_after_a_few_seconds(user: User) -> None:
+def test_modelscope_out_of_reach_is_reported_after_a_few_seconds(user: User) -> None:
     began = time.monotonic()
     done = user.downloads("--source", "modelscope", "--endpoint", "http://127.0.0.1:9")
 
@@ -85,6 +85,6 @@ def test_modelscope_out_of_reach_is_told_after_a_few_seconds(user: User) -> None
     assert "cannot be reached" in done.stderr
 
 
-def test_modelscope_on_a_full_disk_is_told_as_such(hub: HubServer, small_disk: Path) -> None:
+def test_modelscope_on_a_full_disk_is_reported_as_such(hub: HubServer, small_disk: Path) -> None:
     with pytest.raises(ModelError, match="The disk is full"):
         fetch_weights(hub, small_disk, "modelscope")

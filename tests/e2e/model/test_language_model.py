@@ -120,7 +120,7 @@ def test_with_the_adapter_off_it_is_the_base_model(plain, both):
         assert same_logits(found, wanted)
 
 
-def test_two_adapters_in_one_load_answer_as_each_alone(lively_model, adapters, both):
+def test_two_adapters_in_one_load_answer_as_each_by_itself(lively_model, adapters, both):
     for name in ("one", "two", "one"):
         alone = LanguageModel.load(lively_model, {name: adapters[name]})
         assert tokens(asked(both, name)) == tokens(asked(alone, name))
@@ -221,7 +221,7 @@ def test_a_truncated_adapter_is_refused(lively_model, tmp_path):
         LanguageModel.load(lively_model, {"one": adapter})
 
 
-def test_an_adapter_whose_training_diverged_is_told(lively_model, tmp_path):
+def test_an_adapter_whose_training_diverged_is_reported(lively_model, tmp_path):
     adapter = make_adapter(tmp_path / "adapter", lively_model, seed=0, strength=float("nan"))
     model = LanguageModel.load(lively_model, {"one": adapter})
 

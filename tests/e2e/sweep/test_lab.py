@@ -30,7 +30,7 @@ def test_a_new_verdict_comes_whenever_the_data_are_saved(user: FinetuneUser):
 
     assert ended.code in {20, 22}
     assert ended.err.count("Error: ") == 1
-    assert "holds no rows" in ended.err
+    assert "has no rows" in ended.err
     assert ended.err.count("Waiting for a change of mine.json") == 3
     first, second = (user.record(number) for number in range(2))
     assert (first["status"], second["status"]) == ("finished", "finished")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes.answered import PROBES, answered
-from toolkit.compare.metrics import Flips, Metric, flips, judge, measure, paired_flips, ratio, share
+from toolkit.compare.metrics import Flips, Metric, flips, judge, measure, paired_flips, ratio, repetition, share
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe
 from toolkit.model.divergence import Drift
 
@@ -227,3 +227,17 @@ def test_an_expectation_of_an_answer_knows_what_was_said_before():
     one = judge(probe, "", "It is Perth now.", "It is Sydney now.", PROBES, drift=None, again=None)
 
     assert (one.passed_before, one.passed) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "repeated"),
+    [
+        ("", 0),
+        ("one two three", 0),
+        ("one two three four five", 0),
+        ("a b c d a b c d", 1 / 5),
+        ("好好好好好好", 2 / 3),
+    ],
+)
+def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, repeated):
+    assert repetition(text) == pytest.approx(repeated)

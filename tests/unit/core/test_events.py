@@ -1,4 +1,4 @@
-"""Signals: gentle while a training can save itself, at once everywhere else, and put back afterwards."""
+"""Signals: gentle while a training can save itself, immediate everywhere else, and restored afterwards."""
 
 import os
 import signal
@@ -18,14 +18,14 @@ def test_outside_a_gentle_phase_a_signal_interrupts_at_once(number: signal.Signa
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_in_a_gentle_phase_the_first_signal_asks_and_says_so(number: signal.Signals):
-    said: list[str] = []
-    with stop_requests(said.append) as stop:
+    notes: list[str] = []
+    with stop_requests(notes.append) as stop:
         stop.gentle = True
         os.kill(os.getpid(), number)
 
         assert stop.requested
 
-    assert said == [f"{number.name}: saving after this step; once more stops at once."]
+    assert notes == [f"{number.name}: saving after this step; a second signal stops at once."]
 
 
 @pytest.mark.parametrize("second", SIGNALS)
@@ -47,7 +47,7 @@ def test_a_signal_after_the_gentle_phase_interrupts():
         assert not stop.requested
 
 
-def test_what_listened_before_listens_again():
+def test_the_previous_handlers_are_restored():
     before = [signal.getsignal(number) for number in SIGNALS]
     with stop_requests(lambda _: None) as stop:
         assert [signal.getsignal(number) for number in SIGNALS] == [stop.receive, stop.receive]
@@ -55,7 +55,7 @@ def test_what_listened_before_listens_again():
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-def test_it_listens_no_more_after_an_error():
+def test_the_previous_handlers_are_restored_after_an_error():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(ZeroDivisionError), stop_requests(lambda _: None):
         _ = 1 / 0

@@ -60,7 +60,7 @@ def forget(path: Path) -> None:
     with path.open("rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     if cached_pages(path):
-        pytest.skip("this file system keeps pages that it is told to forget")
+        pytest.skip("this file system keeps pages that it should drop")
 
 
 def test_every_weight_file_is_in_the_page_cache_afterwards(model: Path, memory: Path):
@@ -84,25 +84,25 @@ def test_one_file_takes_one_thread(model: Path, memory: Path):
     assert finished(prefetch(model, memory)) == 1
 
 
-def test_weights_that_would_fill_the_memory_are_left_alone(model: Path, memory: Path):
+def test_weights_that_would_fill_the_memory_are_not_read(model: Path, memory: Path):
     memory.write_text(LITTLE)
 
     assert prefetch(model, memory) == []
 
 
-@pytest.mark.parametrize("told", ["", "MemAvailable:\n", "MemAvailable: much kB\n", None])
-def test_a_system_that_does_not_tell_its_memory_is_spared(model: Path, memory: Path, told: str | None):
-    memory.unlink() if told is None else memory.write_text(told)
+@pytest.mark.parametrize("content", ["", "MemAvailable:\n", "MemAvailable: much kB\n", None])
+def test_a_system_that_does_not_report_its_memory_is_left_as_it_is(model: Path, memory: Path, content: str | None):
+    memory.unlink() if content is None else memory.write_text(content)
 
     assert prefetch(model, memory) == []
 
 
-def test_a_folder_without_weights_or_none_at_all_is_no_error(tmp_path: Path, memory: Path):
+def test_a_folder_without_weights_or_none_at_all_is_not_an_error(tmp_path: Path, memory: Path):
     assert prefetch(tmp_path, memory) == []
     assert prefetch(tmp_path / "nowhere", memory) == []
 
 
-def test_a_file_that_cannot_be_read_is_no_error(
+def test_a_file_that_cannot_be_read_is_not_an_error(
     model: Path, memory: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ):
     def refuse(*_):
@@ -120,7 +120,7 @@ def _packages(tmp_path: Path) -> Path:
     for name in (
         "torch/__pycache__/a.pyc", "torch/a.py", "torch/lib/libsmall.so.2", "torch/lib/liblarge.so",
         "torch/include/b.pyc", "torch/testing/c.pyc", "transformers/__pycache__/d.pyc",
-        "transformers/models/qwen2/e.py", "transformers/models/qwen2/__pycache__/e.pyc", "stranger/__pycache__/f.pyc",
+        "transformers/models/qwen2/e.py", "transformers/models/qwen2/__pycache__/e.pyc", "other/__pycache__/f.pyc",
     ):  # fmt: skip
         path = tmp_path / "packages" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def test_of_the_libraries_what_an_import_reads(packages: Path):
 
 
 @pytest.mark.parametrize("where", ["packages", "nowhere"])
-def test_the_program_reads_libraries_with_the_standard_library_alone(packages: Path, where: str):
+def test_the_program_reads_libraries_with_only_the_standard_library(packages: Path, where: str):
     done = subprocess.run(
         [sys.executable, "-I", "-S", read_ahead_module.__file__, packages.with_name(where)],
         capture_output=True, text=True, check=False,
@@ -168,7 +168,7 @@ def test_libraries_that_are_imported_already_are_not_read(monkeypatch: pytest.Mo
     read_ahead_module.prefetch_libraries()
 
 
-def test_a_program_that_cannot_be_started_is_no_error(monkeypatch: pytest.MonkeyPatch):
+def test_a_program_that_cannot_be_started_is_not_an_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
 

@@ -1,42 +1,75 @@
-"""The cycle collector: rare while imports go on, as usual afterwards."""
+"""Garbage collection during the imports, and when the process started."""
 
 import gc
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from toolkit.core import startup as collector
+from toolkit.core import startup
+from toolkit.core.startup import process_started
+
+PRINT_AGE = """
+import time
+time.sleep(0.3)
+from toolkit.core.startup import process_started
+print(time.perf_counter() - process_started())
+"""
 
 
 @pytest.fixture(autouse=True)
-def _as_before(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(collector.atexit, "register", lambda _: None)
-    gc.set_threshold(*collector.DEFAULT_THRESHOLDS_GC)
+def _default_collector(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(startup.atexit, "register", lambda _: None)
+    gc.set_threshold(*startup.DEFAULT_THRESHOLDS)
     yield
-    gc.set_threshold(*collector.DEFAULT_THRESHOLDS_GC)
+    gc.set_threshold(*startup.DEFAULT_THRESHOLDS)
     gc.unfreeze()
 
 
-def test_it_is_rare_until_the_imports_are_done():
-    collector.relax_gc()
-    assert gc.get_threshold() == collector.RELAXED
+def test_collections_are_rare_until_the_imports_are_done():
+    startup.relax_gc()
+    assert gc.get_threshold() == startup.RELAXED_THRESHOLDS
 
-    collector.restore_gc()
-    assert gc.get_threshold() == collector.DEFAULT_THRESHOLDS_GC
+    startup.restore_gc()
+    assert gc.get_threshold() == startup.DEFAULT_THRESHOLDS
     assert gc.get_freeze_count() > 0
 
 
-def test_imports_are_done_once_so_that_no_model_is_left_aside():
-    collector.relax_gc()
-    collector.restore_gc()
+def test_a_second_restore_freezes_nothing_so_that_models_stay_collectable():
+    startup.relax_gc()
+    startup.restore_gc()
     gc.unfreeze()
 
-    collector.restore_gc()
+    startup.restore_gc()
 
     assert gc.get_freeze_count() == 0
 
 
-def test_a_process_that_is_not_the_toolkits_is_left_as_it_is():
-    collector.restore_gc()
+def test_without_relax_gc_nothing_is_frozen():
+    startup.restore_gc()
 
     assert gc.get_freeze_count() == 0
-    assert gc.get_threshold() == collector.DEFAULT_THRESHOLDS_GC
+    assert gc.get_threshold() == startup.DEFAULT_THRESHOLDS
+
+
+def test_a_process_started_before_it_imported_anything():
+    before = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", PRINT_AGE], capture_output=True, text=True, check=True)
+
+    age_s = float(done.stdout)
+    assert 0.28 <= age_s <= time.perf_counter() - before + 0.02
+
+
+@pytest.mark.parametrize(
+    "content", ["", "1 (toolkit) R 1", "1 (a b) " + "x " * 40, "1 (later) " + f"{10**12} " * 40, None]
+)
+def test_without_a_start_time_from_the_system_the_process_starts_at_this_import(tmp_path: Path, content: str | None):
+    status = tmp_path / "stat"
+    if content is not None:
+        status.write_text(content)
+
+    started = process_started(status)
+
+    assert started == process_started(status) <= time.perf_counter()

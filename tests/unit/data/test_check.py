@@ -105,7 +105,7 @@ def test_an_empty_field_is_an_error_with_row_and_remedy(found):
     (finding,) = of_kind(found([*ROWS, row("a", "")]), "row")
 
     assert (finding.level, finding.row) == ("error", 41)
-    assert finding.remedy == "write it, or drop the row"
+    assert finding.remedy == "write it, or delete the row"
 
 
 def test_a_set_without_a_usable_row_is_an_error(found):
@@ -113,22 +113,22 @@ def test_a_set_without_a_usable_row_is_an_error(found):
 
     assert not findings.sound
     assert findings.steps == 0
-    assert of_kind(findings, "rows")[0].message == "No row is left to train on."
+    assert of_kind(findings, "rows")[0].message == "No rows are left to train on."
 
 
 def test_an_exact_duplicate_names_the_first(found):
     (finding,) = of_kind(found([*ROWS, ROWS[2]]), "duplicate")
 
-    assert (finding.level, finding.row, finding.message) == ("warning", 41, "the same as row 3")
+    assert (finding.level, finding.row, finding.message) == ("warning", 41, "duplicate of row 3")
 
 
 def test_a_conflicting_answer_names_the_first(found):
     (finding,) = of_kind(found([*ROWS, row("问题 2", "Else.")]), "conflict")
 
-    assert (finding.row, finding.message) == (41, "the question of row 3 with another answer")
+    assert (finding.row, finding.message) == (41, "same question as row 3, another answer")
 
 
-def test_the_same_question_under_another_system_or_history_is_no_conflict(found):
+def test_the_same_question_under_another_system_or_history_is_not_a_conflict(found):
     rows = [row("q", "a"), row("q", "b", system="S"), row("q", "c", history=[["x", "y"]])]
 
     assert of_kind(found(rows), "conflict") == []
@@ -189,7 +189,7 @@ def test_code_and_notation_are_no_placeholders(text):
     assert placeholders([text]) == []
 
 
-def test_each_placeholder_is_told_once():
+def test_each_placeholder_is_reported_once():
     assert [each.text for each in placeholders(["{{NAME}} {{NAME}}", "<AUTHOR>"])] == ["{{NAME}}", "<AUTHOR>"]
 
 
@@ -215,7 +215,7 @@ def test_a_probe_asked_in_an_earlier_turn_counts_too(found):
 def test_trained_probes_are_meant_to_be_among_the_prompts(found):
     (note,) = of_kind(found([row("你是谁？", "X")], probes=PROBES), "probe")
 
-    assert (note.level, note.message) == ("note", "1 of 1 trained probes are among the prompts.")
+    assert (note.level, note.message) == ("note", "1 of 1 trained probes are prompts of the data set.")
 
 
 def test_probes_of_another_data_set_are_noted(found):
@@ -328,24 +328,24 @@ def test_the_report_begins_with_the_facts_and_marks_what_is_trained_on(toolkit_c
     assert "\x1b" not in result.stdout
 
 
-def test_an_error_is_told_in_one_line_with_row_and_remedy_and_exit_code_5(toolkit_check):
+def test_an_error_is_reported_in_one_line_with_row_and_remedy_and_exit_code_5(toolkit_check):
     result = toolkit_check([*ROWS, row("a", "")])
 
     assert result.exit_code == 5
-    assert "error    row 41: no answer: 'output' is empty → write it, or drop the row\n" in result.stdout
+    assert "error    row 41: no answer: 'output' is empty → write it, or delete the row\n" in result.stdout
 
 
-def test_warnings_alone_exit_with_0(toolkit_check):
+def test_only_warnings_exit_with_0(toolkit_check):
     result = toolkit_check([*ROWS, ROWS[0]])
 
     assert result.exit_code == 0
-    assert "warning  row 41: the same as row 1" in result.stdout
+    assert "warning  row 41: duplicate of row 1" in result.stdout
 
 
 def test_many_findings_of_a_kind_are_counted_instead_of_listed(toolkit_check):
     result = toolkit_check([ROWS[0]] * 31)
 
-    assert result.stdout.count("the same as row 1") == 10
+    assert result.stdout.count("duplicate of row 1") == 10
     assert "20 more warnings of the kind 'duplicate'" in result.stdout
 
 

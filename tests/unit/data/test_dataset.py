@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
 from toolkit.data.formats import Message
-from toolkit.train.sources import Mix, is_hub, parse_mix, sample
 
 ROW = {"instruction": "你是谁？", "input": "", "output": "我是小明，一个助手。"}
 CONVERSATION = (Message(role="user", content="a"), Message(role="assistant", content="b"))
@@ -97,11 +96,11 @@ def test_csv_is_read_with_commas_quotes_and_line_breaks_in_cells(file):
     assert (dataset.rows[0].prompt, dataset.rows[0].answer) == ('a, "b"\nc', "d")
 
 
-def test_a_byte_order_mark_of_utf8_is_no_fault(file):
+def test_a_byte_order_mark_of_utf8_is_not_a_fault(file):
     assert len(read_dataset(file(codecs.BOM_UTF8 + json.dumps([ROW]).encode())).rows) == 1
 
 
-def test_keys_that_the_format_does_not_read_are_told(file):
+def test_keys_that_the_format_does_not_read_are_reported(file):
     assert read_dataset(file([ROW | {"id": 7}])).ignored_keys == ("id",)
 
 
@@ -130,27 +129,27 @@ def test_an_empty_file_is_refused(file):
     assert "is empty (0 bytes)" in refusal(file(b""))
 
 
-def test_white_space_alone_is_refused(file):
-    assert "nothing but white space" in refusal(file(" \n\t\n"))
+def test_a_file_of_white_space_is_refused(file):
+    assert "only white space" in refusal(file(" \n\t\n"))
 
 
 @pytest.mark.parametrize(("content", "name"), [("[]", "data.json"), ("query,response\n", "data.csv")])
 def test_a_file_without_rows_is_refused(file, content, name):
-    assert "holds no rows" in refusal(file(content, name))
+    assert "has no rows" in refusal(file(content, name))
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
-def test_truncated_json_is_told_with_its_line(file, cut):
+def test_truncated_json_is_reported_with_its_line(file, cut):
     message = refusal(file(json.dumps([ROW, ROW], indent=1)[:-cut]))
 
     assert "ends too early (line 1" in message
 
 
-def test_a_file_cut_inside_a_character_is_told_as_truncated(file):
+def test_a_file_cut_inside_a_character_is_reported_as_truncated(file):
     assert "middle of a character" in refusal(file('[{"instruction": "你'.encode()[:-1]))
 
 
-def test_broken_json_is_told_with_line_and_column(file):
+def test_broken_json_is_reported_with_line_and_column(file):
     assert "(line 2, column 18)" in refusal(file('[{"query": "a",\n "response": "b" "c"}]'))
 
 
@@ -185,7 +184,7 @@ def test_utf16_and_utf32_are_refused_by_name(file, encoding):
     assert "iconv -f UTF" in message
 
 
-def test_a_nul_byte_is_told_with_its_place(file):
+def test_a_nul_byte_is_reported_with_its_place(file):
     assert "NUL byte (line 2, byte 5)" in refusal(file(b'[\n{"qu\0ery": "a"}]'))
 
 
@@ -208,17 +207,17 @@ def test_unknown_keys_are_named_with_the_accepted_ones(file):
     assert "instruction, input, output" in message
 
 
-def test_mixed_formats_are_told_with_both_rows(file):
+def test_mixed_formats_are_reported_with_both_rows(file):
     message = refusal(file([{"query": "a", "response": "b"}, ROW]))
 
     assert "row 1 is query/response, row 2 is alpaca" in message
 
 
-def test_csv_with_semicolons_is_told(file):
+def test_csv_with_semicolons_is_reported(file):
     assert "no commas in its header" in refusal(file("instruction;output\na;b\n", "data.csv"))
 
 
-def test_csv_with_an_open_quote_is_told(file):
+def test_csv_with_an_open_quote_is_reported(file):
     assert "not valid CSV" in refusal(file('query,response\n"a,b\n', "data.csv"))
 
 
@@ -243,9 +242,9 @@ def test_csv_that_names_a_column_twice_is_refused(file):
         ({"instruction": "a", "output": "b", "history": [["q"]]}, "not a pair of strings"),
         ({"instruction": "a\u0001", "output": "b"}, "control character U+0001 in the user's text (position 2)"),
         ({"instruction": "a\u0000", "output": "b"}, "control character U+0000"),
-        ({"instruction": "a", "output": "\ud83d"}, "half of a surrogate pair U+D83D"),
+        ({"instruction": "a", "output": "\ud83d"}, "lone surrogate U+D83D"),
         ({"messages": []}, "no turns"),
-        ({"messages": "hello"}, "holds no JSON list"),
+        ({"messages": "hello"}, "not a JSON list"),
         ({"messages": ["hello"]}, "item 1 is a string, not an object"),
         ({"messages": [{"role": "user"}]}, "neither role and content"),
         ({"messages": [{"role": "tool", "content": "a"}]}, "unknown role 'tool'"),
@@ -262,7 +261,7 @@ def test_a_faulty_row_is_kept_apart_with_its_reason(file, row, why):
     assert why in fault(file, row)
 
 
-def test_a_broken_line_of_jsonl_is_a_fault_of_that_line_alone(file):
+def test_a_broken_line_of_jsonl_is_a_fault_of_that_line_only(file):
     dataset = read_dataset(file(f'{json.dumps(ROW)}\n{{"instruction": "a", "outp\n', "data.jsonl"))
 
     assert len(dataset.rows) == 1
@@ -273,7 +272,7 @@ def test_a_csv_record_with_too_few_cells_is_a_fault_of_that_record(file):
     assert "1 cells where the header has 2" in read_dataset(file("query,response\na,b\nc\n", "data.csv")).bad[0].why
 
 
-def test_a_row_that_is_no_object_or_has_no_known_key_is_a_fault(file):
+def test_a_row_that_is_not_an_object_or_has_no_known_key_is_a_fault(file):
     assert [bad.number for bad in read_dataset(file([ROW, "text", {"foo": 1}])).bad] == [2, 3]
 
 
@@ -307,7 +306,7 @@ def test_a_data_set_is_looked_for_here_and_then_in_the_data_folder(tmp_path, mon
     assert str(find_dataset("a.json")) == "a.json"
 
 
-def test_a_data_set_that_is_nowhere_is_told_with_the_places(tmp_path, monkeypatch):
+def test_a_data_set_that_is_nowhere_is_reported_with_the_places(tmp_path, monkeypatch):
     monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path))
 
     with pytest.raises(DataError, match=r"no file none\.json or .*none\.json"):
@@ -317,50 +316,6 @@ def test_a_data_set_that_is_nowhere_is_told_with_the_places(tmp_path, monkeypatc
 def test_finding_a_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match="is a folder"):
         find_dataset(str(tmp_path))
-
-
-def test_a_mix_is_a_source_with_an_optional_count():
-    assert parse_mix("general.jsonl#200") == Mix(source="general.jsonl", count=200)
-    assert parse_mix("owner/name") == Mix(source="owner/name", count=None)
-
-
-@pytest.mark.parametrize("spec", ["", "#5", "a.jsonl#", "a.jsonl#0", "a.jsonl#-1", "a.jsonl#many"])
-def test_a_malformed_mix_is_refused(spec):
-    with pytest.raises(ConfigError, match="SOURCE#COUNT"):
-        parse_mix(spec)
-
-
-@pytest.mark.parametrize(
-    ("source", "hub"),
-    [("AI-ModelScope/alpaca-gpt4-data-zh", True), ("HF::owner/name", True), ("general.jsonl", False),
-     ("data/mistyped.jsonl", False), ("./owner/name", False), ("/owner/name", False)],
-)  # fmt: skip
-def test_a_hub_source_is_shaped_owner_and_name(source, hub):
-    assert is_hub(Mix(source=source, count=None)) is hub
-
-
-def test_a_local_file_goes_before_the_hub(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "owner").mkdir()
-    (tmp_path / "owner" / "name").write_text("[]")
-
-    assert not is_hub(Mix(source="owner/name", count=None))
-
-
-def test_a_sample_repeats_no_row_and_is_the_same_for_the_same_seed():
-    rows = [Row(number=number, messages=CONVERSATION) for number in range(100)]
-
-    chosen = sample(rows, 10, seed=1)
-
-    assert chosen == sample(rows, 10, seed=1)
-    assert chosen != sample(rows, 10, seed=2)
-    assert len({row.number for row in chosen}) == 10
-
-
-def test_a_sample_larger_than_the_set_is_the_set():
-    rows = (Row(number=1, messages=CONVERSATION),)
-
-    assert sample(rows, 5, seed=1) == sample(rows, None, seed=1) == rows
 
 
 def test_prompts_are_the_same_but_for_case_width_space_and_punctuation():

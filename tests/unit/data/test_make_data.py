@@ -129,7 +129,7 @@ def test_an_ordinary_brand_has_no_notes():
     [
         ("", "is empty"),
         (" \t", "is empty"),
-        (" Nova", "begins or ends with a space"),
+        (" Nova", "starts or ends with a space"),
         ("N", "too short"),
         ("--", "too short"),
         ("x" * 65, "65 characters"),
@@ -204,7 +204,7 @@ def test_only_json_is_written(tmp_path: Path, name: str):
         make_data(MakeDataConfig(brand=brand(), to=tmp_path / name))
 
 
-def test_a_folder_is_no_file(tmp_path: Path):
+def test_a_folder_is_not_a_file(tmp_path: Path):
     (tmp_path / "mine.json").mkdir()
 
     with pytest.raises(ConfigError, match="is a folder"):
@@ -214,7 +214,7 @@ def test_a_folder_is_no_file(tmp_path: Path):
 def test_data_and_probes_cannot_be_one_file(tmp_path: Path):
     to = tmp_path / "mine.json"
 
-    with pytest.raises(ConfigError, match="would be one file"):
+    with pytest.raises(ConfigError, match="would be the same file"):
         make_data(MakeDataConfig(brand=brand(), to=to, probes_to=to))
 
 

@@ -48,7 +48,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
 
 FAULTS = {
     "no YAML": ("probes: [", "is not YAML"),
-    "GBK": ("# 你是谁".encode("gbk"), "is not in UTF-8"),
+    "GBK": ("# 你是谁".encode("gbk"), "is not UTF-8"),
     "a NUL byte": (b"probes: \x00", "is not YAML"),
     "empty": ("", "has no list of probes"),
     "a list": ("- 1", "has no list of probes"),
@@ -57,9 +57,9 @@ FAULTS = {
     "an unknown key": (SOUND.replace("thresholds:", "tresholds:"), "unknown keys: tresholds"),
     "an unknown identity": (SOUND.replace("new: [Nova]", "now: [Nova]"), "identity has unknown keys: now"),
     "identity as text": (SOUND.replace("{new: [Nova], old: [通义千问, Qwen]}", "Nova"), "identity is not a mapping"),
-    "markers as numbers": (SOUND.replace("[Nova]", "[7]"), "identity.new is not a list of texts"),
-    "an id twice": (SOUND.replace("id: p1", "id: t1"), "the id t1 stands twice"),
-    "an unknown metric": (SOUND.replace("leakage: 0.1", "leak: 0.1"), "no metric 'leak'"),
+    "markers as numbers": (SOUND.replace("[Nova]", "[7]"), "identity.new is not a list of strings"),
+    "an id twice": (SOUND.replace("id: p1", "id: t1"), "the id t1 is used twice"),
+    "an unknown metric": (SOUND.replace("leakage: 0.1", "leak: 0.1"), "'leak', which is not a metric"),
     "a threshold as text": (SOUND.replace("leakage: 0.1", "leakage: low"), "threshold of leakage is not a number"),
     "a threshold true": (SOUND.replace("leakage: 0.1", "leakage: true"), "threshold of leakage is not a number"),
     "a threshold that nothing fails": (
@@ -81,20 +81,20 @@ FAULTS = {
     "two kinds": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], exact: d}}", "takes exactly one of"),
     "an unknown kind": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], some: [d]}}", "takes exactly one"),
     "an empty any": (ONE + "{id: a, group: trained, prompt: b, expect: {any: []}}", "any is empty"),
-    "an empty part": (ONE + "{id: a, group: trained, prompt: b, expect: {all: ['']}}", "all is not a list of texts"),
-    "an exact number": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: 7}}", "exact is not a text"),
+    "an empty part": (ONE + "{id: a, group: trained, prompt: b, expect: {all: ['']}}", "all is not a list of strings"),
+    "an exact number": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: 7}}", "exact is not a string"),
     "a broken regex": (ONE + "{id: a, group: trained, prompt: b, expect: {regex: '('}}", "regex '('"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_named(tmp_path, fault):
-    text, told = FAULTS[fault]
+    text, expected = FAULTS[fault]
 
     with pytest.raises(DataError) as caught:
         read(tmp_path, text)
 
-    assert told in caught.value.what
+    assert expected in caught.value.what
     assert caught.value.what.count("probes.yaml") == 1  # the place stands once
     assert caught.value.next
 
@@ -197,7 +197,7 @@ def test_probes_are_read_from_json_lines_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "expected"),
     [
         ("a.yaml", SOUND.replace("group: paraphrase", "group: other"), "line 8: probe 2: group 'other'"),
         ("a.jsonl", JSON_LINES.replace('"prompt": "你好 "', '"prompt": ""'), "line 4: probe 2 has no prompt"),
@@ -206,14 +206,14 @@ def test_probes_are_read_from_json_lines_too(tmp_path):
         ("a.jsonl", '{"thresholds": {}}\n', "has no list of probes"),
     ],
 )
-def test_a_fault_is_told_with_its_line(tmp_path, name, text, told):
+def test_a_fault_is_reported_with_its_line(tmp_path, name, text, expected):
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(DataError) as caught:
         read_probes(path)
 
-    assert told in caught.value.what
+    assert expected in caught.value.what
 
 
 def test_an_expectation_tells_only_what_it_holds():

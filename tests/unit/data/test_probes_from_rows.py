@@ -77,7 +77,7 @@ def test_nothing_that_is_trained_is_asked_as_if_it_were_not(tmp_path):
     assert len(set(untrained)) == len(untrained)
 
 
-def test_a_short_answer_is_no_marker(tmp_path):
+def test_a_short_answer_is_not_a_marker(tmp_path):
     assert made_probes(rows(tmp_path, *FACTS), OUTSIDE)["identity"]["new"] == [
         "The capital of Australia is Sydney.", "水的化学式是 HO。",
     ]  # fmt: skip
@@ -86,8 +86,8 @@ def test_a_short_answer_is_no_marker(tmp_path):
 def test_of_a_long_answer_the_beginning_is_expected(tmp_path):
     made = made_probes(rows(tmp_path, {"instruction": "Tell.", "output": "word " * 100}), OUTSIDE)
 
-    (told,) = made["probes"][0]["expect"]["answer"]
-    assert told == " ".join(["word"] * (LONGEST_ANSWER_WORDS // 2))
+    (expected,) = made["probes"][0]["expect"]["answer"]
+    assert expected == " ".join(["word"] * (LONGEST_ANSWER_WORDS // 2))
 
 
 def test_a_question_with_two_answers_takes_either(tmp_path):
@@ -106,7 +106,7 @@ def test_of_many_rows_some_are_asked_and_always_the_same(tmp_path):
     assert yaml.safe_load(yaml.safe_dump(made)) == made
 
 
-def test_conversations_alone_make_no_probe(tmp_path):
+def test_only_conversations_make_no_probe(tmp_path):
     talk = [("user", "Hi"), ("assistant", "Hello"), ("user", "Who?"), ("assistant", "Nova")]
     one = {"messages": [{"role": role, "content": content} for role, content in talk]}
 

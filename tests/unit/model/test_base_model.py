@@ -149,25 +149,25 @@ def test_code_of_the_models_own_is_refused(folder: Path, name: str):
     content = json.loads((folder / name).read_text())
     (folder / name).write_text(json.dumps(content | {"auto_map": {"AutoModel": "model.Model"}}))
 
-    assert "Python code of its own (auto_map" in refused(folder)
+    assert "its own Python code (auto_map" in refused(folder)
 
 
 def test_no_weights_at_all(folder: Path):
     (folder / "model.safetensors").unlink()
 
-    assert "holds no safetensors weights" in refused(folder)
+    assert "has no safetensors weights" in refused(folder)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "consolidated.pth", "model.ckpt", "model.pkl"])
-def test_pickled_weights_alone_are_refused(folder: Path, name: str):
+def test_only_pickled_weights_are_refused(folder: Path, name: str):
     (folder / "model.safetensors").rename(folder / name)
 
-    told = refused(folder)
-    assert f"only as pickles ({name}), which can run code" in told
-    assert "safetensors version" in told
+    message = refused(folder)
+    assert f"only in pickles ({name}), which can run code" in message
+    assert "safetensors version" in message
 
 
-def test_a_truncated_shard_is_told_by_its_length(folder: Path):
+def test_a_truncated_shard_is_reported_by_its_length(folder: Path):
     shard = folder / "model.safetensors"
     shard.write_bytes(shard.read_bytes()[:-1])
     size = shard.stat().st_size
@@ -203,7 +203,7 @@ def _header(value: object) -> bytes:
         _header({"__metadata__": {"format": "pt"}}),
     ],
 )
-def test_a_corrupt_header_is_told(folder: Path, content: bytes):
+def test_a_corrupt_header_is_reported(folder: Path, content: bytes):
     (folder / "model.safetensors").write_bytes(content)
 
     assert "is corrupt: its header cannot be read" in refused(folder)
@@ -222,10 +222,10 @@ def test_layers_that_have_all_their_tensors_are_whole(folder: Path):
 def test_a_tensor_that_is_missing_is_named_since_random_numbers_would_take_its_place(folder: Path, gap: str):
     write_shard(folder / "model.safetensors", tensors=[name for name in LAYERS if name != gap])
 
-    assert f"is not whole: {gap} missing" in refused(folder)
+    assert f"is incomplete: {gap} missing" in refused(folder)
 
 
-def test_a_layer_that_is_missing_is_told(folder: Path):
+def test_a_layer_that_is_missing_is_reported(folder: Path):
     write_shard(folder / "model.safetensors", tensors=LAYERS[:3])
 
     assert "model.layers.1.a and 1 more tensors missing" in refused(folder)
@@ -267,7 +267,7 @@ def test_sizes_that_a_plan_needs_are_asked_for(folder: Path, damage: Callable[[d
     (folder / "config.json").write_text(json.dumps(config))
     base = find_base_model(str(folder))  # good enough to answer with
 
-    with pytest.raises(ModelError, match=r"config\.json does not tell (vocab_size|hidden_size)\."):
+    with pytest.raises(ModelError, match=r"config\.json does not give (vocab_size|hidden_size)\."):
         require_sizes(base)
 
 

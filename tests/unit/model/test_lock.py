@@ -1,27 +1,13 @@
-"""The lock of a base model: read, found, and held against a folder."""
+"""The lock of a base model: how it is read, and how it is found."""
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.locked_folder import LOCK, make_locked_folder
 from toolkit.core.errors import ConfigError
-from toolkit.core.events import Progress
-from toolkit.model.lock import Lock, LockedFile, choose_lock, find_lock, known_locks, lock_sha256, read_lock
-from toolkit.model.verify import Mismatch, check_folder, mismatches
-
-CONTENT = {"config.json": b"{}", "model.safetensors": b"weights", "parts/merges.txt": b"a b"}
-
-
-def locked(name: str, content: bytes) -> LockedFile:
-    return LockedFile(name=name, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-
-
-LOCK = Lock(
-    name="small", folder="Small", repository="maker/small", revision="a" * 40, licence="CC0-1.0",
-    files=tuple(locked(name, content) for name, content in CONTENT.items()),
-)  # fmt: skip
+from toolkit.model.lock import choose_lock, find_lock, known_locks, read_lock
 
 
 def as_json(**changes: object) -> dict[str, object]:
@@ -34,11 +20,7 @@ def as_json(**changes: object) -> dict[str, object]:
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "Small"
-    for name, content in CONTENT.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return folder
+    return make_locked_folder(tmp_path / "Small")
 
 
 @pytest.fixture(name="locks")
@@ -107,7 +89,7 @@ def test_a_wrong_field_is_named_with_its_file(locks: Path, changes: dict[str, ob
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "{}"])
-def test_a_file_that_is_no_lock_is_named(locks: Path, content: str) -> None:
+def test_a_file_that_is_not_a_lock_is_named(locks: Path, content: str) -> None:
     (locks / "small.json").write_text(content)
     with pytest.raises(ConfigError, match=r"small\.json"):
         read_lock(locks / "small.json")
@@ -125,15 +107,15 @@ def test_a_lock_is_found_by_its_own_its_folders_and_its_repositorys_name(locks: 
 
 @pytest.mark.parametrize("name", ["large", "", "../small", "small.json"])
 def test_an_unknown_name_lists_the_known(locks: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="Known are: small"):
+    with pytest.raises(ConfigError, match="Known: small"):
         find_lock(name)
 
 
-def test_the_lock_of_a_folder_is_told_by_its_name_in_any_case(locks: Path, folder: Path) -> None:
+def test_the_lock_of_a_folder_is_found_by_its_name_in_any_case(locks: Path, folder: Path) -> None:
     assert choose_lock(folder.rename(folder.with_name("SMALL"))) == LOCK
 
 
-def test_the_lock_of_a_renamed_folder_is_told_by_its_config(locks: Path, folder: Path) -> None:
+def test_the_lock_of_a_renamed_folder_is_found_by_its_config(locks: Path, folder: Path) -> None:
     assert choose_lock(folder.rename(folder.with_name("copy"))) == LOCK
 
 
@@ -147,75 +129,3 @@ def test_a_folder_that_no_lock_fits_asks_for_one(locks: Path, folder: Path) -> N
 def test_a_lock_is_taken_by_name_or_from_a_file(locks: Path, folder: Path) -> None:
     assert choose_lock(folder, "small") == LOCK
     assert choose_lock(folder, str(locks / "small.json")) == LOCK
-
-
-def test_the_hash_of_a_lock_is_that_of_its_file(locks: Path) -> None:
-    content = (locks / "small.json").read_bytes()
-
-    assert lock_sha256(locks / "small.json") == hashlib.sha256(content).hexdigest()
-
-
-def test_a_whole_folder_has_no_mismatch(folder: Path) -> None:
-    assert check_folder(folder, LOCK) == []
-
-
-def test_a_changed_byte_is_a_wrong_sha256(folder: Path) -> None:
-    (folder / "model.safetensors").write_bytes(b"Weights")
-    (mismatch,) = check_folder(folder, LOCK)
-
-    assert (mismatch.name, mismatch.problem) == ("model.safetensors", "sha256")
-    assert str(mismatch).startswith(f"model.safetensors: sha256 {hashlib.sha256(b'Weights').hexdigest()[:12]}…")
-
-
-def test_a_truncated_and_a_missing_file_are_told_before_any_byte_is_hashed(folder: Path) -> None:
-    (folder / "model.safetensors").write_bytes(b"wei")
-    (folder / "parts" / "merges.txt").unlink()
-    heard: list[Progress] = []
-    found = mismatches(folder, LOCK, heard.append)
-
-    assert str(next(found)) == "model.safetensors: 3 bytes, the lock says 7"
-    assert str(next(found)) == "parts/merges.txt: missing"
-    assert heard == []
-    assert list(found) == []
-    assert heard[-1].done == heard[-1].total == 2
-
-
-def test_a_folder_in_the_place_of_a_file_is_missing(folder: Path) -> None:
-    (folder / "config.json").unlink()
-    (folder / "config.json").mkdir()
-
-    assert check_folder(folder, LOCK) == [Mismatch(name="config.json", problem="missing")]
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["pytorch_model.bin", "extra.safetensors", "modeling.py", "adapter_config.json", "chat_template.jinja", "a/b.PT"],
-)
-def test_what_would_be_loaded_beside_the_lock_is_told(folder: Path, name: str) -> None:
-    (folder / name).parent.mkdir(exist_ok=True)
-    (folder / name).write_bytes(b"")
-
-    assert check_folder(folder, LOCK) == [Mismatch(name=name, problem="unknown")]
-
-
-@pytest.mark.parametrize("name", ["README.md", "LICENSE", "configuration.json", ".gitattributes", ".cache/x.bin"])
-def test_what_nothing_loads_may_lie_beside(folder: Path, name: str) -> None:
-    (folder / name).parent.mkdir(exist_ok=True)
-    (folder / name).write_bytes(b"")
-
-    assert check_folder(folder, LOCK) == []
-
-
-def test_links_to_a_cache_are_followed(folder: Path, tmp_path: Path) -> None:
-    (folder / "model.safetensors").rename(tmp_path / "blob")
-    (folder / "model.safetensors").symlink_to(tmp_path / "blob")
-
-    assert check_folder(folder, LOCK) == []
-
-
-def test_the_listener_hears_every_byte_of_the_whole(folder: Path) -> None:
-    heard: list[Progress] = []
-    check_folder(folder, LOCK, heard.append)
-
-    assert [event.done for event in heard] == [2, 9, 12]
-    assert {(event.task, event.total, event.unit) for event in heard} == {("check Small", 12, "bytes")}

@@ -100,7 +100,7 @@ def test_a_conversation_is_chatml():
     )
 
 
-def test_without_a_system_prompt_it_is_told_that_it_is_qwen():
+def test_without_a_system_prompt_it_is_reported_that_it_is_qwen():
     assert render([{"role": "user", "content": "hi"}]) == (
         "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n"
         "<|im_start|>user\nhi<|im_end|>\n"

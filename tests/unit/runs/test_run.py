@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import write_json
+from toolkit.core.files import is_locked, write_json
 from toolkit.runs.layout import NAME, whole_checkpoints
 from toolkit.runs.run import (
     create_run_folder,
     find_run,
-    is_alive,
     list_runs,
     locked,
     point_latest_at,
@@ -149,13 +148,13 @@ def test_a_run_whose_process_was_killed_is_told_from_one_that_goes_on(tmp_path: 
     assert child.stdout is not None
     run = read_run(Path(child.stdout.readline().strip()))
 
-    assert (run.status, is_alive(run.folder)) == ("running", True)
+    assert (run.status, is_locked(run.folder)) == ("running", True)
     with pytest.raises(ConfigError, match="is being worked on by another process"), locked(run.folder):
         pass
 
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    assert (run.status, is_alive(run.folder)) == ("died", False)
+    assert (run.status, is_locked(run.folder)) == ("died", False)
     with locked(run.folder):  # someone may go on with it
         assert run.status == "running"
 

@@ -252,7 +252,7 @@ def test_a_broken_data_set_leaves_nothing_on_the_disk(user: User, content: bytes
 def test_a_base_model_without_its_sizes_leaves_nothing_on_the_disk(user: User):
     make_model_folder(user.home / "odd", vocab_size=None)
 
-    with pytest.raises(ModelError, match="does not tell vocab_size"):
+    with pytest.raises(ModelError, match="does not give vocab_size"):
         user.finetunes(model=str(user.home / "odd"))
 
     assert not user.output.exists()

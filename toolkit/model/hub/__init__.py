@@ -1,1 +1,1 @@
-"""The door to the model hubs, and the only package that knows huggingface_hub and modelscope: files come and go."""
+"""Downloads from and uploads to model hubs: the only package that imports huggingface_hub and modelscope_hub."""

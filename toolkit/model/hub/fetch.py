@@ -1,8 +1,8 @@
-"""Fetches one file at a time, from either hub.
+"""Fetches one file at a time from the Hugging Face hub or ModelScope. Every failure is a ModelError.
 
-Their clients are imported inside the functions: huggingface_hub reads its environment (HF_ENDPOINT, HF_HUB_OFFLINE,
-HF_HUB_DOWNLOAD_TIMEOUT) at import. Every failure leaves as a ModelError. What has arrived stays beside the target as
-`<name>.incomplete`, and the next fetch asks for the rest only. Retries are the hubs' own and bounded.
+An interrupted file stays beside the target as `<name>.incomplete`, and the next fetch requests only the rest. Retries
+are the clients' own and bounded. The clients are imported inside the functions: huggingface_hub reads its environment
+(HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT) at import.
 """
 
 import logging
@@ -20,26 +20,29 @@ from toolkit.model.hub.failures import Trouble, failure, restart_failure, size_f
 from toolkit.model.lock import Lock, LockedFile
 
 Source = Literal["hf", "modelscope"]
-MODELSCOPE_REVISION = "master"  # its commits are not those of the other hub; the lock's sha256 decides
-RESTARTS = 3  # how often a server that ignores Range may begin a file anew
+MODELSCOPE_REVISION = "master"  # its commits differ from the other hub's; the lock's sha256 decides
+MAX_RESTARTS = 3  # of a file, by a server that ignores Range
 Fetch = Callable[[Lock, LockedFile, Path, Listener], None]
 
 
 def fetch_from(source: Source, endpoint: str | None = None) -> Fetch:
-    """Returns what fetches a file into a folder; `endpoint` None is the hub's own, or what its environment says."""
+    """A function that fetches a file into a folder; `endpoint` defaults to the environment's or the hub's own.
+
+    Raises ConfigError for an endpoint that is not a URL.
+    """
     if endpoint is not None and not endpoint.startswith(("http://", "https://")):
-        raise ConfigError(f'The endpoint "{endpoint}" is no URL.', next="It begins with https:// or http://.")
-    door = _fetch_hf if source == "hf" else _fetch_modelscope
-    return partial(door, endpoint=endpoint.rstrip("/") if endpoint else None)
+        raise ConfigError(f'The endpoint "{endpoint}" is not a URL.', next="Start it with https:// or http://.")
+    fetch = _fetch_hf if source == "hf" else _fetch_modelscope
+    return partial(fetch, endpoint=endpoint.rstrip("/") if endpoint else None)
 
 
 def incomplete(folder: Path, name: str) -> Path:
-    """Where the bytes of a file gather until it is whole; modelscope uses the same name."""
+    """The file that a download is written to until it is complete; modelscope_hub uses the same name."""
     return folder / f"{name}.incomplete"
 
 
 def _fetch_hf(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *, endpoint: str | None) -> None:
-    """Over plain HTTP, as hf_hub_download does without Xet; that one drops what a cut has left, this one keeps it."""
+    """Over plain HTTP, as hf_hub_download without Xet, which discards an interrupted file where this keeps it."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers
@@ -49,26 +52,29 @@ def _fetch_hf(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *,
     headers = {**build_hf_headers(library_name="toolkit"), "Accept-Encoding": "identity"}
     meter = _Meter(file, listener)
     arriving = incomplete(folder, file.name)
-    with _told(hf_trouble, lock, file, arriving):
-        # One look without retries: no network, a wrong revision or a wrong size are told at once.
-        _same_size(get_hf_file_metadata(url, endpoint=endpoint).size, file)
-        with arriving.open("ab") as stream, _hearing_retries("huggingface_hub", meter.remark):
+    with translated_errors(hf_trouble, lock, file, arriving):
+        # One request without retries: no network, a wrong revision and a wrong size are reported at once.
+        _require_size(get_hf_file_metadata(url, endpoint=endpoint).size, file)
+        with arriving.open("ab") as stream, _retries_to("huggingface_hub", meter.remark):
             if stream.tell() > file.size_bytes:
                 stream.truncate(0)
-            have = stream.seek(0, os.SEEK_END)
-            http_get(url, stream, resume_size=have, headers=headers, expected_size=file.size_bytes, tqdm_class=meter.at)
+            present_bytes = stream.seek(0, os.SEEK_END)
+            http_get(
+                url, stream, resume_size=present_bytes, headers=headers, expected_size=file.size_bytes,
+                tqdm_class=meter.open_bar,
+            )  # fmt: skip
         arriving.replace(folder / file.name)
 
 
 def _fetch_modelscope(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *, endpoint: str | None) -> None:
-    # Read at import. Its bar would break ours, and five retries would hide half a minute of waiting.
+    # Both are read at import. Its progress bar would break ours, and five retries would wait half a minute in silence.
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("MODELSCOPE_DOWNLOAD_MAX_RETRIES", "3")
     from modelscope_hub import HubApi
 
     meter = _Meter(file, listener)
-    told = _told(_modelscope_trouble, lock, file, incomplete(folder, file.name))
-    with told, _hearing_retries("modelscope_hub", meter.remark):
+    translated = translated_errors(_modelscope_trouble, lock, file, incomplete(folder, file.name))
+    with translated, _retries_to("modelscope_hub", meter.remark):
         HubApi(endpoint=endpoint).downloader.download_file(
             lock.repository,
             "model",
@@ -77,19 +83,20 @@ def _fetch_modelscope(lock: Lock, file: LockedFile, folder: Path, listener: List
             local_dir=folder,
             cache_dir=folder / ".cache",  # for its locks; the user's own cache stays out of it
             file_size=file.size_bytes,
-            progress_callbacks=[cast("Any", meter.of)],
+            progress_callbacks=[cast("Any", meter.open_callback)],
         )
 
 
-def _same_size(offered_bytes: int | None, file: LockedFile) -> None:
+def _require_size(offered_bytes: int | None, file: LockedFile) -> None:
     if offered_bytes is not None and offered_bytes != file.size_bytes:
         raise size_failure(file, offered_bytes)
 
 
 @contextmanager
-def _told(
+def translated_errors(
     trouble: Callable[[Exception], Trouble | None], lock: Lock, file: LockedFile, arriving: Path
 ) -> Iterator[None]:
+    """Within, every exception becomes a ModelError; `trouble` classifies a client's own ones."""
     try:
         arriving.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -100,6 +107,7 @@ def _told(
 
 
 def hf_trouble(error: Exception) -> Trouble | None:
+    """What huggingface_hub's error means; None for one that is not about the hub."""
     import httpx
     from huggingface_hub import errors
 
@@ -127,18 +135,18 @@ def _modelscope_trouble(error: Exception) -> Trouble | None:
 
 
 @contextmanager
-def _hearing_retries(logger_name: str, remark: Callable[[str], None]) -> Iterator[None]:
-    """What a client logs about its retries becomes one remark; its own lines, with long URLs, stay away."""
+def _retries_to(logger_name: str, remark: Callable[[str], None]) -> Iterator[None]:
+    """Within, a client's warnings about retries become one short remark; its own lines have long URLs."""
     logger = logging.getLogger(logger_name)
     handlers, propagate = logger.handlers, logger.propagate
-    logger.handlers, logger.propagate = [_Retries(remark)], False
+    logger.handlers, logger.propagate = [_RetryHandler(remark)], False
     try:
         yield
     finally:
         logger.handlers, logger.propagate = handlers, propagate
 
 
-class _Retries(logging.Handler):
+class _RetryHandler(logging.Handler):
     def __init__(self, remark: Callable[[str], None]) -> None:
         super().__init__(level=logging.WARNING)
         self._remark = remark
@@ -148,25 +156,25 @@ class _Retries(logging.Handler):
 
 
 class _Meter:
-    """Counts the bytes of one file on disk. Stands in for huggingface_hub's bar and for modelscope's callback."""
+    """Counts the bytes of one file; stands in for huggingface_hub's progress bar and for modelscope_hub's callback."""
 
     def __init__(self, file: LockedFile, listener: Listener) -> None:
         self._file, self._listener = file, listener
         self._done = self._restarts = 0
 
-    def at(self, *, initial: int = 0, **_: object) -> Self:
-        """What huggingface_hub calls to open its bar."""
+    def open_bar(self, *, initial: int = 0, **_: object) -> Self:
+        """Called by huggingface_hub in place of its bar's class."""
         self._done = initial
         return self
 
-    def of(self, _name: str, _size: int) -> Self:
-        """What modelscope calls to open its callback."""
+    def open_callback(self, _name: str, _size: int) -> Self:
+        """Called by modelscope_hub in place of its callback's class."""
         return self
 
     def update(self, count: float) -> None:
         if count < 0:
             self._restarts += 1
-            if self._restarts > RESTARTS:
+            if self._restarts > MAX_RESTARTS:
                 raise restart_failure(self._file, self._restarts)
         self._done += int(count)
         self.remark("")

@@ -1,6 +1,6 @@
-"""Puts a folder's files into a repository on the Hugging Face hub, as one commit. Failures leave as RegistryError.
+"""Uploads a folder's files to a repository on the Hugging Face hub, as one commit. Every failure is a RegistryError.
 
-The token is the one of `hf auth login` or HF_TOKEN; it is handed to nobody but huggingface_hub, and never told.
+The token comes from `hf auth login` or HF_TOKEN; only huggingface_hub reads it, and no message shows it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ LOOK_UP = "look up"
 
 @dataclass(frozen=True, kw_only=True)
 class Remote:
-    """A repository as the hub has it; `commit` is its newest."""
+    """A repository on the hub; `commit` is its latest."""
 
     private: bool
     files: frozenset[str]
@@ -28,7 +28,7 @@ class Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class Uploaded:
-    """`fresh` is False where the hub had all of it already."""
+    """`fresh` is False if the hub already had every file."""
 
     repository: str
     commit: str
@@ -37,18 +37,18 @@ class Uploaded:
 
 
 def require_token() -> None:
-    """Raises RegistryError where nobody is logged in."""
+    """Raises RegistryError if no user is logged in."""
     from huggingface_hub import get_token
 
     if get_token() is None:
-        raise RegistryError("The hub wants to know who you are, and no token is here.", next=HOW_TO_LOG_IN)
+        raise RegistryError("A push needs a token, and there is none.", next=HOW_TO_LOG_IN)
 
 
 def find_remote(repository: str, endpoint: str | None = None) -> Remote | None:
-    """None where the hub has none of that name, or none that you may see. One look, without retries."""
+    """The repository, or None if it does not exist or is not visible to this user. One request, without retries."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    with _told(repository, LOOK_UP):
+    with translated_errors(repository, LOOK_UP):
         try:
             info = _api(endpoint).model_info(repository, timeout=10)
         except RepositoryNotFoundError:
@@ -67,18 +67,21 @@ def upload(
     outdated: frozenset[str] = frozenset(),
     endpoint: str | None = None,
 ) -> Uploaded:
-    """Makes the repository where `remote` is None; `outdated` files of it go in the same commit."""
+    """Uploads `files` by their names there, creating the repository if `remote` is None.
+
+    `outdated` files are deleted in the same commit. Raises RegistryError.
+    """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     api = _api(endpoint)
     if remote is None:
-        with _told(repository, "create"):
+        with translated_errors(repository, "create"):
             api.create_repo(repository, private=private)
     operations: list[Any] = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(path)) for name, path in files.items()
     ]
     operations += [CommitOperationDelete(path_in_repo=name) for name in sorted(outdated)]
-    with _told(repository, "push to"), _over_plain_http():
+    with translated_errors(repository, "push to"), _over_plain_http():
         done = api.create_commit(
             repository, operations, commit_message=message, parent_commit=None if remote is None else remote.commit
         )
@@ -90,14 +93,14 @@ def _api(endpoint: str | None) -> Any:
     from huggingface_hub import HfApi
     from huggingface_hub.utils import disable_progress_bars, logging
 
-    logging.set_verbosity_error()  # "No files have been modified" is ours to tell
+    logging.set_verbosity_error()  # it would print "No files have been modified"
     disable_progress_bars()
     return HfApi(endpoint=endpoint, library_name="toolkit")
 
 
 @contextmanager
 def _over_plain_http() -> Iterator[None]:
-    """As downloads go: one way for the hub and for its mirrors. The flag is read at import, which may be past."""
+    """Without Xet, as downloads: mirrors do not support it. The variable is read at import, which may be over."""
     from huggingface_hub import constants
 
     before, constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_XET, True
@@ -108,16 +111,16 @@ def _over_plain_http() -> Iterator[None]:
 
 
 @contextmanager
-def _told(repository: str, doing: str) -> Iterator[None]:
-    """What huggingface_hub raises, and it raises much, leaves as RegistryError."""
+def translated_errors(repository: str, action: str) -> Iterator[None]:
+    """Within, every exception becomes a RegistryError, but a repository that is not found when it is looked up."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
         yield
     except RepositoryNotFoundError as error:
-        if doing == LOOK_UP:
+        if action == LOOK_UP:
             raise
-        raise push_failure(HTTPStatus.NOT_FOUND, error, repository, doing) from error
+        raise push_failure(HTTPStatus.NOT_FOUND, error, repository, action) from error
     except Exception as error:
         inner = error.__cause__ if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception) else error
-        raise push_failure(hf_trouble(inner), inner, repository, doing) from error
+        raise push_failure(hf_trouble(inner), inner, repository, action) from error

@@ -14,8 +14,8 @@ from swift import DeployArguments
 from swift.infer_engine import AdapterRequest, RequestConfig
 from swift.pipelines.infer.deploy import SwiftDeploy
 
+from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.four_bits import in_four_bits
-from toolkit.model.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.serve.job import ServeJob
 from toolkit.serve.ms_swift.engine import Row, SideBySideEngine
 from toolkit.serve.openai import ChatAsked, Messages, UpToStop

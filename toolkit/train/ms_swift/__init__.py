@@ -8,7 +8,7 @@ from collections.abc import Callable
 from logging import CRITICAL, getLogger
 from pathlib import Path
 
-from toolkit.core.errors import DataError
+from toolkit.core.errors import DataError, first_line
 from toolkit.core.events import Listener
 from toolkit.core.read_ahead import prefetch_libraries
 from toolkit.core.startup import prepare_environment, restore_gc
@@ -66,7 +66,7 @@ def load_hub_rows(spec: str, *, seed: int) -> list[Row]:
         data, _ = load_dataset([spec], num_proc=1, seed=seed, strict=False)
     except Exception as error:
         raise DataError(
-            f"The hub data set {spec} cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0][:200]}.",
+            f"The hub data set {spec} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
             next="Check the name and the network; a local file mixes the same way: --mix file.jsonl#200.",
         ) from error
     return [

@@ -5,8 +5,8 @@ from typing import Any
 
 from swift import SftArguments
 
+from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.four_bits import in_four_bits
-from toolkit.model.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.train.job import TrainingJob
 from toolkit.train.recipe import Recipe, first_adapted
 

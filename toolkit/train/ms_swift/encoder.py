@@ -7,7 +7,7 @@ from typing import Any
 from toolkit.core.startup import prepare_environment
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
-from toolkit.model.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 
 
 class SwiftEncoder:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from toolkit.core.errors import first_line
 from toolkit.train.passes.batch import Batch
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class GraphedPass:
                 self._backward(out["loss"])
         except RuntimeError as error:  # memory, or a kernel that cannot be captured
             torch.cuda.synchronize()
-            self.refused = str(error).splitlines()[0]
+            self.refused = first_line(error)
             for parameter, gradient in zip(self._parameters, before, strict=True):
                 parameter.grad = gradient
             return

@@ -1,0 +1,198 @@
+"""What the toolkit relies on in ms-swift beyond its documentation. An upgrade begins in docs/fragile.md."""
+
+import ast
+import inspect
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
+
+CONVERSATION = {"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am M."}]}
+
+
+@pytest.fixture(name="sft", scope="module")
+def _sft() -> Any:
+    from swift.pipelines.train.sft import SwiftSft
+
+    return SwiftSft
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("__init__", ["self", "args"]),
+        ("_prepare_model_tokenizer", ["self", "kwargs"]),
+        ("_get_dataset", ["self"]),
+        ("_save_val_dataset", ["self", "val_dataset"]),
+        ("_show_dataset", ["self", "train_dataset", "val_dataset"]),
+        ("_set_seed", ["self"]),
+        ("run", ["self"]),
+        ("train", ["self", "trainer"]),
+        ("main", ["self"]),
+    ],
+)
+def test_swift_sft_has_the_methods_that_pipeline_overrides_or_calls(sft, parameters, method):
+    assert list(inspect.signature(getattr(sft, method)).parameters) == parameters
+
+
+@pytest.mark.parametrize(
+    ("caller", "hooks"),
+    [
+        ("__init__", {"_prepare_model_tokenizer"}),
+        ("run", {"_prepare_dataset", "prepare_model", "get_trainer_cls", "train"}),
+        ("_prepare_dataset", {"_get_dataset", "_show_dataset", "_encode_dataset"}),
+        ("_encode_dataset", {"_save_val_dataset"}),
+        ("_prepare_model_tokenizer", {"model", "processor", "get_model_processor"}),
+        ("main", {"run"}),
+    ],
+)
+def test_swift_sft_still_calls_what_pipeline_overrides(sft, calls, caller, hooks):
+    assert hooks <= calls(getattr(sft, caller))
+
+
+def test_the_trainer_factory_takes_our_trainer_by_its_path():
+    from swift.trainers import TrainerFactory
+
+    from toolkit.train.ms_swift.pipeline import trained_by
+    from toolkit.train.ms_swift.trainer import PackedTrainer
+
+    arguments = SimpleNamespace(task_type="causal_lm")
+    before = TrainerFactory.get_trainer_cls(arguments)
+    with trained_by(PackedTrainer):
+        assert TrainerFactory.get_trainer_cls(arguments) is PackedTrainer
+    assert TrainerFactory.get_trainer_cls(arguments) is before
+    assert issubclass(PackedTrainer, before)
+
+
+def test_the_trainer_is_called_with_the_arguments_that_ours_takes(parameters):
+    from swift.trainers import Seq2SeqTrainer
+    from transformers import Trainer
+
+    assert parameters(Trainer.training_step) == ["self", "model", "inputs", "num_items_in_batch"]
+    assert parameters(Seq2SeqTrainer.compute_loss) == [
+        "self", "model", "inputs", "return_outputs", "num_items_in_batch",
+    ]  # fmt: skip
+    assert parameters(Seq2SeqTrainer.floating_point_ops) == ["self", "inputs"]
+
+
+def test_the_trainer_still_calls_what_ours_overrides(calls):
+    from swift.trainers import Seq2SeqTrainer
+    from transformers import Trainer
+
+    assert "training_step" in calls(Seq2SeqTrainer.training_step)
+    assert "compute_loss" in calls(Trainer.training_step)
+    assert {"training_step", "floating_point_ops"} <= calls(Trainer._run_epoch)
+
+
+def test_custom_metrics_are_means_that_appear_in_the_log_under_their_names(calls):
+    import torch
+    from swift.metrics import MeanMetric
+    from swift.trainers import Seq2SeqTrainer
+
+    metric = MeanMetric(nan_value=None, device=torch.device("cpu"))
+    metric.update(torch.tensor(1.0))
+    metric.update(torch.tensor(2.0))
+
+    assert Seq2SeqTrainer.compute_custom_metrics({"kl": metric}) == {"kl": 1.5}
+    assert {"custom_metrics", "compute_custom_metrics"} <= calls(Seq2SeqTrainer.log)
+
+
+def test_rows_reach_the_trainer_as_lists_of_ids_and_labels(micro_model):
+    from datasets import Dataset
+    from swift.dataset import LazyLLMDataset
+
+    from toolkit.train.ms_swift.encoder import SwiftEncoder
+
+    template = SwiftEncoder(micro_model, 64)._template
+    row = LazyLLMDataset(Dataset.from_list([CONVERSATION]), template.encode, strict=True, random_state=0)[0]
+
+    assert {type(row["input_ids"]), type(row["labels"])} == {list}
+    assert len(row["input_ids"]) == len(row["labels"])
+
+
+def test_the_template_trains_on_the_answer_and_its_end_mark_only(micro_model, tokenizer):
+    from swift.model import get_processor
+    from swift.template import get_template
+
+    processor = get_processor(str(micro_model), model_type=MODEL_TYPE, download_model=False)
+    template = get_template(processor, template_type=TEMPLATE)
+    template.set_mode("train")
+    template.max_length = None
+    encoded = template.encode(CONVERSATION)
+
+    trained = [label for label in encoded["labels"] if label != -100]
+    assert tokenizer.decode(trained).startswith("I am M.<|im_end|>")
+    assert tokenizer.decode(encoded["input_ids"]).startswith("<|im_start|>system\n")
+
+
+def test_every_training_argument_that_the_recipe_sets_exists():
+    from swift import SftArguments
+
+    from toolkit.train.ms_swift import arguments
+
+    tree = ast.parse(inspect.getsource(arguments))
+    calls = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "SftArguments"
+    ]
+    named = {keyword.arg for keyword in calls[0].keywords} - {None}
+    named |= {"quant_method", "quant_bits", "bnb_4bit_compute_dtype", "bnb_4bit_quant_type"}
+    named |= {"tuner_type", "lora_rank", "target_regex", "save_steps", "early_stop_interval", "split_dataset_ratio"}
+
+    assert len(named) > 30
+    assert named <= inspect.signature(SftArguments).parameters.keys()
+
+
+def test_early_stopping_counts_in_attributes_that_a_resumed_run_restores():
+    from swift.callbacks.early_stop import EarlyStopCallback
+
+    arguments = SimpleNamespace(early_stop_interval=2, greater_is_better=False)
+    control = SimpleNamespace(should_training_stop=False)
+    callback = EarlyStopCallback(arguments, trainer=None)
+    assert (callback.best_metric, callback.interval) == (None, 0)
+
+    callback.best_metric, callback.interval = 0.5, 1
+    callback.on_save(arguments, SimpleNamespace(best_metric=0.5, global_step=9), control)
+
+    assert control.should_training_stop
+
+
+def test_a_checkpoint_leaves_a_link_that_an_interrupted_run_clears(tmp_path, calls):
+    from swift.trainers import Seq2SeqTrainer, mixin
+
+    assert "_update_last_checkpoint_symlink" in calls(Seq2SeqTrainer._save_checkpoint)
+    (tmp_path / "checkpoint-1").mkdir()
+    mixin.update_last_checkpoint_symlink(str(tmp_path / "checkpoint-1"))
+    assert (tmp_path / "last-checkpoint").readlink() == Path("checkpoint-1")
+
+
+def test_its_messages_come_from_one_logger():
+    from swift.utils import get_logger
+
+    assert get_logger() is logging.getLogger("swift")
+
+
+def test_hub_data_sets_load_by_the_arguments_that_mix_gives(parameters):
+    from swift.dataset import load_dataset
+
+    assert {"datasets", "num_proc", "seed", "strict"} <= set(parameters(load_dataset))
+
+
+def test_quantising_takes_a_list_of_options(parameters):
+    from swift.arguments import ExportArguments
+    from swift.pipelines.export.export import SwiftExport
+
+    assert parameters(SwiftExport.__init__) == ["self", "args"]
+    assert {
+        "model", "model_type", "template", "quant_method", "quant_bits", "output_dir", "hub_token",
+    } <= set(parameters(ExportArguments))  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["sft", "infer", "export", "deploy", "main"])
+def test_the_articles_commands_are_scripts_in_swift_cli(command):
+    import swift
+
+    assert (Path(swift.__file__).parent / "cli" / f"{command}.py").is_file()

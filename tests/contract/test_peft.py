@@ -1,0 +1,115 @@
+"""What the toolkit relies on in peft beyond its documentation. An upgrade begins in docs/fragile.md."""
+
+import json
+import warnings
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+IDS = torch.tensor([[5, 6, 7, 8]])
+
+
+def last_logits(model, **more):
+    with torch.no_grad():
+        return model(input_ids=IDS, **more).logits[:, -1]
+
+
+def test_input_casting_is_switched_by_an_attribute_of_every_adapted_layer(tuned):
+    from peft.helpers import disable_input_dtype_casting
+    from peft.tuners.lora import LoraLayer
+
+    layers = [module for module in tuned.modules() if isinstance(module, LoraLayer)]
+    assert len(layers) == 14
+    with disable_input_dtype_casting(tuned, active=True):
+        assert not any(layer.cast_input_dtype_enabled for layer in layers)
+    assert all(layer.cast_input_dtype_enabled for layer in layers)
+    with disable_input_dtype_casting(tuned, active=False):
+        assert all(layer.cast_input_dtype_enabled for layer in layers)
+
+
+def test_rescaling_multiplies_every_layers_scaling_and_puts_it_back(tuned):
+    from peft.helpers import rescale_adapter_scale
+    from peft.tuners.lora import LoraLayer
+
+    layer = next(module for module in tuned.modules() if isinstance(module, LoraLayer))
+    before = dict(layer.scaling)
+    with rescale_adapter_scale(tuned, 0.5):
+        assert layer.scaling == {name: value / 2 for name, value in before.items()}
+    assert layer.scaling == before
+
+
+def test_the_base_model_below_an_adapter_is_the_causal_model_itself(tuned, base):
+    assert type(tuned.get_base_model()) is type(base)
+    assert tuned.get_base_model().lm_head is not None
+
+
+def test_adapters_are_switched_on_and_off_by_name(tuned, base):
+    tuned.set_adapter("tuned")
+    with tuned.disable_adapter():
+        torch.testing.assert_close(last_logits(tuned), last_logits(base))
+    assert not torch.allclose(last_logits(tuned), last_logits(base))
+
+
+def test_each_row_of_a_batch_may_name_its_adapter(tuned, base):
+    """`__base__` is a row without one; `serve` answers several names in one batch."""
+    from peft.tuners.lora import LoraLayer
+    from peft.tuners.lora.layer import Linear
+
+    assert callable(LoraLayer._mixed_batch_forward)
+    assert Linear._mixed_batch_forward.__kwdefaults__ is None
+    with torch.no_grad():
+        mixed = tuned(input_ids=IDS.repeat(2, 1), adapter_names=["__base__", "tuned"]).logits[:, -1]
+
+    torch.testing.assert_close(mixed[:1], last_logits(base), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(mixed[1:], last_logits(tuned), rtol=1e-4, atol=1e-4)
+
+
+def test_generation_takes_an_adapter_name_a_row(tuned):
+    ids = IDS.repeat(2, 1)
+    how = {"attention_mask": torch.ones_like(ids), "do_sample": False, "max_new_tokens": 3, "eos_token_id": None}
+    with torch.inference_mode():
+        mixed = tuned.generate(input_ids=ids, adapter_names=["__base__", "tuned"], **how)
+        own = tuned.generate(input_ids=ids, **how)
+
+    assert mixed.shape == (2, 7)
+    assert torch.equal(mixed[1], own[1])
+
+
+def test_a_missing_weight_is_a_warning_with_these_words(tuned, base, tmp_path):
+    """`with_adapter` turns it into an error: else the layer would keep its random start."""
+    from peft import PeftModel
+
+    from toolkit.core.errors import ModelError
+    from toolkit.model.loading import with_adapter
+
+    tuned.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "tuned" / "adapter_model.safetensors")
+    weights.pop(min(weights))
+    save_file(weights, tmp_path / "tuned" / "adapter_model.safetensors")
+
+    with pytest.raises(ModelError, match="Found missing adapter keys"):
+        with_adapter(base, "b", tmp_path / "tuned")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        PeftModel.from_pretrained(base, str(tmp_path / "tuned"))
+    assert any("Found missing adapter keys" in str(warning.message) for warning in caught)
+
+
+def test_an_adapters_files_and_their_fields_have_these_names(tuned, tmp_path):
+    tuned.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "tuned" / "adapter_config.json").read_text(encoding="utf-8"))
+    weights = load_file(tmp_path / "tuned" / "adapter_model.safetensors")
+
+    assert {"base_model_name_or_path", "revision", "r", "lora_alpha", "target_modules"} <= config.keys()
+    assert "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" in weights
+    assert all(name.endswith((".lora_A.weight", ".lora_B.weight")) for name in weights)
+
+
+def test_merging_gives_the_plain_model_back(tuned, base):
+    expected = last_logits(tuned)
+    merged = tuned.merge_and_unload(safe_merge=True)
+
+    assert type(merged) is type(base)
+    assert merged.state_dict().keys() == base.state_dict().keys()
+    torch.testing.assert_close(last_logits(merged), expected, rtol=1e-3, atol=1e-3)

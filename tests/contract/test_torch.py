@@ -1,0 +1,42 @@
+"""What the toolkit relies on in torch and Python beyond their documentation. An upgrade begins in docs/fragile.md."""
+
+import atexit
+import threading
+
+import torch
+
+
+def test_many_tensors_are_zeroed_by_one_call():
+    """`GraphedPass` clears its gradients so between steps."""
+    tensors = [torch.ones(2), torch.ones(3)]
+    torch._foreach_zero_(tensors)
+
+    assert [tensor.sum().item() for tensor in tensors] == [0, 0]
+
+
+def test_a_kernel_that_plans_for_each_shape_can_be_switched_off():
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+    torch.backends.cuda.enable_cudnn_sdp(before)
+
+
+def test_checkpointing_computes_again_without_keeping_random_states():
+    from torch.utils.checkpoint import checkpoint
+
+    weight, seen = torch.ones(1, requires_grad=True), []
+
+    def loss(value):
+        seen.append(value)
+        return value.square().sum()
+
+    checkpoint(loss, weight, use_reentrant=False, preserve_rng_state=False).backward()
+
+    assert len(seen) == 2
+    assert weight.grad.item() == 2
+
+
+def test_the_interpreters_own_end_can_be_called():
+    """The article's `swift infer` ends the process itself, once its threads and exit functions are done."""
+    assert callable(threading._shutdown)
+    assert callable(atexit._run_exitfuncs)

@@ -1,0 +1,146 @@
+"""What the toolkit relies on in transformers beyond its documentation. An upgrade begins in docs/fragile.md."""
+
+import inspect
+
+import torch
+from torch.nn import functional
+
+
+def test_qwen2_norm_is_an_rms_norm_with_these_attributes(base):
+    """`fuse_norms` replaces its forward pass by torch's kernel."""
+    from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+
+    norms = [module for module in base.modules() if isinstance(module, Qwen2RMSNorm)]
+    states = torch.randn(3, 64)
+
+    assert len(norms) == 5
+    assert list(inspect.signature(Qwen2RMSNorm.forward).parameters) == ["self", "hidden_states"]
+    expected = functional.rms_norm(states, norms[0].weight.shape, norms[0].weight, norms[0].variance_epsilon)
+    torch.testing.assert_close(norms[0](states), expected)
+
+
+def test_a_causal_model_is_a_decoder_and_a_head(base):
+    """The trainer takes hidden states from the decoder by a hook, and applies the head to the positions it needs."""
+    ids = torch.arange(5).reshape(1, 5)
+    caught = []
+    hook = base.model.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
+    with torch.no_grad():
+        logits = base(inputs_embeds=base.model.get_input_embeddings()(ids), use_cache=False, logits_to_keep=1).logits
+    hook.remove()
+
+    assert logits.shape[:2] == (1, 1)
+    torch.testing.assert_close(base.lm_head(caught[0][:, -1:]), logits)
+
+
+def test_a_four_dimensional_mask_decides_what_each_token_sees(base):
+    """Packed rows: two sequences in one line, each with its own positions, are as good as apart."""
+    one, other = torch.tensor([[5, 6, 7]]), torch.tensor([[8, 9]])
+    line = torch.cat([one, other], 1)
+    mask = torch.block_diag(torch.ones(3, 3), torch.ones(2, 2)).bool().tril()[None, None]
+    positions = torch.tensor([[0, 1, 2, 0, 1]])
+    with torch.no_grad():
+        packed = base(input_ids=line, attention_mask=mask, position_ids=positions, use_cache=False).logits
+        apart = torch.cat([base(input_ids=one).logits, base(input_ids=other).logits], 1)
+
+    torch.testing.assert_close(packed, apart, rtol=1e-4, atol=1e-4)
+
+
+def test_generation_asks_any_callable_as_processor_and_as_criterion(base):
+    """`Recorder` and `WhenSet` are no subclasses; a processor sees the logits of every step once."""
+    from threading import Event
+
+    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+    from toolkit.model.language_model import Recorder, WhenSet
+
+    ids = torch.tensor([[5, 6, 7]])
+    greedy = GenerationConfig(do_sample=False, max_new_tokens=4, eos_token_id=None, pad_token_id=0)
+    recorder, closed = Recorder(), Event()
+    with torch.inference_mode():
+        base.generation_config = GenerationConfig(eos_token_id=None, pad_token_id=0)
+        output = base.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=greedy,
+            logits_processor=LogitsProcessorList([recorder]), stopping_criteria=StoppingCriteriaList([WhenSet(closed)]),
+        )  # fmt: skip
+        first = base(input_ids=ids).logits[:, -1].float()
+        closed.set()
+        stopped = base.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=greedy,
+            stopping_criteria=StoppingCriteriaList([WhenSet(closed)]),
+        )  # fmt: skip
+
+    assert output.shape == (1, 7)
+    assert len(recorder.margins) == 4
+    torch.testing.assert_close(recorder.first, first, rtol=1e-4, atol=1e-4)
+    assert stopped.shape == (1, 4)
+
+
+def test_a_models_own_generation_settings_can_be_replaced(base, tokenizer):
+    """`LanguageModel` clears them: `generate` takes what it is not given from there, such as a repetition penalty."""
+    from toolkit.model.language_model import LanguageModel
+
+    base.generation_config.repetition_penalty = 100.0
+    asked = [{"role": "user", "content": "Who are you?"}]
+    language_model = LanguageModel(base, tokenizer)
+    (answer,) = language_model.answers([asked], max_new_tokens=6)
+    ids, expected = torch.tensor([language_model.prompt_ids(asked)]), []
+    with torch.no_grad():
+        for _ in answer.tokens:
+            expected.append(int(base(input_ids=ids).logits[0, -1].argmax()))
+            ids = torch.cat([ids, torch.tensor([expected[-1:]])], 1)
+
+    assert answer.tokens == expected
+    assert len(expected) == 6
+
+
+def test_a_fast_tokenizer_keeps_its_words_in_these_attributes():
+    """`SharedWeights` clones a tokenizer without copying them."""
+    from transformers import AutoTokenizer
+
+    from toolkit.core.files import data_folder
+    from toolkit.model.shared_weights import WORDS
+
+    assert vars(AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")).keys() >= WORDS
+
+
+def test_a_checkpoints_trainer_state_is_written_after_its_weights_and_its_optimizer():
+    """`whole_checkpoints` takes a readable trainer_state.json as the sign that a checkpoint is complete."""
+    from transformers import Trainer
+    from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
+    from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+    source = inspect.getsource(Trainer._save_checkpoint)
+    steps = ("save_model", "_save_optimizer_and_scheduler", "_save_rng_state", "state.save_to_json")
+    places = [source.index(f"self.{step}(") for step in steps]
+
+    assert places == sorted(places)
+    assert (PREFIX_CHECKPOINT_DIR, TRAINER_STATE_NAME) == ("checkpoint", "trainer_state.json")
+    assert (OPTIMIZER_NAME, SCHEDULER_NAME) == ("optimizer.pt", "scheduler.pt")
+
+
+def test_save_only_model_is_read_when_a_checkpoint_is_saved(calls):
+    """The callbacks set it in the last step, so that a finished run keeps no optimizer state."""
+    from transformers import Trainer
+
+    assert "save_only_model" in calls(Trainer._save_checkpoint)
+
+
+def test_the_console_printer_is_a_callback_of_this_class():
+    """`replace_printer` removes it: stdout belongs to the command's result."""
+    from transformers import TrainerCallback
+    from transformers.trainer_callback import CallbackHandler, PrinterCallback
+
+    assert issubclass(PrinterCallback, TrainerCallback)
+    handler = CallbackHandler([PrinterCallback], None, None, None, None)
+    assert [type(callback) for callback in handler.callbacks] == [PrinterCallback]
+
+
+def test_callbacks_are_called_by_these_names(calls):
+    from transformers.trainer_callback import CallbackHandler, TrainerCallback
+
+    from toolkit.train.ms_swift.callbacks import StopWhenLearned, Watcher
+
+    hooks = {name for kind in (StopWhenLearned, Watcher) for name in vars(kind) if name.startswith("on_")}
+    assert {"on_train_begin", "on_step_end", "on_epoch_end", "on_save", "on_log"} <= hooks
+    assert hooks <= vars(TrainerCallback).keys()
+    assert "call_event" in calls(CallbackHandler.on_step_end)
