@@ -20,6 +20,7 @@ from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.device import find_device, reset_peak_memory
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.model.language_model import Load
+from toolkit.runs.layout import output_option
 from toolkit.runs.run import Run, find_run, list_runs
 from toolkit.sweep.frontier import shortfall
 from toolkit.sweep.grid import grid
@@ -180,7 +181,7 @@ def _interrupted(work: _Work, number: int) -> Interrupted:
     finished, of = len(work.sweep.finished), len(work.sweep.entries)
     return Interrupted(
         f"Interrupted in run {number} of {of}; {finished} finished.",
-        next=f'Go on with "toolkit sweep --resume {work.sweep.folder.name}".',
+        next=f'Go on with "toolkit sweep --resume {work.sweep.folder.name}{output_option(work.output)}".',
     )
 
 

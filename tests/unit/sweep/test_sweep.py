@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.training import FakeTraining
-from toolkit.cli.sweep import Listed, command
+from toolkit.cli.sweep import ValueList, command
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError
 from toolkit.core.events import StopRequests, stop_requests
@@ -191,7 +191,8 @@ def test_an_interrupted_sweep_keeps_its_finished_runs_and_says_how_to_go_on(user
 
     record = user.record()
     name = next(user.output.glob("sweeps/*")).name
-    assert told == f'Interrupted in run 2 of 3; 1 finished. Go on with "toolkit sweep --resume {name}".'
+    command = f"toolkit sweep --resume {name} --output {user.output}"
+    assert told == f'Interrupted in run 2 of 3; 1 finished. Go on with "{command}".'
     assert (record["status"], [one["status"] for one in record["runs"]]) == (
         "interrupted",
         [FINISHED, STOPPED, WAITING],
@@ -301,14 +302,14 @@ def test_the_frontier_is_marked_and_the_recommendation_has_its_reason(user: User
 
 
 def test_a_list_is_separated_by_commas_and_holds_each_value_once():
-    assert Listed(float).convert("3, 5,3.0", None, None) == (3.0, 5.0)
+    assert ValueList(float).convert("3, 5,3.0", None, None) == (3.0, 5.0)
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ([], "Name a data set, or a sweep to --resume"),
-        (["mine.json", "--resume", "x"], "Name a data set, or a sweep to --resume"),
+        ([], "Name either a data set or a sweep to --resume"),
+        (["mine.json", "--resume", "x"], "Name either a data set or a sweep to --resume"),
         (["--resume", "x", "--epochs", "3", "--system", "S"], "leave out systems, epochs"),
         (["mine.json", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["mine.json", "--seed", ","], "Invalid value for '--seed'"),

@@ -1,4 +1,4 @@
-"""How the data doctor's findings look on stdout: wrapped and coloured on a terminal, one line each elsewhere."""
+"""Prints the findings of `check`: wrapped and coloured on a terminal, one line each elsewhere."""
 
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 TRAINED_STYLE = "bold green"
 
 
-def report(findings: Findings, recipe: Recipe) -> None:
-    """Summary, findings, previews."""
+def print_findings(findings: Findings, recipe: Recipe) -> None:
+    """Prints summary, findings and previews on stdout."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)
