@@ -15,13 +15,16 @@ from toolkit.sweep.frontier import Candidate, Recommendation, frontier, recommen
 SCHEMA_VERSION = 1
 SWEEPS = "sweeps"  # in the output folder
 RECORD = "sweep.json"
-PLOT, PAGE = "plot.png", "sweep.html"
+PLOT, PAGE = "plot.svg", "sweep.html"
 WAITING, TRAINED, FINISHED, FAILED, STOPPED = "waiting", "trained", "finished", "failed", "interrupted"
 
 
 @dataclass(kw_only=True)
 class Entry:
-    """One run of the sweep. `recipe`: every setting; `settings`: those that the sweep gave; `seconds`: of training."""
+    """One run of a sweep: `recipe` has every setting, `settings` those that the sweep varies.
+
+    `seconds`: of training; `metrics`: under the worst system prompt each; `shortfall`: see `frontier.shortfall`.
+    """
 
     recipe: dict[str, Any]
     settings: dict[str, Any]
@@ -32,6 +35,7 @@ class Entry:
     metrics: dict[str, float | None] = field(default_factory=dict)
     verdict: dict[str, Any] | None = None
     shortfall: float | None = None
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -39,14 +43,14 @@ class Entry:
         return (self.run or "").partition("-")[0]
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """`keep, epochs 5, keep weight 3`."""
         given = [f"{name.replace('_', ' ')} {value:g}" for name, value in self.settings.items()]
         return ", ".join([str(self.recipe["name"]), *given])
 
     @property
     def point(self) -> tuple[float | None, float | None]:
-        """Took and kept: the weaker of reliability and generality, and kl."""
+        """What was learned (the weaker of reliability and generality), and kl."""
         return took(self.metrics), self.metrics.get("kl")
 
 

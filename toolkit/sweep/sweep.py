@@ -25,7 +25,7 @@ from toolkit.runs.run import Run, find_run, list_runs
 from toolkit.sweep.frontier import shortfall
 from toolkit.sweep.grid import grid
 from toolkit.sweep.page import sweep_page
-from toolkit.sweep.plot import draw
+from toolkit.sweep.plot import frontier_svg
 from toolkit.sweep.record import (
     FAILED,
     FINISHED,
@@ -70,16 +70,12 @@ class SweepCaller:
     notify: Callable[[str], None] = lambda _: None
 
 
-Draw = Callable[[Sequence[Entry], Sequence[Entry], Path], None]
-
-
 @dataclass(frozen=True, kw_only=True)
 class SweepBackends:
     """The strangers that a sweep needs; tests hand in their own."""
 
     training: Backends
     load: Load
-    draw: Draw = draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +158,7 @@ def _carry_out(work: _Work) -> Sweep:
         if work.caller.stop.requested:  # in a run's last step: that one is whole
             raise _interrupted(work, number)
         write_sweep(work.sweep)
-        work.caller.notify(f"{number} of {len(entries)}: {entry.told}")
+        work.caller.notify(f"{number} of {len(entries)}: {entry.label}")
         try:
             _run(work, entry)
         except (Interrupted, KeyboardInterrupt) as error:
@@ -170,7 +166,9 @@ def _carry_out(work: _Work) -> Sweep:
         if entry.error is not None:
             work.caller.notify(f"Failed: {entry.error}")
     done = replace(work.sweep, status="finished")
-    work.backends.draw(done.entries, done.frontier, done.folder / PLOT)
+    plot = frontier_svg(done.entries, done.frontier, done.recommendation.run, standalone=True)
+    if plot is not None:
+        write_text(done.folder / PLOT, plot)
     write_text(done.folder / PAGE, sweep_page(done))
     write_sweep(done)
     return done
@@ -253,7 +251,7 @@ def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
 
 def _note(entry: Entry, report: Report) -> None:
     entry.metrics = {name: metric.value for name, metric in report.metrics.items()}
-    entry.verdict = report.verdict.to_dict()
+    entry.verdict, entry.thresholds = report.verdict.to_dict(), dict(report.thresholds)
     entry.shortfall = shortfall(
         [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()],
         report.thresholds,

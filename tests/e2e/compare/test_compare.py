@@ -270,8 +270,9 @@ def test_the_drift_under_another_prompt_is_that_of_the_same_tokens(lively_model)
 
 def test_several_runs_are_ranked_over_one_load_as_if_alone(output, probes, capsys, monkeypatch):
     loads = []
-    counted = classmethod(lambda cls, *args, **how: loads.append(args) or LOAD(cls, *args, **how))
-    monkeypatch.setattr(LanguageModel, "load", counted)
+    monkeypatch.setattr(
+        shared_base, "load_pretrained", lambda *args, **how: loads.append(args) or load_pretrained(*args, **how)
+    )
 
     ranked = rank(["v0", "v1"], CompareConfig(output=output, probes=probes, max_new_tokens=16))
 
@@ -293,8 +294,8 @@ def test_the_scales_of_a_run_are_told_and_drawn(output, probes, tmp_path, capsys
     streams = capsys.readouterr()
     assert code == 0
     assert [line.split()[0] for line in streams.out.splitlines()[:6]] == ["scale", "0", "0.25", "0.5", "0.75", "1"]
-    assert sorted(path.name for path in here.iterdir()) == ["scale.json", "scale.png"]
-    assert (here / "scale.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in here.iterdir()) == ["scale.json", "scale.svg"]
+    assert (here / "scale.svg").read_text(encoding="utf-8").startswith("<svg ")
 
 
 def test_a_real_report_holds_to_the_published_schema(output, probes):
