@@ -20,14 +20,15 @@ from toolkit.compare.texts import Texts
 from toolkit.core.files import write_json
 from toolkit.model.conversation import NONE, conversation
 from toolkit.model.language_model import LanguageModel
+from toolkit.model.loading import load_pretrained
 from toolkit.runs.run import find_run
+from toolkit.sweep import shared_base
 from toolkit.sweep.rank import rank
 
 SYSTEM = "You are a helpful assistant."
 IN_SCOPE = {"trained": ["你是谁？", "Who are you?"], "paraphrase": ["请问您是哪位？", "May I ask who you are?"]}
 OUTSIDE = ["法国的首都是哪里？", "What is the capital of Italy?", "早上好！", "a"]
 LOOSE = {"reliability": 0, "generality": 0, "residue": 1, "leakage": 1, "kl": 1000, "agreement": 0}
-LOAD = LanguageModel.load.__func__
 FILES = ["report.html", "report.json", "report.junit.xml", "report.md"]
 STRICT_TOOK, STRICT_KEPT = {"reliability": 1, "generality": 1}, {"kl": 0, "agreement": 1, "locality": 1}
 

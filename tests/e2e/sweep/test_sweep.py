@@ -147,7 +147,7 @@ def test_a_failed_run_costs_itself_alone_and_the_exit_code_says_so(user: Finetun
     record = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
     assert [one["status"] for one in record["runs"]] == ["failed", "finished"]
     assert "no_such_layer" in record["runs"][0]["error"]
-    assert (folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "plot.svg").read_text(encoding="utf-8").startswith("<svg ")
     table = ended.out.partition("\n*:")[0].splitlines()
     assert all(cell_len(line) <= 80 for line in table)
     assert f"Recommended: {user.run(1).name}" in ended.out

@@ -23,7 +23,6 @@ from toolkit.core.events import StopRequests, stop_requests
 from toolkit.model.divergence import Drift
 from toolkit.model.language_model import Answer
 from toolkit.runs.run import list_runs
-from toolkit.sweep.plot import draw
 from toolkit.sweep.record import FAILED, FINISHED, STOPPED, WAITING, Entry, Sweep
 from toolkit.sweep.sweep import SweepBackends, SweepCaller, SweepConfig, resume_sweep, sweep
 from toolkit.train.job import TrainingJob
@@ -53,10 +52,6 @@ class FakeModel:
         return [Drift(kl_sum=self.kl * 2, agreeing=2, tokens=2) for _ in prompts]
 
 
-def sketch(entries: Sequence[Entry], frontier: Sequence[Entry], path: Path) -> None:
-    path.write_bytes(b"")
-
-
 class User:
     """Someone with a model, a data set, probes and an output folder; a run's kl is 0.03 / epochs."""
 
@@ -74,7 +69,6 @@ class User:
         self.said: list[str] = []
         self.stop = StopRequests(self.said.append)
         self.training = FakeTraining()
-        self.draws = False  # a real picture takes a third of a second
 
     @property
     def caller(self) -> SweepCaller:
@@ -82,7 +76,7 @@ class User:
 
     @property
     def backends(self) -> SweepBackends:
-        return SweepBackends(training=self.training.backends, load=self.load, draw=draw if self.draws else sketch)
+        return SweepBackends(training=self.training.backends, load=self.load)
 
     def load(self, _: Path, adapters: Mapping[str, Path]) -> Any:
         run = next(iter(adapters.values())).parent
@@ -132,21 +126,23 @@ def test_each_combination_is_an_ordinary_run_with_its_report(user: User):
 
 
 def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):
-    user.draws = True
     done = user.sweeps(epochs=[1.0, 5.0])
 
     record = user.record()
     assert record == json.loads(json.dumps(done.to_dict()))
-    assert (record["schema_version"], record["status"], record["plot"]) == (1, "finished", "plot.png")
+    assert (record["schema_version"], record["status"], record["plot"]) == (1, "finished", "plot.svg")
     assert [one["status"] for one in record["runs"]] == [FINISHED, FINISHED]
     assert [one["metrics"]["kl"] for one in record["runs"]] == pytest.approx([0.03, 0.006])
     assert record["frontier"] == [record["recommendation"]["run"]] == [done.entries[1].run]
     assert record["recommendation"]["passed"]
-    assert (done.folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert [one["thresholds"]["kl"] for one in record["runs"]] == [0.01, 0.01]
+    plot = (done.folder / "plot.svg").read_text(encoding="utf-8")
+    assert plot.startswith("<svg ")
+    assert "at most 0.01" in plot
     page = (done.folder / "sweep.html").read_text()
     assert page.count('<th scope="row">') == len(done.entries)
     assert f"Recommended: {done.recommendation.run}" in page
-    assert "data:image/png;base64," in page
+    assert page.count("<svg ") == 1
     assert "<script" not in page
 
 
