@@ -1,20 +1,17 @@
 """The boundary: errors become one or two lines on stderr and an exit code; `--debug` shows the traceback."""
 
-import os
 import sys
 
 import click
 
 from toolkit.cli import cli
+from toolkit.core.environment import let_waiting_threads_sleep
 from toolkit.core.errors import Interrupted, ToolkitError
 from toolkit.core.startup import relax_gc
 
 
 def main(arguments: list[str] | None = None) -> None:
-    # Read when torch is loaded: threads that wait spin a moment, for small models' short steps, and then sleep;
-    # else a busy neighbour makes a minute of seconds.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    let_waiting_threads_sleep()
     relax_gc()
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:

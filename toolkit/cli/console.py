@@ -1,12 +1,12 @@
 """The edge's talk on stderr: bars where there is a terminal, plain lines where there is none."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from toolkit.core import environment
 from toolkit.core.events import Listener, Progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ BAR_WIDTH = 28  # with a loss and a memory beside it under 80 columns: room for 
 
 def is_terminal(stream: Literal["stdout", "stderr"]) -> bool:
     """Whether a person looks at it; TOOLKIT_TERMINAL names a container's streams that a terminal outside shows."""
-    return getattr(sys, stream).isatty() or stream in os.environ.get("TOOLKIT_TERMINAL", "").split(",")
+    return getattr(sys, stream).isatty() or stream in environment.terminal_streams()
 
 
 def answers(width: int = DEFAULT_WIDTH) -> "Console":

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from toolkit.core import environment
+
 BLOCK_BYTES = 8 * 1024 * 1024
 
 
 def data_folder() -> Path:
     """The shipped `data/`: beside the package, or where TOOLKIT_DATA says."""
-    return Path(os.environ.get("TOOLKIT_DATA") or Path(__file__).parents[2] / "data")
+    return Path(environment.data_folder() or Path(__file__).parents[2] / "data")
 
 
 def locks_folder() -> Path:
