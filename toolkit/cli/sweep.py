@@ -81,7 +81,7 @@ def command(
     if resumed and (wrong := [name for name, value in given.items() if value is not None]):
         raise click.UsageError(f"--resume uses the sweep's own settings; leave out {', '.join(wrong)}.")
     with stop_requests(notify) as stop:
-        caller = SweepCaller(stop=stop, listening=progress, notify=notify)
+        caller = SweepCaller(stop=stop, open_listener=progress, notify=notify)
         if resumed is not None:
             done = resume_sweep(resumed, output, caller)
         else:

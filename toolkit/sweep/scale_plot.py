@@ -30,7 +30,7 @@ class Panel:
 def scales_svg(
     points: Sequence[tuple[float, float, float]], *, least_learned: float | None, most_kl: float | None
 ) -> str:  # fmt: skip
-    """`points`: (scale, learned, kl) each; the limits are thresholds, None where there is none."""
+    """Both curves in one SVG file. `points`: (scale, learned, kl) each; a threshold may be None."""
     kl_end = nice(max([kl for *_, kl in points] + [most_kl or 0.0]) * ROOM)
     learned = [(scale, value) for scale, value, _ in points]
     drift = [(scale, value) for scale, _, value in points]

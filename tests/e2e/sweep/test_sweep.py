@@ -161,7 +161,7 @@ def test_an_interrupted_sweep_is_resumed_to_the_same_end(user: FinetuneUser, cal
     folder = next(user.output.glob("sweeps/*"))
 
     assert stopped.code == 130
-    assert f'1 finished. Go on with "toolkit sweep --resume {folder.name}".' in stopped.err
+    assert f'1 finished. Continue with "toolkit sweep --resume {folder.name}".' in stopped.err
     assert [user.record(number)["status"] for number in (0, 1)] == ["finished", "interrupted"]
 
     resumed = call("sweep", "--resume", folder.name)
@@ -181,7 +181,7 @@ def test_too_many_runs_are_refused_before_anything_is_written(user: FinetuneUser
                  ",".join(map(str, range(65))))  # fmt: skip
 
     assert (ended.code, ended.out) == (3, "")
-    assert "This sweep has 65 runs, 64 are the most." in ended.err
+    assert "This sweep has 65 runs; at most 64 are allowed." in ended.err
     assert not user.output.exists()
 
 

@@ -112,7 +112,7 @@ def test_an_adapter_is_asked_from_off_to_full_strength(output):
     ranked = sweep_scale(CompareConfig(run="v1", output=output), load=load)
 
     assert [one.side.scale for one in ranked] == list(SCALES)
-    assert [one.took for one in ranked] == [0, 0, 1, 1, 1]
+    assert [one.learned for one in ranked] == [0, 0, 1, 1, 1]
     assert [one.values["kl"] for one in ranked] == pytest.approx([0.0, 0.0025, 0.005, 0.0075, 0.01])
     assert [one.name for one in ranked][1:4:2] == ["v1-20260101-000001@0.25", "v1-20260101-000001@0.75"]
 

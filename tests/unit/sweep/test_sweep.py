@@ -188,7 +188,7 @@ def test_an_interrupted_sweep_keeps_its_finished_runs_and_says_how_to_go_on(user
     record = user.record()
     name = next(user.output.glob("sweeps/*")).name
     command = f"toolkit sweep --resume {name} --output {user.output}"
-    assert told == f'Interrupted in run 2 of 3; 1 finished. Go on with "{command}".'
+    assert told == f'Interrupted in run 2 of 3; 1 finished. Continue with "{command}".'
     assert (record["status"], [one["status"] for one in record["runs"]]) == (
         "interrupted",
         [FINISHED, STOPPED, WAITING],
@@ -278,7 +278,7 @@ def test_the_table_fits_80_columns_and_holds_every_run(user: User, capsys: pytes
     entries.append(replace(entries[0], status=FAILED, run="v9-20260101-000000", verdict=None, error="Broken."))
 
     text = shown(
-        Sweep(folder=user.home, asked={}, started_at="", status="finished", entries=entries), capsys
+        Sweep(folder=user.home, request={}, started_at="", status="finished", entries=entries), capsys
     )  # fmt: skip
 
     table = text.partition("\n*:")[0].splitlines()
@@ -294,7 +294,7 @@ def test_the_frontier_is_marked_and_the_recommendation_has_its_reason(user: User
     assert [line.startswith("*") for line in rows] == [False, True]
     assert ["moved" in rows[0], "passed" in rows[1]] == [True, True]
     assert f"Recommended: {list_runs(user.output)[1].run_id}" in text
-    assert "Of 2 it alone passes" in text
+    assert "The only one of 2 runs that passes" in text
 
 
 def test_a_list_is_separated_by_commas_and_holds_each_value_once():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 SHOWN_OF_A_KIND = 10
-SHOWN_CHARACTERS = 600  # of one piece of a preview
+SHOWN_CHARACTERS = 600  # of one span of a preview
 UNWRAPPED = 1_000_000
 LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 TRAINED_STYLE = "bold green"
@@ -115,7 +115,7 @@ def _line(console: "Console", label: str, value: str, label_style: str = "") -> 
 
 
 def _print(console: "Console", label: str, text: "Text", label_style: str = "") -> None:
-    """Behind its label, later lines indented as far; unwrapped where there is no terminal, so that lines can be cut."""
+    """Prints text after its label, later lines indented to match; not wrapped if stdout is not a terminal."""
     from rich.text import Text
 
     width = max(20, console.width - len(label)) if console.is_terminal else UNWRAPPED
