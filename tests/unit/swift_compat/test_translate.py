@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import DataError, ModelError
-from toolkit.swift_compat.__main__ import process, shown
+from toolkit.swift_compat.__main__ import process, redacted
 from toolkit.swift_compat.command_line import parse
 from toolkit.swift_compat.named_sources import HubName, hub_names, unreachable
-from toolkit.swift_compat.reach import why_not
+from toolkit.swift_compat.reach import connection_error
 from toolkit.swift_compat.renamed_options import CHANGES
 from toolkit.swift_compat.surroundings import Adapter, ModelFolder, template_of
 from toolkit.swift_compat.translate import translate
@@ -28,12 +28,12 @@ TRAINING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class FakePlace:
+class FakeSurroundings:
     has_card: bool = True
     prefers_hugging_face: bool = False
     models: dict[str, ModelFolder] = field(default_factory=lambda: {QWEN: ModelFolder()})
     adapters: dict[str, Adapter] = field(
-        default_factory=lambda: {TRAINED: Adapter(model=QWEN, places=(f"/root/{QWEN}",), recorded=True)}
+        default_factory=lambda: {TRAINED: Adapter(model=QWEN, paths=(f"/root/{QWEN}",), has_type=True)}
     )
     files: tuple[str, ...] = ("self_cognition.json", "general.json")
 
@@ -50,20 +50,20 @@ class FakePlace:
         return list(self.adapters)
 
 
-def told(command: str, **there) -> tuple[str, list[str]]:
-    translation = translate(shlex.split(command), FakePlace(**there))
+def translated(command: str, **there) -> tuple[str, list[str]]:
+    translation = translate(shlex.split(command), FakeSurroundings(**there))
     return shlex.join(translation.line.words()), list(translation.notes)
 
 
-def asked_of_a_hub(command: str, **there) -> list[HubName]:
-    return hub_names(parse(shlex.split(command)), FakePlace(**there))
+def names_on_a_hub(command: str, **there) -> list[HubName]:
+    return hub_names(parse(shlex.split(command)), FakeSurroundings(**there))
 
 
 ARTICLE_INFER = f"infer --model {QWEN} --model_type qwen --stream true --temperature 0 --max_new_tokens 2048"
 
 
 def test_the_articles_infer_asks_a_qwen2_model():
-    command, notes = told(ARTICLE_INFER)
+    command, notes = translated(ARTICLE_INFER)
 
     assert command == (
         f"infer --model {QWEN} --model_type qwen2 --stream true --temperature 0 --max_new_tokens 2048 "
@@ -77,15 +77,15 @@ def test_the_articles_infer_asks_a_qwen2_model():
 def test_the_articles_training_is_named_as_ms_swift_4_names_it():
     rest = f"--dataset self_cognition.json {TRAINING} --model_author swift --model_name swift-robot"
 
-    command, notes = told(f"sft --model {QWEN} --train_type lora {rest}")
+    command, notes = translated(f"sft --model {QWEN} --train_type lora {rest}")
 
     assert command == (
         f"sft --model {QWEN} --tuner_type lora {rest} --model_type qwen2 --template qwen2_5 --check_model false"
     )
     assert notes == [
         "--train_type is --tuner_type in ms-swift 4 (renamed in 4.0)",
-        "--model_type qwen2 --template qwen2_5 is added: ms-swift 4 knows a local model by its folder's name alone",
-        "--check_model false is added: a local model is not looked up on ModelScope",
+        "--model_type qwen2 --template qwen2_5 is added: ms-swift 4 recognizes a local model only by its folder's name",
+        "--check_model false is added: else ms-swift looks a local model up on ModelScope",
         (
             "--model_name and --model_author do nothing here: ms-swift fills them into swift/self-cognition only; "
             "the names that count are those in the rows of self_cognition.json"
@@ -96,20 +96,20 @@ def test_the_articles_training_is_named_as_ms_swift_4_names_it():
 def test_the_articles_adapter_is_asked_as_it_stands():
     command = f"infer --adapters {TRAINED} --stream true --temperature 0 --max_new_tokens 2048"
 
-    assert told(command) == (command, [])
+    assert translated(command) == (command, [])
 
 
 def test_without_a_card_a_training_is_told_so():
-    command, notes = told(
+    command, notes = translated(
         f"sft --model {QWEN} --model_type qwen2 --template qwen2_5 --check_model true", has_card=False
     )
 
     assert command.endswith(" --check_model true --use_cpu true")
-    assert notes == ["--use_cpu true is added: there is no card here, and without it bfloat16 is refused"]
+    assert notes == ["--use_cpu true is added: there is no card here, and ms-swift would refuse bfloat16"]
 
 
 def test_an_answer_needs_no_word_about_cards():
-    assert "use_cpu" not in told(ARTICLE_INFER, has_card=False)[0]
+    assert "use_cpu" not in translated(ARTICLE_INFER, has_card=False)[0]
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_an_answer_needs_no_word_about_cards():
 def test_what_needs_no_change_is_left_as_it_stands(command):
     words = shlex.split(command)
 
-    assert translate(words, FakePlace()).line.words() == words
-    assert translate(words, FakePlace()).notes == ()
+    assert translate(words, FakeSurroundings()).line.words() == words
+    assert translate(words, FakeSurroundings()).notes == ()
 
 
 def test_a_glued_value_and_dashes_are_understood():
-    command, notes = told("rlhf --train-type=lora --rlhf_type=dpo")
+    command, notes = translated("rlhf --train-type=lora --rlhf_type=dpo")
 
     assert command == "rlhf --tuner_type=lora --rlhf_type=dpo"
     assert notes == ["--train-type is --tuner_type in ms-swift 4 (renamed in 4.0)"]
@@ -150,25 +150,25 @@ def test_a_glued_value_and_dashes_are_understood():
         ("--sft_type lora", "--tuner_type lora", "--sft_type is --tuner_type in ms-swift 4 (renamed in 3.0)"),
         ("--dtype bf16", "--torch_dtype bfloat16",
          "--dtype bf16 is --torch_dtype bfloat16 in ms-swift 4 (named as in torch since 3.0)"),
-        ("--dtype AUTO", "", "--dtype AUTO is left out: the model's own type is the default"),
+        ("--dtype AUTO", "", "--dtype AUTO is dropped: the model's own type is the default"),
         ("--lora_target_modules ALL", "--target_modules all-linear",
          "--lora_target_modules ALL is --target_modules all-linear in ms-swift 4 (renamed in 3.0)"),
         ("--lora_target_modules q_proj v_proj", "--target_modules q_proj v_proj",
          "--lora_target_modules is --target_modules in ms-swift 4 (renamed in 3.0)"),
         ("--tuner_backend swift", "--tuner_backend peft",
-         "--tuner_backend swift is --tuner_backend peft in ms-swift 4 (ms-swift's own backend went in 3.0)"),
+         "--tuner_backend swift is --tuner_backend peft in ms-swift 4 (ms-swift's own backend was removed in 3.0)"),
         ("--do_sample false", "--temperature 0",
-         "--do_sample false is --temperature 0 in ms-swift 4 (the temperature alone decides)"),
-        ("--do_sample", "", "--do_sample is left out: the temperature alone decides"),
+         "--do_sample false is --temperature 0 in ms-swift 4 (only the temperature decides)"),
+        ("--do_sample", "", "--do_sample is dropped: only the temperature decides"),
         ("--temperature 0 --do_sample false", "--temperature 0",
-         "--do_sample false is left out: --temperature is given"),
-        ("--save_safetensors false", "", "--save_safetensors is left out: weights are always saved as safetensors"),
+         "--do_sample false is dropped: --temperature is given"),
+        ("--save_safetensors false", "", "--save_safetensors is dropped: weights are always saved as safetensors"),
         ("--gpu_memory_utilization 0.9", "--vllm_gpu_memory_utilization 0.9",
          ("--gpu_memory_utilization is --vllm_gpu_memory_utilization in ms-swift 4 "
           "(vLLM's options carry its name since 3.7 or 3.10)")),
         ("--adapters a --lora_modules b", "--adapters b a",
-         "--lora_modules is --adapters in ms-swift 4 (gone in 4.0)"),
-        (f"--ckpt_dir {TRAINED}", f"--adapters {TRAINED}", "--ckpt_dir is --adapters in ms-swift 4 (gone in 4.0)"),
+         "--lora_modules is --adapters in ms-swift 4 (removed in 4.0)"),
+        (f"--ckpt_dir {TRAINED}", f"--adapters {TRAINED}", "--ckpt_dir is --adapters in ms-swift 4 (removed in 4.0)"),
         ("--model_type qwen2_5", "--model_type qwen2 --template qwen2_5",
          "--model_type qwen2_5 is --model_type qwen2 --template qwen2_5 in ms-swift 4"),
         ("--model_type qwen2_5 --template mine", "--model_type qwen2 --template mine",
@@ -176,13 +176,13 @@ def test_a_glued_value_and_dashes_are_understood():
     ],
 )  # fmt: skip
 def test_an_older_name_is_told_and_replaced(old, new, note):
-    assert told(f"infer {old}") == (f"infer {new}".strip(), [note])
+    assert translated(f"infer {old}") == (f"infer {new}".strip(), [note])
 
 
 def test_a_whole_checkpoint_is_a_model():
-    models = {"merged": ModelFolder(recorded=True)}
+    models = {"merged": ModelFolder(has_type=True)}
 
-    assert told("infer --ckpt_dir merged", models=models)[0] == "infer --model merged"
+    assert translated("infer --ckpt_dir merged", models=models)[0] == "infer --model merged"
 
 
 def test_no_change_is_lost_behind_another():
@@ -194,22 +194,22 @@ def test_no_change_is_lost_behind_another():
 def test_an_adapter_asked_from_another_folder_finds_its_base():
     there = {"models": {f"/root/{QWEN}": ModelFolder()}}
 
-    command, notes = told(f"infer --adapters {TRAINED}", **there)
+    command, notes = translated(f"infer --adapters {TRAINED}", **there)
 
     assert command == f"infer --adapters {TRAINED} --model /root/{QWEN}"
     assert notes == [f"--model /root/{QWEN} is added: the adapter names it {QWEN}, which is not in this folder"]
 
 
 def test_an_adapter_trained_elsewhere_takes_the_base_of_the_same_name():
-    adapters = {TRAINED: Adapter(model=f"/gone/{QWEN}", places=(f"/gone/{QWEN}",), recorded=True)}
+    adapters = {TRAINED: Adapter(model=f"/gone/{QWEN}", paths=(f"/gone/{QWEN}",), has_type=True)}
 
-    assert told(f"infer --adapters {TRAINED}", adapters=adapters)[0].endswith(f"--model {QWEN}")
+    assert translated(f"infer --adapters {TRAINED}", adapters=adapters)[0].endswith(f"--model {QWEN}")
 
 
 def test_an_adapter_of_ms_swift_3_does_not_tell_the_model_type():
-    adapters = {TRAINED: Adapter(model=QWEN, recorded=False)}
+    adapters = {TRAINED: Adapter(model=QWEN, has_type=False)}
 
-    command, _ = told(f"infer --adapters {TRAINED} --model {QWEN}", adapters=adapters)
+    command, _ = translated(f"infer --adapters {TRAINED} --model {QWEN}", adapters=adapters)
 
     assert command.endswith("--model_type qwen2 --template qwen2_5")
 
@@ -217,13 +217,13 @@ def test_an_adapter_of_ms_swift_3_does_not_tell_the_model_type():
 def test_a_merged_model_that_is_there_already_is_pointed_out():
     command = f"infer --adapters {TRAINED} --merge_lora true"
 
-    unchanged, notes = told(command, files=(f"{TRAINED}-merged",))
+    unchanged, notes = translated(command, files=(f"{TRAINED}-merged",))
 
     assert unchanged == command
     assert notes == [
-        f"--merge_lora uses {TRAINED}-merged as it is there, and merges nothing: remove it if the adapter is newer"
+        f"--merge_lora uses the existing {TRAINED}-merged and merges nothing: remove it if the adapter is newer"
     ]
-    assert told(command)[1] == []
+    assert translated(command)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_hubs_data_sets_are_told_from_files():
         "sft --model Qwen2.5-7B-Instruct --dataset AI-ModelScope/alpaca-gpt4-data-zh#500 hf::a/b:sub general.json#20"
     )
 
-    assert asked_of_a_hub(command) == [
+    assert names_on_a_hub(command) == [
         HubName(name="AI-ModelScope/alpaca-gpt4-data-zh", kind="data set", hub="ModelScope"),
         HubName(name="a/b", kind="data set", hub="Hugging Face"),
     ]
@@ -256,25 +256,25 @@ def test_a_hubs_data_sets_are_told_from_files():
 def test_a_hubs_model_is_asked_of_the_hub_that_is_meant():
     command = "infer --model Qwen/Qwen2.5-7B-Instruct"
 
-    assert [name.hub for name in asked_of_a_hub(command)] == ["ModelScope"]
-    assert [name.hub for name in asked_of_a_hub(f"{command} --use_hf true")] == ["Hugging Face"]
-    assert [name.hub for name in asked_of_a_hub(command, prefers_hugging_face=True)] == ["Hugging Face"]
+    assert [name.hub for name in names_on_a_hub(command)] == ["ModelScope"]
+    assert [name.hub for name in names_on_a_hub(f"{command} --use_hf true")] == ["Hugging Face"]
+    assert [name.hub for name in names_on_a_hub(command, prefers_hugging_face=True)] == ["Hugging Face"]
 
 
 @pytest.mark.parametrize(
     ("command", "failure", "message"),
     [
         (f"sft --model {QWEN} --dataset genral.json#20", DataError,
-         "No data set genral.json here. Name a file that is there, or a hub's owner/name."),
+         "No data set genral.json here. Name an existing file, or owner/name on a hub."),
         ("infer --model Qwen2.5-7B", ModelError,
-         "No model folder Qwen2.5-7B here. Name the folder that holds its config.json."),
+         "No model folder Qwen2.5-7B here. Name the folder with its config.json."),
         ("infer --adapters output/v0-YYYYMMDD-HHMMSS/checkpoint-NN", ModelError,
          f"No adapter output/v0-YYYYMMDD-HHMMSS/checkpoint-NN here. The last one is {TRAINED}."),
     ],
 )  # fmt: skip
 def test_a_path_that_is_not_there_is_refused_at_once(command, failure, message):
     with pytest.raises(failure) as refused:
-        asked_of_a_hub(command)
+        names_on_a_hub(command)
 
     assert str(refused.value) == message
 
@@ -295,7 +295,7 @@ def test_a_hub_out_of_reach_is_named_with_what_it_should_give():
 
 
 def test_a_port_without_a_listener_does_not_answer():
-    assert why_not("127.0.0.1", 1) == "Connection refused"
+    assert connection_error("127.0.0.1", 1) == "Connection refused"
 
 
 def test_one_process_becomes_the_script_and_several_are_left_to_ms_swift():
@@ -339,15 +339,16 @@ def test_a_scripts_own_exit_code_is_kept(tmp_path):
 
 def test_a_secret_is_not_shown_again():
     assert (
-        shown(parse(["export", "--hub_token", "s3cret", "--push_to_hub"])) == "export --hub_token '***' --push_to_hub"
+        redacted(parse(["export", "--hub_token", "s3cret", "--push_to_hub"]))
+        == "export --hub_token '***' --push_to_hub"
     )
-    assert "s3cret" not in shown(parse(["export", "--hub_token=s3cret"]))
+    assert "s3cret" not in redacted(parse(["export", "--hub_token=s3cret"]))
 
 
 def test_another_familys_folder_is_left_to_ms_swift():
     command = "infer --model distilled --model_type qwen2"
 
-    assert told(command, models={"distilled": ModelFolder(template="")}) == (command, [])
+    assert translated(command, models={"distilled": ModelFolder(template="")}) == (command, [])
 
 
 def test_it_starts_in_a_blink():
