@@ -37,7 +37,8 @@ QUICKLY = """
     --gradient_checkpointing false --dataloader_num_workers 0 --output_dir mixed
 """
 
-ADDED = "swift: --model_type qwen2 --template qwen2_5 is added: ms-swift 4 recognizes a local model only by its folder's name"
+REASON = "ms-swift 4 recognizes a local model only by its folder's name"
+ADDED = f"swift: --model_type qwen2 --template qwen2_5 is added: {REASON}"
 TRAINING_NOTES = [
     "swift: --train_type is --tuner_type in ms-swift 4 (renamed in 4.0)",
     ADDED,
