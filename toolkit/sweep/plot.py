@@ -166,12 +166,17 @@ def _variants(entry: Entry, names: Sequence[str]) -> list[tuple[str, ...]]:
         _epochs(entry),
         *(f"{SHORT.get(name, name)} {entry.settings[name]:g}" for name in names if name in entry.settings),
     ]
-    why = [f"{name} {figure(value)}" for name, value in entry.metrics.items() if misses(name, value, entry.thresholds)]
+    why = [
+        f"{name} {figure(value)}"
+        for name, value in entry.metrics.items()
+        if value is not None and misses(name, value, entry.thresholds)
+    ]
     if not _passed(entry) and not {"kl", *TOOK_AT_LEAST} & {text.partition(" ")[0] for text in why}:
         details += why  # the plot itself does not show these
     text = ", ".join(part for part in details if part)
     second = text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
-    return [(head, second), (entry.number, _epochs(entry)), (entry.number,)] if second else [(head,), (entry.number,)]
+    variants = [(head, second), (entry.number, _epochs(entry)), (entry.number,)]
+    return [tuple(line for line in lines if line) for lines in variants]
 
 
 def _epochs(entry: Entry) -> str:
