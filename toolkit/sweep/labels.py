@@ -9,7 +9,8 @@ from typing import Literal
 NARROW, WIDE = 0.58, 1.0  # width of a character, in parts of the font's size
 DISTANCES = (11.0, 30.0, 54.0, 82.0)  # from a point to its label; the nearest that fits is taken
 CROSSING_PENALTY = 25.0  # a label on a line is as bad as one that much further away
-VARIANT_PENALTY = 20.0  # and so is one that says less
+# And so is one that says less: the fewer points, the further a complete label may be.
+LEAST_BREVITY_PENALTY, BREVITY_PENALTY, PENALTY_PER_POINT = 20.0, 80.0, 2.5
 LEADER_STEP = 4.0
 # Unit offsets from the point to the nearest edge or corner of its label, the preferred ones first.
 DIRECTIONS = ((1, 0), (-1, 0), (0.7, -0.7), (-0.7, -0.7), (0.7, 0.7), (-0.7, 0.7), (0, -1), (0, 1))
@@ -71,10 +72,11 @@ def place_labels(
     parallel lines that labels avoid where they can.
     """
     taken = [*reserved, *(_around(point, radius) for point in points)]
+    brevity_penalty = max(LEAST_BREVITY_PENALTY, BREVITY_PENALTY - PENALTY_PER_POINT * len(wanted))
     found: list[Label | None] = []
     for point, variants in wanted:
         candidates = [
-            (cost + VARIANT_PENALTY * rank, label)
+            (cost + brevity_penalty * rank, label)
             for rank, lines in enumerate(variants)
             for cost, label in _candidates(point, lines, bounds, taken, segments, size, line_height, radius)
         ]
@@ -99,7 +101,7 @@ def _candidates(
             covering = [box, *(_around(at, 0.0) for at in _leader(point, leader, radius))]
             if not bounds.contains(box) or any(part.overlaps(other) for part in covering for other in taken):
                 continue
-            crossings = sum(_crosses(box, segment) for segment in segments)
+            crossings = sum(_crosses(part, segment) for segment in segments for part in covering)
             label = Label(
                 lines=tuple(lines), box=box, x=anchor[0], leader=leader,
                 anchor="start" if across > 0 else "end" if across < 0 else "middle",
