@@ -12,6 +12,7 @@ from rich.table import Table
 from toolkit.cli.console import answers
 from toolkit.cli.options import JSON, OUTPUT, RUN
 from toolkit.runs import latest
+from toolkit.runs.layout import output_option
 from toolkit.runs.run import find_run
 from toolkit.runs.runs import Difference, Summary, details, differences, flat, summaries
 
@@ -34,7 +35,7 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([vars(one) for one in found], ensure_ascii=False, indent=2))
     elif not found:
-        click.echo(f"No runs in {output}. Next: toolkit finetune DATA")
+        click.echo(f"No runs in {output}. Next: toolkit finetune DATA{output_option(output)}")
     else:
         answers(DEFAULT_WIDTH).print(_table(found))
 
