@@ -15,7 +15,6 @@ from toolkit.export.formats.base import ExportConfig
 
 @click.command(
     epilog="Example: toolkit export --to gguf --quantisation q8_0",
-    short_help="Write a model for use elsewhere, which answers as the adapter does.",
 )
 @RUN
 @click.option(

@@ -15,9 +15,7 @@ Examples:
 """
 
 
-@click.command(
-    "push-to-hub", epilog=EXAMPLES, short_help="Upload a run's adapter, model card and report to the Hugging Face Hub."
-)
+@click.command("push-to-hub", epilog=EXAMPLES)
 @click.argument("names", nargs=-1, required=True, metavar="[RUN] OWNER/NAME")
 @click.option("--public", is_flag=True, help="Make a new repository public.  [default: private]")
 @click.option("--even-if-failed", is_flag=True, help="Also if the verdict failed or the run was not compared.")
@@ -29,9 +27,9 @@ def command(
     names: tuple[str, ...], public: bool, even_if_failed: bool, endpoint: str | None, model: str | None,
     probes: Path | None, output: Path,
 ) -> None:  # fmt: skip
-    """Upload a run's adapter, model card and report to the Hugging Face Hub.
+    """Upload a run's adapter, card and report to Hugging Face.
 
-    They go to the repository OWNER/NAME.
+    They go to the repository OWNER/NAME on the Hugging Face Hub.
     RUN is a run's id or folder; the default is the latest finished run.
     A repository that does not exist is created, private unless --public is given. The token is that of
     "hf auth login", or HF_TOKEN. A run that did not pass its comparison is refused.
