@@ -31,6 +31,7 @@ SHORT_MODULES = {
     "toolkit/export/companions.py": "files beside weights, for several formats",
     "toolkit/model/conversation.py": "what every room asks a model with",
     "toolkit/model/divergence.py": "one KL for training and verdict",
+    "toolkit/model/hub/card.py": "the hub's model card, a door of its own",
     "toolkit/model/qwen2.py": "all that is true only of this family",
     "toolkit/model/shared_weights.py": "between train and sweep",
     "toolkit/serve/job.py": "what serve asks of its backend",
