@@ -1,20 +1,17 @@
 """Turns errors into one or two lines on stderr and an exit code; `--debug` shows the traceback."""
 
-import os
 import sys
 
 import click
 
 from toolkit.cli import cli
+from toolkit.core.environment import let_waiting_threads_sleep
 from toolkit.core.errors import Interrupted, ToolkitError
 from toolkit.core.startup import relax_gc
 
 
 def main(arguments: list[str] | None = None) -> None:
-    # Read when torch is loaded. Waiting threads spin briefly, which suits a small model's short steps, then sleep:
-    # spinning on would turn seconds into a minute on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    let_waiting_threads_sleep()
     relax_gc()
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:

@@ -1,36 +1,23 @@
-"""One command a module, loaded when it is called, so that --help answers in a blink."""
+"""The command group. A command is one module, imported only when it is called, so `--help` stays fast."""
 
+import ast
 import importlib
+from pathlib import Path
 
 import click
 
 from toolkit import __version__
+from toolkit.cli.suggestions import did_you_mean, spelling_error
 
-# In the order in which a newcomer meets them; the help shows them so.
+# In the order in which a newcomer meets them; the help lists them so.
 COMMANDS = (
     "check", "finetune", "compare", "sweep", "lab", "chat", "serve", "export", "push-to-hub", "runs", "make-data",
     "make-probes", "download", "verify",
 )  # fmt: skip
-SUMMARIES = {
-    "check": "Examine a data set before training on it.",
-    "finetune": "Fine-tune a base model with LoRA on a data set.",
-    "compare": "Ask the probes before and after, and judge what changed.",
-    "sweep": "Try lists of settings, and tell which run to take.",
-    "lab": "Fine-tune and compare again each time the data changes.",
-    "chat": "Talk to a run, and switch its adapter off and on.",
-    "serve": "Serve base and tuned model as an OpenAI-compatible endpoint.",
-    "export": "Write a merged model that answers as the adapter does.",
-    "push-to-hub": "Put a run's adapter, card and report on the hub.",
-    "runs": "List the runs, show one, tell two apart, or go back to one.",
-    "make-data": "Write a self-cognition data set for your own brand.",
-    "make-probes": "Write a probe file for any data set, to be read and edited.",
-    "download": "Fetch a base model at its locked revision.",
-    "verify": "Check a base model's files against its lock, offline.",
-}
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when that command is run or its own help is asked for."""
+    """Imports a command's module only to run it or to show its own help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
         return list(COMMANDS)
@@ -38,17 +25,43 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"toolkit.cli.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
+        command: click.Command = importlib.import_module(f"toolkit.cli.{module_name(cmd_name)}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        raise click.UsageError(f"No such command {name!r}.{did_you_mean(name, COMMANDS)}", ctx)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As Click does, but an unknown option of any command suggests the nearest ones."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            raise spelling_error(error) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl([(name, SUMMARIES[name]) for name in COMMANDS])
+            formatter.write_dl([(name, summary(name)) for name in COMMANDS])
+
+
+def module_name(command: str) -> str:
+    return command.replace("-", "_")
+
+
+def summary(name: str) -> str:
+    """The first line of a command's help, read from its source: importing it could import torch."""
+    source = Path(__file__).with_name(f"{module_name(name)}.py").read_text(encoding="utf-8")
+    functions = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    command = next(node for node in functions if node.name == "command")
+    return (ast.get_docstring(command) or "").partition("\n")[0]
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="toolkit")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:  # read by the boundary, before Click parses
+def cli(debug: bool) -> None:  # read by toolkit.__main__, before Click parses
     """Fine-tune a model on one card, and prove what changed."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify
+from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
 from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.language_model import load_model
@@ -20,18 +21,19 @@ COMMANDS = """/before  answer without the adapter      /after   answer with it a
 /quit    leave (so does Ctrl-D)         /help    show this"""
 
 
-@click.command(short_help="Talk to a run, and switch its adapter off and on.")
-@click.argument("run", required=False)
-@click.option("--base", "base_only", is_flag=True, help="Talk to the base model alone.")
-@click.option("--model", default=None, help="Base model.  [default: the run's own]")
-@click.option("--system", default=None, help='System prompt; "" is none.  [default: the run\'s]')
-@click.option("--max-new-tokens", type=click.IntRange(1, 8192), default=512, show_default=True, help="Longest answer.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
+@click.command()
+@RUN
+@BASE_ONLY
+@RUN_MODEL
+@SYSTEM
+@max_new_tokens_option(default=512, most=8192)
+@OUTPUT
 def command(
     run: str | None, base_only: bool, model: str | None, system: str | None, max_new_tokens: int, output: Path
 ) -> None:
-    """Talk to RUN (default: the latest finished one), or to the base model with --base.
+    """Chat with a run, and switch its adapter off and on.
 
+    RUN is the latest finished one by default. With --base, there is only the base model.
     Reads lines from a pipe as well: then the answers alone go to stdout.
     """
     if base_only and run is not None:

@@ -1,4 +1,4 @@
-"""`toolkit check`: the data doctor's report, for people or as JSON."""
+"""`toolkit check`: stdout is what was found in the data set, as text or as JSON."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import progress
-from toolkit.cli.tables.findings import report
+from toolkit.cli.options import JSON, MODEL, PATH, RECIPE
+from toolkit.cli.tables.findings import print_findings
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.data.check import CheckConfig, check
@@ -17,30 +18,21 @@ from toolkit.train.recipe import default_recipe, load_recipe
 
 @click.command("check", epilog="Example:  toolkit check self_cognition.json --model tiny-qwen2 --preview 3")
 @click.argument("data")
-@click.option("--model", help="A base model's folder or name, for token lengths and the label mask.")
-@click.option("--recipe", help="A shipped recipe, or a .yaml file.  [default: keep]")
-@click.option(
-    "--probes",
-    type=click.Path(path_type=Path),
-    help="The probes that the prompts must not anticipate.  [default: the shipped ones]",
-)
+@MODEL
+@RECIPE
+@click.option("--probes", type=PATH, help="Probe file that prompts must not duplicate.  [default: the shipped one]")
 @click.option("--preview", type=click.IntRange(min=0), default=2, show_default=True, help="Rows to show as trained on.")
-@click.option("--json", "as_json", is_flag=True, help="Everything that was found, as one JSON object.")
+@JSON
 @click.pass_context
 def command(
-    context: click.Context,
-    data: str,
-    *,
-    model: str | None,
-    recipe: str | None,
-    probes: Path | None,
-    preview: int,
+    ctx: click.Context, data: str, model: str | None, recipe: str | None, probes: Path | None, preview: int,
     as_json: bool,
-) -> None:
-    """Examine a data set before training on it.
+) -> None:  # fmt: skip
+    """Check a data set before training on it.
 
     DATA is a file here or in the shipped data folder: alpaca, messages, ShareGPT or query/response, as JSON, JSONL or
-    CSV. Every error and warning names its row and what to do. Exits with 5 where there is an error.
+    CSV. Every error and warning names its row and what to do about it. The model's tokenizer counts tokens and shows
+    which of them are trained on. The exit code is 5 if there are errors.
     """
     settings = load_recipe(recipe or default_recipe(model))
     config = CheckConfig(
@@ -55,9 +47,9 @@ def command(
     if as_json:
         click.echo(json.dumps(findings.to_dict(), ensure_ascii=False, indent=2))
     else:
-        report(findings, settings)
+        print_findings(findings, settings)
     if not findings.sound:
-        context.exit(DataError.exit_code)
+        ctx.exit(DataError.exit_code)
 
 
 def _shipped_probes() -> Path | None:

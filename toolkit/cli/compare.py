@@ -1,4 +1,4 @@
-"""`toolkit compare`: both sides answer the probes; the verdict is the exit code."""
+"""`toolkit compare`: stdout is the report, the exit code the verdict."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress
+from toolkit.cli.options import OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
 from toolkit.cli.tables.ranking import print_ranking, print_scales
 from toolkit.cli.tables.report import print_report
 from toolkit.compare.compare import CompareConfig, compare
@@ -16,7 +17,7 @@ from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
 from toolkit.sweep.rank import SCALE_PLOT, rank, sweep_scale, write_scales
 
-VERDICTS = "Exit code: 0 passed, 20 it did not take, 21 something else moved, 22 both; of several, that of the best."
+VERDICTS = "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best."
 
 
 class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Click 8.5 on
@@ -27,36 +28,30 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
         name, _, number = str(value).partition("=")
         if name not in THRESHOLDS:
-            self.fail(f"no metric {name!r}; there are {', '.join(THRESHOLDS)}", param, ctx)
+            self.fail(f"there is no metric {name!r}; the metrics are {', '.join(THRESHOLDS)}", param, ctx)
         try:
             return name, float(number)
         except ValueError:
-            self.fail(f"{number!r} is no number", param, ctx)
+            self.fail(f"{number!r} is not a number", param, ctx)
 
 
-@click.command(epilog=VERDICTS, short_help="Ask the probes before and after, and judge what changed.")
+@click.command(epilog=VERDICTS)
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--probes", type=click.Path(path_type=Path), default=None,
-              help="Probe file.  [default: beside the run's data, else the shipped one]")  # fmt: skip
+@PROBES
 @click.option(
     "--before", default="base", show_default=True,
-    help='A side: base, a run, an adapter\'s or model\'s folder, "system:TEXT".',
+    help='A side: base, a run, the folder of an adapter or a model, "system:TEXT".',
 )  # fmt: skip
 @click.option("--after", default=None, help="A side.  [default: RUN]")
-@click.option("--scale", type=click.FloatRange(0, 1), default=None, help="How strongly the after side's adapter is on.")
+@click.option("--scale", type=click.FloatRange(0, 1), default=None, help="Strength of the after side's adapter.")
 @click.option("--sweep-scale", "sweeping", is_flag=True, help="Compare at scales from 0 to 1: a table and a plot.")
-@click.option("--model", default=None, help="Base model.  [default: the run's own]")
-@click.option(
-    "--system", "systems", multiple=True,
-    help='System prompt, repeatable; "" is the model\'s own, "(none)" an empty one.  [default: four, as above]',
-)  # fmt: skip
+@RUN_MODEL
+@SYSTEMS
 @click.option("--threshold", "thresholds", type=Threshold(), multiple=True,
-              help="In place of the probe file's, repeatable.")  # fmt: skip
-@click.option("--max-new-tokens", type=click.IntRange(1, 4096), default=MAX_NEW_TOKENS, show_default=True,
-              help="Longest answer.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
-@click.option("--report", "report_folder", type=click.Path(path_type=Path), default=None,
-              help="Where the report goes.  [default: compare/ in the run]")  # fmt: skip
+              help="Instead of the probe file's. Repeatable.")  # fmt: skip
+@max_new_tokens_option(default=MAX_NEW_TOKENS, most=4096)
+@OUTPUT
+@click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
 @click.option("--lang", type=click.Choice(LANGUAGES), default=ENGLISH, show_default=True,
               help="The report's language.")  # fmt: skip
 @click.option("--all", "show_all", is_flag=True, help="Show every probe.")
@@ -68,17 +63,15 @@ def command(
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 
-    RUN is a run's id or folder; without it, the latest finished run. Several are ranked, over one load of their base.
-    NAME@0.5 is a side with its adapter at half its strength.
-
-    The probes are asked under four system prompts: the run's own, the model's default, an empty one, an unrelated one.
+    RUN is a run's id or folder, by default the latest finished run. Several runs are ranked; their base model is
+    loaded once. NAME@0.5 is a side with its adapter at half its strength.
     """
     if runs and after is not None:
-        raise click.UsageError("RUN is the after side; name it once.")
+        raise click.UsageError("RUN is the after side; do not name both.")
     if len(runs) > 1 and (scale is not None or sweeping or report_folder is not None):
         raise click.UsageError("--scale, --sweep-scale and --report are for one run.")
     if scale is not None and sweeping:
-        raise click.UsageError("--scale or --sweep-scale, not both.")
+        raise click.UsageError("Use either --scale or --sweep-scale.")
     config = CompareConfig(
         run=runs[0] if runs else None, before=before, after=after, scale=scale, model=model, probes=probes,
         systems=systems, thresholds=dict(thresholds), output=output, max_new_tokens=max_new_tokens,
@@ -89,14 +82,14 @@ def command(
     elif sweeping:
         code = _sweep_scale(config, report_folder, texts)
     else:
-        code = compare_and_show(config, texts, folder=report_folder, show_all=show_all)
+        code = compare_and_print(config, texts, folder=report_folder, show_all=show_all)
     ctx.exit(code)
 
 
-def compare_and_show(
+def compare_and_print(
     config: CompareConfig, texts: Texts, *, folder: Path | None = None, show_all: bool = False, load: Load = load_model
 ) -> int:
-    """Prints the report and leaves it in `folder`, else in the run; returns the verdict's exit code."""
+    """Prints the report and writes it to `folder`, by default the run's; returns the verdict's exit code."""
     with progress() as listener:
         report, side = compare(config, listener=listener, load=load)
     print_report(report, texts, show_all=show_all)

@@ -1,12 +1,12 @@
-"""The edge's talk on stderr: bars where there is a terminal, plain lines where there is none."""
+"""Progress and messages on stderr: bars on a terminal, plain lines elsewhere."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from toolkit.core import environment
 from toolkit.core.events import Listener, Progress
 
 if TYPE_CHECKING:
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 DEFAULT_WIDTH = 80
 PLAIN_LINE_EVERY_S = 5.0
-BAR_WIDTH = 28  # with a loss and a memory beside it under 80 columns: room for the ^C that a terminal echoes
+BAR_WIDTH = 28  # with loss and memory beside it under 80 columns, with room for the ^C that a terminal echoes
 
 
 def is_terminal(stream: Literal["stdout", "stderr"]) -> bool:
-    """Whether a person looks at it; TOOLKIT_TERMINAL names a container's streams that a terminal outside shows."""
-    return getattr(sys, stream).isatty() or stream in os.environ.get("TOOLKIT_TERMINAL", "").split(",")
+    """Whether a person sees the stream; TOOLKIT_TERMINAL names a container's streams that a terminal outside shows."""
+    return getattr(sys, stream).isatty() or stream in environment.terminal_streams()
 
 
 def answers(width: int = DEFAULT_WIDTH) -> "Console":
-    """The console for a command's answer on stdout: `width` columns where no terminal tells its own."""
+    """The console for a command's answer on stdout, `width` columns wide if it is not a terminal."""
     from rich.console import Console
 
     shown = is_terminal("stdout")
@@ -32,13 +32,13 @@ def answers(width: int = DEFAULT_WIDTH) -> "Console":
 
 
 def notify(message: str) -> None:
-    """One line of talk; stdout stays the answer's."""
-    print(message, file=sys.stderr, flush=True)  # not click.echo: it would write beneath rich's live bars
+    """Prints one line on stderr; stdout is for the answer."""
+    print(message, file=sys.stderr, flush=True)  # click.echo would write underneath rich's live bars
 
 
 @contextmanager
 def progress() -> Iterator[Listener]:
-    """Yields a listener for `Progress`; a task that is new begins a new bar."""
+    """Yields a listener for `Progress`; each new task gets a bar of its own."""
     if is_terminal("stderr"):
         with _bars() as listener:
             yield listener
@@ -61,7 +61,7 @@ def _bars() -> Iterator[Listener]:
         Progress as Bars,
     )
 
-    console = Console(stderr=True, force_terminal=True)  # rich keeps NO_COLOR
+    console = Console(stderr=True, force_terminal=True)  # rich still respects NO_COLOR
     sized = Bars(TextColumn("{task.description}"), BarColumn(None), DownloadColumn(), TimeRemainingColumn(),
                  TextColumn("{task.fields[detail]}"), console=console)  # fmt: skip
     counted = Bars(TextColumn("{task.description}"), BarColumn(BAR_WIDTH), MofNCompleteColumn(), TimeRemainingColumn(),

@@ -1,4 +1,4 @@
-"""`toolkit download`: stdout is the folder, stderr the talk."""
+"""`toolkit download`: stdout is the base model's folder."""
 
 from pathlib import Path
 from typing import cast, get_args
@@ -6,6 +6,7 @@ from typing import cast, get_args
 import click
 
 from toolkit.cli.console import notify, progress
+from toolkit.cli.options import PATH
 from toolkit.model.download import DownloadConfig, DownloadResult, download
 from toolkit.model.hub.fetch import MODELSCOPE_REVISION, Source
 from toolkit.model.lock import DEFAULT_MODEL
@@ -20,27 +21,26 @@ Examples:
 
 @click.command("download", epilog=EXAMPLES)
 @click.argument("model", default=DEFAULT_MODEL)
-@click.option(
-    "--to", type=click.Path(path_type=Path), help="The folder to fill.  [default: ./models/<the model's own>]"
-)
-@click.option("--endpoint", metavar="URL", help="A mirror of the hub.  [default: HF_ENDPOINT, or the hub itself]")
+@click.option("--to", type=PATH, help="Target folder.  [default: ./models/ and the model's own name]")
+@click.option("--endpoint", metavar="URL", help="Mirror of the hub.  [default: HF_ENDPOINT, or the hub itself]")
 @click.option("--source", type=click.Choice(get_args(Source)), default="hf", show_default=True, help="Which hub.")
 def command(model: str, to: Path | None, endpoint: str | None, source: str) -> None:
-    """Fetch a base model at its locked revision, and check every file against the lock.
+    """Download a base model at its locked revision.
 
-    A download that was cut goes on where it stopped. The folder appears only when it is whole.
+    Every file is checked against the lock. An interrupted download resumes where it stopped; the folder appears only
+    when it is complete.
     """
     if source == "modelscope":
-        notify(f"revision: {MODELSCOPE_REVISION} (ModelScope numbers its own; the lock's sha256 decides)")
+        notify(f"revision: {MODELSCOPE_REVISION} (ModelScope has its own revisions; the lock's sha256 decides)")
     config = DownloadConfig(model=model, to=to, endpoint=endpoint, source=cast("Source", source))
     with progress() as listener:
         result = download(config, listener=listener)
-    notify(_told(result))
+    notify(_summary(result))
     click.echo(result.folder)
 
 
-def _told(result: DownloadResult) -> str:
-    size = f"{len(result.lock.files)} files, {result.lock.total_bytes / 1e9:.2f} GB"
+def _summary(result: DownloadResult) -> str:
+    size = f"{len(result.lock.files)} files, {result.lock.total_bytes / 1e9:.2f} GB, all matching the lock"
     if result.fetched:
-        return f"{result.lock.folder} is whole: {size}, all as the lock says."
-    return f"{result.lock.folder} was there already: {size}, all as the lock says. Nothing was fetched."
+        return f"{result.lock.folder} is complete: {size}."
+    return f"{result.lock.folder} was already there: {size}. Nothing was downloaded."

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress
+from toolkit.cli.options import FORCE, GATE_PROBES, OUTPUT, RUN, RUN_MODEL
 from toolkit.export.export import export
 from toolkit.export.formats import FORMATS, KINDS
 from toolkit.export.formats.base import ExportConfig
@@ -14,9 +15,8 @@ from toolkit.export.formats.base import ExportConfig
 
 @click.command(
     epilog="Example: toolkit export --to gguf --quantisation q8_0",
-    short_help="Write a model for use elsewhere, which answers as the adapter does.",
 )
-@click.argument("run", required=False)
+@RUN
 @click.option(
     "--to", "format_name", type=click.Choice(list(FORMATS)), default="merged", show_default=True, help="Format."
 )
@@ -35,10 +35,10 @@ from toolkit.export.formats.base import ExportConfig
     default=None,
     help="Target.  [default: in the run, named after the format]",
 )
-@click.option("--model", default=None, help="Base model.  [default: the run's own]")
-@click.option("--probes", type=click.Path(path_type=Path), default=None, help="Probes of the parity gate.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
-@click.option("--force", is_flag=True, help="Replace an earlier export.")
+@RUN_MODEL
+@GATE_PROBES
+@OUTPUT
+@FORCE
 @click.option("--unchecked", is_flag=True, help="Write GGUF without the parity gate; export.json records that.")
 def command(
     run: str | None, format_name: str, quantisation: str | None, folder: Path | None, model: str | None,

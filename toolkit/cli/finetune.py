@@ -1,4 +1,4 @@
-"""`toolkit finetune`: LoRA fine-tuning of a base model, recorded as a run."""
+"""`toolkit finetune`: stdout is the run's folder."""
 
 import sys
 from pathlib import Path
@@ -6,15 +6,17 @@ from typing import Any
 
 import click
 
-from toolkit.cli.compare import compare_and_show
+from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress
+from toolkit.cli.options import MODEL, OUTPUT, RECIPE
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
+from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
-from toolkit.train.recipe import default_recipe, load_recipe, shipped
+from toolkit.train.recipe import default_recipe, load_recipe
 
 # Options that replace a recipe's setting: option name, setting, type, help.
 SETTINGS: tuple[tuple[str, str, type, str], ...] = (
@@ -22,68 +24,65 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--learning-rate", "learning_rate", float, "Peak learning rate."),
     ("--lora-rank", "lora_rank", int, "Rank of the adapter's factors."),
     ("--lora-alpha", "lora_alpha", int, "Scale of the update: alpha / rank."),
-    ("--batch-size", "batch_size", int, "Rows an optimizer step."),
-    ("--micro-batch-size", "micro_batch_size", int, "Rows on the card at once."),
+    ("--batch-size", "batch_size", int, "Rows per optimizer step."),
+    ("--micro-batch-size", "micro_batch_size", int, "Rows on the card at a time."),
     ("--max-length", "max_length_tokens", int, "Longest row, in tokens."),
-    ("--warmup-ratio", "warmup_ratio", float, "Share of steps that warm up."),
+    ("--warmup-ratio", "warmup_ratio", float, "Share of the steps used for warm-up."),
     ("--save-every-steps", "save_every_steps", int, "Steps between checkpoints."),
-    ("--seed", "seed", int, "Seed of order and initial adapter."),
-    ("--system", "system", str, "System prompt of rows that have none."),
-    ("--eval-split", "eval_split", float, "Share of rows held out to evaluate on."),
-    ("--early-stop", "early_stop", int, "End after N evaluations without a lower loss."),
-    ("--stop-kl", "stop_kl", float, "Drift at which --stop-when-took still ends."),
+    ("--seed", "seed", int, "Seed of the row order and the initial adapter."),
+    ("--system", "system", str, "System prompt of rows without one."),
+    ("--eval-split", "eval_split", float, "Share of the rows to evaluate on, not trained on."),
+    ("--early-stop", "early_stop", int, "Stop after N evaluations without a lower loss."),
+    ("--stop-kl", "stop_kl", float, "Largest KL at which --stop-when-took may stop."),
     ("--keep", "keep_data", str, "Prompts whose answers must not move."),
-    ("--keep-weight", "keep_weight", float, "Weight of the keep term; 0 is none."),
-    ("--keep-rows", "keep_rows", int, "Keep prompts an optimizer step."),
+    ("--keep-weight", "keep_weight", float, "Weight of the keep term; 0 turns it off."),
+    ("--keep-rows", "keep_rows", int, "Keep prompts per optimizer step."),
 )
 
 
-def with_settings(command: Any) -> Any:
+def setting_options(command: Any) -> Any:
     for option, setting, kind, text in reversed(SETTINGS):
         command = click.option(option, setting, type=kind, default=None, help=text)(command)
     return command
 
 
-@click.command(
-    epilog="Example: toolkit finetune self_cognition.json --epochs 5",
-    short_help="Fine-tune a base model with LoRA on a data set.",
-)
+@click.command(epilog="Example: toolkit finetune self_cognition.json --epochs 5")
 @click.argument("data", required=False)
-@click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
-@click.option("--recipe", default=None, help=f"A recipe: {', '.join(shipped())}, or a .yaml file.  [default: keep]")
-@with_settings
+@MODEL
+@RECIPE
+@setting_options
 @click.option(
-    "--stop-when-took", is_flag=True, default=None, help="End when trained questions are answered in other words too."
+    "--stop-when-took", is_flag=True, default=None, help="Stop once paraphrases of trained questions are answered too."
 )
 @click.option(
     "--load-in-4bit", is_flag=True, default=None,
-    help="Hold the base model in 4 bits (bitsandbytes): for 16 GB cards; its own answers change.",
+    help="Load the base model in 4 bits (bitsandbytes): for 16 GB cards; its own answers change.",
 )  # fmt: skip
-@click.option("--mix", multiple=True, metavar="SPEC", help="Further rows: file.jsonl#200, or a hub's owner/name#500.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
-@click.option("--resume", "resumed", metavar="RUN", default=None, help="Go on with an interrupted run.")
+@click.option("--mix", multiple=True, metavar="SPEC", help="More rows: file.jsonl#200, or owner/name#500 on a hub.")
+@OUTPUT
+@click.option("--resume", "resumed", metavar="RUN", default=None, help="Continue an interrupted run.")
 @click.option(
     "--compare", "comparing", is_flag=True,
-    help="Then compare, over the model that is loaded already; the exit code is the verdict's.",
+    help="Then compare, with the model that is already loaded; the exit code is the verdict's.",
 )  # fmt: skip
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], output: Path,
     resumed: str | None, comparing: bool, **settings: Any,
 ) -> None:  # fmt: skip
-    """Fine-tune a base model with LoRA on DATA, and print the run's folder.
+    """Fine-tune a base model with LoRA on a data set.
 
-    DATA is looked up in the current folder, then among the shipped data sets. Every setting
-    comes from the recipe; an option here replaces it for this run.
+    DATA is looked up in the current folder, then among the shipped data sets. Every setting comes from the recipe; an
+    option here replaces it for this run. Prints the run's folder.
     """
     if (data is None) == (resumed is None):
-        raise click.UsageError("Name a data set, or a run to --resume: one of the two.")
+        raise click.UsageError("Name either a data set or a run to --resume.")
     given = [
         name
         for name, value in {"model": model, "recipe": recipe, "mix": mix or None, **settings}.items()
         if value is not None
     ]
     if resumed and given:
-        raise click.UsageError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}.")
+        raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
     base = SharedBase()
     backends = Backends(train=base.train) if comparing else None
     with stop_requests(notify) as stop, progress() as listener:
@@ -99,8 +98,8 @@ def command(
     train, timings = run.record["train"], run.record["timings_s"]
     notify(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:
-        notify(f"Next: toolkit compare {run.run_id}")
+        notify(f"Next: toolkit compare {run.run_id}{output_option(output)}")
     click.echo(run.folder)
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
-        click.get_current_context().exit(compare_and_show(compared, Texts(ENGLISH), load=base.load))
+        click.get_current_context().exit(compare_and_print(compared, Texts(ENGLISH), load=base.load))

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from toolkit.cli.compare import compare_and_show
+from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress
-from toolkit.cli.finetune import with_settings
+from toolkit.cli.finetune import setting_options
+from toolkit.cli.options import MODEL, OUTPUT, RECIPE
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
 from toolkit.core.errors import DataError
@@ -18,23 +19,21 @@ from toolkit.model.device import reset_peak_memory
 from toolkit.sweep.lab import versions
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune
-from toolkit.train.recipe import default_recipe, load_recipe, shipped
+from toolkit.train.recipe import default_recipe, load_recipe
 
 
-@click.command(
-    epilog="Example: toolkit lab aurora.json --recipe article",
-    short_help="Fine-tune and compare again each time the data changes.",
-)
+@click.command(epilog="Example: toolkit lab aurora.json --recipe article")
 @click.argument("data")
-@click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
-@click.option("--recipe", default=None, help=f"A recipe: {', '.join(shipped())}, or a .yaml file.  [default: keep]")
-@with_settings
-@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
+@MODEL
+@RECIPE
+@setting_options
+@OUTPUT
 def command(data: str, model: str | None, recipe: str | None, output: Path, **settings: Any) -> None:
-    """Fine-tune on DATA and compare, and again each time DATA or the probes beside it are saved.
+    """Fine-tune and compare again each time the data set changes.
 
-    The base model stays loaded, and is asked each question once. Each round is an ordinary run.
-    Ctrl-C ends it while it waits, with the last verdict as exit code.
+    A round starts whenever DATA or the probe file beside it is saved. The base model stays loaded and answers each
+    question only once. Every round is an ordinary run. Ctrl-C while waiting ends it; the exit code is that of the
+    last verdict.
     """
     texts, code = Texts(ENGLISH), 0
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
@@ -52,7 +51,7 @@ def command(data: str, model: str | None, recipe: str | None, output: Path, **se
                         config, Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train)
                     )
                 compared = CompareConfig(run=str(run.folder), model=model, output=output)
-                code = compare_and_show(compared, texts, load=base.load)
+                code = compare_and_print(compared, texts, load=base.load)
                 notify(f"{run.folder}: {time.perf_counter() - started:.1f} s")
             except DataError as error:  # the next version may be right
                 click.echo(f"Error: {error}", err=True)

@@ -1,10 +1,11 @@
-"""`toolkit make-probes`: a probe file for any data set, to be read and edited."""
+"""`toolkit make-probes`: stdout is the path of the probe file."""
 
 from pathlib import Path
 
 import click
 
 from toolkit.cli.console import notify, progress
+from toolkit.cli.options import FORCE, MODEL
 from toolkit.compare.make_probes import MakeProbesConfig, make_probes, told
 
 
@@ -14,14 +15,15 @@ from toolkit.compare.make_probes import MakeProbesConfig, make_probes, told
     "--to", type=click.Path(path_type=Path), default=None,
     help="The probe file.  [default: the data set's name with .probes.yaml]",
 )  # fmt: skip
-@click.option("--reworded", is_flag=True, help="Let the base model put the questions in its own words, too.")
-@click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
-@click.option("--force", is_flag=True, help="Overwrite the file.")
+@click.option("--reworded", is_flag=True, help="Add paraphrases written by the base model.")
+@MODEL
+@FORCE
 def command(data: str, to: Path | None, reworded: bool, model: str | None, force: bool) -> None:
-    """Write a probe file for DATA: its questions, the same in other words, and others that must not move.
+    """Write a probe file for a data set, to review and edit.
 
-    compare makes the same probes by itself where there are none; a file can be read and edited before it counts.
-    With --reworded the base model also rewords the questions; what it answers otherwise than the question is dropped.
+    It holds DATA's questions, paraphrases of them, and unrelated questions whose answers must not change. compare
+    makes the same probes itself when there is no file.
+    With --reworded, the base model rephrases the questions too; a paraphrase that it answers differently is dropped.
     Prints the file's path.
     """
     config = MakeProbesConfig(data=data, to=to, model=model, reworded=reworded, force=force)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify, progress
+from toolkit.cli.options import GATE_PROBES, OUTPUT, RUN_MODEL
 from toolkit.export.push_to_hub import PushConfig, push_to_hub
 
 EXAMPLES = """\b
@@ -14,23 +15,21 @@ Examples:
 """
 
 
-@click.command(
-    "push-to-hub", epilog=EXAMPLES, short_help="Upload a run's adapter, model card and report to the Hugging Face Hub."
-)
+@click.command("push-to-hub", epilog=EXAMPLES)
 @click.argument("names", nargs=-1, required=True, metavar="[RUN] OWNER/NAME")
 @click.option("--public", is_flag=True, help="Make a new repository public.  [default: private]")
 @click.option("--even-if-failed", is_flag=True, help="Also if the verdict failed or the run was not compared.")
 @click.option("--endpoint", metavar="URL", help="Another hub.  [default: HF_ENDPOINT, or the hub itself]")
-@click.option("--model", default=None, help="Base model.  [default: the run's own]")
-@click.option("--probes", type=click.Path(path_type=Path), default=None, help="Probes of the parity gate.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
+@RUN_MODEL
+@GATE_PROBES
+@OUTPUT
 def command(
     names: tuple[str, ...], public: bool, even_if_failed: bool, endpoint: str | None, model: str | None,
     probes: Path | None, output: Path,
 ) -> None:  # fmt: skip
-    """Upload a run's adapter, model card and report to the Hugging Face Hub.
+    """Upload a run's adapter, card and report to Hugging Face.
 
-    They go to the repository OWNER/NAME.
+    They go to the repository OWNER/NAME on the Hugging Face Hub.
     RUN is a run's id or folder; the default is the latest finished run.
     A repository that does not exist is created, private unless --public is given. The token is that of
     "hf auth login", or HF_TOKEN. A run that did not pass its comparison is refused.

@@ -1,4 +1,4 @@
-"""`toolkit runs`: the runs so far, one of them, or what differs between two."""
+"""`toolkit runs`: stdout is the list of runs, one of them, or what differs between two."""
 
 import json
 from collections.abc import Mapping
@@ -10,41 +10,42 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers
+from toolkit.cli.options import JSON, OUTPUT, RUN
 from toolkit.runs import latest
+from toolkit.runs.layout import output_option
 from toolkit.runs.run import find_run
 from toolkit.runs.runs import Difference, Summary, details, differences, flat, summaries
 
 DEFAULT_WIDTH = 100  # where there is no terminal to ask
 MINUTE, HOUR, DAY = 60, 3600, 86400
-OUTPUT = click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs."
-)
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
 
-@click.group(invoke_without_command=True, short_help="List the runs, show one, tell two apart, or go back to one.")
+@click.group(invoke_without_command=True)
 @OUTPUT
-@AS_JSON
+@JSON
 @click.pass_context
 def command(ctx: click.Context, output: Path, as_json: bool) -> None:
-    """List the runs, the newest last; * marks the latest finished one."""
+    """List the runs, show or diff them, or go back to one.
+
+    The newest is last; * marks the one that compare, chat and export use by default.
+    """
     if ctx.invoked_subcommand is not None:
         return
     found = summaries(output)
     if as_json:
         click.echo(json.dumps([vars(one) for one in found], ensure_ascii=False, indent=2))
     elif not found:
-        click.echo(f"No runs in {output}. Next: toolkit finetune DATA")
+        click.echo(f"No runs in {output}. Next: toolkit finetune DATA{output_option(output)}")
     else:
         answers(DEFAULT_WIDTH).print(_table(found))
 
 
 @command.command()
-@click.argument("run", required=False)
+@RUN
 @OUTPUT
-@AS_JSON
+@JSON
 def show(run: str | None, output: Path, as_json: bool) -> None:
-    """Show RUN (default: the latest finished one) in full."""
+    """Show everything about RUN, by default the latest finished one."""
     found = details(find_run(run, output))
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
@@ -61,9 +62,9 @@ def show(run: str | None, output: Path, as_json: bool) -> None:
 @click.argument("first")
 @click.argument("second")
 @OUTPUT
-@AS_JSON
+@JSON
 def diff(first: str, second: str, output: Path, as_json: bool) -> None:
-    """Tell what differs between two runs: settings, data, versions, metrics."""
+    """Show what differs between two runs: settings, data, versions, metrics."""
     one, other = find_run(first, output), find_run(second, output)
     found = differences(one, other)
     if as_json:
@@ -78,14 +79,14 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
 @click.argument("run")
 @OUTPUT
 def use(run: str, output: Path) -> None:
-    """Make RUN the latest: what compare, chat and export then take."""
+    """Make RUN the latest: the one that compare, chat and export use by default."""
     click.echo(latest.use(run, output).run_id)
 
 
 @command.command()
 @OUTPUT
 def undo(output: Path) -> None:
-    """Go back to the run that was the latest before; repeat to go further back."""
+    """Make the previous latest run the latest again; repeat to go further back."""
     click.echo(latest.undo(output).run_id)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify
+from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.serve.serve import BACKENDS, ServeConfig, Serving, read_api_key, serve
 
 EXAMPLES = """\b
@@ -15,11 +16,11 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES, short_help="Serve base and tuned model as an OpenAI-compatible endpoint.")
-@click.argument("run", required=False)
-@click.option("--base", "base_only", is_flag=True, help="Serve the base model alone.")
-@click.option("--model", default=None, help="Base model.  [default: the run's own]")
-@click.option("--system", default=None, help='For requests without one; "" is none.  [default: the run\'s]')
+@click.command(epilog=EXAMPLES)
+@RUN
+@BASE_ONLY
+@RUN_MODEL
+@SYSTEM
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 is every one.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
 @click.option("--api-key-file", type=click.Path(path_type=Path, dir_okay=False), default=None,
@@ -29,16 +30,16 @@ Examples:
               help="Questions that transformers answers together.")  # fmt: skip
 @click.option("--at-once", "max_concurrent", type=click.IntRange(1, 10000), default=64, show_default=True,
               help="Questions under way and waiting; more are told 429.")  # fmt: skip
-@click.option(
-    "--max-new-tokens", type=click.IntRange(1, 32768), default=1024, show_default=True, help="Longest answer."
-)
-@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
+@max_new_tokens_option(default=1024, most=32768)
+@OUTPUT
 def command(
     run: str | None, base_only: bool, model: str | None, system: str | None, host: str, port: int,
     api_key_file: Path | None, backend: str, batch_size: int, max_concurrent: int, max_new_tokens: int, output: Path,
 ) -> None:  # fmt: skip
-    """Serve RUN (default: the latest finished one) and its base model side by side, over one load.
+    """Serve base and tuned model as an OpenAI-compatible endpoint.
 
+    RUN is the latest finished one by default; it and its base model answer side by side, over one copy of the weights.
+    --system is for requests without a system prompt of their own.
     The line on stdout comes when they answer. At / is a page on which both answer the same question. Ctrl-C or
     SIGTERM ends it with exit code 0.
     """

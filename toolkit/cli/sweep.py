@@ -1,4 +1,4 @@
-"""`toolkit sweep`: one run after another over lists of settings, and which of them to take."""
+"""`toolkit sweep`: stdout is the table of its runs with the recommended one, or JSON."""
 
 import json
 import sys
@@ -9,16 +9,18 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress
+from toolkit.cli.options import JSON, MODEL, OUTPUT, PROBES, SYSTEMS
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests
+from toolkit.runs.layout import output_option
 from toolkit.sweep.record import PAGE, PLOT
 from toolkit.sweep.sweep import SweepCaller, SweepConfig, resume_sweep, sweep
 from toolkit.train.recipe import default_recipe, load_recipe
 
 
-class Listed(click.ParamType):  # type: ignore[type-arg]  # generic from Click 8.5 on
-    """Values separated by commas, each once."""
+class ValueList(click.ParamType):  # type: ignore[type-arg]  # generic from Click 8.5 on
+    """Values separated by commas, without duplicates."""
 
     name = "list"
 
@@ -39,50 +41,47 @@ LISTS: tuple[tuple[str, str, type, str], ...] = (
     ("--epochs", "epochs", float, "Passes over the data."),
     ("--learning-rate", "learning_rate", float, "Peak learning rates."),
     ("--lora-rank", "lora_rank", int, "Ranks of the adapter's factors."),
-    ("--batch-size", "batch_size", int, "Rows an optimizer step."),
+    ("--batch-size", "batch_size", int, "Rows per optimizer step."),
     ("--keep-weight", "keep_weight", float, "Weights of the keep term."),
-    ("--keep-rows", "keep_rows", int, "Keep prompts an optimizer step."),
+    ("--keep-rows", "keep_rows", int, "Keep prompts per optimizer step."),
     ("--seed", "seed", int, "Seeds."),
 )
 
 
-def _with_lists(command: Any) -> Any:
+def _list_options(command: Any) -> Any:
     for option, setting, kind, text in reversed(LISTS):
-        command = click.option(option, setting, type=Listed(kind), metavar="LIST", default=None, help=text)(command)
+        command = click.option(option, setting, type=ValueList(kind), metavar="LIST", default=None, help=text)(command)
     return command
 
 
-@click.command(
-    epilog="Example: toolkit sweep self_cognition.json --epochs 5,10,20 --keep-weight 10,30",
-    short_help="Try lists of settings, and tell which run to take.",
-)
+@click.command(epilog="Example: toolkit sweep self_cognition.json --epochs 5,10,20 --keep-weight 10,30")
 @click.argument("data", required=False)
-@click.option("--model", default=None, help="Base model: a folder or a name.  [default: qwen2.5-7b-instruct]")
-@click.option("--recipes", type=Listed(str), metavar="LIST", default=None,
+@MODEL
+@click.option("--recipes", type=ValueList(str), metavar="LIST", default=None,
               help="Recipes: names or .yaml files.  [default: article,keep]")  # fmt: skip
-@_with_lists
-@click.option("--probes", type=click.Path(path_type=Path), default=None,
-              help="Probe file.  [default: as in compare]")  # fmt: skip
-@click.option("--system", "systems", multiple=True, help='Compare under it, repeatable; "" is none.')
-@click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
-@click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Go on with an interrupted sweep.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@_list_options
+@PROBES
+@SYSTEMS
+@OUTPUT
+@click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Continue an interrupted sweep.")
+@JSON
 def command(
     data: str | None, model: str | None, recipes: tuple[str, ...] | None, probes: Path | None,
     systems: tuple[str, ...], output: Path, resumed: str | None, as_json: bool, **lists: tuple[Any, ...] | None,
 ) -> None:  # fmt: skip
-    """Train DATA once for every combination of the lists, compare each run, and say which to take.
+    """Train with lists of settings, and recommend one of the runs.
 
-    A LIST is separated by commas. What a recipe does not use does not multiply its runs.
-    Every run is an ordinary one; table, plot, page and sweep.json lie in sweeps/ in the output folder.
+    There is one run on DATA for every combination of the values. A LIST is separated by commas. A setting that a
+    recipe does not use adds no runs to it. Every run is an ordinary one; plot, page and sweep.json are written to
+    sweeps/ in the output folder.
     """
     if (data is None) == (resumed is None):
-        raise click.UsageError("Name a data set, or a sweep to --resume: one of the two.")
+        raise click.UsageError("Name either a data set or a sweep to --resume.")
     given = {"model": model, "recipes": recipes, "probes": probes, "systems": systems or None, **lists}
     if resumed and (wrong := [name for name, value in given.items() if value is not None]):
-        raise click.UsageError(f"--resume goes on with the sweep's own settings; leave out {', '.join(wrong)}.")
+        raise click.UsageError(f"--resume uses the sweep's own settings; leave out {', '.join(wrong)}.")
     with stop_requests(notify) as stop:
-        caller = SweepCaller(stop=stop, listening=progress, notify=notify)
+        caller = SweepCaller(stop=stop, open_listener=progress, notify=notify)
         if resumed is not None:
             done = resume_sweep(resumed, output, caller)
         else:
@@ -102,5 +101,5 @@ def command(
     if done.failed:
         raise TrainingError(
             f"{len(done.failed)} of {len(done.entries)} runs failed.",
-            next=f'Try them again with "toolkit sweep --resume {done.folder.name}".',
+            next=f'Try them again with "toolkit sweep --resume {done.folder.name}{output_option(output)}".',
         )

@@ -1,10 +1,11 @@
-"""`toolkit verify`: stdout is the verdict, a line a wrong file; no network."""
+"""`toolkit verify`: stdout has one line per wrong file, or OK. Uses no network."""
 
 from pathlib import Path
 
 import click
 
 from toolkit.cli.console import notify, progress
+from toolkit.cli.options import PATH
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.model.lock import choose_lock
 from toolkit.model.verify import mismatches
@@ -17,18 +18,18 @@ Examples:
 
 
 @click.command("verify", epilog=EXAMPLES)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--lock", "wanted", metavar="NAME|FILE", help="The lock.  [default: by DIR's name, then its config.json]")
+@click.argument("folder", metavar="DIR", type=PATH)
+@click.option("--lock", "name", metavar="NAME|FILE", help="The lock.  [default: by DIR's name, then its config.json]")
 @click.pass_context
-def command(ctx: click.Context, folder: Path, wanted: str | None) -> None:
+def command(ctx: click.Context, folder: Path, name: str | None) -> None:
     """Check a base model's files against its lock, offline.
 
-    Exits with 0 when every file is as the lock says, else with 4 and one line for each that is not.
+    The exit code is 0 if every file matches the lock, else 4, with one line per file that does not.
     """
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is no folder.", next='"toolkit download" fetches a base model.')
-    lock = choose_lock(folder, wanted)
-    notify(f"lock: {lock.name} ({'named' if wanted else 'fits the folder'})")
+        raise ConfigError(f"{folder} is not a folder.", next='Run "toolkit download" to get a base model.')
+    lock = choose_lock(folder, name)
+    notify(f"lock: {lock.name} ({'named' if name else 'fits the folder'})")
     found = []
     with progress() as listener:
         for mismatch in mismatches(folder, lock, listener):

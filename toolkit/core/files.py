@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from toolkit.core import environment
 from toolkit.core.errors import ToolkitError
 
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -18,7 +19,7 @@ LOCK_NAME = ".lock"  # the file in a folder that its process locks
 
 def data_folder() -> Path:
     """The shipped `data/`: beside the package, or the folder in TOOLKIT_DATA."""
-    return Path(os.environ.get("TOOLKIT_DATA") or Path(__file__).parents[2] / "data")
+    return Path(environment.data_folder() or Path(__file__).parents[2] / "data")
 
 
 def locks_folder() -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import data_folder, file_sha256
 from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
@@ -60,7 +61,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
 
     Raises ConfigError for an unknown name and ModelError for a folder that cannot be used.
     """
-    wanted = name or os.environ.get("TOOLKIT_MODEL") or DEFAULT_MODEL
+    wanted = name or environment.base_model() or DEFAULT_MODEL
     locks = {known: (path, read_lock(path)) for known, path in known_locks().items()}
     if _is_folder(Path(wanted)):
         return _read_model(Path(wanted), locks)

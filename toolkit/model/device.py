@@ -1,11 +1,11 @@
 """The device that computes: chosen once, with its reason, and described for run.json."""
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError
 
 
@@ -59,7 +59,9 @@ def start_cuda_context() -> None:
             if torch.cuda.is_available():
                 torch.cuda.mem_get_info()
 
-    if "LOCAL_RANK" not in os.environ:  # of several processes each has a card of its own, which is chosen later
+    if (
+        not environment.is_one_of_several_processes()
+    ):  # of several processes each has a card of its own, which is chosen later
         Thread(target=wake).start()  # no daemon: an interpreter must not end while one is inside torch
 
 
@@ -68,14 +70,16 @@ def _card_memory() -> tuple[int, int]:
     import torch
 
     free, whole = torch.cuda.mem_get_info()
-    cap = os.environ.get("TOOLKIT_GPU_MEMORY_GIB")
+    cap = environment.gpu_memory_gib()
     if cap is None:
         return free, whole
     try:
         limit = int(float(cap) * 2**30)
         torch.cuda.set_per_process_memory_fraction(min(1.0, limit / whole))
     except (ValueError, RuntimeError):
-        raise ConfigError(f"TOOLKIT_GPU_MEMORY_GIB is {cap!r}.", next="Give a number of GiB, such as 22.") from None
+        raise ConfigError(
+            f"{environment.GPU_MEMORY_GIB} is {cap!r}.", next="Give a number of GiB, such as 22."
+        ) from None
     return min(free, limit), min(whole, limit)
 
 

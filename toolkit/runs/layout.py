@@ -2,10 +2,12 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 from toolkit.core.files import file_sha256
 
+DEFAULT_OUTPUT = Path("output")  # where runs go when no --output says otherwise
 RUN_SCHEMA_VERSION = 1
 REPORT_SCHEMA_VERSION = 1
 RECORD = "run.json"
@@ -43,3 +45,10 @@ def _is_json(path: Path) -> bool:
 
 def adapter_sha256(adapter: Path | None) -> str | None:
     return None if adapter is None else file_sha256(adapter / ADAPTER_FILE)
+
+
+def output_option(output: Path) -> str:
+    """` --output FOLDER`, for a command that a message suggests; empty for the default folder."""
+    if output.absolute() == DEFAULT_OUTPUT.absolute():
+        return ""
+    return f" --output {shlex.quote(str(output))}"

@@ -16,7 +16,7 @@ from toolkit import __version__
 from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line
 from toolkit.core.files import now, write_json, write_text
 from toolkit.runs.latest import move_latest
-from toolkit.runs.layout import ADAPTER_FILE, whole_checkpoints
+from toolkit.runs.layout import ADAPTER_FILE, output_option, whole_checkpoints
 from toolkit.runs.run import Run, read_run, write_record
 
 RESUMED_FROM = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth")  # of no use to a finished run
@@ -107,7 +107,8 @@ def _told(error: BaseException, folder: Path) -> ToolkitError | None:
     """The error as the user should read it; None where it already is."""
     if isinstance(error, KeyboardInterrupt):
         kept = whole_checkpoints(folder)
-        go_on = f'Go on with "toolkit finetune --resume {folder.name}".' if kept else "No checkpoint was saved yet."
+        command = f"toolkit finetune --resume {folder.name}{output_option(folder.parent)}"
+        go_on = f'Go on with "{command}".' if kept else "No checkpoint was saved yet."
         return Interrupted(f"Interrupted: {folder.name}.", next=go_on)
     if isinstance(error, ToolkitError) or not isinstance(error, Exception):
         return None

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.compare.sides import BASE, Side, find_side, run_side
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError, first_line
 from toolkit.core.events import stop_requests
 from toolkit.model.conversation import DEFAULT_SYSTEM
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 AUTO, TRANSFORMERS, VLLM = "auto", "transformers", "vllm"
 BACKENDS = (AUTO, TRANSFORMERS, VLLM)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-API_KEY = "TOOLKIT_API_KEY"
-PUBLISHED = "TOOLKIT_PUBLISHED"  # host:port at which a container's port is reached from outside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,12 +202,12 @@ def _taken_port(config: ServeConfig) -> Iterator[socket.socket]:
 
 def _outer_host(host: str) -> str:
     """Of a published container's port, the host's address counts."""
-    published = os.environ.get(PUBLISHED)
+    published = environment.published_address()
     return published.rpartition(":")[0].strip("[]") if published else host
 
 
 def _address(host: str, port: int) -> str:
-    published = os.environ.get(PUBLISHED)
+    published = environment.published_address()
     where = published or (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     return f"http://{where}"
 
@@ -220,7 +218,7 @@ def read_api_key(file: Path | None) -> str | None:
     Raises ConfigError.
     """
     if file is None:
-        key, source = os.environ.get(API_KEY), API_KEY
+        key, source = environment.api_key(), environment.API_KEY
         if key is None:
             return None
     else:

@@ -1,17 +1,18 @@
-"""Which run to take: the frontier of took against kept, and a recommendation with its reason. Pure."""
+"""Which run of a sweep to take: the frontier of learning against drift, and a recommendation with its reason. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolkit.compare.verdict import KEPT_AT_LEAST, KEPT_AT_MOST, TOOK_AT_LEAST, TOOK_AT_MOST
 
-ALIKE = 1.1  # training times within a tenth of each other are the same cost
+SAME_COST = 1.1  # training times within a tenth of each other cost the same
 Values = Mapping[str, float | None]
+Point = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One compared run. `seconds`: of training; `shortfall`: see below; `reasons`: the verdict's own."""
+    """A compared run. `seconds`: of training; `shortfall`: see the function; `reasons`: why the verdict failed."""
 
     name: str
     seconds: float
@@ -23,37 +24,38 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """`run` is None where nothing was compared."""
+    """`run` is None if nothing was compared."""
 
     run: str | None
     passed: bool
     reason: str
 
 
-def took(values: Values) -> float | None:
-    """The weaker of reliability and generality; None where neither was measured."""
+def learned(values: Values) -> float | None:
+    """The weaker of reliability and generality; None if neither was measured."""
     measured = [value for name in TOOK_AT_LEAST if (value := values.get(name)) is not None]
     return min(measured, default=None)
 
 
-def frontier(points: Sequence[tuple[float | None, float | None]]) -> list[int]:
-    """Which of the (took, kl) no other beats: none takes at least as well and drifts less, nor takes better for that.
+def frontier(points: Sequence[Point]) -> list[int]:
+    """Indices of the Pareto-optimal (learned, kl) points, ordered by what was learned.
 
-    Points with a None are not on it; equal points all are. From the least taken on.
+    No other point learns at least as much with at most the same drift, one of the two strictly. Equal points are all
+    included; points with a None are not.
     """
-    whole = [(one[0], one[1], at) for at, one in enumerate(points) if one[0] is not None and one[1] is not None]
+    measured = [(x, y, at) for at, (x, y) in enumerate(points) if x is not None and y is not None]
     best = [
-        (a, b, at)
-        for a, b, at in whole
-        if not any(x >= a and y <= b and (x, y) != (a, b) for x, y, _ in whole)
+        (x, y, at)
+        for x, y, at in measured
+        if not any(a >= x and b <= y and (a, b) != (x, y) for a, b, _ in measured)
     ]  # fmt: skip
     return [at for _, _, at in sorted(best)]
 
 
 def shortfall(per_system: Sequence[Values], thresholds: Mapping[str, float]) -> float:
-    """What is missing under the worst system prompt, summed: of shares their distance, of kl the part over its limit.
+    """How far the worst system prompt is from its thresholds, summed over metrics; 0 if all are met.
 
-    0 where every threshold is reached.
+    A share counts with its distance from the threshold, KL with 1 - threshold / KL.
     """
     return max((sum(_misses(values, thresholds)) for values in per_system), default=0.0)
 
@@ -72,25 +74,24 @@ def _misses(values: Values, thresholds: Mapping[str, float]) -> list[float]:
 
 
 def recommend(candidates: Sequence[Candidate]) -> Recommendation:
-    """The cheapest run that passes, of those that cost alike the one that drifts least; else the nearest one."""
+    """The cheapest run that passes; of several that cost the same, the one with the least drift.
+
+    If none passes, the one with the smallest shortfall.
+    """
     if not candidates:
         return Recommendation(run=None, passed=False, reason="No run was compared.")
-    passed = [one for one in candidates if one.passed]
+    passed = [candidate for candidate in candidates if candidate.passed]
     if not passed:
         best = min(candidates, key=lambda one: (one.shortfall, one.seconds))
-        return Recommendation(
-            run=best.name, passed=False, reason=f"No run passes; this one comes nearest. It misses: {_listed(best)}."
-        )
-    least = min(one.seconds for one in passed)
-    alike = [one for one in passed if one.seconds <= least * ALIKE]
-    best = min(alike, key=lambda one: (float("inf") if one.kl is None else one.kl, one.seconds))
-    of = f"{len(passed)} of {len(candidates)} runs pass" if len(passed) > 1 else f"of {len(candidates)} it alone passes"
-    why = "" if len(passed) == 1 else ", this is the cheapest"
-    why += f"; {len(alike)} cost as little, and it drifts least of them" if len(alike) > 1 else ""
-    return Recommendation(
-        run=best.name, passed=True, reason=f"{of}{why} ({best.seconds:.1f} s of training).".capitalize()
-    )
-
-
-def _listed(candidate: Candidate) -> str:
-    return "; ".join(candidate.reasons)
+        reason = f"No run passes; this one comes closest. It misses: {'; '.join(best.reasons)}."
+        return Recommendation(run=best.name, passed=False, reason=reason)
+    least = min(candidate.seconds for candidate in passed)
+    cheapest = [candidate for candidate in passed if candidate.seconds <= least * SAME_COST]
+    best = min(cheapest, key=lambda one: (float("inf") if one.kl is None else one.kl, one.seconds))
+    if len(passed) == 1:
+        why = f"The only one of {len(candidates)} runs that passes"
+    elif len(cheapest) == 1:
+        why = f"{len(passed)} of {len(candidates)} runs pass; this is the cheapest"
+    else:
+        why = f"{len(passed)} of {len(candidates)} runs pass; of the {len(cheapest)} cheapest, this one drifts least"
+    return Recommendation(run=best.name, passed=True, reason=f"{why} ({best.seconds:.1f} s of training).")

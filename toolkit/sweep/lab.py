@@ -14,15 +14,15 @@ POLL_S = 0.3
 
 
 def versions(data: str, stop: StopRequests, wait: Callable[[], None] = lambda: time.sleep(POLL_S)) -> Iterator[None]:
-    """One at once, and one after each change of the data set or the probes beside it; Ctrl-C meanwhile ends it.
+    """Yields at once, and again after each change of the data set or the probe file beside it.
 
-    Raises DataError where there is no such data set.
+    Ctrl-C while waiting ends it. Raises DataError if the data set does not exist.
     """
     path = find_dataset(data)
-    seen = _Seen(files=(path, probes_beside(path)))
-    while not stop.requested:  # in a training's last step: that one is whole
+    files = _WatchedFiles(paths=(path, probes_beside(path)))
+    while not stop.requested:  # requested in a training's last step: that run is complete
         try:
-            if not seen.changed(wait):
+            if not files.changed(wait):
                 wait()
                 continue
         except KeyboardInterrupt:
@@ -31,14 +31,14 @@ def versions(data: str, stop: StopRequests, wait: Callable[[], None] = lambda: t
 
 
 @dataclass(kw_only=True)
-class _Seen:
-    """What the files held when they were last looked at."""
+class _WatchedFiles:
+    """`content`: each file's sha256 when it was last looked at, None for a missing file."""
 
-    files: Sequence[Path]
+    paths: Sequence[Path]
     content: tuple[str | None, ...] | None = None
 
     def changed(self, wait: Callable[[], None]) -> bool:
-        """Whether they hold something else, which is whole: an editor may be at it still."""
+        """Whether a file has new content that stays the same for one `wait`: an editor may still be writing."""
         now = self._content()
         if now == self.content:
             return False
@@ -49,11 +49,11 @@ class _Seen:
         return True
 
     def _content(self) -> tuple[str | None, ...]:
-        return tuple(map(_sha256, self.files))
+        return tuple(map(_sha256, self.paths))
 
 
 def _sha256(path: Path) -> str | None:
     try:
         return file_sha256(path)
-    except OSError:  # gone, or not there yet
+    except OSError:  # removed, or not there yet
         return None

@@ -1,6 +1,5 @@
-"""A sweep as one HTML file beside its plot: the recommendation, the plot, every run. No network, no script."""
+"""A sweep as one HTML file: the recommendation, the plot, a table of the runs. No network, no script."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +7,20 @@ from toolkit import __version__
 from toolkit.compare.report.figures import figure
 from toolkit.compare.report.html import fill_in
 from toolkit.runs.runs import verdict_word
-from toolkit.sweep.record import FINISHED, PLOT, Entry, Sweep
+from toolkit.sweep.plot import STYLE, frontier_svg
+from toolkit.sweep.record import FINISHED, Entry, Sweep
 
 COLUMNS = ("reliability", "generality", "leakage", "kl", "agreement", "locality")
 
 
 def sweep_page(sweep: Sweep) -> str:
-    """The plot is taken in where there is one. Raises OSError where it cannot be read."""
-    plot, frontier = sweep.folder / PLOT, {id(entry) for entry in sweep.frontier}
+    """The page's HTML. Reports that lie beside the sweep are linked."""
+    frontier = {id(entry) for entry in sweep.frontier}
     return fill_in(
         Path(__file__).with_name("sweep.html.jinja"),
         sweep=sweep,
-        plot=base64.b64encode(plot.read_bytes()).decode() if plot.is_file() else None,
+        more_style=STYLE.read_text(encoding="utf-8"),
+        plot=frontier_svg(sweep.entries, sweep.frontier, sweep.recommendation.run, standalone=False),
         columns=COLUMNS,
         rows=[_row(entry, sweep.folder, on_frontier=id(entry) in frontier) for entry in sweep.entries],
         version=__version__,
@@ -33,7 +34,7 @@ def _row(entry: Entry, folder: Path, *, on_frontier: bool) -> dict[str, Any]:
     return {
         "run": entry.run or "",
         "report": report.as_posix() if entry.run and (folder / report).is_file() else None,
-        "settings": entry.told,
+        "settings": entry.label,
         "figures": [_figure(entry.metrics.get(name)) for name in COLUMNS],
         "seconds": "" if entry.seconds is None else f"{entry.seconds:.1f}",
         "word": verdict_word(entry.verdict) if judged and entry.verdict is not None else entry.status,

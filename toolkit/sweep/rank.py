@@ -1,6 +1,6 @@
-"""Several comparisons over one load: runs against each other, or one adapter at several strengths."""
+"""Several comparisons with one loaded base model: several runs, or one adapter at several strengths."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,23 @@ from toolkit.compare.questions import probes_for
 from toolkit.compare.report.figures import LEDGERS, lines
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import Side, run_side
+from toolkit.compare.verdict import TOOK_AT_LEAST
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
-from toolkit.core.files import write_json
+from toolkit.core.files import write_json, write_text
 from toolkit.model.language_model import Load
 from toolkit.runs.run import find_run
-from toolkit.sweep.frontier import shortfall, took
-from toolkit.sweep.plot import draw_scales
-from toolkit.sweep.shared_base import OneLoad
+from toolkit.sweep.frontier import learned, shortfall
+from toolkit.sweep.scale_plot import scales_svg
+from toolkit.sweep.shared_base import SharedBase
 
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
-SCALE_FILE, SCALE_PLOT = "scale.json", "scale.png"
-Draw = Callable[[Sequence[tuple[float, float, float]], float | None, Path], None]
+SCALE_FILE, SCALE_PLOT = "scale.json", "scale.svg"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """One comparison; `values` are each metric's under the system prompt that it fares worst under."""
+    """A comparison; `values`: each metric under the system prompt with its worst value."""
 
     report: Report
     side: Side
@@ -38,9 +38,9 @@ class Ranked:
         return str(self.report.after["name"])
 
     @property
-    def took(self) -> float | None:
+    def learned(self) -> float | None:
         """The weaker of reliability and generality."""
-        return took(self.values)
+        return learned(self.values)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -55,26 +55,28 @@ class Ranked:
 def rank(
     names: Sequence[str], config: CompareConfig, *, listener: Listener = silent, load: Load | None = None
 ) -> list[Ranked]:
-    """The runs of these names, the best first: those that pass, then the least shortfall, then the least drift.
+    """Compares the runs, best first: those that pass, then by least shortfall, then by least drift.
 
-    Raises ConfigError where they would be asked different probes.
+    Raises ConfigError if their probes differ.
     """
     runs = [find_run(name, config.output) for name in dict.fromkeys(names)]
     sides = [run_side(run, model=config.model) for run in runs]
     if config.probes is None and len({probes_for(side).read_bytes() for side in sides}) > 1:
-        raise ConfigError("These runs come with different probes.", next="Name those to rank them by with --probes.")
+        raise ConfigError(
+            "These runs have different probes.", next="Name the probe file to rank them by with --probes."
+        )
     configs = [replace(config, run=str(run.folder)) for run in runs]
-    return sorted(_compared(configs, listener, load or OneLoad()), key=_order)
+    return sorted(_compared(configs, listener, load or SharedBase().load), key=_order)
 
 
 def sweep_scale(config: CompareConfig, *, listener: Listener = silent, load: Load | None = None) -> list[Ranked]:
-    """The after side's adapter from off to full strength, in that order."""
+    """Compares the after side's adapter at each of SCALES, from off to full strength."""
     configs = [replace(config, scale=scale) for scale in SCALES]
-    return _compared(configs, listener, load or OneLoad())
+    return _compared(configs, listener, load or SharedBase().load)
 
 
-def write_scales(ranked: Sequence[Ranked], folder: Path | None, draw: Draw = draw_scales) -> Path | None:
-    """scale.json and scale.png; the folder, or None where the after side is no run and none was named.
+def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:
+    """Writes scale.json and scale.svg; returns the folder, or None where the after side is not a run and none is named.
 
     Raises ConfigError.
     """
@@ -84,17 +86,19 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None, draw: Draw = dra
             return None
         folder = side.run.folder / "compare"
     points = [
-        (one.side.scale, one.took, kl)
+        (one.side.scale, one.learned, kl)
         for one in ranked
-        if one.took is not None and (kl := one.values["kl"]) is not None
+        if one.learned is not None and (kl := one.values["kl"]) is not None
     ]
+    thresholds = ranked[-1].report.thresholds
+    least_learned = max((thresholds[name] for name in TOOK_AT_LEAST if name in thresholds), default=None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / SCALE_FILE, {"schema_version": 1, "scales": [one.to_dict() for one in ranked]})
-        draw(points, ranked[-1].report.thresholds.get("kl"), folder / SCALE_PLOT)
+        write_text(folder / SCALE_PLOT, scales_svg(points, least_learned=least_learned, most_kl=thresholds.get("kl")))
     except OSError as error:
         raise ConfigError(
-            f"The scales cannot be written to {folder}: {error.strerror}.", next="Name another place with --report."
+            f"The scales cannot be written to {folder}: {error.strerror}.", next="Name another folder with --report."
         ) from None
     return folder
 
@@ -104,9 +108,15 @@ def _compared(configs: Sequence[CompareConfig], listener: Listener, load: Load) 
 
 
 def _ranked(report: Report, side: Side) -> Ranked:
-    values = {line.name: line.metric.value for ledger in LEDGERS for line in lines(report, ledger)}
     per_system = [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()]
-    return Ranked(report=report, side=side, values=values, shortfall=shortfall(per_system, report.thresholds))
+    return Ranked(
+        report=report, side=side, values=worst_values(report), shortfall=shortfall(per_system, report.thresholds)
+    )
+
+
+def worst_values(report: Report) -> dict[str, float | None]:
+    """Each metric's value under the system prompt with the worst one, as every report shows it."""
+    return {line.name: line.metric.value for ledger in LEDGERS for line in lines(report, ledger)}
 
 
 def _order(one: Ranked) -> tuple[bool, float, float]:

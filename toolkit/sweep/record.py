@@ -1,4 +1,4 @@
-"""A sweep's outcome as values, and its sweep.json (schema_version 1): written from the start, replaced atomically."""
+"""A sweep and its record, sweep.json (schema_version 1), which is replaced atomically after each run."""
 
 import json
 import time
@@ -10,18 +10,21 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_json
-from toolkit.sweep.frontier import Candidate, Recommendation, frontier, recommend, took
+from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
 
 SCHEMA_VERSION = 1
 SWEEPS = "sweeps"  # in the output folder
 RECORD = "sweep.json"
-PLOT, PAGE = "plot.png", "sweep.html"
+PLOT, PAGE = "plot.svg", "sweep.html"
 WAITING, TRAINED, FINISHED, FAILED, STOPPED = "waiting", "trained", "finished", "failed", "interrupted"
 
 
 @dataclass(kw_only=True)
 class Entry:
-    """One run of the sweep. `recipe`: every setting; `settings`: those that the sweep gave; `seconds`: of training."""
+    """One run of a sweep: `recipe` has every setting, `settings` those that the sweep varies.
+
+    `seconds`: of training; `metrics`: under the worst system prompt each; `shortfall`: see `frontier.shortfall`.
+    """
 
     recipe: dict[str, Any]
     settings: dict[str, Any]
@@ -32,30 +35,31 @@ class Entry:
     metrics: dict[str, float | None] = field(default_factory=dict)
     verdict: dict[str, Any] | None = None
     shortfall: float | None = None
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
-        """`v3` of `v3-20260101-000000`; empty where no run began."""
+        """`v3` of `v3-20260101-000000`; empty if no run was started."""
         return (self.run or "").partition("-")[0]
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """`keep, epochs 5, keep weight 3`."""
         given = [f"{name.replace('_', ' ')} {value:g}" for name, value in self.settings.items()]
         return ", ".join([str(self.recipe["name"]), *given])
 
     @property
-    def point(self) -> tuple[float | None, float | None]:
-        """Took and kept: the weaker of reliability and generality, and kl."""
-        return took(self.metrics), self.metrics.get("kl")
+    def point(self) -> Point:
+        """What was learned (the weaker of reliability and generality), and kl."""
+        return learned(self.metrics), self.metrics.get("kl")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """`asked`: what every run shares (data, model, probes, systems, command)."""
+    """`request`: what all runs share (data, model, probes, systems, command)."""
 
     folder: Path
-    asked: Mapping[str, Any]
+    request: Mapping[str, Any]
     started_at: str
     status: str
     entries: Sequence[Entry]
@@ -82,7 +86,7 @@ class Sweep:
             "schema_version": SCHEMA_VERSION,
             "status": self.status,
             "started_at": self.started_at,
-            "asked": dict(self.asked),
+            "asked": dict(self.request),
             "runs": [asdict(entry) for entry in self.entries],
             "frontier": [entry.run for entry in self.frontier],
             "recommendation": asdict(self.recommendation),
@@ -99,14 +103,14 @@ def _candidate(entry: Entry) -> Candidate:
 
 
 def create_sweep_folder(output: Path) -> Path:
-    """A fresh `sweeps/<time>`; raises ConfigError."""
+    """Creates `sweeps/<time>`; raises ConfigError."""
     try:
         while True:
             folder = output / SWEEPS / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"
             try:
                 folder.mkdir(parents=True)
             except FileExistsError:
-                time.sleep(0.1)  # another began in the same second
+                time.sleep(0.1)  # another sweep began in the same second
             else:
                 return folder
     except OSError as error:
@@ -121,20 +125,24 @@ def write_sweep(sweep: Sweep) -> None:
 
 
 def read_sweep(name: str, output: Path) -> Sweep:
-    """By its time or by folder; raises ConfigError."""
+    """Reads a sweep by its time or its folder; raises ConfigError."""
     folder = next((one for one in (output / SWEEPS / name, Path(name)) if (one / RECORD).is_file()), None)
     if folder is None:
         known = sorted(path.parent.name for path in (output / SWEEPS).glob(f"*/{RECORD}"))
         raise ConfigError(
             f"No sweep {name!r} in {output / SWEEPS}.",
-            next=f"Sweeps there: {', '.join(known[-5:])}." if known else "Begin one: toolkit sweep DATA.",
+            next=f"Sweeps there: {', '.join(known[-5:])}." if known else "Start one: toolkit sweep DATA.",
         )
     try:
         value = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         known_fields = {one.name for one in fields(Entry)}
         entries = [Entry(**{key: part for key, part in one.items() if key in known_fields}) for one in value["runs"]]
         return Sweep(
-            folder=folder, asked=value["asked"], started_at=value["started_at"], status=value["status"], entries=entries
+            folder=folder,
+            request=value["asked"],
+            started_at=value["started_at"],
+            status=value["status"],
+            entries=entries,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{folder / RECORD} cannot be read: {error}.", next="Begin a new sweep.") from None
+        raise ConfigError(f"{folder / RECORD} cannot be read: {error}.", next="Start a new sweep.") from None

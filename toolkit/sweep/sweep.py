@@ -1,4 +1,4 @@
-"""Trains and compares one run after another over lists of settings, in one process and over one base model."""
+"""Trains and compares a run for each combination of settings, in one process and with one loaded base model."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +19,13 @@ from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.device import find_device, reset_peak_memory
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.model.language_model import Load
+from toolkit.runs.layout import output_option
 from toolkit.runs.run import Run, find_run, list_runs
 from toolkit.sweep.frontier import shortfall
 from toolkit.sweep.grid import grid
 from toolkit.sweep.page import sweep_page
-from toolkit.sweep.plot import draw
+from toolkit.sweep.plot import frontier_svg
+from toolkit.sweep.rank import worst_values
 from toolkit.sweep.record import (
     FAILED,
     FINISHED,
@@ -47,7 +49,7 @@ from toolkit.train.sources import load_keep_prompts, load_rows
 
 @dataclass(frozen=True, kw_only=True)
 class SweepConfig:
-    """`lists`: the values of each setting to try; `systems`: system prompts to compare under."""
+    """`lists`: values to try for each setting; `systems`: system prompts to compare under."""
 
     data: str
     recipes: tuple[Recipe, ...]
@@ -61,28 +63,24 @@ class SweepConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepCaller:
-    """Whom the sweep talks to; `listening` opens ears for one run."""
+    """The caller's side of a sweep; `open_listener` gives a progress listener for one run."""
 
     stop: StopRequests
-    listening: Callable[[], AbstractContextManager[Listener]] = lambda: nullcontext(silent)
+    open_listener: Callable[[], AbstractContextManager[Listener]] = lambda: nullcontext(silent)
     notify: Callable[[str], None] = lambda _: None
-
-
-Draw = Callable[[Sequence[Entry], Sequence[Entry], Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepBackends:
-    """The strangers that a sweep needs; tests hand in their own."""
+    """What trains and what loads a model to compare; tests pass their own."""
 
     training: Backends
     load: Load
-    draw: Draw = draw
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """The sweep under way."""
+    """A sweep and what carries it out."""
 
     sweep: Sweep
     output: Path
@@ -91,7 +89,7 @@ class _Work:
 
 
 def shared_backends() -> SweepBackends:
-    """One base for every run. The device is as it was before the base was loaded: each run plans as if alone."""
+    """One base for every run. The device is read once, before the base is loaded, so each run plans as if alone."""
     base = SharedBase()
     training = Backends(
         encoder=functools.cache(ms_swift.encoder), train=base.train, device=functools.cache(find_device)
@@ -100,37 +98,37 @@ def shared_backends() -> SweepBackends:
 
 
 def sweep(config: SweepConfig, caller: SweepCaller, backends: SweepBackends | None = None) -> Sweep:
-    """A new sweep. What is asked wrongly is told before anything is written; a run that fails does not end it.
+    """Carries out a new sweep. A run that fails does not end it.
 
-    Raises ToolkitError, and Interrupted when it was stopped.
+    Raises ToolkitError for a wrong request, before anything is written, and Interrupted when it is stopped.
     """
     planned = grid(config.recipes, config.lists)
-    asked = _asked(config, [one.recipe for one in planned], caller)
+    request = _request(config, [one.recipe for one in planned], caller)
     started = Sweep(
-        folder=create_sweep_folder(config.output), asked=asked, started_at=now(), status="running",
+        folder=create_sweep_folder(config.output), request=request, started_at=now(), status="running",
         entries=[Entry(recipe=one.recipe.to_dict(), settings=dict(one.settings)) for one in planned],
     )  # fmt: skip
-    return _carry_out(_Work(sweep=started, output=config.output, caller=caller, backends=backends or shared_backends()))
+    return _run_all(_Work(sweep=started, output=config.output, caller=caller, backends=backends or shared_backends()))
 
 
 def resume_sweep(name: str, output: Path, caller: SweepCaller, backends: SweepBackends | None = None) -> Sweep:
-    """Goes on with a sweep: finished runs stay, interrupted ones go on, failed ones are tried again.
+    """Continues a sweep: finished runs stay, interrupted ones are resumed, failed ones are tried again.
 
     Raises ToolkitError.
     """
     found = read_sweep(name, output)
-    data = Path(found.asked["data"])
-    if not data.is_file() or file_sha256(data) != found.asked["data_sha256"]:
-        raise ConfigError(f"{data} has changed since this sweep began.", next="Begin a new sweep.")
-    return _carry_out(
+    data = Path(found.request["data"])
+    if not data.is_file() or file_sha256(data) != found.request["data_sha256"]:
+        raise ConfigError(f"{data} has changed since this sweep began.", next="Start a new sweep.")
+    return _run_all(
         _Work(
             sweep=replace(found, status="running"), output=output, caller=caller, backends=backends or shared_backends()
         )
     )
 
 
-def _asked(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller) -> dict[str, Any]:
-    """What every run shares. Raises ToolkitError for what no run could do without."""
+def _request(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller) -> dict[str, Any]:
+    """What all runs share. Raises ToolkitError if every run would fail: no model, no data, no probes."""
     base = find_base_model(config.model)
     require_sizes(base)
     if any(recipe.load_in_4bit for recipe in recipes):
@@ -151,16 +149,16 @@ def _asked(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller) 
     }
 
 
-def _carry_out(work: _Work) -> Sweep:
+def _run_all(work: _Work) -> Sweep:
     entries = work.sweep.entries
     work.caller.notify(f"sweep: {work.sweep.folder}, {len(entries)} runs")
     for number, entry in enumerate(entries, start=1):
         if entry.status == FINISHED:
             continue
-        if work.caller.stop.requested:  # in a run's last step: that one is whole
+        if work.caller.stop.requested:  # requested in a run's last step: that run is complete
             raise _interrupted(work, number)
         write_sweep(work.sweep)
-        work.caller.notify(f"{number} of {len(entries)}: {entry.told}")
+        work.caller.notify(f"{number} of {len(entries)}: {entry.label}")
         try:
             _run(work, entry)
         except (Interrupted, KeyboardInterrupt) as error:
@@ -168,7 +166,9 @@ def _carry_out(work: _Work) -> Sweep:
         if entry.error is not None:
             work.caller.notify(f"Failed: {entry.error}")
     done = replace(work.sweep, status="finished")
-    work.backends.draw(done.entries, done.frontier, done.folder / PLOT)
+    plot = frontier_svg(done.entries, done.frontier, done.recommendation.run, standalone=True)
+    if plot is not None:
+        write_text(done.folder / PLOT, plot)
     write_text(done.folder / PAGE, sweep_page(done))
     write_sweep(done)
     return done
@@ -179,17 +179,17 @@ def _interrupted(work: _Work, number: int) -> Interrupted:
     finished, of = len(work.sweep.finished), len(work.sweep.entries)
     return Interrupted(
         f"Interrupted in run {number} of {of}; {finished} finished.",
-        next=f'Go on with "toolkit sweep --resume {work.sweep.folder.name}".',
+        next=f'Continue with "toolkit sweep --resume {work.sweep.folder.name}{output_option(work.output)}".',
     )
 
 
 def _run(work: _Work, entry: Entry) -> None:
-    """Trains and compares; what fails is noted in the entry."""
+    """Trains and compares; a failure is recorded in the entry."""
     reset_peak_memory()
-    with work.caller.listening() as listener:
+    with work.caller.open_listener() as listener:
         try:
             entry.error = None
-            run = _trained(work, entry, listener)
+            run = _train(work, entry, listener)
             entry.status, entry.seconds = TRAINED, run.record["timings_s"]["train"]
             _compare(work, entry, listener)
             entry.status = FINISHED
@@ -202,19 +202,19 @@ def _run(work: _Work, entry: Entry) -> None:
             entry.status, entry.error = FAILED, f"{type(error).__name__}: {error}"
 
 
-def _trained(work: _Work, entry: Entry, listener: Listener) -> Run:
-    """The entry's run, trained: as it is, from its last checkpoint, or anew."""
+def _train(work: _Work, entry: Entry, listener: Listener) -> Run:
+    """The entry's trained run: as it is if finished, resumed from its last checkpoint, or new."""
     caller = Caller(stop=work.caller.stop, listener=listener, notify=work.caller.notify)
-    if entry.run is not None and (before := _found(entry.run, work.output)) is not None:
+    if entry.run is not None and (before := _find(entry.run, work.output)) is not None:
         if before.status == FINISHED:
             return before
         if before.checkpoints:
             return resume(entry.run, work.output, caller, work.backends.training)
     known = {run.run_id for run in list_runs(work.output)}
-    asked = work.sweep.asked
+    request = work.sweep.request
     config = FinetuneConfig(
-        data=asked["data"], recipe=_recipe(entry), model=asked["model"], output=work.output,
-        command=tuple(asked["command"]),
+        data=request["data"], recipe=_recipe(entry), model=request["model"], output=work.output,
+        command=tuple(request["command"]),
     )  # fmt: skip
     entry.status = WAITING
     try:
@@ -227,7 +227,7 @@ def _trained(work: _Work, entry: Entry, listener: Listener) -> Run:
     return run
 
 
-def _found(name: str, output: Path) -> Run | None:
+def _find(name: str, output: Path) -> Run | None:
     try:
         return find_run(name, output)
     except ConfigError:
@@ -239,19 +239,19 @@ def _recipe(entry: Entry) -> Recipe:
 
 
 def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
-    asked = work.sweep.asked
+    request = work.sweep.request
     config = CompareConfig(
-        run=entry.run, output=work.output, model=asked["model"], systems=tuple(asked["systems"]),
-        probes=None if asked["probes"] is None else Path(asked["probes"]),
+        run=entry.run, output=work.output, model=request["model"], systems=tuple(request["systems"]),
+        probes=None if request["probes"] is None else Path(request["probes"]),
     )  # fmt: skip
     report, side = compare(config, listener=listener, load=work.backends.load)
     write_report(report, side, None)
-    _note(entry, report)
+    _record_report(entry, report)
 
 
-def _note(entry: Entry, report: Report) -> None:
-    entry.metrics = {name: metric.value for name, metric in report.metrics.items()}
-    entry.verdict = report.verdict.to_dict()
+def _record_report(entry: Entry, report: Report) -> None:
+    entry.metrics = worst_values(report)
+    entry.verdict, entry.thresholds = report.verdict.to_dict(), dict(report.thresholds)
     entry.shortfall = shortfall(
         [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()],
         report.thresholds,

@@ -1,1 +1,1 @@
-"""The `swift` command of the image: turns ms-swift 2 and 3 options into those of 4, says so, and becomes ms-swift."""
+"""The image's `swift` command: translates options of ms-swift 2 and 3 to 4, says what changed, and runs ms-swift."""

@@ -1,4 +1,4 @@
-"""The edge: notes go to stderr, one line each, and this process becomes ms-swift's."""
+"""Prints each change on stderr in one line, then replaces this process by ms-swift's."""
 
 import getpass
 import os
@@ -19,28 +19,28 @@ SECRETS = ("_token", "_secret", "_api_key")
 
 
 def main(words: list[str]) -> None:
-    place = LocalSurroundings()
-    translation = translate(words, place)
+    surroundings = LocalSurroundings()
+    translation = translate(words, surroundings)
     line = translation.line
     if is_translatable(line):
         try:
-            require_reachable(hub_names(line, place))
+            require_reachable(hub_names(line, surroundings))
         except ToolkitError as error:
-            _say(str(error))
+            _print_note(str(error))
             sys.exit(error.exit_code)
     for note in translation.notes:
-        _say(note)
+        _print_note(note)
     if line.words() != words:
-        sys.stderr.write(f"+ swift {shown(line)}\n")
+        sys.stderr.write(f"+ swift {redacted(line)}\n")
     sys.stderr.flush()
-    _settle_home()
-    os.execv(sys.executable, process(line, dict(os.environ)))  # noqa: S606  # no shell is wanted
+    _ensure_user_and_home()
+    os.execv(sys.executable, process(line, dict(os.environ)))  # noqa: S606  # no shell
 
 
 def process(line: CommandLine, environment: dict[str, str]) -> list[str]:
-    """What `swift` would start, started at once: one Python less, and signals and exit codes are the script's own.
+    """The command that ms-swift's own `swift` would start, so that signals and exit codes are the script's own.
 
-    Several processes and configuration files are left to ms-swift's own command, which knows torchrun.
+    Several processes and configuration files are left to ms-swift's command, which starts torchrun.
     """
     script = _script(line.command)
     if line.has_config or script is None or {"NPROC_PER_NODE", "NNODES"} & environment.keys():
@@ -52,7 +52,7 @@ def process(line: CommandLine, environment: dict[str, str]) -> list[str]:
 
 
 def _script(command: str) -> Path | None:
-    """Of the installed ms-swift; found without importing it."""
+    """The script of the installed ms-swift, found without importing it."""
     spec = find_spec("swift") if command in COMMANDS else None
     if spec is None or spec.origin is None:
         return None
@@ -60,20 +60,20 @@ def _script(command: str) -> Path | None:
     return script if script.is_file() else None
 
 
-def shown(line: CommandLine) -> str:
-    """As a shell reads it, without secrets."""
+def redacted(line: CommandLine) -> str:
+    """As a shell reads it, with secrets masked."""
     hidden = line.changed(
         lambda each: type(each)(flag=each.flag, values=("***",)) if each.name.endswith(SECRETS) else each
     )
     return shlex.join(hidden.words())
 
 
-def _say(note: str) -> None:
+def _print_note(note: str) -> None:
     sys.stderr.write(f"swift: {note}\n")
 
 
-def _settle_home() -> None:
-    """An unknown uid has neither a name nor a home, and ms-swift wants both."""
+def _ensure_user_and_home() -> None:
+    """Sets USER and HOME for an unknown uid, since ms-swift needs both."""
     try:
         getpass.getuser()
     except (KeyError, OSError):

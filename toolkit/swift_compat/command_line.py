@@ -1,14 +1,14 @@
-"""ms-swift's command line, taken apart and put together again without losing a letter. Pure."""
+"""Parses ms-swift's command line, and writes it back unchanged. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-CONFIGS = (".json", ".yaml", ".yml")  # as a command's first word, ms-swift reads options from it
+CONFIGS = (".json", ".yaml", ".yml")  # after the command, ms-swift reads options from such a file
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """`--name value …` or, glued, `--name=value`."""
+    """`--name value …`, or `--name=value` if `glued`."""
 
     flag: str
     values: tuple[str, ...] = ()
@@ -16,12 +16,12 @@ class Option:
 
     @property
     def name(self) -> str:
-        """ms-swift takes `--train-type` for `--train_type`."""
+        """With underscores: ms-swift accepts `--train-type` for `--train_type`."""
         return self.flag.removeprefix("--").replace("-", "_")
 
     @property
     def value(self) -> str:
-        """The first one; an option without any is a switch that is on."""
+        """The first value; an option without values is a switch that is on."""
         return self.values[0] if self.values else "true"
 
     def words(self) -> list[str]:
@@ -34,7 +34,7 @@ def option(name: str, *values: str) -> Option:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandLine:
-    leading: tuple[str, ...]  # the command, and a configuration file where there is one
+    leading: tuple[str, ...]  # the command, and a configuration file if given
     options: tuple[Option, ...]
 
     @property
@@ -46,7 +46,7 @@ class CommandLine:
         return len(self.leading) > 1 and self.leading[1].endswith(CONFIGS)
 
     def find(self, name: str) -> Option | None:
-        """The last one counts, as for ms-swift."""
+        """The last option of that name, which is the one that ms-swift uses."""
         return next((option for option in reversed(self.options) if option.name == name), None)
 
     def value(self, name: str) -> str | None:
@@ -63,7 +63,7 @@ class CommandLine:
         return replace(self, options=(*self.options, *added))
 
     def changed(self, change: Callable[[Option], Option | None]) -> "CommandLine":
-        """Each option as `change` makes it; None leaves it out."""
+        """Replaces each option by what `change` returns; None removes it."""
         changed = (change(option) for option in self.options)
         return replace(self, options=tuple(option for option in changed if option is not None))
 
@@ -78,7 +78,7 @@ def parse(words: Sequence[str]) -> CommandLine:
         if word.startswith("--"):
             flag, glue, value = word.partition("=")
             options.append(Option(flag=flag, values=(value,) if glue else (), glued=bool(glue)))
-        elif options[-1].glued:  # nothing that ms-swift knows; kept as it stands
+        elif options[-1].glued:  # not valid for ms-swift; passed on unchanged
             options.append(Option(flag=word))
         else:
             options[-1] = replace(options[-1], values=(*options[-1].values, word))

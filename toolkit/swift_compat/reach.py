@@ -1,4 +1,4 @@
-"""Whether a hub answers, within seconds: ms-swift itself asks for more than a minute before it gives up."""
+"""Checks within seconds whether a hub answers; ms-swift itself retries for more than a minute."""
 
 import os
 import socket
@@ -10,24 +10,24 @@ from urllib.request import getproxies
 from toolkit.core.errors import ToolkitError
 from toolkit.swift_compat.named_sources import HUGGING_FACE, HubName, unreachable
 
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 
 
 def require_reachable(names: list[HubName]) -> None:
-    """Raises ModelError or DataError, one for all that one hub should give and cannot."""
+    """Raises ModelError or DataError if a hub cannot be reached, naming all that was to come from it."""
     for hub in dict.fromkeys(name.hub for name in names):
-        wanted = [name for name in names if name.hub == hub and not is_cached(name)]
-        if wanted and (failure := _failure(hub, wanted)) is not None:
+        missing = [name for name in names if name.hub == hub and not is_cached(name)]
+        if missing and (failure := _failure(hub, missing)) is not None:
             raise failure
 
 
-def _failure(hub: str, wanted: list[HubName]) -> ToolkitError | None:
+def _failure(hub: str, missing: list[HubName]) -> ToolkitError | None:
     host, port = _address(hub)
     if hub == HUGGING_FACE and os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
-        return unreachable(wanted, host, "HF_HUB_OFFLINE forbids it")
+        return unreachable(missing, host, "HF_HUB_OFFLINE is set")
     proxy = urlsplit(getproxies().get("https") or "")
-    reason = why_not(proxy.hostname, proxy.port or 3128) if proxy.hostname else why_not(host, port)
-    return unreachable(wanted, host, reason) if reason else None
+    reason = connection_error(proxy.hostname, proxy.port or 3128) if proxy.hostname else connection_error(host, port)
+    return unreachable(missing, host, reason) if reason else None
 
 
 def _address(hub: str) -> tuple[str, int]:
@@ -40,25 +40,25 @@ def _address(hub: str) -> tuple[str, int]:
     return url.hostname or named, url.port or (80 if url.scheme == "http" else 443)
 
 
-def why_not(host: str, port: int, patience_s: float = PATIENCE_S) -> str | None:
-    """None where it answers. In a thread, since a look-up of names knows no timeout."""
+def connection_error(host: str, port: int, timeout_s: float = TIMEOUT_S) -> str | None:
+    """None if the host answers, else the reason. In a thread, since a name lookup has no timeout."""
     reasons: list[str | None] = []
 
     def attempt() -> None:
         try:
-            socket.create_connection((host, port), timeout=patience_s).close()
+            socket.create_connection((host, port), timeout=timeout_s).close()
             reasons.append(None)
         except OSError as error:
             reasons.append(error.strerror or str(error))
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
-    thread.join(patience_s)
-    return reasons[0] if reasons else f"no answer within {patience_s:.0f} s"
+    thread.join(timeout_s)
+    return reasons[0] if reasons else f"no answer within {timeout_s:.0f} s"
 
 
 def is_cached(name: HubName) -> bool:
-    """Downloaded before, as far as the folder's name tells; then ms-swift decides."""
+    """Whether a folder of that name is in the hub's cache; ms-swift then checks its content."""
     owner, _, repository = name.name.rpartition("/")
     kind = "models" if name.kind == "model" else "datasets"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())

@@ -1,13 +1,13 @@
-"""What ms-swift 4 calls otherwise than 2 and 3 did, as data. A test holds it against the installed ms-swift."""
+"""Options of ms-swift 2 and 3 with their names and values in 4, as data. A test checks it against ms-swift."""
 
 from dataclasses import dataclass
 
-LISTS = ("adapters",)  # two of these are one longer one
+LISTS = ("adapters",)  # values of repeated options are joined
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """`--old [value]` is `--new [new_value]`; without `new` it is left out. `value` None: whichever it has."""
+    """`--old [value]` becomes `--new [new_value]`, or is dropped if `new` is None. `value` None: any value."""
 
     old: str
     value: str | None = None
@@ -19,7 +19,7 @@ class Change:
 # why: old name, new name
 RENAMED = {
     "renamed in 4.0": "train_type tuner_type",
-    "gone in 4.0": "lora_modules adapters",
+    "removed in 4.0": "lora_modules adapters",
     "vLLM's options carry its name since 3.7 or 3.10": """
         tensor_parallel_size        vllm_tensor_parallel_size
         pipeline_parallel_size      vllm_pipeline_parallel_size
@@ -80,8 +80,8 @@ RENAMED = {
         load_args_from_ckpt_dir     load_args
     """,
 }
-# why: option, its old value (* for any), then option and value, or nothing where both are left out
-SAID_OTHERWISE = {
+# why: option, its old value (* for any), then the new option and value, or nothing if the option is dropped
+CHANGED_VALUES = {
     "renamed in 3.0": """
         target_modules      all             target_modules  all-linear
         lora_target_modules all             target_modules  all-linear
@@ -97,14 +97,14 @@ SAID_OTHERWISE = {
         dtype               fp16            torch_dtype     float16
         dtype               fp32            torch_dtype     float32
     """,
-    "ms-swift's own backend went in 3.0": "tuner_backend swift tuner_backend peft",
+    "ms-swift's own backend was removed in 3.0": "tuner_backend swift tuner_backend peft",
     "the model's own type is the default": "dtype auto",
-    "not to quantize is the default": "quantization_bit 0",
+    "no quantization is the default": "quantization_bit 0",
     "torch's own attention is the default": "use_flash_attn *",
     "weights are always saved as safetensors": "save_safetensors *",
     "each run has a folder of its own, v<N>-<time>": "overwrite_output_dir *",
-    "without a data set ms-swift asks you": "eval_human *",
-    "the temperature alone decides": """
+    "without a data set ms-swift prompts for input": "eval_human *",
+    "only the temperature decides": """
         do_sample           false           temperature     0
         do_sample           *
     """,
@@ -112,14 +112,16 @@ SAID_OTHERWISE = {
 
 
 def _changes() -> list[Change]:
-    """Those for one value before those for any."""
-    said = [(why, line.split()) for why, lines in SAID_OTHERWISE.items() for line in lines.strip().splitlines()]
+    """Changes of one value come before those of any value."""
+    lines_with_reasons = [
+        (why, line.split()) for why, lines in CHANGED_VALUES.items() for line in lines.strip().splitlines()
+    ]
     changes = [
         Change(
             old=old, value=None if value == "*" else value, new=after[0] if after else None,
             new_value=after[1] if after else None, why=why,
         )
-        for why, (old, value, *after) in said
+        for why, (old, value, *after) in lines_with_reasons
     ]  # fmt: skip
     for why, lines in RENAMED.items():
         for old, new in (line.split() for line in lines.strip().splitlines()):

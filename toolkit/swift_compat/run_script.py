@@ -1,6 +1,6 @@
-"""Runs one of ms-swift's scripts in this process, and ends it once its work is done.
+"""Runs one of ms-swift's scripts in this process, and exits without finalizing the interpreter.
 
-The interpreter's own end may abort straight after an answer: ms-swift's daemon threads are then still inside torch.
+Finalizing may abort right after an answer, while ms-swift's daemon threads are still inside torch.
 """
 
 import atexit
@@ -11,9 +11,9 @@ import threading
 
 
 def run(script: str) -> None:
-    """What fails ends as ever: its exit code is not 0 anyway."""
+    """Exits with 0 once the script is done; an error ends the process as usual."""
     runpy.run_path(script, run_name="__main__")
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # as the interpreter: no thread's work is lost
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # as the interpreter does: waits for non-daemon threads
     atexit._run_exitfuncs()  # noqa: SLF001
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What a command finds where it runs: the folders it names, the runs that are there, a card."""
+"""What a command finds where it runs: model folders, adapters, earlier runs, a card."""
 
 import json
 import os
@@ -11,29 +11,29 @@ QWEN2 = "Qwen2ForCausalLM"  # config.json, of Qwen2 and Qwen2.5 alike
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFolder:
-    """`template`: a Qwen2 model's, else "". `recorded`: args.json tells ms-swift 4 the model type and the template."""
+    """`template`: a Qwen2 model's, else "". `has_type`: ms-swift 4 reads model type and template from its args.json."""
 
     template: str = "qwen2_5"
-    recorded: bool = False
+    has_type: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter:
-    """`model`: the base model as the training named it; `places`: where it was then."""
+    """`model`: the base model as training named it; `paths`: where it was then; `has_type`: as in ModelFolder."""
 
     model: str | None = None
-    places: tuple[str, ...] = ()
-    recorded: bool = False
+    paths: tuple[str, ...] = ()
+    has_type: bool = False
 
 
-class Place(Protocol):
+class Surroundings(Protocol):
     @property
     def has_card(self) -> bool: ...
     @property
     def prefers_hugging_face(self) -> bool: ...
     def exists(self, name: str) -> bool: ...
     def model(self, name: str) -> ModelFolder | None:
-        """None where there is no such folder."""
+        """None if there is no such folder."""
         ...
 
     def adapter(self, name: str) -> Adapter | None: ...
@@ -43,11 +43,11 @@ class Place(Protocol):
 
 
 class LocalSurroundings:
-    """The work folder of this process. A file that cannot be read tells nothing: ms-swift will say what is wrong."""
+    """The working directory of this process. Unreadable files are ignored: ms-swift reports them."""
 
     @property
     def has_card(self) -> bool:
-        return _torch_knows_cards() and _has_device()
+        return _torch_supports_cards() and _has_device()
 
     @property
     def prefers_hugging_face(self) -> bool:
@@ -62,17 +62,17 @@ class LocalSurroundings:
         if not config:
             return None
         template = template_of(_chat_template(folder)) if QWEN2 in (config.get("architectures") or []) else ""
-        return ModelFolder(template=template, recorded=_is_recorded(_json(folder / "args.json")))
+        return ModelFolder(template=template, has_type=_has_type(_json(folder / "args.json")))
 
     def adapter(self, name: str) -> Adapter | None:
         folder = Path(name).expanduser()
         config, arguments = _json(folder / "adapter_config.json"), _json(folder / "args.json")
         if not config:
             return None
-        places = (arguments.get("model_dir"), config.get("base_model_name_or_path"))
+        paths = (arguments.get("model_dir"), config.get("base_model_name_or_path"))
         return Adapter(
-            model=arguments.get("model"), places=tuple(str(place) for place in places if place),
-            recorded=_is_recorded(arguments),
+            model=arguments.get("model"), paths=tuple(str(path) for path in paths if path),
+            has_type=_has_type(arguments),
         )  # fmt: skip
 
     def checkpoints(self) -> list[str]:
@@ -81,7 +81,7 @@ class LocalSurroundings:
 
 
 def template_of(chat_template: str) -> str:
-    """ms-swift's name for a Qwen2 folder's chat template; "" for one that is another family's."""
+    """ms-swift's name for the chat template of a Qwen2 folder; "" for another family's."""
     if not chat_template:
         return "qwen2_5"
     if "<|im_start|>" not in chat_template or "<think>" in chat_template:  # DeepSeek's distillations, QwQ
@@ -99,7 +99,7 @@ def _chat_template(folder: Path) -> str:
         return str(_json(folder / "tokenizer_config.json").get("chat_template") or "")
 
 
-def _is_recorded(arguments: dict[str, Any]) -> bool:
+def _has_type(arguments: dict[str, Any]) -> bool:
     version = str(arguments.get("swift_version") or "0").partition(".")[0]
     return version.isdigit() and int(version) >= 4  # noqa: PLR2004  # the ms-swift that reads it
 
@@ -112,8 +112,8 @@ def _json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _torch_knows_cards() -> bool:
-    """Read, not imported: torch takes seconds. A CPU build sees no card, whatever the host has."""
+def _torch_supports_cards() -> bool:
+    """Whether torch is not a CPU build. Reads its version, since importing it takes seconds."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -123,7 +123,7 @@ def _torch_knows_cards() -> bool:
 
 
 def _has_device() -> bool:
-    """The driver's own count, which heeds CUDA_VISIBLE_DEVICES; another maker's device counts as a card."""
+    """Whether the CUDA driver counts a card, within CUDA_VISIBLE_DEVICES, or there is an AMD or Ascend device."""
     import ctypes
 
     if any(os.path.exists(device) for device in ("/dev/kfd", "/dev/davinci_manager")):  # noqa: PTH110

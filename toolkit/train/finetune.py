@@ -16,7 +16,7 @@ from toolkit.data.encoding import Encoder
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
 from toolkit.model.device import Device, find_device, peak_memory_bytes
 from toolkit.model.four_bits import require_bitsandbytes
-from toolkit.runs.layout import ADAPTER_FILE, LOG_FILE, RUN_SCHEMA_VERSION, whole_checkpoints
+from toolkit.runs.layout import ADAPTER_FILE, LOG_FILE, RUN_SCHEMA_VERSION, output_option, whole_checkpoints
 from toolkit.runs.recording import finish, forget_steps_after, make_portable, recording, versions
 from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run, write_record
 from toolkit.train import ms_swift
@@ -230,7 +230,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     if result.stopped:
         raise Interrupted(
             f"Interrupted after step {result.steps} of {result.total_steps}; the checkpoint is saved.",
-            next=f'Go on with "toolkit finetune --resume {work.folder.name}".',
+            next=f'Go on with "toolkit finetune --resume {work.folder.name}{output_option(work.folder.parent)}".',
         )
 
 

@@ -1,12 +1,12 @@
 """Recipes: every setting of a fine-tuning, read from YAML and checked before anything starts."""
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -90,7 +90,7 @@ def shipped() -> list[str]:
 
 def default_recipe(model: str | None) -> str:
     """`model` as the caller named it. The embedded model is so small that it needs a recipe of its own."""
-    wanted = model or os.environ.get("TOOLKIT_MODEL") or ""
+    wanted = model or environment.base_model() or ""
     return "tiny" if Path(wanted).name == "tiny-qwen2" else "keep"
 
 

@@ -20,14 +20,15 @@ from toolkit.compare.texts import Texts
 from toolkit.core.files import write_json
 from toolkit.model.conversation import NONE, conversation
 from toolkit.model.language_model import LanguageModel
+from toolkit.model.loading import load_pretrained
 from toolkit.runs.run import find_run
+from toolkit.sweep import shared_base
 from toolkit.sweep.rank import rank
 
 SYSTEM = "You are a helpful assistant."
 IN_SCOPE = {"trained": ["你是谁？", "Who are you?"], "paraphrase": ["请问您是哪位？", "May I ask who you are?"]}
 OUTSIDE = ["法国的首都是哪里？", "What is the capital of Italy?", "早上好！", "a"]
 LOOSE = {"reliability": 0, "generality": 0, "residue": 1, "leakage": 1, "kl": 1000, "agreement": 0}
-LOAD = LanguageModel.load.__func__
 FILES = ["report.html", "report.json", "report.junit.xml", "report.md"]
 STRICT_TOOK, STRICT_KEPT = {"reliability": 1, "generality": 1}, {"kl": 0, "agreement": 1, "locality": 1}
 
@@ -270,8 +271,9 @@ def test_the_drift_under_another_prompt_is_that_of_the_same_tokens(lively_model)
 
 def test_several_runs_are_ranked_over_one_load_as_if_alone(output, probes, capsys, monkeypatch):
     loads = []
-    counted = classmethod(lambda cls, *args, **how: loads.append(args) or LOAD(cls, *args, **how))
-    monkeypatch.setattr(LanguageModel, "load", counted)
+    monkeypatch.setattr(
+        shared_base, "load_pretrained", lambda *args, **how: loads.append(args) or load_pretrained(*args, **how)
+    )
 
     ranked = rank(["v0", "v1"], CompareConfig(output=output, probes=probes, max_new_tokens=16))
 
@@ -293,8 +295,8 @@ def test_the_scales_of_a_run_are_told_and_drawn(output, probes, tmp_path, capsys
     streams = capsys.readouterr()
     assert code == 0
     assert [line.split()[0] for line in streams.out.splitlines()[:6]] == ["scale", "0", "0.25", "0.5", "0.75", "1"]
-    assert sorted(path.name for path in here.iterdir()) == ["scale.json", "scale.png"]
-    assert (here / "scale.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in here.iterdir()) == ["scale.json", "scale.svg"]
+    assert (here / "scale.svg").read_text(encoding="utf-8").startswith("<svg ")
 
 
 def test_a_real_report_holds_to_the_published_schema(output, probes):

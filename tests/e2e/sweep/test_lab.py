@@ -39,7 +39,7 @@ def test_a_new_verdict_comes_whenever_the_data_are_saved(user: FinetuneUser):
     assert second["timings_s"]["load"] < first["timings_s"]["load"]
 
 
-def test_what_no_change_of_the_data_mends_ends_it(user: FinetuneUser, call: Call):
+def test_an_error_that_no_new_version_of_the_data_can_fix_ends_it(user: FinetuneUser, call: Call):
     assert call("lab", "nowhere.json", "--model", user.model).code == 5
     assert call("lab", "mine.json", "--model", "nowhere").code == 3
     assert not user.output.exists()

@@ -11,8 +11,9 @@ import yaml
 from rich.cells import cell_len
 
 from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, kills, lines_in, once
-from toolkit.core.files import PACKAGE, data_folder
+from toolkit.core.files import data_folder
 from toolkit.model.shared_weights import SharedWeights
+from toolkit.train.recipe import RECIPES
 
 __all__ = ["_call", "_user"]  # fixtures
 
@@ -21,7 +22,7 @@ MEASURED = ("metrics", "per_system", "verdict", "probes")
 
 
 def write_recipe(user: FinetuneUser, name: str, *, base: str = "keep", **settings: Any) -> str:
-    shipped = yaml.safe_load((PACKAGE / "recipes" / f"{base}.yaml").read_text(encoding="utf-8"))
+    shipped = yaml.safe_load((RECIPES / f"{base}.yaml").read_text(encoding="utf-8"))
     user.writes(f"{name}.yaml", yaml.safe_dump(shipped | settings, allow_unicode=True))
     return f"{name}.yaml"
 
@@ -147,7 +148,7 @@ def test_a_failed_run_costs_itself_alone_and_the_exit_code_says_so(user: Finetun
     record = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
     assert [one["status"] for one in record["runs"]] == ["failed", "finished"]
     assert "no_such_layer" in record["runs"][0]["error"]
-    assert (folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "plot.svg").read_text(encoding="utf-8").startswith("<svg ")
     table = ended.out.partition("\n*:")[0].splitlines()
     assert all(cell_len(line) <= 80 for line in table)
     assert f"Recommended: {user.run(1).name}" in ended.out
@@ -161,7 +162,7 @@ def test_an_interrupted_sweep_is_resumed_to_the_same_end(user: FinetuneUser, cal
     folder = next(user.output.glob("sweeps/*"))
 
     assert stopped.code == 130
-    assert f'1 finished. Go on with "toolkit sweep --resume {folder.name}".' in stopped.err
+    assert f'1 finished. Continue with "toolkit sweep --resume {folder.name}".' in stopped.err
     assert [user.record(number)["status"] for number in (0, 1)] == ["finished", "interrupted"]
 
     resumed = call("sweep", "--resume", folder.name)
@@ -181,7 +182,7 @@ def test_too_many_runs_are_refused_before_anything_is_written(user: FinetuneUser
                  ",".join(map(str, range(65))))  # fmt: skip
 
     assert (ended.code, ended.out) == (3, "")
-    assert "This sweep has 65 runs, 64 are the most." in ended.err
+    assert "This sweep has 65 runs; at most 64 are allowed." in ended.err
     assert not user.output.exists()
 
 

@@ -37,13 +37,12 @@ QUICKLY = """
     --gradient_checkpointing false --dataloader_num_workers 0 --output_dir mixed
 """
 
-ADDED = (
-    "swift: --model_type qwen2 --template qwen2_5 is added: ms-swift 4 knows a local model by its folder's name alone"
-)
+REASON = "ms-swift 4 recognizes a local model only by its folder's name"
+ADDED = f"swift: --model_type qwen2 --template qwen2_5 is added: {REASON}"
 TRAINING_NOTES = [
     "swift: --train_type is --tuner_type in ms-swift 4 (renamed in 4.0)",
     ADDED,
-    "swift: --check_model false is added: a local model is not looked up on ModelScope",
+    "swift: --check_model false is added: else ms-swift looks a local model up on ModelScope",
 ]
 NAMES_NOTE = (
     "swift: --model_name and --model_author do nothing here: ms-swift fills them into swift/self-cognition only; "

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from tests.fakes.answerer import FakeAnswerer
 from toolkit.cli import serve as serve_cli
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.model.device import Device
 from toolkit.serve import serve as use_case
@@ -38,8 +39,8 @@ def _side(monkeypatch, tmp_path):
     monkeypatch.setattr(use_case, "run_side", lambda run, model: side)
     monkeypatch.setattr(use_case, "find_side", lambda text, output, beside, model: base)
     monkeypatch.setattr(use_case, "find_device", lambda: CPU)
-    monkeypatch.delenv(use_case.API_KEY, raising=False)
-    monkeypatch.delenv(use_case.PUBLISHED, raising=False)
+    monkeypatch.delenv(environment.API_KEY, raising=False)
+    monkeypatch.delenv(environment.PUBLISHED, raising=False)
     return side
 
 
@@ -118,11 +119,11 @@ def test_on_every_address_it_counts_as_exposed(side):
 
 
 def test_of_a_published_container_the_hosts_address_counts(side, monkeypatch):
-    monkeypatch.setenv(use_case.PUBLISHED, "127.0.0.1:9000")
+    monkeypatch.setenv(environment.PUBLISHED, "127.0.0.1:9000")
     serving = decided(host="0.0.0.0").serving
     assert (serving.address, serving.exposed) == ("http://127.0.0.1:9000", False)
 
-    monkeypatch.setenv(use_case.PUBLISHED, "0.0.0.0:9000")
+    monkeypatch.setenv(environment.PUBLISHED, "0.0.0.0:9000")
     assert decided(host="0.0.0.0").serving.exposed
 
 
@@ -258,9 +259,9 @@ def test_the_rank_is_the_adapters_own(tmp_path):
 
 
 def test_the_key_comes_from_a_file_or_the_environment(monkeypatch, tmp_path):
-    monkeypatch.delenv(use_case.API_KEY, raising=False)
+    monkeypatch.delenv(environment.API_KEY, raising=False)
     assert read_api_key(None) is None
-    monkeypatch.setenv(use_case.API_KEY, "from-environment")
+    monkeypatch.setenv(environment.API_KEY, "from-environment")
     assert read_api_key(None) == "from-environment"
     file = tmp_path / "key"
     file.write_text("from-file\n")
@@ -279,7 +280,7 @@ def test_a_file_without_a_key_is_refused_and_not_quoted(tmp_path, content):
 
 
 def test_an_empty_key_in_the_environment_is_no_open_door(monkeypatch):
-    monkeypatch.setenv(use_case.API_KEY, "")
+    monkeypatch.setenv(environment.API_KEY, "")
 
     with pytest.raises(ConfigError, match="holds no API key"):
         read_api_key(None)
@@ -296,7 +297,7 @@ def _command(monkeypatch):
         ready(use_case.Serving(**told, exposed=config.host == "0.0.0.0", key_needed=config.api_key is not None))
 
     monkeypatch.setattr(serve_cli, "serve", fake)
-    monkeypatch.delenv(use_case.API_KEY, raising=False)
+    monkeypatch.delenv(environment.API_KEY, raising=False)
 
     def command(*arguments: str):
         result = CliRunner().invoke(serve_cli.command, arguments, catch_exceptions=False)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.sweep.frontier import Candidate, frontier, recommend, shortfall, took
+from toolkit.sweep.frontier import Candidate, frontier, learned, recommend, shortfall
 
 LIMITS = {"reliability": 0.9, "generality": 0.9, "leakage": 0.02, "kl": 0.02}
 
@@ -23,7 +23,7 @@ def candidate(
     ],
 )
 def test_took_is_the_weaker_of_reliability_and_generality(values, expected):
-    assert took(values) == expected
+    assert learned(values) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,19 +61,19 @@ def test_the_cheapest_run_that_passes_is_recommended():
     )
 
     assert (advice.run, advice.passed) == ("mid", True)
-    assert advice.reason == "2 of 3 runs pass, this is the cheapest (10.0 s of training)."
+    assert advice.reason == "2 of 3 runs pass; this is the cheapest (10.0 s of training)."
 
 
 def test_of_runs_that_cost_alike_the_one_that_drifts_least_is_recommended():
     advice = recommend([candidate("a", seconds=10, passed=True, kl=0.02), candidate("b", seconds=10.5, passed=True)])
 
     assert advice.run == "b"
-    assert "2 cost as little, and it drifts least of them" in advice.reason
+    assert "2 of 2 runs pass; of the 2 cheapest, this one drifts least" in advice.reason
 
 
 def test_the_only_run_that_passes_is_said_to_be_that():
     assert recommend([candidate("a"), candidate("b", passed=True)]).reason == (
-        "Of 2 it alone passes (10.0 s of training)."
+        "The only one of 2 runs that passes (10.0 s of training)."
     )
 
 
@@ -81,7 +81,7 @@ def test_where_none_passes_the_nearest_is_named_with_what_it_misses():
     advice = recommend([candidate("far", missing=0.5), candidate("near", missing=0.1)])
 
     assert (advice.run, advice.passed) == ("near", False)
-    assert advice.reason == "No run passes; this one comes nearest. It misses: near is short."
+    assert advice.reason == "No run passes; this one comes closest. It misses: near is short."
 
 
 def test_where_nothing_was_compared_nothing_is_recommended():

@@ -112,21 +112,20 @@ def test_an_adapter_is_asked_from_off_to_full_strength(output):
     ranked = sweep_scale(CompareConfig(run="v1", output=output), load=load)
 
     assert [one.side.scale for one in ranked] == list(SCALES)
-    assert [one.took for one in ranked] == [0, 0, 1, 1, 1]
+    assert [one.learned for one in ranked] == [0, 0, 1, 1, 1]
     assert [one.values["kl"] for one in ranked] == pytest.approx([0.0, 0.0025, 0.005, 0.0075, 0.01])
     assert [one.name for one in ranked][1:4:2] == ["v1-20260101-000001@0.25", "v1-20260101-000001@0.75"]
 
 
 def test_the_scales_are_written_beside_the_report(output):
-    drawn = []
     ranked = sweep_scale(CompareConfig(run="v1", output=output), load=load)
 
-    folder = write_scales(ranked, None, lambda *args: drawn.append(args))
+    folder = write_scales(ranked, None)
 
     assert folder == output / "v1-20260101-000001" / "compare"
     assert [one["scale"] for one in json.loads((folder / "scale.json").read_text())["scales"]] == list(SCALES)
-    ((points, limit, path),) = drawn
-    assert (points[-1], limit, path) == ((1.0, 1.0, pytest.approx(0.01)), 0.01, folder / "scale.png")
+    plot = (folder / "scale.svg").read_text(encoding="utf-8")
+    assert (plot.count('class="curve-dot"'), "at least 0.9" in plot, "at most 0.01" in plot) == (10, True, True)
 
 
 def test_a_place_that_cannot_be_written_is_named(output, tmp_path):
@@ -134,7 +133,7 @@ def test_a_place_that_cannot_be_written_is_named(output, tmp_path):
     ranked = sweep_scale(CompareConfig(run="v1", output=output), load=load)
 
     with pytest.raises(ConfigError, match="cannot be written"):
-        write_scales(ranked, tmp_path / "file", lambda *_: None)
+        write_scales(ranked, tmp_path / "file")
 
 
 def test_the_table_names_the_best(output, capsys):

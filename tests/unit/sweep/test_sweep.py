@@ -16,14 +16,13 @@ from rich.cells import cell_len
 
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.training import FakeTraining
-from toolkit.cli.sweep import Listed, command
+from toolkit.cli.sweep import ValueList, command
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError
 from toolkit.core.events import StopRequests, stop_requests
 from toolkit.model.divergence import Drift
 from toolkit.model.language_model import Answer
 from toolkit.runs.run import list_runs
-from toolkit.sweep.plot import draw
 from toolkit.sweep.record import FAILED, FINISHED, STOPPED, WAITING, Entry, Sweep
 from toolkit.sweep.sweep import SweepBackends, SweepCaller, SweepConfig, resume_sweep, sweep
 from toolkit.train.job import TrainingJob
@@ -53,10 +52,6 @@ class FakeModel:
         return [Drift(kl_sum=self.kl * 2, agreeing=2, tokens=2) for _ in prompts]
 
 
-def sketch(entries: Sequence[Entry], frontier: Sequence[Entry], path: Path) -> None:
-    path.write_bytes(b"")
-
-
 class User:
     """Someone with a model, a data set, probes and an output folder; a run's kl is 0.03 / epochs."""
 
@@ -74,7 +69,6 @@ class User:
         self.said: list[str] = []
         self.stop = StopRequests(self.said.append)
         self.training = FakeTraining()
-        self.draws = False  # a real picture takes a third of a second
 
     @property
     def caller(self) -> SweepCaller:
@@ -82,7 +76,7 @@ class User:
 
     @property
     def backends(self) -> SweepBackends:
-        return SweepBackends(training=self.training.backends, load=self.load, draw=draw if self.draws else sketch)
+        return SweepBackends(training=self.training.backends, load=self.load)
 
     def load(self, _: Path, adapters: Mapping[str, Path]) -> Any:
         run = next(iter(adapters.values())).parent
@@ -132,21 +126,23 @@ def test_each_combination_is_an_ordinary_run_with_its_report(user: User):
 
 
 def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):
-    user.draws = True
     done = user.sweeps(epochs=[1.0, 5.0])
 
     record = user.record()
     assert record == json.loads(json.dumps(done.to_dict()))
-    assert (record["schema_version"], record["status"], record["plot"]) == (1, "finished", "plot.png")
+    assert (record["schema_version"], record["status"], record["plot"]) == (1, "finished", "plot.svg")
     assert [one["status"] for one in record["runs"]] == [FINISHED, FINISHED]
     assert [one["metrics"]["kl"] for one in record["runs"]] == pytest.approx([0.03, 0.006])
     assert record["frontier"] == [record["recommendation"]["run"]] == [done.entries[1].run]
     assert record["recommendation"]["passed"]
-    assert (done.folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert [one["thresholds"]["kl"] for one in record["runs"]] == [0.01, 0.01]
+    plot = (done.folder / "plot.svg").read_text(encoding="utf-8")
+    assert plot.startswith("<svg ")
+    assert "at most 0.01" in plot
     page = (done.folder / "sweep.html").read_text()
     assert page.count('<th scope="row">') == len(done.entries)
     assert f"Recommended: {done.recommendation.run}" in page
-    assert "data:image/png;base64," in page
+    assert page.count("<svg ") == 1
     assert "<script" not in page
 
 
@@ -191,7 +187,8 @@ def test_an_interrupted_sweep_keeps_its_finished_runs_and_says_how_to_go_on(user
 
     record = user.record()
     name = next(user.output.glob("sweeps/*")).name
-    assert told == f'Interrupted in run 2 of 3; 1 finished. Go on with "toolkit sweep --resume {name}".'
+    command = f"toolkit sweep --resume {name} --output {user.output}"
+    assert told == f'Interrupted in run 2 of 3; 1 finished. Continue with "{command}".'
     assert (record["status"], [one["status"] for one in record["runs"]]) == (
         "interrupted",
         [FINISHED, STOPPED, WAITING],
@@ -281,7 +278,7 @@ def test_the_table_fits_80_columns_and_holds_every_run(user: User, capsys: pytes
     entries.append(replace(entries[0], status=FAILED, run="v9-20260101-000000", verdict=None, error="Broken."))
 
     text = shown(
-        Sweep(folder=user.home, asked={}, started_at="", status="finished", entries=entries), capsys
+        Sweep(folder=user.home, request={}, started_at="", status="finished", entries=entries), capsys
     )  # fmt: skip
 
     table = text.partition("\n*:")[0].splitlines()
@@ -297,18 +294,18 @@ def test_the_frontier_is_marked_and_the_recommendation_has_its_reason(user: User
     assert [line.startswith("*") for line in rows] == [False, True]
     assert ["moved" in rows[0], "passed" in rows[1]] == [True, True]
     assert f"Recommended: {list_runs(user.output)[1].run_id}" in text
-    assert "Of 2 it alone passes" in text
+    assert "The only one of 2 runs that passes" in text
 
 
 def test_a_list_is_separated_by_commas_and_holds_each_value_once():
-    assert Listed(float).convert("3, 5,3.0", None, None) == (3.0, 5.0)
+    assert ValueList(float).convert("3, 5,3.0", None, None) == (3.0, 5.0)
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ([], "Name a data set, or a sweep to --resume"),
-        (["mine.json", "--resume", "x"], "Name a data set, or a sweep to --resume"),
+        ([], "Name either a data set or a sweep to --resume"),
+        (["mine.json", "--resume", "x"], "Name either a data set or a sweep to --resume"),
         (["--resume", "x", "--epochs", "3", "--system", "S"], "leave out systems, epochs"),
         (["mine.json", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["mine.json", "--seed", ","], "Invalid value for '--seed'"),

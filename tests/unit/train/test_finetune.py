@@ -353,7 +353,7 @@ def test_an_interruption_after_a_checkpoint_names_the_way_on(user: User):
 
     error, run = user.fails(at(2, stop_at_once))
 
-    assert f'Go on with "toolkit finetune --resume {run.run_id}"' in str(error)
+    assert f'Go on with "toolkit finetune --resume {run.run_id} --output {user.output}"' in str(error)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -466,8 +466,8 @@ def test_a_run_at_work_is_not_resumed(user: User):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ([], "Name a data set, or a run to --resume"),
-        (["mine.json", "--resume", "v0"], "Name a data set, or a run to --resume"),
+        ([], "Name either a data set or a run to --resume"),
+        (["mine.json", "--resume", "v0"], "Name either a data set or a run to --resume"),
         (["--resume", "v0", "--epochs", "3", "--model", "x"], "leave out model, epochs"),
         (["--resume", "v0", "--mix", "a.json"], "leave out mix"),
         (["mine.json", "--epochs", "many"], "Invalid value for '--epochs'"),

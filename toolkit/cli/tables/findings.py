@@ -1,4 +1,4 @@
-"""How the data doctor's findings look on stdout: wrapped and coloured on a terminal, one line each elsewhere."""
+"""Prints the findings of `check`: wrapped and coloured on a terminal, one line each elsewhere."""
 
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 SHOWN_OF_A_KIND = 10
-SHOWN_CHARACTERS = 600  # of one piece of a preview
+SHOWN_CHARACTERS = 600  # of one span of a preview
 UNWRAPPED = 1_000_000
 LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 TRAINED_STYLE = "bold green"
 
 
-def report(findings: Findings, recipe: Recipe) -> None:
-    """Summary, findings, previews."""
+def print_findings(findings: Findings, recipe: Recipe) -> None:
+    """Prints summary, findings and previews on stdout."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)
@@ -115,7 +115,7 @@ def _line(console: "Console", label: str, value: str, label_style: str = "") -> 
 
 
 def _print(console: "Console", label: str, text: "Text", label_style: str = "") -> None:
-    """Behind its label, later lines indented as far; unwrapped where there is no terminal, so that lines can be cut."""
+    """Prints text after its label, later lines indented to match; not wrapped if stdout is not a terminal."""
     from rich.text import Text
 
     width = max(20, console.width - len(label)) if console.is_terminal else UNWRAPPED

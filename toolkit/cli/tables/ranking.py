@@ -1,4 +1,4 @@
-"""Several comparisons in the terminal: a line each, and the one to take. 80 columns are enough."""
+"""Prints several comparisons: one line each, and which to take, in 80 columns."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -17,7 +17,7 @@ COLUMNS = ("reliability", "generality", "residue", "leakage", "kl", "agreement",
 
 
 def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
-    """Best first, on stdout."""
+    """Prints runs on stdout, best first."""
     console = answers()
     console.print(_table([(escape(one.name.partition("-")[0]), one) for one in ranked], texts("rank.run"), texts))
     best = ranked[0]
@@ -29,12 +29,12 @@ def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
 
 
 def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
-    """From off to full strength, and the least that passes."""
+    """Prints strengths of one adapter on stdout, and the least one that passes."""
     console = answers()
     console.print(_table([(f"{one.side.scale:g}", one) for one in ranked], texts("rank.scale"), texts))
     passed = [one.side.scale for one in ranked if one.report.verdict.passed]
-    told = texts("rank.least", scale=f"{passed[0]:g}") if passed else texts("rank.none_passes")
-    console.print(f"\n[bold {'green' if passed else 'yellow'}]{told}[/]")
+    advice = texts("rank.least", scale=f"{passed[0]:g}") if passed else texts("rank.none_passes")
+    console.print(f"\n[bold {'green' if passed else 'yellow'}]{advice}[/]")
 
 
 def _table(rows: Sequence[tuple[str, Ranked]], first: str, texts: Texts) -> Table:

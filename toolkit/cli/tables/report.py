@@ -1,4 +1,4 @@
-"""A report in the terminal: the verdict, the two ledgers, and what changed. Chinese is aligned by rich."""
+"""Prints a report: the verdict, the two ledgers, and examples of what changed. rich aligns Chinese."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,12 +27,12 @@ from toolkit.data.probes import OUT_OF_SCOPE
 
 COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", "residue": "red", "moved": "yellow"}
 SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
-LONGEST_SYSTEM = 24  # cells of a system prompt beside its figures in 80 columns
+LONGEST_SYSTEM = 24  # cells for a system prompt, so that its figures fit in 80 columns
 SHOWN = 5
 
 
 def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
-    """On stdout; colours only on a terminal, and none with NO_COLOR."""
+    """Prints on stdout; in colour only on a terminal without NO_COLOR."""
     console = answers()
     console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.told(texts)}[/]")
     for reason in report.verdict.shortfalls:
@@ -45,11 +45,11 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     if len(report.per_system) > 1:
         console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")
         console.print(_systems(report, texts))
-        if told := where_it_holds(report, texts):
-            console.print(_shown(told))
-    for told in describe_flips(report.flips, texts):
-        console.print(f"[dim]{told}[/]")
-    shown = list(report.judged) if show_all else _telling(report)
+        if sentence := where_it_holds(report, texts):
+            console.print(_shown(sentence))
+    for sentence in describe_flips(report.flips, texts):
+        console.print(f"[dim]{sentence}[/]")
+    shown = list(report.judged) if show_all else _examples(report)
     for one in shown:
         _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
     if len(shown) < len(report.judged):
@@ -93,8 +93,8 @@ def _systems(report: Report, texts: Texts) -> Table:
     return table
 
 
-def _telling(report: Report) -> list[Judged]:
-    """Some that took, then whatever went wrong under any system prompt, then some that only moved."""
+def _examples(report: Report) -> list[Judged]:
+    """A few learned answers, the first wrong ones under any system prompt, and a few that merely changed."""
     first = [one for one in report.judged if one.system == report.judged[0].system]
     took = [one for one in first if one.passed and one.changed]
     wrong = [one for one in report.judged if mark(one) in WRONG]
@@ -103,7 +103,7 @@ def _telling(report: Report) -> list[Judged]:
 
 
 def _print_probe(console: Console, one: Judged, texts: Texts, kind: str | None) -> None:
-    """`kind`: of the system prompt, None where there is but one."""
+    """`kind`: of the system prompt; None if there is only one."""
     word = mark(one)
     where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
     group = texts(f"probe.{one.probe.group}")
@@ -119,5 +119,5 @@ def _print_probe(console: Console, one: Judged, texts: Texts, kind: str | None) 
 
 
 def _shown(text: str) -> str:
-    """A model's words are text: neither rich's markup nor a terminal's escape sequences."""
+    """A model's answer as plain text: no rich markup, no terminal escape sequences."""
     return escape(printable(text))

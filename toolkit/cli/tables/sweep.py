@@ -1,4 +1,4 @@
-"""A sweep in the terminal: a line a run, the frontier marked, and the recommendation. 80 columns are enough."""
+"""Prints a sweep: one line per run, the frontier marked, and the recommendation, in 80 columns."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ HEADERS = ("rel.", "gen.", "leak", "kl", "agree", "local")
 
 
 def print_sweep(sweep: Sweep) -> None:
-    """On stdout; colours only on a terminal, and none with NO_COLOR."""
+    """Prints on stdout; in colour only on a terminal without NO_COLOR."""
     console = answers()
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for header in ("", "run", "recipe", "settings", *HEADERS, "s", "verdict"):
@@ -34,7 +34,7 @@ def print_sweep(sweep: Sweep) -> None:
     for entry in sweep.entries:
         table.add_row(*_row(entry, names, on_frontier=id(entry) in frontier))
     console.print(table)
-    console.print("[dim]*: on the frontier of took (rel., gen.) against kl; s: seconds of training[/]\n")
+    console.print("[dim]*: on the frontier of learning (rel., gen.) against kl; s: seconds of training[/]\n")
     advice = sweep.recommendation
     colour = "green" if advice.passed else "yellow"
     console.print(f"[bold {colour}]Recommended: {escape(advice.run or 'none')}[/]", soft_wrap=True)

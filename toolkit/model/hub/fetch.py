@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress
 from toolkit.model.hub.failures import Trouble, failure, restart_failure, size_failure
@@ -67,9 +68,7 @@ def _fetch_hf(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *,
 
 
 def _fetch_modelscope(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *, endpoint: str | None) -> None:
-    # Both are read at import. Its progress bar would break ours, and five retries would wait half a minute in silence.
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    os.environ.setdefault("MODELSCOPE_DOWNLOAD_MAX_RETRIES", "3")
+    environment.quiet_modelscope()
     from modelscope_hub import HubApi
 
     meter = _Meter(file, listener)

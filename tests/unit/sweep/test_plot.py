@@ -1,0 +1,106 @@
+"""The frontier as SVG: what it shows of each run, in a file and within a page."""
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from toolkit.sweep.plot import frontier_svg
+from toolkit.sweep.record import FINISHED, Entry
+
+LIMITS = {"reliability": 0.9, "generality": 0.8, "kl": 0.02, "leakage": 0.02}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def entry(
+    number: int, learned: float, kl: float, *, leakage: float = 0.0, epochs: int = 5, name: str = "keep"
+) -> Entry:
+    passed = learned >= 0.9 and kl <= 0.02 and leakage <= 0.02
+    return Entry(
+        recipe={"name": name, "epochs": epochs}, settings={"epochs": epochs, "keep_weight": number},
+        status=FINISHED, run=f"v{number}-20260101-000000", seconds=1.0, thresholds=LIMITS,
+        metrics={"reliability": 1.0, "generality": learned, "kl": kl, "leakage": leakage},
+        verdict={"passed": passed, "took": True, "kept": passed, "reasons": []},
+    )  # fmt: skip
+
+
+def drawn(*entries: Entry, recommended: str | None = None) -> ET.Element:
+    svg = frontier_svg(entries, entries[:1], recommended, standalone=True)
+    assert svg is not None
+    return ET.fromstring(svg)
+
+
+def of_class(root: ET.Element, name: str) -> list[ET.Element]:
+    return [one for one in root.iter() if one.get("class") == name]
+
+
+def texts(root: ET.Element) -> list[str]:
+    return [one.text or "" for one in root.iter(f"{SVG}text")]
+
+
+def test_each_run_is_a_point_with_its_number_recipe_and_epochs():
+    found = texts(drawn(entry(3, 1.0, 0.001), entry(4, 0.4, 0.05, epochs=1, name="article")))
+
+    assert {"v3 keep", "5 epochs, weight 3", "v4 article", "1 epoch, weight 4"} <= set(found)
+
+
+def test_passed_failed_and_recommended_runs_look_different():
+    root = drawn(entry(1, 1.0, 0.001), entry(2, 1.0, 0.002), entry(3, 0.2, 0.1), recommended="v2-20260101-000000")
+
+    legend = 1
+    assert [len(of_class(root, name)) - legend for name in ("passed", "failed", "ring")] == [2, 1, 1]
+
+
+def test_the_thresholds_are_lines_with_their_values():
+    root = drawn(entry(1, 1.0, 0.001))
+
+    assert len(of_class(root, "limit")) == 2
+    assert {"at least 0.9", "at most 0.02"} <= set(texts(root))
+
+
+def test_without_thresholds_there_is_neither_line_nor_zone():
+    root = drawn(replace(entry(1, 1.0, 0.001), thresholds={}))
+
+    assert (of_class(root, "limit"), of_class(root, "zone")) == ([], [])
+
+
+def test_what_fails_by_a_measure_that_the_plot_does_not_show_says_so():
+    assert "5 epochs, leakage 0.300" in texts(drawn(entry(1, 1.0, 0.001, leakage=0.3)))
+
+
+def test_more_learned_is_further_right_and_more_drift_higher():
+    root = drawn(entry(1, 0.95, 0.001), entry(2, 1.0, 0.01))
+    by_title = {}
+    for group in root.iter(f"{SVG}g"):
+        title, dot = group.find(f"{SVG}title"), group.find(f"{SVG}circle[@class='passed']")
+        if title is not None and dot is not None:
+            by_title[str(title.text)[:2]] = float(dot.get("cx", 0)), float(dot.get("cy", 0))
+
+    assert by_title["v2"][0] > by_title["v1"][0]
+    assert by_title["v2"][1] < by_title["v1"][1]
+
+
+def test_a_drift_of_nothing_is_drawn_at_the_least():
+    assert len(of_class(drawn(entry(1, 1.0, 0.0), entry(2, 1.0, 0.01)), "passed")) == 3
+
+
+def test_names_are_text_and_not_markup():
+    assert "v1 <b>&" in texts(drawn(entry(1, 1.0, 0.001, name="<b>&")))
+
+
+def test_only_a_file_brings_a_style_and_a_name_space():
+    entries = [entry(1, 1.0, 0.001)]
+
+    alone = frontier_svg(entries, entries, None, standalone=True) or ""
+    within = frontier_svg(entries, entries, None, standalone=False) or ""
+
+    assert "prefers-color-scheme:dark" in alone
+    assert "<style" not in within
+    assert "xmlns" not in within
+    assert not re.search(r"\sstyle=", alone), "a page's security policy forbids style attributes"
+
+
+@pytest.mark.parametrize("metrics", [{}, {"reliability": 1.0}, {"kl": 0.1}])
+def test_without_both_measures_there_is_no_plot(metrics: dict[str, float | None]):
+    assert frontier_svg([replace(entry(1, 1.0, 0.1), metrics=metrics)], [], None, standalone=True) is None
