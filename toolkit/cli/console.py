@@ -1,6 +1,7 @@
 """The edge's talk on stderr: bars where there is a terminal, plain lines where there is none."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -27,8 +28,10 @@ def answers(width: int = DEFAULT_WIDTH) -> "Console":
     """The console for a command's answer on stdout: `width` columns where no terminal tells its own."""
     from rich.console import Console
 
-    shown = is_terminal("stdout")
-    return Console(width=None if shown else width, force_terminal=shown or None, highlight=False)
+    if not is_terminal("stdout"):
+        return Console(width=width, highlight=False)
+    size = shutil.get_terminal_size((width, 24))  # where TERM=dumb, rich assumes 80 columns and does not read COLUMNS
+    return Console(width=size.columns, height=size.lines, force_terminal=True, highlight=False)
 
 
 def notify(message: str) -> None:
