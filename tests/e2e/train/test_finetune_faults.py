@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import ROOT
 from tests.fakes.finetune_user import (
     ROWS,
     Call,
@@ -262,7 +263,7 @@ def test_no_command_asks_the_network_for_anything(user: FinetuneUser):
     (user.home / "refusing" / "sitecustomize.py").write_text(REFUSING)
     user.writes("keep.jsonl", '{"prompt": "Sing!"}\n{"prompt": "What is 1 + 1?"}\n')
     attempts = user.home / "attempts"
-    user.environment |= {"PYTHONPATH": str(user.home / "refusing"), "ATTEMPTS": str(attempts)}
+    user.environment |= {"PYTHONPATH": f"{user.home / 'refusing'}:{ROOT}", "ATTEMPTS": str(attempts)}
     user.environment |= {"MODELSCOPE_API_TOKEN": "t", "HF_TOKEN": "t"}  # a token is no reason to log in
 
     keep = ("--keep", "keep.jsonl", "--keep-weight", "1", "--keep-rows", "2")
