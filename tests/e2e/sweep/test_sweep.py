@@ -11,8 +11,9 @@ import yaml
 from rich.cells import cell_len
 
 from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, kills, lines_in, once
-from toolkit.core.files import PACKAGE, data_folder
+from toolkit.core.files import data_folder
 from toolkit.model.shared_weights import SharedWeights
+from toolkit.train.recipe import RECIPES
 
 __all__ = ["_call", "_user"]  # fixtures
 
@@ -21,7 +22,7 @@ MEASURED = ("metrics", "per_system", "verdict", "probes")
 
 
 def write_recipe(user: FinetuneUser, name: str, *, base: str = "keep", **settings: Any) -> str:
-    shipped = yaml.safe_load((PACKAGE / "recipes" / f"{base}.yaml").read_text(encoding="utf-8"))
+    shipped = yaml.safe_load((RECIPES / f"{base}.yaml").read_text(encoding="utf-8"))
     user.writes(f"{name}.yaml", yaml.safe_dump(shipped | settings, allow_unicode=True))
     return f"{name}.yaml"
 
