@@ -199,12 +199,3 @@ def test_after_a_fault_the_weights_do_not_travel_again(user, hub):
 
     assert user.pushes("me/mine").returncode == 0
     assert not any(asked.startswith("PUT /objects/") for asked in hub.asked)
-
-
-@pytest.mark.parametrize("name", ["mine", "me/mine/too", "https://hub/me/mine", "me/", "../mine"])
-def test_a_name_that_no_hub_has_is_refused_at_once(user, hub, name):
-    refused = user.pushes(name)
-
-    assert refused.returncode == 3
-    assert "Write OWNER/NAME" in refused.stderr
-    assert hub.asked == []
