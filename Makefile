@@ -199,7 +199,7 @@ setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more
 LABELLED = 2>&1 | awk -v label='$(@:test-%=%)' '{ print label " | " $$0; fflush() }'
 STORY := tests/e2e/test_story.py
 # About half of the end-to-end tests' time; the other half is everything else in tests/e2e.
-FIRST_HALF := $(addprefix tests/e2e/,compare core image model runs swift_compat train)
+FIRST_HALF := $(addprefix tests/e2e/,core image model runs swift_compat train)
 
 .PHONY: test
 test: setup ## Unit and contract tests, and the story of every command on the embedded model
