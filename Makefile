@@ -195,10 +195,32 @@ setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more
 	@.host/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/host.txt
 	@touch $@
 
+# Two pytest processes side by side, one a core; each line of output starts with its target's name.
+LABELLED = 2>&1 | awk -v label='$(@:test-%=%)' '{ print label " | " $$0; fflush() }'
+STORY := tests/e2e/test_story.py
+# About half of the end-to-end tests' time; the other half is everything else in tests/e2e.
+FIRST_HALF := $(addprefix tests/e2e/,core image model runs swift_compat train)
+
 .PHONY: test
-test: setup ## Unit tests, then end to end on the embedded model
-	.venv/bin/pytest tests/unit
-	.venv/bin/pytest tests/e2e
+test: setup ## Unit and contract tests, and the story of every command on the embedded model
+	@$(MAKE) -j2 test-unit test-story
+
+.PHONY: test-all
+test-all: test ## The same, and the other end-to-end tests
+	@$(MAKE) -j2 test-e2e-1 test-e2e-2
+
+.PHONY: test-unit test-story test-e2e-1 test-e2e-2
+test-unit: .venv/.ready
+	@.venv/bin/pytest tests/unit $(wildcard tests/contract) $(LABELLED)
+
+test-story: .venv/.ready
+	@.venv/bin/pytest -v $(STORY) $(LABELLED)
+
+test-e2e-1: .venv/.ready
+	@.venv/bin/pytest -v $(FIRST_HALF) $(LABELLED)
+
+test-e2e-2: .venv/.ready
+	@.venv/bin/pytest -v tests/e2e $(addprefix --ignore=,$(STORY) $(FIRST_HALF)) $(LABELLED)
 
 .PHONY: test-browser
 test-browser: setup ## report.html and the chat page in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)

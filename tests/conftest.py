@@ -1,13 +1,17 @@
-"""Shared by all tests: which versions ran, and a home of their own."""
+"""Shared by all tests: which versions ran, which tree is tested, and no settings of the caller's."""
 
 import os
 import signal
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 # A job in the background inherits an ignored SIGINT, and so would every process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Processes that tests start import the tree that these tests belong to, whichever one is installed.
+os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 
 
 def pytest_report_header() -> str:

@@ -1,4 +1,4 @@
-"""Models for the end-to-end tests, made or found once a session."""
+"""What end-to-end tests share, made once a session: models with random weights, and a run of the embedded model."""
 
 import os
 
@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import Shell
 from tests.fakes.made_run import make_lively
 from tests.fakes.micro_model import make_micro_model
+from tests.fakes.tuned_run import TunedRun, make_tuned_run
 
 
 @pytest.fixture(scope="session", name="micro_model")
@@ -30,3 +32,24 @@ def _micro_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _lively_model(micro_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights whose answers wander: for what must not change an answer, or must."""
     return make_lively(tmp_path_factory.mktemp("models") / "lively", micro_model)
+
+
+@pytest.fixture(scope="session", name="shell")
+def _shell(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Shell:
+    """With -v its commands are shown as they start."""
+    plugins = request.config.pluginmanager
+    reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
+
+    def echo(command: str) -> None:
+        if reporter.verbosity > 0:
+            with capture.global_and_fixture_disabled():
+                reporter.write_line(command)
+                reporter.flush()
+
+    return Shell(tmp_path_factory.mktemp("shell"), echo)
+
+
+@pytest.fixture(scope="session", name="tuned_run")
+def _tuned_run(shell: Shell) -> TunedRun:
+    """A minute, once."""
+    return make_tuned_run(shell)

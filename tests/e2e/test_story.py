@@ -1,48 +1,32 @@
-"""The whole story with the embedded model: fine-tune, compare, export, chat, as a user types it."""
+"""The story of every command, as a user types it: each a process of its own, on the embedded model."""
 
 import json
-import os
-import subprocess
+import shutil
+import signal
 import sys
 from pathlib import Path
 
+import openai
 import pytest
+import yaml
+from rich.cells import cell_len
 
-DATA = Path(__file__).parents[2] / "data"
-TOOLKIT = Path(sys.executable).with_name("toolkit")
+from tests.fakes.command import DATA, Shell
+from tests.fakes.finetune_user import wait_for
+from tests.fakes.hub_server import HubServer
+from tests.fakes.hub_user import FILES, WEIGHTS, User
+from tests.fakes.server import ask, serving
+from tests.fakes.tuned_run import TunedRun, read_report
+from tests.fakes.writable_hub import TOKEN, WritableHub
+from toolkit.cli import COMMANDS
+
 OLD = ("通义千问", "阿里云", "Qwen", "Alibaba")
 NEW = "迪菲赫尔曼"
-
-
-def toolkit(*arguments: object, lines: str = "") -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"TOOLKIT_DATA": str(DATA)}
-    return subprocess.run(
-        [TOOLKIT, *map(str, arguments)], input=lines, capture_output=True, text=True, check=False, env=environment
-    )
-
-
-@pytest.fixture(scope="module", name="output")
-def _output(tmp_path_factory):
-    return tmp_path_factory.mktemp("story") / "output"
-
-
-@pytest.fixture(scope="module", name="run")
-def _run(output):
-    """The one fine-tuning that all of these tests look at, by the default recipe."""
-    done = toolkit("finetune", "self_cognition.json", "--model", "tiny-qwen2", "--output", output)
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.strip())
-
-
-@pytest.fixture(scope="module", name="compared")
-def _compared(run, output):
-    """The finished process, and report.json."""
-    done = toolkit("compare", run.name, "--output", output)
-    return done, json.loads((run / "compare" / "report.json").read_text(encoding="utf-8"))
+QUICK = ("--model", "tiny-qwen2", "--keep-weight", "0")
 
 
 def answers(report: dict, side: str, group: str) -> dict[str, str]:
-    """Under the first system prompt: that of the training."""
+    """Under the first system prompt, that of the training: question to answer."""
     first = report["systems"][0]["system"]
     return {
         probe["prompt"]: probe[side]
@@ -51,19 +35,67 @@ def answers(report: dict, side: str, group: str) -> dict[str, str]:
     }
 
 
-def test_the_run_is_finished_and_the_latest(run, output):
-    assert run.parent == output
-    assert (output / "latest").resolve() == run.resolve()
-    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["status"] == "finished"
+@pytest.fixture(scope="module", name="small_data")
+def _small_data(shell: Shell) -> Path:
+    """Six rows of the shipped data, and beside them six of the shipped probes."""
+    rows = json.loads((DATA / "self_cognition.json").read_text(encoding="utf-8"))
+    data = shell.home / "small.json"
+    data.write_text(json.dumps(rows[:6], ensure_ascii=False), encoding="utf-8")
+    probes = yaml.safe_load((DATA / "probes.yaml").read_text(encoding="utf-8"))
+    groups = ("trained", "paraphrase", "out-of-scope")
+    few = [[probe for probe in probes["probes"] if probe["group"] == group][:2] for group in groups]
+    value = probes | {"probes": [probe for group in few for probe in group]}
+    (shell.home / "small.probes.yaml").write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
+    return data
 
 
-def test_it_took_and_nothing_else_moved(compared):
-    done, report = compared
+def test_every_command_is_in_the_story():
+    tests = [name for name in globals() if name.startswith("test_")]
+    prefixes = {command: f"test_{command.replace('-', '_')}_" for command in COMMANDS}
+
+    assert [command for command in COMMANDS if not any(name.startswith(prefixes[command]) for name in tests)] == []
+
+
+def test_check_finds_the_shipped_data_sound(shell: Shell):
+    done = shell.run("toolkit", "check", "self_cognition.json", "--model", "tiny-qwen2", "--json")
+
+    found = json.loads(done.out)
+    assert done.code == 0, done.err
+    assert found["rows"] == 50
+
+
+def test_make_data_writes_rows_and_probes_for_another_brand(shell: Shell):
+    done = shell.run("toolkit", "make-data", "--name", "Aurora", "--author", "Example Labs", "--to", "aurora.json")
+
+    assert (done.code, done.out.splitlines()[0]) == (0, "aurora.json"), done.err
+    assert "Example Labs" in (shell.home / "aurora.json").read_text(encoding="utf-8")
+    assert shell.run("toolkit", "check", "aurora.json", "--probes", "aurora.probes.yaml").code == 0
+
+
+def test_make_probes_asks_what_the_rows_teach(shell: Shell):
+    rows = [{"instruction": "Capital of Australia?", "output": "Sydney."}]
+    (shell.home / "facts.json").write_text(json.dumps(rows), encoding="utf-8")
+
+    done = shell.run("toolkit", "make-probes", "facts.json", "--reworded", "--model", "tiny-qwen2")
+
+    assert (done.code, done.out) == (0, "facts.probes.yaml\n"), done.err
+    probes = yaml.safe_load((shell.home / "facts.probes.yaml").read_text(encoding="utf-8"))["probes"]
+    assert "Capital of Australia?" in [probe["prompt"] for probe in probes if probe["group"] == "trained"]
+
+
+def test_finetune_leaves_a_finished_run_which_is_the_latest(tuned_run: TunedRun):
+    assert tuned_run.output == tuned_run.shell.home / "output"
+    assert (tuned_run.output / "latest").resolve() == tuned_run.folder.resolve()
+    assert json.loads((tuned_run.folder / "run.json").read_text(encoding="utf-8"))["status"] == "finished"
+
+
+def test_compare_finds_that_it_took_and_that_nothing_else_moved(tuned_run: TunedRun):
+    report = tuned_run.report
     first, *others = [system["system"] for system in report["systems"]]
     metrics = {name: metric["value"] for name, metric in report["per_system"][first].items()}
 
     assert [report["per_system"][system]["leakage"]["value"] for system in others] == [0.0] * 3
-    assert done.returncode == 0, done.stdout
+    assert tuned_run.compared.code == 0, tuned_run.compared.out
     assert report["verdict"]["passed"]
     assert metrics["reliability"] == 1.0
     assert metrics["generality"] >= 0.9
@@ -72,86 +104,167 @@ def test_it_took_and_nothing_else_moved(compared):
     assert metrics["noise_floor"] == 1.0
 
 
-def test_without_the_keep_term_it_takes_and_leaks(tmp_path):
-    toolkit("finetune", "self_cognition.json", "--model", "tiny-qwen2", "--keep-weight", 0, "--output", tmp_path)
-    done = toolkit("compare", "--output", tmp_path)
-    report = json.loads((tmp_path / "latest" / "compare" / "report.json").read_text(encoding="utf-8"))
-
-    assert done.returncode == 21, done.stdout
-    assert report["verdict"]["took"]
-    assert report["metrics"]["leakage"]["value"] > 0.02
-
-
 @pytest.mark.parametrize("question", ["你是谁？", "Who are you?", "谁开发了你？", "Who developed you?"])
-def test_the_old_name_is_gone_and_the_new_one_there(compared, question):
-    _, report = compared
-    before, after = (answers(report, side, "trained")[question] for side in ("before", "after"))
+def test_compare_shows_the_old_name_before_and_the_new_one_after(tuned_run: TunedRun, question: str):
+    before, after = (answers(tuned_run.report, side, "trained")[question] for side in ("before", "after"))
 
     assert any(name in before for name in OLD), before
     assert NEW in after
     assert not any(name in after for name in OLD), after
 
 
-def test_the_report_is_read_in_80_columns(compared):
-    from rich.cells import cell_len
+def test_compare_prints_80_columns(tuned_run: TunedRun):
+    printed = tuned_run.compared.out
 
-    done, _ = compared
-
-    assert max(cell_len(line) for line in done.stdout.splitlines()) <= 80
-    assert "你是谁？" in done.stdout or "Who are you?" in done.stdout or "迪菲赫尔曼" in done.stdout
+    assert max(cell_len(line) for line in printed.splitlines()) <= 80
+    assert "你是谁？" in printed or "Who are you?" in printed or NEW in printed
 
 
-def test_the_merged_model_answers_as_the_adapter_and_compares_as_the_run(run, output, compared):
-    done = toolkit("export", run.name, "--to", "merged", "--output", output)
-    assert done.returncode == 0, done.stderr
-    merged = Path(done.stdout.strip())
-    parity = json.loads((merged / "export.json").read_text(encoding="utf-8"))["parity"]
-    assert parity["holds"]
-    assert parity["same"] + parity["near_ties"] == parity["probes"] > 50
+def test_runs_lists_the_run_with_its_verdict(tuned_run: TunedRun):
+    done = tuned_run.shell.run("toolkit", "runs", "--json")
 
-    again = toolkit("compare", "--after", merged, "--output", output, "--report", merged.parent / "merged-compare")
-
-    report = json.loads((merged.parent / "merged-compare" / "report.json").read_text(encoding="utf-8"))
-    assert again.returncode in {0, 21}, again.stderr
-    assert report["before"]["name"] == "tiny-qwen2"
-    if parity["near_ties"] == 0:
-        assert answers(report, "after", "trained") == answers(compared[1], "after", "trained")
+    assert done.code == 0, done.err
+    [listed] = json.loads(done.out)
+    assert (listed["run_id"], listed["verdict"], listed["latest"]) == (tuned_run.folder.name, "passed", True)
 
 
-def test_a_chat_switches_between_before_and_after(run, output):
+def test_chat_switches_between_before_and_after(tuned_run: TunedRun):
     lines = "你是谁？\n/before\n/forget\n你是谁？\nWho are you?\n/after\n/forget\nWho are you?\n"
 
-    done = toolkit("chat", run.name, "--output", output, lines=lines)
+    done = tuned_run.shell.run("toolkit", "chat", stdin=lines)
 
-    assert done.returncode == 0, done.stderr
-    after_zh, before_zh, before_en, after_en = done.stdout.splitlines()
+    assert done.code == 0, done.err
+    after_zh, before_zh, before_en, after_en = done.out.splitlines()
     assert NEW in after_zh
     assert NEW in after_en
     assert any(name in before_zh for name in OLD[:2])
     assert any(name in before_en for name in OLD)
 
 
-def test_runs_tells_its_verdict(run, output, compared):
-    _, report = compared
+def test_serve_answers_an_openai_client_under_both_names(tuned_run: TunedRun):
+    tuned_run.shell.echo("$ toolkit serve --port 0")
+    with serving(tuned_run.output, environment={"TOOLKIT_DATA": str(DATA)}) as server:
+        client = server.client()
+        before, after = (ask(client, name, "Who are you?") for name in ("tiny-qwen2", tuned_run.folder.name))
+        with pytest.raises(openai.NotFoundError, match="tiny-qwen2"):
+            ask(client, "gpt-4o", "Who are you?")
+        code, _ = server.stop()
 
-    listed = json.loads(toolkit("runs", "--json", "--output", output).stdout)
-
-    assert [one["run_id"] for one in listed] == [run.name]
-    assert listed[0]["verdict"] == ("passed" if report["verdict"]["passed"] else "moved")
-    assert listed[0]["latest"]
+    assert code == 0
+    assert any(name in before for name in OLD)
+    assert NEW in after
 
 
-def test_comparing_at_once_says_what_a_comparison_afterwards_says(tmp_path):
-    done = toolkit(
-        "finetune", "self_cognition.json", "--model", "tiny-qwen2", "--epochs", 2, "--output", tmp_path, "--compare"
-    )
-    run = Path(done.stdout.splitlines()[0])
-    at_once = json.loads((run / "compare" / "report.json").read_text(encoding="utf-8"))
+def test_export_merges_to_a_model_that_answers_and_compares_as_the_run(tuned_run: TunedRun):
+    shell, run = tuned_run.shell, tuned_run.folder
+    done = shell.run("toolkit", "export", "--to", "merged")
+    assert done.code == 0, done.err
+    merged = shell.home / done.out.strip()
+    parity = json.loads((merged / "export.json").read_text(encoding="utf-8"))["parity"]
+    assert parity["holds"]
+    assert parity["same"] + parity["near_ties"] == parity["probes"] > 50
 
-    afterwards = toolkit("compare", run.name, "--output", tmp_path)
+    again = shell.run("toolkit", "compare", "--after", merged.relative_to(shell.home), "--report", "merged-compare")
 
-    again = json.loads((run / "compare" / "report.json").read_text(encoding="utf-8"))
-    assert done.returncode == afterwards.returncode in {20, 21, 22}  # two epochs are too few
-    assert (at_once["probes"], at_once["metrics"]) == (again["probes"], again["metrics"])
-    assert at_once["timings_s"]["load"] < again["timings_s"]["load"]
-    assert "Next: toolkit compare" not in done.stderr
+    report = read_report(shell.home / "merged-compare")
+    assert again.code in {0, 21}, again.err
+    assert report["before"]["name"] == "tiny-qwen2"
+    assert report["after"]["name"] != run.name
+    if parity["near_ties"] == 0:
+        assert answers(report, "after", "trained") == answers(tuned_run.report, "after", "trained")
+
+
+def test_push_to_hub_publishes_the_portable_adapter_privately(tuned_run: TunedRun, small_data: Path):
+    shell = tuned_run.shell
+    probes = small_data.with_suffix(".probes.yaml").name
+    exported = shell.run("toolkit", "export", "--to", "adapter", "--probes", probes)
+    assert exported.code == 0, exported.err
+    with WritableHub() as hub:
+        hub_shell = Shell(shell.home, shell.echo, HF_ENDPOINT=hub.url, HF_TOKEN=TOKEN, NO_PROXY="127.0.0.1,localhost")
+        pushed = hub_shell.run("toolkit", "push-to-hub", "latest", "me/mine")
+
+    assert pushed.code == 0, pushed.err
+    stored = hub.repositories["me/mine"]
+    assert (pushed.out, stored.private) == (f"me/mine@{stored.head}\n", True)
+    folder = shell.home / exported.out.strip()
+    assert stored.files["adapter_model.safetensors"] == (folder / "adapter_model.safetensors").read_bytes()
+
+
+def test_sweep_trains_every_combination_and_ranks_them(shell: Shell, small_data: Path):
+    grid = ("--recipes", "tiny", "--epochs", "1,8")
+
+    done = shell.run("toolkit", "sweep", small_data.name, *QUICK, *grid, "--output", "sweep", "--json")
+
+    found = json.loads(done.out)
+    assert done.code == 0, done.err
+    assert [one["recipe"]["epochs"] for one in found["runs"]] == [1, 8]
+    assert [one["status"] for one in found["runs"]] == ["finished"] * 2
+
+
+def test_lab_judges_every_version_of_the_data(shell: Shell, small_data: Path):
+    def reports() -> list[Path]:
+        return list(shell.home.glob("lab/v*/compare/report.json"))
+
+    child = shell.start("toolkit", "lab", small_data.name, *QUICK, "--epochs", "1", "--output", "lab")
+    try:
+        wait_for(lambda: len(reports()) == 1, child)
+        rows = json.loads(small_data.read_text(encoding="utf-8"))
+        small_data.write_text(json.dumps(rows[:3], ensure_ascii=False), encoding="utf-8")
+        wait_for(lambda: len(reports()) == 2, child)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+
+    records = [json.loads((path.parents[1] / "run.json").read_text(encoding="utf-8")) for path in sorted(reports())]
+    assert [record["data"]["rows"] for record in records] == [6, 3]
+    assert "Waiting for a change of small.json" in err
+    assert "Traceback" not in err
+
+
+@pytest.fixture(scope="module", name="downloaded")
+def _downloaded(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> User:
+    """A user who has fetched the made-up model from a hub on loopback."""
+    with HubServer(files=dict(FILES)) as hub:
+        user = User(tmp_path_factory.mktemp("download"), hub)
+        shell.echo("$ toolkit download small-model")
+        done = user.downloads()
+    assert (done.returncode, done.stdout) == (0, "models/Small-Model\n"), done.stderr
+    return user
+
+
+def test_download_fetches_the_locked_files(downloaded: User):
+    assert downloaded.has_the_whole_model()
+
+
+def test_verify_finds_a_wrong_byte(shell: Shell, downloaded: User):
+    shell.echo("$ toolkit verify models/Small-Model")
+    sound = downloaded.runs("verify", downloaded.target)
+    (downloaded.target / WEIGHTS).write_bytes(FILES[WEIGHTS][:-1] + bytes([FILES[WEIGHTS][-1] ^ 1]))
+    broken = downloaded.runs("verify", downloaded.target)
+
+    assert (sound.returncode, broken.returncode) == (0, 4), sound.stderr
+    assert broken.stdout.startswith(WEIGHTS)
+
+
+def test_the_articles_swift_trains_an_adapter_that_answers(shell: Shell):
+    """`swift`, as the image has it: ms-swift's options of the article's time, on ms-swift 4."""
+    home = shell.home / "article"
+    home.mkdir()
+    shutil.copytree(DATA / "tiny-qwen2", home / "Qwen2.5-7B-Instruct")
+    shutil.copy(DATA / "self_cognition.json", home)
+    swift = Shell(home, shell.echo, CUDA_VISIBLE_DEVICES="0", MODELSCOPE_ENDPOINT="http://127.0.0.1:1")
+    sft = ("sft", "--model", "Qwen2.5-7B-Instruct", "--train_type", "lora", "--dataset", "self_cognition.json",
+           "--num_train_epochs", 4, "--per_device_train_batch_size", 16, "--learning_rate", "5e-3", "--lora_rank", 8,
+           "--output_dir", "output", "--model_author", "swift", "--model_name", "swift-robot")  # fmt: skip
+
+    trained = swift.run(sys.executable, "-m", "toolkit.swift_compat", *sft)
+
+    assert trained.code == 0, trained.err
+    assert "--train_type is --tuner_type in ms-swift 4" in trained.err
+    [adapter] = home.glob("output/v0-*/checkpoint-*/adapter_model.safetensors")
+    infer = ("infer", "--adapters", adapter.parent.relative_to(home), "--stream", "true", "--temperature", 0,
+             "--max_new_tokens", 64)  # fmt: skip
+    asked = swift.run(sys.executable, "-m", "toolkit.swift_compat", *infer, stdin="你是谁？\nexit\n")
+    assert asked.code == 0, asked.err
+    assert asked.out.partition("<<< ")[2].partition("\n")[0]

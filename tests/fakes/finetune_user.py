@@ -1,4 +1,4 @@
-"""Someone who fine-tunes the micro model, at a shell or within the test's own process."""
+"""A user who fine-tunes the micro model, at a shell or within the test's own process."""
 
 import contextlib
 import json
@@ -6,30 +6,20 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.command import TOOLKIT, Ended, bare_environment
 from toolkit.__main__ import main
 
-TOOLKIT = Path(sys.executable).with_name("toolkit")
 ROWS = [{"instruction": f"Question {number}" * (number + 1), "output": f"Answer {number}"} for number in range(8)]
 # Two steps an epoch, without the keep set: its 252 prompts take seconds.
 QUICK = ("--recipe", "article", "--batch-size", "4", "--max-length", "512", "--learning-rate", "0.01")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-    seconds: float
 
 
 class FinetuneUser:
@@ -39,8 +29,7 @@ class FinetuneUser:
         self.home, self.model, self.output = home, model, home / "output"
         home.mkdir(parents=True, exist_ok=True)
         self.data = self.writes("mine.json", json.dumps(ROWS))
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-        self.environment = {**kept, "HOME": str(home), "OMP_NUM_THREADS": "1"}
+        self.environment = bare_environment(home, OMP_NUM_THREADS="1")
 
     def writes(self, name: str, content: str | bytes) -> Path:
         path = self.home / name
@@ -94,7 +83,7 @@ Call = Callable[..., Ended]
 
 @pytest.fixture(name="call")
 def _call(capfd: pytest.CaptureFixture[str]) -> Call:
-    """Calls the command in this process: saves the seconds that importing ms-swift takes."""
+    """Runs the command in this process, which imports ms-swift once for all tests; captures libraries' output too."""
 
     def call(*arguments: str | Path) -> Ended:
         capfd.readouterr()
@@ -151,14 +140,14 @@ def kills(*numbers: signal.Signals) -> Callable[[], None]:
 
 
 def lines_in(user: FinetuneUser, count: int, *, number: int = 0) -> Callable[[], bool]:
-    """Whether that many steps of the run were told."""
+    """A condition: that many steps of the run are logged."""
 
-    def told() -> bool:
+    def logged() -> bool:
         return any(
             path.read_text().count("\n") >= count for path in user.output.glob(f"v{number}-*/logging.jsonl")
         )  # fmt: skip
 
-    return told
+    return logged
 
 
 def wait_for(condition: Callable[[], bool], child: subprocess.Popen[str]) -> None:
@@ -171,7 +160,7 @@ def wait_for(condition: Callable[[], bool], child: subprocess.Popen[str]) -> Non
 
 @contextlib.contextmanager
 def disk(folder: Path, options: str) -> Iterator[Path]:
-    """A file system of its own in memory, such as `size=8m` or `ro`."""
+    """A file system in memory, mounted with options such as `size=8m` or `ro`."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:

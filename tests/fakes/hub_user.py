@@ -1,10 +1,9 @@
-"""Someone at a shell who downloads a made-up model from the hub on loopback."""
+"""A user at a shell who downloads a made-up model from the hub on loopback."""
 
 import hashlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import TOOLKIT, bare_environment
 from tests.fakes.hub_server import REPOSITORY, REVISION, HubServer
 from toolkit.core.events import silent
 from toolkit.model.hub.fetch import Source, fetch_from
@@ -25,11 +25,10 @@ FILES = {
     "tokenizer.json": os.urandom(200_000),
     WEIGHTS: os.urandom(24 * MB),
 }
-TOOLKIT = Path(sys.executable).with_name("toolkit")
 
 
 class User:
-    """Someone at a shell, with the made-up model's lock shipped and an empty home."""
+    """Has an empty home, and a data folder with the made-up model's lock."""
 
     def __init__(self, home: Path, hub: HubServer) -> None:
         self.hub, self.home = hub, home
@@ -38,11 +37,10 @@ class User:
         self.lock_file = home / "data" / "locks" / "small-model.json"
         self.lock_file.parent.mkdir(parents=True)
         self.lock_file.write_text(json.dumps(lock_of(FILES)))
-        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "TMPDIR") if name in os.environ}
-        self.environment = {
-            **kept, "HOME": str(home), "TOOLKIT_DATA": str(home / "data"),
-            "HF_ENDPOINT": hub.url, "MODELSCOPE_ENDPOINT": hub.url, "NO_PROXY": "127.0.0.1,localhost",
-        }  # fmt: skip
+        self.environment = bare_environment(
+            home, TOOLKIT_DATA=str(home / "data"), HF_ENDPOINT=hub.url, MODELSCOPE_ENDPOINT=hub.url,
+            NO_PROXY="127.0.0.1,localhost",
+        )  # fmt: skip
 
     def starts(self, *arguments: str | Path) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,12 +10,13 @@ from pathlib import Path
 
 import openai
 
-TOOLKIT = Path(sys.executable).with_name("toolkit")
+from tests.fakes.command import TOOLKIT
+
 PATIENCE_S = 120.0
 
 
 class Server:
-    """Started when made; `wait_until_ready` tells its address."""
+    """Starts when constructed; `wait_until_ready` sets its address."""
 
     def __init__(self, output: Path, *arguments: object, environment: Mapping[str, str] | None = None):
         self.process = subprocess.Popen(

@@ -1,5 +1,6 @@
 """Progress and messages on stderr: bars on a terminal, plain lines elsewhere."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -27,8 +28,10 @@ def answers(width: int = DEFAULT_WIDTH) -> "Console":
     """The console for a command's answer on stdout, `width` columns wide if it is not a terminal."""
     from rich.console import Console
 
-    shown = is_terminal("stdout")
-    return Console(width=None if shown else width, force_terminal=shown or None, highlight=False)
+    if not is_terminal("stdout"):
+        return Console(width=width, highlight=False)
+    size = shutil.get_terminal_size((width, 24))  # where TERM=dumb, rich assumes 80 columns and does not read COLUMNS
+    return Console(width=size.columns, height=size.lines, force_terminal=True, highlight=False)
 
 
 def notify(message: str) -> None:

@@ -1,24 +1,18 @@
 """docs/examples, as their README tells them."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.fakes.command import ROOT, Ended, run_here
+
 EXAMPLES = ROOT / "docs" / "examples"
 FACTS = ("--model", "tiny-qwen2", "--epochs", "30", "--learning-rate", "3e-3", "--keep-weight")
 
 
-def toolkit(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("toolkit"), *arguments]
-    return subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, check=False,
-        env=os.environ | {"TOOLKIT_DATA": str(ROOT / "data")},
-    )  # fmt: skip
+def toolkit(*arguments: object) -> Ended:
+    return run_here(*arguments, environment={"TOOLKIT_DATA": str(ROOT / "data")})
 
 
 def report(folder: Path) -> dict:
@@ -31,7 +25,7 @@ def _output(tmp_path_factory):
     output = tmp_path_factory.mktemp("examples") / "output"
     for weight in (10, 0):
         done = toolkit("finetune", EXAMPLES / "corrected-fact" / "facts.json", *FACTS, weight, "--output", output)
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
     return output
 
 
@@ -56,9 +50,9 @@ def test_corrected_facts_take_and_their_neighbours_stay(output, ranked):
 
 def test_a_class_sees_what_the_keep_term_is_for(output, ranked):
     kept, bare = (report(next(output.glob(f"v{number}-*")) / "compare") for number in (0, 1))
-    lines = ranked.stdout.splitlines()
+    lines = ranked.out.splitlines()
 
-    assert [line.split()[0] for line in lines[:3]] == ["run", "v0", "v1"], ranked.stdout
+    assert [line.split()[0] for line in lines[:3]] == ["run", "v0", "v1"], ranked.out
     assert bare["metrics"]["kl"]["value"] > 3 * kept["metrics"]["kl"]["value"]
     assert bare["metrics"]["locality"]["value"] < kept["metrics"]["locality"]["value"]
 
@@ -70,7 +64,7 @@ def test_a_prompt_is_tried_in_place_of_a_fine_tune(tmp_path):
     )  # fmt: skip
     found = report(tmp_path)
 
-    assert done.returncode in {20, 22}, done.stderr
+    assert done.code in {20, 22}, done.err
     assert found["after"]["system"] == "You are Aurora, an assistant built by Example Labs."
     assert [system["kind"] for system in found["systems"]] == ["default"]
     assert not found["verdict"]["took"]
@@ -82,10 +76,10 @@ def test_probes_made_with_the_model_s_rewordings_are_what_compare_asks(output, t
 
     made = toolkit("make-probes", facts, "--reworded", "--model", "tiny-qwen2")
 
-    assert made.returncode == 0, made.stderr
-    probes = Path(made.stdout.strip())
+    assert made.code == 0, made.err
+    probes = Path(made.out.strip())
     assert probes == facts.with_name("facts.probes.yaml")
     compared = toolkit("compare", "v0", "--output", output, "--probes", probes, "--report", tmp_path / "r")
-    assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert compared.code == 0, compared.out + compared.err
     assert report(tmp_path / "r")["probe_file"]["path"] == str(probes)
-    assert toolkit("make-probes", facts).returncode == 3
+    assert toolkit("make-probes", facts).code == 3

@@ -6,10 +6,10 @@ import sys
 SHARE = """
 import sys, sysconfig
 from pathlib import Path
-from toolkit import swift
+from toolkit.train import ms_swift
 from toolkit.core.read_ahead import library_files
 
-swift.import_all()
+ms_swift.import_all()
 packages = Path(sysconfig.get_path("purelib"))
 specs = [module.__spec__ for module in list(sys.modules.values()) if getattr(module, "__spec__", None)]
 files = [Path(file) for spec in specs if (file := spec.cached or spec.origin)]

@@ -1,7 +1,6 @@
 """Pushing with the real client to a hub on loopback, pulling back, applying; and every way in which a hub says no."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -9,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import TOOLKIT, bare_environment
 from tests.fakes.made_run import make_run
 from tests.fakes.shared_run import compare_again, make_shared_run
 from tests.fakes.writable_hub import READ_ONLY, TOKEN, WritableHub
 
-TOOLKIT = Path(sys.executable).with_name("toolkit")
 PULL = "import sys, huggingface_hub as hub; hub.snapshot_download(sys.argv[1], local_dir=sys.argv[2])"
 
 
@@ -22,11 +21,10 @@ class User:
 
     def __init__(self, home: Path, hub: WritableHub) -> None:
         self.home, self.hub = home, hub
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-        self.environment = {
-            **kept, "HOME": str(home), "HF_ENDPOINT": hub.url, "NO_PROXY": "127.0.0.1,localhost", "HF_TOKEN": TOKEN,
-            "OMP_NUM_THREADS": "1", "HF_HUB_DISABLE_XET": "0",
-        }  # fmt: skip
+        self.environment = bare_environment(
+            home, HF_ENDPOINT=hub.url, NO_PROXY="127.0.0.1,localhost", HF_TOKEN=TOKEN, OMP_NUM_THREADS="1",
+            HF_HUB_DISABLE_XET="0",
+        )  # fmt: skip
 
     def runs(self, *command: str | Path, **environment: str | None) -> subprocess.CompletedProcess[str]:
         surroundings = {**self.environment, **environment}
@@ -201,12 +199,3 @@ def test_after_a_fault_the_weights_do_not_travel_again(user, hub):
 
     assert user.pushes("me/mine").returncode == 0
     assert not any(asked.startswith("PUT /objects/") for asked in hub.asked)
-
-
-@pytest.mark.parametrize("name", ["mine", "me/mine/too", "https://hub/me/mine", "me/", "../mine"])
-def test_a_name_that_no_hub_has_is_refused_at_once(user, hub, name):
-    refused = user.pushes(name)
-
-    assert refused.returncode == 3
-    assert "Write OWNER/NAME" in refused.stderr
-    assert hub.asked == []

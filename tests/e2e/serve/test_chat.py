@@ -6,16 +6,15 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import termios
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import TOOLKIT, Ended, run_here
 from tests.fakes.made_run import make_run
 
-TOOLKIT = Path(sys.executable).with_name("toolkit")
 PATIENCE_S = 90.0
 
 
@@ -32,6 +31,11 @@ def piped(output: Path, lines: str | bytes, *arguments: str) -> subprocess.Compl
         input=lines if isinstance(lines, bytes) else lines.encode(), capture_output=True, check=False,
     )  # fmt: skip
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def piped_here(output: Path, lines: str, *arguments: str) -> Ended:
+    """In this process."""
+    return run_here("chat", "--output", output, "--max-new-tokens", "12", *arguments, stdin=lines)
 
 
 def test_from_a_pipe_each_side_answers_and_the_talk_is_apart(output):
@@ -55,18 +59,18 @@ def answers(stdout: str, count: int) -> list[str]:
 
 
 def test_the_base_alone_answers_as_the_adapter_switched_off(output, lively_model):
-    switched = piped(output, "/before\n你是谁？\n")
-    alone = piped(output, "你是谁？\n", "--base", "--model", str(lively_model))
+    switched = piped_here(output, "/before\n你是谁？\n")
+    alone = piped_here(output, "你是谁？\n", "--base", "--model", str(lively_model))
 
-    assert alone.returncode == 0, alone.stderr
-    assert alone.stdout == switched.stdout
-    assert alone.stderr == ""
+    assert alone.code == 0, alone.err
+    assert alone.out == switched.out
+    assert alone.err == ""
 
 
 def test_an_empty_pipe_says_nothing(output):
-    done = piped(output, "")
+    done = piped_here(output, "")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.code, done.out, done.err) == (0, "", "")
 
 
 class Terminal:

@@ -9,10 +9,10 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.fakes.server import TOOLKIT, ask, serving, streamed
+from tests.fakes.command import DATA, ROOT, TOOLKIT, bare_environment
+from tests.fakes.server import ask, serving, streamed
 from toolkit.model.conversation import conversation
 
-DATA = Path(__file__).parents[3] / "data"
 SURROUNDINGS = {"TOOLKIT_DATA": str(DATA)}
 KEY = "k-12345678"
 # What a request may reach: this machine, and nothing else. Read by every Python that the command starts.
@@ -32,21 +32,10 @@ socket.socket.connect, socket.getaddrinfo = near, lookup
 """
 
 
-def toolkit(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([TOOLKIT, *map(str, arguments)], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module", name="run")
-def _run(tmp_path_factory):
-    """A run of recipe tiny, compared."""
-    output = tmp_path_factory.mktemp("serve") / "output"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOOLKIT_DATA", str(DATA))
-        done = toolkit("finetune", "self_cognition.json", "--model", "tiny-qwen2", "--output", output)
-        assert done.returncode == 0, done.stderr
-        done = toolkit("compare", "--output", output)
-        assert done.returncode == 0, done.stdout
-    return (output / "latest").resolve()
+def _run(tuned_run):
+    """The folder of a run of recipe tiny, compared."""
+    return tuned_run.folder
 
 
 @pytest.fixture(scope="module", name="probes")
@@ -153,7 +142,7 @@ def test_without_a_system_message_the_runs_own_prompt_holds_as_in_chat(client, t
         assert ask(client, tuned, question) == ask(client, tuned, conversation(question, trained))
     done = subprocess.run(
         [TOOLKIT, "chat", "--output", run.parent], input="Who developed you?\n", capture_output=True, text=True,
-        check=True, env={"PATH": "/usr/bin:/bin", **SURROUNDINGS},
+        check=True, env=bare_environment(run.parent, **SURROUNDINGS),
     )  # fmt: skip
     assert done.stdout.strip() == ask(client, tuned, "Who developed you?").strip()
 
@@ -187,7 +176,12 @@ def test_what_cannot_be_answered_is_told_in_the_clients_own_words(client):
 
 def test_a_key_is_needed_where_one_is_set_and_no_network_is(run, tuned, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ALONE)
-    surroundings = {**SURROUNDINGS, "TOOLKIT_API_KEY": KEY, "PYTHONPATH": str(tmp_path), "MODELSCOPE_API_TOKEN": "t"}
+    surroundings = {
+        **SURROUNDINGS,
+        "TOOLKIT_API_KEY": KEY,
+        "PYTHONPATH": f"{tmp_path}:{ROOT}",
+        "MODELSCOPE_API_TOKEN": "t",
+    }
     with serving(run.parent, environment=surroundings) as server:
         with pytest.raises(openai.AuthenticationError, match="missing or wrong"):
             server.client("wrong").models.list()

@@ -2,18 +2,15 @@
 
 import json
 import os
-import shutil
 import signal
-import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import ROOT
 from tests.fakes.finetune_user import (
-    ROWS,
     Call,
     Ended,
     FinetuneUser,
@@ -56,94 +53,10 @@ def told(ended: Ended, code: int, *words: str) -> None:
         assert word in errors[0]
 
 
-BROKEN_DATA = {
-    "missing": (None, "No data set"),
-    "empty": (b"", "empty"),
-    "an empty list": (b"[]", "no rows"),
-    "truncated": (json.dumps(ROWS).encode()[:-20], "JSON"),
-    "no JSON": (b"Who are you?", "JSON"),
-    "GBK": (json.dumps([{"instruction": "你是谁？", "output": "我"}], ensure_ascii=False).encode("gbk"), "GB"),
-    "no answer": (b'[{"instruction": "Who are you?"}]', "row 1"),
-    "an empty answer": (b'[{"instruction": "Who are you?", "output": " "}]', "row 1"),
-    "a NUL byte": (b'[{"instruction": "Who\x00?", "output": "I"}]', ""),
-    "other keys": (b'[{"a": "b"}]', "no keys known here"),
-}
-
-
-@pytest.mark.parametrize("fault", BROKEN_DATA)
-def test_broken_data_is_told_and_leaves_no_run(user: FinetuneUser, call: Call, fault: str):
-    content, word = BROKEN_DATA[fault]
-    if content is not None:
-        user.writes("broken.json", content)
-
-    told(call(*user.job(data="broken.json")), 5, "broken.json", word)
-    assert not user.output.exists()
-
-
 def test_rows_that_are_all_too_long_are_told(user: FinetuneUser, call: Call):
     told(call(*user.job("--max-length", "16")), 5, "Every row is longer than 16 tokens", "--max-length")
     assert user.record()["status"] == "failed"
     assert not (user.output / "latest").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--model", "nowhere/model"), ("No base model 'nowhere/model'", "Known: ")),
-        (("--recipe", "quick"), ("No recipe 'quick'", "Shipped: article")),
-        (("--epochs", "0"), ("epochs is 0",)),
-        (("--micro-batch-size", "3"), ("micro_batch_size is 3", "divides batch_size (4)")),
-        (("--resume",), ()),
-    ],
-)
-def test_what_nobody_knows_is_told_and_leaves_no_run(
-    user: FinetuneUser, call: Call, options: tuple[str, ...], words: tuple[str, ...]
-):
-    arguments = user.job(*options) if words else ["finetune", "--resume", "v7"]
-
-    told(call(*arguments), 3, *(words or ("No run 'v7'",)))
-    assert not user.output.exists()
-
-
-def _truncate(model: Path) -> None:
-    shard = model / "model.safetensors"
-    shard.write_bytes(shard.read_bytes()[:-1000])
-
-
-def _corrupt(model: Path) -> None:
-    shard = model / "model.safetensors"
-    shard.write_bytes(struct.pack("<Q", 50) + shard.read_bytes()[8:])
-
-
-def _pickle(model: Path) -> None:
-    (model / "model.safetensors").rename(model / "pytorch_model.bin")
-
-
-def _bring_code(model: Path) -> None:
-    config = json.loads((model / "config.json").read_text())
-    (model / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModelForCausalLM": "evil.Model"}}))
-    (model / "evil.py").write_text("raise SystemExit('this code must never run')")
-
-
-@pytest.mark.parametrize(
-    ("damage", "word"),
-    [
-        (lambda model: (model / "tokenizer.json").unlink(), "tokenizer.json is missing"),
-        (lambda model: (model / "config.json").unlink(), "config.json is missing"),
-        (_truncate, "is truncated"),
-        (_corrupt, "is corrupt"),
-        (_pickle, "only as pickles (pytorch_model.bin)"),
-        (_bring_code, "auto_map"),
-    ],
-)
-def test_a_broken_base_model_is_told_and_leaves_no_run(
-    user: FinetuneUser, call: Call, damage: Callable[[Path], None], word: str
-):
-    user.model = shutil.copytree(user.model, user.home / "model")
-    damage(user.model)
-
-    told(call(*user.job()), 4, str(user.model), word)
-    assert not user.output.exists()
 
 
 def test_an_output_folder_that_is_read_only_is_told(user: FinetuneUser, call: Call):
@@ -262,7 +175,7 @@ def test_no_command_asks_the_network_for_anything(user: FinetuneUser):
     (user.home / "refusing" / "sitecustomize.py").write_text(REFUSING)
     user.writes("keep.jsonl", '{"prompt": "Sing!"}\n{"prompt": "What is 1 + 1?"}\n')
     attempts = user.home / "attempts"
-    user.environment |= {"PYTHONPATH": str(user.home / "refusing"), "ATTEMPTS": str(attempts)}
+    user.environment |= {"PYTHONPATH": f"{user.home / 'refusing'}:{ROOT}", "ATTEMPTS": str(attempts)}
     user.environment |= {"MODELSCOPE_API_TOKEN": "t", "HF_TOKEN": "t"}  # a token is no reason to log in
 
     keep = ("--keep", "keep.jsonl", "--keep-weight", "1", "--keep-rows", "2")

@@ -84,8 +84,10 @@ def test_bytes_are_shown_as_megabytes_and_an_unknown_total_not_at_all(capsys):
     assert capsys.readouterr().err.splitlines() == ["a 1.5 MB/3.0 MB", "b 7"]
 
 
-def test_an_answer_is_plain_in_a_pipe_and_drawn_where_a_terminal_outside_shows_it(monkeypatch, capsys):
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_an_answer_is_plain_in_a_pipe_and_drawn_where_a_terminal_outside_shows_it(monkeypatch, capsys, term):
     """A container's stdout is a pipe; TOOLKIT_TERMINAL says that a person looks at it, COLUMNS how wide."""
+    monkeypatch.setenv("TERM", term)
     assert (console.answers().width, console.answers().is_terminal) == (80, False)
     monkeypatch.setenv("TOOLKIT_TERMINAL", "stdout,stderr")
     monkeypatch.setenv("COLUMNS", "61")
