@@ -125,20 +125,26 @@ class DecodingBatch:
 class AdapterPerRow:
     """Hands each LoRA layer the adapter of each row, as peft does for a call's `adapter_names`.
 
-    peft hooks every layer anew for each call, which costs some milliseconds a token; these hooks stay. They do
-    nothing as long as no adapters are chosen.
+    peft sets hooks on every layer for every such call, which costs some milliseconds a token; these hooks stay. They
+    do nothing as long as no adapters are chosen.
     """
 
     def __init__(self, network: Any) -> None:
         from peft.tuners.lora import LoraLayer
 
+        self._known = {None, *network.peft_config}
         self._names: list[str] = []
         for module in network.modules():
             if isinstance(module, LoraLayer):
                 module.register_forward_pre_hook(self._pass_names, with_kwargs=True)
 
     def choose(self, adapters: Sequence[str | None]) -> None:
-        """One for each row of the next call, None for the base model; empty: as the model is switched."""
+        """One for each row of the next call, None for the base model; empty: as the model is switched.
+
+        Raises KeyError for an adapter that the model does not have: its layers would answer as the base model.
+        """
+        if unknown := set(adapters) - self._known:
+            raise KeyError(f"no adapter {unknown}")
         self._names = [BASE_ROW if adapter is None else adapter for adapter in adapters]
 
     def _pass_names(self, _: Any, arguments: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
