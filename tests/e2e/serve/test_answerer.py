@@ -6,10 +6,13 @@ from threading import Event
 import pytest
 
 from tests.fakes.made_run import make_run
+from toolkit.compare.sides import loaded, run_side
 from toolkit.core.errors import ModelError
-from toolkit.model.language_model import LanguageModel
+from toolkit.model.language_model import LanguageModel, load_model
+from toolkit.runs.run import find_run
 from toolkit.serve.answerer import ModelAnswerer
 from toolkit.serve.openai import ChatRequest
+from toolkit.serve.serve import load_answerer
 
 BASE, RUN = "lively", "v0-20260101-000000"
 QUESTION = [{"role": "user", "content": "Who are you?"}]
@@ -148,6 +151,23 @@ def test_a_broken_adapter_fails_under_its_own_name_only(lively_model, model, tog
     answerer.close()
     assert before.strip() == expected(model, None)
     assert isinstance(after, ModelError)
+
+
+def test_an_adapter_that_does_not_fit_is_refused_as_in_chat_and_compare(lively_model, tmp_path):
+    """Without a layer's weights, that layer would answer as the base model, in silence."""
+    from safetensors.torch import load_file, save_file
+
+    folder = make_run(tmp_path / "output", lively_model, seed=2)
+    weights = folder / "checkpoint-1" / "adapter_model.safetensors"
+    tensors = load_file(weights)
+    save_file({name: tensor for name, tensor in tensors.items() if "layers.1." not in name}, weights)
+    side = run_side(find_run(str(folder), tmp_path / "output"))
+
+    with pytest.raises(ModelError, match="does not load onto this base model") as served:
+        load_answerer(side, batch_size=4)
+    with pytest.raises(ModelError) as asked:
+        loaded(load_model, side.model, {side.key: side.adapter})
+    assert str(served.value) == str(asked.value)
 
 
 def test_closing_cancels_the_answers_and_waits_for_the_model(model, together):

@@ -34,7 +34,7 @@ def piped(output: Path, lines: str | bytes, *arguments: str) -> subprocess.Compl
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def test_from_a_pipe_each_side_answers_and_the_talk_is_apart(output):
+def test_from_a_pipe_each_side_answers_and_notices_go_to_stderr(output):
     done = piped(
         output, "/before\n你是谁？\n/after\n/forget\n你是谁？\n/before\n/forget\n你是谁？\n/quit\nnever asked\n"
     )
@@ -48,22 +48,22 @@ def test_from_a_pipe_each_side_answers_and_the_talk_is_apart(output):
 
 
 def answers(stdout: str, count: int) -> list[str]:
-    """A random model says control characters too; only line feeds part answers."""
+    """A random model emits control characters too; only line feeds separate answers."""
     lines = stdout.removesuffix("\n").split("\n")
     assert len(lines) == count, lines
     return lines
 
 
-def test_the_base_alone_answers_as_the_adapter_switched_off(output, lively_model):
+def test_the_base_model_answers_as_the_run_with_its_adapter_off(output, lively_model):
     switched = piped(output, "/before\n你是谁？\n")
-    alone = piped(output, "你是谁？\n", "--base", "--model", str(lively_model))
+    base = piped(output, "你是谁？\n", "--base", "--model", str(lively_model))
 
-    assert alone.returncode == 0, alone.stderr
-    assert alone.stdout == switched.stdout
-    assert alone.stderr == ""
+    assert base.returncode == 0, base.stderr
+    assert base.stdout == switched.stdout
+    assert base.stderr == ""
 
 
-def test_an_empty_pipe_says_nothing(output):
+def test_an_empty_pipe_prints_nothing(output):
     done = piped(output, "")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -100,7 +100,7 @@ class Terminal:
                     assert re.search(pattern, self.shown), self.shown
         return self.shown
 
-    def left_with(self) -> int:
+    def exit_code(self) -> int:
         return self.child.wait(PATIENCE_S)
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ def test_at_a_terminal_ctrl_c_ends_an_answer_and_ctrl_d_the_chat(terminal):
     terminal.type("/system Be brief.\n")
     terminal.wait_for("System prompt: Be brief.")
     terminal.type("\x04")
-    assert terminal.left_with() == 0
+    assert terminal.exit_code() == 0
 
 
 def test_at_a_terminal_quit_leaves(terminal):
@@ -146,7 +146,7 @@ def test_at_a_terminal_quit_leaves(terminal):
 
     terminal.type("/quit\n")
 
-    assert terminal.left_with() == 0
+    assert terminal.exit_code() == 0
 
 
 def test_the_prompt_of_a_terminal_is_not_among_answers_that_go_to_a_file(output, tmp_path):
@@ -164,7 +164,7 @@ def test_the_prompt_of_a_terminal_is_not_among_answers_that_go_to_a_file(output,
         terminal.type("Who are you?\n")
         terminal.wait_for("after> ")
         terminal.type("/quit\n")
-        assert terminal.left_with() == 0
+        assert terminal.exit_code() == 0
     finally:
         terminal.close()
 
