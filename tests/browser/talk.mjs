@@ -1,5 +1,5 @@
-// Talks to the chat page at an address as a user does, and tells, as JSON on stdout, what happened, at two widths and
-// in both colour schemes.
+// Uses the chat page at an address as a user does, at two widths and in both colour schemes, and prints what happened as
+// JSON.
 //   node talk.mjs http://127.0.0.1:8000/ API-KEY [folder for screenshots]
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -57,7 +57,7 @@ for (const width of [390, 1280]) {
     const boxes = await page.locator('.turn').first().locator('.answers>div').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top))
     await ask(page, 'forever')
     await page.waitForFunction(() => [...document.querySelectorAll('.turn:last-child .answers p')].every((one) => one.textContent))
-    await picture(page, `chat-${width}-${colorScheme}-under-way`)
+    await picture(page, `chat-${width}-${colorScheme}-running`)
     await page.click('#stop')
     await answered(page)
     const stopped = await said(page)
@@ -75,8 +75,8 @@ for (const width of [390, 1280]) {
     }))
     await page.click('#language')
     const chinese = await page.evaluate(() => [document.documentElement.lang, document.title, document.querySelector('#send').textContent])
-    await page.click('#anew')
-    const anew = await page.locator('.turn').count()
+    await page.click('#reset')
+    const turnsAfterReset = await page.locator('.turn').count()
     // The page's policy would keep axe out, so it looks at a copy without one.
     const open = await browser.newContext({ ...settings, bypassCSP: true })
     const copy = await open.newPage()
@@ -88,7 +88,7 @@ for (const width of [390, 1280]) {
     await copy.evaluate(axe)
     const { violations } = await copy.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
     seen.push({
-      width, colorScheme, note, first, second, stopped, broken, boxes, covered, ...facts, chinese, anew, requests, errors,
+      width, colorScheme, note, first, second, stopped, broken, boxes, covered, ...facts, chinese, turnsAfterReset, requests, errors,
       violations: violations.map(({ id, nodes }) => ({ id, count: nodes.length, first: nodes[0].html, why: nodes[0].failureSummary })),
     })
     await context.close()
