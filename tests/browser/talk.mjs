@@ -21,7 +21,7 @@ async function ask(page, question, press = (it) => it.press('#question', 'Enter'
 }
 
 const answered = (page) => page.waitForFunction(() => !document.querySelector('[aria-busy=true]'))
-const said = (page) => page.locator('.turn').last().locator('.answers p').allInnerTexts()
+const answerTexts = (page) => page.locator('.turn').last().locator('.answers p').allInnerTexts()
 const picture = (page, name) => pictures && page.screenshot({ path: path.join(pictures, `${name}.png`) })
 
 async function enter(page) {
@@ -50,20 +50,20 @@ for (const width of [390, 1280]) {
     await picture(page, `chat-${width}-${colorScheme}-begin`)
     await ask(page, 'Who are <b>you</b>?')
     await answered(page)
-    const first = await said(page)
+    const first = await answerTexts(page)
     await ask(page, 'And then?', (it) => it.click('#send'))
     await answered(page)
-    const second = await said(page)
+    const second = await answerTexts(page)
     const boxes = await page.locator('.turn').first().locator('.answers>div').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top))
     await ask(page, 'forever')
     await page.waitForFunction(() => [...document.querySelectorAll('.turn:last-child .answers p')].every((one) => one.textContent))
     await picture(page, `chat-${width}-${colorScheme}-running`)
     await page.click('#stop')
     await answered(page)
-    const stopped = await said(page)
+    const stopped = await answerTexts(page)
     await ask(page, 'break')
     await answered(page)
-    const broken = await said(page)
+    const broken = await answerTexts(page)
     await picture(page, `chat-${width}-${colorScheme}`)
     const covered = await page.evaluate(() => document.querySelector('.turn:last-child').getBoundingClientRect().bottom - document.querySelector('form').getBoundingClientRect().top)
     const facts = await page.evaluate(() => ({

@@ -15,9 +15,13 @@ from toolkit.model.language_model import load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.chat import Conversation
 
-COMMANDS = """/before  answer without the adapter      /after   answer with it again
-/system TEXT  another system prompt     /forget  start a new conversation
-/quit    leave (so does Ctrl-D)         /help    show this"""
+COMMANDS = """\
+/before        answer without the adapter
+/after         answer with it again
+/system TEXT   use another system prompt; without TEXT, none
+/forget        start a new conversation
+/quit          leave (or Ctrl-D)
+/help          show this list"""
 
 
 @click.command(short_help="Talk to a run, and switch its adapter off and on.")

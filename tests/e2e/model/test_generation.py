@@ -1,4 +1,4 @@
-"""Rows that are decoded together, with an adapter each: every answer is the one that `LanguageModel` gives alone."""
+"""Rows that are decoded together, with an adapter each: every answer is the one that `LanguageModel` gives to the prompt on its own."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def _model(lively_model, tmp_path_factory):
 
 @pytest.fixture(scope="module", name="expected")
 def _expected(model):
-    """By question and side: the answer's tokens, the end token included, each asked alone."""
+    """By question and side: the answer's tokens, the end token included, each asked on its own."""
     found = {}
     for side in SIDES:
         with model.side(side):

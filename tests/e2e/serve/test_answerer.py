@@ -99,9 +99,9 @@ def test_questions_with_other_settings_share_a_batch(answerer, together, batches
         text(answerer, request(BASE, tokens=20, temperature=1.5)),
         parts(answerer, request(RUN, tokens=2)),
     )
-    [alone] = together(text(answerer, request(BASE, tokens=20)))
+    [unbatched] = together(text(answerer, request(BASE, tokens=20)))
 
-    assert greedy == alone != sampled
+    assert greedy == unbatched != sampled
     assert (short[-1].tokens, short[-1].finish_reason) == (2, "length")
     assert max(map(len, batches)) > 1
 
@@ -133,10 +133,10 @@ def test_an_answer_whose_client_left_ends_and_the_others_do_not(answerer, togeth
     left, stayed = together(
         parts(answerer, request(BASE, tokens=30), cancelled), text(answerer, request(RUN, tokens=30))
     )
-    [alone] = together(text(answerer, request(RUN, tokens=30)))
+    [unbatched] = together(text(answerer, request(RUN, tokens=30)))
 
     assert all(part.finish_reason is None for part in left)
-    assert stayed == alone != ""
+    assert stayed == unbatched != ""
 
 
 def test_a_broken_adapter_fails_under_its_own_name_only(lively_model, model, together, tmp_path):
