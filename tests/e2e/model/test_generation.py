@@ -1,4 +1,4 @@
-"""Rows that are decoded together, with an adapter each: every answer is the one that `LanguageModel` gives to the prompt on its own."""
+"""Rows that are decoded together, with an adapter each: every answer is the one of the same prompt on its own."""
 
 import pytest
 
