@@ -123,7 +123,7 @@ class DecodingBatch:
 
 
 class AdapterPerRow:
-    """Hands each LoRA layer the adapter of each row, as peft does for a call's `adapter_names`.
+    """Hands each of peft's layers the adapter of each row, as peft does for a call's `adapter_names`.
 
     peft sets hooks on every layer for every such call, which costs some milliseconds a token; these hooks stay. They
     do nothing as long as no adapters are chosen.
@@ -131,11 +131,12 @@ class AdapterPerRow:
 
     def __init__(self, network: Any) -> None:
         from peft.tuners.lora import LoraLayer
+        from peft.utils import AuxiliaryTrainingWrapper
 
         self._known = {None, *network.peft_config}
         self._names: list[str] = []
         for module in network.modules():
-            if isinstance(module, LoraLayer):
+            if isinstance(module, LoraLayer | AuxiliaryTrainingWrapper):
                 module.register_forward_pre_hook(self._pass_names, with_kwargs=True)
 
     def choose(self, adapters: Sequence[str | None]) -> None:
