@@ -1,6 +1,7 @@
 """Serving the embedded model after a run, asked with the real openai client: the answers are those of `compare`."""
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -187,7 +188,8 @@ def test_what_cannot_be_answered_raises_the_clients_own_errors(client):
 
 def test_a_key_is_needed_where_one_is_set_and_no_network_is(run, tuned, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ONLY)
-    environment = {**ENVIRONMENT, "TOOLKIT_API_KEY": KEY, "PYTHONPATH": str(tmp_path), "MODELSCOPE_API_TOKEN": "t"}
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**ENVIRONMENT, "TOOLKIT_API_KEY": KEY, "PYTHONPATH": path, "MODELSCOPE_API_TOKEN": "t"}
     with serving(run.parent, environment=environment) as server:
         with pytest.raises(openai.AuthenticationError, match="missing or wrong"):
             server.client("wrong").models.list()
