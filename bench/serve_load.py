@@ -1,10 +1,10 @@
-"""How a running `toolkit serve` holds under load: so many questions at a time, half to each name, in pieces.
+"""Load test of a running `toolkit serve`: several questions at a time, half to each name, streamed.
 
     toolkit serve --port 8000 &
     python bench/serve_load.py http://127.0.0.1:8000 OUT.json --requests 200 --concurrency 1,4,16
 
-Latency is from asking to the last piece, first is to the first one; tokens are the server's own count. The key is
-TOOLKIT_API_KEY. Bounded: at most 10 000 questions, 256 at a time.
+Latency is the time from the request to the last chunk, first_piece to the first one; tokens are the server's count. The
+key is TOOLKIT_API_KEY. At most 10 000 questions, 256 at a time.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any
 
 import openai
 
-from toolkit.core.files import data_folder
+from toolkit.core.files import data_folder, now
 from toolkit.data.probes import read_probes
 from toolkit.runs.recording import versions
 
@@ -28,19 +28,19 @@ MOST_REQUESTS, MOST_AT_ONCE = 10_000, 256
 
 
 def ask(client: openai.OpenAI, model: str, question: str, max_tokens: int) -> dict[str, Any]:
-    """One answer's seconds and tokens, or the name of what went wrong."""
-    began, first, tokens = time.perf_counter(), None, 0
+    """One answer's seconds and tokens, or the name of the error."""
+    start, first, tokens = time.perf_counter(), None, 0
     try:
-        pieces = client.chat.completions.create(
+        chunks = client.chat.completions.create(
             model=model, messages=[{"role": "user", "content": question}], stream=True, max_tokens=max_tokens,
             stream_options={"include_usage": True},
         )  # fmt: skip
-        for piece in pieces:
-            first = first or time.perf_counter() - began
-            tokens = piece.usage.completion_tokens if piece.usage else tokens
+        for chunk in chunks:
+            first = first or time.perf_counter() - start
+            tokens = chunk.usage.completion_tokens if chunk.usage else tokens
     except openai.APIError as error:
         return {"error": type(error).__name__}
-    return {"latency_s": time.perf_counter() - began, "first_s": first, "tokens": tokens}
+    return {"latency_s": time.perf_counter() - start, "first_s": first, "tokens": tokens}
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
@@ -51,20 +51,20 @@ def percentiles(values: list[float]) -> dict[str, float]:
 def load(
     client: openai.OpenAI, questions: list[tuple[str, str]], max_concurrent: int, max_tokens: int
 ) -> dict[str, Any]:
-    began = time.perf_counter()
+    start = time.perf_counter()
     with ThreadPoolExecutor(max_concurrent) as threads:
-        told = list(threads.map(lambda one: ask(client, *one, max_tokens), questions))
-    wall_s = time.perf_counter() - began
-    answered = [one for one in told if "error" not in one]
+        results = list(threads.map(lambda question: ask(client, *question, max_tokens), questions))
+    wall_s = time.perf_counter() - start
+    answered = [result for result in results if "error" not in result]
     return {
         "concurrency": max_concurrent,
         "requests": len(questions),
-        "errors": dict(Counter(one["error"] for one in told if "error" in one)),
+        "errors": dict(Counter(result["error"] for result in results if "error" in result)),
         "wall_s": round(wall_s, 3),
         "requests_a_s": round(len(answered) / wall_s, 2),
-        "tokens_a_s": round(sum(one["tokens"] for one in answered) / wall_s, 1),
-        "latency_s": percentiles([one["latency_s"] for one in answered]),
-        "first_piece_s": percentiles([one["first_s"] for one in answered]),
+        "tokens_a_s": round(sum(result["tokens"] for result in answered) / wall_s, 1),
+        "latency_s": percentiles([result["latency_s"] for result in answered]),
+        "first_piece_s": percentiles([result["first_s"] for result in answered]),
     }
 
 
@@ -73,23 +73,24 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("out", type=Path)
     parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--concurrency", default="1,4,16", help="levels, one after the other")
+    parser.add_argument("--concurrency", default="1,4,16", help="questions at a time, one level after the other")
     parser.add_argument("--max-tokens", type=int, default=64)
-    parser.add_argument("--device", default=platform.machine(), help="a word on what computes")
+    parser.add_argument("--device", default=platform.machine(), help="a word on the hardware")
     options = parser.parse_args()
-    levels = [int(one) for one in options.concurrency.split(",")]
-    if not 2 <= options.requests <= MOST_REQUESTS or not all(0 < one <= MOST_AT_ONCE for one in levels):
+    levels = [int(level) for level in options.concurrency.split(",")]
+    if not 2 <= options.requests <= MOST_REQUESTS or not all(0 < level <= MOST_AT_ONCE for level in levels):
         parser.error(f"2 to {MOST_REQUESTS} requests, 1 to {MOST_AT_ONCE} at a time")
     key = os.environ.get("TOOLKIT_API_KEY", "none")
     client = openai.OpenAI(base_url=f"{options.address}/v1", api_key=key, max_retries=0, timeout=600)
     names = [model.id for model in client.models.list()]
     probes = read_probes(data_folder() / "probes.yaml").probes
     questions = [(names[at % len(names)], probes[at // 2 % len(probes)].prompt) for at in range(options.requests)]
-    load(client, questions[:8], 2, options.max_tokens)  # what is made once: threads, kernels
+    load(client, questions[:8], 2, options.max_tokens)  # warm-up: threads, kernels
     result = {
-        "what": "toolkit serve under load: seconds from asking to the last and to the first piece, tokens a second",
-        "names": names, "max_tokens": options.max_tokens, "device": options.device, "versions": versions(),
-        "levels": [load(client, questions, one, options.max_tokens) for one in levels],
+        "what": "toolkit serve under load: seconds to the last and to the first chunk, tokens a second",
+        "measured_at": now(), "names": names, "max_tokens": options.max_tokens, "device": options.device,
+        "versions": versions(),
+        "levels": [load(client, questions, level, options.max_tokens) for level in levels],
     }  # fmt: skip
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for level in result["levels"]:

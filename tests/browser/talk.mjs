@@ -1,5 +1,5 @@
-// Talks to the chat page at an address as a user does, and tells, as JSON on stdout, what happened, at two widths and
-// in both colour schemes.
+// Uses the chat page at an address as a user does, at two widths and in both colour schemes, and prints what happened as
+// JSON.
 //   node talk.mjs http://127.0.0.1:8000/ API-KEY [folder for screenshots]
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -21,7 +21,7 @@ async function ask(page, question, press = (it) => it.press('#question', 'Enter'
 }
 
 const answered = (page) => page.waitForFunction(() => !document.querySelector('[aria-busy=true]'))
-const said = (page) => page.locator('.turn').last().locator('.answers p').allInnerTexts()
+const answerTexts = (page) => page.locator('.turn').last().locator('.answers p').allInnerTexts()
 const picture = (page, name) => pictures && page.screenshot({ path: path.join(pictures, `${name}.png`) })
 
 async function enter(page) {
@@ -50,20 +50,20 @@ for (const width of [390, 1280]) {
     await picture(page, `chat-${width}-${colorScheme}-begin`)
     await ask(page, 'Who are <b>you</b>?')
     await answered(page)
-    const first = await said(page)
+    const first = await answerTexts(page)
     await ask(page, 'And then?', (it) => it.click('#send'))
     await answered(page)
-    const second = await said(page)
+    const second = await answerTexts(page)
     const boxes = await page.locator('.turn').first().locator('.answers>div').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top))
     await ask(page, 'forever')
     await page.waitForFunction(() => [...document.querySelectorAll('.turn:last-child .answers p')].every((one) => one.textContent))
-    await picture(page, `chat-${width}-${colorScheme}-under-way`)
+    await picture(page, `chat-${width}-${colorScheme}-running`)
     await page.click('#stop')
     await answered(page)
-    const stopped = await said(page)
+    const stopped = await answerTexts(page)
     await ask(page, 'break')
     await answered(page)
-    const broken = await said(page)
+    const broken = await answerTexts(page)
     await picture(page, `chat-${width}-${colorScheme}`)
     const covered = await page.evaluate(() => document.querySelector('.turn:last-child').getBoundingClientRect().bottom - document.querySelector('form').getBoundingClientRect().top)
     const facts = await page.evaluate(() => ({
@@ -75,8 +75,8 @@ for (const width of [390, 1280]) {
     }))
     await page.click('#language')
     const chinese = await page.evaluate(() => [document.documentElement.lang, document.title, document.querySelector('#send').textContent])
-    await page.click('#anew')
-    const anew = await page.locator('.turn').count()
+    await page.click('#reset')
+    const turnsAfterReset = await page.locator('.turn').count()
     // The page's policy would keep axe out, so it looks at a copy without one.
     const open = await browser.newContext({ ...settings, bypassCSP: true })
     const copy = await open.newPage()
@@ -88,7 +88,7 @@ for (const width of [390, 1280]) {
     await copy.evaluate(axe)
     const { violations } = await copy.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
     seen.push({
-      width, colorScheme, note, first, second, stopped, broken, boxes, covered, ...facts, chinese, anew, requests, errors,
+      width, colorScheme, note, first, second, stopped, broken, boxes, covered, ...facts, chinese, turnsAfterReset, requests, errors,
       violations: violations.map(({ id, nodes }) => ({ id, count: nodes.length, first: nodes[0].html, why: nodes[0].failureSummary })),
     })
     await context.close()

@@ -1,4 +1,4 @@
-"""The chat page as a user meets it: a key, two columns, nothing loaded, nothing run, nothing inaccessible."""
+"""The chat page in Chromium: a key, two columns, nothing loaded, nothing executed, nothing inaccessible."""
 
 import pytest
 
@@ -38,16 +38,16 @@ def test_without_a_key_it_asks_for_one(seen):
 def test_both_models_answer_each_with_its_own_history(seen):
     for one in seen:
         assert [text.strip() for text in one["first"]] == [EVIL, "我是 <em>Nova</em>。"]
-        assert [text.strip() for text in one["second"]] == ["base was told 4 messages", "tuned was told 4 messages"]
+        assert [text.strip() for text in one["second"]] == ["base received 4 messages", "tuned received 4 messages"]
 
 
-def test_answers_stand_beside_each_other_where_there_is_room(seen):
+def test_answers_are_side_by_side_if_there_is_room(seen):
     for one in seen:
         before, after = one["boxes"]
         assert (before == after) is (one["width"] == 1280)
 
 
-def test_what_a_model_says_is_read_and_does_not_run(seen):
+def test_markup_in_an_answer_is_shown_and_not_executed(seen):
     for one in seen:
         assert (one["scripts"], one["images"], one["ran"], one["errors"]) == (1, 0, False, [])
         assert one["asked"][0] == QUESTION
@@ -56,28 +56,28 @@ def test_what_a_model_says_is_read_and_does_not_run(seen):
 def test_an_answer_can_be_stopped_and_the_model_stops_too(seen, answerer):
     for one in seen:
         assert all(text.startswith("and on and on") and text.endswith("(stopped)") for text in one["stopped"])
-    assert len(answerer.gone) == 4 * 12
-    assert all(gone.wait(10) for gone in answerer.gone)
+    assert len(answerer.cancelled) == 4 * 12
+    assert all(cancelled.wait(10) for cancelled in answerer.cancelled)
 
 
-def test_a_failure_is_told_where_the_answer_was(seen):
+def test_a_failure_is_shown_in_place_of_the_answer(seen):
     for one in seen:
         assert all("The model failed: RuntimeError." in text and "secret" not in text for text in one["broken"])
 
 
-def test_nothing_is_asked_of_any_other_server(seen, address):
+def test_no_other_server_is_contacted(seen, address):
     for one in seen:
         elsewhere = [url for url in one["requests"] if not url.startswith((f"{address}/", "data:"))]
         assert elsewhere == []
 
 
-def test_it_speaks_chinese_and_begins_anew(seen):
+def test_it_switches_to_chinese_and_to_a_new_conversation(seen):
     for one in seen:
         assert one["chinese"] == ["zh-CN", "同一个问题，两个模型", "提问"]
-        assert one["anew"] == 0
+        assert one["turnsAfterReset"] == 0
 
 
-def test_the_last_answer_is_not_behind_the_next_question(seen):
+def test_the_form_does_not_cover_the_last_answer(seen):
     assert all(one["covered"] <= 0 for one in seen)
 
 

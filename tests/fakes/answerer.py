@@ -1,80 +1,65 @@
-"""Answers without a model: what it was asked, in pieces; and a site over it, on a port of its own."""
+"""Answers without a model: what it was asked, word by word; and a site over it, on a port of its own."""
 
 import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from toolkit.serve.routes import Rules, Site
+from toolkit.serve.completion import AnswerPart
+from toolkit.serve.routes import Site, SiteConfig
 from toolkit.serve.server import listen, take_port
 
 
 class FakeAnswerer:
-    """`says`: model to question to answer; else it tells which model speaks and how many messages it was given.
+    """`texts`: model to question to answer; by default an answer names its model and the number of messages.
 
-    The question "forever" is answered until nobody listens, "silent" says nothing until then, "break" fails after the
-    first piece.
+    The question "forever" is answered until it is cancelled, "silent" says nothing until then, "break" fails after the
+    first word. A token is a character.
     """
 
     names = ("base", "tuned")
     context_tokens = 100_000
 
-    def __init__(self, says=None):
-        self.says = says or {}
-        self.asked = []
-        self.ended = False
-        self.gone = []  # of each question, what is set when nobody waits for its answer
+    def __init__(self, texts=None):
+        self.texts = texts or {}
+        self.requests = []
+        self.closed = False
+        self.cancelled = []  # of each question, the event that cancels it
 
-    def count_tokens(self, messages):
-        return sum(len(one["content"]) for one in messages)
+    async def encode(self, messages):
+        return [ord(character) for message in messages for character in message["content"]]
 
-    def _text(self, asked):
-        question = asked.messages[-1]["content"]
-        return self.says.get(asked.model, {}).get(question) or f"{asked.model} was told {len(asked.messages)} messages"
-
-    async def whole(self, asked, gone):
-        self.asked.append(asked)
-        self.gone.append(gone)
-        match asked.messages[-1]["content"]:
-            case "forever":
-                await asyncio.to_thread(gone.wait)
-            case "break":
-                raise RuntimeError("secret question: out of memory")
-        message = {"role": "assistant", "content": self._text(asked)}
-        return {"object": "chat.completion", "model": asked.model, "choices": [{"index": 0, "message": message}]}
-
-    async def pieces(self, asked, gone):
-        self.asked.append(asked)
-        self.gone.append(gone)
-        question = asked.messages[-1]["content"]
+    async def answer(self, request, prompt, cancelled):
+        self.requests.append(request)
+        self.cancelled.append(cancelled)
+        question = request.messages[-1]["content"]
         if question == "forever":
-            while not gone.is_set():
-                yield self._chunk(asked, "and on ")
+            while not cancelled.is_set():
+                yield AnswerPart(text="and on ", tokens=1)
                 await asyncio.sleep(0.01)
+            return
         if question == "silent":
-            await asyncio.to_thread(gone.wait)
-        for word in self._text(asked).split(" "):
-            yield self._chunk(asked, f"{word} ")
+            await asyncio.to_thread(cancelled.wait)
+            return
+        default = f"{request.model} received {len(request.messages)} messages"
+        words = (self.texts.get(request.model, {}).get(question) or default).split(" ")
+        for number, word in enumerate(words, start=1):
+            last = number == len(words)
+            yield AnswerPart(text=f"{word} ", tokens=number, finish_reason="stop" if last else None)
             if question == "break":
                 raise RuntimeError("secret question: out of memory")
-        yield {**self._chunk(asked, ""), "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
-    def end(self):
-        self.ended = True
-
-    @staticmethod
-    def _chunk(asked, text):
-        choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
-        return {"id": "1", "object": "chat.completion.chunk", "model": asked.model, "choices": [choice]}
+    def close(self):
+        self.closed = True
 
 
-RULES = {"system": "As trained.", "max_new_tokens": 100, "max_concurrent": 8}
+CONFIG = {"system": "As trained.", "max_new_tokens": 100, "max_concurrent": 8}
 
 
-def make_site(answerer=None, **rules) -> Site:
-    said = []
-    site = Site(answerer=answerer or FakeAnswerer(), rules=Rules(**{**RULES, **rules}), notify=said.append)
-    site.said = said
+def make_site(answerer=None, **config) -> Site:
+    notices = []
+    site = Site(answerer=answerer or FakeAnswerer(), config=SiteConfig(**{**CONFIG, **config}), notify=notices.append)
+    site.notices = notices
     return site
 
 
@@ -86,7 +71,7 @@ def listening(site: Site) -> Iterator[str]:
         port = taken.getsockname()[1]
         thread = threading.Thread(
             target=listen, args=(site.app(), taken),
-            kwargs={"ready": ready.set, "stop": site.stop, "served": servers.append}, daemon=True,
+            kwargs={"ready": ready.set, "stop": site.stop, "on_server": servers.append}, daemon=True,
         )  # fmt: skip
         thread.start()
         assert ready.wait(30)

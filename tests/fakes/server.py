@@ -16,7 +16,7 @@ PATIENCE_S = 120.0
 
 
 class Server:
-    """Starts when constructed; `wait_until_ready` sets its address."""
+    """Started when created; `wait_until_ready` finds its address."""
 
     def __init__(self, output: Path, *arguments: object, environment: Mapping[str, str] | None = None):
         self.process = subprocess.Popen(
@@ -35,7 +35,7 @@ class Server:
         return openai.OpenAI(base_url=f"{self.address}/v1", api_key=key, max_retries=0, timeout=PATIENCE_S)
 
     def stop(self, number: int = signal.SIGINT) -> tuple[int, float]:
-        """Exit code, and the seconds that it took."""
+        """Exit code, and the seconds it took to end."""
         began = time.monotonic()
         self.process.send_signal(number)
         self.out, self.err = self.process.communicate(timeout=PATIENCE_S)
@@ -69,5 +69,5 @@ def ask(client: openai.OpenAI, model: str, question: str | list[dict[str, str]],
 
 def streamed(client: openai.OpenAI, model: str, question: str, **settings) -> str:
     messages = [{"role": "user", "content": question}]
-    pieces = client.chat.completions.create(model=model, messages=messages, stream=True, **settings)
-    return "".join(piece.choices[0].delta.content or "" for piece in pieces)
+    chunks = client.chat.completions.create(model=model, messages=messages, stream=True, **settings)
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)

@@ -24,8 +24,7 @@ from toolkit.model.conversation import conversation
 from toolkit.model.device import find_device
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.run import Run
-from toolkit.serve.job import ServeJob
-from toolkit.serve.ms_swift import deployed
+from toolkit.serve.serve import load_answerer
 from toolkit.sweep.rank import rank
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
@@ -200,15 +199,11 @@ def test_gradient_checkpointing_makes_the_same_losses(output):
 
 def test_it_is_served_in_4_bits_under_both_names(run):
     side = run_side(run)
-    deployment = deployed(
-        ServeJob(
-            base="tiny", tuned="tuned", model_folder=side.model.path, adapter=side.adapter, lora_rank=8,
-            precision="float32", backend="transformers", batch_size=4, in_4bit=True,
-        )
-    )  # fmt: skip
+    answerer = load_answerer(side, batch_size=4)  # each name has answered
 
-    assert quantised(deployment.infer_engine.model)
-    deployment.end()
+    assert answerer.names == ("tiny-qwen2", run.run_id)
+    assert quantised(answerer.model.model)
+    answerer.close()
 
 
 def test_an_export_uses_the_full_base_and_is_compared_over_both(run, output, probes):

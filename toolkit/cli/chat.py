@@ -16,9 +16,13 @@ from toolkit.model.language_model import load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.chat import Conversation
 
-COMMANDS = """/before  answer without the adapter      /after   answer with it again
-/system TEXT  another system prompt     /forget  begin anew
-/quit    leave (so does Ctrl-D)         /help    show this"""
+COMMANDS = """\
+/before        answer without the adapter
+/after         answer with it again
+/system TEXT   use another system prompt; without TEXT, none
+/forget        start a new conversation
+/quit          leave (or Ctrl-D)
+/help          show this list"""
 
 
 @click.command()
@@ -34,7 +38,7 @@ def command(
     """Chat with a run, and switch its adapter off and on.
 
     RUN is the latest finished one by default. With --base, there is only the base model.
-    Reads lines from a pipe as well: then the answers alone go to stdout.
+    Reads lines from a pipe as well; stdout then gets only the answers.
     """
     if base_only and run is not None:
         raise click.UsageError("Name a run or --base, not both.")
@@ -52,14 +56,14 @@ def command(
         notify(f"{side.name} on {side.model.title}. {switch}/help, /quit")
     for line in _lines(conversation):
         if line.startswith("/"):
-            if _obey(conversation, line):
+            if _run_command(conversation, line):
                 break
         else:
             _answer(conversation, line)
 
 
 def _lines(conversation: Conversation) -> Iterator[str]:
-    """Questions and commands, from the terminal with a prompt or from a pipe without one."""
+    """Questions and commands: from the terminal, with a prompt, or from a pipe, without one."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # a wrong byte must not end the conversation
     if not sys.stdin.isatty():
@@ -69,23 +73,23 @@ def _lines(conversation: Conversation) -> Iterator[str]:
         import readline  # noqa: F401  # line editing and recall for input()
     while True:
         name = "" if conversation.adapter is None else ("after" if conversation.adapter_on else "before")
-        prompt, apart = f"{name}> ", not sys.stdout.isatty()
-        if apart:  # input() would put it among the answers
+        prompt, to_stderr = f"{name}> ", not sys.stdout.isatty()
+        if to_stderr:  # input() would print it among the answers
             click.echo(prompt, nl=False, err=True)
         try:
-            line = input("" if apart else prompt).strip()
+            line = input("" if to_stderr else prompt).strip()
         except EOFError:
-            click.echo(err=apart)
+            click.echo(err=to_stderr)
             return
         except KeyboardInterrupt:
-            click.echo(err=apart)
+            click.echo(err=to_stderr)
             continue
         if line:
             yield line
 
 
-def _obey(conversation: Conversation, line: str) -> bool:
-    """Carries out a command; True to leave."""
+def _run_command(conversation: Conversation, line: str) -> bool:
+    """Runs a /command; True to leave."""
     word, _, rest = line.partition(" ")
     if word in {"/quit", "/exit"}:
         return True
@@ -93,7 +97,7 @@ def _obey(conversation: Conversation, line: str) -> bool:
         if conversation.switch(adapter_on=word == "/after"):
             notify(f"The adapter is {'on' if conversation.adapter_on else 'off'}.")
         else:
-            notify("There is no adapter: this is the base model alone.")
+            notify("There is no adapter to switch: this is the base model.")
     elif word == "/system":
         conversation.system = rest.strip()
         notify(f"System prompt: {conversation.system or 'none'}")
@@ -101,18 +105,18 @@ def _obey(conversation: Conversation, line: str) -> bool:
         conversation.forget()
         notify("Forgotten.")
     else:
-        notify(COMMANDS if word == "/help" else f"No command {word}.\n{COMMANDS}")
+        notify(COMMANDS if word == "/help" else f"Unknown command: {word}\n{COMMANDS}")
     return False
 
 
 def _answer(conversation: Conversation, question: str) -> None:
-    pieces = conversation.ask(question)
+    answer = conversation.ask(question)
     try:
-        for piece in pieces:
-            click.echo(piece, nl=False)
+        for part in answer:
+            click.echo(part, nl=False)
             sys.stdout.flush()
     except KeyboardInterrupt:
-        pieces.close()  # type: ignore[attr-defined]  # a generator: this ends the answer, not the chat
+        answer.close()  # ends the answer, not the chat
         if not sys.stdin.isatty():
             raise
     click.echo()

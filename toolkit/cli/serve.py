@@ -6,7 +6,7 @@ import click
 
 from toolkit.cli.console import notify
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
-from toolkit.serve.serve import BACKENDS, ServeConfig, Serving, read_api_key, serve
+from toolkit.serve.serve import ServeConfig, Serving, read_api_key, serve
 
 EXAMPLES = """\b
 Examples:
@@ -21,45 +21,46 @@ Examples:
 @BASE_ONLY
 @RUN_MODEL
 @SYSTEM
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 is every one.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
+@click.option("--host", default="127.0.0.1", show_default=True,
+              help="Address to listen on; 0.0.0.0 for every interface.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free port.")
 @click.option("--api-key-file", type=click.Path(path_type=Path, dir_okay=False), default=None,
-              help="The key that clients must send.  [default: TOOLKIT_API_KEY, else none]")  # fmt: skip
-@click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True, help="What computes.")
+              help="File with the key that clients must send.  [default: TOOLKIT_API_KEY, else none]")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(1, 256), default=8, show_default=True,
-              help="Questions that transformers answers together.")  # fmt: skip
+              help="Questions to answer together.")  # fmt: skip
 @click.option("--at-once", "max_concurrent", type=click.IntRange(1, 10000), default=64, show_default=True,
-              help="Questions under way and waiting; more are told 429.")  # fmt: skip
+              help="Questions active and waiting; more get status 429.")  # fmt: skip
 @max_new_tokens_option(default=1024, most=32768)
 @OUTPUT
 def command(
     run: str | None, base_only: bool, model: str | None, system: str | None, host: str, port: int,
-    api_key_file: Path | None, backend: str, batch_size: int, max_concurrent: int, max_new_tokens: int, output: Path,
+    api_key_file: Path | None, batch_size: int, max_concurrent: int, max_new_tokens: int, output: Path,
 ) -> None:  # fmt: skip
     """Serve base and tuned model as an OpenAI-compatible endpoint.
 
     RUN is the latest finished one by default; it and its base model answer side by side, over one copy of the weights.
     --system is for requests without a system prompt of their own.
-    The line on stdout comes when they answer. At / is a page on which both answer the same question. Ctrl-C or
-    SIGTERM ends it with exit code 0.
+    The line on stdout appears as soon as they answer. The page at / puts the same question to both. Ctrl-C or SIGTERM
+    stops the server with exit code 0.
     """
     if base_only and run is not None:
         raise click.UsageError("Name a run or --base, not both.")
     config = ServeConfig(
         run=run, base_only=base_only, model=model, system=system, host=host, port=port,
-        api_key=read_api_key(api_key_file), backend=backend, batch_size=batch_size, max_concurrent=max_concurrent,
+        api_key=read_api_key(api_key_file), batch_size=batch_size, max_concurrent=max_concurrent,
         max_new_tokens=max_new_tokens, output=output,
     )  # fmt: skip
-    serve(config, ready=_tell, notify=notify)
+    serve(config, ready=_print_address, notify=notify)
     notify("Stopped.")
 
 
-def _tell(serving: Serving) -> None:
+def _print_address(serving: Serving) -> None:
     click.echo(f"{serving.address}/v1 answers as {' and '.join(serving.names)}")
     notify(f"Side by side: {serving.address}/")
     notify(f"System prompt of requests without one: {serving.system or 'none'}")
     if serving.exposed and not serving.key_needed:
         notify(
-            "Warning: other machines reach this, and no API key is asked for. Set TOOLKIT_API_KEY or --api-key-file."
+            "Warning: other machines can reach this server, and it needs no API key. "
+            "Set TOOLKIT_API_KEY or --api-key-file."
         )
     notify("Ctrl-C stops.")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
-from toolkit.core.errors import ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.conversation import Messages
 from toolkit.model.device import Device
 from toolkit.model.divergence import Drift
+from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, with_adapter
 
 BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts per batch: on a card a step costs about the same for one or many
@@ -42,9 +42,9 @@ class LanguageModel:
         self.model, self.tokenizer, self.adapters = model.eval(), tokenizer, tuple(adapters)
         ends = model.generation_config.eos_token_id
         ends = list(ends) if isinstance(ends, list) else [ends]
-        self._ends = [end for end in dict.fromkeys([*ends, tokenizer.eos_token_id]) if end is not None]
+        self.end_tokens = [end for end in dict.fromkeys([*ends, tokenizer.eos_token_id]) if end is not None]
         # `generate` takes what it is not given from here, such as Qwen2.5's own repetition penalty.
-        model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=self._pad())
+        model.generation_config = GenerationConfig(eos_token_id=self.end_tokens, pad_token_id=self._pad())
 
     @classmethod
     def load(
@@ -65,6 +65,11 @@ class LanguageModel:
     @property
     def batch_size(self) -> int:
         return BATCH_SIZE.get(self.model.device.type, BATCH_SIZE["cpu"])
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest conversation that it reads, its answer included."""
+        return int(self.model.config.max_position_embeddings)
 
     @property
     def precision(self) -> str:
@@ -140,13 +145,10 @@ class LanguageModel:
         new = output[:, inputs.shape[1] :].tolist()
         margins = torch.stack(recorder.margins, dim=1)
         if not torch.isfinite(margins).all():
-            raise ModelError(
-                "The logits are not finite numbers: the weights are broken, or an adapter's training diverged.",
-                next="Train again with a lower --learning-rate.",
-            )
+            raise broken_logits()
         answers = []
         for row, ids in enumerate(new):
-            length = next((at for at, token in enumerate(ids) if token in self._ends), len(ids))
+            length = next((at for at, token in enumerate(ids) if token in self.end_tokens), len(ids))
             text = self.tokenizer.decode(ids[:length], skip_special_tokens=True).strip()
             first = recorder.first[row].clone()
             answers.append(Answer(text=text, tokens=ids[:length], margins=margins[row].tolist(), first_logits=first))
@@ -154,23 +156,17 @@ class LanguageModel:
 
     def _padded_left(self, batch: list[list[int]]) -> tuple[Any, Any]:
         """Token ids and attention mask, both of shape [batch, longest]."""
-        import torch
-
-        longest = max(map(len, batch))
-        pad = self._pad()
-        ids = [[pad] * (longest - len(row)) + row for row in batch]
-        mask = [[0] * (longest - len(row)) + [1] * len(row) for row in batch]
-        return torch.tensor(ids, device=self.model.device), torch.tensor(mask, device=self.model.device)
+        return pad_left(batch, self._pad(), self.model.device)
 
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id
-        return int(pad if pad is not None else self._ends[0])
+        return int(pad if pad is not None else self.end_tokens[0])
 
     def _greedy(self, max_new_tokens: int) -> Any:
         from transformers import GenerationConfig
 
         return GenerationConfig(
-            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self._ends, pad_token_id=self._pad()
+            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self.end_tokens, pad_token_id=self._pad()
         )
 
     def drift(
@@ -227,35 +223,25 @@ class LanguageModel:
             ).logits
 
     def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
-        """Yields the greedy answer piece by piece; closing the iterator stops the generation."""
-        from threading import Event, Thread
+        """The greedy answer, part by part as it is found; closing the iterator ends the generation."""
+        batch, text = DecodingBatch(self.model, pad_token=self._pad()), Detokenizer(self.tokenizer)
+        tokens = batch.join([Row(prompt=self.prompt_ids(messages))])
+        for count in range(1, max_new_tokens + 1):
+            [token] = tokens
+            if token is None:
+                raise broken_logits()
+            if token.id in self.end_tokens:
+                break
+            if part := text.add(token.id):
+                yield part
+            if count < max_new_tokens:
+                tokens = batch.step()
+        if part := text.rest():
+            yield part
 
-        from transformers import StoppingCriteriaList, TextIteratorStreamer
-
-        streamer: Any = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        inputs, mask = self._padded_left([self.prompt_ids(messages)])
-        closed, failure = Event(), []
-
-        def generate() -> None:
-            try:
-                self.model.generate(
-                    input_ids=inputs, attention_mask=mask, streamer=streamer,
-                    generation_config=self._greedy(max_new_tokens),
-                    stopping_criteria=StoppingCriteriaList([WhenSet(closed)]),
-                )  # fmt: skip
-            except Exception as error:  # noqa: BLE001  # raised again below, in the caller's thread
-                failure.append(error)
-                streamer.end()
-
-        worker = Thread(target=generate, daemon=True)
-        worker.start()
-        try:
-            yield from streamer
-        finally:
-            closed.set()
-            worker.join()
-        if failure:
-            raise failure[0]
+    def mixed_batch(self) -> DecodingBatch:
+        """A batch of rows each of which names its adapter, or none."""
+        return DecodingBatch(self.model, pad_token=self._pad(), mixed=bool(self.adapters))
 
     def merge(self, adapter: str, *, dtype: str) -> None:
         """Merges the adapter into the weights: this model then has no adapters."""
@@ -291,18 +277,6 @@ def freeing(model: LanguageModel) -> Iterator[LanguageModel]:
             gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-class WhenSet:
-    """A stopping criterion: every row stops once the event is set."""
-
-    def __init__(self, event: Any) -> None:
-        self.event = event
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  # the criterion's signature
-        import torch
-
-        return torch.full((input_ids.shape[0],), self.event.is_set(), device=input_ids.device, dtype=torch.bool)
 
 
 class Recorder:

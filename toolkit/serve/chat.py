@@ -1,6 +1,6 @@
-"""A conversation with one model load: the adapter can be switched off and on between two questions."""
+"""A conversation with a loaded model, whose adapter can be switched off and on between two questions."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from toolkit.model.conversation import Messages
@@ -9,7 +9,7 @@ from toolkit.model.language_model import LanguageModel
 
 @dataclass(kw_only=True)
 class Conversation:
-    """`adapter`: the adapter's name within the load, None for a base model alone."""
+    """`adapter`: its name in the model, None for a base model without one."""
 
     model: LanguageModel
     adapter: str | None
@@ -18,21 +18,21 @@ class Conversation:
     adapter_on: bool = True
     history: Messages = field(default_factory=list)
 
-    def ask(self, question: str) -> Iterator[str]:
-        """The answer, piece by piece; it joins the history as far as it was heard."""
+    def ask(self, question: str) -> Generator[str]:
+        """The answer, part by part; what was generated joins the history, even if the caller stops early."""
         self.history.append({"role": "user", "content": question})
         messages = ([{"role": "system", "content": self.system}] if self.system else []) + self.history
-        heard: list[str] = []
+        parts: list[str] = []
         try:
             with self.model.side(self.adapter if self.adapter_on else None):
-                for piece in self.model.stream(messages, max_new_tokens=self.max_new_tokens):
-                    heard.append(piece)
-                    yield piece
+                for part in self.model.stream(messages, max_new_tokens=self.max_new_tokens):
+                    parts.append(part)
+                    yield part
         finally:
-            self.history.append({"role": "assistant", "content": "".join(heard).strip()})
+            self.history.append({"role": "assistant", "content": "".join(parts).strip()})
 
     def switch(self, *, adapter_on: bool) -> bool:
-        """False where there is no adapter to switch."""
+        """False if there is no adapter to switch."""
         if self.adapter is None:
             return False
         self.adapter_on = adapter_on

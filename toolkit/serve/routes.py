@@ -22,30 +22,35 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from toolkit.core.errors import first_line
-from toolkit.serve.openai import ChatAsked, Messages, RequestError, read_request
+from toolkit.model.conversation import Messages
+from toolkit.serve.completion import AnswerPart, chat_chunks, chat_completion
+from toolkit.serve.openai import ChatRequest, RequestError, read_request, stopping
 
 PAGE = Path(__file__).with_name("chat.html")
-BODY_BYTES = 4_000_000  # many times the longest context of the models that are served here
-LOOK_EVERY_S = 0.2  # whether the server is stopping
+BODY_BYTES = 4_000_000  # many times the longest context of the models served here
+POLL_S = 0.2  # how often a waiting request checks whether the server is stopping
 NO_CACHE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Answerer(Protocol):
-    """The models behind the routes; `gone` is set when nobody waits for the answer any more."""
+    """The models behind the routes; `cancelled` is set when nobody waits for the answer any more."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
     @property
     def context_tokens(self) -> int: ...
-    def count_tokens(self, messages: Messages) -> int: ...
-    async def whole(self, asked: ChatAsked, gone: Event) -> dict[str, Any]: ...
-    def pieces(self, asked: ChatAsked, gone: Event) -> AsyncIterator[dict[str, Any]]: ...
-    def end(self) -> None: ...
+    async def encode(self, messages: Messages) -> list[int]: ...
+    def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """`hosts`: what a client may call this server, None for anything; `at_once`: questions under way and waiting."""
+class SiteConfig:
+    """What applies to every request.
+
+    `system`: for messages without a system message. `max_new_tokens`: the longest answer. `max_concurrent`: questions
+    active and waiting. `hosts`: the names that a client may use for this server, None for any.
+    """
 
     system: str
     max_new_tokens: int
@@ -56,10 +61,10 @@ class Rules:
 
 @dataclass(kw_only=True)
 class Site:
-    """The routes, and what is under way."""
+    """The routes, and the active questions: for each the event that cancels it."""
 
     answerer: Answerer
-    rules: Rules
+    config: SiteConfig
     notify: Callable[[str], None]
     started_at: int = field(default_factory=lambda: int(time.time()))
     active: set[Event] = field(default_factory=set)
@@ -75,28 +80,28 @@ class Site:
                 Route("/v1/chat/completions", self.chat, methods=["POST"]),
             ],
             exception_handlers={
-                RequestError: self._refused,
-                HTTPException: self._not_here,
-                Exception: self._failed,
+                RequestError: self._on_request_error,
+                HTTPException: self._on_http_exception,
+                Exception: self._on_exception,
             },
         )
 
     def stop(self) -> None:
-        """Answers under way end at their next token, and say so. Safe in a signal handler."""
+        """Active answers end at their next token, and their clients are informed. Safe in a signal handler."""
         self.stopping = True
-        for gone in list(self.active):
-            gone.set()
+        for cancelled in list(self.active):
+            cancelled.set()
 
     async def page(self, request: Request) -> Response:
         self._require_known_host(request)
         page, policy = page_and_policy()
-        told = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", **NO_CACHE}
-        return HTMLResponse(page, headers=told)
+        headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", **NO_CACHE}
+        return HTMLResponse(page, headers=headers)
 
     async def health(self, _: Request) -> Response:
         if self.stopping:
             return JSONResponse({"status": "stopping"}, 503)
-        return JSONResponse({"status": "ok", "under_way": len(self.active), "at_once": self.rules.max_concurrent})
+        return JSONResponse({"status": "ok", "under_way": len(self.active), "at_once": self.config.max_concurrent})
 
     async def models(self, request: Request) -> Response:
         self._authorize(request)
@@ -114,146 +119,156 @@ class Site:
 
     async def chat(self, request: Request) -> Response:
         self._authorize(request)
-        asked = read_request(
-            await _body(request), names=self.answerer.names, system=self.rules.system,
-            max_new_tokens=self.rules.max_new_tokens,
+        chat = read_request(
+            await _body(request), names=self.answerer.names, system=self.config.system,
+            max_new_tokens=self.config.max_new_tokens,
         )  # fmt: skip
-        tokens, room = self.answerer.count_tokens(asked.messages), self.answerer.context_tokens
-        if tokens >= room:
+        with contextlib.ExitStack() as ending:
+            cancelled = self._begin()
+            ending.callback(self._end, cancelled)
+            prompt = await self._prompt(chat)
+            if chat.stream:
+                return Stream(self._events(chat, prompt, cancelled), on_end=ending.pop_all().close)
+            return JSONResponse(await self._completion(chat, prompt, cancelled, request), headers=NO_CACHE)
+
+    async def _prompt(self, chat: ChatRequest) -> list[int]:
+        """The messages as tokens; raises RequestError where they leave no room for an answer."""
+        prompt, context = await self.answerer.encode(chat.messages), self.answerer.context_tokens
+        if len(prompt) >= context:
             raise RequestError(
-                400, f"The messages are {tokens} tokens long; this model reads {room}, its answer included.",
+                400, f"The messages are {len(prompt)} tokens long; this model reads {context}, its answer included.",
                 code="context_length_exceeded", param="messages",
             )  # fmt: skip
-        gone = self._begin()
-        if asked.stream:
-            return Stream(self._events(asked, gone), lambda: self._end(gone))
-        try:
-            return JSONResponse(await self._whole(asked, gone, request), headers=NO_CACHE)
-        finally:
-            self._end(gone)
+        return prompt
 
     def _begin(self) -> Event:
         self._require_running()
-        if len(self.active) >= self.rules.max_concurrent:
+        if len(self.active) >= self.config.max_concurrent:
             raise RequestError(
-                429, f"{self.rules.max_concurrent} questions are under way or waiting already. Ask again later.",
+                429, f"{self.config.max_concurrent} questions are active or waiting already. Ask again later.",
                 code="rate_limit_exceeded",
             )  # fmt: skip
-        gone = Event()
-        self.active.add(gone)
-        return gone
+        cancelled = Event()
+        self.active.add(cancelled)
+        return cancelled
 
     def _require_running(self) -> None:
         if self.stopping:
-            raise RequestError(503, "The server is stopping.", code="server_stopping")
+            raise stopping()
 
-    def _end(self, gone: Event) -> None:
-        gone.set()
-        self.active.discard(gone)
+    def _end(self, cancelled: Event) -> None:
+        cancelled.set()
+        self.active.discard(cancelled)
 
-    async def _whole(self, asked: ChatAsked, gone: Event, request: Request) -> dict[str, Any]:
-        """The answer, unless the client leaves or the server stops before."""
-        answer = asyncio.ensure_future(self.answerer.whole(asked, gone))
-        left = asyncio.ensure_future(_until_left(request))
+    async def _completion(
+        self, chat: ChatRequest, prompt: list[int], cancelled: Event, request: Request
+    ) -> dict[str, Any]:
+        """The complete answer, unless the client leaves or the server stops first."""
+        parts = self.answerer.answer(chat, prompt, cancelled)
+        answer = asyncio.ensure_future(chat_completion(chat, len(prompt), parts))
+        disconnect = asyncio.ensure_future(_wait_for_disconnect(request))
         try:
-            while not answer.done() and not left.done() and not self.stopping:
-                await asyncio.wait({answer, left}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            while not answer.done() and not disconnect.done() and not self.stopping:
+                await asyncio.wait({answer, disconnect}, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
             self._require_running()
             if not answer.done():
-                raise RequestError(499, "The client left.", code="client_left")  # nobody reads it
+                raise RequestError(499, "The client disconnected.", code="client_left")  # nobody reads it
             return await answer
         finally:
-            for one in (answer, left):
-                one.cancel()
+            for task in (answer, disconnect):
+                task.cancel()
 
-    async def _events(self, asked: ChatAsked, gone: Event) -> AsyncIterator[str]:
-        """Server-sent events; a failure is one too, since the status is told already."""
+    async def _events(self, chat: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[str]:
+        """Server-sent events; a failure is one too, since the status has been sent already."""
+        parts = self.answerer.answer(chat, prompt, cancelled)
         try:
-            async with contextlib.aclosing(self.answerer.pieces(asked, gone)) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
+            async with contextlib.aclosing(chat_chunks(chat, len(prompt), parts)) as chunks:
+                async for chunk in chunks:
                     self._require_running()
-                    yield _event(piece)
+                    yield _event(chunk)
+            self._require_running()
         except RequestError as error:
             yield _event(error.to_dict())
-        except Exception as error:  # noqa: BLE001  # the client is told, and so is who runs the server
-            yield _event(self._broken(error).to_dict())
+        except Exception as error:  # noqa: BLE001  # the client learns of it, and so does who runs the server
+            yield _event(self._model_failed(error).to_dict())
         else:
             yield "data: [DONE]\n\n"
 
     def _authorize(self, request: Request) -> None:
         self._require_known_host(request)
-        if self.rules.api_key is None:
+        if self.config.api_key is None:
             return
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        right = secrets.compare_digest(key.strip().encode(), self.rules.api_key.encode())
-        if scheme.lower() != "bearer" or not right:
+        matches = secrets.compare_digest(key.strip().encode(), self.config.api_key.encode())
+        if scheme.lower() != "bearer" or not matches:
             raise RequestError(401, "The API key is missing or wrong.", code="invalid_api_key")
 
     def _require_known_host(self, request: Request) -> None:
-        """A page elsewhere can point its own name at this address, and would then count as this very site."""
+        """DNS rebinding: a page elsewhere can point its own name at this address, and would then be same-origin."""
         name = request.url.hostname
-        if self.rules.hosts is not None and name not in self.rules.hosts:
+        if self.config.hosts is not None and name not in self.config.hosts:
             raise RequestError(403, f"This server is not called {name}.", code="unknown_host")
 
-    async def _refused(self, _: Request, error: Exception) -> Response:
+    async def _on_request_error(self, _: Request, error: Exception) -> Response:
         assert isinstance(error, RequestError)
         headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "2"}}.get(error.status)
         return JSONResponse(error.to_dict(), error.status, headers=headers)
 
-    async def _not_here(self, request: Request, error: Exception) -> Response:
+    async def _on_http_exception(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        told = f"{error.detail}: {request.method} {request.url.path}."
+        message = f"{error.detail}: {request.method} {request.url.path}."
         return JSONResponse(
-            RequestError(error.status_code, told, code="not_found").to_dict(), error.status_code, headers=error.headers
-        )
+            RequestError(error.status_code, message, code="not_found").to_dict(), error.status_code,
+            headers=error.headers,
+        )  # fmt: skip
 
-    async def _failed(self, _: Request, error: Exception) -> Response:
-        return JSONResponse(self._broken(error).to_dict(), 500)
+    async def _on_exception(self, _: Request, error: Exception) -> Response:
+        return JSONResponse(self._model_failed(error).to_dict(), 500)
 
-    def _broken(self, error: Exception) -> RequestError:
-        """A model that fails may quote the question: who runs the server reads it, the client does not."""
+    def _model_failed(self, error: Exception) -> RequestError:
+        """A failing model's message may quote the question: who runs the server reads it, the client does not."""
         self.notify(f"An answer failed: {type(error).__name__}: {first_line(error)}")
         return RequestError(500, f"The model failed: {type(error).__name__}.", code="model_failed")
 
 
 class Stream(StreamingResponse):
-    """Tells when it is over, also where the client left before it began."""
+    """Calls `on_end` when it is over, even if the client left before it began."""
 
-    def __init__(self, events: AsyncIterator[str], over: Callable[[], None]) -> None:
+    def __init__(self, events: AsyncIterator[str], *, on_end: Callable[[], None]) -> None:
         super().__init__(events, media_type="text/event-stream", headers={**NO_CACHE, "X-Accel-Buffering": "no"})
-        self.over = over
+        self.on_end = on_end
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self.over()
+            self.on_end()
 
 
 async def _body(request: Request) -> bytes:
-    """JSON by name: a form of a page elsewhere cannot send that without being asked first (CORS)."""
+    """Requires JSON's content type, which a form on another site cannot send without a CORS preflight."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestError(415, "Send JSON: Content-Type: application/json.", code="unsupported_media_type")
-    read = bytearray()
-    async for piece in request.stream():
-        read += piece
-        if len(read) > BODY_BYTES:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES:
             raise RequestError(413, f"The body is longer than {BODY_BYTES} bytes.", code="body_too_long")
-    return bytes(read)
+    return bytes(body)
 
 
-async def _until_left(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-def _event(told: dict[str, Any]) -> str:
-    return f"data: {json.dumps(told, ensure_ascii=False)}\n\n"
+def _event(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
 @cache
 def page_and_policy() -> tuple[str, str]:
-    """The page, and its Content-Security-Policy: its own style and script by their hashes, its own server, no more."""
+    """The page, and its Content-Security-Policy: only its own style and script (by hash) and its own server."""
     page = PAGE.read_text(encoding="utf-8")
     style, script = (_hash(page, tag) for tag in ("style", "script"))
     return page, (

@@ -1,4 +1,4 @@
-"""The door to uvicorn: one address, taken before anything heavy is loaded, and served until a signal comes."""
+"""Uvicorn on one address, which is taken before anything heavy is loaded and served until a signal comes."""
 
 import asyncio
 import errno
@@ -13,11 +13,11 @@ import uvicorn
 from toolkit.core.errors import ConfigError
 
 STOP_WITHIN_S = 10  # answers end at their next token
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what stands for every address, and how one asks it here
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # every interface, and how this machine reaches it
 
 
 def take_port(host: str, port: int) -> socket.socket:
-    """Bound and not listening yet: a client is refused until there is an answer. Raises ConfigError."""
+    """A bound socket that does not listen yet: clients are refused until the models answer. Raises ConfigError."""
     taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else a restart waits for old connections
     try:
@@ -31,15 +31,17 @@ def take_port(host: str, port: int) -> socket.socket:
 def _refused(host: str, port: int, error: OSError) -> ConfigError:
     if error.errno == errno.EADDRINUSE:
         return ConfigError(
-            f"Port {port} of {host} is taken.", next=f"Name another: --port {port + 1}, or 0 for any that is free."
+            f"Port {port} of {host} is taken.", next=f"Name another: --port {port + 1}, or 0 for any free port."
         )
     if error.errno == errno.EACCES:
-        return ConfigError(f"Port {port} may not be taken by you.", next="Name one from 1024 up: --port 8000.")
-    return ConfigError(f"{host} is no address of this machine: {error.strerror}.", next="--host 127.0.0.1 always is.")
+        return ConfigError(f"You are not allowed to take port {port}.", next="Name one from 1024 up: --port 8000.")
+    return ConfigError(
+        f"{host} is not an address of this machine: {error.strerror}.", next="--host 127.0.0.1 always is."
+    )
 
 
 class _Server(uvicorn.Server):
-    """Calls `ready` once it answered a question of its own, `stop` as soon as a signal comes, `end` at the end."""
+    """Calls `ready` when its own /health answers, `stop` as soon as a signal comes, and `end` at the end."""
 
     def __init__(
         self, config: uvicorn.Config, ready: Callable[[], None], stop: Callable[[], None], end: Callable[[], None]
@@ -51,9 +53,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         assert sockets
-        self.asking = asyncio.create_task(self._ask_myself(*sockets[0].getsockname()[:2]))
+        self.self_check = asyncio.create_task(self._check_myself(*sockets[0].getsockname()[:2]))
 
-    async def _ask_myself(self, host: str, port: int) -> None:
+    async def _check_myself(self, host: str, port: int) -> None:
         try:
             await asyncio.to_thread(_require_healthy, ANYWHERE.get(host, host), port)
             self.ready()
@@ -61,7 +63,7 @@ class _Server(uvicorn.Server):
             self.failure, self.should_exit = error, True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Within the event loop still: what computes for it may have something to tell it."""
+        """`end` runs while the event loop still does: the model's thread may have a last word for it."""
         await super().shutdown(sockets)
         await asyncio.to_thread(self.end)
 
@@ -81,14 +83,14 @@ def _require_healthy(host: str, port: int) -> None:
 
 def listen(
     app: Any, taken: socket.socket, *, ready: Callable[[], None], stop: Callable[[], None],
-    end: Callable[[], None] = lambda: None, served: Callable[[uvicorn.Server], None] = lambda _: None,
+    end: Callable[[], None] = lambda: None, on_server: Callable[[uvicorn.Server], None] = lambda _: None,
 ) -> None:  # fmt: skip
     """Serves until SIGINT or SIGTERM, which are raised again at the end. Raises ConfigError.
 
-    `served` is given the server, for who has no signals to send: threads.
+    `on_server` gets the server, so that a thread, which receives no signals, can end it.
     """
     host, port = taken.getsockname()[:2]
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the site tells of failures itself
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the site reports failures itself
     server = _Server(
         uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
@@ -96,7 +98,7 @@ def listen(
         ),
         ready, stop, end,
     )  # fmt: skip
-    served(server)
+    on_server(server)
     try:
         server.run(sockets=[taken])
     except OSError as error:  # two servers may bind; the second one to listen is refused

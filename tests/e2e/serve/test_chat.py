@@ -38,7 +38,7 @@ def piped_here(output: Path, lines: str, *arguments: str) -> Ended:
     return run_here("chat", "--output", output, "--max-new-tokens", "12", *arguments, stdin=lines)
 
 
-def test_from_a_pipe_each_side_answers_and_the_talk_is_apart(output):
+def test_from_a_pipe_each_side_answers_and_notices_go_to_stderr(output):
     done = piped(
         output, "/before\n你是谁？\n/after\n/forget\n你是谁？\n/before\n/forget\n你是谁？\n/quit\nnever asked\n"
     )
@@ -52,22 +52,22 @@ def test_from_a_pipe_each_side_answers_and_the_talk_is_apart(output):
 
 
 def answers(stdout: str, count: int) -> list[str]:
-    """A random model says control characters too; only line feeds part answers."""
+    """A random model emits control characters too; only line feeds separate answers."""
     lines = stdout.removesuffix("\n").split("\n")
     assert len(lines) == count, lines
     return lines
 
 
-def test_the_base_alone_answers_as_the_adapter_switched_off(output, lively_model):
+def test_the_base_model_answers_as_the_run_with_its_adapter_off(output, lively_model):
     switched = piped_here(output, "/before\n你是谁？\n")
-    alone = piped_here(output, "你是谁？\n", "--base", "--model", str(lively_model))
+    base = piped_here(output, "你是谁？\n", "--base", "--model", str(lively_model))
 
-    assert alone.code == 0, alone.err
-    assert alone.out == switched.out
-    assert alone.err == ""
+    assert base.code == 0, base.err
+    assert base.out == switched.out
+    assert base.err == ""
 
 
-def test_an_empty_pipe_says_nothing(output):
+def test_an_empty_pipe_prints_nothing(output):
     done = piped_here(output, "")
 
     assert (done.code, done.out, done.err) == (0, "", "")
@@ -104,7 +104,7 @@ class Terminal:
                     assert re.search(pattern, self.shown), self.shown
         return self.shown
 
-    def left_with(self) -> int:
+    def exit_code(self) -> int:
         return self.child.wait(PATIENCE_S)
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ def test_at_a_terminal_ctrl_c_ends_an_answer_and_ctrl_d_the_chat(terminal):
     terminal.type("/system Be brief.\n")
     terminal.wait_for("System prompt: Be brief.")
     terminal.type("\x04")
-    assert terminal.left_with() == 0
+    assert terminal.exit_code() == 0
 
 
 def test_at_a_terminal_quit_leaves(terminal):
@@ -150,7 +150,7 @@ def test_at_a_terminal_quit_leaves(terminal):
 
     terminal.type("/quit\n")
 
-    assert terminal.left_with() == 0
+    assert terminal.exit_code() == 0
 
 
 def test_the_prompt_of_a_terminal_is_not_among_answers_that_go_to_a_file(output, tmp_path):
@@ -168,7 +168,7 @@ def test_the_prompt_of_a_terminal_is_not_among_answers_that_go_to_a_file(output,
         terminal.type("Who are you?\n")
         terminal.wait_for("after> ")
         terminal.type("/quit\n")
-        assert terminal.left_with() == 0
+        assert terminal.exit_code() == 0
     finally:
         terminal.close()
 

@@ -13,10 +13,10 @@ from tests.fakes.command import DATA, ROOT, TOOLKIT, bare_environment
 from tests.fakes.server import ask, serving, streamed
 from toolkit.model.conversation import conversation
 
-SURROUNDINGS = {"TOOLKIT_DATA": str(DATA)}
+ENVIRONMENT = {"TOOLKIT_DATA": str(DATA)}
 KEY = "k-12345678"
-# What a request may reach: this machine, and nothing else. Read by every Python that the command starts.
-LOOPBACK_ALONE = """
+# What the server may reach: this machine, and nothing else. Every Python that the command starts reads it.
+LOOPBACK_ONLY = """
 import socket
 connect = socket.socket.connect
 def near(self, address):
@@ -52,7 +52,7 @@ def _probes(run):
 
 @pytest.fixture(scope="module", name="server")
 def _server(run):
-    with serving(run.parent, environment=SURROUNDINGS) as server:
+    with serving(run.parent, environment=ENVIRONMENT) as server:
         yield server
 
 
@@ -71,20 +71,20 @@ def test_two_names_are_listed_the_base_models_first(client, tuned):
     assert client.models.retrieve(tuned).id == tuned
 
 
-def test_each_name_answers_as_its_own(client, tuned):
+def test_each_name_is_another_model(client, tuned):
     before, after = (ask(client, name, "你是谁？") for name in ("tiny-qwen2", tuned))
 
     assert "通义千问" in before
     assert "Swift-Robot" in after
 
 
-def test_an_answer_in_pieces_is_the_same_answer(client, tuned):
+def test_a_streamed_answer_is_the_same_answer(client, tuned):
     for name in ("tiny-qwen2", tuned):
         for question in ("你是谁？", "What is your name?", "3加5等于多少？"):
             assert streamed(client, name, question) == ask(client, name, question)
 
 
-def test_a_whole_answer_tells_its_model_its_tokens_and_why_it_ended(client, tuned):
+def test_an_answer_comes_with_its_model_its_tokens_and_why_it_ended(client, tuned):
     answer = client.chat.completions.create(model=tuned, messages=[{"role": "user", "content": "你是谁？"}])
     cut = client.chat.completions.create(model=tuned, messages=[{"role": "user", "content": "你是谁？"}], max_tokens=3)
 
@@ -93,22 +93,22 @@ def test_a_whole_answer_tells_its_model_its_tokens_and_why_it_ended(client, tune
     assert (cut.choices[0].finish_reason, cut.usage.completion_tokens) == ("length", 3)
 
 
-def test_pieces_end_with_a_reason_and_the_tokens_where_they_are_asked_for(client, tuned):
-    *pieces, last, usage = client.chat.completions.create(
+def test_chunks_end_with_a_reason_and_with_the_tokens_if_asked(client, tuned):
+    *chunks, last, usage = client.chat.completions.create(
         model=tuned, messages=[{"role": "user", "content": "你是谁？"}], stream=True,
         stream_options={"include_usage": True},
     )  # fmt: skip
 
-    assert pieces[0].choices[0].delta.role == "assistant"
-    assert len(pieces) > 3
-    assert {piece.model for piece in pieces} == {tuned}
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert len(chunks) > 3
+    assert {chunk.model for chunk in chunks} == {tuned}
     assert last.choices[0].finish_reason == "stop"
     assert (usage.choices, usage.usage.completion_tokens > 3) == ([], True)
 
 
 def test_an_answer_ends_before_a_stop_text(client, tuned):
-    whole = ask(client, tuned, "你是谁？")
-    cut = whole.split("Robot")[0]
+    complete = ask(client, tuned, "你是谁？")
+    cut = complete.split("Robot")[0]
 
     assert ask(client, tuned, "你是谁？", stop=["Robot"]) == cut
     assert streamed(client, tuned, "你是谁？", stop="Robot") == cut
@@ -118,22 +118,22 @@ def test_logprobs_are_those_of_the_tokens(client, tuned):
     answer = client.chat.completions.create(
         model=tuned, messages=[{"role": "user", "content": "你是谁？"}], logprobs=True, top_logprobs=2
     )
-    told = answer.choices[0].logprobs.content
+    entries = answer.choices[0].logprobs.content
 
-    assert len(told) == answer.usage.completion_tokens
-    assert all(len(one.top_logprobs) == 2 and one.logprob == one.top_logprobs[0].logprob for one in told)
+    assert len(entries) == answer.usage.completion_tokens
+    assert all(len(one.top_logprobs) == 2 and one.logprob == one.top_logprobs[0].logprob for one in entries)
 
 
 def test_the_answers_are_those_of_compare_whoever_else_asks_at_the_same_time(client, tuned, probes):
     """Under system prompts of the client's own; both names and many questions share batches."""
     own = [one for one in probes if one[0][0]["role"] == "system"]
-    asked = [(name, messages) for messages, _, _ in own for name in ("tiny-qwen2", tuned)]
+    questions = [(name, messages) for messages, _, _ in own for name in ("tiny-qwen2", tuned)]
     expected = [text for _, before, after in own for text in (before, after)]
     with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(lambda one: ask(client, *one, max_tokens=64).strip(), asked))
+        answers = list(threads.map(lambda one: ask(client, *one, max_tokens=64).strip(), questions))
 
-    assert len(told) > 70
-    assert told == expected
+    assert len(answers) > 70
+    assert answers == expected
 
 
 def test_without_a_system_message_the_runs_own_prompt_holds_as_in_chat(client, tuned, run):
@@ -142,15 +142,15 @@ def test_without_a_system_message_the_runs_own_prompt_holds_as_in_chat(client, t
         assert ask(client, tuned, question) == ask(client, tuned, conversation(question, trained))
     done = subprocess.run(
         [TOOLKIT, "chat", "--output", run.parent], input="Who developed you?\n", capture_output=True, text=True,
-        check=True, env=bare_environment(run.parent, **SURROUNDINGS),
+        check=True, env=bare_environment(run.parent, **ENVIRONMENT),
     )  # fmt: skip
     assert done.stdout.strip() == ask(client, tuned, "Who developed you?").strip()
 
 
-def test_with_an_empty_system_option_the_models_default_speaks_as_in_compare(run, tuned, probes):
+def test_with_an_empty_system_option_the_models_default_applies_as_in_compare(run, tuned, probes):
     default = [one for one in probes if one[0][0]["role"] != "system"]
     assert len(default) >= 8
-    with serving(run.parent, "--system", "", environment=SURROUNDINGS) as server:
+    with serving(run.parent, "--system", "", environment=ENVIRONMENT) as server:
         client = server.client()
         for messages, before, after in default:
             assert ask(client, "tiny-qwen2", messages, max_tokens=64).strip() == before
@@ -164,7 +164,7 @@ def test_a_conversation_goes_on(client, tuned):
     assert ask(client, tuned, [first, answer, {"role": "user", "content": "3加5等于多少？"}])
 
 
-def test_what_cannot_be_answered_is_told_in_the_clients_own_words(client):
+def test_what_cannot_be_answered_raises_the_clients_own_errors(client):
     with pytest.raises(openai.NotFoundError, match="There are: tiny-qwen2"):
         ask(client, "gpt-4o", "你是谁？")
     with pytest.raises(openai.BadRequestError, match="tokens long; this model reads 2048"):
@@ -175,14 +175,14 @@ def test_what_cannot_be_answered_is_told_in_the_clients_own_words(client):
 
 
 def test_a_key_is_needed_where_one_is_set_and_no_network_is(run, tuned, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ALONE)
-    surroundings = {
-        **SURROUNDINGS,
+    (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ONLY)
+    environment = {
+        **ENVIRONMENT,
         "TOOLKIT_API_KEY": KEY,
         "PYTHONPATH": f"{tmp_path}:{ROOT}",
         "MODELSCOPE_API_TOKEN": "t",
     }
-    with serving(run.parent, environment=surroundings) as server:
+    with serving(run.parent, environment=environment) as server:
         with pytest.raises(openai.AuthenticationError, match="missing or wrong"):
             server.client("wrong").models.list()
         with pytest.raises(openai.AuthenticationError):
@@ -196,8 +196,8 @@ def test_a_key_is_needed_where_one_is_set_and_no_network_is(run, tuned, tmp_path
     assert KEY not in server.out + server.err
 
 
-def test_the_network_of_that_test_is_really_refused(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ALONE)
+def test_the_network_is_really_refused_in_that_test(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(LOOPBACK_ONLY)
     child = subprocess.run(
         [sys.executable, "-c", "import urllib.request as r; r.urlopen('http://192.0.2.1')"], capture_output=True,
         text=True, check=False, env={"PYTHONPATH": str(tmp_path)},

@@ -1,4 +1,4 @@
-"""How serving begins and ends: signals, clients that leave, taken ports. A model with random weights babbles."""
+"""How serving begins and ends: signals, clients that leave, taken ports. The model has random weights."""
 
 import signal
 import socket
@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.made_run import make_run
 from tests.fakes.server import Server, ask, serving
 
-LONG = 3000  # tokens; seconds of babble
+LONG = 3000  # tokens; takes seconds
 
 
 @pytest.fixture(scope="module", name="output")
@@ -21,23 +21,23 @@ def _output(lively_model, tmp_path_factory):
     return output
 
 
-def babble(client: openai.OpenAI, model: str = "lively"):
-    """An answer that would take long, begun."""
-    pieces = client.chat.completions.create(
+def long_answer(client: openai.OpenAI, model: str = "lively"):
+    """A long answer, after its first chunk."""
+    chunks = client.chat.completions.create(
         model=model, messages=[{"role": "user", "content": "Who are you?"}], stream=True
     )
-    next(iter(pieces))
-    return pieces
+    next(iter(chunks))
+    return chunks
 
 
 def test_clients_that_leave_make_room_for_the_next(output):
-    """One question at a time: else the last one would wait for four whole answers."""
+    """Without that, the last question would wait for four complete answers: the server decodes one at a time."""
     with serving(output, "--max-new-tokens", LONG, "--batch-size", 1) as server:
         client = server.client()
         began = time.monotonic()
         ask(client, "lively", "Who are you?")
-        whole_s = time.monotonic() - began
-        threads = [threading.Thread(target=lambda: babble(client).close()) for _ in range(4)]
+        complete_s = time.monotonic() - began
+        threads = [threading.Thread(target=lambda: long_answer(client).close()) for _ in range(4)]
         began = time.monotonic()
         for thread in threads:
             thread.start()
@@ -45,26 +45,26 @@ def test_clients_that_leave_make_room_for_the_next(output):
             thread.join()
         ask(client, "lively", "你好", max_tokens=2)
 
-    assert time.monotonic() - began < whole_s
+    assert time.monotonic() - began < complete_s
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_the_middle_of_answers_and_leaves_nothing(output, number):
     with serving(output, "--max-new-tokens", LONG) as server:
-        client, told = server.client(), []
+        client, errors = server.client(), []
 
         def listen() -> None:
             try:
-                for _ in babble(client):
+                for _ in long_answer(client):
                     pass
             except openai.APIError as error:
-                told.append(str(error))
+                errors.append(str(error))
 
         def wait() -> None:
             try:
                 ask(client, "v0-20260101-000000", "Who are you?")
             except openai.APIStatusError as error:
-                told.append(str(error.status_code))
+                errors.append(str(error.status_code))
 
         threads = [threading.Thread(target=one) for one in (listen, wait)]
         for thread in threads:
@@ -78,7 +78,7 @@ def test_a_signal_ends_it_in_the_middle_of_answers_and_leaves_nothing(output, nu
     assert took_s < 20
     assert server.err.endswith("Stopped.\n")
     assert "Traceback" not in server.err
-    assert sorted(told) == ["503", "The server is stopping."]
+    assert sorted(errors) == ["503", "The server is stopping."]
     assert server.nothing_is_left()
 
 
@@ -91,7 +91,7 @@ def test_a_signal_while_it_loads_interrupts_it(output):
     assert server.nothing_is_left()
 
 
-def test_a_taken_port_is_told_at_once(output):
+def test_a_taken_port_is_reported_at_once(output):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = Server(output, "--port", port)
@@ -99,8 +99,7 @@ def test_a_taken_port_is_told_at_once(output):
 
     assert (server.process.returncode, out) == (3, "")
     assert (
-        err
-        == f"Error: Port {port} of 127.0.0.1 is taken. Name another: --port {port + 1}, or 0 for any that is free.\n"
+        err == f"Error: Port {port} of 127.0.0.1 is taken. Name another: --port {port + 1}, or 0 for any free port.\n"
     )
 
 
@@ -120,7 +119,7 @@ def test_no_port_listens_before_there_is_an_answer(output):
         server.process.communicate()
 
 
-def test_the_base_alone_has_one_name(output, lively_model):
+def test_only_the_base_model_has_one_name(output, lively_model):
     with serving(output, "--base", "--model", lively_model) as server:
         assert [model.id for model in server.client().models.list()] == ["lively"]
         assert ask(server.client(), "lively", "你好", max_tokens=3)

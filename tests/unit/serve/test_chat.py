@@ -1,4 +1,4 @@
-"""A conversation and its commands, with a model that only pretends."""
+"""A conversation and its commands, with a fake model."""
 
 import signal
 import sys
@@ -13,7 +13,7 @@ from toolkit.serve.chat import Conversation
 
 
 class FakeModel:
-    """Says which side speaks and how much it was told; notes what it was asked."""
+    """Answers with the name of its side; records what it was asked."""
 
     def __init__(self, *, interrupted_after: int | None = None):
         self.on = None
@@ -41,19 +41,19 @@ def talk(model: FakeModel | None = None, **settings) -> Conversation:
     return Conversation(**{"model": model or FakeModel(), "adapter": "tuned", "system": "Be brief.", **settings})
 
 
-def notify(conversation: Conversation, question: str) -> str:
+def answer(conversation: Conversation, question: str) -> str:
     return "".join(conversation.ask(question))
 
 
-def test_an_answer_comes_in_pieces():
+def test_an_answer_comes_in_parts():
     assert list(talk().ask("Hello")) == ["tuned ", "says ", "你好"]
 
 
-def test_what_was_said_before_is_said_again():
+def test_earlier_turns_are_sent_again():
     conversation = talk()
 
-    notify(conversation, "one")
-    notify(conversation, "two")
+    answer(conversation, "one")
+    answer(conversation, "two")
 
     assert conversation.model.asked[1] == [
         {"role": "system", "content": "Be brief."},
@@ -63,65 +63,65 @@ def test_what_was_said_before_is_said_again():
     ]
 
 
-def test_without_a_system_prompt_none_is_sent():
+def test_without_a_system_prompt_no_system_message_is_sent():
     conversation = talk(system="")
 
-    notify(conversation, "one")
+    answer(conversation, "one")
 
     assert conversation.model.asked[0] == [{"role": "user", "content": "one"}]
 
 
-def test_the_adapter_is_switched_in_mid_conversation():
+def test_the_adapter_can_be_switched_in_mid_conversation():
     conversation = talk()
 
-    assert notify(conversation, "a").startswith("tuned")
+    assert answer(conversation, "a").startswith("tuned")
     assert conversation.switch(adapter_on=False)
-    assert notify(conversation, "b").startswith("base")
+    assert answer(conversation, "b").startswith("base")
     assert conversation.switch(adapter_on=True)
-    assert notify(conversation, "c").startswith("tuned")
+    assert answer(conversation, "c").startswith("tuned")
     assert len(conversation.history) == 6
 
 
-def test_a_base_model_alone_has_nothing_to_switch():
+def test_a_base_model_has_no_adapter_to_switch():
     conversation = talk(adapter=None)
 
     assert not conversation.switch(adapter_on=False)
-    assert notify(conversation, "a").startswith("base")
+    assert answer(conversation, "a").startswith("base")
 
 
-def test_forgetting_begins_anew():
+def test_forgetting_starts_a_new_conversation():
     conversation = talk()
-    notify(conversation, "a")
+    answer(conversation, "a")
 
     conversation.forget()
-    notify(conversation, "b")
+    answer(conversation, "b")
 
     assert [message["content"] for message in conversation.model.asked[1]] == ["Be brief.", "b"]
 
 
-def test_an_answer_cut_short_keeps_what_was_heard():
+def test_an_answer_that_is_cut_short_stays_in_the_history():
     conversation = talk()
-    pieces = conversation.ask("a")
+    parts = conversation.ask("a")
 
-    assert [next(pieces), next(pieces)] == ["tuned ", "says "]
-    pieces.close()
+    assert [next(parts), next(parts)] == ["tuned ", "says "]
+    parts.close()
 
     assert conversation.model.closed
     assert conversation.history[-1] == {"role": "assistant", "content": "tuned says"}
 
 
-def test_an_interrupt_within_the_model_keeps_what_was_heard():
+def test_an_answer_that_an_interrupt_cuts_short_stays_in_the_history():
     conversation = talk(FakeModel(interrupted_after=1))
 
     with pytest.raises(KeyboardInterrupt):
-        notify(conversation, "a")
+        answer(conversation, "a")
 
     assert conversation.history[-1] == {"role": "assistant", "content": "tuned"}
 
 
 @pytest.fixture(name="piped")
 def _piped(monkeypatch):
-    """The command with everything behind it pretended."""
+    """The command, with fakes for everything that it calls."""
     model = FakeModel()
     side = SimpleNamespace(
         name="v0", key="tuned", adapter="folder",
@@ -142,7 +142,7 @@ def _piped(monkeypatch):
     return piped
 
 
-def test_from_a_pipe_answers_alone_go_to_stdout(piped):
+def test_from_a_pipe_only_answers_go_to_stdout(piped):
     _, result = piped("one\n\n/before\ntwo\n/after\nthree\n")
 
     assert result.stdout == "tuned says 你好\nbase says 你好\ntuned says 你好\n"
@@ -155,7 +155,7 @@ def test_the_runs_own_system_prompt_is_the_default(piped):
     assert model.asked[0][0] == {"role": "system", "content": "As trained."}
 
 
-def test_the_system_prompt_can_be_named_changed_and_dropped(piped):
+def test_the_system_prompt_can_be_set_changed_and_dropped(piped):
     model, result = piped("one\n/system Be a poet.\ntwo\n/system\nthree\n", "--system", "Be brief.")
 
     assert [messages[0]["content"] for messages in model.asked] == ["Be brief.", "Be a poet.", "one"]
@@ -167,19 +167,19 @@ def test_forget_quit_and_help(piped):
 
     assert [len(messages) for messages in model.asked] == [2, 2]
     assert "Forgotten." in result.stderr
-    assert "No command /nonsense." in result.stderr
+    assert "Unknown command: /nonsense\n" in result.stderr
     assert result.stderr.count("/before") == 2
 
 
-def test_the_base_alone_says_that_there_is_no_adapter(piped):
+def test_with_the_base_model_there_is_no_adapter_to_switch(piped):
     model, result = piped("/before\none\n", "--base")
 
     assert result.stdout == "base says 你好\n"
-    assert "There is no adapter" in result.stderr
+    assert "There is no adapter to switch" in result.stderr
     assert model.asked[0][0]["content"] == "You are a helpful assistant."
 
 
-def test_bytes_that_are_no_utf_8_do_not_end_the_conversation(piped):
+def test_bytes_that_are_not_utf_8_do_not_end_the_conversation(piped):
     model, result = piped("你好\n".encode("gbk") + b"two\n")
 
     assert result.stdout.count("\n") == 2
@@ -202,7 +202,7 @@ def test_ctrl_c_at_a_pipe_ends_the_chat(monkeypatch):
         chat_cli._answer(conversation, "one")
 
 
-def test_ctrl_c_at_a_terminal_ends_the_answer_alone(monkeypatch, capsys):
+def test_ctrl_c_at_a_terminal_ends_only_the_answer(monkeypatch, capsys):
     conversation = talk(FakeModel(interrupted_after=1))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
 

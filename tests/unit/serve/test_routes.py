@@ -1,4 +1,4 @@
-"""The routes over a real port, with models that only pretend."""
+"""The routes over a real port, over fake models."""
 
 import json
 import threading
@@ -58,7 +58,7 @@ def wait_for(condition, within_s: float = 10) -> None:
 def test_both_models_are_listed_the_base_first(client):
     listed = client.get("/v1/models").json()
 
-    assert [one["id"] for one in listed["data"]] == ["base", "tuned"]
+    assert [model["id"] for model in listed["data"]] == ["base", "tuned"]
     assert client.get("/v1/models/tuned").json()["object"] == "model"
     assert client.get("/v1/models/other").status_code == 404
 
@@ -66,19 +66,20 @@ def test_both_models_are_listed_the_base_first(client):
 def test_a_question_is_answered_by_the_model_that_was_asked(client, answerer):
     answer = client.post("/v1/chat/completions", json=question()).json()
 
-    assert answer["choices"][0]["message"]["content"] == "tuned was told 2 messages"
-    assert answerer.asked[-1].messages[0] == {"role": "system", "content": "As trained."}
+    assert answer["choices"][0]["message"]["content"] == "tuned received 2 messages "
+    assert answer["usage"] == {"prompt_tokens": 15, "completion_tokens": 4, "total_tokens": 19}
+    assert answerer.requests[-1].messages[0] == {"role": "system", "content": "As trained."}
 
 
-def test_an_answer_comes_in_pieces_and_says_when_it_is_whole(client):
-    told = events(client.post("/v1/chat/completions", json=question(model="base", stream=True)))
+def test_a_streamed_answer_ends_with_done(client):
+    sent = events(client.post("/v1/chat/completions", json=question(model="base", stream=True)))
 
-    pieces = [json.loads(one)["choices"][0]["delta"].get("content", "") for one in told[:-1]]
-    assert pieces == ["base ", "was ", "told ", "2 ", "messages ", ""]
-    assert told[-1] == "[DONE]"
+    texts = [json.loads(event)["choices"][0]["delta"].get("content", "") for event in sent[:-1]]
+    assert texts == ["base ", "received ", "2 ", "messages ", ""]
+    assert sent[-1] == "[DONE]"
 
 
-def test_health_tells_what_is_under_way(client):
+def test_health_counts_the_active_questions(client):
     assert client.get("/health").json() == {"status": "ok", "under_way": 0, "at_once": 2}
 
 
@@ -87,88 +88,90 @@ def test_health_tells_what_is_under_way(client):
     [("GET", "/docs", 404), ("GET", "/openapi.json", 404), ("POST", "/infer/", 404), ("POST", "/v1/embeddings", 404),
      ("GET", "/v1/chat/completions", 405)],
 )  # fmt: skip
-def test_there_is_nothing_else_here(client, method, path, status):
+def test_there_are_no_other_routes(client, method, path, status):
     response = client.request(method, path)
 
     assert response.status_code == status
     assert path in response.json()["error"]["message"]
 
 
-def test_faults_are_told_as_openai_tells_them(client):
+def test_errors_have_the_shape_of_openai(client):
     assert client.post("/v1/chat/completions", json=question(model="other")).status_code == 404
-    told = client.post("/v1/chat/completions", content=b"{", headers={"content-type": "application/json"})
+    response = client.post("/v1/chat/completions", content=b"{", headers={"content-type": "application/json"})
 
-    assert told.status_code == 400
-    assert set(told.json()["error"]) == {"message", "type", "param", "code"}
+    assert response.status_code == 400
+    assert set(response.json()["error"]) == {"message", "type", "param", "code"}
 
 
 def test_a_question_longer_than_the_context_is_refused_with_both_figures(client):
-    told = client.post("/v1/chat/completions", json=question("x" * 200_000, stream=True))
+    response = client.post("/v1/chat/completions", json=question("x" * 200_000, stream=True))
 
-    assert (told.status_code, told.json()["error"]["code"]) == (400, "context_length_exceeded")
-    assert "200011 tokens" in told.json()["error"]["message"]
-    assert "100000" in told.json()["error"]["message"]
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert "200011 tokens" in response.json()["error"]["message"]
+    assert "100000" in response.json()["error"]["message"]
 
 
-def test_a_body_without_end_is_not_read_to_its_end(client):
-    told = client.post(
+def test_a_body_that_is_too_long_is_not_read_to_its_end(client):
+    response = client.post(
         "/v1/chat/completions", content=b"x" * 5_000_000, headers={"content-type": "application/json; charset=utf-8"}
     )
 
-    assert told.status_code == 413
+    assert response.status_code == 413
 
 
-def test_a_form_of_a_page_elsewhere_is_refused(client):
-    told = client.post("/v1/chat/completions", content=json.dumps(question()), headers={"content-type": "text/plain"})
+def test_a_form_on_another_site_is_refused(client):
+    response = client.post(
+        "/v1/chat/completions", content=json.dumps(question()), headers={"content-type": "text/plain"}
+    )
 
-    assert told.status_code == 415
+    assert response.status_code == 415
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/models"])
-def test_a_name_that_points_here_from_elsewhere_is_refused(client, path):
+def test_another_host_name_that_points_here_is_refused(client, path):
     assert client.get(path, headers={"host": "rebound.example:80"}).status_code == 403
     assert client.get(path, headers={"host": "localhost:1"}).status_code == 200
 
 
-def test_a_failure_is_told_without_what_was_asked(client, site):
-    told = client.post("/v1/chat/completions", json=question("break"))
+def test_a_failure_is_reported_without_quoting_the_question(client, site):
+    response = client.post("/v1/chat/completions", json=question("break"))
     streamed = events(client.post("/v1/chat/completions", json=question("break", stream=True)))
 
-    assert (told.status_code, told.json()["error"]["code"]) == (500, "model_failed")
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "model_failed")
     assert json.loads(streamed[-1])["error"]["code"] == "model_failed"
-    assert "secret" not in told.text + "".join(streamed)
-    assert site.said[-1] == "An answer failed: RuntimeError: secret question: out of memory"
+    assert "secret" not in response.text + "".join(streamed)
+    assert site.notices[-1] == "An answer failed: RuntimeError: secret question: out of memory"
 
 
-def test_the_model_is_told_when_the_client_leaves(client, site, answerer):
+def test_a_question_is_cancelled_when_its_client_leaves(client, site, answerer):
     with pytest.raises(httpx.ReadTimeout):
         client.post("/v1/chat/completions", json=question("forever"), timeout=0.3)
     with client.stream("POST", "/v1/chat/completions", json=question("forever", stream=True)) as response:
         next(response.iter_raw())
 
-    assert answerer.gone[-2].wait(10)
-    assert answerer.gone[-1].wait(10)
+    assert answerer.cancelled[-2].wait(10)
+    assert answerer.cancelled[-1].wait(10)
     wait_for(lambda: not site.active)
 
 
-def test_more_questions_than_there_is_room_for_are_told_to_come_back(client, site):
+def test_more_questions_than_allowed_are_asked_to_come_back(client, site):
     forever = question("forever", stream=True)
     with (
         client.stream("POST", "/v1/chat/completions", json=forever) as one,
         client.stream("POST", "/v1/chat/completions", json=forever) as two,
     ):
         assert one.status_code == two.status_code == 200
-        told = client.post("/v1/chat/completions", json=question())
+        response = client.post("/v1/chat/completions", json=question())
         assert client.get("/health").json()["under_way"] == 2
 
-    assert (told.status_code, told.json()["error"]["code"]) == (429, "rate_limit_exceeded")
-    assert int(told.headers["retry-after"]) > 0
+    assert (response.status_code, response.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert int(response.headers["retry-after"]) > 0
     wait_for(lambda: not site.active)
     assert client.post("/v1/chat/completions", json=question()).status_code == 200
 
 
 @pytest.mark.parametrize("sent", [None, "Bearer wrong", "Bearer", f"Basic {KEY}", f"Bearer {KEY}x", "Bearer schlüssel"])
-def test_without_the_key_nothing_is_told(locked, sent):
+def test_without_the_key_everything_is_refused(locked, sent):
     headers = {} if sent is None else {"authorization": sent.encode()}
     for response in (
         locked.get("/v1/models", headers=headers),
@@ -180,7 +183,7 @@ def test_without_the_key_nothing_is_told(locked, sent):
         assert KEY not in response.text
 
 
-def test_with_the_key_everything_is(locked):
+def test_with_the_key_everything_is_answered(locked):
     headers = {"authorization": f"Bearer {KEY}"}
 
     assert locked.get("/v1/models", headers=headers).status_code == 200
@@ -204,7 +207,7 @@ def test_the_page_may_load_and_run_nothing_but_itself(locked):
     assert "https://" not in response.text
 
 
-def test_what_does_not_answer_itself_is_not_ready():
+def test_a_server_that_does_not_answer_itself_is_not_ready():
     site = make_site()
     site.stop()
     with take_port("127.0.0.1", 0) as taken, pytest.raises(ConfigError, match="does not answer itself"):
@@ -212,16 +215,16 @@ def test_what_does_not_answer_itself_is_not_ready():
 
 
 @pytest.mark.parametrize("streamed", ["forever", "silent"])
-def test_a_stop_cuts_answers_at_once_and_says_so(streamed):
+def test_a_stop_cuts_answers_off_at_once_and_informs_the_clients(streamed):
     site = make_site()
-    heard: list[str] = []
+    received: list[str] = []
     status: list[int] = []
     with httpx.Client(trust_env=False, timeout=20) as client:
         with listening(site) as address:
             url = f"{address}/v1/chat/completions"
             threads = [
                 threading.Thread(
-                    target=lambda: heard.append(client.post(url, json=question(streamed, stream=True)).text)
+                    target=lambda: received.append(client.post(url, json=question(streamed, stream=True)).text)
                 ),
                 threading.Thread(target=lambda: status.append(client.post(url, json=question("forever")).status_code)),
             ]
@@ -233,6 +236,6 @@ def test_a_stop_cuts_answers_at_once_and_says_so(streamed):
             thread.join(10)
 
     assert time.monotonic() - began < 5
-    assert '"code": "server_stopping"' in heard[0]
-    assert "[DONE]" not in heard[0]
+    assert '"code": "server_stopping"' in received[0]
+    assert "[DONE]" not in received[0]
     assert status == [503]
