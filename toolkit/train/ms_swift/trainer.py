@@ -16,7 +16,7 @@ from swift.trainers import Seq2SeqTrainer
 from torch.nn import functional
 
 from toolkit.data.encoding import IGNORED
-from toolkit.model.divergence import divergence
+from toolkit.model.divergence import kl_divergence
 from toolkit.train.keep_set import draw_rows
 from toolkit.train.passes.batch import (
     KEEP_TENSORS,
@@ -227,7 +227,7 @@ class KeepTrainer(PackedTrainer):
     def _drift(self, hidden: "Tensor", batch: Batch) -> "Tensor":
         """KL(base || tuned) in nats a token."""
         summed = in_chunks(
-            lambda tuned, base, counts: (divergence(self.head(base), self.head(tuned)) * counts).sum(),
+            lambda tuned, base, counts: (kl_divergence(self.head(base), self.head(tuned)) * counts).sum(),
             hidden[batch["kept_at"]],
             batch["kept_base"],
             batch["kept"],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.model.divergence import divergence
+from toolkit.model.divergence import kl_divergence
 from toolkit.train.passes.batch import TrainSequence
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def drift(model: Any, rows: Sequence[TrainSequence], pad: int) -> float:
     tuned = observe_base(causal, [(row.ids.tolist(), int(row.at[0])) for row in rows], pad)
     with torch.no_grad():
         sums = [
-            divergence(*(causal.lm_head(row.target.to(causal.device)) for row in (base, now))).sum()
+            kl_divergence(*(causal.lm_head(row.target.to(causal.device)) for row in (base, now))).sum()
             for base, now in zip(rows, tuned, strict=True)
         ]
     return float(sum(sums)) / sum(len(row.at) for row in rows)
