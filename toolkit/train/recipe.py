@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
@@ -82,6 +83,16 @@ class Recipe:
 def first_adapted(recipe: Recipe, layers: int) -> int:
     """The lowest of a decoder's `layers` that has an adapter; `middle` leaves as many out above."""
     return layers // 4 if recipe.lora_layers == "middle" else 0
+
+
+def target_regex(recipe: Recipe, decoder_layers: int) -> str | None:
+    """Full names of the linear layers in the decoder's middle half, for peft; None when every layer is adapted."""
+    if recipe.lora_layers == "all":
+        return None
+    first = first_adapted(recipe, decoder_layers)
+    numbers = "|".join(map(str, range(first, decoder_layers - first)))
+    names = r"\w+_proj" if "all-linear" in recipe.target_modules else "|".join(map(re.escape, recipe.target_modules))
+    return rf".*\.layers\.({numbers})\..*\b({names})"
 
 
 def shipped() -> list[str]:

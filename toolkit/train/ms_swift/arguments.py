@@ -1,6 +1,5 @@
 """A TrainingJob as ms-swift's arguments. Pure: starts nothing."""
 
-import re
 from typing import Any
 
 from swift import SftArguments
@@ -8,7 +7,7 @@ from swift import SftArguments
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.four_bits import in_four_bits
 from toolkit.train.job import TrainingJob
-from toolkit.train.recipe import Recipe, first_adapted
+from toolkit.train.recipe import target_regex
 
 
 def arguments(job: TrainingJob) -> SftArguments:
@@ -65,16 +64,6 @@ def _adapter(job: TrainingJob) -> dict[str, Any]:
         "target_modules": list(recipe.target_modules),
         "target_regex": target_regex(recipe, job.decoder_layers),
     }
-
-
-def target_regex(recipe: Recipe, decoder_layers: int) -> str | None:
-    """The linear layers of the decoder's middle half by name, for peft; None where every layer is adapted."""
-    if recipe.lora_layers == "all":
-        return None
-    first = first_adapted(recipe, decoder_layers)
-    numbers = "|".join(map(str, range(first, decoder_layers - first)))
-    names = r"\w+_proj" if "all-linear" in recipe.target_modules else "|".join(map(re.escape, recipe.target_modules))
-    return rf".*\.layers\.({numbers})\..*\b({names})"
 
 
 def _saving_and_evaluating(job: TrainingJob) -> dict[str, Any]:
