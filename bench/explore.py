@@ -160,13 +160,13 @@ def _pieces(text: str) -> set[str]:
 
 def lay_out(sequences: Sequence[torch.Tensor], device: torch.device) -> tuple[dict[str, Any], tuple[int, ...]]:
     """What a decoder takes for sequences laid end to end, and where each begins."""
-    alone = packing.Sequences(ids=sequences, beginnings=[None] * len(sequences), shared=[])
+    alone = packing.Sequences(ids=sequences, prefixes=[None] * len(sequences), prefix_tokens=[])
     packed = pack(alone, 0, frame_for([alone], LINE_TOKENS[device.type]))
     assert packed is not None
-    owner, before = packed.owner.to(device), packed.before.to(device)
+    owner, prefix = packed.owner.to(device), packed.prefix.to(device)
     return {
         "input_ids": packed.ids.to(device), "position_ids": packed.positions.to(device),
-        "attention_mask": visibility_mask(owner, before), "use_cache": False,
+        "attention_mask": visibility_mask(owner, prefix), "use_cache": False,
     }, packed.starts  # fmt: skip
 
 

@@ -89,8 +89,8 @@ def use_variant(options: argparse.Namespace) -> None:
     from toolkit.train.passes import keep_loss as keep
 
     if options.all_positions:
-        observe = keep.observe_base
-        pipeline.observe_base = lambda model, encoded, pad: observe(model, [(ids, 0) for ids, _ in encoded], pad)
+        answers_only = keep.keep_sequences
+        pipeline.keep_sequences = lambda model, encoded, pad: answers_only(model, [(ids, 0) for ids, _ in encoded], pad)
 
 
 def exact_share(run: Run, options: argparse.Namespace) -> float:

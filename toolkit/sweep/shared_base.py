@@ -32,8 +32,8 @@ class SharedBase:
         """As a comparison alone would load it: in the device's own precision."""
         key = folder, find_device().precision, in_4bit
         model = (
-            CachingModel.over(*self._lent.loan(key), adapters)
-            if self._lent.holds(key)
+            CachingModel.over(*self._lent.clone(key), adapters)
+            if self._lent.has(key)
             else CachingModel.load(folder, adapters, in_4bit=in_4bit)
         )
         model.remembered, model.base = self._remembered, (str(folder), in_4bit)

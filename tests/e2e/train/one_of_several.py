@@ -26,7 +26,7 @@ def main(model: Path, folder: Path, rows_at_once: int) -> None:
         model_folder=model, run_folder=folder, rows=with_variants(ROWS, recipe), recipe=recipe, precision="float32",
         plan=Plan(micro_batch_size=rows_at_once, accumulation_steps=1, gradient_checkpointing=False, reason=""),
         decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
-        keep=KeepJob(asked=KEPT, weight=3, rows_a_step=8, max_new_tokens=4, cache=folder / "cache.jsonl"),
+        keep=KeepJob(prompts=KEPT, weight=3, rows_per_step=8, max_new_tokens=4, cache=folder / "cache.jsonl"),
     )  # fmt: skip
     result = ms_swift.train(job, lambda _: None, lambda: False)
     adapter = hashlib.sha256()

@@ -51,7 +51,7 @@ def test_keep_prompts_that_are_held_out_are_left_out(user: User):
 
     job = training.jobs[0].keep
     assert job is not None
-    assert [prompt for prompt, _ in job.asked] == ["Sing!"]
+    assert [prompt for prompt, _ in job.prompts] == ["Sing!"]
 
 
 def test_early_stopping_makes_the_best_checkpoint_the_adapter_and_says_so(user: User):

@@ -89,8 +89,8 @@ def test_an_unknown_recipe_names_the_shipped_ones(name: str):
     ("text", "why"),
     [
         ("epochs: [1", "is not YAML"),
-        ("", "holds no settings"),
-        ("- epochs", "holds no settings"),
+        ("", "has no settings"),
+        ("- epochs", "has no settings"),
         ("epochs: 好".encode("gbk"), "is not UTF-8 text"),
         ("!!python/object/apply:os.system ['true']", "is not YAML"),
     ],

@@ -20,14 +20,14 @@ def rows(*answers: str) -> list[Row]:
     ]
 
 
-def parted(given: list[Row], **settings: Any) -> tuple[RunRows, dict[str, Any]]:
+def split(given: list[Row], **settings: Any) -> tuple[RunRows, dict[str, Any]]:
     return rows_that_fit(given, CharacterEncoder(), load_recipe("article").changed(**settings), lambda _: None)
 
 
 def test_a_share_is_held_out_and_the_order_stays():
     given = rows(*"abcdefghij")
 
-    found, told = parted(given, eval_split=0.3)
+    found, told = split(given, eval_split=0.3)
 
     assert (len(found.held_out), told["held_out"], told["dropped"]) == (3, 3, 0)
     assert sorted(found.every, key=lambda row: row.number) == given
@@ -35,27 +35,27 @@ def test_a_share_is_held_out_and_the_order_stays():
 
 
 def test_an_epoch_counts_the_trained_tokens_alone():
-    found, told = parted(rows("a" * 9, "b" * 9, "c" * 9, "d" * 9), eval_split=0.5)
+    found, told = split(rows("a" * 9, "b" * 9, "c" * 9, "d" * 9), eval_split=0.5)
 
     assert (told["epoch_tokens"], told["longest_row_tokens"]) == (20, 10)
     assert len(found.trained) == 2
 
 
 def test_the_longest_rows_that_a_step_may_hold_are_counted_together():
-    assert parted(rows("a" * 9, "b" * 3, "c" * 5), batch_size=2)[1]["batch_tokens"] == 10 + 6
-    assert parted(rows("a" * 9, "b" * 3), batch_size=4)[1]["batch_tokens"] == 10 + 4
+    assert split(rows("a" * 9, "b" * 3, "c" * 5), batch_size=2)[1]["batch_tokens"] == 10 + 6
+    assert split(rows("a" * 9, "b" * 3), batch_size=4)[1]["batch_tokens"] == 10 + 4
 
 
 def test_room_is_left_for_the_longest_variant():
     given = rows("a" * 20, "b" * 60)
-    plain = parted(given)[1]["longest_row_tokens"]
+    plain = split(given)[1]["longest_row_tokens"]
     more = {"row_systems": ("T" * 30,), "system": "S", "row_wordings": True}
-    _, told = parted(given, **more)
+    _, told = split(given, **more)
 
     longest = told["longest_row_tokens"]
 
     assert longest == plain + len(" Please answer directly.")
-    kept, cut = parted(given, **more, max_length_tokens=longest - 1)
+    kept, cut = split(given, **more, max_length_tokens=longest - 1)
     assert (len(kept.trained), cut["dropped"]) == (1, 1)
 
 
@@ -68,14 +68,14 @@ def test_one_row_at_least_is_held_out_and_one_at_least_is_trained(count: int, sh
     assert len(held_out(count, share, 1)) == size
 
 
-def test_one_row_cannot_be_parted():
-    with pytest.raises(DataError, match="One row alone"):
-        parted(rows("a"), eval_split=0.5)
+def test_one_row_cannot_be_split():
+    with pytest.raises(DataError, match="A single row"):
+        split(rows("a"), eval_split=0.5)
 
 
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_a_run_folder_gives_its_rows_back(tmp_path: Path, share: float):
-    found, _ = parted(rows("a", "b", "c", "d"), eval_split=share)
+    found, _ = split(rows("a", "b", "c", "d"), eval_split=share)
 
     write_rows(tmp_path, found)
 
