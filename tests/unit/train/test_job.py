@@ -166,3 +166,10 @@ def test_a_resumed_run_asks_what_it_asked(user: User):
     user.resumes(run.run_id, training)
 
     assert [one.prompt in before for one in training.jobs[0].questions] == [True] * 12
+
+
+def test_a_refused_cuda_graph_is_reported_and_recorded(user: User):
+    run = user.finetunes(FakeTraining(ended={"cuda_graph_refused": "out of memory"}))
+
+    assert run.record["train"]["cuda_graph_refused"] == "out of memory"
+    assert "Warning: steps ran without a CUDA graph, and so slower: the capture failed (out of memory)." in user.said

@@ -1,5 +1,6 @@
 """A run's rows: what is held out, and that a run folder gives back what was put into it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from tests.fakes.training import CharacterEncoder
 from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row
+from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.train.recipe import load_recipe
 from toolkit.train.rows import RunRows, held_out, read_rows, rows_that_fit, with_variants, without_variants, write_rows
@@ -140,3 +142,34 @@ def test_what_is_held_out_is_asked_as_it_is():
         ("S", "Hi?"),
         ("Mine", "Ho?"),
     ]
+
+
+class CountingEncoder(CharacterEncoder):
+    """Notes every text that it encodes, with its system prompt."""
+
+    def __init__(self) -> None:
+        self.encoded: list[tuple[str | None, str]] = []
+
+    def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
+        self.encoded += systems_and_prompts(list(rows))
+        return super().encode(rows, system)
+
+
+def test_the_tokens_are_those_of_the_variants_that_are_trained_and_of_the_held_out_rows():
+    recipe = ARTICLE.changed(row_systems=("T",), row_wordings=True, eval_split=0.25)
+    encoder = CharacterEncoder()
+
+    found, _ = rows_that_fit(rows("a", "b", "c", "d"), encoder, recipe, lambda _: None)
+
+    assert found.tokens == encoder.encode(with_variants(found.trained, recipe))
+    assert found.held_out_tokens == encoder.encode(without_variants(found.held_out, recipe))
+    assert (len(found.tokens), len(found.held_out_tokens)) == (6, 1)
+
+
+def test_no_text_is_encoded_twice():
+    recipe, encoder = ARTICLE.changed(row_systems=("T", "U")), CountingEncoder()
+
+    rows_that_fit([row("Hi?", "Yo."), row("Ho?", "Ya.")], encoder, recipe, lambda _: None)
+
+    asked = [one for one in encoder.encoded if one[1] in {"Hi?", "Ho?"}]
+    assert sorted(asked) == [(system, prompt) for system in "STU" for prompt in ("Hi?", "Ho?")]

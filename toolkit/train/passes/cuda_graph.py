@@ -100,14 +100,16 @@ class GraphedPass:
         before = [one.grad for one in self._parameters]
         self._gradients = [torch.zeros_like(one) for one in self._parameters]
         self._set_gradients()
-        graph = torch.cuda.CUDAGraph()
+        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph):
                 outputs = self._compute(self._inputs)
                 self._backward(outputs["loss"])
         except RuntimeError as error:  # out of memory, or a kernel that cannot be captured
+            torch.cuda.set_stream(current)  # torch.cuda.graph leaves its own stream set if ending the capture fails too
             torch.cuda.synchronize()
-            self.refused = first_line(error)
+            # The first error, if ending the capture raised another.
+            self.refused = first_line(error.__context__ or error)
             for parameter, gradient in zip(self._parameters, before, strict=True):
                 parameter.grad = gradient
             self._gradients = []
