@@ -29,6 +29,11 @@ class Squares:
         return sum((2 * self.weights * torch.tensor(one) ** 2 for one in batches), torch.zeros(3)).detach()
 
 
+@pytest.fixture(autouse=True)
+def _no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)  # else torch asks a card
+
+
 @pytest.fixture(name="refusing")
 def _refusing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card on which a capture fails, and then ending it fails too."""
