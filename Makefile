@@ -234,6 +234,10 @@ test-formats: setup ## Exports as llama.cpp, Go and bitsandbytes read them (buil
 test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
 	.venv/bin/pytest tests/container
 
+.PHONY: test-gpu
+test-gpu: setup ## Training on an NVIDIA card: captured steps, memory, resumption, 4 bits (two minutes)
+	.venv/bin/pytest tests/gpu
+
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cli.md is current
 	.venv/bin/ruff check

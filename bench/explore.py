@@ -30,7 +30,7 @@ from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.train.keep_set import draw_rows, read_keep_prompts
 
 prepare_environment()
-from toolkit.model.divergence import divergence  # noqa: E402
+from toolkit.model.divergence import kl_divergence, measure_drift  # noqa: E402
 from toolkit.train.passes import packing  # noqa: E402
 from toolkit.train.passes.kernels import in_chunks  # noqa: E402
 from toolkit.train.passes.packing import LINE_TOKENS, frame_for, pack, visibility_mask  # noqa: E402
@@ -160,13 +160,13 @@ def _pieces(text: str) -> set[str]:
 
 def lay_out(sequences: Sequence[torch.Tensor], device: torch.device) -> tuple[dict[str, Any], tuple[int, ...]]:
     """What a decoder takes for sequences laid end to end, and where each begins."""
-    alone = packing.Sequences(ids=sequences, beginnings=[None] * len(sequences), shared=[])
+    alone = packing.Sequences(ids=sequences, prefixes=[None] * len(sequences), prefix_tokens=[])
     packed = pack(alone, 0, frame_for([alone], LINE_TOKENS[device.type]))
     assert packed is not None
-    owner, before = packed.owner.to(device), packed.before.to(device)
+    owner, prefix = packed.owner.to(device), packed.prefix.to(device)
     return {
         "input_ids": packed.ids.to(device), "position_ids": packed.positions.to(device),
-        "attention_mask": visibility_mask(owner, before), "use_cache": False,
+        "attention_mask": visibility_mask(owner, prefix), "use_cache": False,
     }, packed.starts  # fmt: skip
 
 
@@ -274,11 +274,11 @@ class Trial:
             at = torch.cat([torch.arange(begin + first, begin + len(ids)) for begin, (ids, first) in places])
             tuned, base = seen[at.to(seen.device)], [self.kept[one] for one in drawn]
             if not self.variant.rowmean:
-                drift = in_chunks(lambda q, p: divergence(head(p), head(q)).sum(), tuned, torch.cat(base))
+                drift = in_chunks(lambda q, p: kl_divergence(head(p), head(q)).sum(), tuned, torch.cat(base))
                 return entropy, drift / len(tuned)
             shares = torch.tensor([len(one) ** (1 - self.variant.rowmean) for one in base])
             parts = zip(tuned.split([len(one) for one in base]), base, shares / shares.sum(), strict=True)
-            drift = sum(divergence(head(p), head(q)).sum() * share / len(p) for q, p, share in parts)
+            drift = sum(kl_divergence(head(p), head(q)).sum() * share / len(p) for q, p, share in parts)
         return entropy, drift
 
     def _measure(self) -> dict[str, Any]:
@@ -307,7 +307,7 @@ class Trial:
         probes, before = self.world.outside[name], self.world.before[name]
         asked, markers = [conversation(probe.prompt, SYSTEM) for probe in probes], self.world.sets[name].new_markers
         after = tuned.answers(asked, max_new_tokens=56, batch_size=256)
-        drifts = tuned.drift(asked, before, before=None, after="default")
+        drifts = measure_drift(tuned, asked, before, before=None, after="default")
         tokens = sum(one.tokens for one in drifts)
         told: dict[str, Any] = {
             "leaks": [

@@ -60,9 +60,9 @@ def use_divergence(kind: str) -> None:
     from toolkit.core.startup import prepare_environment
 
     prepare_environment()
-    from toolkit.train.passes import keep_loss as keep
+    from toolkit.model.divergence import kl_divergence as forward
+    from toolkit.train.ms_swift import trainer
 
-    forward = keep.divergence
     top = 50
 
     def reverse(base: torch.Tensor, tuned: torch.Tensor) -> torch.Tensor:
@@ -72,9 +72,7 @@ def use_divergence(kind: str) -> None:
     def top_k(base: torch.Tensor, tuned: torch.Tensor) -> torch.Tensor:
         p, q = functional.log_softmax(base.detach().float(), -1), functional.log_softmax(tuned.float(), -1)
         best = p.topk(top, dim=-1).indices
-        return functional.kl_div(q.load_rows(-1, best), p.load_rows(-1, best), reduction="none", log_target=True).sum(
-            -1
-        )
+        return functional.kl_div(q.gather(-1, best), p.gather(-1, best), reduction="none", log_target=True).sum(-1)
 
     kinds = {
         "forward": forward,
@@ -82,7 +80,7 @@ def use_divergence(kind: str) -> None:
         "symmetric": lambda base, tuned: (forward(base, tuned) + reverse(base, tuned)) / 2,
         "top-k": top_k,
     }
-    keep.divergence = kinds[kind]
+    trainer.kl_divergence = kinds[kind]
 
 
 def use_variant(options: argparse.Namespace) -> None:
@@ -91,8 +89,8 @@ def use_variant(options: argparse.Namespace) -> None:
     from toolkit.train.passes import keep_loss as keep
 
     if options.all_positions:
-        observe = keep.observe_base
-        pipeline.observe_base = lambda model, encoded, pad: observe(model, [(ids, 0) for ids, _ in encoded], pad)
+        answers_only = keep.keep_sequences
+        pipeline.keep_sequences = lambda model, encoded, pad: answers_only(model, [(ids, 0) for ids, _ in encoded], pad)
 
 
 def exact_share(run: Run, options: argparse.Namespace) -> float:

@@ -48,14 +48,14 @@ def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, A
 
     stop, took = StopRequests(lambda _: None), list[float]()
     profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
-    without_variants = PackedTrainer.training_step
+    unmeasured_step = PackedTrainer.training_step
 
     def step(trainer: Any, *inputs: Any, **more: Any) -> Any:
         if len(took) == SETTLED:
             profiler.start()
         torch.cuda.synchronize()
         began = time.perf_counter()
-        loss = without_variants(trainer, *inputs, **more)
+        loss = unmeasured_step(trainer, *inputs, **more)
         torch.cuda.synchronize()
         took.append(time.perf_counter() - began)
         if len(took) == SETTLED + PROFILED:
@@ -71,7 +71,7 @@ def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, A
             )  # fmt: skip
             finetune(config, Caller(stop=stop, notify=lambda _: None))
     finally:
-        PackedTrainer.training_step = without_variants
+        PackedTrainer.training_step = unmeasured_step
     kernels = [
         (one.key, one.count / PROFILED, one.self_device_time_total / 1000 / PROFILED) for one in profiler.key_averages()
     ]

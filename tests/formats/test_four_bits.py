@@ -111,7 +111,7 @@ def test_training_and_comparing_use_the_same_weights(tmp_path):
 
 def test_a_loan_shares_weights_and_their_scales(base, run):
     key = TINY.resolve(), find_device().precision, True
-    one, other = (base._weights.loan(key)[0] for _ in range(2))
+    one, other = (base._weights.clone(key)[0] for _ in range(2))
     layers = [model.model.layers[0].mlp.up_proj for model in (one, other)]
 
     assert layers[0] is not layers[1]

@@ -11,7 +11,7 @@ from toolkit.compare.questions import Questions
 from toolkit.compare.sides import Side, loaded
 from toolkit.core.events import Listener
 from toolkit.model.conversation import Messages, conversation
-from toolkit.model.divergence import Drift
+from toolkit.model.divergence import Drift, measure_drift
 from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
 
@@ -79,9 +79,9 @@ class Answered:
 
     def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
         answered = [at for at in self.outside if old[at].tokens]
-        drifts = model.drift(
-            self._prompts(before, answered), [old[at] for at in answered], before=before.switch, after=after.switch,
-            after_prompts=self._prompts(after, answered),
+        drifts = measure_drift(
+            model, self._prompts(before, answered), [old[at] for at in answered],
+            before=before.switch, after=after.switch, after_prompts=self._prompts(after, answered),
         )  # fmt: skip
         return dict(zip(answered, drifts, strict=True))
 

@@ -13,8 +13,8 @@ IGNORED = -100  # the label of a token that is not trained on
 class Encoded:
     """One row: token ids of shape [tokens], and labels of the same shape, IGNORED where nothing is learned."""
 
-    input_ids: list[int]
-    labels: list[int]
+    input_ids: Sequence[int]
+    labels: Sequence[int]
 
 
 class Encoder(Protocol):

@@ -11,7 +11,7 @@ from toolkit.core.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """`kind`: cuda or cpu. `memory_bytes`: the card's whole memory, `free_bytes`: what is free now (None on a CPU)."""
+    """`kind`: cuda or cpu. `memory_bytes`: the card's total memory, `free_bytes`: its free memory (None on a CPU)."""
 
     kind: str
     name: str
@@ -26,7 +26,7 @@ class Device:
 
 
 def find_device(precision: str = "auto") -> Device:
-    """The first card, or the CPU; `precision` is auto, bfloat16 or float32."""
+    """The first card, else the CPU; `precision` is auto, bfloat16 or float32. Raises ConfigError for a wrong cap."""
     import platform
 
     import torch
@@ -34,8 +34,8 @@ def find_device(precision: str = "auto") -> Device:
     if not torch.cuda.is_available():
         chosen, why = (precision, "as asked") if precision != "auto" else ("float32", "auto: no card")
         return Device(kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why)
-    free, whole = _card_memory()
-    # It plans anew for each length that it meets, which costs more than it saves where every batch has another.
+    free, total = _card_memory()
+    # cuDNN's attention plans again for each new length, which costs more than it saves: every batch has another.
     torch.backends.cuda.enable_cudnn_sdp(False)
     computes_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     if precision != "auto":
@@ -46,59 +46,57 @@ def find_device(precision: str = "auto") -> Device:
         chosen, why = "float32", "auto: the card does not compute in bfloat16"
     return Device(
         kind="cuda", name=torch.cuda.get_device_name(), precision=chosen, reason=why,
-        memory_bytes=whole, free_bytes=free, driver=_driver(),
+        memory_bytes=total, free_bytes=free, driver=_driver(),
     )  # fmt: skip
 
 
 def start_cuda_context() -> None:
-    """Makes the card's context in a thread: it takes a second, in which imports go on. Its errors are met in use."""
+    """Creates the card's context in a thread: it takes a second, while imports go on. Errors show at first use."""
     import torch
 
-    def wake() -> None:
+    def create() -> None:
         with suppress(RuntimeError):
             if torch.cuda.is_available():
                 torch.cuda.mem_get_info()
 
-    if (
-        not environment.is_one_of_several_processes()
-    ):  # of several processes each has a card of its own, which is chosen later
-        Thread(target=wake).start()  # no daemon: an interpreter must not end while one is inside torch
+    if not environment.is_one_of_several_processes():  # each of several chooses its card later
+        Thread(target=create).start()  # not a daemon: the interpreter must not exit while a thread is in torch
 
 
 def _card_memory() -> tuple[int, int]:
-    """Free and whole bytes; TOOLKIT_GPU_MEMORY_GIB caps both, for a card that is shared."""
+    """Free and total bytes; TOOLKIT_GPU_MEMORY_GIB caps both, for a card that is shared. Raises ConfigError."""
     import torch
 
-    free, whole = torch.cuda.mem_get_info()
+    free, total = torch.cuda.mem_get_info()
     cap = environment.gpu_memory_gib()
     if cap is None:
-        return free, whole
+        return free, total
     try:
         limit = int(float(cap) * 2**30)
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / whole))
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total))
     except (ValueError, RuntimeError):
         raise ConfigError(
             f"{environment.GPU_MEMORY_GIB} is {cap!r}.", next="Give a number of GiB, such as 22."
         ) from None
-    return min(free, limit), min(whole, limit)
+    return min(free, limit), min(total, limit)
 
 
 def reserved_bytes() -> int:
-    """The most that was reserved on the card; 0 on a CPU."""
+    """The peak of the memory reserved on the card, in bytes; 0 on a CPU."""
     import torch
 
     return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
 
 
 def peak_memory_bytes() -> int:
-    """The most that was in use: reserved on the card, else resident in this process."""
+    """The peak memory in bytes: reserved on the card, or on a CPU resident in this process."""
     import resource
 
     return reserved_bytes() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def reset_peak_memory() -> None:
-    """Frees what nobody holds on the card, and lets its peaks begin anew; a CPU's peak is the process's and stays."""
+    """Frees unused memory on the card and resets its peak; on a CPU the peak is the process's and stays."""
     import gc
 
     import torch

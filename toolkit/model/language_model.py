@@ -13,7 +13,6 @@ from typing import Any, Self, cast
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.conversation import Messages
 from toolkit.model.device import Device
-from toolkit.model.divergence import Drift
 from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, with_adapter
 
@@ -169,58 +168,20 @@ class LanguageModel:
             do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self.end_tokens, pad_token_id=self._pad()
         )
 
-    def drift(
-        self,
-        prompts: Sequence[Messages],
-        answers: Sequence[Answer],
-        *,
-        before: str | None,
-        after: str | None,
-        after_prompts: Sequence[Messages] | None = None,
-        batch_size: int = 8,
-    ) -> list[Drift]:
-        """KL and agreement between two adapters (None: the base), over the tokens of `answers`, before's own.
+    def answer_logits(self, prompts: Sequence[Messages], answers: Sequence[Answer]) -> Any:
+        """The logits that predict the answers' tokens, shape [prompts, longest answer, vocabulary].
 
-        `after_prompts`: what the after side was asked, where its system prompt is another.
+        Rows are aligned on the right: a shorter answer's logits are the last ones of its row.
         """
-        drifts: list[Drift] = []
-        for start in range(0, len(prompts), batch_size):
-            batch = slice(start, start + batch_size)
-            asked = prompts[batch], (after_prompts or prompts)[batch]
-            drifts += self._drift(asked, answers[batch], (before, after))
-        return drifts
-
-    def _drift(
-        self, asked: Sequence[Sequence[Messages]], answers: Sequence[Answer], adapters: Sequence[str | None]
-    ) -> list[Drift]:
-        import torch
-
-        with torch.inference_mode():
-            old, new = (
-                self._logits(prompts, answers, adapter) for prompts, adapter in zip(asked, adapters, strict=True)
-            )
-            drifts = []
-            for row, answer in enumerate(answers):
-                count = len(answer.tokens)
-                at = slice(-1 - count, -1)  # the logits that predict the answer's tokens
-                p = torch.log_softmax(old[row, at].float(), dim=-1)
-                q = torch.log_softmax(new[row, at].float(), dim=-1)
-                kl = (p.exp() * (p - q)).sum().item()
-                agreeing = int((p.argmax(-1) == q.argmax(-1)).sum().item())
-                drifts.append(Drift(kl_sum=max(kl, 0.0), agreeing=agreeing, tokens=count))
-        return drifts
-
-    def _logits(self, prompts: Sequence[Messages], answers: Sequence[Answer], adapter: str | None) -> Any:
-        """Shape [prompts, longest answer + 1, vocabulary]; the last one of a row stands behind its answer."""
         starts = [self.prompt_ids(messages) for messages in prompts]
         inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
-        with self.side(adapter):
-            return self.model(
-                input_ids=inputs,
-                attention_mask=mask,
-                position_ids=(mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
-                logits_to_keep=max(len(answer.tokens) for answer in answers) + 1,
-            ).logits
+        logits = self.model(
+            input_ids=inputs,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
+            logits_to_keep=max(len(answer.tokens) for answer in answers) + 1,
+        ).logits
+        return logits[:, :-1]  # the last position predicts the token after the answer
 
     def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
         """The greedy answer, part by part as it is found; closing the iterator ends the generation."""

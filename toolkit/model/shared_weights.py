@@ -4,34 +4,36 @@ import copy
 from pathlib import Path
 from typing import Any
 
-WORDS = {"_tokenizer", "_vocab", "_merges"}  # of a tokenizer: what it knows, and the native code that looks it up
+# Attributes of a tokenizer that clones share: its vocabulary, and the native code that looks tokens up.
+VOCABULARY = {"_tokenizer", "_vocab", "_merges"}
+Key = tuple[Path, str, bool]  # model folder, precision, whether the weights are in 4 bits
 
 
 class SharedWeights:
-    """Holds a model and its tokenizer by folder, precision, and whether its weights are in 4 bits."""
+    """Loaded models with their tokenizers, by folder, precision and 4-bit loading."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[Path, str, bool], tuple[Any, Any]] = {}
+        self._loaded: dict[Key, tuple[Any, Any]] = {}
 
-    def hold(self, key: tuple[Path, str, bool], model: Any, tokenizer: Any) -> None:
-        self._held[key] = model, tokenizer
+    def add(self, key: Key, model: Any, tokenizer: Any) -> None:
+        self._loaded[key] = model, tokenizer
 
-    def holds(self, key: tuple[Path, str, bool]) -> bool:
-        return key in self._held
+    def has(self, key: Key) -> bool:
+        return key in self._loaded
 
-    def loan(self, key: tuple[Path, str, bool]) -> tuple[Any, Any]:
-        """A model and a tokenizer that is held."""
-        model, tokenizer = self._held[key]
-        return _over_same_weights(model), _over_same_words(tokenizer)
-
-
-def _over_same_weights(model: Any) -> Any:
-    """A deep copy, except for the parameters, and the scales of those in 4 bits: these are the model's own."""
-    own = [*model.parameters()]
-    own += [weights.quant_state for weights in own if getattr(weights, "quant_state", None) is not None]
-    return copy.deepcopy(model, {id(one): one for one in own})
+    def clone(self, key: Key) -> tuple[Any, Any]:
+        """A model over the same weights, and a tokenizer over the same vocabulary. Raises KeyError if not added."""
+        model, tokenizer = self._loaded[key]
+        return _clone_model(model), _clone_tokenizer(tokenizer)
 
 
-def _over_same_words(tokenizer: Any) -> Any:
-    """A deep copy, except for the 150 000 words themselves: to copy them takes longer than to train a step on them."""
-    return copy.deepcopy(tokenizer, {id(one): one for name, one in vars(tokenizer).items() if name in WORDS})
+def _clone_model(model: Any) -> Any:
+    """A deep copy that shares the parameters, and the scales of those in 4 bits."""
+    shared = [*model.parameters()]
+    shared += [weights.quant_state for weights in shared if getattr(weights, "quant_state", None) is not None]
+    return copy.deepcopy(model, {id(one): one for one in shared})
+
+
+def _clone_tokenizer(tokenizer: Any) -> Any:
+    """A deep copy that shares the 150 000 tokens: copying them takes longer than a training step."""
+    return copy.deepcopy(tokenizer, {id(one): one for name, one in vars(tokenizer).items() if name in VOCABULARY})

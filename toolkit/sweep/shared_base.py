@@ -36,10 +36,10 @@ class SharedBase:
         Another base takes the place of the one before: two need not fit on one card.
         """
         key = folder, find_device().precision, in_4bit
-        if not self._weights.holds(key):
+        if not self._weights.has(key):
             self._weights = SharedWeights()
-            self._weights.hold(key, *load_pretrained(folder, in_4bit=in_4bit))
-        model = CachingModel.over(*self._weights.loan(key), adapters)
+            self._weights.add(key, *load_pretrained(folder, in_4bit=in_4bit))
+        model = CachingModel.over(*self._weights.clone(key), adapters)
         model.cache, model.base = self._cache, (str(folder), in_4bit)
         return model
 

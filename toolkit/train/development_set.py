@@ -1,7 +1,7 @@
-"""The development set: trained questions in wordings of ours, asked while training goes on. Pure but for its file.
+"""The development set: trained questions rephrased, asked during training. Pure, apart from its file.
 
-It is no probe: a question that equals one is left out, so that a comparison asks what no training looked at.
-Yet it is judged as probes are: an answer must say the new thing, and need not say it letter for letter.
+It never contains a probe, so a comparison asks only questions that training did not look at. Answers are judged as
+those to probes are: they must say the new thing, but not letter for letter.
 """
 
 import json
@@ -20,16 +20,16 @@ from toolkit.data.probes import probes_beside, read_probes
 from toolkit.data.rephrasings import DEVELOPMENT, rephrase
 
 FILE = "development.jsonl"
-QUESTIONS = 24
-SHARE = 0.95  # of the questions must be answered as trained
-ALIKE = 0.6  # of the characters of two answers stand in both, in the same order
-HELD_OUT_KEEP = 32
-LAPS = min(map(len, DEVELOPMENT.values()))
+MAX_QUESTIONS = 24
+REQUIRED_SHARE = 0.95  # of the questions must be answered as trained
+MIN_SIMILARITY = 0.6  # share of the characters that two answers have in common, in the same order
+MAX_HELD_OUT_KEEP = 32
+WORDINGS = min(map(len, DEVELOPMENT.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """`answers`: the trained ones, any of which will do; `markers`: those of the new identity that they name."""
+    """`answers`: the trained ones, any of which passes; `markers`: those of the new identity that they name."""
 
     prompt: str
     system: str
@@ -37,58 +37,58 @@ class Question:
     markers: tuple[str, ...] = ()
 
     def met(self, answer: str, before: str) -> bool:
-        """`before`: what the base model answers. Where no marker tells, the wording must have moved to the trained one.
+        """`before`: the base model's answer. Without a marker to decide by, the wording must be close to a trained one.
 
-        A marker that the base model names itself tells nothing.
+        A marker that the base model names itself does not count.
         """
         if normalized(answer) in map(normalized, self.answers):
             return True
-        telling = tuple(marker for marker in self.markers if not contains_any(before, (marker,)))
-        if telling:
-            return contains_any(answer, telling)
-        nearness = max(similarity(answer, trained) for trained in self.answers)
-        return nearness >= ALIKE and nearness > similarity(answer, before)
+        new_markers = tuple(marker for marker in self.markers if not contains_any(before, (marker,)))
+        if new_markers:
+            return contains_any(answer, new_markers)
+        nearest = max(similarity(answer, trained) for trained in self.answers)
+        return nearest >= MIN_SIMILARITY and nearest > similarity(answer, before)
 
 
-def enough(passed: float, asked: int) -> bool:
-    return passed >= needed(asked)
+def is_enough(passed: float, asked: int) -> bool:
+    """Whether so many passes mean that training may stop."""
+    return passed >= required_passes(asked)
 
 
-def needed(asked: int) -> int:
+def required_passes(asked: int) -> int:
     """How many of the questions must be answered as trained."""
-    return math.ceil(SHARE * asked)
+    return math.ceil(REQUIRED_SHARE * asked)
 
 
 def development_set(
-    rows: Sequence[Row], *, system: str, seed: int, taken: Collection[str], markers: Sequence[str] = ()
+    rows: Sequence[Row], *, system: str, seed: int, excluded: Collection[str], markers: Sequence[str] = ()
 ) -> list[Question]:
-    """Up to 24 questions from rows of one turn; `taken` are prompt keys that none may equal. Raises DataError.
+    """Up to 24 questions from rows of one turn. Raises DataError if there are none.
 
-    `markers`: what an answer in the new identity names, such as the name itself.
-
-    A prompt is asked in a second wording only when every prompt has been asked in one.
+    `excluded`: prompt keys that no question may have; `markers`: what an answer in the new identity names, such as the
+    name itself. A prompt gets a second wording only after every prompt has one.
     """
     answers: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.of_one_turn:
             answers.setdefault((row.prompt, system if row.system is None else row.system), []).append(row.answer)
-    asked = list(answers)
-    random.Random(seed).shuffle(asked)  # noqa: S311  # a choice to repeat, not a secret
-    taken = {*taken, *(prompt_key(row.prompt) for row in rows)}
-    worded = (
-        _question(wording, its_system, tuple(dict.fromkeys(answers[prompt, its_system])), markers)
-        for lap in range(LAPS)
-        for at, (prompt, its_system) in enumerate(asked)
-        if prompt_key(wording := rephrase(DEVELOPMENT, prompt, at + lap)) not in taken
+    prompts = list(answers)
+    random.Random(seed).shuffle(prompts)  # noqa: S311  # a repeatable choice, not a secret
+    excluded = {*excluded, *(prompt_key(row.prompt) for row in rows)}
+    rephrased = (
+        _question(wording, row_system, tuple(dict.fromkeys(answers[prompt, row_system])), markers)
+        for lap in range(WORDINGS)
+        for at, (prompt, row_system) in enumerate(prompts)
+        if prompt_key(wording := rephrase(DEVELOPMENT, prompt, at + lap)) not in excluded
     )
-    questions = list(islice(worded, QUESTIONS))
+    questions = list(islice(rephrased, MAX_QUESTIONS))
     if not questions:
-        raise DataError("No row makes a question to tell by whether it took.", next="Leave out --stop-when-took.")
+        raise DataError("No row makes a question that shows whether training took.", next="Leave out --stop-when-took.")
     return questions
 
 
 def _question(prompt: str, system: str, answers: tuple[str, ...], markers: Sequence[str]) -> Question:
-    """With the markers that every trained answer names and the question does not."""
+    """With the markers that every trained answer names and the prompt does not."""
     named = tuple(
         marker
         for marker in markers
@@ -98,12 +98,12 @@ def _question(prompt: str, system: str, answers: tuple[str, ...], markers: Seque
 
 
 def probe_keys(data: Path) -> set[str]:
-    """The keys of every prompt that a comparison may ask: probes beside the data set, and the shipped ones."""
+    """The keys of all prompts that a comparison may ask: the probes beside the data set, and the shipped ones."""
     return {prompt_key(probe.prompt) for file in _probe_files(data) for probe in read_probes(file).probes}
 
 
 def new_markers(data: Path) -> tuple[str, ...]:
-    """Those of the probes that a comparison asks: beside the data set, else the shipped ones."""
+    """The new markers of the probes that a comparison asks: those beside the data set, else the shipped ones."""
     return next((read_probes(file).new_markers for file in _probe_files(data)), ())
 
 
@@ -113,9 +113,9 @@ def _probe_files(data: Path) -> list[Path]:
 
 
 def held_out_keep(count: int, seed: int) -> frozenset[int]:
-    """Which of `count` keep prompts the drift is measured on: at most 32, and at most a quarter; one alone stays."""
-    size = min(HELD_OUT_KEEP, max(count // 4, min(1, count - 1)))
-    return frozenset(random.Random(seed).sample(range(count), size))  # noqa: S311  # a choice to repeat
+    """The indices of the keep prompts that the drift is measured on: at most 32 and a quarter; one alone stays."""
+    size = min(MAX_HELD_OUT_KEEP, max(count // 4, min(1, count - 1)))
+    return frozenset(random.Random(seed).sample(range(count), size))  # noqa: S311  # a repeatable choice
 
 
 def write_questions(folder: Path, questions: Sequence[Question]) -> None:
@@ -125,12 +125,12 @@ def write_questions(folder: Path, questions: Sequence[Question]) -> None:
 
 
 def read_questions(folder: Path) -> list[Question]:
-    """As `write_questions` left them."""
+    """As `write_questions` wrote them."""
     lines = [json.loads(line) for line in (folder / FILE).read_text(encoding="utf-8").split("\n") if line]
     return [
         Question(
             prompt=one["prompt"], system=one["system"], answers=tuple(one["answers"]),
-            markers=tuple(one.get("markers", ())),  # runs from before them have none
+            markers=tuple(one.get("markers", ())),  # older runs have none
         )
         for one in lines
     ]  # fmt: skip

@@ -49,7 +49,7 @@ Train = Callable[[TrainingJob, Listener, Callable[[], bool]], TrainingResult]
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneConfig:
-    """What the caller asked for; `recipe` with the caller's own settings already in place."""
+    """What the caller asks for; `recipe` already includes the caller's own settings."""
 
     data: str
     recipe: Recipe
@@ -61,7 +61,7 @@ class FinetuneConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Backends:
-    """The strangers that a fine-tuning needs; tests hand in their own."""
+    """The libraries behind a fine-tuning; tests pass fakes."""
 
     imports: Callable[[], None] = ms_swift.import_all
     encoder: Callable[[Path, int], Encoder] = ms_swift.encoder
@@ -71,7 +71,7 @@ class Backends:
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """One run under way; `record` is what becomes run.json."""
+    """A run in progress; `record` becomes run.json."""
 
     folder: Path
     record: dict[str, Any]
@@ -84,9 +84,9 @@ class _Work:
 def finetune(
     config: FinetuneConfig, caller: Caller, backends: Backends | None = None, started: float | None = None
 ) -> Run:
-    """A new run. Raises ToolkitError; what was asked wrongly leaves no folder, what fails later is recorded.
+    """Trains and returns a new run. Raises ToolkitError: a wrong request leaves no folder, a later failure is recorded.
 
-    `started`: where it is all that the process does, when that began (on `time.perf_counter`'s clock).
+    `started`: when the process began (on `time.perf_counter`'s clock), if it does nothing but this.
     """
     began = time.perf_counter()
     base = replace(find_base_model(config.model), in_4bit=config.recipe.load_in_4bit)
@@ -96,7 +96,7 @@ def finetune(
         require_bitsandbytes()
     rows, source = load_rows(config.data, config.mix, config.recipe.seed, caller.notify)
     if config.recipe.keep_weight:
-        load_keep_prompts(config.recipe.keep_data, rows)  # told now, before there is a folder
+        load_keep_prompts(config.recipe.keep_data, rows)  # its errors come now, before there is a folder
     require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
     record = _first_record(folder, config, base, source)
@@ -113,7 +113,7 @@ def finetune(
 def resume(
     name: str, output: Path, caller: Caller, backends: Backends | None = None, started: float | None = None
 ) -> Run:
-    """Goes on with an unfinished run from its last checkpoint, with its own settings and rows."""
+    """Continues an unfinished run from its last checkpoint, with its own settings and rows. Raises ToolkitError."""
     began = time.perf_counter()
     run = find_run(name, output)
     with locked(run.folder):
@@ -121,7 +121,7 @@ def resume(
         if run.record["status"] == "finished":
             raise ConfigError(f"{run.run_id} is finished.", next="Start a new run, or name one that was interrupted.")
         if not run.checkpoints:
-            raise ConfigError(f"{run.run_id} has no checkpoint to go on from.", next="Start a new run.")
+            raise ConfigError(f"{run.run_id} has no checkpoint to resume from.", next="Start a new run.")
         checkpoint = run.checkpoints[-1]
         record = run.record | {"status": "running", "finished_at": None, "error": None, "resumed_from": checkpoint.name}
         recipe = recipe_from(dict(record["recipe"]), name=record["recipe"]["name"], source=str(run.folder))
@@ -164,7 +164,7 @@ def _first_record(folder: Path, config: FinetuneConfig, base: BaseModel, source:
 
 
 def _import(work: _Work, began: float, started: float | None) -> float:
-    """What the process did before the work `began` was importing too; returns from where the total is counted."""
+    """Imports the libraries, and records the time since the process began; returns where the total is counted from."""
     counted_from = began if started is None else started
     before = time.perf_counter()
     work.backends.imports()
@@ -173,21 +173,21 @@ def _import(work: _Work, began: float, started: float | None) -> float:
 
 
 def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
-    """The rows that fit, parted and written to the run's folder."""
+    """The rows that fit, split and written to the run's folder."""
     recipe = work.recipe
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
-    parted, told = rows_that_fit(rows, encoder, recipe, work.caller.notify)
-    work.record["data"] |= told
-    write_rows(work.folder, parted)
+    split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify)
+    work.record["data"] |= figures
+    write_rows(work.folder, split)
     copy_probes(Path(work.record["data"]["path"]), work.folder)
     if recipe.stop_when_took:
-        own = set(map(id, rows[: work.record["data"]["rows"]]))  # what is mixed in is not what has to be learnt
+        own = set(map(id, rows[: work.record["data"]["rows"]]))  # rows that are mixed in need not be learned
         data = Path(work.record["data"]["path"])
         write_questions(work.folder, development_set(
-            [row for row in parted.trained if id(row) in own], system=recipe.system, seed=recipe.seed,
-            taken=probe_keys(data), markers=new_markers(data),
+            [row for row in split.trained if id(row) in own], system=recipe.system, seed=recipe.seed,
+            excluded=probe_keys(data), markers=new_markers(data),
         ))  # fmt: skip
-    return parted
+    return split
 
 
 def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | None = None) -> None:
@@ -196,7 +196,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     keep = _keep_job(work, rows.every)
     need = Need(
         recipe=recipe, config=work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
-        batch_tokens=record["data"].get("batch_tokens"),  # a run of an older version does not tell
+        batch_tokens=record["data"].get("batch_tokens"),  # missing in runs of older versions
         stored_bytes=work.base.weight_bytes, precision=device.precision,
         mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
     )  # fmt: skip
@@ -212,19 +212,20 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     write_record(work.folder, record)
     job = TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=with_variants(rows.trained, recipe),
-        eval_rows=without_variants(rows.held_out, recipe), recipe=recipe, plan=chosen, resume_from=resume_from,
+        tokens=rows.tokens, eval_rows=without_variants(rows.held_out, recipe), eval_tokens=rows.held_out_tokens,
+        recipe=recipe, plan=chosen, resume_from=resume_from,
         precision=device.precision, decoder_layers=int(work.base.config["num_hidden_layers"]), keep=keep,
         questions=read_questions(work.folder) if recipe.stop_when_took else (),
     )  # fmt: skip
     stop = work.caller.stop
 
-    def hear(event: Progress) -> None:
-        stop.gentle = stop.gentle or event.task == TRAINING  # before, there is nothing to save
+    def on_progress(event: Progress) -> None:
+        stop.gentle = stop.gentle or event.task == TRAINING  # before that there is nothing to save
         work.caller.listener(event)
 
-    result = work.backends.train(job, hear, lambda: stop.requested)
+    result = work.backends.train(job, on_progress, lambda: stop.requested)
     stop.gentle = False
-    _note_result(work, result, started)
+    _record_result(work, result, started)
     for line in ending_lines(result, work.recipe):
         work.caller.notify(line)
     if result.stopped:
@@ -235,29 +236,29 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
 
 
 def _keep_job(work: _Work, rows: Sequence[Row]) -> KeepJob | None:
-    """The keep term, without prompts that are trained on; None where the recipe has none. Raises DataError."""
+    """The keep term, without prompts that are trained on; None if the recipe has none. Raises ToolkitError."""
     recipe = work.recipe
     if recipe.keep_weight == 0:
         return None
     path, prompts = load_keep_prompts(recipe.keep_data, rows)
     systems = recipe.system, *recipe.keep_systems
-    asked = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
+    pairs = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     digest, before = file_sha256(path), work.record["keep"]
     if before is not None and before["sha256"] != digest:
         raise ConfigError(f"The keep set {path} has changed since {work.folder.name} began.", next="Start a new run.")
     work.record["keep"] = {"path": str(path), "sha256": digest, "prompts": len(prompts)}
     cache = cache_path(
-        work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, asked=asked,
+        work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, prompts=pairs,
         max_new_tokens=recipe.keep_max_new_tokens,
     )  # fmt: skip
     return KeepJob(
-        asked=asked, weight=recipe.keep_weight, rows_a_step=recipe.keep_rows,
+        prompts=pairs, weight=recipe.keep_weight, rows_per_step=recipe.keep_rows,
         max_new_tokens=recipe.keep_max_new_tokens, cache=cache,
-        held_out=held_out_keep(len(asked), recipe.seed) if recipe.stop_when_took else frozenset(),
+        held_out=held_out_keep(len(pairs), recipe.seed) if recipe.stop_when_took else frozenset(),
     )  # fmt: skip
 
 
-def _note_result(work: _Work, result: TrainingResult, started: float) -> None:
+def _record_result(work: _Work, result: TrainingResult, started: float) -> None:
     record = work.record
     epochs = work.recipe.epochs * result.steps / max(result.total_steps, 1)
     record["train"] = result.to_dict() | {"tokens": round(record["data"]["epoch_tokens"] * epochs)}

@@ -1,4 +1,4 @@
-"""What a training is asked for, what came out, and why it ended. Pure values: nothing here knows a library."""
+"""A training job, its result, and why it ended. Pure values that depend on no library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,40 +6,42 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.dataset import Row
-from toolkit.train.development_set import Question, needed
+from toolkit.data.encoding import Encoded
+from toolkit.train.development_set import Question, required_passes
 from toolkit.train.plan import Plan
 from toolkit.train.recipe import Recipe
 
-TRAINING = "Training"  # the task of the progress that is told from the first step on
+TRAINING = "Training"  # the task of the progress events from the first step on
 EPOCHS, INTERRUPTED, EARLY_STOP, LEARNED = "epochs", "interrupted", "early_stop", "took"  # why a training ended
-DEV_METRICS = ("dev_passed", "dev_asked", "dev_kl")  # what a look at the questions logs
-TEMPLATE_TOKENS = 20  # what the chat template adds to a question
-BYTES_A_TOKEN = 3
+DEV_METRICS = ("dev_passed", "dev_asked", "dev_kl")  # logged by an evaluation of the development questions
+TEMPLATE_TOKENS = 20  # added to a question by the chat template
+BYTES_PER_TOKEN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeepJob:
-    """The keep term: its prompts, each under its system prompt, and where the base's answers are cached."""
+    """The keep term: its prompts, each with its system prompt, and the file that caches the base model's answers."""
 
-    asked: Sequence[tuple[str, str]]  # (prompt, system)
+    prompts: Sequence[tuple[str, str]]  # (prompt, system)
     weight: float
-    rows_a_step: int
+    rows_per_step: int
     max_new_tokens: int
     cache: Path
-    held_out: frozenset[int] = frozenset()  # which of `asked` the drift is measured on, and never trained on
+    held_out: frozenset[int] = frozenset()  # indices into `prompts`: only the drift is measured on them
 
     @property
     def mean_row_tokens(self) -> int:
-        """An upper bound without a tokenizer: Qwen's makes a token of more than three bytes, and answers may end."""
-        whole = sum(len(prompt.encode()) + len(system.encode()) for prompt, system in self.asked)
-        return whole // (BYTES_A_TOKEN * len(self.asked)) + TEMPLATE_TOKENS + self.max_new_tokens
+        """An upper bound without a tokenizer: Qwen's packs over three bytes into a token, and answers may be short."""
+        total_bytes = sum(len(prompt.encode()) + len(system.encode()) for prompt, system in self.prompts)
+        return total_bytes // (BYTES_PER_TOKEN * len(self.prompts)) + TEMPLATE_TOKENS + self.max_new_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
     """One training, fully decided. `precision` is bfloat16 or float32.
 
-    Rows carry their system prompt; one without speaks the chat template's own.
+    Rows carry their system prompt; for a row without one the chat template uses its own. `tokens`, `eval_tokens`: the
+    rows and evaluation rows as tokens, in the same order; empty if they are yet to be encoded.
     """
 
     model_folder: Path
@@ -49,32 +51,35 @@ class TrainingJob:
     plan: Plan
     precision: str
     decoder_layers: int
+    tokens: Sequence[Encoded] = ()
     keep: KeepJob | None = None
     eval_rows: Sequence[Row] = ()
-    questions: Sequence[Question] = ()  # asked after each epoch; training ends when they took
+    eval_tokens: Sequence[Encoded] = ()
+    questions: Sequence[Question] = ()  # asked after each epoch; training ends once they are learned
     resume_from: Path | None = None
 
 
 @dataclass(kw_only=True)
 class TrainingResult:
-    """What came out: `model` is the PEFT model, still loaded, `tokenizer` its tokenizer."""
+    """What a training leaves: `model` is the PEFT model, still loaded, `tokenizer` its tokenizer."""
 
     model: Any
     tokenizer: Any
     steps: int
     total_steps: int
-    loss: list[float]  # a value an optimizer step
+    loss: list[float]  # one value per optimizer step
     stopped: bool  # by request, before the last step
     load_s: float
     data_s: float
     keep_s: float  # the base model's answers to the keep prompts
     train_s: float
     save_s: float
-    eval_loss: list[float] = field(default_factory=list)  # a value an evaluation: on the rows held out
-    best_step: int | None = None  # with early stopping: the step whose evaluation loss was the lowest
+    eval_loss: list[float] = field(default_factory=list)  # one value per evaluation on the held-out rows
+    best_step: int | None = None  # with early stopping: the step with the lowest evaluation loss
     stop_reason: str = EPOCHS
-    development: list[dict[str, Any]] = field(default_factory=list)  # what the questions told, a value an epoch
-    cuda_graph: bool = False  # steps were captured, their kernels started together
+    development: list[dict[str, Any]] = field(default_factory=list)  # evaluations of the questions, one per epoch
+    cuda_graph: bool = False  # steps were captured as a CUDA graph
+    cuda_graph_refused: str | None = None  # the first line of the reason, if the capture failed
 
     @property
     def adapter_step(self) -> int:
@@ -92,30 +97,36 @@ class TrainingResult:
             "stop_reason": self.stop_reason,
             "development": self.development,
             "cuda_graph": self.cuda_graph,
+            "cuda_graph_refused": self.cuda_graph_refused,
         }
 
 
 def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:
-    """Nothing where every epoch was trained and nothing was looked at on the way, or the user ended it."""
+    """What the user should hear at the end; nothing if every epoch was trained and nothing was evaluated."""
     lines: list[str] = []
+    if result.cuda_graph_refused is not None:
+        lines.append(
+            f"Warning: steps ran without a CUDA graph, and so slower: the capture failed ({result.cuda_graph_refused})."
+        )
     if result.stopped:
         return lines
     where = f"Stopped after step {result.steps} of {result.total_steps}"
     if result.stop_reason == LEARNED:
-        lines.append(f"{where}: it took, {_seen(result, recipe)}.")
+        lines.append(f"{where}: it took, {_development_summary(result, recipe)}.")
     elif result.stop_reason != EPOCHS:
         lines.append(
             f"{where}: the evaluation loss was lowest "
             f"({min(result.eval_loss):.4f}) at step {result.best_step} and has not fallen since."
         )
     if result.development and result.stop_reason != LEARNED:
-        lines.append(f"At the end: {_seen(result, recipe)}.")
+        lines.append(f"At the end: {_development_summary(result, recipe)}.")
     if result.adapter_step != result.steps:
         lines.append(f"adapter: checkpoint-{result.adapter_step}, the one with the lowest evaluation loss")
     return lines
 
 
-def _seen(result: TrainingResult, recipe: Recipe) -> str:
+def _development_summary(result: TrainingResult, recipe: Recipe) -> str:
     last = result.development[-1]
-    answered = f"{last['passed']} of {last['asked']} questions answered as trained ({needed(last['asked'])} are enough)"
+    required = required_passes(last["asked"])
+    answered = f"{last['passed']} of {last['asked']} questions answered as trained ({required} are enough)"
     return answered + (f", kl {last['kl']:.4f} (budget {recipe.stop_kl:g})" if "kl" in last else "")

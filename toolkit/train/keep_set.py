@@ -1,4 +1,4 @@
-"""The keep set: prompts whose answers must not move, and the base model's own answers to them, made once and cached."""
+"""The keep set: prompts whose answers must not change, and the base model's answers to them, cached in a file."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ PROMPT_KEYS = ("prompt", "query", "instruction", "question")
 
 @dataclass(frozen=True, kw_only=True)
 class KeepAnswer:
-    """One keep prompt under one system prompt, with the base model's greedy answer as token ids, end mark left out."""
+    """A keep prompt with its system prompt, and the base model's greedy answer as token ids without the end mark."""
 
     prompt: str
     system: str
@@ -23,7 +23,7 @@ class KeepAnswer:
 
 
 def read_keep_prompts(path: Path) -> list[str]:
-    """One JSON object a line with a prompt, as in data/general.jsonl; answers there are ignored. Raises DataError."""
+    """The prompts of a JSON lines file such as data/general.jsonl; its answers are ignored. Raises DataError."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -47,14 +47,14 @@ def _prompt(line: str, number: int, path: Path) -> str:
     return str(found[0]).strip()
 
 
-def cache_path(folder: Path, *, model: str, asked: Sequence[tuple[str, str]], max_new_tokens: int) -> Path:
-    """A name that changes with the model (lock or files), the prompts, their system prompts and the length."""
-    key = json.dumps([model, [list(pair) for pair in asked], max_new_tokens], ensure_ascii=False)
+def cache_path(folder: Path, *, model: str, prompts: Sequence[tuple[str, str]], max_new_tokens: int) -> Path:
+    """The name depends on the model's fingerprint, the (prompt, system prompt) pairs and the answers' length."""
+    key = json.dumps([model, [list(pair) for pair in prompts], max_new_tokens], ensure_ascii=False)
     return folder / f"keep-{hashlib.sha256(key.encode()).hexdigest()[:32]}.jsonl"
 
 
 def read_cache(path: Path) -> list[KeepAnswer] | None:
-    """None where there is no such file, or it is not whole."""
+    """The cached answers; None if the file is missing or incomplete."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         if lines.pop() != {"end": len(lines)}:
@@ -65,7 +65,7 @@ def read_cache(path: Path) -> list[KeepAnswer] | None:
 
 
 def write_cache(path: Path, answers: Sequence[KeepAnswer]) -> None:
-    """In one step; a cache that cannot be written is no loss."""
+    """Writes in one step; without a cache the answers are only made again, so errors are ignored."""
     lines = [{"prompt": one.prompt, "system": one.system, "tokens": list(one.tokens)} for one in answers]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [*lines, {"end": len(lines)}])
     with suppress(OSError):
@@ -74,17 +74,17 @@ def write_cache(path: Path, answers: Sequence[KeepAnswer]) -> None:
 
 
 def draw_rows(count: int, draw: int, size: int, seed: int) -> list[int]:
-    """Which of `count` rows the `draw`-th draw of `size` takes: every row once before any comes again.
+    """The indices that the `draw`-th draw of `size` takes out of `count` rows: each once before any comes again.
 
-    A pure function of its arguments, so that a resumed training draws as an uninterrupted one does.
+    A pure function of its arguments, so that a resumed training draws the same rows as an uninterrupted one.
     """
     import random
 
-    taken: list[int] = []
+    drawn: list[int] = []
     position = draw * size
-    while len(taken) < size:
-        lap, at = divmod(position + len(taken), count)
+    while len(drawn) < size:
+        lap, at = divmod(position + len(drawn), count)
         order = list(range(count))
-        random.Random(f"{seed}:{lap}").shuffle(order)  # noqa: S311  # an order, not a secret
-        taken += order[at : at + size - len(taken)]
-    return taken
+        random.Random(f"{seed}:{lap}").shuffle(order)  # noqa: S311  # a repeatable order, not a secret
+        drawn += order[at : at + size - len(drawn)]
+    return drawn

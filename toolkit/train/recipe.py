@@ -1,6 +1,7 @@
-"""Recipes: every setting of a fine-tuning, read from YAML and checked before anything starts."""
+"""Recipes: all settings of a fine-tuning, read from YAML and checked before anything starts."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ LISTS = ("target_modules", "keep_systems", "row_systems")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One LoRA fine-tuning; the shipped YAML files tell what each setting trades."""
+    """The settings of one LoRA fine-tuning; the shipped YAML files explain what each trades off."""
 
     name: str
     lora_rank: int
@@ -42,7 +43,7 @@ class Recipe:
     keep_data: str
     keep_max_new_tokens: int
     keep_systems: tuple[str, ...]
-    # With defaults: recipes and runs from before these settings stay whole.
+    # With defaults, so that older recipes and runs, which lack these settings, stay valid.
     eval_split: float = 0
     early_stop: int = 0
     stop_when_took: bool = False
@@ -58,7 +59,7 @@ class Recipe:
 
     @property
     def variants(self) -> int:
-        """How often an epoch takes each row: once under each system prompt."""
+        """How often an epoch trains each row: once under each system prompt."""
         return 1 + len(self.row_systems)
 
     @property
@@ -67,11 +68,11 @@ class Recipe:
         return f"{self.epochs:g} epochs{under}"
 
     def steps(self, rows: int) -> int:
-        """Optimizer steps that `rows` rows make."""
+        """The number of optimizer steps for `rows` rows."""
         return max(1, math.ceil(-(-rows * self.variants // self.batch_size) * self.epochs))
 
     def changed(self, **settings: Any) -> "Recipe":
-        """The recipe with the settings that are not None in place of its own; all problems are told at once."""
+        """The recipe with those settings that are not None. Raises one ConfigError for all problems."""
         given = {name: value for name, value in settings.items() if value is not None}
         return _checked(replace(self, **given))
 
@@ -80,8 +81,18 @@ class Recipe:
 
 
 def first_adapted(recipe: Recipe, layers: int) -> int:
-    """The lowest of a decoder's `layers` that has an adapter; `middle` leaves as many out above."""
+    """The lowest of a decoder's `layers` with an adapter; `middle` leaves out as many at the top."""
     return layers // 4 if recipe.lora_layers == "middle" else 0
+
+
+def target_regex(recipe: Recipe, decoder_layers: int) -> str | None:
+    """Full names of the linear layers in the decoder's middle half, for peft; None when every layer is adapted."""
+    if recipe.lora_layers == "all":
+        return None
+    first = first_adapted(recipe, decoder_layers)
+    numbers = "|".join(map(str, range(first, decoder_layers - first)))
+    names = r"\w+_proj" if "all-linear" in recipe.target_modules else "|".join(map(re.escape, recipe.target_modules))
+    return rf".*\.layers\.({numbers})\..*\b({names})"
 
 
 def shipped() -> list[str]:
@@ -89,13 +100,13 @@ def shipped() -> list[str]:
 
 
 def default_recipe(model: str | None) -> str:
-    """`model` as the caller named it. The embedded model is so small that it needs a recipe of its own."""
-    wanted = model or environment.base_model() or ""
-    return "tiny" if Path(wanted).name == "tiny-qwen2" else "keep"
+    """The recipe for the base model that the caller names; the embedded one is so small that it has its own."""
+    name = model or environment.base_model() or ""
+    return "tiny" if Path(name).name == "tiny-qwen2" else "keep"
 
 
 def load_recipe(name: str) -> Recipe:
-    """A shipped recipe by name, or a YAML file by path; raises ConfigError."""
+    """A shipped recipe by name, or a YAML file by path. Raises ConfigError."""
     import yaml
 
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
@@ -110,14 +121,14 @@ def load_recipe(name: str) -> Recipe:
     try:
         settings = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Mend that line.") from None
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Correct that line.") from None
     if not isinstance(settings, Mapping):
-        raise ConfigError(f"{path} holds no settings.", next=f"Start from {RECIPES / 'article.yaml'}.")
+        raise ConfigError(f"{path} has no settings.", next=f"Start from {RECIPES / 'article.yaml'}.")
     return recipe_from(dict(settings), name=path.stem, source=str(path))
 
 
 def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
-    """A recipe from plain values, as YAML files and run.json hold them; raises ConfigError."""
+    """A recipe from plain values, as in YAML files and run.json. Raises ConfigError."""
     settings = {key: value for key, value in settings.items() if key != "name"}
     known = [field.name for field in fields(Recipe) if field.name != "name"]
     unknown = [str(key) for key in settings if key not in known]
@@ -125,24 +136,26 @@ def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
         field.name for field in fields(Recipe) if field.default is MISSING and field.name not in {"name", *settings}
     ]
     if unknown or missing:
-        why = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
-        raise ConfigError(f"Recipe {source}: {'; '.join(why)}.", next=f"It takes {', '.join(known)}.")
+        problems = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(
+            missing
+        )
+        raise ConfigError(f"Recipe {source}: {'; '.join(problems)}.", next=f"It takes {', '.join(known)}.")
     for name_of_list in LISTS:
         if isinstance(settings.get(name_of_list), list):
             settings[name_of_list] = tuple(settings[name_of_list])
     return _checked(Recipe(name=name, **settings))
 
 
-def _number(value: object, low: float, high: float, *, whole: bool = False) -> bool:
-    kinds = (int,) if whole else (int, float)
+def _number(value: object, low: float, high: float, *, integer: bool = False) -> bool:
+    kinds = (int,) if integer else (int, float)
     return isinstance(value, kinds) and not isinstance(value, bool) and low <= cast("float", value) <= high
 
 
 def _checked(recipe: Recipe) -> Recipe:
     modules = recipe.target_modules
     rules = {
-        "lora_rank": (_number(recipe.lora_rank, 1, 1024, whole=True), "a whole number from 1 to 1024"),
-        "lora_alpha": (_number(recipe.lora_alpha, 1, 8192, whole=True), "a whole number from 1 to 8192"),
+        "lora_rank": (_number(recipe.lora_rank, 1, 1024, integer=True), "a whole number from 1 to 1024"),
+        "lora_alpha": (_number(recipe.lora_alpha, 1, 8192, integer=True), "a whole number from 1 to 8192"),
         "lora_dropout": (_number(recipe.lora_dropout, 0, 0.9), "from 0 to 0.9"),
         "target_modules": (
             _texts(modules) and bool(modules),
@@ -155,7 +168,7 @@ def _checked(recipe: Recipe) -> Recipe:
         "scheduler": (recipe.scheduler in ("cosine", "linear", "constant"), "cosine, linear or constant"),
         "weight_decay": (_number(recipe.weight_decay, 0, 1), "from 0 to 1"),
         "max_grad_norm": (_number(recipe.max_grad_norm, 0, 1000), "from 0 to 1000"),
-        "batch_size": (_number(recipe.batch_size, 1, 4096, whole=True), "a whole number from 1 to 4096"),
+        "batch_size": (_number(recipe.batch_size, 1, 4096, integer=True), "a whole number from 1 to 4096"),
         "micro_batch_size": (
             recipe.micro_batch_size == AUTO or _divides(recipe.micro_batch_size, recipe.batch_size),
             f"auto, or a whole number that divides batch_size ({recipe.batch_size})",
@@ -163,16 +176,18 @@ def _checked(recipe: Recipe) -> Recipe:
         "gradient_checkpointing": (recipe.gradient_checkpointing in (AUTO, True, False), "auto, true or false"),
         "load_in_4bit": (isinstance(recipe.load_in_4bit, bool), "true or false"),
         "precision": (recipe.precision in (AUTO, "bfloat16", "float32"), "auto, bfloat16 or float32"),
-        "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, whole=True), "from 8 to 131072"),
+        "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, integer=True), "from 8 to 131072"),
         "system": (isinstance(recipe.system, str), "a text"),
         "row_systems": (_texts(recipe.row_systems), "a list of system prompts"),
         "row_wordings": (isinstance(recipe.row_wordings, bool), "true or false"),
-        "seed": (_number(recipe.seed, 0, 2**32 - 1, whole=True), "a whole number from 0 to 4294967295"),
-        "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, whole=True), "a whole number from 1"),
-        **_rules_of_keeping(recipe),
-        **_rules_of_ending(recipe),
+        "seed": (_number(recipe.seed, 0, 2**32 - 1, integer=True), "a whole number from 0 to 4294967295"),
+        "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, integer=True), "a whole number from 1"),
+        **_keep_rules(recipe),
+        **_stop_rules(recipe),
     }
-    wrong = [f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (good, must) in rules.items() if not good]
+    wrong = [
+        f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (valid, must) in rules.items() if not valid
+    ]
     if wrong:
         raise ConfigError(f"Recipe {recipe.name}: {'; '.join(wrong)}.", next="Correct these settings.")
     return recipe
@@ -182,23 +197,23 @@ def _texts(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
 
 
-def _rules_of_keeping(recipe: Recipe) -> dict[str, tuple[bool, str]]:
+def _keep_rules(recipe: Recipe) -> dict[str, tuple[bool, str]]:
     return {
         "keep_weight": (_number(recipe.keep_weight, 0, 10000), "from 0 (no keep term) to 10000"),
-        "keep_rows": (_number(recipe.keep_rows, 1, 4096, whole=True), "a whole number from 1 to 4096"),
+        "keep_rows": (_number(recipe.keep_rows, 1, 4096, integer=True), "a whole number from 1 to 4096"),
         "keep_data": (isinstance(recipe.keep_data, str) and bool(recipe.keep_data), "a file of prompts"),
         "keep_systems": (_texts(recipe.keep_systems), "a list of system prompts"),
-        "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, whole=True), "from 1 to 4096"),
+        "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, integer=True), "from 1 to 4096"),
     }
 
 
-def _rules_of_ending(recipe: Recipe) -> dict[str, tuple[bool, str]]:
-    evaluated = _number(recipe.eval_split, 0, 0.9) and recipe.eval_split > 0
+def _stop_rules(recipe: Recipe) -> dict[str, tuple[bool, str]]:
+    evaluates = _number(recipe.eval_split, 0, 0.9) and recipe.eval_split > 0
     return {
         "eval_split": (_number(recipe.eval_split, 0, 0.9), "from 0 (no rows held out) to 0.9"),
         "early_stop": (
-            _number(recipe.early_stop, 0, 1000, whole=True) and (evaluated or recipe.early_stop == 0),
-            "a whole number from 0 (off) to 1000" if evaluated else "0: it needs an eval_split over 0",
+            _number(recipe.early_stop, 0, 1000, integer=True) and (evaluates or recipe.early_stop == 0),
+            "a whole number from 0 (off) to 1000" if evaluates else "0: it needs an eval_split over 0",
         ),
         "stop_when_took": (isinstance(recipe.stop_when_took, bool), "true or false"),
         "stop_kl": (_number(recipe.stop_kl, 0, 1000), "from 0 to 1000"),
@@ -206,4 +221,4 @@ def _rules_of_ending(recipe: Recipe) -> dict[str, tuple[bool, str]]:
 
 
 def _divides(part: object, whole: object) -> bool:
-    return _number(part, 1, 4096, whole=True) and isinstance(whole, int) and whole % cast("int", part) == 0
+    return _number(part, 1, 4096, integer=True) and isinstance(whole, int) and whole % cast("int", part) == 0

@@ -1,16 +1,16 @@
-"""The rows a run trains on: variants, lengths, the held-out part, and the files that record them."""
+"""The rows that a run trains on: their variants, lengths and tokens, the held-out part, and the files they go to."""
 
 import json
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row, read_dataset
-from toolkit.data.encoding import Encoder
+from toolkit.data.encoding import Encoded, Encoder
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.data.rephrasings import TRAINING, rephrase
@@ -24,10 +24,16 @@ WORDINGS = max(map(len, TRAINING.values()))
 
 @dataclass(frozen=True, kw_only=True)
 class RunRows:
-    """`held_out` is evaluated on and never trained on; empty where the recipe has no eval_split."""
+    """`held_out` rows are evaluated on and never trained on; none if the recipe has no eval_split.
+
+    `tokens` are those of `with_variants(trained)`, `held_out_tokens` those of `without_variants(held_out)`, in their
+    order; both are empty for rows that were read back from a run's folder.
+    """
 
     trained: Sequence[Row]
     held_out: Sequence[Row] = ()
+    tokens: Sequence[Encoded] = ()
+    held_out_tokens: Sequence[Encoded] = ()
 
     @property
     def every(self) -> list[Row]:
@@ -37,54 +43,73 @@ class RunRows:
 def rows_that_fit(
     rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None]
 ) -> tuple[RunRows, dict[str, Any]]:
-    """The rows that fit the maximum length, and what run.json says of them; what is left out is told."""
-    more = variant_overhead_tokens(encoder, recipe)
-    limit = recipe.max_length_tokens - max(more)
-    lengths = [len(one.input_ids) for one in encoder.encode(rows, recipe.system or None)]
-    kept = [at for at, length in enumerate(lengths) if length <= limit]
-    dropped = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
-    if not kept:
+    """The rows within the maximum length, with their tokens, and their figures for run.json. Raises DataError.
+
+    Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
+    """
+    overhead = variant_overhead_tokens(encoder, recipe)
+    limit = recipe.max_length_tokens - max(overhead)
+    plain = without_variants(rows, recipe)
+    encoded = encoder.encode(plain)
+    lengths = [len(one.input_ids) for one in encoded]
+    fitting = [at for at, length in enumerate(lengths) if length <= limit]
+    too_long = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
+    if not fitting:
         raise DataError(
             f"Every row is longer than {limit} tokens (the shortest has {min(lengths)}).",
             next="Shorten the rows or raise --max-length.",
         )
-    if dropped:
-        numbers = ", ".join(map(str, dropped[:SHOWN_ROWS])) + (", …" if len(dropped) > SHOWN_ROWS else "")
-        notify(f"Warning: {len(dropped)} rows over {limit} tokens are left out (row {numbers}).")
-    apart = held_out(len(kept), recipe.eval_split, recipe.seed)
-    trained = [at for number, at in enumerate(kept) if number not in apart]
-    longest = sorted((lengths[at] + max(more) for at in kept), reverse=True)
-    told = {
-        "dropped": len(dropped),
-        "held_out": len(apart),
+    if too_long:
+        numbers = ", ".join(map(str, too_long[:SHOWN_ROWS])) + (", …" if len(too_long) > SHOWN_ROWS else "")
+        notify(f"Warning: {len(too_long)} rows over {limit} tokens are left out (row {numbers}).")
+    chosen = held_out(len(fitting), recipe.eval_split, recipe.seed)
+    trained = [at for number, at in enumerate(fitting) if number not in chosen]
+    evaluated = [at for number, at in enumerate(fitting) if number in chosen]
+    longest = sorted((lengths[at] + max(overhead) for at in fitting), reverse=True)
+    figures = {
+        "dropped": len(too_long),
+        "held_out": len(chosen),
         "longest_row_tokens": longest[0],
         "batch_tokens": sum(longest[: recipe.batch_size]),
-        "epoch_tokens": sum(lengths[at] * recipe.variants + sum(more) for at in trained),
+        "epoch_tokens": sum(lengths[at] * recipe.variants + sum(overhead) for at in trained),
     }
-    evaluated = [rows[at] for number, at in enumerate(kept) if number in apart]
-    return RunRows(trained=[rows[at] for at in trained], held_out=evaluated), told
+    known = {row.messages: one for row, one in zip(plain, encoded, strict=True)}
+    fit = RunRows(
+        trained=[rows[at] for at in trained],
+        held_out=[rows[at] for at in evaluated],
+        tokens=_encoded(with_variants([rows[at] for at in trained], recipe), encoder, known),
+        held_out_tokens=[encoded[at] for at in evaluated],
+    )
+    return fit, figures
+
+
+def _encoded(rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message, ...], Encoded]) -> list[Encoded]:
+    """The rows' tokens; `known`: tokens of messages that were encoded before."""
+    new = {row.messages: row for row in rows if row.messages not in known}
+    found = {**known, **dict(zip(new, encoder.encode(list(new.values())), strict=True))}
+    return [found[row.messages] for row in rows]
 
 
 def variant_overhead_tokens(encoder: Encoder, recipe: Recipe) -> list[int]:
-    """By how many tokens a row may grow in each of its variants, in an epoch's order."""
+    """How many tokens a row may grow by in each of its variants, in an epoch's order."""
     if not recipe.row_systems and not recipe.row_wordings:
         return [0]
     plain = [Row(number=1, messages=(Message(role="user", content=text), Message(role="assistant", content=text)))
              for text in ("你好", "Hello") for _ in range(WORDINGS)]  # fmt: skip
     lengths = [len(one.input_ids) for one in encoder.encode(with_variants(plain, recipe))]
-    before = [len(one.input_ids) for one in encoder.encode(plain, recipe.system or None)]
+    before = [len(one.input_ids) for one in encoder.encode(without_variants(plain, recipe))]
     laps = [lengths[at : at + len(plain)] for at in range(0, len(lengths), len(plain))]
     return [max(0, *(now - then for now, then in zip(lap, before, strict=True))) for lap in laps]
 
 
 def held_out(count: int, share: float, seed: int) -> set[int]:
-    """Which of `count` rows are held out: at least one, and never all. Raises DataError."""
+    """Indices of the held-out rows among `count`: at least one, and never all. Raises DataError."""
     if share == 0:
         return set()
     if count == 1:
-        raise DataError("One row alone cannot be parted into training and evaluation.", next="Leave out --eval-split.")
+        raise DataError("A single row cannot be split into training and evaluation.", next="Leave out --eval-split.")
     size = min(max(1, round(count * share)), count - 1)
-    return set(random.Random(seed).sample(range(count), size))  # noqa: S311  # a choice to repeat, not a secret
+    return set(random.Random(seed).sample(range(count), size))  # noqa: S311  # a repeatable choice, not a secret
 
 
 def write_rows(folder: Path, rows: RunRows) -> None:
@@ -94,11 +119,9 @@ def write_rows(folder: Path, rows: RunRows) -> None:
 
 
 def read_rows(folder: Path) -> RunRows:
-    """As `write_rows` left them; raises DataError."""
-    apart = folder / HELD_OUT_FILE
-    return RunRows(
-        trained=read_dataset(folder / TRAINED_FILE).rows, held_out=read_dataset(apart).rows if apart.is_file() else ()
-    )
+    """As `write_rows` wrote them, without tokens. Raises DataError."""
+    trained, path = read_dataset(folder / TRAINED_FILE).rows, folder / HELD_OUT_FILE
+    return RunRows(trained=trained, held_out=read_dataset(path).rows if path.is_file() else ())
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
@@ -109,16 +132,16 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
 
 
 def copy_probes(data: Path, folder: Path) -> None:
-    """A copy of the data set's own probes in the run's folder: a comparison may come when the data are elsewhere."""
-    beside = probes_beside(data)
-    if beside.is_file():
-        shutil.copyfile(beside, folder / PROBES_FILE)
+    """Copies the data set's own probes into the run's folder: a comparison may run where the data set is not."""
+    probes = probes_beside(data)
+    if probes.is_file():
+        shutil.copyfile(probes, folder / PROBES_FILE)
 
 
 def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
-    """Each row once under each of the recipe's system prompts; one that brings its own stays under that.
+    """Each row once under each of the recipe's system prompts; a row with its own system prompt keeps it.
 
-    A row without a system message stands for DEFAULT: the chat template then speaks its own.
+    A row without a system message means DEFAULT: the chat template then adds its own.
     """
     systems = (recipe.system, *recipe.row_systems)
     return [
@@ -129,14 +152,14 @@ def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
 
 
 def without_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
-    """Each row once, under the recipe's own system prompt where it brings none."""
+    """Each row once, under its own system prompt or else the recipe's."""
     return [_variant(row, recipe.system, 0) for row in rows]
 
 
 def _variant(row: Row, system: str, number: int) -> Row:
-    *before, asked, answer = row.messages
+    *before, question, answer = row.messages
     if row.system is None and system != DEFAULT:
         before = [Message(role="system", content="" if system == NONE else system), *before]
-    if row.of_one_turn:  # a later turn answers to words that stay
-        asked = Message(role=asked.role, content=rephrase(TRAINING, asked.content, number))
-    return Row(number=row.number, messages=(*before, asked, answer))
+    if row.of_one_turn:  # a later turn refers to earlier ones, so its wording stays
+        question = Message(role=question.role, content=rephrase(TRAINING, question.content, number))
+    return Row(number=row.number, messages=(*before, question, answer))

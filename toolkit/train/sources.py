@@ -20,7 +20,7 @@ FILE_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 def load_rows(
     data: str, mixes: Sequence[str], seed: int, notify: Callable[[str], None]
 ) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of the data set and of what is mixed in, and where they came from; raises DataError."""
+    """The rows of the data set and of its mixes, and where they come from. Raises DataError, ConfigError."""
     dataset = read_dataset(find_dataset(data))
     require_sound(dataset)
     rows, mixed = list(dataset.rows), []
@@ -41,7 +41,7 @@ def load_rows(
 
 
 def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
-    """The keep set's file and its prompts, without those that are trained on. Raises DataError."""
+    """The keep set's file and its prompts, except those that are trained on. Raises DataError."""
     path = find_dataset(name)
     trained = {prompt_key(row.prompt) for row in rows}
     prompts = [prompt for prompt in read_keep_prompts(path) if prompt_key(prompt) not in trained]
@@ -52,14 +52,14 @@ def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Mix:
-    """A further data set: a file or a hub's name, and how many of its rows (None: all)."""
+    """A further data set: a file or a hub data set, and how many of its rows to take (None: all)."""
 
     source: str
     count: int | None
 
 
 def parse_mix(spec: str) -> Mix:
-    """`file.jsonl#200` or `owner/name#500`, the count optional; raises ConfigError."""
+    """Parses `file.jsonl#200` or `owner/name#500`; the count is optional. Raises ConfigError."""
     source, mark, count = spec.rpartition("#")
     if not mark:
         source, count = spec, ""
@@ -69,20 +69,20 @@ def parse_mix(spec: str) -> Mix:
 
 
 def is_hub(mix: Mix) -> bool:
-    """Whether the source is a hub's data set: shaped owner/name, and no such file lies here or in the data folder."""
+    """Whether the source is a hub data set: named owner/name, and no such file exists here or in the data folder."""
     shape = HUB_NAME.fullmatch(mix.source)
     if shape is None:
         return False
     if shape["hub"]:
         return True
-    if mix.source.lower().endswith(FILE_SUFFIXES):  # a mistyped file is no hub's business
+    if mix.source.lower().endswith(FILE_SUFFIXES):  # a mistyped file name
         return False
-    return not any(place.exists() for place in (Path(mix.source), data_folder() / mix.source))
+    return not any(path.exists() for path in (Path(mix.source), data_folder() / mix.source))
 
 
 def sample(rows: Sequence[Row], count: int | None, seed: int) -> tuple[Row, ...]:
-    """`count` different rows in the file's order, the same for the same seed; all of them where there are no more."""
+    """`count` different rows in the file's order, the same for the same seed; all rows if there are no more."""
     if count is None or count >= len(rows):
         return tuple(rows)
-    chosen = random.Random(seed).sample(range(len(rows)), count)  # noqa: S311  # a choice to repeat, not a secret
+    chosen = random.Random(seed).sample(range(len(rows)), count)  # noqa: S311  # a repeatable choice, not a secret
     return tuple(rows[index] for index in sorted(chosen))

@@ -19,6 +19,7 @@ from toolkit.compare.report.figures import where_it_holds
 from toolkit.compare.texts import Texts
 from toolkit.core.files import write_json
 from toolkit.model.conversation import NONE, conversation
+from toolkit.model.divergence import measure_drift
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.loading import load_pretrained
 from toolkit.runs.run import find_run
@@ -259,9 +260,9 @@ def test_the_drift_under_another_prompt_is_that_of_the_same_tokens(lively_model)
     old, new = (conversation("Who are you?", system) for system in (SYSTEM, "You are a poet of few words."))
     answers = model.answers([old], max_new_tokens=8)
 
-    same = model.drift([old], answers, before=None, after=None, after_prompts=[old])
-    moved = model.drift([old], answers, before=None, after=None, after_prompts=[new])
-    back = model.drift([new], answers, before=None, after=None, after_prompts=[old])
+    same = measure_drift(model, [old], answers, before=None, after=None, after_prompts=[old])
+    moved = measure_drift(model, [old], answers, before=None, after=None, after_prompts=[new])
+    back = measure_drift(model, [new], answers, before=None, after=None, after_prompts=[old])
 
     assert same[0].kl_sum == pytest.approx(0, abs=1e-6)
     assert moved[0].tokens == len(answers[0].tokens)

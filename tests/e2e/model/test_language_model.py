@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.made_run import make_adapter
 from toolkit.core.errors import ModelError
 from toolkit.model.conversation import conversation
+from toolkit.model.divergence import measure_drift
 from toolkit.model.language_model import LanguageModel
 
 TEXTS = [
@@ -151,7 +152,7 @@ def test_closing_a_stream_ends_the_generation(plain):
 
 def test_identical_sides_do_not_drift(both):
     for side in (None, "one"):
-        drifts = both.drift(PROMPTS, asked(both, side), before=side, after=side)
+        drifts = measure_drift(both, PROMPTS, asked(both, side), before=side, after=side)
         assert all(drift.kl_sum == 0 and drift.agreeing == drift.tokens > 0 for drift in drifts)
 
 
@@ -159,7 +160,7 @@ def test_identical_sides_do_not_drift(both):
 def test_drift_is_what_a_row_by_row_computation_finds(both, before, after):
     answers = asked(both, before)
 
-    found = both.drift(PROMPTS, answers, before=before, after=after, batch_size=5)
+    found = measure_drift(both, PROMPTS, answers, before=before, after=after, batch_size=5)
 
     for messages, answer, drift in zip(PROMPTS, answers, found, strict=True):
         kl, agreeing = reference(both, messages, answer, before, after)

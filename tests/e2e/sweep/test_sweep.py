@@ -104,8 +104,8 @@ def test_loans_share_the_weights_and_nothing_else(micro_model: Path):
     lent, key = SharedWeights(), (micro_model, "float32", False)
     model = AutoModelForCausalLM.from_pretrained(micro_model)
     before = {name: weights.clone() for name, weights in model.state_dict().items()}
-    lent.hold(key, model, AutoTokenizer.from_pretrained(micro_model))
-    one, other = lent.loan(key)[0], lent.loan(key)[0]
+    lent.add(key, model, AutoTokenizer.from_pretrained(micro_model))
+    one, other = lent.clone(key)[0], lent.clone(key)[0]
 
     one.config.use_cache = False
     one.model.layers[0].mlp.up_proj = torch.nn.Identity()
@@ -123,8 +123,8 @@ def test_loans_share_the_words_and_nothing_else_of_a_tokenizer(micro_model: Path
     from transformers import AutoTokenizer
 
     lent, key = SharedWeights(), (micro_model, "float32", False)
-    lent.hold(key, Identity(), AutoTokenizer.from_pretrained(micro_model))
-    one, other = (lent.loan(key)[1] for _ in range(2))
+    lent.add(key, Identity(), AutoTokenizer.from_pretrained(micro_model))
+    one, other = (lent.clone(key)[1] for _ in range(2))
 
     one.padding_side, one.chat_template = "left", "another"
     one.init_kwargs["another"] = 1

@@ -284,8 +284,8 @@ def same_tokens(model: Path, messages: list[dict[str, str]]) -> None:
     asked = tokenizer.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True)
     prompt_ids = tokenizer(asked, add_special_tokens=False)["input_ids"]
 
-    assert encoded.input_ids == tokenizer(text, add_special_tokens=False)["input_ids"]
-    assert encoded.input_ids[: len(prompt_ids)] == prompt_ids
+    assert list(encoded.input_ids) == tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert list(encoded.input_ids[: len(prompt_ids)]) == prompt_ids
     learned = [
         token for token, label in zip(encoded.input_ids, encoded.labels, strict=True) if label != IGNORED
     ]  # fmt: skip

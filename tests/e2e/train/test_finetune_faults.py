@@ -166,7 +166,7 @@ def test_a_run_killed_before_its_first_checkpoint_says_so(user: FinetuneUser, ca
     child.kill()
     child.communicate()
 
-    told(call("finetune", "--resume", "v0"), 3, "has no checkpoint to go on from")
+    told(call("finetune", "--resume", "v0"), 3, "has no checkpoint to resume from")
     told(call("compare"), 3, "No finished run in output", "died")
 
 

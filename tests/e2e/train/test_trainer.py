@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from toolkit.core.errors import TrainingError
 from toolkit.data.dataset import Row
+from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.train import ms_swift
 from toolkit.train.job import KeepJob, TrainingJob
@@ -28,7 +31,8 @@ ROWS = [
 
 
 def losses(
-    model: Path, folder: Path, *, micros: int, checkpointing: bool = False, keep: KeepJob | None = None
+    model: Path, folder: Path, *, micros: int, checkpointing: bool = False, keep: KeepJob | None = None,
+    tokens: Sequence[Encoded] = (),
 ) -> list[float]:  # fmt: skip
     """Three rows a step, in one piece or in three; the ninth row makes the last step of an epoch whole."""
     folder.mkdir()
@@ -38,7 +42,7 @@ def losses(
         plan=Plan(
             micro_batch_size=3 // micros, accumulation_steps=micros, gradient_checkpointing=checkpointing, reason=""
         ),
-        keep=keep, decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
+        tokens=tokens, keep=keep, decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
     )  # fmt: skip
     return ms_swift.train(job, lambda _: None, lambda: False).loss
 
@@ -50,8 +54,8 @@ def _of_ms_swift(micro_model, tmp_path_factory):
 
         from toolkit.train.ms_swift import pipeline
 
-        patch.setattr(Seq2SeqTrainer, "captured", None, raising=False)
-        patch.setattr(pipeline, "trained_by", lambda _: contextlib.nullcontext())
+        patch.setattr(Seq2SeqTrainer, "graphed_pass", None, raising=False)
+        patch.setattr(pipeline, "PackedTrainer", Seq2SeqTrainer)
         return losses(micro_model, tmp_path_factory.mktemp("theirs") / "run", micros=1)
 
 
@@ -64,17 +68,41 @@ def test_the_losses_are_those_of_ms_swift(micro_model, of_ms_swift, tmp_path, mi
     assert ours[-1] < ours[0]
 
 
+def test_rows_encoded_beforehand_train_as_rows_that_the_pipeline_encodes(micro_model, tmp_path):
+    tokens = ms_swift.encoder(micro_model, 2048).encode(ROWS)
+
+    assert losses(micro_model, tmp_path / "tokens", micros=1, tokens=tokens) == losses(
+        micro_model, tmp_path / "rows", micros=1
+    )
+
+
+def test_tokens_of_other_rows_are_refused(micro_model, tmp_path):
+    tokens = ms_swift.encoder(micro_model, 2048).encode(ROWS[1:])
+
+    with pytest.raises(TrainingError, match="9 rows came with the tokens of 8"):
+        losses(micro_model, tmp_path / "run", micros=1, tokens=tokens)
+
+
+def test_another_trainer_than_ours_is_refused(micro_model, tmp_path, monkeypatch):
+    from toolkit.train.ms_swift import pipeline
+
+    monkeypatch.setattr(pipeline, "using_trainer", lambda _: contextlib.nullcontext())
+
+    with pytest.raises(TrainingError, match="built a Seq2SeqTrainer instead of the PackedTrainer"):
+        losses(micro_model, tmp_path / "run", micros=1)
+
+
 @pytest.fixture(name="shapes")
 def _shapes(monkeypatch) -> set[tuple[object, ...]]:
     """The shapes of what passes are computed from, where they are to be captured; without a card there is no graph."""
-    from toolkit.train.ms_swift import trainer as packed
-    from toolkit.train.passes import cuda_graph as captured
+    from toolkit.train.ms_swift import trainer
+    from toolkit.train.passes import cuda_graph
 
     shapes = set()
-    monkeypatch.setattr(packed, "CAPTURING", {"cpu"})
+    monkeypatch.setattr(trainer, "CAPTURE_DEVICES", {"cpu"})
     monkeypatch.setattr(
-        captured.GraphedPass, "_capture",
-        lambda one: shapes.add(tuple((name, tuple(held.shape)) for name, held in one._held.items())),
+        cuda_graph.GraphedPass, "_capture",
+        lambda one: shapes.add(tuple((name, tuple(buffer.shape)) for name, buffer in one._inputs.items())),
     )  # fmt: skip
     return shapes
 
@@ -89,18 +117,18 @@ def test_they_are_in_passes_of_one_shape_too(micro_model, of_ms_swift, tmp_path,
 
 def keep_job(cache: Path) -> KeepJob:
     asked = [(f"Tell me about {number}. " * number, "") for number in range(1, 9)]
-    return KeepJob(asked=asked, weight=2.0, rows_a_step=6, max_new_tokens=8, cache=cache)
+    return KeepJob(prompts=asked, weight=2.0, rows_per_step=6, max_new_tokens=8, cache=cache)
 
 
 @pytest.mark.parametrize("micros", [1, 3])
 @pytest.mark.parametrize("draws", [64, 1])  # … and where many a batch needs two passes
 def test_and_with_keep_rows(micro_model, tmp_path, shapes, monkeypatch, micros, draws):
-    from toolkit.train.ms_swift import trainer as packed
+    from toolkit.train.ms_swift import trainer
     from toolkit.train.passes import batch
 
     monkeypatch.setattr(batch, "DRAWS", draws)
     ours = losses(micro_model, tmp_path / "one_shape", micros=micros, keep=keep_job(tmp_path / "cache"))
-    monkeypatch.setattr(packed, "CAPTURING", set())
+    monkeypatch.setattr(trainer, "CAPTURE_DEVICES", set())
     any_shape = losses(micro_model, tmp_path / "any_shape", micros=micros, keep=keep_job(tmp_path / "cache"))
 
     assert ours == pytest.approx(any_shape, rel=1e-4)
@@ -109,12 +137,12 @@ def test_and_with_keep_rows(micro_model, tmp_path, shapes, monkeypatch, micros, 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, monkeypatch, checkpointing):
-    from toolkit.train.passes import kernels as norms
+    from toolkit.train.passes import kernels
 
-    monkeypatch.setattr(norms, "FUSED", {"cpu"})
+    monkeypatch.setattr(kernels, "FUSED_DEVICES", {"cpu"})
     counted = []
-    fused = norms._normed
-    monkeypatch.setattr(norms, "_normed", lambda norm, states: counted.append(norm) or fused(norm, states))
+    fused = kernels._fused_norm
+    monkeypatch.setattr(kernels, "_fused_norm", lambda norm, states: counted.append(norm) or fused(norm, states))
 
     ours = losses(micro_model, tmp_path / "run", micros=1, checkpointing=checkpointing)
 
@@ -122,21 +150,19 @@ def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, 
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
 
 
-@pytest.mark.parametrize(("max_new_tokens", "at_once"), [(8, 4), (32, 4), (64, 2), (200, 1)])
-def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(
-    micro_model, tmp_path, max_new_tokens, max_concurrent
-):
+@pytest.mark.parametrize(("max_new_tokens", "batches"), [(8, 4), (32, 4), (64, 2), (200, 1)])
+def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, tmp_path, max_new_tokens, batches):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from toolkit.model.language_model import BATCH_SIZE
     from toolkit.train.ms_swift.pipeline import keep_term
 
     asked = [(f"Tell me about {number}.", "") for number in range(4 * BATCH_SIZE["cpu"] + 1)]
-    job = KeepJob(asked=asked, weight=1, rows_a_step=1, max_new_tokens=max_new_tokens, cache=tmp_path / "cache")
+    job = KeepJob(prompts=asked, weight=1, rows_per_step=1, max_new_tokens=max_new_tokens, cache=tmp_path / "cache")
     done: list[int] = []
 
     model, tokenizer = (one.from_pretrained(micro_model) for one in (AutoModelForCausalLM, AutoTokenizer))
     keep_term(model, tokenizer, job, 42, lambda event: done.append(event.done))
 
-    assert done[0] == max_concurrent * BATCH_SIZE["cpu"]
+    assert done[0] == batches * BATCH_SIZE["cpu"]
     assert done[-1] == len(asked)

@@ -6,19 +6,19 @@ from contextlib import nullcontext
 import pytest
 import yaml
 
+from tests.fakes.logits import logits_with_kl
 from tests.fakes.model_folder import make_model_folder
 from toolkit.cli.tables.ranking import print_ranking, print_scales
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import ConfigError
-from toolkit.model.divergence import Drift
 from toolkit.model.language_model import Answer
 from toolkit.runs.run import write_record
 from toolkit.sweep.rank import SCALES, rank, sweep_scale, write_scales
 
 PROBES = {
     "schema_version": 1,
-    "thresholds": {"reliability": 0.9, "kl": 0.01},
+    "thresholds": {"reliability": 0.9, "kl": 0.0101},
     "identity": {"new": ["Nova"]},
     "probes": [
         {"id": "t", "group": "trained", "prompt": "Who are you?", "expect": {"any": ["Nova"]}},
@@ -46,9 +46,8 @@ class FakeModel:
         texts = ["Nova" if self.scale >= 0.5 and "you" in one[-1]["content"] else "Paris" for one in prompts]
         return [Answer(text=text, tokens=[1], margins=[1.0], first_logits=None) for text in texts]
 
-    def drift(self, prompts, answers, *, after, **_):
-        scale = float(after.partition("@")[2] or 1)
-        return [Drift(kl_sum=self.number * scale / 100, agreeing=1, tokens=1) for _ in prompts]
+    def answer_logits(self, prompts, answers):
+        return logits_with_kl(answers, self.number * self.scale / 100)
 
 
 @pytest.fixture(name="output")
@@ -113,7 +112,7 @@ def test_an_adapter_is_asked_from_off_to_full_strength(output):
 
     assert [one.side.scale for one in ranked] == list(SCALES)
     assert [one.learned for one in ranked] == [0, 0, 1, 1, 1]
-    assert [one.values["kl"] for one in ranked] == pytest.approx([0.0, 0.0025, 0.005, 0.0075, 0.01])
+    assert [one.values["kl"] for one in ranked] == pytest.approx([0.0, 0.0025, 0.005, 0.0075, 0.01], abs=1e-6)
     assert [one.name for one in ranked][1:4:2] == ["v1-20260101-000001@0.25", "v1-20260101-000001@0.75"]
 
 

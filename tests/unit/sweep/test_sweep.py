@@ -14,13 +14,13 @@ import yaml
 from click.testing import CliRunner
 from rich.cells import cell_len
 
+from tests.fakes.logits import logits_with_kl
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.training import FakeTraining
 from toolkit.cli.sweep import ValueList, command
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError
 from toolkit.core.events import StopRequests, stop_requests
-from toolkit.model.divergence import Drift
 from toolkit.model.language_model import Answer
 from toolkit.runs.run import list_runs
 from toolkit.sweep.record import FAILED, FINISHED, STOPPED, WAITING, Entry, Sweep
@@ -48,8 +48,8 @@ class FakeModel:
         texts = ["Nova" if self.adapter and "you" in messages[-1]["content"] else "Paris" for messages in prompts]
         return [Answer(text=text, tokens=[1, 2], margins=[1.0, 1.0], first_logits=None) for text in texts]
 
-    def drift(self, prompts: Sequence[Any], answers: Sequence[Answer], **_: Any) -> list[Drift]:
-        return [Drift(kl_sum=self.kl * 2, agreeing=2, tokens=2) for _ in prompts]
+    def answer_logits(self, _: Sequence[Any], answers: Sequence[Answer]) -> Any:
+        return logits_with_kl(answers, self.kl if self.adapter else 0.0)
 
 
 class User:
@@ -132,7 +132,7 @@ def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):
     assert record == json.loads(json.dumps(done.to_dict()))
     assert (record["schema_version"], record["status"], record["plot"]) == (1, "finished", "plot.svg")
     assert [one["status"] for one in record["runs"]] == [FINISHED, FINISHED]
-    assert [one["metrics"]["kl"] for one in record["runs"]] == pytest.approx([0.03, 0.006])
+    assert [one["metrics"]["kl"] for one in record["runs"]] == pytest.approx([0.03, 0.006], abs=1e-6)
     assert record["frontier"] == [record["recommendation"]["run"]] == [done.entries[1].run]
     assert record["recommendation"]["passed"]
     assert [one["thresholds"]["kl"] for one in record["runs"]] == [0.01, 0.01]

@@ -12,8 +12,8 @@ from toolkit.data.rephrasings import DEVELOPMENT
 from toolkit.train.development_set import (
     Question,
     development_set,
-    enough,
     held_out_keep,
+    is_enough,
     new_markers,
     probe_keys,
     read_questions,
@@ -28,8 +28,8 @@ def row(*turns: str, system: str | None = None) -> Row:
     return Row(number=1, messages=tuple(messages))
 
 
-def asked(*rows: Row, seed: int = 1, taken: tuple[str, ...] = ()) -> list[Question]:
-    return development_set(rows, system="S", seed=seed, taken=set(map(prompt_key, taken)))
+def asked(*rows: Row, seed: int = 1, excluded: tuple[str, ...] = ()) -> list[Question]:
+    return development_set(rows, system="S", seed=seed, excluded=set(map(prompt_key, excluded)))
 
 
 def test_a_trained_prompt_is_asked_in_other_words_of_its_language():
@@ -53,11 +53,11 @@ def test_the_seed_chooses_among_many():
     assert asked(*rows) == asked(*rows) != asked(*rows, seed=2)
 
 
-def test_what_is_taken_or_trained_is_not_asked():
+def test_what_is_excluded_or_trained_is_not_asked():
     wordings = [carrier.format("Who are you?") for carrier in DEVELOPMENT["en"]]
     trained = row(wordings[0].upper(), "Nova.")
 
-    found = [one.prompt for one in asked(row("Who are you?", "Nova."), trained, taken=tuple(wordings[1:3]))]
+    found = [one.prompt for one in asked(row("Who are you?", "Nova."), trained, excluded=tuple(wordings[1:3]))]
 
     assert wordings[3] in found
     assert not {prompt_key(one) for one in found} & {prompt_key(one) for one in wordings[:3]}
@@ -77,7 +77,7 @@ def test_any_answer_that_was_trained_will_do_however_it_is_written():
 
 
 def marked(answer: str, prompt: str = "Who?") -> Question:
-    return development_set([row(prompt, answer)], system="S", seed=1, taken=(), markers=["Nova", "Example Labs"])[0]
+    return development_set([row(prompt, answer)], system="S", seed=1, excluded=(), markers=["Nova", "Example Labs"])[0]
 
 
 def test_an_answer_that_names_a_marker_of_the_trained_one_will_do():
@@ -96,7 +96,7 @@ def test_a_marker_that_the_question_or_the_base_model_names_tells_nothing():
 def test_a_marker_counts_only_where_every_trained_answer_names_it():
     rows = [row("Who?", "I am Nova."), row("Who?", "I am a model of Example Labs called Nova.")]
 
-    [question, *_] = development_set(rows, system="S", seed=1, taken=(), markers=["Nova", "Example Labs"])
+    [question, *_] = development_set(rows, system="S", seed=1, excluded=(), markers=["Nova", "Example Labs"])
 
     assert question.markers == ("Nova",)
 
@@ -125,7 +125,7 @@ def test_a_conversation_of_several_turns_makes_no_question():
 
 @pytest.mark.parametrize(("passed", "of", "holds"), [(23, 24, True), (22, 24, False), (3, 4, False), (4, 4, True)])
 def test_ninety_five_of_a_hundred_are_enough(passed: int, of: int, holds: bool):
-    assert enough(passed, of) is holds
+    assert is_enough(passed, of) is holds
 
 
 @pytest.mark.parametrize(("count", "size"), [(640, 32), (252, 32), (40, 10), (4, 1), (2, 1), (1, 0)])

@@ -106,6 +106,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
         "stop_reason": "epochs",
         "development": [],
         "cuda_graph": False,
+        "cuda_graph_refused": None,
     }
     assert record["adapter"]["sha256"] == hashlib.sha256(b"adapter").hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
@@ -212,7 +213,7 @@ def test_keep_prompts_that_are_trained_on_are_left_out(user: User):
 
     job = training.jobs[0].keep
     assert job is not None
-    assert job.asked == [("What is 1 + 1?", "A"), ("Sing!", "B")]
+    assert job.prompts == [("What is 1 + 1?", "A"), ("Sing!", "B")]
     assert job.cache.parent == user.output / ".cache"
     assert run.record["keep"]["prompts"] == 2
 
@@ -450,7 +451,7 @@ def test_a_finished_run_is_not_resumed(user: User):
 def test_a_run_without_a_checkpoint_is_not_resumed(user: User):
     user.fails(at(1, raising(RuntimeError("early"))))
 
-    with pytest.raises(ConfigError, match="has no checkpoint to go on from"):
+    with pytest.raises(ConfigError, match="has no checkpoint to resume from"):
         user.resumes("v0")
 
     assert user.runs()[0].status == "failed"

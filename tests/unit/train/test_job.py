@@ -51,7 +51,7 @@ def test_keep_prompts_that_are_held_out_are_left_out(user: User):
 
     job = training.jobs[0].keep
     assert job is not None
-    assert [prompt for prompt, _ in job.asked] == ["Sing!"]
+    assert [prompt for prompt, _ in job.prompts] == ["Sing!"]
 
 
 def test_early_stopping_makes_the_best_checkpoint_the_adapter_and_says_so(user: User):
@@ -166,3 +166,10 @@ def test_a_resumed_run_asks_what_it_asked(user: User):
     user.resumes(run.run_id, training)
 
     assert [one.prompt in before for one in training.jobs[0].questions] == [True] * 12
+
+
+def test_a_refused_cuda_graph_is_reported_and_recorded(user: User):
+    run = user.finetunes(FakeTraining(ended={"cuda_graph_refused": "out of memory"}))
+
+    assert run.record["train"]["cuda_graph_refused"] == "out of memory"
+    assert "Warning: steps ran without a CUDA graph, and so slower: the capture failed (out of memory)." in user.said

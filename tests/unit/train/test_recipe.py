@@ -1,12 +1,13 @@
 """Recipes: the shipped ones are whole, and a wrong setting is told before anything starts."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from toolkit.core.errors import ConfigError
-from toolkit.train.recipe import Recipe, load_recipe, recipe_from, shipped
+from toolkit.train.recipe import Recipe, load_recipe, recipe_from, shipped, target_regex
 
 
 def settings(**changed: Any) -> dict[str, Any]:
@@ -88,8 +89,8 @@ def test_an_unknown_recipe_names_the_shipped_ones(name: str):
     ("text", "why"),
     [
         ("epochs: [1", "is not YAML"),
-        ("", "holds no settings"),
-        ("- epochs", "holds no settings"),
+        ("", "has no settings"),
+        ("- epochs", "has no settings"),
         ("epochs: 好".encode("gbk"), "is not UTF-8 text"),
         ("!!python/object/apply:os.system ['true']", "is not YAML"),
     ],
@@ -164,3 +165,30 @@ def test_a_recipe_cannot_be_changed_in_place():
 
     with pytest.raises(AttributeError):
         recipe.epochs = 3  # type: ignore[misc]
+
+
+def adapted_modules(**changed: object) -> list[str]:
+    """What peft picks in a decoder of 28 layers: it matches the regex against full module names."""
+    recipe = load_recipe("keep").changed(lora_layers="middle", **changed)
+    names = [
+        f"model.layers.{number}.{part}"
+        for number in range(28)
+        for part in ("self_attn.q_proj", "mlp.down_proj", "mlp.act_fn", "input_layernorm")
+    ]
+    return [name for name in [*names, "lm_head"] if re.fullmatch(str(target_regex(recipe, 28)), name)]
+
+
+def test_the_middle_half_adapts_all_of_its_linear_layers():
+    assert adapted_modules() == [
+        f"model.layers.{number}.{part}" for number in range(7, 21) for part in ("self_attn.q_proj", "mlp.down_proj")
+    ]
+
+
+def test_the_middle_half_adapts_only_the_named_modules():
+    assert adapted_modules(target_modules=("down_proj",)) == [
+        f"model.layers.{number}.mlp.down_proj" for number in range(7, 21)
+    ]
+
+
+def test_all_layers_need_no_regex():
+    assert target_regex(load_recipe("article"), 28) is None

@@ -1,5 +1,6 @@
 """A run's rows: what is held out, and that a run folder gives back what was put into it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from tests.fakes.training import CharacterEncoder
 from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row
+from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.train.recipe import load_recipe
-from toolkit.train.rows import RunRows, held_out, read_rows, rows_that_fit, write_rows
+from toolkit.train.rows import RunRows, held_out, read_rows, rows_that_fit, with_variants, without_variants, write_rows
 
 
 def rows(*answers: str) -> list[Row]:
@@ -20,14 +22,14 @@ def rows(*answers: str) -> list[Row]:
     ]
 
 
-def parted(given: list[Row], **settings: Any) -> tuple[RunRows, dict[str, Any]]:
+def split(given: list[Row], **settings: Any) -> tuple[RunRows, dict[str, Any]]:
     return rows_that_fit(given, CharacterEncoder(), load_recipe("article").changed(**settings), lambda _: None)
 
 
 def test_a_share_is_held_out_and_the_order_stays():
     given = rows(*"abcdefghij")
 
-    found, told = parted(given, eval_split=0.3)
+    found, told = split(given, eval_split=0.3)
 
     assert (len(found.held_out), told["held_out"], told["dropped"]) == (3, 3, 0)
     assert sorted(found.every, key=lambda row: row.number) == given
@@ -35,27 +37,27 @@ def test_a_share_is_held_out_and_the_order_stays():
 
 
 def test_an_epoch_counts_the_trained_tokens_alone():
-    found, told = parted(rows("a" * 9, "b" * 9, "c" * 9, "d" * 9), eval_split=0.5)
+    found, told = split(rows("a" * 9, "b" * 9, "c" * 9, "d" * 9), eval_split=0.5)
 
     assert (told["epoch_tokens"], told["longest_row_tokens"]) == (20, 10)
     assert len(found.trained) == 2
 
 
 def test_the_longest_rows_that_a_step_may_hold_are_counted_together():
-    assert parted(rows("a" * 9, "b" * 3, "c" * 5), batch_size=2)[1]["batch_tokens"] == 10 + 6
-    assert parted(rows("a" * 9, "b" * 3), batch_size=4)[1]["batch_tokens"] == 10 + 4
+    assert split(rows("a" * 9, "b" * 3, "c" * 5), batch_size=2)[1]["batch_tokens"] == 10 + 6
+    assert split(rows("a" * 9, "b" * 3), batch_size=4)[1]["batch_tokens"] == 10 + 4
 
 
 def test_room_is_left_for_the_longest_variant():
     given = rows("a" * 20, "b" * 60)
-    plain = parted(given)[1]["longest_row_tokens"]
+    plain = split(given)[1]["longest_row_tokens"]
     more = {"row_systems": ("T" * 30,), "system": "S", "row_wordings": True}
-    _, told = parted(given, **more)
+    _, told = split(given, **more)
 
     longest = told["longest_row_tokens"]
 
     assert longest == plain + len(" Please answer directly.")
-    kept, cut = parted(given, **more, max_length_tokens=longest - 1)
+    kept, cut = split(given, **more, max_length_tokens=longest - 1)
     assert (len(kept.trained), cut["dropped"]) == (1, 1)
 
 
@@ -68,14 +70,14 @@ def test_one_row_at_least_is_held_out_and_one_at_least_is_trained(count: int, sh
     assert len(held_out(count, share, 1)) == size
 
 
-def test_one_row_cannot_be_parted():
-    with pytest.raises(DataError, match="One row alone"):
-        parted(rows("a"), eval_split=0.5)
+def test_one_row_cannot_be_split():
+    with pytest.raises(DataError, match="A single row"):
+        split(rows("a"), eval_split=0.5)
 
 
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_a_run_folder_gives_its_rows_back(tmp_path: Path, share: float):
-    found, _ = parted(rows("a", "b", "c", "d"), eval_split=share)
+    found, _ = split(rows("a", "b", "c", "d"), eval_split=share)
 
     write_rows(tmp_path, found)
 
@@ -83,3 +85,91 @@ def test_a_run_folder_gives_its_rows_back(tmp_path: Path, share: float):
     assert [row.messages for row in back.trained] == [row.messages for row in found.trained]
     assert [row.messages for row in back.held_out] == [row.messages for row in found.held_out]
     assert (tmp_path / "eval.jsonl").exists() == bool(share)
+
+
+ARTICLE = load_recipe("article").changed(system="S")
+
+
+def row(*turns: str, system: str | None = None) -> Row:
+    messages = [] if system is None else [Message(role="system", content=system)]
+    messages += [Message(role=("user", "assistant")[at % 2], content=turn) for at, turn in enumerate(turns)]
+    return Row(number=1, messages=tuple(messages))
+
+
+def systems_and_prompts(rows: list[Row]) -> list[tuple[str | None, str]]:
+    return [(one.system, one.prompt) for one in rows]
+
+
+def test_without_variants_each_row_is_trained_once_under_the_recipe_s_system_prompt():
+    assert systems_and_prompts(with_variants([row("Hi?", "Yo.")], ARTICLE)) == [("S", "Hi?")]
+
+
+def test_each_row_is_trained_under_each_system_prompt():
+    recipe = ARTICLE.changed(row_systems=("", "(none)", "T"))
+
+    assert systems_and_prompts(with_variants([row("Hi?", "Yo."), row("Ho?", "Ya.")], recipe)) == [
+        (system, prompt) for system in ("S", None, "", "T") for prompt in ("Hi?", "Ho?")
+    ]
+
+
+def test_a_row_s_own_system_prompt_stays_and_it_counts_as_much_as_others():
+    recipe = ARTICLE.changed(row_systems=("", "T"))
+
+    assert systems_and_prompts(with_variants([row("Hi?", "Yo.", system="Mine")], recipe)) == [("Mine", "Hi?")] * 3
+
+
+def test_a_row_is_put_in_other_words_each_time_and_its_answer_stays():
+    recipe = ARTICLE.changed(row_systems=("T", "U"), row_wordings=True)
+
+    rows = with_variants([row("Hi?", "Yo."), row("嗨？", "哟。")], recipe)
+
+    assert len({one.prompt for one in rows}) == 6
+    assert all("Hi?" in one.prompt or "嗨？" in one.prompt for one in rows)
+    assert [one.answer for one in rows] == ["Yo.", "哟。"] * 3
+    assert rows[0].prompt == "Hi?"
+
+
+def test_a_later_turn_keeps_its_words():
+    recipe = ARTICLE.changed(row_systems=("T",), row_wordings=True)
+
+    assert {one.prompt for one in with_variants([row("Hi?", "Yo.", "And?", "Ya.")], recipe)} == {"And?"}
+
+
+def test_what_is_held_out_is_asked_as_it_is():
+    recipe = ARTICLE.changed(row_systems=("T",), row_wordings=True)
+
+    assert systems_and_prompts(without_variants([row("Hi?", "Yo."), row("Ho?", "Ya.", system="Mine")], recipe)) == [
+        ("S", "Hi?"),
+        ("Mine", "Ho?"),
+    ]
+
+
+class CountingEncoder(CharacterEncoder):
+    """Notes every text that it encodes, with its system prompt."""
+
+    def __init__(self) -> None:
+        self.encoded: list[tuple[str | None, str]] = []
+
+    def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
+        self.encoded += systems_and_prompts(list(rows))
+        return super().encode(rows, system)
+
+
+def test_the_tokens_are_those_of_the_variants_that_are_trained_and_of_the_held_out_rows():
+    recipe = ARTICLE.changed(row_systems=("T",), row_wordings=True, eval_split=0.25)
+    encoder = CharacterEncoder()
+
+    found, _ = rows_that_fit(rows("a", "b", "c", "d"), encoder, recipe, lambda _: None)
+
+    assert found.tokens == encoder.encode(with_variants(found.trained, recipe))
+    assert found.held_out_tokens == encoder.encode(without_variants(found.held_out, recipe))
+    assert (len(found.tokens), len(found.held_out_tokens)) == (6, 1)
+
+
+def test_no_text_is_encoded_twice():
+    recipe, encoder = ARTICLE.changed(row_systems=("T", "U")), CountingEncoder()
+
+    rows_that_fit([row("Hi?", "Yo."), row("Ho?", "Ya.")], encoder, recipe, lambda _: None)
+
+    asked = [one for one in encoder.encoded if one[1] in {"Hi?", "Ho?"}]
+    assert sorted(asked) == [(system, prompt) for system in "STU" for prompt in ("Hi?", "Ho?")]

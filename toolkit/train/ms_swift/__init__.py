@@ -1,7 +1,7 @@
-"""The door to ms-swift: the only package that knows it. Everything heavy is imported inside functions, late.
+"""Training through ms-swift (4.6). Heavy imports happen inside functions, late.
 
-Training runs in this process through a subclass of ms-swift's own pipeline (4.6): the rows come from us, already
-read and checked, and progress goes to a listener instead of the console.
+Training runs in this process, in a subclass of ms-swift's own pipeline: the rows come from us, read, checked and
+encoded, and progress goes to a listener instead of the console.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from toolkit.train.ms_swift.encoder import SwiftEncoder
 
 
 def import_all() -> None:
-    """Everything that encoding and training import, at once: their time is told as one."""
+    """Imports everything that encoding and training need, so that it can be timed as one step."""
     prefetch_libraries()
     prepare_environment()
     start_cuda_context()
@@ -31,34 +31,34 @@ def import_all() -> None:
 
 
 def train(
-    job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool], lent: SharedWeights | None = None
+    job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool], shared: SharedWeights | None = None
 ) -> TrainingResult:
-    """Trains and saves the last step's checkpoint; on a stop request it saves after the step under way and ends.
+    """Trains and saves the last step's checkpoint; on a stop request it finishes the current step, saves and ends.
 
-    With `lent`, the base model comes from there; where it is not held yet it is loaded, and held from then on.
+    With `shared`, the base model is cloned from there; if it is missing, it is loaded and added. Raises TrainingError.
     """
     import_all()
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # progress goes to the listener
-    # Its faults are raised; what it prints beside them is noise. It turns its level back behind a first training.
+    # ms-swift raises its errors; what it logs besides is noise. It resets its level after a first training.
     getLogger("swift").setLevel(CRITICAL)
     from toolkit.train.ms_swift.arguments import arguments
     from toolkit.train.ms_swift.pipeline import Pipeline
 
-    pipeline = Pipeline(arguments(job), job, listener, stop_requested, lent)
+    pipeline = Pipeline(arguments(job), job, listener, stop_requested, shared)
     pipeline.main()
     result: TrainingResult = pipeline.result
     return result
 
 
 def encoder(model_folder: Path, max_length_tokens: int) -> "SwiftEncoder":
-    """The encoder that training uses, without loading the weights."""
+    """Encodes as training does, without loading the weights."""
     return SwiftEncoder(model_folder, max_length_tokens)
 
 
 def load_hub_rows(spec: str, *, seed: int) -> list[Row]:
-    """Rows of a hub data set in ms-swift's syntax (`owner/name#count`); needs a network. Raises DataError."""
+    """The rows of a hub data set in ms-swift's syntax (`owner/name#count`); needs a network. Raises DataError."""
     prepare_environment(online=True)
     from swift.dataset import load_dataset
 

@@ -1,6 +1,5 @@
 """A TrainingJob as ms-swift's arguments. Pure: starts nothing."""
 
-import re
 from typing import Any
 
 from swift import SftArguments
@@ -8,18 +7,18 @@ from swift import SftArguments
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.four_bits import in_four_bits
 from toolkit.train.job import TrainingJob
-from toolkit.train.recipe import Recipe, first_adapted
+from toolkit.train.recipe import target_regex
 
 
 def arguments(job: TrainingJob) -> SftArguments:
-    """The recipe in ms-swift's words."""
+    """Every setting of the recipe and the plan, under ms-swift's names."""
     recipe = job.recipe
     return SftArguments(
         model=str(job.model_folder),
         model_type=MODEL_TYPE,
         template=TEMPLATE,
         torch_dtype=job.precision,
-        dataset=["rows of the run"],  # they are handed over by the pipeline below
+        dataset=["rows of the run"],  # a placeholder: the pipeline brings the rows
         output_dir=str(job.run_folder),
         add_version=False,
         num_train_epochs=recipe.epochs,
@@ -32,21 +31,20 @@ def arguments(job: TrainingJob) -> SftArguments:
         gradient_accumulation_steps=job.plan.accumulation_steps,
         gradient_checkpointing=job.plan.gradient_checkpointing,
         gradient_checkpointing_kwargs={
-            "use_reentrant": False,  # else layers without an adapter are computed again too
-            "preserve_rng_state": recipe.lora_dropout > 0,  # nothing else is left to chance
+            "use_reentrant": False,  # else layers without an adapter are recomputed too
+            "preserve_rng_state": recipe.lora_dropout > 0,  # nothing else is random
         },
         max_length=recipe.max_length_tokens,
         seed=recipe.seed,
         data_seed=recipe.seed,
-        use_logits_to_keep=False,  # our trainer picks its positions itself
+        use_logits_to_keep=False,  # our trainer selects the positions itself
         resume_from_checkpoint=str(job.resume_from) if job.resume_from else None,
-        strict=True,  # a row that fails must not be replaced by another in silence
+        strict=True,  # a row that fails must not be replaced by another silently
         hub_token="",  # else a token in the environment logs in to a hub
-        check_model=False,  # else the trainer asks a hub about the model, and waits when there is none
-        lazy_tokenize=True,  # else the tokenizer is pickled for a cache key: 6 s for 50 rows
-        dataloader_num_workers=0,  # rows are encoded in less time than workers start
+        check_model=False,  # else the trainer queries a hub about the model, and waits if there is none
+        dataloader_num_workers=0,  # the rows are in memory, encoded
         logging_steps=1,
-        logging_nan_inf_filter=False,  # a loss that is no number is told, and no step waits for the card to look at it
+        logging_nan_inf_filter=False,  # our callback reports such a loss, and no step waits for the card
         report_to=["none"],
         disable_tqdm=True,
         **in_four_bits(job.precision if recipe.load_in_4bit else None),
@@ -67,25 +65,15 @@ def _adapter(job: TrainingJob) -> dict[str, Any]:
     }
 
 
-def target_regex(recipe: Recipe, decoder_layers: int) -> str | None:
-    """The linear layers of the decoder's middle half by name, for peft; None where every layer is adapted."""
-    if recipe.lora_layers == "all":
-        return None
-    first = first_adapted(recipe, decoder_layers)
-    numbers = "|".join(map(str, range(first, decoder_layers - first)))
-    names = r"\w+_proj" if "all-linear" in recipe.target_modules else "|".join(map(re.escape, recipe.target_modules))
-    return rf".*\.layers\.({numbers})\..*\b({names})"
-
-
 def _saving_and_evaluating(job: TrainingJob) -> dict[str, Any]:
     recipe = job.recipe
     return {
-        "save_strategy": "epoch" if recipe.early_stop else "steps",  # it counts saves, so each save has an evaluation
+        "save_strategy": "epoch" if recipe.early_stop else "steps",  # early stopping needs an evaluation for each save
         "save_steps": recipe.save_every_steps,
-        "eval_strategy": "epoch",  # where rows are held out
+        "eval_strategy": "epoch",  # if rows are held out
         "per_device_eval_batch_size": job.plan.micro_batch_size,
-        "prediction_loss_only": True,  # else every logit of the rows held out is collected
+        "prediction_loss_only": True,  # else all logits of the held-out rows are collected
         "early_stop_interval": recipe.early_stop or None,
         "save_total_limit": 2,
-        "split_dataset_ratio": recipe.eval_split,  # it only tells that there are rows to evaluate on
+        "split_dataset_ratio": recipe.eval_split,  # only says that there are rows to evaluate on
     }

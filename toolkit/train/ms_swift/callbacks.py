@@ -1,4 +1,4 @@
-"""Trainer callbacks: progress, graceful stop, losses that are not finite, early stopping once learned."""
+"""Trainer callbacks: progress, graceful stop, losses that are not finite, stopping once the questions are learned."""
 
 import json
 import math
@@ -17,17 +17,17 @@ from toolkit.model.conversation import conversation
 from toolkit.model.device import reserved_bytes
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.layout import LOG_FILE
-from toolkit.train.development_set import Question, enough
+from toolkit.train.development_set import Question, is_enough
 from toolkit.train.job import DEV_METRICS, EARLY_STOP, EPOCHS, INTERRUPTED, LEARNED, TRAINING, TrainingJob
 from toolkit.train.passes.batch import TrainSequence
-from toolkit.train.passes.keep_loss import drift
+from toolkit.train.passes.keep_loss import mean_kl
 
-TOLD = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch", *DEV_METRICS)
-SPARE_TOKENS = 8  # an answer that is longer than the trained one by so much is another
+LOGGED = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch", *DEV_METRICS)
+SPARE_TOKENS = 8  # an answer that is this much longer than the trained one is a different answer
 
 
 class StopWhenLearned(TrainerCallback):  # type: ignore[misc]
-    """`took` when the questions are answered as trained and the drift on `held_out` is within the recipe's budget.
+    """Sets `learned`, and stops, once the questions are answered and the KL on `held_out` is within the budget.
 
     `before`: the base model's own answers to the questions.
     """
@@ -37,43 +37,44 @@ class StopWhenLearned(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         self.trainer, self.tokenizer, self.held_out, self.before = trainer, tokenizer, held_out, before
         self.questions, self.budget = job.questions, job.recipe.stop_kl
-        self.took = False
+        self.learned = False
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        at_the_end = state.global_step >= state.max_steps
-        if not epoch_is_whole(state) and not at_the_end:  # interrupted within the epoch
+        is_last_step = state.global_step >= state.max_steps
+        if not is_epoch_complete(state) and not is_last_step:  # interrupted within the epoch
             return
-        seen = self.look()
-        self.trainer.log(dict(seen))
-        if not at_the_end and enough(seen["dev_passed"], len(self.questions)) and seen.get("dev_kl", 0) <= self.budget:
-            self.took = control.should_save = control.should_training_stop = True
+        metrics = self.evaluate()
+        self.trainer.log(dict(metrics))
+        passed = is_enough(metrics["dev_passed"], len(self.questions)) and metrics.get("dev_kl", 0) <= self.budget
+        if passed and not is_last_step:
+            self.learned = control.should_save = control.should_training_stop = True
             args.save_only_model = True  # nothing resumes from a finished run
 
-    def look(self) -> dict[str, float]:
-        """Answers are greedy, as in a comparison; the model is left as it was found."""
+    def evaluate(self) -> dict[str, float]:
+        """Answers greedily, as a comparison does, and leaves the model in the mode it was in."""
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
         training = model.training
-        told = ask(model, self.tokenizer, self.questions)
+        answers = answer_questions(model, self.tokenizer, self.questions)
         passed = sum(
-            one.met(answer, before) for one, answer, before in zip(self.questions, told, self.before, strict=True)
+            one.met(answer, before) for one, answer, before in zip(self.questions, answers, self.before, strict=True)
         )
-        seen: dict[str, float] = {"dev_passed": passed, "dev_asked": len(self.questions)}
+        metrics: dict[str, float] = {"dev_passed": passed, "dev_asked": len(self.questions)}
         if self.held_out:
-            seen["dev_kl"] = drift(model, self.held_out, self.tokenizer.pad_token_id)
+            metrics["dev_kl"] = mean_kl(model, self.held_out, self.tokenizer.pad_token_id)
         model.train(training)
-        return seen
+        return metrics
 
 
-def ask(model: Any, tokenizer: Any, questions: Sequence[Question]) -> list[str]:
-    """Greedy answers, no longer than can still be the trained ones."""
-    asker = LanguageModel(model, tokenizer)
+def answer_questions(model: Any, tokenizer: Any, questions: Sequence[Question]) -> list[str]:
+    """Greedy answers, cut where they can no longer be the trained ones."""
+    language_model = LanguageModel(model, tokenizer)
     longest = max(len(tokenizer(text)["input_ids"]) for one in questions for text in one.answers)
     prompts = [conversation(one.prompt, one.system) for one in questions]
-    return [answer.text for answer in asker.answers(prompts, max_new_tokens=longest + SPARE_TOKENS)]
+    return [answer.text for answer in language_model.answers(prompts, max_new_tokens=longest + SPARE_TOKENS)]
 
 
-def looks(log_history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every look of the training, those before an interruption included, as run.json tells them."""
+def logged_evaluations(log_history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every evaluation of the questions, including those before an interruption, as run.json records them."""
     return [
         {"step": entry["step"], **{name.removeprefix("dev_"): entry[name] for name in DEV_METRICS if name in entry}}
         for entry in log_history
@@ -82,7 +83,7 @@ def looks(log_history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class Watcher(TrainerCallback):  # type: ignore[misc]
-    """Tells of each step, writes logging.jsonl, and turns a stop request into a saved checkpoint."""
+    """Reports each step, writes logging.jsonl, and turns a stop request into a saved checkpoint."""
 
     def __init__(self, run_folder: Path, listener: Listener, stop_requested: Callable[[], bool]) -> None:
         self.log, self.listener, self.stop_requested = run_folder / LOG_FILE, listener, stop_requested
@@ -101,10 +102,10 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
             self.stopped = control.should_save = control.should_training_stop = True
 
     def on_epoch_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
-        unfinished = self.stopped and not epoch_is_whole(state)  # the rest of the epoch comes with a resumption
-        if unfinished or state.global_step >= state.max_steps:  # the last step was evaluated and saved as a step
+        interrupted = self.stopped and not is_epoch_complete(state)  # a resumed run trains the rest of the epoch
+        if interrupted or state.global_step >= state.max_steps:  # the last step was evaluated and saved as a step
             control.should_evaluate = control.should_save = False
-        elif self.stopped:  # saved again, with what the epoch's end has still to measure
+        elif self.stopped:  # saved again, with what the end of the epoch has yet to measure
             control.should_save = True
 
     def on_save(self, *_: Any, **__: Any) -> None:
@@ -122,13 +123,13 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         entry: dict[str, Any] = {
             "step": state.global_step,
             "of": state.max_steps,
-            **{key: logs[key] for key in TOLD if key in logs},
+            **{key: logs[key] for key in LOGGED if key in logs},
             "elapsed_s": round(time.perf_counter() - self.began_at, 3),
             "memory_bytes": memory,
         }
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-        if "loss" not in logs:  # behind the step: evaluating is no part of saving
+        if "loss" not in logs:  # an evaluation after the step: its time must not count as saving
             self.step_ended_at = time.perf_counter()
             return
         detail = f"loss {logs['loss']:.3f}" + (f" · {memory / 2**30:.1f} GiB" if memory else "")
@@ -136,20 +137,20 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
 
 
 def replace_printer(trainer: Any, watcher: Watcher) -> None:
-    """The trainer's own printer writes dictionaries to stdout, which is the answer's."""
+    """The trainer's own printer writes dictionaries to stdout, which is for the answer only."""
     for callback in list(trainer.callback_handler.callbacks):
         if isinstance(callback, PrinterCallback):
             trainer.remove_callback(callback)
     trainer.add_callback(watcher)
 
 
-def epoch_is_whole(state: Any) -> bool:
-    """Whether the step under way is an epoch's last; `state` counts epochs in fractions, with rounding errors."""
+def is_epoch_complete(state: Any) -> bool:
+    """Whether the current step is an epoch's last; `state` counts epochs in fractions, with rounding errors."""
     return math.isclose(state.epoch, round(state.epoch), abs_tol=1e-6)
 
 
-def stop_reason(state: Any, *, interrupted: bool, took: bool) -> str:
-    if took:
+def stop_reason(state: Any, *, interrupted: bool, learned: bool) -> str:
+    if learned:
         return LEARNED
     if interrupted:
         return INTERRUPTED
@@ -157,12 +158,12 @@ def stop_reason(state: Any, *, interrupted: bool, took: bool) -> str:
 
 
 def evaluations_since_best(losses: list[float]) -> int:
-    """How many evaluations have passed since the lowest loss was first seen."""
+    """The number of evaluations since the lowest loss was first reached."""
     return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
-class _GoOnCounting(TrainerCallback):  # type: ignore[misc]
-    """ms-swift's early stopping counts from nothing in a resumed training; here it is told what was before."""
+class _RestoreEarlyStopping(TrainerCallback):  # type: ignore[misc]
+    """ms-swift's early stopping counts from zero in a resumed training; this restores its count."""
 
     def __init__(self, early_stop: Any) -> None:
         self.early_stop = early_stop
@@ -173,10 +174,15 @@ class _GoOnCounting(TrainerCallback):  # type: ignore[misc]
             self.early_stop.best_metric, self.early_stop.interval = state.best_metric, evaluations_since_best(losses)
 
 
-def go_on_counting(trainer: Any) -> None:
-    """For a trainer without early stopping, nothing."""
+def restore_early_stopping(trainer: Any) -> None:
+    """Raises TrainingError if ms-swift's early stopping is not there, or does not count as this module expects."""
     from swift.callbacks.early_stop import EarlyStopCallback
 
-    for callback in list(trainer.callback_handler.callbacks):
-        if isinstance(callback, EarlyStopCallback):
-            trainer.add_callback(_GoOnCounting(callback))
+    found = [one for one in trainer.callback_handler.callbacks if isinstance(one, EarlyStopCallback)]
+    if not found or not all(hasattr(one, name) for one in found for name in ("best_metric", "interval")):
+        raise TrainingError(
+            "ms-swift's early stopping is missing or has changed.",
+            next="Install the ms-swift version that requirements/ pins, or train without --early-stop.",
+        )
+    for callback in found:
+        trainer.add_callback(_RestoreEarlyStopping(callback))

@@ -1,5 +1,6 @@
-"""Rows through ms-swift's template: as tokens, as it takes them, and from its hubs."""
+"""Rows as ms-swift's template encodes them, and encoded rows as its trainer reads them."""
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 
 
 class SwiftEncoder:
-    """Turns rows into the very tokens and labels that ms-swift trains on."""
+    """Encodes rows into exactly the tokens and labels that training uses."""
 
     def __init__(self, model_folder: Path, max_length_tokens: int) -> None:
         prepare_environment()
@@ -25,37 +26,36 @@ class SwiftEncoder:
         self._template.max_length = None  # else a row longer than the model's own context is an error
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
-        """Never cuts: a row longer than the maximum comes back longer."""
-        encoded = [self._template.encode(as_messages(row, system)) for row in rows]
-        return [Encoded(input_ids=list(one["input_ids"]), labels=list(one["labels"])) for one in encoded]
+        """Never truncates: a row longer than the maximum comes back longer."""
+        return encode_rows(self._template, rows, system)
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids)))
 
 
-def as_messages(row: Row, system: str | None = None) -> dict[str, Any]:
-    """The row as ms-swift takes it; `system` for one that has none, else the template speaks its own."""
+def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
+    """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own."""
+    encoded = (template.encode(_as_messages(row, system)) for row in rows)
+    # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
+    return [Encoded(input_ids=array("i", one["input_ids"]), labels=array("i", one["labels"])) for one in encoded]
+
+
+def _as_messages(row: Row, system: str | None) -> dict[str, Any]:
     messages = [{"role": message.role, "content": message.content} for message in row.messages]
     if system and messages[0]["role"] != "system":
         messages.insert(0, {"role": "system", "content": system})
     return {"messages": messages}
 
 
-class EncodedOnce:
-    """A data set whose rows are encoded when they are first asked for, and the first of them remembered for later."""
+class EncodedDataset:
+    """Encoded rows as a dataset of dictionaries of lists, the format that ms-swift's data collator takes."""
 
-    MOST = 4096  # rows of a few hundred tokens: some ten megabytes
-
-    def __init__(self, rows: Any) -> None:
-        self._rows, self._encoded = rows, dict[int, dict[str, Any]]()
+    def __init__(self, rows: Sequence[Encoded]) -> None:
+        self._rows = rows
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, at: int) -> dict[str, Any]:
-        found = self._encoded.get(at)
-        if found is None:
-            found = self._rows[at]
-            if len(self._encoded) < self.MOST:
-                self._encoded[at] = found
-        return dict(found)
+    def __getitem__(self, at: int) -> dict[str, list[int]]:
+        row = self._rows[at]
+        return {"input_ids": list(row.input_ids), "labels": list(row.labels)}

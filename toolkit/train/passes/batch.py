@@ -1,103 +1,96 @@
-"""What a pass is computed from: rows and keep rows laid end to end, in tensors."""
+"""A pass's input: rows and keep rows packed end to end, as tensors on the CPU."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from toolkit.data.encoding import IGNORED
-from toolkit.train.passes.packing import Frame, Sequences, frame_for, pack, sharing
+from toolkit.data.encoding import IGNORED, Encoded
+from toolkit.train.passes.packing import Frame, Sequences, frame_for, pack, share_prefixes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-POSITIONS_ALIGNED = 64
-DRAWS = 64  # tried out to know how large a pass may become; one in so many is larger, and becomes two
-KEEP_TENSORS = (
-    "kept_at",
-    "kept_base",
-    "kept",
-)  # of a batch: where a keep row's distribution is, the base's there, and ones
+POSITION_ALIGNMENT = 64
+DRAWS = 64  # sampled to estimate how large a pass becomes; about one in as many is larger, and is split into two
+# Entries of a batch with keep rows: the positions of their distributions, the base's hidden states there, and ones.
+KEEP_TENSORS = ("keep_positions", "keep_states", "keep_mask")
 Batch = dict[str, "Tensor"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSequence:
-    """A sequence of token ids, shape [tokens], and the positions in it that predict something that counts.
+    """Token ids, shape [tokens], and the `positions` in them whose prediction enters the loss, shape [positions].
 
-    `target` at each of them: of a row the token; of a keep row (`kept`) the base model's last hidden state, shape
-    [positions, width], which waits beside the card.
+    `targets`: of a row the token that each position predicts, shape [positions]; of a keep row (`is_keep`) the base
+    model's last hidden state there, shape [positions, width]. All tensors are on the CPU.
     """
 
     ids: "Tensor"
-    at: "Tensor"
-    target: "Tensor"
-    kept: bool
+    positions: "Tensor"
+    targets: "Tensor"
+    is_keep: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """The shape that batches are given: their lines, and the positions that count in rows and in keep rows."""
+    """The fixed shape of a pass: its lines, and the number of predicting positions in rows and in keep rows."""
 
     frame: Frame
-    words: int
-    kept: int
+    row_positions: int
+    keep_positions: int
 
 
-def row_pieces(inputs: Mapping[str, Any]) -> list[TrainSequence]:
-    """A padded batch, as ms-swift's collator makes it, row by row and beside the card."""
-    columns = (inputs[key].cpu() for key in ("input_ids", "labels", "attention_mask"))
-    return [row_piece(ids[seen.bool()], labels[seen.bool()]) for ids, labels, seen in zip(*columns, strict=True)]
+def row_sequence(row: Encoded) -> TrainSequence:
+    """One encoded row; its positions are those before a label that is trained on."""
+    ids, labels = (torch.tensor(one, dtype=torch.long) for one in (row.input_ids, row.labels))
+    positions = (labels[1:] != IGNORED).nonzero()[:, 0]
+    return TrainSequence(ids=ids, positions=positions, targets=labels[1:][positions], is_keep=False)
 
 
-def row_piece(ids: "Tensor", labels: "Tensor") -> TrainSequence:
-    """`labels`: as long as `ids`, IGNORED where nothing is trained."""
-    trained = (labels[1:] != IGNORED).nonzero()[:, 0]
-    return TrainSequence(ids=ids, at=trained, target=labels[1:][trained], kept=False)
+def count_positions(sequences: Sequence[TrainSequence]) -> tuple[int, int]:
+    """The number of predicting positions in rows and in keep rows."""
+    in_rows = sum(len(one.positions) for one in sequences if not one.is_keep)
+    return in_rows, sum(len(one.positions) for one in sequences) - in_rows
 
 
-def counted(pieces: Sequence[TrainSequence]) -> tuple[int, int]:
-    """Positions that count, in rows and in keep rows."""
-    words = sum(len(one.at) for one in pieces if not one.kept)
-    return words, sum(len(one.at) for one in pieces) - words
+def lay_out(sequences: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes | None = None) -> Batch | None:
+    """One batch: `ids`, `positions`, `owner`, `prefix` as in `Packed`; `row_positions`, `row_targets`; KEEP_TENSORS.
 
-
-def lay_out(pieces: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes | None = None) -> Batch | None:
-    """`ids`, `positions`, `owner`, `before`: as in `Packed`; `at`, `words`: where a row's word is predicted, and which.
-
-    KEPT's are there with keep rows alone. With `sizes`, lines have that shape, and None is returned where the pieces do
-    not fit; without, lines hold about `line_tokens`.
+    Positions index the flattened lines. KEEP_TENSORS are present if there are keep rows. With `sizes` the lines have
+    that shape, and the result is None if the sequences do not fit; without, lines have about `line_tokens`.
     """
-    words, kept = counted(pieces)
-    if sizes is not None and (words > sizes.words or kept > sizes.kept):
+    in_rows, in_keep_rows = count_positions(sequences)
+    if sizes is not None and (in_rows > sizes.row_positions or in_keep_rows > sizes.keep_positions):
         return None
-    sequences = _sequences(pieces)
-    packed = pack(sequences, pad, frame_for([sequences], line_tokens) if sizes is None else sizes.frame)
+    shared = _with_shared_prefixes(sequences)
+    packed = pack(shared, pad, frame_for([shared], line_tokens) if sizes is None else sizes.frame)
     if packed is None:
         return None
-    placed = [(one, start + one.at) for one, start in zip(pieces, packed.starts, strict=True)]
-    batch = {"ids": packed.ids, "positions": packed.positions, "owner": packed.owner, "before": packed.before}
-    if words:
-        batch["at"] = torch.cat([at for one, at in placed if not one.kept])
-        batch["words"] = torch.cat([one.target for one in pieces if not one.kept])
-    if kept:
-        at = torch.cat([at for one, at in placed if one.kept])
-        base = torch.cat([one.target for one in pieces if one.kept])
-        batch |= dict(zip(KEEP_TENSORS, (at, base, torch.ones(kept)), strict=True))
+    placed = [(one, start + one.positions) for one, start in zip(sequences, packed.starts, strict=True)]
+    batch = {"ids": packed.ids, "positions": packed.positions, "owner": packed.owner, "prefix": packed.prefix}
+    if in_rows:
+        batch["row_positions"] = torch.cat([positions for one, positions in placed if not one.is_keep])
+        batch["row_targets"] = torch.cat([one.targets for one in sequences if not one.is_keep])
+    if in_keep_rows:
+        positions = torch.cat([positions for one, positions in placed if one.is_keep])
+        states = torch.cat([one.targets for one in sequences if one.is_keep])
+        batch |= dict(zip(KEEP_TENSORS, (positions, states, torch.ones(in_keep_rows)), strict=True))
     return batch
 
 
-def lay_out_split(pieces: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes) -> list[Batch] | None:
-    """Batches of that shape, nearly always one; None where a part would lack a kind of piece."""
-    whole = lay_out(pieces, pad, line_tokens, sizes)
-    if whole is not None:
-        return [whole]
-    halves = pieces[::2], pieces[1::2]
+def lay_out_split(sequences: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes) -> list[Batch] | None:
+    """Batches of the fixed shape, nearly always one; None if a part would have no rows, or no keep rows."""
+    single = lay_out(sequences, pad, line_tokens, sizes)
+    if single is not None:
+        return [single]
+    halves = sequences[::2], sequences[1::2]
+    counts = count_positions(sequences)
     if any(
-        count and not of_half for half in halves for count, of_half in zip(counted(pieces), counted(half), strict=True)
+        count and not in_half for half in halves for count, in_half in zip(counts, count_positions(half), strict=True)
     ):
         return None
     parts = [lay_out_split(half, pad, line_tokens, sizes) for half in halves]
@@ -105,16 +98,18 @@ def lay_out_split(pieces: Sequence[TrainSequence], pad: int, line_tokens: int, s
 
 
 def sizes_for(draw: Callable[[random.Random], Sequence[TrainSequence]], line_tokens: int) -> Sizes:
-    """What holds nearly every batch that `draw` may make."""
+    """A shape that fits nearly every batch that `draw` may make."""
     chance = random.Random(0)  # noqa: S311  # an estimate, not a secret
     draws = [draw(chance) for _ in range(DRAWS)]
-    words, kept = (
-        -(-max(numbers) // POSITIONS_ALIGNED) * POSITIONS_ALIGNED for numbers in zip(*map(counted, draws), strict=True)
+    in_rows, in_keep_rows = (
+        -(-max(counts) // POSITION_ALIGNMENT) * POSITION_ALIGNMENT
+        for counts in zip(*map(count_positions, draws), strict=True)
     )
-    frame = frame_for([_sequences(pieces) for pieces in draws], line_tokens)
-    return Sizes(frame=frame, words=words, kept=kept)
+    frame = frame_for([_with_shared_prefixes(sequences) for sequences in draws], line_tokens)
+    return Sizes(frame=frame, row_positions=in_rows, keep_positions=in_keep_rows)
 
 
-def _sequences(pieces: Sequence[TrainSequence]) -> Sequences:
-    """What comes before the first position that counts may be shared; that one is a sequence's own."""
-    return sharing([one.ids for one in pieces], [int(one.at[0]) if len(one.at) else len(one.ids) for one in pieces])
+def _with_shared_prefixes(sequences: Sequence[TrainSequence]) -> Sequences:
+    """Tokens before the first predicting position may be shared; from there on a sequence has its own."""
+    max_shared = [int(one.positions[0]) if len(one.positions) else len(one.ids) for one in sequences]
+    return share_prefixes([one.ids for one in sequences], max_shared)

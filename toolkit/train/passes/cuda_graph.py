@@ -1,7 +1,8 @@
 """A forward and backward pass over tensors of one shape, captured as a CUDA graph.
 
-A step over a few hundred tokens is some seven thousand kernels that take less time than starting them one by one from
-Python does; as a graph they are started together (https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
+A step over a few hundred tokens launches some seven thousand kernels, and launching them one by one from Python takes
+longer than running them; a graph launches them together
+(https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,85 +21,106 @@ PassOutputs = Mapping[str, "Tensor"]
 
 
 class GraphedPass:
-    """`compute` makes a loss, and what else is told, of the tensors that it is given; `backward` goes back from it.
+    """Calls `compute` (batch to outputs, among them the "loss") and `backward` (of that loss).
 
-    The first call is computed as it is, which chooses kernels; the second is captured. Every tensor of a batch that is
-    shorter than `lengths` says is filled up with its `filling`, else with zeros. Gradients add up, as without a graph.
+    The first call warms up, the second is captured, later ones replay the capture. A tensor of a batch that is shorter
+    than `lengths` says is filled up with its `fill` value, else with zeros. Gradients accumulate, as without a graph.
     """
 
     def __init__(
         self, compute: Callable[[Batch], PassOutputs], backward: Callable[["Tensor"], None],
-        parameters: Sequence["Tensor"], lengths: Mapping[str, int], filling: Mapping[str, int],
+        parameters: Sequence["Tensor"], lengths: Mapping[str, int], fill: Mapping[str, int],
     ) -> None:  # fmt: skip
         self._compute, self._backward, self._parameters = compute, backward, parameters
-        self._lengths, self._filling = lengths, filling
-        self._held: dict[str, Tensor] = {}
+        self._lengths, self._fill = lengths, fill
+        self._inputs: dict[str, Tensor] = {}
         self._gradients: list[Tensor] = []
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._out: PassOutputs = {}
-        self.refused: str | None = None  # why there is no graph, where capturing failed
+        self._outputs: PassOutputs = {}
+        self.refused: str | None = None  # the first line of the reason, if the capture failed
 
     @property
     def replays(self) -> bool:
-        """Whether the next call computes nothing from Python any more."""
+        """Whether the next call replays the graph and runs no Python code of the pass."""
         return self._graph is not None
 
     def __call__(self, batch: Batch) -> PassOutputs:
-        """What `compute` tells, among it the "loss"; nothing of it is overwritten by a later call."""
-        first = not self._held
-        self._take(batch)
-        if first or self.refused:
-            return self._as_it_is()
-        if self._graph is None:
+        """The outputs of `compute`, detached; later calls do not overwrite them."""
+        first = not self._inputs
+        self._load(batch)
+        if first:
+            return self._warm_up()
+        if self._graph is None and self.refused is None:
             self._capture()
-            if self._graph is None:
-                return self._as_it_is()
-        self._put_gradients()
+        if self._graph is None:
+            return self._eager()
+        self._set_gradients()
         self._graph.replay()
-        return {name: one.clone() for name, one in self._out.items()}
+        return {name: one.clone() for name, one in self._outputs.items()}
 
-    def _take(self, batch: Batch) -> None:
-        device = self._parameters[0].device
-        if not self._held:
-            self._held = {
-                name: torch.empty(self._lengths.get(name, len(one)), *one.shape[1:], dtype=one.dtype, device=device)
+    @property
+    def _device(self) -> torch.device:
+        return self._parameters[0].device
+
+    def _load(self, batch: Batch) -> None:
+        """Copies the batch into the tensors that the graph reads."""
+        if not self._inputs:
+            self._inputs = {
+                name: torch.empty(
+                    self._lengths.get(name, len(one)), *one.shape[1:], dtype=one.dtype, device=self._device
+                )
                 for name, one in batch.items()
             }
-        for name, held in self._held.items():
+        for name, buffer in self._inputs.items():
             given = batch.get(name)
             count = 0 if given is None else len(given)
-            held[count:].fill_(self._filling.get(name, 0))
+            buffer[count:].fill_(self._fill.get(name, 0))
             if given is not None:
-                held[:count].copy_(given)
+                buffer[:count].copy_(given)
 
-    def _as_it_is(self) -> PassOutputs:
-        out = self._compute(self._held)
-        self._backward(out["loss"])
-        return {name: one.detach() for name, one in out.items()}
+    def _eager(self) -> PassOutputs:
+        outputs = self._compute(self._inputs)
+        self._backward(outputs["loss"])
+        return {name: one.detach() for name, one in outputs.items()}
+
+    def _warm_up(self) -> PassOutputs:
+        """An eager pass on a side stream, as torch's documentation requires before a capture."""
+        if self._device.type != "cuda":
+            return self._eager()
+        torch.cuda.empty_cache()  # a side stream cannot reuse what the current one has cached: the peak would grow
+        stream, current = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(current)
+        with torch.cuda.stream(stream):
+            outputs = self._eager()
+        current.wait_stream(stream)
+        return outputs
 
     def _capture(self) -> None:
-        """Gradients are added to tensors of our own: those of the graph would be overwritten by each replay."""
+        """Gradients are accumulated in tensors of our own: each replay would overwrite the graph's."""
         before = [one.grad for one in self._parameters]
         self._gradients = [torch.zeros_like(one) for one in self._parameters]
-        self._put_gradients()
-        graph = torch.cuda.CUDAGraph()
+        self._set_gradients()
+        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph):
-                out = self._compute(self._held)
-                self._backward(out["loss"])
-        except RuntimeError as error:  # memory, or a kernel that cannot be captured
+                outputs = self._compute(self._inputs)
+                self._backward(outputs["loss"])
+        except RuntimeError as error:  # out of memory, or a kernel that cannot be captured
+            torch.cuda.set_stream(current)  # torch.cuda.graph leaves its own stream set if ending the capture fails too
             torch.cuda.synchronize()
-            self.refused = first_line(error)
+            # The first error, if ending the capture raised another.
+            self.refused = first_line(error.__context__ or error)
             for parameter, gradient in zip(self._parameters, before, strict=True):
                 parameter.grad = gradient
+            self._gradients = []
             return
-        for mine, gradient in zip(self._gradients, before, strict=True):
+        for own, gradient in zip(self._gradients, before, strict=True):
             if gradient is not None:
-                mine.copy_(gradient)
-        self._graph, self._out = graph, {name: one.detach() for name, one in out.items()}
+                own.copy_(gradient)
+        self._graph, self._outputs = graph, {name: one.detach() for name, one in outputs.items()}
 
-    def _put_gradients(self) -> None:
-        """The optimizer's end of a step takes them away."""
+    def _set_gradients(self) -> None:
+        """Puts our gradient tensors back, zeroed, after the optimizer has dropped them at the end of a step."""
         if self._parameters[0].grad is self._gradients[0]:
             return
         torch._foreach_zero_(self._gradients)

@@ -1,9 +1,9 @@
-"""The second half of the door to ms-swift: its trainer, with a term that keeps the rest of the model where it was.
+"""The keep term: it holds the model to the base model's own answers to the keep prompts.
 
-loss = cross entropy(rows) + weight * KL(base || tuned) over the base model's own answers to the keep prompts.
-Kin: learning without forgetting (Li & Hoiem 2016), the KL term of RLHF. The base is the same network before it was
-given an adapter: its last hidden states at the answers' positions are computed once, a few kilobytes a token, so a
-step costs one forward and backward pass over both kinds of row together and no second copy of the model.
+loss = cross entropy(rows) + weight * KL(base || tuned) over the base model's answers. Related: learning without
+forgetting (Li & Hoiem 2016, arXiv 1606.09282) and the KL term of RLHF. The base is the same network before it gets an
+adapter: its last hidden states at the answers' positions are computed once, a few kilobytes a token, so a step costs
+one forward and backward pass over both kinds of row, and no second copy of the model.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.model.divergence import divergence
+from toolkit.model.divergence import kl_divergence
 from toolkit.train.passes.batch import TrainSequence
 
 if TYPE_CHECKING:
@@ -24,17 +24,20 @@ BATCH_SIZE = 32
 
 @dataclass(frozen=True, kw_only=True)
 class KeepTerm:
-    """`rows_a_step` are shared evenly among the micro-batches of a step."""
+    """`rows_per_step` are shared evenly among the micro-batches of a step; `held_out` rows are only measured."""
 
     rows: Sequence[TrainSequence]
     weight: float
-    rows_a_step: int
+    rows_per_step: int
     seed: int
-    held_out: Sequence[TrainSequence] = ()  # never trained on: the drift is measured there
+    held_out: Sequence[TrainSequence] = ()
 
 
-def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[TrainSequence]:
-    """The base's hidden states for (ids, start) pairs; `model` has no adapter yet."""
+def keep_sequences(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[TrainSequence]:
+    """Keep rows with the hidden states of `model`, a causal language model, at the answers' positions.
+
+    `encoded`: token ids of prompt and answer, and the position that predicts the answer's first token.
+    """
     rows: list[TrainSequence | None] = [None] * len(encoded)
     order = sorted(range(len(encoded)), key=lambda at: len(encoded[at][0]))
     for begin in range(0, len(order), BATCH_SIZE):
@@ -43,11 +46,11 @@ def observe_base(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int)
         inputs, mask = _padded(ids, pad, model.device)
         with torch.no_grad():
             hidden = model.model(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
-        for row, at in enumerate(batch):
+        for number, at in enumerate(batch):
             start, length = encoded[at][1], len(encoded[at][0])
-            predicting = torch.arange(start, length)
+            states = hidden[number, start:length].cpu().clone()
             rows[at] = TrainSequence(
-                ids=ids[row], at=predicting, target=hidden[row, start:length].cpu().clone(), kept=True
+                ids=ids[number], positions=torch.arange(start, length), targets=states, is_keep=True
             )
     return [row for row in rows if row is not None]
 
@@ -60,13 +63,13 @@ def _padded(ids: Sequence["Tensor"], pad: int, device: Any) -> tuple["Tensor", "
     return inputs.to(device), mask.to(device)
 
 
-def drift(model: Any, rows: Sequence[TrainSequence], pad: int) -> float:
-    """KL(base || tuned) in nats a token, over the base model's own answers; `model` has its adapter on."""
+def mean_kl(model: Any, rows: Sequence[TrainSequence], pad: int) -> float:
+    """KL(base || tuned) in nats a token on keep rows; `model` is a peft model with its adapter on."""
     causal = model.get_base_model()
-    tuned = observe_base(causal, [(row.ids.tolist(), int(row.at[0])) for row in rows], pad)
+    tuned = keep_sequences(causal, [(row.ids.tolist(), int(row.positions[0])) for row in rows], pad)
     with torch.no_grad():
         sums = [
-            divergence(*(causal.lm_head(row.target.to(causal.device)) for row in (base, now))).sum()
+            kl_divergence(*(causal.lm_head(row.targets.to(causal.device)) for row in (base, now))).sum()
             for base, now in zip(rows, tuned, strict=True)
         ]
-    return float(sum(sums)) / sum(len(row.at) for row in rows)
+    return float(sum(sums)) / sum(len(row.positions) for row in rows)

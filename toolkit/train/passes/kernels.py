@@ -13,28 +13,28 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-POSITIONS_PER_CHUNK = 256  # logits of 152 064 words in float32: 0.16 GB, a few of them live at once
-FUSED = {"cuda"}  # where torch has such a kernel
+POSITIONS_PER_CHUNK = 256  # logits over 152 064 tokens in float32: 0.16 GB, a few of them live at once
+FUSED_DEVICES = {"cuda"}  # where torch has a fused kernel
 
 
 def fuse_norms(model: Any) -> None:
-    """Of this module tree alone, from here on. What they compute is the same, but rounded once instead of twice."""
-    if model.device.type not in FUSED:
+    """Makes this model's norms run in one kernel: the same function, rounded once instead of twice."""
+    if model.device.type not in FUSED_DEVICES:
         return
     for module in model.modules():
         if isinstance(module, Qwen2RMSNorm):
-            module.forward = MethodType(_normed, module)
+            module.forward = MethodType(_fused_norm, module)
 
 
-def _normed(norm: Any, states: "Tensor") -> "Tensor":
-    with torch.autocast(states.device.type, enabled=False):  # it would have float32 copied in and out
+def _fused_norm(norm: Any, states: "Tensor") -> "Tensor":
+    with torch.autocast(states.device.type, enabled=False):  # autocast would copy float32 in and out
         return functional.rms_norm(states, norm.weight.shape, norm.weight.to(states.dtype), norm.variance_epsilon)
 
 
 def in_chunks(loss: Callable[..., "Tensor"], *columns: "Tensor") -> "Tensor":
-    """Sums `loss` over chunks of positions; a chunk's logits are computed again in the backward pass, never kept."""
+    """Sums `loss` over chunks of positions; the backward pass recomputes a chunk's logits instead of keeping them."""
     total = torch.zeros((), device=columns[0].device)
     for begin in range(0, len(columns[0]), POSITIONS_PER_CHUNK):
         chunk = (one[begin : begin + POSITIONS_PER_CHUNK] for one in columns)
-        total = total + checkpoint(loss, *chunk, use_reentrant=False, preserve_rng_state=False)  # no chance in it
+        total = total + checkpoint(loss, *chunk, use_reentrant=False, preserve_rng_state=False)  # nothing is random
     return total

@@ -1,7 +1,6 @@
-"""Sequences of any length laid end to end into lines: no time is spent on padding, nor twice on what they begin with.
+"""Packs sequences of any length end to end into lines: no padding, and a prefix that several share is computed once.
 
-Each sees itself alone, and what it shares with others of its line: the beginning, such as a system prompt, which is
-there once. What comes out of a model is what comes out of each sequence by itself.
+A sequence attends to itself and to its own shared prefix only, so the model computes what it would for each alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,31 +15,31 @@ if TYPE_CHECKING:
 
 # Long enough that little is left over at a line's end; short enough that attention's square over it stays cheap.
 LINE_TOKENS = {"cpu": 128, "cuda": 512}
-ALIGNED = 8  # attention's kernels read a mask in pieces of so many
-SHARED_TOKENS = 6  # what is shared by fewer tokens is not worth a place of its own
-PADDING = -1  # the owner of what is left over; before what begins anew there is nobody either
+ALIGNMENT = 8  # attention kernels read a mask in blocks of this many tokens
+MIN_SHARED_TOKENS = 6  # a shorter prefix is not worth an entry of its own
+PADDING = -1  # the owner of unused positions; also the prefix of a token that continues none
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sequences:
-    """Token ids, each of shape [tokens], and how many tokens of each may be shared: what comes out there is not asked.
+    """Token ids, each of shape [tokens], and the prefixes that they share.
 
-    `beginnings`: the number of the beginning of each, None for what has none; `shared`: the beginnings' lengths.
+    `prefixes`: the index of each sequence's shared prefix, or None; `prefix_tokens`: the length of each prefix.
     """
 
     ids: Sequence["Tensor"]
-    beginnings: Sequence[int | None]
-    shared: Sequence[int]
+    prefixes: Sequence[int | None]
+    prefix_tokens: Sequence[int]
 
     @property
     def tokens(self) -> int:
-        """All of them, what is shared counted once."""
-        return sum(map(self.own, range(len(self.ids)))) + sum(self.shared)
+        """All tokens; a shared prefix counts once."""
+        return sum(map(self.unshared_tokens, range(len(self.ids)))) + sum(self.prefix_tokens)
 
-    def own(self, at: int) -> int:
-        """Tokens of a sequence behind what it shares."""
-        begins = self.beginnings[at]
-        return len(self.ids[at]) - (0 if begins is None else self.shared[begins])
+    def unshared_tokens(self, at: int) -> int:
+        """The length of a sequence after its shared prefix."""
+        prefix = self.prefixes[at]
+        return len(self.ids[at]) - (0 if prefix is None else self.prefix_tokens[prefix])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,45 +52,48 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """`ids`, `positions` (in its sequence), `owner` and `before` of each token, shape [lines, width].
+    """Tensors of shape [lines, width], one entry a token: `ids`, `positions` (within the sequence), `owner`, `prefix`.
 
-    `owner`: the sequence or beginning that it belongs to; `before`: the beginning that it goes on from.
-    `starts`: where each sequence's first token would lie in the lines laid end to end, if it were not shared.
+    `owner`: the sequence or prefix that a token belongs to; `prefix`: the one that it continues; else PADDING.
+    `starts`: the index of each sequence's first token in the flattened lines, as if its prefix stood right before it.
     """
 
     ids: "Tensor"
     positions: "Tensor"
     owner: "Tensor"
-    before: "Tensor"
+    prefix: "Tensor"
     starts: tuple[int, ...]
 
 
 @dataclass(kw_only=True)
 class _Line:
-    room: int
+    free_tokens: int
     sequences: list[int] = field(default_factory=list)
-    beginnings: list[int] = field(default_factory=list)
+    prefixes: list[int] = field(default_factory=list)
 
 
-def sharing(ids: Sequence["Tensor"], most: Sequence[int]) -> Sequences:
-    """Finds what sequences have in common at their beginning; `most`: how many tokens of each may be shared."""
-    texts = [one.tolist()[:count] for one, count in zip(ids, most, strict=True)]
-    beginnings: list[int | None] = [None] * len(texts)
-    shared: list[int] = []
-    for group, length in _groups(texts):
+def share_prefixes(ids: Sequence["Tensor"], max_shared: Sequence[int]) -> Sequences:
+    """Finds the prefixes that sequences share; `max_shared`: how many tokens of each sequence may be shared."""
+    heads = [one.tolist()[:count] for one, count in zip(ids, max_shared, strict=True)]
+    prefixes: list[int | None] = [None] * len(heads)
+    prefix_tokens: list[int] = []
+    for group, length in _groups(heads):
         for at in group:
-            beginnings[at] = len(shared)
-        shared.append(length)
-    return Sequences(ids=ids, beginnings=beginnings, shared=shared)
+            prefixes[at] = len(prefix_tokens)
+        prefix_tokens.append(length)
+    return Sequences(ids=ids, prefixes=prefixes, prefix_tokens=prefix_tokens)
 
 
-def _groups(texts: Sequence[list[int]]) -> Iterator[tuple[list[int], int]]:
-    """Two and more that begin alike, and for how long: another joins where that saves no less than before."""
+def _groups(heads: Sequence[list[int]]) -> Iterator[tuple[list[int], int]]:
+    """Groups of two or more with a common prefix, and its length.
+
+    Another sequence joins a group if the group then saves no fewer tokens than before.
+    """
     group: list[int] = []
     length = 0
-    for at in sorted(range(len(texts)), key=texts.__getitem__):  # what begins alike stands together
-        common = _common(texts[group[0]], texts[at]) if group else 0
-        if common >= SHARED_TOKENS and len(group) * common >= (len(group) - 1) * length:
+    for at in sorted(range(len(heads)), key=heads.__getitem__):  # sequences with a common prefix become neighbours
+        common = _common_tokens(heads[group[0]], heads[at]) if group else 0
+        if common >= MIN_SHARED_TOKENS and len(group) * common >= (len(group) - 1) * length:
             group.append(at)
             length = common  # in this order it never grows
             continue
@@ -102,48 +104,48 @@ def _groups(texts: Sequence[list[int]]) -> Iterator[tuple[list[int], int]]:
         yield group, length
 
 
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
+def _common_tokens(one: Sequence[int], other: Sequence[int]) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def pack(sequences: Sequences, pad: int, frame: Frame) -> Packed | None:
-    """Lays them out, the longest first into the first line that has room; None where they do not fit."""
+    """Places each sequence in the first line with room, the longest first; None if they do not fit the frame."""
     lines = _lines(sequences, frame.width)
-    if not _fit(lines, sequences, frame):
+    if not _fits(lines, sequences, frame):
         return None
     ids = torch.full((frame.lines, frame.width), pad)
-    positions, owner, before = torch.zeros_like(ids), torch.full_like(ids, PADDING), torch.full_like(ids, PADDING)
+    positions, owner, prefix = torch.zeros_like(ids), torch.full_like(ids, PADDING), torch.full_like(ids, PADDING)
     starts = [0] * len(sequences.ids)
     for number, line in enumerate(lines):
         begin = 0
-        for name in line.beginnings:
-            length = sequences.shared[name]
+        for name in line.prefixes:
+            length = sequences.prefix_tokens[name]
             place = number, slice(begin, begin + length)
-            ids[place] = sequences.ids[sequences.beginnings.index(name)][:length]
+            ids[place] = sequences.ids[sequences.prefixes.index(name)][:length]
             positions[place], owner[place] = torch.arange(length), len(starts) + name
             begin += length
         for at in line.sequences:
-            begins = sequences.beginnings[at]
-            first = 0 if begins is None else sequences.shared[begins]
-            place = number, slice(begin, begin + sequences.own(at))
+            shared = sequences.prefixes[at]
+            first = 0 if shared is None else sequences.prefix_tokens[shared]
+            place = number, slice(begin, begin + sequences.unshared_tokens(at))
             ids[place], owner[place] = sequences.ids[at][first:], at
             positions[place] = torch.arange(first, len(sequences.ids[at]))
-            if begins is not None:
-                before[place] = len(starts) + begins
-            starts[at], begin = number * frame.width + begin - first, begin + sequences.own(at)
-    return Packed(ids=ids, positions=positions, owner=owner, before=before, starts=tuple(starts))
+            if shared is not None:
+                prefix[place] = len(starts) + shared
+            starts[at], begin = number * frame.width + begin - first, begin + sequences.unshared_tokens(at)
+    return Packed(ids=ids, positions=positions, owner=owner, prefix=prefix, starts=tuple(starts))
 
 
-def visibility_mask(owner: "Tensor", before: "Tensor") -> "Tensor":
-    """Attention's mask of `Packed.owner` and `Packed.before`, shape [lines, 1, width, width]."""
-    # What is left over sees what is left over before it: a row that sees nothing would be no number.
+def visibility_mask(owner: "Tensor", prefix: "Tensor") -> "Tensor":
+    """The attention mask for `Packed.owner` and `Packed.prefix`, bool, shape [lines, 1, width, width]."""
+    # Padding attends to the padding before it: softmax over an empty row would be NaN.
     same = owner[:, :, None] == owner[:, None, :]
-    goes_on = (before[:, :, None] == owner[:, None, :]) & (before[:, :, None] != PADDING)
-    return (same | goes_on).tril()[:, None]
+    continues = (prefix[:, :, None] == owner[:, None, :]) & (prefix[:, :, None] != PADDING)
+    return (same | continues).tril()[:, None]
 
 
 def frame_for(draws: Sequence[Sequences], line_tokens: int) -> Frame:
-    """A frame that holds each of these and leaves little over: of a few lines up to twice as long, or of more."""
+    """A frame that holds each of the draws and wastes little: a few lines up to twice `line_tokens` wide, or more."""
     line_tokens = max(line_tokens, *(len(ids) for one in draws for ids in one.ids))
     most = max(one.tokens for one in draws)
     few, many = max(1, most // line_tokens), max(len(_lines(one, line_tokens)) for one in draws)
@@ -151,50 +153,53 @@ def frame_for(draws: Sequence[Sequences], line_tokens: int) -> Frame:
     return min(frames, key=lambda one: (one.lines * one.width, one.width))
 
 
-def _narrowest(draws: Sequence[Sequences], lines: int, width: int) -> Frame:
-    """That holds each of these, and is at least so wide."""
-    frame = Frame(lines=lines, width=_aligned(width))
-    while not all(_fit(_lines(one, frame.width), one, frame) for one in draws):
-        frame = Frame(lines=lines, width=frame.width + ALIGNED)
+def _narrowest(draws: Sequence[Sequences], lines: int, min_width: int) -> Frame:
+    """The narrowest frame of at least `min_width` that holds each of the draws."""
+    frame = Frame(lines=lines, width=_aligned(min_width))
+    while not all(_fits(_lines(one, frame.width), one, frame) for one in draws):
+        frame = Frame(lines=lines, width=frame.width + ALIGNMENT)
     return frame
 
 
-def _fit(lines: Sequence[_Line], sequences: Sequences, frame: Frame) -> bool:
-    return len(lines) <= frame.lines and all(_used(line, sequences) <= frame.width for line in lines)
+def _fits(lines: Sequence[_Line], sequences: Sequences, frame: Frame) -> bool:
+    return len(lines) <= frame.lines and all(_used_tokens(line, sequences) <= frame.width for line in lines)
 
 
-def _used(line: _Line, sequences: Sequences) -> int:
-    return sum(map(sequences.own, line.sequences)) + sum(sequences.shared[name] for name in line.beginnings)
+def _used_tokens(line: _Line, sequences: Sequences) -> int:
+    unshared = sum(map(sequences.unshared_tokens, line.sequences))
+    return unshared + sum(sequences.prefix_tokens[name] for name in line.prefixes)
 
 
 def _aligned(width: int) -> int:
-    return -(-width // ALIGNED) * ALIGNED
+    return -(-width // ALIGNMENT) * ALIGNMENT
 
 
-def _lines(sequences: Sequences, tokens: int) -> list[_Line]:
-    """Which sequences share a line of so many tokens; of those with one beginning, the longest first."""
+def _lines(sequences: Sequences, line_tokens: int) -> list[_Line]:
+    """Assigns sequences to lines; sequences with a common prefix stay together, the longest first."""
     lines: list[_Line] = []
     groups: dict[int | None, list[int]] = {}
-    for at, name in enumerate(sequences.beginnings):
+    for at, name in enumerate(sequences.prefixes):
         groups.setdefault(name, []).append(at)
-    for name, group in sorted(groups.items(), key=lambda one: -sum(map(sequences.own, one[1]))):
-        for at in sorted(group, key=lambda one: -sequences.own(one)):
-            line, needed = _place(lines, name, sequences, at)
+    for name, group in sorted(groups.items(), key=lambda one: -sum(map(sequences.unshared_tokens, one[1]))):
+        for at in sorted(group, key=lambda one: -sequences.unshared_tokens(one)):
+            line, tokens = _line_with_room(lines, name, sequences, at)
             if line is None:
-                line = _Line(room=max(tokens, needed))
+                line = _Line(free_tokens=max(line_tokens, tokens))
                 lines.append(line)
-            if name is not None and name not in line.beginnings:
-                line.beginnings.append(name)
+            if name is not None and name not in line.prefixes:
+                line.prefixes.append(name)
             line.sequences.append(at)
-            line.room -= needed
+            line.free_tokens -= tokens
     return lines
 
 
-def _place(lines: Sequence[_Line], name: int | None, sequences: Sequences, at: int) -> tuple[_Line | None, int]:
-    """The first line with room, and what the sequence needs there; a line of its own where there is none."""
-    own, whole = sequences.own(at), len(sequences.ids[at])
+def _line_with_room(
+    lines: Sequence[_Line], name: int | None, sequences: Sequences, at: int
+) -> tuple[_Line | None, int]:
+    """The first line with room, and the tokens that the sequence takes there; None if a new line is needed."""
+    unshared, complete = sequences.unshared_tokens(at), len(sequences.ids[at])
     for line in lines:
-        needed = own if name in line.beginnings else whole
-        if line.room >= needed:
-            return line, needed
-    return None, whole
+        tokens = unshared if name in line.prefixes else complete
+        if line.free_tokens >= tokens:
+            return line, tokens
+    return None, complete

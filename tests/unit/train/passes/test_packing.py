@@ -13,7 +13,7 @@ from toolkit.train.passes.packing import (
     Sequences,
     frame_for,
     pack,
-    sharing,
+    share_prefixes,
     visibility_mask,
 )
 
@@ -25,7 +25,7 @@ def sequences(*lengths: int) -> list[torch.Tensor]:
 
 
 def alone(*lengths: int) -> Sequences:
-    return Sequences(ids=sequences(*lengths), beginnings=[None] * len(lengths), shared=[])
+    return Sequences(ids=sequences(*lengths), prefixes=[None] * len(lengths), prefix_tokens=[])
 
 
 def packed_in_little(given: Sequences, line_tokens: int = LINE) -> Packed:
@@ -70,7 +70,7 @@ def test_in_a_frame_everything_has_the_frames_shape():
 
     assert packed is not None
     assert packed.ids.shape == packed.owner.shape == packed.positions.shape == (3, 16)
-    assert visibility_mask(packed.owner, packed.before)[:, 0].any(-1).all()
+    assert visibility_mask(packed.owner, packed.prefix)[:, 0].any(-1).all()
 
 
 @pytest.mark.parametrize("lengths", [(17,), (16, 1), (9, 9)])
@@ -89,38 +89,39 @@ def test_a_token_sees_its_own_sequence_up_to_itself():
     packed = laid(2, 3)
     first, second = packed.starts
 
-    sees = visibility_mask(packed.owner, packed.before)[0, 0]
+    sees = visibility_mask(packed.owner, packed.prefix)[0, 0]
     assert sees[first + 1].nonzero()[:, 0].tolist() == [first, first + 1]
     assert sees[second].nonzero()[:, 0].tolist() == [second]
     assert sees.any(-1).all()  # what is left over too: a row that sees nothing is no number
 
 
-def piece(length: int, *, kept: bool) -> TrainSequence:
-    at = torch.arange(length - 2, length)
+def sequence(length: int, *, is_keep: bool) -> TrainSequence:
+    positions = torch.arange(length - 2, length)
     return TrainSequence(
-        ids=torch.arange(length) + 100 * kept, at=at, target=torch.zeros(2, 4) if kept else at, kept=kept
-    )
+        ids=torch.arange(length) + 100 * is_keep, positions=positions, is_keep=is_keep,
+        targets=torch.zeros(2, 4) if is_keep else positions,
+    )  # fmt: skip
 
 
-def parts(*pieces: TrainSequence, width: int) -> list[Batch] | None:
-    sizes = Sizes(frame=Frame(lines=1, width=width), words=8, kept=8)
-    return lay_out_split(pieces, 0, LINE, sizes)
+def parts(*given: TrainSequence, width: int) -> list[Batch] | None:
+    sizes = Sizes(frame=Frame(lines=1, width=width), row_positions=8, keep_positions=8)
+    return lay_out_split(given, 0, LINE, sizes)
 
 
 def test_what_does_not_fit_is_laid_out_in_parts_of_both_kinds():
-    rows, keep = [piece(3, kept=False)] * 4, [piece(3, kept=True)] * 4
+    rows, keep = [sequence(3, is_keep=False)] * 4, [sequence(3, is_keep=True)] * 4
 
     found = parts(*rows, *keep, width=16)
 
     assert found is not None
     assert len(found) == 2
     assert found[0].keys() == found[1].keys()
-    assert [len(one["words"]) for one in found] == [len(one["kept"]) for one in found] == [4, 4]
+    assert [len(one["row_targets"]) for one in found] == [len(one["keep_mask"]) for one in found] == [4, 4]
 
 
 def test_nothing_is_laid_out_in_parts_where_a_piece_is_too_long_or_a_part_would_lack_a_kind():
-    assert parts(piece(17, kept=False), width=16) is None
-    assert parts(piece(9, kept=False), piece(9, kept=True), width=16) is None
+    assert parts(sequence(17, is_keep=False), width=16) is None
+    assert parts(sequence(9, is_keep=False), sequence(9, is_keep=True), width=16) is None
 
 
 SYSTEM, OTHER = list(range(40, 52)), list(range(60, 72))
@@ -133,7 +134,7 @@ def begun(*sequences: list[int]) -> list[torch.Tensor]:
 def test_what_sequences_begin_with_is_there_once():
     asked = begun([*SYSTEM, 1, 2], [*OTHER, 3], [*SYSTEM, 1, 4, 5], [7, 8], [*OTHER, 6, 6])
 
-    packed = packed_in_little(sharing(asked, [len(one) - 1 for one in asked]))
+    packed = packed_in_little(share_prefixes(asked, [len(one) - 1 for one in asked]))
 
     assert packed is not None
     there = packed.ids.flatten().tolist()
@@ -146,16 +147,16 @@ def test_what_sequences_begin_with_is_there_once():
 def test_what_is_asked_for_is_never_shared():
     asked = begun([*SYSTEM, 1, 2], [*SYSTEM, 1, 2], [*SYSTEM, 9])
 
-    found = sharing(asked, [13, 3, 12])
+    found = share_prefixes(asked, [13, 3, 12])
 
-    assert found.beginnings == [0, None, 0]
-    assert found.shared == [12]
+    assert found.prefixes == [0, None, 0]
+    assert found.prefix_tokens == [12]
 
 
 def test_a_few_tokens_in_common_part_no_larger_group():
-    found = sharing(begun(*[[*SYSTEM, 1, number] for number in range(5)], [*SYSTEM[:7], 99, 98]), [12] * 5 + [9])
+    found = share_prefixes(begun(*[[*SYSTEM, 1, number] for number in range(5)], [*SYSTEM[:7], 99, 98]), [12] * 5 + [9])
 
-    assert found.beginnings == [0] * 5 + [None]
+    assert found.prefixes == [0] * 5 + [None]
 
 
 def model() -> Any:
@@ -173,7 +174,7 @@ def model() -> Any:
 def found_by(model: Any, packed: Packed) -> torch.Tensor:
     with torch.no_grad():
         found: torch.Tensor = model(
-            input_ids=packed.ids, attention_mask=visibility_mask(packed.owner, packed.before),
+            input_ids=packed.ids, attention_mask=visibility_mask(packed.owner, packed.prefix),
             position_ids=packed.positions,
         ).last_hidden_state.flatten(0, 1)  # fmt: skip
     return found
@@ -185,7 +186,7 @@ def test_a_model_finds_in_a_line_what_it_finds_in_each_sequence_alone():
         *begun([*SYSTEM, 1, 2], [*SYSTEM, 3], [*SYSTEM, *SYSTEM, 4], [*OTHER, 5], [*OTHER, 6]),
     ]
     most = [len(one) - 2 for one in asked]
-    qwen, packed = model(), packed_in_little(sharing(asked, most), 24)
+    qwen, packed = model(), packed_in_little(share_prefixes(asked, most), 24)
 
     assert packed is not None
     assert len(packed.ids) > 1
