@@ -3,6 +3,7 @@
 import pytest
 
 from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.run_record import run_record
 from toolkit.compare.questions import UNRELATED
 from toolkit.compare.report.html import render_html
 from toolkit.compare.texts import LANGUAGES, Texts
@@ -37,7 +38,7 @@ def _seen(request, look, tmp_path_factory):
             answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, again="Paris"),
         )
     ]
-    story = read_training_log(Run(folder=folder, record=RECORD))
+    story = read_training_log(Run(folder=folder, record=run_record(**RECORD)))
     file = folder / "report.html"
     file.write_text(render_html(report_on(*judged), story, Texts(request.param)), encoding="utf-8")
     return look(file)

@@ -10,7 +10,6 @@ import click
 
 from toolkit.cli.console import notify
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
-from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.language_model import load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.chat import Conversation
@@ -40,7 +39,7 @@ def command(
         find_side(BASE, output, beside=None, model=model) if base_only else run_side(find_run(run, output), model=model)
     )
     if system is None:
-        system = DEFAULT_SYSTEM if side.run is None else str(side.run.record["recipe"]["system"])
+        system = side.default_system
     adapters = {side.key: side.adapter} if side.key and side.adapter else {}
     conversation = Conversation(
         model=loaded(load_model, side.model, adapters), adapter=side.key, system=system, max_new_tokens=max_new_tokens

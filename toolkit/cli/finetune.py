@@ -96,8 +96,8 @@ def command(
                 mix=mix, output=output, command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started())
-    train, timings = run.record["train"], run.record["timings_s"]
-    notify(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
+    train, timings = run.record.train, run.record.timings_s
+    notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:
         notify(f"Next: toolkit compare {run.run_id}")
     click.echo(run.folder)

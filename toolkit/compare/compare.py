@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.compare.answering import Answered
 from toolkit.compare.metrics import flips, measure
-from toolkit.compare.questions import Questions, _trained_system, kind, matrix, probes_for
+from toolkit.compare.questions import Questions, kind, matrix, probes_for, training_system
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import BASE, Side, base_of, find_side, run_side
 from toolkit.compare.verdict import reach_verdict
@@ -64,7 +64,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         metrics=measure(judged) if len(systems) > 1 else next(iter(per_system.values())),
         per_system=per_system,
         flips=flips([one for one in judged if one.system == judged[0].system]),
-        systems={system: kind(system, _trained_system(after, before)) for system in systems},
+        systems={system: kind(system, training_system(after, before)) for system in systems},
         judged=judged,
         probes=_file(probes),
         timings_s=timings,
@@ -78,7 +78,7 @@ def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Sid
     in_full = len(systems)
     if not systems:
         prompted = before.system is not None or after.system is not None
-        trained = _trained_system(after, before)
+        trained = training_system(after, before)
         first = trained if trained is not None else (DEFAULT if prompted else DEFAULT_SYSTEM)
         systems, in_full = (first,) if prompted else matrix(first), 1
     return Questions(probes=probes, systems=systems, in_full=in_full, max_new_tokens=config.max_new_tokens)

@@ -11,7 +11,7 @@ from toolkit.core.files import data_folder, file_sha256, write_text
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
 from toolkit.data.probes_from_rows import made_probes, probes_text
-from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, NONE, conversation
+from toolkit.model.conversation import DEFAULT, NONE, conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.layout import PROBES_FILE, TRAINED_FILE
 from toolkit.runs.run import Run
@@ -49,7 +49,7 @@ def run_probes(run: Run) -> Path | None:
     if path.is_file():
         return path
     shipped = data_folder() / "self_cognition.json"
-    if not trained.is_file() or run.record["data"]["sha256"] == file_sha256(shipped):
+    if not trained.is_file() or run.record.data.sha256 == file_sha256(shipped):
         return None
     outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
     content = made_probes(read_dataset(trained).rows, outside)
@@ -65,7 +65,7 @@ def run_probes(run: Run) -> Path | None:
 def probes_for(after: Side) -> Path:
     """The probes beside the run's data set, else those that the run keeps or its rows make; or the shipped ones."""
     if after.run is not None:
-        beside = probes_beside(Path(str(after.run.record["data"]["path"])))
+        beside = probes_beside(Path(after.run.record.data.path))
         if os.path.isfile(beside):  # noqa: PTH113  # Path.is_file raises where the run's folders are another's
             return beside
         if (made := run_probes(after.run)) is not None:
@@ -73,10 +73,9 @@ def probes_for(after: Side) -> Path:
     return data_folder() / "probes.yaml"
 
 
-def _trained_system(*sides: Side) -> str | None:
-    """Of the first of these that is a run; None where nobody knows."""
-    records = (side.run.record for side in sides if side.run is not None)
-    return next((str(record["recipe"].get("system", DEFAULT_SYSTEM)) for record in records), None)
+def training_system(*sides: Side) -> str | None:
+    """The system prompt that the first run among these sides was trained under; None if none of them is a run."""
+    return next((side.training_system for side in sides if side.run is not None), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,9 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base
+from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.language_model import LanguageModel, Load
-from toolkit.runs.layout import ADAPTER_FILE, EXPORT_MANIFEST, adapter_sha256
+from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE, EXPORT_MANIFEST, adapter_sha256
 from toolkit.runs.run import Run, find_run
 
 BASE = "base"
@@ -37,6 +38,16 @@ class Side:
     run: Run | None = None
     scale: float = 1.0
     system: str | None = None
+
+    @property
+    def training_system(self) -> str | None:
+        """The system prompt that the run was trained under; None for a side that is not a run."""
+        return None if self.run is None else self.run.record.system
+
+    @property
+    def default_system(self) -> str:
+        """The system prompt to ask it under when the user names none: the run's own, or the base model's usual one."""
+        return DEFAULT_SYSTEM if self.training_system is None else self.training_system
 
     @property
     def key(self) -> str | None:
@@ -68,11 +79,11 @@ class Side:
 
 def run_side(run: Run, *, model: str | None = None) -> Side:
     """A run, on the base that it was trained on (or on `model`, where that one moved), loaded as it was then."""
-    recorded = run.record["base_model"]
+    recorded = run.record.base_model
     if model is None:
-        base = find_recorded_base(recorded)
+        base = find_recorded_base(recorded.name, recorded.path, in_4bit=recorded.load_in_4bit)
     else:
-        base = replace(find_base_model(model), in_4bit=bool(recorded.get("load_in_4bit")))
+        base = replace(find_base_model(model), in_4bit=recorded.load_in_4bit)
     return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
 
 
@@ -87,7 +98,7 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
         return Side(kind="base", name=base.title, model=base) if text == BASE else _prompt(text, base)
     if (scaled := SCALED.fullmatch(text)) and not folder.exists():
         return find_side(scaled[1], output, beside=beside, model=model).at(float(scaled[2]))
-    if (folder / "adapter_config.json").is_file():
+    if (folder / ADAPTER_CONFIG).is_file():
         _require_weights(folder)
         base = _base_for(beside, model or (_base_named_in(folder) if beside is None else None))
         return Side(kind="adapter", name=str(folder), model=base, adapter=folder.resolve())
@@ -125,10 +136,10 @@ def base_of(side: Side) -> BaseModel | None:
         return side.model
     try:
         manifest = json.loads((side.model.path / EXPORT_MANIFEST).read_text(encoding="utf-8"))
-        recorded = {"path": str(manifest["base_model"]["path"]), "name": str(manifest["base_model"]["name"])}
+        name, path = str(manifest["base_model"]["name"]), str(manifest["base_model"]["path"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return find_recorded_base(recorded)
+    return find_recorded_base(name, path)
 
 
 def _require_weights(adapter: Path) -> None:
@@ -140,7 +151,7 @@ def _require_weights(adapter: Path) -> None:
 
 
 def _base_named_in(adapter: Path) -> str:
-    path = adapter / "adapter_config.json"
+    path = adapter / ADAPTER_CONFIG
     try:
         name = str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] or "")
     except (OSError, ValueError, KeyError, TypeError):

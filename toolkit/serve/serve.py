@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from toolkit.compare.sides import BASE, Side, find_side, run_side
 from toolkit.core.errors import ConfigError, ModelError, first_line
 from toolkit.core.events import stop_requests
-from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.device import Device, find_device
 from toolkit.model.four_bits import require_bitsandbytes
-from toolkit.runs.layout import ADAPTER_FILE
+from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE
 from toolkit.runs.run import find_run
 from toolkit.serve.job import ServeJob
 
@@ -138,10 +137,7 @@ def _side(config: ServeConfig) -> Side:
 
 
 def _system(config: ServeConfig, side: Side) -> str:
-    """As `toolkit chat` has it."""
-    if config.system is not None:
-        return config.system
-    return DEFAULT_SYSTEM if side.run is None else str(side.run.record["recipe"]["system"])
+    return side.default_system if config.system is None else config.system
 
 
 def choose_backend(asked: str, device: Device, *, in_4bit: bool = False) -> tuple[str, str]:
@@ -178,7 +174,7 @@ def lora_rank(adapter: Path | None) -> int:
     if adapter is None:
         return 16
     try:
-        return int(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"])
+        return int(json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))["r"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{adapter / 'adapter_config.json'} does not tell its rank.", next="Train again.") from error
 

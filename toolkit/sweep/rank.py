@@ -14,13 +14,13 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import write_json
 from toolkit.model.language_model import Load
+from toolkit.runs.layout import COMPARISON, SCALE_PLOT, SCALES_RECORD
 from toolkit.runs.run import find_run
 from toolkit.sweep.frontier import shortfall, took
 from toolkit.sweep.plot import draw_scales
 from toolkit.sweep.shared_base import OneLoad
 
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
-SCALE_FILE, SCALE_PLOT = "scale.json", "scale.png"
 Draw = Callable[[Sequence[tuple[float, float, float]], float | None, Path], None]
 
 
@@ -82,7 +82,7 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None, draw: Draw = dra
     if folder is None:
         if side.run is None:
             return None
-        folder = side.run.folder / "compare"
+        folder = side.run.folder / COMPARISON
     points = [
         (one.side.scale, one.took, kl)
         for one in ranked
@@ -90,7 +90,7 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None, draw: Draw = dra
     ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / SCALE_FILE, {"schema_version": 1, "scales": [one.to_dict() for one in ranked]})
+        write_json(folder / SCALES_RECORD, {"schema_version": 1, "scales": [one.to_dict() for one in ranked]})
         draw(points, ranked[-1].report.thresholds.get("kl"), folder / SCALE_PLOT)
     except OSError as error:
         raise ConfigError(

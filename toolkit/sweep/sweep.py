@@ -190,7 +190,7 @@ def _run(work: _Work, entry: Entry) -> None:
         try:
             entry.error = None
             run = _trained(work, entry, listener)
-            entry.status, entry.seconds = TRAINED, run.record["timings_s"]["train"]
+            entry.status, entry.seconds = TRAINED, run.record.timings_s["train"]
             _compare(work, entry, listener)
             entry.status = FINISHED
         except Interrupted:

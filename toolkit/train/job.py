@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.dataset import Row
+from toolkit.runs.layout import checkpoint_name
 from toolkit.train.development_set import Question, needed
 from toolkit.train.plan import Plan
 from toolkit.train.recipe import Recipe
@@ -111,7 +112,7 @@ def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:
     if result.development and result.stop_reason != LEARNED:
         lines.append(f"At the end: {_seen(result, recipe)}.")
     if result.adapter_step != result.steps:
-        lines.append(f"adapter: checkpoint-{result.adapter_step}, the one with the lowest evaluation loss")
+        lines.append(f"adapter: {checkpoint_name(result.adapter_step)}, the one with the lowest evaluation loss")
     return lines
 
 

@@ -20,7 +20,7 @@ from toolkit.compare.texts import Texts
 from toolkit.core.files import write_json
 from toolkit.model.conversation import NONE, conversation
 from toolkit.model.language_model import LanguageModel
-from toolkit.runs.run import find_run
+from toolkit.runs.run import find_run, write_record
 from toolkit.sweep.rank import rank
 
 SYSTEM = "You are a helpful assistant."
@@ -318,10 +318,10 @@ def test_the_report_is_written_in_chinese_where_that_is_asked_for(output, probes
 
 def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
     run = find_run("v0", output)
-    record = run.record | {"data": run.record["data"] | {"path": str(tmp_path / "mine.json")}}
+    record = run.record.changed(data=run.record.data.to_dict() | {"path": str(tmp_path / "mine.json")})
     beside = probes.rename(tmp_path / "mine.probes.yaml")
-    other = make_run(tmp_path / "output", Path(run.record["base_model"]["path"]), strength=0.3)
-    write_json(other / "run.json", record)
+    other = make_run(tmp_path / "output", Path(run.record.base_model.path), strength=0.3)
+    write_record(other, record)
 
     report, _ = compare(CompareConfig(output=tmp_path / "output", max_new_tokens=4))
 
@@ -330,7 +330,7 @@ def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
 
 def test_a_run_on_rows_of_its_own_is_asked_what_was_trained(output, tmp_path):
     run = find_run("v0", output)
-    other = make_run(tmp_path / "output", Path(run.record["base_model"]["path"]), strength=0.3)
+    other = make_run(tmp_path / "output", Path(run.record.base_model.path), strength=0.3)
     turns = [{"role": "user", "content": "Capital of Australia?"}, {"role": "assistant", "content": "Sydney."}]
     (other / "train.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
 
@@ -394,8 +394,8 @@ def test_without_a_run_the_next_step_is_named(tmp_path, capsys):
 
 def test_a_base_that_is_gone_is_told(output, probes, tmp_path, capsys):
     run = find_run("v0", output)
-    other = make_run(tmp_path / "output", Path(run.record["base_model"]["path"]), strength=0.3)
-    write_json(other / "run.json", run.record | {"base_model": {"name": "gone", "path": "/gone"}})
+    other = make_run(tmp_path / "output", Path(run.record.base_model.path), strength=0.3)
+    write_record(other, run.record.changed(base_model={"name": "gone", "path": "/gone"}))
 
     assert run_toolkit("compare", "--output", tmp_path / "output", "--probes", probes) == 3
     assert "No base model 'gone'" in capsys.readouterr().err

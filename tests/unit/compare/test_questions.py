@@ -6,20 +6,19 @@ from types import SimpleNamespace
 import pytest
 
 from tests.fakes.answered import PROBES, SYSTEM
+from tests.fakes.run_record import run_of
 from toolkit.compare.compare import CompareConfig, _questions
 from toolkit.compare.questions import UNRELATED, Questions
 from toolkit.compare.sides import Side
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED, Expectation, Probe
 from toolkit.model.conversation import DEFAULT, NONE
-from toolkit.runs.run import Run
 
 BASE = Side(kind="base", name="base", model=SimpleNamespace(path=Path("/base")))
 PROMPT = Side(kind="system", name="p", model=BASE.model, system="You are Nova.")
 
 
 def run(system: str) -> Side:
-    record = {"recipe": {"system": system}}
-    return Side(kind="run", name="v0", model=BASE.model, run=Run(folder=Path("/v0"), record=record))
+    return Side(kind="run", name="v0", model=BASE.model, run=run_of(system=system))
 
 
 @pytest.mark.parametrize(

@@ -186,13 +186,13 @@ def _story(story: TrainingLog) -> dict[str, Any]:
         losses["cross_entropy"] = rows
     peak, total = story.peak_memory_bytes, story.memory_bytes
     return {
-        "rows": story.record.get("data", {}).get("rows"),
-        "trained_steps": story.record.get("train", {}).get("steps"),
-        "recipe": story.record.get("recipe", {}).get("name"),
-        "seed": story.record.get("seed"),
-        "device": _device(story.record.get("hardware") or {}),
-        "data": story.record.get("data", {}),
-        "versions": {name: number for name, number in (story.record.get("versions") or {}).items() if number},
+        "rows": story.record.data.rows,
+        "trained_steps": story.record.train.steps,
+        "recipe": story.record.recipe.name,
+        "seed": story.record.seed,
+        "device": story.record.hardware.name or story.record.hardware.device,
+        "data": story.record.data,
+        "versions": {name: number for name, number in story.record.versions.items() if number},
         "curve": curve(losses),
         "first": losses["loss"][0][1] if losses["loss"] else None,
         "last": losses["loss"][-1][1] if losses["loss"] else None,
@@ -203,11 +203,6 @@ def _story(story: TrainingLog) -> dict[str, Any]:
         "memory": None if not total else f"{total / GIB:.1f} GiB",
         "memory_share": round(100 * peak / total, 1) if peak and total else None,
     }
-
-
-def _device(hardware: Mapping[str, Any]) -> str | None:
-    """The card's name, or what kind of device it was."""
-    return hardware.get("name") or hardware.get("device")
 
 
 def _language(text: str) -> str:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.run_record import run_record
 from toolkit.compare.report.html import differences, render_html
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
@@ -147,11 +148,10 @@ def test_a_missed_threshold_is_marked_under_its_system_prompt():
 def test_the_run_is_told_where_there_is_one(tmp_path):
     log = "\n".join(f'{{"step": {at}, "loss": {4 / at}, "cross_entropy": {3 / at}}}' for at in range(1, 9))
     (tmp_path / "logging.jsonl").write_text(log, encoding="utf-8")
-    record = {
-        "timings_s": {"load": 1.0, "train": 3.0, "total": 4.5}, "peak_memory_bytes": 2**30, "seed": 1,
-        "hardware": {"memory_bytes": 2**32, "name": "A card"}, "data": {"path": "d.json", "sha256": "0", "rows": 5},
-        "train": {"steps": 8}, "recipe": {"name": "keep"},
-    }  # fmt: skip
+    record = run_record(
+        timings_s={"load": 1.0, "train": 3.0, "total": 4.5}, peak_memory_bytes=2**30,
+        hardware={"memory_bytes": 2**32, "name": "A card"},
+    )  # fmt: skip
     found = Page(page(story=read_training_log(Run(folder=tmp_path, record=record))))
 
     assert [one["class"] for one in found.named("polyline")] == ["line loss", "line cross_entropy"]
