@@ -10,6 +10,9 @@ import click
 
 from toolkit.cli.console import notify
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import system_name
+from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.model.language_model import load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.chat import Conversation
@@ -23,7 +26,7 @@ COMMANDS = """/before  answer without the adapter      /after   answer with it a
 @click.argument("run", required=False)
 @click.option("--base", "base_only", is_flag=True, help="Talk to the base model alone.")
 @click.option("--model", default=None, help="Base model.  [default: the run's own]")
-@click.option("--system", default=None, help='System prompt; "" is none.  [default: the run\'s]')
+@click.option("--system", default=None, help=f"System prompt; {NO_SYSTEM_HELP}  [default: the run's]")
 @click.option("--max-new-tokens", type=click.IntRange(1, 8192), default=512, show_default=True, help="Longest answer.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
 def command(
@@ -93,7 +96,7 @@ def _obey(conversation: Conversation, line: str) -> bool:
             notify("There is no adapter: this is the base model alone.")
     elif word == "/system":
         conversation.system = rest.strip()
-        notify(f"System prompt: {conversation.system or 'none'}")
+        notify(f"System prompt: {system_name(conversation.system, Texts())}")
     elif word == "/forget":
         conversation.forget()
         notify("Forgotten.")

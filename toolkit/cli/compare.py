@@ -12,7 +12,7 @@ from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.texts import ENGLISH, LANGUAGES, Texts
 from toolkit.data.probes import THRESHOLDS
-from toolkit.model.conversation import MAX_NEW_TOKENS
+from toolkit.model.conversation import MAX_NEW_TOKENS, NO_SYSTEM_HELP
 from toolkit.model.language_model import Load, load_model
 from toolkit.runs.layout import SCALE_PLOT
 from toolkit.sweep.rank import rank, sweep_scale, write_scales
@@ -49,7 +49,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @click.option("--model", default=None, help="Base model.  [default: the run's own]")
 @click.option(
     "--system", "systems", multiple=True,
-    help='System prompt, repeatable; "" is the model\'s own, "(none)" an empty one.  [default: four, as above]',
+    help=f"System prompt, repeatable; {NO_SYSTEM_HELP}  [default: four, as above]",
 )  # fmt: skip
 @click.option("--threshold", "thresholds", type=Threshold(), multiple=True,
               help="In place of the probe file's, repeatable.")  # fmt: skip

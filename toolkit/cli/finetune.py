@@ -12,6 +12,7 @@ from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
+from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.recipe import default_recipe, load_recipe, shipped
@@ -28,7 +29,7 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--warmup-ratio", "warmup_ratio", float, "Share of steps that warm up."),
     ("--save-every-steps", "save_every_steps", int, "Steps between checkpoints."),
     ("--seed", "seed", int, "Seed of order and initial adapter."),
-    ("--system", "system", str, "System prompt of rows that have none."),
+    ("--system", "system", str, f"System prompt of rows that have none; {NO_SYSTEM_HELP}"),
     ("--eval-split", "eval_split", float, "Share of rows held out to evaluate on."),
     ("--early-stop", "early_stop", int, "End after N evaluations without a lower loss."),
     ("--stop-kl", "stop_kl", float, "Drift at which --stop-when-took still ends."),

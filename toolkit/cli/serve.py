@@ -5,6 +5,9 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import system_name
+from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.serve.serve import BACKENDS, ServeConfig, Serving, read_api_key, serve
 
 EXAMPLES = """\b
@@ -19,7 +22,7 @@ Examples:
 @click.argument("run", required=False)
 @click.option("--base", "base_only", is_flag=True, help="Serve the base model alone.")
 @click.option("--model", default=None, help="Base model.  [default: the run's own]")
-@click.option("--system", default=None, help='For requests without one; "" is none.  [default: the run\'s]')
+@click.option("--system", default=None, help=f"For requests without one; {NO_SYSTEM_HELP}  [default: the run's]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 is every one.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
 @click.option("--api-key-file", type=click.Path(path_type=Path, dir_okay=False), default=None,
@@ -56,7 +59,7 @@ def command(
 def _tell(serving: Serving) -> None:
     click.echo(f"{serving.address}/v1 answers as {' and '.join(serving.names)}")
     notify(f"Side by side: {serving.address}/")
-    notify(f"System prompt of requests without one: {serving.system or 'none'}")
+    notify(f"System prompt of requests without one: {system_name(serving.system, Texts())}")
     if serving.exposed and not serving.key_needed:
         notify(
             "Warning: other machines reach this, and no API key is asked for. Set TOOLKIT_API_KEY or --api-key-file."

@@ -12,6 +12,7 @@ from toolkit.cli.console import notify, progress
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests
+from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.sweep.record import PAGE, PLOT
 from toolkit.sweep.sweep import SweepCaller, SweepConfig, resume_sweep, sweep
 from toolkit.train.recipe import default_recipe, load_recipe
@@ -63,7 +64,7 @@ def _with_lists(command: Any) -> Any:
 @_with_lists
 @click.option("--probes", type=click.Path(path_type=Path), default=None,
               help="Probe file.  [default: as in compare]")  # fmt: skip
-@click.option("--system", "systems", multiple=True, help='Compare under it, repeatable; "" is none.')
+@click.option("--system", "systems", multiple=True, help=f"Compare under it, repeatable; {NO_SYSTEM_HELP}")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output"), show_default=True, help="Runs.")
 @click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Go on with an interrupted sweep.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-Messages = list[dict[str, str]]
+from toolkit.model.conversation import Messages, system_messages
+
 ROLES = ("system", "user", "assistant")
 MAX_STOPS, MAX_TOP_LOGPROBS, MAX_TEMPERATURE = 4, 20, 2.0
 # They would change the answer, and nothing here does what they ask; an empty value or this one asks for nothing.
@@ -93,7 +94,7 @@ def _messages(given: Any, system: str) -> Messages:
         raise _wrong("messages", "Behind a first system message, user and assistant must take turns, user first.")
     if turns[-1]["role"] != "user":
         raise _wrong("messages", "The last message must be the user's.")
-    return messages if has_system or not system else [{"role": "system", "content": system}, *messages]
+    return messages if has_system else [*system_messages(system), *messages]
 
 
 def _message(given: Any, at: int) -> dict[str, str]:

@@ -159,7 +159,7 @@ def test_the_system_prompt_can_be_named_changed_and_dropped(piped):
     model, result = piped("one\n/system Be a poet.\ntwo\n/system\nthree\n", "--system", "Be brief.")
 
     assert [messages[0]["content"] for messages in model.asked] == ["Be brief.", "Be a poet.", "one"]
-    assert result.stderr == "System prompt: Be a poet.\nSystem prompt: none\n"
+    assert result.stderr == "System prompt: Be a poet.\nSystem prompt: the model's own default\n"
 
 
 def test_forget_quit_and_help(piped):
