@@ -22,7 +22,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from toolkit.core.errors import first_line
-from toolkit.serve.openai import ChatAsked, Messages, RequestError, read_request
+from toolkit.model.conversation import Messages
+from toolkit.serve.openai import ChatAsked, RequestError, read_request
 
 PAGE = Path(__file__).with_name("chat.html")
 BODY_BYTES = 4_000_000  # many times the longest context of the models that are served here

@@ -14,11 +14,12 @@ from swift import DeployArguments
 from swift.infer_engine import AdapterRequest, RequestConfig
 from swift.pipelines.infer.deploy import SwiftDeploy
 
+from toolkit.model.conversation import Messages
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.four_bits import in_four_bits
 from toolkit.serve.job import ServeJob
 from toolkit.serve.ms_swift.engine import Row, SideBySideEngine
-from toolkit.serve.openai import ChatAsked, Messages, UpToStop
+from toolkit.serve.openai import ChatAsked, UpToStop
 
 TRANSFORMERS = "transformers"
 QUIET_WITHIN_S = 30.0  # a step of a large model on a processor takes seconds
