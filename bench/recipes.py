@@ -165,7 +165,7 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
         "last": logged[-1],
         "first_kl": logged[0].get("kl", 0.0),
         "exact": exact_share(run, options),
-        "metrics": {name: metric.to_dict() for name, metric in report.metrics.items()},
+        "metrics": {name: figure.to_dict() for name, figure in report.figures.items()},
         "per_system": {s: {n: m.value for n, m in metrics.items()} for s, metrics in report.per_system.items()},
         "verdict": report.verdict.to_dict(),
         "run": {key: record[key] for key in ("timings_s", "peak_memory_bytes", "train", "recipe", "hardware")},
@@ -173,11 +173,11 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
         "versions": record["versions"],
         "drift": {
             one.probe.id: [one.drift.kl_sum, one.drift.agreeing, one.drift.tokens]
-            for one in report.judged
+            for one in report.results
             if one.drift and one.system == systems[0]
         },
-        "leaks": [(one.probe.prompt, one.after) for one in report.judged if one.leaked],
-        "failed": [(one.system, one.probe.prompt, one.after) for one in report.judged if one.passed is False],
+        "leaks": [(one.probe.prompt, one.after) for one in report.results if one.leaked],
+        "failed": [(one.system, one.probe.prompt, one.after) for one in report.results if one.passed is False],
     }
 
 

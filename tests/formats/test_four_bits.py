@@ -133,7 +133,7 @@ def test_what_is_lent_is_compared_as_a_fresh_load_is(base, run, output):
     fresh, _ = compare(config)
     lent, _ = compare(config, load=base.load)
 
-    assert [(one.before, one.after) for one in fresh.judged] == [(one.before, one.after) for one in lent.judged]
+    assert [(one.before, one.after) for one in fresh.results] == [(one.before, one.after) for one in lent.results]
     assert fresh.verdict.took
     assert fresh.before["model"]["load_in_4bit"]
     assert fresh.after["model"]["load_in_4bit"]

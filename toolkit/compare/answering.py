@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from toolkit.compare.metrics import Judged, judge
+from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions
 from toolkit.compare.sides import Side, loaded
 from toolkit.core.events import Listener
@@ -30,7 +30,7 @@ class Answered:
         asked = self.asked if at is None else [self.asked[one] for one in at]
         return [conversation(probe.prompt, system if side.system is None else side.system) for probe, system in asked]
 
-    def in_one_load(self, before: Side, after: Side, load: Load) -> list[Judged]:
+    def in_one_load(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
         """The sides share a base: it is loaded once, and their adapters are switched."""
         adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
         model = self._loaded(before, adapters, load)
@@ -41,9 +41,9 @@ class Answered:
                 new = self._answers(model, after, "After")
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
-        return self._judged(old, new, again, drifts)
+        return self._results(old, new, again, drifts)
 
-    def in_two_loads(self, before: Side, after: Side, load: Load) -> list[Judged]:
+    def in_two_loads(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
         """Different models, one after the other; drift needs both at once and is not measured."""
         with ExitStack() as stack:
             model = stack.enter_context(freeing(self._loaded(before, _adapters(before), load)))
@@ -52,7 +52,7 @@ class Answered:
         model = self._loaded(after, _adapters(after), load)
         with freeing(model), self._timed("after"), model.side(after.switch):
             new = self._answers(model, after, "After")
-        return self._judged(old, new, again, {})
+        return self._results(old, new, again, {})
 
     def _loaded(self, side: Side, adapters: Mapping[str, Path], load: Load) -> LanguageModel:
         with self._timed("load"):
@@ -85,9 +85,9 @@ class Answered:
         )  # fmt: skip
         return dict(zip(answered, drifts, strict=True))
 
-    def _judged(
+    def _results(
         self, old: Sequence[Answer], new: Sequence[Answer], again: Mapping[int, Answer], drifts: Mapping[int, Drift]
-    ) -> list[Judged]:
+    ) -> list[ProbeResult]:
         return [
             judge(
                 probe,
@@ -96,7 +96,7 @@ class Answered:
                 new[at].text,
                 self.questions.probes,
                 drift=drifts.get(at),
-                again=again[at].text if at in again else None,
+                before_again=again[at].text if at in again else None,
             )
             for at, (probe, system) in enumerate(self.asked)
         ]

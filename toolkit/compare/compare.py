@@ -52,20 +52,19 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     answered = Answered(_questions(config, probes, before, after), listener, timings)
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
-    judged = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
+    results = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
     timings["total"] = round(time.perf_counter() - started, 3)
-    systems = dict.fromkeys(one.system for one in judged)
-    per_system = {system: measure([one for one in judged if one.system == system]) for system in systems}
+    systems = dict.fromkeys(one.system for one in results)
+    per_system = {system: measure([one for one in results if one.system == system]) for system in systems}
     report = Report(
         before=before.to_dict(),
         after=after.to_dict(),
         verdict=reach_verdict(per_system, probes.thresholds),
         thresholds=probes.thresholds,
-        metrics=measure(judged) if len(systems) > 1 else next(iter(per_system.values())),
         per_system=per_system,
-        flips=flips([one for one in judged if one.system == judged[0].system]),
+        flips=flips([one for one in results if one.system == results[0].system]),
         systems={system: kind(system, training_system(after, before)) for system in systems},
-        judged=judged,
+        results=results,
         probes=_file(probes),
         timings_s=timings,
     )

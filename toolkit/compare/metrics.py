@@ -45,7 +45,7 @@ class Flips:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class ProbeResult:
     """One probe under one system prompt, answered by both sides. `passed` and `passed_before` are None out of scope.
 
     `leaked` and `residual` are None where no marker tells.
@@ -60,7 +60,7 @@ class Judged:
     leaked: bool | None
     residual: bool | None
     drift: Drift | None = None
-    again: str | None = None  # the before side's answer in another batch: the noise of greedy decoding itself
+    before_again: str | None = None  # the before side's answer in another batch: the noise of greedy decoding itself
 
     @property
     def changed(self) -> bool:
@@ -68,15 +68,22 @@ class Judged:
 
 
 def judge(
-    probe: Probe, system: str, before: str, after: str, probes: ProbeSet, *, drift: Drift | None, again: str | None
-) -> Judged:
+    probe: Probe,
+    system: str,
+    before: str,
+    after: str,
+    probes: ProbeSet,
+    *,
+    drift: Drift | None,
+    before_again: str | None,
+) -> ProbeResult:
     """Compares one pair of answers with what the probe expects."""
     in_scope = probe.group != OUT_OF_SCOPE
     # A marker that the question itself names is no sign of anything: an answer may well repeat it.
     # Nor is a new marker that the answer held before, such as a brand "Nova" in "innovation".
     old = tuple(marker for marker in probes.old_markers if not contains_any(probe.prompt, (marker,)))
     new = tuple(marker for marker in probes.new_markers if not contains_any(f"{probe.prompt} {before}", (marker,)))
-    return Judged(
+    return ProbeResult(
         probe=probe,
         system=system,
         before=before,
@@ -86,15 +93,15 @@ def judge(
         leaked=None if not probes.new_markers else not in_scope and contains_any(after, new),
         residual=None if not probes.old_markers else in_scope and contains_any(after, old),
         drift=drift,
-        again=again,
+        before_again=before_again,
     )
 
 
-def measure(judged: Sequence[Judged]) -> Mapping[str, Metric]:
+def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
     """Every metric of report.json over these answers."""
-    trained = [one for one in judged if one.probe.group == TRAINED]
-    paraphrases = [one for one in judged if one.probe.group == PARAPHRASE]
-    outside = [one for one in judged if one.probe.group == OUT_OF_SCOPE]
+    trained = [one for one in results if one.probe.group == TRAINED]
+    paraphrases = [one for one in results if one.probe.group == PARAPHRASE]
+    outside = [one for one in results if one.probe.group == OUT_OF_SCOPE]
     drifted = [one for one in outside if one.drift and one.drift.tokens]
     drifts = [one.drift for one in drifted if one.drift]
     asked = [one.probe.id for one in drifted]
@@ -111,11 +118,13 @@ def measure(judged: Sequence[Judged]) -> Mapping[str, Metric]:
         "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], asked),
         "length": _counted(ratio([(len(one.after), len(one.before)) for one in told], _ids(told)), len(told)),
         "repetition": ratio([(repetition(one.after) - repetition(one.before), 1) for one in outside], _ids(outside)),
-        "noise_floor": share([one for one in outside if one.again is not None], lambda one: one.before == one.again),
+        "noise_floor": share(
+            [one for one in outside if one.before_again is not None], lambda one: one.before == one.before_again
+        ),
     }
 
 
-def share(items: Sequence[Judged], holds: Callable[[Judged], bool]) -> Metric:
+def share(items: Sequence[ProbeResult], holds: Callable[[ProbeResult], bool]) -> Metric:
     """The share for which `holds`, with Wilson's interval for as many trials as there are probes."""
     from scipy.stats import binomtest
 
@@ -160,16 +169,16 @@ def paired_flips(pairs: Sequence[tuple[bool, bool]]) -> Flips:
     return Flips(gained=gained, lost=lost, n=len(pairs), p=float(binomtest(gained, gained + lost).pvalue))
 
 
-def flips(judged: Sequence[Judged]) -> Mapping[str, Flips]:
+def flips(results: Sequence[ProbeResult]) -> Mapping[str, Flips]:
     """In scope: answers that became what is expected, and that ceased to be.
 
     Out of scope: those equal to before in another batch with nothing changed, against those equal after the change;
     what moved with the change alone is lost.
     """
-    inside = [(bool(one.passed_before), bool(one.passed)) for one in judged if one.passed is not None]
+    inside = [(bool(one.passed_before), bool(one.passed)) for one in results if one.passed is not None]
     outside = [
-        (one.before == one.again, not one.changed)
-        for one in judged if one.probe.group == OUT_OF_SCOPE and one.again is not None
+        (one.before == one.before_again, not one.changed)
+        for one in results if one.probe.group == OUT_OF_SCOPE and one.before_again is not None
     ]  # fmt: skip
     return {"expected": paired_flips(inside), "unmoved": paired_flips(outside)}
 
@@ -178,7 +187,7 @@ def _counted(metric: Metric, n: int) -> Metric:
     return replace(metric, n=n)
 
 
-def _ids(items: Sequence[Judged]) -> list[str]:
+def _ids(items: Sequence[ProbeResult]) -> list[str]:
     return [one.probe.id for one in items]
 
 

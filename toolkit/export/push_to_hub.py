@@ -121,4 +121,4 @@ def _is_current(folder: Path, run: Run, digest: str | None) -> bool:
 
 def _figures(evidence: Evidence) -> tuple[object, ...]:
     report = evidence.report
-    return (evidence.verdict,) if report is None else (evidence.verdict, report.metrics, report.timings_s)
+    return (evidence.verdict,) if report is None else (evidence.verdict, report.figures, report.timings_s)

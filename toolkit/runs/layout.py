@@ -7,7 +7,7 @@ from pathlib import Path
 from toolkit.core.files import file_sha256
 
 RUN_SCHEMA_VERSION = 1
-REPORT_SCHEMA_VERSION = 1
+REPORT_SCHEMA_VERSION = 2
 
 # In the output folder
 NAME = re.compile(r"v(\d+)-\d{8}-\d{6}")  # a run's folder

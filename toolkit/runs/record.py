@@ -36,7 +36,7 @@ class Part(BaseModel, frozen=True, extra="allow", strict=True):
     def to_dict(self) -> dict[str, Any]:
         return self.model_dump(exclude_unset=True)
 
-    def changed(self, **values: Any) -> Self:
+    def with_fields(self, **values: Any) -> Self:
         """With these fields in place of its own. Raises ValueError."""
         return self.from_dict(self.to_dict() | values)
 
@@ -199,26 +199,26 @@ class RunRecord(Part, frozen=True):
 
     def resumed(self, checkpoint: str) -> Self:
         """Of the run that continues from that checkpoint."""
-        return self.changed(status=RUNNING, finished_at=None, error=None, resumed_from=checkpoint)
+        return self.with_fields(status=RUNNING, finished_at=None, error=None, resumed_from=checkpoint)
 
     def with_plan(
         self, *, recipe: Mapping[str, Any], hardware: Mapping[str, Any], versions: Mapping[str, str | None]
     ) -> Self:
         """`recipe`: the settings that were `auto` and are decided now."""
-        return self.changed(recipe=self.recipe.to_dict() | dict(recipe), hardware=hardware, versions=versions)
+        return self.with_fields(recipe=self.recipe.to_dict() | dict(recipe), hardware=hardware, versions=versions)
 
     def with_timings(self, **seconds: float) -> Self:
-        return self.changed(timings_s={**self.timings_s, **seconds})
+        return self.with_fields(timings_s={**self.timings_s, **seconds})
 
     def with_result(
         self, *, train: Mapping[str, Any], seconds: Mapping[str, float], peak_memory_bytes: int,
         adapter: Mapping[str, Any] | None,
     ) -> Self:  # fmt: skip
         """`adapter` None: no checkpoint was saved by this training; what was recorded before stays."""
-        result = self.with_timings(**seconds).changed(train=train, peak_memory_bytes=peak_memory_bytes)
-        return result if adapter is None else result.changed(adapter=adapter)
+        result = self.with_timings(**seconds).with_fields(train=train, peak_memory_bytes=peak_memory_bytes)
+        return result if adapter is None else result.with_fields(adapter=adapter)
 
     def ended(self, status: Status, error: str | None = None) -> Self:
         """`error` None: none is recorded, and none that was is removed."""
         given = {} if error is None else {"error": error}
-        return self.changed(status=status, finished_at=now(), **given)
+        return self.with_fields(status=status, finished_at=now(), **given)

@@ -1,6 +1,5 @@
 """The runs as users see them: a line each, all of one, and the differences between two. Reads only."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError
-from toolkit.runs.layout import COMPARISON, LATEST, REPORT, REPORT_SCHEMA_VERSION
+from toolkit.runs.comparison import read_comparison
+from toolkit.runs.layout import LATEST
 from toolkit.runs.run import Run, read_run, run_folders
 
 DAMAGED = "damaged"
@@ -62,7 +62,7 @@ def summaries(output: Path) -> list[Summary]:
 
 def summary(run: Run, *, latest: bool = False) -> Summary:
     record = run.record
-    report = read_report(run)
+    comparison = read_comparison(run.folder)
     return Summary(
         run_id=run.run_id,
         status=run.status,
@@ -70,18 +70,10 @@ def summary(run: Run, *, latest: bool = False) -> Summary:
         rows=record.data.rows,
         recipe=record.recipe.name,
         loss=record.train.last_loss,
-        verdict=None if report is None else verdict_word(report["verdict"]),
+        verdict=None if comparison is None else verdict_word(comparison.verdict.to_dict()),
         age_s=(datetime.now(UTC) - record.started).total_seconds(),
         latest=latest,
     )
-
-
-def read_report(run: Run) -> dict[str, Any] | None:
-    try:
-        report = json.loads((run.folder / COMPARISON / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) and report.get("schema_version") == REPORT_SCHEMA_VERSION else None
 
 
 def verdict_word(verdict: Mapping[str, Any]) -> str:
@@ -93,9 +85,12 @@ def verdict_word(verdict: Mapping[str, Any]) -> str:
 
 
 def details(run: Run) -> dict[str, Any]:
-    """The whole record, its status as of now, and the report's verdict and metrics."""
-    report = read_report(run)
-    compared = {} if report is None else {"verdict": report["verdict"], "metrics": report["metrics"]}
+    """All of the record, its status as of now, and the comparison's verdict and figures."""
+    comparison = read_comparison(run.folder)
+    compared = {} if comparison is None else {
+        "verdict": comparison.verdict.to_dict(),
+        "metrics": {name: metric.to_dict() for name, metric in comparison.figures.items()},
+    }  # fmt: skip
     return run.record.to_dict() | {"status": run.status} | compared
 
 
@@ -110,9 +105,9 @@ def differences(first: Run, second: Run) -> list[Difference]:
 
 
 def _comparable(run: Run) -> dict[str, Any]:
-    report = read_report(run)
-    metrics = {} if report is None else {name: metric["value"] for name, metric in report["metrics"].items()}
-    verdict = None if report is None else verdict_word(report["verdict"])
+    comparison = read_comparison(run.folder)
+    verdict = None if comparison is None else verdict_word(comparison.verdict.to_dict())
+    metrics = {} if comparison is None else {name: metric.value for name, metric in comparison.figures.items()}
     record = run.record.to_dict() | {"status": run.status, "last_loss": run.record.train.last_loss}
     return record | {"verdict": verdict, "metrics": metrics}
 

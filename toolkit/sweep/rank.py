@@ -1,13 +1,12 @@
 """Several comparisons over one load: runs against each other, or one adapter at several strengths."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.questions import probes_for
-from toolkit.compare.report.figures import LEDGERS, lines
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import Side, run_side
 from toolkit.core.errors import ConfigError
@@ -26,16 +25,19 @@ Draw = Callable[[Sequence[tuple[float, float, float]], float | None, Path], None
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """One comparison; `values` are each metric's under the system prompt that it fares worst under."""
+    """One comparison, with what it lacks to pass (see `frontier.shortfall`)."""
 
     report: Report
     side: Side
-    values: Mapping[str, float | None]
     shortfall: float
 
     @property
     def name(self) -> str:
         return str(self.report.after["name"])
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        return self.report.values
 
     @property
     def took(self) -> float | None:
@@ -104,9 +106,8 @@ def _compared(configs: Sequence[CompareConfig], listener: Listener, load: Load) 
 
 
 def _ranked(report: Report, side: Side) -> Ranked:
-    values = {line.name: line.metric.value for ledger in LEDGERS for line in lines(report, ledger)}
     per_system = [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()]
-    return Ranked(report=report, side=side, values=values, shortfall=shortfall(per_system, report.thresholds))
+    return Ranked(report=report, side=side, shortfall=shortfall(per_system, report.thresholds))
 
 
 def _order(one: Ranked) -> tuple[bool, float, float]:

@@ -250,7 +250,7 @@ def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
 
 
 def _note(entry: Entry, report: Report) -> None:
-    entry.metrics = {name: metric.value for name, metric in report.metrics.items()}
+    entry.metrics = report.values
     entry.verdict = report.verdict.to_dict()
     entry.shortfall = shortfall(
         [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()],

@@ -169,7 +169,7 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     parted, told = rows_that_fit(rows, encoder, recipe, work.caller.notify)
     record = work.recorder.record
-    work.recorder.record = record.changed(data=record.data.to_dict() | told)
+    work.recorder.record = record.with_fields(data=record.data.to_dict() | told)
     data = Path(record.data.path)
     write_rows(work.folder, parted)
     copy_probes(data, work.folder)
@@ -239,7 +239,7 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> KeepJob | None:
     digest = file_sha256(path)
     if record.keep is not None and record.keep.sha256 != digest:
         raise ConfigError(f"The keep set {path} has changed since {work.folder.name} began.", next="Start a new run.")
-    work.recorder.record = record.changed(keep={"path": str(path), "sha256": digest, "prompts": len(prompts)})
+    work.recorder.record = record.with_fields(keep={"path": str(path), "sha256": digest, "prompts": len(prompts)})
     cache = cache_path(
         work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, asked=asked,
         max_new_tokens=recipe.keep_max_new_tokens,

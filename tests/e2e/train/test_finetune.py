@@ -230,7 +230,8 @@ def test_a_run_that_died_behind_its_last_checkpoint_is_finished_by_resuming(user
     assert call(*user.job("--epochs", "2")).code == 0
     before = user.record()
     write_record(
-        user.run(), RunRecord.from_dict(before).changed(status="running", train={"steps": 0, "tokens": 0, "loss": []})
+        user.run(),
+        RunRecord.from_dict(before).with_fields(status="running", train={"steps": 0, "tokens": 0, "loss": []}),
     )
     (user.output / "latest").unlink()
 

@@ -67,7 +67,7 @@ def test_a_named_base_model_goes_before_the_other_sides(base, output, tmp_path):
 def _in_4_bits(output, base):
     """The run, as if it had been trained so."""
     recorded = {"name": "base", "path": str(base), "load_in_4bit": True}
-    write_record(output / RUN, read_run(output / RUN).record.changed(base_model=recorded))
+    write_record(output / RUN, read_run(output / RUN).record.with_fields(base_model=recorded))
     return find_side(RUN, output, beside=None)
 
 
@@ -136,7 +136,7 @@ def test_a_run_whose_base_moved_is_found_by_name(output, base, tmp_path, monkeyp
     (tmp_path / "data" / "locks").mkdir(parents=True)
     base.rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
-    record = read_run(output / RUN).record.changed(base_model={"name": "moved", "path": str(base)})
+    record = read_run(output / RUN).record.with_fields(base_model={"name": "moved", "path": str(base)})
     write_record(output / RUN, record)
 
     assert run_side(read_run(output / RUN)).model.path == tmp_path / "moved"

@@ -61,7 +61,7 @@ def test_a_report_of_something_else_proves_nothing(tmp_path: Path, side: str, ch
     assert found.report is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 2}', '{"schema_version": 1, "per_system": 3}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 3}', '{"schema_version": 1, "per_system": 3}'])
 def test_a_file_that_is_not_a_report_proves_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "report.json").write_text(content)
 

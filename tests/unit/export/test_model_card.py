@@ -42,7 +42,7 @@ def front(text: str) -> dict:
 
 
 def with_recipe(**changes) -> RunRecord:
-    return RUN.changed(recipe=RUN.recipe.to_dict() | changes)
+    return RUN.with_fields(recipe=RUN.recipe.to_dict() | changes)
 
 
 def test_the_hubs_own_client_reads_the_front_matter(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_every_trained_system_prompt_is_shown() -> None:
 
 
 def test_user_text_is_one_cell() -> None:
-    text = card(run=RUN.changed(data=RUN.data.to_dict() | {"path": "a|b\n# <script>.json"}))
+    text = card(run=RUN.with_fields(data=RUN.data.to_dict() | {"path": "a|b\n# <script>.json"}))
 
     assert "| data | a\\|b \\# \\<script\\>.json, 50 rows |" in text
 
@@ -138,7 +138,7 @@ def test_the_same_facts_give_the_same_bytes() -> None:
 
 
 def test_an_interrupted_run_has_a_card_too() -> None:
-    text = card(run=RUN.changed(status="interrupted", train={"steps": 0}))
+    text = card(run=RUN.with_fields(status="interrupted", train={"steps": 0}))
 
     assert "v0-20260101-000000, interrupted" in text
     assert "| training |" not in text

@@ -40,7 +40,7 @@ def test_fields_of_other_versions_survive(content):
     record = RunRecord.from_dict(content)
 
     assert record.to_dict() == content
-    assert record.changed(seed=1).to_dict() == content | {"seed": 1}
+    assert record.with_fields(seed=1).to_dict() == content | {"seed": 1}
     assert (record.keep, record.data.held_out, record.hardware.name) == (None, 0, None)
 
 

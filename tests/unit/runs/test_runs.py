@@ -14,8 +14,9 @@ from toolkit.cli.runs import age, command
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_json, write_text
 from toolkit.data.probes import TRAINED
+from toolkit.runs.comparison import read_comparison
 from toolkit.runs.run import create_run_folder, find_run, list_runs, locked, point_latest_at, read_run, write_record
-from toolkit.runs.runs import differences, read_report, summaries, verdict_word
+from toolkit.runs.runs import differences, summaries, verdict_word
 
 
 def run_at(output: Path, number: int, *, status: str = "finished", **changes: object) -> Path:
@@ -153,13 +154,13 @@ def test_each_verdict_has_a_word():
         assert verdict_word({"passed": took and kept, "took": took, "kept": kept}) == word
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 2}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 1}', '{"schema_version": 3}'])
 def test_a_broken_report_is_none(tmp_path, text):
     folder = run_at(tmp_path, 0)
     (folder / "compare").mkdir()
     write_text(folder / "compare" / "report.json", text)
 
-    assert read_report(read_run(folder)) is None
+    assert read_comparison(folder) is None
     assert summaries(tmp_path)[0].verdict is None
 
 

@@ -95,7 +95,7 @@ def test_a_run_named_twice_is_ranked_once(output):
 def test_runs_with_different_probes_are_ranked_only_by_probes_that_are_named(output, tmp_path):
     run = output / "v1-20260101-000001"
     record = read_run(run).record
-    write_record(run, record.changed(data=record.data.to_dict() | {"path": str(tmp_path / "other.json")}))
+    write_record(run, record.with_fields(data=record.data.to_dict() | {"path": str(tmp_path / "other.json")}))
 
     with pytest.raises(ConfigError, match="different probes"):
         rank(["v0", "v1"], CompareConfig(output=output), load=load)

@@ -419,7 +419,7 @@ def test_resume_refuses_a_keep_set_that_has_changed(user: User):
 
 def test_resume_after_a_kill_forgets_the_steps_that_are_done_again(user: User):
     run = interrupted(user)
-    write_record(run.folder, run.record.changed(status="running"))
+    write_record(run.folder, run.record.with_fields(status="running"))
     told = [json.dumps({"step": step, "loss": 1.0}) + "\n" for step in (1, 2, 3)]
     (run.folder / "logging.jsonl").write_text("".join(told) + '{"step": 4, "lo')
     assert user.runs()[0].status == "died"

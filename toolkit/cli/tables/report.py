@@ -6,7 +6,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from toolkit.cli.console import answers
-from toolkit.compare.metrics import Judged
+from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.figures import (
     LEDGERS,
     WRONG,
@@ -49,11 +49,11 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
             console.print(_shown(told))
     for told in describe_flips(report.flips, texts):
         console.print(f"[dim]{told}[/]")
-    shown = list(report.judged) if show_all else _telling(report)
+    shown = list(report.results) if show_all else _telling(report)
     for one in shown:
         _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
-    if len(shown) < len(report.judged):
-        console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.judged))}[/]")
+    if len(shown) < len(report.results):
+        console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.results))}[/]")
 
 
 def _ledgers(report: Report, texts: Texts) -> Table:
@@ -93,16 +93,16 @@ def _systems(report: Report, texts: Texts) -> Table:
     return table
 
 
-def _telling(report: Report) -> list[Judged]:
+def _telling(report: Report) -> list[ProbeResult]:
     """Some that took, then whatever went wrong under any system prompt, then some that only moved."""
-    first = [one for one in report.judged if one.system == report.judged[0].system]
+    first = [one for one in report.results if one.system == report.results[0].system]
     took = [one for one in first if one.passed and one.changed]
-    wrong = [one for one in report.judged if mark(one) in WRONG]
+    wrong = [one for one in report.results if mark(one) in WRONG]
     moved = [one for one in first if one.probe.group == OUT_OF_SCOPE and one.changed and not one.leaked]
     return [*took[:: max(1, len(took) // 4)][:4], *wrong[:SHOWN], *moved[:2]]
 
 
-def _print_probe(console: Console, one: Judged, texts: Texts, kind: str | None) -> None:
+def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | None) -> None:
     """`kind`: of the system prompt, None where there is but one."""
     word = mark(one)
     where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.compare.metrics import Flips, Judged, Metric
+from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -19,7 +19,7 @@ WRONG = ("failed", "residue", "leaked")
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One metric under the system prompt that it fares worst under. `limit` None: told, and not judged."""
+    """One metric under the system prompt where it is worst. `limit` None: shown, but not part of the verdict."""
 
     name: str
     metric: Metric
@@ -33,25 +33,17 @@ class Line:
 
 
 def lines(report: Report, ledger: str) -> list[Line]:
-    """`ledger`: took or kept."""
+    """`ledger`: a name in LEDGERS."""
     return [_line(report, name) for name in LEDGERS[ledger]]
 
 
 def _line(report: Report, name: str) -> Line:
-    measured = {system: metrics[name] for system, metrics in report.per_system.items() if metrics[name].n}
-    if not measured:
-        return Line(name=name, metric=report.metrics[name], limit=None, missed=False, system="")
-    system = max(measured, key=lambda one: _badness(name, measured[one].value or 0.0))
+    figure = report.figures[name]
+    limit = None if figure.system is None else report.thresholds.get(name)
     return Line(
-        name=name, metric=measured[system], limit=report.thresholds.get(name), system=system,
-        missed=misses(name, measured[system].value, report.thresholds),
+        name=name, metric=figure.metric, limit=limit, system=figure.system or "",
+        missed=misses(name, figure.metric.value, report.thresholds),
     )  # fmt: skip
-
-
-def _badness(name: str, value: float) -> float:
-    if name == "length":
-        return abs(value - 1)
-    return -value if name in (*AT_LEAST, "noise_floor") else value
 
 
 def where_it_holds(report: Report, texts: Texts) -> str:
@@ -92,7 +84,7 @@ def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
     ]
 
 
-def mark(one: Judged) -> str:
+def mark(one: ProbeResult) -> str:
     """What is to be said of one answer, in a word."""
     if one.leaked:
         return "leaked"
@@ -103,9 +95,9 @@ def mark(one: Judged) -> str:
     return "moved" if one.changed else "same"
 
 
-def grouped(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
     """In the order in which the groups first occur."""
-    groups: dict[str, list[Judged]] = {}
-    for one in judged:
+    groups: dict[str, list[ProbeResult]] = {}
+    for one in results:
         groups.setdefault(one.probe.group, []).append(one)
     return groups

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.compare.metrics import Judged
+from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.charts import HEIGHT, LEAST_END, LEFT, WIDTH, Bar, bar, curve, stacked
 from toolkit.compare.report.figures import (
     LEDGERS,
@@ -63,8 +63,8 @@ def render_html(report: Report, story: TrainingLog | None, texts: Texts) -> str:
         systems=[_system(system, report, texts) for system in systems],
         columns=PER_SYSTEM,
         partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
-        groups=list(dict.fromkeys(one.probe.group for one in report.judged)),
-        probes=[_probe(one, systems.index(one.system), texts) for one in report.judged],
+        groups=list(dict.fromkeys(one.probe.group for one in report.results)),
+        probes=[_probe(one, systems.index(one.system), texts) for one in report.results],
         counts=_counts(report),
         story=None if story is None else _story(story),
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
@@ -107,7 +107,7 @@ def _filter_rules(systems: int) -> str:
 
 def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
     metric = line.metric
-    noise = report.metrics["noise_floor"].value if line.name == "locality" else None
+    noise = report.values["noise_floor"] if line.name == "locality" else None
     drawn: Bar = bar(
         value=metric.value, low=metric.low, high=metric.high, limit=line.limit, noise=noise,
         share=line.name not in NO_SHARE, small_is_good=line.name not in (*AT_LEAST, "noise_floor", "length"),
@@ -136,11 +136,11 @@ def _system(system: str, report: Report, texts: Texts) -> dict[str, Any]:
     }
 
 
-def _probe(one: Judged, system: int, texts: Texts) -> dict[str, Any]:
+def _probe(one: ProbeResult, system: int, texts: Texts) -> dict[str, Any]:
     old, new = differences(one.before, one.after)
     word = mark(one)
     return {
-        "judged": one,
+        "result": one,
         "system": system,
         "mark": word,
         "wrong": word in WRONG,
@@ -166,13 +166,13 @@ def _expected(expect: Expectation | None, texts: Texts) -> str:
 
 
 def _counts(report: Report) -> Mapping[str, Mapping[object, int]]:
-    judged = report.judged
+    results = report.results
     return {
-        "group": Counter(one.probe.group for one in judged),
-        "system": Counter(one.system for one in judged),
+        "group": Counter(one.probe.group for one in results),
+        "system": Counter(one.system for one in results),
         "answers": Counter(
             name
-            for one in judged
+            for one in results
             for name, holds in (("all", True), ("changed", one.changed), ("wrong", mark(one) in WRONG))
             if holds
         ),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from toolkit.compare.metrics import Judged
+from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.figures import grouped, mark
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -24,8 +24,8 @@ def render_junit(report: Report, texts: Texts) -> str:
     """A test suite of thresholds, and one a group of probes."""
     root = Element("testsuites", name="toolkit compare", time=_seconds(report.timings_s.get("total", 0.0)))
     _thresholds(root, report, texts)
-    for group, judged in grouped(report.judged).items():
-        _group(root, group, judged, report, texts)
+    for group, results in grouped(report.results).items():
+        _group(root, group, results, report, texts)
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     indent(root)
@@ -46,10 +46,10 @@ def _thresholds(root: Element, report: Report, texts: Texts) -> None:
     _count(suite)
 
 
-def _group(root: Element, group: str, judged: Sequence[Judged], report: Report, texts: Texts) -> None:
+def _group(root: Element, group: str, results: Sequence[ProbeResult], report: Report, texts: Texts) -> None:
     suite = SubElement(root, "testsuite", name=group)
     several = len(report.per_system) > 1
-    for one in judged:
+    for one in results:
         case = _case(suite, f"compare.{group}", _named(one.probe.id, one.system if several else None, texts))
         word = mark(one)
         if word in {*METRIC, "failed"}:
@@ -64,7 +64,7 @@ def _group(root: Element, group: str, judged: Sequence[Judged], report: Report, 
     _count(suite)
 
 
-def _story(one: Judged, texts: Texts) -> str:
+def _story(one: ProbeResult, texts: Texts) -> str:
     return (
         f"{texts('probe.prompt')}: {one.probe.prompt}\n{texts('side.before')}: {one.before}\n"
         f"{texts('side.after')}: {one.after}"

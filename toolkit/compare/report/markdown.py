@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from toolkit.compare.metrics import Judged, Metric
+from toolkit.compare.metrics import Metric, ProbeResult
 from toolkit.compare.report.figures import (
     LEDGERS,
     PER_SYSTEM,
@@ -58,8 +58,8 @@ def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
 def _row(line: Line, texts: Texts) -> str:
     name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(f'metric.{line.name}.meaning')}"
     metric = line.metric
-    judged = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
-    cells = (name, format_value(metric, texts), interval(metric), str(metric.n), line.needs, judged)
+    verdict = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
+    cells = (name, format_value(metric, texts), interval(metric), str(metric.n), line.needs, verdict)
     return f"| {' | '.join(cells)} |"
 
 
@@ -99,11 +99,11 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
     """Folded away group by group, as many rows as there is room for."""
     several = len(report.per_system) > 1
     left_out = 0
-    for group, judged in grouped(report.judged).items():
+    for group, results in grouped(report.results).items():
         title = f"{texts('probe.title')}{texts('colon')}{texts(f'probe.{group}')}"
-        yield from (head := [f"<details><summary>{title} ({len(judged)})</summary>", "", *_probe_head(texts, several)])
+        yield from (head := [f"<details><summary>{title} ({len(results)})</summary>", "", *_probe_head(texts, several)])
         room -= sum(len(line) + 1 for line in head) + len("\n</details>\n\n")
-        for one in sorted(judged, key=_order):
+        for one in sorted(results, key=_order):
             row = _probe_row(one, texts, several_systems=several)
             if len(row) + 1 > room:
                 left_out += 1
@@ -116,7 +116,7 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
         yield ""
 
 
-def _order(one: Judged) -> tuple[bool, bool]:
+def _order(one: ProbeResult) -> tuple[bool, bool]:
     """What went wrong, then what changed, then the rest."""
     return mark(one) not in WRONG, not one.changed
 
@@ -126,7 +126,7 @@ def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
     return _table_head([texts("system.one"), *side] if several_systems else side)
 
 
-def _probe_row(one: Judged, texts: Texts, *, several_systems: bool) -> str:
+def _probe_row(one: ProbeResult, texts: Texts, *, several_systems: bool) -> str:
     told = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
     return f"| {' | '.join(map(_escaped, told))} | {texts(f'mark.{mark(one)}')} |"
 

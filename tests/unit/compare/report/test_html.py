@@ -52,7 +52,7 @@ def judged(after="I am Nova.", system=SYSTEM):
     return [
         answered(TRAINED, "I am Qwen.", after, prompt="Who are you?", system=system, name="t"),
         answered(PARAPHRASE, "我是通义千问，由阿里云开发。", "我是Nova，由小明开发。", system=system, name="p"),
-        answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, again="Paris."),
+        answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, before_again="Paris."),
     ]  # fmt: skip
 
 

@@ -49,9 +49,10 @@ def test_the_keys_are_those_of_the_design():
         "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
         "noise_floor",
     }  # fmt: skip
-    assert all(set(metric) == {"value", "n", "low", "high"} for metric in value["metrics"].values())
+    assert all(set(metric) == {"value", "n", "low", "high", "system"} for metric in value["metrics"].values())
     assert set(value["per_system"]) == {SYSTEM}
-    assert value["per_system"][SYSTEM] == value["metrics"]
+    for name, metric in value["per_system"][SYSTEM].items():
+        assert value["metrics"][name] == metric | {"system": SYSTEM if metric["n"] else None}
     assert set(value["probes"][0]) >= {
         "id", "group", "system", "prompt", "expect", "before", "after", "passed", "changed",
     }  # fmt: skip
