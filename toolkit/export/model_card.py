@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.compare.report.figures import LEDGERS, Line, format_value, interval, lines, where_it_holds
+from toolkit.compare.report.figures import LEDGERS, Line, format_value, interval, ledger_lines, where_it_holds
 from toolkit.compare.texts import Texts
 from toolkit.export.evidence import Evidence
 from toolkit.model.conversation import DEFAULT, NONE
@@ -45,13 +45,14 @@ def render_card(facts: CardFacts) -> str:
         front_matter=_front_matter(facts),
         title=f"A LoRA adapter for {facts.base}",
         report=report is not None,
-        verdict="" if report is None else report.verdict.told(texts),
+        verdict="" if report is None else report.verdict.sentence(texts),
         reason=facts.evidence.reason,
         reasons=[] if report is None else [_escaped(reason) for reason in report.verdict.reasons],
         compared_under=0 if report is None else len(report.per_system),
         where_it_holds="" if report is None else _escaped(where_it_holds(report, texts)),
         ledgers=[] if report is None else [
-            (texts(f"ledger.{ledger}"), [_row(line, texts) for line in lines(report, ledger)]) for ledger in LEDGERS
+            (texts(f"ledger.{ledger}"), [_row(line, texts) for line in ledger_lines(report, ledger)])
+            for ledger in LEDGERS
         ],
         base=facts.base,
         revision=facts.revision,

@@ -219,7 +219,7 @@ def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_mo
     assert [metrics["noise_floor"].n for metrics in report.per_system.values()] == [4, 0, 0]
     assert all(metrics["locality"].n == 4 for metrics in report.per_system.values())
     assert report.verdict.reasons == tuple(
-        f"reliability is {metrics['reliability'].value:.3f}, under 1 (system prompt: {name})"
+        f"reliability is {metrics['reliability'].value:.3f}, below 1 (system prompt: {name})"
         for name, metrics in zip((SYSTEM, "none", UNRELATED), report.per_system.values(), strict=True)
         if metrics["reliability"].value < 1
     )

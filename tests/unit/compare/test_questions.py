@@ -22,7 +22,7 @@ def run(system: str) -> Side:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "asked", "systems", "in_full"),
+    ("before", "after", "asked", "systems", "full_count"),
     [
         (BASE, run("Be brief."), (), ("Be brief.", DEFAULT, NONE, UNRELATED), 1),
         (BASE, run(""), (), (DEFAULT, NONE, UNRELATED), 1),  # trained without a system message
@@ -34,10 +34,10 @@ def run(system: str) -> Side:
         (BASE, PROMPT, ("a", "b"), ("a", "b"), 2),
     ],
 )
-def test_the_system_prompts_follow_from_the_sides(before, after, asked, systems, in_full):
+def test_the_system_prompts_follow_from_the_sides(before, after, asked, systems, full_count):
     found = _questions(CompareConfig(systems=asked), PROBES, before, after)
 
-    assert (found.systems, found.in_full) == (systems, in_full)
+    assert (found.systems, found.full_count) == (systems, full_count)
 
 
 class Model:
@@ -48,13 +48,13 @@ class Model:
         return list(system.encode())
 
 
-def questions(systems: tuple[str, ...], in_full: int) -> Questions:
+def questions(systems: tuple[str, ...], full_count: int) -> Questions:
     probes = (
         Probe(id="t", group=TRAINED, prompt="Who?", expect=Expectation(any=("Nova",))),
         Probe(id="o", group=OUT_OF_SCOPE, prompt="France?"),
     )
     probe_set = type(PROBES)(path=PROBES.path, probes=probes, new_markers=(), old_markers=(), thresholds={})
-    return Questions(probes=probe_set, systems=systems, in_full=in_full, max_new_tokens=1)
+    return Questions(probes=probe_set, systems=systems, full_count=full_count, max_new_tokens=1)
 
 
 def test_of_the_matrix_what_the_template_cannot_tell_apart_is_asked_once():
@@ -70,6 +70,6 @@ def test_what_was_named_is_asked_as_it_was_named():
     assert questions((SYSTEM, DEFAULT), 2).without_duplicates_for(Model()).systems == (SYSTEM, DEFAULT)
 
 
-def test_drift_and_noise_are_measured_out_of_scope_under_those_in_full():
+def test_drift_and_noise_are_measured_out_of_scope_under_those_full_count():
     assert questions((SYSTEM, DEFAULT), 1).outside == [1]
     assert questions((SYSTEM, DEFAULT), 2).outside == [1, 3]

@@ -242,7 +242,7 @@ def test_a_run_at_part_of_its_strength(output, name, scale):
 
     assert (side.name, side.scale) == (RUN, scale)
     assert side.to_dict()["name"] == (RUN if scale == 1 else f"{RUN}@{scale:g}")
-    assert side.switch == (side.key if scale == 1 else f"{side.key}@{scale:g}")
+    assert side.adapter_switch == (side.key if scale == 1 else f"{side.key}@{scale:g}")
 
 
 @pytest.mark.parametrize("name", ["v0@1.5", "v0@-1", "v0@half", "@0.5"])

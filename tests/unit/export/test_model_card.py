@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from tests.fakes.answered import answered, report_on
 from tests.fakes.run_record import run_record
-from toolkit.compare.report.figures import LEDGERS, figure, lines
+from toolkit.compare.report.figures import LEDGERS, figure, ledger_lines
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.export.evidence import FAILED, NOT_COMPARED, PASSED, Evidence
 from toolkit.export.model_card import CardFacts, render_card
@@ -77,7 +77,7 @@ def test_the_figures_are_the_reports() -> None:
 
     assert "**Passed: it took, and nothing else moved.**" in text
     for ledger in LEDGERS:
-        for line in lines(REPORT, ledger):
+        for line in ledger_lines(REPORT, ledger):
             [row] = [row for row in text.splitlines() if row.startswith(f"| {line.name.replace('_', ' ')}: ")]
             assert line.metric.value is None or f"| {figure(line.metric.value)} |" in row
 

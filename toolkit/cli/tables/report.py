@@ -15,8 +15,8 @@ from toolkit.compare.report.figures import (
     figure,
     format_value,
     interval,
-    lines,
-    mark,
+    ledger_lines,
+    outcome,
     where_it_holds,
 )
 from toolkit.compare.report.report import Report
@@ -34,9 +34,9 @@ SHOWN = 5
 def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
     """On stdout; colours only on a terminal, and none with NO_COLOR."""
     console = answers()
-    console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.told(texts)}[/]")
+    console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.sentence(texts)}[/]")
     for reason in report.verdict.shortfalls:
-        console.print(f"  - {_shown(reason.told(texts))}")
+        console.print(f"  - {_shown(reason.reason(texts))}")
     console.print(
         f"{texts('side.Before')}{texts('colon')}{escape(str(report.before['name']))}   "
         f"{texts('side.After')}{texts('colon')}{escape(str(report.after['name']))}\n"
@@ -64,7 +64,7 @@ def _ledgers(report: Report, texts: Texts) -> Table:
     table.add_column(texts("ledger.needs"), no_wrap=True)
     for ledger in LEDGERS:
         table.add_row(f"[bold]{texts(f'ledger.{ledger}')}[/]")
-        for line in lines(report, ledger):
+        for line in ledger_lines(report, ledger):
             table.add_row(*_row(line, texts))
     return table
 
@@ -97,14 +97,14 @@ def _telling(report: Report) -> list[ProbeResult]:
     """Some that took, then whatever went wrong under any system prompt, then some that only moved."""
     first = [one for one in report.results if one.system == report.results[0].system]
     took = [one for one in first if one.passed and one.changed]
-    wrong = [one for one in report.results if mark(one) in WRONG]
+    wrong = [one for one in report.results if outcome(one) in WRONG]
     moved = [one for one in first if one.probe.group == OUT_OF_SCOPE and one.changed and not one.leaked]
     return [*took[:: max(1, len(took) // 4)][:4], *wrong[:SHOWN], *moved[:2]]
 
 
 def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | None) -> None:
     """`kind`: of the system prompt, None where there is but one."""
-    word = mark(one)
+    word = outcome(one)
     where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
     group = texts(f"probe.{one.probe.group}")
     console.print(

@@ -1,4 +1,4 @@
-"""Puts a report where it belongs, in every form: into the run that it speaks of, or where the caller says."""
+"""Writes a report in every format, into its run or the folder that the caller names."""
 
 from pathlib import Path
 
@@ -15,18 +15,18 @@ from toolkit.runs.training_log import read_training_log
 
 
 def write_report(report: Report, side: Side, folder: Path | None, texts: Texts | None = None) -> Path | None:
-    """The folder written, or None where the after side is no run and none was named; raises ConfigError."""
+    """The folder written; None if the after side is not a run and no folder was named. Raises ConfigError."""
     if folder is None:
         if side.run is None:
             return None
         folder = side.run.folder / COMPARISON
     texts = texts or Texts()
-    story = None if side.run is None else read_training_log(side.run)
+    log = None if side.run is None else read_training_log(side.run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / REPORT, report.to_dict())
         write_text(folder / REPORT_TEXT, render_markdown(report, texts))
-        write_text(folder / REPORT_PAGE, render_html(report, story, texts))
+        write_text(folder / REPORT_PAGE, render_html(report, log, texts))
         write_text(folder / REPORT_JUNIT, render_junit(report, texts))
     except OSError as error:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""A report's figures as every renderer shows them: two ledgers, the worst system prompt, words for each. Pure."""
+"""A report's figures as every renderer shows them: two ledgers, the worst system prompt, and words. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Line:
         return "" if self.limit is None else f"{'≥' if self.name in AT_LEAST else '≤'} {self.limit:g}"
 
 
-def lines(report: Report, ledger: str) -> list[Line]:
+def ledger_lines(report: Report, ledger: str) -> list[Line]:
     """`ledger`: a name in LEDGERS."""
     return [_line(report, name) for name in LEDGERS[ledger]]
 
@@ -47,12 +47,12 @@ def _line(report: Report, name: str) -> Line:
 
 
 def where_it_holds(report: Report, texts: Texts) -> str:
-    """In words: under which system prompts the change is there. Empty where one was tried, or it holds nowhere."""
+    """The system prompts under which the change holds, in words. Empty if one was tried, or it holds under none."""
     short = {
         system: any(misses(name, metrics[name].value, report.thresholds) for name in (*TOOK_AT_LEAST, *TOOK_AT_MOST))
         for system, metrics in report.per_system.items()
     }
-    if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # one system prompt has no other to differ from
+    if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # with one system prompt there is nothing to compare
         return ""
     if not any(short.values()):
         return texts("system.holds_everywhere")
@@ -76,7 +76,7 @@ def interval(metric: Metric) -> str:
 
 
 def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
-    """A sentence each, for those that had a pair to look at."""
+    """A sentence for each kind of flips with at least one pair."""
     return [
         texts(f"flips.{name}", gained=one.gained, lost=one.lost, n=one.n, p=f"{one.p:.2g}")
         for name, one in flips.items()
@@ -84,8 +84,8 @@ def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
     ]
 
 
-def mark(one: ProbeResult) -> str:
-    """What is to be said of one answer, in a word."""
+def outcome(one: ProbeResult) -> str:
+    """One answer in a word: leaked, residue, passed, failed, moved or same."""
     if one.leaked:
         return "leaked"
     if one.residual:
@@ -96,7 +96,7 @@ def mark(one: ProbeResult) -> str:
 
 
 def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
-    """In the order in which the groups first occur."""
+    """The results by group, in the order of their first occurrence."""
     groups: dict[str, list[ProbeResult]] = {}
     for one in results:
         groups.setdefault(one.probe.group, []).append(one)

@@ -13,8 +13,8 @@ from toolkit.compare.report.figures import (
     format_value,
     grouped,
     interval,
-    lines,
-    mark,
+    ledger_lines,
+    outcome,
     where_it_holds,
 )
 from toolkit.compare.report.report import Report
@@ -26,7 +26,7 @@ LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
 
 
 def render_markdown(report: Report, texts: Texts) -> str:
-    """The verdict first, then the two ledgers and the system prompts, then the probes, those that went wrong first."""
+    """The verdict, the two ledgers, the system prompts, then the probes: first those that went wrong."""
     parts = [*_verdict(report, texts)]
     for ledger in LEDGERS:
         parts += _ledger(report, ledger, texts)
@@ -38,8 +38,8 @@ def render_markdown(report: Report, texts: Texts) -> str:
 
 
 def _verdict(report: Report, texts: Texts) -> Iterator[str]:
-    yield from (f"# {report.verdict.told(texts)}", "")
-    yield from (f"- {_escaped(one.told(texts))}" for one in report.verdict.shortfalls)
+    yield from (f"# {report.verdict.sentence(texts)}", "")
+    yield from (f"- {_escaped(one.reason(texts))}" for one in report.verdict.shortfalls)
     yield from [""] * bool(report.verdict.shortfalls)
     for name, side in (("Before", report.before), ("After", report.after)):
         yield f"{texts(f'side.{name}')}{texts('colon')}{_side(side, texts)}  "  # two spaces end a line
@@ -51,7 +51,7 @@ def _verdict(report: Report, texts: Texts) -> Iterator[str]:
 def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
     head = [texts(f"ledger.{name}") for name in ("metric", "value", "interval", "n", "needs")]
     yield from (f"## {texts(f'ledger.{ledger}')}", "", *_table_head([*head, ""]))
-    yield from (_row(line, texts) for line in lines(report, ledger))
+    yield from (_row(line, texts) for line in ledger_lines(report, ledger))
     yield ""
 
 
@@ -64,18 +64,18 @@ def _row(line: Line, texts: Texts) -> str:
 
 
 def _flips(report: Report, texts: Texts) -> Iterator[str]:
-    if told := describe_flips(report.flips, texts):
+    if sentences := describe_flips(report.flips, texts):
         yield f"{texts('flips.title')} ({texts('flips.explained')}){texts('colon')}".rstrip()
         yield ""
-        yield from (f"- {one}" for one in told)
+        yield from (f"- {one}" for one in sentences)
         yield ""
 
 
 def _systems(report: Report, texts: Texts) -> Iterator[str]:
     names = [texts(f"metric.{name}.name") for name in PER_SYSTEM]
     yield from (f"## {texts('system.title')}", "")
-    if told := where_it_holds(report, texts):
-        yield from (f"**{_escaped(told)}**", "")
+    if sentence := where_it_holds(report, texts):
+        yield from (f"**{_escaped(sentence)}**", "")
     yield from _table_head([texts("system.one"), "", *names])
     for system, metrics in report.per_system.items():
         kind = texts(f"system.kind.{report.systems[system]}")
@@ -96,7 +96,7 @@ def _side(side: Mapping[str, object], texts: Texts) -> str:
 
 
 def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
-    """Folded away group by group, as many rows as there is room for."""
+    """One folded section per group, with as many rows as fit."""
     several = len(report.per_system) > 1
     left_out = 0
     for group, results in grouped(report.results).items():
@@ -117,8 +117,8 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
 
 
 def _order(one: ProbeResult) -> tuple[bool, bool]:
-    """What went wrong, then what changed, then the rest."""
-    return mark(one) not in WRONG, not one.changed
+    """Sorts what went wrong first, then what changed, then the rest."""
+    return outcome(one) not in WRONG, not one.changed
 
 
 def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
@@ -127,8 +127,8 @@ def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
 
 
 def _probe_row(one: ProbeResult, texts: Texts, *, several_systems: bool) -> str:
-    told = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
-    return f"| {' | '.join(map(_escaped, told))} | {texts(f'mark.{mark(one)}')} |"
+    cells = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
+    return f"| {' | '.join(map(_escaped, cells))} | {texts(f'mark.{outcome(one)}')} |"
 
 
 def _table_head(cells: Sequence[str]) -> list[str]:
@@ -136,5 +136,5 @@ def _table_head(cells: Sequence[str]) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text for a table's cell or a list: one line, and nothing that Markdown or HTML would act on."""
+    """Text for a table cell or a list item: one line, without active Markdown or HTML."""
     return "<br>".join(text.translate(ESCAPES).splitlines())

@@ -71,7 +71,7 @@ def test_a_verdict_that_failed_comes_with_its_reasons():
     text = Page(page(*judged(after="I am Qwen."))).text
 
     assert "It did not take; nothing else moved." in text
-    assert "reliability is 0.000, under 0.9" in text
+    assert "reliability is 0.000, below 0.9" in text
 
 
 def test_nothing_is_loaded_and_no_script_is_there():
@@ -155,7 +155,7 @@ def test_the_run_is_told_where_there_is_one(tmp_path):
     found = Page(page(story=read_training_log(Run(folder=tmp_path, record=record))))
 
     assert [one["class"] for one in found.named("polyline")] == ["line loss", "line cross_entropy"]
-    assert "1.0 GiB at the peak, of 4.0 GiB" in found.text
+    assert "1.0 GiB at peak, of 4.0 GiB" in found.text
     assert "training 3.0 s" in found.text
     assert "A card" in found.text
 
