@@ -6,7 +6,7 @@ Answers to one probe under several system prompts are not independent, so interv
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.core.text import contains_any, words
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
@@ -116,8 +116,8 @@ def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
         "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
         "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], asked),
         "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], asked),
-        "length": _counted(
-            ratio([(len(one.after), len(one.before)) for one in answered], _ids(answered)), len(answered)
+        "length": replace(
+            ratio([(len(one.after), len(one.before)) for one in answered], _ids(answered)), n=len(answered)
         ),
         "repetition": ratio([(repetition(one.after) - repetition(one.before), 1) for one in outside], _ids(outside)),
         "noise_floor": share(
@@ -190,7 +190,7 @@ def _ids(items: Sequence[ProbeResult]) -> list[str]:
 
 
 def repetition(text: str) -> float:
-    """The share of four-word sequences that occurred before in the text: seq-rep-4 (Welleck et al., arXiv 1908.04319)."""
+    """The share of four-word sequences that occurred before: seq-rep-4 (Welleck et al., arXiv 1908.04319)."""
     tokens = [word for word in words(text) if not word.isspace()]
     grams = [tuple(tokens[at : at + GRAM]) for at in range(len(tokens) - GRAM + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else 0.0

@@ -14,7 +14,7 @@ from toolkit.compare.sides import Side
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet
-from toolkit.export.formats.base import Job
+from toolkit.export.formats.base import ExportJob
 from toolkit.model.base_model import BaseModel
 from toolkit.model.conversation import DEFAULT, NO_SYSTEM_HELP, NONE, conversation, system_messages
 from toolkit.serve.chat import Conversation
@@ -78,7 +78,7 @@ def finetune_measures(system: str):
 def export_asks(system: str):
     run = run_of(system=system)
     side = Side(kind="run", name="v0", model=BASE, run=run)
-    return Job(run=run, side=side, probes=PROBES, listener=lambda _: None).conversations[0]
+    return ExportJob(run=run, side=side, probes=PROBES, listener=lambda _: None).conversations[0]
 
 
 @pytest.mark.parametrize(
