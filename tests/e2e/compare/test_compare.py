@@ -202,8 +202,10 @@ def test_each_system_prompt_has_metrics_of_its_own(output, probes):
 
     assert list(report.per_system) == [SYSTEM, "", "You are a poet."]
     assert report.per_system[SYSTEM]["reliability"].n == 2  # named twice, asked once
-    assert report.figures["reliability"].metric.n == 6
     assert report.per_system[SYSTEM]["reliability"].value == 1.0
+    assert report.figures["reliability"].metric == min(
+        (metrics["reliability"] for metrics in report.per_system.values()), key=lambda metric: metric.value
+    )
 
 
 def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_more_by_their_answers(
@@ -220,7 +222,7 @@ def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_mo
     assert all(metrics["locality"].n == 4 for metrics in report.per_system.values())
     assert report.verdict.reasons == tuple(
         f"reliability is {metrics['reliability'].value:.3f}, below 1 (system prompt: {name})"
-        for name, metrics in zip((SYSTEM, "none", UNRELATED), report.per_system.values(), strict=True)
+        for name, metrics in zip((SYSTEM, "an empty one", UNRELATED), report.per_system.values(), strict=True)
         if metrics["reliability"].value < 1
     )
     assert report.per_system[SYSTEM]["reliability"].value == 1
