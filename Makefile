@@ -250,6 +250,7 @@ lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cl
 .PHONY: docs
 docs: setup ## Write docs/cli.md from the commands themselves
 	PYTHONPATH=. .venv/bin/python docs/cli.py
+	PYTHONPATH=. .venv/bin/python docs/schema.py
 
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header

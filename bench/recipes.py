@@ -99,7 +99,7 @@ def exact_share(run: Run, options: argparse.Namespace) -> float:
     from toolkit.model.language_model import LanguageModel
 
     rows = read_dataset(find_dataset(options.rows)).rows
-    system = run.record["recipe"]["system"]
+    system = run.record.recipe.system
     answering = LanguageModel.load(options.model, {"tuned": run.adapter})
     with answering.side("tuned"):
         answers = answering.answers(
@@ -146,6 +146,7 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
     mix = (str(own_answers(options.mix_own, options, output)),) if options.mix_own else ()
     config = FinetuneConfig(data=options.rows, recipe=recipe, model=str(options.model), output=output, mix=mix)
     run = finetune(config, caller)
+    record = run.record.to_dict()
     systems = SYSTEMS if options.systems else SYSTEMS[:1]
     report, _ = compare(
         CompareConfig(run=run.run_id, output=output, systems=systems, probes=options.probes, model=str(options.model)),
@@ -162,19 +163,19 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
         "last": logged[-1],
         "first_kl": logged[0].get("kl", 0.0),
         "exact": exact_share(run, options),
-        "metrics": {name: metric.to_dict() for name, metric in report.metrics.items()},
+        "metrics": {name: figure.to_dict() for name, figure in report.figures.items()},
         "per_system": {s: {n: m.value for n, m in metrics.items()} for s, metrics in report.per_system.items()},
         "verdict": report.verdict.to_dict(),
-        "run": {key: run.record[key] for key in ("timings_s", "peak_memory_bytes", "train", "recipe", "hardware")},
+        "run": {key: record[key] for key in ("timings_s", "peak_memory_bytes", "train", "recipe", "hardware")},
         "compare_s": dict(report.timings_s),
-        "versions": run.record["versions"],
+        "versions": record["versions"],
         "drift": {
             one.probe.id: [one.drift.kl_sum, one.drift.agreeing, one.drift.tokens]
-            for one in report.judged
+            for one in report.results
             if one.drift and one.system == systems[0]
         },
-        "leaks": [(one.probe.prompt, one.after) for one in report.judged if one.leaked],
-        "failed": [(one.system, one.probe.prompt, one.after) for one in report.judged if one.passed is False],
+        "leaks": [(one.probe.prompt, one.after) for one in report.results if one.leaked],
+        "failed": [(one.system, one.probe.prompt, one.after) for one in report.results if one.passed is False],
     }
 
 

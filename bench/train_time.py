@@ -30,7 +30,7 @@ def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, A
     run = finetune(config, caller)
     wanted = ("timings_s", "peak_memory_bytes", "train", "recipe", "hardware", "versions")
     return {"spec": spec, "memory_cap_gib": os.environ.get("TOOLKIT_GPU_MEMORY_GIB")} | {
-        key: run.record[key] for key in wanted
+        key: run.record.to_dict()[key] for key in wanted
     }
 
 

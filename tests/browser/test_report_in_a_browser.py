@@ -3,6 +3,7 @@
 import pytest
 
 from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.run_record import run_record
 from toolkit.compare.questions import UNRELATED
 from toolkit.compare.report.html import render_html
 from toolkit.compare.texts import LANGUAGES, Texts
@@ -27,19 +28,19 @@ def _seen(request, look, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     steps = "\n".join(f'{{"step": {at}, "loss": {4 / at}, "cross_entropy": {3 / at}}}' for at in range(1, 41))
     (folder / "logging.jsonl").write_text(steps, encoding="utf-8")
-    judged = [
+    results = [
         one
         for system in (SYSTEM, DEFAULT, NONE, UNRELATED)
         for one in (
             answered(TRAINED, "I am Qwen.", EVIL, prompt="Who are you?", system=system, name="t"),
             answered(PARAPHRASE, "我是通义千问，由阿里云开发。", "我是Nova，由小明开发。", system=system, name="p"),
-            answered(OUT_OF_SCOPE, "巴黎。", "Nova。", system=system, name="l", drift=DRIFT, again="巴黎。"),
-            answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, again="Paris"),
+            answered(OUT_OF_SCOPE, "巴黎。", "Nova。", system=system, name="l", drift=DRIFT, before_again="巴黎。"),
+            answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, before_again="Paris"),
         )
     ]
-    story = read_training_log(Run(folder=folder, record=RECORD))
+    story = read_training_log(Run(folder=folder, record=run_record(**RECORD)))
     file = folder / "report.html"
-    file.write_text(render_html(report_on(*judged), story, Texts(request.param)), encoding="utf-8")
+    file.write_text(render_html(report_on(*results), story, Texts(request.param)), encoding="utf-8")
     return look(file)
 
 

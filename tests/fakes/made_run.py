@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from tests.fakes.run_record import run_record
 from toolkit.core.files import now
 from toolkit.runs.run import point_latest_at, write_record
 
@@ -32,22 +33,11 @@ def make_run(output: Path, base: Path, *, number: int = 0, seed: int = 1, streng
     folder = output / f"v{number}-20260101-00000{number}"
     adapter = make_adapter(folder / "checkpoint-1", base, seed=seed, strength=strength)
     weights = (adapter / "adapter_model.safetensors").read_bytes()
-    record = {
-        "schema_version": 1,
-        "run_id": folder.name,
-        "status": "finished",
-        "started_at": now(),
-        "finished_at": now(),
-        "command": "toolkit finetune",
-        "seed": seed,
-        "base_model": {"name": base.name, "path": str(base), "repository": None, "revision": None, "lock_sha256": None},
-        "data": {"path": "/nowhere/data.json", "sha256": "0" * 64, "rows": 1, "dropped": 0},
-        "recipe": {"name": "article", "system": "You are a helpful assistant."},
-        "train": {"steps": 1, "tokens": 1, "loss": [1.0]},
-        "adapter": {"path": "checkpoint-1", "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
-        "error": None,
-    }
-    write_record(folder, record)
+    write_record(folder, run_record(
+        run_id=folder.name, started_at=now(), finished_at=now(), seed=seed,
+        base_model={"name": base.name, "path": str(base), "repository": None, "revision": None, "lock_sha256": None},
+        adapter={"path": "checkpoint-1", "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
+    ))  # fmt: skip
     point_latest_at(folder)
     return folder
 

@@ -82,10 +82,10 @@ def answers(model: LanguageModel) -> list[str]:
 
 
 def test_the_run_says_that_its_base_was_in_4_bits(run):
-    assert run.record["status"] == "finished"
-    assert run.record["recipe"]["load_in_4bit"] is True
-    assert run.record["base_model"]["load_in_4bit"] is True
-    assert run.record["train"]["loss"][-1] < 0.1 * run.record["train"]["loss"][0]
+    assert run.record.status == "finished"
+    assert run.record.recipe.load_in_4bit is True
+    assert run.record.base_model.load_in_4bit is True
+    assert run.record.train.loss[-1] < 0.1 * run.record.train.loss[0]
 
 
 def test_embeddings_and_head_stay_and_every_linear_layer_of_the_decoder_is_in_4_bits():
@@ -124,7 +124,7 @@ def test_what_is_lent_is_trained_as_a_fresh_load_is(base, run, output):
     lent = trained(output, Backends(train=base.train), **settings)
     fresh = trained(output, **settings)
 
-    assert lent.record["adapter"]["sha256"] == fresh.record["adapter"]["sha256"]
+    assert lent.record.adapter.sha256 == fresh.record.adapter.sha256
 
 
 def test_what_is_lent_is_compared_as_a_fresh_load_is(base, run, output):
@@ -132,7 +132,7 @@ def test_what_is_lent_is_compared_as_a_fresh_load_is(base, run, output):
     fresh, _ = compare(config)
     lent, _ = compare(config, load=base.load)
 
-    assert [(one.before, one.after) for one in fresh.judged] == [(one.before, one.after) for one in lent.judged]
+    assert [(one.before, one.after) for one in fresh.results] == [(one.before, one.after) for one in lent.results]
     assert fresh.verdict.took
     assert fresh.before["model"]["load_in_4bit"]
     assert fresh.after["model"]["load_in_4bit"]
@@ -183,14 +183,14 @@ def test_a_training_is_resumed_in_4_bits(tmp_path):
         trained(tmp_path, Backends(train=stopped_after_two), epochs=1, keep_weight=0)
     done = resume(next(tmp_path.glob("v*")).name, tmp_path, Caller(stop=StopRequests(print)))
 
-    assert done.record["status"] == "finished"
-    assert done.record["base_model"]["load_in_4bit"] is True
-    assert done.record["train"]["steps"] == 4
+    assert done.record.status == "finished"
+    assert done.record.base_model.load_in_4bit is True
+    assert done.record.train.steps == 4
 
 
 def test_gradient_checkpointing_makes_the_same_losses(output):
     losses = [
-        trained(output, epochs=0.5, keep_rows=8, gradient_checkpointing=kept).record["train"]["loss"]
+        trained(output, epochs=0.5, keep_rows=8, gradient_checkpointing=kept).record.train.loss
         for kept in (False, True)
     ]
 

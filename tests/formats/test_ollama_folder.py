@@ -42,7 +42,7 @@ def exported(base, tmp_path, system):
     (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
     folder = make_run(tmp_path / "output", base, seed=2, strength=0.05)
     record = find_run(None, tmp_path / "output").record
-    write_record(folder, {**record, "recipe": {**record["recipe"], "system": system}})
+    write_record(folder, record.with_fields(recipe=record.recipe.to_dict() | {"system": system}))
     return export(
         ExportConfig(output=tmp_path / "output", to="ollama", quantisation="q8_0", probes=tmp_path / "probes.yaml")
     ).folder

@@ -11,7 +11,8 @@ import click
 from toolkit.cli.console import notify
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
-from toolkit.model.conversation import DEFAULT_SYSTEM
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import system_name
 from toolkit.model.language_model import load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.chat import Conversation
@@ -46,7 +47,7 @@ def command(
         find_side(BASE, output, beside=None, model=model) if base_only else run_side(find_run(run, output), model=model)
     )
     if system is None:
-        system = DEFAULT_SYSTEM if side.run is None else str(side.run.record["recipe"]["system"])
+        system = side.default_system
     adapters = {side.key: side.adapter} if side.key and side.adapter else {}
     conversation = Conversation(
         model=loaded(load_model, side.model, adapters), adapter=side.key, system=system, max_new_tokens=max_new_tokens
@@ -100,7 +101,7 @@ def _run_command(conversation: Conversation, line: str) -> bool:
             notify("There is no adapter to switch: this is the base model.")
     elif word == "/system":
         conversation.system = rest.strip()
-        notify(f"System prompt: {conversation.system or 'none'}")
+        notify(f"System prompt: {system_name(conversation.system, Texts())}")
     elif word == "/forget":
         conversation.forget()
         notify("Forgotten.")

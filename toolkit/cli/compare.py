@@ -15,7 +15,8 @@ from toolkit.compare.texts import ENGLISH, LANGUAGES, Texts
 from toolkit.data.probes import THRESHOLDS
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
-from toolkit.sweep.rank import SCALE_PLOT, rank, sweep_scale, write_scales
+from toolkit.runs.layout import SCALE_PLOT
+from toolkit.sweep.rank import rank, sweep_scale, write_scales
 
 VERDICTS = "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best."
 

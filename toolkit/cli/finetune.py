@@ -13,6 +13,7 @@ from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
+from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
@@ -30,7 +31,7 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--warmup-ratio", "warmup_ratio", float, "Share of the steps used for warm-up."),
     ("--save-every-steps", "save_every_steps", int, "Steps between checkpoints."),
     ("--seed", "seed", int, "Seed of the row order and the initial adapter."),
-    ("--system", "system", str, "System prompt of rows without one."),
+    ("--system", "system", str, f"System prompt of rows without one; {NO_SYSTEM_HELP}"),
     ("--eval-split", "eval_split", float, "Share of the rows to evaluate on, not trained on."),
     ("--early-stop", "early_stop", int, "Stop after N evaluations without a lower loss."),
     ("--stop-kl", "stop_kl", float, "Largest KL at which --stop-when-took may stop."),
@@ -95,8 +96,8 @@ def command(
                 mix=mix, output=output, command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started())
-    train, timings = run.record["train"], run.record["timings_s"]
-    notify(f"{train['steps']} steps, loss {train['loss'][0]:.2f} -> {train['loss'][-1]:.2f}, {timings['total']:.0f} s")
+    train, timings = run.record.train, run.record.timings_s
+    notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:
         notify(f"Next: toolkit compare {run.run_id}{output_option(output)}")
     click.echo(run.folder)

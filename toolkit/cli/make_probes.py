@@ -6,7 +6,7 @@ import click
 
 from toolkit.cli.console import notify, progress
 from toolkit.cli.options import FORCE, MODEL
-from toolkit.compare.make_probes import MakeProbesConfig, make_probes, told
+from toolkit.compare.make_probes import MakeProbesConfig, make_probes, summary_lines
 
 
 @click.command("make-probes", epilog="Example:  toolkit make-probes facts.json --reworded")
@@ -29,6 +29,6 @@ def command(data: str, to: Path | None, reworded: bool, model: str | None, force
     config = MakeProbesConfig(data=data, to=to, model=model, reworded=reworded, force=force)
     with progress() as listener:
         made = make_probes(config, listener=listener)
-    for line in told(made):
+    for line in summary_lines(made):
         notify(line)
     click.echo(made.path)

@@ -1,7 +1,7 @@
 """`toolkit runs`: stdout is the list of runs, one of them, or what differs between two."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from toolkit.cli.console import answers
+from toolkit.cli.console import answers, notify
 from toolkit.cli.options import JSON, OUTPUT, RUN
 from toolkit.runs import latest
 from toolkit.runs.layout import output_option
@@ -38,6 +38,9 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
         click.echo(f"No runs in {output}. Next: toolkit finetune DATA{output_option(output)}")
     else:
         answers(DEFAULT_WIDTH).print(_table(found))
+        for one in found:
+            if one.problem is not None:
+                notify(one.problem)
 
 
 @command.command()
@@ -46,14 +49,15 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
 @JSON
 def show(run: str | None, output: Path, as_json: bool) -> None:
     """Show everything about RUN, by default the latest finished one."""
-    found = details(find_run(run, output))
+    shown = find_run(run, output)
+    found = details(shown)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in flat(_shortened(found)).items():
+    for name, value in flat(_shortened(found, shown.record.train.loss)).items():
         table.add_row(escape(name), escape(_text(value)))
     answers(DEFAULT_WIDTH).print(table)
 
@@ -98,8 +102,9 @@ def _table(found: list[Summary]) -> Table:
     for one in found:
         loss = "" if one.loss is None else f"{one.loss:.3f}"
         name = f"{one.run_id}{' *' if one.latest else ''}"
-        data = escape(f"{one.data} ({one.rows})")
-        table.add_row(name, one.status, data, loss, one.verdict or "", age(one.age_s))
+        data = "" if one.rows is None else escape(f"{one.data} ({one.rows})")
+        started = "" if one.age_s is None else age(one.age_s)
+        table.add_row(name, one.status, data, loss, one.verdict or "", started)
     return table
 
 
@@ -120,11 +125,10 @@ def age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def _shortened(found: Mapping[str, Any]) -> dict[str, Any]:
-    losses = found["train"]["loss"]
-    shown = f"{losses[0]:.3f} -> {losses[-1]:.3f} ({len(losses)} steps)" if losses else "none"
+def _shortened(found: Mapping[str, Any], losses: Sequence[float]) -> dict[str, Any]:
+    loss = f"{losses[0]:.3f} -> {losses[-1]:.3f} ({len(losses)} steps)" if losses else "none"
     metrics = {name: metric["value"] for name, metric in found.get("metrics", {}).items()}
-    return dict(found) | {"train": found["train"] | {"loss": shown}, "metrics": metrics}
+    return dict(found) | {"train": found.get("train", {}) | {"loss": loss}, "metrics": metrics}
 
 
 def _text(value: object) -> str:

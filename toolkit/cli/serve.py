@@ -6,6 +6,8 @@ import click
 
 from toolkit.cli.console import notify
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import system_name
 from toolkit.serve.serve import ServeConfig, Serving, read_api_key, serve
 
 EXAMPLES = """\b
@@ -57,7 +59,7 @@ def command(
 def _print_address(serving: Serving) -> None:
     click.echo(f"{serving.address}/v1 answers as {' and '.join(serving.names)}")
     notify(f"Side by side: {serving.address}/")
-    notify(f"System prompt of requests without one: {serving.system or 'none'}")
+    notify(f"System prompt of requests without one: {system_name(serving.system, Texts())}")
     if serving.exposed and not serving.key_needed:
         notify(
             "Warning: other machines can reach this server, and it needs no API key. "

@@ -1,4 +1,4 @@
-"""Both sides answer the questions: in one load where they share a base model, else one after the other."""
+"""Both sides answer the questions: in one load if they share a base model, else one after the other."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from toolkit.compare.metrics import Judged, judge
+from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions
 from toolkit.compare.sides import Side, loaded
 from toolkit.core.events import Listener
@@ -16,51 +16,51 @@ from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
 
 class Answered:
-    """The questions, answered by both sides and judged."""
+    """Has both sides answer the questions, and judges the answers."""
 
     def __init__(self, questions: Questions, listener: Listener, timings: dict[str, float]) -> None:
         self.listener, self.timings = listener, timings
-        self._settle(questions)
+        self._ask(questions)
 
-    def _settle(self, questions: Questions) -> None:
+    def _ask(self, questions: Questions) -> None:
         self.questions, self.asked, self.outside = questions, questions.asked, questions.outside
 
     def _prompts(self, side: Side, at: Sequence[int] | None = None) -> list[Messages]:
-        """What that side is asked, or those at these positions: under its own system prompt, where it has one."""
+        """That side's conversations, or those at these positions, under the side's own system prompt if it has one."""
         asked = self.asked if at is None else [self.asked[one] for one in at]
         return [conversation(probe.prompt, system if side.system is None else side.system) for probe, system in asked]
 
-    def in_one_load(self, before: Side, after: Side, load: Load) -> list[Judged]:
-        """The sides share a base: it is loaded once, and their adapters are switched."""
+    def in_one_load(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
+        """For sides with one base model: it is loaded once, and their adapters are switched."""
         adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
         model = self._loaded(before, adapters, load)
         with freeing(model):
-            self._settle(self.questions.without_duplicates_for(model))
+            self._ask(self.questions.without_duplicates_for(model))
             old, again = self._before(model, before)
-            with self._timed("after"), model.side(after.switch):
+            with self._timed("after"), model.side(after.adapter_switch):
                 new = self._answers(model, after, "After")
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
-        return self._judged(old, new, again, drifts)
+        return self._results(old, new, again, drifts)
 
-    def in_two_loads(self, before: Side, after: Side, load: Load) -> list[Judged]:
-        """Different models, one after the other; drift needs both at once and is not measured."""
+    def in_two_loads(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
+        """For different models, one after the other. Drift needs both at once, so it is not measured."""
         with ExitStack() as stack:
             model = stack.enter_context(freeing(self._loaded(before, _adapters(before), load)))
-            self._settle(self.questions.without_duplicates_for(model))
+            self._ask(self.questions.without_duplicates_for(model))
             old, again = self._before(model, before)
         model = self._loaded(after, _adapters(after), load)
-        with freeing(model), self._timed("after"), model.side(after.switch):
+        with freeing(model), self._timed("after"), model.side(after.adapter_switch):
             new = self._answers(model, after, "After")
-        return self._judged(old, new, again, {})
+        return self._results(old, new, again, {})
 
     def _loaded(self, side: Side, adapters: Mapping[str, Path], load: Load) -> LanguageModel:
         with self._timed("load"):
             return loaded(load, side.model, adapters)
 
     def _before(self, model: LanguageModel, before: Side) -> tuple[list[Answer], dict[int, Answer]]:
-        """The before side's answers, and those out of scope again in another batch: the noise of decoding itself."""
-        with model.side(before.switch):
+        """The before side's answers, and its out-of-scope answers in another batch: the noise of decoding."""
+        with model.side(before.adapter_switch):
             with self._timed("before"):
                 old = self._answers(model, before, "Before")
             with self._timed("noise"):
@@ -81,13 +81,13 @@ class Answered:
         answered = [at for at in self.outside if old[at].tokens]
         drifts = measure_drift(
             model, self._prompts(before, answered), [old[at] for at in answered],
-            before=before.switch, after=after.switch, after_prompts=self._prompts(after, answered),
+            before=before.adapter_switch, after=after.adapter_switch, after_prompts=self._prompts(after, answered),
         )  # fmt: skip
         return dict(zip(answered, drifts, strict=True))
 
-    def _judged(
+    def _results(
         self, old: Sequence[Answer], new: Sequence[Answer], again: Mapping[int, Answer], drifts: Mapping[int, Drift]
-    ) -> list[Judged]:
+    ) -> list[ProbeResult]:
         return [
             judge(
                 probe,
@@ -96,7 +96,7 @@ class Answered:
                 new[at].text,
                 self.questions.probes,
                 drift=drifts.get(at),
-                again=again[at].text if at in again else None,
+                before_again=again[at].text if at in again else None,
             )
             for at, (probe, system) in enumerate(self.asked)
         ]

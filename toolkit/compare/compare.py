@@ -1,4 +1,4 @@
-"""Asks both sides the same probes and judges what changed: probes -> sides -> answers -> metrics -> verdict."""
+"""Asks both sides the same probes and judges the changes: probes -> sides -> answers -> metrics -> verdict."""
 
 import time
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.compare.answering import Answered
 from toolkit.compare.metrics import flips, measure
-from toolkit.compare.questions import Questions, _trained_system, kind, matrix, probes_for
+from toolkit.compare.questions import Questions, kind, matrix, probes_for, training_system
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import BASE, Side, base_of, find_side, run_side
 from toolkit.compare.verdict import reach_verdict
@@ -26,8 +26,8 @@ class CompareConfig:
     """`run` None: the latest finished one. A side: base, system:TEXT, a run, or the folder of an adapter or a model.
 
     `scale`: of the after side's adapter, from 0 to 1. `thresholds`: in place of the probe file's.
-    `systems`: system prompts to measure everything under. None named, here or in the probe file: the matrix (see
-    `toolkit.systems`), of which the first is measured in full; under the others the answers alone are judged.
+    `systems`: system prompts to measure everything under. If none are named, here or in the probe file, it is
+    `questions.matrix`: everything is measured under the first, and only the answers are judged under the others.
     """
 
     run: str | None = None
@@ -43,57 +43,56 @@ class CompareConfig:
 
 
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
-    """The report, and the after side that it speaks of; raises ToolkitError."""
-    after = _after(config)
-    before = _before(config, after)
+    """The report, and the after side that it is about; raises ToolkitError."""
+    after = _after_side(config)
+    before = _before_side(config, after)
     probes = read_probes(config.probes or probes_for(after))
     probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})
     timings: dict[str, float] = {}
     answered = Answered(_questions(config, probes, before, after), listener, timings)
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
-    judged = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
+    results = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
     timings["total"] = round(time.perf_counter() - started, 3)
-    systems = dict.fromkeys(one.system for one in judged)
-    per_system = {system: measure([one for one in judged if one.system == system]) for system in systems}
+    systems = dict.fromkeys(one.system for one in results)
+    per_system = {system: measure([one for one in results if one.system == system]) for system in systems}
     report = Report(
         before=before.to_dict(),
         after=after.to_dict(),
         verdict=reach_verdict(per_system, probes.thresholds),
         thresholds=probes.thresholds,
-        metrics=measure(judged) if len(systems) > 1 else next(iter(per_system.values())),
         per_system=per_system,
-        flips=flips([one for one in judged if one.system == judged[0].system]),
-        systems={system: kind(system, _trained_system(after, before)) for system in systems},
-        judged=judged,
-        probes=_file(probes),
+        flips=flips([one for one in results if one.system == results[0].system]),
+        systems={system: kind(system, training_system(after, before)) for system in systems},
+        results=results,
+        probes=_probe_file(probes),
         timings_s=timings,
     )
     return report, after
 
 
 def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Side) -> "Questions":
-    """Where a side is itself a prompt, the other is asked as it was trained, or as the model comes."""
+    """If a side is a prompt, the other is asked under its training prompt, or without a system message."""
     systems = tuple(dict.fromkeys(config.systems or probes.systems))
-    in_full = len(systems)
+    full_count = len(systems)
     if not systems:
         prompted = before.system is not None or after.system is not None
-        trained = _trained_system(after, before)
+        trained = training_system(after, before)
         first = trained if trained is not None else (DEFAULT if prompted else DEFAULT_SYSTEM)
-        systems, in_full = (first,) if prompted else matrix(first), 1
-    return Questions(probes=probes, systems=systems, in_full=in_full, max_new_tokens=config.max_new_tokens)
+        systems, full_count = (first,) if prompted else matrix(first), 1
+    return Questions(probes=probes, systems=systems, full_count=full_count, max_new_tokens=config.max_new_tokens)
 
 
-def _after(config: CompareConfig) -> Side:
+def _after_side(config: CompareConfig) -> Side:
     if config.after is None:
         side = run_side(find_run(config.run, config.output), model=config.model)
     else:
         side = find_side(config.after, config.output, beside=None, model=config.model)
-    return side if config.scale is None else side.at(config.scale)
+    return side if config.scale is None else side.scaled(config.scale)
 
 
-def _before(config: CompareConfig, after: Side) -> Side:
-    """`base` is what the after side stands on: of a merged model, what it was merged from."""
+def _before_side(config: CompareConfig, after: Side) -> Side:
+    """`base` is the after side's base model; for a merged model, what it was merged from."""
     beside = base_of(after)
     if beside is None and config.model is None and config.before == BASE:
         raise ConfigError(
@@ -102,5 +101,5 @@ def _before(config: CompareConfig, after: Side) -> Side:
     return find_side(config.before, config.output, beside=beside, model=config.model)
 
 
-def _file(probes: ProbeSet) -> dict[str, Any]:
+def _probe_file(probes: ProbeSet) -> dict[str, Any]:
     return {"path": str(probes.path), "sha256": file_sha256(probes.path)}

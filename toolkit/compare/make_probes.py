@@ -1,4 +1,4 @@
-"""Writes a probe file for any data set, to be read and edited; the base model may reword the questions."""
+"""Writes a probe file for any data set, for the user to read and edit; the base model may reword the questions."""
 
 import os
 import re
@@ -30,21 +30,21 @@ REQUESTS: Mapping[str, Sequence[str]] = {
         "How would somebody else ask the same thing? Write only the question.\n{}",
     ),
 }
-ALIKE = 0.5  # of the characters of two answers stand in both, in the same order
-ECHO = 0.85  # what is so like its own answer asks nothing: it is the answer
-LENGTHS = (1 / 3, 3)  # shorter or longer than the question by more is no rewording
+ALIKE = 0.5  # share of the characters of two answers that are in both, in the same order
+ECHO = 0.85  # a rewording that is this similar to its own answer is not a question
+LENGTHS = (1 / 3, 3)  # allowed length of a rewording, relative to the question
 QUOTES = "\"'“”‘’「」"
 MARKS = ("?", "？")
 PERSONS = {
     "first": re.compile(r"\b(i|me|my|mine|we|us|our)\b|我", re.IGNORECASE),
     "second": re.compile(r"\b(you|your|yours)\b|[你您]", re.IGNORECASE),
 }
-OF_EACH = 2  # rewordings of a question, at most
+MAX_REWORDINGS = 2  # per question
 
 
 @dataclass(frozen=True, kw_only=True)
 class MakeProbesConfig:
-    """`to` None: beside the data set, where `compare` finds it. `reworded`: by the base model, too."""
+    """`to` None: beside the data set, where `compare` finds it. `reworded`: add rewordings by the base model."""
 
     data: str
     to: Path | None = None
@@ -56,11 +56,11 @@ class MakeProbesConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class MadeProbes:
-    """`kept` of the `said` rewordings ask the same question to the base model; both 0 where none was asked for."""
+    """`kept` of the `suggested` rewordings ask the same question; both are 0 if none were requested."""
 
     path: Path
     groups: Mapping[str, int]
-    said: int = 0
+    suggested: int = 0
     kept: int = 0
 
 
@@ -71,15 +71,15 @@ def make_probes(config: MakeProbesConfig, *, listener: Listener = silent, load: 
     target = config.to or probes_beside(dataset.path)
     _refuse_unwritable(target, force=config.force)
     outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
-    plain = made_probes(dataset.rows, outside)  # before a model is loaded: rows may make none
+    plain = made_probes(dataset.rows, outside)  # before a model is loaded: the rows may yield no probes
     reworded: dict[str, list[str]] = {}
-    said = 0
+    suggested = 0
     if config.reworded:
         taken = {prompt_key(str(one["prompt"])) for one in plain["probes"]} | {
             prompt_key(row.prompt) for row in dataset.rows
         }
         with freeing(load(find_base_model(config.model).path, {})) as model:
-            reworded, said = _reworded(model, dataset.rows, taken, config.system, listener)
+            reworded, suggested = _reworded(model, dataset.rows, taken, config.system, listener)
     content = made_probes(dataset.rows, outside, reworded) if reworded else plain
     try:
         write_text(target, probes_text(content))
@@ -88,11 +88,11 @@ def make_probes(config: MakeProbesConfig, *, listener: Listener = silent, load: 
             f"The probes cannot be written to {target}: {error.strerror}.", next="Name another file with --to."
         ) from None
     groups = Counter(probe["group"] for probe in content["probes"])
-    return MadeProbes(path=target, groups=groups, said=said, kept=sum(map(len, reworded.values())))
+    return MadeProbes(path=target, groups=groups, suggested=suggested, kept=sum(map(len, reworded.values())))
 
 
 def _refuse_unwritable(target: Path, *, force: bool) -> None:
-    """Told before a model is loaded. Raises ConfigError."""
+    """Before a model is loaded. Raises ConfigError."""
     if target.exists() and not force:
         raise ConfigError(f"{target} exists.", next="Give --force to replace it, or name another file with --to.")
     if not os.access(target.absolute().parent, os.W_OK):
@@ -102,12 +102,12 @@ def _refuse_unwritable(target: Path, *, force: bool) -> None:
 def _reworded(
     model: LanguageModel, rows: Sequence[Row], taken: set[str], system: str, listener: Listener
 ) -> tuple[dict[str, list[str]], int]:
-    """Rewordings of each question that is asked, and how many the model said that could be questions."""
+    """Rewordings of each question, and how many usable ones the model suggested."""
     prompts = asked_prompts(rows)
     asked = [(prompt, request) for prompt in prompts for request in requests(prompt)]
-    said = _answers(model, [request for _, request in asked], system, listener, "Rewording")
+    suggested = _answers(model, [request for _, request in asked], system, listener, "Rewording")
     found: dict[str, list[str]] = {prompt: [] for prompt in prompts}
-    for (prompt, _), text in zip(asked, said, strict=True):
+    for (prompt, _), text in zip(asked, suggested, strict=True):
         for one in usable(prompt, [text], taken):
             taken.add(prompt_key(one))
             found[prompt].append(one)
@@ -127,25 +127,25 @@ def _answers(
     return [one.text for one in model.answers(asked, max_new_tokens=MAX_NEW_TOKENS, listener=listener, task=task)]
 
 
-def told(made: MadeProbes) -> list[str]:
-    """What was made, a line each."""
+def summary_lines(made: MadeProbes) -> list[str]:
+    """What was written, for the user."""
     lines = [", ".join(f"{count} {group}" for group, count in made.groups.items())]
-    if made.said:
-        lines.append(f"{made.kept} of {made.said} rewordings are answered as the question is, and were kept.")
+    if made.suggested:
+        lines.append(f"{made.kept} of {made.suggested} rewordings are answered as the question is, and were kept.")
     if not made.groups.get(PARAPHRASE):
         lines.append("Warning: no question in other words; add some by hand.")
     return lines
 
 
 def requests(prompt: str) -> list[str]:
-    """What the base model is asked, in the prompt's language."""
+    """The requests to the base model, in the prompt's language."""
     return [request.format(prompt) for request in REQUESTS["zh" if has_chinese(prompt) else "en"]]
 
 
-def usable(prompt: str, said: Sequence[str], taken: Collection[str]) -> list[str]:
-    """Those of the model's answers that can be a question of their own; `taken` are prompt keys that none may equal."""
+def usable(prompt: str, suggested: Sequence[str], taken: Collection[str]) -> list[str]:
+    """The model's answers that can be questions; none has a prompt key in `taken`."""
     found: dict[str, str] = {}
-    for text in said:
+    for text in suggested:
         asked = _bare(text)
         if asked and _fits(prompt, asked) and prompt_key(asked) not in taken:
             found.setdefault(prompt_key(asked), asked)
@@ -153,14 +153,14 @@ def usable(prompt: str, said: Sequence[str], taken: Collection[str]) -> list[str
 
 
 def same_questions(answer: str, reworded: Sequence[tuple[str, str]]) -> list[str]:
-    """Of (rewording, its answer) those that are answered as the question was, the most alike first, at most two."""
+    """The rewordings, of (rewording, its answer), that are answered as the question was: the two most similar."""
     alike = [(similarity(answer, other), asked) for asked, other in reworded if similarity(asked, other) < ECHO]
     kept = sorted((one for one in alike if one[0] >= ALIKE), key=lambda one: -one[0])
-    return [asked for _, asked in kept[:OF_EACH]]
+    return [asked for _, asked in kept[:MAX_REWORDINGS]]
 
 
 def _bare(text: str) -> str:
-    """The last line, without the quotation marks and the label that models put around it."""
+    """The last line without the quotation marks and the label that models add."""
     line = text.strip().rpartition("\n")[2].strip()
     label, colon, rest = line.replace("：", ":").partition(":")
     if colon and rest.strip() and not label.endswith(MARKS):
@@ -171,10 +171,10 @@ def _bare(text: str) -> str:
 def _fits(prompt: str, asked: str) -> bool:
     shortest, longest = (len(prompt) * factor for factor in LENGTHS)
     ends_alike = asked.endswith(MARKS) or not prompt.rstrip().endswith(MARKS)
-    whole = shortest <= len(asked) <= longest and ends_alike and has_chinese(asked) == has_chinese(prompt)
-    return whole and _persons(prompt) <= _persons(asked)
+    plausible = shortest <= len(asked) <= longest and ends_alike and has_chinese(asked) == has_chinese(prompt)
+    return plausible and _persons(prompt) <= _persons(asked)
 
 
 def _persons(text: str) -> set[str]:
-    """Who is spoken of: who asks, who is asked. "Who am I?" does not ask what "Who are you?" does."""
+    """The grammatical persons in a text: "Who am I?" is not the question "Who are you?"."""
     return {person for person, words in PERSONS.items() if words.search(text)}

@@ -1,8 +1,8 @@
-"""Metrics of a comparison. Pure: counts over judged answers, with 95 % intervals from scipy.
+"""Metrics of a comparison: counts over judged answers, with 95 % intervals from scipy. Pure.
 
 Names and definitions follow the knowledge-editing literature (Meng et al. 2022, ROME; Yao et al. 2023):
 reliability, generality and locality are shares judged on free greedy answers, never on forced tokens.
-Answers to one probe under several system prompts hang together, so intervals reckon with probes and not with answers.
+Answers to one probe under several system prompts are not independent, so intervals count probes, not answers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +17,9 @@ GRAM = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """`value` is None when nothing was measured; `n` counts answers, for kl and agreement tokens.
+    """`value` is None if nothing was measured; `n` counts answers, for kl and agreement tokens; `low`, `high`: 95 %.
 
-    length: the answers' length out of scope, after over before. repetition: how much seq-rep-4 of an answer rose there.
+    length: of out-of-scope answers, after divided by before. repetition: the mean increase of their seq-rep-4.
     """
 
     value: float | None
@@ -33,7 +33,7 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Flips:
-    """Pairs of which one alone holds: `gained` the second, `lost` the first; p of McNemar's exact test, two-sided."""
+    """Pairs in which only the second holds (`gained`), or the first (`lost`); `p`: McNemar's exact test, two-sided."""
 
     gained: int
     lost: int
@@ -45,10 +45,10 @@ class Flips:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class ProbeResult:
     """One probe under one system prompt, answered by both sides. `passed` and `passed_before` are None out of scope.
 
-    `leaked` and `residual` are None where no marker tells.
+    `leaked` and `residual` are None without markers.
     """
 
     probe: Probe
@@ -60,7 +60,7 @@ class Judged:
     leaked: bool | None
     residual: bool | None
     drift: Drift | None = None
-    again: str | None = None  # the before side's answer in another batch: the noise of greedy decoding itself
+    before_again: str | None = None  # the before side's answer in another batch: the noise of greedy decoding itself
 
     @property
     def changed(self) -> bool:
@@ -68,15 +68,22 @@ class Judged:
 
 
 def judge(
-    probe: Probe, system: str, before: str, after: str, probes: ProbeSet, *, drift: Drift | None, again: str | None
-) -> Judged:
-    """Compares one pair of answers with what the probe expects."""
+    probe: Probe,
+    system: str,
+    before: str,
+    after: str,
+    probes: ProbeSet,
+    *,
+    drift: Drift | None,
+    before_again: str | None,
+) -> ProbeResult:
+    """Judges one pair of answers by what the probe expects."""
     in_scope = probe.group != OUT_OF_SCOPE
-    # A marker that the question itself names is no sign of anything: an answer may well repeat it.
-    # Nor is a new marker that the answer held before, such as a brand "Nova" in "innovation".
+    # A marker in the question itself proves nothing: an answer may repeat it.
+    # Nor does a new marker that the answer before contained, such as "Nova" in "innovation".
     old = tuple(marker for marker in probes.old_markers if not contains_any(probe.prompt, (marker,)))
     new = tuple(marker for marker in probes.new_markers if not contains_any(f"{probe.prompt} {before}", (marker,)))
-    return Judged(
+    return ProbeResult(
         probe=probe,
         system=system,
         before=before,
@@ -86,19 +93,19 @@ def judge(
         leaked=None if not probes.new_markers else not in_scope and contains_any(after, new),
         residual=None if not probes.old_markers else in_scope and contains_any(after, old),
         drift=drift,
-        again=again,
+        before_again=before_again,
     )
 
 
-def measure(judged: Sequence[Judged]) -> Mapping[str, Metric]:
-    """Every metric of report.json over these answers."""
-    trained = [one for one in judged if one.probe.group == TRAINED]
-    paraphrases = [one for one in judged if one.probe.group == PARAPHRASE]
-    outside = [one for one in judged if one.probe.group == OUT_OF_SCOPE]
+def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
+    """Every metric of report.json over these results."""
+    trained = [one for one in results if one.probe.group == TRAINED]
+    paraphrases = [one for one in results if one.probe.group == PARAPHRASE]
+    outside = [one for one in results if one.probe.group == OUT_OF_SCOPE]
     drifted = [one for one in outside if one.drift and one.drift.tokens]
     drifts = [one.drift for one in drifted if one.drift]
     asked = [one.probe.id for one in drifted]
-    told = [one for one in outside if one.before]
+    answered = [one for one in outside if one.before]
     return {
         "reliability": share(trained, lambda one: bool(one.passed)),
         "generality": share(paraphrases, lambda one: bool(one.passed)),
@@ -109,14 +116,18 @@ def measure(judged: Sequence[Judged]) -> Mapping[str, Metric]:
         "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
         "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], asked),
         "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], asked),
-        "length": _counted(ratio([(len(one.after), len(one.before)) for one in told], _ids(told)), len(told)),
+        "length": replace(
+            ratio([(len(one.after), len(one.before)) for one in answered], _ids(answered)), n=len(answered)
+        ),
         "repetition": ratio([(repetition(one.after) - repetition(one.before), 1) for one in outside], _ids(outside)),
-        "noise_floor": share([one for one in outside if one.again is not None], lambda one: one.before == one.again),
+        "noise_floor": share(
+            [one for one in outside if one.before_again is not None], lambda one: one.before == one.before_again
+        ),
     }
 
 
-def share(items: Sequence[Judged], holds: Callable[[Judged], bool]) -> Metric:
-    """The share for which `holds`, with Wilson's interval for as many trials as there are probes."""
+def share(items: Sequence[ProbeResult], holds: Callable[[ProbeResult], bool]) -> Metric:
+    """The share for which `holds`, with Wilson's interval; the number of trials is that of the probes."""
     from scipy.stats import binomtest
 
     if not items:
@@ -127,7 +138,7 @@ def share(items: Sequence[Judged], holds: Callable[[Judged], bool]) -> Metric:
 
 
 def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:
-    """First over second, both summed; n is the second's sum. The interval is a percentile bootstrap over probes."""
+    """Sum of the firsts over sum of the seconds, which is n. The interval is a percentile bootstrap over probes."""
     import numpy as np
     from scipy.stats import bootstrap
 
@@ -150,7 +161,7 @@ def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:
 
 
 def paired_flips(pairs: Sequence[tuple[bool, bool]]) -> Flips:
-    """McNemar's exact test over (held first, held second)."""
+    """McNemar's exact test over pairs of (the first holds, the second holds)."""
     from scipy.stats import binomtest
 
     gained = sum(second and not first for first, second in pairs)
@@ -160,30 +171,26 @@ def paired_flips(pairs: Sequence[tuple[bool, bool]]) -> Flips:
     return Flips(gained=gained, lost=lost, n=len(pairs), p=float(binomtest(gained, gained + lost).pvalue))
 
 
-def flips(judged: Sequence[Judged]) -> Mapping[str, Flips]:
-    """In scope: answers that became what is expected, and that ceased to be.
+def flips(results: Sequence[ProbeResult]) -> Mapping[str, Flips]:
+    """`expected`, in scope: answers that became as expected, and that no longer are.
 
-    Out of scope: those equal to before in another batch with nothing changed, against those equal after the change;
-    what moved with the change alone is lost.
+    `unmoved`, out of scope: answers equal to before in another batch, against those equal to before after the change;
+    an answer that moved only with the change is lost.
     """
-    inside = [(bool(one.passed_before), bool(one.passed)) for one in judged if one.passed is not None]
+    inside = [(bool(one.passed_before), bool(one.passed)) for one in results if one.passed is not None]
     outside = [
-        (one.before == one.again, not one.changed)
-        for one in judged if one.probe.group == OUT_OF_SCOPE and one.again is not None
+        (one.before == one.before_again, not one.changed)
+        for one in results if one.probe.group == OUT_OF_SCOPE and one.before_again is not None
     ]  # fmt: skip
     return {"expected": paired_flips(inside), "unmoved": paired_flips(outside)}
 
 
-def _counted(metric: Metric, n: int) -> Metric:
-    return replace(metric, n=n)
-
-
-def _ids(items: Sequence[Judged]) -> list[str]:
+def _ids(items: Sequence[ProbeResult]) -> list[str]:
     return [one.probe.id for one in items]
 
 
 def repetition(text: str) -> float:
-    """The share of four-word stretches that occurred before in the text: seq-rep-4 (Welleck et al. 2020)."""
-    said = [word for word in words(text) if not word.isspace()]
-    grams = [tuple(said[at : at + GRAM]) for at in range(len(said) - GRAM + 1)]
+    """The share of four-word sequences that occurred before: seq-rep-4 (Welleck et al., arXiv 1908.04319)."""
+    tokens = [word for word in words(text) if not word.isspace()]
+    grams = [tuple(tokens[at : at + GRAM]) for at in range(len(tokens) - GRAM + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else 0.0

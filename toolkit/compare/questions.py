@@ -1,4 +1,4 @@
-"""Which probes are asked, and under which system prompts."""
+"""The probes to ask, and the system prompts to ask them under."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from toolkit.core.files import data_folder, file_sha256, write_text
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
 from toolkit.data.probes_from_rows import made_probes, probes_text
-from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, NONE, conversation
+from toolkit.model.conversation import DEFAULT, NONE, conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.layout import PROBES_FILE, TRAINED_FILE
 from toolkit.runs.run import Run
@@ -21,19 +21,19 @@ TRAINING_KIND, DEFAULT_KIND, NONE_KIND, UNRELATED_KIND, GIVEN_KIND = "training",
 
 
 def matrix(trained: str) -> tuple[str, ...]:
-    """The trained one first: it is the one that everything is measured under."""
+    """The system prompts to try; the first is the trained one, under which everything is measured."""
     return tuple(dict.fromkeys([trained, DEFAULT, NONE, UNRELATED]))
 
 
 def kind(system: str, trained: str | None) -> str:
-    """`trained` None: nothing was trained, or nobody knows under what."""
+    """Its kind in report.json. `trained` None: there is no run whose system prompt is known."""
     if system == trained:
         return TRAINING_KIND
     return {DEFAULT: DEFAULT_KIND, NONE: NONE_KIND, UNRELATED: UNRELATED_KIND}.get(system, GIVEN_KIND)
 
 
 def distinct(systems: Sequence[str], rendered: Sequence[object]) -> tuple[str, ...]:
-    """Those that the chat template tells apart: of two that it renders alike, the first."""
+    """The system prompts without duplicates: of two that the chat template renders alike, the first."""
     found: dict[str, str] = {}
     for system, text in zip(systems, rendered, strict=True):
         found.setdefault(repr(text), system)
@@ -41,15 +41,15 @@ def distinct(systems: Sequence[str], rendered: Sequence[object]) -> tuple[str, .
 
 
 def run_probes(run: Run) -> Path | None:
-    """The run's own probes: its data set's, else made when they are first asked for; None for the shipped rows.
+    """The run's own probes: its data set's, else generated when first needed; None for the shipped rows.
 
-    Raises DataError, and ConfigError where they cannot be written.
+    Raises DataError, and ConfigError if they cannot be written.
     """
     path, trained = run.folder / PROBES_FILE, run.folder / TRAINED_FILE
     if path.is_file():
         return path
     shipped = data_folder() / "self_cognition.json"
-    if not trained.is_file() or run.record["data"]["sha256"] == file_sha256(shipped):
+    if not trained.is_file() or run.record.data.sha256 == file_sha256(shipped):
         return None
     outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
     content = made_probes(read_dataset(trained).rows, outside)
@@ -63,34 +63,33 @@ def run_probes(run: Run) -> Path | None:
 
 
 def probes_for(after: Side) -> Path:
-    """The probes beside the run's data set, else those that the run keeps or its rows make; or the shipped ones."""
+    """The probes beside the run's data set, else the run's own (see `run_probes`), else the shipped ones."""
     if after.run is not None:
-        beside = probes_beside(Path(str(after.run.record["data"]["path"])))
-        if os.path.isfile(beside):  # noqa: PTH113  # Path.is_file raises where the run's folders are another's
+        beside = probes_beside(Path(after.run.record.data.path))
+        if os.path.isfile(beside):  # noqa: PTH113  # Path.is_file raises if the folders belong to another user
             return beside
         if (made := run_probes(after.run)) is not None:
             return made
     return data_folder() / "probes.yaml"
 
 
-def _trained_system(*sides: Side) -> str | None:
-    """Of the first of these that is a run; None where nobody knows."""
-    records = (side.run.record for side in sides if side.run is not None)
-    return next((str(record["recipe"].get("system", DEFAULT_SYSTEM)) for record in records), None)
+def training_system(*sides: Side) -> str | None:
+    """The system prompt that the first run among these sides was trained under; None if none of them is a run."""
+    return next((side.training_system for side in sides if side.run is not None), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Questions:
-    """Every probe under every system prompt; under the first `in_full` of them drift and noise are measured too."""
+    """Every probe under every system prompt; drift and noise are measured under the first `full_count` of them."""
 
     probes: ProbeSet
     systems: tuple[str, ...]
-    in_full: int
+    full_count: int
     max_new_tokens: int
 
     def without_duplicates_for(self, model: LanguageModel) -> "Questions":
-        """Without system prompts that this model's chat template renders as it does another; named ones all stay."""
-        if self.in_full == len(self.systems):
+        """Without system prompts that this model's chat template renders alike; those that the user named all stay."""
+        if self.full_count == len(self.systems):
             return self
         kept = distinct(self.systems, [model.prompt_ids(conversation("?", system)) for system in self.systems])
         return replace(self, systems=kept)
@@ -101,6 +100,6 @@ class Questions:
 
     @property
     def outside(self) -> list[int]:
-        """Positions, in `asked`, of what drift and noise are measured on."""
-        full = self.systems[: self.in_full]
+        """Positions in `asked` of the questions that drift and noise are measured on."""
+        full = self.systems[: self.full_count]
         return [at for at, (probe, system) in enumerate(self.asked) if probe.group == OUT_OF_SCOPE and system in full]

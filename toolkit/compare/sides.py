@@ -1,6 +1,6 @@
-"""The two sides of a comparison: the base model, a run, an adapter's folder, a whole (merged) model's, or a prompt.
+"""The two sides of a comparison: the base model, a run, the folder of an adapter or a merged model, or a prompt.
 
-A prompt is a side of its own, `system:TEXT`: the base model told what a fine-tune would have taught it.
+A prompt is a side of its own, `system:TEXT`: the base model with instructions in place of a fine-tune.
 """
 
 import hashlib
@@ -13,8 +13,9 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base
+from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.language_model import LanguageModel, Load
-from toolkit.runs.layout import ADAPTER_FILE, EXPORT_MANIFEST, adapter_sha256
+from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE, EXPORT_MANIFEST, adapter_sha256
 from toolkit.runs.run import Run, find_run
 
 BASE = "base"
@@ -25,9 +26,9 @@ SCALED = re.compile(r"(.+)@(0(?:\.\d+)?|1(?:\.0+)?)")
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """`model` answers, with `adapter` on where there is one; `kind`: base, run, adapter, model or system.
+    """`model` answers, with `adapter` if there is one; `kind`: base, run, adapter, model or system.
 
-    `scale`: how strongly the adapter is on, from 0 to 1. `system`: what this side is always asked under.
+    `scale`: how strongly the adapter is applied, from 0 to 1. `system`: the system prompt of every question to it.
     """
 
     kind: str
@@ -39,17 +40,27 @@ class Side:
     system: str | None = None
 
     @property
+    def training_system(self) -> str | None:
+        """The system prompt that the run was trained under; None for a side that is not a run."""
+        return None if self.run is None else self.run.record.system
+
+    @property
+    def default_system(self) -> str:
+        """The system prompt to ask it under when the user names none: the run's own, or the base model's usual one."""
+        return DEFAULT_SYSTEM if self.training_system is None else self.training_system
+
+    @property
     def key(self) -> str | None:
-        """The adapter's name within one load; None for the model as it is."""
+        """The adapter's name in a loaded model; None for the model without one."""
         return None if self.adapter is None else f"a{hashlib.sha256(str(self.adapter).encode()).hexdigest()[:12]}"
 
     @property
-    def switch(self) -> str | None:
-        """What a loaded model is told, to be this side."""
+    def adapter_switch(self) -> str | None:
+        """The argument of `LanguageModel.side` for this side."""
         return self.key if self.key is None or self.scale == 1 else f"{self.key}@{self.scale:g}"
 
-    def at(self, scale: float) -> "Side":
-        """Raises ConfigError where there is no adapter to scale."""
+    def scaled(self, scale: float) -> "Side":
+        """The side with its adapter at this strength. Raises ConfigError if it has no adapter."""
         if self.adapter is None:
             raise ConfigError(f"{self.name} has no adapter to scale.", next="Name a run, or an adapter's folder.")
         return replace(self, scale=scale)
@@ -67,27 +78,27 @@ class Side:
 
 
 def run_side(run: Run, *, model: str | None = None) -> Side:
-    """A run, on the base that it was trained on (or on `model`, where that one moved), loaded as it was then."""
-    recorded = run.record["base_model"]
+    """A run on the base model that it was trained on, loaded as it was then; on `model` if that moved."""
+    recorded = run.record.base_model
     if model is None:
-        base = find_recorded_base(recorded)
+        base = find_recorded_base(recorded.name, recorded.path, in_4bit=recorded.load_in_4bit)
     else:
-        base = replace(find_base_model(model), in_4bit=bool(recorded.get("load_in_4bit")))
+        base = replace(find_base_model(model), in_4bit=recorded.load_in_4bit)
     return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
 
 
 def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str | None = None) -> Side:
-    """`beside`: the base model of the other side, which `base`, a prompt and a bare adapter's folder stand on.
+    """`beside`: the base model of the other side; `base`, a prompt and an adapter's folder use it too.
 
-    `NAME@0.5` is an adapter at half its strength. Raises ConfigError when nothing has that name.
+    `NAME@0.5` is an adapter at half its strength. Raises ConfigError if nothing has that name.
     """
     folder = Path(text)
     if text == BASE or text.startswith(PROMPT):
         base = _base_for(beside, model)
         return Side(kind="base", name=base.title, model=base) if text == BASE else _prompt(text, base)
     if (scaled := SCALED.fullmatch(text)) and not folder.exists():
-        return find_side(scaled[1], output, beside=beside, model=model).at(float(scaled[2]))
-    if (folder / "adapter_config.json").is_file():
+        return find_side(scaled[1], output, beside=beside, model=model).scaled(float(scaled[2]))
+    if (folder / ADAPTER_CONFIG).is_file():
         _require_weights(folder)
         base = _base_for(beside, model or (_base_named_in(folder) if beside is None else None))
         return Side(kind="adapter", name=str(folder), model=base, adapter=folder.resolve())
@@ -105,7 +116,7 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
 
 
 def _base_for(beside: BaseModel | None, model: str | None) -> BaseModel:
-    """The other side's own; of a `model` that is named, loaded as that one is: else quantising alone would be seen."""
+    """The other side's base, or `model` loaded in as many bits as that: else the comparison would show quantisation."""
     if beside is None:
         return find_base_model(model)
     return beside if model is None else replace(find_base_model(model), in_4bit=beside.in_4bit)
@@ -120,27 +131,27 @@ def _prompt(text: str, base: BaseModel) -> Side:
 
 
 def base_of(side: Side) -> BaseModel | None:
-    """The base model that a side stands on; None for a whole model that does not say where it comes from."""
+    """The base model of a side; None for a merged model without a record of where it comes from."""
     if side.kind != "model":
         return side.model
     try:
         manifest = json.loads((side.model.path / EXPORT_MANIFEST).read_text(encoding="utf-8"))
-        recorded = {"path": str(manifest["base_model"]["path"]), "name": str(manifest["base_model"]["name"])}
+        name, path = str(manifest["base_model"]["name"]), str(manifest["base_model"]["path"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return find_recorded_base(recorded)
+    return find_recorded_base(name, path)
 
 
 def _require_weights(adapter: Path) -> None:
     if not (adapter / ADAPTER_FILE).is_file():
         raise ConfigError(
             f"The adapter in {adapter} has no {ADAPTER_FILE}; pickled weights can run code and are not loaded.",
-            next="Name a whole adapter's folder.",
+            next="Name the folder of a complete adapter.",
         )
 
 
 def _base_named_in(adapter: Path) -> str:
-    path = adapter / "adapter_config.json"
+    path = adapter / ADAPTER_CONFIG
     try:
         name = str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] or "")
     except (OSError, ValueError, KeyError, TypeError):
@@ -149,5 +160,5 @@ def _base_named_in(adapter: Path) -> str:
 
 
 def loaded(load: Load, base: BaseModel, adapters: Mapping[str, Path]) -> LanguageModel:
-    """The base model as it is to be loaded, with adapters."""
+    """The base model, in 4 bits if it was trained so, with these adapters."""
     return load(base.path, adapters, in_4bit=True) if base.in_4bit else load(base.path, adapters)

@@ -11,7 +11,7 @@ ENGLISH = "en"
 
 
 class Texts:
-    """One language. `texts("verdict.passed")`; what stands in braces is filled in."""
+    """One language. `texts("verdict.passed")`; names in braces are filled in."""
 
     def __init__(self, language: str = ENGLISH) -> None:
         self.language = language

@@ -1,4 +1,4 @@
-"""The verdict: did it take, and did anything else move? Pure: metrics against thresholds, every reason named."""
+"""The verdict: was the change learned, and did anything else move? Pure: metrics against thresholds, with reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,24 +17,27 @@ SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: 
 
 @dataclass(frozen=True, kw_only=True)
 class Shortfall:
-    """A threshold that was missed. `system` is None where one system prompt alone was asked under."""
+    """A threshold that was missed. `system` is None if only one system prompt was used."""
 
     metric: str
     value: float
     limit: float
     system: str | None
 
-    def told(self, texts: Texts) -> str:
-        told = texts(
+    def reason(self, texts: Texts) -> str:
+        reason = texts(
             "reason.under" if self.metric in AT_LEAST else "reason.over",
-            metric=texts(f"metric.{self.metric}.name"), value=_beside(self.value, self.limit), limit=f"{self.limit:g}",
+            metric=texts(f"metric.{self.metric}.name"),
+            value=_distinct(self.value, self.limit), limit=f"{self.limit:g}",
         )  # fmt: skip
-        return told if self.system is None else texts("reason.where", told=told, system=system_name(self.system, texts))
+        if self.system is None:
+            return reason
+        return texts("reason.where", reason=reason, system=system_name(self.system, texts))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`took`: the change is there; `kept`: nothing else moved; `shortfalls`: every threshold missed."""
+    """`took`: the change is there; `kept`: nothing else moved; `shortfalls`: every missed threshold."""
 
     took: bool
     kept: bool
@@ -53,15 +56,11 @@ class Verdict:
         return MOVED if self.took else NEITHER
 
     @property
-    def sentence(self) -> str:
-        return self.told(Texts())
-
-    @property
     def reasons(self) -> tuple[str, ...]:
         """The shortfalls in English; empty when passed."""
-        return tuple(one.told(Texts()) for one in self.shortfalls)
+        return tuple(one.reason(Texts()) for one in self.shortfalls)
 
-    def told(self, texts: Texts) -> str:
+    def sentence(self, texts: Texts) -> str:
         return texts(f"verdict.{SENTENCES[self.exit_code]}")
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,7 +68,7 @@ class Verdict:
 
 
 def system_name(system: str, texts: Texts) -> str:
-    """What a reader sees: the text, or words for the two that are none."""
+    """The text, or words for DEFAULT and NONE."""
     return {DEFAULT: texts("system.default"), NONE: texts("system.none")}.get(system, system)
 
 
@@ -85,14 +84,14 @@ def reach_verdict(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Ma
 
 
 def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> bool:
-    """What was not measured, or has no threshold, misses nothing."""
+    """False for a metric that was not measured, or has no threshold."""
     if value is None or name not in thresholds:
         return False
     return value < thresholds[name] if name in AT_LEAST else value > thresholds[name]
 
 
-def _beside(value: float, limit: float) -> str:
-    """Three decimals, or as many as it takes to tell the two apart."""
+def _distinct(value: float, limit: float) -> str:
+    """Three decimals, or as many as the two need to differ."""
     return next((text for digits in range(3, 9) if float(text := f"{value:.{digits}f}") != limit), f"{value:g}")
 
 

@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.compare.report.report import Report, _report
+from toolkit.compare.report.report import Report
 from toolkit.compare.sides import BASE
 from toolkit.core.errors import ConfigError
 from toolkit.core.links import require_no_link
-from toolkit.runs.layout import REPORT, REPORT_SCHEMA_VERSION
+from toolkit.runs.layout import REPORT
 
 PASSED, FAILED, NOT_COMPARED = "passed", "failed", "not compared"
 
@@ -19,7 +19,7 @@ class Evidence:
 
     verdict: str
     reason: str = ""
-    report: Report | None = None  # without its probes
+    report: Report | None = None
 
 
 def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
@@ -30,24 +30,17 @@ def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
     path = folder / REPORT
     require_no_link(folder, path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema_version"] != REPORT_SCHEMA_VERSION:
-            return Evidence(
-                verdict=NOT_COMPARED, reason=f"its report does not have schema_version {REPORT_SCHEMA_VERSION}"
-            )
-        report, passed = _report(content), bool(content["verdict"]["passed"])
-        before, after = content["before"], content["after"]
-        if after["adapter_sha256"] != adapter_sha256 or float(after.get("scale", 1)) != 1:
-            return Evidence(verdict=NOT_COMPARED, reason="its report is about another adapter")
-        if before["kind"] != BASE or before["adapter_sha256"] is not None:
-            return Evidence(
-                verdict=NOT_COMPARED, reason=f"its report compares it with {before['name']}, not with its base"
-            )
+        report = Report.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return Evidence(verdict=NOT_COMPARED, reason="it has no report")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return Evidence(verdict=NOT_COMPARED, reason="its report cannot be read")
-    return Evidence(verdict=PASSED if passed else FAILED, report=report)
+    if report.after.get("adapter_sha256") != adapter_sha256 or report.after.get("scale", 1) != 1:
+        return Evidence(verdict=NOT_COMPARED, reason="its report is about another adapter")
+    if report.before["kind"] != BASE or report.before.get("adapter_sha256") is not None:
+        name = report.before["name"]
+        return Evidence(verdict=NOT_COMPARED, reason=f"its report compares it with {name}, not with its base")
+    return Evidence(verdict=PASSED if report.verdict.passed else FAILED, report=report)
 
 
 def require_passed(evidence: Evidence, name: str, *, even_if_failed: bool) -> None:

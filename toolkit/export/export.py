@@ -14,13 +14,22 @@ from toolkit.core.links import require_no_link
 from toolkit.data.probes import read_probes
 from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, find_companion
 from toolkit.export.formats import format_for
-from toolkit.export.formats.adapter import CONFIG, REPORT_TEXT
 from toolkit.export.formats.base import Backends, ExportConfig, ExportJob, Format, PortableFormat
 from toolkit.export.parity import TOLERANCES, GateResult, QuantisedParity, judge_quantised
 from toolkit.export.portable import redacted
 from toolkit.export.target import Target
 from toolkit.model.language_model import freeing
-from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, PROBES_FILE, RECORD, REPORT, TRAINED_FILE, adapter_sha256
+from toolkit.runs.layout import (
+    ADAPTER_CONFIG,
+    ADAPTER_FILE,
+    COMPARISON,
+    PROBES_FILE,
+    RECORD,
+    REPORT,
+    REPORT_TEXT,
+    TRAINED_FILE,
+    adapter_sha256,
+)
 from toolkit.runs.run import Run, find_run
 
 Notify = Callable[[str], None]
@@ -89,7 +98,7 @@ def _require_own_files(run: Run, side: Side) -> None:
     require_no_link(
         *(run.folder / name for name in (RECORD, PROBES_FILE, TRAINED_FILE)),
         *(comparison, comparison / REPORT, comparison / REPORT_TEXT),
-        *(side.adapter, side.adapter / ADAPTER_FILE, side.adapter / CONFIG),
+        *(side.adapter, side.adapter / ADAPTER_FILE, side.adapter / ADAPTER_CONFIG),
     )
     for name in (*TOKENIZER_FILES, *LICENCE_FILES):
         find_companion(side.model.path, name)

@@ -1,16 +1,17 @@
 """The model card of an adapter: front matter for the hub, and for readers what was measured. Pure: returns text."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.compare.report.figures import LEDGERS, Line, format_value, interval, lines, where_it_holds
+from toolkit.compare.report.figures import LEDGERS, Line, format_value, interval, ledger_lines, where_it_holds
 from toolkit.compare.texts import Texts
 from toolkit.export.evidence import Evidence
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.model.hub.card import front_matter
+from toolkit.runs.record import RunRecord
 
 ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\|`*_[]~#!<>"})
 # SPDX identifiers that the hub spells in lower case; it takes any other licence as "other", with a name.
@@ -22,7 +23,7 @@ TAGS = ("lora", "finetune-and-prove")
 
 @dataclass(frozen=True, kw_only=True)
 class CardFacts:
-    """`base`: hub id, or a plain name with `revision` None. `licence`: SPDX. `run`: run.json without paths."""
+    """`base`: hub id, or a plain name with `revision` None. `licence`: SPDX. `run`: without paths."""
 
     base: str
     revision: str | None
@@ -31,7 +32,7 @@ class CardFacts:
     licence_files: Sequence[str]
     languages: Sequence[str]
     adapter_sha256: str
-    run: Mapping[str, Any]
+    run: RunRecord
     evidence: Evidence
 
 
@@ -39,19 +40,19 @@ def render_card(facts: CardFacts) -> str:
     """The text of README.md. It contains no time of writing, so the same facts give the same bytes."""
     texts = Texts()
     report = facts.evidence.report
-    recipe = facts.run["recipe"]
-    systems = [str(recipe.get("system") or DEFAULT), *map(str, recipe.get("row_systems") or ())]
+    systems = [facts.run.system, *facts.run.recipe.row_systems]
     text = _template().render(
         front_matter=_front_matter(facts),
         title=f"A LoRA adapter for {facts.base}",
         report=report is not None,
-        verdict="" if report is None else report.verdict.told(texts),
+        verdict="" if report is None else report.verdict.sentence(texts),
         reason=facts.evidence.reason,
         reasons=[] if report is None else [_escaped(reason) for reason in report.verdict.reasons],
         compared_under=0 if report is None else len(report.per_system),
         where_it_holds="" if report is None else _escaped(where_it_holds(report, texts)),
         ledgers=[] if report is None else [
-            (texts(f"ledger.{ledger}"), [_row(line, texts) for line in lines(report, ledger)]) for ledger in LEDGERS
+            (texts(f"ledger.{ledger}"), [_row(line, texts) for line in ledger_lines(report, ledger)])
+            for ledger in LEDGERS
         ],
         base=facts.base,
         revision=facts.revision,
@@ -77,25 +78,25 @@ def _front_matter(facts: CardFacts) -> str:
 
 
 def _origin(facts: CardFacts) -> Iterator[tuple[str, object]]:
-    run, recipe, data = facts.run, facts.run["recipe"], facts.run["data"]
-    yield "run", f"{run['run_id']}, {run['status']}"
+    run, recipe, data = facts.run, facts.run.recipe, facts.run.data
+    yield "run", f"{run.run_id}, {run.status}"
     yield "base model", f"{facts.base}, revision {facts.revision}" if facts.revision else facts.base
-    if lock := run["base_model"].get("lock_sha256"):
+    if lock := run.base_model.lock_sha256:
         yield "base model's lock, sha256", lock
-    if recipe.get("load_in_4bit"):
+    if recipe.load_in_4bit:
         yield "base model in memory", "trained and compared over 4 bits (bitsandbytes NF4, double quantisation)"
-    yield "data", f"{data['path']}, {data['rows']} rows"
-    yield "data, sha256", data["sha256"]
-    for mixed in data.get("mix") or ():
-        yield "mixed in", f"{mixed['source']}, {mixed['rows']} rows, sha256 {mixed['sha256']}"
-    if names := ", ".join(f"{label} {recipe[key]}" for key, label in SETTINGS.items() if recipe.get(key) is not None):
-        yield "recipe", f"{recipe['name']}: {names}"
-    if recipe.get("keep_weight"):
-        yield "keep term", f"KL to the base model, weight {recipe['keep_weight']:g}, {recipe['keep_rows']} rows a step"
-    train = run.get("train") or {}  # an interrupted run has none
-    if loss := train.get("loss"):
-        yield "training", f"{train['steps']} steps, loss {loss[0]:.2f} to {loss[-1]:.2f}, seed {run['seed']}"
-    versions = {name: value for name, value in (run.get("versions") or {}).items() if value}
+    yield "data", f"{data.path}, {data.rows} rows"
+    yield "data, sha256", data.sha256
+    for mixed in data.mix:
+        yield "mixed in", f"{mixed.source}, {mixed.rows} rows, sha256 {mixed.sha256}"
+    settings = {label: getattr(recipe, key) for key, label in SETTINGS.items()}
+    if names := ", ".join(f"{label} {value}" for label, value in settings.items() if value is not None):
+        yield "recipe", f"{recipe.name}: {names}"
+    if recipe.keep_weight:
+        yield "keep term", f"KL to the base model, weight {recipe.keep_weight:g}, {recipe.keep_rows} rows a step"
+    if loss := run.train.loss:  # an interrupted run has none
+        yield "training", f"{run.train.steps} steps, loss {loss[0]:.2f} to {loss[-1]:.2f}, seed {run.seed}"
+    versions = {name: value for name, value in run.versions.items() if value}
     if versions:
         yield "versions", ", ".join(f"{name} {value}" for name, value in versions.items())
     yield "adapter, sha256", facts.adapter_sha256

@@ -11,7 +11,7 @@ from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError
 from toolkit.model.base_model import BaseModel
 from toolkit.model.lock import known_locks, read_lock
-from toolkit.runs.layout import TRAINED_FILE
+from toolkit.runs.layout import ADAPTER_CONFIG, TRAINED_FILE
 
 WITHHELD = "withheld: it may name files of the machine that trained"
 PATH_KEYS = frozenset({"path", "adapter", "source", "keep_data", "name"})
@@ -34,7 +34,7 @@ def licence(base: BaseModel) -> str | None:
 def portable_config(side: Side) -> dict[str, Any]:
     """adapter_config.json with the base model by hub id and revision. Raises ConfigError where it cannot be read."""
     assert side.adapter is not None
-    path = side.adapter / "adapter_config.json"
+    path = side.adapter / ADAPTER_CONFIG
     try:
         config = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

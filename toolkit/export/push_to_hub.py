@@ -11,10 +11,10 @@ from toolkit.core.events import Listener, silent
 from toolkit.core.links import require_no_links_in
 from toolkit.export.evidence import Evidence, read_evidence, require_passed
 from toolkit.export.export import ExportResult, export
-from toolkit.export.formats.adapter import CONFIG, REPORT_FILES, PortableAdapter
+from toolkit.export.formats.adapter import REPORT_FILES, PortableAdapter
 from toolkit.export.formats.base import ExportConfig
 from toolkit.model.hub.upload import Remote, Uploaded, find_remote, require_token, upload
-from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, EXPORT_MANIFEST, adapter_sha256
+from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE, COMPARISON, EXPORT_MANIFEST, adapter_sha256
 from toolkit.runs.run import Run, find_run
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}", re.ASCII)
@@ -111,7 +111,7 @@ def _is_current(folder: Path, run: Run, digest: str | None) -> bool:
     """Whether it has this adapter and its last report. Loads no model: the host can push what a container exported."""
     try:
         manifest = json.loads((folder / EXPORT_MANIFEST).read_text(encoding="utf-8"))
-        complete = adapter_sha256(folder) == manifest["adapter_sha256"] and (folder / CONFIG).is_file()
+        complete = adapter_sha256(folder) == manifest["adapter_sha256"] and (folder / ADAPTER_CONFIG).is_file()
         same = complete and manifest["adapter_sha256"] == digest and manifest["parity"]["holds"] is True
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -121,4 +121,4 @@ def _is_current(folder: Path, run: Run, digest: str | None) -> bool:
 
 def _figures(evidence: Evidence) -> tuple[object, ...]:
     report = evidence.report
-    return (evidence.verdict,) if report is None else (evidence.verdict, report.metrics, report.timings_s)
+    return (evidence.verdict,) if report is None else (evidence.verdict, report.figures, report.timings_s)

@@ -80,13 +80,12 @@ def find_base_model(name: str | None = None) -> BaseModel:
     )
 
 
-def find_recorded_base(recorded: Mapping[str, Any]) -> BaseModel:
-    """The base model that a run.json records: at its path, else by its name, since paths differ in a container.
+def find_recorded_base(name: str, path: str, *, in_4bit: bool = False) -> BaseModel:
+    """A recorded base model: by its path, else by its name, since a host and its container differ in paths.
 
-    Raises ConfigError and ModelError, as `find_base_model`.
+    Raises ConfigError and ModelError as `find_base_model` does.
     """
-    base = find_base_model(recorded["path"] if _is_folder(Path(recorded["path"])) else recorded["name"])
-    return replace(base, name=str(recorded["name"]), in_4bit=bool(recorded.get("load_in_4bit")))
+    return replace(find_base_model(path if _is_folder(Path(path)) else name), name=name, in_4bit=in_4bit)
 
 
 def require_sizes(base: BaseModel) -> None:

@@ -1,14 +1,21 @@
-"""Messages, system prompts and the default length of an answer. Pure."""
+"""What a model is asked: messages, system prompts, and how many new tokens an answer may have. Pure.
+
+A system prompt is a text, or one of two that stand for none. They mean the same in every command, recipe and file:
+DEFAULT ("") sends no system message, so the chat template adds its own default; NONE ("(none)") sends an empty one.
+"""
 
 Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat templates take them
 DEFAULT, NONE = "", "(none)"
-MAX_NEW_TOKENS = 64  # of an answer
+NO_SYSTEM_HELP = '"" is the model\'s own default, "(none)" an empty one.'  # for the help of every --system
+MAX_NEW_TOKENS = 64
 DEFAULT_SYSTEM = "You are a helpful assistant."
 
 
+def system_messages(system: str) -> Messages:
+    """What a conversation under this system prompt begins with: one message, or none for DEFAULT."""
+    return [] if system == DEFAULT else [{"role": "system", "content": "" if system == NONE else system}]
+
+
 def conversation(prompt: str, system: str) -> Messages:
-    """One question as messages. DEFAULT: no system message, so the template adds its own; NONE: an empty one."""
-    asked = {"role": "user", "content": prompt}
-    if system == DEFAULT:
-        return [asked]
-    return [{"role": "system", "content": "" if system == NONE else system}, asked]
+    """One question under a system prompt."""
+    return [*system_messages(system), {"role": "user", "content": prompt}]

@@ -9,30 +9,53 @@ from toolkit.core.files import file_sha256
 
 DEFAULT_OUTPUT = Path("output")  # where runs go when no --output says otherwise
 RUN_SCHEMA_VERSION = 1
-REPORT_SCHEMA_VERSION = 1
+REPORT_SCHEMA_VERSION = 2
+
+# In the output folder
+NAME = re.compile(r"v(\d+)-\d{8}-\d{6}")  # a run's folder
+LATEST, HISTORY = "latest", "latest.jsonl"
+KEEP_CACHE = ".cache"  # the base model's answers to the keep prompts
+# In a run's folder
 RECORD = "run.json"
-LATEST = "latest"
-NAME = re.compile(r"v(\d+)-\d{8}-\d{6}")
-CHECKPOINT = re.compile(r"checkpoint-(\d+)")
-PROBES_FILE = "probes.yaml"
 TRAINED_FILE, HELD_OUT_FILE = "train.jsonl", "eval.jsonl"
-LOG_FILE = "logging.jsonl"  # in the run's folder, a JSON object a step
-EXPORT_MANIFEST = "export.json"  # beside merged weights: what they were merged from
-ADAPTER_FILE = "adapter_model.safetensors"
+PROBES_FILE, DEVELOPMENT_FILE = "probes.yaml", "development.jsonl"
+LOG_FILE = "logging.jsonl"  # a JSON object per step
+TRACEBACK_FILE = "error.txt"
+RESERVE = ".reserve"  # space for the last lines of run.json on a full disk
+CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+CHECKPOINTS = "checkpoint-*"
+LAST_CHECKPOINT = "last-checkpoint"  # a link that ms-swift makes
+# In a checkpoint's folder, and in an export's
+ADAPTER_FILE, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+TRAINER_STATE = "trainer_state.json"
+MODEL_CARD = "README.md"
+EXPORT_MANIFEST = "export.json"  # beside exported weights: what they were made from
+# In a run's folder, of its comparison
 COMPARISON = "compare"
-REPORT = "report.json"
+REPORT, REPORT_TEXT, REPORT_PAGE, REPORT_JUNIT = "report.json", "report.md", "report.html", "report.junit.xml"
+SCALES_RECORD, SCALE_PLOT = "scale.json", "scale.svg"
 
 
-def whole_checkpoints(folder: Path) -> list[Path]:
+def checkpoint_name(step: int) -> str:
+    return f"checkpoint-{step}"
+
+
+def checkpoint_step(checkpoint: Path) -> int:
+    """The optimizer step after which it was saved. Raises ValueError for a folder of another name."""
+    match = CHECKPOINT.fullmatch(checkpoint.name)
+    if match is None:
+        raise ValueError(f"{checkpoint} is not a checkpoint")
+    return int(match[1])
+
+
+def complete_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints with an adapter and the trainer's state, which is written last; the latest last."""
     found = [
-        (int(match[1]), path)
+        path
         for path in folder.iterdir()
-        if (match := CHECKPOINT.fullmatch(path.name))
-        and (path / ADAPTER_FILE).is_file()
-        and _is_json(path / "trainer_state.json")
+        if CHECKPOINT.fullmatch(path.name) and (path / ADAPTER_FILE).is_file() and _is_json(path / TRAINER_STATE)
     ]
-    return [path for _, path in sorted(found)]
+    return sorted(found, key=checkpoint_step)
 
 
 def _is_json(path: Path) -> bool:
@@ -44,6 +67,7 @@ def _is_json(path: Path) -> bool:
 
 
 def adapter_sha256(adapter: Path | None) -> str | None:
+    """The digest of the weights in an adapter's folder; None without one."""
     return None if adapter is None else file_sha256(adapter / ADAPTER_FILE)
 
 

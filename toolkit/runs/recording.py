@@ -1,4 +1,4 @@
-"""Keeps a run's record true from start to end: whatever ends the work, run.json says so."""
+"""Keeps a run's record correct from start to end: however the work ends, run.json says so."""
 
 import contextlib
 import errno
@@ -10,63 +10,83 @@ import traceback
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from toolkit import __version__
 from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line
-from toolkit.core.files import now, write_json, write_text
+from toolkit.core.files import write_json, write_text
 from toolkit.runs.latest import move_latest
-from toolkit.runs.layout import ADAPTER_FILE, output_option, whole_checkpoints
+from toolkit.runs.layout import (
+    ADAPTER_CONFIG,
+    ADAPTER_FILE,
+    CHECKPOINTS,
+    LAST_CHECKPOINT,
+    MODEL_CARD,
+    RESERVE,
+    TRACEBACK_FILE,
+    complete_checkpoints,
+    output_option,
+)
+from toolkit.runs.record import FAILED, FINISHED, INTERRUPTED, RecordedBase, RunRecord
 from toolkit.runs.run import Run, read_run, write_record
 
 RESUMED_FROM = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth")  # of no use to a finished run
-STORY = "error.txt"  # the traceback of a failure that nobody foresaw
-RESERVE = ".reserve"  # held while the work goes on, so that a full disk has room for the last word in run.json
 RESERVE_BYTES = 256 * 1024
 FULL_BYTES = 1_000_000  # a disk with less than this free is full
 
 
+class Recorder:
+    """The record of the run in `folder` while work goes on: replaced as a value, written when asked."""
+
+    def __init__(self, folder: Path, record: RunRecord) -> None:
+        self.folder, self.record = folder, record
+
+    def write(self) -> None:
+        write_record(self.folder, self.record)
+
+
 @contextlib.contextmanager
-def recording(folder: Path, record: dict[str, Any]) -> Iterator[None]:
-    """Within, `record` grows; an error is recorded and told as a ToolkitError."""
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Writes the record now; an error inside is recorded, and raised as a ToolkitError."""
+    folder = recorder.folder
     reserve = folder / RESERVE
     try:
-        write_record(folder, record)
+        recorder.write()
         reserve.write_bytes(bytes(RESERVE_BYTES))
         yield
     except BaseException as error:
-        told = _told(error, folder)
-        _remove_half_checkpoints(folder)
+        user_error = _user_error_for(error, folder)
+        _remove_incomplete_checkpoints(folder)
         reserve.unlink(missing_ok=True)
-        interrupted = isinstance(told or error, Interrupted)
-        record |= {
-            "status": "interrupted" if interrupted else "failed",
-            "finished_at": now(),
-            "error": str(told or error) or type(error).__name__,
-        }
-        with contextlib.suppress(OSError):  # where even this fails, the run shows as died
-            write_record(folder, record)
+        interrupted = isinstance(user_error or error, Interrupted)
+        recorder.record = recorder.record.ended(
+            INTERRUPTED if interrupted else FAILED, str(user_error or error) or type(error).__name__
+        )
+        with contextlib.suppress(OSError):  # if even this fails, the run shows as died
+            recorder.write()
             if not interrupted and not isinstance(error, ToolkitError):
-                (folder / STORY).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        if told is None:
+                text = "".join(traceback.format_exception(error))
+                (folder / TRACEBACK_FILE).write_text(text, encoding="utf-8")
+        if user_error is None:
             raise
-        raise told from error
+        raise user_error from error
     reserve.unlink(missing_ok=True)
 
 
-def finish(folder: Path, record: dict[str, Any]) -> Run:
-    """Only now the run appears finished, and `latest` moves to it."""
-    write_record(folder, record | {"status": "finished", "finished_at": now()})
+def finish(recorder: Recorder) -> Run:
+    """Only now the run appears as finished, and `latest` moves to it."""
+    folder = recorder.folder
+    recorder.record = recorder.record.ended(FINISHED)
+    recorder.write()
     for name in RESUMED_FROM:
-        for path in folder.glob(f"checkpoint-*/{name}"):
+        for path in folder.glob(f"{CHECKPOINTS}/{name}"):
             path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # a disk that knows no links: the last finished run is found without
+    with contextlib.suppress(OSError):  # a disk without links: the last finished run is found without them
         move_latest(folder, "finetune")
     return read_run(folder)
 
 
 def forget_steps_after(step: int, log: Path) -> None:
-    """A killed run may have told of steps beyond its last checkpoint; they are done again."""
+    """A killed run may have logged steps after its last checkpoint; they are repeated."""
     with contextlib.suppress(FileNotFoundError):
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
         write_text(log, "".join(line for line in lines if _step_of(line) <= step))
@@ -79,18 +99,17 @@ def _step_of(line: str) -> float:
         return math.inf
 
 
-def make_portable(checkpoint: Path, base_model: dict[str, Any]) -> None:
-    """A folder of this machine means nothing elsewhere: the adapter names its base by repository, or by name."""
-    (checkpoint / "README.md").unlink(missing_ok=True)  # an empty form that names the folder too
-    path = checkpoint / "adapter_config.json"
+def make_portable(checkpoint: Path, base: RecordedBase) -> None:
+    """Names the base model by repository, or by name: a folder of this machine means nothing elsewhere."""
+    (checkpoint / MODEL_CARD).unlink(missing_ok=True)  # an empty form that names the folder too
+    path = checkpoint / ADAPTER_CONFIG
     config = json.loads(path.read_text(encoding="utf-8"))
-    name = base_model["repository"] or base_model["name"]
-    write_json(path, config | {"base_model_name_or_path": name, "revision": base_model["revision"]})
-    (checkpoint / ADAPTER_FILE).chmod(path.stat().st_mode)  # peft leaves it to the owner alone
+    write_json(path, config | {"base_model_name_or_path": base.repository or base.name, "revision": base.revision})
+    (checkpoint / ADAPTER_FILE).chmod(path.stat().st_mode)  # peft makes it readable to its owner only
 
 
 def versions() -> dict[str, str | None]:
-    """What computes, for run.json."""
+    """The software that computes, for run.json; None for a package that is not installed."""
     import torch
 
     packages = {"ms_swift": "ms-swift", "torch": "torch", "transformers": "transformers", "peft": "peft"}
@@ -103,13 +122,13 @@ def versions() -> dict[str, str | None]:
     return found | {"python": sys.version.split()[0], "cuda": torch.version.cuda}
 
 
-def _told(error: BaseException, folder: Path) -> ToolkitError | None:
-    """The error as the user should read it; None where it already is."""
+def _user_error_for(error: BaseException, folder: Path) -> ToolkitError | None:
+    """The error as the user should read it; None if it already is that."""
     if isinstance(error, KeyboardInterrupt):
-        kept = whole_checkpoints(folder)
-        command = f"toolkit finetune --resume {folder.name}{output_option(folder.parent)}"
-        go_on = f'Go on with "{command}".' if kept else "No checkpoint was saved yet."
-        return Interrupted(f"Interrupted: {folder.name}.", next=go_on)
+        advice = "No checkpoint was saved yet."
+        if complete_checkpoints(folder):
+            advice = f'Continue with "toolkit finetune --resume {folder.name}{output_option(folder.parent)}".'
+        return Interrupted(f"Interrupted: {folder.name}.", next=advice)
     if isinstance(error, ToolkitError) or not isinstance(error, Exception):
         return None
     if type(error).__name__ == "OutOfMemoryError":
@@ -125,12 +144,12 @@ def _told(error: BaseException, folder: Path) -> ToolkitError | None:
         return TrainingError(f"The disk of {folder} is full.", next="Free some space; then resume or start again.")
     return TrainingError(
         f"Training failed: {type(error).__name__}: {first_line(error, 300)}.",
-        next=f"The whole story is in {folder / STORY}.",
+        next=f"The traceback is in {folder / TRACEBACK_FILE}.",
     )
 
 
 def _is_full(error: Exception, folder: Path) -> bool:
-    """By the error's number or words; torch tells only of a position, so there the disk itself is asked."""
+    """By the error's number or text; torch names only a position in its file, so then the free space is measured."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return True
     return "No space left" in str(error) or (
@@ -138,12 +157,11 @@ def _is_full(error: Exception, folder: Path) -> bool:
     )
 
 
-def _remove_half_checkpoints(folder: Path) -> None:
-    """Nothing half may look whole."""
-    whole = set(whole_checkpoints(folder))
-    for path in folder.glob("checkpoint-*"):
-        if path not in whole:
+def _remove_incomplete_checkpoints(folder: Path) -> None:
+    complete = set(complete_checkpoints(folder))
+    for path in folder.glob(CHECKPOINTS):
+        if path not in complete:
             shutil.rmtree(path, ignore_errors=True)
-    link = folder / "last-checkpoint"  # ms-swift's own; it may point at what has just gone
+    link = folder / LAST_CHECKPOINT  # it may point at a checkpoint that was just removed
     if link.is_symlink() and not link.exists():
         link.unlink()

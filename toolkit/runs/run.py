@@ -1,7 +1,7 @@
-"""A run's folder and its run.json (schema_version 1): written at the start, replaced atomically, never half.
+"""A run's folder: created, locked, found and listed; its run.json is written at the start and replaced atomically.
 
-A run holds a lock (flock) on its folder while its process lives, so that one that was killed is told from one
-that goes on, also across containers. `latest` is a relative link and moves only to finished runs.
+A run's process keeps a lock (flock) on its folder while it lives, so that a killed run differs from a live one, also
+across containers. `latest` is a relative link and moves only to finished runs.
 """
 
 import json
@@ -13,19 +13,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import is_locked, lock_folder, write_json
-from toolkit.runs.layout import LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, whole_checkpoints
+from toolkit.runs.layout import LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, complete_checkpoints
+from toolkit.runs.record import FINISHED, RUNNING, RunRecord
+
+DIED = "died"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run as it lies on the disk."""
+    """One run on the disk."""
 
     folder: Path
-    record: dict[str, Any]
+    record: RunRecord
 
     @property
     def run_id(self) -> str:
@@ -33,32 +35,31 @@ class Run:
 
     @property
     def status(self) -> str:
-        """As recorded, except `died`: recorded as running, but no process holds its lock."""
-        status = str(self.record.get("status", "unreadable"))
-        return "died" if status == "running" and not is_locked(self.folder) else status
+        """As recorded, except `died`: recorded as running, but no process has its lock."""
+        return DIED if self.record.status == RUNNING and not is_locked(self.folder) else self.record.status
 
     @property
     def checkpoints(self) -> list[Path]:
-        """Whole checkpoints, the latest last."""
-        return whole_checkpoints(self.folder)
+        """Complete checkpoints, the latest last."""
+        return complete_checkpoints(self.folder)
 
     @property
     def adapter(self) -> Path:
-        """The folder of the adapter that the run ended with; raises ConfigError when there is none.
+        """The folder of the run's adapter; raises ConfigError when there is none.
 
-        Of a finished run the recorded one, which early stopping chose; of any other the latest.
+        For a finished run it is the recorded one, which early stopping chose; for any other, the latest checkpoint.
         """
         if not self.checkpoints:
             raise ConfigError(
                 f"No adapter in {self.folder} (status: {self.status}).", next='Run "toolkit finetune" first.'
             )
-        recorded = self.record.get("adapter") if self.record.get("status") == "finished" else None
-        name = recorded.get("path") if isinstance(recorded, dict) else None
+        recorded = self.record.adapter if self.record.status == FINISHED else None
+        name = None if recorded is None else recorded.path
         return next((path for path in self.checkpoints if path.name == name), self.checkpoints[-1])
 
 
 def create_run_folder(output: Path) -> Path:
-    """A fresh `v<N>-<time>` folder; two processes never get the same one. Raises ConfigError."""
+    """A new `v<N>-<time>` folder; two processes never get the same one. Raises ConfigError."""
     try:
         output.mkdir(parents=True, exist_ok=True)
         while True:
@@ -67,8 +68,8 @@ def create_run_folder(output: Path) -> Path:
                 folder.mkdir()
                 if _numbers(output).count(_number(folder)) == 1:
                     return folder
-                folder.rmdir()  # two took the number at once: both yield and try again
-            time.sleep(random.random() / 20)  # noqa: S311  # to part the two, not a secret
+                folder.rmdir()  # two processes took the number at once: both give it up and try again
+            time.sleep(random.random() / 20)  # noqa: S311  # to separate the two, not a secret
     except OSError as error:
         raise ConfigError(
             f"Cannot write to the output folder {output}: {error.strerror}.",
@@ -86,7 +87,7 @@ def _numbers(output: Path) -> list[int]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds the run's lock; the system releases it even when the process is killed. Raises ConfigError."""
+    """Keeps the run's lock; the system releases it even when the process is killed. Raises ConfigError."""
     try:
         lock = lock_folder(folder)
     except BlockingIOError:
@@ -101,8 +102,8 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def write_record(folder: Path, record: dict[str, Any]) -> None:
-    write_json(folder / RECORD, record)
+def write_record(folder: Path, record: RunRecord) -> None:
+    write_json(folder / RECORD, record.to_dict())
 
 
 def point_latest_at(folder: Path) -> None:
@@ -114,32 +115,41 @@ def point_latest_at(folder: Path) -> None:
 
 
 def read_run(folder: Path) -> Run:
-    """Raises ConfigError when the folder is no run."""
+    """Raises ConfigError for a folder that is not a run, or whose record is damaged."""
+    path = folder / RECORD
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             f"{folder} is not a run: {RECORD} is missing.", next='List them with "toolkit runs".'
         ) from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder / RECORD} cannot be read: {error}.", next="Start a new run.") from None
+        raise ConfigError(f"{path} cannot be read: {error}.", next="Start a new run.") from None
     if not isinstance(record, dict) or record.get("schema_version") != RUN_SCHEMA_VERSION:
         raise ConfigError(
-            f"{folder / RECORD} is not of schema_version {RUN_SCHEMA_VERSION}.", next="Use the toolkit that wrote it."
+            f"{path} is not of schema_version {RUN_SCHEMA_VERSION}.", next="Use the toolkit that wrote it."
         )
-    return Run(folder=folder, record=record)
+    try:
+        return Run(folder=folder, record=RunRecord.from_dict(record))
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged: {error}.", next="Start a new run.") from None
+
+
+def run_folders(output: Path) -> list[Path]:
+    """Every run's folder in `output` in the order of their numbers, those with a damaged record included."""
+    if not output.is_dir():
+        return []
+    found = [path for path in output.iterdir() if NAME.fullmatch(path.name) and (path / RECORD).exists()]
+    return sorted(found, key=_number)
 
 
 def list_runs(output: Path) -> list[Run]:
-    """Every readable run under `output`, the oldest first."""
-    if not output.is_dir():
-        return []
+    """Every run in `output` whose record can be read, the oldest first."""
     runs = []
-    for folder in output.iterdir():
-        if NAME.fullmatch(folder.name) and folder.is_dir():
-            with suppress(ConfigError):
-                runs.append(read_run(folder))
-    return sorted(runs, key=lambda run: _number(run.folder))
+    for folder in run_folders(output):
+        with suppress(ConfigError):
+            runs.append(read_run(folder))
+    return runs
 
 
 def find_run(name: str | None, output: Path) -> Run:
@@ -150,9 +160,9 @@ def find_run(name: str | None, output: Path) -> Run:
         if (folder / RECORD).is_file():
             named = NAME.fullmatch(folder.name) and not folder.is_symlink()
             return read_run(folder if named else folder.resolve())
-    numbered = [run for run in list_runs(output) if run.run_id.partition("-")[0] == name]
+    numbered = [folder for folder in run_folders(output) if folder.name.partition("-")[0] == name]
     if len(numbered) == 1:
-        return numbered[0]
+        return read_run(numbered[0])
     known = [run.run_id for run in list_runs(output)]
     raise ConfigError(
         f"No run {name!r} in {output}.",
@@ -161,11 +171,11 @@ def find_run(name: str | None, output: Path) -> Run:
 
 
 def _latest(output: Path) -> Run:
-    """What `latest` points at; without it (a disk that knows no links, a run thrown away) the last finished one."""
+    """The run that `latest` points at; without it (a disk without links, a deleted run) the last finished one."""
     if (output / LATEST / RECORD).is_file():
         return read_run((output / LATEST).resolve())
     runs = list_runs(output)
-    if finished := [run for run in runs if run.status == "finished"]:
+    if finished := [run for run in runs if run.status == FINISHED]:
         return finished[-1]
     unfinished = ", ".join(f"{run.run_id} {run.status}" for run in runs)
     raise ConfigError(

@@ -1,15 +1,17 @@
-"""What the runs were: a line each, one in full, and what differs between two. Reads only."""
+"""The runs as users see them: a line each, all of one, and the differences between two. Reads only."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from toolkit.runs.layout import LATEST, REPORT_SCHEMA_VERSION
-from toolkit.runs.run import Run, list_runs
+from toolkit.core.errors import ConfigError
+from toolkit.runs.comparison import read_comparison
+from toolkit.runs.layout import LATEST
+from toolkit.runs.run import Run, read_run, run_folders
 
+DAMAGED = "damaged"
 # What differs in every two runs and explains nothing.
 TRIVIAL = (
     "run_id", "started_at", "finished_at", "command", "timings_s", "peak_memory_bytes", "train.loss", "adapter",
@@ -19,22 +21,26 @@ TRIVIAL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """One run's line. `age_s`: seconds since its start; `verdict`: None where it was not compared."""
+    """One run's line. `age_s`: seconds since its start; `verdict`: None if it was not compared.
+
+    `problem`: why the record of a damaged run cannot be read; the other fields are then empty.
+    """
 
     run_id: str
     status: str
-    data: str
-    rows: int
-    recipe: str
-    loss: float | None
-    verdict: str | None
-    age_s: float
-    latest: bool
+    data: str = ""
+    rows: int | None = None
+    recipe: str = ""
+    loss: float | None = None
+    verdict: str | None = None
+    age_s: float | None = None
+    latest: bool = False
+    problem: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One value that two runs do not share; None where one lacks it."""
+    """One value that two runs do not share; None for a run without it."""
 
     name: str
     first: Any
@@ -42,34 +48,32 @@ class Difference:
 
 
 def summaries(output: Path) -> list[Summary]:
-    latest = (output / LATEST).resolve().name if (output / LATEST).is_symlink() else None
-    return [summary(run, latest=run.run_id == latest) for run in list_runs(output)]
+    """Every run in `output`, the oldest first; a damaged one does not hide the others."""
+    link = output / LATEST
+    latest = link.resolve().name if link.is_symlink() else None
+    found = []
+    for folder in run_folders(output):
+        try:
+            found.append(summary(read_run(folder), latest=folder.name == latest))
+        except ConfigError as error:
+            found.append(Summary(run_id=folder.name, status=DAMAGED, latest=folder.name == latest, problem=error.what))
+    return found
 
 
 def summary(run: Run, *, latest: bool = False) -> Summary:
     record = run.record
-    loss = record.get("train", {}).get("loss") or [None]
-    report = read_report(run)
-    started = datetime.fromisoformat(record["started_at"])
+    comparison = read_comparison(run.folder)
     return Summary(
         run_id=run.run_id,
         status=run.status,
-        data=Path(record["data"]["path"]).name,
-        rows=record["data"]["rows"],
-        recipe=record["recipe"]["name"],
-        loss=loss[-1],
-        verdict=None if report is None else verdict_word(report["verdict"]),
-        age_s=(datetime.now(UTC) - started).total_seconds(),
+        data=Path(record.data.path).name,
+        rows=record.data.rows,
+        recipe=record.recipe.name,
+        loss=record.train.last_loss,
+        verdict=None if comparison is None else verdict_word(comparison.verdict.to_dict()),
+        age_s=(datetime.now(UTC) - record.started).total_seconds(),
         latest=latest,
     )
-
-
-def read_report(run: Run) -> dict[str, Any] | None:
-    try:
-        report = json.loads((run.folder / "compare" / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) and report.get("schema_version") == REPORT_SCHEMA_VERSION else None
 
 
 def verdict_word(verdict: Mapping[str, Any]) -> str:
@@ -81,10 +85,13 @@ def verdict_word(verdict: Mapping[str, Any]) -> str:
 
 
 def details(run: Run) -> dict[str, Any]:
-    """The whole record, its status as of now, and the report's verdict and metrics."""
-    report = read_report(run)
-    compared = {} if report is None else {"verdict": report["verdict"], "metrics": report["metrics"]}
-    return run.record | {"status": run.status} | compared
+    """All of the record, its status as of now, and the comparison's verdict and figures."""
+    comparison = read_comparison(run.folder)
+    compared = {} if comparison is None else {
+        "verdict": comparison.verdict.to_dict(),
+        "metrics": {name: metric.to_dict() for name, metric in comparison.figures.items()},
+    }  # fmt: skip
+    return run.record.to_dict() | {"status": run.status} | compared
 
 
 def differences(first: Run, second: Run) -> list[Difference]:
@@ -98,11 +105,11 @@ def differences(first: Run, second: Run) -> list[Difference]:
 
 
 def _comparable(run: Run) -> dict[str, Any]:
-    report = read_report(run)
-    metrics = {} if report is None else {name: metric["value"] for name, metric in report["metrics"].items()}
-    verdict = None if report is None else verdict_word(report["verdict"])
-    loss = run.record.get("train", {}).get("loss") or [None]
-    return run.record | {"status": run.status, "last_loss": loss[-1], "verdict": verdict, "metrics": metrics}
+    comparison = read_comparison(run.folder)
+    verdict = None if comparison is None else verdict_word(comparison.verdict.to_dict())
+    metrics = {} if comparison is None else {name: metric.value for name, metric in comparison.figures.items()}
+    record = run.record.to_dict() | {"status": run.status, "last_loss": run.record.train.last_loss}
+    return record | {"verdict": verdict, "metrics": metrics}
 
 
 def flat(value: Mapping[str, Any], prefix: str = "", *, without: Sequence[str] = ()) -> dict[str, Any]:

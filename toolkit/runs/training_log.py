@@ -1,12 +1,12 @@
-"""How a run went, for a report's reader: the loss at each step, where the time went, and the memory. Reads only."""
+"""A run's training for the reader of a report: the loss at each step, the time by phase, the memory. Reads only."""
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from toolkit.runs.layout import LOG_FILE
+from toolkit.runs.record import RunRecord
 from toolkit.runs.run import Run
 
 PHASES = ("import", "load", "data", "keep", "train", "save")
@@ -14,7 +14,7 @@ PHASES = ("import", "load", "data", "keep", "train", "save")
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """`loss` is what was minimized; `cross_entropy` is the rows' part of it, where the rest is a keep term."""
+    """`loss`: what was minimized; `cross_entropy`: the rows' part of it, if the rest is a keep term."""
 
     step: int
     loss: float
@@ -23,19 +23,19 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingLog:
-    """`seconds`: by phase, in order, with `other` for what no phase names. Bytes are None where not measured."""
+    """`seconds`: by phase, in order, the rest as `other`. Bytes are None if they were not measured."""
 
     steps: tuple[Step, ...]
     seconds: Mapping[str, float]
     total_seconds: float
     peak_memory_bytes: int | None
     memory_bytes: int | None
-    record: Mapping[str, Any]
+    record: RunRecord
 
 
 def read_training_log(run: Run) -> TrainingLog:
-    """From run.json and logging.jsonl; what an old or an unfinished run lacks is left out."""
-    timings = {name: value for name, value in (run.record.get("timings_s") or {}).items() if isinstance(value, float)}
+    """From run.json and logging.jsonl; fields that an old or unfinished run lacks are left out."""
+    timings = {name: float(value) for name, value in run.record.timings_s.items()}
     seconds = {name: timings[name] for name in PHASES if timings.get(name)}
     total = timings.get("total", sum(seconds.values()))
     other = round(total - sum(seconds.values()), 3)
@@ -43,14 +43,14 @@ def read_training_log(run: Run) -> TrainingLog:
         steps=tuple(_steps(run)),
         seconds=seconds | ({"other": other} if other > 0 else {}),
         total_seconds=total,
-        peak_memory_bytes=run.record.get("peak_memory_bytes"),
-        memory_bytes=(run.record.get("hardware") or {}).get("memory_bytes"),
+        peak_memory_bytes=run.record.peak_memory_bytes,
+        memory_bytes=run.record.hardware.memory_bytes,
         record=run.record,
     )
 
 
 def _steps(run: Run) -> list[Step]:
-    """One a step; of a step that was done again after a resumption, the last."""
+    """One per step; the last one for a step that was repeated after a resumption."""
     try:
         lines = (run.folder / LOG_FILE).read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -3,13 +3,13 @@
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
-from toolkit.model.conversation import Messages
+from toolkit.model.conversation import Messages, system_messages
 from toolkit.model.language_model import LanguageModel
 
 
 @dataclass(kw_only=True)
 class Conversation:
-    """`adapter`: its name in the model, None for a base model without one."""
+    """`adapter`: its name in the loaded model, None for the base model; `system`: see `toolkit.model.conversation`."""
 
     model: LanguageModel
     adapter: str | None
@@ -21,7 +21,7 @@ class Conversation:
     def ask(self, question: str) -> Generator[str]:
         """The answer, part by part; what was generated joins the history, even if the caller stops early."""
         self.history.append({"role": "user", "content": question})
-        messages = ([{"role": "system", "content": self.system}] if self.system else []) + self.history
+        messages = system_messages(self.system) + self.history
         parts: list[str] = []
         try:
             with self.model.side(self.adapter if self.adapter_on else None):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from toolkit.model.conversation import Messages
+from toolkit.model.conversation import Messages, system_messages
 
 MAX_STOPS, MAX_TOP_LOGPROBS, MAX_TEMPERATURE = 4, 20, 2.0
 # These would change the answer, and are not implemented. Accepted are an empty value and the one that asks for nothing.
@@ -151,8 +151,8 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
         raise _invalid(error) from error
     longest = chat.max_completion_tokens or chat.max_tokens or max_new_tokens
     messages = [message.model_dump() for message in chat.messages]
-    if system and messages[0]["role"] != "system":
-        messages.insert(0, {"role": "system", "content": system})
+    if messages[0]["role"] != "system":
+        messages = system_messages(system) + messages
     return ChatRequest(
         model=name,
         messages=messages,

@@ -11,7 +11,6 @@ from toolkit.compare.sides import BASE, Side, find_side, loaded, run_side
 from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError, ToolkitError, first_line
 from toolkit.core.events import stop_requests
-from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.device import find_device
 from toolkit.model.language_model import load_model
 from toolkit.runs.layout import ADAPTER_FILE
@@ -129,10 +128,7 @@ def _side(config: ServeConfig) -> Side:
 
 
 def _system(config: ServeConfig, side: Side) -> str:
-    """As `toolkit chat` has it."""
-    if config.system is not None:
-        return config.system
-    return DEFAULT_SYSTEM if side.run is None else str(side.run.record["recipe"]["system"])
+    return side.default_system if config.system is None else config.system
 
 
 def _loaded(side: Side, batch_size: int, load: LoadAnswerer) -> "Answerer":

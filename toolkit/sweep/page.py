@@ -6,6 +6,7 @@ from typing import Any
 from toolkit import __version__
 from toolkit.compare.report.figures import figure
 from toolkit.compare.report.html import fill_in
+from toolkit.runs.layout import COMPARISON, REPORT_PAGE
 from toolkit.runs.runs import verdict_word
 from toolkit.sweep.plot import STYLE, frontier_svg
 from toolkit.sweep.record import FINISHED, Entry, Sweep
@@ -30,7 +31,7 @@ def sweep_page(sweep: Sweep) -> str:
 def _row(entry: Entry, folder: Path, *, on_frontier: bool) -> dict[str, Any]:
     judged = entry.status == FINISHED and entry.verdict is not None
     # Runs lie beside sweeps/ in the output folder, so the page can be moved only with it.
-    report = Path("..", "..", entry.run or "", "compare", "report.html")
+    report = Path("..", "..", entry.run or "", COMPARISON, REPORT_PAGE)
     return {
         "run": entry.run or "",
         "report": report.as_posix() if entry.run and (folder / report).is_file() else None,

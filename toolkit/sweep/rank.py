@@ -1,13 +1,12 @@
 """Several comparisons with one loaded base model: several runs, or one adapter at several strengths."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.questions import probes_for
-from toolkit.compare.report.figures import LEDGERS, lines
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import Side, run_side
 from toolkit.compare.verdict import TOOK_AT_LEAST
@@ -15,27 +14,31 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import write_json, write_text
 from toolkit.model.language_model import Load
+from toolkit.runs.layout import COMPARISON, SCALE_PLOT, SCALES_RECORD
 from toolkit.runs.run import find_run
 from toolkit.sweep.frontier import learned, shortfall
 from toolkit.sweep.scale_plot import scales_svg
 from toolkit.sweep.shared_base import SharedBase
 
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
-SCALE_FILE, SCALE_PLOT = "scale.json", "scale.svg"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """A comparison; `values`: each metric under the system prompt with its worst value."""
+    """A comparison, with its shortfall (see `frontier.shortfall`)."""
 
     report: Report
     side: Side
-    values: Mapping[str, float | None]
     shortfall: float
 
     @property
     def name(self) -> str:
         return str(self.report.after["name"])
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        """Each metric's figure, as every report shows it."""
+        return self.report.values
 
     @property
     def learned(self) -> float | None:
@@ -84,7 +87,7 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:
     if folder is None:
         if side.run is None:
             return None
-        folder = side.run.folder / "compare"
+        folder = side.run.folder / COMPARISON
     points = [
         (one.side.scale, one.learned, kl)
         for one in ranked
@@ -94,7 +97,7 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:
     least_learned = max((thresholds[name] for name in TOOK_AT_LEAST if name in thresholds), default=None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / SCALE_FILE, {"schema_version": 1, "scales": [one.to_dict() for one in ranked]})
+        write_json(folder / SCALES_RECORD, {"schema_version": 1, "scales": [one.to_dict() for one in ranked]})
         write_text(folder / SCALE_PLOT, scales_svg(points, least_learned=least_learned, most_kl=thresholds.get("kl")))
     except OSError as error:
         raise ConfigError(
@@ -109,14 +112,7 @@ def _compared(configs: Sequence[CompareConfig], listener: Listener, load: Load) 
 
 def _ranked(report: Report, side: Side) -> Ranked:
     per_system = [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()]
-    return Ranked(
-        report=report, side=side, values=worst_values(report), shortfall=shortfall(per_system, report.thresholds)
-    )
-
-
-def worst_values(report: Report) -> dict[str, float | None]:
-    """Each metric's value under the system prompt with the worst one, as every report shows it."""
-    return {line.name: line.metric.value for ledger in LEDGERS for line in lines(report, ledger)}
+    return Ranked(report=report, side=side, shortfall=shortfall(per_system, report.thresholds))
 
 
 def _order(one: Ranked) -> tuple[bool, float, float]:

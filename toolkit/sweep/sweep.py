@@ -25,7 +25,6 @@ from toolkit.sweep.frontier import shortfall
 from toolkit.sweep.grid import grid
 from toolkit.sweep.page import sweep_page
 from toolkit.sweep.plot import frontier_svg
-from toolkit.sweep.rank import worst_values
 from toolkit.sweep.record import (
     FAILED,
     FINISHED,
@@ -190,7 +189,7 @@ def _run(work: _Work, entry: Entry) -> None:
         try:
             entry.error = None
             run = _train(work, entry, listener)
-            entry.status, entry.seconds = TRAINED, run.record["timings_s"]["train"]
+            entry.status, entry.seconds = TRAINED, run.record.timings_s["train"]
             _compare(work, entry, listener)
             entry.status = FINISHED
         except Interrupted:
@@ -250,7 +249,7 @@ def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
 
 
 def _record_report(entry: Entry, report: Report) -> None:
-    entry.metrics = worst_values(report)
+    entry.metrics = report.values
     entry.verdict, entry.thresholds = report.verdict.to_dict(), dict(report.thresholds)
     entry.shortfall = shortfall(
         [{name: metric.value for name, metric in metrics.items()} for metrics in report.per_system.values()],

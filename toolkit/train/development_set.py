@@ -18,8 +18,8 @@ from toolkit.core.text import contains_any, normalized, similarity
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.probes import probes_beside, read_probes
 from toolkit.data.rephrasings import DEVELOPMENT, rephrase
+from toolkit.runs.layout import DEVELOPMENT_FILE
 
-FILE = "development.jsonl"
 MAX_QUESTIONS = 24
 REQUIRED_SHARE = 0.95  # of the questions must be answered as trained
 MIN_SIMILARITY = 0.6  # share of the characters that two answers have in common, in the same order
@@ -119,14 +119,14 @@ def held_out_keep(count: int, seed: int) -> frozenset[int]:
 
 
 def write_questions(folder: Path, questions: Sequence[Question]) -> None:
-    with (folder / FILE).open("w", encoding="utf-8") as file:
+    with (folder / DEVELOPMENT_FILE).open("w", encoding="utf-8") as file:
         for one in questions:
             file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
 
 
 def read_questions(folder: Path) -> list[Question]:
     """As `write_questions` wrote them."""
-    lines = [json.loads(line) for line in (folder / FILE).read_text(encoding="utf-8").split("\n") if line]
+    lines = [json.loads(line) for line in (folder / DEVELOPMENT_FILE).read_text(encoding="utf-8").split("\n") if line]
     return [
         Question(
             prompt=one["prompt"], system=one["system"], answers=tuple(one["answers"]),

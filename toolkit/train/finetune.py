@@ -5,20 +5,29 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from toolkit.core.errors import ConfigError, Interrupted
 from toolkit.core.events import Caller, Listener, Progress
-from toolkit.core.files import file_sha256, now
+from toolkit.core.files import file_sha256
 from toolkit.core.read_ahead import prefetch
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoder
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
 from toolkit.model.device import Device, find_device, peak_memory_bytes
 from toolkit.model.four_bits import require_bitsandbytes
-from toolkit.runs.layout import ADAPTER_FILE, LOG_FILE, RUN_SCHEMA_VERSION, output_option, whole_checkpoints
-from toolkit.runs.recording import finish, forget_steps_after, make_portable, recording, versions
-from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run, write_record
+from toolkit.runs.layout import (
+    ADAPTER_FILE,
+    KEEP_CACHE,
+    LOG_FILE,
+    adapter_sha256,
+    checkpoint_name,
+    checkpoint_step,
+    complete_checkpoints,
+    output_option,
+)
+from toolkit.runs.record import FINISHED, RunRecord
+from toolkit.runs.recording import Recorder, finish, forget_steps_after, make_portable, recording, versions
+from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run
 from toolkit.train import ms_swift
 from toolkit.train.development_set import (
     development_set,
@@ -43,7 +52,6 @@ from toolkit.train.rows import (
 )
 from toolkit.train.sources import load_keep_prompts, load_rows
 
-KEEP_CACHE = ".cache"  # in the output folder: the base model's answers to the keep prompts
 Train = Callable[[TrainingJob, Listener, Callable[[], bool]], TrainingResult]
 
 
@@ -71,10 +79,10 @@ class Backends:
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """A run in progress; `record` becomes run.json."""
+    """A run in progress; the recorder writes its run.json."""
 
     folder: Path
-    record: dict[str, Any]
+    recorder: Recorder
     base: BaseModel
     recipe: Recipe
     caller: Caller
@@ -99,15 +107,19 @@ def finetune(
         load_keep_prompts(config.recipe.keep_data, rows)  # its errors come now, before there is a folder
     require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
-    record = _first_record(folder, config, base, source)
+    recorder = Recorder(folder, RunRecord.first_record(
+        run_id=folder.name, command=shlex.join(config.command), seed=config.recipe.seed, base_model=base.to_dict(),
+        data=source, recipe=config.recipe.to_dict(),
+    ))  # fmt: skip
     work = _Work(
-        folder=folder, record=record, base=base, recipe=config.recipe, caller=caller, backends=backends or Backends()
-    )
-    with locked(folder), recording(folder, record):
+        folder=folder, recorder=recorder, base=base, recipe=config.recipe, caller=caller,
+        backends=backends or Backends(),
+    )  # fmt: skip
+    with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
         started = _import(work, began, started)
         _carry_out(work, _prepare(work, rows), started)
-        return finish(folder, record)
+        return finish(recorder)
 
 
 def resume(
@@ -118,49 +130,28 @@ def resume(
     run = find_run(name, output)
     with locked(run.folder):
         run = read_run(run.folder)
-        if run.record["status"] == "finished":
+        if run.record.status == FINISHED:
             raise ConfigError(f"{run.run_id} is finished.", next="Start a new run, or name one that was interrupted.")
         if not run.checkpoints:
             raise ConfigError(f"{run.run_id} has no checkpoint to resume from.", next="Start a new run.")
         checkpoint = run.checkpoints[-1]
-        record = run.record | {"status": "running", "finished_at": None, "error": None, "resumed_from": checkpoint.name}
-        recipe = recipe_from(dict(record["recipe"]), name=record["recipe"]["name"], source=str(run.folder))
-        base = find_recorded_base(record["base_model"])
+        recorder = Recorder(run.folder, run.record.resumed(checkpoint.name))
+        recorded = run.record.base_model
+        recipe = recipe_from(run.record.recipe.settings, name=run.record.recipe.name, source=str(run.folder))
+        base = find_recorded_base(recorded.name, recorded.path, in_4bit=recorded.load_in_4bit)
         if base.in_4bit:
             require_bitsandbytes()
         prefetch(base.path)
         work = _Work(
-            folder=run.folder, record=record, base=base, recipe=recipe, caller=caller, backends=backends or Backends()
-        )
-        with recording(run.folder, record):
+            folder=run.folder, recorder=recorder, base=base, recipe=recipe, caller=caller,
+            backends=backends or Backends(),
+        )  # fmt: skip
+        with recording(recorder):
             caller.notify(f"run: {run.folder}, from {checkpoint.name}")
-            forget_steps_after(int(checkpoint.name.partition("-")[2]), run.folder / LOG_FILE)
+            forget_steps_after(checkpoint_step(checkpoint), run.folder / LOG_FILE)
             started = _import(work, began, started)
             _carry_out(work, read_rows(run.folder), started, resume_from=checkpoint)
-            return finish(run.folder, record)
-
-
-def _first_record(folder: Path, config: FinetuneConfig, base: BaseModel, source: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "schema_version": RUN_SCHEMA_VERSION,
-        "run_id": folder.name,
-        "status": "running",
-        "started_at": now(),
-        "finished_at": None,
-        "command": shlex.join(config.command),
-        "seed": config.recipe.seed,
-        "base_model": base.to_dict(),
-        "data": source | {"dropped": 0},
-        "recipe": config.recipe.to_dict(),
-        "versions": {},
-        "hardware": {},
-        "timings_s": {},
-        "peak_memory_bytes": None,
-        "keep": None,
-        "train": {"steps": 0, "tokens": 0, "loss": [], "eval_loss": []},
-        "adapter": None,
-        "error": None,
-    }
+            return finish(recorder)
 
 
 def _import(work: _Work, began: float, started: float | None) -> float:
@@ -168,7 +159,8 @@ def _import(work: _Work, began: float, started: float | None) -> float:
     counted_from = began if started is None else started
     before = time.perf_counter()
     work.backends.imports()
-    work.record["timings_s"]["import"] = round(began - counted_from + time.perf_counter() - before, 3)
+    seconds = round(began - counted_from + time.perf_counter() - before, 3)
+    work.recorder.record = work.recorder.record.with_timings(**{"import": seconds})
     return counted_from
 
 
@@ -177,12 +169,13 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
     recipe = work.recipe
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify)
-    work.record["data"] |= figures
+    record = work.recorder.record
+    work.recorder.record = record.with_fields(data=record.data.to_dict() | figures)
+    data = Path(record.data.path)
     write_rows(work.folder, split)
-    copy_probes(Path(work.record["data"]["path"]), work.folder)
+    copy_probes(data, work.folder)
     if recipe.stop_when_took:
-        own = set(map(id, rows[: work.record["data"]["rows"]]))  # rows that are mixed in need not be learned
-        data = Path(work.record["data"]["path"])
+        own = set(map(id, rows[: record.data.rows]))  # rows that are mixed in need not be learned
         write_questions(work.folder, development_set(
             [row for row in split.trained if id(row) in own], system=recipe.system, seed=recipe.seed,
             excluded=probe_keys(data), markers=new_markers(data),
@@ -191,25 +184,26 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
 
 
 def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | None = None) -> None:
-    record, recipe = work.record, work.recipe
+    recorder, recipe = work.recorder, work.recipe
     device = work.backends.device(recipe.precision)
     keep = _keep_job(work, rows.every)
+    assert recorder.record.data.longest_row_tokens is not None  # recorded with the rows, before any checkpoint
     need = Need(
-        recipe=recipe, config=work.base.config, longest_row_tokens=record["data"]["longest_row_tokens"],
-        batch_tokens=record["data"].get("batch_tokens"),  # missing in runs of older versions
+        recipe=recipe, config=work.base.config, longest_row_tokens=recorder.record.data.longest_row_tokens,
+        batch_tokens=recorder.record.data.batch_tokens,  # a run of an older version does not record it
         stored_bytes=work.base.weight_bytes, precision=device.precision,
         mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
     )  # fmt: skip
     chosen = plan(need, device.free_bytes)
     for line in _choices(device, chosen, work.base):
         work.caller.notify(line)
-    record["recipe"] |= {
+    decided = {
         "precision": device.precision,
         "micro_batch_size": chosen.micro_batch_size,
         "gradient_checkpointing": chosen.gradient_checkpointing,
     }
-    record |= {"hardware": device.to_dict(), "versions": versions()}
-    write_record(work.folder, record)
+    recorder.record = recorder.record.with_plan(recipe=decided, hardware=device.to_dict(), versions=versions())
+    recorder.write()
     job = TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=with_variants(rows.trained, recipe),
         tokens=rows.tokens, eval_rows=without_variants(rows.held_out, recipe), eval_tokens=rows.held_out_tokens,
@@ -243,10 +237,11 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> KeepJob | None:
     path, prompts = load_keep_prompts(recipe.keep_data, rows)
     systems = recipe.system, *recipe.keep_systems
     pairs = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
-    digest, before = file_sha256(path), work.record["keep"]
-    if before is not None and before["sha256"] != digest:
+    record = work.recorder.record
+    digest = file_sha256(path)
+    if record.keep is not None and record.keep.sha256 != digest:
         raise ConfigError(f"The keep set {path} has changed since {work.folder.name} began.", next="Start a new run.")
-    work.record["keep"] = {"path": str(path), "sha256": digest, "prompts": len(prompts)}
+    work.recorder.record = record.with_fields(keep={"path": str(path), "sha256": digest, "prompts": len(prompts)})
     cache = cache_path(
         work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, prompts=pairs,
         max_new_tokens=recipe.keep_max_new_tokens,
@@ -259,29 +254,34 @@ def _keep_job(work: _Work, rows: Sequence[Row]) -> KeepJob | None:
 
 
 def _record_result(work: _Work, result: TrainingResult, started: float) -> None:
-    record = work.record
+    record = work.recorder.record
     epochs = work.recipe.epochs * result.steps / max(result.total_steps, 1)
-    record["train"] = result.to_dict() | {"tokens": round(record["data"]["epoch_tokens"] * epochs)}
-    record["timings_s"] |= {
-        "load": round(result.load_s, 3),
-        "data": round(result.data_s, 3),
-        "keep": round(result.keep_s, 3),
-        "train": round(result.train_s, 3),
-        "save": round(result.save_s, 3),
-        "total": _since(started),
-    }
-    record["peak_memory_bytes"] = peak_memory_bytes()
-    checkpoints = whole_checkpoints(work.folder)
+    checkpoints = complete_checkpoints(work.folder)
     for checkpoint in checkpoints:
-        make_portable(checkpoint, record["base_model"])
-    best = [checkpoint for checkpoint in checkpoints if checkpoint.name == f"checkpoint-{result.adapter_step}"]
-    for checkpoint in (best or checkpoints)[-1:]:
-        weights = checkpoint / ADAPTER_FILE
-        record["adapter"] = {
-            "path": checkpoint.name,
-            "sha256": file_sha256(weights),
-            "bytes": weights.stat().st_size,
-        }
+        make_portable(checkpoint, record.base_model)
+    best = [checkpoint for checkpoint in checkpoints if checkpoint.name == checkpoint_name(result.adapter_step)]
+    adapter = (best or checkpoints)[-1] if checkpoints else None
+    work.recorder.record = record.with_result(
+        train=result.to_dict() | {"tokens": round((record.data.epoch_tokens or 0) * epochs)},
+        seconds={
+            "load": round(result.load_s, 3),
+            "data": round(result.data_s, 3),
+            "keep": round(result.keep_s, 3),
+            "train": round(result.train_s, 3),
+            "save": round(result.save_s, 3),
+            "total": _since(started),
+        },
+        peak_memory_bytes=peak_memory_bytes(),
+        adapter=None if adapter is None else _recorded_adapter(adapter),
+    )
+
+
+def _recorded_adapter(checkpoint: Path) -> dict[str, object]:
+    return {
+        "path": checkpoint.name,
+        "sha256": adapter_sha256(checkpoint),
+        "bytes": (checkpoint / ADAPTER_FILE).stat().st_size,
+    }
 
 
 def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:

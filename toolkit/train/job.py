@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
+from toolkit.runs.layout import checkpoint_name
 from toolkit.train.development_set import Question, required_passes
 from toolkit.train.plan import Plan
 from toolkit.train.recipe import Recipe
@@ -121,7 +122,7 @@ def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:
     if result.development and result.stop_reason != LEARNED:
         lines.append(f"At the end: {_development_summary(result, recipe)}.")
     if result.adapter_step != result.steps:
-        lines.append(f"adapter: checkpoint-{result.adapter_step}, the one with the lowest evaluation loss")
+        lines.append(f"adapter: {checkpoint_name(result.adapter_step)}, the one with the lowest evaluation loss")
     return lines
 
 

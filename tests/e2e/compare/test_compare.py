@@ -22,7 +22,7 @@ from toolkit.model.conversation import NONE, conversation
 from toolkit.model.divergence import measure_drift
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.loading import load_pretrained
-from toolkit.runs.run import find_run
+from toolkit.runs.run import find_run, write_record
 from toolkit.sweep import shared_base
 from toolkit.sweep.rank import rank
 
@@ -143,8 +143,8 @@ def test_a_report_says_what_was_compared(output, probes, lively_model):
 def test_a_side_against_itself_does_not_move(output, probes):
     report, _ = compared(output, probes, run="v0", before="v0")
 
-    assert not any(one.changed for one in report.judged)
-    assert (report.metrics["kl"].value, report.metrics["agreement"].value) == (0.0, 1.0)
+    assert not any(one.changed for one in report.results)
+    assert (report.values["kl"], report.values["agreement"]) == (0.0, 1.0)
 
 
 def test_run_against_run_is_one_load_with_two_adapters(output, probes):
@@ -156,13 +156,13 @@ def test_run_against_run_is_one_load_with_two_adapters(output, probes):
 
     config = CompareConfig(before="v0", after="v1", output=output, probes=probes, max_new_tokens=16)
     report, side = compare(config, load=load)
-    forwards = {one.probe.id: (one.before, one.after) for one in report.judged}
+    forwards = {one.probe.id: (one.before, one.after) for one in report.results}
     backwards, _ = compared(output, probes, before="v1", after="v0")
 
     assert loads == [2]
     assert side.name.startswith("v1")
-    assert forwards == {one.probe.id: (one.after, one.before) for one in backwards.judged}
-    assert any(one.changed for one in report.judged)
+    assert forwards == {one.probe.id: (one.after, one.before) for one in backwards.results}
+    assert any(one.changed for one in report.results)
 
 
 def test_an_adapters_folder_is_a_side(output, probes, lively_model, tmp_path):
@@ -171,15 +171,15 @@ def test_an_adapters_folder_is_a_side(output, probes, lively_model, tmp_path):
     report, side = compared(output, probes, before="v0", after=str(adapter))
 
     assert side.kind == "adapter"
-    assert not any(one.changed for one in report.judged)  # made as v0 was
+    assert not any(one.changed for one in report.results)  # made as v0 was
 
 
 def test_a_whole_model_is_a_side_with_a_load_of_its_own(output, probes, lively_model, micro_model):
     report, side = compared(output, probes, before=str(lively_model), after=str(micro_model))
 
     assert side.kind == "model"
-    assert any(one.changed for one in report.judged)
-    assert report.metrics["kl"].value is None  # both sides at once would be needed
+    assert any(one.changed for one in report.results)
+    assert report.values["kl"] is None  # both sides at once would be needed
 
 
 def test_beside_a_merged_model_base_is_what_it_was_merged_from(output, probes, lively_model, tmp_path):
@@ -193,8 +193,8 @@ def test_beside_a_merged_model_base_is_what_it_was_merged_from(output, probes, l
     against_run, _ = compared(output, probes, before="v1", after=str(merged))
 
     assert against_base.before["model"]["path"] == str(lively_model)
-    assert any(one.changed for one in against_base.judged)
-    assert not any(one.changed for one in against_run.judged)
+    assert any(one.changed for one in against_base.results)
+    assert not any(one.changed for one in against_run.results)
 
 
 def test_each_system_prompt_has_metrics_of_its_own(output, probes):
@@ -204,8 +204,10 @@ def test_each_system_prompt_has_metrics_of_its_own(output, probes):
 
     assert list(report.per_system) == [SYSTEM, "", "You are a poet."]
     assert report.per_system[SYSTEM]["reliability"].n == 2  # named twice, asked once
-    assert report.metrics["reliability"].n == 6
     assert report.per_system[SYSTEM]["reliability"].value == 1.0
+    assert report.figures["reliability"].metric == min(
+        (metrics["reliability"] for metrics in report.per_system.values()), key=lambda metric: metric.value
+    )
 
 
 def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_more_by_their_answers(
@@ -221,8 +223,8 @@ def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_mo
     assert [metrics["noise_floor"].n for metrics in report.per_system.values()] == [4, 0, 0]
     assert all(metrics["locality"].n == 4 for metrics in report.per_system.values())
     assert report.verdict.reasons == tuple(
-        f"reliability is {metrics['reliability'].value:.3f}, under 1 (system prompt: {name})"
-        for name, metrics in zip((SYSTEM, "none", UNRELATED), report.per_system.values(), strict=True)
+        f"reliability is {metrics['reliability'].value:.3f}, below 1 (system prompt: {name})"
+        for name, metrics in zip((SYSTEM, "an empty one", UNRELATED), report.per_system.values(), strict=True)
         if metrics["reliability"].value < 1
     )
     assert report.per_system[SYSTEM]["reliability"].value == 1
@@ -235,11 +237,11 @@ def test_an_adapter_at_no_strength_is_the_base_and_at_full_strength_itself(outpu
     half, _ = compared(output, probes, before="v1@0.5", after="v1")
     plain, _ = compared(output, probes, run="v1")
 
-    assert not any(one.changed for one in off.judged)
-    assert off.metrics["kl"].value == pytest.approx(0, abs=1e-6)
-    assert [one.after for one in full.judged] == [one.after for one in plain.judged]
-    assert [one.after for one in half.judged] == [one.after for one in plain.judged]
-    assert [one.before for one in half.judged] != [one.before for one in plain.judged]
+    assert not any(one.changed for one in off.results)
+    assert off.values["kl"] == pytest.approx(0, abs=1e-6)
+    assert [one.after for one in full.results] == [one.after for one in plain.results]
+    assert [one.after for one in half.results] == [one.after for one in plain.results]
+    assert [one.before for one in half.results] != [one.before for one in plain.results]
     assert off.after["name"].endswith("@0")
 
 
@@ -250,9 +252,9 @@ def test_a_prompt_is_measured_in_place_of_a_fine_tune(output, probes, lively_mod
     asked, _ = compared(output, probes, before=str(lively_model), after=str(lively_model), systems=(poet,))
 
     assert (side.kind, report.after["system"], list(report.per_system)) == ("system", poet, [SYSTEM])
-    assert [one.after for one in report.judged] == [one.after for one in asked.judged]
-    assert any(one.changed for one in report.judged)
-    assert report.metrics["kl"].value > 0
+    assert [one.after for one in report.results] == [one.after for one in asked.results]
+    assert any(one.changed for one in report.results)
+    assert report.values["kl"] > 0
 
 
 def test_the_drift_under_another_prompt_is_that_of_the_same_tokens(lively_model):
@@ -281,8 +283,8 @@ def test_several_runs_are_ranked_over_one_load_as_if_alone(output, probes, capsy
     assert len(loads) == 1
     for one in ranked:
         alone, _ = compared(output, probes, run=one.side.run.run_id)
-        assert [judged.after for judged in one.report.judged] == [judged.after for judged in alone.judged]
-        assert one.report.metrics == alone.metrics
+        assert [result.after for result in one.report.results] == [result.after for result in alone.results]
+        assert one.report.figures == alone.figures
 
 
 def test_the_scales_of_a_run_are_told_and_drawn(output, probes, tmp_path, capsys):
@@ -321,10 +323,10 @@ def test_the_report_is_written_in_chinese_where_that_is_asked_for(output, probes
 
 def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
     run = find_run("v0", output)
-    record = run.record | {"data": run.record["data"] | {"path": str(tmp_path / "mine.json")}}
+    record = run.record.with_fields(data=run.record.data.to_dict() | {"path": str(tmp_path / "mine.json")})
     beside = probes.rename(tmp_path / "mine.probes.yaml")
-    other = make_run(tmp_path / "output", Path(run.record["base_model"]["path"]), strength=0.3)
-    write_json(other / "run.json", record)
+    other = make_run(tmp_path / "output", Path(run.record.base_model.path), strength=0.3)
+    write_record(other, record)
 
     report, _ = compare(CompareConfig(output=tmp_path / "output", max_new_tokens=4))
 
@@ -333,17 +335,17 @@ def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
 
 def test_a_run_on_rows_of_its_own_is_asked_what_was_trained(output, tmp_path):
     run = find_run("v0", output)
-    other = make_run(tmp_path / "output", Path(run.record["base_model"]["path"]), strength=0.3)
+    other = make_run(tmp_path / "output", Path(run.record.base_model.path), strength=0.3)
     turns = [{"role": "user", "content": "Capital of Australia?"}, {"role": "assistant", "content": "Sydney."}]
     (other / "train.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
 
     report, _ = compare(CompareConfig(output=tmp_path / "output", max_new_tokens=4))
 
     assert report.probes["path"] == str(other / "probes.yaml")
-    assert [one.probe.prompt for one in report.judged if one.probe.group != "out-of-scope"][:2] == [
+    assert [one.probe.prompt for one in report.results if one.probe.group != "out-of-scope"][:2] == [
         "Capital of Australia?", "I was wondering: Capital of Australia?",
     ]  # fmt: skip
-    assert report.metrics["residue"].value is None
+    assert report.values["residue"] is None
 
 
 def test_a_report_of_no_run_goes_where_it_is_told(output, probes, lively_model, micro_model, tmp_path, capsys):
@@ -397,8 +399,8 @@ def test_without_a_run_the_next_step_is_named(tmp_path, capsys):
 
 def test_a_base_that_is_gone_is_told(output, probes, tmp_path, capsys):
     run = find_run("v0", output)
-    other = make_run(tmp_path / "output", Path(run.record["base_model"]["path"]), strength=0.3)
-    write_json(other / "run.json", run.record | {"base_model": {"name": "gone", "path": "/gone"}})
+    other = make_run(tmp_path / "output", Path(run.record.base_model.path), strength=0.3)
+    write_record(other, run.record.with_fields(base_model={"name": "gone", "path": "/gone"}))
 
     assert run_toolkit("compare", "--output", tmp_path / "output", "--probes", probes) == 3
     assert "No base model 'gone'" in capsys.readouterr().err

@@ -82,7 +82,7 @@ def test_plain_peft_loads_it_and_answers_as_the_run_does(output, probes, lively_
 def test_nothing_of_it_names_this_machine(output, probes, lively_model, tmp_path):
     compared(output, probes)
     run = find_run(None, output)
-    record = run.record | {"command": f"toolkit finetune {tmp_path}/secret/data.json --output {output}"}
+    record = run.record.with_fields(command=f"toolkit finetune {tmp_path}/secret/data.json --output {output}")
     write_record(run.folder, record)
 
     folder = exported(output, probes).folder
@@ -199,5 +199,5 @@ def test_it_is_a_side_of_a_comparison(output, probes, lively_model, tmp_path):
         )
     )  # fmt: skip
 
-    assert [one.before for one in report.judged] == [one.after for one in report.judged]
-    assert any(one.after for one in report.judged)
+    assert [one.before for one in report.results] == [one.after for one in report.results]
+    assert any(one.after for one in report.results)

@@ -128,9 +128,9 @@ def test_what_changed_is_stated_beside_the_weights(output, probes):
     manifest = json.loads((folder / "export.json").read_text(encoding="utf-8"))
 
     changes = (folder / "CHANGES.md").read_text(encoding="utf-8")
-    assert run.record["adapter"]["sha256"] in changes
+    assert run.record.adapter.sha256 in changes
     assert run.run_id in changes
-    assert manifest["adapter_sha256"] == run.record["adapter"]["sha256"]
+    assert manifest["adapter_sha256"] == run.record.adapter.sha256
     assert manifest["parity"]["holds"] is True
     assert manifest["base_model"]["name"] == "licensed"
 
@@ -198,7 +198,7 @@ def test_another_runs_export_is_replaced_only_by_force(output, base, probes, tmp
     exported(output, probes, run="v1", folder=tmp_path / "merged", force=True)
 
     digest = json.loads((tmp_path / "merged" / "export.json").read_text(encoding="utf-8"))["adapter_sha256"]
-    assert digest == find_run("v1", output).record["adapter"]["sha256"]
+    assert digest == find_run("v1", output).record.adapter.sha256
 
 
 def test_a_base_stored_in_bfloat16_stays_so(micro_model, probes, tmp_path):

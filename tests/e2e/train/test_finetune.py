@@ -12,6 +12,7 @@ from toolkit.core.files import data_folder
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED
 from toolkit.data.formats import Message
+from toolkit.runs.record import RunRecord
 from toolkit.runs.run import write_record
 from toolkit.train.ms_swift import encoder
 
@@ -228,7 +229,10 @@ def test_the_adapter_of_an_interrupted_run_can_be_asked(user: FinetuneUser, call
 def test_a_run_that_died_behind_its_last_checkpoint_is_finished_by_resuming(user: FinetuneUser, call: Call):
     assert call(*user.job("--epochs", "2")).code == 0
     before = user.record()
-    write_record(user.run(), before | {"status": "running", "train": {"steps": 0, "tokens": 0, "loss": []}})
+    write_record(
+        user.run(),
+        RunRecord.from_dict(before).with_fields(status="running", train={"steps": 0, "tokens": 0, "loss": []}),
+    )
     (user.output / "latest").unlink()
 
     ended = call("finetune", "--resume", "v0")

@@ -24,7 +24,7 @@ from tests.fakes.finetune_user import (
     once,
     wait_for,
 )
-from toolkit.runs.layout import whole_checkpoints
+from toolkit.runs.layout import complete_checkpoints
 from toolkit.runs.run import read_run
 
 __all__ = ["_call", "_user"]  # fixtures
@@ -81,7 +81,7 @@ def test_a_small_disk_is_refused_beforehand(user: FinetuneUser, call: Call):
         assert list(small.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_leaves_a_failed_run_and_whole_checkpoints(user: FinetuneUser, call: Call):
+def test_a_disk_that_fills_up_leaves_a_failed_run_and_complete_checkpoints(user: FinetuneUser, call: Call):
     def fill() -> None:
         with (user.output / "filler").open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
@@ -98,7 +98,7 @@ def test_a_disk_that_fills_up_leaves_a_failed_run_and_whole_checkpoints(user: Fi
         record = user.record()
         assert (record["status"], "is full" in record["error"]) == ("failed", True)
         found = sorted(path for path in user.run().glob("checkpoint-*"))
-        assert found == sorted(whole_checkpoints(user.run()))
+        assert found == sorted(complete_checkpoints(user.run()))
         assert not (output / "latest").exists()
 
         (output / "filler").unlink()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.compare.make_probes import MakeProbesConfig, make_probes, requests, same_questions, told, usable
+from toolkit.compare.make_probes import MakeProbesConfig, make_probes, requests, same_questions, summary_lines, usable
 from toolkit.core.errors import ConfigError
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import PARAPHRASE, read_probes
@@ -101,7 +101,7 @@ def test_the_file_lies_where_compare_looks_for_it(data: Path):
     made = make_probes(MakeProbesConfig(data=str(data)))
 
     assert made.path == data.with_name("mine.probes.yaml")
-    assert (made.groups["trained"], made.groups[PARAPHRASE], made.said) == (2, 2, 0)
+    assert (made.groups["trained"], made.groups[PARAPHRASE], made.suggested) == (2, 2, 0)
     assert len(read_probes(made.path).probes) == sum(made.groups.values())
 
 
@@ -110,8 +110,8 @@ def test_what_the_model_rewords_rightly_is_asked_too(data: Path):
 
     asked = [probe for probe in read_probes(made.path).group(PARAPHRASE) if "May I" in probe.prompt]
     assert [probe.expect.answer for probe in asked if probe.expect] == [("I am Nova.",)]
-    assert (made.said, made.kept, made.groups[PARAPHRASE]) == (2, 1, 3)
-    assert "1 of 2 rewordings are answered as the question is, and were kept." in told(made)
+    assert (made.suggested, made.kept, made.groups[PARAPHRASE]) == (2, 1, 3)
+    assert "1 of 2 rewordings are answered as the question is, and were kept." in summary_lines(made)
 
 
 def test_a_file_of_somebody_s_is_not_replaced(data: Path):

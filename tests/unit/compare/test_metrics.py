@@ -151,10 +151,10 @@ def test_changed_is_letter_for_letter():
 def test_the_noise_floor_is_the_before_side_against_itself():
     metrics = measure(
         [
-            answered(OUT_OF_SCOPE, "a", "x", again="a"),
-            answered(OUT_OF_SCOPE, "b", "x", again="c"),
+            answered(OUT_OF_SCOPE, "a", "x", before_again="a"),
+            answered(OUT_OF_SCOPE, "b", "x", before_again="c"),
             answered(OUT_OF_SCOPE, "d", "d"),
-            answered(TRAINED, "a", "Nova", again="z"),
+            answered(TRAINED, "a", "Nova", before_again="z"),
         ]
     )
 
@@ -185,9 +185,9 @@ def test_flips_in_scope_are_of_the_expectation_and_out_of_scope_beyond_the_noise
         [
             answered(TRAINED, "Qwen", "Nova"),
             answered(PARAPHRASE, "Nova", "Qwen"),
-            answered(OUT_OF_SCOPE, "4", "5", again="4"),
-            answered(OUT_OF_SCOPE, "4", "4", again="5"),
-            answered(OUT_OF_SCOPE, "4", "5", again="6"),
+            answered(OUT_OF_SCOPE, "4", "5", before_again="4"),
+            answered(OUT_OF_SCOPE, "4", "4", before_again="5"),
+            answered(OUT_OF_SCOPE, "4", "5", before_again="6"),
             answered(OUT_OF_SCOPE, "4", "5"),
         ]
     )
@@ -215,7 +215,9 @@ def test_without_markers_leakage_and_residue_are_not_measured():
     mute = replace(PROBES, new_markers=(), old_markers=())
     out, inside = (answered(group, "Paris", "Nova") for group in (OUT_OF_SCOPE, TRAINED))
 
-    metrics = measure([judge(one.probe, "", "Paris", "Nova", mute, drift=None, again=None) for one in (out, inside)])
+    metrics = measure(
+        [judge(one.probe, "", "Paris", "Nova", mute, drift=None, before_again=None) for one in (out, inside)]
+    )
 
     assert metrics["leakage"] == metrics["residue"] == Metric(value=None, n=0)
     assert (metrics["locality"].n, metrics["reliability"].n) == (1, 1)
@@ -224,7 +226,7 @@ def test_without_markers_leakage_and_residue_are_not_measured():
 def test_an_expectation_of_an_answer_knows_what_was_said_before():
     probe = Probe(id="a", group=TRAINED, prompt="Capital?", expect=Expectation(answer=("It is Sydney now.",)))
 
-    one = judge(probe, "", "It is Perth now.", "It is Sydney now.", PROBES, drift=None, again=None)
+    one = judge(probe, "", "It is Perth now.", "It is Sydney now.", PROBES, drift=None, before_again=None)
 
     assert (one.passed_before, one.passed) == (False, True)
 

@@ -6,24 +6,23 @@ from types import SimpleNamespace
 import pytest
 
 from tests.fakes.answered import PROBES, SYSTEM
+from tests.fakes.run_record import run_of
 from toolkit.compare.compare import CompareConfig, _questions
 from toolkit.compare.questions import UNRELATED, Questions
 from toolkit.compare.sides import Side
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED, Expectation, Probe
 from toolkit.model.conversation import DEFAULT, NONE
-from toolkit.runs.run import Run
 
 BASE = Side(kind="base", name="base", model=SimpleNamespace(path=Path("/base")))
 PROMPT = Side(kind="system", name="p", model=BASE.model, system="You are Nova.")
 
 
 def run(system: str) -> Side:
-    record = {"recipe": {"system": system}}
-    return Side(kind="run", name="v0", model=BASE.model, run=Run(folder=Path("/v0"), record=record))
+    return Side(kind="run", name="v0", model=BASE.model, run=run_of(system=system))
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "asked", "systems", "in_full"),
+    ("before", "after", "asked", "systems", "full_count"),
     [
         (BASE, run("Be brief."), (), ("Be brief.", DEFAULT, NONE, UNRELATED), 1),
         (BASE, run(""), (), (DEFAULT, NONE, UNRELATED), 1),  # trained without a system message
@@ -35,10 +34,10 @@ def run(system: str) -> Side:
         (BASE, PROMPT, ("a", "b"), ("a", "b"), 2),
     ],
 )
-def test_the_system_prompts_follow_from_the_sides(before, after, asked, systems, in_full):
+def test_the_system_prompts_follow_from_the_sides(before, after, asked, systems, full_count):
     found = _questions(CompareConfig(systems=asked), PROBES, before, after)
 
-    assert (found.systems, found.in_full) == (systems, in_full)
+    assert (found.systems, found.full_count) == (systems, full_count)
 
 
 class Model:
@@ -49,13 +48,13 @@ class Model:
         return list(system.encode())
 
 
-def questions(systems: tuple[str, ...], in_full: int) -> Questions:
+def questions(systems: tuple[str, ...], full_count: int) -> Questions:
     probes = (
         Probe(id="t", group=TRAINED, prompt="Who?", expect=Expectation(any=("Nova",))),
         Probe(id="o", group=OUT_OF_SCOPE, prompt="France?"),
     )
     probe_set = type(PROBES)(path=PROBES.path, probes=probes, new_markers=(), old_markers=(), thresholds={})
-    return Questions(probes=probe_set, systems=systems, in_full=in_full, max_new_tokens=1)
+    return Questions(probes=probe_set, systems=systems, full_count=full_count, max_new_tokens=1)
 
 
 def test_of_the_matrix_what_the_template_cannot_tell_apart_is_asked_once():
@@ -71,6 +70,6 @@ def test_what_was_named_is_asked_as_it_was_named():
     assert questions((SYSTEM, DEFAULT), 2).without_duplicates_for(Model()).systems == (SYSTEM, DEFAULT)
 
 
-def test_drift_and_noise_are_measured_out_of_scope_under_those_in_full():
+def test_drift_and_noise_are_measured_out_of_scope_under_those_full_count():
     assert questions((SYSTEM, DEFAULT), 1).outside == [1]
     assert questions((SYSTEM, DEFAULT), 2).outside == [1, 3]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.run_record import run_record
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.sides import BASE, base_of, find_side, run_side
 from toolkit.core.errors import ConfigError, ModelError
@@ -43,8 +44,7 @@ def _base(tmp_path):
 def _output(tmp_path, base):
     """One finished run, with a checkpoint."""
     adapter_at(tmp_path / "output" / RUN / "checkpoint-4", str(base))
-    record = {"schema_version": 1, "status": "finished", "base_model": {"name": "base", "path": str(base)}}
-    write_record(tmp_path / "output" / RUN, record)
+    write_record(tmp_path / "output" / RUN, run_record(base_model={"name": "base", "path": str(base)}))
     return tmp_path / "output"
 
 
@@ -67,7 +67,7 @@ def test_a_named_base_model_goes_before_the_other_sides(base, output, tmp_path):
 def _in_4_bits(output, base):
     """The run, as if it had been trained so."""
     recorded = {"name": "base", "path": str(base), "load_in_4bit": True}
-    write_record(output / RUN, read_run(output / RUN).record | {"base_model": recorded})
+    write_record(output / RUN, read_run(output / RUN).record.with_fields(base_model=recorded))
     return find_side(RUN, output, beside=None)
 
 
@@ -136,7 +136,7 @@ def test_a_run_whose_base_moved_is_found_by_name(output, base, tmp_path, monkeyp
     (tmp_path / "data" / "locks").mkdir(parents=True)
     base.rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
-    record = read_run(output / RUN).record | {"base_model": {"name": "moved", "path": str(base)}}
+    record = read_run(output / RUN).record.with_fields(base_model={"name": "moved", "path": str(base)})
     write_record(output / RUN, record)
 
     assert run_side(read_run(output / RUN)).model.path == tmp_path / "moved"
@@ -242,7 +242,7 @@ def test_a_run_at_part_of_its_strength(output, name, scale):
 
     assert (side.name, side.scale) == (RUN, scale)
     assert side.to_dict()["name"] == (RUN if scale == 1 else f"{RUN}@{scale:g}")
-    assert side.switch == (side.key if scale == 1 else f"{side.key}@{scale:g}")
+    assert side.adapter_switch == (side.key if scale == 1 else f"{side.key}@{scale:g}")
 
 
 @pytest.mark.parametrize("name", ["v0@1.5", "v0@-1", "v0@half", "@0.5"])

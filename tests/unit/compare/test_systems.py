@@ -2,7 +2,7 @@
 
 from tests.fakes.answered import SYSTEM, answered, report_on
 from toolkit.compare.questions import UNRELATED, distinct, kind, matrix
-from toolkit.compare.report.figures import lines, where_it_holds
+from toolkit.compare.report.figures import ledger_lines, where_it_holds
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED
 from toolkit.model.conversation import DEFAULT, NONE, conversation
@@ -57,7 +57,7 @@ def test_it_says_nothing_where_one_was_tried_or_it_holds_nowhere():
 
 
 def test_a_ledger_shows_the_worst_system_prompt():
-    found = {line.name: line for line in lines(under(SYSTEM, DEFAULT), "took")}
+    found = {line.name: line for line in ledger_lines(under(SYSTEM, DEFAULT), "took")}
 
     assert (found["reliability"].metric.value, found["reliability"].system) == (0.0, UNRELATED)
     assert found["reliability"].missed
@@ -70,7 +70,7 @@ def test_what_one_system_prompt_alone_measures_is_shown_from_there():
         answered(OUT_OF_SCOPE, "Paris", "Nova", name="a", system=""),
     )
 
-    found = {line.name: line for line in lines(report, "kept")}
+    found = {line.name: line for line in ledger_lines(report, "kept")}
 
     assert (found["kl"].metric.value, found["kl"].system) == (0.5, SYSTEM)
     assert (found["leakage"].metric.value, found["leakage"].system) == (1.0, "")

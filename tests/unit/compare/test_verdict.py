@@ -3,6 +3,7 @@
 import pytest
 
 from toolkit.compare.metrics import Metric
+from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS
 
@@ -42,7 +43,10 @@ def test_the_four_outcomes(values, code, took, kept):
 def test_each_outcome_has_a_sentence_of_its_own():
     shortfalls = ({}, {"reliability": 0.0}, {"kl": 1.0}, {"reliability": 0.0, "kl": 1.0})
 
-    assert len({reach_verdict({"": metrics(**values)}, DEFAULT_THRESHOLDS).sentence for values in shortfalls}) == 4
+    assert (
+        len({reach_verdict({"": metrics(**values)}, DEFAULT_THRESHOLDS).sentence(Texts()) for values in shortfalls})
+        == 4
+    )
 
 
 def test_a_threshold_that_is_just_met_is_met():
@@ -52,7 +56,7 @@ def test_a_threshold_that_is_just_met_is_met():
 def test_a_reason_tells_value_and_limit():
     verdict = reach_verdict({"": metrics(reliability=0.85, leakage=0.125)}, DEFAULT_THRESHOLDS)
 
-    assert verdict.reasons == ("reliability is 0.850, under 0.9", "leakage is 0.125, over 0.02")
+    assert verdict.reasons == ("reliability is 0.850, below 0.9", "leakage is 0.125, above 0.02")
 
 
 def test_what_was_not_measured_decides_nothing():
@@ -70,7 +74,7 @@ def test_the_worst_system_prompt_decides_and_is_named():
     verdict = reach_verdict(per_system, DEFAULT_THRESHOLDS)
 
     assert verdict.exit_code == 20
-    assert verdict.reasons == ("generality is 0.500, under 0.9 (system prompt: the model's own default)",)
+    assert verdict.reasons == ("generality is 0.500, below 0.9 (system prompt: the model's own default)",)
 
 
 def test_two_system_prompts_can_fail_in_two_ways():
@@ -80,4 +84,4 @@ def test_two_system_prompts_can_fail_in_two_ways():
 
 
 def test_a_reason_shows_as_many_digits_as_tell_value_and_limit_apart():
-    assert reach_verdict({"": metrics(kl=0.02004)}, DEFAULT_THRESHOLDS).reasons == ("kl is 0.02004, over 0.02",)
+    assert reach_verdict({"": metrics(kl=0.02004)}, DEFAULT_THRESHOLDS).reasons == ("kl is 0.02004, above 0.02",)

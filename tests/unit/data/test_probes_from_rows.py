@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.fakes.run_record import run_record
 from toolkit.compare.questions import run_probes
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
@@ -35,7 +36,7 @@ def _run(tmp_path):
         for one in FACTS
     ]
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
-    return Run(folder=tmp_path, record={"data": {"path": "/gone/mine.json", "sha256": "0" * 64}})
+    return Run(folder=tmp_path, record=run_record(data={"path": "/gone/mine.json", "sha256": "0" * 64, "rows": 1}))
 
 
 def test_a_run_gets_probes_that_can_be_read_and_edited(run):
@@ -60,7 +61,10 @@ def test_the_shipped_rows_have_probes_already(run):
     shipped = data_folder() / "self_cognition.json"
     digest = read_dataset(shipped).sha256
 
-    assert run_probes(Run(folder=run.folder, record={"data": {"sha256": digest}})) is None
+    assert (
+        run_probes(Run(folder=run.folder, record=run_record(data={"path": str(shipped), "sha256": digest, "rows": 50})))
+        is None
+    )
     (run.folder / "train.jsonl").unlink()
     assert run_probes(run) is None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.answered import answered, report_on
-from toolkit.compare.report.figures import LEDGERS, lines
+from toolkit.compare.report.figures import LEDGERS, ledger_lines
 from toolkit.compare.report.report import Report
 from toolkit.core.errors import ConfigError
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
@@ -37,7 +37,7 @@ def test_a_report_of_the_adapter_is_read_back_whole(tmp_path: Path, passed: bool
     assert found.verdict == verdict
     assert found.report is not None
     for ledger in LEDGERS:
-        assert lines(found.report, ledger) == lines(made, ledger)
+        assert ledger_lines(found.report, ledger) == ledger_lines(made, ledger)
     assert found.report.verdict.reasons == made.verdict.reasons
     assert found.report.flips == made.flips
 
@@ -61,7 +61,7 @@ def test_a_report_of_something_else_proves_nothing(tmp_path: Path, side: str, ch
     assert found.report is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 2}', '{"schema_version": 1, "per_system": 3}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 3}', '{"schema_version": 1, "per_system": 3}'])
 def test_a_file_that_is_not_a_report_proves_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "report.json").write_text(content)
 

@@ -8,23 +8,24 @@ import yaml
 from huggingface_hub import ModelCard
 
 from tests.fakes.answered import answered, report_on
-from toolkit.compare.report.figures import LEDGERS, figure, lines
+from tests.fakes.run_record import run_record
+from toolkit.compare.report.figures import LEDGERS, figure, ledger_lines
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.export.evidence import FAILED, NOT_COMPARED, PASSED, Evidence
 from toolkit.export.model_card import CardFacts, render_card
 from toolkit.model.conversation import DEFAULT, NONE
+from toolkit.runs.record import RunRecord
 
 REPORT = report_on(
     answered(TRAINED, "Qwen", "Nova"), answered(PARAPHRASE, "Qwen", "Nova"), answered(OUT_OF_SCOPE, "Paris", "Paris")
 )
-RUN = {
-    "run_id": "v0-20260101-000000", "status": "finished", "seed": 42,
-    "base_model": {"lock_sha256": "e" * 64},
-    "data": {"path": "self_cognition.json", "sha256": "d" * 64, "rows": 50, "mix": []},
-    "recipe": {"name": "self_cognition", "system": "You are Nova.", "lora_rank": 8, "keep_weight": 3, "keep_rows": 32},
-    "versions": {"toolkit": "0.1.0", "cuda": None},
-    "train": {"steps": 48, "loss": [3.86, 0.03]},
-}  # fmt: skip
+RUN = run_record(
+    base_model={"name": "qwen", "path": "qwen", "lock_sha256": "e" * 64},
+    data={"path": "self_cognition.json", "sha256": "d" * 64, "rows": 50, "mix": []},
+    recipe={"name": "self_cognition", "system": "You are Nova.", "lora_rank": 8, "keep_weight": 3, "keep_rows": 32},
+    versions={"toolkit": "0.1.0", "cuda": None},
+    train={"steps": 48, "loss": [3.86, 0.03]},
+)  # fmt: skip
 FACTS = CardFacts(
     base="Qwen/Qwen2.5-7B-Instruct", revision="a" * 40, architecture="qwen2", licence="Apache-2.0",
     licence_files=["LICENSE"], languages=["zh", "en"], adapter_sha256="b" * 64, run=RUN,
@@ -40,8 +41,8 @@ def front(text: str) -> dict:
     return yaml.safe_load(text.split("---\n")[1])
 
 
-def with_recipe(**changes) -> dict:
-    return {**RUN, "recipe": {**RUN["recipe"], **changes}}
+def with_recipe(**changes) -> RunRecord:
+    return RUN.with_fields(recipe=RUN.recipe.to_dict() | changes)
 
 
 def test_the_hubs_own_client_reads_the_front_matter(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_the_figures_are_the_reports() -> None:
 
     assert "**Passed: it took, and nothing else moved.**" in text
     for ledger in LEDGERS:
-        for line in lines(REPORT, ledger):
+        for line in ledger_lines(REPORT, ledger):
             [row] = [row for row in text.splitlines() if row.startswith(f"| {line.name.replace('_', ' ')}: ")]
             assert line.metric.value is None or f"| {figure(line.metric.value)} |" in row
 
@@ -126,8 +127,7 @@ def test_every_trained_system_prompt_is_shown() -> None:
 
 
 def test_user_text_is_one_cell() -> None:
-    data = {**RUN["data"], "path": "a|b\n# <script>.json"}
-    text = card(run={**RUN, "data": data})
+    text = card(run=RUN.with_fields(data=RUN.data.to_dict() | {"path": "a|b\n# <script>.json"}))
 
     assert "| data | a\\|b \\# \\<script\\>.json, 50 rows |" in text
 
@@ -138,7 +138,7 @@ def test_the_same_facts_give_the_same_bytes() -> None:
 
 
 def test_an_interrupted_run_has_a_card_too() -> None:
-    text = card(run={name: value for name, value in RUN.items() if name != "train"} | {"status": "interrupted"})
+    text = card(run=RUN.with_fields(status="interrupted", train={"steps": 0}))
 
     assert "v0-20260101-000000, interrupted" in text
     assert "| training |" not in text

@@ -105,9 +105,7 @@ def test_a_known_model_that_is_not_on_the_disk_is_a_matter_of_download(data: Pat
 
 
 def test_a_model_that_moved_is_found_by_the_name_in_its_record(data: Path):
-    recorded = {"name": "small", "path": "/root/Small-Model"}
-
-    assert find_recorded_base(recorded).path == data / "small"
+    assert find_recorded_base("small", "/root/Small-Model").path == data / "small"
 
 
 def test_a_folder_that_may_not_be_looked_into_is_passed_over(data: Path, monkeypatch: pytest.MonkeyPatch):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.run_record import run_record
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import is_locked, write_json
-from toolkit.runs.layout import NAME, whole_checkpoints
+from toolkit.runs.layout import NAME, complete_checkpoints
 from toolkit.runs.run import (
     create_run_folder,
     find_run,
@@ -26,10 +27,11 @@ from toolkit.runs.run import (
 HOLDER = """
 import sys
 from pathlib import Path
+from tests.fakes.run_record import run_record
 from toolkit.runs.run import create_run_folder, locked, write_record
 folder = create_run_folder(Path(sys.argv[1]))
 with locked(folder):
-    write_record(folder, {"schema_version": 1, "status": "running"})
+    write_record(folder, run_record(status="running"))
     print(folder, flush=True)
     sys.stdin.read()
 """
@@ -53,7 +55,7 @@ def process(program: str, *arguments: str | Path) -> subprocess.Popen[str]:
 def run_at(output: Path, number: int, status: str = "finished") -> Path:
     folder = output / f"v{number}-20260101-00000{number % 10}"
     folder.mkdir(parents=True)
-    write_record(folder, {"schema_version": 1, "status": status})
+    write_record(folder, run_record(status=status))
     return folder
 
 
@@ -225,11 +227,11 @@ def test_a_record_of_another_kind_is_refused(tmp_path: Path, content: str):
         read_run(tmp_path)
 
 
-def test_whole_checkpoints_come_in_the_order_of_their_steps(tmp_path: Path):
+def test_complete_checkpoints_come_in_the_order_of_their_steps(tmp_path: Path):
     late, early = checkpoint_at(tmp_path, 100), checkpoint_at(tmp_path, 20)
     (tmp_path / "last-checkpoint").symlink_to("checkpoint-100")
 
-    assert whole_checkpoints(tmp_path) == [early, late]
+    assert complete_checkpoints(tmp_path) == [early, late]
 
 
 def test_half_checkpoints_do_not_count(tmp_path: Path):
@@ -238,7 +240,7 @@ def test_half_checkpoints_do_not_count(tmp_path: Path):
     checkpoint_at(tmp_path, 3, state="")  # the disk filled up with the last file
     checkpoint_at(tmp_path, 4, state='{"global_step": ')
 
-    assert whole_checkpoints(tmp_path) == []
+    assert complete_checkpoints(tmp_path) == []
 
 
 def test_a_run_without_a_checkpoint_has_no_adapter(tmp_path: Path):

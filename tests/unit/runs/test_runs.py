@@ -9,37 +9,32 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from tests.fakes.answered import answered, report_on
+from tests.fakes.run_record import run_record
 from toolkit.cli.runs import age, command
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_json, write_text
 from toolkit.data.probes import TRAINED
+from toolkit.runs.comparison import read_comparison
 from toolkit.runs.run import create_run_folder, find_run, list_runs, locked, point_latest_at, read_run, write_record
-from toolkit.runs.runs import differences, read_report, summaries, verdict_word
+from toolkit.runs.runs import differences, summaries, verdict_word
 
 
 def run_at(output: Path, number: int, *, status: str = "finished", **changes: object) -> Path:
     folder = output / f"v{number}-20260101-00000{number}"
     folder.mkdir(parents=True)
-    record = {
-        "schema_version": 1,
+    fields = {
         "run_id": folder.name,
         "status": status,
         "started_at": (datetime.now(UTC) - timedelta(hours=number + 1)).isoformat(),
-        "finished_at": None,
         "command": f"toolkit finetune {number}",
-        "seed": 42,
-        "base_model": {"name": "micro", "path": "/models/micro"},
         "data": {"path": "/data/self_cognition.json", "sha256": "a", "rows": 50, "dropped": 0},
         "recipe": {"name": "article", "epochs": 10, "target_modules": ["all-linear"]},
-        "versions": {"torch": "2.13.0"},
-        "hardware": {"device": "cpu"},
         "timings_s": {"total": 10.0 + number},
         "peak_memory_bytes": number,
         "train": {"steps": 2, "tokens": 100, "loss": [3.5, 0.25]},
         "adapter": {"path": "checkpoint-2", "sha256": str(number), "bytes": 1},
-        "error": None,
     }
-    write_record(folder, record | changes)
+    write_record(folder, run_record(**fields | changes))
     return folder
 
 
@@ -85,14 +80,55 @@ def test_runs_are_in_the_order_of_their_numbers(tmp_path):
     assert [run.run_id.partition("-")[0] for run in list_runs(tmp_path)] == ["v0", "v1", "v2", "v10"]
 
 
-def test_what_is_no_run_is_not_listed(tmp_path):
+def test_a_folder_without_a_record_is_not_listed(tmp_path):
     run_at(tmp_path, 0)
-    (tmp_path / "v1-20260101-000000").mkdir()  # no run.json
+    (tmp_path / "v1-20260101-000000").mkdir()
     write_text(tmp_path / "notes.txt", "v2")
-    (tmp_path / "v3-20260101-000000").mkdir()
-    write_text(tmp_path / "v3-20260101-000000" / "run.json", "{")
 
     assert [one.run_id for one in summaries(tmp_path)] == ["v0-20260101-000000"]
+
+
+DAMAGED = {
+    "cut off": '{"schema_version": 1, "sta',
+    "empty": "",
+    "a list": "[]",
+    "nothing but its version": '{"schema_version": 1}',
+    "another version": '{"schema_version": 2}',
+    "not UTF-8": b"\xff\xfe",
+}
+ODD = {
+    "status": "asleep", "started_at": "yesterday", "data": {"path": "a.json"}, "train": {"loss": "low"},
+    "base_model": "micro", "recipe": None, "timings_s": [1], "adapter": {"path": 3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [*DAMAGED.values(), *(json.dumps(run_record().to_dict() | {name: value}) for name, value in ODD.items())],
+    ids=[*DAMAGED, *ODD],
+)
+def test_a_damaged_record_is_listed_as_such_and_hides_no_other_run(tmp_path, content):
+    for number in (0, 2):
+        run_at(tmp_path, number)
+    folder = tmp_path / "v1-20260101-000001"
+    folder.mkdir()
+    (folder / "run.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    assert [one.status for one in summaries(tmp_path)] == ["finished", "damaged", "finished"]
+    result = CliRunner().invoke(command, ["--output", str(tmp_path)], catch_exceptions=False)
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 4)
+    assert "v1-20260101-000001/run.json" in result.stderr
+    assert [one["status"] for one in json.loads(invoke("--output", tmp_path, "--json"))][1] == "damaged"
+    with pytest.raises(ConfigError, match=r"v1-20260101-000001/run\.json"):
+        find_run("v1", tmp_path)
+    assert find_run("v2", tmp_path).status == "finished"
+
+
+def test_what_is_wrong_in_a_damaged_record_is_named(tmp_path):
+    folder = run_at(tmp_path, 0)
+    write_json(folder / "run.json", read_run(folder).record.to_dict() | {"data": {"path": "a.json", "rows": "50"}})
+
+    assert str(summaries(tmp_path)[0].problem).endswith("run.json is damaged: data.sha256: field required.")
 
 
 def test_the_table_fits_80_columns(tmp_path, monkeypatch):
@@ -118,13 +154,13 @@ def test_each_verdict_has_a_word():
         assert verdict_word({"passed": took and kept, "took": took, "kept": kept}) == word
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 2}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 1}', '{"schema_version": 3}'])
 def test_a_broken_report_is_none(tmp_path, text):
     folder = run_at(tmp_path, 0)
     (folder / "compare").mkdir()
     write_text(folder / "compare" / "report.json", text)
 
-    assert read_report(read_run(folder)) is None
+    assert read_comparison(folder) is None
     assert summaries(tmp_path)[0].verdict is None
 
 
@@ -215,13 +251,3 @@ def test_new_runs_get_numbers_of_their_own(tmp_path):
 
     assert names == ["v0", "v1", "v2"]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
-def test_a_record_is_replaced_whole_or_not_at_all(tmp_path):
-    folder = run_at(tmp_path, 0)
-
-    with pytest.raises(TypeError):
-        write_record(folder, {"schema_version": object()})
-
-    assert read_run(folder).status == "finished"
-    assert sorted(path.name for path in folder.iterdir()) == ["run.json"]

@@ -4,15 +4,22 @@ import json
 
 import pytest
 
+from tests.fakes.run_record import run_record
 from toolkit.runs.run import Run
 from toolkit.runs.training_log import Step, read_training_log
 
 TIMINGS = {"import": 1.0, "load": 0.5, "train": 8.0, "total": 10.0}
+FIELDS = {"timings_s": TIMINGS, "hardware": {"memory_bytes": 64}, "peak_memory_bytes": None}
 
 
 def run(folder, *lines: str, **record) -> Run:
     (folder / "logging.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return Run(folder=folder, record={"timings_s": TIMINGS, "hardware": {"memory_bytes": 64}} | record)
+    return Run(
+        folder=folder,
+        record=run_record(
+            **{"timings_s": TIMINGS, "hardware": {"memory_bytes": 64}, "peak_memory_bytes": None} | record
+        ),
+    )
 
 
 def step(number: int, loss: float, **more) -> str:
@@ -39,6 +46,8 @@ def test_time_that_no_phase_names_is_other(tmp_path):
 
 
 def test_a_run_that_left_nothing_has_an_empty_story(tmp_path):
-    story = read_training_log(Run(folder=tmp_path, record={}))
+    story = read_training_log(
+        Run(folder=tmp_path, record=run_record(timings_s={}, hardware={}, peak_memory_bytes=None))
+    )
 
     assert (story.steps, story.seconds, story.total_seconds) == ((), {}, 0)

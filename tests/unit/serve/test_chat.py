@@ -3,12 +3,15 @@
 import signal
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from tests.fakes.run_record import run_of
 from toolkit.cli import chat as chat_cli
+from toolkit.compare.sides import Side
 from toolkit.serve.chat import Conversation
 
 
@@ -23,7 +26,7 @@ class FakeModel:
 
     @contextmanager
     def side(self, adapter):
-        self.on = adapter
+        self.on = adapter and "tuned"
         yield
 
     def stream(self, messages, *, max_new_tokens):
@@ -123,12 +126,9 @@ def test_an_answer_that_an_interrupt_cuts_short_stays_in_the_history():
 def _piped(monkeypatch):
     """The command, with fakes for everything that it calls."""
     model = FakeModel()
-    side = SimpleNamespace(
-        name="v0", key="tuned", adapter="folder",
-        model=SimpleNamespace(name="micro", title="micro", path="micro", in_4bit=False),
-        run=SimpleNamespace(record={"recipe": {"system": "As trained."}}),
-    )  # fmt: skip
-    base = SimpleNamespace(name="micro", key=None, adapter=None, model=side.model, run=None)
+    micro = SimpleNamespace(name="micro", title="micro", path="micro", in_4bit=False)
+    side = Side(kind="run", name="v0", adapter=Path("folder"), model=micro, run=run_of(system="As trained."))
+    base = Side(kind="base", name="micro", model=micro)
     monkeypatch.setattr(chat_cli, "load_model", lambda folder, adapters: model)
     monkeypatch.setattr(chat_cli, "find_run", lambda run, output: run)
     monkeypatch.setattr(chat_cli, "run_side", lambda run, model: side)
@@ -159,7 +159,7 @@ def test_the_system_prompt_can_be_set_changed_and_dropped(piped):
     model, result = piped("one\n/system Be a poet.\ntwo\n/system\nthree\n", "--system", "Be brief.")
 
     assert [messages[0]["content"] for messages in model.asked] == ["Be brief.", "Be a poet.", "one"]
-    assert result.stderr == "System prompt: Be a poet.\nSystem prompt: none\n"
+    assert result.stderr == "System prompt: Be a poet.\nSystem prompt: the model's own default\n"
 
 
 def test_forget_quit_and_help(piped):

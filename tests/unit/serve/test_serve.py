@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.fakes.answerer import FakeAnswerer
+from tests.fakes.run_record import run_of
 from toolkit.cli import serve as serve_cli
+from toolkit.compare.sides import Side
 from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.model.device import Device
@@ -28,10 +31,8 @@ def _side(monkeypatch, tmp_path):
     """A run on disk, as much of it as serving reads, and a CPU."""
     (tmp_path / "adapter_config.json").write_text('{"r": 8}')
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
-    side = SimpleNamespace(
-        name="tuned", adapter=tmp_path, model=BASE, run=SimpleNamespace(record={"recipe": {"system": "As trained."}})
-    )
-    base = SimpleNamespace(name="base", adapter=None, model=BASE, run=None)
+    side = Side(kind="run", name="tuned", adapter=tmp_path, model=BASE, run=run_of(system="As trained."))
+    base = Side(kind="base", name="base", model=BASE)
     monkeypatch.setattr(use_case, "find_run", lambda run, output: run)
     monkeypatch.setattr(use_case, "run_side", lambda run, model: side)
     monkeypatch.setattr(use_case, "find_side", lambda text, output, beside, model: base)
@@ -197,8 +198,8 @@ def test_a_signal_while_it_loads_is_an_interruption(side):
         serve(ServeConfig(port=0), ready=print, notify=print, load=load)
 
 
-def test_a_run_with_the_name_of_its_base_is_refused(side):
-    side.name = "base"
+def test_a_run_that_is_called_as_its_base_is_refused(side, monkeypatch):
+    monkeypatch.setattr(use_case, "run_side", lambda run, model: replace(side, name="base"))
 
     with pytest.raises(ConfigError, match="both called base"):
         serve(ServeConfig(port=0), ready=print, notify=print)

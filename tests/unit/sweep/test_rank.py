@@ -8,12 +8,13 @@ import yaml
 
 from tests.fakes.logits import logits_with_kl
 from tests.fakes.model_folder import make_model_folder
+from tests.fakes.run_record import run_record
 from toolkit.cli.tables.ranking import print_ranking, print_scales
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import ConfigError
 from toolkit.model.language_model import Answer
-from toolkit.runs.run import write_record
+from toolkit.runs.run import read_run, write_record
 from toolkit.sweep.rank import SCALES, rank, sweep_scale, write_scales
 
 PROBES = {
@@ -62,10 +63,10 @@ def _output(tmp_path):
         (adapter / "adapter_model.safetensors").write_bytes(bytes([number]))
         for name in ("adapter_config.json", "trainer_state.json"):
             (adapter / name).write_text("{}")
-        record = {
-            "schema_version": 1, "status": "finished", "base_model": {"name": "base", "path": str(base)},
-            "data": {"path": str(tmp_path / "mine.json")}, "recipe": {"system": ""},
-        }  # fmt: skip
+        record = run_record(
+            base_model={"name": "base", "path": str(base)}, recipe={"name": "keep", "system": ""},
+            data={"path": str(tmp_path / "mine.json"), "sha256": "0" * 64, "rows": 1},
+        )  # fmt: skip
         write_record(folder, record)
     return tmp_path / "output"
 
@@ -92,8 +93,8 @@ def test_a_run_named_twice_is_ranked_once(output):
 
 def test_runs_with_different_probes_are_ranked_only_by_probes_that_are_named(output, tmp_path):
     run = output / "v1-20260101-000001"
-    record = json.loads((run / "run.json").read_text())
-    write_record(run, record | {"data": {"path": str(tmp_path / "other.json")}})
+    record = read_run(run).record
+    write_record(run, record.with_fields(data=record.data.to_dict() | {"path": str(tmp_path / "other.json")}))
 
     with pytest.raises(ConfigError, match="different probes"):
         rank(["v0", "v1"], CompareConfig(output=output), load=load)

@@ -117,12 +117,12 @@ def test_each_combination_is_an_ordinary_run_with_its_report(user: User):
     done = user.sweeps(epochs=[1.0, 5.0], seed=[1, 2])
 
     runs = list_runs(user.output)
-    assert [(run.status, run.record["recipe"]["epochs"], run.record["seed"]) for run in runs] == [
+    assert [(run.status, run.record.recipe.epochs, run.record.seed) for run in runs] == [
         ("finished", epochs, seed) for epochs in (1.0, 5.0) for seed in (1, 2)
     ]  # fmt: skip
     assert all((run.folder / "compare" / "report.json").is_file() for run in runs)
     assert [entry.run for entry in done.entries] == [run.run_id for run in runs]
-    assert runs[0].record["command"] == "toolkit sweep mine.json"
+    assert runs[0].record.command == "toolkit sweep mine.json"
 
 
 def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):

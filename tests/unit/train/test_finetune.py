@@ -90,7 +90,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
     run = user.finetunes(epochs=3.0, seed=7)
 
     record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
-    assert record == run.record
+    assert record == run.record.to_dict()
     assert (record["schema_version"], record["run_id"], record["status"]) == (1, run.folder.name, "finished")
     assert record["started_at"] <= record["finished_at"]
     assert (record["command"], record["seed"], record["error"]) == ("toolkit finetune 'my data.json'", 7, None)
@@ -116,7 +116,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
 
 def test_every_effective_setting_is_recorded_with_what_was_chosen_for_auto(user: User):
     training = FakeTraining()
-    recipe = user.finetunes(training, lora_rank=4, max_length_tokens=100, batch_size=2).record["recipe"]
+    recipe = user.finetunes(training, lora_rank=4, max_length_tokens=100, batch_size=2).record.recipe.settings
 
     assert (recipe["lora_rank"], recipe["max_length_tokens"], recipe["batch_size"]) == (4, 100, 2)
     assert recipe["micro_batch_size"] * training.jobs[0].plan.accumulation_steps == 2
@@ -166,7 +166,7 @@ def test_rows_over_the_maximum_are_left_out_counted_and_named(user: User):
 
     run = user.finetunes(training, max_length_tokens=50)
 
-    assert (run.record["data"]["rows"], run.record["data"]["dropped"]) == (8, 7)
+    assert (run.record.data.rows, run.record.data.dropped) == (8, 7)
     assert [row.prompt for row in training.jobs[0].rows] == ["short"]
     assert "Warning: 7 rows over 50 tokens are left out (row 2, 3, 4, 5, 6, …)." in user.said
 
@@ -174,7 +174,7 @@ def test_rows_over_the_maximum_are_left_out_counted_and_named(user: User):
 def test_a_row_of_exactly_the_maximum_stays(user: User):
     user.write(user.data, ("1234", "5678"))
 
-    assert user.finetunes(max_length_tokens=8).record["data"]["longest_row_tokens"] == 8
+    assert user.finetunes(max_length_tokens=8).record.data.longest_row_tokens == 8
 
 
 def test_only_rows_over_the_maximum_is_a_fault_of_the_data(user: User):
@@ -191,7 +191,7 @@ def test_a_mix_adds_as_many_rows_as_asked_for(user: User):
     run = user.finetunes(training, mix=(f"{user.home / 'more.json'}#4",))
 
     assert len(training.jobs[0].rows) == 7
-    assert [(one["rows"], Path(one["source"]).name) for one in run.record["data"]["mix"]] == [(4, "more.json")]
+    assert [(one.rows, Path(one.source).name) for one in run.record.data.mix] == [(4, "more.json")]
     assert not [line for line in user.said if line.startswith("Warning")]
 
 
@@ -200,7 +200,7 @@ def test_a_mix_that_is_too_small_gives_all_it_has_and_says_so(user: User):
 
     run = user.finetunes(mix=(f"{user.home / 'more.json'}#4",))
 
-    assert run.record["data"]["mix"][0]["rows"] == 1
+    assert run.record.data.mix[0].rows == 1
     assert any("has 1 rows, fewer than the 4 asked for" in line for line in user.said)
 
 
@@ -215,7 +215,7 @@ def test_keep_prompts_that_are_trained_on_are_left_out(user: User):
     assert job is not None
     assert job.prompts == [("What is 1 + 1?", "A"), ("Sing!", "B")]
     assert job.cache.parent == user.output / ".cache"
-    assert run.record["keep"]["prompts"] == 2
+    assert run.record.keep.prompts == 2
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_an_unforeseen_failure_is_recorded_with_its_story(user: User):
     assert (type(error), error.exit_code) == (TrainingError, 6)
     assert str(error).startswith("Training failed: RuntimeError: shapes do not match.")
     assert str(run.folder / "error.txt") in str(error)
-    assert (run.status, run.record["error"]) == ("failed", str(error))
+    assert (run.status, run.record.error) == ("failed", str(error))
     assert "Traceback" in (run.folder / "error.txt").read_text()
     assert "at layer 3" in (run.folder / "error.txt").read_text()
 
@@ -363,9 +363,9 @@ def test_a_signal_ends_the_run_behind_a_saved_step(user: User, number: signal.Si
         user.stop = stop
         error, run = user.fails(at(2, lambda _: os.kill(os.getpid(), number)))
 
-    assert (type(error), run.status, run.record["train"]["steps"]) == (Interrupted, "interrupted", 2)
+    assert (type(error), run.status, run.record.train.steps) == (Interrupted, "interrupted", 2)
     assert "Interrupted after step 2 of 4; the checkpoint is saved." in str(error)
-    assert run.adapter.name == run.record["adapter"]["path"] == "checkpoint-2"
+    assert run.adapter.name == run.record.adapter.path == "checkpoint-2"
 
 
 def test_a_signal_before_the_first_step_does_not_wait_for_one(user: User):
@@ -382,7 +382,7 @@ def test_a_second_signal_does_not_wait_for_the_step(user: User):
         user.stop = stop
         error, run = user.fails(at(2, lambda _: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)]))
 
-    assert (type(error), run.status, run.record["train"]["steps"]) == (Interrupted, "interrupted", 0)
+    assert (type(error), run.status, run.record.train.steps) == (Interrupted, "interrupted", 0)
 
 
 def interrupted(user: User, **settings: Any) -> Run:
@@ -403,8 +403,8 @@ def test_resume_goes_on_from_the_last_checkpoint_with_the_runs_own_rows_and_sett
     assert job.resume_from.name == "checkpoint-2"
     assert [row.prompt for row in job.rows] == ["Who are you?", "Who made you?", "Hello"]
     assert (job.recipe.epochs, job.recipe.seed, after.run_id) == (3.0, 7, before.run_id)
-    assert (after.status, after.record["error"], after.record["resumed_from"]) == ("finished", None, "checkpoint-2")
-    assert after.record["train"]["steps"] == 4
+    assert (after.status, after.record.error, after.record.resumed_from) == ("finished", None, "checkpoint-2")
+    assert after.record.train.steps == 4
     assert (user.output / "latest").readlink() == Path(after.run_id)
 
 
@@ -420,7 +420,7 @@ def test_resume_refuses_a_keep_set_that_has_changed(user: User):
 
 def test_resume_after_a_kill_forgets_the_steps_that_are_done_again(user: User):
     run = interrupted(user)
-    write_record(run.folder, run.record | {"status": "running"})
+    write_record(run.folder, run.record.with_fields(status="running"))
     told = [json.dumps({"step": step, "loss": 1.0}) + "\n" for step in (1, 2, 3)]
     (run.folder / "logging.jsonl").write_text("".join(told) + '{"step": 4, "lo')
     assert user.runs()[0].status == "died"
@@ -535,8 +535,8 @@ def test_a_base_in_4_bits_is_recorded_and_told(user: User, monkeypatch: pytest.M
 
     run = user.finetunes(training, load_in_4bit=True)
 
-    assert run.record["base_model"]["load_in_4bit"] is True
-    assert run.record["recipe"]["load_in_4bit"] is True
+    assert run.record.base_model.load_in_4bit is True
+    assert run.record.recipe.load_in_4bit is True
     assert training.jobs[0].recipe.load_in_4bit
     assert any("base model: small in 4 bits" in line for line in user.said)
 
@@ -549,7 +549,7 @@ def test_a_run_in_4_bits_is_resumed_so_or_not_at_all(user: User, monkeypatch: py
     with pytest.raises(ConfigError, match="bitsandbytes"):
         user.resumes(name)
     with_bitsandbytes(monkeypatch)
-    assert user.resumes(name).record["base_model"]["load_in_4bit"] is True
+    assert user.resumes(name).record.base_model.load_in_4bit is True
 
 
 def test_the_base_models_answers_to_the_keep_set_are_not_those_of_the_base_in_4_bits(
@@ -576,5 +576,5 @@ def test_what_cannot_fit_is_refused_before_the_model_is_loaded(user: User):
     with pytest.raises(ConfigError, match=r"does not fit on the card.*It would fit with .*GiB free"):
         finetune(config, user.caller, backends)
     assert not training.jobs
-    assert user.runs()[0].record["status"] == "failed"
-    assert "does not fit" in str(user.runs()[0].record["error"])
+    assert user.runs()[0].record.status == "failed"
+    assert "does not fit" in str(user.runs()[0].record.error)

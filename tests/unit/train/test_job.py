@@ -27,7 +27,7 @@ def test_rows_held_out_are_handed_over_and_kept_with_the_run(user: User):
     run = user.finetunes(training, eval_split=0.3)
 
     job = training.jobs[0]
-    assert (len(job.rows), len(job.eval_rows), run.record["data"]["held_out"]) == (2, 1, 1)
+    assert (len(job.rows), len(job.eval_rows), run.record.data.held_out) == (2, 1, 1)
     assert len((run.folder / "train.jsonl").read_text().splitlines()) == 2
     assert job.eval_rows[0].prompt in (run.folder / "eval.jsonl").read_text()
 
@@ -57,10 +57,10 @@ def test_keep_prompts_that_are_held_out_are_left_out(user: User):
 def test_early_stopping_makes_the_best_checkpoint_the_adapter_and_says_so(user: User):
     run = user.finetunes(early(), eval_split=0.3, early_stop=1)
 
-    train = run.record["train"]
-    assert (run.status, run.record["adapter"]["path"], run.adapter.name) == ("finished", "checkpoint-2", "checkpoint-2")
-    assert (train["steps"], train["stopped_early"], train["stop_reason"]) == (4, True, "early_stop")
-    assert train["eval_loss"] == [0.5, 0.75]
+    train = run.record.train
+    assert (run.status, run.record.adapter.path, run.adapter.name) == ("finished", "checkpoint-2", "checkpoint-2")
+    assert (train.steps, train.stopped_early, train.stop_reason) == (4, True, "early_stop")
+    assert train.eval_loss == [0.5, 0.75]
     assert (
         "Stopped after step 4 of 10: the evaluation loss was lowest (0.5000) at step 2 and has not fallen since."
         in user.said
@@ -71,7 +71,7 @@ def test_early_stopping_makes_the_best_checkpoint_the_adapter_and_says_so(user: 
 def test_the_best_checkpoint_is_the_adapter_also_after_the_last_epoch(user: User):
     run = user.finetunes(early(stop_reason="epochs", total_steps=4), eval_split=0.3, early_stop=9)
 
-    assert (run.adapter.name, run.record["train"]["stopped_early"]) == ("checkpoint-2", False)
+    assert (run.adapter.name, run.record.train.stopped_early) == ("checkpoint-2", False)
 
 
 def test_a_finished_run_keeps_nothing_that_only_resuming_needs(user: User):
@@ -90,7 +90,7 @@ def test_a_finished_run_keeps_nothing_that_only_resuming_needs(user: User):
 def test_the_adapter_of_an_interrupted_run_is_its_last_step(user: User):
     run = interrupted(user, eval_split=0.3, early_stop=1)
 
-    assert (run.adapter.name, run.record["train"]["stop_reason"]) == ("checkpoint-2", "interrupted")
+    assert (run.adapter.name, run.record.train.stop_reason) == ("checkpoint-2", "interrupted")
 
 
 def took(**ended: object) -> FakeTraining:
@@ -134,9 +134,9 @@ def test_keep_prompts_are_held_out_to_measure_the_drift(user: User):
 def test_a_run_that_stopped_when_it_took_is_finished_and_says_why(user: User):
     run = user.finetunes(took(), stop_when_took=True)
 
-    train = run.record["train"]
-    assert (run.status, train["stop_reason"], train["stopped_early"]) == ("finished", "took", True)
-    assert train["development"][-1] == {"step": 4, "passed": 23, "asked": 24, "kl": 0.0042}
+    train = run.record.train
+    assert (run.status, train.stop_reason, train.stopped_early) == ("finished", "took", True)
+    assert train.development[-1] == {"step": 4, "passed": 23, "asked": 24, "kl": 0.0042}
     assert (
         "Stopped after step 4 of 10: it took, 23 of 24 questions answered as trained (23 are enough), "
         "kl 0.0042 (budget 0.02)."

@@ -23,9 +23,9 @@ def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
     best = ranked[0]
     colour = "green" if best.report.verdict.passed else "yellow"
     console.print(f"\n[bold {colour}]{texts('rank.best', name=escape(best.name))}[/]")
-    console.print(best.report.verdict.told(texts))
+    console.print(best.report.verdict.sentence(texts))
     for reason in best.report.verdict.shortfalls:
-        console.print(f"  - {escape(reason.told(texts))}")
+        console.print(f"  - {escape(reason.reason(texts))}")
 
 
 def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:

@@ -6,7 +6,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from toolkit.cli.console import answers
-from toolkit.compare.metrics import Judged
+from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.figures import (
     LEDGERS,
     WRONG,
@@ -15,8 +15,8 @@ from toolkit.compare.report.figures import (
     figure,
     format_value,
     interval,
-    lines,
-    mark,
+    ledger_lines,
+    outcome,
     where_it_holds,
 )
 from toolkit.compare.report.report import Report
@@ -34,9 +34,9 @@ SHOWN = 5
 def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
     """Prints on stdout; in colour only on a terminal without NO_COLOR."""
     console = answers()
-    console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.told(texts)}[/]")
+    console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.sentence(texts)}[/]")
     for reason in report.verdict.shortfalls:
-        console.print(f"  - {_shown(reason.told(texts))}")
+        console.print(f"  - {_shown(reason.reason(texts))}")
     console.print(
         f"{texts('side.Before')}{texts('colon')}{escape(str(report.before['name']))}   "
         f"{texts('side.After')}{texts('colon')}{escape(str(report.after['name']))}\n"
@@ -49,11 +49,11 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
             console.print(_shown(sentence))
     for sentence in describe_flips(report.flips, texts):
         console.print(f"[dim]{sentence}[/]")
-    shown = list(report.judged) if show_all else _examples(report)
+    shown = list(report.results) if show_all else _examples(report)
     for one in shown:
         _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
-    if len(shown) < len(report.judged):
-        console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.judged))}[/]")
+    if len(shown) < len(report.results):
+        console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.results))}[/]")
 
 
 def _ledgers(report: Report, texts: Texts) -> Table:
@@ -64,7 +64,7 @@ def _ledgers(report: Report, texts: Texts) -> Table:
     table.add_column(texts("ledger.needs"), no_wrap=True)
     for ledger in LEDGERS:
         table.add_row(f"[bold]{texts(f'ledger.{ledger}')}[/]")
-        for line in lines(report, ledger):
+        for line in ledger_lines(report, ledger):
             table.add_row(*_row(line, texts))
     return table
 
@@ -93,18 +93,18 @@ def _systems(report: Report, texts: Texts) -> Table:
     return table
 
 
-def _examples(report: Report) -> list[Judged]:
+def _examples(report: Report) -> list[ProbeResult]:
     """A few learned answers, the first wrong ones under any system prompt, and a few that merely changed."""
-    first = [one for one in report.judged if one.system == report.judged[0].system]
+    first = [one for one in report.results if one.system == report.results[0].system]
     took = [one for one in first if one.passed and one.changed]
-    wrong = [one for one in report.judged if mark(one) in WRONG]
+    wrong = [one for one in report.results if outcome(one) in WRONG]
     moved = [one for one in first if one.probe.group == OUT_OF_SCOPE and one.changed and not one.leaked]
     return [*took[:: max(1, len(took) // 4)][:4], *wrong[:SHOWN], *moved[:2]]
 
 
-def _print_probe(console: Console, one: Judged, texts: Texts, kind: str | None) -> None:
+def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | None) -> None:
     """`kind`: of the system prompt; None if there is only one."""
-    word = mark(one)
+    word = outcome(one)
     where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
     group = texts(f"probe.{one.probe.group}")
     console.print(

@@ -1,4 +1,4 @@
-"""Geometry of a report's charts: numbers to places on the page. Pure; the template draws."""
+"""Geometry of a report's charts: from numbers to positions on the page. Pure; the template draws."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 480, 220
 LEFT, RIGHT, TOP, BOTTOM = 40, 14, 10, 26
-LEAST_END = 0.02  # a scale's end: smaller would make a mountain of nothing
+LEAST_END = 0.02  # the least end of a scale: a smaller one would exaggerate tiny values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Tick:
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """An SVG of WIDTH by HEIGHT: `points` of each line as SVG wants them, and the ticks of both axes."""
+    """An SVG of WIDTH by HEIGHT: the `points` attribute of each line, and the ticks of both axes."""
 
     lines: Mapping[str, str]
     x_ticks: tuple[Tick, ...]
@@ -26,7 +26,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A metric on its scale; each place in percent of the width, None where there is nothing to draw."""
+    """A metric on its scale; positions in percent of the width, None if there is nothing to draw."""
 
     value: float | None
     low: float | None
@@ -47,7 +47,7 @@ class Slice:
 
 
 def curve(lines: Mapping[str, Sequence[tuple[float, float]]]) -> Curve | None:
-    """Lines of (step, value); None where there are not two points to join."""
+    """Lines of (step, value); None if there are fewer than two points."""
     points = [point for line in lines.values() for point in line]
     if len({x for x, _ in points}) < 2:  # noqa: PLR2004  # a line has two ends
         return None
@@ -70,7 +70,7 @@ def curve(lines: Mapping[str, Sequence[tuple[float, float]]]) -> Curve | None:
 
 
 def nice(value: float) -> float:
-    """The end of an axis: 1, 2, 4, 6, 8 or 10 times a power of ten, not under `value`."""
+    """The end of an axis: 1, 2, 4, 6, 8 or 10 times a power of ten, at least `value`."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -81,7 +81,7 @@ def bar(
     *, value: float | None, low: float | None, high: float | None, limit: float | None, noise: float | None,
     share: bool, small_is_good: bool, least_end: float = LEAST_END,
 ) -> Bar:  # fmt: skip
-    """A share that should be high stands on 0 to 1; what should be small on a scale that shows its limit."""
+    """A share that should be high has a scale from 0 to 1; any other metric, one that shows its limit."""
     known = [number for number in (value, high, limit, noise) if number is not None]
     end = nice(max([*known, (limit or 0.0) * 2, least_end])) if small_is_good or not share else 1.0
     end = min(end, 1.0) if share else end

@@ -1,9 +1,9 @@
-"""A report's figures as every renderer shows them: two ledgers, the worst system prompt, words for each. Pure."""
+"""A report's figures as every renderer shows them: two ledgers, the worst system prompt, and words. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.compare.metrics import Flips, Judged, Metric
+from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -19,7 +19,7 @@ WRONG = ("failed", "residue", "leaked")
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One metric under the system prompt that it fares worst under. `limit` None: told, and not judged."""
+    """One metric under the system prompt where it is worst. `limit` None: shown, but not part of the verdict."""
 
     name: str
     metric: Metric
@@ -32,35 +32,27 @@ class Line:
         return "" if self.limit is None else f"{'≥' if self.name in AT_LEAST else '≤'} {self.limit:g}"
 
 
-def lines(report: Report, ledger: str) -> list[Line]:
-    """`ledger`: took or kept."""
+def ledger_lines(report: Report, ledger: str) -> list[Line]:
+    """`ledger`: a name in LEDGERS."""
     return [_line(report, name) for name in LEDGERS[ledger]]
 
 
 def _line(report: Report, name: str) -> Line:
-    measured = {system: metrics[name] for system, metrics in report.per_system.items() if metrics[name].n}
-    if not measured:
-        return Line(name=name, metric=report.metrics[name], limit=None, missed=False, system="")
-    system = max(measured, key=lambda one: _badness(name, measured[one].value or 0.0))
+    figure = report.figures[name]
+    limit = None if figure.system is None else report.thresholds.get(name)
     return Line(
-        name=name, metric=measured[system], limit=report.thresholds.get(name), system=system,
-        missed=misses(name, measured[system].value, report.thresholds),
+        name=name, metric=figure.metric, limit=limit, system=figure.system or "",
+        missed=misses(name, figure.metric.value, report.thresholds),
     )  # fmt: skip
 
 
-def _badness(name: str, value: float) -> float:
-    if name == "length":
-        return abs(value - 1)
-    return -value if name in (*AT_LEAST, "noise_floor") else value
-
-
 def where_it_holds(report: Report, texts: Texts) -> str:
-    """In words: under which system prompts the change is there. Empty where one was tried, or it holds nowhere."""
+    """The system prompts under which the change holds, in words. Empty if one was tried, or it holds under none."""
     short = {
         system: any(misses(name, metrics[name].value, report.thresholds) for name in (*TOOK_AT_LEAST, *TOOK_AT_MOST))
         for system, metrics in report.per_system.items()
     }
-    if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # one system prompt has no other to differ from
+    if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # with one system prompt there is nothing to compare
         return ""
     if not any(short.values()):
         return texts("system.holds_everywhere")
@@ -84,7 +76,7 @@ def interval(metric: Metric) -> str:
 
 
 def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
-    """A sentence each, for those that had a pair to look at."""
+    """A sentence for each kind of flips with at least one pair."""
     return [
         texts(f"flips.{name}", gained=one.gained, lost=one.lost, n=one.n, p=f"{one.p:.2g}")
         for name, one in flips.items()
@@ -92,8 +84,8 @@ def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
     ]
 
 
-def mark(one: Judged) -> str:
-    """What is to be said of one answer, in a word."""
+def outcome(one: ProbeResult) -> str:
+    """One answer in a word: leaked, residue, passed, failed, moved or same."""
     if one.leaked:
         return "leaked"
     if one.residual:
@@ -103,9 +95,9 @@ def mark(one: Judged) -> str:
     return "moved" if one.changed else "same"
 
 
-def grouped(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
-    """In the order in which the groups first occur."""
-    groups: dict[str, list[Judged]] = {}
-    for one in judged:
+def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
+    """The results by group, in the order of their first occurrence."""
+    groups: dict[str, list[ProbeResult]] = {}
+    for one in results:
         groups.setdefault(one.probe.group, []).append(one)
     return groups

@@ -1,4 +1,4 @@
-"""The door to jinja2: a report as one HTML file that needs no network and no script, and lets none run."""
+"""The only user of jinja2 for reports: one HTML file that needs no network and no script, and lets none run."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.compare.metrics import Judged
+from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.charts import HEIGHT, LEAST_END, LEFT, WIDTH, Bar, bar, curve, stacked
 from toolkit.compare.report.figures import (
     LEDGERS,
@@ -23,8 +23,8 @@ from toolkit.compare.report.figures import (
     figure,
     format_value,
     interval,
-    lines,
-    mark,
+    ledger_lines,
+    outcome,
     where_it_holds,
 )
 from toolkit.compare.report.report import Report
@@ -34,7 +34,7 @@ from toolkit.core.text import printable, words
 from toolkit.data.probes import Expectation
 from toolkit.runs.training_log import TrainingLog
 
-LEAST_COMMON = 0.3  # two texts that share less are shown as two, not as a patchwork
+LEAST_COMMON = 0.3  # texts that share less are shown side by side, without marks
 TEMPLATES = Path(__file__).parent
 NO_SHARE = ("kl", "length", "repetition")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -43,30 +43,30 @@ GIB = 2**30
 
 @dataclass(frozen=True, kw_only=True)
 class DiffSpan:
-    """A stretch of one text; `changed`: the other text has something else there."""
+    """A part of one text; `changed`: the other text differs there."""
 
     text: str
     changed: bool
 
 
-def render_html(report: Report, story: TrainingLog | None, texts: Texts) -> str:
-    """`story` None: the after side is no run, so there is none to tell of."""
+def render_html(report: Report, log: TrainingLog | None, texts: Texts) -> str:
+    """`log` None: the after side is not a run."""
     systems = list(report.per_system)
     return fill_in(
         TEMPLATES / "report.html.jinja",
         more_style=_filter_rules(len(systems)),
         t=texts,
         report=report,
-        ledgers={ledger: [_metric(line, report, texts) for line in lines(report, ledger)] for ledger in LEDGERS},
+        ledgers={ledger: [_metric(line, report, texts) for line in ledger_lines(report, ledger)] for ledger in LEDGERS},
         where_it_holds=where_it_holds(report, texts),
         flips=describe_flips(report.flips, texts),
         systems=[_system(system, report, texts) for system in systems],
         columns=PER_SYSTEM,
         partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
-        groups=list(dict.fromkeys(one.probe.group for one in report.judged)),
-        probes=[_probe(one, systems.index(one.system), texts) for one in report.judged],
+        groups=list(dict.fromkeys(one.probe.group for one in report.results)),
+        probes=[_probe(one, systems.index(one.system), texts) for one in report.results],
         counts=_counts(report),
-        story=None if story is None else _story(story),
+        training=None if log is None else _training(log),
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
         figure=figure,
         lang=_language,
@@ -75,7 +75,7 @@ def render_html(report: Report, story: TrainingLog | None, texts: Texts) -> str:
 
 
 def fill_in(template: Path, *, more_style: str = "", **values: Any) -> str:
-    """A page of ours; its style is allowed by its hash, nothing else is."""
+    """A rendered page; its content security policy allows its own style, by hash, and nothing else."""
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8") + more_style
     hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return str(
@@ -94,12 +94,12 @@ def _environment(folder: Path) -> Any:
 
 
 def _printable(value: Any) -> Any:
-    """For texts; markup that the template made stays markup."""
+    """Without control characters; markup from the template stays markup."""
     return type(value)(printable(value)) if isinstance(value, str) else value
 
 
 def _filter_rules(systems: int) -> str:
-    """What the radio buttons hide; a browser that does not know :has() shows everything."""
+    """CSS for the radio buttons' filter; a browser without :has() shows everything."""
     return "".join(
         f"body:has(#system-{at}:checked) .probe:not([data-system='{at}']){{display:none}}\n" for at in range(systems)
     )
@@ -107,7 +107,7 @@ def _filter_rules(systems: int) -> str:
 
 def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
     metric = line.metric
-    noise = report.metrics["noise_floor"].value if line.name == "locality" else None
+    noise = report.values["noise_floor"] if line.name == "locality" else None
     drawn: Bar = bar(
         value=metric.value, low=metric.low, high=metric.high, limit=line.limit, noise=noise,
         share=line.name not in NO_SHARE, small_is_good=line.name not in (*AT_LEAST, "noise_floor", "length"),
@@ -136,11 +136,11 @@ def _system(system: str, report: Report, texts: Texts) -> dict[str, Any]:
     }
 
 
-def _probe(one: Judged, system: int, texts: Texts) -> dict[str, Any]:
+def _probe(one: ProbeResult, system: int, texts: Texts) -> dict[str, Any]:
     old, new = differences(one.before, one.after)
-    word = mark(one)
+    word = outcome(one)
     return {
-        "judged": one,
+        "result": one,
         "system": system,
         "mark": word,
         "wrong": word in WRONG,
@@ -151,7 +151,7 @@ def _probe(one: Judged, system: int, texts: Texts) -> dict[str, Any]:
 
 
 def _shown(pieces: list[DiffSpan]) -> list[DiffSpan]:
-    """An answer that is another altogether is shown plain: with everything marked nothing is."""
+    """Without marks if an answer is entirely different: marking all of it would show nothing."""
     return [DiffSpan(text=piece.text, changed=False) for piece in pieces] if len(pieces) == 1 else pieces
 
 
@@ -160,54 +160,49 @@ def _expected(expect: Expectation | None, texts: Texts) -> str:
         return texts("probe.expect.unchanged")
     parts = []
     for name, wanted in expect.to_dict().items():
-        told = wanted if isinstance(wanted, str) else ", ".join(wanted)
-        parts.append(texts(f"probe.expect.{name}", texts=told))
+        joined = wanted if isinstance(wanted, str) else ", ".join(wanted)
+        parts.append(texts(f"probe.expect.{name}", texts=joined))
     return "; ".join(parts)
 
 
 def _counts(report: Report) -> Mapping[str, Mapping[object, int]]:
-    judged = report.judged
+    results = report.results
     return {
-        "group": Counter(one.probe.group for one in judged),
-        "system": Counter(one.system for one in judged),
+        "group": Counter(one.probe.group for one in results),
+        "system": Counter(one.system for one in results),
         "answers": Counter(
             name
-            for one in judged
-            for name, holds in (("all", True), ("changed", one.changed), ("wrong", mark(one) in WRONG))
+            for one in results
+            for name, holds in (("all", True), ("changed", one.changed), ("wrong", outcome(one) in WRONG))
             if holds
         ),
     }
 
 
-def _story(story: TrainingLog) -> dict[str, Any]:
-    losses = {"loss": [(float(one.step), one.loss) for one in story.steps]}
-    rows = [(float(one.step), one.cross_entropy) for one in story.steps if one.cross_entropy is not None]
+def _training(log: TrainingLog) -> dict[str, Any]:
+    losses = {"loss": [(float(one.step), one.loss) for one in log.steps]}
+    rows = [(float(one.step), one.cross_entropy) for one in log.steps if one.cross_entropy is not None]
     if rows and any(value != loss for (_, value), (_, loss) in zip(rows, losses["loss"], strict=False)):
         losses["cross_entropy"] = rows
-    peak, total = story.peak_memory_bytes, story.memory_bytes
+    peak, total = log.peak_memory_bytes, log.memory_bytes
     return {
-        "rows": story.record.get("data", {}).get("rows"),
-        "trained_steps": story.record.get("train", {}).get("steps"),
-        "recipe": story.record.get("recipe", {}).get("name"),
-        "seed": story.record.get("seed"),
-        "device": _device(story.record.get("hardware") or {}),
-        "data": story.record.get("data", {}),
-        "versions": {name: number for name, number in (story.record.get("versions") or {}).items() if number},
+        "rows": log.record.data.rows,
+        "trained_steps": log.record.train.steps,
+        "recipe": log.record.recipe.name,
+        "seed": log.record.seed,
+        "device": log.record.hardware.name or log.record.hardware.device,
+        "data": log.record.data,
+        "versions": {name: number for name, number in log.record.versions.items() if number},
         "curve": curve(losses),
         "first": losses["loss"][0][1] if losses["loss"] else None,
         "last": losses["loss"][-1][1] if losses["loss"] else None,
-        "steps": len(story.steps),
-        "time": stacked(story.seconds, story.total_seconds),
-        "total_s": story.total_seconds,
+        "steps": len(log.steps),
+        "time": stacked(log.seconds, log.total_seconds),
+        "total_s": log.total_seconds,
         "peak": None if not peak else f"{peak / GIB:.1f} GiB",
         "memory": None if not total else f"{total / GIB:.1f} GiB",
         "memory_share": round(100 * peak / total, 1) if peak and total else None,
     }
-
-
-def _device(hardware: Mapping[str, Any]) -> str | None:
-    """The card's name, or what kind of device it was."""
-    return hardware.get("name") or hardware.get("device")
 
 
 def _language(text: str) -> str:
@@ -216,11 +211,11 @@ def _language(text: str) -> str:
 
 
 def differences(before: str, after: str) -> tuple[list[DiffSpan], list[DiffSpan]]:
-    """Both texts in pieces, those of `before` that are gone and those of `after` that are new marked as changed."""
+    """Both texts in spans; what is only in one of them is marked as changed."""
     old, new = words(before), words(after)
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     if _common(old, new, matcher) < LEAST_COMMON:
-        return _whole(before), _whole(after)
+        return _entirely_changed(before), _entirely_changed(after)
     left: list[DiffSpan] = []
     right: list[DiffSpan] = []
     for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
@@ -230,17 +225,17 @@ def differences(before: str, after: str) -> tuple[list[DiffSpan], list[DiffSpan]
 
 
 def _common(old: Sequence[str], new: Sequence[str], matcher: "SequenceMatcher[str]") -> float:
-    """The share of the longer text's letters that both have."""
+    """The share of the longer text's characters that both have."""
     same = sum(len("".join(old[at : at + size]).strip()) for at, _, size in matcher.get_matching_blocks())
     return same / max(len("".join(old)), len("".join(new)), 1)
 
 
-def _whole(text: str) -> list[DiffSpan]:
+def _entirely_changed(text: str) -> list[DiffSpan]:
     return [DiffSpan(text=text, changed=True)] if text else []
 
 
 def _joined(pieces: Sequence[DiffSpan]) -> list[DiffSpan]:
-    """Without empty pieces, and without islands: white space and points between two changes belong to them."""
+    """Without empty spans, and without islands: white space and punctuation between two changes belong to them."""
     found: list[DiffSpan] = []
     shown = [piece for piece in pieces if piece.text]
     for at, piece in enumerate(shown):

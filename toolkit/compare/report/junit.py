@@ -1,31 +1,31 @@
 """A report as JUnit XML, so that a CI system shows thresholds and probes as tests. Pure.
 
-It is red exactly where the verdict is: a probe that went wrong is a failure where its metric missed the threshold
-under its system prompt, and else a skipped test that says what was answered.
+A test fails exactly where the verdict does: a probe that went wrong is a failure if its metric missed the threshold
+under its system prompt, else a skipped test with the answers.
 """
 
 import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from toolkit.compare.metrics import Judged
-from toolkit.compare.report.figures import grouped, mark
+from toolkit.compare.metrics import ProbeResult
+from toolkit.compare.report.figures import grouped, outcome
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
 from toolkit.data.probes import PARAPHRASE, TRAINED
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-METRIC = {"residue": "residue", "leaked": "leakage"}  # of a mark; of a failed probe it is its group's
+METRIC = {"residue": "residue", "leaked": "leakage"}  # of an outcome; a failed probe has its group's metric
 GROUP_METRIC = {TRAINED: "reliability", PARAPHRASE: "generality"}
 
 
 def render_junit(report: Report, texts: Texts) -> str:
-    """A test suite of thresholds, and one a group of probes."""
+    """One test suite for the thresholds, and one per group of probes."""
     root = Element("testsuites", name="toolkit compare", time=_seconds(report.timings_s.get("total", 0.0)))
     _thresholds(root, report, texts)
-    for group, judged in grouped(report.judged).items():
-        _group(root, group, judged, report, texts)
+    for group, results in grouped(report.results).items():
+        _group(root, group, results, report, texts)
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     indent(root)
@@ -34,37 +34,37 @@ def render_junit(report: Report, texts: Texts) -> str:
 
 def _thresholds(root: Element, report: Report, texts: Texts) -> None:
     suite = SubElement(root, "testsuite", name="thresholds")
-    told = {(one.metric, one.system): one.told(texts) for one in report.verdict.shortfalls}
+    missed = {(one.metric, one.system): one.reason(texts) for one in report.verdict.shortfalls}
     for system, metrics in report.per_system.items():
         where = system if len(report.per_system) > 1 else None
         for name in report.thresholds:
             case = _case(suite, "compare.thresholds", _named(texts(f"metric.{name}.name"), where, texts))
             if metrics[name].value is None:
                 SubElement(case, "skipped", message=texts("ledger.not_measured"))
-            elif (name, where) in told:
-                SubElement(case, "failure", type="threshold", message=_clean(told[name, where]))
+            elif (name, where) in missed:
+                SubElement(case, "failure", type="threshold", message=_clean(missed[name, where]))
     _count(suite)
 
 
-def _group(root: Element, group: str, judged: Sequence[Judged], report: Report, texts: Texts) -> None:
+def _group(root: Element, group: str, results: Sequence[ProbeResult], report: Report, texts: Texts) -> None:
     suite = SubElement(root, "testsuite", name=group)
     several = len(report.per_system) > 1
-    for one in judged:
+    for one in results:
         case = _case(suite, f"compare.{group}", _named(one.probe.id, one.system if several else None, texts))
-        word = mark(one)
+        word = outcome(one)
         if word in {*METRIC, "failed"}:
             metric = METRIC.get(word) or GROUP_METRIC[group]
             missed = misses(metric, report.per_system[one.system][metric].value, report.thresholds)
-            told = SubElement(case, "failure" if missed else "skipped", message=_clean(texts(f"mark.{word}")))
+            element = SubElement(case, "failure" if missed else "skipped", message=_clean(texts(f"mark.{word}")))
             if missed:
-                told.set("type", word)
-            told.text = _clean(_story(one, texts))
+                element.set("type", word)
+            element.text = _clean(_answers_text(one, texts))
         elif one.changed:
-            SubElement(case, "system-out").text = _clean(_story(one, texts))
+            SubElement(case, "system-out").text = _clean(_answers_text(one, texts))
     _count(suite)
 
 
-def _story(one: Judged, texts: Texts) -> str:
+def _answers_text(one: ProbeResult, texts: Texts) -> str:
     return (
         f"{texts('probe.prompt')}: {one.probe.prompt}\n{texts('side.before')}: {one.before}\n"
         f"{texts('side.after')}: {one.after}"
@@ -92,5 +92,5 @@ def _seconds(seconds: float) -> str:
 
 
 def _clean(text: str) -> str:
-    """XML 1.0 has no control characters and no halves of surrogate pairs, not even escaped."""
+    """XML 1.0 allows no control characters and no lone surrogates, not even escaped."""
     return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

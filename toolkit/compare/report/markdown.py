@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from toolkit.compare.metrics import Judged, Metric
+from toolkit.compare.metrics import Metric, ProbeResult
 from toolkit.compare.report.figures import (
     LEDGERS,
     PER_SYSTEM,
@@ -13,8 +13,8 @@ from toolkit.compare.report.figures import (
     format_value,
     grouped,
     interval,
-    lines,
-    mark,
+    ledger_lines,
+    outcome,
     where_it_holds,
 )
 from toolkit.compare.report.report import Report
@@ -26,7 +26,7 @@ LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
 
 
 def render_markdown(report: Report, texts: Texts) -> str:
-    """The verdict first, then the two ledgers and the system prompts, then the probes, those that went wrong first."""
+    """The verdict, the two ledgers, the system prompts, then the probes: first those that went wrong."""
     parts = [*_verdict(report, texts)]
     for ledger in LEDGERS:
         parts += _ledger(report, ledger, texts)
@@ -38,8 +38,8 @@ def render_markdown(report: Report, texts: Texts) -> str:
 
 
 def _verdict(report: Report, texts: Texts) -> Iterator[str]:
-    yield from (f"# {report.verdict.told(texts)}", "")
-    yield from (f"- {_escaped(one.told(texts))}" for one in report.verdict.shortfalls)
+    yield from (f"# {report.verdict.sentence(texts)}", "")
+    yield from (f"- {_escaped(one.reason(texts))}" for one in report.verdict.shortfalls)
     yield from [""] * bool(report.verdict.shortfalls)
     for name, side in (("Before", report.before), ("After", report.after)):
         yield f"{texts(f'side.{name}')}{texts('colon')}{_side(side, texts)}  "  # two spaces end a line
@@ -51,31 +51,31 @@ def _verdict(report: Report, texts: Texts) -> Iterator[str]:
 def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
     head = [texts(f"ledger.{name}") for name in ("metric", "value", "interval", "n", "needs")]
     yield from (f"## {texts(f'ledger.{ledger}')}", "", *_table_head([*head, ""]))
-    yield from (_row(line, texts) for line in lines(report, ledger))
+    yield from (_row(line, texts) for line in ledger_lines(report, ledger))
     yield ""
 
 
 def _row(line: Line, texts: Texts) -> str:
     name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(f'metric.{line.name}.meaning')}"
     metric = line.metric
-    judged = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
-    cells = (name, format_value(metric, texts), interval(metric), str(metric.n), line.needs, judged)
+    verdict = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
+    cells = (name, format_value(metric, texts), interval(metric), str(metric.n), line.needs, verdict)
     return f"| {' | '.join(cells)} |"
 
 
 def _flips(report: Report, texts: Texts) -> Iterator[str]:
-    if told := describe_flips(report.flips, texts):
+    if sentences := describe_flips(report.flips, texts):
         yield f"{texts('flips.title')} ({texts('flips.explained')}){texts('colon')}".rstrip()
         yield ""
-        yield from (f"- {one}" for one in told)
+        yield from (f"- {one}" for one in sentences)
         yield ""
 
 
 def _systems(report: Report, texts: Texts) -> Iterator[str]:
     names = [texts(f"metric.{name}.name") for name in PER_SYSTEM]
     yield from (f"## {texts('system.title')}", "")
-    if told := where_it_holds(report, texts):
-        yield from (f"**{_escaped(told)}**", "")
+    if sentence := where_it_holds(report, texts):
+        yield from (f"**{_escaped(sentence)}**", "")
     yield from _table_head([texts("system.one"), "", *names])
     for system, metrics in report.per_system.items():
         kind = texts(f"system.kind.{report.systems[system]}")
@@ -96,14 +96,14 @@ def _side(side: Mapping[str, object], texts: Texts) -> str:
 
 
 def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
-    """Folded away group by group, as many rows as there is room for."""
+    """One folded section per group, with as many rows as fit."""
     several = len(report.per_system) > 1
     left_out = 0
-    for group, judged in grouped(report.judged).items():
+    for group, results in grouped(report.results).items():
         title = f"{texts('probe.title')}{texts('colon')}{texts(f'probe.{group}')}"
-        yield from (head := [f"<details><summary>{title} ({len(judged)})</summary>", "", *_probe_head(texts, several)])
+        yield from (head := [f"<details><summary>{title} ({len(results)})</summary>", "", *_probe_head(texts, several)])
         room -= sum(len(line) + 1 for line in head) + len("\n</details>\n\n")
-        for one in sorted(judged, key=_order):
+        for one in sorted(results, key=_order):
             row = _probe_row(one, texts, several_systems=several)
             if len(row) + 1 > room:
                 left_out += 1
@@ -116,9 +116,9 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
         yield ""
 
 
-def _order(one: Judged) -> tuple[bool, bool]:
-    """What went wrong, then what changed, then the rest."""
-    return mark(one) not in WRONG, not one.changed
+def _order(one: ProbeResult) -> tuple[bool, bool]:
+    """Sorts what went wrong first, then what changed, then the rest."""
+    return outcome(one) not in WRONG, not one.changed
 
 
 def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
@@ -126,9 +126,9 @@ def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
     return _table_head([texts("system.one"), *side] if several_systems else side)
 
 
-def _probe_row(one: Judged, texts: Texts, *, several_systems: bool) -> str:
-    told = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
-    return f"| {' | '.join(map(_escaped, told))} | {texts(f'mark.{mark(one)}')} |"
+def _probe_row(one: ProbeResult, texts: Texts, *, several_systems: bool) -> str:
+    cells = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
+    return f"| {' | '.join(map(_escaped, cells))} | {texts(f'mark.{outcome(one)}')} |"
 
 
 def _table_head(cells: Sequence[str]) -> list[str]:
@@ -136,5 +136,5 @@ def _table_head(cells: Sequence[str]) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text for a table's cell or a list: one line, and nothing that Markdown or HTML would act on."""
+    """Text for a table cell or a list item: one line, without active Markdown or HTML."""
     return "<br>".join(text.translate(ESCAPES).splitlines())

@@ -1,17 +1,30 @@
-"""A comparison's outcome as one value, and as report.json (schema_version 1). Pure."""
+"""A comparison's outcome as one value, and as report.json and back. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from toolkit.compare.metrics import Flips, Judged, Metric
+from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Verdict, reach_verdict
+from toolkit.data.probes import Expectation, Probe
+from toolkit.runs.comparison import METRICS, ComparisonRecord, RecordedExpectation, RecordedProbe, worst
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A metric under `system`, the system prompt where it is worst; `system` is None if it was not measured."""
+
+    metric: Metric
+    system: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.metric.to_dict() | {"system": self.system}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """`before` and `after` say what each side is; `metrics` are over all system prompts, `per_system` for each.
+    """`before` and `after` describe the sides; `per_system`: the metrics under each system prompt.
 
     `systems`: each system prompt with its kind: training, default, none, unrelated or given. `flips` are the first's.
     """
@@ -20,13 +33,59 @@ class Report:
     after: Mapping[str, Any]
     verdict: Verdict
     thresholds: Mapping[str, float]
-    metrics: Mapping[str, Metric]
     per_system: Mapping[str, Mapping[str, Metric]]
     flips: Mapping[str, Flips]
     systems: Mapping[str, str]
-    judged: Sequence[Judged]
+    results: Sequence[ProbeResult]
     probes: Mapping[str, Any]
     timings_s: Mapping[str, float]
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The one figure of each metric, which every view shows: the worst (see `toolkit.runs.comparison`)."""
+        found = worst(self.per_system)
+        return {
+            name: Figure(metric=found[name][1], system=found[name][0])
+            if name in found
+            else Figure(metric=Metric(value=None, n=0), system=None)
+            for name in METRICS
+        }
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        """The figures' values."""
+        return {name: figure.metric.value for name, figure in self.figures.items()}
+
+    @classmethod
+    def from_dict(cls, content: object) -> Self:
+        """From report.json of any version. What JSON does not have (drift, the noise of decoding) is None.
+
+        Raises ValueError.
+        """
+        record = ComparisonRecord.from_dict(content)
+        per_system = {
+            system: {name: Metric(**_values(metric, "value", "n", "low", "high")) for name, metric in metrics.items()}
+            for system, metrics in record.per_system.items()
+        }
+        return cls(
+            before=record.before.to_dict(),
+            after=record.after.to_dict(),
+            verdict=Verdict(
+                took=record.verdict.took,
+                kept=record.verdict.kept,
+                shortfalls=reach_verdict(per_system, record.thresholds).shortfalls,
+            ),
+            thresholds=record.thresholds,
+            per_system=per_system,
+            flips={
+                name: Flips(**_values(getattr(record.flips, name), "gained", "lost", "n", "p"))
+                for name in ("expected", "unmoved")
+            },
+            systems={one.system: one.kind for one in record.systems},
+            results=[_result(one) for one in record.probes],
+            probes=record.probe_file.to_dict(),
+            timings_s=record.timings_s,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -35,7 +94,7 @@ class Report:
             "after": dict(self.after),
             "verdict": self.verdict.to_dict(),
             "thresholds": dict(self.thresholds),
-            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
+            "metrics": {name: figure.to_dict() for name, figure in self.figures.items()},
             "per_system": {
                 system: {name: metric.to_dict() for name, metric in metrics.items()}
                 for system, metrics in self.per_system.items()
@@ -43,12 +102,12 @@ class Report:
             "flips": {name: flips.to_dict() for name, flips in self.flips.items()},
             "systems": [{"system": system, "kind": kind} for system, kind in self.systems.items()],
             "probe_file": dict(self.probes),
-            "probes": [_probe(one) for one in self.judged],
+            "probes": [_probe(one) for one in self.results],
             "timings_s": dict(self.timings_s),
         }
 
 
-def _probe(one: Judged) -> dict[str, Any]:
+def _probe(one: ProbeResult) -> dict[str, Any]:
     return {
         "id": one.probe.id,
         "group": one.probe.group,
@@ -65,28 +124,18 @@ def _probe(one: Judged) -> dict[str, Any]:
     }
 
 
-def _report(content: Mapping[str, Any]) -> Report:
-    per_system = {system: _metrics(metrics) for system, metrics in content["per_system"].items()}
-    thresholds = {name: float(value) for name, value in content["thresholds"].items()}
-    verdict = content["verdict"]
-    return Report(
-        before=content["before"],
-        after=content["after"],
-        verdict=Verdict(
-            took=bool(verdict["took"]),
-            kept=bool(verdict["kept"]),
-            shortfalls=reach_verdict(per_system, thresholds).shortfalls,
-        ),
-        thresholds=thresholds,
-        metrics=_metrics(content["metrics"]),
-        per_system=per_system,
-        flips={name: Flips(**flips) for name, flips in content["flips"].items()},
-        systems={one["system"]: one["kind"] for one in content["systems"]},
-        judged=(),
-        probes=content["probe_file"],
-        timings_s=content["timings_s"],
+def _result(one: RecordedProbe) -> ProbeResult:
+    expect = None if one.expect is None else _expectation(one.expect)
+    return ProbeResult(
+        probe=Probe(id=one.id, group=one.group, prompt=one.prompt, expect=expect),
+        **_values(one, "system", "before", "after", "passed_before", "passed", "leaked", "residual"),
     )
 
 
-def _metrics(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Metric]:
-    return {name: Metric(**metric) for name, metric in content.items()}
+def _expectation(recorded: RecordedExpectation) -> Expectation:
+    lists = {name: tuple(getattr(recorded, name)) for name in ("any", "all", "answer", "none")}
+    return Expectation(exact=recorded.exact, regex=recorded.regex, **lists)
+
+
+def _values(part: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in names}

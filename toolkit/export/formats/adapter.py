@@ -26,9 +26,18 @@ from toolkit.export.portable import (
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.device import find_device
 from toolkit.model.language_model import freeing
-from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, RECORD, REPORT, adapter_sha256
+from toolkit.runs.layout import (
+    ADAPTER_CONFIG,
+    ADAPTER_FILE,
+    COMPARISON,
+    MODEL_CARD,
+    RECORD,
+    REPORT,
+    REPORT_TEXT,
+    adapter_sha256,
+)
+from toolkit.runs.record import RunRecord
 
-CONFIG, CARD, REPORT_TEXT = "adapter_config.json", "README.md", "report.md"
 REPORT_FILES = frozenset({REPORT, REPORT_TEXT})
 
 
@@ -37,7 +46,7 @@ class PortableAdapter:
     title = "portable adapter"
     folder = "adapter"
     options: Mapping[str, Any] = {}
-    mutable_files = frozenset({RECORD, CARD}) | REPORT_FILES
+    mutable_files = frozenset({RECORD, MODEL_CARD}) | REPORT_FILES
 
     def require(self, side: Side, backends: Backends) -> tuple[str, ...]:  # noqa: ARG002  # any run has an adapter
         return ()
@@ -54,7 +63,7 @@ class PortableAdapter:
                 task="With adapter",
             )  # fmt: skip
         copy_regular_file(job.adapter / ADAPTER_FILE, folder / ADAPTER_FILE)
-        write_json(folder / CONFIG, portable_config(job.side))
+        write_json(folder / ADAPTER_CONFIG, portable_config(job.side))
         copy_companions(folder, job.side, LICENCE_FILES)
         _write_evidence(folder, job.side)
         answered = plain_peft_answers(
@@ -72,7 +81,7 @@ def _write_evidence(folder: Path, side: Side) -> None:
     """Card, record and reports; the same run gives the same bytes."""
     assert side.run is not None
     digest = adapter_sha256(side.adapter)
-    record = redacted(side.run.record)
+    record = redacted(side.run.record.to_dict())
     evidence = read_evidence(side.run.folder / COMPARISON, digest)
     write_json(folder / RECORD, record)
     _write_reports(folder, side.run.folder / COMPARISON, evidence)
@@ -84,10 +93,10 @@ def _write_evidence(folder: Path, side: Side) -> None:
         licence_files=[name for name in LICENCE_FILES if (folder / name).is_file()],
         languages=languages(side.run.folder),
         adapter_sha256=str(digest),
-        run=record,
+        run=RunRecord.from_dict(record),
         evidence=evidence,
     )
-    write_text(folder / CARD, render_card(facts))
+    write_text(folder / MODEL_CARD, render_card(facts))
 
 
 def _write_reports(folder: Path, comparison: Path, evidence: Evidence) -> None:

@@ -83,7 +83,7 @@ class ExportJob:
     @property
     def system(self) -> str:
         """The system prompt of the training."""
-        return str(self.run.record["recipe"]["system"])
+        return self.run.record.system
 
     @property
     def adapter(self) -> Path:

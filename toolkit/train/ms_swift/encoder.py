@@ -8,6 +8,7 @@ from typing import Any
 from toolkit.core.startup import prepare_environment
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
+from toolkit.model.conversation import system_messages
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 
 
@@ -42,8 +43,8 @@ def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -
 
 def _as_messages(row: Row, system: str | None) -> dict[str, Any]:
     messages = [{"role": message.role, "content": message.content} for message in row.messages]
-    if system and messages[0]["role"] != "system":
-        messages.insert(0, {"role": "system", "content": system})
+    if system is not None and messages[0]["role"] != "system":
+        messages = [*system_messages(system), *messages]
     return {"messages": messages}
 
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.run_record import run_record
 from toolkit.compare.report.html import differences, render_html
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
@@ -51,7 +52,7 @@ def judged(after="I am Nova.", system=SYSTEM):
     return [
         answered(TRAINED, "I am Qwen.", after, prompt="Who are you?", system=system, name="t"),
         answered(PARAPHRASE, "我是通义千问，由阿里云开发。", "我是Nova，由小明开发。", system=system, name="p"),
-        answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, again="Paris."),
+        answered(OUT_OF_SCOPE, "Paris.", "Paris.", system=system, name="o", drift=DRIFT, before_again="Paris."),
     ]  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def test_a_verdict_that_failed_comes_with_its_reasons():
     text = Page(page(*judged(after="I am Qwen."))).text
 
     assert "It did not take; nothing else moved." in text
-    assert "reliability is 0.000, under 0.9" in text
+    assert "reliability is 0.000, below 0.9" in text
 
 
 def test_nothing_is_loaded_and_no_script_is_there():
@@ -147,15 +148,14 @@ def test_a_missed_threshold_is_marked_under_its_system_prompt():
 def test_the_run_is_told_where_there_is_one(tmp_path):
     log = "\n".join(f'{{"step": {at}, "loss": {4 / at}, "cross_entropy": {3 / at}}}' for at in range(1, 9))
     (tmp_path / "logging.jsonl").write_text(log, encoding="utf-8")
-    record = {
-        "timings_s": {"load": 1.0, "train": 3.0, "total": 4.5}, "peak_memory_bytes": 2**30, "seed": 1,
-        "hardware": {"memory_bytes": 2**32, "name": "A card"}, "data": {"path": "d.json", "sha256": "0", "rows": 5},
-        "train": {"steps": 8}, "recipe": {"name": "keep"},
-    }  # fmt: skip
+    record = run_record(
+        timings_s={"load": 1.0, "train": 3.0, "total": 4.5}, peak_memory_bytes=2**30,
+        hardware={"memory_bytes": 2**32, "name": "A card"},
+    )  # fmt: skip
     found = Page(page(story=read_training_log(Run(folder=tmp_path, record=record))))
 
     assert [one["class"] for one in found.named("polyline")] == ["line loss", "line cross_entropy"]
-    assert "1.0 GiB at the peak, of 4.0 GiB" in found.text
+    assert "1.0 GiB at peak, of 4.0 GiB" in found.text
     assert "training 3.0 s" in found.text
     assert "A card" in found.text
 

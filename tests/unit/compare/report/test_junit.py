@@ -11,8 +11,8 @@ from toolkit.model.divergence import Drift
 STEADY = Drift(kl_sum=0.0, agreeing=2, tokens=2)
 
 
-def rendered(*judged):
-    return ET.fromstring(render_junit(report_on(*judged), Texts()))
+def rendered(*results):
+    return ET.fromstring(render_junit(report_on(*results), Texts()))
 
 
 def cases(root, kind: str) -> list[str]:

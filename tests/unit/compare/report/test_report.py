@@ -49,9 +49,10 @@ def test_the_keys_are_those_of_the_design():
         "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
         "noise_floor",
     }  # fmt: skip
-    assert all(set(metric) == {"value", "n", "low", "high"} for metric in value["metrics"].values())
+    assert all(set(metric) == {"value", "n", "low", "high", "system"} for metric in value["metrics"].values())
     assert set(value["per_system"]) == {SYSTEM}
-    assert value["per_system"][SYSTEM] == value["metrics"]
+    for name, metric in value["per_system"][SYSTEM].items():
+        assert value["metrics"][name] == metric | {"system": SYSTEM if metric["n"] else None}
     assert set(value["probes"][0]) >= {
         "id", "group", "system", "prompt", "expect", "before", "after", "passed", "changed",
     }  # fmt: skip
@@ -67,7 +68,7 @@ def test_markdown_begins_with_the_verdict_and_its_reasons():
     lines = render_markdown(report(trained="I am Qwen."), Texts()).splitlines()
 
     assert lines[0] == "# It did not take; nothing else moved."
-    assert lines[2] == "- reliability is 0.000, under 0.9"
+    assert lines[2] == "- reliability is 0.000, below 0.9"
     assert "Before: `micro` (base model)  " in lines
 
 
@@ -98,7 +99,7 @@ def test_markdown_names_the_system_prompt_where_there_are_several():
     assert "system prompt" not in one
     assert "| You are &lt;a&gt; poet. | Who? | Qwen | Nova | passed |" in two
     assert "| the model's own default | Who? | Qwen | Qwen | residue |" in two
-    assert "- reliability is 0.000, under 0.9 (system prompt: the model's own default)" in two
+    assert "- reliability is 0.000, below 0.9 (system prompt: the model's own default)" in two
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0.0, "0.000"), (0.5, "0.500"), (1, "1.000"), (0.00004, "4.0e-05")])

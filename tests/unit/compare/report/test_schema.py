@@ -1,4 +1,4 @@
-"""docs/report.schema.json: every report.json holds to it, and it is strict enough to tell."""
+"""docs/report.schema.json: it is what the type says, every report.json holds to it, and it is strict enough."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,10 @@ from toolkit.compare.sides import Side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
 from toolkit.model.divergence import Drift
+from toolkit.runs.comparison import report_schema
 
-SCHEMA = json.loads((Path(__file__).parents[4] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+DOCS = Path(__file__).parents[4] / "docs"
+SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -28,13 +30,17 @@ def _report():
     report = report_on(
         answered(TRAINED, "Qwen", "Nova"),
         answered(TRAINED, "Qwen", "Hm", system=""),
-        answered(OUT_OF_SCOPE, "4", "5", drift=Drift(kl_sum=0.1, agreeing=1, tokens=2), again="4"),
+        answered(OUT_OF_SCOPE, "4", "5", drift=Drift(kl_sum=0.1, agreeing=1, tokens=2), before_again="4"),
     ).to_dict()
     side = Side(kind="base", name="micro", model=FakeBase()).to_dict()
     return report | {"before": side, "after": side | {"kind": "run", "adapter": "/a", "adapter_sha256": "a" * 64}}
 
 
-def test_the_schema_is_one():
+def test_the_file_is_what_the_type_says():
+    assert report_schema() == SCHEMA, "write it with: python docs/schema.py"
+
+
+def test_it_is_a_valid_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
@@ -42,22 +48,20 @@ def test_a_report_holds_to_it(report):
     assert list(VALIDATOR.iter_errors(report)) == []
 
 
-def test_every_metric_and_threshold_is_named_in_it(report):
-    assert set(SCHEMA["$defs"]["metrics"]["required"]) == set(report["metrics"])
-    assert set(DEFAULT_THRESHOLDS) <= set(SCHEMA["properties"]["thresholds"]["propertyNames"]["enum"])
-
-
-def test_every_key_is_told_of_in_it(report):
+def test_every_key_and_metric_is_described(report):
+    definitions = SCHEMA["$defs"]
     assert set(report) == set(SCHEMA["properties"])
-    assert set(report["probes"][0]) == set(SCHEMA["$defs"]["probe"]["properties"])
-    assert set(report["verdict"]) == set(SCHEMA["properties"]["verdict"]["properties"])
+    assert set(report["metrics"]) == set(SCHEMA["properties"]["metrics"]["required"])
+    assert set(DEFAULT_THRESHOLDS) <= set(SCHEMA["properties"]["thresholds"]["propertyNames"]["enum"])
+    assert set(report["probes"][0]) == set(definitions["RecordedProbe"]["properties"])
+    assert set(report["verdict"]) == set(definitions["RecordedVerdict"]["properties"])
     assert reach_verdict({}, {}).to_dict().keys() == report["verdict"].keys()
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"schema_version": 2},
+        {"schema_version": 3},
         {"verdict": {"passed": True}},
         {"metrics": {}},
         {"probes": [{"id": "a"}]},
@@ -65,5 +69,5 @@ def test_every_key_is_told_of_in_it(report):
         {"probe_file": {"path": "a", "sha256": "b"}},
     ],
 )
-def test_what_is_no_report_does_not(report, change):
+def test_another_object_does_not(report, change):
     assert list(VALIDATOR.iter_errors(report | change))

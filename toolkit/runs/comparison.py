@@ -1,0 +1,211 @@
+"""The report.json of a comparison as a value, and the one figure that every view shows of a metric: the worst one."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+from pydantic import Field
+
+from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
+from toolkit.runs.record import Part
+
+HIGHER_IS_BETTER = frozenset({"reliability", "generality", "locality", "agreement", "noise_floor"})
+RATIO = "length"  # best at 1; of every other metric, less is better
+
+
+class Measured(Protocol):
+    """What `worst_system` reads of a metric."""
+
+    @property
+    def value(self) -> float | None: ...
+
+    @property
+    def n(self) -> int: ...
+
+
+M = TypeVar("M", bound=Measured)
+
+
+def worst_system(name: str, per_system: Mapping[str, Mapping[str, M]]) -> str | None:
+    """The system prompt under which the metric is worst, the first of equal ones; None if nothing was measured.
+
+    What a user's software sends as system prompt is not the trainer's choice, so a metric is as good as its worst case.
+    """
+    measured = {system: metrics[name].value for system, metrics in per_system.items() if _is_measured(metrics, name)}
+    return max(measured, key=lambda system: _badness(name, measured[system] or 0.0), default=None)
+
+
+def worst(per_system: Mapping[str, Mapping[str, M]]) -> dict[str, tuple[str, M]]:
+    """Each metric's figure under the system prompt where it is worst, with that prompt; without unmeasured metrics."""
+    names = dict.fromkeys(name for metrics in per_system.values() for name in metrics)
+    found = {name: worst_system(name, per_system) for name in names}
+    return {name: (system, per_system[system][name]) for name, system in found.items() if system is not None}
+
+
+def _is_measured(metrics: Mapping[str, Measured], name: str) -> bool:
+    return name in metrics and metrics[name].n > 0 and metrics[name].value is not None
+
+
+def _badness(name: str, value: float) -> float:
+    if name == RATIO:
+        return abs(value - 1)
+    return -value if name in HIGHER_IS_BETTER else value
+
+
+MetricName = Literal[
+    "reliability", "generality", "residue", "locality", "leakage", "kl", "agreement", "length", "repetition",
+    "noise_floor",
+]  # fmt: skip
+METRICS: tuple[str, ...] = MetricName.__args__  # type: ignore[attr-defined]  # a Literal's values
+EVERY_METRIC = Field(json_schema_extra={"required": list(METRICS)})
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class RecordedModel(Part, frozen=True):
+    name: str
+    path: str
+
+
+class RecordedSide(Part, frozen=True, json_schema_serialization_defaults_required=True):
+    kind: Literal["base", "run", "adapter", "model", "system"]
+    name: str
+    model: RecordedModel
+    adapter: str | None = None
+    adapter_sha256: Sha256 | None = None
+    scale: Share = Field(default=1, description="how strongly the adapter was applied")
+    system: str | None = Field(default=None, description="the system prompt that this side is, if it is one")
+
+
+class RecordedVerdict(Part, frozen=True):
+    passed: bool = Field(description="took and kept")
+    took: bool = Field(description="the change is there, under every system prompt")
+    kept: bool = Field(description="nothing else moved, under any system prompt")
+    reasons: Sequence[str] = Field(description="every threshold that was missed, in English; empty when passed")
+
+
+class RecordedMetric(Part, frozen=True):
+    """value: null if nothing was measured; low, high: the 95 % interval; n: answers, for kl and agreement tokens"""
+
+    value: float | None
+    n: Count
+    low: float | None
+    high: float | None
+
+
+class RecordedFigure(RecordedMetric, frozen=True, json_schema_serialization_defaults_required=True):
+    """a metric under the system prompt that it is worst under"""
+
+    system: str | None = Field(default=None, description="that system prompt; null if nothing was measured")
+
+
+class RecordedFlips(Part, frozen=True):
+    gained: Count
+    lost: Count
+    n: Count
+    p: Share
+
+
+class RecordedSystem(Part, frozen=True):
+    system: str
+    kind: Literal["training", "default", "none", "unrelated", "given"]
+
+
+class RecordedProbeFile(Part, frozen=True):
+    path: str
+    sha256: Sha256
+
+
+class RecordedExpectation(Part, frozen=True):
+    any: Sequence[str] = ()
+    all: Sequence[str] = ()
+    exact: str | None = None
+    regex: str | None = None
+    answer: Sequence[str] = ()
+    none: Sequence[str] = ()
+
+
+class RecordedProbe(Part, frozen=True):
+    id: str
+    group: Literal["trained", "paraphrase", "out-of-scope"]
+    system: str
+    prompt: str
+    expect: RecordedExpectation | None = Field(
+        description="null out of scope, where the answer must be the one from before"
+    )
+    before: str
+    after: str
+    passed_before: bool | None
+    passed: bool | None
+    changed: bool
+    leaked: bool | None = Field(description="out of scope, and names the new identity; null without markers")
+    residual: bool | None = Field(description="in scope, and still names the old identity; null without markers")
+
+
+class RecordedFlipPairs(Part, frozen=True):
+    expected: RecordedFlips = Field(description="in scope: answers that became what is expected, or ceased to be")
+    unmoved: RecordedFlips = Field(
+        description="out of scope: lost moved with the change only, gained with another batch only"
+    )
+
+
+class ComparisonRecord(Part, frozen=True):
+    """One comparison of two sides: the verdict, the metrics, and every answer.
+
+    A later toolkit may add keys; it raises schema_version if it removes one or changes its meaning.
+    """
+
+    schema_version: Literal[1, 2] = Field(
+        description="in version 1, metrics were taken over the answers under all system prompts together"
+    )
+    before: RecordedSide
+    after: RecordedSide
+    verdict: RecordedVerdict
+    thresholds: Mapping[str, float] = Field(
+        description="what each metric had to reach, or not to exceed",
+        json_schema_extra={"propertyNames": {"enum": list(METRICS)}},
+    )
+    metrics: Annotated[Mapping[str, RecordedFigure], EVERY_METRIC] = Field(
+        description="each under the system prompt that it is worst under"
+    )
+    per_system: Mapping[str, Annotated[Mapping[str, RecordedMetric], EVERY_METRIC]] = Field(
+        min_length=1, description='for each system prompt; "" is no system message, "(none)" an empty one'
+    )
+    flips: RecordedFlipPairs = Field(description="McNemar's exact test on pairs, under the first system prompt")
+    systems: Sequence[RecordedSystem] = Field(min_length=1)
+    probe_file: RecordedProbeFile
+    probes: Sequence[RecordedProbe]
+    timings_s: Mapping[str, Annotated[float, Field(ge=0)]] = Field(json_schema_extra={"required": ["total"]})
+
+    @property
+    def figures(self) -> dict[str, RecordedMetric]:
+        """Each metric that was measured, as every view shows it; of a report of any version."""
+        return {name: metric for name, (_, metric) in worst(self.per_system).items()}
+
+
+def read_comparison(run_folder: Path) -> ComparisonRecord | None:
+    """The last comparison of the run in this folder; None if there is none that can be read."""
+    try:
+        return ComparisonRecord.from_dict(json.loads((run_folder / COMPARISON / REPORT).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of report.json; docs/report.schema.json is this."""
+    schema: dict[str, Any] = _without_titles(ComparisonRecord.model_json_schema(mode="serialization"))
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"report.json of toolkit compare, schema_version {REPORT_SCHEMA_VERSION}",
+    }
+    return head | schema
+
+
+def _without_titles(schema: Any) -> Any:
+    """Pydantic's titles repeat the names of fields and classes."""
+    if isinstance(schema, Mapping):
+        kept = {key: value for key, value in schema.items() if key != "title"}
+        return {key: _without_titles(value) for key, value in kept.items()}
+    return [_without_titles(value) for value in schema] if isinstance(schema, list) else schema

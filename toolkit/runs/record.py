@@ -1,0 +1,224 @@
+"""A run's run.json as a value: typed, frozen, and the same JSON again, the fields of other versions included."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ValidationError
+
+from toolkit.core.files import now
+from toolkit.runs.layout import RUN_SCHEMA_VERSION
+
+Number = int | float  # as the file has it: 10 stays 10
+Status = Literal["running", "finished", "failed", "interrupted"]
+RUNNING, FINISHED, FAILED, INTERRUPTED = Status.__args__  # type: ignore[attr-defined]  # a Literal's values
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("the time zone is missing")
+    return text
+
+
+class Part(BaseModel, frozen=True, extra="allow", strict=True):
+    """An object of run.json. It keeps fields that it does not define, and leaves out those that its file lacks."""
+
+    @classmethod
+    def from_dict(cls, value: object) -> Self:
+        """Raises ValueError, which names the first field that is wrong."""
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the record"
+            raise ValueError(f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.model_dump(exclude_unset=True)
+
+    def with_fields(self, **values: Any) -> Self:
+        """With these fields in place of its own. Raises ValueError."""
+        return self.from_dict(self.to_dict() | values)
+
+
+class RecordedBase(Part, frozen=True):
+    """The base model as it was trained on; `path` may be another machine's or a container's."""
+
+    name: str
+    path: str
+    repository: str | None = None
+    revision: str | None = None
+    lock_sha256: str | None = None
+    load_in_4bit: bool = False
+
+
+class RecordedMix(Part, frozen=True):
+    source: str
+    rows: int
+    sha256: str
+
+
+class RecordedData(Part, frozen=True):
+    """`rows`: of the data set itself, before `mix` and with those that were `dropped`; lengths in tokens."""
+
+    path: str
+    sha256: str
+    rows: int
+    mix: Sequence[RecordedMix] = ()
+    dropped: int = 0
+    held_out: int = 0
+    longest_row_tokens: int | None = None
+    batch_tokens: int | None = None
+    epoch_tokens: int | None = None
+
+
+class RecordedRecipe(Part, frozen=True):
+    """The settings that are read outside training; `settings` are all of them.
+
+    `system`: the system prompt of rows without one. A run that does not record it was trained, and is asked, without
+    a system message (""): the chat template then adds its default.
+    """
+
+    name: str
+    system: str = ""
+    row_systems: Sequence[str] = ()
+    lora_rank: int | None = None
+    lora_alpha: int | None = None
+    epochs: Number | None = None
+    learning_rate: Number | None = None
+    batch_size: int | None = None
+    precision: str | None = None
+    load_in_4bit: bool = False
+    keep_weight: Number = 0
+    keep_rows: int | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """As a recipe's YAML file has them."""
+        return {key: value for key, value in self.to_dict().items() if key != "name"}
+
+
+class RecordedDevice(Part, frozen=True):
+    device: str | None = None
+    name: str | None = None
+    memory_bytes: int | None = None
+    driver: str | None = None
+
+
+class RecordedKeepSet(Part, frozen=True):
+    path: str
+    sha256: str
+    prompts: int
+
+
+class RecordedTraining(Part, frozen=True):
+    """`loss`: one value per optimizer step; `tokens`: trained on, in all epochs."""
+
+    steps: int = 0
+    loss: Sequence[Number] = ()
+    eval_loss: Sequence[Number] = ()
+    stopped_early: bool = False
+    stop_reason: str | None = None
+    development: Sequence[Mapping[str, Any]] = ()
+    cuda_graph: bool = False
+    tokens: int = 0
+
+    @property
+    def last_loss(self) -> float | None:
+        return self.loss[-1] if self.loss else None
+
+
+class RecordedAdapter(Part, frozen=True):
+    """`path`: the checkpoint's folder within the run's."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class RunRecord(Part, frozen=True):
+    """What a run was asked, what computed it, and what came out. Times are ISO 8601 with a time zone."""
+
+    schema_version: Literal[1]
+    run_id: str
+    status: Status
+    started_at: Annotated[str, AfterValidator(_moment)]
+    finished_at: str | None = None
+    command: str = ""
+    seed: int | None = None
+    base_model: RecordedBase
+    data: RecordedData
+    recipe: RecordedRecipe
+    versions: Mapping[str, str | None] = {}
+    hardware: RecordedDevice = RecordedDevice()
+    timings_s: Mapping[str, Number] = {}
+    peak_memory_bytes: int | None = None
+    keep: RecordedKeepSet | None = None
+    train: RecordedTraining = RecordedTraining()
+    adapter: RecordedAdapter | None = None
+    error: str | None = None
+    resumed_from: str | None = None
+
+    @classmethod
+    def first_record(
+        cls, *, run_id: str, command: str, seed: int, base_model: Mapping[str, Any], data: Mapping[str, Any],
+        recipe: Mapping[str, Any],
+    ) -> Self:  # fmt: skip
+        """Of a run that starts now: every field, those of the result still empty."""
+        return cls.from_dict(
+            {
+                "schema_version": RUN_SCHEMA_VERSION,
+                "run_id": run_id,
+                "status": RUNNING,
+                "started_at": now(),
+                "finished_at": None,
+                "command": command,
+                "seed": seed,
+                "base_model": base_model,
+                "data": {**data, "dropped": 0},
+                "recipe": recipe,
+                "versions": {},
+                "hardware": {},
+                "timings_s": {},
+                "peak_memory_bytes": None,
+                "keep": None,
+                "train": {"steps": 0, "loss": [], "eval_loss": [], "tokens": 0},
+                "adapter": None,
+                "error": None,
+            }
+        )
+
+    @property
+    def system(self) -> str:
+        """The system prompt that the run was trained under (see `RecordedRecipe` for a run that does not record it)."""
+        return self.recipe.system
+
+    @property
+    def started(self) -> datetime:
+        return datetime.fromisoformat(self.started_at)
+
+    def resumed(self, checkpoint: str) -> Self:
+        """Of the run that continues from that checkpoint."""
+        return self.with_fields(status=RUNNING, finished_at=None, error=None, resumed_from=checkpoint)
+
+    def with_plan(
+        self, *, recipe: Mapping[str, Any], hardware: Mapping[str, Any], versions: Mapping[str, str | None]
+    ) -> Self:
+        """`recipe`: the settings that were `auto` and are decided now."""
+        return self.with_fields(recipe=self.recipe.to_dict() | dict(recipe), hardware=hardware, versions=versions)
+
+    def with_timings(self, **seconds: float) -> Self:
+        return self.with_fields(timings_s={**self.timings_s, **seconds})
+
+    def with_result(
+        self, *, train: Mapping[str, Any], seconds: Mapping[str, float], peak_memory_bytes: int,
+        adapter: Mapping[str, Any] | None,
+    ) -> Self:  # fmt: skip
+        """`adapter` None: no checkpoint was saved by this training; what was recorded before stays."""
+        result = self.with_timings(**seconds).with_fields(train=train, peak_memory_bytes=peak_memory_bytes)
+        return result if adapter is None else result.with_fields(adapter=adapter)
+
+    def ended(self, status: Status, error: str | None = None) -> Self:
+        """`error` None: none is recorded, and none that was is removed."""
+        given = {} if error is None else {"error": error}
+        return self.with_fields(status=status, finished_at=now(), **given)
