@@ -52,28 +52,20 @@ def test_adapters_are_switched_on_and_off_by_name(tuned, base):
 
 
 def test_each_row_of_a_batch_may_name_its_adapter(tuned, base):
-    """`__base__` is a row without one; `serve` answers several names in one batch."""
-    from peft.tuners.lora import LoraLayer
-    from peft.tuners.lora.layer import Linear
+    """`serve` answers both names in one batch: its hooks give each layer what peft's own give for `adapter_names`."""
+    from toolkit.model.generation import AdapterPerRow
 
-    assert callable(LoraLayer._mixed_batch_forward)
-    assert Linear._mixed_batch_forward.__kwdefaults__ is None
+    rows = IDS.repeat(2, 1)
+    adapters = AdapterPerRow(tuned)
     with torch.no_grad():
-        mixed = tuned(input_ids=IDS.repeat(2, 1), adapter_names=["__base__", "tuned"]).logits[:, -1]
+        peft_mixed = tuned(input_ids=rows, adapter_names=["__base__", "tuned"]).logits[:, -1]
+        adapters.choose([None, "tuned"])
+        mixed = tuned(input_ids=rows).logits[:, -1]
+        adapters.choose([])
 
+    torch.testing.assert_close(mixed, peft_mixed, rtol=0, atol=0)
     torch.testing.assert_close(mixed[:1], last_logits(base), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(mixed[1:], last_logits(tuned), rtol=1e-4, atol=1e-4)
-
-
-def test_generation_takes_an_adapter_name_a_row(tuned):
-    ids = IDS.repeat(2, 1)
-    how = {"attention_mask": torch.ones_like(ids), "do_sample": False, "max_new_tokens": 3, "eos_token_id": None}
-    with torch.inference_mode():
-        mixed = tuned.generate(input_ids=ids, adapter_names=["__base__", "tuned"], **how)
-        own = tuned.generate(input_ids=ids, **how)
-
-    assert mixed.shape == (2, 7)
-    assert torch.equal(mixed[1], own[1])
 
 
 def test_a_missing_weight_is_a_warning_with_these_words(tuned, base, tmp_path):

@@ -45,34 +45,42 @@ def test_a_four_dimensional_mask_decides_what_each_token_sees(base):
     torch.testing.assert_close(packed, apart, rtol=1e-4, atol=1e-4)
 
 
-def test_generation_asks_any_callable_as_processor_and_as_criterion(base):
-    """`Recorder` and `WhenSet` are no subclasses; a processor sees the logits of every step once."""
-    from threading import Event
+def test_generation_takes_any_callable_as_processor(base):
+    """`Recorder` does not subclass anything; it sees the logits of every step once."""
+    from transformers import GenerationConfig, LogitsProcessorList
 
-    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+    from toolkit.model.language_model import Recorder
 
-    from toolkit.model.language_model import Recorder, WhenSet
-
-    ids = torch.tensor([[5, 6, 7]])
+    ids, recorder = torch.tensor([[5, 6, 7]]), Recorder()
     greedy = GenerationConfig(do_sample=False, max_new_tokens=4, eos_token_id=None, pad_token_id=0)
-    recorder, closed = Recorder(), Event()
     with torch.inference_mode():
         base.generation_config = GenerationConfig(eos_token_id=None, pad_token_id=0)
         output = base.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=greedy,
-            logits_processor=LogitsProcessorList([recorder]), stopping_criteria=StoppingCriteriaList([WhenSet(closed)]),
+            logits_processor=LogitsProcessorList([recorder]),
         )  # fmt: skip
         first = base(input_ids=ids).logits[:, -1].float()
-        closed.set()
-        stopped = base.generate(
-            input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=greedy,
-            stopping_criteria=StoppingCriteriaList([WhenSet(closed)]),
-        )  # fmt: skip
 
     assert output.shape == (1, 7)
     assert len(recorder.margins) == 4
     torch.testing.assert_close(recorder.first, first, rtol=1e-4, atol=1e-4)
-    assert stopped.shape == (1, 4)
+
+
+def test_a_cache_is_made_of_layers_with_keys_and_values(base):
+    """`DecodingBatch` pads, stacks and thins them out: [rows, heads, length, head size]."""
+    from transformers import DynamicCache
+
+    ids, cache, rebuilt = torch.tensor([[5, 6, 7], [5, 6, 8]]), DynamicCache(), DynamicCache()
+    with torch.inference_mode():
+        base(input_ids=ids, past_key_values=cache, use_cache=True)
+        for index, layer in enumerate(cache.layers):
+            rebuilt.update(layer.keys[1:], layer.values[1:], index)
+        found = base(input_ids=torch.tensor([[9]]), past_key_values=rebuilt, use_cache=True).logits[:, -1]
+        expected = base(input_ids=torch.tensor([[5, 6, 8, 9]])).logits[:, -1]
+
+    assert len(cache.layers) == base.config.num_hidden_layers
+    assert cache.layers[0].keys.shape[:1] + cache.layers[0].keys.shape[2:3] == (2, 3)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_models_own_generation_settings_can_be_replaced(base, tokenizer):
