@@ -57,12 +57,12 @@ def test_swift_sft_still_calls_what_pipeline_overrides(sft, calls, caller, hooks
 def test_the_trainer_factory_takes_our_trainer_by_its_path():
     from swift.trainers import TrainerFactory
 
-    from toolkit.train.ms_swift.pipeline import trained_by
+    from toolkit.train.ms_swift.pipeline import using_trainer
     from toolkit.train.ms_swift.trainer import PackedTrainer
 
     arguments = SimpleNamespace(task_type="causal_lm")
     before = TrainerFactory.get_trainer_cls(arguments)
-    with trained_by(PackedTrainer):
+    with using_trainer(PackedTrainer):
         assert TrainerFactory.get_trainer_cls(arguments) is PackedTrainer
     assert TrainerFactory.get_trainer_cls(arguments) is before
     assert issubclass(PackedTrainer, before)

@@ -106,9 +106,9 @@ def test_a_fast_tokenizer_keeps_its_words_in_these_attributes():
     from transformers import AutoTokenizer
 
     from toolkit.core.files import data_folder
-    from toolkit.model.shared_weights import WORDS
+    from toolkit.model.shared_weights import VOCABULARY
 
-    assert vars(AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")).keys() >= WORDS
+    assert vars(AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")).keys() >= VOCABULARY
 
 
 def test_a_checkpoints_trainer_state_is_written_after_its_weights_and_its_optimizer():

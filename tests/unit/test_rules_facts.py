@@ -9,8 +9,8 @@ from toolkit.runs import layout
 
 TOOLKIT = Path(__file__).parents[2] / "toolkit"
 LAYOUT = "runs/layout.py"
-# Also files elsewhere: the shipped probes, the lock of a download.
-ALSO_OUTSIDE_RUNS = {"probes.yaml", ".lock"}
+# Also files elsewhere: the shipped probes, the lock and the cache of a download, an adapter in any folder.
+ALSO_OUTSIDE_RUNS = {"probes.yaml", ".lock", ".cache", "adapter_config.json"}
 # `swift` of the image imports nothing of the toolkit but its errors; its variables are ms-swift's and the hubs'.
 READS_OTHERS_VARIABLES = "swift_compat/"
 

@@ -19,6 +19,8 @@ SHORT_MODULES = {
     "image/cli/verify.py": "a command is a module",
     "image/core/files.py": "the host's side shares no code with toolkit",
     "image/core/labels.py": "labels are a contract between image and toolkit",
+    "image/core/text.py": "one function that every module which prints uses",
+    "image/registry/client.py": "the one place that imports oras",
     "image/core/progress.py": "the event that every use case emits",
     "image/build/sbom.py": "a command's use case is a module",
     "image/share/history.py": "what a publication says of earlier ones",
@@ -32,13 +34,15 @@ SHORT_MODULES = {
     "toolkit/model/conversation.py": "what every room asks a model with",
     "toolkit/model/divergence.py": "one KL for training and verdict",
     "toolkit/model/hub/card.py": "the hub's model card, a door of its own",
-    "toolkit/model/qwen2.py": "all that is true only of this family",
     "toolkit/model/shared_weights.py": "between train and sweep",
-    "toolkit/serve/job.py": "what serve asks of its backend",
     "toolkit/swift_compat/run_script.py": "a process of its own",
 }
 # Tests that mirror no module, and why.
 TESTS_OF_NO_MODULE = {
+    "tests/unit/compare/test_one_figure.py": "of every view of one run",
+    "tests/unit/test_dependencies.py": "of pyproject.toml",
+    "tests/unit/test_makefile.py": "of the Makefile",
+    "tests/unit/test_threats.py": "of docs/threats.md",
     "tests/unit/compare/report/test_schema.py": "of docs/report.schema.json",
     "tests/unit/data/test_shipped_data.py": "of the files in data/",
     "tests/unit/model/test_tiny_model.py": "of the embedded model in data/",

@@ -15,7 +15,7 @@ from toolkit.compare.texts import ENGLISH, LANGUAGES, Texts
 from toolkit.data.probes import THRESHOLDS
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
-from toolkit.runs.layout import SCALE_PLOT
+from toolkit.runs.layout import REPORT_PAGE, SCALE_PLOT
 from toolkit.sweep.rank import rank, sweep_scale, write_scales
 
 VERDICTS = "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best."
@@ -95,7 +95,7 @@ def compare_and_print(
         report, side = compare(config, listener=listener, load=load)
     print_report(report, texts, show_all=show_all)
     if (written := write_report(report, side, folder, texts)) is not None:
-        notify(f"report: {written / 'report.html'}")
+        notify(f"report: {written / REPORT_PAGE}")
     return report.verdict.exit_code
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import DEFAULT_OUTPUT
 from toolkit.train.recipe import shipped
 
 Decorator = Callable[[Any], Any]
 PATH = click.Path(path_type=Path)
-SYSTEM_HELP = 'System prompt; "" is the model\'s own, "(none)" an empty one.'
+SYSTEM_HELP = f"System prompt; {NO_SYSTEM_HELP}"
 
 
 def _model(default: str) -> Decorator:

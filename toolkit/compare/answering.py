@@ -23,12 +23,12 @@ class Answered:
         self._ask(questions)
 
     def _ask(self, questions: Questions) -> None:
-        self.questions, self.asked, self.outside = questions, questions.asked, questions.outside
+        self.questions, self.items, self.outside = questions, questions.items, questions.outside
 
     def _prompts(self, side: Side, at: Sequence[int] | None = None) -> list[Messages]:
         """That side's conversations, or those at these positions, under the side's own system prompt if it has one."""
-        asked = self.asked if at is None else [self.asked[one] for one in at]
-        return [conversation(probe.prompt, system if side.system is None else side.system) for probe, system in asked]
+        items = self.items if at is None else [self.items[one] for one in at]
+        return [conversation(probe.prompt, system if side.system is None else side.system) for probe, system in items]
 
     def in_one_load(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
         """For sides with one base model: it is loaded once, and their adapters are switched."""
@@ -98,7 +98,7 @@ class Answered:
                 drift=drifts.get(at),
                 before_again=again[at].text if at in again else None,
             )
-            for at, (probe, system) in enumerate(self.asked)
+            for at, (probe, system) in enumerate(self.items)
         ]
 
     def _timed(self, name: str) -> "_Timed":

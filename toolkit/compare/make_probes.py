@@ -25,7 +25,7 @@ REQUESTS: Mapping[str, Sequence[str]] = {
         "换一个人来问同一件事，他会怎么问？只写问题。\n{}",
     ),
     "en": (
-        "Put this question in other words, with the same meaning. Write the new question alone.\n{}",
+        "Put this question in other words, with the same meaning. Write only the new question.\n{}",
         "Rephrase this question. Write only the rephrased question.\n{}",
         "How would somebody else ask the same thing? Write only the question.\n{}",
     ),
@@ -104,10 +104,10 @@ def _reworded(
 ) -> tuple[dict[str, list[str]], int]:
     """Rewordings of each question, and how many usable ones the model suggested."""
     prompts = asked_prompts(rows)
-    asked = [(prompt, request) for prompt in prompts for request in requests(prompt)]
-    suggested = _answers(model, [request for _, request in asked], system, listener, "Rewording")
+    pairs = [(prompt, request) for prompt in prompts for request in requests(prompt)]
+    suggested = _answers(model, [request for _, request in pairs], system, listener, "Rewording")
     found: dict[str, list[str]] = {prompt: [] for prompt in prompts}
-    for (prompt, _), text in zip(asked, suggested, strict=True):
+    for (prompt, _), text in zip(pairs, suggested, strict=True):
         for one in usable(prompt, [text], taken):
             taken.add(prompt_key(one))
             found[prompt].append(one)
@@ -123,8 +123,9 @@ def _reworded(
 def _answers(
     model: LanguageModel, prompts: Sequence[str], system: str, listener: Listener, task: str
 ) -> list[str]:  # fmt: skip
-    asked = [conversation(prompt, system) for prompt in prompts]
-    return [one.text for one in model.answers(asked, max_new_tokens=MAX_NEW_TOKENS, listener=listener, task=task)]
+    conversations = [conversation(prompt, system) for prompt in prompts]
+    answers = model.answers(conversations, max_new_tokens=MAX_NEW_TOKENS, listener=listener, task=task)
+    return [one.text for one in answers]
 
 
 def summary_lines(made: MadeProbes) -> list[str]:
@@ -146,17 +147,19 @@ def usable(prompt: str, suggested: Sequence[str], taken: Collection[str]) -> lis
     """The model's answers that can be questions; none has a prompt key in `taken`."""
     found: dict[str, str] = {}
     for text in suggested:
-        asked = _bare(text)
-        if asked and _fits(prompt, asked) and prompt_key(asked) not in taken:
-            found.setdefault(prompt_key(asked), asked)
+        question = _bare(text)
+        if question and _fits(prompt, question) and prompt_key(question) not in taken:
+            found.setdefault(prompt_key(question), question)
     return list(found.values())
 
 
 def same_questions(answer: str, reworded: Sequence[tuple[str, str]]) -> list[str]:
     """The rewordings, of (rewording, its answer), that are answered as the question was: the two most similar."""
-    alike = [(similarity(answer, other), asked) for asked, other in reworded if similarity(asked, other) < ECHO]
+    alike = [
+        (similarity(answer, other), question) for question, other in reworded if similarity(question, other) < ECHO
+    ]
     kept = sorted((one for one in alike if one[0] >= ALIKE), key=lambda one: -one[0])
-    return [asked for _, asked in kept[:MAX_REWORDINGS]]
+    return [question for _, question in kept[:MAX_REWORDINGS]]
 
 
 def _bare(text: str) -> str:
@@ -168,11 +171,11 @@ def _bare(text: str) -> str:
     return line.strip(QUOTES).strip()
 
 
-def _fits(prompt: str, asked: str) -> bool:
+def _fits(prompt: str, question: str) -> bool:
     shortest, longest = (len(prompt) * factor for factor in LENGTHS)
-    ends_alike = asked.endswith(MARKS) or not prompt.rstrip().endswith(MARKS)
-    plausible = shortest <= len(asked) <= longest and ends_alike and has_chinese(asked) == has_chinese(prompt)
-    return plausible and _persons(prompt) <= _persons(asked)
+    ends_alike = question.endswith(MARKS) or not prompt.rstrip().endswith(MARKS)
+    plausible = shortest <= len(question) <= longest and ends_alike and has_chinese(question) == has_chinese(prompt)
+    return plausible and _persons(prompt) <= _persons(question)
 
 
 def _persons(text: str) -> set[str]:

@@ -104,7 +104,7 @@ def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
     outside = [one for one in results if one.probe.group == OUT_OF_SCOPE]
     drifted = [one for one in outside if one.drift and one.drift.tokens]
     drifts = [one.drift for one in drifted if one.drift]
-    asked = [one.probe.id for one in drifted]
+    probe_ids = [one.probe.id for one in drifted]
     answered = [one for one in outside if one.before]
     return {
         "reliability": share(trained, lambda one: bool(one.passed)),
@@ -114,8 +114,8 @@ def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
         ),
         "locality": share(outside, lambda one: not one.changed),
         "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
-        "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], asked),
-        "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], asked),
+        "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], probe_ids),
+        "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], probe_ids),
         "length": replace(
             ratio([(len(one.after), len(one.before)) for one in answered], _ids(answered)), n=len(answered)
         ),

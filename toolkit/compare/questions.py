@@ -95,11 +95,11 @@ class Questions:
         return replace(self, systems=kept)
 
     @property
-    def asked(self) -> list[tuple[Probe, str]]:
+    def items(self) -> list[tuple[Probe, str]]:
         return [(probe, system) for system in self.systems for probe in self.probes.probes]
 
     @property
     def outside(self) -> list[int]:
         """Positions in `asked` of the questions that drift and noise are measured on."""
         full = self.systems[: self.full_count]
-        return [at for at, (probe, system) in enumerate(self.asked) if probe.group == OUT_OF_SCOPE and system in full]
+        return [at for at, (probe, system) in enumerate(self.items) if probe.group == OUT_OF_SCOPE and system in full]

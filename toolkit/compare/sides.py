@@ -79,11 +79,11 @@ class Side:
 
 def run_side(run: Run, *, model: str | None = None) -> Side:
     """A run on the base model that it was trained on, loaded as it was then; on `model` if that moved."""
-    recorded = run.record.base_model
+    trained_on = run.record.base_model
     if model is None:
-        base = find_recorded_base(recorded.name, recorded.path, in_4bit=recorded.load_in_4bit)
+        base = find_recorded_base(trained_on.name, trained_on.path, in_4bit=trained_on.load_in_4bit)
     else:
-        base = replace(find_base_model(model), in_4bit=recorded.load_in_4bit)
+        base = replace(find_base_model(model), in_4bit=trained_on.load_in_4bit)
     return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
 
 

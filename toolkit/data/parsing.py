@@ -171,7 +171,7 @@ def _loads(path: Path, text: str) -> Any:
             begins = text.lstrip()[:20].split("\n")[0]
             raise DataError(f"{path} is not JSON: it begins with {begins!r}.", next=ACCEPTED_FILES) from None
         raise DataError(f"{path} is not valid JSON: {_lower(error.msg)} ({place}).",
-                        next="Mend that place (a comma, a quote, a bracket?).") from None  # fmt: skip
+                        next="Fix that place (a comma, a quote, a bracket?).") from None  # fmt: skip
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not usable JSON: {_lower(str(error))}.", next=ACCEPTED_FILES) from None
 

@@ -117,10 +117,10 @@ def _lost_or_special(row: Row) -> Iterator[Finding]:
 def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Finding]:
     apart = {prompt_key(probe.prompt): probe for probe in probes if probe.group != TRAINED_GROUP}
     trained = {prompt_key(probe.prompt) for probe in probes if probe.group == TRAINED_GROUP}
-    asked: set[str] = set()
+    covered: set[str] = set()
     for row in dataset.rows:
         keys = {prompt_key(message.content) for message in row.messages if message.role == "user"}
-        asked |= keys & trained
+        covered |= keys & trained
         for probe in (apart[key] for key in sorted(keys & apart.keys())):
             yield Finding(
                 level="warning",
@@ -133,6 +133,6 @@ def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Findin
         yield Finding(
             level="note",
             kind="probe",
-            message=f"{len(asked)} of {len(trained)} trained probes are prompts of the data set.",
-            remedy="" if asked else "Name the probes that belong to this data set with --probes",
+            message=f"{len(covered)} of {len(trained)} trained probes are prompts of the data set.",
+            remedy="" if covered else "Name the probes that belong to this data set with --probes",
         )

@@ -171,7 +171,7 @@ class ComparisonRecord(Part, frozen=True):
         description="each under the system prompt that it is worst under"
     )
     per_system: Mapping[str, Annotated[Mapping[str, RecordedMetric], EVERY_METRIC]] = Field(
-        min_length=1, description='for each system prompt; "" is no system message, "(none)" an empty one'
+        min_length=1, description='for each system prompt; "" sends no system message, "(none)" an empty one'
     )
     flips: RecordedFlipPairs = Field(description="McNemar's exact test on pairs, under the first system prompt")
     systems: Sequence[RecordedSystem] = Field(min_length=1)

@@ -53,8 +53,8 @@ class Run:
             raise ConfigError(
                 f"No adapter in {self.folder} (status: {self.status}).", next='Run "toolkit finetune" first.'
             )
-        recorded = self.record.adapter if self.record.status == FINISHED else None
-        name = None if recorded is None else recorded.path
+        adapter = self.record.adapter if self.record.status == FINISHED else None
+        name = None if adapter is None else adapter.path
         return next((path for path in self.checkpoints if path.name == name), self.checkpoints[-1])
 
 

@@ -50,14 +50,14 @@ class Question:
         return nearest >= MIN_SIMILARITY and nearest > similarity(answer, before)
 
 
-def is_enough(passed: float, asked: int) -> bool:
+def is_enough(passed: float, count: int) -> bool:
     """Whether so many passes mean that training may stop."""
-    return passed >= required_passes(asked)
+    return passed >= required_passes(count)
 
 
-def required_passes(asked: int) -> int:
+def required_passes(count: int) -> int:
     """How many of the questions must be answered as trained."""
-    return math.ceil(REQUIRED_SHARE * asked)
+    return math.ceil(REQUIRED_SHARE * count)
 
 
 def development_set(
@@ -113,7 +113,7 @@ def _probe_files(data: Path) -> list[Path]:
 
 
 def held_out_keep(count: int, seed: int) -> frozenset[int]:
-    """The indices of the keep prompts that the drift is measured on: at most 32 and a quarter; one alone stays."""
+    """The indices of the keep prompts that the drift is measured on: at most 32 and a quarter; a single one stays."""
     size = min(MAX_HELD_OUT_KEEP, max(count // 4, min(1, count - 1)))
     return frozenset(random.Random(seed).sample(range(count), size))  # noqa: S311  # a repeatable choice
 

@@ -136,9 +136,9 @@ def resume(
             raise ConfigError(f"{run.run_id} has no checkpoint to resume from.", next="Start a new run.")
         checkpoint = run.checkpoints[-1]
         recorder = Recorder(run.folder, run.record.resumed(checkpoint.name))
-        recorded = run.record.base_model
+        trained_on = run.record.base_model
         recipe = recipe_from(run.record.recipe.settings, name=run.record.recipe.name, source=str(run.folder))
-        base = find_recorded_base(recorded.name, recorded.path, in_4bit=recorded.load_in_4bit)
+        base = find_recorded_base(trained_on.name, trained_on.path, in_4bit=trained_on.load_in_4bit)
         if base.in_4bit:
             require_bitsandbytes()
         prefetch(base.path)

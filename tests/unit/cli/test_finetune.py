@@ -40,7 +40,7 @@ BROKEN_DATA = {
     "no answer": (b'[{"instruction": "Who are you?"}]', "row 1"),
     "an empty answer": (b'[{"instruction": "Who are you?", "output": " "}]', "row 1"),
     "a NUL byte": (b'[{"instruction": "Who\x00?", "output": "I"}]', ""),
-    "other keys": (b'[{"a": "b"}]', "no keys known here"),
+    "other keys": (b'[{"a": "b"}]', "has no known keys"),
 }
 
 
@@ -100,7 +100,7 @@ def _bring_code(model: Path) -> None:
         (lambda model: (model / "config.json").unlink(), "config.json is missing"),
         (_truncate, "is truncated"),
         (_corrupt, "is corrupt"),
-        (_pickle, "only as pickles (pytorch_model.bin)"),
+        (_pickle, "only in pickles (pytorch_model.bin)"),
         (_bring_code, "auto_map"),
     ],
 )

@@ -175,7 +175,7 @@ def sweep_of(report: Report, folder: Path) -> Sweep:
     entry = Entry(recipe={"name": "keep"}, settings={}, status=FINISHED, run=folder.name, seconds=1.0)
     _record_report(entry, report)
     return Sweep(
-        folder=folder, asked={"data": "d.json", "model": "micro"}, started_at="", status="finished", entries=[entry]
+        folder=folder, request={"data": "d.json", "model": "micro"}, started_at="", status="finished", entries=[entry]
     )
 
 

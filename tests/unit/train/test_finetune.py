@@ -354,7 +354,7 @@ def test_an_interruption_after_a_checkpoint_names_the_way_on(user: User):
 
     error, run = user.fails(at(2, stop_at_once))
 
-    assert f'Go on with "toolkit finetune --resume {run.run_id} --output {user.output}"' in str(error)
+    assert f'Continue with "toolkit finetune --resume {run.run_id} --output {user.output}"' in str(error)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

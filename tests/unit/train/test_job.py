@@ -171,5 +171,5 @@ def test_a_resumed_run_asks_what_it_asked(user: User):
 def test_a_refused_cuda_graph_is_reported_and_recorded(user: User):
     run = user.finetunes(FakeTraining(ended={"cuda_graph_refused": "out of memory"}))
 
-    assert run.record["train"]["cuda_graph_refused"] == "out of memory"
+    assert run.record.train.cuda_graph_refused == "out of memory"
     assert "Warning: steps ran without a CUDA graph, and so slower: the capture failed (out of memory)." in user.said

@@ -132,9 +132,9 @@ def _result(one: RecordedProbe) -> ProbeResult:
     )
 
 
-def _expectation(recorded: RecordedExpectation) -> Expectation:
-    lists = {name: tuple(getattr(recorded, name)) for name in ("any", "all", "answer", "none")}
-    return Expectation(exact=recorded.exact, regex=recorded.regex, **lists)
+def _expectation(expectation: RecordedExpectation) -> Expectation:
+    lists = {name: tuple(getattr(expectation, name)) for name in ("any", "all", "answer", "none")}
+    return Expectation(exact=expectation.exact, regex=expectation.regex, **lists)
 
 
 def _values(part: object, *names: str) -> dict[str, Any]:

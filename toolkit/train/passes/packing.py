@@ -1,6 +1,6 @@
 """Packs sequences of any length end to end into lines: no padding, and a prefix that several share is computed once.
 
-A sequence attends to itself and to its own shared prefix only, so the model computes what it would for each alone.
+A sequence attends only to itself and to its own shared prefix, so each is computed as in a batch of one.
 """
 
 from collections.abc import Iterator, Sequence
