@@ -100,6 +100,6 @@ class Questions:
 
     @property
     def outside(self) -> list[int]:
-        """Positions in `asked` of the questions that drift and noise are measured on."""
+        """Positions in `items` of the questions that drift and noise are measured on."""
         full = self.systems[: self.full_count]
         return [at for at, (probe, system) in enumerate(self.items) if probe.group == OUT_OF_SCOPE and system in full]
