@@ -1,6 +1,7 @@
 """What the toolkit relies on in torch and Python beyond their documentation. An upgrade begins in docs/fragile.md."""
 
 import atexit
+import inspect
 import threading
 
 import torch
@@ -12,6 +13,14 @@ def test_many_tensors_are_zeroed_by_one_call():
     torch._foreach_zero_(tensors)
 
     assert [tensor.sum().item() for tensor in tensors] == [0, 0]
+
+
+def test_a_pool_is_ended_and_released_by_these_calls():
+    """A CPU build has neither; torch's own context manager shows their names and arguments."""
+    source = inspect.getsource(torch.cuda.use_mem_pool)
+
+    assert "_cuda_endAllocateToPool(device_index, pool.id)" in source
+    assert "_cuda_releasePool(device_index, pool.id)" in source
 
 
 def test_a_kernel_that_plans_for_each_shape_can_be_switched_off():

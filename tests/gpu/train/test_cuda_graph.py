@@ -11,6 +11,7 @@ from toolkit.core.events import Caller, StopRequests
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
+from toolkit.model.device import reset_peak_memory
 from toolkit.runs.run import Run
 from toolkit.train import ms_swift
 from toolkit.train.finetune import FinetuneConfig, finetune
@@ -114,12 +115,15 @@ def test_a_refused_capture_is_reported_and_training_still_succeeds(tmp_path, mon
     monkeypatch.setattr(KeepTrainer, "losses", losses_that_wait_for_the_card)
     refused = tiny_run(tmp_path / "refused", notices)
 
-    train = refused.record["train"]
-    assert (refused.status, train["cuda_graph"]) == ("finished", False)
-    assert train["cuda_graph_refused"]
-    assert "\n" not in train["cuda_graph_refused"]
-    assert any("without a CUDA graph" in line and train["cuda_graph_refused"] in line for line in notices)
-    assert train["loss"] == pytest.approx(eager.record["train"]["loss"], rel=1e-3)
+    train = refused.record.train
+    assert (refused.status, train.cuda_graph) == ("finished", False)
+    assert train.cuda_graph_refused
+    assert "\n" not in train.cuda_graph_refused
+    assert any("without a CUDA graph" in line and train.cuda_graph_refused in line for line in notices)
+    assert train.loss == pytest.approx(eager.record.train.loss, rel=1e-3)
+
+    reset_peak_memory()
+    assert torch.cuda.memory_reserved() - torch.cuda.memory_allocated() < 64 * 2**20  # what it cached can be freed
 
 
 def squares(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

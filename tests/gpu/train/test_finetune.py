@@ -40,9 +40,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, stop_after):
 
     resumed = resume(interrupted.run_id, tmp_path / "resumed", Caller(stop=StopRequests(lambda _: None)))
 
-    assert len(interrupted.record["train"]["loss"]) < len(uninterrupted.record["train"]["loss"])
-    assert resumed.record["train"]["loss"] == pytest.approx(uninterrupted.record["train"]["loss"], rel=1e-3)
-    assert resumed.record["hardware"]["device"] == "cuda"
+    assert len(interrupted.record.train.loss) < len(uninterrupted.record.train.loss)
+    assert resumed.record.train.loss == pytest.approx(uninterrupted.record.train.loss, rel=1e-3)
+    assert resumed.record.hardware.device == "cuda"
 
 
 def test_a_base_model_in_4_bits_trains(tmp_path):
@@ -50,7 +50,7 @@ def test_a_base_model_in_4_bits_trains(tmp_path):
 
     run = tiny_run(tmp_path / "output", epochs=6.0, load_in_4bit=True)
 
-    losses = run.record["train"]["loss"]
-    assert (run.status, run.record["base_model"]["load_in_4bit"]) == ("finished", True)
+    losses = run.record.train.loss
+    assert (run.status, run.record.base_model.load_in_4bit) == ("finished", True)
     assert all(map(math.isfinite, losses))
     assert losses[-1] < losses[0] / 2

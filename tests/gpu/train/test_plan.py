@@ -62,6 +62,6 @@ def test_the_peak_is_at_most_what_the_plan_announced(model, tmp_path, words, gra
     )
 
     (announced,) = [float(found[1]) for line in notices if (found := re.search(r"at most ([\d.]+) GiB of", line))]
-    assert run.record["train"]["cuda_graph"] is graph
-    assert run.record["peak_memory_bytes"] <= (announced + 0.05) * GIB  # announced to a tenth of a GiB
-    assert run.record["peak_memory_bytes"] > 0.5 * GIB  # the weights at least
+    assert run.record.train.cuda_graph is graph
+    assert run.record.peak_memory_bytes <= (announced + 0.05) * GIB  # announced to a tenth of a GiB
+    assert run.record.peak_memory_bytes > 0.5 * GIB  # the weights at least

@@ -6,7 +6,9 @@ longer than running them; a graph launches them together
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -88,7 +90,7 @@ class GraphedPass:
         if self._device.type != "cuda":
             return self._eager()
         torch.cuda.empty_cache()  # a side stream cannot reuse what the current one has cached: the peak would grow
-        stream, current = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
+        stream, current = _side_stream(self._device), torch.cuda.current_stream()
         stream.wait_stream(current)
         with torch.cuda.stream(stream):
             outputs = self._eager()
@@ -100,14 +102,16 @@ class GraphedPass:
         before = [one.grad for one in self._parameters]
         self._gradients = [torch.zeros_like(one) for one in self._parameters]
         self._set_gradients()
-        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
+        current = torch.cuda.current_stream()
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph, pool=pool, stream=_side_stream(self._device)):
                 outputs = self._compute(self._inputs)
                 self._backward(outputs["loss"])
         except RuntimeError as error:  # out of memory, or a kernel that cannot be captured
             torch.cuda.set_stream(current)  # torch.cuda.graph leaves its own stream set if ending the capture fails too
             torch.cuda.synchronize()
+            _abandon(pool, self._device)
             # The first error, if ending the capture raised another.
             self.refused = first_line(error.__context__ or error)
             for parameter, gradient in zip(self._parameters, before, strict=True):
@@ -126,3 +130,20 @@ class GraphedPass:
         torch._foreach_zero_(self._gradients)
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
+
+
+@cache
+def _side_stream(device: torch.device) -> Any:
+    """One stream for every warm-up and capture: cuBLAS keeps 32 MiB of workspace for each that it has seen."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
+def _abandon(pool: Any, device: torch.device) -> None:
+    """Ends the allocator's recording into the pool of a capture that failed.
+
+    torch does so only if ending the capture succeeds; otherwise nothing that the process caches can be freed again.
+    """
+    index = torch.cuda.current_device() if device.index is None else device.index
+    with suppress(RuntimeError):  # the capture ended after all
+        torch._C._cuda_endAllocateToPool(index, pool)
+        torch._C._cuda_releasePool(index, pool)
