@@ -58,7 +58,7 @@ def test_a_whole_folder_is_not_fetched_again_and_asks_no_network(user: User) -> 
 
     assert done.returncode == 0
     assert done.stdout == "models/Small-Model\n"
-    assert "Nothing was fetched" in done.stderr
+    assert "Nothing was downloaded" in done.stderr
     assert user.hub.asked == []
 
 

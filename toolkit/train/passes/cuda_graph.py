@@ -145,5 +145,5 @@ def _abandon(pool: Any, device: torch.device) -> None:
     """
     index = torch.cuda.current_device() if device.index is None else device.index
     with suppress(RuntimeError):  # the capture ended after all
-        torch._C._cuda_endAllocateToPool(index, pool)
-        torch._C._cuda_releasePool(index, pool)
+        torch._C._cuda_endAllocateToPool(index, pool)  # noqa: SLF001  # see docs/fragile.md
+        torch._C._cuda_releasePool(index, pool)  # noqa: SLF001

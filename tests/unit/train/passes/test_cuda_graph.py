@@ -35,12 +35,12 @@ def _no_card(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(name="refusing")
-def _refusing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A card on which a capture fails, and then ending it fails too."""
-    capturing = []
+def _refusing(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A card on which a capture fails, and then ending it fails too; the pools that are ended and released."""
+    capturing, given_back = [], []
 
     @contextlib.contextmanager
-    def capture(_: Any) -> Iterator[None]:
+    def capture(_: Any, **_how: Any) -> Iterator[None]:
         capturing.append(True)
         try:
             yield
@@ -50,9 +50,13 @@ def _refusing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name, value in (
         ("CUDAGraph", object), ("graph", capture), ("current_stream", lambda: None), ("set_stream", lambda _: None),
+        ("graph_pool_handle", lambda: "pool"), ("Stream", lambda _: None), ("current_device", lambda: 0),
         ("synchronize", lambda: None), ("is_current_stream_capturing", lambda: bool(capturing)),
     ):  # fmt: skip
         monkeypatch.setattr(torch.cuda, name, value)
+    for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):  # a CPU build has neither
+        monkeypatch.setattr(torch._C, name, lambda *given: given_back.append(given), raising=False)
+    return given_back
 
 
 def test_a_short_batch_is_filled_up():
@@ -62,8 +66,7 @@ def test_a_short_batch_is_filled_up():
     torch.testing.assert_close(squares.weights.grad, squares.gradient([2.0, 2.0, 1.0]))
 
 
-@pytest.mark.usefixtures("refusing")
-def test_a_refused_capture_is_noted_and_passes_go_on_without_it():
+def test_a_refused_capture_is_noted_and_passes_go_on_without_it(refusing):
     squares, batches = Squares(), [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [2.0, 2.0, 2.0]]
 
     for batch in batches:
@@ -71,4 +74,5 @@ def test_a_refused_capture_is_noted_and_passes_go_on_without_it():
 
     assert squares.passes.refused == "not while capturing"
     assert not squares.passes.replays
+    assert refusing == [(0, "pool"), (0, "pool")]
     torch.testing.assert_close(squares.weights.grad, squares.gradient(*batches))
