@@ -196,3 +196,13 @@ def test_the_articles_commands_are_scripts_in_swift_cli(command):
     import swift
 
     assert (Path(swift.__file__).parent / "cli" / f"{command}.py").is_file()
+
+
+def test_one_attribute_decides_whether_a_models_own_code_runs():
+    from swift.model.register import ModelLoader
+
+    assert isinstance(ModelLoader.default_trust_remote_code, bool)
+    for loads in (ModelLoader.get_config, ModelLoader.get_processor, ModelLoader.get_model):
+        source = inspect.getsource(loads)
+        assert "trust_remote_code=self.default_trust_remote_code" in source
+        assert "trust_remote_code=True)" not in source

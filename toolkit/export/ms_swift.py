@@ -7,6 +7,7 @@ from pathlib import Path
 
 from toolkit.core.startup import prepare_environment
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.train.ms_swift.encoder import forbid_remote_code
 
 # Packages that a method needs: as imported, as installed.
 PACKAGES: Mapping[str, Mapping[str, str]] = {"bnb": {"bitsandbytes": "bitsandbytes"}}
@@ -33,6 +34,7 @@ def quantise(job: QuantisationJob) -> None:
     """Writes `job.target`, a folder that transformers loads. Raises whatever ms-swift and its libraries raise."""
     prepare_environment()
     getLogger("swift").setLevel(CRITICAL)  # its errors are raised anyway
+    forbid_remote_code()
     from swift.pipelines.export.export import SwiftExport
 
     SwiftExport(arguments(job)).main()

@@ -15,6 +15,10 @@ from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, 
 from toolkit.model.lock import DEFAULT_MODEL, Lock, known_locks, read_lock
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+# transformers imports code for these keys, from whichever configuration has them, and from this folder.
+CODE_KEYS, CUSTOM_GENERATE = frozenset({"auto_map", "custom_generate"}), "custom_generate"
+DATA_FILES = frozenset({"tokenizer.json", "vocab.json"})  # large, and read as data only
+MAX_CONFIG_BYTES = 32_000_000  # the index of a model of 400 billion parameters has a tenth of that
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -117,7 +121,7 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
             f"{folder} is a {kind or 'nameless'} model (model_type in config.json).",
             next=f"The toolkit trains {TITLE} models: name one of those.",
         )
-    _reject_remote_code(folder, config)
+    _reject_remote_code(folder)
     for file in TOKENIZER_FILES:
         _json(folder, file)
     weight_bytes, tensors = 0, set[str]()
@@ -148,20 +152,47 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
         raise ModelError(
             f"{folder} is incomplete: {name} is missing.", next="Download it again, or name another folder."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{folder / name} cannot be read: {error}.", next="Download it again.") from None
     if not isinstance(value, dict):
         raise ModelError(f"{folder / name} is not a JSON object.", next="Download it again.")
     return value
 
 
-def _reject_remote_code(folder: Path, config: Mapping[str, Any]) -> None:
-    tokenizer = _json(folder, "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
-    if "auto_map" in config or "auto_map" in tokenizer:
+def _reject_remote_code(folder: Path) -> None:
+    """Refuses a model whose configuration names Python code of its own, in whichever file a library would look."""
+    found = next((path.name for path in sorted(folder.glob("*.json")) if _names_code(path)), None)
+    if found is None and (folder / CUSTOM_GENERATE).exists():
+        found = CUSTOM_GENERATE
+    if found is not None:
         raise ModelError(
-            f"{folder} asks to run its own Python code (auto_map in its configuration).",
+            f"{folder} asks to run its own Python code ({found}).",
             next="The toolkit never runs such code: use a model that transformers supports itself.",
         )
+
+
+def _names_code(path: Path) -> bool:
+    """Whether a key of this JSON file, however deep, makes transformers import code from the model's folder."""
+    if path.name in DATA_FILES:
+        return False
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ModelError(
+                f"{path} has {path.stat().st_size / 1e6:.0f} MB, too much for a configuration.",
+                next="Remove the file, or use another model.",
+            )
+        parts = [json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, RecursionError):
+        return False  # nothing that a library could read either; what the toolkit needs is read, and refused, elsewhere
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            if not CODE_KEYS.isdisjoint(part):
+                return True
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+    return False
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -169,6 +200,10 @@ def _shards(folder: Path) -> list[Path]:
     if index.is_file():
         weight_map = _json(folder, index.name).get("weight_map")
         names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
+        if outside := [name for name in names if Path(name).name != name]:
+            raise ModelError(
+                f"{index} names a file outside its folder: {outside[0]!r}.", next="Use another copy of the model."
+            )
         missing = [name for name in names if not (folder / name).is_file()]
         if missing or not names:
             raise ModelError(f"{folder} lacks {', '.join(missing) or 'its shards'}.", next="Download it again.")

@@ -147,7 +147,35 @@ def test_code_of_the_models_own_is_refused(folder: Path, name: str):
     content = json.loads((folder / name).read_text())
     (folder / name).write_text(json.dumps(content | {"auto_map": {"AutoModel": "model.Model"}}))
 
-    assert "its own Python code (auto_map" in refused(folder)
+    assert f"its own Python code ({name})" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "content", [{"a": [{"b": {"auto_map": {}}}]}, {"custom_generate": "mine"}, {"auto\u005fmap": {}}, [{"auto_map": 1}]]
+)
+def test_code_is_found_in_any_configuration_however_deep(folder: Path, content: object):
+    (folder / "extra.json").write_text(json.dumps(content))
+
+    assert "its own Python code (extra.json)" in refused(folder)
+
+
+def test_a_folder_with_a_generate_function_of_its_own_is_refused(folder: Path):
+    (folder / "custom_generate").mkdir()
+
+    assert "its own Python code (custom_generate)" in refused(folder)
+
+
+def test_a_configuration_nested_without_end_is_refused(folder: Path):
+    (folder / "config.json").write_text('{"a":' * 100_000)
+
+    assert f"{folder / 'config.json'} cannot be read" in refused(folder)
+
+
+@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/hostname", "sub/model.safetensors"])
+def test_an_index_that_names_a_file_outside_the_folder_is_refused(folder: Path, name: str):
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+
+    assert "names a file outside its folder" in refused(folder)
 
 
 def test_no_weights_at_all(folder: Path):

@@ -17,7 +17,7 @@ from toolkit.data.formats import Message
 from toolkit.model.device import start_cuda_context
 from toolkit.model.shared_weights import SharedWeights
 from toolkit.train.job import TrainingJob, TrainingResult
-from toolkit.train.ms_swift.encoder import SwiftEncoder
+from toolkit.train.ms_swift.encoder import SwiftEncoder, forbid_remote_code
 
 
 def import_all() -> None:
@@ -46,6 +46,7 @@ def train(
     from toolkit.train.ms_swift.arguments import arguments
     from toolkit.train.ms_swift.pipeline import Pipeline
 
+    forbid_remote_code()
     pipeline = Pipeline(arguments(job), job, listener, stop_requested, shared)
     pipeline.main()
     result: TrainingResult = pipeline.result

@@ -17,6 +17,7 @@ class SwiftEncoder:
 
     def __init__(self, model_folder: Path, max_length_tokens: int) -> None:
         prepare_environment()
+        forbid_remote_code()
         from swift.model import get_processor
         from swift.template import get_template
 
@@ -60,3 +61,10 @@ class EncodedDataset:
     def __getitem__(self, at: int) -> dict[str, list[int]]:
         row = self._rows[at]
         return {"input_ids": list(row.input_ids), "labels": list(row.labels)}
+
+
+def forbid_remote_code() -> None:
+    """ms-swift runs a model folder's own Python code by default; from here on nothing that it loads does."""
+    from swift.model.register import ModelLoader
+
+    ModelLoader.default_trust_remote_code = False
