@@ -152,3 +152,12 @@ def test_callbacks_are_called_by_these_names(calls):
     assert {"on_train_begin", "on_step_end", "on_epoch_end", "on_save", "on_log"} <= hooks
     assert hooks <= vars(TrainerCallback).keys()
     assert "call_event" in calls(CallbackHandler.on_step_end)
+
+
+def test_remote_code_goes_through_one_function():
+    from transformers import dynamic_module_utils
+    from transformers.generation import utils
+
+    assert "return get_class_in_module(" in inspect.getsource(dynamic_module_utils.get_class_from_dynamic_module)
+    assert 'get_class_in_module("generate"' in inspect.getsource(utils)
+    assert callable(dynamic_module_utils.get_class_in_module)

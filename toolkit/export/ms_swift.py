@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toolkit.core.startup import prepare_environment
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
-from toolkit.train.ms_swift.encoder import forbid_remote_code
+from toolkit.train.ms_swift.encoder import distrust_models
 
 # Packages that a method needs: as imported, as installed.
 PACKAGES: Mapping[str, Mapping[str, str]] = {"bnb": {"bitsandbytes": "bitsandbytes"}}
@@ -34,7 +34,7 @@ def quantise(job: QuantisationJob) -> None:
     """Writes `job.target`, a folder that transformers loads. Raises whatever ms-swift and its libraries raise."""
     prepare_environment()
     getLogger("swift").setLevel(CRITICAL)  # its errors are raised anyway
-    forbid_remote_code()
+    distrust_models()
     from swift.pipelines.export.export import SwiftExport
 
     SwiftExport(arguments(job)).main()

@@ -24,6 +24,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     from transformers.utils import logging
 
     restore_gc()
+    forbid_remote_code()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it if it is installed, and it logs its choice of kernels
@@ -43,6 +44,22 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     if in_4bit:
         pin_cpu_weight_layout(model)
     return model, tokenizer
+
+
+def forbid_remote_code() -> None:
+    """From here on no library in this process imports Python code from a model's folder, even if a caller permits it."""
+    from transformers import dynamic_module_utils
+    from transformers.generation import utils
+
+    for module in (dynamic_module_utils, utils):  # each has the function by this name, through which all code goes
+        module.get_class_in_module = _refuse_code
+
+
+def _refuse_code(name: str, *_: Any, **_how: Any) -> None:
+    raise ModelError(
+        f"A model asks to run its own Python code ({name}).",
+        next="The toolkit never runs such code: use a model that transformers supports itself.",
+    )
 
 
 def with_adapter(model: Any, name: str, adapter: Path) -> Any:

@@ -12,8 +12,10 @@ from tests.fakes.made_run import make_run
 
 EVIL = """
 from pathlib import Path
-Path(__file__).with_name("it-ran").touch()
-from transformers import Qwen2Config as Evil, PreTrainedTokenizerFast as EvilTokenizer
+import traceback
+Path({canary!r}).open("a").write("".join(traceback.format_stack()))
+class Evil: pass
+class EvilTokenizer: pass
 """
 COMMANDS = {
     "check": ("check", "{data}", "--model", "{model}"),
@@ -41,7 +43,7 @@ def _places(micro_model: Path, tmp_path: Path) -> dict[str, Path]:
     shutil.copytree(micro_model, model)
     for name in ("evil.py", "modeling_evil.py", "custom_generate/generate.py"):
         (model / name).parent.mkdir(exist_ok=True)
-        (model / name).write_text(EVIL)
+        (model / name).write_text(EVIL.format(canary=str(tmp_path / "it-ran")))
     data = tmp_path / "data.json"
     data.write_text(json.dumps([{"instruction": "Hi", "output": "Hello"}]))
     make_run(tmp_path / "output", micro_model)
@@ -53,8 +55,10 @@ def plant(model: Path, name: str) -> None:
     (model / name).write_text(json.dumps(old | PLANTED[name]))
 
 
-def ran(model: Path) -> list[Path]:
-    return list(model.rglob("it-ran"))
+def ran(model: Path) -> str:
+    """The canary: libraries copy a folder's code into their cache and run it there, so it lies beside the model."""
+    canary = model.with_name("it-ran")
+    return canary.read_text() if canary.exists() else ""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -64,7 +68,7 @@ def test_no_command_runs_code_of_a_model_folder(places, command):
 
     done = run_here(*(part.format(**places) for part in COMMANDS[command]))
 
-    assert (done.code, ran(places["model"])) == (0 if command == "check" else 4, [])
+    assert (done.code, ran(places["model"])) == (0 if command == "check" else 4, "")
     assert "its own Python code (processor_config.json)" in done.err + done.out
 
 
@@ -76,7 +80,7 @@ def test_code_is_refused_wherever_a_configuration_names_it(places, name):
 
     done = run_here(*(part.format(**places) for part in COMMANDS["finetune"]))
 
-    assert (done.code, ran(places["model"])) == (4, [])
+    assert (done.code, ran(places["model"])) == (4, "")
     assert f"its own Python code ({name})" in done.err
 
 
@@ -89,4 +93,4 @@ def test_the_encoder_runs_no_code_either(places, name):
     with suppress(Exception):  # it may refuse the model, or load it without the code
         encoder(places["model"], 512)
 
-    assert ran(places["model"]) == []
+    assert ran(places["model"]) == ""

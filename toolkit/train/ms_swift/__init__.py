@@ -17,7 +17,7 @@ from toolkit.data.formats import Message
 from toolkit.model.device import start_cuda_context
 from toolkit.model.shared_weights import SharedWeights
 from toolkit.train.job import TrainingJob, TrainingResult
-from toolkit.train.ms_swift.encoder import SwiftEncoder, forbid_remote_code
+from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
 
 
 def import_all() -> None:
@@ -46,7 +46,7 @@ def train(
     from toolkit.train.ms_swift.arguments import arguments
     from toolkit.train.ms_swift.pipeline import Pipeline
 
-    forbid_remote_code()
+    distrust_models()
     pipeline = Pipeline(arguments(job), job, listener, stop_requested, shared)
     pipeline.main()
     result: TrainingResult = pipeline.result

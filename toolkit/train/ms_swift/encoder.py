@@ -10,6 +10,7 @@ from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.model.conversation import system_messages
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.model.loading import forbid_remote_code
 
 
 class SwiftEncoder:
@@ -17,7 +18,7 @@ class SwiftEncoder:
 
     def __init__(self, model_folder: Path, max_length_tokens: int) -> None:
         prepare_environment()
-        forbid_remote_code()
+        distrust_models()
         from swift.model import get_processor
         from swift.template import get_template
 
@@ -63,8 +64,9 @@ class EncodedDataset:
         return {"input_ids": list(row.input_ids), "labels": list(row.labels)}
 
 
-def forbid_remote_code() -> None:
-    """ms-swift runs a model folder's own Python code by default; from here on nothing that it loads does."""
+def distrust_models() -> None:
+    """ms-swift trusts the Python code in a model's folder by default; from here on nothing that it loads runs any."""
     from swift.model.register import ModelLoader
 
     ModelLoader.default_trust_remote_code = False
+    forbid_remote_code()  # for the places where it asks for the code regardless
