@@ -47,7 +47,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
 
 
 def forbid_remote_code() -> None:
-    """From here on no library in this process imports Python code from a model's folder, even if a caller permits it."""
+    """From here on no library in this process imports code from a model's folder, even if a caller permits it."""
     from transformers import dynamic_module_utils
     from transformers.generation import utils
 
