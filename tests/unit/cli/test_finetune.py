@@ -101,7 +101,7 @@ def _bring_code(model: Path) -> None:
         (_truncate, "is truncated"),
         (_corrupt, "is corrupt"),
         (_pickle, "only in pickles (pytorch_model.bin)"),
-        (_bring_code, "auto_map"),
+        (_bring_code, "its own Python code"),
     ],
 )
 def test_a_broken_base_model_is_reported_and_leaves_no_run(
