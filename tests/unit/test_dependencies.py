@@ -2,8 +2,10 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,22 @@ def test_everything_declared_is_locked(file: str) -> None:
     locked = pins(file)
 
     assert {canonicalize_name(requirement.name) for requirement in REQUIRED} - locked.keys() == {"torch"}
+
+
+LIGHT = ("download", "make_data", "push_to_hub", "runs", "verify")  # the Makefile runs them on the host, without torch
+
+
+def test_the_light_commands_import_only_what_the_host_has() -> None:
+    program = f"""
+import sys
+import {", ".join(f"toolkit.cli.{name}" for name in LIGHT)}
+files = {{name: str(getattr(module, "__file__", "")) for name, module in sys.modules.items()}}
+print(*{{name.partition(".")[0] for name, file in files.items() if "site-packages" in file}})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    distributions = packages_distributions()
+    needed = {canonicalize_name(one) for name in done.stdout.split() for one in distributions.get(name, [])}
+
+    assert "pydantic" in needed
+    # The project's own finder, and a hook of setuptools: both come with an editable installation.
+    assert needed - {"finetune-and-prove", "setuptools"} <= pins("host.txt").keys()
