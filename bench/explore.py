@@ -144,8 +144,8 @@ class World:
                 output = self.model.generate(
                     input_ids=start, attention_mask=torch.ones_like(start), generation_config=how
                 )  # fmt: skip
-            for content_words in self.tokenizer.batch_decode(output[:, start.shape[1] :]):
-                prompt, ended, _ = content_words.partition(END)
+            for text in self.tokenizer.batch_decode(output[:, start.shape[1] :]):
+                prompt, ended, _ = text.partition(END)
                 pieces = _pieces(prompt)
                 near = max(len(pieces & one) / min(len(pieces), len(one)) for one in trained)
                 if ended and prompt_key(prompt) not in {"", *known} and "<|" not in prompt and near <= 0.7:
