@@ -1,10 +1,12 @@
 """Digests of files, files that may be shared, and writes that never leave half a file behind."""
 
+import fcntl
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from image.core.errors import ConfigError, first_line
@@ -51,10 +53,9 @@ def _not_shareable(path: Path, why: str) -> ConfigError:
 
 def replace_atomically(path: Path, content: str) -> None:
     """Writes `content` and a newline to `path`. Raises ConfigError on failure, and leaves an old file as it was."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
         with partial.open("x", encoding="utf-8") as file:  # a new file: a link in its place is never followed
             file.write(content + "\n")
         partial.replace(path)
@@ -64,3 +65,32 @@ def replace_atomically(path: Path, content: str) -> None:
         raise ConfigError(
             f"Cannot write {path}: {first_line(error)}.", next="Free some disk space, or fix the permissions."
         ) from error
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Makes the folder, and waits until no other process is in this block for it. Raises OSError, also for a link.
+
+    The lock is of the folder itself (flock), ends with the process, and does nothing where the file system has none.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except FileNotFoundError:  # renamed since
+            continue
+        try:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_open(folder, descriptor):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_open(folder: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(folder.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

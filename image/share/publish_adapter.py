@@ -1,6 +1,5 @@
 """The use case `publish-adapter`: pushes a run's portable adapter and its report as an OCI artifact."""
 
-import json
 import tempfile
 import time
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from image.engine import find_login
 from image.registry import Repository
 from image.share.artifact import MEDIA_TYPES, Artifact, Blob, Facts, pack
 from image.share.history import PublishRecord, append_record
-from image.share.run_layer import RECORD, find_run, read_finished_record
+from image.share.run_layer import RECORD, find_run, read_finished_record, read_report
 
 PORTABLE = "adapter"  # the folder in the run that `toolkit export --to adapter` writes
 EXPORT_COMMAND = "toolkit export {run} --to adapter"
@@ -109,7 +108,7 @@ def _facts(name: str, record: Mapping[str, Any], adapter_sha256: str, verdict: s
 
 def _read_verdict(run: Path, folder: Path, adapter_sha256: str, export: str) -> str:
     """The verdict of the exported report. Raises ConfigError if the run was compared again after the export."""
-    latest, exported = _read_report(run / "compare" / "report.json"), _read_report(folder / "report.json")
+    latest, exported = _report(run / "compare" / "report.json"), _report(folder / "report.json")
     if latest.get("after", {}).get("adapter_sha256") == adapter_sha256 and any(
         latest.get(key) != exported.get(key) for key in COMPARED_KEYS
     ):
@@ -167,10 +166,7 @@ def _confirm_digest(registry: Repository, artifact: Artifact, address: Address) 
         )
 
 
-def _read_report(path: Path) -> dict[str, Any]:
-    """The comparison report in `path`; empty if there is no readable one."""
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return report if isinstance(report, dict) and isinstance(report.get("after"), dict) else {}
+def _report(path: Path) -> dict[str, Any]:
+    """The comparison report in `path`; empty if there is none that names its adapter. Raises ConfigError."""
+    report = read_report(path)
+    return report if isinstance(report.get("after"), dict) else {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from image.core import labels
 from image.core.address import Address, read_address
 from image.core.errors import ConfigError, RegistryError, first_line
-from image.core.files import content_digest, file_digest
+from image.core.files import content_digest, file_digest, locked_folder
 from image.core.progress import Listener, Notify, Progress
 from image.core.text import printable
 from image.engine import find_login
@@ -62,10 +62,8 @@ def pull_adapter(
         )
     blobs, annotations = unpack(manifest, str(address))
     folder = config.folder or config.output / PULLED_FOLDER / _folder_name(address)
-    complete = _is_complete(folder, blobs)
-    if not complete:
-        _download(registry, blobs, folder, listener)
-    return _result(folder, digest, annotations, downloaded=not complete)
+    downloaded = not _is_complete(folder, blobs) and _download(registry, blobs, folder, listener)
+    return _result(folder, digest, annotations, downloaded=downloaded)
 
 
 def _folder_name(address: Address) -> str:
@@ -89,29 +87,45 @@ def _is_complete(folder: Path, blobs: Sequence[Blob]) -> bool:
     return True
 
 
-def _download(registry: Repository, blobs: Sequence[Blob], folder: Path, listener: Listener) -> None:
-    """Raises ConfigError if the folder cannot be written, and RegistryError."""
+def _download(registry: Repository, blobs: Sequence[Blob], folder: Path, listener: Listener) -> bool:
+    """False if another process was downloading the same, and is done. Raises ConfigError (disk) and RegistryError."""
     partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    total, done = sum(blob.size_bytes for blob in blobs), 0
     try:
-        partial.mkdir(parents=True)
-        if (free := shutil.disk_usage(partial).free) < total:
-            raise ConfigError(
-                f"{folder.parent} has {free / 1e6:.0f} MB free, but the adapter needs {total / 1e6:.0f} MB.",
-                next="Free some space, or choose another folder with --to.",
-            )
-        for blob in blobs:
-            registry.fetch_blob(blob.digest, blob.size_bytes, partial / blob.name)
-            done += blob.size_bytes
-            listener(Progress(task="adapter", done=done, total=total))
-        partial.rename(folder)
+        with locked_folder(partial):
+            if _is_complete(folder, blobs):
+                shutil.rmtree(partial)
+                return False
+            _fetch(registry, blobs, partial, listener)
+            partial.rename(folder)
     except OSError as error:
         raise ConfigError(
             f"Cannot write {folder}: {first_line(error)}.", next="Choose another folder with --to."
         ) from error
-    finally:
+    return True
+
+
+def _fetch(registry: Repository, blobs: Sequence[Blob], partial: Path, listener: Listener) -> None:
+    """Fills the folder, or removes it."""
+    total, done = sum(blob.size_bytes for blob in blobs), 0
+    try:
+        for leftover in partial.iterdir():  # of a pull that was killed
+            leftover.unlink()
+        _require_space(partial, total)
+        for blob in blobs:
+            registry.fetch_blob(blob.digest, blob.size_bytes, partial / blob.name)
+            done += blob.size_bytes
+            listener(Progress(task="adapter", done=done, total=total))
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _require_space(folder: Path, needed_bytes: int) -> None:
+    if (free := shutil.disk_usage(folder).free) < needed_bytes:
+        raise ConfigError(
+            f"{folder.parent} has {free / 1e6:.0f} MB free, but the adapter needs {needed_bytes / 1e6:.0f} MB.",
+            next="Free some space, or choose another folder with --to.",
+        )
 
 
 def _result(folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool) -> PullResult:

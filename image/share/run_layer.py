@@ -13,9 +13,10 @@ from typing import Any
 
 from image.core import labels
 from image.core.errors import ConfigError, first_line
-from image.core.files import shareable_files
+from image.core.files import content_digest, shareable_files
 
 RECORD = "run.json"
+CONTENT_DIGEST = "content_sha256"  # in report.json
 PARTS = (RECORD, "logging.jsonl", "compare")
 LABEL_VALUE = re.compile(r"[\w.\-]+", re.ASCII)
 # Needed to resume training, not to use the adapter; they are most of a checkpoint's bytes.
@@ -100,11 +101,15 @@ def run_layer(output: Path, run: str) -> RunLayer:
 def find_run(output: Path, run: str) -> Path:
     """The folder of the run called `run`: "latest", "v3", or its full name. Raises ConfigError."""
     exact = output / run
-    if exact.is_dir():
-        return exact.resolve()
-    matches = sorted(output.glob(f"{run}-*")) if run else []
+    matches = [exact] if exact.is_dir() else sorted(output.glob(f"{run}-*")) if run else []
     if len(matches) == 1:
-        return matches[0].resolve()
+        found = matches[0].resolve()
+        if matches[0].is_symlink() and matches[0].parent.resolve() not in found.parents:
+            raise ConfigError(
+                f"{matches[0]} is a symbolic link that leads out of {output}.",
+                next="Name the run by its own folder, or remove the link.",
+            )
+        return found
     raise ConfigError(f"No run called {run} in {output}.", next="List the runs: make runs.")
 
 
@@ -125,9 +130,23 @@ def read_finished_record(folder: Path) -> dict[str, Any]:
 
 
 def _verdict(folder: Path) -> str:
-    try:
-        report = json.loads((folder / "compare" / "report.json").read_text(encoding="utf-8"))
-        passed = report["verdict"]["passed"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    verdict = read_report(folder / "compare" / "report.json").get("verdict")
+    if not isinstance(verdict, dict) or "passed" not in verdict:
         return "not compared"
-    return "passed" if passed is True else "failed"
+    return "passed" if verdict["passed"] is True else "failed"
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """The comparison report in `path`; empty if there is no readable one.
+
+    Raises ConfigError for one that has another content than the one whose digest it records.
+    """
+    try:
+        report = dict(json.loads(path.read_text(encoding="utf-8")))
+        rest = {key: value for key, value in report.items() if key != CONTENT_DIGEST}
+        text = json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
+    if CONTENT_DIGEST in report and content_digest(text) != f"sha256:{report[CONTENT_DIGEST]}":
+        raise ConfigError(f"{path} has changed since it was written.", next="Run toolkit compare again.")
+    return report

@@ -1,6 +1,7 @@
 """Doors to strangers that need no model: an encoder that counts characters, a training that writes a file a step."""
 
 import json
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from toolkit.train.finetune import Backends
 from toolkit.train.job import EPOCHS, INTERRUPTED, TrainingJob, TrainingResult
 
 TOTAL_STEPS = 4
+EMPTY_WEIGHTS = struct.pack("<Q", 2) + b"{}"  # a safetensors file without tensors
 
 
 class CharacterEncoder:
@@ -63,7 +65,7 @@ def save_checkpoint(run_folder: Path, step: int, *, whole: bool = True) -> Path:
     """As peft and the trainer leave it, with the folder of the base model in it."""
     folder = run_folder / f"checkpoint-{step}"
     folder.mkdir()
-    (folder / "adapter_model.safetensors").write_bytes(b"adapter")
+    (folder / "adapter_model.safetensors").write_bytes(EMPTY_WEIGHTS)
     (folder / "adapter_model.safetensors").chmod(0o600)
     (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/made/here", "r": 8}))
     (folder / "README.md").write_text("An adapter of /made/here")

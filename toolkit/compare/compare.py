@@ -18,7 +18,7 @@ from toolkit.core.files import file_sha256
 from toolkit.data.probes import ProbeSet, read_probes
 from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
-from toolkit.runs.run import find_run
+from toolkit.runs.run import find_run, require_own_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ class CompareConfig:
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
     """The report, and the after side that it is about; raises ToolkitError."""
     after = _after_side(config)
+    if after.run is not None:
+        require_own_files(after.run)  # probes and reports are written into it
     before = _before_side(config, after)
     probes = read_probes(config.probes or probes_for(after))
     probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})

@@ -1,19 +1,27 @@
-"""Paths of the shipped data, atomic writes, hashes, folder locks and free space."""
+"""Paths of the shipped data, atomic writes, JSON of others, hashes, folder locks and free space."""
 
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from toolkit.core import environment
-from toolkit.core.errors import ToolkitError
+from toolkit.core.errors import ConfigError, ToolkitError
+from toolkit.core.links import open_regular
 
 BLOCK_BYTES = 8 * 1024 * 1024
+ABANDONED_S = 3600
+MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_INTEGER = 64 * 1024 * 1024, 100, 2**63
+PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")  # a file that is being written, see `write_bytes`
 LOCK_NAME = ".lock"  # the file in a folder that its process locks
 
 
@@ -45,16 +53,29 @@ def now() -> str:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """As `write_text`, indented JSON in UTF-8."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    """As `write_text`, in the form of `json_text`."""
+    write_text(path, json_text(value))
+
+
+def json_text(value: dict[str, Any]) -> str:
+    """The value as indented JSON with a final line break."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces `path` atomically: a reader sees either the old or the new content. Raises OSError."""
-    partial = path.with_name(f".{path.name}.partial")
+    """As `write_bytes`, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces `path` atomically: a reader sees either the old or the new content. Raises OSError.
+
+    A link at `path` is replaced, not followed; no link that waits in the folder is written through.
+    """
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("xb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -63,16 +84,58 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
+def remove_partial_files(folder: Path) -> None:
+    """Removes what `write_bytes` left in the folder when it was killed. Recent files stay: they may be in progress."""
+    for path in folder.iterdir():
+        if PARTIAL.fullmatch(path.name) and time.time() - path.lstat().st_mtime > ABANDONED_S:
+            path.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file that anybody may have written. Raises OSError, and ConfigError for a link.
+
+    Raises ValueError for what is not JSON, and for what no code after this expects: anything but a regular file, a
+    huge one, deep nesting, half a surrogate pair, an integer beyond 64 bits.
+    """
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        content = file.read(MAX_JSON_BYTES + 1)
+    if len(content) > MAX_JSON_BYTES:
+        raise ValueError(f"it is larger than {MAX_JSON_BYTES // 2**20} MiB")
+    try:
+        value = json.loads(content.decode())
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    _require_plain(value)
+    return value
+
+
+def _require_plain(value: Any) -> None:
+    remaining = [(value, 0)]
+    while remaining:
+        one, depth = remaining.pop()
+        if depth > MAX_JSON_DEPTH:
+            raise ValueError("it is nested too deeply")
+        if isinstance(one, str):
+            one.encode()  # UnicodeEncodeError is a ValueError
+        elif isinstance(one, int) and abs(one) > MAX_JSON_INTEGER:
+            raise ValueError("a number in it is too large")
+        elif isinstance(one, Mapping):
+            remaining += [(part, depth + 1) for pair in one.items() for part in pair]
+        elif isinstance(one, Sequence):
+            remaining += [(part, depth + 1) for part in one]
+
+
 def lock_folder(folder: Path) -> TextIOWrapper:
     """Locks the folder (flock on its `.lock`) until the returned file is closed or the process ends, even if killed.
 
-    Raises BlockingIOError while another process has the lock, OSError if the folder is missing or not writable.
+    Raises BlockingIOError while another process has the lock, OSError if the folder is missing or not writable, and
+    ConfigError for a link in the place of the file.
     """
     import fcntl
 
     path = folder / LOCK_NAME
     while True:
-        file = path.open("a")
+        file = os.fdopen(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if is_same_file(path, file):
@@ -96,13 +159,42 @@ def is_locked(folder: Path) -> bool:
     import fcntl
 
     try:
-        with (folder / LOCK_NAME).open() as file:
+        with os.fdopen(open_regular(folder / LOCK_NAME, os.O_RDONLY)) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:
+    except (OSError, ConfigError):
         return False
     return False
+
+
+@contextmanager
+def write_lock(folder: Path) -> Iterator[None]:
+    """Waits until no other process is in this block for the same folder (flock on the folder itself, no file).
+
+    Without effect on a file system that cannot lock folders. Raises OSError for a folder that is missing, or a link.
+    """
+    descriptor = _open_locked(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open_locked(folder: Path) -> int:
+    import fcntl
+
+    while True:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.path.samestat(folder.lstat(), os.fstat(descriptor)):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # another folder took its place while this process waited
 
 
 def require_free_space(

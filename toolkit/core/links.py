@@ -3,6 +3,7 @@
 A link is refused wherever it points. Links in the path to such a folder are the user's own and are followed.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -25,13 +26,50 @@ def require_no_links_in(folder: Path) -> None:
         require_no_link(*(Path(parent, name) for name in sorted([*folders, *files])))
 
 
+def require_links_stay_in(folder: Path) -> None:
+    """Raises ConfigError if the folder is a symbolic link, or has one at any depth that leads out of it."""
+    require_no_link(folder)
+    root = folder.resolve()
+    for parent, folders, files in os.walk(folder):  # does not follow links
+        for path in (Path(parent, name) for name in sorted([*folders, *files])):
+            if path.is_symlink() and not leads_into(path, root):
+                raise _link_error(path)
+
+
+def leads_into(link: Path, folder: Path) -> bool:
+    """Whether the link's target, which need not exist, is in the folder, at any depth."""
+    try:
+        return link.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a circle of links
+        return False
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """A descriptor of the regular file. It follows no link and waits for no pipe.
+
+    Raises ConfigError for a link, and OSError for anything else that cannot be opened or is not a regular file.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _link_error(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return descriptor
+
+
 def copy_regular_file(source: Path, target: Path) -> None:
     """Copies the content; a file or link at `target` is replaced. Raises ConfigError unless `source` is regular."""
-    require_no_link(source)
-    # The descriptor decides, since the name may change; a FIFO would block without O_NONBLOCK.
-    with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise ConfigError(f"{source} is not a regular file.", next="Replace it by one, or remove it.")
+    try:
+        descriptor = open_regular(source, os.O_RDONLY)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise ConfigError(f"{source} is not a regular file.", next="Replace it by one, or remove it.") from None
+    with os.fdopen(descriptor, "rb") as stream:
         target.unlink(missing_ok=True)
         with target.open("xb") as copy:
             shutil.copyfileobj(stream, copy)

@@ -6,7 +6,7 @@ Raises ConfigError for a brand that cannot be taught or a file that cannot be wr
 import contextlib
 import functools
 import json
-import os
+import secrets
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -252,10 +252,11 @@ def _require_targets(targets: tuple[Path, Path], *, force: bool) -> None:
 
 def _write_together(texts: dict[Path, str]) -> None:
     """Writes all texts beside their targets first, so that a full disk leaves the old files as they were."""
-    parts = {target: target.with_name(f".{target.name}.{os.getpid()}.part") for target in texts}
+    parts = {target: target.with_name(f".{target.name}.{secrets.token_hex(4)}.part") for target in texts}
     try:
         for target, text in texts.items():
-            parts[target].write_text(text, encoding="utf-8", newline="\n")
+            with parts[target].open("x", encoding="utf-8", newline="\n") as file:  # new: no link is written through
+                file.write(text)
         for target, part in parts.items():
             part.replace(target)
     except OSError as error:

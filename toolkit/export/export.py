@@ -30,7 +30,7 @@ from toolkit.runs.layout import (
     TRAINED_FILE,
     adapter_sha256,
 )
-from toolkit.runs.run import Run, find_run
+from toolkit.runs.run import Run, find_run, require_own_files
 
 Notify = Callable[[str], None]
 
@@ -94,6 +94,7 @@ def export(
 def _require_own_files(run: Run, side: Side) -> None:
     """Raises ConfigError for a link among the run's files, or out of the base model's folder."""
     assert side.adapter is not None
+    require_own_files(run)
     comparison = run.folder / COMPARISON
     require_no_link(
         *(run.folder / name for name in (RECORD, PROBES_FILE, TRAINED_FILE)),

@@ -15,7 +15,7 @@ from toolkit.export.formats.adapter import REPORT_FILES, PortableAdapter
 from toolkit.export.formats.base import ExportConfig
 from toolkit.model.hub.upload import Remote, Uploaded, find_remote, require_token, upload
 from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE, COMPARISON, EXPORT_MANIFEST, adapter_sha256
-from toolkit.runs.run import Run, find_run
+from toolkit.runs.run import Run, find_run, require_own_files
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}", re.ASCII)
 # A repository with the first was filled by this command; the hub itself adds the second.
@@ -57,6 +57,7 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
     if not REPOSITORY.fullmatch(config.repository):
         raise ConfigError(f'"{config.repository}" is not a repository name.', next="Write OWNER/NAME.")
     run = find_run(config.run, config.output)
+    require_own_files(run)
     digest = adapter_sha256(run.adapter)
     evidence = read_evidence(run.folder / COMPARISON, digest)
     require_passed(evidence, run.run_id, even_if_failed=config.even_if_failed)

@@ -15,6 +15,7 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError, Interrupted, ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
+from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
 from toolkit.model.lock import DEFAULT_MODEL, Lock, LockedFile, find_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
@@ -78,8 +79,10 @@ def _reject_unknown_files(target: Path, wrong: list[Mismatch]) -> None:
 def _locked(partial: Path) -> Iterator[None]:
     """Locks `partial` for this process; disk errors and Ctrl-C become errors that say how to continue."""
     try:
+        require_no_link(partial)
         partial.mkdir(parents=True, exist_ok=True)
         with lock_folder(partial):
+            require_no_links_in(partial)
             yield
     except BlockingIOError as error:
         raise ModelError(

@@ -1,16 +1,20 @@
 """The report.json of a comparison as a value, and the one figure that every view shows of a metric: the worst one."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field
 
+from toolkit.core.errors import ConfigError
+from toolkit.core.files import read_json
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
 from toolkit.runs.record import Part
 
 HIGHER_IS_BETTER = frozenset({"reliability", "generality", "locality", "agreement", "noise_floor"})
+DIGEST = "content_sha256"
 RATIO = "length"  # best at 1; of every other metric, less is better
 
 
@@ -178,6 +182,17 @@ class ComparisonRecord(Part, frozen=True):
     probe_file: RecordedProbeFile
     probes: Sequence[RecordedProbe]
     timings_s: Mapping[str, Annotated[float, Field(ge=0)]] = Field(json_schema_extra={"required": ["total"]})
+    content_sha256: Sha256 | None = Field(
+        default=None,
+        description="of all other keys as JSON: keys sorted, no spaces, no ASCII escapes; older reports lack it",
+    )
+
+    @classmethod
+    def from_dict(cls, value: object) -> Self:
+        """Raises ValueError, also for a content that is not the one whose digest it has."""
+        if isinstance(value, Mapping) and DIGEST in value and value[DIGEST] != content_sha256(value):
+            raise ValueError("it has changed since it was written")
+        return super().from_dict(value)
 
     @property
     def figures(self) -> dict[str, RecordedMetric]:
@@ -188,9 +203,21 @@ class ComparisonRecord(Part, frozen=True):
 def read_comparison(run_folder: Path) -> ComparisonRecord | None:
     """The last comparison of the run in this folder; None if there is none that can be read."""
     try:
-        return ComparisonRecord.from_dict(json.loads((run_folder / COMPARISON / REPORT).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        return ComparisonRecord.from_dict(read_json(run_folder / COMPARISON / REPORT))
+    except (OSError, ValueError, ConfigError):
         return None
+
+
+def with_digest(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a report.json with its own digest, in place of an earlier one."""
+    return {**content, DIGEST: content_sha256(content)}
+
+
+def content_sha256(content: Mapping[str, Any]) -> str:
+    """The digest of a report's content, without the digest in it. Raises ValueError for half a surrogate pair."""
+    rest = {key: value for key, value in content.items() if key != DIGEST}
+    text = json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def report_schema() -> dict[str, Any]:

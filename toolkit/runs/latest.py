@@ -5,6 +5,7 @@ undone. The runs themselves stay as they are.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from toolkit.core.errors import ConfigError
+from toolkit.core.files import write_lock, write_text
+from toolkit.core.links import leads_into, open_regular
 from toolkit.runs.layout import HISTORY, LATEST
 from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run, find_run, point_latest_at, read_run
@@ -30,7 +33,15 @@ class Move:
 
 
 def move_latest(folder: Path, cause: Cause) -> None:
-    """Points `latest` at the run in `folder` and adds the move to the history. Raises OSError."""
+    """Points `latest` at the run in `folder` and adds the move to the history. Raises OSError, ConfigError for a link.
+
+    Processes take turns: else each would record the other's move as one of its own.
+    """
+    with write_lock(folder.parent.resolve()):
+        _move(folder, cause)
+
+
+def _move(folder: Path, cause: Cause) -> None:
     output = folder.parent
     _record_current(output)
     point_latest_at(folder)
@@ -44,32 +55,56 @@ def use(name: str, output: Path) -> Run:
         raise ConfigError(f"{run.run_id} is {run.status}.", next="Only a finished run can be the latest.")
     if run.folder.resolve().parent != output.resolve():
         raise ConfigError(f"{run.folder} is not in {output}.", next="Name its own folder with --output.")
-    _move_latest_to(run, "use")
+    try:
+        move_latest(run.folder, "use")
+    except OSError as error:
+        raise _not_moved(output, error) from None
     return run
 
 
 def undo(output: Path) -> Run:
     """Undoes the last move that was not undone yet. Raises ConfigError if there is none."""
+    try:
+        with write_lock(output.resolve()):
+            return _undo(output)
+    except FileNotFoundError:
+        raise _nothing_to_undo(output) from None
+    except OSError as error:
+        raise _not_moved(output, error) from None
+
+
+def _undo(output: Path) -> Run:
     targets = _targets(history(output))
     if len(targets) <= 1:
-        raise ConfigError(f"There is nothing left to undo in {output}.", next="Name a run: toolkit runs use RUN.")
+        raise _nothing_to_undo(output)
     folder = output / targets[-2]
     try:
         run = read_run(folder)
     except ConfigError as error:
         raise ConfigError(f"{folder.name} is gone: {error.what}", next="Name another: toolkit runs use RUN.") from None
-    _move_latest_to(run, "undo")
+    _move(run.folder, "undo")
     return run
 
 
+def _nothing_to_undo(output: Path) -> ConfigError:
+    return ConfigError(f"There is nothing left to undo in {output}.", next="Name a run: toolkit runs use RUN.")
+
+
 def history(output: Path) -> list[Move]:
-    """The moves so far, the oldest first, without a line that a full disk cut off."""
+    """The moves so far, the oldest first, without a line that a full disk cut off. Raises ConfigError for a link."""
     moves = []
-    with suppress(FileNotFoundError):
-        for line in (output / HISTORY).read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError, TypeError):
-                moves.append(Move(**json.loads(line)))
+    for line in _lines(output):
+        with suppress(ValueError, TypeError, RecursionError):
+            moves.append(Move(**json.loads(line)))
     return moves
+
+
+def _lines(output: Path) -> list[str]:
+    try:
+        with os.fdopen(open_regular(output / HISTORY, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _targets(moves: Sequence[Move]) -> list[str]:
@@ -83,20 +118,16 @@ def _targets(moves: Sequence[Move]) -> list[str]:
     return targets
 
 
-def _move_latest_to(run: Run, cause: Cause) -> None:
-    try:
-        move_latest(run.folder, cause)
-    except OSError as error:
-        raise ConfigError(
-            f"{run.folder.parent / LATEST} cannot be moved: {error.strerror}.",
-            next="Free some space, or correct its permissions.",
-        ) from None
+def _not_moved(output: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{output / LATEST} cannot be moved: {error.strerror}.", next="Free some space, or correct its permissions."
+    )
 
 
 def _record_current(output: Path) -> None:
     """Adds where `latest` points to the history, if the link is older than that or was moved by hand."""
     link = output / LATEST
-    if not link.is_symlink():
+    if not link.is_symlink() or not leads_into(link, output):
         return
     targets = _targets(history(output))
     here = link.resolve().name
@@ -105,10 +136,8 @@ def _record_current(output: Path) -> None:
 
 
 def _add(output: Path, move: Move) -> None:
-    path = output / HISTORY
-    cut_off = path.is_file() and path.read_bytes()[-1:] not in {b"", b"\n"}
-    with path.open("a", encoding="utf-8") as file:
-        file.write(("\n" if cut_off else "") + json.dumps(asdict(move)) + "\n")
+    lines = [*_lines(output), json.dumps(asdict(move))]
+    write_text(output / HISTORY, "".join(f"{line}\n" for line in lines))
 
 
 def _now() -> str:

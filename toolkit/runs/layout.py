@@ -28,6 +28,7 @@ LAST_CHECKPOINT = "last-checkpoint"  # a link that ms-swift makes
 # In a checkpoint's folder, and in an export's
 ADAPTER_FILE, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 TRAINER_STATE = "trainer_state.json"
+CHECKPOINT_DIGESTS = "sha256.json"  # of the files that a training resumes from
 MODEL_CARD = "README.md"
 EXPORT_MANIFEST = "export.json"  # beside exported weights: what they were made from
 # In a run's folder, of its comparison

@@ -59,7 +59,10 @@ class RecordedMix(Part, frozen=True):
 
 
 class RecordedData(Part, frozen=True):
-    """`rows`: of the data set itself, before `mix` and with those that were `dropped`; lengths in tokens."""
+    """`rows`: of the data set itself, before `mix` and with those that were `dropped`; lengths in tokens.
+
+    `files`: the sha256 of each file of rows in the run's folder; a run of an older version does not record them.
+    """
 
     path: str
     sha256: str
@@ -70,6 +73,7 @@ class RecordedData(Part, frozen=True):
     longest_row_tokens: int | None = None
     batch_tokens: int | None = None
     epoch_tokens: int | None = None
+    files: Mapping[str, str] = {}
 
 
 class RecordedRecipe(Part, frozen=True):

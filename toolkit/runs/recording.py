@@ -13,11 +13,12 @@ from pathlib import Path
 
 from toolkit import __version__
 from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line
-from toolkit.core.files import write_json, write_text
+from toolkit.core.files import is_locked, remove_partial_files, write_bytes, write_json, write_text
 from toolkit.runs.latest import move_latest
 from toolkit.runs.layout import (
     ADAPTER_CONFIG,
     ADAPTER_FILE,
+    CHECKPOINT_DIGESTS,
     CHECKPOINTS,
     LAST_CHECKPOINT,
     MODEL_CARD,
@@ -27,18 +28,22 @@ from toolkit.runs.layout import (
     output_option,
 )
 from toolkit.runs.record import FAILED, FINISHED, INTERRUPTED, RecordedBase, RunRecord
-from toolkit.runs.run import Run, read_run, write_record
+from toolkit.runs.run import Run, read_run, run_folders, write_record
 
-RESUMED_FROM = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth")  # of no use to a finished run
+# Of no use to a finished run.
+RESUMED_FROM = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth", CHECKPOINT_DIGESTS)
 RESERVE_BYTES = 256 * 1024
 FULL_BYTES = 1_000_000  # a disk with less than this free is full
 
 
 class Recorder:
-    """The record of the run in `folder` while work goes on: replaced as a value, written when asked."""
+    """The record of the run in `folder` while work goes on: replaced as a value, written when asked.
+
+    `finished`: it is on the disk as finished, which no later interruption changes.
+    """
 
     def __init__(self, folder: Path, record: RunRecord) -> None:
-        self.folder, self.record = folder, record
+        self.folder, self.record, self.finished = folder, record, False
 
     def write(self) -> None:
         write_record(self.folder, self.record)
@@ -51,12 +56,14 @@ def recording(recorder: Recorder) -> Iterator[None]:
     reserve = folder / RESERVE
     try:
         recorder.write()
-        reserve.write_bytes(bytes(RESERVE_BYTES))
+        write_bytes(reserve, bytes(RESERVE_BYTES))
         yield
     except BaseException as error:
+        reserve.unlink(missing_ok=True)  # first: it is the space for what is recorded now
+        if recorder.finished:
+            raise
         user_error = _user_error_for(error, folder)
         _remove_incomplete_checkpoints(folder)
-        reserve.unlink(missing_ok=True)
         interrupted = isinstance(user_error or error, Interrupted)
         recorder.record = recorder.record.ended(
             INTERRUPTED if interrupted else FAILED, str(user_error or error) or type(error).__name__
@@ -64,25 +71,34 @@ def recording(recorder: Recorder) -> Iterator[None]:
         with contextlib.suppress(OSError):  # if even this fails, the run shows as died
             recorder.write()
             if not interrupted and not isinstance(error, ToolkitError):
-                text = "".join(traceback.format_exception(error))
-                (folder / TRACEBACK_FILE).write_text(text, encoding="utf-8")
+                write_text(folder / TRACEBACK_FILE, "".join(traceback.format_exception(error)))
         if user_error is None:
             raise
         raise user_error from error
-    reserve.unlink(missing_ok=True)
 
 
 def finish(recorder: Recorder) -> Run:
     """Only now the run appears as finished, and `latest` moves to it."""
     folder = recorder.folder
+    (folder / RESERVE).unlink(missing_ok=True)  # a disk that is full by now still has room for the record
     recorder.record = recorder.record.ended(FINISHED)
     recorder.write()
+    recorder.finished = True
     for name in RESUMED_FROM:
         for path in folder.glob(f"{CHECKPOINTS}/{name}"):
             path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # a disk without links: the last finished run is found without them
         move_latest(folder, "finetune")
     return read_run(folder)
+
+
+def remove_leftovers(output: Path) -> None:
+    """Removes what runs that were killed (kill -9, a power cut) could not remove: their reserve, files half written."""
+    for folder in run_folders(output):
+        if not folder.is_symlink() and not is_locked(folder):
+            with contextlib.suppress(OSError):
+                (folder / RESERVE).unlink(missing_ok=True)
+                remove_partial_files(folder)
 
 
 def forget_steps_after(step: int, log: Path) -> None:

@@ -4,9 +4,9 @@ A run's process keeps a lock (flock) on its folder while it lives, so that a kil
 across containers. `latest` is a relative link and moves only to finished runs.
 """
 
-import json
 import os
 import random
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,8 +15,9 @@ from datetime import datetime
 from pathlib import Path
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import is_locked, lock_folder, write_json
-from toolkit.runs.layout import LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, complete_checkpoints
+from toolkit.core.files import is_locked, lock_folder, read_json, write_json
+from toolkit.core.links import leads_into, require_links_stay_in, require_no_link
+from toolkit.runs.layout import HISTORY, KEEP_CACHE, LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, complete_checkpoints
 from toolkit.runs.record import FINISHED, RUNNING, RunRecord
 
 DIED = "died"
@@ -59,7 +60,11 @@ class Run:
 
 
 def create_run_folder(output: Path) -> Path:
-    """A new `v<N>-<time>` folder; two processes never get the same one. Raises ConfigError."""
+    """A new `v<N>-<time>` folder; two processes never get the same one.
+
+    Raises ConfigError, also for a link in the place of what trainings of this output folder share.
+    """
+    require_own_output(output)
     try:
         output.mkdir(parents=True, exist_ok=True)
         while True:
@@ -75,6 +80,11 @@ def create_run_folder(output: Path) -> Path:
             f"Cannot write to the output folder {output}: {error.strerror}.",
             next="Name a writable folder with --output.",
         ) from None
+
+
+def require_own_output(output: Path) -> None:
+    """Raises ConfigError for a symbolic link in the place of what the trainings of an output folder share."""
+    require_no_link(output / HISTORY, output / KEEP_CACHE)
 
 
 def _number(folder: Path) -> int:
@@ -107,18 +117,20 @@ def write_record(folder: Path, record: RunRecord) -> None:
 
 
 def point_latest_at(folder: Path) -> None:
-    """Moves `latest` (a relative link, so it holds on either side of a mount) in one step."""
-    link, partial = folder.parent / LATEST, folder.parent / f".{LATEST}.{os.getpid()}"
-    partial.unlink(missing_ok=True)
-    partial.symlink_to(folder.name)
-    partial.replace(link)
+    """Moves `latest` (a relative link, so it holds on either side of a mount) in one step. Raises OSError."""
+    partial = folder.parent / f".{LATEST}.{secrets.token_hex(8)}"
+    try:
+        partial.symlink_to(folder.name)
+        partial.replace(folder.parent / LATEST)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_run(folder: Path) -> Run:
     """Raises ConfigError for a folder that is not a run, or whose record is damaged."""
     path = folder / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except FileNotFoundError:
         raise ConfigError(
             f"{folder} is not a run: {RECORD} is missing.", next='List them with "toolkit runs".'
@@ -135,12 +147,29 @@ def read_run(folder: Path) -> Run:
         raise ConfigError(f"{path} is damaged: {error}.", next="Start a new run.") from None
 
 
+def require_own_files(run: Run) -> None:
+    """Before anything is written into the run's folder, or copied from it.
+
+    Raises ConfigError for a symbolic link in it that leads out: what follows it would change or share another's file.
+    """
+    require_links_stay_in(run.folder)
+
+
 def run_folders(output: Path) -> list[Path]:
     """Every run's folder in `output` in the order of their numbers, those with a damaged record included."""
     if not output.is_dir():
         return []
-    found = [path for path in output.iterdir() if NAME.fullmatch(path.name) and (path / RECORD).exists()]
-    return sorted(found, key=_number)
+    return sorted((path for path in output.iterdir() if NAME.fullmatch(path.name) and _has_files(path)), key=_number)
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether it has a record, or files without one; not so in the first moment of a new run."""
+    try:
+        return any(name == RECORD or not name.startswith(".") for name in os.listdir(folder))  # noqa: PTH208  # names
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # another user's: it is listed as one that cannot be read
+        return True
 
 
 def list_runs(output: Path) -> list[Run]:
@@ -158,11 +187,10 @@ def find_run(name: str | None, output: Path) -> Run:
         return _latest(output)
     for folder in (output / name, Path(name)):
         if (folder / RECORD).is_file():
-            named = NAME.fullmatch(folder.name) and not folder.is_symlink()
-            return read_run(folder if named else folder.resolve())
+            return read_run(_in_place(folder, output))
     numbered = [folder for folder in run_folders(output) if folder.name.partition("-")[0] == name]
     if len(numbered) == 1:
-        return read_run(numbered[0])
+        return read_run(_in_place(numbered[0], output))
     known = [run.run_id for run in list_runs(output)]
     raise ConfigError(
         f"No run {name!r} in {output}.",
@@ -170,10 +198,27 @@ def find_run(name: str | None, output: Path) -> Run:
     )
 
 
+def _in_place(folder: Path, output: Path) -> Path:
+    """The run's folder itself, where `folder` is a link such as `latest`.
+
+    Raises ConfigError for a link in `output` that leads elsewhere; one that the user names by its path is followed.
+    """
+    if not folder.is_symlink():
+        return folder if NAME.fullmatch(folder.name) else folder.resolve()
+    if folder.parent.resolve() == output.resolve() and not leads_into(folder, output):
+        raise ConfigError(
+            f"{folder} is a symbolic link that leads out of {output}.",
+            next="Name the run by its own folder, or remove the link.",
+        )
+    return folder.resolve()
+
+
 def _latest(output: Path) -> Run:
     """The run that `latest` points at; without it (a disk without links, a deleted run) the last finished one."""
     if (output / LATEST / RECORD).is_file():
-        return read_run((output / LATEST).resolve())
+        run = read_run(_in_place(output / LATEST, output))
+        if run.status == FINISHED:
+            return run
     runs = list_runs(output)
     if finished := [run for run in runs if run.status == FINISHED]:
         return finished[-1]

@@ -12,10 +12,11 @@ from toolkit.compare.sides import Side, run_side
 from toolkit.compare.verdict import TOOK_AT_LEAST
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
-from toolkit.core.files import write_json, write_text
+from toolkit.core.file_set import write_file_set
+from toolkit.core.files import json_text
 from toolkit.model.language_model import Load
 from toolkit.runs.layout import COMPARISON, SCALE_PLOT, SCALES_RECORD
-from toolkit.runs.run import find_run
+from toolkit.runs.run import find_run, require_own_files
 from toolkit.sweep.frontier import learned, shortfall
 from toolkit.sweep.scale_plot import scales_svg
 from toolkit.sweep.shared_base import SharedBase
@@ -63,6 +64,8 @@ def rank(
     Raises ConfigError if their probes differ.
     """
     runs = [find_run(name, config.output) for name in dict.fromkeys(names)]
+    for run in runs:
+        require_own_files(run)
     sides = [run_side(run, model=config.model) for run in runs]
     if config.probes is None and len({probes_for(side).read_bytes() for side in sides}) > 1:
         raise ConfigError(
@@ -83,7 +86,7 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:
 
     Raises ConfigError.
     """
-    side = ranked[-1].side
+    side, own = ranked[-1].side, folder is None
     if folder is None:
         if side.run is None:
             return None
@@ -96,9 +99,10 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:
     thresholds = ranked[-1].report.thresholds
     least_learned = max((thresholds[name] for name in TOOK_AT_LEAST if name in thresholds), default=None)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / SCALES_RECORD, {"schema_version": 1, "scales": [one.to_dict() for one in ranked]})
-        write_text(folder / SCALE_PLOT, scales_svg(points, least_learned=least_learned, most_kl=thresholds.get("kl")))
+        write_file_set(folder if own else folder.resolve(), {
+            SCALE_PLOT: scales_svg(points, least_learned=least_learned, most_kl=thresholds.get("kl")),
+            SCALES_RECORD: json_text({"schema_version": 1, "scales": [one.to_dict() for one in ranked]}),
+        }, own=own)  # fmt: skip
     except OSError as error:
         raise ConfigError(
             f"The scales cannot be written to {folder}: {error.strerror}.", next="Name another folder with --report."

@@ -1,6 +1,5 @@
 """A sweep and its record, sweep.json (schema_version 1), which is replaced atomically after each run."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -9,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import write_json
+from toolkit.core.files import read_json, write_json
+from toolkit.core.links import require_links_stay_in, require_no_link
 from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
 
 SCHEMA_VERSION = 1
@@ -104,6 +104,7 @@ def _candidate(entry: Entry) -> Candidate:
 
 def create_sweep_folder(output: Path) -> Path:
     """Creates `sweeps/<time>`; raises ConfigError."""
+    require_no_link(output / SWEEPS)
     try:
         while True:
             folder = output / SWEEPS / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"
@@ -125,7 +126,8 @@ def write_sweep(sweep: Sweep) -> None:
 
 
 def read_sweep(name: str, output: Path) -> Sweep:
-    """Reads a sweep by its time or its folder; raises ConfigError."""
+    """Reads a sweep that will go on, by its time or its folder; raises ConfigError, also for a link out of it."""
+    require_no_link(output / SWEEPS)
     folder = next((one for one in (output / SWEEPS / name, Path(name)) if (one / RECORD).is_file()), None)
     if folder is None:
         known = sorted(path.parent.name for path in (output / SWEEPS).glob(f"*/{RECORD}"))
@@ -133,8 +135,9 @@ def read_sweep(name: str, output: Path) -> Sweep:
             f"No sweep {name!r} in {output / SWEEPS}.",
             next=f"Sweeps there: {', '.join(known[-5:])}." if known else "Start one: toolkit sweep DATA.",
         )
+    require_links_stay_in(folder)
     try:
-        value = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        value = read_json(folder / RECORD)
         known_fields = {one.name for one in fields(Entry)}
         entries = [Entry(**{key: part for key, part in one.items() if key in known_fields}) for one in value["runs"]]
         return Sweep(

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from toolkit.core.errors import DataError
-from toolkit.core.files import data_folder
+from toolkit.core.files import data_folder, write_text
 from toolkit.core.text import contains_any, normalized, similarity
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.probes import probes_beside, read_probes
@@ -119,9 +119,8 @@ def held_out_keep(count: int, seed: int) -> frozenset[int]:
 
 
 def write_questions(folder: Path, questions: Sequence[Question]) -> None:
-    with (folder / DEVELOPMENT_FILE).open("w", encoding="utf-8") as file:
-        for one in questions:
-            file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+    lines = [json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in questions]
+    write_text(folder / DEVELOPMENT_FILE, "".join(lines))
 
 
 def read_questions(folder: Path) -> list[Question]:

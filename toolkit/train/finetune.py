@@ -15,19 +15,26 @@ from toolkit.data.encoding import Encoder
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
 from toolkit.model.device import Device, find_device, peak_memory_bytes
 from toolkit.model.four_bits import require_bitsandbytes
+from toolkit.runs.checkpoints import last_intact_checkpoint, recorded_adapter
 from toolkit.runs.layout import (
-    ADAPTER_FILE,
     KEEP_CACHE,
     LOG_FILE,
-    adapter_sha256,
     checkpoint_name,
     checkpoint_step,
     complete_checkpoints,
     output_option,
 )
 from toolkit.runs.record import FINISHED, RunRecord
-from toolkit.runs.recording import Recorder, finish, forget_steps_after, make_portable, recording, versions
-from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run
+from toolkit.runs.recording import (
+    Recorder,
+    finish,
+    forget_steps_after,
+    make_portable,
+    recording,
+    remove_leftovers,
+    versions,
+)
+from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run, require_own_files, require_own_output
 from toolkit.train import ms_swift
 from toolkit.train.development_set import (
     development_set,
@@ -44,6 +51,7 @@ from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (
     RunRows,
     copy_probes,
+    file_digests,
     read_rows,
     rows_that_fit,
     with_variants,
@@ -107,14 +115,13 @@ def finetune(
         load_keep_prompts(config.recipe.keep_data, rows)  # its errors come now, before there is a folder
     require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
+    remove_leftovers(config.output)
     recorder = Recorder(folder, RunRecord.first_record(
         run_id=folder.name, command=shlex.join(config.command), seed=config.recipe.seed, base_model=base.to_dict(),
         data=source, recipe=config.recipe.to_dict(),
     ))  # fmt: skip
-    work = _Work(
-        folder=folder, recorder=recorder, base=base, recipe=config.recipe, caller=caller,
-        backends=backends or Backends(),
-    )  # fmt: skip
+    backends = backends or Backends()
+    work = _Work(folder=folder, recorder=recorder, base=base, recipe=config.recipe, caller=caller, backends=backends)
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
         started = _import(work, began, started)
@@ -132,9 +139,11 @@ def resume(
         run = read_run(run.folder)
         if run.record.status == FINISHED:
             raise ConfigError(f"{run.run_id} is finished.", next="Start a new run, or name one that was interrupted.")
-        if not run.checkpoints:
-            raise ConfigError(f"{run.run_id} has no checkpoint to resume from.", next="Start a new run.")
-        checkpoint = run.checkpoints[-1]
+        require_own_files(run)
+        require_own_output(run.folder.parent)
+        remove_leftovers(run.folder.parent)
+        rows = read_rows(run.folder, run.record.data)
+        checkpoint = last_intact_checkpoint(run.folder, caller.notify)
         recorder = Recorder(run.folder, run.record.resumed(checkpoint.name))
         trained_on = run.record.base_model
         recipe = recipe_from(run.record.recipe.settings, name=run.record.recipe.name, source=str(run.folder))
@@ -150,7 +159,7 @@ def resume(
             caller.notify(f"run: {run.folder}, from {checkpoint.name}")
             forget_steps_after(checkpoint_step(checkpoint), run.folder / LOG_FILE)
             started = _import(work, began, started)
-            _carry_out(work, read_rows(run.folder), started, resume_from=checkpoint)
+            _carry_out(work, rows, started, resume_from=checkpoint)
             return finish(recorder)
 
 
@@ -159,8 +168,8 @@ def _import(work: _Work, began: float, started: float | None) -> float:
     counted_from = began if started is None else started
     before = time.perf_counter()
     work.backends.imports()
-    seconds = round(began - counted_from + time.perf_counter() - before, 3)
-    work.recorder.record = work.recorder.record.with_timings(**{"import": seconds})
+    seconds = {"import": round(began - counted_from + time.perf_counter() - before, 3)}
+    work.recorder.record = work.recorder.record.with_timings(**seconds)
     return counted_from
 
 
@@ -169,9 +178,7 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
     recipe = work.recipe
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify)
-    record = work.recorder.record
-    work.recorder.record = record.with_fields(data=record.data.to_dict() | figures)
-    data = Path(record.data.path)
+    record, data = work.recorder.record, Path(work.recorder.record.data.path)
     write_rows(work.folder, split)
     copy_probes(data, work.folder)
     if recipe.stop_when_took:
@@ -180,6 +187,8 @@ def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
             [row for row in split.trained if id(row) in own], system=recipe.system, seed=recipe.seed,
             excluded=probe_keys(data), markers=new_markers(data),
         ))  # fmt: skip
+    stored = record.data.to_dict() | figures | {"files": file_digests(work.folder)}
+    work.recorder.record = record.with_fields(data=stored)
     return split
 
 
@@ -272,16 +281,8 @@ def _record_result(work: _Work, result: TrainingResult, started: float) -> None:
             "total": _since(started),
         },
         peak_memory_bytes=peak_memory_bytes(),
-        adapter=None if adapter is None else _recorded_adapter(adapter),
+        adapter=None if adapter is None else recorded_adapter(adapter),
     )
-
-
-def _recorded_adapter(checkpoint: Path) -> dict[str, object]:
-    return {
-        "path": checkpoint.name,
-        "sha256": adapter_sha256(checkpoint),
-        "bytes": (checkpoint / ADAPTER_FILE).stat().st_size,
-    }
 
 
 def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:

@@ -2,20 +2,22 @@
 
 import json
 import random
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.errors import DataError
+from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.files import file_sha256, write_text
+from toolkit.core.links import copy_regular_file
 from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded, Encoder
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.data.rephrasings import TRAINING, rephrase
 from toolkit.model.conversation import DEFAULT, NONE
-from toolkit.runs.layout import HELD_OUT_FILE, PROBES_FILE, TRAINED_FILE
+from toolkit.runs.layout import DEVELOPMENT_FILE, HELD_OUT_FILE, PROBES_FILE, TRAINED_FILE
+from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import Recipe
 
 SHOWN_ROWS = 5
@@ -118,24 +120,42 @@ def write_rows(folder: Path, rows: RunRows) -> None:
         _write(folder / HELD_OUT_FILE, rows.held_out)
 
 
-def read_rows(folder: Path) -> RunRows:
-    """As `write_rows` wrote them, without tokens. Raises DataError."""
+def file_digests(folder: Path) -> dict[str, str]:
+    """The sha256 of each file of rows and questions in the run's folder, for run.json."""
+    names = (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE)
+    return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}
+
+
+def read_rows(folder: Path, record: RecordedData) -> RunRows:
+    """As `write_rows` wrote them, without tokens. Raises DataError, and ConfigError if they are not those recorded."""
+    found = file_digests(folder)
+    for name, digest in record.files.items():
+        if found.get(name) != digest:
+            raise _changed(folder / name)
     trained, path = read_dataset(folder / TRAINED_FILE).rows, folder / HELD_OUT_FILE
-    return RunRows(trained=trained, held_out=read_dataset(path).rows if path.is_file() else ())
+    rows = RunRows(trained=trained, held_out=read_dataset(path).rows if path.is_file() else ())
+    expected = record.rows + sum(mix.rows for mix in record.mix) - record.dropped
+    if not record.files and len(rows.every) != expected:  # a run of an older version
+        raise _changed(folder / TRAINED_FILE)
+    return rows
+
+
+def _changed(path: Path) -> ConfigError:
+    return ConfigError(f"{path} is not as the run wrote it.", next="Restore it, or start a new run.")
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            messages = [{"role": message.role, "content": message.content} for message in row.messages]
-            file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
+    lines = (
+        {"messages": [{"role": message.role, "content": message.content} for message in row.messages]} for row in rows
+    )
+    write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
 
 def copy_probes(data: Path, folder: Path) -> None:
     """Copies the data set's own probes into the run's folder: a comparison may run where the data set is not."""
     probes = probes_beside(data)
     if probes.is_file():
-        shutil.copyfile(probes, folder / PROBES_FILE)
+        copy_regular_file(probes.resolve(), folder / PROBES_FILE)
 
 
 def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.fakes.model_folder import make_model_folder
-from tests.fakes.training import FakeTraining, save_checkpoint
+from tests.fakes.training import EMPTY_WEIGHTS, FakeTraining, save_checkpoint
 from toolkit.cli.finetune import command
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError, ToolkitError, TrainingError
 from toolkit.core.events import Caller, StopRequests, stop_requests
@@ -108,7 +108,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
         "cuda_graph": False,
         "cuda_graph_refused": None,
     }
-    assert record["adapter"]["sha256"] == hashlib.sha256(b"adapter").hexdigest()
+    assert record["adapter"]["sha256"] == hashlib.sha256(EMPTY_WEIGHTS).hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
     assert {"device", "name", "memory_bytes", "driver"} == set(record["hardware"])
     assert {"import", "load", "data", "train", "save", "total"} <= set(record["timings_s"])

@@ -11,8 +11,18 @@ from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
+from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import load_recipe
-from toolkit.train.rows import RunRows, held_out, read_rows, rows_that_fit, with_variants, without_variants, write_rows
+from toolkit.train.rows import (
+    RunRows,
+    file_digests,
+    held_out,
+    read_rows,
+    rows_that_fit,
+    with_variants,
+    without_variants,
+    write_rows,
+)
 
 
 def rows(*answers: str) -> list[Row]:
@@ -81,7 +91,7 @@ def test_a_run_folder_gives_its_rows_back(tmp_path: Path, share: float):
 
     write_rows(tmp_path, found)
 
-    back = read_rows(tmp_path)
+    back = read_rows(tmp_path, RecordedData(path="a", sha256="a", rows=4, files=file_digests(tmp_path)))
     assert [row.messages for row in back.trained] == [row.messages for row in found.trained]
     assert [row.messages for row in back.held_out] == [row.messages for row in found.held_out]
     assert (tmp_path / "eval.jsonl").exists() == bool(share)

@@ -9,13 +9,19 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.sides import Side
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import write_json, write_text
+from toolkit.core.file_set import write_file_set
+from toolkit.core.files import json_text
+from toolkit.runs.comparison import with_digest
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_JUNIT, REPORT_PAGE, REPORT_TEXT
 from toolkit.runs.training_log import read_training_log
 
 
 def write_report(report: Report, side: Side, folder: Path | None, texts: Texts | None = None) -> Path | None:
-    """The folder written; None if the after side is not a run and no folder was named. Raises ConfigError."""
+    """The folder written; None if the after side is not a run and no folder was named. Raises ConfigError.
+
+    The four files are replaced together (see `write_file_set`), report.json last where that takes several steps.
+    """
+    own = folder is None
     if folder is None:
         if side.run is None:
             return None
@@ -23,11 +29,12 @@ def write_report(report: Report, side: Side, folder: Path | None, texts: Texts |
     texts = texts or Texts()
     log = None if side.run is None else read_training_log(side.run)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / REPORT, report.to_dict())
-        write_text(folder / REPORT_TEXT, render_markdown(report, texts))
-        write_text(folder / REPORT_PAGE, render_html(report, log, texts))
-        write_text(folder / REPORT_JUNIT, render_junit(report, texts))
+        write_file_set(folder if own else folder.resolve(), {
+            REPORT_TEXT: render_markdown(report, texts),
+            REPORT_PAGE: render_html(report, log, texts),
+            REPORT_JUNIT: render_junit(report, texts),
+            REPORT: json_text(with_digest(report.to_dict())),
+        }, own=own)  # fmt: skip
     except OSError as error:
         raise ConfigError(
             f"The report cannot be written to {folder}: {error.strerror}.", next="Name another place with --report."

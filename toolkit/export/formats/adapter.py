@@ -1,12 +1,12 @@
 """The adapter as a folder that loads anywhere: base model by hub id and revision, a model card, the report as proof."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare.sides import Side
-from toolkit.core.files import write_json, write_text
+from toolkit.core.file_set import write_file_set
+from toolkit.core.files import json_text, read_json, write_json, write_text
 from toolkit.core.links import copy_regular_file, require_no_link
 from toolkit.export.companions import LICENCE_FILES, copy_companions
 from toolkit.export.evidence import Evidence, read_evidence
@@ -26,6 +26,7 @@ from toolkit.export.portable import (
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.device import find_device
 from toolkit.model.language_model import freeing
+from toolkit.runs.comparison import with_digest
 from toolkit.runs.layout import (
     ADAPTER_CONFIG,
     ADAPTER_FILE,
@@ -65,7 +66,9 @@ class PortableAdapter:
         copy_regular_file(job.adapter / ADAPTER_FILE, folder / ADAPTER_FILE)
         write_json(folder / ADAPTER_CONFIG, portable_config(job.side))
         copy_companions(folder, job.side, LICENCE_FILES)
-        _write_evidence(folder, job.side)
+        for name, text in _evidence_files(folder, job.side).items():
+            if text is not None:
+                write_text(folder / name, text)
         answered = plain_peft_answers(
             job.side.model.path, folder, job.conversations, max_new_tokens=MAX_NEW_TOKENS, listener=job.listener,
             task="Loaded by peft",
@@ -74,17 +77,15 @@ class PortableAdapter:
 
     def refresh(self, folder: Path, side: Side) -> None:
         """Writes card and reports again, since the run may have been compared; the weights stay."""
-        _write_evidence(folder, side)
+        write_file_set(folder, _evidence_files(folder, side), own=True)
 
 
-def _write_evidence(folder: Path, side: Side) -> None:
-    """Card, record and reports; the same run gives the same bytes."""
+def _evidence_files(folder: Path, side: Side) -> dict[str, str | None]:
+    """Card, record and reports, by name, None for a report that the run has not; the same run gives the same bytes."""
     assert side.run is not None
     digest = adapter_sha256(side.adapter)
     record = redacted(side.run.record.to_dict())
     evidence = read_evidence(side.run.folder / COMPARISON, digest)
-    write_json(folder / RECORD, record)
-    _write_reports(folder, side.run.folder / COMPARISON, evidence)
     facts = CardFacts(
         base=base_name(side.model),
         revision=side.model.revision if side.model.repository else None,
@@ -96,18 +97,19 @@ def _write_evidence(folder: Path, side: Side) -> None:
         run=RunRecord.from_dict(record),
         evidence=evidence,
     )
-    write_text(folder / MODEL_CARD, render_card(facts))
+    reports = _reports(side.run.folder / COMPARISON, evidence)
+    return {RECORD: json_text(record), MODEL_CARD: render_card(facts), **reports}
 
 
-def _write_reports(folder: Path, comparison: Path, evidence: Evidence) -> None:
-    """Only reports of this adapter; those of an earlier export are removed when the run has none any more."""
+def _reports(comparison: Path, evidence: Evidence) -> dict[str, str | None]:
+    """Only reports of this adapter."""
+    found: dict[str, str | None] = dict.fromkeys(sorted(REPORT_FILES))
     if evidence.report is None:
-        for name in REPORT_FILES:
-            (folder / name).unlink(missing_ok=True)
-        return
-    content = json.loads((comparison / REPORT).read_text(encoding="utf-8"))
-    write_json(folder / REPORT, redacted(content))
+        return found
+    content = read_json(comparison / REPORT)
+    found[REPORT] = json_text(with_digest(redacted(content)))
     require_no_link(comparison / REPORT_TEXT)
     if (comparison / REPORT_TEXT).is_file():
         text = (comparison / REPORT_TEXT).read_text(encoding="utf-8")
-        write_text(folder / REPORT_TEXT, redact_paths(text, local_paths(content)))
+        found[REPORT_TEXT] = redact_paths(text, local_paths(content))
+    return found

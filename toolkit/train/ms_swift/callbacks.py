@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -13,10 +14,12 @@ from transformers.trainer_callback import PrinterCallback
 
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import Listener, Progress
+from toolkit.core.links import open_regular
 from toolkit.model.conversation import conversation
 from toolkit.model.device import reserved_bytes
 from toolkit.model.language_model import LanguageModel
-from toolkit.runs.layout import LOG_FILE
+from toolkit.runs.checkpoints import write_digests
+from toolkit.runs.layout import LOG_FILE, checkpoint_name
 from toolkit.train.development_set import Question, is_enough
 from toolkit.train.job import DEV_METRICS, EARLY_STOP, EPOCHS, INTERRUPTED, LEARNED, TRAINING, TrainingJob
 from toolkit.train.passes.batch import TrainSequence
@@ -108,7 +111,9 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         elif self.stopped:  # saved again, with what the end of the epoch has yet to measure
             control.should_save = True
 
-    def on_save(self, *_: Any, **__: Any) -> None:
+    def on_save(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        if state.is_world_process_zero:
+            write_digests(self.log.with_name(checkpoint_name(state.global_step)))
         self.save_s += time.perf_counter() - self.step_ended_at
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
@@ -127,7 +132,7 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
             "elapsed_s": round(time.perf_counter() - self.began_at, 3),
             "memory_bytes": memory,
         }
-        with self.log.open("a", encoding="utf-8") as file:
+        with os.fdopen(open_regular(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         if "loss" not in logs:  # an evaluation after the step: its time must not count as saving
             self.step_ended_at = time.perf_counter()
