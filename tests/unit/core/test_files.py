@@ -1,30 +1,38 @@
 """Hashes, atomic writes, folder locks and free space."""
 
 import hashlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from toolkit.core import files
-from toolkit.core.errors import ExportError
+from toolkit.core.errors import ConfigError, ExportError
 from toolkit.core.files import (
     LOCK_NAME,
     file_sha256,
     is_locked,
     lock_folder,
+    read_json,
+    remove_partial_files,
     require_free_space,
     write_json,
+    write_lock,
     write_text,
 )
 
 LOCKS_AND_WAITS = """
 import sys
+import threading
+import time
 from pathlib import Path
 from toolkit.core.files import lock_folder
 lock = lock_folder(Path(sys.argv[1]))
@@ -132,3 +140,132 @@ def test_just_enough_space_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=600))
 
     require_free_space(tmp_path, 500, 100, purpose="a run", option="--output", error=ExportError)
+
+
+@pytest.fixture(name="thesis")
+def _thesis(tmp_path: Path) -> Path:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "thesis.txt").write_text("years of work")
+    return tmp_path / "elsewhere" / "thesis.txt"
+
+
+@pytest.mark.parametrize("name", ["run.json", ".run.json.partial", ".lock"])
+def test_a_write_follows_no_link_that_waits_for_it(tmp_path: Path, thesis: Path, name: str) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / name).symlink_to(thesis)
+
+    write_text(folder / "run.json", "new")
+
+    assert thesis.read_text() == "years of work"
+    assert (folder / "run.json").read_text() == "new"
+    assert not (folder / "run.json").is_symlink()
+
+
+def test_a_written_file_gets_the_mode_that_new_files_have(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    write_text(tmp_path / "written", "text")
+
+    assert (tmp_path / "written").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+@pytest.mark.parametrize("target", ["thesis.txt", "missing"])
+def test_the_lock_of_a_folder_is_never_a_link(tmp_path: Path, thesis: Path, target: str) -> None:
+    (tmp_path / LOCK_NAME).symlink_to(thesis.with_name(target))
+
+    with pytest.raises(ConfigError, match=r"\.lock is a symbolic link"):
+        lock_folder(tmp_path)
+    assert not is_locked(tmp_path)
+    assert [path.name for path in thesis.parent.iterdir()] == ["thesis.txt"]
+
+
+def test_a_pipe_in_the_place_of_a_lock_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / LOCK_NAME)
+
+    assert not is_locked(tmp_path)
+    with pytest.raises(OSError, match=r"not a regular file|No such device"):
+        lock_folder(tmp_path)
+
+
+def test_what_a_killed_write_left_is_removed_an_hour_later(tmp_path: Path) -> None:
+    old, recent, other = (tmp_path / name for name in (f".{'a' * 16}.partial", f".{'b' * 16}.partial", ".mine.partial"))
+    for path in (old, recent, other):
+        path.touch()
+    os.utime(old, (time.time() - 7200,) * 2)
+
+    remove_partial_files(tmp_path)
+
+    assert sorted(tmp_path.iterdir()) == sorted([recent, other])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Expecting value"),
+        (b"\0\0\0", "Expecting value"),
+        (b"\xff{}", "invalid start byte"),
+        (b'{"a": ', "Expecting value"),
+        (b"[" * 200 + b"]" * 200, "nested too deeply"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a": "\\ud800"}', "surrogates not allowed"),
+        (b'{"\\udfff": 1}', "surrogates not allowed"),
+        (b"[1" + b"0" * 400 + b"]", "too large"),
+        (b"1" + b"0" * 5000, "integer string"),
+        (b" " * (files.MAX_JSON_BYTES + 1), "larger than 64 MiB"),
+    ],
+)  # fmt: skip
+def test_json_that_nothing_expects_is_one_error(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+
+    with pytest.raises(ValueError, match=message):
+        read_json(tmp_path / "run.json")
+
+
+def test_json_of_the_usual_kind_is_read(tmp_path: Path) -> None:
+    value = {"name": "小明 🎉", "loss": [1, 2.5, None, True], "deep": [[[[{"a": -(2**62)}]]]]}
+    (tmp_path / "run.json").write_text(json.dumps(value))
+
+    assert read_json(tmp_path / "run.json") == value
+
+
+def test_json_is_read_from_neither_a_link_nor_a_pipe_nor_a_folder(tmp_path: Path, thesis: Path) -> None:
+    (tmp_path / "link").symlink_to(thesis)
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(ConfigError, match="is a symbolic link"):
+        read_json(tmp_path / "link")
+    for name in ("pipe", "elsewhere"):
+        with pytest.raises(OSError, match="not a regular file"):
+            read_json(tmp_path / name)
+
+
+def test_threads_take_turns_in_a_folder_even_when_it_is_replaced(tmp_path: Path) -> None:
+    folder, inside, most = tmp_path / "folder", 0, 0
+    folder.mkdir()
+
+    def work(number: int) -> None:
+        nonlocal inside, most
+        with write_lock(folder):
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.01)
+            folder.rename(tmp_path / f"old-{number}")
+            folder.mkdir()
+            inside -= 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert most == 1
+    assert len(list(tmp_path.glob("old-*"))) == 8
+
+
+def test_a_link_or_nothing_cannot_be_locked_for_writing(tmp_path: Path, thesis: Path) -> None:
+    (tmp_path / "link").symlink_to(thesis.parent)
+
+    for name in ("link", "missing"):
+        with pytest.raises(OSError, match=r"Not a directory|No such file"), write_lock(tmp_path / name):
+            pass

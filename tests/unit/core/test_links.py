@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.links import copy_regular_file, require_no_link, require_no_links_in
+from toolkit.core.links import copy_regular_file, require_links_stay_in, require_no_link, require_no_links_in
 
 
 @pytest.fixture(name="secret")
@@ -69,3 +69,27 @@ def test_a_copy_replaces_a_link_and_does_not_follow_it(secret: Path, tmp_path: P
     assert not (tmp_path / "copy").is_symlink()
     assert (tmp_path / "copy").read_text() == "secret"
     assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("target", "stays"),
+    [
+        ("checkpoint-1", True), ("inner/../checkpoint-1", True), ("missing", True), ("../run/checkpoint-1", True),
+        ("..", False), ("../elsewhere", False), ("/etc/passwd", False), ("/missing", False), ("circle", False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["link", "inner/link"])
+def test_a_link_may_lead_within_a_folder_and_not_out_of_it(
+    tmp_path: Path, target: str, stays: bool, place: str
+) -> None:
+    folder = tmp_path / "run"
+    for name in ("inner", "checkpoint-1"):
+        (folder / name).mkdir(parents=True)
+    (folder / "circle").symlink_to("circle") if target == "circle" else None
+    (folder / place).symlink_to(target if place == "link" or target.startswith("/") else f"../{target}")
+
+    if stays:
+        require_links_stay_in(folder)
+    else:
+        with pytest.raises(ConfigError, match="is a symbolic link"):
+            require_links_stay_in(folder)

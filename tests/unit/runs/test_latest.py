@@ -1,5 +1,7 @@
 """Rolling back: which run `latest` means, moved and moved back."""
 
+import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from tests.unit.runs.test_runs import run_at
 from toolkit.cli.runs import command
 from toolkit.core.errors import ConfigError
 from toolkit.runs.latest import history, move_latest, undo, use
-from toolkit.runs.layout import HISTORY
+from toolkit.runs.layout import HISTORY, LATEST
 from toolkit.runs.run import find_run
 
 
@@ -99,3 +101,59 @@ def test_a_run_that_was_thrown_away_is_told_and_nothing_moves(output: Path) -> N
 def test_the_commands_print_where_they_led(output: Path) -> None:
     assert CliRunner().invoke(command, ["use", "v0", "--output", str(output)]).output == "v0-20260101-000000\n"
     assert CliRunner().invoke(command, ["undo", "--output", str(output)]).output == "v2-20260101-000002\n"
+
+
+def at_once(*acts: tuple[Callable[..., object], tuple[object, ...]]) -> list[int | None]:
+    context = multiprocessing.get_context("fork")
+    children = [context.Process(target=act, args=arguments) for act, arguments in acts]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    return [child.exitcode for child in children]
+
+
+def test_the_same_run_from_many_processes_at_once_is_one_step_back(output: Path) -> None:
+    for _ in range(5):
+        assert at_once(*[(use, ("v0", output))] * 8) == [0] * 8
+        assert latest(output) == "v0"
+        assert undo(output).run_id.startswith("v2")
+
+
+def test_moves_from_many_processes_at_once_are_all_recorded(output: Path) -> None:
+    before = len(history(output))
+    assert at_once(*((use, (f"v{number % 3}", output)) for number in range(9))) == [0] * 9
+
+    moves = history(output)
+    assert len(moves) == before + 9
+    assert moves[-1].run_id == (output / LATEST).readlink().name
+    assert not list(output.glob(".*"))
+
+
+@pytest.mark.parametrize("act", [lambda output: use("v0", output), undo], ids=["use", "undo"])
+@pytest.mark.parametrize("target", ["thesis", "missing"])
+def test_a_history_that_is_a_link_is_refused_and_not_written(output: Path, act: Callable, target: str) -> None:
+    (output / "thesis").write_text("years of work\n")
+    (output / HISTORY).unlink()
+    (output / HISTORY).symlink_to(target)
+
+    with pytest.raises(ConfigError, match=r"latest\.jsonl is a symbolic link"):
+        act(output)
+    assert (output / "thesis").read_text() == "years of work\n"
+    assert not (output / "missing").exists()
+    assert latest(output) == "v2"
+
+
+def test_a_latest_that_leads_elsewhere_is_not_followed_and_can_be_moved_back(
+    output: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = run_at(tmp_path_factory.mktemp("elsewhere"), 7)
+    (output / LATEST).unlink()
+    (output / LATEST).symlink_to(elsewhere)
+
+    with pytest.raises(ConfigError, match=r"latest is a symbolic link that leads out of"):
+        find_run(None, output)
+    use("v1", output)
+
+    assert latest(output) == "v1"
+    assert all(move.run_id != elsewhere.name for move in history(output))

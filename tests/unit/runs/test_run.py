@@ -182,6 +182,42 @@ def test_without_latest_the_last_finished_run_is_found(tmp_path: Path):
     assert find_run(None, tmp_path).run_id == "v1-20260101-000001"
 
 
+@pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
+def test_a_latest_that_points_at_an_unfinished_run_is_passed_over(tmp_path: Path, status: str):
+    run_at(tmp_path, 0)
+    point_latest_at(run_at(tmp_path, 1, status))
+
+    assert find_run(None, tmp_path).run_id == "v0-20260101-000000"
+
+
+@pytest.mark.parametrize("name", ["v3", "v3-20260101-000003"])
+def test_a_run_that_is_a_link_out_of_the_output_folder_is_refused(tmp_path: Path, name: str):
+    elsewhere = run_at(tmp_path / "elsewhere", 3)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / elsewhere.name).symlink_to(elsewhere)
+
+    with pytest.raises(ConfigError, match="is a symbolic link that leads out of"):
+        find_run(name, tmp_path / "output")
+    assert find_run(str(elsewhere), tmp_path / "output").folder == elsewhere
+
+
+def test_a_link_of_the_users_own_is_followed(tmp_path: Path):
+    elsewhere = run_at(tmp_path / "elsewhere", 3)
+    (tmp_path / "mine").symlink_to(elsewhere)
+
+    assert find_run(str(tmp_path / "mine"), tmp_path / "output").folder == elsewhere
+
+
+@pytest.mark.parametrize("name", ["latest.jsonl", ".cache"])
+def test_no_run_begins_beside_a_link(tmp_path: Path, name: str):
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / name).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigError, match="is a symbolic link"):
+        create_run_folder(tmp_path / "output")
+    assert [path.name for path in (tmp_path / "output").iterdir()] == [name]
+
+
 def test_no_finished_run_names_those_that_are_not(tmp_path: Path):
     run_at(tmp_path, 0, "failed")
     run_at(tmp_path, 1, "running")

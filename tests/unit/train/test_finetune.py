@@ -123,6 +123,15 @@ def test_every_effective_setting_is_recorded_with_what_was_chosen_for_auto(user:
     assert "auto" not in recipe.values()
 
 
+def test_the_leftovers_of_a_killed_run_are_removed_by_the_next_one(user: User):
+    killed = user.finetunes()
+    (killed.folder / ".reserve").write_bytes(bytes(10))
+
+    user.finetunes()
+
+    assert not (killed.folder / ".reserve").exists()
+
+
 def test_latest_moves_to_the_finished_run_alone(user: User):
     first = user.finetunes()
     user.fails(at(1, raising(RuntimeError("broken"))))
@@ -437,6 +446,66 @@ def test_a_resumed_run_that_fails_can_be_resumed_again(user: User):
 
     assert (user.runs()[0].status, user.runs()[0].checkpoints[-1].name) == ("failed", "checkpoint-2")
     assert user.resumes(run.run_id).status == "finished"
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "eval.jsonl", "development.jsonl"])
+@pytest.mark.parametrize("change", [lambda text: text[: len(text) // 2], lambda text: text.replace("N", "M"), None])
+def test_rows_that_are_not_those_of_the_run_are_not_trained_on(user: User, name: str, change: Any):
+    rows = [(f"Which number is {number}? Nova", f"It is {number}, Nova.") for number in range(30)]
+    user.write(user.data, *rows)
+    run = interrupted(user, eval_split=0.2, stop_when_took=True)
+    path, training = run.folder / name, FakeTraining()
+    path.unlink() if change is None else path.write_text(change(path.read_text()))
+
+    with pytest.raises(ConfigError, match=rf"{name} is not as the run wrote it\. Restore it"):
+        user.resumes("v0", training)
+    assert (training.jobs, user.runs()[0].status) == ([], "interrupted")
+
+
+def test_a_run_of_an_older_version_is_resumed_with_all_of_its_rows_or_not_at_all(user: User):
+    run = interrupted(user)
+    data = {name: value for name, value in run.record.data.to_dict().items() if name != "files"}
+    write_record(run.folder, run.record.with_fields(data=data))
+    rows = (run.folder / "train.jsonl").read_text()
+    (run.folder / "train.jsonl").write_text("".join(rows.splitlines(keepends=True)[:-1]))
+
+    with pytest.raises(ConfigError, match=r"train\.jsonl is not as the run wrote it"):
+        user.resumes("v0")
+    (run.folder / "train.jsonl").write_text(rows)
+    assert user.resumes("v0").status == "finished"
+
+
+def test_resume_falls_back_to_the_last_intact_checkpoint_and_says_so(user: User):
+    run = interrupted(user)
+    shutil.copytree(run.folder / "checkpoint-2", run.folder / "checkpoint-3")
+    (run.folder / "checkpoint-3" / "adapter_model.safetensors").write_bytes(EMPTY_WEIGHTS[:-1])
+
+    after = user.resumes("v0")
+
+    assert (after.status, after.record.resumed_from) == ("finished", "checkpoint-2")
+    assert any("checkpoint-3 is damaged" in line and "continues from checkpoint-2" in line for line in user.said)
+
+
+@pytest.mark.parametrize("name", [
+    "args.json", ".reserve", ".lock", "run.json", "train.jsonl", "eval.jsonl", "development.jsonl", "probes.yaml",
+    "logging.jsonl", "error.txt", "checkpoint-1", "checkpoint-2/optimizer.pt", "checkpoint-2/adapter_config.json",
+    "checkpoint-2/README.md", "checkpoint-4", "last-checkpoint", "val_dataset.jsonl", "compare", "anything/else",
+])  # fmt: skip
+@pytest.mark.parametrize("target", ["thesis.txt", ".", "missing"])
+def test_resume_follows_no_link_out_of_the_runs_folder(user: User, name: str, target: str):
+    run = interrupted(user)
+    thesis = user.home / "thesis"
+    thesis.mkdir()
+    (thesis / "thesis.txt").write_text("years of work")
+    link = run.folder / name
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(thesis / target)
+
+    with pytest.raises(ConfigError, match=r"symbolic link|is not a run|not a regular file|No run"):
+        user.resumes("v0")
+    assert [path.name for path in thesis.iterdir()] == ["thesis.txt"]
+    assert (thesis / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_finished_run_is_not_resumed(user: User):

@@ -11,7 +11,7 @@ from toolkit.compare.sides import Side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
 from toolkit.model.divergence import Drift
-from toolkit.runs.comparison import report_schema
+from toolkit.runs.comparison import report_schema, with_digest
 
 DOCS = Path(__file__).parents[4] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def test_a_report_holds_to_it(report):
 
 def test_every_key_and_metric_is_described(report):
     definitions = SCHEMA["$defs"]
-    assert set(report) == set(SCHEMA["properties"])
+    assert set(with_digest(report)) == set(SCHEMA["properties"])
     assert set(report["metrics"]) == set(SCHEMA["properties"]["metrics"]["required"])
     assert set(DEFAULT_THRESHOLDS) <= set(SCHEMA["properties"]["thresholds"]["propertyNames"]["enum"])
     assert set(report["probes"][0]) == set(definitions["RecordedProbe"]["properties"])

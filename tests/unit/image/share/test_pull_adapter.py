@@ -1,13 +1,14 @@
 """A published adapter on its way back, from a registry that cannot be trusted."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from image.core.errors import ConfigError, RegistryError
 from tests.fakes.artifact_exchange import published, pulled
-from tests.fakes.portable_run import DIGEST, make_portable_run
+from tests.fakes.portable_run import DIGEST, RUN, WEIGHTS, make_portable_run
 from tests.fakes.registry import fake_registry
 
 
@@ -56,6 +57,44 @@ def test_a_pull_writes_through_no_link(tmp_path: Path) -> None:
                 pulled(registry, tmp_path)
             (tmp_path / "pulled" / name).unlink()
     assert [path.name for path in outside.iterdir()] == ["mine"]
+
+
+def test_eight_pulls_at_once_all_succeed_and_one_of_them_downloads(tmp_path: Path) -> None:
+    make_portable_run(tmp_path)
+    with fake_registry() as registry:
+        published(registry, tmp_path)
+        for turn in range(5):
+            output = tmp_path / f"turn-{turn}"
+            with ThreadPoolExecutor(8) as pool:
+                results = list(pool.map(lambda _, output=output: pulled(registry, output), range(8)))
+            assert sorted(result.downloaded for result in results) == [False] * 7 + [True]
+            assert [path.name for path in (output / "pulled").iterdir()] == ["adapter-1"]
+            for path in (output / "pulled" / "adapter-1").iterdir():
+                assert path.read_bytes() == (tmp_path / RUN / "adapter" / path.name).read_bytes()
+
+
+def test_a_pull_that_fails_leaves_the_others_to_succeed(tmp_path: Path) -> None:
+    make_portable_run(tmp_path)
+    with fake_registry() as registry:
+        published(registry, tmp_path)
+        registry.faults[("GET", f"/blobs/sha256:{DIGEST}")] = [403]
+        with ThreadPoolExecutor(4) as pool:
+            jobs = [pool.submit(pulled, registry, tmp_path) for _ in range(4)]
+        errors = [job.exception() for job in jobs]
+    assert sorted(type(error).__name__ for error in errors) == ["NoneType"] * 3 + ["RegistryError"]
+    assert [path.name for path in (tmp_path / "pulled").iterdir()] == ["adapter-1"]
+
+
+def test_what_a_killed_pull_left_is_replaced(tmp_path: Path) -> None:
+    make_portable_run(tmp_path)
+    with fake_registry() as registry:
+        published(registry, tmp_path)
+        (tmp_path / "pulled" / "adapter-1.partial").mkdir(parents=True)
+        for name in ("adapter_model.safetensors", "other.json"):
+            (tmp_path / "pulled" / "adapter-1.partial" / name).write_text("")
+        folder = pulled(registry, tmp_path).folder
+    assert (folder / "adapter_model.safetensors").read_bytes() == WEIGHTS
+    assert not (folder / "other.json").exists()
 
 
 def test_links_are_not_a_pulled_adapter(tmp_path: Path) -> None:
