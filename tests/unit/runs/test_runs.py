@@ -1,6 +1,7 @@
 """The runs on the disk: their list, one in full, and what differs between two."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -95,10 +96,17 @@ DAMAGED = {
     "nothing but its version": '{"schema_version": 1}',
     "another version": '{"schema_version": 2}',
     "not UTF-8": b"\xff\xfe",
+    "NUL": bytes(100),
+    "nested": "[" * 100_000,
+    "nested within": '{"schema_version": 1, "more": ' + "[" * 500 + "]" * 500 + "}",
+    "huge": " " * (65 * 2**20),
+    "half a surrogate pair": '{"schema_version": 1, "run_id": "\\ud800"}',
 }
 ODD = {
     "status": "asleep", "started_at": "yesterday", "data": {"path": "a.json"}, "train": {"loss": "low"},
     "base_model": "micro", "recipe": None, "timings_s": [1], "adapter": {"path": 3},
+    "schema_version": [1], "seed": 10**400, "run_id": None, "hardware": {"memory_bytes": "much"}, "finished_at": 3,
+    "peak_memory_bytes": 1.5, "error": {}, "keep": 1, "versions": {"torch": 2},
 }  # fmt: skip
 
 
@@ -122,6 +130,33 @@ def test_a_damaged_record_is_listed_as_such_and_hides_no_other_run(tmp_path, con
     with pytest.raises(ConfigError, match=r"v1-20260101-000001/run\.json"):
         find_run("v1", tmp_path)
     assert find_run("v2", tmp_path).status == "finished"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe", "folder", "missing"])
+def test_a_record_that_is_not_a_file_is_listed_as_damaged(tmp_path, kind):
+    run_at(tmp_path, 0)
+    folder = tmp_path / "v1-20260101-000001"
+    (folder / "checkpoint-2").mkdir(parents=True)
+    path = folder / "run.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind != "missing":
+        path.symlink_to("/missing" if kind == "dangling link" else tmp_path / "v0-20260101-000000" / "run.json")
+
+    assert [one.status for one in summaries(tmp_path)] == ["finished", "damaged"]
+    assert [run.run_id[:2] for run in list_runs(tmp_path)] == ["v0"]
+    assert find_run(None, tmp_path).run_id.startswith("v0")
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_no_report_of_a_run_breaks_the_list(tmp_path, content):
+    folder = run_at(tmp_path, 0)
+    (folder / "compare").mkdir()
+    (folder / "compare" / "report.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    assert [(one.status, one.verdict) for one in summaries(tmp_path)] == [("finished", None)]
 
 
 def test_what_is_wrong_in_a_damaged_record_is_named(tmp_path):
