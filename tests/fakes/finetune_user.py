@@ -158,19 +158,6 @@ def wait_for(condition: Callable[[], bool], child: subprocess.Popen[str]) -> Non
         time.sleep(0.01)
 
 
-@contextlib.contextmanager
-def disk(folder: Path, options: str) -> Iterator[Path]:
-    """A file system in memory, mounted with options such as `size=8m` or `ro`."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a disk of its own is a tmpfs, and mounting one needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def needs(program: str, *arguments: str) -> None:
     """Skips where the program is missing or not permitted."""
     command = [program, *arguments, "true"]

@@ -5,8 +5,6 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,18 +67,6 @@ def lock_of(files: dict[str, bytes]) -> dict[str, object]:
         "schema_version": 1, "name": "small-model", "folder": "Small-Model", "repository": REPOSITORY,
         "revision": REVISION, "licence": "CC0-1.0", "files": entries,
     }  # fmt: skip
-
-
-@contextmanager
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 12 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small disk is a tmpfs, and mounting one needs root")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
 
 
 def fetch_weights(hub: HubServer, folder: Path, source: Source = "hf") -> None:

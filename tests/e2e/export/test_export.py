@@ -1,14 +1,13 @@
 """Exporting for real: what is written, what the parity gate accepts, and that a fault leaves nothing behind."""
 
-import contextlib
 import errno
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.disk import disk
 from tests.fakes.made_run import make_lively, make_run
 from toolkit.__main__ import main
 from toolkit.core.errors import ConfigError, ExportError
@@ -46,21 +45,6 @@ def _output(base, tmp_path):
 def _probes(tmp_path):
     (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
     return tmp_path / "probes.yaml"
-
-
-@contextlib.contextmanager
-def tmpfs(folder: Path, size: str):
-    """A small disk; needs root."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
-    )  # fmt: skip
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 def exported(output: Path, probes: Path, **config: object):
@@ -257,7 +241,7 @@ def test_a_rejected_merge_neither_replaces_the_good_one_nor_blocks_the_next(outp
 
 
 def test_a_disk_that_is_too_small_is_an_error_before_anything_is_written(output, probes, tmp_path, capsys):
-    with tmpfs(tmp_path / "small", "8m") as small:
+    with disk(tmp_path / "small", "size=8m") as small:
         code = run_toolkit("export", "--output", output, "--probes", probes, "--folder", small / "merged")
 
         assert code == 7
@@ -267,7 +251,7 @@ def test_a_disk_that_is_too_small_is_an_error_before_anything_is_written(output,
 
 def test_a_disk_that_fills_up_leaves_nothing_half(output, probes, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(target, "DISK_MARGIN_BYTES", -(10**9))
-    with tmpfs(tmp_path / "small", "200k") as small:
+    with disk(tmp_path / "small", "size=200k") as small:
         code = run_toolkit("export", "--output", output, "--probes", probes, "--folder", small / "merged")
 
         assert code == 7

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.disk import disk
 from tests.fakes.hub_server import HubServer
-from tests.fakes.hub_user import FILES, MB, WEIGHTS, User, fetch_weights, lock_of, small_disk, wait_for_size
+from tests.fakes.hub_user import FILES, MB, WEIGHTS, User, fetch_weights, lock_of, wait_for_size
 from toolkit.core.errors import ModelError
 
 
@@ -28,8 +29,8 @@ def _user(tmp_path: Path, hub: HubServer) -> User:
 
 @pytest.fixture(name="small_disk")
 def _small_disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path) as disk:
-        yield disk
+    with disk(tmp_path / "disk", "size=12m") as small:
+        yield small
 
 
 def test_a_download_ends_with_the_whole_folder_and_prints_nothing_else(user: User) -> None:

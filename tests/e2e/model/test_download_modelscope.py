@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.disk import disk
 from tests.fakes.hub_server import HubServer
-from tests.fakes.hub_user import FILES, MB, WEIGHTS, User, fetch_weights, small_disk, wait_for_size
+from tests.fakes.hub_user import FILES, MB, WEIGHTS, User, fetch_weights, wait_for_size
 from toolkit.core.errors import ModelError
 
 
@@ -25,8 +26,8 @@ def _user(tmp_path: Path, hub: HubServer) -> User:
 
 @pytest.fixture(name="small_disk")
 def _small_disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path) as disk:
-        yield disk
+    with disk(tmp_path / "disk", "size=12m") as small:
+        yield small
 
 
 def test_modelscope_gives_the_same_bytes_and_the_lock_decides(user: User) -> None:

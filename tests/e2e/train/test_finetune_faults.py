@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.command import ROOT
+from tests.fakes.disk import disk, fill
 from tests.fakes.finetune_user import (
     Call,
     Ended,
     FinetuneUser,
     _call,
     _user,
-    disk,
     end,
     kills,
     lines_in,
@@ -82,17 +82,8 @@ def test_a_small_disk_is_refused_beforehand(user: FinetuneUser, call: Call):
 
 
 def test_a_disk_that_fills_up_leaves_a_failed_run_and_complete_checkpoints(user: FinetuneUser, call: Call):
-    def fill() -> None:
-        with (user.output / "filler").open("wb", buffering=0) as file:
-            while file.write(bytes(4096)):
-                pass
-
-    def fill_up() -> None:
-        with pytest.raises(OSError, match="No space left"):
-            fill()
-
     with disk(user.output, "size=80m") as output:
-        with once(lines_in(user, 6), fill_up):
+        with once(lines_in(user, 6), lambda: fill(output)):
             ended = call(*user.job(*LONG, "--save-every-steps", "2"))
         told(ended, 6, "The disk of output/v0-", "is full", "Free some space")
         record = user.record()
