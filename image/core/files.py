@@ -73,8 +73,10 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
     The lock is of the folder itself (flock), ends with the process, and does nothing where the file system has none.
     """
+    folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir()
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:  # renamed since

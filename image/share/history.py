@@ -27,7 +27,7 @@ def append_record(output: Path, record: PublishRecord) -> None:
     """Appends to the history in `output`, or starts a new one if it cannot be read. Raises ConfigError."""
     path = output / RECORDS
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))["published"]
-    except (OSError, ValueError, KeyError):
+        records = [] if path.is_symlink() else json.loads(path.read_text(encoding="utf-8"))["published"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         records = []
     replace_atomically(path, json.dumps({"schema_version": 1, "published": [*records, asdict(record)]}, indent=2))

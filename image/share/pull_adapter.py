@@ -61,9 +61,17 @@ def pull_adapter(
             next="Pull it again; if that does not help, do not trust this registry.",
         )
     blobs, annotations = unpack(manifest, str(address))
-    folder = config.folder or config.output / PULLED_FOLDER / _folder_name(address)
+    folder = config.folder or _own_folder(config.output) / _folder_name(address)
     downloaded = not _is_complete(folder, blobs) and _download(registry, blobs, folder, listener)
     return _result(folder, digest, annotations, downloaded=downloaded)
+
+
+def _own_folder(output: Path) -> Path:
+    """Where pulled adapters go. Raises ConfigError for a link, which would lead out of the output folder."""
+    folder = output / PULLED_FOLDER
+    if folder.is_symlink():
+        raise ConfigError(f"{folder} is a symbolic link.", next="Remove it, or choose another folder with --to.")
+    return folder
 
 
 def _folder_name(address: Address) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 
 from image.core import labels
 from image.core.errors import ConfigError, first_line
-from image.core.files import content_digest, shareable_files
+from image.core.files import content_digest, file_digest, shareable_files
 
 RECORD = "run.json"
+WEIGHTS = "adapter_model.safetensors"
 CONTENT_DIGEST = "content_sha256"  # in report.json
 PARTS = (RECORD, "logging.jsonl", "compare")
 LABEL_VALUE = re.compile(r"[\w.\-]+", re.ASCII)
@@ -55,12 +56,21 @@ class RunLayer:
             yield context, dockerfile
 
     def _copy_to(self, target: Path) -> None:
-        """Raises ConfigError for anything but regular files: see `shareable_files`."""
+        """Raises ConfigError for anything but regular files (see `shareable_files`), and for another adapter's weights.
+
+        The label promises the digest that run.json records, so the weights must have it.
+        """
         for path in shareable_files(self.folder, *PARTS, self.adapter):
             if not any(path.match(pattern) for pattern in TRAINING_STATE):
                 copy = target / path.relative_to(self.folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy, follow_symlinks=False)
+        weights = target / self.adapter / WEIGHTS
+        if self.adapter_sha256 and not (weights.is_file() and file_digest(weights) == f"sha256:{self.adapter_sha256}"):
+            raise ConfigError(
+                f"{self.folder / self.adapter / WEIGHTS} has changed since {self.run_id} was trained.",
+                next="Restore it, or train again.",
+            )
 
 
 def _normalize(context: Path, epoch: int) -> None:

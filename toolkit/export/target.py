@@ -145,9 +145,11 @@ class Target:
 
 def _lock(folder: Path) -> TextIOWrapper:
     """Locks the folder until the returned file is closed. Raises ConfigError while another process has the lock."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
+        with suppress(FileExistsError):
+            folder.mkdir()
+        with suppress(FileNotFoundError):  # renamed since
             try:
                 return lock_folder(folder)
             except BlockingIOError:

@@ -56,6 +56,10 @@ def test_a_pull_writes_through_no_link(tmp_path: Path) -> None:
             with pytest.raises(ConfigError):
                 pulled(registry, tmp_path)
             (tmp_path / "pulled" / name).unlink()
+        (tmp_path / "pulled").rmdir()
+        (tmp_path / "pulled").symlink_to(outside)
+        with pytest.raises(ConfigError, match="is a symbolic link"):
+            pulled(registry, tmp_path)
     assert [path.name for path in outside.iterdir()] == ["mine"]
 
 

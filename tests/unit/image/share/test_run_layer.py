@@ -1,5 +1,6 @@
 """A run as a layer: what is in it, and what is not."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from image.core.errors import ConfigError
-from image.share.run_layer import run_layer
+from image.share.run_layer import find_run, run_layer
+from tests.fakes.portable_run import make_portable_run
+
+SHA256 = hashlib.sha256(b"x").hexdigest()
 
 
 def test_a_run_layer_holds_the_adapter_and_not_the_optimizer(tmp_path: Path) -> None:
@@ -15,7 +19,7 @@ def test_a_run_layer_holds_the_adapter_and_not_the_optimizer(tmp_path: Path) -> 
     (run / "checkpoint-8").mkdir(parents=True)
     for name in ("adapter_model.safetensors", "trainer_state.json", "optimizer.pt", "rng_state.pth"):
         (run / "checkpoint-8" / name).write_bytes(b"x")
-    record = {"status": "finished", "adapter": {"path": "checkpoint-8", "sha256": "abc"}}
+    record = {"status": "finished", "adapter": {"path": "checkpoint-8", "sha256": SHA256}}
     (run / "run.json").write_text(json.dumps(record))
     layer = run_layer(tmp_path, "v3")
     with layer.context("base:1", epoch=1000) as (context, dockerfile):
@@ -39,7 +43,7 @@ def finished_run(output: Path, **adapter: str) -> Path:
     (run / "checkpoint-8").mkdir(parents=True)
     (run / "compare").mkdir()
     (run / "checkpoint-8" / "adapter_model.safetensors").write_bytes(b"x")
-    record = {"status": "finished", "adapter": {"path": "checkpoint-8", "sha256": "abc"} | adapter}
+    record = {"status": "finished", "adapter": {"path": "checkpoint-8", "sha256": SHA256} | adapter}
     (run / "run.json").write_text(json.dumps(record))
     return run
 
@@ -76,6 +80,17 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("content", [b"y", b"", None])
+def test_weights_that_are_not_those_of_the_run_are_not_shared(tmp_path: Path, content: bytes | None) -> None:
+    weights = finished_run(tmp_path) / "checkpoint-8" / "adapter_model.safetensors"
+    weights.unlink() if content is None else weights.write_bytes(content)
+    with (
+        pytest.raises(ConfigError, match="has changed since v3-20260101-000000 was trained"),
+        run_layer(tmp_path, "v3").context("b", 1),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("path", ["..", "../..", "/", ".", "checkpoint-9"])
 def test_the_adapter_is_a_folder_of_the_run(tmp_path: Path, path: str) -> None:
     (tmp_path / "private").write_text("secret")
@@ -96,3 +111,15 @@ def test_an_odd_record_is_an_error_of_the_run(tmp_path: Path, record: str) -> No
     (finished_run(tmp_path) / "run.json").write_text(record)
     with pytest.raises(ConfigError):
         run_layer(tmp_path, "v3")
+
+
+@pytest.mark.parametrize("name", ["latest", "v7-20260101-000000"])
+@pytest.mark.parametrize("asked", ["latest", "v7", "v7-20260101-000000"])
+def test_a_run_elsewhere_is_not_shared_through_a_link(tmp_path: Path, name: str, asked: str) -> None:
+    elsewhere = make_portable_run(tmp_path / "elsewhere")
+    output = tmp_path / "output"
+    output.mkdir()
+    (output / name).symlink_to(elsewhere)
+
+    with pytest.raises(ConfigError, match=r"is a symbolic link that leads out of|No run called"):
+        find_run(output, asked)

@@ -1,0 +1,63 @@
+"""Commands killed at random moments, full disks, and comparisons at once: no half result looks complete."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.command import ROOT, run_here
+from tests.fakes.made_run import make_run
+from toolkit.core.files import data_folder
+from toolkit.runs.comparison import read_comparison
+
+PROBES = "schema_version: 1\nprobes:\n  - {{id: p0, group: out-of-scope, prompt: Hello {number}}}\n"
+
+
+@pytest.mark.parametrize(("option", "key"), [("--kills", "kills"), ("--full-disks", "full_disks")])
+def test_nothing_half_is_left_by(option: str, key: str, tmp_path: Path) -> None:
+    """Eight of each; `python bench/interruptions.py --kills 200` does more."""
+    if key == "full_disks" and os.geteuid() != 0:
+        pytest.skip("a disk of its own is a tmpfs, and mounting one needs root")
+    counts = {"--kills": 0, "--full-disks": 0, option: 8}
+    command = [
+        sys.executable,
+        ROOT / "bench" / "interruptions.py",
+        *(str(one) for pair in counts.items() for one in pair),
+    ]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=540)
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)[key]
+    assert (found["interruptions"], found["faults"]) == (8, [])
+
+
+def _compare(output: Path, number: int) -> None:
+    probes = output.parent / f"{number}.yaml"
+    probes.write_text(PROBES.format(number=number))
+    done = run_here("compare", "v0", "--probes", probes, "--max-new-tokens", 2, "--output", output)
+    os._exit(0 if done.code in {0, 20, 21, 22} else 1)
+
+
+def test_comparisons_of_one_run_at_once_all_succeed_and_leave_one_report(tmp_path: Path) -> None:
+    shutil.copytree(data_folder() / "tiny-qwen2", tmp_path / "base")
+    run = make_run(tmp_path / "output", tmp_path / "base", seed=2, strength=0.05)
+    context = multiprocessing.get_context("spawn")
+    children = [context.Process(target=_compare, args=(tmp_path / "output", number)) for number in range(3)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(300)
+
+    assert [child.exitcode for child in children] == [0, 0, 0]
+    record = read_comparison(run)
+    assert record is not None
+    prompt = record.probes[0].prompt
+    for name in ("report.md", "report.html", "report.junit.xml"):
+        assert prompt in (run / "compare" / name).read_text(encoding="utf-8"), name
+    assert {path.name for path in run.iterdir()} == {"run.json", "checkpoint-1", "compare"}
