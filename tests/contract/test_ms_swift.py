@@ -169,6 +169,26 @@ def test_a_checkpoint_leaves_a_link_that_an_interrupted_run_clears(tmp_path, cal
     assert (tmp_path / "last-checkpoint").readlink() == Path("checkpoint-1")
 
 
+def test_a_checkpoint_is_complete_when_the_callbacks_hear_of_it():
+    from swift.trainers import Seq2SeqTrainer
+    from transformers import Trainer
+
+    saves = inspect.getsource(Trainer._save_checkpoint)
+    for written in (
+        "self.save_model(",
+        "self._save_optimizer_and_scheduler(",
+        "self._save_rng_state(",
+        "save_to_json(",
+    ):
+        assert written in saves
+    assert "on_save" not in saves
+    hears = inspect.getsource(Trainer._maybe_log_save_evaluate)
+    assert hears.index("self._save_checkpoint(") < hears.index("callback_handler.on_save(")
+    assert "_maybe_log_save_evaluate" not in vars(Seq2SeqTrainer) or "super()._maybe_log_save_evaluate" in (
+        inspect.getsource(Seq2SeqTrainer._maybe_log_save_evaluate)
+    )
+
+
 def test_its_messages_come_from_one_logger():
     from swift.utils import get_logger
 

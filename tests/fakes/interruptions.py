@@ -42,7 +42,7 @@ class Home:
     def __init__(self, folder: Path, model: Path) -> None:
         self.folder, self.model, self.output = folder, model, folder / "output"
         self.data, self.probes, self.others = (folder / name for name in ("mine.json", "p.yaml", "others.yaml"))
-        self.log = folder.parent / f"{folder.name}.log"
+        self.log = folder.parents[1] / f"{folder.parent.name}-{folder.name}.log"  # not on the disk that fills up
 
     def make(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -118,6 +118,8 @@ def interruptions(
     `full_disk`: the disk fills up at that moment, instead of a kill; `work` must then be a file system of its own.
     """
     random_ = random.Random(seed)  # repeatable, not a secret
+    if count == 0:
+        return Result()
     original = Home(work / "original", model)
     original.make()
     result, seconds = Result(), _durations(work, original)

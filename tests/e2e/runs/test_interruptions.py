@@ -23,12 +23,9 @@ def test_nothing_half_is_left_by(option: str, key: str, tmp_path: Path) -> None:
     """Eight of each; `python bench/interruptions.py --kills 200` does more."""
     if key == "full_disks" and os.geteuid() != 0:
         pytest.skip("a disk of its own is a tmpfs, and mounting one needs root")
-    counts = {"--kills": 0, "--full-disks": 0, option: 8}
-    command = [
-        sys.executable,
-        ROOT / "bench" / "interruptions.py",
-        *(str(one) for pair in counts.items() for one in pair),
-    ]
+    counts = {"--kills": "0", "--full-disks": "0", option: "8"}
+    options = [word for pair in counts.items() for word in pair]
+    command = [sys.executable, ROOT / "bench" / "interruptions.py", *options]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=540)
 
