@@ -73,10 +73,9 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
     The lock is of the folder itself (flock), ends with the process, and does nothing where the file system has none.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with suppress(FileExistsError):
-            folder.mkdir()
+            folder.mkdir(parents=True)
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:  # renamed since

@@ -137,6 +137,8 @@ def interruptions(
             os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         found = faults(home, before)
+        if full_disk and (code == 1 or "Traceback" in home.log.read_text()):
+            found.append(f"ended with {code}: {home.log.read_text()[-1500:]}")
         (work / "filler").unlink(missing_ok=True)
         found += carry_on(home, name)
         result.moments.append((name, round(moment, 3)))

@@ -145,10 +145,9 @@ class Target:
 
 def _lock(folder: Path) -> TextIOWrapper:
     """Locks the folder until the returned file is closed. Raises ConfigError while another process has the lock."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with suppress(FileExistsError):
-            folder.mkdir()
+            folder.mkdir(parents=True)
         with suppress(FileNotFoundError):  # renamed since
             try:
                 return lock_folder(folder)

@@ -1,7 +1,8 @@
 """A sweep and its record, sweep.json (schema_version 1), which is replaced atomically after each run."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import read_json, write_json
 from toolkit.core.links import require_links_stay_in, require_no_link
+from toolkit.runs.layout import output_option
 from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
 
 SCHEMA_VERSION = 1
@@ -122,7 +124,21 @@ def create_sweep_folder(output: Path) -> Path:
 
 
 def write_sweep(sweep: Sweep) -> None:
-    write_json(sweep.folder / RECORD, sweep.to_dict())
+    """Raises ConfigError."""
+    with writing_to(sweep.folder):
+        write_json(sweep.folder / RECORD, sweep.to_dict())
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Raises ConfigError for an OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The sweep cannot be written to {folder}: {error.strerror}.",
+            next=f'Free some space, then continue with "toolkit sweep --resume {folder.name}{output_option(folder.parents[1])}".',
+        ) from None
 
 
 def read_sweep(name: str, output: Path) -> Sweep:

@@ -38,6 +38,7 @@ from toolkit.sweep.record import (
     create_sweep_folder,
     read_sweep,
     write_sweep,
+    writing_to,
 )
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train import ms_swift
@@ -166,9 +167,10 @@ def _run_all(work: _Work) -> Sweep:
             work.caller.notify(f"Failed: {entry.error}")
     done = replace(work.sweep, status="finished")
     plot = frontier_svg(done.entries, done.frontier, done.recommendation.run, standalone=True)
-    if plot is not None:
-        write_text(done.folder / PLOT, plot)
-    write_text(done.folder / PAGE, sweep_page(done))
+    with writing_to(done.folder):
+        if plot is not None:
+            write_text(done.folder / PLOT, plot)
+        write_text(done.folder / PAGE, sweep_page(done))
     write_sweep(done)
     return done
 

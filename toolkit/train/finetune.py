@@ -142,8 +142,8 @@ def resume(
         require_own_files(run)
         require_own_output(run.folder.parent)
         remove_leftovers(run.folder.parent)
-        rows = read_rows(run.folder, run.record.data)
         checkpoint = last_intact_checkpoint(run.folder, caller.notify)
+        rows = read_rows(run.folder, run.record.data)
         recorder = Recorder(run.folder, run.record.resumed(checkpoint.name))
         trained_on = run.record.base_model
         recipe = recipe_from(run.record.recipe.settings, name=run.record.recipe.name, source=str(run.folder))

@@ -52,10 +52,11 @@ def exported(output: Path, **config: object):
 
 
 def refused(output: Path, link: Path, **config: object) -> None:
-    before = {path.name for path in find_run(None, output).folder.iterdir()}
+    run = (output / "latest").resolve()
+    before = {path.name for path in run.iterdir()}
     with pytest.raises(ConfigError, match=f"{link.name} is a symbolic link"):
         exported(output, **config)
-    assert {path.name for path in find_run(None, output).folder.iterdir()} == before
+    assert {path.name for path in run.iterdir()} == before
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -83,15 +84,26 @@ def test_the_lock_of_a_partial_folder_is_not_a_link(output, thesis, goal):
     assert contents(thesis) == before
 
 
-def test_links_in_a_partial_folder_are_removed_and_not_followed(output, thesis):
+@pytest.mark.parametrize("name", ["model.safetensors", ".export.json.partial", "folder"])
+def test_links_in_a_partial_folder_are_not_followed(output, thesis, name):
     partial = find_run(None, output).folder / "merged.partial"
     partial.mkdir()
-    for name in ("model.safetensors", ".export.json.partial"):
-        (partial / name).symlink_to(thesis / "thesis.txt")
-    (partial / "folder").symlink_to(thesis)
+    (partial / name).symlink_to(thesis if name == "folder" else thesis / "thesis.txt")
     before = contents(thesis)
 
-    folder = exported(output).folder
+    refused(output, partial / name)
+
+    assert contents(thesis) == before
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", ".export.json.partial", "folder"])
+def test_links_in_a_partial_folder_elsewhere_are_removed_and_not_followed(output, thesis, tmp_path, name):
+    partial = tmp_path / "mine.partial"
+    partial.mkdir()
+    (partial / name).symlink_to(thesis if name == "folder" else thesis / "thesis.txt")
+    before = contents(thesis)
+
+    folder = exported(output, folder=tmp_path / "mine").folder
 
     assert contents(thesis) == before
     assert not any(path.is_symlink() for path in folder.iterdir())

@@ -15,7 +15,7 @@ from tests.fakes.made_run import make_run
 from toolkit.core.files import data_folder
 from toolkit.runs.comparison import read_comparison
 
-PROBES = "schema_version: 1\nprobes:\n  - {{id: p0, group: out-of-scope, prompt: Hello {number}}}\n"
+PROBES = "schema_version: 1\nprobes:\n  - {{id: p{number}, group: out-of-scope, prompt: p{number} says hello}}\n"
 
 
 @pytest.mark.parametrize(("option", "key"), [("--kills", "kills"), ("--full-disks", "full_disks")])
@@ -54,7 +54,7 @@ def test_comparisons_of_one_run_at_once_all_succeed_and_leave_one_report(tmp_pat
     assert [child.exitcode for child in children] == [0, 0, 0]
     record = read_comparison(run)
     assert record is not None
-    prompt = record.probes[0].prompt
+    probe = record.probes[0].id
     for name in ("report.md", "report.html", "report.junit.xml"):
-        assert prompt in (run / "compare" / name).read_text(encoding="utf-8"), name
+        assert probe in (run / "compare" / name).read_text(encoding="utf-8"), name
     assert {path.name for path in run.iterdir()} == {"run.json", "checkpoint-1", "compare"}
