@@ -135,9 +135,10 @@ def writing_to(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        again = f"toolkit sweep --resume {folder.name}{output_option(folder.parents[1])}"
         raise ConfigError(
             f"The sweep cannot be written to {folder}: {error.strerror}.",
-            next=f'Free some space, then continue with "toolkit sweep --resume {folder.name}{output_option(folder.parents[1])}".',
+            next=f'Free some space, then continue with "{again}".',
         ) from None
 
 
