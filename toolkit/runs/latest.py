@@ -16,11 +16,12 @@ from typing import Literal
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_lock, write_text
 from toolkit.core.links import leads_into, open_regular
-from toolkit.runs.layout import HISTORY, LATEST
+from toolkit.runs.layout import HISTORY, LATEST, NAME
 from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run, find_run, point_latest_at, read_run
 
 Cause = Literal["finetune", "use", "undo"]
+CAUSES: tuple[str, ...] = Cause.__args__  # type: ignore[attr-defined]  # a Literal's values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +92,13 @@ def _nothing_to_undo(output: Path) -> ConfigError:
 
 
 def history(output: Path) -> list[Move]:
-    """The moves so far, the oldest first, without a line that a full disk cut off. Raises ConfigError for a link."""
+    """The moves so far, the oldest first, without a line that is damaged. Raises ConfigError for a link."""
     moves = []
     for line in _lines(output):
         with suppress(ValueError, TypeError, RecursionError):
-            moves.append(Move(**json.loads(line)))
+            move = Move(**json.loads(line))
+            if NAME.fullmatch(move.run_id) and move.cause in CAUSES and isinstance(move.at, str):
+                moves.append(move)  # else the name could be a path that leads elsewhere
     return moves
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import read_json, write_json
 from toolkit.core.links import require_links_stay_in, require_no_link
-from toolkit.runs.layout import output_option
+from toolkit.runs.layout import NAME, output_option
 from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
 
 SCHEMA_VERSION = 1
@@ -155,8 +155,9 @@ def read_sweep(name: str, output: Path) -> Sweep:
     require_links_stay_in(folder)
     try:
         value = read_json(folder / RECORD)
-        known_fields = {one.name for one in fields(Entry)}
-        entries = [Entry(**{key: part for key, part in one.items() if key in known_fields}) for one in value["runs"]]
+        entries = [_entry(one) for one in value["runs"]]
+        if not isinstance(value["asked"], dict):
+            raise TypeError("asked is not an object")  # noqa: TRY301  # one error for whatever is wrong
         return Sweep(
             folder=folder,
             request=value["asked"],
@@ -164,5 +165,17 @@ def read_sweep(name: str, output: Path) -> Sweep:
             status=value["status"],
             entries=entries,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{folder / RECORD} cannot be read: {error}.", next="Start a new sweep.") from None
+
+
+def _entry(value: Mapping[str, Any]) -> Entry:
+    """Raises ValueError, KeyError or TypeError. A run's name is not a path: else a comparison would write there."""
+    known_fields = {one.name for one in fields(Entry)}
+    entry = Entry(**{key: part for key, part in value.items() if key in known_fields})
+    if entry.run is not None and not NAME.fullmatch(entry.run):
+        raise ValueError(f"{entry.run!r} is not the name of a run")
+    if not isinstance(entry.recipe, dict) or not isinstance(entry.settings, dict):
+        raise TypeError("recipe and settings are not objects")
+    str(entry.recipe["name"])
+    return entry

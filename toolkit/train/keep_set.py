@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.core.errors import DataError
+from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import write_text
+from toolkit.core.links import open_regular
 
 PROMPT_KEYS = ("prompt", "query", "instruction", "question")
 
@@ -54,20 +56,28 @@ def cache_path(folder: Path, *, model: str, prompts: Sequence[tuple[str, str]], 
 
 
 def read_cache(path: Path) -> list[KeepAnswer] | None:
-    """The cached answers; None if the file is missing or incomplete."""
+    """The cached answers; None if the file is missing, incomplete or changed."""
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        if lines.pop() != {"end": len(lines)}:
+        with os.fdopen(open_regular(path, os.O_RDONLY), encoding="utf-8") as file:
+            texts = [f"{line}\n" for line in file.read().split("\n")[:-1]]
+        if json.loads(texts.pop()) != _end(texts):
             return None
+        lines = [json.loads(text) for text in texts]
         return [KeepAnswer(prompt=one["prompt"], system=one["system"], tokens=tuple(one["tokens"])) for one in lines]
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+    except (OSError, ConfigError, ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
+
+
+def _end(texts: Sequence[str]) -> dict[str, object]:
+    """The last line: a changed answer would be trained towards unnoticed."""
+    return {"end": len(texts), "sha256": hashlib.sha256("".join(texts).encode()).hexdigest()}
 
 
 def write_cache(path: Path, answers: Sequence[KeepAnswer]) -> None:
     """Writes in one step; without a cache the answers are only made again, so errors are ignored."""
     lines = [{"prompt": one.prompt, "system": one.system, "tokens": list(one.tokens)} for one in answers]
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [*lines, {"end": len(lines)}])
+    texts = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines]
+    text = "".join([*texts, json.dumps(_end(texts)) + "\n"])
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text)

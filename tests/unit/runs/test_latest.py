@@ -1,5 +1,6 @@
 """Rolling back: which run `latest` means, moved and moved back."""
 
+import json
 import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
@@ -157,3 +158,20 @@ def test_a_latest_that_leads_elsewhere_is_not_followed_and_can_be_moved_back(
 
     assert latest(output) == "v1"
     assert all(move.run_id != elsewhere.name for move in history(output))
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        {"run_id": "../elsewhere/v9-20260101-000000"}, {"run_id": "/v9-20260101-000000"}, {"run_id": 3},
+        {"run_id": None}, {"cause": "whim"}, {"cause": []}, {"at": 3}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_a_move_of_another_kind_is_passed_over(output: Path, move: dict) -> None:
+    before = history(output)
+    lines = (output / HISTORY).read_text()
+    line = json.dumps({"run_id": "v0-20260101-000000", "cause": "use", "at": "2026"} | move)
+    (output / HISTORY).write_text(f"{line}\n{lines}{line}\n")
+
+    assert history(output) == before
+    assert undo(output).run_id.startswith("v1")
