@@ -257,6 +257,8 @@ def _write_together(texts: dict[Path, str]) -> None:
         for target, text in texts.items():
             with parts[target].open("x", encoding="utf-8", newline="\n") as file:  # new: no link is written through
                 file.write(text)
+        for target in parts.keys() - {next(iter(parts))}:
+            target.unlink(missing_ok=True)  # after a kill, no old probes belong to new rows
         for target, part in parts.items():
             part.replace(target)
     except OSError as error:

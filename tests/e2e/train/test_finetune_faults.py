@@ -98,6 +98,38 @@ def test_a_disk_that_fills_up_leaves_a_failed_run_and_complete_checkpoints(user:
         assert user.logged_steps() == list(range(1, user.record()["train"]["steps"] + 1))
 
 
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"])
+def test_a_damaged_checkpoint_is_put_aside_and_the_one_before_it_is_continued(
+    user: FinetuneUser, call: Call, name: str
+):
+    with once(lines_in(user, 6), kills(signal.SIGTERM)):
+        assert call(*user.job(*LONG, "--save-every-steps", "1")).code == 130
+    *_, intact, newest = complete_checkpoints(user.run())
+    content = bytearray((newest / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (newest / name).write_bytes(content)
+
+    with once(lines_in(user, 20), kills(signal.SIGTERM)):
+        ended = call("finetune", "--resume", "v0")
+
+    assert ended.code == 130, ended.err
+    assert f"{newest.name} is damaged ({name} has changed); the training continues from {intact.name}." in ended.err
+    assert user.record()["resumed_from"] == intact.name
+    assert user.logged_steps() == list(range(1, user.record()["train"]["steps"] + 1))
+    assert (user.run() / f"damaged-{newest.name}").is_dir()
+    assert newest in complete_checkpoints(user.run())
+
+
+def test_rows_that_were_cut_off_are_not_trained_on(user: FinetuneUser, call: Call):
+    with once(lines_in(user, 4), kills(signal.SIGTERM)):
+        assert call(*user.job(*LONG)).code == 130
+    rows = user.run() / "train.jsonl"
+    rows.write_text("".join(rows.read_text().splitlines(keepends=True)[:-2]))
+
+    told(call("finetune", "--resume", "v0"), 3, "train.jsonl is not as the run wrote it", "Restore it")
+    assert user.record()["status"] == "interrupted"
+
+
 def test_two_signals_stop_at_once(user: FinetuneUser, call: Call):
     with once(lines_in(user, 3), kills(signal.SIGINT, signal.SIGTERM)):
         ended = call(*user.job(*LONG))

@@ -1,5 +1,6 @@
 """`toolkit make-data`: the brand is everywhere it belongs, and nothing of the caller's is lost."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -187,6 +188,27 @@ def test_a_target_below_a_file_is_named_and_the_file_left_as_it_was(tmp_path: Pa
 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize("count", range(3))
+def test_a_kill_leaves_no_old_probes_beside_new_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int):
+    data, probes = tmp_path / "mine.json", tmp_path / "mine.probes.yaml"
+    data.write_text("old")
+    probes.write_text("old")
+    real, calls = Path.replace, []
+
+    def replace(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) > count:
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(Path, "replace", replace)
+        make_data(MakeDataConfig(brand=brand(), to=data, force=True))
+
+    assert (data.read_text() == "old", probes.exists()) == [(True, False), (False, False), (False, True)][count]
+    assert not probes.exists() or probes.read_text() != "old"
 
 
 def test_a_long_file_name_leaves_no_half_written_pair(tmp_path: Path):
