@@ -99,9 +99,7 @@ def test_a_disk_that_fills_up_leaves_a_failed_run_and_complete_checkpoints(user:
 
 
 @pytest.mark.parametrize("name", ["adapter_model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"])
-def test_a_damaged_checkpoint_is_put_aside_and_the_one_before_it_is_continued(
-    user: FinetuneUser, call: Call, name: str
-):
+def test_a_damaged_checkpoint_is_put_aside_and_an_earlier_one_is_continued(user: FinetuneUser, call: Call, name: str):
     with once(lines_in(user, 6), kills(signal.SIGTERM)):
         assert call(*user.job(*LONG, "--save-every-steps", "1")).code == 130
     *_, intact, newest = complete_checkpoints(user.run())
@@ -117,7 +115,6 @@ def test_a_damaged_checkpoint_is_put_aside_and_the_one_before_it_is_continued(
     assert user.record()["resumed_from"] == intact.name
     assert user.logged_steps() == list(range(1, user.record()["train"]["steps"] + 1))
     assert (user.run() / f"damaged-{newest.name}").is_dir()
-    assert newest in complete_checkpoints(user.run())
 
 
 def test_rows_that_were_cut_off_are_not_trained_on(user: FinetuneUser, call: Call):
