@@ -55,13 +55,7 @@ def damage(checkpoint: Path) -> str | None:
     for name in (ADAPTER_FILE, ADAPTER_CONFIG, TRAINER_STATE):
         if not (checkpoint / name).is_file():
             return f"{name} is missing"
-    for name in (ADAPTER_CONFIG, TRAINER_STATE):
-        try:
-            read_json(checkpoint / name)
-        except (OSError, ValueError):
-            return f"{name} cannot be read"
-    if (digests := _digests(checkpoint)) is None:
-        return _cut_off(checkpoint)
+    digests = _digests(checkpoint)
     for name in RESUMED_FROM:
         if name in digests:
             try:
@@ -69,7 +63,12 @@ def damage(checkpoint: Path) -> str | None:
                     return f"{name} has changed"
             except OSError as error:
                 return f"{name}: {error.strerror}"
-    return None
+    for name in (ADAPTER_CONFIG, TRAINER_STATE):
+        try:
+            read_json(checkpoint / name)
+        except (OSError, ValueError):
+            return f"{name} cannot be read"
+    return None if digests else _cut_off(checkpoint)
 
 
 def recorded_adapter(checkpoint: Path) -> dict[str, object]:
@@ -78,11 +77,11 @@ def recorded_adapter(checkpoint: Path) -> dict[str, object]:
     return {"path": checkpoint.name, "sha256": file_sha256(weights), "bytes": weights.stat().st_size}
 
 
-def _digests(checkpoint: Path) -> dict[str, object] | None:
+def _digests(checkpoint: Path) -> dict[str, object]:
     try:
         return dict(read_json(checkpoint / CHECKPOINT_DIGESTS))
     except (OSError, ValueError, TypeError):
-        return None
+        return {}
 
 
 def _cut_off(checkpoint: Path) -> str | None:

@@ -101,7 +101,7 @@ def test_the_last_intact_checkpoint_is_taken_and_later_ones_are_put_aside(tmp_pa
     assert last_intact_checkpoint(tmp_path, notes.append) == tmp_path / "checkpoint-4"
     assert [note.partition(";")[0] for note in notes] == [
         "Warning: checkpoint-10 is damaged (adapter_model.safetensors has changed)",
-        "Warning: checkpoint-6 is damaged (trainer_state.json cannot be read)",
+        "Warning: checkpoint-6 is damaged (trainer_state.json has changed)",
     ]
     assert all(note.endswith("; the training continues from checkpoint-4.") for note in notes)
     assert {path.name for path in tmp_path.iterdir()} == {
