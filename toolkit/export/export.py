@@ -17,7 +17,7 @@ from toolkit.export.formats import format_for
 from toolkit.export.formats.base import Backends, ExportConfig, ExportJob, Format, PortableFormat
 from toolkit.export.parity import TOLERANCES, GateResult, QuantisedParity, judge_quantised
 from toolkit.export.portable import redacted
-from toolkit.export.target import Target
+from toolkit.export.target import Target, user_error_for
 from toolkit.model.language_model import freeing
 from toolkit.runs.layout import (
     ADAPTER_CONFIG,
@@ -65,7 +65,7 @@ def export(
     )
     if (earlier := _earlier_export(target, config)) is not None:
         if isinstance(format_, PortableFormat):
-            format_.refresh(earlier.folder, side)
+            _refresh(format_, earlier.folder, side)
         return earlier
     for note in format_.require(side, backends):
         notify(note)
@@ -89,6 +89,13 @@ def export(
             )
         target.accept(manifest)
     return ExportResult(folder=target.folder, parity=parity.to_dict(), fresh=True)
+
+
+def _refresh(format_: PortableFormat, folder: Path, side: Side) -> None:
+    try:
+        format_.refresh(folder, side)
+    except OSError as error:
+        raise (user_error_for(error, folder) or error) from error
 
 
 def _require_own_files(run: Run, side: Side) -> None:

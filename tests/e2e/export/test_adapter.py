@@ -1,5 +1,6 @@
 """The portable adapter for real: plain peft loads it, its card has the figures, and no file names this machine."""
 
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -201,3 +202,19 @@ def test_it_is_a_side_of_a_comparison(output, probes, lively_model, tmp_path):
 
     assert [one.before for one in report.results] == [one.after for one in report.results]
     assert any(one.after for one in report.results)
+
+
+def test_a_second_export_on_a_full_disk_leaves_the_first_as_it_was(output, probes, monkeypatch):
+    folder = exported(output, probes).folder
+    compared(output, probes)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("toolkit.core.file_set.write_text", full)
+    with pytest.raises(ExportError, match="is full. Free some space"):
+        exported(output, probes)
+
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert not list(folder.parent.glob(".*.partial"))

@@ -1,12 +1,13 @@
 """The adapter as a folder that loads anywhere: base model by hub id and revision, a model card, the report as proof."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare.sides import Side
 from toolkit.core.file_set import write_file_set
-from toolkit.core.files import json_text, read_json, write_json, write_text
+from toolkit.core.files import json_text, read_json, write_json, write_lock, write_text
 from toolkit.core.links import copy_regular_file, require_no_link
 from toolkit.export.companions import LICENCE_FILES, copy_companions
 from toolkit.export.evidence import Evidence, read_evidence
@@ -85,7 +86,10 @@ def _evidence_files(folder: Path, side: Side) -> dict[str, str | None]:
     assert side.run is not None
     digest = adapter_sha256(side.adapter)
     record = redacted(side.run.record.to_dict())
-    evidence = read_evidence(side.run.folder / COMPARISON, digest)
+    comparison = side.run.folder / COMPARISON
+    with write_lock(comparison) if comparison.is_dir() else nullcontext():  # both reports of one comparison
+        evidence = read_evidence(comparison, digest)
+        reports = _reports(comparison, evidence)
     facts = CardFacts(
         base=base_name(side.model),
         revision=side.model.revision if side.model.repository else None,
@@ -97,7 +101,6 @@ def _evidence_files(folder: Path, side: Side) -> dict[str, str | None]:
         run=RunRecord.from_dict(record),
         evidence=evidence,
     )
-    reports = _reports(side.run.folder / COMPARISON, evidence)
     return {RECORD: json_text(record), MODEL_CARD: render_card(facts), **reports}
 
 
