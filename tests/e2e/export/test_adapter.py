@@ -213,7 +213,7 @@ def test_a_second_export_on_a_full_disk_leaves_the_first_as_it_was(output, probe
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("toolkit.core.file_set.write_text", full)
-    with pytest.raises(ExportError, match="is full. Free some space"):
+    with pytest.raises(ExportError, match=r"is full\. Free some space"):
         exported(output, probes)
 
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
