@@ -23,6 +23,11 @@ def _is_unprintable(character: str) -> bool:
     return character not in "\n\t" and (unicodedata.category(character) in {"Cc", "Cs"} or character in BIDIRECTIONAL)
 
 
+def short(text: str, limit: int = 100) -> str:
+    """The text, cut to `limit` characters where it is quoted in a message."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def words(text: str) -> list[str]:
     """Runs of letters and digits, runs of white space, and every other character by itself; joined they give `text`."""
     return WORD.findall(text)

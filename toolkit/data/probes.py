@@ -1,6 +1,5 @@
 """Probe files: reads and checks them, and judges whether an answer meets an expectation."""
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import parse_json, parse_yaml, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.text import normalized, rouge1_recall
 
@@ -200,13 +200,15 @@ def _thresholds(value: object, path: Path) -> dict[str, float]:
 def read_probe_file(path: Path) -> tuple[dict[str, Any], Numbered]:
     """The head of the file, and its probes with their line numbers. Raises DataError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise DataError(
             f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes."
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8: {error}.", next="Save it as UTF-8.") from None
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {error}.", next="Split it.") from None
     return _json_lines(text, path) if path.suffix.lower() in {".jsonl", ".ndjson"} else _yaml(text, path)
 
 
@@ -218,7 +220,7 @@ def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = parse_json(line)
         except ValueError as error:
             raise DataError(f"{path}, line {number}, is not JSON: {error}.", next="Fix that line.") from None
         if isinstance(value, dict) and value and set(value) <= HEAD:
@@ -229,14 +231,10 @@ def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
 
 
 def _yaml(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
-    import yaml
-
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        value = None if node is None else loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Fix it.") from None
+        value, node = parse_yaml(text)
+    except ValueError as error:
+        raise DataError(f"{path} is not YAML that the toolkit reads: {error}.", next="Fix it.") from None
     probes = value.get("probes") if isinstance(value, dict) else None
     if node is None or value is None or not isinstance(probes, list):
         raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the format.")

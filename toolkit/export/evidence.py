@@ -1,11 +1,11 @@
 """The evidence for an adapter: the report of the run's last comparison, if it is about this very adapter."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import BASE
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.links import require_no_link
 from toolkit.runs.layout import REPORT
@@ -30,7 +30,7 @@ def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
     path = folder / REPORT
     require_no_link(folder, path)
     try:
-        report = Report.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        report = Report.from_dict(read_json(path))
     except FileNotFoundError:
         return Evidence(verdict=NOT_COMPARED, reason="it has no report")
     except (OSError, ValueError):

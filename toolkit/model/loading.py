@@ -7,6 +7,8 @@ from typing import Any
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.read_ahead import prefetch, prefetch_libraries
 from toolkit.core.startup import restore_gc
+from toolkit.model.adapter_config import require_bounded_adapter
+from toolkit.model.chat_template import render_in_child
 from toolkit.model.device import Device, find_device
 from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_bitsandbytes
 
@@ -25,6 +27,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
 
     restore_gc()
     forbid_remote_code()
+    render_in_child()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it if it is installed, and it logs its choice of kernels
@@ -68,6 +71,7 @@ def with_adapter(model: Any, name: str, adapter: Path) -> Any:
 
     from peft import PeftModel
 
+    require_bounded_adapter(adapter, (module for module, _ in model.named_modules()))
     options = {"local_files_only": True, "low_cpu_mem_usage": True}  # the latter skips random weights to be replaced
     try:
         with warnings.catch_warnings():

@@ -1,11 +1,11 @@
 """The lock of a base model: the names, sizes and sha256 of its files. Read-only."""
 
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256, locks_folder
 
@@ -36,7 +36,7 @@ class Lock:
 def read_lock(path: Path) -> Lock:
     """The lock in the file `path`. Raises ConfigError, which names the file and the wrong field."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except OSError as error:
         raise ConfigError(f"The lock {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -1,12 +1,12 @@
 """The report.json of a comparison as a value, and the one figure that every view shows of a metric: the worst one."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
+from toolkit.core.documents import read_json
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
 from toolkit.runs.record import Part
 
@@ -188,7 +188,7 @@ class ComparisonRecord(Part, frozen=True):
 def read_comparison(run_folder: Path) -> ComparisonRecord | None:
     """The last comparison of the run in this folder; None if there is none that can be read."""
     try:
-        return ComparisonRecord.from_dict(json.loads((run_folder / COMPARISON / REPORT).read_text(encoding="utf-8")))
+        return ComparisonRecord.from_dict(read_json(run_folder / COMPARISON / REPORT))
     except (OSError, ValueError):
         return None
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from toolkit.core.documents import parse_json
 from toolkit.core.errors import ConfigError
 from toolkit.runs.layout import HISTORY, LATEST
 from toolkit.runs.record import FINISHED
@@ -68,7 +69,7 @@ def history(output: Path) -> list[Move]:
     with suppress(FileNotFoundError):
         for line in (output / HISTORY).read_text(encoding="utf-8").splitlines():
             with suppress(ValueError, TypeError):
-                moves.append(Move(**json.loads(line)))
+                moves.append(Move(**parse_json(line)))
     return moves
 
 

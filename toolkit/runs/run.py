@@ -4,7 +4,6 @@ A run's process keeps a lock (flock) on its folder while it lives, so that a kil
 across containers. `latest` is a relative link and moves only to finished runs.
 """
 
-import json
 import os
 import random
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import is_locked, lock_folder, write_json
 from toolkit.runs.layout import LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, complete_checkpoints
@@ -118,7 +118,7 @@ def read_run(folder: Path) -> Run:
     """Raises ConfigError for a folder that is not a run, or whose record is damaged."""
     path = folder / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except FileNotFoundError:
         raise ConfigError(
             f"{folder} is not a run: {RECORD} is missing.", next='List them with "toolkit runs".'

@@ -1,6 +1,5 @@
 """A sweep and its record, sweep.json (schema_version 1), which is replaced atomically after each run."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -8,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_json
 from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
@@ -134,7 +134,7 @@ def read_sweep(name: str, output: Path) -> Sweep:
             next=f"Sweeps there: {', '.join(known[-5:])}." if known else "Start one: toolkit sweep DATA.",
         )
     try:
-        value = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        value = read_json(folder / RECORD)
         known_fields = {one.name for one in fields(Entry)}
         entries = [Entry(**{key: part for key, part in one.items() if key in known_fields}) for one in value["runs"]]
         return Sweep(

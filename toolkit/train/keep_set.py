@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.files import write_text
 
@@ -25,11 +26,13 @@ class KeepAnswer:
 def read_keep_prompts(path: Path) -> list[str]:
     """The prompts of a JSON lines file such as data/general.jsonl; its answers are ignored. Raises DataError."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).split("\n")  # only \n: U+2028 and its like may stand inside a JSON string
     except OSError as error:
         raise DataError(f"No keep set {path}: {error.strerror}.", next="Name a file with --keep.") from None
     except UnicodeDecodeError:
         raise DataError(f"The keep set {path} is not UTF-8.", next="Save it as UTF-8.") from None
+    except ValueError as error:
+        raise DataError(f"The keep set {path} cannot be read: {error}.", next="Name another with --keep.") from None
     prompts = [_prompt(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()]
     if not prompts:
         raise DataError(f"The keep set {path} is empty.", next="Name a file with prompts, or train with keep_weight 0.")
@@ -38,7 +41,7 @@ def read_keep_prompts(path: Path) -> list[str]:
 
 def _prompt(line: str, number: int, path: Path) -> str:
     try:
-        value = json.loads(line)
+        value = parse_json(line)
     except ValueError:
         raise DataError(f"{path}, line {number}, is not JSON.", next='Each line is {"prompt": "…"}.') from None
     found = [value[key] for key in PROMPT_KEYS if isinstance(value, dict) and isinstance(value.get(key), str)]
@@ -56,7 +59,7 @@ def cache_path(folder: Path, *, model: str, prompts: Sequence[tuple[str, str]], 
 def read_cache(path: Path) -> list[KeepAnswer] | None:
     """The cached answers; None if the file is missing or incomplete."""
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [parse_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
         if lines.pop() != {"end": len(lines)}:
             return None
         return [KeepAnswer(prompt=one["prompt"], system=one["system"], tokens=tuple(one["tokens"])) for one in lines]

@@ -1,11 +1,11 @@
 """The adapter as a folder that loads anywhere: base model by hub id and revision, a model card, the report as proof."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare.sides import Side
+from toolkit.core.documents import read_json
 from toolkit.core.files import write_json, write_text
 from toolkit.core.links import copy_regular_file, require_no_link
 from toolkit.export.companions import LICENCE_FILES, copy_companions
@@ -105,7 +105,7 @@ def _write_reports(folder: Path, comparison: Path, evidence: Evidence) -> None:
         for name in REPORT_FILES:
             (folder / name).unlink(missing_ok=True)
         return
-    content = json.loads((comparison / REPORT).read_text(encoding="utf-8"))
+    content = read_json(comparison / REPORT)
     write_json(folder / REPORT, redacted(content))
     require_no_link(comparison / REPORT_TEXT)
     if (comparison / REPORT_TEXT).is_file():

@@ -8,6 +8,7 @@ from typing import Any
 from toolkit.core.startup import prepare_environment
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
+from toolkit.model.chat_template import render_in_child
 from toolkit.model.conversation import system_messages
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.loading import forbid_remote_code
@@ -70,3 +71,4 @@ def distrust_models() -> None:
 
     ModelLoader.default_trust_remote_code = False
     forbid_remote_code()  # for the places where it asks for the code regardless
+    render_in_child()

@@ -1,0 +1,69 @@
+"""Reads JSON and YAML that others wrote: files of a bounded size, nesting and expansion, and values that fit anywhere.
+
+Every fault is a ValueError that says what is wrong and, where it is known, in which line.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 64_000_000
+MAX_YAML_BYTES = 4_000_000  # a parser in Python takes several seconds for it
+MAX_DEPTH = 100
+MAX_INTEGER = 2**63
+
+
+def read_json(path: Path, *, max_bytes: int = MAX_BYTES) -> Any:
+    """The value in a JSON file. Raises OSError and ValueError."""
+    return parse_json(read_text(path, max_bytes=max_bytes))
+
+
+def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
+    """A UTF-8 file's text, without a byte order mark. Raises OSError and ValueError."""
+    with path.open("rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"it has more than {max_bytes / 1e6:.0f} MB")
+    return data.decode("utf-8-sig")
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} deep") from None
+    require_plain(value)
+    return value
+
+
+def require_plain(value: Any) -> None:
+    """Raises ValueError for what later steps cannot take: deep nesting, integers beyond 64 bits, half characters."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return
+        level = [inner for part in level for inner in _checked(part)]
+    raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _checked(part: Any) -> list[Any]:
+    if isinstance(part, dict):
+        return [*part, *part.values()]
+    if isinstance(part, (list, tuple, set)):
+        return list(part)
+    if isinstance(part, str) and not part.isascii() and any("\ud800" <= sign <= "\udfff" for sign in part):
+        raise ValueError(f"{part[:50]!r} contains half a character (a lone surrogate)")
+    if isinstance(part, int) and not -MAX_INTEGER <= part < MAX_INTEGER:
+        raise ValueError(f"a whole number has {int(math.log10(abs(part))) + 1} digits, too many for 64 bits")
+    return []
+
+
+def parse_yaml(text: str) -> tuple[Any, Any]:
+    """The value of a YAML text, and its root node (None if it is empty), which knows the lines. Raises ValueError."""
+    from toolkit.core.plain_yaml import load
+
+    if len(text) > MAX_YAML_BYTES:
+        raise ValueError(f"it has more than {MAX_YAML_BYTES / 1e6:.0f} MB")
+    return load(text)
