@@ -24,7 +24,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    tasks: dict[str, Callable[..., object]] = {"render": render, "match": match}
+    tasks: dict[str, Callable[..., object]] = {"render": render, "match": match, "search": search}
     for line in sys.stdin:
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
         resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + SECONDS + 1, hard))
@@ -99,6 +99,11 @@ def match(patterns: list[str], names: list[str]) -> bool:
                 compiled.fullmatch(name)
                 compiled.match(name)
     return True
+
+
+def search(pattern: str, text: str) -> bool:
+    """Whether the pattern is anywhere in the text, whatever the case. Raises what `re` raises."""
+    return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 if __name__ == "__main__":

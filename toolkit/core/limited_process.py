@@ -28,26 +28,27 @@ class LimitedProcess:
         self._seconds, self._lock = seconds, Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
-    def ask(self, task: str, **values: Any) -> Any:
+    def ask(self, task: str, *, within_s: float | None = None, **values: Any) -> Any:
         """The answer of this task of `toolkit.core.limited_child`. Raises RefusedError."""
+        seconds = within_s or self._seconds
         line = json.dumps({"task": task, **values}).encode() + b"\n"
         with self._lock:
             child = self._started()
-            answer = self._answer(child, line)
+            answer = self._answer(child, line, seconds)
         try:
             found = json.loads(answer)
         except ValueError:
             self._end(child)
-            raise RefusedError(f"it takes more than {self._seconds:g} seconds, or too much memory") from None
+            raise RefusedError(f"it takes more than {seconds:g} seconds, or too much memory") from None
         if "answer" not in found:
             raise RefusedError(" ".join(found["refused"].split()))
         return found["answer"]
 
-    def _answer(self, child: "subprocess.Popen[bytes]", line: bytes) -> bytes:
+    def _answer(self, child: "subprocess.Popen[bytes]", line: bytes, seconds: float) -> bytes:
         """The line that the child answers; cut off or empty if it was killed."""
         assert child.stdin is not None  # both are pipes
         assert child.stdout is not None
-        timer = Timer(self._seconds, child.kill)
+        timer = Timer(seconds, child.kill)
         timer.daemon = True
         timer.start()
         try:

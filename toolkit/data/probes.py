@@ -1,7 +1,6 @@
 """Probe files: reads and checks them, and judges whether an answer meets an expectation."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,14 @@ from typing import Any
 
 from toolkit.core.documents import parse_json, parse_yaml, read_text
 from toolkit.core.errors import DataError
-from toolkit.core.text import normalized, rouge1_recall
+from toolkit.core.limited_process import RefusedError, limited_process
+from toolkit.core.text import normalized, rouge1_recall, short
 
 HEAD = frozenset({"schema_version", "identity", "thresholds", "systems"})
 Numbered = Sequence[tuple[int, object]]  # 1-based line numbers, each with its value
 SCHEMA_VERSION = 1
 KINDS = ("any", "all", "exact", "regex", "answer")
+REGEX_S = 2.0  # for one answer
 LEAST_RECALL = 0.7  # of an expected answer's words in the answer
 TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
 GROUPS = (TRAINED, PARAPHRASE, OUT_OF_SCOPE)
@@ -52,7 +53,7 @@ class Expectation:
         if self.exact is not None:
             return folded == normalized(self.exact)
         if self.regex is not None:
-            return re.search(self.regex, answer, re.IGNORECASE) is not None
+            return _found(self.regex, answer)
         if self.answer:
             return any(
                 min(rouge1_recall(text, answer, ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
@@ -167,11 +168,19 @@ def _expectation(value: object, where: str) -> Expectation:
         raise DataError(f"{where}: {kind} is not a string.", next="Write it in quotes.")
     if kind == "exact":
         return Expectation(exact=wanted, none=none)
-    try:
-        re.compile(wanted)
-    except re.error as error:
-        raise DataError(f"{where}: regex {wanted!r}: {error}.", next="Correct it.") from None
+    _found(wanted, "", where=f"{where}: ")
     return Expectation(regex=wanted, none=none)
+
+
+def _found(regex: str, answer: str, *, where: str = "") -> bool:
+    """Whether the expression is somewhere in the answer, whatever the case. Raises DataError.
+
+    In the limited child process, since an expression can take years, or all memory.
+    """
+    try:
+        return bool(limited_process().ask("search", pattern=regex, text=answer, within_s=REGEX_S))
+    except RefusedError as error:
+        raise DataError(f"{where}regex {short(regex)!r}: {error}.", next="Correct it.") from None
 
 
 def _mapping(value: object, where: str) -> dict[str, Any]:
