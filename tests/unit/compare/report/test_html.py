@@ -91,7 +91,7 @@ def test_what_a_model_says_is_shown_and_not_run():
     assert "&amp;" in text
     assert "{{ 7*7 }}" in text
     assert "\x00" not in text
-    assert "�[31m" in text
+    assert r"\x1b[31m" in text
 
 
 def test_the_policy_allows_the_one_style_and_nothing_else():
