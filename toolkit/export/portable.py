@@ -86,7 +86,7 @@ def languages(run_folder: Path) -> list[str]:
 
 def _prompts(rows: Path) -> Iterator[str]:
     try:
-        lines = rows.read_text(encoding="utf-8").splitlines()
+        lines = rows.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return
     for line in lines:

@@ -56,7 +56,9 @@ def _values(value: object) -> list[Any]:
 
 def _texts(value: object) -> list[str]:
     """The patterns in a field: a text, those of a list, or the keys of an object."""
-    return [value] if isinstance(value, str) else [one for one in value or () if isinstance(one, str)]  # type: ignore[attr-defined]
+    if isinstance(value, str):
+        return [value]
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list | Mapping) else []
 
 
 def _error(adapter: Path, why: str) -> ModelError:

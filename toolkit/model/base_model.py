@@ -12,6 +12,7 @@ from toolkit.core import environment
 from toolkit.core.documents import parse_json, read_json, read_text
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import data_folder, file_sha256
+from toolkit.core.text import short
 from toolkit.model.chat_template import require_renderable
 from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
 from toolkit.model.lock import DEFAULT_MODEL, Lock, known_locks, read_lock
@@ -21,6 +22,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 CODE_KEYS, CUSTOM_GENERATE = frozenset({"auto_map", "custom_generate"}), "custom_generate"
 DATA_FILES = frozenset({"tokenizer.json", "vocab.json"})  # large, and read as data only
 MAX_CONFIG_BYTES = 32_000_000  # the index of a model of 400 billion parameters has a tenth of that
+LONGEST_NAME = 200  # characters of a file's name
 MAX_DATA_BYTES = 256_000_000
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
@@ -207,9 +209,9 @@ def _shards(folder: Path) -> list[Path]:
     if index.is_file():
         weight_map = _json(folder, index.name).get("weight_map")
         names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
-        if outside := [name for name in names if Path(name).name != name]:
+        if outside := [name for name in names if Path(name).name != name or len(name) > LONGEST_NAME]:
             raise ModelError(
-                f"{index} names a file outside its folder: {outside[0]!r}.", next="Use another copy of the model."
+                f"{index} names a file outside its folder: {short(outside[0])!r}.", next="Use another copy of the model."
             )
         missing = [name for name in names if not (folder / name).is_file()]
         if missing or not names:

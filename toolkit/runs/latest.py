@@ -67,7 +67,7 @@ def history(output: Path) -> list[Move]:
     """The moves so far, the oldest first, without a line that a full disk cut off."""
     moves = []
     with suppress(FileNotFoundError):
-        for line in (output / HISTORY).read_text(encoding="utf-8").splitlines():
+        for line in (output / HISTORY).read_text(encoding="utf-8", errors="replace").splitlines():
             with suppress(ValueError, TypeError):
                 moves.append(Move(**parse_json(line)))
     return moves

@@ -52,7 +52,7 @@ def read_training_log(run: Run) -> TrainingLog:
 def _steps(run: Run) -> list[Step]:
     """One per step; the last one for a step that was repeated after a resumption."""
     try:
-        lines = (run.folder / LOG_FILE).read_text(encoding="utf-8").splitlines()
+        lines = (run.folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     found: dict[int, Step] = {}

@@ -144,5 +144,5 @@ def read_sweep(name: str, output: Path) -> Sweep:
             status=value["status"],
             entries=entries,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{folder / RECORD} cannot be read: {error}.", next="Start a new sweep.") from None
