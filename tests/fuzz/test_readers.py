@@ -24,7 +24,10 @@ from image.share.run_layer import read_finished_record
 from tests.fakes.model_folder import CONFIG, make_model_folder
 from tests.fuzz.hostile import documents, files, written
 from toolkit.cli.runs import command as runs_command
+from toolkit.compare.report.junit import render_junit
+from toolkit.compare.report.markdown import render_markdown
 from toolkit.compare.sides import find_side
+from toolkit.compare.texts import Texts
 from toolkit.core.errors import ToolkitError
 from toolkit.core.text import one_line
 from toolkit.data.dataset import read_dataset
@@ -92,7 +95,9 @@ def training_log(path: Path) -> None:
 
 
 def report(path: Path) -> None:
-    read_evidence(path.parent, None)
+    sha256 = json_of(RUN / "compare/report.json")["after"]["adapter_sha256"]
+    if found := read_evidence(path.parent, sha256).report:
+        assert (render_markdown(found, Texts()) + render_junit(found, Texts())).encode()
     with contextlib.redirect_stdout(io.StringIO()):
         runs_command.main(["show", RUN_ID, "--output", str(path.parents[2])], standalone_mode=False)
 
