@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 # Written into the text, since json.dumps writes neither.
 DEEP, LONG = "@deep@", "@long@"
 VALUES: list[Any] = [
-    None, True, False, 0, 1, -1, 1.5, 2**31, 2**63, -(2**64), 10**400, 1e308, 5e-324, float("nan"), float("inf"),
+    None, True, False, 0, 1, -1, 1.5, 2**31, 2**63, -(2**64), 10**30, 10**400, 1e308, 5e-324, float("nan"), float("inf"),
     "", " ", "\0", "\ufeff", "\ud800", "\udfff\ud800", "\x1b]0;owned\x07", "\x9b2J", "\u202e", "@someone", "a\nb", "a/../../b",
     "/", "~", "x" * 5000, "好" * 300, "2024-13-45", "1:2:3", "(a+)+$", "(", "a{99999999999}", "[bold]", "{name}", "{0.x}",
     "%s", "nan", "*", "Infinity", "-0", "\u2028", "9" * 30, [], {}, [[]], {"": None}, {"__proto__": 1}, [None], ["x"] * 300,

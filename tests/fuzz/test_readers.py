@@ -181,11 +181,17 @@ def lines(*values: object) -> str:
 # For each file: its reader, and valid contents, as values that are written as JSON or as texts.
 CASES: dict[str, tuple[Read, list[Any]]] = {
     "data.json": (data_set, [[ROW, ROW], [TALK], lines(ROW, ROW)]),
-    "data.jsonl": (data_set, [lines(ROW, TALK["messages"]), lines(TALK, TALK), lines({**ROW, "history": [["a", "b"]]})]),
+    "data.jsonl": (
+        data_set,
+        [lines(ROW, TALK["messages"]), lines(TALK, TALK), lines({**ROW, "history": [["a", "b"]]})],
+    ),
     "data.csv": (data_set, ['instruction,output\n"a","b"\nc,d\n', 'messages\n"[]"\n']),
     "probes.yaml": (probes, [PROBES, text_of("tests/fuzz/probes.yaml")]),
     "probes.jsonl": (probes, [lines({"identity": PROBES["identity"]}, *PROBES["probes"])]),
-    "recipe.yaml": (recipe, [text_of("toolkit/train/recipes/article.yaml"), text_of("toolkit/train/recipes/tiny.yaml")]),
+    "recipe.yaml": (
+        recipe,
+        [text_of("toolkit/train/recipes/article.yaml"), text_of("toolkit/train/recipes/tiny.yaml")],
+    ),
     "keep.jsonl": (keep_set, [lines({"prompt": "a"}, {"query": "b", "tokens": [1]})]),
     f"{RUN_ID}/run.json": (run_record, [json_of(RUN / "run.json")]),
     f"{RUN_ID}/logging.jsonl": (training_log, [(RUN / "logging.jsonl").read_text(encoding="utf-8")]),

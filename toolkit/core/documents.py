@@ -11,7 +11,7 @@ from typing import Any
 MAX_BYTES = 64_000_000
 MAX_YAML_BYTES = 4_000_000  # a parser in Python takes several seconds for it
 MAX_DEPTH = 100
-MAX_INTEGER = 2**63
+MAX_INTEGER = 10**38  # tokenizers write 10**30 for "no limit"; beyond 10**308 a number has no float
 
 
 def read_json(path: Path, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -39,7 +39,7 @@ def parse_json(text: str) -> Any:
 
 
 def require_plain(value: Any) -> None:
-    """Raises ValueError for what later steps cannot take: deep nesting, integers beyond 64 bits, half characters."""
+    """Raises ValueError for what later steps cannot take: deep nesting, endless integers, half characters."""
     level = [value]
     for _ in range(MAX_DEPTH):
         if not level:
@@ -55,8 +55,8 @@ def _checked(part: Any) -> list[Any]:
         return list(part)
     if isinstance(part, str) and not part.isascii() and any("\ud800" <= sign <= "\udfff" for sign in part):
         raise ValueError(f"{part[:50]!r} contains half a character (a lone surrogate)")
-    if isinstance(part, int) and not -MAX_INTEGER <= part < MAX_INTEGER:
-        raise ValueError(f"a whole number has {int(math.log10(abs(part))) + 1} digits, too many for 64 bits")
+    if isinstance(part, int) and abs(part) >= MAX_INTEGER:
+        raise ValueError(f"a whole number has {int(math.log10(abs(part))) + 1} digits")
     return []
 
 

@@ -11,7 +11,6 @@ ToolkitError            1   never raised itself
 Click's own usage errors exit with 2, a verdict with 20 to 22 (see toolkit.compare.verdict).
 """
 
-
 LONGEST = 4000  # characters of what failed
 
 

@@ -12,6 +12,7 @@ from toolkit.core.limited_process import RefusedError, limited_process
 FILE = "adapter_config.json"
 MAX_BYTES = 1_000_000
 MAX_RANK = 65_536
+PATTERNS_S = 5.0
 PLAIN_NAME = re.compile(r"[\w.\-]{1,200}")
 # What peft takes as a regular expression, or puts into one.
 PATTERN_FIELDS = (
@@ -35,7 +36,7 @@ def require_bounded_adapter(adapter: Path, module_names: Iterable[str]) -> None:
     if not patterns:
         return
     try:
-        limited_process().ask("match", patterns=patterns, names=list(module_names))
+        limited_process().ask("match", within_s=PATTERNS_S, patterns=patterns, names=list(module_names))
     except RefusedError as error:
         raise _error(adapter, f"its patterns of layer names cannot be used: {str(error).rstrip('.')}") from None
 

@@ -211,7 +211,8 @@ def _shards(folder: Path) -> list[Path]:
         names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
         if outside := [name for name in names if Path(name).name != name or len(name) > LONGEST_NAME]:
             raise ModelError(
-                f"{index} names a file outside its folder: {short(outside[0])!r}.", next="Use another copy of the model."
+                f"{index} names a file outside its folder: {short(outside[0])!r}.",
+                next="Use another copy of the model.",
             )
         missing = [name for name in names if not (folder / name).is_file()]
         if missing or not names:

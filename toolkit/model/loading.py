@@ -79,10 +79,24 @@ def with_adapter(model: Any, name: str, adapter: Path) -> Any:
             warnings.filterwarnings("error", message="Found missing adapter keys")
             if isinstance(model, PeftModel):
                 model.load_adapter(str(adapter), adapter_name=name, **options)
-                return model
-            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **options)
+            else:
+                model = PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **options)
     except Exception as error:
         raise ModelError(
             f"The adapter in {adapter} does not load onto this base model: {first_line(error)}.",
             next="Use it with the base model that it was trained on.",
         ) from error
+    _require_finite(model, name, adapter)
+    return model
+
+
+def _require_finite(model: Any, name: str, adapter: Path) -> None:
+    """Raises ModelError if a weight of the adapter is infinite or not a number: every answer would be broken."""
+    import torch
+
+    weights = [weight for path, weight in model.named_parameters() if name in path.split(".")]
+    if weights and not torch.stack([torch.isfinite(weight).all() for weight in weights]).all():
+        raise ModelError(
+            f"The adapter in {adapter} has weights that are infinite or not a number.",
+            next="Use another copy of it, or train again with a lower learning rate.",
+        )
