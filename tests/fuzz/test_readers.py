@@ -8,7 +8,7 @@ import io
 import json
 import shutil
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from image.core.errors import ImageError
 from image.core.lock import read_lock as read_image_lock
-from image.engine.logins import find_login
 from image.share.artifact import unpack
 from image.share.run_layer import read_finished_record
 from tests.fakes.model_folder import CONFIG, make_model_folder
@@ -83,7 +82,7 @@ def run_record(path: Path) -> None:
 
 
 def runs(path: Path) -> None:
-    output = str(path.parents[0 if path.name == "latest.jsonl" else 1 if path.name == "run.json" else 1])
+    output = str(path.parents[1])
     with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.redirect_stderr(shown):
         for arguments in ([], ["--json"], ["show", RUN_ID], ["show", RUN_ID, "--json"], ["diff", RUN_ID, RUN_ID]):
             runs_command.main([*arguments, "--output", output], standalone_mode=False)

@@ -34,7 +34,7 @@ def command(ctx: click.Context, folder: Path, name: str | None) -> None:
     found = []
     with progress() as listener:
         for mismatch in mismatches(folder, lock, listener):
-            show(one_line(mismatch))
+            show(one_line(str(mismatch)))
             found.append(mismatch)
     if found:
         ctx.exit(ModelError.exit_code)
