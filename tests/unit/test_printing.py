@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -44,6 +44,7 @@ EXCEPTIONS = {
     "toolkit/cli/chat.py",
     "toolkit/swift_compat/__main__.py",
     "toolkit/cli/tables/findings.py",
+    "toolkit/core/limited_child.py",  # to its parent, through a pipe
 }
 
 
@@ -63,7 +64,7 @@ def _output(tmp_path: Path) -> Path:
         write_record(folder, run_record(
             run_id=folder.name, command=hostile, error=hostile, finished_at=hostile,
             base_model={"name": hostile, "path": hostile, hostile: hostile},
-            data={"path": hostile, "sha256": hostile, "rows": 1, "mix": [{"source": hostile, "rows": 1, "sha256": "a"}]},
+            data={"path": hostile, "sha256": hostile, "rows": 1, "mix": [{"source": hostile, "rows": 1, "sha256": ""}]},
             recipe={"name": hostile, "system": hostile}, versions={hostile: hostile}, hardware={"name": hostile},
         ))  # fmt: skip
     return tmp_path
@@ -170,7 +171,7 @@ def test_a_comparison_is_shown_escaped_in_every_form(language: str, capsys: pyte
     for text in (printed, markdown, html, junit):
         assert UNPRINTABLE.search(text) is None
         assert r"\x1b" in text.replace(r"\\x1b", r"\x1b")
-    assert ElementTree.fromstring(junit.split("\n", 1)[1]).tag == "testsuites"  # our own
+    assert ET.fromstring(junit.split("\n", 1)[1]).tag == "testsuites"  # our own
     assert "<b>@someone" not in re.sub("`[^`\n]*`", "", markdown) + html
     assert "@someone" not in re.sub("`[^`\n]*`", "", markdown)
     assert "@<!-- -->someone" in markdown

@@ -1,4 +1,4 @@
-"""Reads JSON and YAML that others wrote: files of a bounded size, nesting and expansion, and values that fit anywhere.
+"""Reads JSON that others wrote: files of a bounded size and nesting, and values that fit anywhere.
 
 Every fault is a ValueError that says what is wrong and, where it is known, in which line.
 """
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 64_000_000
-MAX_YAML_BYTES = 4_000_000  # a parser in Python takes several seconds for it
 MAX_DEPTH = 100
 MAX_INTEGER = 10**38  # tokenizers write 10**30 for "no limit"; beyond 10**308 a number has no float
 
@@ -28,7 +27,7 @@ def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
     return data.decode("utf-8-sig")
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text. Raises ValueError."""
     try:
         value = json.loads(text)
@@ -58,12 +57,3 @@ def _checked(part: Any) -> list[Any]:
     if isinstance(part, int) and abs(part) >= MAX_INTEGER:
         raise ValueError(f"a whole number has {int(math.log10(abs(part))) + 1} digits")
     return []
-
-
-def parse_yaml(text: str) -> tuple[Any, Any]:
-    """The value of a YAML text, and its root node (None if it is empty), which knows the lines. Raises ValueError."""
-    from toolkit.core.plain_yaml import load
-
-    if len(text) > MAX_YAML_BYTES:
-        raise ValueError(f"it has more than {MAX_YAML_BYTES / 1e6:.0f} MB")
-    return load(text)

@@ -7,18 +7,21 @@ import yaml
 from toolkit.core.documents import MAX_DEPTH, require_plain
 
 LONGEST_PLAIN_SCALAR = 100  # characters of a number or a date
+LONGEST = 4_000_000  # characters; a parser in Python takes several seconds for them
 TEXT = "tag:yaml.org,2002:str"
 
 
-def load(text: str) -> tuple[Any, yaml.Node | None]:
-    """The value and its root node, None if there is neither. Raises ValueError, which names the line."""
+def parse_yaml(text: str) -> tuple[Any, yaml.Node | None]:
+    """The value and its root node, which knows the lines; None if there is neither. Raises ValueError with the line."""
+    if len(text) > LONGEST:
+        raise ValueError(f"it has more than {LONGEST / 1e6:.0f} million characters")
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         return (None, None) if node is None else (loader.construct_document(node), node)
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ValueError(f"line {line}: the character U+{error.character:04X} is not allowed in YAML") from None
+        number = text.count("\n", 0, error.position) + 1
+        raise ValueError(f"line {number}: the character U+{error.character:04X} is not allowed in YAML") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = "" if mark is None else f"line {mark.line + 1}: "
@@ -33,7 +36,7 @@ class _Loader(yaml.SafeLoader):
         self.depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             raise _fault("aliases (*name) are not accepted: write the value again", event.start_mark)
         self.depth += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.documents import parse_json, parse_yaml, read_text
+from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import normalized, rouge1_recall, short
@@ -240,6 +240,8 @@ def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
 
 
 def _yaml(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
+    from toolkit.core.plain_yaml import parse_yaml
+
     try:
         value, node = parse_yaml(text)
     except ValueError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from toolkit.core import environment
-from toolkit.core.documents import MAX_YAML_BYTES, parse_yaml, read_text
+from toolkit.core.documents import read_text
 from toolkit.core.errors import ConfigError
 from toolkit.core.text import short
 
@@ -109,9 +109,11 @@ def default_recipe(model: str | None) -> str:
 
 def load_recipe(name: str) -> Recipe:
     """A shipped recipe by name, or a YAML file by path. Raises ConfigError."""
+    from toolkit.core.plain_yaml import parse_yaml
+
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     try:
-        settings, _ = parse_yaml(read_text(path, max_bytes=MAX_YAML_BYTES))
+        settings, _ = parse_yaml(read_text(path))
     except OSError as error:
         raise ConfigError(
             f"No recipe {name!r} ({error.strerror}).", next=f"Shipped: {', '.join(shipped())}; or name a .yaml file."

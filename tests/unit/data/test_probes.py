@@ -88,7 +88,7 @@ FAULTS = {
     "half a character": (ONE + '{id: "\\ud800", group: out-of-scope, prompt: b}', "line 3: not a value"),
     "nesting": (ONE + "[" * 2000, "line 3: nested more than 100 deep"),
     "a regex nested without end": (
-        ONE + "{id: a, group: trained, prompt: b, expect: {regex: '" + "(" * 2000 + "a" + ")" * 2000 + "'}}", "regex '((",
+        ONE + "{id: a, group: trained, prompt: b, expect: {regex: '" + "(" * 2000 + ")" * 2000 + "'}}", "regex '((",
     ),
     "a regex of huge numbers": (
         ONE + "{id: a, group: trained, prompt: b, expect: {regex: 'a{99999999999}'}}", "regex 'a{9",

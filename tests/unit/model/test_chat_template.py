@@ -26,7 +26,7 @@ GOOD = "{{ messages[0].content }}"
 def test_a_hostile_template_is_refused_wherever_it_is(tmp_path: Path, file: str | None, given: Any):
     if file is not None:
         (tmp_path / "chat_template.jinja").write_text(file)
-    with pytest.raises(ModelError, match="chat template of .* cannot be used"):
+    with pytest.raises(ModelError, match=r"chat template of .* cannot be used"):
         require_renderable(tmp_path, {"chat_template": given})
 
 
