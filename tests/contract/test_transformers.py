@@ -1,6 +1,9 @@
 """What the toolkit relies on in transformers beyond its documentation. An upgrade begins in docs/fragile.md."""
 
 import inspect
+import json
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -206,3 +209,26 @@ def test_the_child_renders_a_chat_template_as_transformers_does(template):
         "tools": None, "add_generation_prompt": True, "bos_token": "<s>",
     }  # fmt: skip
     assert render(template, values) == _cached_compile_jinja_template(template).render(**values)
+
+
+def test_the_tokenizer_brings_its_own_patterns_and_replacements(tmp_path):
+    """Those in the model's tokenizer.json could run without end, or make a text endless; they are not used."""
+    from transformers import AutoTokenizer
+
+    split = {"type": "Split", "pattern": {"Regex": "(a+)+§"}, "behavior": "Isolated", "invert": False}
+    replace = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+    tiny = Path(__file__).parents[2] / "data/tiny-qwen2"
+    for kind in ("PreTrainedTokenizerFast", "LlamaTokenizerFast", "Other"):
+        folder = shutil.copytree(tiny, tmp_path / kind)
+        for name, change in {
+            "tokenizer.json": {
+                "pre_tokenizer": split,
+                "normalizer": {"type": "Sequence", "normalizers": [replace] * 9},
+            },
+            "tokenizer_config.json": {"tokenizer_class": kind},
+        }.items():
+            (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | change))
+        backend = AutoTokenizer.from_pretrained(folder).backend_tokenizer
+
+        assert "§" not in str(backend.pre_tokenizer)
+        assert "Replace" not in str(backend.normalizer)

@@ -16,6 +16,7 @@ MARKDOWN_ESCAPES = str.maketrans(
 )
 # What GitHub and GitLab link even if it is escaped, but not around a comment: @mentions, #issues, URLs.
 MARKDOWN_LINK = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|://|\bwww(?=\.)", re.IGNORECASE)
+LONGEST_COMPARED = 2000  # characters
 SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？\n]+\s*|[^.!?。！？\n]+")
 # Unicode's categories Cc, Cf, Cs, Zl and Zp, except line feed, tab and the zero-width joiner and non-joiner.
 UNPRINTABLE = re.compile(
@@ -107,5 +108,9 @@ def contains_any(text: str, markers: tuple[str, ...]) -> bool:
 
 
 def similarity(one: str, other: str) -> float:
-    """From 0 (nothing in common) to 1 (equal but for case, width and white space)."""
-    return SequenceMatcher(None, normalized(one), normalized(other), autojunk=False).ratio()
+    """From 0 (nothing in common) to 1 (equal but for case, width and white space), by the texts' beginnings.
+
+    The work grows with the product of their lengths, so LONGEST_COMPARED characters of each count.
+    """
+    first, second = (normalized(text)[:LONGEST_COMPARED] for text in (one, other))
+    return SequenceMatcher(None, first, second, autojunk=False).ratio()

@@ -22,6 +22,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 CODE_KEYS, CUSTOM_GENERATE = frozenset({"auto_map", "custom_generate"}), "custom_generate"
 DATA_FILES = frozenset({"tokenizer.json", "vocab.json"})  # large, and read as data only
 MAX_CONFIG_BYTES = 32_000_000  # the index of a model of 400 billion parameters has a tenth of that
+MAX_LAYERS = 2000  # the largest models have 126
 LONGEST_NAME = 200  # characters of a file's name
 MAX_DATA_BYTES = 256_000_000
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -127,7 +128,8 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
             next=f"The toolkit trains {TITLE} models: name one of those.",
         )
     _reject_remote_code(folder)
-    require_renderable(folder, {file: _json(folder, file) for file in TOKENIZER_FILES}["tokenizer_config.json"])
+    _, tokenizer_config = (_json(folder, file) for file in TOKENIZER_FILES)
+    require_renderable(folder, tokenizer_config)
     weight_bytes, tensors = 0, set[str]()
     for path in _shards(folder):
         size, names = _read_header(path)
@@ -253,6 +255,8 @@ def _require_all_layers(folder: Path, tensors: set[str], layers: object) -> None
     named = {(int(match[1]), match[2]) for name in tensors if (match := LAYER_TENSOR.fullmatch(name))}
     parts = {part for _, part in named}
     count = layers if isinstance(layers, int) else 0
+    if count > MAX_LAYERS:
+        raise ModelError(f"{folder / 'config.json'} names {count} layers.", next="Download it again.")
     # Counted, not listed: a configuration may name a billion layers.
     gaps = (f"model.layers.{at}.{part}" for at in range(count) for part in sorted(parts) if (at, part) not in named)
     missing = count * len(parts) - sum(at < count for at, _ in named)

@@ -33,6 +33,11 @@ def _places(micro_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     return {"model": place / "model", "data": place / "data.json", "output": place / "output"}
 
 
+@pytest.fixture(autouse=True)
+def _own_template(places: dict[str, Path], micro_model: Path) -> None:
+    shutil.copy(micro_model / "chat_template.jinja", places["model"] / "chat_template.jinja")
+
+
 def run_in(places: dict[str, Path], command: str) -> Any:
     started = time.monotonic()
     done = run_here(*(part.format(**places) for part in COMMANDS[command]))
@@ -93,7 +98,6 @@ ADAPTERS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("kind", ADAPTERS)
 def test_a_hostile_configuration_of_an_adapter_is_refused(places: dict[str, Path], kind: str):
     changed, why = ADAPTERS[kind]
-    (places["model"] / "chat_template.jinja").unlink(missing_ok=True)
     path = places["output"] / RUN / "checkpoint-1" / "adapter_config.json"
     before = path.read_text()
     path.write_text(json.dumps(json.loads(before) | changed))
@@ -112,7 +116,6 @@ def test_a_hostile_configuration_of_an_adapter_is_refused(places: dict[str, Path
 @pytest.mark.parametrize("command", ["compare", "chat", "serve", "export"])
 @pytest.mark.parametrize("kind", ["a header of 300 MB", "a header that is not JSON", "not a number"])
 def test_hostile_weights_of_an_adapter_are_an_error_of_the_model(places: dict[str, Path], kind: str, command: str):
-    (places["model"] / "chat_template.jinja").unlink(missing_ok=True)
     path = places["output"] / RUN / "checkpoint-1" / "adapter_model.safetensors"
     before = path.read_bytes()
     write_weights(path, kind, before)
@@ -135,3 +138,12 @@ def write_weights(path: Path, kind: str, before: bytes) -> None:
             path.write_bytes(before[:8] + b"[" * length + before[8 + length :])
         case _:
             path.write_bytes(before[: 8 + length] + b"\xff" * (len(before) - 8 - length))
+
+
+def test_a_model_without_a_chat_template_is_named(places: dict[str, Path]):
+    (places["model"] / "chat_template.jinja").unlink()
+
+    done = run_in(places, "compare")
+
+    assert done.code == 4
+    assert "has no chat template" in done.err
