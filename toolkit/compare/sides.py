@@ -4,6 +4,7 @@ A prompt is a side of its own, `system:TEXT`: the base model with instructions i
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -156,7 +157,8 @@ def _base_named_in(adapter: Path) -> str:
         name = str(read_json(path)["base_model_name_or_path"] or "")
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(f"{path} does not name its base model.", next="Name it with --model.") from None
-    return name if Path(name).is_dir() else name.rpartition("/")[2].lower()
+    # Not Path.is_dir, which raises for a name that no disk can hold.
+    return name if os.path.isdir(name) else name.rpartition("/")[2].lower()  # noqa: PTH112
 
 
 def loaded(load: Load, base: BaseModel, adapters: Mapping[str, Path]) -> LanguageModel:

@@ -95,7 +95,7 @@ class ProbeSet:
 
 def probes_beside(data: Path) -> Path:
     """The path of a data set's own probes, `NAME.probes.yaml`; make-data writes them there."""
-    return data.with_name(f"{data.stem}.probes.yaml")
+    return data.parent / f"{data.stem}.probes.yaml"
 
 
 def read_probes(path: Path) -> ProbeSet:

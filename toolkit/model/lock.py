@@ -9,6 +9,7 @@ from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256, locks_folder
 
+LONGEST_NAME = 255  # bytes of a file's name
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 
 
@@ -149,6 +150,8 @@ class Fields:
         parts = PurePosixPath(name).parts
         if not parts or "\\" in name or name != "/".join(parts) or ".." in parts or name.startswith("/"):
             self._refuse("", "must be a path inside the folder")
+        if any(len(part.encode()) > LONGEST_NAME or "\0" in part for part in parts):
+            self._refuse("", "must be a name that a disk can hold")
         return name
 
     def _matching(self, key: str, pattern: str, rule: str) -> str:

@@ -42,8 +42,8 @@ def read_keep_prompts(path: Path) -> list[str]:
 def _prompt(line: str, number: int, path: Path) -> str:
     try:
         value = parse_json(line)
-    except ValueError:
-        raise DataError(f"{path}, line {number}, is not JSON.", next='Each line is {"prompt": "…"}.') from None
+    except ValueError as error:
+        raise DataError(f"{path}, line {number}, is not JSON: {error}.", next='Each line is {"prompt": "…"}.') from None
     found = [value[key] for key in PROMPT_KEYS if isinstance(value, dict) and isinstance(value.get(key), str)]
     if not found or not found[0].strip():
         raise DataError(f"{path}, line {number}, has no prompt.", next='Each line is {"prompt": "…"}.')
