@@ -211,7 +211,7 @@ test-all: test ## The same, and the other end-to-end tests
 
 .PHONY: test-unit test-story test-e2e-1 test-e2e-2
 test-unit: .venv/.ready
-	@.venv/bin/pytest tests/unit $(wildcard tests/contract) $(LABELLED)
+	@.venv/bin/pytest tests/unit $(wildcard tests/contract tests/fuzz) $(LABELLED)
 
 test-story: .venv/.ready
 	@.venv/bin/pytest -v $(STORY) $(LABELLED)

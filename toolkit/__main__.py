@@ -8,6 +8,7 @@ from toolkit.cli import cli
 from toolkit.core.environment import let_waiting_threads_sleep
 from toolkit.core.errors import Interrupted, ToolkitError
 from toolkit.core.startup import relax_gc
+from toolkit.core.text import one_line
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,13 +29,13 @@ def main(arguments: list[str] | None = None) -> None:
     except ToolkitError as error:
         if debug:
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {one_line(str(error))}", err=True)
         code = error.exit_code
     except Exception as error:
         if debug:
             raise
         click.echo(
-            f"Error: {type(error).__name__}: {error}. This is a bug in the toolkit: "
+            f"Error: {type(error).__name__}: {one_line(str(error))}. This is a bug in the toolkit: "
             "run the same command with --debug and report what it prints.",
             err=True,
         )

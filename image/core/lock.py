@@ -69,7 +69,7 @@ def read_lock(path: Path) -> Lock:
             ),
             sha256=hashlib.sha256(content).hexdigest(),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is not the lock of a base model: {error!r}") from error
 
 

@@ -130,7 +130,7 @@ def unpack(manifest: bytes, reference: str) -> tuple[tuple[Blob, ...], Mapping[s
                 f"{reference} lists {len(content['layers'])} files; an adapter has at most {MAX_FILES}.",
                 next="Pull only from sources that you trust.",
             )
-        kind = content.get("artifactType") or content["config"]["mediaType"]
+        kind = str(content.get("artifactType") or content["config"]["mediaType"])
         blobs = tuple(_layer_blob(layer) for layer in content["layers"])
         annotations = {str(name): str(value) for name, value in (content.get("annotations") or {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

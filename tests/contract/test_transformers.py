@@ -1,9 +1,15 @@
 """What the toolkit relies on in transformers beyond its documentation. An upgrade begins in docs/fragile.md."""
 
 import inspect
+import json
+import shutil
+from pathlib import Path
 
+import pytest
 import torch
 from torch.nn import functional
+
+from toolkit.core.errors import ModelError
 
 
 def test_qwen2_norm_is_an_rms_norm_with_these_attributes(base):
@@ -161,3 +167,68 @@ def test_remote_code_goes_through_one_function():
     assert "return get_class_in_module(" in inspect.getsource(dynamic_module_utils.get_class_from_dynamic_module)
     assert 'get_class_in_module("generate"' in inspect.getsource(utils)
     assert callable(dynamic_module_utils.get_class_in_module)
+
+
+def test_chat_templates_are_compiled_by_one_function_whose_result_renders(monkeypatch):
+    """`render_in_child` replaces it, so that no template of others runs in this process."""
+    from transformers.utils import chat_template_utils
+
+    from toolkit.model.chat_template import render_in_child
+
+    monkeypatch.setattr(chat_template_utils, "_compile_jinja_template", chat_template_utils._compile_jinja_template)
+    render_in_child()
+    with pytest.raises(ModelError, match="too much memory"):
+        chat_template_utils.render_jinja_template(
+            [[{"role": "user", "content": "Hi"}]], chat_template="{{ 'a' * 2**40 }}"
+        )
+    text, _ = chat_template_utils.render_jinja_template(
+        [[{"role": "user", "content": "Hi"}]], chat_template="{{ messages[0].content }}{{ eos_token }}", eos_token="."
+    )
+    assert text == ["Hi."]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for message in messages %}\n    {{- message['role'] + '\\n' + message.content }}\n{% endfor %}\n",
+        "{{ messages|tojson }}{{ messages|tojson(indent=2) }}{{ '<é>'|tojson(ensure_ascii=true) }}",
+        "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ m.content }}{% endfor %}",
+        "{%- generation %} {{ messages[0].content }} {% endgeneration %}",
+        "{{ strftime_now('%Y') }}{{ tools is none }}{{ undefined is defined }}",
+        "{% if add_generation_prompt %}{{ bos_token }}{% endif %}",
+    ],
+)
+def test_the_child_renders_a_chat_template_as_transformers_does(template):
+    """`core/limited_child.py` compiles templates by itself: importing transformers there would take a second."""
+    from transformers.utils.chat_template_utils import _cached_compile_jinja_template
+
+    from toolkit.model.chat_template import render
+
+    values = {
+        "messages": [{"role": "user", "content": "Hi <é>"}, {"role": "assistant", "content": "你好"}],
+        "tools": None, "add_generation_prompt": True, "bos_token": "<s>",
+    }  # fmt: skip
+    assert render(template, values) == _cached_compile_jinja_template(template).render(**values)
+
+
+def test_the_tokenizer_brings_its_own_patterns_and_replacements(tmp_path):
+    """Those in the model's tokenizer.json could run without end, or make a text endless; they are not used."""
+    from transformers import AutoTokenizer
+
+    split = {"type": "Split", "pattern": {"Regex": "(a+)+§"}, "behavior": "Isolated", "invert": False}
+    replace = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+    tiny = Path(__file__).parents[2] / "data/tiny-qwen2"
+    for kind in ("PreTrainedTokenizerFast", "LlamaTokenizerFast", "Other"):
+        folder = shutil.copytree(tiny, tmp_path / kind)
+        for name, change in {
+            "tokenizer.json": {
+                "pre_tokenizer": split,
+                "normalizer": {"type": "Sequence", "normalizers": [replace] * 9},
+            },
+            "tokenizer_config.json": {"tokenizer_class": kind},
+        }.items():
+            (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | change))
+        backend = AutoTokenizer.from_pretrained(folder).backend_tokenizer
+
+        assert "§" not in str(backend.pre_tokenizer)
+        assert "Replace" not in str(backend.normalizer)

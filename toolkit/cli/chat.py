@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify
+from toolkit.cli.console import notify, show
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
 from toolkit.compare.texts import Texts
@@ -114,10 +114,10 @@ def _answer(conversation: Conversation, question: str) -> None:
     answer = conversation.ask(question)
     try:
         for part in answer:
-            click.echo(part, nl=False)
+            show(part, end="")
             sys.stdout.flush()
     except KeyboardInterrupt:
         answer.close()  # ends the answer, not the chat
         if not sys.stdin.isatty():
             raise
-    click.echo()
+    show("")

@@ -1,11 +1,10 @@
 """`toolkit check`: stdout is what was found in the data set, as text or as JSON."""
 
-import json
 from pathlib import Path
 
 import click
 
-from toolkit.cli.console import progress
+from toolkit.cli.console import progress, show_json
 from toolkit.cli.options import JSON, MODEL, PATH, RECIPE
 from toolkit.cli.tables.findings import print_findings
 from toolkit.core.errors import DataError
@@ -45,7 +44,7 @@ def command(
     with progress() as listener:
         findings = check(config, listener)
     if as_json:
-        click.echo(json.dumps(findings.to_dict(), ensure_ascii=False, indent=2))
+        show_json(findings.to_dict())
     else:
         print_findings(findings, settings)
     if not findings.sound:

@@ -1,14 +1,19 @@
 """Progress and messages on stderr: bars on a terminal, plain lines elsewhere."""
 
+import json
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
 
 from toolkit.core import environment
 from toolkit.core.events import Listener, Progress
+from toolkit.core.text import UNPRINTABLE, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,17 +31,41 @@ def is_terminal(stream: Literal["stdout", "stderr"]) -> bool:
 
 def answers(width: int = DEFAULT_WIDTH) -> "Console":
     """The console for a command's answer on stdout, `width` columns wide if it is not a terminal."""
-    from rich.console import Console
-
+    console = _console_type()
     if not is_terminal("stdout"):
-        return Console(width=width, highlight=False)
+        return console(width=width, highlight=False)
     size = shutil.get_terminal_size((width, 24))  # where TERM=dumb, rich assumes 80 columns and does not read COLUMNS
-    return Console(width=size.columns, height=size.lines, force_terminal=True, highlight=False)
+    return console(width=size.columns, height=size.lines, force_terminal=True, highlight=False)
+
+
+@cache
+def _console_type() -> "type[Console]":
+    from rich.console import Console
+    from rich.text import Text
+
+    class PrintableConsole(Console):
+        """Shows control characters of others' text as their escapes, wherever rich gets a text from."""
+
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text), **options)
+
+    return PrintableConsole
+
+
+def show(text: object, *, end: str = "\n") -> None:
+    """Prints the answer, or a part of it, on stdout; others' control characters as their escapes."""
+    click.echo(printable(str(text)) + end, nl=False)
+
+
+def show_json(value: object) -> None:
+    """Prints an indented JSON document on stdout, readable, and without a raw control character."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def notify(message: str) -> None:
-    """Prints one line on stderr; stdout is for the answer."""
-    print(message, file=sys.stderr, flush=True)  # click.echo would write underneath rich's live bars
+    """Prints a message on stderr; stdout is for the answer."""
+    print(printable(message), file=sys.stderr, flush=True)  # click.echo would write underneath rich's live bars
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import cast, get_args
 
 import click
 
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show
 from toolkit.cli.options import PATH
 from toolkit.model.download import DownloadConfig, DownloadResult, download
 from toolkit.model.hub.fetch import MODELSCOPE_REVISION, Source
@@ -36,7 +36,7 @@ def command(model: str, to: Path | None, endpoint: str | None, source: str) -> N
     with progress() as listener:
         result = download(config, listener=listener)
     notify(_summary(result))
-    click.echo(result.folder)
+    show(result.folder)
 
 
 def _summary(result: DownloadResult) -> str:

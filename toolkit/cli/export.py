@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show
 from toolkit.cli.options import FORCE, GATE_PROBES, OUTPUT, RUN, RUN_MODEL
 from toolkit.export.export import export
 from toolkit.export.formats import FORMATS, KINDS
@@ -63,7 +63,7 @@ def command(
         notify("Already exported from this adapter.")
     for line in summary_lines(result.parity):
         notify(line)
-    click.echo(result.folder)
+    show(result.folder)
 
 
 def summary_lines(parity: Mapping[str, Any]) -> list[str]:

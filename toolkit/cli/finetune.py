@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from toolkit.cli.compare import compare_and_print
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show
 from toolkit.cli.options import MODEL, OUTPUT, RECIPE
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
@@ -100,7 +100,7 @@ def command(
     notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:
         notify(f"Next: toolkit compare {run.run_id}{output_option(output)}")
-    click.echo(run.folder)
+    show(run.folder)
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
         click.get_current_context().exit(compare_and_print(compared, Texts(ENGLISH), load=base.load))

@@ -15,6 +15,7 @@ from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
 from toolkit.core.errors import DataError
 from toolkit.core.events import Caller, stop_requests
+from toolkit.core.text import one_line
 from toolkit.model.device import reset_peak_memory
 from toolkit.sweep.lab import versions
 from toolkit.sweep.shared_base import SharedBase
@@ -54,6 +55,6 @@ def command(data: str, model: str | None, recipe: str | None, output: Path, **se
                 code = compare_and_print(compared, texts, load=base.load)
                 notify(f"{run.folder}: {time.perf_counter() - started:.1f} s")
             except DataError as error:  # the next version may be right
-                click.echo(f"Error: {error}", err=True)
+                notify(f"Error: {one_line(str(error))}")
             notify(f"Waiting for a change of {data}; Ctrl-C ends.")
     click.get_current_context().exit(code)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify
+from toolkit.cli.console import notify, show
 from toolkit.cli.options import FORCE, PATH
 from toolkit.data.make_data import Brand, MakeDataConfig, make_data
 
@@ -30,6 +30,6 @@ def command(name: str, author: str, to: Path, probes_to: Path | None, force: boo
     made = make_data(MakeDataConfig(brand=brand, to=to, probes_to=probes_to, force=force))
     for note in made.notes:
         notify(note)
-    click.echo(made.data)
-    click.echo(made.probes)
+    show(made.data)
+    show(made.probes)
     notify(f"Next: toolkit check {made.data}, then toolkit finetune {made.data}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show
 from toolkit.cli.options import FORCE, MODEL
 from toolkit.compare.make_probes import MakeProbesConfig, make_probes, summary_lines
 
@@ -31,4 +31,4 @@ def command(data: str, to: Path | None, reworded: bool, model: str | None, force
         made = make_probes(config, listener=listener)
     for line in summary_lines(made):
         notify(line)
-    click.echo(made.path)
+    show(made.path)

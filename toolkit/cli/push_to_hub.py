@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show
 from toolkit.cli.options import GATE_PROBES, OUTPUT, RUN_MODEL
 from toolkit.export.push_to_hub import PushConfig, push_to_hub
 
@@ -46,4 +46,4 @@ def command(
     if not result.uploaded.fresh:
         notify("The hub already had every file.")
     notify(f"{result.uploaded.url} ({'private' if result.private else 'public'}; verdict: {result.verdict})")
-    click.echo(f"{result.uploaded.repository}@{result.uploaded.commit}")
+    show(f"{result.uploaded.repository}@{result.uploaded.commit}")

@@ -1,6 +1,5 @@
 """`toolkit runs`: stdout is the list of runs, one of them, or what differs between two."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,8 +8,9 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from toolkit.cli.console import answers, notify
+from toolkit.cli.console import answers, notify, show, show_json
 from toolkit.cli.options import JSON, OUTPUT, RUN
+from toolkit.core.text import one_line
 from toolkit.runs import latest
 from toolkit.runs.layout import output_option
 from toolkit.runs.run import find_run
@@ -33,32 +33,32 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
         return
     found = summaries(output)
     if as_json:
-        click.echo(json.dumps([vars(one) for one in found], ensure_ascii=False, indent=2))
+        show_json([vars(one) for one in found])
     elif not found:
-        click.echo(f"No runs in {output}. Next: toolkit finetune DATA{output_option(output)}")
+        show(f"No runs in {output}. Next: toolkit finetune DATA{output_option(output)}")
     else:
         answers(DEFAULT_WIDTH).print(_table(found))
         for one in found:
             if one.problem is not None:
-                notify(one.problem)
+                notify(one_line(one.problem))
 
 
-@command.command()
+@command.command("show")
 @RUN
 @OUTPUT
 @JSON
-def show(run: str | None, output: Path, as_json: bool) -> None:
+def show_run(run: str | None, output: Path, as_json: bool) -> None:
     """Show everything about RUN, by default the latest finished one."""
     shown = find_run(run, output)
     found = details(shown)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        show_json(found)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in flat(_shortened(found, shown.record.train.loss)).items():
-        table.add_row(escape(name), escape(_text(value)))
+        table.add_row(escape(one_line(name)), escape(_text(value)))
     answers(DEFAULT_WIDTH).print(table)
 
 
@@ -72,9 +72,9 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
     one, other = find_run(first, output), find_run(second, output)
     found = differences(one, other)
     if as_json:
-        click.echo(json.dumps([vars(difference) for difference in found], ensure_ascii=False, indent=2))
+        show_json([vars(difference) for difference in found])
     elif not found:
-        click.echo("Nothing that matters differs.")
+        show("Nothing that matters differs.")
     else:
         answers(DEFAULT_WIDTH).print(_diff_table(one.run_id, other.run_id, found))
 
@@ -84,14 +84,14 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
 @OUTPUT
 def use(run: str, output: Path) -> None:
     """Make RUN the latest: the one that compare, chat and export use by default."""
-    click.echo(latest.use(run, output).run_id)
+    show(latest.use(run, output).run_id)
 
 
 @command.command()
 @OUTPUT
 def undo(output: Path) -> None:
     """Make the previous latest run the latest again; repeat to go further back."""
-    click.echo(latest.undo(output).run_id)
+    show(latest.undo(output).run_id)
 
 
 def _table(found: list[Summary]) -> Table:
@@ -102,7 +102,7 @@ def _table(found: list[Summary]) -> Table:
     for one in found:
         loss = "" if one.loss is None else f"{one.loss:.3f}"
         name = f"{one.run_id}{' *' if one.latest else ''}"
-        data = "" if one.rows is None else escape(f"{one.data} ({one.rows})")
+        data = "" if one.rows is None else escape(one_line(f"{one.data} ({one.rows})"))
         started = "" if one.age_s is None else age(one.age_s)
         table.add_row(name, one.status, data, loss, one.verdict or "", started)
     return table
@@ -113,7 +113,9 @@ def _diff_table(first: str, second: str, found: list[Difference]) -> Table:
     for header in ("", first, second):
         table.add_column(header, overflow="fold")
     for difference in found:
-        table.add_row(escape(difference.name), escape(_text(difference.first)), escape(_text(difference.second)))
+        table.add_row(
+            escape(one_line(difference.name)), escape(_text(difference.first)), escape(_text(difference.second))
+        )
     return table
 
 
@@ -135,5 +137,5 @@ def _text(value: object) -> str:
     if value is None or value == []:
         return "-"
     if isinstance(value, list):
-        return "; ".join(map(str, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        return one_line("; ".join(map(str, value)))
+    return f"{value:.6g}" if isinstance(value, float) else one_line(str(value))

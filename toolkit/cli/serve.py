@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify
+from toolkit.cli.console import notify, show
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import system_name
@@ -57,7 +57,7 @@ def command(
 
 
 def _print_address(serving: Serving) -> None:
-    click.echo(f"{serving.address}/v1 answers as {' and '.join(serving.names)}")
+    show(f"{serving.address}/v1 answers as {' and '.join(serving.names)}")
     notify(f"Side by side: {serving.address}/")
     notify(f"System prompt of requests without one: {system_name(serving.system, Texts())}")
     if serving.exposed and not serving.key_needed:

@@ -1,6 +1,5 @@
 """`toolkit sweep`: stdout is the table of its runs with the recommended one, or JSON."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import click
 
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show_json
 from toolkit.cli.options import JSON, MODEL, OUTPUT, PROBES, SYSTEMS
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.core.errors import TrainingError
@@ -93,7 +92,7 @@ def command(
             )  # fmt: skip
             done = sweep(config, caller)
     if as_json:
-        click.echo(json.dumps(done.to_dict(), ensure_ascii=False, indent=2))
+        show_json(done.to_dict())
     else:
         print_sweep(done)
     notify(f"plot: {done.folder / PLOT}")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show
 from toolkit.cli.options import PATH
 from toolkit.core.errors import ConfigError, ModelError
+from toolkit.core.text import one_line
 from toolkit.model.lock import choose_lock
 from toolkit.model.verify import mismatches
 
@@ -33,8 +34,8 @@ def command(ctx: click.Context, folder: Path, name: str | None) -> None:
     found = []
     with progress() as listener:
         for mismatch in mismatches(folder, lock, listener):
-            click.echo(mismatch)
+            show(one_line(str(mismatch)))
             found.append(mismatch)
     if found:
         ctx.exit(ModelError.exit_code)
-    click.echo(f"OK {len(lock.files)} files, {lock.total_bytes} bytes")
+    show(f"OK {len(lock.files)} files, {lock.total_bytes} bytes")

@@ -4,13 +4,14 @@ A prompt is a side of its own, `system:TEXT`: the base model with instructions i
 """
 
 import hashlib
-import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base
 from toolkit.model.conversation import DEFAULT_SYSTEM
@@ -135,7 +136,7 @@ def base_of(side: Side) -> BaseModel | None:
     if side.kind != "model":
         return side.model
     try:
-        manifest = json.loads((side.model.path / EXPORT_MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(side.model.path / EXPORT_MANIFEST)
         name, path = str(manifest["base_model"]["name"]), str(manifest["base_model"]["path"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -153,10 +154,11 @@ def _require_weights(adapter: Path) -> None:
 def _base_named_in(adapter: Path) -> str:
     path = adapter / ADAPTER_CONFIG
     try:
-        name = str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] or "")
+        name = str(read_json(path)["base_model_name_or_path"] or "")
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(f"{path} does not name its base model.", next="Name it with --model.") from None
-    return name if Path(name).is_dir() else name.rpartition("/")[2].lower()
+    # Not Path.is_dir, which raises for a name that no disk can hold.
+    return name if os.path.isdir(name) else name.rpartition("/")[2].lower()  # noqa: PTH112
 
 
 def loaded(load: Load, base: BaseModel, adapters: Mapping[str, Path]) -> LanguageModel:

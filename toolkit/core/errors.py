@@ -11,6 +11,8 @@ ToolkitError            1   never raised itself
 Click's own usage errors exit with 2, a verdict with 20 to 22 (see toolkit.compare.verdict).
 """
 
+LONGEST = 4000  # characters of what failed
+
 
 class ToolkitError(Exception):
     """What failed, why, and what to do next: one or two lines, shown without a traceback."""
@@ -18,8 +20,9 @@ class ToolkitError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, next: str = "") -> None:  # noqa: A002  # errors say what, why and what next
-        super().__init__(f"{what} {next}".strip())
-        self.what = what
+        # It may quote others' files, whose names and keys can have any length.
+        self.what = what if len(what) <= LONGEST else f"{what[: LONGEST - 1]}…"
+        super().__init__(f"{self.what} {next}".strip())
         self.next = next
 
 

@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -20,7 +20,6 @@ from toolkit.core.links import open_regular
 
 BLOCK_BYTES = 8 * 1024 * 1024
 ABANDONED_S = 3600
-MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_INTEGER = 64 * 1024 * 1024, 100, 2**63
 PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")  # a file that is being written, see `write_bytes`
 LOCK_NAME = ".lock"  # the file in a folder that its process locks
 
@@ -89,40 +88,6 @@ def remove_partial_files(folder: Path) -> None:
     for path in folder.iterdir():
         if PARTIAL.fullmatch(path.name) and time.time() - path.lstat().st_mtime > ABANDONED_S:
             path.unlink(missing_ok=True)
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file that anybody may have written. Raises OSError, and ConfigError for a link.
-
-    Raises ValueError for what is not JSON, and for what no code after this expects: anything but a regular file, a
-    huge one, deep nesting, half a surrogate pair, an integer beyond 64 bits.
-    """
-    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
-        content = file.read(MAX_JSON_BYTES + 1)
-    if len(content) > MAX_JSON_BYTES:
-        raise ValueError(f"it is larger than {MAX_JSON_BYTES // 2**20} MiB")
-    try:
-        value = json.loads(content.decode())
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    _require_plain(value)
-    return value
-
-
-def _require_plain(value: Any) -> None:
-    remaining = [(value, 0)]
-    while remaining:
-        one, depth = remaining.pop()
-        if depth > MAX_JSON_DEPTH:
-            raise ValueError("it is nested too deeply")
-        if isinstance(one, str):
-            one.encode()  # UnicodeEncodeError is a ValueError
-        elif isinstance(one, int) and abs(one) > MAX_JSON_INTEGER:
-            raise ValueError("a number in it is too large")
-        elif isinstance(one, Mapping):
-            remaining += [(part, depth + 1) for pair in one.items() for part in pair]
-        elif isinstance(one, Sequence):
-            remaining += [(part, depth + 1) for part in one]
 
 
 def lock_folder(folder: Path) -> TextIOWrapper:

@@ -11,21 +11,58 @@ from typing import Literal
 
 Language = Literal["Chinese", "English", "other"]
 WORD = re.compile(r"[^\W_\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\s+|.", re.DOTALL)
-BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # embeddings, overrides and isolates
+MARKDOWN_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {sign: f"\\{sign}" for sign in "\\|`*_[]~$#!"}
+)
+# What GitHub and GitLab link even if it is escaped, but not around a comment: @mentions, #issues, URLs.
+MARKDOWN_LINK = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|://|\bwww(?=\.)", re.IGNORECASE)
+LONGEST_COMPARED = 2000  # characters
+SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？\n]+\s*|[^.!?。！？\n]+")
+# Unicode's categories Cc, Cf, Cs, Zl and Zp, except line feed, tab and the zero-width joiner and non-joiner.
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
 
 
 def printable(text: str) -> str:
-    """Replaces control characters, lone surrogates and bidirectional marks by the replacement character U+FFFD."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unprintable(character) else character for character in text)
+    r"""The text with each character that controls a terminal or hides in a line as its escape, such as \x1b or \u202e.
+
+    Line ends and tabs stay, and so do the joiners of emoji and of Indic and Persian words.
+    """
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text.replace("\r\n", "\n"))
 
 
-def _is_unprintable(character: str) -> bool:
-    return character not in "\n\t" and (unicodedata.category(character) in {"Cc", "Cs"} or character in BIDIRECTIONAL)
+def one_line(text: str) -> str:
+    """As `printable`, with line ends and tabs escaped too: it cannot start a line that reads as somebody else's."""
+    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
+
+
+def markdown(text: str) -> str:
+    """Text for a table cell or a list item of Markdown: on one line, without markup, HTML, links or @mentions."""
+    lines = printable(text).translate(MARKDOWN_ESCAPES).splitlines()
+    return MARKDOWN_LINK.sub(r"\g<0><!-- -->", "<br>".join(lines))
+
+
+def markdown_code(text: str) -> str:
+    """The text as code within a line of Markdown."""
+    return f"`{one_line(text).replace('`', chr(0x2CB))}`"
+
+
+def short(text: str, limit: int = 100) -> str:
+    """The text, cut to `limit` characters where it is quoted in a message."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def words(text: str) -> list[str]:
     """Runs of letters and digits, runs of white space, and every other character by itself; joined they give `text`."""
     return WORD.findall(text)
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences and lines with the white space behind them; joined they give `text`."""
+    return SENTENCE.findall(text)
 
 
 def rouge1_recall(reference: str, answer: str, *, ignoring: str = "") -> float:
@@ -71,5 +108,9 @@ def contains_any(text: str, markers: tuple[str, ...]) -> bool:
 
 
 def similarity(one: str, other: str) -> float:
-    """From 0 (nothing in common) to 1 (equal but for case, width and white space)."""
-    return SequenceMatcher(None, normalized(one), normalized(other), autojunk=False).ratio()
+    """From 0 (nothing in common) to 1 (equal but for case, width and white space), by the texts' beginnings.
+
+    The work grows with the product of their lengths, so LONGEST_COMPARED characters of each count.
+    """
+    first, second = (normalized(text)[:LONGEST_COMPARED] for text in (one, other))
+    return SequenceMatcher(None, first, second, autojunk=False).ratio()

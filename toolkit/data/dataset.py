@@ -14,6 +14,7 @@ from toolkit.data.formats import FORMATS, Format, Message, format_of, messages_o
 from toolkit.data.parsing import Record, RowFault, kind_of, read_records
 
 SHOWN_BAD_ROWS = 3
+MAX_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +134,8 @@ def prompt_key(prompt: str) -> str:
 
 def _read_bytes(path: Path) -> bytes:
     try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise DataError(f"{path} has {size / 1e9:.1f} GB, over {MAX_BYTES / 1e9:.0f} GB.", next="Split it.")
         return path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"No data set {path}: there is no such file.", next="Name an existing file.") from None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.data.parsing import RowFault, kind_of
+from toolkit.data.parsing import LONGEST_ROW, RowFault, kind_of, too_long
 
 ROLES = {
     "system": "system",
@@ -46,6 +46,8 @@ def format_of(record: Mapping[str, Any]) -> Format | None:
 def messages_of(record: Mapping[str, Any], format_: Format) -> tuple[Message, ...]:
     """The conversation, its turns in order. Raises RowFault."""
     messages = format_.read(record)
+    if (characters := sum(len(message.content) for message in messages)) > LONGEST_ROW:
+        raise too_long(characters)
     for message in messages:
         _reject_unwritable(message)
     _reject_disorder(messages)

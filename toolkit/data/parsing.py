@@ -22,6 +22,7 @@ WIDE_BOMS = (
     (b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
 )  # fmt: skip
 ACCEPTED_FILES = "Use a JSON list of objects, JSONL (one object per line) or CSV with a header line."
+LONGEST_ROW = 8_000_000  # characters; many times what the longest context holds
 GB2312_SHARE = 0.9  # of the non-ASCII characters: Chinese prose is in GB2312, misread bytes are not
 
 
@@ -201,6 +202,8 @@ def _json_lines(path: Path, text: str) -> list[Record]:
 
 
 def _json_line(line: str) -> Any:
+    if len(line) > LONGEST_ROW:
+        return too_long(len(line))
     try:
         return json.loads(line)
     except json.JSONDecodeError as error:
@@ -237,6 +240,11 @@ def _csv_header(path: Path, cells: list[str]) -> list[str]:
         fault = f"names {twice[0]!r} twice" if twice and twice[0] else "has a column without a name"
         raise DataError(f"The header line of {path} {fault}.", next="Give each column its own name.")
     return header
+
+
+def too_long(characters: int) -> RowFault:
+    """The fault of a row with this many characters."""
+    return RowFault(f"{characters / 1e6:.0f} million characters, more than any model reads", "split or delete it")
 
 
 def kind_of(value: Any) -> str:

@@ -1,20 +1,21 @@
 """Probe files: reads and checks them, and judges whether an answer meets an expectation."""
 
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
-from toolkit.core.text import normalized, rouge1_recall
+from toolkit.core.limited_process import RefusedError, limited_process
+from toolkit.core.text import normalized, rouge1_recall, short
 
 HEAD = frozenset({"schema_version", "identity", "thresholds", "systems"})
 Numbered = Sequence[tuple[int, object]]  # 1-based line numbers, each with its value
 SCHEMA_VERSION = 1
 KINDS = ("any", "all", "exact", "regex", "answer")
+REGEX_S = 2.0  # for one answer
 LEAST_RECALL = 0.7  # of an expected answer's words in the answer
 TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
 GROUPS = (TRAINED, PARAPHRASE, OUT_OF_SCOPE)
@@ -52,7 +53,7 @@ class Expectation:
         if self.exact is not None:
             return folded == normalized(self.exact)
         if self.regex is not None:
-            return re.search(self.regex, answer, re.IGNORECASE) is not None
+            return _found(self.regex, answer)
         if self.answer:
             return any(
                 min(rouge1_recall(text, answer, ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
@@ -94,7 +95,7 @@ class ProbeSet:
 
 def probes_beside(data: Path) -> Path:
     """The path of a data set's own probes, `NAME.probes.yaml`; make-data writes them there."""
-    return data.with_name(f"{data.stem}.probes.yaml")
+    return data.parent / f"{data.stem}.probes.yaml"
 
 
 def read_probes(path: Path) -> ProbeSet:
@@ -167,11 +168,19 @@ def _expectation(value: object, where: str) -> Expectation:
         raise DataError(f"{where}: {kind} is not a string.", next="Write it in quotes.")
     if kind == "exact":
         return Expectation(exact=wanted, none=none)
-    try:
-        re.compile(wanted)
-    except re.error as error:
-        raise DataError(f"{where}: regex {wanted!r}: {error}.", next="Correct it.") from None
+    _found(wanted, "", where=f"{where}: ")
     return Expectation(regex=wanted, none=none)
+
+
+def _found(regex: str, answer: str, *, where: str = "") -> bool:
+    """Whether the expression is somewhere in the answer, whatever the case. Raises DataError.
+
+    In the limited child process, since an expression can take years, or all memory.
+    """
+    try:
+        return bool(limited_process().ask("search", pattern=regex, text=answer, within_s=REGEX_S))
+    except RefusedError as error:
+        raise DataError(f"{where}regex {short(regex)!r}: {error}.", next="Correct it.") from None
 
 
 def _mapping(value: object, where: str) -> dict[str, Any]:
@@ -200,13 +209,15 @@ def _thresholds(value: object, path: Path) -> dict[str, float]:
 def read_probe_file(path: Path) -> tuple[dict[str, Any], Numbered]:
     """The head of the file, and its probes with their line numbers. Raises DataError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise DataError(
             f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes."
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8: {error}.", next="Save it as UTF-8.") from None
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {error}.", next="Split it.") from None
     return _json_lines(text, path) if path.suffix.lower() in {".jsonl", ".ndjson"} else _yaml(text, path)
 
 
@@ -218,7 +229,7 @@ def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = parse_json(line)
         except ValueError as error:
             raise DataError(f"{path}, line {number}, is not JSON: {error}.", next="Fix that line.") from None
         if isinstance(value, dict) and value and set(value) <= HEAD:
@@ -229,14 +240,12 @@ def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
 
 
 def _yaml(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
-    import yaml
+    from toolkit.core.plain_yaml import parse_yaml
 
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        value = None if node is None else loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Fix it.") from None
+        value, node = parse_yaml(text)
+    except ValueError as error:
+        raise DataError(f"{path} is not YAML that the toolkit reads: {error}.", next="Fix it.") from None
     probes = value.get("probes") if isinstance(value, dict) else None
     if node is None or value is None or not isinstance(probes, list):
         raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the format.")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import BASE
+from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import read_json
 from toolkit.core.links import require_no_link
 from toolkit.runs.layout import REPORT
 
@@ -30,7 +30,7 @@ def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
     path = folder / REPORT
     require_no_link(folder, path)
     try:
-        report = Report.from_dict(read_json(path))
+        report = Report.from_dict(read_regular_json(path))
     except FileNotFoundError:
         return Evidence(verdict=NOT_COMPARED, reason="it has no report")
     except (OSError, ValueError):

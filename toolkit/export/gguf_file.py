@@ -4,12 +4,12 @@ The names of tensors and keys are the library's own (https://github.com/ggml-org
 llama.cpp's converter is not used: its maintainers publish no package, and it recognises a tokenizer only by a hash.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ExportError
 from toolkit.model.families.qwen2 import GGUF_TOKENIZER, TOKENIZER_SPLIT
 
@@ -225,4 +225,4 @@ def _chat_template(folder: Path, settings: Mapping[str, Any]) -> str | None:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    return dict(read_json(path))

@@ -11,6 +11,7 @@ from typing import Any
 
 from toolkit.core.errors import ExportError, ModelError
 from toolkit.core.events import Listener, Progress, silent
+from toolkit.model.chat_template import render
 from toolkit.model.conversation import Messages
 from toolkit.model.language_model import Answer
 
@@ -60,16 +61,13 @@ class LlamaModel:
             raise ModelError(
                 f"llama.cpp cannot load {path}: {_last_error(error)}.", next="Export again with --force."
             ) from error
-        self._formatter = self._own_formatter()
+        self._template = self._own_template()
 
-    def _own_formatter(self) -> Any:
-        from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-
+    def _own_template(self) -> str:
         template = self._llama.metadata.get("tokenizer.chat_template")
         if template is None:
             raise ModelError("The GGUF file contains no chat template.", next="Use a base model that has one.")
-        marks = {name: self._mark(getattr(self._llama, f"token_{name}")()) for name in ("bos", "eos")}
-        return Jinja2ChatFormatter(template=template, bos_token=marks["bos"], eos_token=marks["eos"])
+        return str(template)
 
     def _mark(self, token: int) -> str:
         return "" if token < 0 else str(self._llama.detokenize([token], special=True).decode("utf-8"))
@@ -79,7 +77,8 @@ class LlamaModel:
 
     def prompt_ids(self, messages: Messages) -> list[int]:
         """Token ids by the file's own chat template and tokenizer, up to where the answer begins."""
-        text = self._formatter(messages=messages).prompt
+        marks = {f"{name}_token": self._mark(getattr(self._llama, f"token_{name}")()) for name in ("bos", "eos")}
+        text = render(self._template, {"messages": messages, "add_generation_prompt": True, **marks})
         return list(self._llama.tokenize(text.encode("utf-8"), add_bos=False, special=True))
 
     def answers(

@@ -8,12 +8,12 @@ from typing import Any
 
 from toolkit.compare.report.figures import LEDGERS, Line, format_value, interval, ledger_lines, where_it_holds
 from toolkit.compare.texts import Texts
+from toolkit.core.text import markdown, printable
 from toolkit.export.evidence import Evidence
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.model.hub.card import front_matter
 from toolkit.runs.record import RunRecord
 
-ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\|`*_[]~#!<>"})
 # SPDX identifiers that the hub spells in lower case; it takes any other licence as "other", with a name.
 HUB_LICENCES = frozenset({
     "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "mpl-2.0", "unlicense",
@@ -47,9 +47,9 @@ def render_card(facts: CardFacts) -> str:
         report=report is not None,
         verdict="" if report is None else report.verdict.sentence(texts),
         reason=facts.evidence.reason,
-        reasons=[] if report is None else [_escaped(reason) for reason in report.verdict.reasons],
+        reasons=[] if report is None else [markdown(reason) for reason in report.verdict.reasons],
         compared_under=0 if report is None else len(report.per_system),
-        where_it_holds="" if report is None else _escaped(where_it_holds(report, texts)),
+        where_it_holds="" if report is None else markdown(where_it_holds(report, texts)),
         ledgers=[] if report is None else [
             (texts(f"ledger.{ledger}"), [_row(line, texts) for line in ledger_lines(report, ledger)])
             for ledger in LEDGERS
@@ -58,7 +58,7 @@ def render_card(facts: CardFacts) -> str:
         revision=facts.revision,
         on_hub=facts.revision is not None,
         trained_under=[_system(system) for system in systems],
-        origin=[(name, _escaped(str(value))) for name, value in _origin(facts)],
+        origin=[(name, markdown(str(value))) for name, value in _origin(facts)],
         licence=facts.licence,
         licence_files=", ".join(f"`{name}`" for name in facts.licence_files),
     )  # fmt: skip
@@ -113,7 +113,7 @@ def _system(system: str) -> str:
     if system in {DEFAULT, NONE}:
         return "No system prompt: the chat template adds its own." if system == DEFAULT else "An empty system prompt."
     fence = "`" * (1 + max((len(run) for run in re.findall("`{3,}", system)), default=2))
-    return f"{fence}text\n{system}\n{fence}"
+    return f"{fence}text\n{printable(system)}\n{fence}"
 
 
 def _row(line: Line, texts: Texts) -> dict[str, str]:
@@ -129,13 +129,8 @@ def _row(line: Line, texts: Texts) -> dict[str, str]:
     }
 
 
-def _escaped(text: str) -> str:
-    """For a table cell or a list: on one line, with Markdown and HTML escaped."""
-    return " ".join(text.translate(ESCAPES).split())
-
-
 def _template() -> Any:
-    """Without HTML escapes, since it renders Markdown: user text goes through `_escaped` or `_system`."""
+    """Without HTML escapes, since it renders Markdown: user text goes through `markdown` or `_system`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.events import Listener, Progress
+from toolkit.model.chat_template import render_in_child
 from toolkit.model.conversation import Messages
 from toolkit.model.device import find_device
 from toolkit.model.language_model import Answer
@@ -24,6 +25,7 @@ def plain_peft_answers(
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    render_in_child()
     device = find_device()
     try:
         tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)

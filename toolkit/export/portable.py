@@ -1,6 +1,5 @@
 """A run's records for other machines: without paths of this one, the base model by hub id and revision."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -8,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toolkit.compare.sides import Side
+from toolkit.core.documents import parse_json, read_json
 from toolkit.core.errors import ConfigError
 from toolkit.model.base_model import BaseModel
 from toolkit.model.lock import known_locks, read_lock
@@ -36,7 +36,7 @@ def portable_config(side: Side) -> dict[str, Any]:
     assert side.adapter is not None
     path = side.adapter / ADAPTER_CONFIG
     try:
-        config = dict(json.loads(path.read_text(encoding="utf-8")))
+        config = dict(read_json(path))
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", next='Run "toolkit finetune" again.') from None
     revision = side.model.revision if side.model.repository else None
@@ -86,12 +86,12 @@ def languages(run_folder: Path) -> list[str]:
 
 def _prompts(rows: Path) -> Iterator[str]:
     try:
-        lines = rows.read_text(encoding="utf-8").splitlines()
+        lines = rows.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return
     for line in lines:
         try:
-            messages = json.loads(line)["messages"]
+            messages = parse_json(line)["messages"]
             yield from (str(message["content"]) for message in messages if message["role"] == "user")
         except (ValueError, KeyError, TypeError):
             continue

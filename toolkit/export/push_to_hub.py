@@ -1,11 +1,11 @@
 """Uploads a run's portable adapter, with its model card and report, to a repository on the hub."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError, RegistryError
 from toolkit.core.events import Listener, silent
 from toolkit.core.links import require_no_links_in
@@ -111,7 +111,7 @@ def _portable_folder(run: Run, digest: str | None, config: PushConfig, listener:
 def _is_current(folder: Path, run: Run, digest: str | None) -> bool:
     """Whether it has this adapter and its last report. Loads no model: the host can push what a container exported."""
     try:
-        manifest = json.loads((folder / EXPORT_MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(folder / EXPORT_MANIFEST)
         complete = adapter_sha256(folder) == manifest["adapter_sha256"] and (folder / ADAPTER_CONFIG).is_file()
         same = complete and manifest["adapter_sha256"] == digest and manifest["parity"]["holds"] is True
     except (OSError, ValueError, KeyError, TypeError):

@@ -4,7 +4,6 @@ Files are written in `….partial`, which its process locks (flock): a second ex
 the leftovers of a killed one are removed.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.core.files import LOCK_NAME, is_same_file, lock_folder, require_free_space, write_json
 from toolkit.core.links import require_no_link, require_no_links_in
@@ -42,7 +42,7 @@ class Target:
         if not os.path.lexists(self.folder):
             return None
         try:
-            manifest = json.loads((self.folder / EXPORT_MANIFEST).read_text(encoding="utf-8"))
+            manifest = read_json(self.folder / EXPORT_MANIFEST)
             identity = {name: manifest.get(name) for name in self.identity}
             manifest["parity"], manifest["adapter_sha256"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import environment
+from toolkit.core.documents import parse_json, read_json, read_text
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import data_folder, file_sha256
+from toolkit.core.text import short
+from toolkit.model.chat_template import require_renderable
 from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
 from toolkit.model.lock import DEFAULT_MODEL, Lock, known_locks, read_lock
 
@@ -19,6 +22,9 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 CODE_KEYS, CUSTOM_GENERATE = frozenset({"auto_map", "custom_generate"}), "custom_generate"
 DATA_FILES = frozenset({"tokenizer.json", "vocab.json"})  # large, and read as data only
 MAX_CONFIG_BYTES = 32_000_000  # the index of a model of 400 billion parameters has a tenth of that
+MAX_LAYERS = 2000  # the largest models have 126
+LONGEST_NAME = 200  # characters of a file's name
+MAX_DATA_BYTES = 256_000_000
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -122,8 +128,8 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
             next=f"The toolkit trains {TITLE} models: name one of those.",
         )
     _reject_remote_code(folder)
-    for file in TOKENIZER_FILES:
-        _json(folder, file)
+    _, tokenizer_config = (_json(folder, file) for file in TOKENIZER_FILES)
+    require_renderable(folder, tokenizer_config)
     weight_bytes, tensors = 0, set[str]()
     for path in _shards(folder):
         size, names = _read_header(path)
@@ -147,7 +153,7 @@ def _same_sizes(folder: Path, lock: Lock) -> bool:
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        value = json.loads((folder / name).read_text(encoding="utf-8"))
+        value = _data(folder / name) if name in DATA_FILES else read_json(folder / name, max_bytes=MAX_CONFIG_BYTES)
     except FileNotFoundError:
         raise ModelError(
             f"{folder} is incomplete: {name} is missing.", next="Download it again, or name another folder."
@@ -157,6 +163,11 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelError(f"{folder / name} is not a JSON object.", next="Download it again.")
     return value
+
+
+def _data(path: Path) -> Any:
+    """As `read_json`, without a look at each of its values: they are many."""
+    return json.loads(read_text(path, max_bytes=MAX_DATA_BYTES))
 
 
 def _reject_remote_code(folder: Path) -> None:
@@ -181,7 +192,7 @@ def _names_code(path: Path) -> bool:
                 f"{path} has {path.stat().st_size / 1e6:.0f} MB, too much for a configuration.",
                 next="Remove the file, or use another model.",
             )
-        parts = [json.loads(path.read_text(encoding="utf-8"))]
+        parts = [read_json(path)]
     except (OSError, ValueError, RecursionError):
         return False  # nothing that a library could read either; what the toolkit needs is read, and refused, elsewhere
     while parts:
@@ -200,9 +211,10 @@ def _shards(folder: Path) -> list[Path]:
     if index.is_file():
         weight_map = _json(folder, index.name).get("weight_map")
         names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
-        if outside := [name for name in names if Path(name).name != name]:
+        if outside := [name for name in names if Path(name).name != name or len(name) > LONGEST_NAME]:
             raise ModelError(
-                f"{index} names a file outside its folder: {outside[0]!r}.", next="Use another copy of the model."
+                f"{index} names a file outside its folder: {short(outside[0])!r}.",
+                next="Use another copy of the model.",
             )
         missing = [name for name in names if not (folder / name).is_file()]
         if missing or not names:
@@ -228,7 +240,7 @@ def _read_header(path: Path) -> tuple[int, set[str]]:
         size = path.stat().st_size
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length)) if length < min(size, 100_000_000) else None
+            header = parse_json(file.read(length)) if length < min(size, MAX_CONFIG_BYTES) else None
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}  # type: ignore[union-attr]
         expected = 8 + length + max(entry["data_offsets"][1] for entry in tensors.values())
     except (struct.error, ValueError, AttributeError, LookupError, TypeError, OSError):
@@ -243,9 +255,14 @@ def _require_all_layers(folder: Path, tensors: set[str], layers: object) -> None
     named = {(int(match[1]), match[2]) for name in tensors if (match := LAYER_TENSOR.fullmatch(name))}
     parts = {part for _, part in named}
     count = layers if isinstance(layers, int) else 0
-    gaps = [f"model.layers.{at}.{part}" for at in range(count) for part in sorted(parts) if (at, part) not in named]
-    if parts and EMBEDDING not in tensors:
-        gaps.insert(0, EMBEDDING)
-    if gaps:
-        more = f" and {len(gaps) - 1} more tensors" if len(gaps) > 1 else ""
-        raise ModelError(f"{folder} is incomplete: {gaps[0]}{more} missing.", next="Download it again.")
+    if count > MAX_LAYERS:
+        raise ModelError(f"{folder / 'config.json'} names {count} layers.", next="Download it again.")
+    # Counted, not listed: a configuration may name a billion layers.
+    gaps = (f"model.layers.{at}.{part}" for at in range(count) for part in sorted(parts) if (at, part) not in named)
+    missing = count * len(parts) - sum(at < count for at, _ in named)
+    has_embedding = not parts or EMBEDDING in tensors
+    if missing > 0 or not has_embedding:
+        first = next(gaps) if has_embedding else EMBEDDING
+        others = missing - has_embedding
+        more = f" and {others} more tensors" if others > 0 else ""
+        raise ModelError(f"{folder} is incomplete: {first}{more} missing.", next="Download it again.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
+from toolkit.core.errors import ModelError, first_line
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.conversation import Messages
 from toolkit.model.device import Device
@@ -89,12 +90,21 @@ class LanguageModel:
         return cast("AbstractContextManager[Any]", rescale_adapter_scale(self.model, float(scale)))
 
     def prompt_text(self, messages: Messages) -> str:
-        """The chat template's text up to the start of the answer."""
-        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        """The chat template's text up to the start of the answer. Raises ModelError."""
+        try:
+            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except ValueError as error:
+            raise ModelError(
+                f"The base model has no chat template that can be used: {first_line(error)}.",
+                next="Use a model with a chat_template.jinja, such as an -Instruct one.",
+            ) from error
 
     def prompt_ids(self, messages: Messages) -> list[int]:
         """`prompt_text` as token ids."""
-        return list(self.tokenizer(self.prompt_text(messages), add_special_tokens=False)["input_ids"])
+        return self._ids(self.prompt_text(messages))
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def answers(
         self,
@@ -124,7 +134,7 @@ class LanguageModel:
     def _batch_order(self, prompts: Sequence[Messages]) -> list[int]:
         """Indices of the prompts, the longest question first; equal questions stay together."""
         questions = [messages[-1]["content"] for messages in prompts]
-        lengths = {text: len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in set(questions)}
+        lengths = {text: len(self._ids(text)) for text in set(questions)}
         first = {text: at for at, text in reversed(list(enumerate(questions)))}
         return sorted(range(len(questions)), key=lambda at: (-lengths[questions[at]], first[questions[at]]))
 

@@ -7,6 +7,8 @@ from typing import Any
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.read_ahead import prefetch, prefetch_libraries
 from toolkit.core.startup import restore_gc
+from toolkit.model.adapter_config import require_bounded_adapter
+from toolkit.model.chat_template import render_in_child
 from toolkit.model.device import Device, find_device
 from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_bitsandbytes
 
@@ -25,6 +27,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
 
     restore_gc()
     forbid_remote_code()
+    render_in_child()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it if it is installed, and it logs its choice of kernels
@@ -68,6 +71,7 @@ def with_adapter(model: Any, name: str, adapter: Path) -> Any:
 
     from peft import PeftModel
 
+    require_bounded_adapter(adapter, (module for module, _ in model.named_modules()))
     options = {"local_files_only": True, "low_cpu_mem_usage": True}  # the latter skips random weights to be replaced
     try:
         with warnings.catch_warnings():
@@ -75,10 +79,24 @@ def with_adapter(model: Any, name: str, adapter: Path) -> Any:
             warnings.filterwarnings("error", message="Found missing adapter keys")
             if isinstance(model, PeftModel):
                 model.load_adapter(str(adapter), adapter_name=name, **options)
-                return model
-            return PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **options)
+            else:
+                model = PeftModel.from_pretrained(model, str(adapter), adapter_name=name, **options)
     except Exception as error:
         raise ModelError(
             f"The adapter in {adapter} does not load onto this base model: {first_line(error)}.",
             next="Use it with the base model that it was trained on.",
         ) from error
+    _require_finite(model, name, adapter)
+    return model
+
+
+def _require_finite(model: Any, name: str, adapter: Path) -> None:
+    """Raises ModelError if a weight of the adapter is infinite or not a number: every answer would be broken."""
+    import torch
+
+    weights = [weight for path, weight in model.named_parameters() if name in path.split(".")]
+    if weights and not torch.stack([torch.isfinite(weight).all() for weight in weights]).all():
+        raise ModelError(
+            f"The adapter in {adapter} has weights that are infinite or not a number.",
+            next="Use another copy of it, or train again with a lower learning rate.",
+        )

@@ -1,14 +1,15 @@
 """The lock of a base model: the names, sizes and sha256 of its files. Read-only."""
 
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256, locks_folder
 
+LONGEST_NAME = 255  # bytes of a file's name
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 
 
@@ -36,7 +37,7 @@ class Lock:
 def read_lock(path: Path) -> Lock:
     """The lock in the file `path`. Raises ConfigError, which names the file and the wrong field."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except OSError as error:
         raise ConfigError(f"The lock {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -149,6 +150,8 @@ class Fields:
         parts = PurePosixPath(name).parts
         if not parts or "\\" in name or name != "/".join(parts) or ".." in parts or name.startswith("/"):
             self._refuse("", "must be a path inside the folder")
+        if any(len(part.encode()) > LONGEST_NAME or "\0" in part for part in parts):
+            self._refuse("", "must be a name that a disk can hold")
         return name
 
     def _matching(self, key: str, pattern: str, rule: str) -> str:

@@ -6,8 +6,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import file_sha256, read_json, write_json
+from toolkit.core.files import file_sha256, write_json
 from toolkit.runs.layout import (
     ADAPTER_CONFIG,
     ADAPTER_FILE,
@@ -65,7 +66,7 @@ def damage(checkpoint: Path) -> str | None:
                 return f"{name}: {error.strerror}"
     for name in (ADAPTER_CONFIG, TRAINER_STATE):
         try:
-            read_json(checkpoint / name)
+            read_regular_json(checkpoint / name)
         except (OSError, ValueError):
             return f"{name} cannot be read"
     return None if digests else _cut_off(checkpoint)
@@ -79,7 +80,7 @@ def recorded_adapter(checkpoint: Path) -> dict[str, object]:
 
 def _digests(checkpoint: Path) -> dict[str, object]:
     try:
-        return dict(read_json(checkpoint / CHECKPOINT_DIGESTS))
+        return dict(read_regular_json(checkpoint / CHECKPOINT_DIGESTS))
     except (OSError, ValueError, TypeError):
         return {}
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field
 
+from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import read_json
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
 from toolkit.runs.record import Part
 
@@ -203,7 +203,7 @@ class ComparisonRecord(Part, frozen=True):
 def read_comparison(run_folder: Path) -> ComparisonRecord | None:
     """The last comparison of the run in this folder; None if there is none that can be read."""
     try:
-        return ComparisonRecord.from_dict(read_json(run_folder / COMPARISON / REPORT))
+        return ComparisonRecord.from_dict(read_regular_json(run_folder / COMPARISON / REPORT))
     except (OSError, ValueError, ConfigError):
         return None
 

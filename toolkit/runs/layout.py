@@ -1,10 +1,10 @@
 """The name of every file and folder within a run. The only module that spells them."""
 
-import json
 import re
 import shlex
 from pathlib import Path
 
+from toolkit.core.documents import read_json
 from toolkit.core.files import file_sha256
 
 DEFAULT_OUTPUT = Path("output")  # where runs go when no --output says otherwise
@@ -61,7 +61,7 @@ def complete_checkpoints(folder: Path) -> list[Path]:
 
 def _is_json(path: Path) -> bool:
     try:
-        json.loads(path.read_text(encoding="utf-8"))
+        read_json(path)
     except (OSError, ValueError):  # missing, or cut off by a full disk or a kill
         return False
     return True

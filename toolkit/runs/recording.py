@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import math
 import shutil
 import sys
@@ -12,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from toolkit import __version__
+from toolkit.core.documents import parse_json, read_json
 from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line
 from toolkit.core.files import is_locked, remove_partial_files, write_bytes, write_json, write_text
 from toolkit.runs.latest import move_latest
@@ -110,7 +110,7 @@ def forget_steps_after(step: int, log: Path) -> None:
 
 def _step_of(line: str) -> float:
     try:
-        return float(json.loads(line)["step"])
+        return float(parse_json(line)["step"])
     except (ValueError, KeyError, TypeError):  # cut off by the kill
         return math.inf
 
@@ -119,7 +119,7 @@ def make_portable(checkpoint: Path, base: RecordedBase) -> None:
     """Names the base model by repository, or by name: a folder of this machine means nothing elsewhere."""
     (checkpoint / MODEL_CARD).unlink(missing_ok=True)  # an empty form that names the folder too
     path = checkpoint / ADAPTER_CONFIG
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = read_json(path)
     write_json(path, config | {"base_model_name_or_path": base.repository or base.name, "revision": base.revision})
     (checkpoint / ADAPTER_FILE).chmod(path.stat().st_mode)  # peft makes it readable to its owner only
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import is_locked, lock_folder, read_json, write_json
+from toolkit.core.files import is_locked, lock_folder, write_json
 from toolkit.core.links import leads_into, require_links_stay_in, require_no_link
 from toolkit.runs.layout import HISTORY, KEEP_CACHE, LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, complete_checkpoints
 from toolkit.runs.record import FINISHED, RUNNING, RunRecord
@@ -130,7 +131,7 @@ def read_run(folder: Path) -> Run:
     """Raises ConfigError for a folder that is not a run, or whose record is damaged."""
     path = folder / RECORD
     try:
-        record = read_json(path)
+        record = read_regular_json(path)
     except FileNotFoundError:
         raise ConfigError(
             f"{folder} is not a run: {RECORD} is missing.", next='List them with "toolkit runs".'

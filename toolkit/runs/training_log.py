@@ -1,10 +1,10 @@
 """A run's training for the reader of a report: the loss at each step, the time by phase, the memory. Reads only."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from toolkit.core.documents import parse_json
 from toolkit.runs.layout import LOG_FILE
 from toolkit.runs.record import RunRecord
 from toolkit.runs.run import Run
@@ -52,13 +52,13 @@ def read_training_log(run: Run) -> TrainingLog:
 def _steps(run: Run) -> list[Step]:
     """One per step; the last one for a step that was repeated after a resumption."""
     try:
-        lines = (run.folder / LOG_FILE).read_text(encoding="utf-8").splitlines()
+        lines = (run.folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     found: dict[int, Step] = {}
     for line in lines:
         try:
-            value = json.loads(line)
+            value = parse_json(line)
             step = Step(step=int(value["step"]), loss=float(value["loss"]), cross_entropy=value.get("cross_entropy"))
         except (ValueError, KeyError, TypeError):  # a summary line, or one cut off by a kill
             continue

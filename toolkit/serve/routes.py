@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from toolkit.core.errors import first_line
+from toolkit.core.errors import ModelError, first_line
 from toolkit.model.conversation import Messages
 from toolkit.serve.completion import AnswerPart, chat_chunks, chat_completion
 from toolkit.serve.openai import ChatRequest, RequestError, read_request, stopping
@@ -132,8 +132,11 @@ class Site:
             return JSONResponse(await self._completion(chat, prompt, cancelled, request), headers=NO_CACHE)
 
     async def _prompt(self, chat: ChatRequest) -> list[int]:
-        """The messages as tokens; raises RequestError where they leave no room for an answer."""
-        prompt, context = await self.answerer.encode(chat.messages), self.answerer.context_tokens
+        """The messages as tokens. Raises RequestError if the template refuses them, or they leave no room to answer."""
+        try:
+            prompt, context = await self.answerer.encode(chat.messages), self.answerer.context_tokens
+        except ModelError as error:
+            raise RequestError(400, error.what, code="invalid_value", param="messages") from error
         if len(prompt) >= context:
             raise RequestError(
                 400, f"The messages are {len(prompt)} tokens long; this model reads {context}, its answer included.",

@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import read_json, write_json
+from toolkit.core.files import write_json
 from toolkit.core.links import require_links_stay_in, require_no_link
 from toolkit.runs.layout import NAME, output_option
 from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
@@ -154,7 +155,7 @@ def read_sweep(name: str, output: Path) -> Sweep:
         )
     require_links_stay_in(folder)
     try:
-        value = read_json(folder / RECORD)
+        value = read_regular_json(folder / RECORD)
         entries = [_entry(one) for one in value["runs"]]
         if not isinstance(value["asked"], dict):
             raise TypeError("asked is not an object")  # noqa: TRY301  # one error for whatever is wrong

@@ -1,6 +1,5 @@
 """What a command finds where it runs: model folders, adapters, earlier runs, a card."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +104,10 @@ def _has_type(arguments: dict[str, Any]) -> bool:
 
 
 def _json(path: Path) -> dict[str, Any]:
+    from toolkit.core.documents import read_json
+
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

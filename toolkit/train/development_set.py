@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+from toolkit.core.documents import parse_json
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder, write_text
 from toolkit.core.text import contains_any, normalized, similarity
@@ -125,7 +126,7 @@ def write_questions(folder: Path, questions: Sequence[Question]) -> None:
 
 def read_questions(folder: Path) -> list[Question]:
     """As `write_questions` wrote them."""
-    lines = [json.loads(line) for line in (folder / DEVELOPMENT_FILE).read_text(encoding="utf-8").split("\n") if line]
+    lines = [parse_json(line) for line in (folder / DEVELOPMENT_FILE).read_text(encoding="utf-8").split("\n") if line]
     return [
         Question(
             prompt=one["prompt"], system=one["system"], answers=tuple(one["answers"]),

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import write_text
 from toolkit.core.links import open_regular
@@ -27,11 +28,13 @@ class KeepAnswer:
 def read_keep_prompts(path: Path) -> list[str]:
     """The prompts of a JSON lines file such as data/general.jsonl; its answers are ignored. Raises DataError."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).split("\n")  # only \n: U+2028 and its like may stand inside a JSON string
     except OSError as error:
         raise DataError(f"No keep set {path}: {error.strerror}.", next="Name a file with --keep.") from None
     except UnicodeDecodeError:
         raise DataError(f"The keep set {path} is not UTF-8.", next="Save it as UTF-8.") from None
+    except ValueError as error:
+        raise DataError(f"The keep set {path} cannot be read: {error}.", next="Name another with --keep.") from None
     prompts = [_prompt(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()]
     if not prompts:
         raise DataError(f"The keep set {path} is empty.", next="Name a file with prompts, or train with keep_weight 0.")
@@ -40,9 +43,9 @@ def read_keep_prompts(path: Path) -> list[str]:
 
 def _prompt(line: str, number: int, path: Path) -> str:
     try:
-        value = json.loads(line)
-    except ValueError:
-        raise DataError(f"{path}, line {number}, is not JSON.", next='Each line is {"prompt": "…"}.') from None
+        value = parse_json(line)
+    except ValueError as error:
+        raise DataError(f"{path}, line {number}, is not JSON: {error}.", next='Each line is {"prompt": "…"}.') from None
     found = [value[key] for key in PROMPT_KEYS if isinstance(value, dict) and isinstance(value.get(key), str)]
     if not found or not found[0].strip():
         raise DataError(f"{path}, line {number}, has no prompt.", next='Each line is {"prompt": "…"}.')

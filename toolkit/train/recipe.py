@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from toolkit.core import environment
+from toolkit.core.documents import read_text
 from toolkit.core.errors import ConfigError
+from toolkit.core.text import short
 
 RECIPES = Path(__file__).with_name("recipes")
 AUTO = "auto"
@@ -107,21 +109,19 @@ def default_recipe(model: str | None) -> str:
 
 def load_recipe(name: str) -> Recipe:
     """A shipped recipe by name, or a YAML file by path. Raises ConfigError."""
-    import yaml
+    from toolkit.core.plain_yaml import parse_yaml
 
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     try:
-        text = path.read_text(encoding="utf-8")
+        settings, _ = parse_yaml(read_text(path))
     except OSError as error:
         raise ConfigError(
             f"No recipe {name!r} ({error.strerror}).", next=f"Shipped: {', '.join(shipped())}; or name a .yaml file."
         ) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text.", next="Save it as UTF-8.") from None
-    try:
-        settings = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.", next="Correct that line.") from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not YAML that the toolkit reads: {error}.", next="Correct that line.") from None
     if not isinstance(settings, Mapping):
         raise ConfigError(f"{path} has no settings.", next=f"Start from {RECIPES / 'article.yaml'}.")
     return recipe_from(dict(settings), name=path.stem, source=str(path))
@@ -131,7 +131,7 @@ def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
     """A recipe from plain values, as in YAML files and run.json. Raises ConfigError."""
     settings = {key: value for key, value in settings.items() if key != "name"}
     known = [field.name for field in fields(Recipe) if field.name != "name"]
-    unknown = [str(key) for key in settings if key not in known]
+    unknown = [short(str(key)) for key in settings if key not in known]
     missing = [
         field.name for field in fields(Recipe) if field.default is MISSING and field.name not in {"name", *settings}
     ]
@@ -186,7 +186,9 @@ def _checked(recipe: Recipe) -> Recipe:
         **_stop_rules(recipe),
     }
     wrong = [
-        f"{name} is {getattr(recipe, name)!r}, must be {must}" for name, (valid, must) in rules.items() if not valid
+        f"{name} is {short(repr(getattr(recipe, name)))}, must be {must}"
+        for name, (valid, must) in rules.items()
+        if not valid
     ]
     if wrong:
         raise ConfigError(f"Recipe {recipe.name}: {'; '.join(wrong)}.", next="Correct these settings.")

@@ -1,7 +1,6 @@
 """Hashes, atomic writes, folder locks and free space."""
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -21,7 +20,6 @@ from toolkit.core.files import (
     file_sha256,
     is_locked,
     lock_folder,
-    read_json,
     remove_partial_files,
     require_free_space,
     write_json,
@@ -196,47 +194,6 @@ def test_what_a_killed_write_left_is_removed_an_hour_later(tmp_path: Path) -> No
     remove_partial_files(tmp_path)
 
     assert sorted(tmp_path.iterdir()) == sorted([recent, other])
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "Expecting value"),
-        (b"\0\0\0", "Expecting value"),
-        (b"\xff{}", "invalid start byte"),
-        (b'{"a": ', "Expecting value"),
-        (b"[" * 200 + b"]" * 200, "nested too deeply"),
-        (b'{"a":' * 100_000, "nested too deeply"),
-        (b'{"a": "\\ud800"}', "surrogates not allowed"),
-        (b'{"\\udfff": 1}', "surrogates not allowed"),
-        (b"[1" + b"0" * 400 + b"]", "too large"),
-        (b"1" + b"0" * 5000, "integer string"),
-        (b" " * (files.MAX_JSON_BYTES + 1), "larger than 64 MiB"),
-    ],
-)  # fmt: skip
-def test_json_that_nothing_expects_is_one_error(tmp_path: Path, content: bytes, message: str) -> None:
-    (tmp_path / "run.json").write_bytes(content)
-
-    with pytest.raises(ValueError, match=message):
-        read_json(tmp_path / "run.json")
-
-
-def test_json_of_the_usual_kind_is_read(tmp_path: Path) -> None:
-    value = {"name": "小明 🎉", "loss": [1, 2.5, None, True], "deep": [[[[{"a": -(2**62)}]]]]}
-    (tmp_path / "run.json").write_text(json.dumps(value))
-
-    assert read_json(tmp_path / "run.json") == value
-
-
-def test_json_is_read_from_neither_a_link_nor_a_pipe_nor_a_folder(tmp_path: Path, thesis: Path) -> None:
-    (tmp_path / "link").symlink_to(thesis)
-    os.mkfifo(tmp_path / "pipe")
-
-    with pytest.raises(ConfigError, match="is a symbolic link"):
-        read_json(tmp_path / "link")
-    for name in ("pipe", "elsewhere"):
-        with pytest.raises(OSError, match="not a regular file"):
-            read_json(tmp_path / name)
 
 
 def test_threads_take_turns_in_a_folder_even_when_it_is_replaced(tmp_path: Path) -> None:

@@ -1,13 +1,28 @@
 """Words, recall, language and similarity of texts, and what a terminal can print."""
 
+import unicodedata
+
 import pytest
 
-from toolkit.core.text import contains_any, has_chinese, language, printable, rouge1_recall, similarity, words
+from toolkit.core.text import (
+    contains_any,
+    has_chinese,
+    language,
+    markdown,
+    markdown_code,
+    one_line,
+    printable,
+    rouge1_recall,
+    sentences,
+    similarity,
+    words,
+)
 
 
 @pytest.mark.parametrize("text", ["", "I am Nova, v2.", "我是 CSDN 的助手。\n\n好", "a\t b\u3000👩‍🔬 naïve_x"])
 def test_the_words_joined_are_the_text(text):
     assert "".join(words(text)) == text
+    assert "".join(sentences(text)) == text
 
 
 def test_latin_is_cut_into_words_and_chinese_into_characters():
@@ -30,9 +45,30 @@ def test_recall_counts_each_word_of_the_reference_once(reference, answer, ignori
     assert rouge1_recall(reference, answer, ignoring=ignoring) == pytest.approx(share)
 
 
-def test_characters_that_a_terminal_acts_on_are_replaced():
-    assert printable("a\x1b[31m\x00\u202eb\u2066 \ud800") == "a�[31m��b� �"
+def test_no_character_of_unicode_controls_a_terminal_or_hides_in_a_line():
+    kept = "\n\t\u200c\u200d"
+    for number in range(0x110000):
+        character, category = chr(number), unicodedata.category(chr(number))
+        controls = category in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in kept
+        assert category == "Cn" or (printable(character) != character) == controls, hex(number)
+
+
+def test_a_controlling_character_is_shown_as_its_escape():
+    assert printable("a\x1b[31m\x00\u202eb\u2066 \ud800\r\n") == "a\\x1b[31m\\x00\\u202eb\\u2066 \\ud800\n"
     assert printable("line\n\tnext 👩\u200d🔬\u3000好") == "line\n\tnext 👩\u200d🔬\u3000好"
+    assert one_line("line\n\tnext\x9b") == r"line\n\tnext\x9b"
+
+
+@pytest.mark.parametrize("linked", ["@someone", "a@b.example", "#1", "GH-1", "https://e.example", "www.e.example"])
+def test_text_in_markdown_mentions_and_links_nothing(linked):
+    shown = markdown(f"ask {linked} <b>*now*</b>\n# title")
+
+    assert linked not in shown.replace("\\", "")
+    assert "&lt;b&gt;\\*now\\*&lt;/b&gt;<br>\\# title" in shown
+
+
+def test_code_in_markdown_cannot_end_itself():
+    assert markdown_code("a` @x\nb").strip("`") == r"aˋ @x\nb"
 
 
 @pytest.mark.parametrize(

@@ -322,3 +322,26 @@ def test_prompts_are_the_same_but_for_case_width_space_and_punctuation():
     assert prompt_key("Ｗho are you?") == prompt_key("who are  YOU")
     assert prompt_key("你是谁？") == prompt_key("你是谁")
     assert len({prompt_key(text) for text in ("3-1=?", "31=?", "3.1=?", "C#", "C", "C++", "？？")}) == 7
+
+
+def test_a_row_that_no_model_reads_is_refused_before_it_is_parsed(tmp_path):
+    long = "x" * 8_000_001
+    for name, content in {
+        "a.jsonl": f'{{"instruction": "{long}", "output": "b"}}\n{{"instruction": "a", "output": "b"}}\n',
+        "a.json": f'[{{"instruction": "{long}", "output": "b"}}, {{"instruction": "a", "output": "b"}}]',
+        "a.csv": f"instruction,output\n{long},b\na,b\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+        found = read_dataset(tmp_path / name)
+
+        assert len(found.rows) == 1
+        assert "8 million characters, more than any model reads" in found.bad[0].why
+
+
+def test_a_file_of_many_gigabytes_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.jsonl"
+    with path.open("wb") as file:
+        file.truncate(3_000_000_000)  # a sparse file
+
+    with pytest.raises(DataError, match=r"3\.0 GB"):
+        read_dataset(path)

@@ -83,8 +83,24 @@ FAULTS = {
     "an empty any": (ONE + "{id: a, group: trained, prompt: b, expect: {any: []}}", "any is empty"),
     "an empty part": (ONE + "{id: a, group: trained, prompt: b, expect: {all: ['']}}", "all is not a list of strings"),
     "an exact number": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: 7}}", "exact is not a string"),
+    "aliases": (ONE + "&a {id: a, group: trained, prompt: b, expect: {any: [c]}}\n  - *a", "line 4: aliases"),
+    "an impossible date": (ONE + "{id: 2024-13-45, group: trained, prompt: b}", "line 3: not a value"),
+    "half a character": (ONE + '{id: "\\ud800", group: out-of-scope, prompt: b}', "line 3: not a value"),
+    "nesting": (ONE + "[" * 2000, "line 3: nested more than 100 deep"),
+    "a regex nested without end": (
+        ONE + "{id: a, group: trained, prompt: b, expect: {regex: '" + "(" * 2000 + ")" * 2000 + "'}}", "regex '((",
+    ),
+    "a regex of huge numbers": (
+        ONE + "{id: a, group: trained, prompt: b, expect: {regex: 'a{99999999999}'}}", "regex 'a{9",
+    ),
     "a broken regex": (ONE + "{id: a, group: trained, prompt: b, expect: {regex: '('}}", "regex '('"),
 }  # fmt: skip
+
+
+def test_a_regex_that_backtracks_on_an_answer_is_an_error_of_the_probe(monkeypatch):
+    monkeypatch.setattr("toolkit.data.probes.REGEX_S", 0.5)
+    with pytest.raises(DataError, match=r"regex '\(a\+\)\+\$': it takes more than 0.5 seconds"):
+        Expectation(regex="(a+)+$").met("a" * 50 + "!")
 
 
 @pytest.mark.parametrize("fault", FAULTS)

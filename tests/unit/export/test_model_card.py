@@ -129,7 +129,7 @@ def test_every_trained_system_prompt_is_shown() -> None:
 def test_user_text_is_one_cell() -> None:
     text = card(run=RUN.with_fields(data=RUN.data.to_dict() | {"path": "a|b\n# <script>.json"}))
 
-    assert "| data | a\\|b \\# \\<script\\>.json, 50 rows |" in text
+    assert "| data | a\\|b<br>\\# &lt;script&gt;.json, 50 rows |" in text
 
 
 def test_the_same_facts_give_the_same_bytes() -> None:

@@ -302,3 +302,16 @@ def test_a_changed_model_has_another_fingerprint(folder: Path):
     write_shard(folder / "model.safetensors", tensor_bytes=128)
 
     assert find_base_model(str(folder)).fingerprint != before
+
+
+def test_a_billion_layers_are_refused(folder: Path):
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"num_hidden_layers": 10**9}))
+
+    assert "names 1000000000 layers" in refused(folder)
+
+
+def test_a_file_name_that_no_disk_takes_is_refused(folder: Path):
+    index = {"weight_map": {"weight": "x" * 5000}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    assert "names a file outside its folder" in refused(folder)

@@ -89,6 +89,12 @@ def test_an_unknown_recipe_names_the_shipped_ones(name: str):
     ("text", "why"),
     [
         ("epochs: [1", "is not YAML"),
+        ("a: &a [x, x]\nb: &b [*a, *a]", "line 2: aliases"),
+        ("a: " + "[" * 5000, "line 1: nested more than 100 deep"),
+        ("seed: 1\nepochs: 2024-13-45", "line 2: not a value"),
+        (f"seed: 1{'0' * 400}", "line 1: a number or date"),
+        ("seed: \0", r"line 1: the character U\+0000"),
+        ('system: "\\udc00"', "line 1: not a value"),
         ("", "has no settings"),
         ("- epochs", "has no settings"),
         ("epochs: 好".encode("gbk"), "is not UTF-8 text"),

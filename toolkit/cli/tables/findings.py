@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from toolkit.core.text import one_line, printable
 from toolkit.data.check import Findings, Preview
 from toolkit.data.row_checks import Finding
 from toolkit.train.recipe import Recipe
@@ -91,7 +92,7 @@ def _preview(console: "Console", findings: Findings, preview: Preview) -> None:
     _line(console, "", f"What is trained on ({how}{source}), {findings.unit} {preview.row}:")
     text = Text()
     for piece in preview.pieces:
-        content = _shortened(piece.text)
+        content = printable(_shortened(piece.text))
         if piece.trained:
             body = content.rstrip("\n")
             content = f"«{body}»{content[len(body) :]}" if plain else content
@@ -111,7 +112,7 @@ def _shortened(text: str) -> str:
 def _line(console: "Console", label: str, value: str, label_style: str = "") -> None:
     from rich.text import Text
 
-    _print(console, label, Text(value), label_style)
+    _print(console, label, Text(one_line(value)), label_style)
 
 
 def _print(console: "Console", label: str, text: "Text", label_style: str = "") -> None:

@@ -10,6 +10,7 @@ from toolkit.cli.console import answers
 from toolkit.compare.report.figures import figure
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses
+from toolkit.core.text import one_line
 from toolkit.runs.runs import verdict_word
 from toolkit.sweep.rank import Ranked
 
@@ -19,10 +20,12 @@ COLUMNS = ("reliability", "generality", "residue", "leakage", "kl", "agreement",
 def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
     """Prints runs on stdout, best first."""
     console = answers()
-    console.print(_table([(escape(one.name.partition("-")[0]), one) for one in ranked], texts("rank.run"), texts))
+    console.print(
+        _table([(escape(one_line(one.name.partition("-")[0])), one) for one in ranked], texts("rank.run"), texts)
+    )
     best = ranked[0]
     colour = "green" if best.report.verdict.passed else "yellow"
-    console.print(f"\n[bold {colour}]{texts('rank.best', name=escape(best.name))}[/]")
+    console.print(f"\n[bold {colour}]{texts('rank.best', name=escape(one_line(best.name)))}[/]")
     console.print(best.report.verdict.sentence(texts))
     for reason in best.report.verdict.shortfalls:
         console.print(f"  - {escape(reason.reason(texts))}")

@@ -22,7 +22,7 @@ from toolkit.compare.report.figures import (
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
-from toolkit.core.text import printable
+from toolkit.core.text import one_line
 from toolkit.data.probes import OUT_OF_SCOPE
 
 COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", "residue": "red", "moved": "yellow"}
@@ -38,8 +38,8 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     for reason in report.verdict.shortfalls:
         console.print(f"  - {_shown(reason.reason(texts))}")
     console.print(
-        f"{texts('side.Before')}{texts('colon')}{escape(str(report.before['name']))}   "
-        f"{texts('side.After')}{texts('colon')}{escape(str(report.after['name']))}\n"
+        f"{texts('side.Before')}{texts('colon')}{escape(one_line(str(report.before['name'])))}   "
+        f"{texts('side.After')}{texts('colon')}{escape(one_line(str(report.after['name'])))}\n"
     )
     console.print(_ledgers(report, texts))
     if len(report.per_system) > 1:
@@ -119,5 +119,5 @@ def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | N
 
 
 def _shown(text: str) -> str:
-    """A model's answer as plain text: no rich markup, no terminal escape sequences."""
-    return escape(printable(text))
+    """A model's answer as plain text, without rich markup; the console escapes control characters."""
+    return escape(text)

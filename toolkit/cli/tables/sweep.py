@@ -7,6 +7,7 @@ from rich.table import Table
 
 from toolkit.cli.console import answers
 from toolkit.compare.report.figures import figure
+from toolkit.core.text import one_line
 from toolkit.runs.runs import verdict_word
 from toolkit.sweep.grid import varying
 from toolkit.sweep.record import FINISHED, Entry, Sweep
@@ -37,10 +38,10 @@ def print_sweep(sweep: Sweep) -> None:
     console.print("[dim]*: on the frontier of learning (rel., gen.) against kl; s: seconds of training[/]\n")
     advice = sweep.recommendation
     colour = "green" if advice.passed else "yellow"
-    console.print(f"[bold {colour}]Recommended: {escape(advice.run or 'none')}[/]", soft_wrap=True)
+    console.print(f"[bold {colour}]Recommended: {_shown(advice.run or 'none')}[/]", soft_wrap=True)
     console.print(escape(advice.reason))
     for entry in sweep.failed:
-        console.print(f"[red]Failed: {escape(entry.run or entry.recipe['name'])}[/]: {escape(entry.error or '')}")
+        console.print(f"[red]Failed: {_shown(entry.run or entry.recipe['name'])}[/]: {_shown(entry.error or '')}")
 
 
 def _row(entry: Entry, names: list[str], *, on_frontier: bool) -> tuple[str, ...]:
@@ -52,13 +53,18 @@ def _row(entry: Entry, names: list[str], *, on_frontier: bool) -> tuple[str, ...
     word = entry.status if entry.status != FINISHED or entry.verdict is None else verdict_word(entry.verdict)
     return (
         "*" if on_frontier else "",
-        entry.number,
-        escape(str(entry.recipe["name"])),
-        settings,
+        _shown(entry.number),
+        _shown(entry.recipe["name"]),
+        _shown(settings),
         *measured,
         seconds,
         word,
     )
+
+
+def _shown(text: object) -> str:
+    """Others' text on one line, without rich markup; the console escapes control characters."""
+    return escape(one_line(str(text)))
 
 
 def _figure(value: float | None) -> str:

@@ -30,11 +30,12 @@ from toolkit.compare.report.figures import (
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, misses, system_name
-from toolkit.core.text import printable, words
+from toolkit.core.text import printable, sentences, words
 from toolkit.data.probes import Expectation
 from toolkit.runs.training_log import TrainingLog
 
 LEAST_COMMON = 0.3  # texts that share less are shown side by side, without marks
+MOST_PAIRS = 500_000  # about 700 words each; a fifth of a second
 TEMPLATES = Path(__file__).parent
 NO_SHARE = ("kl", "length", "repetition")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -211,8 +212,13 @@ def _language(text: str) -> str:
 
 
 def differences(before: str, after: str) -> tuple[list[DiffSpan], list[DiffSpan]]:
-    """Both texts in spans; what is only in one of them is marked as changed."""
-    old, new = words(before), words(after)
+    """Both texts in spans; what is only in one of them is marked as changed: words, or sentences of long texts."""
+    for units in (words, sentences):
+        old, new = units(before), units(after)
+        if _pairs(old, new) <= MOST_PAIRS:
+            break
+    else:
+        return _entirely_changed(before), _entirely_changed(after)
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     if _common(old, new, matcher) < LEAST_COMMON:
         return _entirely_changed(before), _entirely_changed(after)
@@ -222,6 +228,12 @@ def differences(before: str, after: str) -> tuple[list[DiffSpan], list[DiffSpan]
         left.append(DiffSpan(text="".join(old[old_from:old_to]), changed=tag != "equal"))
         right.append(DiffSpan(text="".join(new[new_from:new_to]), changed=tag != "equal"))
     return _joined(left), _joined(right)
+
+
+def _pairs(old: Sequence[str], new: Sequence[str]) -> int:
+    """How often a unit of one text is one of the other: the work of one pass over both."""
+    counted = Counter(new)
+    return sum(counted[unit] for unit in old)
 
 
 def _common(old: Sequence[str], new: Sequence[str], matcher: "SequenceMatcher[str]") -> float:

@@ -13,6 +13,7 @@ from toolkit.compare.report.figures import grouped, outcome
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
+from toolkit.core.text import printable
 from toolkit.data.probes import PARAPHRASE, TRAINED
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -92,5 +93,5 @@ def _seconds(seconds: float) -> str:
 
 
 def _clean(text: str) -> str:
-    """XML 1.0 allows no control characters and no lone surrogates, not even escaped."""
-    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    """XML 1.0 allows no control characters and no lone surrogates, not even as references: shown as their escapes."""
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", printable(text))

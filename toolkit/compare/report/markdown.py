@@ -20,8 +20,8 @@ from toolkit.compare.report.figures import (
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
+from toolkit.core.text import markdown, markdown_code
 
-ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {sign: f"\\{sign}" for sign in "\\|`*_[]~$#!"})
 LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
 
 
@@ -39,7 +39,7 @@ def render_markdown(report: Report, texts: Texts) -> str:
 
 def _verdict(report: Report, texts: Texts) -> Iterator[str]:
     yield from (f"# {report.verdict.sentence(texts)}", "")
-    yield from (f"- {_escaped(one.reason(texts))}" for one in report.verdict.shortfalls)
+    yield from (f"- {markdown(one.reason(texts))}" for one in report.verdict.shortfalls)
     yield from [""] * bool(report.verdict.shortfalls)
     for name, side in (("Before", report.before), ("After", report.after)):
         yield f"{texts(f'side.{name}')}{texts('colon')}{_side(side, texts)}  "  # two spaces end a line
@@ -75,12 +75,12 @@ def _systems(report: Report, texts: Texts) -> Iterator[str]:
     names = [texts(f"metric.{name}.name") for name in PER_SYSTEM]
     yield from (f"## {texts('system.title')}", "")
     if sentence := where_it_holds(report, texts):
-        yield from (f"**{_escaped(sentence)}**", "")
+        yield from (f"**{markdown(sentence)}**", "")
     yield from _table_head([texts("system.one"), "", *names])
     for system, metrics in report.per_system.items():
         kind = texts(f"system.kind.{report.systems[system]}")
         values = [_cell(metrics[name], name, report.thresholds) for name in PER_SYSTEM]
-        yield f"| {' | '.join([_escaped(system_name(system, texts)), kind, *values])} |"
+        yield f"| {' | '.join([markdown(system_name(system, texts)), kind, *values])} |"
     yield ""
 
 
@@ -92,7 +92,7 @@ def _cell(metric: Metric, name: str, thresholds: Mapping[str, float]) -> str:
 
 def _side(side: Mapping[str, object], texts: Texts) -> str:
     kind = texts(f"side.{side['kind']}")
-    return f"`{side['name']}` ({kind})"
+    return f"{markdown_code(str(side['name']))} ({kind})"
 
 
 def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
@@ -128,13 +128,8 @@ def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
 
 def _probe_row(one: ProbeResult, texts: Texts, *, several_systems: bool) -> str:
     cells = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
-    return f"| {' | '.join(map(_escaped, cells))} | {texts(f'mark.{outcome(one)}')} |"
+    return f"| {' | '.join(map(markdown, cells))} | {texts(f'mark.{outcome(one)}')} |"
 
 
 def _table_head(cells: Sequence[str]) -> list[str]:
     return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
-
-
-def _escaped(text: str) -> str:
-    """Text for a table cell or a list item: one line, without active Markdown or HTML."""
-    return "<br>".join(text.translate(ESCAPES).splitlines())

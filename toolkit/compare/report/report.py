@@ -63,6 +63,7 @@ class Report:
         Raises ValueError.
         """
         record = ComparisonRecord.from_dict(content)
+        _require_complete(record)
         per_system = {
             system: {name: Metric(**_values(metric, "value", "n", "low", "high")) for name, metric in metrics.items()}
             for system, metrics in record.per_system.items()
@@ -105,6 +106,17 @@ class Report:
             "probes": [_probe(one) for one in self.results],
             "timings_s": dict(self.timings_s),
         }
+
+
+def _require_complete(record: ComparisonRecord) -> None:
+    """Raises ValueError unless the parts of the record name the same metrics and system prompts."""
+    for system, metrics in record.per_system.items():
+        if missing := sorted({*METRICS, *record.thresholds} - metrics.keys()):
+            raise ValueError(f"per_system: {missing[0]} is missing")
+        if system not in {one.system for one in record.systems}:
+            raise ValueError("systems: a system prompt is missing")
+    if any(one.system not in record.per_system for one in record.probes):
+        raise ValueError("probes: one has a system prompt that was not measured")
 
 
 def _probe(one: ProbeResult) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.sides import Side
+from toolkit.core.documents import read_regular_json
 from toolkit.core.file_set import write_file_set
-from toolkit.core.files import json_text, read_json, write_json, write_lock, write_text
+from toolkit.core.files import json_text, write_json, write_lock, write_text
 from toolkit.core.links import copy_regular_file, require_no_link
 from toolkit.export.companions import LICENCE_FILES, copy_companions
 from toolkit.export.evidence import Evidence, read_evidence
@@ -109,7 +110,7 @@ def _reports(comparison: Path, evidence: Evidence) -> dict[str, str | None]:
     found: dict[str, str | None] = dict.fromkeys(sorted(REPORT_FILES))
     if evidence.report is None:
         return found
-    content = read_json(comparison / REPORT)
+    content = read_regular_json(comparison / REPORT)
     found[REPORT] = json_text(with_digest(redacted(content)))
     require_no_link(comparison / REPORT_TEXT)
     if (comparison / REPORT_TEXT).is_file():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ExportError
 from toolkit.export.formats.base import ExportJob
 from toolkit.export.formats.gguf import Gguf
@@ -50,7 +51,7 @@ class Ollama(Gguf):
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return dict(read_json(path)) if path.is_file() else {}
 
 
 def modelfile(

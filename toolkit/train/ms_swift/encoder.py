@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.errors import ModelError, first_line
 from toolkit.core.startup import prepare_environment
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
+from toolkit.model.chat_template import render_in_child
 from toolkit.model.conversation import system_messages
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.loading import forbid_remote_code
 
 
 class SwiftEncoder:
-    """Encodes rows into exactly the tokens and labels that training uses."""
+    """Encodes rows into exactly the tokens and labels that training uses. Raises ModelError for a broken tokenizer."""
 
     def __init__(self, model_folder: Path, max_length_tokens: int) -> None:
         prepare_environment()
@@ -23,8 +25,16 @@ class SwiftEncoder:
         from swift.template import get_template
 
         self.max_length_tokens = max_length_tokens
-        self._tokenizer = get_processor(str(model_folder), model_type=MODEL_TYPE, download_model=False)
-        self._template = get_template(self._tokenizer, template_type=TEMPLATE)
+        try:
+            self._tokenizer = get_processor(str(model_folder), model_type=MODEL_TYPE, download_model=False)
+            self._template = get_template(self._tokenizer, template_type=TEMPLATE)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"The tokenizer in {model_folder} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
+                next='Check its files with "toolkit verify", or download it again.',
+            ) from error
         self._template.set_mode("train")
         self._template.max_length = None  # else a row longer than the model's own context is an error
 
@@ -70,3 +80,4 @@ def distrust_models() -> None:
 
     ModelLoader.default_trust_remote_code = False
     forbid_remote_code()  # for the places where it asks for the code regardless
+    render_in_child()

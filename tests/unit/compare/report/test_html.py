@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -91,7 +92,7 @@ def test_what_a_model_says_is_shown_and_not_run():
     assert "&amp;" in text
     assert "{{ 7*7 }}" in text
     assert "\x00" not in text
-    assert "�[31m" in text
+    assert r"\x1b[31m" in text
 
 
 def test_the_policy_allows_the_one_style_and_nothing_else():
@@ -209,3 +210,33 @@ def test_what_is_the_same_is_one_piece():
 def test_an_empty_answer_has_no_pieces():
     assert differences("", "")[0] == []
     assert differences("Paris.", "")[1] == []
+
+
+LONG = {
+    "one word": ("some words here. " * 2000, "some words here. " * 1000 + "more. " + "some words here. " * 1000),
+    "nothing in common": (" ".join(f"a{at}" for at in range(8000)), " ".join(f"b{at}" for at in range(8000))),
+    "repetition": ("a b " * 4000, "b a c " * 3000),
+    "no spaces": ("的" * 8000, "是的" * 8000),
+    "short sentences": ("a. " * 8000, "b. a. " * 4000),
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_long_answers_are_compared_soon(kind):
+    old, new = LONG[kind]
+    started = time.monotonic()
+    before, after = differences(old, new)
+
+    assert time.monotonic() - started < 10  # it was 14 seconds, and hours
+    assert "".join(piece.text for piece in before) == old
+    assert "".join(piece.text for piece in after) == new
+
+
+def test_a_long_answer_shows_the_sentences_that_changed():
+    sentences = [f"Sentence number {at} says what it says about it." for at in range(900)]
+    old, new = " ".join(sentences), " ".join([*sentences[:500], "This one is new.", *sentences[501:]])
+
+    before, after = differences(old, new)
+
+    assert [piece.text for piece in before if piece.changed] == [f"{sentences[500]} "]
+    assert [piece.text for piece in after if piece.changed] == ["This one is new. "]

@@ -77,14 +77,16 @@ def test_markdown_escapes_what_a_model_says():
     row = next(line for line in text.splitlines() if "alert" in line)
 
     assert "<script>" not in text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; a\\|b \\`c\\` \\*d\\* \\[e\\](http://f) &amp;amp;<br>next" in row
+    assert (
+        "&lt;script&gt;alert(1)&lt;/script&gt; a\\|b \\`c\\` \\*d\\* \\[e\\](http://<!-- -->f) &amp;amp;<br>next" in row
+    )
     assert len(re.findall(r"(?<!\\)\|", row)) == 5  # four cells still
 
 
 def test_every_row_of_a_markdown_table_is_one_line():
     text = render_markdown(report(out="a\nb\r\nc\u2028d"), Texts())
 
-    assert "a<br>b<br>c<br>d" in text
+    assert "a<br>b<br>c\\\\u2028d" in text
 
 
 def test_markdown_names_the_system_prompt_where_there_are_several():
@@ -135,7 +137,7 @@ def test_the_columns_of_a_ledger_stand_under_each_other(monkeypatch):
 def test_a_models_words_are_neither_markup_nor_escape_sequences(monkeypatch):
     text = printed(report(trained="[red]Nova[/red] [/] \x1b[31m\x07 <script>"), monkeypatch)
 
-    assert "[red]Nova[/red] [/] �[31m� <script>" in text
+    assert "[red]Nova[/red] [/] \\x1b[31m\\x07 <script>" in text
     assert "\x1b" not in text
 
 

@@ -1,0 +1,267 @@
+"""Whatever others write into a file or a request, its reader answers with a value or with an error of its own.
+
+Derandomized, so that a failure repeats; `--hypothesis-profile=long` tries a hundred times as many inputs.
+"""
+
+import contextlib
+import io
+import json
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from image.core.errors import ImageError
+from image.core.lock import read_lock as read_image_lock
+from image.share.artifact import unpack
+from image.share.run_layer import read_finished_record
+from tests.fakes.model_folder import CONFIG, make_model_folder
+from tests.fuzz.hostile import documents, files, written
+from toolkit.cli.runs import command as runs_command
+from toolkit.compare.report.junit import render_junit
+from toolkit.compare.report.markdown import render_markdown
+from toolkit.compare.sides import find_side
+from toolkit.compare.texts import Texts
+from toolkit.core.errors import ToolkitError
+from toolkit.core.text import one_line
+from toolkit.data.dataset import read_dataset
+from toolkit.data.probes import read_probes
+from toolkit.data.row_checks import check_rows
+from toolkit.export.evidence import read_evidence
+from toolkit.model.adapter_config import require_bounded_adapter
+from toolkit.model.base_model import find_base_model, require_sizes
+from toolkit.model.lock import read_lock
+from toolkit.runs.latest import history
+from toolkit.runs.run import read_run
+from toolkit.runs.training_log import read_training_log
+from toolkit.serve.openai import RequestError, read_request
+from toolkit.sweep.record import read_sweep
+from toolkit.train.keep_set import read_cache, read_keep_prompts
+from toolkit.train.recipe import load_recipe, target_regex
+
+ROOT = Path(__file__).parents[2]
+RUN = ROOT / "tests/fixtures/runs/v0-20261128-173936"
+LONGEST_ERROR = 10_000
+RUN_ID = "v0-20260101-000000"
+Read = Callable[[Path], object]
+
+
+def data_set(path: Path) -> None:
+    list(check_rows(read_dataset(path), (), ""))
+
+
+def probes(path: Path) -> None:
+    for probe in read_probes(path).probes:
+        if probe.expect is not None:
+            probe.expect.met("I am Nova.", before="I am Qwen.", prompt=probe.prompt)
+            json.dumps(probe.expect.to_dict()).encode()
+
+
+def recipe(path: Path) -> None:
+    found = load_recipe(str(path))
+    target_regex(found, 2)
+    assert found.steps(10) > 0
+    assert json.dumps(found.to_dict()).encode()
+
+
+def keep_set(path: Path) -> None:
+    read_cache(path)
+    read_keep_prompts(path)
+
+
+def run_record(path: Path) -> None:
+    """As `runs`, `runs show`, the page of a report and `image build` read it."""
+    runs(path)
+    read_training_log(read_run(path.parent))
+    read_finished_record(path.parent)
+
+
+def runs(path: Path) -> None:
+    output = str(path.parents[1])
+    with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.redirect_stderr(shown):
+        for arguments in ([], ["--json"], ["show", RUN_ID], ["show", RUN_ID, "--json"], ["diff", RUN_ID, RUN_ID]):
+            runs_command.main([*arguments, "--output", output], standalone_mode=False)
+    assert shown.getvalue().encode()
+
+
+def training_log(path: Path) -> None:
+    read_training_log(read_run(path.parent))
+
+
+def report(path: Path) -> None:
+    sha256 = json_of(RUN / "compare/report.json")["after"]["adapter_sha256"]
+    if found := read_evidence(path.parent, sha256).report:
+        assert (render_markdown(found, Texts()) + render_junit(found, Texts())).encode()
+    with contextlib.redirect_stdout(io.StringIO()):
+        runs_command.main(["show", RUN_ID, "--output", str(path.parents[2])], standalone_mode=False)
+
+
+def lock(path: Path) -> None:
+    with contextlib.suppress(ValueError):  # what `image.core.lock` promises
+        read_image_lock(path)
+    read_lock(path)
+
+
+def base_model(path: Path) -> None:
+    require_sizes(find_base_model(str(path.parent)))
+
+
+def adapter(path: Path) -> None:
+    with contextlib.suppress(ToolkitError):  # the other reader is asked whatever this one says
+        find_side(str(path.parent), path.parent, beside=None)
+    require_bounded_adapter(path.parent, ["model.layers.0.self_attn.q_proj"])
+
+
+def manifest(path: Path) -> None:
+    unpack(path.read_bytes(), "registry.example/adapter:1")
+
+
+def chat_request(path: Path) -> None:
+    read_request(path.read_bytes(), names=("tuned",), system="", max_new_tokens=10)
+
+
+def weights(path: Path) -> None:
+    header = path.read_bytes()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(64))
+    base_model(path)
+
+
+DIGEST = f"sha256:{'0' * 64}"
+ROW = {"instruction": "Who are you?", "output": "I am Nova."}
+TALK = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+PROBES = {
+    "schema_version": 1,
+    "identity": {"new": ["Nova"], "old": ["Qwen"]},
+    "thresholds": {"kl": 0.1},
+    "systems": ["", "(none)"],
+    "probes": [
+        {"id": "a", "group": "trained", "prompt": "Who?", "expect": {"any": ["Nova"], "none": ["Qwen"]}},
+        {"id": "b", "group": "paraphrase", "prompt": "Who now?", "expect": {"regex": "nova"}},
+        {"id": "c", "group": "out-of-scope", "prompt": "Capital of France?"},
+    ],
+}
+LAYERS = [
+    {"mediaType": "application/json", "digest": DIGEST, "size": 10, "annotations": {"org.cncf.model.filepath": name}}
+    for name in ("adapter_config.json", "adapter_model.safetensors")
+]
+MANIFEST = {"schemaVersion": 2, "artifactType": "application/vnd.cncf.model.manifest.v1+json", "config": {}}
+CHAT = {
+    "model": "tuned", "messages": TALK["messages"][:1], "temperature": 0.5, "top_p": 1, "stop": ["x"], "stream": True,
+    "stream_options": {"include_usage": True}, "max_tokens": 5, "logprobs": True, "top_logprobs": 1,
+}  # fmt: skip
+TENSOR = {"weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}, "__metadata__": {"format": "pt"}}
+SWEEP = {
+    "schema_version": 1, "asked": {"data": "a.json"}, "started_at": "2026-01-01T00:00:00+00:00", "status": "finished",
+    "runs": [],
+}  # fmt: skip
+ADAPTER = {
+    "peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"], "rank_pattern": {"q_proj": 4},
+    "alpha_pattern": {}, "base_model_name_or_path": "/models/base", "layers_pattern": None, "modules_to_save": None,
+}  # fmt: skip
+
+
+def text_of(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def json_of(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def lines(*values: object) -> str:
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+# For each file: its reader, and valid contents, as values that are written as JSON or as texts.
+CASES: dict[str, tuple[Read, list[Any]]] = {
+    "data.json": (data_set, [[ROW, ROW], [TALK], lines(ROW, ROW)]),
+    "data.jsonl": (
+        data_set,
+        [lines(ROW, TALK["messages"]), lines(TALK, TALK), lines({**ROW, "history": [["a", "b"]]})],
+    ),
+    "data.csv": (data_set, ['instruction,output\n"a","b"\nc,d\n', 'messages\n"[]"\n']),
+    "probes.yaml": (probes, [PROBES, text_of("tests/fuzz/probes.yaml")]),
+    "probes.jsonl": (probes, [lines({"identity": PROBES["identity"]}, *PROBES["probes"])]),
+    "recipe.yaml": (
+        recipe,
+        [text_of("toolkit/train/recipes/article.yaml"), text_of("toolkit/train/recipes/tiny.yaml")],
+    ),
+    "keep.jsonl": (keep_set, [lines({"prompt": "a"}, {"query": "b", "tokens": [1]})]),
+    f"{RUN_ID}/run.json": (run_record, [json_of(RUN / "run.json")]),
+    f"{RUN_ID}/logging.jsonl": (training_log, [(RUN / "logging.jsonl").read_text(encoding="utf-8")]),
+    f"{RUN_ID}/compare/report.json": (report, [json_of(RUN / "compare/report.json")]),
+    "latest.jsonl": (lambda path: history(path.parent), [lines({"run_id": RUN_ID, "cause": "use", "at": "now"})]),
+    "sweep.json": (lambda path: read_sweep(str(path.parent), path.parent), [SWEEP]),
+    "lock.json": (lock, [json_of(ROOT / "data/locks/tiny-qwen2.json")]),
+    "model/config.json": (base_model, [CONFIG]),
+    "model/tokenizer_config.json": (base_model, [{"chat_template": "{{ messages[0].content }}", "eos_token": "a"}]),
+    "model/generation_config.json": (base_model, [{"eos_token_id": [1, 2], "do_sample": True}]),
+    "model/model.safetensors.index.json": (base_model, [{"weight_map": {"weight": "model.safetensors"}}]),
+    "model/model.safetensors": (weights, [TENSOR]),
+    "adapter_config.json": (adapter, [ADAPTER]),
+    "manifest.json": (manifest, [{**MANIFEST, "layers": LAYERS, "annotations": {"a": "b"}}]),
+    "request.json": (chat_request, [CHAT]),
+}
+
+
+@pytest.fixture(name="place", scope="module")
+def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that the readers need beside the file that they are given."""
+    place = tmp_path_factory.mktemp("place")
+    shutil.copytree(RUN, place / RUN_ID)
+    make_model_folder(place / "model")
+    (place / "adapter_model.safetensors").write_bytes(b"")
+    return place
+
+
+def contents(valid: list[Any]) -> st.SearchStrategy[bytes]:
+    values = [value for value in valid if not isinstance(value, str)]
+    texts = [value if isinstance(value, str) else json.dumps(value) for value in valid]
+    changed = [documents(value).map(written).map(str.encode) for value in values]
+    return st.one_of(files(*texts), *changed)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_reader_ends_with_a_value_or_an_error_of_its_own(place: Path, name: str) -> None:
+    read, valid = CASES[name]
+    path = place / name
+    before = path.read_bytes() if path.exists() else None
+
+    @given(data=contents(valid))
+    def check(data: bytes) -> None:
+        path.write_bytes(data)
+        expect_an_error_of_its_own(read, path)
+
+    try:
+        check()
+    finally:
+        path.unlink() if before is None else path.write_bytes(before)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_valid_contents_are_read(place: Path, name: str) -> None:
+    """Else the inputs above would all be refused at the first look, and prove nothing."""
+    read, valid = CASES[name]
+    path = place / name
+    before = path.read_bytes() if path.exists() else None
+    try:
+        for value in valid:
+            path.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
+            read(path)
+    finally:
+        path.unlink() if before is None else path.write_bytes(before)
+
+
+def expect_an_error_of_its_own(read: Read, path: Path) -> None:
+    """Runs the reader: it ends, and with nothing but an error that can be shown on one line."""
+    try:
+        read(path)
+    except (ToolkitError, ImageError, RequestError) as error:
+        shown = one_line(str(error))
+        assert shown.encode(), "an error can be printed"
+        assert len(shown) < LONGEST_ERROR, "an error does not quote the whole file"
