@@ -115,7 +115,7 @@ export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="-
 
 .PHONY: runs
 runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "use v2" to roll back, "undo"
-	@$(LIGHT) runs $(ARGS)
+	@$(LIGHT) runs --output "$$OUTPUT" $(ARGS)
 
 .PHONY: make-data
 make-data: $(READY) ## A data set for your own brand: ARGS="--name NAME --author AUTHOR"

@@ -13,6 +13,7 @@ from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import ENGLISH, Texts
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
+from toolkit.core.suggestion import suggestion
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
@@ -99,7 +100,7 @@ def command(
     train, timings = run.record.train, run.record.timings_s
     notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:
-        notify(f"Next: toolkit compare {run.run_id}{output_option(output)}")
+        notify(f"Next: {suggestion('compare', run.run_id, *output_option(output))}")
     click.echo(run.folder)
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)

@@ -12,7 +12,7 @@ from rich.table import Table
 from toolkit.cli.console import answers, notify
 from toolkit.cli.options import JSON, OUTPUT, RUN
 from toolkit.runs import latest
-from toolkit.runs.layout import output_option
+from toolkit.runs.layout import first_command
 from toolkit.runs.run import find_run
 from toolkit.runs.runs import Difference, Summary, details, differences, flat, summaries
 
@@ -30,12 +30,13 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
     The newest is last; * marks the one that compare, chat and export use by default.
     """
     if ctx.invoked_subcommand is not None:
+        ctx.default_map = {name: {"output": output} for name in command.commands}  # before or after the subcommand
         return
     found = summaries(output)
     if as_json:
         click.echo(json.dumps([vars(one) for one in found], ensure_ascii=False, indent=2))
     elif not found:
-        click.echo(f"No runs in {output}. Next: toolkit finetune DATA{output_option(output)}")
+        click.echo(f"No runs in {output}. Next: {first_command(output)}")
     else:
         answers(DEFAULT_WIDTH).print(_table(found))
         for one in found:

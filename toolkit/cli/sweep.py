@@ -13,6 +13,7 @@ from toolkit.cli.options import JSON, MODEL, OUTPUT, PROBES, SYSTEMS
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests
+from toolkit.core.suggestion import suggestion
 from toolkit.runs.layout import output_option
 from toolkit.sweep.record import PAGE, PLOT
 from toolkit.sweep.sweep import SweepCaller, SweepConfig, resume_sweep, sweep
@@ -101,5 +102,5 @@ def command(
     if done.failed:
         raise TrainingError(
             f"{len(done.failed)} of {len(done.entries)} runs failed.",
-            next=f'Try them again with "toolkit sweep --resume {done.folder.name}{output_option(output)}".',
+            next=f'Try them again with "{suggestion("sweep", "--resume", done.folder.name, *output_option(output))}".',
         )

@@ -13,7 +13,7 @@ from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, re
 from toolkit.data.probes_from_rows import made_probes, probes_text
 from toolkit.model.conversation import DEFAULT, NONE, conversation
 from toolkit.model.language_model import LanguageModel
-from toolkit.runs.layout import PROBES_FILE, TRAINED_FILE
+from toolkit.runs.layout import PROBES_FILE, SHIPPED_DATA, TRAINED_FILE
 from toolkit.runs.run import Run
 
 UNRELATED = "You are a travel guide."
@@ -48,7 +48,7 @@ def run_probes(run: Run) -> Path | None:
     path, trained = run.folder / PROBES_FILE, run.folder / TRAINED_FILE
     if path.is_file():
         return path
-    shipped = data_folder() / "self_cognition.json"
+    shipped = data_folder() / SHIPPED_DATA
     if not trained.is_file() or run.record.data.sha256 == file_sha256(shipped):
         return None
     outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)

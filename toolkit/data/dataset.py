@@ -1,7 +1,6 @@
 """Finds a data set and reads it into conversations, with the faults of its rows."""
 
 import hashlib
-import shlex
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
+from toolkit.core.suggestion import suggestion
 from toolkit.data.formats import FORMATS, Format, Message, format_of, messages_of
 from toolkit.data.parsing import Record, RowFault, kind_of, read_records
 
@@ -109,7 +109,7 @@ def require_sound(dataset: Dataset) -> None:
         raise DataError(
             f"{len(dataset.bad)} of {total} rows of {dataset.path} cannot be trained on. {'; '.join(shown)}"
             + (f"; and {more} more." if more else "."),
-            next=f"Run: toolkit check {shlex.quote(str(dataset.path))}",
+            next=f'See all of them with "{suggestion("check", dataset.path)}".',
         )
     if not dataset.rows:
         raise DataError(f"{dataset.path} has no rows.", next="Add a question with its answer.")

@@ -11,6 +11,7 @@ from typing import Any
 from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import data_folder, file_sha256
+from toolkit.core.suggestion import suggestion
 from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
 from toolkit.model.lock import DEFAULT_MODEL, Lock, known_locks, read_lock
 
@@ -80,7 +81,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
             return _read_model(place, locks)
     raise ModelError(
         f"The base model {wanted} is not on this disk (looked in {', '.join(map(str, places))}).",
-        next=f'Run "toolkit download {wanted}", or name another with --model (tiny-qwen2 is shipped).',
+        next=f'Run "{suggestion("download", wanted)}", or name another with --model (tiny-qwen2 is shipped).',
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.read_ahead import prefetch, prefetch_libraries
 from toolkit.core.startup import restore_gc
+from toolkit.core.suggestion import suggestion
 from toolkit.model.device import Device, find_device
 from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_bitsandbytes
 
@@ -39,7 +40,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     except Exception as error:
         raise ModelError(
             f"The model in {folder} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
-            next='Check its files with "toolkit verify", or download it again.',
+            next=f'Check its files with "{suggestion("verify", Path(folder))}", or download it again.',
         ) from error
     if in_4bit:
         pin_cpu_weight_layout(model)

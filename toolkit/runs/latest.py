@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from toolkit.core.errors import ConfigError
-from toolkit.runs.layout import HISTORY, LATEST
+from toolkit.runs.layout import HISTORY, LATEST, list_command
 from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run, find_run, point_latest_at, read_run
 
@@ -52,12 +52,18 @@ def undo(output: Path) -> Run:
     """Undoes the last move that was not undone yet. Raises ConfigError if there is none."""
     targets = _targets(history(output))
     if len(targets) <= 1:
-        raise ConfigError(f"There is nothing left to undo in {output}.", next="Name a run: toolkit runs use RUN.")
+        raise ConfigError(
+            f"There is nothing left to undo in {output}.",
+            next=f'Choose a run for "runs use"; "{list_command(output)}" lists them.',
+        )
     folder = output / targets[-2]
     try:
         run = read_run(folder)
     except ConfigError as error:
-        raise ConfigError(f"{folder.name} is gone: {error.what}", next="Name another: toolkit runs use RUN.") from None
+        raise ConfigError(
+            f"{folder.name} is gone: {error.what}",
+            next=f'Choose another run for "runs use"; "{list_command(output)}" lists them.',
+        ) from None
     _move_latest_to(run, "undo")
     return run
 

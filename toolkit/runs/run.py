@@ -16,7 +16,15 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import is_locked, lock_folder, write_json
-from toolkit.runs.layout import LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, complete_checkpoints
+from toolkit.runs.layout import (
+    LATEST,
+    NAME,
+    RECORD,
+    RUN_SCHEMA_VERSION,
+    complete_checkpoints,
+    first_command,
+    list_command,
+)
 from toolkit.runs.record import FINISHED, RUNNING, RunRecord
 
 DIED = "died"
@@ -51,7 +59,8 @@ class Run:
         """
         if not self.checkpoints:
             raise ConfigError(
-                f"No adapter in {self.folder} (status: {self.status}).", next='Run "toolkit finetune" first.'
+                f"No adapter in {self.folder} (status: {self.status}).",
+                next=f'Run "{first_command(self.folder.parent)}" first, or name another run.',
             )
         adapter = self.record.adapter if self.record.status == FINISHED else None
         name = None if adapter is None else adapter.path
@@ -121,7 +130,7 @@ def read_run(folder: Path) -> Run:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
-            f"{folder} is not a run: {RECORD} is missing.", next='List them with "toolkit runs".'
+            f"{folder} is not a run: {RECORD} is missing.", next=f'List them with "{list_command(folder.parent)}".'
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", next="Start a new run.") from None
@@ -166,7 +175,9 @@ def find_run(name: str | None, output: Path) -> Run:
     known = [run.run_id for run in list_runs(output)]
     raise ConfigError(
         f"No run {name!r} in {output}.",
-        next=f"Runs there: {', '.join(known[-5:])}." if known else 'Run "toolkit finetune DATA" first.',
+        next=f"Runs there: {', '.join(known[-5:])}."
+        if known
+        else f'Run "{first_command(output)}" first, or finetune with a data set of your own.',
     )
 
 
@@ -180,5 +191,5 @@ def _latest(output: Path) -> Run:
     unfinished = ", ".join(f"{run.run_id} {run.status}" for run in runs)
     raise ConfigError(
         f"No finished run in {output}{f' ({unfinished})' if unfinished else ''}.",
-        next='Run "toolkit finetune DATA" first, or name a run.',
+        next=f'Run "{first_command(output)}" first, or name a run.',
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_json
+from toolkit.core.suggestion import suggestion
+from toolkit.runs.layout import SHIPPED_DATA, output_option
 from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
 
 SCHEMA_VERSION = 1
@@ -131,7 +133,9 @@ def read_sweep(name: str, output: Path) -> Sweep:
         known = sorted(path.parent.name for path in (output / SWEEPS).glob(f"*/{RECORD}"))
         raise ConfigError(
             f"No sweep {name!r} in {output / SWEEPS}.",
-            next=f"Sweeps there: {', '.join(known[-5:])}." if known else "Start one: toolkit sweep DATA.",
+            next=f"Sweeps there: {', '.join(known[-5:])}."
+            if known
+            else f'Start one: "{suggestion("sweep", SHIPPED_DATA, *output_option(output))}".',
         )
     try:
         value = json.loads((folder / RECORD).read_text(encoding="utf-8"))

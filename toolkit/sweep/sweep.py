@@ -13,6 +13,7 @@ from toolkit.compare.report.report import Report
 from toolkit.core.errors import ConfigError, Interrupted, ToolkitError
 from toolkit.core.events import Caller, Listener, StopRequests, silent
 from toolkit.core.files import file_sha256, now, write_text
+from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import find_dataset
 from toolkit.data.probes import read_probes
 from toolkit.model.base_model import find_base_model, require_sizes
@@ -178,7 +179,7 @@ def _interrupted(work: _Work, number: int) -> Interrupted:
     finished, of = len(work.sweep.finished), len(work.sweep.entries)
     return Interrupted(
         f"Interrupted in run {number} of {of}; {finished} finished.",
-        next=f'Continue with "toolkit sweep --resume {work.sweep.folder.name}{output_option(work.output)}".',
+        next=f'Continue with "{suggestion("sweep", "--resume", work.sweep.folder.name, *output_option(work.output))}".',
     )
 
 

@@ -50,7 +50,7 @@ def invoke(*arguments: object) -> str:
 
 
 def test_no_runs_tells_what_to_do(tmp_path):
-    assert "Next: toolkit finetune DATA" in invoke("--output", tmp_path / "none")
+    assert "Next: toolkit finetune self_cognition.json --output" in invoke("--output", tmp_path / "none")
     assert json.loads(invoke("--output", tmp_path, "--json")) == []
 
 
