@@ -1,7 +1,7 @@
 """Which run `latest` means. Every move is a line in `output/latest.jsonl`, so it can be undone.
 
-A finished training moves it, and so does `use`; `undo` returns to where it pointed before the last move that was not
-undone. The runs themselves stay as they are.
+A finished training moves it, a finished sweep (to the run that it recommends), and `use`; `undo` returns to where it
+pointed before the last move that was not undone. The runs themselves stay as they are.
 """
 
 import json
@@ -17,7 +17,7 @@ from toolkit.runs.layout import HISTORY, LATEST, list_command
 from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run, find_run, point_latest_at, read_run
 
-Cause = Literal["finetune", "use", "undo"]
+Cause = Literal["finetune", "sweep", "use", "undo"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +37,14 @@ def move_latest(folder: Path, cause: Cause) -> None:
     _add(output, Move(run_id=folder.name, cause=cause, at=_now()))
 
 
-def use(name: str, output: Path) -> Run:
+def use(name: str, output: Path, cause: Cause = "use") -> Run:
     """Makes the run called `name` the latest. Raises ConfigError if it is not finished, or not in `output`."""
     run = find_run(name, output)
     if run.status != FINISHED:
         raise ConfigError(f"{run.run_id} is {run.status}.", next="Only a finished run can be the latest.")
     if run.folder.resolve().parent != output.resolve():
         raise ConfigError(f"{run.folder} is not in {output}.", next="Name its own folder with --output.")
-    _move_latest_to(run, "use")
+    _move_latest_to(run, cause)
     return run
 
 

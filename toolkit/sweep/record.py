@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from toolkit.compare.texts import ENGLISH, Texts
+from toolkit.compare.verdict import PASSED, Shortfall, misses, verdict_code
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_json
 from toolkit.core.suggestion import suggestion
@@ -73,7 +75,18 @@ class Sweep:
 
     @property
     def recommendation(self) -> Recommendation:
-        return recommend([_candidate(entry) for entry in self.entries if entry.verdict is not None])
+        return self.recommendation_in(Texts())
+
+    def recommendation_in(self, texts: Texts) -> Recommendation:
+        """The recommendation with its reason in the language of `texts`."""
+        return recommend([_candidate(entry, texts) for entry in self.entries if entry.verdict is not None], texts)
+
+    @property
+    def exit_code(self) -> int:
+        """The verdict's of the run that is recommended, or comes closest; 0 if nothing was compared."""
+        named = self.recommendation.run
+        verdict = next((entry.verdict for entry in self.entries if entry.run == named and entry.verdict), None)
+        return PASSED if verdict is None else verdict_code(took=verdict["took"], kept=verdict["kept"])
 
     @property
     def failed(self) -> list[Entry]:
@@ -96,12 +109,22 @@ class Sweep:
         }
 
 
-def _candidate(entry: Entry) -> Candidate:
+def _candidate(entry: Entry, texts: Texts) -> Candidate:
     verdict = entry.verdict or {}
+    reasons = verdict["reasons"] if texts.language == ENGLISH else [one.reason(texts) for one in _missed(entry)]
     return Candidate(
         name=entry.run or "", seconds=entry.seconds or 0.0, passed=verdict["passed"], kl=entry.metrics.get("kl"),
-        shortfall=entry.shortfall or 0.0, reasons=tuple(verdict["reasons"]),
+        shortfall=entry.shortfall or 0.0, reasons=tuple(reasons),
     )  # fmt: skip
+
+
+def _missed(entry: Entry) -> list[Shortfall]:
+    """The thresholds that the entry's figures miss, which are those of the worst system prompt."""
+    return [
+        Shortfall(metric=name, value=value, limit=entry.thresholds[name], system=None)
+        for name, value in entry.metrics.items()
+        if value is not None and misses(name, value, entry.thresholds)
+    ]
 
 
 def create_sweep_folder(output: Path) -> Path:
