@@ -1,9 +1,8 @@
 """`toolkit runs`: stdout is the list of runs, one of them, or what differs between two."""
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 from rich.markup import escape
@@ -11,12 +10,14 @@ from rich.table import Table
 
 from toolkit.cli.console import answers, notify
 from toolkit.cli.options import JSON, OUTPUT, RUN
+from toolkit.cli.tables.run import print_run
 from toolkit.runs import latest
 from toolkit.runs.layout import first_command
 from toolkit.runs.run import find_run
-from toolkit.runs.runs import Difference, Summary, details, differences, flat, summaries
+from toolkit.runs.runs import Difference, Summary, details, differences, summaries
 
 DEFAULT_WIDTH = 100  # where there is no terminal to ask
+NARROW = 72  # columns, below which a run's full name leaves too little room for its data
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -38,7 +39,8 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
     elif not found:
         click.echo(f"No runs in {output}. Next: {first_command(output)}")
     else:
-        answers(DEFAULT_WIDTH).print(_table(found))
+        console = answers(DEFAULT_WIDTH)
+        console.print(_table(found, narrow=console.width < NARROW))
         for one in found:
             if one.problem is not None:
                 notify(one.problem)
@@ -49,18 +51,12 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
 @OUTPUT
 @JSON
 def show(run: str | None, output: Path, as_json: bool) -> None:
-    """Show everything about RUN, by default the latest finished one."""
+    """Show RUN, by default the latest finished one, on a page; with --json everything about it."""
     shown = find_run(run, output)
-    found = details(shown)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
-        return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in flat(_shortened(found, shown.record.train.loss)).items():
-        table.add_row(escape(name), escape(_text(value)))
-    answers(DEFAULT_WIDTH).print(table)
+        click.echo(json.dumps(details(shown), ensure_ascii=False, indent=2))
+    else:
+        print_run(shown, DEFAULT_WIDTH)
 
 
 @command.command()
@@ -95,14 +91,15 @@ def undo(output: Path) -> None:
     click.echo(latest.undo(output).run_id)
 
 
-def _table(found: list[Summary]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")  # narrow: a run a line in 80 columns
+def _table(found: list[Summary], *, narrow: bool) -> Table:
+    """A run a line at any width: a long data set's name is cut, and `narrow` leaves the run its number."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for header in ("run", "status", "data", "loss", "verdict", "age"):
         justify: Literal["left", "right"] = "right" if header in {"loss", "age"} else "left"
-        table.add_column(header, justify=justify, overflow="fold", no_wrap=header != "data")
+        table.add_column(header, justify=justify, overflow="ellipsis" if header == "data" else "fold", no_wrap=True)
     for one in found:
         loss = "" if one.loss is None else f"{one.loss:.3f}"
-        name = f"{one.run_id}{' *' if one.latest else ''}"
+        name = f"{one.run_id.partition('-')[0] if narrow else one.run_id}{' *' if one.latest else ''}"
         data = "" if one.rows is None else escape(f"{one.data} ({one.rows})")
         started = "" if one.age_s is None else age(one.age_s)
         table.add_row(name, one.status, data, loss, one.verdict or "", started)
@@ -124,12 +121,6 @@ def age(seconds: float) -> str:
         if seconds >= unit:
             return f"{seconds // unit:.0f} {name}"
     return f"{max(seconds, 0):.0f} s"
-
-
-def _shortened(found: Mapping[str, Any], losses: Sequence[float]) -> dict[str, Any]:
-    loss = f"{losses[0]:.3f} -> {losses[-1]:.3f} ({len(losses)} steps)" if losses else "none"
-    metrics = {name: metric["value"] for name, metric in found.get("metrics", {}).items()}
-    return dict(found) | {"train": found.get("train", {}) | {"loss": loss}, "metrics": metrics}
 
 
 def _text(value: object) -> str:
