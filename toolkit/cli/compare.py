@@ -12,6 +12,7 @@ from toolkit.cli.tables.report import print_report
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.texts import Texts
+from toolkit.core.spelling import did_you_mean
 from toolkit.data.probes import THRESHOLDS
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
@@ -29,7 +30,11 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
         name, _, number = str(value).partition("=")
         if name not in THRESHOLDS:
-            self.fail(f"there is no metric {name!r}; the metrics are {', '.join(THRESHOLDS)}", param, ctx)
+            self.fail(
+                f"there is no metric {name!r}.{did_you_mean(name, THRESHOLDS)} The metrics are {', '.join(THRESHOLDS)}",
+                param,
+                ctx,
+            )
         try:
             return name, float(number)
         except ValueError:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
@@ -93,17 +94,27 @@ def undo(output: Path) -> None:
 
 def _table(found: list[Summary], *, narrow: bool) -> Table:
     """A run a line at any width: a long data set's name is cut, and `narrow` leaves the run its number."""
+    headers = ("run", "status", "data", "loss", "verdict", "age")
+    rows = [_row(one, narrow=narrow) for one in found]
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for header in ("run", "status", "data", "loss", "verdict", "age"):
+    for header, *cells in zip(headers, *rows, strict=True):
+        widest = 0 if header == "data" else max(map(cell_len, (header, *cells)))
         justify: Literal["left", "right"] = "right" if header in {"loss", "age"} else "left"
-        table.add_column(header, justify=justify, overflow="ellipsis" if header == "data" else "fold", no_wrap=True)
-    for one in found:
-        loss = "" if one.loss is None else f"{one.loss:.3f}"
-        name = f"{one.run_id.partition('-')[0] if narrow else one.run_id}{' *' if one.latest else ''}"
-        data = "" if one.rows is None else escape(f"{one.data} ({one.rows})")
-        started = "" if one.age_s is None else age(one.age_s)
-        table.add_row(name, one.status, data, loss, one.verdict or "", started)
+        table.add_column(header, justify=justify, overflow="ellipsis", no_wrap=True, min_width=widest)
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table
+
+
+def _row(one: Summary, *, narrow: bool) -> tuple[str, ...]:
+    return (
+        f"{one.run_id.partition('-')[0] if narrow else one.run_id}{' *' if one.latest else ''}",
+        one.status,
+        "" if one.rows is None else f"{one.data} ({one.rows})",
+        "" if one.loss is None else f"{one.loss:.3f}",
+        one.verdict or "",
+        "" if one.age_s is None else age(one.age_s),
+    )
 
 
 def _diff_table(first: str, second: str, found: list[Difference]) -> Table:

@@ -68,9 +68,8 @@ def _list_options(command: Any) -> Any:
 @click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Continue an interrupted sweep.")
 @LANG
 @JSON
-@click.pass_context
 def command(
-    ctx: click.Context, data: str | None, model: str | None, recipes: tuple[str, ...] | None, probes: Path | None,
+    data: str | None, model: str | None, recipes: tuple[str, ...] | None, probes: Path | None,
     systems: tuple[str, ...], output: Path, resumed: str | None, lang: str, as_json: bool,
     **lists: tuple[Any, ...] | None,
 ) -> None:  # fmt: skip
@@ -109,4 +108,4 @@ def command(
             f"{len(done.failed)} of {len(done.entries)} runs failed.",
             next=f'Try them again with "{suggestion("sweep", "--resume", done.folder.name, *output_option(output))}".',
         )
-    ctx.exit(done.exit_code)
+    click.get_current_context().exit(done.exit_code)

@@ -9,10 +9,12 @@ from typing import Any
 
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
+from toolkit.core.spelling import near_files
 from toolkit.core.suggestion import suggestion
 from toolkit.data.formats import FORMATS, Format, Message, format_of, messages_of
 from toolkit.data.parsing import Record, RowFault, kind_of, read_records
 
+DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 SHOWN_BAD_ROWS = 3
 
 
@@ -79,7 +81,8 @@ def find_dataset(name: str) -> Path:
     if folder:
         raise DataError(f"The data set {folder} is a folder.", next="Name a file in it.")
     looked = " or ".join(str(place) for place in places)
-    raise DataError(f"No data set {name}: no file {looked}.", next="Name a .json, .jsonl or .csv file.")
+    near = near_files(Path(name), DATA_SUFFIXES, beside=(data_folder(),))
+    raise DataError(f"No data set {name}: no file {looked}.{near}", next="Name a .json, .jsonl or .csv file.")
 
 
 def read_dataset(path: Path) -> Dataset:

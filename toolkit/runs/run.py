@@ -16,6 +16,7 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import is_locked, lock_folder, write_json
+from toolkit.core.spelling import did_you_mean
 from toolkit.runs.layout import (
     LATEST,
     NAME,
@@ -174,7 +175,7 @@ def find_run(name: str | None, output: Path) -> Run:
         return read_run(numbered[0])
     known = [run.run_id for run in list_runs(output)]
     raise ConfigError(
-        f"No run {name!r} in {output}.",
+        f"No run {name!r} in {output}.{did_you_mean(name, known)}",
         next=f"Runs there: {', '.join(known[-5:])}."
         if known
         else f'Run "{first_command(output)}" first, or finetune with a data set of your own.',
