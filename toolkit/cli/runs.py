@@ -41,7 +41,7 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
         click.echo(f"No runs in {output}. Next: {first_command(output)}")
     else:
         console = answers(DEFAULT_WIDTH)
-        console.print(_table(found, narrow=console.width < NARROW))
+        console.print(_table(found, console.width))
         for one in found:
             if one.problem is not None:
                 notify(one.problem)
@@ -92,15 +92,18 @@ def undo(output: Path) -> None:
     click.echo(latest.undo(output).run_id)
 
 
-def _table(found: list[Summary], *, narrow: bool) -> Table:
-    """A run a line at any width: a long data set's name is cut, and `narrow` leaves the run its number."""
+def _table(found: list[Summary], width: int) -> Table:
+    """A run a line at any width: a data set's long name is cut, and on a narrow terminal a run has only its number."""
     headers = ("run", "status", "data", "loss", "verdict", "age")
-    rows = [_row(one, narrow=narrow) for one in found]
+    rows = [_row(one, narrow=width < NARROW) for one in found]
+    columns = list(zip(headers, *rows, strict=True))
+    widths = [max(map(cell_len, cells)) for cells in columns]
+    data = headers.index("data")
+    widths[data] = max(min(widths[data], width - sum(widths) + widths[data] - len(headers)), len("data"))
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for header, *cells in zip(headers, *rows, strict=True):
-        widest = 0 if header == "data" else max(map(cell_len, (header, *cells)))
+    for header, widest in zip(headers, widths, strict=True):
         justify: Literal["left", "right"] = "right" if header in {"loss", "age"} else "left"
-        table.add_column(header, justify=justify, overflow="ellipsis", no_wrap=True, min_width=widest)
+        table.add_column(header, justify=justify, overflow="ellipsis", no_wrap=True, width=widest)
     for row in rows:
         table.add_row(*map(escape, row))
     return table

@@ -13,7 +13,7 @@ from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import data_folder, file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
-from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, read_lock
+from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 # transformers imports code for these keys, from whichever configuration has them, and from this folder.
@@ -73,9 +73,8 @@ def find_base_model(name: str | None = None) -> BaseModel:
     wanted = called(wanted) or wanted
     if wanted not in locks:
         raise ConfigError(
-            f"No base model {wanted!r}: neither a folder nor a known name.{did_you_mean(wanted, sorted(locks))}",
-            next=hub_advice(wanted)
-            or f"Known: {', '.join(sorted(locks))}; or name a folder that contains config.json.",
+            f"No base model {wanted!r}: neither a folder nor a known name.{near_lock(wanted)}",
+            next=f"Known: {', '.join(sorted(locks))}; or name a folder that contains config.json.{hub_advice(wanted)}",
         )
     places = _places(wanted, locks[wanted][1])
     for place in places:
