@@ -7,13 +7,13 @@ from pathlib import Path
 
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import data_folder, file_sha256, write_text
+from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256, write_text
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
 from toolkit.data.probes_from_rows import made_probes, probes_text
 from toolkit.model.conversation import DEFAULT, NONE, conversation
 from toolkit.model.language_model import LanguageModel
-from toolkit.runs.layout import PROBES_FILE, SHIPPED_DATA, TRAINED_FILE
+from toolkit.runs.layout import PROBES_FILE, TRAINED_FILE
 from toolkit.runs.run import Run
 
 UNRELATED = "You are a travel guide."

@@ -16,6 +16,8 @@ from toolkit.core.errors import ToolkitError
 BLOCK_BYTES = 8 * 1024 * 1024
 LOCK_NAME = ".lock"  # the file in a folder that its process locks
 
+SHIPPED_DATA = "self_cognition.json"  # in the data folder
+
 
 def data_folder() -> Path:
     """The shipped `data/`: beside the package, or the folder in TOOLKIT_DATA."""

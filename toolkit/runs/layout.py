@@ -4,12 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from toolkit.core import environment
+from toolkit.core import environment, files
 from toolkit.core.files import file_sha256
 from toolkit.core.suggestion import suggestion
 
 DEFAULT_OUTPUT = Path("output")  # where runs go when no --output says otherwise
-SHIPPED_DATA = "self_cognition.json"
 RUN_SCHEMA_VERSION = 1
 REPORT_SCHEMA_VERSION = 2
 
@@ -80,7 +79,7 @@ def resume_command(folder: Path) -> str:
 
 def first_command(output: Path) -> str:
     """A command that fills an output folder without runs."""
-    return suggestion("finetune", SHIPPED_DATA, *output_option(output))
+    return suggestion("finetune", files.SHIPPED_DATA, *output_option(output))
 
 
 def list_command(output: Path) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 from toolkit.compare.texts import ENGLISH, Texts
 from toolkit.compare.verdict import PASSED, Shortfall, misses, verdict_code
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import write_json
+from toolkit.core.files import SHIPPED_DATA, write_json
 from toolkit.core.suggestion import suggestion
-from toolkit.runs.layout import SHIPPED_DATA, output_option
+from toolkit.runs.layout import output_option
 from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
 
 SCHEMA_VERSION = 1
