@@ -75,7 +75,7 @@ demo: setup ## The whole story with the embedded model, without Docker: fine-tun
 
 .PHONY: doctor
 doctor: .host/.ready ## Examine this host: what is missing, why it matters, how to fix it
-	@$(IMAGE) doctor $(BAKED) --output "$$OUTPUT" $(ARGS)
+	@$(IMAGE) doctor --runtime "$$RUNTIME" $(BAKED) --output "$$OUTPUT" $(ARGS)
 
 .PHONY: build
 build: .host/.ready ## Build the image: make build [MODEL=qwen2.5-7b-instruct|tiny-qwen2|none]
@@ -110,12 +110,12 @@ serve: $(READY) ## Serve base and tuned model to OpenAI clients and on a page: m
 	@$(SERVE) serve $(A_RUN) --port "$$PORT" $(INSIDE) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: export
-export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="--to gguf --quantisation q8_0"
+export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="--to gguf --quantization q8_0"
 	@$(TOOLKIT) export $(A_RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: runs
 runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "use v2" to roll back, "undo"
-	@$(LIGHT) runs $(ARGS)
+	@$(LIGHT) runs --output "$$OUTPUT" $(ARGS)
 
 .PHONY: make-data
 make-data: $(READY) ## A data set for your own brand: ARGS="--name NAME --author AUTHOR"

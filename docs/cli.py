@@ -21,7 +21,7 @@ Every command prints its answer on stdout and everything else on stderr.
 
 | exit code | meaning |
 |---|---|
-| 0 | done; for `compare`: the verdict passed |
+| 0 | done; for `compare` and `sweep`: the verdict passed |
 | 1 | a bug |
 | 2 | usage |
 | 3 | configuration: an option, a recipe, a folder, a run |
@@ -31,7 +31,7 @@ Every command prints its answer on stdout and everything else on stderr.
 | 7 | export |
 | 9 | the container engine |
 | 10 | a registry, or a hub that is pushed to |
-| 20, 21, 22 | `compare`: it did not take; something else moved; both |
+| 20, 21, 22 | `compare`, `lab`, and `sweep` of the run that it names: not learned; something else moved; both |
 | 130 | interrupted |
 """
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from image.core.project import GIB, NO_MODEL, SMALL_MODEL_BYTES, card_bytes, fin
 from image.engine import EngineInfo, connect
 
 OLDEST_ENGINE, OLDEST_BUILDX = (25, 0), (0, 13)  # containerd image store; rewrite-timestamp
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 LIBRARIES_BYTES = 9 * GIB  # torch, its CUDA libraries and the rest, unpacked
 SHM_BYTES = 1 * GIB
 # The oldest driver for each CUDA major: https://docs.nvidia.com/cuda/cuda-toolkit-release-notes.
@@ -27,6 +29,7 @@ CARD_FIELDS = ("name", "driver_version", "memory.free", "memory.total")
 HUB = "https://huggingface.co"
 
 State = Literal["ok", "note", "bad"]
+Runtime = Literal["docker", "local"]
 Command = Callable[[list[str]], str | None]  # returns stdout, or None if the command is missing or fails
 
 
@@ -46,30 +49,73 @@ class Card:
     total_bytes: int
 
 
-def examine(model: str, output: Path, *, online: bool = False, command: Command | None = None) -> Iterator[Finding]:
-    """Yields a finding for each thing that a build or a run needs. Raises ConfigError for an unknown model."""
+def examine(
+    model: str, output: Path, *, runtime: Runtime = "docker", online: bool = False, command: Command | None = None
+) -> Iterator[Finding]:
+    """Yields a finding for each thing that a build or a run needs. Raises ConfigError for an unknown model.
+
+    `runtime` local: without an engine, in .venv.
+    """
     command = command or _stdout
     lock = None if model == NO_MODEL else find_lock(model)
-    try:
-        info: EngineInfo | None = connect().info()
-    except (EngineError, ConfigError) as error:
-        info = None
-        yield Finding(state="bad", what=error.what, why="Everything but RUNTIME=local needs it.", remedy=error.next)
-    if info is not None:
-        yield _check_engine(info)
-        yield _check_store(info)
-        yield _check_disk(info, lock)
-        yield _check_memory(info, lock)
-    yield _check_buildx(command)
     card = find_card(command)
+    yield from _examine_host(lock) if runtime == "local" else _examine_engine(lock, card, command)
     yield _check_card(card, lock)
     if card is not None:
         yield _check_driver(card)
-        yield _check_gpu_runtime(info)
     yield _check_shared_memory()
     yield _check_output(output)
     if online:
         yield _check_hub()
+
+
+def _examine_host(lock: Lock | None) -> Iterator[Finding]:
+    yield _check_python(sys.version_info[:2])
+    yield _check_free_space(Path.cwd(), lock)
+    yield _check_memory(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), lock)
+
+
+def _examine_engine(lock: Lock | None, card: Card | None, command: Command) -> Iterator[Finding]:
+    try:
+        info: EngineInfo | None = connect().info()
+    except (EngineError, ConfigError) as error:
+        info = None
+        yield Finding(
+            state="bad",
+            what=error.what,
+            why="Everything but RUNTIME=local needs it.",
+            remedy=f"{error.next} Without Docker: make doctor RUNTIME=local.",
+        )
+    if info is not None:
+        yield _check_engine(info)
+        yield _check_store(info)
+        yield _check_disk(info, lock)
+        yield _check_memory(info.memory_bytes, lock)
+    yield _check_buildx(command)
+    if card is not None:
+        yield _check_gpu_runtime(info)
+
+
+def _check_python(version: tuple[int, int]) -> Finding:
+    what = f"Python: {version[0]}.{version[1]}"
+    if OLDEST_PYTHON <= version <= NEWEST_PYTHON:
+        return Finding(state="ok", what=what)
+    return Finding(
+        state="bad", what=what, why="The locked requirements are for 3.11 to 3.13.",
+        remedy="Install one of these, and name it: make setup PYTHON=python3.12.",
+    )  # fmt: skip
+
+
+def _check_free_space(folder: Path, lock: Lock | None) -> Finding:
+    needed = LIBRARIES_BYTES + (0 if lock is None else lock.total_bytes)
+    free = shutil.disk_usage(folder).free
+    what = f"disk: {free / GIB:.0f} GiB free in {folder}, libraries and weights need {needed / GIB:.0f}"
+    if free >= needed:
+        return Finding(state="ok", what=what)
+    state: State = "note" if (folder / ".venv/.ready").is_file() else "bad"  # then the libraries are there
+    return Finding(
+        state=state, what=what, why=".venv and models/ are in this folder.", remedy="Free some disk space."
+    )  # fmt: skip
 
 
 def _check_engine(info: EngineInfo) -> Finding:
@@ -129,11 +175,11 @@ def _check_disk(info: EngineInfo, lock: Lock | None) -> Finding:
     )
 
 
-def _check_memory(info: EngineInfo, lock: Lock | None) -> Finding:
+def _check_memory(memory_bytes: int, lock: Lock | None) -> Finding:
     # Loading reads one shard at a time; a merge holds the whole model in memory.
     needed = 4 * GIB + (0 if lock is None else lock.total_bytes)
-    what = f"memory: {info.memory_bytes / GIB:.0f} GiB, an export needs {needed / GIB:.0f}"
-    if info.memory_bytes >= needed:
+    what = f"memory: {memory_bytes / GIB:.0f} GiB, an export needs {needed / GIB:.0f}"
+    if memory_bytes >= needed:
         return Finding(state="ok", what=what)
     why = "Training and comparing load onto the card, but `export --to merged` holds the model in memory."
     return Finding(state="note", what=what, why=why, remedy="Export on a larger machine, or publish only the adapter.")
@@ -174,12 +220,10 @@ def _check_driver(card: Card) -> Finding:
     found = re.search(r":(\d+)\.", default_base_image())
     major = found[1] if found else ""
     oldest = OLDEST_DRIVER.get(major, 0)
-    what = f"driver: {card.driver}, the image's CUDA {major} needs {oldest} or newer"
+    what = f"driver: {card.driver}, CUDA {major} needs {oldest} or newer"
     if int(card.driver.partition(".")[0]) >= oldest:
         return Finding(state="ok", what=what)
-    return Finding(
-        state="bad", what=what, why="torch in the image would not find the card.", remedy="Upgrade the driver."
-    )
+    return Finding(state="bad", what=what, why="torch would not find the card.", remedy="Upgrade the driver.")
 
 
 def _check_gpu_runtime(info: EngineInfo | None) -> Finding:
@@ -199,9 +243,7 @@ def _check_shared_memory() -> Finding:
         return Finding(state="note", what="shared memory: no /dev/shm on this host")
     free = shutil.disk_usage(path).free
     if free >= SHM_BYTES:
-        return Finding(
-            state="ok", what=f"shared memory: {free / GIB:.1f} GiB free; `run` gives each container 2 GiB of its own"
-        )
+        return Finding(state="ok", what=f"shared memory: {free / GIB:.1f} GiB free")
     why = "Data loader processes pass rows through it and crash with a bus error when it is full."
     return Finding(state="note", what=f"shared memory: {free / GIB:.2f} GiB free", why=why, remedy="Free some memory.")
 
@@ -213,7 +255,7 @@ def _check_output(output: Path) -> Finding:
         return Finding(
             state="bad",
             what=f"results: {nearest} belongs to uid {owner}, you are uid {os.getuid()}",
-            why="The container runs as your uid and could not write there.",
+            why="Runs are written there as your uid.",
             remedy=f'sudo chown -R "$(id -u):$(id -g)" {nearest}',
         )
     free = shutil.disk_usage(nearest).free

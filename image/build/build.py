@@ -28,6 +28,7 @@ from image.core.project import (
     source,
     version,
 )
+from image.core.suggestion import make_command
 from image.engine import Engine, ImageInfo, Layer, connect
 
 Torch = Literal["cuda", "cpu"]
@@ -158,7 +159,7 @@ def prepare_model(lock: Lock, notify: Notify, listener: Listener) -> Path:
     if wrong:
         raise WeightsError(
             f"{folder} does not match its lock: {'; '.join(wrong)}.",
-            next=f"Move it away and download it again: make download MODEL={lock.name}.",
+            next=f'Move it away and download it again with "{make_command("download", MODEL=lock.name)}".',
         )
     return folder
 
@@ -191,6 +192,7 @@ def require_image(engine: Engine, reference: str) -> ImageInfo:
     if image is None:
         model = reference.rpartition(":")[2]
         raise EngineError(
-            f"The engine has no image {reference}.", next=f"Build it with make build MODEL={model}, or docker pull it."
+            f"The engine has no image {reference}.",
+            next=f'Build it with "{make_command("build", MODEL=model)}", or docker pull it.',
         )
     return image

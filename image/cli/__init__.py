@@ -1,6 +1,7 @@
 """One command per module, imported only when called, so that --help is fast."""
 
 import importlib
+from difflib import get_close_matches
 
 import click
 
@@ -27,6 +28,14 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"image.cli.{cmd_name.replace('-', '_')}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in COMMANDS or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = " or ".join(map(repr, get_close_matches(args[0], COMMANDS)))
+        raise click.UsageError(f"No such command {args[0]!r}.{f' Did you mean {near}?' if near else ''}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -1,12 +1,15 @@
 """`image run`: passes on the command's own stdout, stderr and exit code."""
 
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from image.cli.console import notify
 from image.core.project import DEFAULT_MODEL, NO_MODEL, local_reference
+from image.core.suggestion import joined
 from image.engine import Port
 from image.run.run import RunConfig, run
 
@@ -78,6 +81,14 @@ def command(
     config = RunConfig(
         image=image or local_reference(NO_MODEL if folder else model), command=command_line, output=output, data=data,
         model=folder, gpus=gpus, network=network, port=port, memory_bytes=memory, shm_size_bytes=shm_size,
-        interactive=interactive,
+        interactive=interactive, program=_program(command_line, sys.orig_argv),
     )  # fmt: skip
     ctx.exit(run(config, notify=notify))
+
+
+def _program(command_line: Sequence[str], called: Sequence[str]) -> str | None:
+    """How this host calls the toolkit in the image, for the commands that it suggests; None for another program."""
+    before = len(called) - len(command_line)
+    if command_line[0] != "toolkit" or list(called[before:]) != list(command_line):
+        return None
+    return joined([*called[:before], "toolkit"])

@@ -32,6 +32,7 @@ class RunConfig:
     memory_bytes: int | None = None
     shm_size_bytes: int = 2 * GIB
     interactive: bool = False
+    program: str | None = None  # the command line that led here, up to and with the toolkit's name
 
 
 def run(config: RunConfig, *, notify: Notify) -> int:
@@ -98,6 +99,8 @@ def _run(engine: Engine, container: ContainerConfig, config: RunConfig) -> Conta
 def _container_config(config: RunConfig, info: EngineInfo) -> ContainerConfig:
     mounts = mounts_for(config.command[1:], output=config.output, data=config.data)
     environment = {"HF_HUB_OFFLINE": "1"} if config.network == "none" else {}
+    if config.program is not None:
+        environment["TOOLKIT_PROGRAM"] = config.program
     if config.port is not None:
         environment |= _server_environment(config.port)
     if any(mount.target == DATA for mount in mounts) and (config.data / "probes.yaml").is_file():

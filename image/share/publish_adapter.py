@@ -13,7 +13,8 @@ from image.core.errors import ConfigError, RegistryError
 from image.core.files import content_digest, file_digest, shareable_files
 from image.core.lock import Lock
 from image.core.progress import Listener, Notify, Progress
-from image.core.project import find_lock
+from image.core.project import DEFAULT_MODEL, ROOT, find_lock
+from image.core.suggestion import make_command
 from image.engine import find_login
 from image.registry import Repository
 from image.share.artifact import MEDIA_TYPES, Artifact, Blob, Facts, pack
@@ -21,7 +22,6 @@ from image.share.history import PublishRecord, append_record
 from image.share.run_layer import RECORD, find_run, read_finished_record, read_report
 
 PORTABLE = "adapter"  # the folder in the run that `toolkit export --to adapter` writes
-EXPORT_COMMAND = "toolkit export {run} --to adapter"
 COMPARED_KEYS = ("verdict", "metrics", "timings_s")  # equal in two reports of the same comparison
 
 
@@ -44,7 +44,7 @@ def publish_adapter(
     """Raises ConfigError (3) and RegistryError (10). The same content always gets the same digest."""
     run = find_run(config.output, config.run)
     facts = _read_facts(run)
-    _require_verdict(facts, even_if_failed=config.even_if_failed)
+    _require_verdict(facts, run, even_if_failed=config.even_if_failed)
     address = read_address(config.target if ":" in config.target.rpartition("/")[2] else f"{config.target}:{run.name}")
     artifact = pack(run / PORTABLE, facts)
     registry = registry or Repository(
@@ -71,16 +71,16 @@ def publish_adapter(
 def _read_facts(run: Path) -> Facts:
     """Raises ConfigError if the portable adapter is missing, damaged or out of date."""
     folder, name = run / PORTABLE, run.name
-    export = EXPORT_COMMAND.format(run=name)
     weights = folder / "adapter_model.safetensors"
     list(shareable_files(run, RECORD))  # raises for a link before anything is read through it
     record = read_finished_record(run)
+    export = _make("export", run, record, ARGS="--to adapter --force")
     list(shareable_files(folder, *MEDIA_TYPES))
     if not all(path.is_file() for path in (weights, folder / "adapter_config.json", folder / "run.json")):
-        raise ConfigError(f"{folder} does not contain a portable adapter.", next=f"Export it first: {export}.")
+        raise ConfigError(f"{folder} does not contain a portable adapter.", next=f'Export it first with "{export}".')
     adapter_sha256 = str(record["adapter"].get("sha256", ""))
     if file_digest(weights) != f"sha256:{adapter_sha256}":
-        raise ConfigError(f"{weights} is not the adapter of {name}.", next=f"Export it again: {export} --force.")
+        raise ConfigError(f"{weights} is not the adapter of {name}.", next=f'Export it again with "{export}".')
     verdict = _read_verdict(run, folder, adapter_sha256, export)
     try:
         return _facts(name, record, adapter_sha256, verdict)
@@ -112,23 +112,36 @@ def _read_verdict(run: Path, folder: Path, adapter_sha256: str, export: str) -> 
     if latest.get("after", {}).get("adapter_sha256") == adapter_sha256 and any(
         latest.get(key) != exported.get(key) for key in COMPARED_KEYS
     ):
-        raise ConfigError(f"{run.name} was compared again after {folder} was written.", next=f"Update it: {export}.")
+        raise ConfigError(
+            f"{run.name} was compared again after {folder} was written.", next=f'Update it with "{export}".'
+        )
     if exported.get("after", {}).get("adapter_sha256") != adapter_sha256:
         return "not compared"
     verdict = exported.get("verdict")
     return "passed" if isinstance(verdict, dict) and verdict.get("passed") is True else "failed"
 
 
-def _require_verdict(facts: Facts, *, even_if_failed: bool) -> None:
+def _require_verdict(facts: Facts, run: Path, *, even_if_failed: bool) -> None:
     if facts.verdict == "passed" or even_if_failed:
         return
     failed = facts.verdict == "failed"
     what = "did not pass its comparison" if failed else "has no comparison report for its adapter"
-    remedy = "Train again" if failed else f"Run toolkit compare {facts.run_id} and export again"
+    compare = _make("compare", run, read_finished_record(run))
+    remedy = "Train again" if failed else f'Run "{compare}" and export again'
     raise ConfigError(
         f"{facts.run_id} {what}.",
         next=f"{remedy}, or use --even-if-failed; the annotations and the model card then say so.",
     )
+
+
+def _make(target: str, run: Path, record: Mapping[str, Any], **variables: str) -> str:
+    """A make command about a run, with the base model that the image of the run has."""
+    base = record.get("base_model")
+    model = str(base.get("name", "")) if isinstance(base, dict) else ""
+    model = (
+        "" if model == DEFAULT_MODEL or not (ROOT / "data" / "locks" / f"{Path(model).name}.json").is_file() else model
+    )
+    return make_command(target, output=run.parent, RUN=run.name, MODEL=model, **variables)
 
 
 def _shipped_lock(base: Mapping[str, Any]) -> Lock | None:

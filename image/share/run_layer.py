@@ -14,6 +14,7 @@ from typing import Any
 from image.core import labels
 from image.core.errors import ConfigError, first_line
 from image.core.files import content_digest, file_digest, shareable_files
+from image.core.suggestion import make_command
 
 RECORD = "run.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -92,13 +93,11 @@ def run_layer(output: Path, run: str) -> RunLayer:
     if not LABEL_VALUE.fullmatch(folder.name) or not LABEL_VALUE.fullmatch(sha256 or "none"):
         raise ConfigError(
             f"{folder / RECORD} names the run {folder.name!r} and the sha256 {sha256[:80]!r}; one is not valid.",
-            next="List the runs: make runs.",
+            next=_list_runs(folder.parent),
         )
     name = Path(str(adapter["path"])).name
     if not (folder / name).is_dir():
-        raise ConfigError(
-            f"{folder / name} is missing: the adapter of {folder.name}.", next="List the runs: make runs."
-        )
+        raise ConfigError(f"{folder / name} is missing: the adapter of {folder.name}.", next=_list_runs(folder.parent))
     return RunLayer(
         run_id=folder.name,
         folder=folder,
@@ -120,7 +119,11 @@ def find_run(output: Path, run: str) -> Path:
                 next="Name the run by its own folder, or remove the link.",
             )
         return found
-    raise ConfigError(f"No run called {run} in {output}.", next="List the runs: make runs.")
+    raise ConfigError(f"No run called {run} in {output}.", next=_list_runs(output))
+
+
+def _list_runs(output: Path) -> str:
+    return f'List the runs with "{make_command("runs", output=output)}".'
 
 
 def read_finished_record(folder: Path) -> dict[str, Any]:
@@ -130,11 +133,11 @@ def read_finished_record(folder: Path) -> dict[str, Any]:
         record = dict(json.loads(path.read_text(encoding="utf-8")))
         adapter = dict(record.get("adapter") or {})
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"Cannot read {path}: {first_line(error)}.", next="List the runs: make runs.") from error
+        raise ConfigError(f"Cannot read {path}: {first_line(error)}.", next=_list_runs(folder.parent)) from error
     if record.get("status") != "finished" or not adapter.get("path"):
         raise ConfigError(
             f"{folder.name} is {record.get('status')}, so it has no adapter to publish.",
-            next="List the runs: make runs.",
+            next=_list_runs(folder.parent),
         )
     return record
 

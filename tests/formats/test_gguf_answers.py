@@ -105,7 +105,7 @@ def test_the_command_shows_the_gate_and_prints_the_folder(output, probes, tmp_pa
     target = tmp_path / "out"
     arguments = ["--output", output, "--probes", probes, "--folder", target]
     with pytest.raises(SystemExit) as left:
-        main(["export", "--to", "gguf", "--quantisation", "q4_k_m", *map(str, arguments)])
+        main(["export", "--to", "gguf", "--quantization", "q4_k_m", *map(str, arguments)])
 
     streams = capsys.readouterr()
     assert left.value.code == 0

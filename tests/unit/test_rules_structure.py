@@ -19,6 +19,7 @@ SHORT_MODULES = {
     "image/cli/verify.py": "a command is a module",
     "image/core/files.py": "the host's side shares no code with toolkit",
     "image/core/labels.py": "labels are a contract between image and toolkit",
+    "image/core/suggestion.py": "what every module that suggests a command uses",
     "image/core/text.py": "one function that every module which prints uses",
     "image/registry/client.py": "the one place that imports oras",
     "image/core/progress.py": "the event that every use case emits",
@@ -39,6 +40,7 @@ SHORT_MODULES = {
 }
 # Tests that mirror no module, and why.
 TESTS_OF_NO_MODULE = {
+    "tests/unit/data/test_markers.py": "of names, from make-data to the verdict",
     "tests/unit/compare/test_one_figure.py": "of every view of one run",
     "tests/unit/test_dependencies.py": "of pyproject.toml",
     "tests/unit/test_makefile.py": "of the Makefile",

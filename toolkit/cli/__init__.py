@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from toolkit import __version__
-from toolkit.cli.suggestions import did_you_mean, spelling_error
+from toolkit.cli.suggestions import spelling_error
+from toolkit.core.spelling import did_you_mean
 
 # In the order in which a newcomer meets them; the help lists them so.
 COMMANDS = (

@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress
-from toolkit.cli.options import OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
+from toolkit.cli.options import LANG, OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
 from toolkit.cli.tables.ranking import print_ranking, print_scales
 from toolkit.cli.tables.report import print_report
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
-from toolkit.compare.texts import ENGLISH, LANGUAGES, Texts
+from toolkit.compare.texts import Texts
+from toolkit.core.spelling import did_you_mean
 from toolkit.data.probes import THRESHOLDS
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
@@ -29,7 +30,11 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
         name, _, number = str(value).partition("=")
         if name not in THRESHOLDS:
-            self.fail(f"there is no metric {name!r}; the metrics are {', '.join(THRESHOLDS)}", param, ctx)
+            self.fail(
+                f"there is no metric {name!r}.{did_you_mean(name, THRESHOLDS)} The metrics are {', '.join(THRESHOLDS)}",
+                param,
+                ctx,
+            )
         try:
             return name, float(number)
         except ValueError:
@@ -53,8 +58,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @max_new_tokens_option(default=MAX_NEW_TOKENS, most=4096)
 @OUTPUT
 @click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
-@click.option("--lang", type=click.Choice(LANGUAGES), default=ENGLISH, show_default=True,
-              help="The report's language.")  # fmt: skip
+@LANG
 @click.option("--all", "show_all", is_flag=True, help="Show every probe.")
 @click.pass_context
 def command(

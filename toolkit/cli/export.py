@@ -14,17 +14,22 @@ from toolkit.export.formats.base import ExportConfig
 
 
 @click.command(
-    epilog="Example: toolkit export --to gguf --quantisation q8_0",
+    epilog="Example: toolkit export --to gguf --quantization q8_0",
 )
 @RUN
 @click.option(
-    "--to", "format_name", type=click.Choice(list(FORMATS)), default="merged", show_default=True, help="Format."
+    "--to",
+    "format_name",
+    type=click.Choice(list(FORMATS), case_sensitive=False),
+    default="merged",
+    show_default=True,
+    help="Format.",
 )
 @click.option(
-    "--quantisation",
     "--quantization",
+    "--quantisation",
     "quantisation",
-    type=click.Choice(list(dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds))),
+    type=click.Choice(list(dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds)), case_sensitive=False),
     default=None,
     help=f"For {', '.join(name for name, kinds in KINDS.items() if len(kinds) > 1)}.  "
     "[default: f16 for gguf and ollama, nf4 for bnb]",

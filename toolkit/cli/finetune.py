@@ -8,11 +8,12 @@ import click
 
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress, show
-from toolkit.cli.options import MODEL, OUTPUT, RECIPE
+from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE
 from toolkit.compare.compare import CompareConfig
-from toolkit.compare.texts import ENGLISH, Texts
+from toolkit.compare.texts import Texts
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
+from toolkit.core.suggestion import suggestion
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
@@ -66,9 +67,10 @@ def setting_options(command: Any) -> Any:
     "--compare", "comparing", is_flag=True,
     help="Then compare, with the model that is already loaded; the exit code is the verdict's.",
 )  # fmt: skip
+@LANG
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], output: Path,
-    resumed: str | None, comparing: bool, **settings: Any,
+    resumed: str | None, comparing: bool, lang: str, **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
@@ -99,8 +101,8 @@ def command(
     train, timings = run.record.train, run.record.timings_s
     notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:
-        notify(f"Next: toolkit compare {run.run_id}{output_option(output)}")
+        notify(f"Next: {suggestion('compare', run.run_id, *output_option(output))}")
     show(run.folder)
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
-        click.get_current_context().exit(compare_and_print(compared, Texts(ENGLISH), load=base.load))
+        click.get_current_context().exit(compare_and_print(compared, Texts(lang), load=base.load))

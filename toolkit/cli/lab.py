@@ -10,9 +10,9 @@ import click
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress
 from toolkit.cli.finetune import setting_options
-from toolkit.cli.options import MODEL, OUTPUT, RECIPE
+from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE
 from toolkit.compare.compare import CompareConfig
-from toolkit.compare.texts import ENGLISH, Texts
+from toolkit.compare.texts import Texts
 from toolkit.core.errors import DataError
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.text import one_line
@@ -29,14 +29,15 @@ from toolkit.train.recipe import default_recipe, load_recipe
 @RECIPE
 @setting_options
 @OUTPUT
-def command(data: str, model: str | None, recipe: str | None, output: Path, **settings: Any) -> None:
+@LANG
+def command(data: str, model: str | None, recipe: str | None, output: Path, lang: str, **settings: Any) -> None:
     """Fine-tune and compare again each time the data set changes.
 
     A round starts whenever DATA or the probe file beside it is saved. The base model stays loaded and answers each
     question only once. Every round is an ordinary run. Ctrl-C while waiting ends it; the exit code is that of the
     last verdict.
     """
-    texts, code = Texts(ENGLISH), 0
+    texts, code = Texts(lang), 0
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
     config = FinetuneConfig(
         data=data, recipe=chosen, model=model, output=output, command=("toolkit", *sys.argv[1:])

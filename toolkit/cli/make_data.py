@@ -6,6 +6,7 @@ import click
 
 from toolkit.cli.console import notify, show
 from toolkit.cli.options import FORCE, PATH
+from toolkit.core.suggestion import suggestion
 from toolkit.data.make_data import Brand, MakeDataConfig, make_data
 
 
@@ -32,4 +33,4 @@ def command(name: str, author: str, to: Path, probes_to: Path | None, force: boo
         notify(note)
     show(made.data)
     show(made.probes)
-    notify(f"Next: toolkit check {made.data}, then toolkit finetune {made.data}")
+    notify(f"Next: {suggestion('check', made.data)} && {suggestion('finetune', made.data)}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from toolkit.compare.texts import ENGLISH, LANGUAGES
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import DEFAULT_OUTPUT
 from toolkit.train.recipe import shipped
@@ -46,4 +47,7 @@ SYSTEMS = click.option(
 )  # fmt: skip
 BASE_ONLY = click.option("--base", "base_only", is_flag=True, help="Only the base model.")
 FORCE = click.option("--force", is_flag=True, help="Overwrite existing files.")
+LANG = click.option(
+    "--lang", type=click.Choice(LANGUAGES), default=ENGLISH, show_default=True, help="The language of reports."
+)  # fmt: skip
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

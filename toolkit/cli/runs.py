@@ -1,22 +1,24 @@
 """`toolkit runs`: stdout is the list of runs, one of them, or what differs between two."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers, notify, show, show_json
 from toolkit.cli.options import JSON, OUTPUT, RUN
+from toolkit.cli.tables.run import print_run
 from toolkit.core.text import one_line
 from toolkit.runs import latest
-from toolkit.runs.layout import output_option
+from toolkit.runs.layout import first_command
 from toolkit.runs.run import find_run
-from toolkit.runs.runs import Difference, Summary, details, differences, flat, summaries
+from toolkit.runs.runs import Difference, Summary, details, differences, summaries
 
 DEFAULT_WIDTH = 100  # where there is no terminal to ask
+NARROW = 72  # columns, below which a run's full name leaves too little room for its data
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -30,14 +32,16 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
     The newest is last; * marks the one that compare, chat and export use by default.
     """
     if ctx.invoked_subcommand is not None:
+        ctx.default_map = {name: {"output": output} for name in command.commands}  # before or after the subcommand
         return
     found = summaries(output)
     if as_json:
         show_json([vars(one) for one in found])
     elif not found:
-        show(f"No runs in {output}. Next: toolkit finetune DATA{output_option(output)}")
+        show(f"No runs in {output}. Next: {first_command(output)}")
     else:
-        answers(DEFAULT_WIDTH).print(_table(found))
+        console = answers(DEFAULT_WIDTH)
+        console.print(_table(found, console.width))
         for one in found:
             if one.problem is not None:
                 notify(one_line(one.problem))
@@ -48,18 +52,12 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
 @OUTPUT
 @JSON
 def show_run(run: str | None, output: Path, as_json: bool) -> None:
-    """Show everything about RUN, by default the latest finished one."""
+    """Show RUN, by default the latest finished one, on a page; with --json everything about it."""
     shown = find_run(run, output)
-    found = details(shown)
     if as_json:
-        show_json(found)
-        return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in flat(_shortened(found, shown.record.train.loss)).items():
-        table.add_row(escape(one_line(name)), escape(_text(value)))
-    answers(DEFAULT_WIDTH).print(table)
+        show_json(details(shown))
+    else:
+        print_run(shown, DEFAULT_WIDTH)
 
 
 @command.command()
@@ -94,18 +92,32 @@ def undo(output: Path) -> None:
     show(latest.undo(output).run_id)
 
 
-def _table(found: list[Summary]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")  # narrow: a run a line in 80 columns
-    for header in ("run", "status", "data", "loss", "verdict", "age"):
+def _table(found: list[Summary], width: int) -> Table:
+    """A run a line at any width: a data set's long name is cut, and on a narrow terminal a run has only its number."""
+    headers = ("run", "status", "data", "loss", "verdict", "age")
+    rows = [_row(one, narrow=width < NARROW) for one in found]
+    columns = list(zip(headers, *rows, strict=True))
+    widths = [max(map(cell_len, cells)) for cells in columns]
+    data = headers.index("data")
+    widths[data] = max(min(widths[data], width - sum(widths) + widths[data] - len(headers)), len("data"))
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for header, widest in zip(headers, widths, strict=True):
         justify: Literal["left", "right"] = "right" if header in {"loss", "age"} else "left"
-        table.add_column(header, justify=justify, overflow="fold", no_wrap=header != "data")
-    for one in found:
-        loss = "" if one.loss is None else f"{one.loss:.3f}"
-        name = f"{one.run_id}{' *' if one.latest else ''}"
-        data = "" if one.rows is None else escape(one_line(f"{one.data} ({one.rows})"))
-        started = "" if one.age_s is None else age(one.age_s)
-        table.add_row(name, one.status, data, loss, one.verdict or "", started)
+        table.add_column(header, justify=justify, overflow="ellipsis", no_wrap=True, width=widest)
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table
+
+
+def _row(one: Summary, *, narrow: bool) -> tuple[str, ...]:
+    return (
+        f"{one.run_id.partition('-')[0] if narrow else one.run_id}{' *' if one.latest else ''}",
+        one.status,
+        "" if one.rows is None else one_line(f"{one.data} ({one.rows})"),
+        "" if one.loss is None else f"{one.loss:.3f}",
+        one.verdict or "",
+        "" if one.age_s is None else age(one.age_s),
+    )
 
 
 def _diff_table(first: str, second: str, found: list[Difference]) -> Table:
@@ -125,12 +137,6 @@ def age(seconds: float) -> str:
         if seconds >= unit:
             return f"{seconds // unit:.0f} {name}"
     return f"{max(seconds, 0):.0f} s"
-
-
-def _shortened(found: Mapping[str, Any], losses: Sequence[float]) -> dict[str, Any]:
-    loss = f"{losses[0]:.3f} -> {losses[-1]:.3f} ({len(losses)} steps)" if losses else "none"
-    metrics = {name: metric["value"] for name, metric in found.get("metrics", {}).items()}
-    return dict(found) | {"train": found.get("train", {}) | {"loss": loss}, "metrics": metrics}
 
 
 def _text(value: object) -> str:

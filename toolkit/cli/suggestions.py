@@ -1,27 +1,8 @@
-"""Suggests the command or option that a mistyped one most likely means. Pure."""
-
-from collections.abc import Sequence
-from difflib import get_close_matches
+"""Adds to an unknown option the ones that it most likely means."""
 
 import click
 
-MOST_SUGGESTIONS = 3
-
-
-def nearest(word: str, names: Sequence[str]) -> list[str]:
-    """Names whose initials are `word` (lr: learning-rate), then those that it begins; else those spelled alike."""
-    bare = word.lstrip("-").replace("_", "-").lower()
-    by_bare = {name.lstrip("-"): name for name in names}
-    initials = [name for name in by_bare if len(bare) > 1 and bare == "".join(part[:1] for part in name.split("-"))]
-    begun = [name for name in by_bare if bare and name.startswith(bare)]
-    found = dict.fromkeys((*initials, *begun)) or get_close_matches(bare, by_bare)
-    return [by_bare[name] for name in found][:MOST_SUGGESTIONS]
-
-
-def did_you_mean(word: str, names: Sequence[str]) -> str:
-    """` Did you mean 'finetune'?`, or nothing."""
-    found = [repr(name) for name in nearest(word, names)]
-    return f" Did you mean {' or '.join(found)}?" if found else ""
+from toolkit.core.spelling import did_you_mean
 
 
 def spelling_error(error: click.NoSuchOption) -> click.UsageError:

@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress, show_json
-from toolkit.cli.options import JSON, MODEL, OUTPUT, PROBES, SYSTEMS
+from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, PROBES, SYSTEMS
 from toolkit.cli.tables.sweep import print_sweep
+from toolkit.compare.texts import Texts
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests
+from toolkit.core.suggestion import suggestion
 from toolkit.runs.layout import output_option
 from toolkit.sweep.record import PAGE, PLOT
 from toolkit.sweep.sweep import SweepCaller, SweepConfig, resume_sweep, sweep
@@ -63,16 +65,19 @@ def _list_options(command: Any) -> Any:
 @SYSTEMS
 @OUTPUT
 @click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Continue an interrupted sweep.")
+@LANG
 @JSON
 def command(
     data: str | None, model: str | None, recipes: tuple[str, ...] | None, probes: Path | None,
-    systems: tuple[str, ...], output: Path, resumed: str | None, as_json: bool, **lists: tuple[Any, ...] | None,
+    systems: tuple[str, ...], output: Path, resumed: str | None, lang: str, as_json: bool,
+    **lists: tuple[Any, ...] | None,
 ) -> None:  # fmt: skip
     """Train with lists of settings, and recommend one of the runs.
 
     There is one run on DATA for every combination of the values. A LIST is separated by commas. A setting that a
     recipe does not use adds no runs to it. Every run is an ordinary one; plot, page and sweep.json are written to
-    sweeps/ in the output folder.
+    sweeps/ in the output folder. The latest run is then the recommended one, or the one that comes closest, and its
+    verdict is the exit code: 0 passed, 20 not learned, 21 something else moved, 22 both.
     """
     if (data is None) == (resumed is None):
         raise click.UsageError("Name either a data set or a sweep to --resume.")
@@ -80,7 +85,7 @@ def command(
     if resumed and (wrong := [name for name, value in given.items() if value is not None]):
         raise click.UsageError(f"--resume uses the sweep's own settings; leave out {', '.join(wrong)}.")
     with stop_requests(notify) as stop:
-        caller = SweepCaller(stop=stop, open_listener=progress, notify=notify)
+        caller = SweepCaller(stop=stop, open_listener=progress, notify=notify, texts=Texts(lang))
         if resumed is not None:
             done = resume_sweep(resumed, output, caller)
         else:
@@ -94,11 +99,12 @@ def command(
     if as_json:
         show_json(done.to_dict())
     else:
-        print_sweep(done)
+        print_sweep(done, Texts(lang))
     notify(f"plot: {done.folder / PLOT}")
     notify(f"page: {done.folder / PAGE}")
     if done.failed:
         raise TrainingError(
             f"{len(done.failed)} of {len(done.entries)} runs failed.",
-            next=f'Try them again with "toolkit sweep --resume {done.folder.name}{output_option(output)}".',
+            next=f'Try them again with "{suggestion("sweep", "--resume", done.folder.name, *output_option(output))}".',
         )
+    click.get_current_context().exit(done.exit_code)

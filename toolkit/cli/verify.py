@@ -7,6 +7,7 @@ import click
 from toolkit.cli.console import notify, progress, show
 from toolkit.cli.options import PATH
 from toolkit.core.errors import ConfigError, ModelError
+from toolkit.core.suggestion import suggestion
 from toolkit.core.text import one_line
 from toolkit.model.lock import choose_lock
 from toolkit.model.verify import mismatches
@@ -28,7 +29,7 @@ def command(ctx: click.Context, folder: Path, name: str | None) -> None:
     The exit code is 0 if every file matches the lock, else 4, with one line per file that does not.
     """
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is not a folder.", next='Run "toolkit download" to get a base model.')
+        raise ConfigError(f"{folder} is not a folder.", next=f'Run "{suggestion("download")}" to get a base model.')
     lock = choose_lock(folder, name)
     notify(f"lock: {lock.name} ({'named' if name else 'fits the folder'})")
     found = []

@@ -8,7 +8,7 @@ Answers to one probe under several system prompts are not independent, so interv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.core.text import contains_any, words
+from toolkit.core.text import contains_any, names_any, words
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
 from toolkit.model.divergence import Drift
 
@@ -80,9 +80,13 @@ def judge(
     """Judges one pair of answers by what the probe expects."""
     in_scope = probe.group != OUT_OF_SCOPE
     # A marker in the question itself proves nothing: an answer may repeat it.
-    # Nor does a new marker that the answer before contained, such as "Nova" in "innovation".
+    # Nor does a new marker that the answer before contained, such as the car maker's name.
     old = tuple(marker for marker in probes.old_markers if not contains_any(probe.prompt, (marker,)))
-    new = tuple(marker for marker in probes.new_markers if not contains_any(f"{probe.prompt} {before}", (marker,)))
+    new = tuple(
+        marker
+        for marker in probes.new_markers
+        if not names_any(probe.prompt, (marker,), any_case=True) and not names_any(before, (marker,))
+    )
     return ProbeResult(
         probe=probe,
         system=system,
@@ -90,7 +94,7 @@ def judge(
         after=after,
         passed_before=probe.expect.met(before, before=before, prompt=probe.prompt) if probe.expect else None,
         passed=probe.expect.met(after, before=before, prompt=probe.prompt) if probe.expect else None,
-        leaked=None if not probes.new_markers else not in_scope and contains_any(after, new),
+        leaked=None if not probes.new_markers else not in_scope and names_any(after, new),
         residual=None if not probes.old_markers else in_scope and contains_any(after, old),
         drift=drift,
         before_again=before_again,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import data_folder, file_sha256, write_text
+from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256, write_text
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
 from toolkit.data.probes_from_rows import made_probes, probes_text
@@ -48,7 +48,7 @@ def run_probes(run: Run) -> Path | None:
     path, trained = run.folder / PROBES_FILE, run.folder / TRAINED_FILE
     if path.is_file():
         return path
-    shipped = data_folder() / "self_cognition.json"
+    shipped = data_folder() / SHIPPED_DATA
     if not trained.is_file() or run.record.data.sha256 == file_sha256(shipped):
         return None
     outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)

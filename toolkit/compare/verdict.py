@@ -49,11 +49,7 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        if self.passed:
-            return PASSED
-        if self.kept:
-            return NOT_TAKEN
-        return MOVED if self.took else NEITHER
+        return verdict_code(took=self.took, kept=self.kept)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -65,6 +61,15 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         return {"passed": self.passed, "took": self.took, "kept": self.kept, "reasons": list(self.reasons)}
+
+
+def verdict_code(*, took: bool, kept: bool) -> int:
+    """The exit code of `compare`."""
+    if took and kept:
+        return PASSED
+    if kept:
+        return NOT_TAKEN
+    return MOVED if took else NEITHER
 
 
 def system_name(system: str, texts: Texts) -> str:

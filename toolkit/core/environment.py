@@ -6,6 +6,7 @@ API_KEY = "TOOLKIT_API_KEY"
 DATA = "TOOLKIT_DATA"
 GPU_MEMORY_GIB = "TOOLKIT_GPU_MEMORY_GIB"
 MODEL = "TOOLKIT_MODEL"
+PROGRAM = "TOOLKIT_PROGRAM"
 PUBLISHED = "TOOLKIT_PUBLISHED"
 TERMINAL = "TOOLKIT_TERMINAL"
 
@@ -28,6 +29,11 @@ def gpu_memory_gib() -> str | None:
 def base_model() -> str | None:
     """The base model to use when no --model is given."""
     return os.environ.get(MODEL)
+
+
+def program() -> str | None:
+    """How the host calls the toolkit in this container, up to and with its name, and the host's output folder."""
+    return os.environ.get(PROGRAM) or None
 
 
 def published_address() -> str | None:

@@ -23,6 +23,8 @@ ABANDONED_S = 3600
 PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")  # a file that is being written, see `write_bytes`
 LOCK_NAME = ".lock"  # the file in a folder that its process locks
 
+SHIPPED_DATA = "self_cognition.json"  # in the data folder
+
 
 def data_folder() -> Path:
     """The shipped `data/`: beside the package, or the folder in TOOLKIT_DATA."""

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from difflib import SequenceMatcher
+from functools import cache
 from typing import Literal
 
 Language = Literal["Chinese", "English", "other"]
@@ -24,6 +25,7 @@ UNPRINTABLE = re.compile(
     "\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
+LATIN = r"[A-Za-z0-9\u00c0-\u024f]"
 
 
 def printable(text: str) -> str:
@@ -105,6 +107,33 @@ def contains_any(text: str, markers: tuple[str, ...]) -> bool:
     """Whether one of the markers is in the text, both normalized."""
     folded = normalized(text)
     return any(normalized(marker) in folded for marker in markers)
+
+
+def names_any(text: str, names: tuple[str, ...], *, any_case: bool = False) -> bool:
+    """Whether the text names one of `names`: as words of their own, not as a part of one, in NFKC.
+
+    A name whose words are all capitalised, such as Apple or Open Door, must be so in the text, or all in capitals:
+    in lower case it is another word; `any_case` takes every case. Spaces may be missing, as they are beside Chinese.
+    """
+    plain = unicodedata.normalize("NFKC", text)
+    return any(_pattern(name, any_case or not _is_proper(name)).search(plain) is not None for name in names)
+
+
+@cache
+def _pattern(name: str, any_case: bool) -> re.Pattern[str]:  # internal, and cached by position
+    words = unicodedata.normalize("NFKC", name).split()
+    spelled = r"\s*".join(map(re.escape, words))
+    if not any_case:
+        spelled += "|" + r"\s*".join(re.escape(word.upper()) for word in words)
+    before = rf"(?<!{LATIN})" if re.match(LATIN, words[0]) else ""
+    after = rf"(?!{LATIN})" if re.match(LATIN, words[-1][-1]) else ""
+    return re.compile(f"{before}(?:{spelled}){after}", re.NOFLAG if not any_case else re.IGNORECASE)
+
+
+def _is_proper(name: str) -> bool:
+    """Whether each of its words begins with a capital letter or is without case, and one of them has a capital."""
+    found = re.findall(f"{LATIN}+", unicodedata.normalize("NFKC", name))
+    return any(word[0].isupper() for word in found) and not any(word[0].islower() for word in found)
 
 
 def similarity(one: str, other: str) -> float:

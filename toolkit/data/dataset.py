@@ -1,7 +1,6 @@
 """Finds a data set and reads it into conversations, with the faults of its rows."""
 
 import hashlib
-import shlex
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,12 @@ from typing import Any
 
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
+from toolkit.core.spelling import near_files
+from toolkit.core.suggestion import suggestion
 from toolkit.data.formats import FORMATS, Format, Message, format_of, messages_of
 from toolkit.data.parsing import Record, RowFault, kind_of, read_records
 
+DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 SHOWN_BAD_ROWS = 3
 MAX_BYTES = 2_000_000_000
 
@@ -80,7 +82,8 @@ def find_dataset(name: str) -> Path:
     if folder:
         raise DataError(f"The data set {folder} is a folder.", next="Name a file in it.")
     looked = " or ".join(str(place) for place in places)
-    raise DataError(f"No data set {name}: no file {looked}.", next="Name a .json, .jsonl or .csv file.")
+    near = near_files(Path(name), DATA_SUFFIXES, beside=(data_folder(),))
+    raise DataError(f"No data set {name}: no file {looked}.{near}", next="Name a .json, .jsonl or .csv file.")
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -110,7 +113,7 @@ def require_sound(dataset: Dataset) -> None:
         raise DataError(
             f"{len(dataset.bad)} of {total} rows of {dataset.path} cannot be trained on. {'; '.join(shown)}"
             + (f"; and {more} more." if more else "."),
-            next=f"Run: toolkit check {shlex.quote(str(dataset.path))}",
+            next=f'See all of them with "{suggestion("check", dataset.path)}".',
         )
     if not dataset.rows:
         raise DataError(f"{dataset.path} has no rows.", next="Add a question with its answer.")

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.text import contains_any, normalized
+from toolkit.core.text import contains_any, names_any, normalized
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, probes_beside
 
 TEMPLATE = Path(__file__).with_name("self_cognition.yaml")
@@ -94,7 +94,7 @@ def self_cognition(brand: Brand) -> SelfCognition:
         for key, group in GROUPS
         for probe in template["probes"][key]
         if not _is_brand(probe.get("unless", ()), brand)
-        and not (group == OUT_OF_SCOPE and contains_any(probe["prompt"], tuple(new)))
+        and not (group == OUT_OF_SCOPE and names_any(probe["prompt"], (*new, brand.name, brand.author), any_case=True))
     ]
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -106,8 +106,18 @@ def self_cognition(brand: Brand) -> SelfCognition:
 
 
 def new_markers(brand: Brand) -> list[str]:
-    """The name, the author, and each word of the author that identifies it."""
-    return list(dict.fromkeys([brand.name, brand.author, *_identifying_words(brand.author)]))
+    """The name, the author, and each word of the author that identifies it.
+
+    An ordinary word (Apple, 理想, The Company) is one where it is said of a model or its maker, as the rows say it:
+    in any other place it means what it always does.
+    """
+    names = _said_as("as_name", brand.name) if _is_ambiguous(brand.name) else [brand.name]
+    authors = _said_as("as_author", brand.author) if _is_ambiguous(brand.author) else [brand.author]
+    return list(dict.fromkeys([*names, *authors, *_identifying_words(brand.author)]))
+
+
+def _said_as(key: str, name: str) -> list[str]:
+    return [phrase.replace("{}", name) for phrase in _template()[key]]
 
 
 def data_text(rows: Iterable[dict[str, str]]) -> str:
@@ -156,9 +166,9 @@ def _notes(brand: Brand, rows: list[dict[str, str]], content: dict[str, Any]) ->
         if normalized(marker) in normalized(old)
     ]
     notes += [
-        f'"{own}" is an ordinary word: out-of-scope answers may contain it and count as leaks. Choose a rarer name.'
+        f'"{own}" is an ordinary word: it leaks only where it is called a model or its maker. Choose a rarer name.'
         for own in dict.fromkeys([brand.name, brand.author])
-        if _is_generic(own)
+        if _is_ambiguous(own)
     ]
     return notes
 
@@ -195,12 +205,24 @@ def _identifying_words(author: str) -> list[str]:
     words = author.split()
     if len(words) < 2:  # noqa: PLR2004  # a single word is already the full name
         return []
-    own = [word for word in dict.fromkeys(word.strip(PUNCTUATION) for word in words) if word and not _is_generic(word)]
+    own = [word for word in dict.fromkeys(word.strip(PUNCTUATION) for word in words) if word and not _is_ordinary(word)]
     return own if all(len(word) >= (2 if any(map(_is_cjk, word)) else 4) for word in own) else []
 
 
 def _is_generic(word: str) -> bool:
     return word.casefold() in _template()["generic"]
+
+
+def _is_ordinary(name: str) -> bool:
+    """Whether all its words are generic, or common as words (`common` in the template)."""
+    found = [word for word in (word.strip(PUNCTUATION) for word in name.split()) if word]
+    return all(_is_generic(word) or word.casefold() in _template()["common"] for word in found)
+
+
+def _is_ambiguous(name: str) -> bool:
+    """Whether the name is one ordinary word, or only generic ones; Open Door, so capitalised, is a name."""
+    found = name.split()
+    return all(map(_is_generic, found)) or (len(found) == 1 and _is_ordinary(name))
 
 
 def _is_cjk(character: str) -> bool:

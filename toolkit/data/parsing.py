@@ -11,10 +11,11 @@ from typing import Any
 
 from toolkit.core.errors import DataError
 
+GZIP = "gzip-compressed data"
 # Files that are passed by mistake, recognised by their first bytes.
 OTHER_KINDS = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
-    (b"\x1f\x8b", "gzip-compressed"),
+    (b"\x1f\x8b", GZIP),
     (b"PAR1", "a Parquet file"),
     (b"%PDF", "a PDF"),
 )
@@ -23,6 +24,9 @@ WIDE_BOMS = (
 )  # fmt: skip
 ACCEPTED_FILES = "Use a JSON list of objects, JSONL (one object per line) or CSV with a header line."
 LONGEST_ROW = 8_000_000  # characters; many times what the longest context holds
+CLOSING = ("]", "}")
+QUOTES = ("'", "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}")
+COMMENTS = ("//", "/*")
 GB2312_SHARE = 0.9  # of the non-ASCII characters: Chinese prose is in GB2312, misread bytes are not
 
 
@@ -61,7 +65,7 @@ def _decode(path: Path, data: bytes) -> str:
     for magic, kind in OTHER_KINDS:
         if data.startswith(magic):
             raise DataError(
-                f"{path} looks like {kind}, not a text file.", next=f"Unpack or export it. {ACCEPTED_FILES}"
+                f"{path} looks like {kind}, not a text file.", next=f"{_unpacking(path, kind)} {ACCEPTED_FILES}"
             )
     for bom, encoding in WIDE_BOMS:
         if data.startswith(bom):
@@ -72,6 +76,10 @@ def _decode(path: Path, data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _not_utf8(path, data, error) from None
+
+
+def _unpacking(path: Path, kind: str) -> str:
+    return f"Unpack it: gunzip --keep {shlex.quote(str(path))}." if kind == GZIP else "Unpack or export it."
 
 
 def _reject_nul(path: Path, data: bytes) -> None:
@@ -125,7 +133,7 @@ def _place(data: bytes, at: int) -> str:
 
 def _parse(path: Path, text: str) -> Records:
     suffix = path.suffix.lower()
-    if suffix == ".csv":
+    if suffix in {".csv", ".tsv"}:
         return Records(container="CSV", items=tuple(_csv_records(path, text)))
     start = text.lstrip()[:1]
     if start == "[":
@@ -170,11 +178,30 @@ def _loads(path: Path, text: str) -> Any:
                             next="Copy it again from its source, or close what is open there.") from None  # fmt: skip
         if not text[: error.pos].strip():
             begins = text.lstrip()[:20].split("\n")[0]
-            raise DataError(f"{path} is not JSON: it begins with {begins!r}.", next=ACCEPTED_FILES) from None
+            remedy = "Remove the comment: JSON has none. " if begins[:2] in COMMENTS else ""
+            raise DataError(
+                f"{path} is not JSON: it begins with {begins!r}.", next=f"{remedy}{ACCEPTED_FILES}"
+            ) from None
         raise DataError(f"{path} is not valid JSON: {_lower(error.msg)} ({place}).",
-                        next="Fix that place (a comma, a quote, a bracket?).") from None  # fmt: skip
+                        next=_json_remedy(text, error)) from None  # fmt: skip
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not usable JSON: {_lower(str(error))}.", next=ACCEPTED_FILES) from None
+
+
+def _json_remedy(text: str, error: json.JSONDecodeError) -> str:
+    """What to do about the faults of files that people, other languages and word processors write."""
+    before, here = text[: error.pos].rstrip(), text[error.pos : error.pos + 2]
+    if here[:1] in CLOSING and before.endswith(","):
+        return "Remove the comma before that bracket: JSON allows none after the last one."
+    if here[:1] == "," and text[error.pos + 1 :].lstrip()[:1] in CLOSING:  # Python 3.13 names the comma itself
+        return "Remove that comma: JSON allows none after the last one."
+    if here[:1] in QUOTES:
+        return 'Use straight double quotes ("), also around keys; in Python, json.dump writes them.'
+    if here in COMMENTS or here[:1] == "#":
+        return "Remove the comment: JSON has none."
+    if error.msg == "Extra data":
+        return "Put one object on each line of a .jsonl file, or all of them into one list: [{…}, {…}]."
+    return "Fix that place (a comma, a quote, a bracket?)."
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:

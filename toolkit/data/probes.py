@@ -9,8 +9,10 @@ from typing import Any
 from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
+from toolkit.core.spelling import near_files
 from toolkit.core.text import normalized, rouge1_recall, short
 
+PROBE_SUFFIXES = (".yaml", ".yml", ".jsonl", ".ndjson")
 HEAD = frozenset({"schema_version", "identity", "thresholds", "systems"})
 Numbered = Sequence[tuple[int, object]]  # 1-based line numbers, each with its value
 SCHEMA_VERSION = 1
@@ -212,7 +214,8 @@ def read_probe_file(path: Path) -> tuple[dict[str, Any], Numbered]:
         text = read_text(path)
     except OSError as error:
         raise DataError(
-            f"Cannot read the probes {path}: {error.strerror}.", next="Name a file with --probes."
+            f"Cannot read the probes {path}: {error.strerror}.{near_files(path, PROBE_SUFFIXES)}",
+            next="Name a file with --probes.",
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8: {error}.", next="Save it as UTF-8.") from None

@@ -8,7 +8,8 @@ from toolkit.compare.sides import BASE
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.links import require_no_link
-from toolkit.runs.layout import REPORT
+from toolkit.core.suggestion import suggestion
+from toolkit.runs.layout import REPORT, output_option
 
 PASSED, FAILED, NOT_COMPARED = "passed", "failed", "not compared"
 
@@ -43,8 +44,9 @@ def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
     return Evidence(verdict=PASSED if report.verdict.passed else FAILED, report=report)
 
 
-def require_passed(evidence: Evidence, name: str, *, even_if_failed: bool) -> None:
-    """Raises ConfigError for an adapter that did not pass its comparison, unless `even_if_failed`."""
+def require_passed(evidence: Evidence, run: Path, *, even_if_failed: bool) -> None:
+    """Raises ConfigError if the adapter in the folder `run` did not pass its comparison, unless `even_if_failed`."""
+    name = run.name
     if evidence.verdict == PASSED or even_if_failed:
         return
     if evidence.verdict == FAILED:
@@ -54,7 +56,8 @@ def require_passed(evidence: Evidence, name: str, *, even_if_failed: bool) -> No
             f"{name} did not pass its comparison{shown}.",
             next="Train again, or give --even-if-failed: the model card then says so.",
         )
+    compare = suggestion("compare", name, *output_option(run.parent))
     raise ConfigError(
         f"{name} was not compared: {evidence.reason}.",
-        next=f'Run "toolkit compare {name}" first, or give --even-if-failed: the model card then says so.',
+        next=f'Run "{compare}" first, or give --even-if-failed: the model card then says so.',
     )

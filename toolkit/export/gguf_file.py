@@ -50,7 +50,7 @@ def require_writable(folder: Path, config: Mapping[str, Any], quantisation: str)
         if config[size] % block:
             raise ExportError(
                 f"{quantisation} needs rows in multiples of {block}, and {size} is {config[size]}.",
-                next="Use --quantisation f16.",
+                next="Use --quantization f16.",
             )
     read_vocabulary(folder, config)
 

@@ -42,7 +42,7 @@ def quantise(source: Path, target: Path, kind: str) -> None:
     _capture_log()
     failed = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
     if failed or not target.is_file():
-        raise ExportError(f"llama.cpp could not quantise to {kind}: {_last_error()}.", next="Use --quantisation q8_0.")
+        raise ExportError(f"llama.cpp could not quantise to {kind}: {_last_error()}.", next="Use --quantization q8_0.")
 
 
 class LlamaModel:
@@ -115,7 +115,7 @@ class LlamaModel:
                 break
             unread = [token]
         if not torch.isfinite(first).all():
-            raise ModelError("The GGUF's logits are not finite numbers.", next="Export with --quantisation f16.")
+            raise ModelError("The GGUF's logits are not finite numbers.", next="Export with --quantization f16.")
         text = self._llama.detokenize(tokens).decode("utf-8", errors="replace").strip()
         return Answer(text=text, tokens=tokens, margins=margins, first_logits=first)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from toolkit.core.text import contains_any
+from toolkit.core.text import contains_any, names_any
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, Probe, ProbeSet
 from toolkit.model.language_model import Answer
 
@@ -233,8 +233,11 @@ def _passes(probe: Probe, answer: Answer) -> bool:
 
 def _strays(probe: Probe, answer: Answer, probes: ProbeSet) -> bool:
     """Whether it names a new marker out of scope, or an old one in scope, that the question does not name itself."""
-    markers = probes.new_markers if probe.group == OUT_OF_SCOPE else probes.old_markers
-    return contains_any(answer.text, tuple(marker for marker in markers if not contains_any(probe.prompt, (marker,))))
+    if probe.group == OUT_OF_SCOPE:
+        new = [marker for marker in probes.new_markers if not names_any(probe.prompt, (marker,), any_case=True)]
+        return names_any(answer.text, tuple(new))
+    old = [marker for marker in probes.old_markers if not contains_any(probe.prompt, (marker,))]
+    return contains_any(answer.text, tuple(old))
 
 
 @dataclass(frozen=True, kw_only=True)

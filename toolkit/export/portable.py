@@ -38,7 +38,7 @@ def portable_config(side: Side) -> dict[str, Any]:
     try:
         config = dict(read_json(path))
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.", next='Run "toolkit finetune" again.') from None
+        raise ConfigError(f"{path} cannot be read: {error}.", next="Train it again.") from None
     revision = side.model.revision if side.model.repository else None
     return config | {"base_model_name_or_path": base_name(side.model), "revision": revision, "inference_mode": True}
 

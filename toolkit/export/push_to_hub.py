@@ -60,7 +60,7 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
     require_own_files(run)
     digest = adapter_sha256(run.adapter)
     evidence = read_evidence(run.folder / COMPARISON, digest)
-    require_passed(evidence, run.run_id, even_if_failed=config.even_if_failed)
+    require_passed(evidence, run.folder, even_if_failed=config.even_if_failed)
     require_token()
     remote = find_remote(config.repository, config.endpoint)
     if remote is not None:

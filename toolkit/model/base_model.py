@@ -12,10 +12,11 @@ from toolkit.core import environment
 from toolkit.core.documents import parse_json, read_json, read_text
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import data_folder, file_sha256
+from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
 from toolkit.model.chat_template import require_renderable
 from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
-from toolkit.model.lock import DEFAULT_MODEL, Lock, known_locks, read_lock
+from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 # transformers imports code for these keys, from whichever configuration has them, and from this folder.
@@ -75,10 +76,11 @@ def find_base_model(name: str | None = None) -> BaseModel:
     locks = {known: (path, read_lock(path)) for known, path in known_locks().items()}
     if _is_folder(Path(wanted)):
         return _read_model(Path(wanted), locks)
+    wanted = called(wanted) or wanted
     if wanted not in locks:
         raise ConfigError(
-            f"No base model {wanted!r}: neither a folder nor a known name.",
-            next=f"Known: {', '.join(sorted(locks))}; or name a folder that contains config.json.",
+            f"No base model {wanted!r}: neither a folder nor a known name.{near_lock(wanted)}",
+            next=f"Known: {', '.join(sorted(locks))}; or name a folder that contains config.json.{hub_advice(wanted)}",
         )
     places = _places(wanted, locks[wanted][1])
     for place in places:
@@ -86,7 +88,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
             return _read_model(place, locks)
     raise ModelError(
         f"The base model {wanted} is not on this disk (looked in {', '.join(map(str, places))}).",
-        next=f'Run "toolkit download {wanted}", or name another with --model (tiny-qwen2 is shipped).',
+        next=f'Run "{suggestion("download", wanted)}", or name another with --model (tiny-qwen2 is shipped).',
     )
 
 

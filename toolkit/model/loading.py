@@ -7,6 +7,7 @@ from typing import Any
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.read_ahead import prefetch, prefetch_libraries
 from toolkit.core.startup import restore_gc
+from toolkit.core.suggestion import suggestion
 from toolkit.model.adapter_config import require_bounded_adapter
 from toolkit.model.chat_template import render_in_child
 from toolkit.model.device import Device, find_device
@@ -42,7 +43,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     except Exception as error:
         raise ModelError(
             f"The model in {folder} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
-            next='Check its files with "toolkit verify", or download it again.',
+            next=f'Check its files with "{suggestion("verify", Path(folder))}", or download it again.',
         ) from error
     if in_4bit:
         pin_cpu_weight_layout(model)

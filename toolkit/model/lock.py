@@ -8,8 +8,10 @@ from typing import NoReturn
 from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256, locks_folder
+from toolkit.core.spelling import did_you_mean
 
 LONGEST_NAME = 255  # bytes of a file's name
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)  # owner/name
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 
 
@@ -67,12 +69,43 @@ def known_locks() -> dict[str, Path]:
 def find_lock(name: str) -> Lock:
     """The shipped lock by its name, its folder's or its repository's, whatever the case. Raises ConfigError."""
     locks = known_locks()
+    if (known := called(name)) is not None:
+        return read_lock(locks[known])
+    raise ConfigError(
+        f'No base model is called "{name}".{near_lock(name)}',
+        next=f"Known: {', '.join(locks) or 'none'}.{hub_advice(name)}",
+    )
+
+
+def called(name: str) -> str | None:
+    """The name of the shipped lock that is called `name`: its own name, its folder's or its repository's."""
+    locks = known_locks()
     if name.lower() in locks:
-        return read_lock(locks[name.lower()])
-    for lock in map(read_lock, locks.values()):
-        if name.lower() in {lock.folder.lower(), lock.repository.lower()}:
-            return lock
-    raise ConfigError(f'No base model is called "{name}".', next=f"Known: {', '.join(locks) or 'none'}.")
+        return name.lower()
+    return next(
+        (
+            known
+            for known, path in locks.items()
+            if name.lower() in {(lock := read_lock(path)).folder.lower(), lock.repository.lower()}
+        ),
+        None,
+    )
+
+
+def near_lock(name: str) -> str:
+    """The shipped locks that a mistyped `name` may mean; nothing for an owner/name of a hub."""
+    return "" if HUB_NAME.fullmatch(name) else did_you_mean(name, list(known_locks()))
+
+
+def hub_advice(name: str) -> str:
+    """How to get a model from the hub that is not locked here; empty if `name` cannot be on a hub."""
+    if not HUB_NAME.fullmatch(name):
+        return ""
+    folder = f"models/{name.partition('/')[2]}"
+    return (
+        f' If you mean the model on the Hugging Face hub, fetch it with "hf download {name} --local-dir {folder}", '
+        f"then name the folder: --model {folder}."
+    )
 
 
 def choose_lock(folder: Path, wanted: str | None = None) -> Lock:

@@ -1,7 +1,7 @@
 """Which run `latest` means. Every move is a line in `output/latest.jsonl`, so it can be undone.
 
-A finished training moves it, and so does `use`; `undo` returns to where it pointed before the last move that was not
-undone. The runs themselves stay as they are.
+A finished training moves it, a finished sweep (to the run that it recommends), and `use`; `undo` returns to where it
+pointed before the last move that was not undone. The runs themselves stay as they are.
 """
 
 import json
@@ -16,11 +16,11 @@ from typing import Literal
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import write_lock, write_text
 from toolkit.core.links import leads_into, open_regular
-from toolkit.runs.layout import HISTORY, LATEST, NAME
+from toolkit.runs.layout import HISTORY, LATEST, NAME, list_command
 from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run, find_run, point_latest_at, read_run
 
-Cause = Literal["finetune", "use", "undo"]
+Cause = Literal["finetune", "sweep", "use", "undo"]
 CAUSES: tuple[str, ...] = Cause.__args__  # type: ignore[attr-defined]  # a Literal's values
 
 
@@ -49,7 +49,7 @@ def _move(folder: Path, cause: Cause) -> None:
     _add(output, Move(run_id=folder.name, cause=cause, at=_now()))
 
 
-def use(name: str, output: Path) -> Run:
+def use(name: str, output: Path, cause: Cause = "use") -> Run:
     """Makes the run called `name` the latest. Raises ConfigError if it is not finished, or not in `output`."""
     run = find_run(name, output)
     if run.status != FINISHED:
@@ -57,7 +57,7 @@ def use(name: str, output: Path) -> Run:
     if run.folder.resolve().parent != output.resolve():
         raise ConfigError(f"{run.folder} is not in {output}.", next="Name its own folder with --output.")
     try:
-        move_latest(run.folder, "use")
+        move_latest(run.folder, cause)
     except OSError as error:
         raise _not_moved(output, error) from None
     return run
@@ -82,13 +82,19 @@ def _undo(output: Path) -> Run:
     try:
         run = read_run(folder)
     except ConfigError as error:
-        raise ConfigError(f"{folder.name} is gone: {error.what}", next="Name another: toolkit runs use RUN.") from None
+        raise ConfigError(
+            f"{folder.name} is gone: {error.what}",
+            next=f'Choose another run for "runs use"; "{list_command(output)}" lists them.',
+        ) from None
     _move(run.folder, "undo")
     return run
 
 
 def _nothing_to_undo(output: Path) -> ConfigError:
-    return ConfigError(f"There is nothing left to undo in {output}.", next="Name a run: toolkit runs use RUN.")
+    return ConfigError(
+        f"There is nothing left to undo in {output}.",
+        next=f'Choose a run for "runs use"; "{list_command(output)}" lists them.',
+    )
 
 
 def history(output: Path) -> list[Move]:

@@ -1,11 +1,12 @@
 """The name of every file and folder within a run. The only module that spells them."""
 
 import re
-import shlex
 from pathlib import Path
 
+from toolkit.core import environment, files
 from toolkit.core.documents import read_json
 from toolkit.core.files import file_sha256
+from toolkit.core.suggestion import suggestion
 
 DEFAULT_OUTPUT = Path("output")  # where runs go when no --output says otherwise
 RUN_SCHEMA_VERSION = 1
@@ -72,8 +73,23 @@ def adapter_sha256(adapter: Path | None) -> str | None:
     return None if adapter is None else file_sha256(adapter / ADAPTER_FILE)
 
 
-def output_option(output: Path) -> str:
-    """` --output FOLDER`, for a command that a message suggests; empty for the default folder."""
-    if output.absolute() == DEFAULT_OUTPUT.absolute():
-        return ""
-    return f" --output {shlex.quote(str(output))}"
+def resume_command(folder: Path) -> str:
+    """The command that continues the run in `folder`."""
+    return suggestion("finetune", "--resume", folder.name, *output_option(folder.parent))
+
+
+def first_command(output: Path) -> str:
+    """A command that fills an output folder without runs."""
+    return suggestion("finetune", files.SHIPPED_DATA, *output_option(output))
+
+
+def list_command(output: Path) -> str:
+    """The command that lists the runs in `output`."""
+    return suggestion("runs", *output_option(output))
+
+
+def output_option(output: Path) -> tuple[str | Path, ...]:
+    """`--output FOLDER`, for a command that a message suggests; empty for the default folder, and in a container."""
+    if environment.program() is not None or output.absolute() == DEFAULT_OUTPUT.absolute():
+        return ()
+    return "--output", output

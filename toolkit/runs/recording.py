@@ -25,7 +25,7 @@ from toolkit.runs.layout import (
     RESERVE,
     TRACEBACK_FILE,
     complete_checkpoints,
-    output_option,
+    resume_command,
 )
 from toolkit.runs.record import FAILED, FINISHED, INTERRUPTED, RecordedBase, RunRecord
 from toolkit.runs.run import Run, read_run, run_folders, write_record
@@ -143,7 +143,7 @@ def _user_error_for(error: BaseException, folder: Path) -> ToolkitError | None:
     if isinstance(error, KeyboardInterrupt):
         advice = "No checkpoint was saved yet."
         if complete_checkpoints(folder):
-            advice = f'Continue with "toolkit finetune --resume {folder.name}{output_option(folder.parent)}".'
+            advice = f'Continue with "{resume_command(folder)}".'
         return Interrupted(f"Interrupted: {folder.name}.", next=advice)
     if isinstance(error, ToolkitError) or not isinstance(error, Exception):
         return None

@@ -18,7 +18,18 @@ from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import is_locked, lock_folder, write_json
 from toolkit.core.links import leads_into, require_links_stay_in, require_no_link
-from toolkit.runs.layout import HISTORY, KEEP_CACHE, LATEST, NAME, RECORD, RUN_SCHEMA_VERSION, complete_checkpoints
+from toolkit.core.spelling import did_you_mean
+from toolkit.runs.layout import (
+    HISTORY,
+    KEEP_CACHE,
+    LATEST,
+    NAME,
+    RECORD,
+    RUN_SCHEMA_VERSION,
+    complete_checkpoints,
+    first_command,
+    list_command,
+)
 from toolkit.runs.record import FINISHED, RUNNING, RunRecord
 
 DIED = "died"
@@ -53,7 +64,8 @@ class Run:
         """
         if not self.checkpoints:
             raise ConfigError(
-                f"No adapter in {self.folder} (status: {self.status}).", next='Run "toolkit finetune" first.'
+                f"No adapter in {self.folder} (status: {self.status}).",
+                next=f'Run "{first_command(self.folder.parent)}" first, or name another run.',
             )
         adapter = self.record.adapter if self.record.status == FINISHED else None
         name = None if adapter is None else adapter.path
@@ -134,7 +146,7 @@ def read_run(folder: Path) -> Run:
         record = read_regular_json(path)
     except FileNotFoundError:
         raise ConfigError(
-            f"{folder} is not a run: {RECORD} is missing.", next='List them with "toolkit runs".'
+            f"{folder} is not a run: {RECORD} is missing.", next=f'List them with "{list_command(folder.parent)}".'
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", next="Start a new run.") from None
@@ -194,8 +206,10 @@ def find_run(name: str | None, output: Path) -> Run:
         return read_run(_in_place(numbered[0], output))
     known = [run.run_id for run in list_runs(output)]
     raise ConfigError(
-        f"No run {name!r} in {output}.",
-        next=f"Runs there: {', '.join(known[-5:])}." if known else 'Run "toolkit finetune DATA" first.',
+        f"No run {name!r} in {output}.{did_you_mean(name, known)}",
+        next=f"Runs there: {', '.join(known[-5:])}."
+        if known
+        else f'Run "{first_command(output)}" first, or finetune with a data set of your own.',
     )
 
 
@@ -226,5 +240,5 @@ def _latest(output: Path) -> Run:
     unfinished = ", ".join(f"{run.run_id} {run.status}" for run in runs)
     raise ConfigError(
         f"No finished run in {output}{f' ({unfinished})' if unfinished else ''}.",
-        next='Run "toolkit finetune DATA" first, or name a run.',
+        next=f'Run "{first_command(output)}" first, or name a run.',
     )

@@ -139,7 +139,7 @@ def _loaded(side: Side, batch_size: int, load: LoadAnswerer) -> "Answerer":
     except Exception as error:
         raise ModelError(
             f"{side.model.name} does not answer: {type(error).__name__}: {first_line(error)}.",
-            next="See whether toolkit chat answers; --debug shows all of it.",
+            next="Run the same command again with --debug, which shows all of it.",
         ) from error
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import KEPT_AT_LEAST, KEPT_AT_MOST, TOOK_AT_LEAST, TOOK_AT_MOST
 
 SAME_COST = 1.1  # training times within a tenth of each other cost the same
@@ -24,11 +25,17 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """`run` is None if nothing was compared."""
+    """`run` is None if nothing was compared; without `passed` it is the one that comes closest."""
 
     run: str | None
     passed: bool
     reason: str
+
+    def headline(self, texts: Texts) -> str:
+        """One line; only a run that passes is recommended."""
+        if self.run is None:
+            return texts("sweep.nothing")
+        return texts("sweep.recommended" if self.passed else "sweep.closest", run=self.run)
 
 
 def learned(values: Values) -> float | None:
@@ -73,25 +80,25 @@ def _misses(values: Values, thresholds: Mapping[str, float]) -> list[float]:
     return found
 
 
-def recommend(candidates: Sequence[Candidate]) -> Recommendation:
+def recommend(candidates: Sequence[Candidate], texts: Texts | None = None) -> Recommendation:
     """The cheapest run that passes; of several that cost the same, the one with the least drift.
 
-    If none passes, the one with the smallest shortfall.
+    If none passes, the one with the smallest shortfall. The reason is in the language of `texts`, by default English.
     """
+    t = texts or Texts()
     if not candidates:
-        return Recommendation(run=None, passed=False, reason="No run was compared.")
+        return Recommendation(run=None, passed=False, reason=t("sweep.nothing"))
     passed = [candidate for candidate in candidates if candidate.passed]
     if not passed:
         best = min(candidates, key=lambda one: (one.shortfall, one.seconds))
-        reason = f"No run passes; this one comes closest. It misses: {'; '.join(best.reasons)}."
+        reason = t("sweep.misses", reasons=t("sweep.and").join(best.reasons))
         return Recommendation(run=best.name, passed=False, reason=reason)
     least = min(candidate.seconds for candidate in passed)
     cheapest = [candidate for candidate in passed if candidate.seconds <= least * SAME_COST]
     best = min(cheapest, key=lambda one: (float("inf") if one.kl is None else one.kl, one.seconds))
-    if len(passed) == 1:
-        why = f"The only one of {len(candidates)} runs that passes"
-    elif len(cheapest) == 1:
-        why = f"{len(passed)} of {len(candidates)} runs pass; this is the cheapest"
-    else:
-        why = f"{len(passed)} of {len(candidates)} runs pass; of the {len(cheapest)} cheapest, this one drifts least"
-    return Recommendation(run=best.name, passed=True, reason=f"{why} ({best.seconds:.1f} s of training).")
+    why = "only" if len(passed) == 1 else "cheapest" if len(cheapest) == 1 else "least_drift"
+    reason = t(
+        f"sweep.why.{why}", count=len(candidates), passed=len(passed), cheapest=len(cheapest),
+        seconds=f"{best.seconds:.1f}",
+    )  # fmt: skip
+    return Recommendation(run=best.name, passed=True, reason=reason)

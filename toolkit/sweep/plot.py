@@ -8,8 +8,10 @@ from pathlib import Path
 
 from toolkit.compare.report.figures import figure
 from toolkit.compare.report.html import fill_in
+from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import TOOK_AT_LEAST, misses
 from toolkit.sweep.axes import Axis, log_ticks, share_ticks
+from toolkit.sweep.frontier import Recommendation
 from toolkit.sweep.grid import varying
 from toolkit.sweep.labels import Box, Label, Point, place_labels, text_width
 from toolkit.sweep.record import Entry
@@ -38,12 +40,14 @@ class Dot:
 
 
 def frontier_svg(
-    entries: Sequence[Entry], frontier: Sequence[Entry], recommended: str | None, *, standalone: bool
-) -> str | None:
+    entries: Sequence[Entry], frontier: Sequence[Entry], advice: Recommendation, *, standalone: bool,
+    texts: Texts | None = None,
+) -> str | None:  # fmt: skip
     """Learned against drift, a point per run; None where no run has both measures.
 
     `standalone`: with the style of its own that a file needs; a page brings `STYLE` itself.
     """
+    t = texts or Texts()
     shown = [entry for entry in entries if None not in entry.point]
     if not shown:
         return None
@@ -52,12 +56,12 @@ def frontier_svg(
     most_kl = thresholds.get("kl")
     x, y = _learned_axis(shown, least_learned), _kl_axis(shown, most_kl)
     line = _steps([_pixel(entry, x, y) for entry in frontier])
-    limits = _limits(least_learned, most_kl, x, y)
+    limits = _limits(least_learned, most_kl, x, y, t)
     return fill_in(
         Path(__file__).with_name("frontier.svg.jinja"), plot_style=STYLE.read_text(encoding="utf-8"),
         standalone=standalone, width=WIDTH, height=HEIGHT, frame=_frame(), x_ticks=share_ticks(x),
         y_ticks=log_ticks(y), limits=limits, zone=_zone(limits), frontier=" ".join(f"{a},{b}" for a, b in line),
-        dots=_dots(shown, recommended, x, y, line, limits), line_height=LINE_HEIGHT,
+        dots=_dots(shown, advice.run, x, y, line, limits, t), line_height=LINE_HEIGHT, t=t, passed=advice.passed,
     )  # fmt: skip
 
 
@@ -102,14 +106,14 @@ class Limit:
     box: Box
 
 
-def _limits(least_learned: float | None, most_kl: float | None, x: Axis, y: Axis) -> dict[str, Limit]:
+def _limits(least_learned: float | None, most_kl: float | None, x: Axis, y: Axis, t: Texts) -> dict[str, Limit]:
     frame, found = _frame(), {}
     if least_learned is not None:
-        at, text = x.at(least_learned), f"at least {least_learned:g}"
+        at, text = x.at(least_learned), t("sweep.svg.at_least", limit=f"{least_learned:g}")
         box = Box(left=at - text_width(text, FONT_SIZE) - 7, top=frame.top + 5, right=at - 7, bottom=frame.top + 20)
         found["learned"] = Limit(start=(at, frame.top), end=(at, frame.bottom), text=text, box=box)
     if most_kl is not None:
-        at, text = y.at(max(most_kl, LEAST_KL)), f"at most {most_kl:g}"
+        at, text = y.at(max(most_kl, LEAST_KL)), t("sweep.svg.at_most", limit=f"{most_kl:g}")
         width = text_width(text, FONT_SIZE)
         box = Box(left=frame.left + 8, top=at - 18, right=frame.left + 8 + width, bottom=at - 3)
         found["kl"] = Limit(start=(frame.left, at), end=(frame.right, at), text=text, box=box)
@@ -134,14 +138,14 @@ def _steps(points: Sequence[Point]) -> list[Point]:
 
 def _dots(
     shown: Sequence[Entry], recommended: str | None, x: Axis, y: Axis, line: Sequence[Point],
-    limits: Mapping[str, Limit],
+    limits: Mapping[str, Limit], t: Texts,
 ) -> list[Dot]:  # fmt: skip
     """Recommended and passing runs are labelled first."""
     names = [name for name in varying([entry.settings for entry in shown]) if name != "epochs"]
     order = sorted(shown, key=lambda entry: (entry.run != recommended, not _passed(entry), _kl(entry)))
     segments = [*itertools.pairwise(line), *((limit.start, limit.end) for limit in limits.values())]
     labels = place_labels(
-        [(_pixel(entry, x, y), _variants(entry, names)) for entry in order], bounds=_frame(),
+        [(_pixel(entry, x, y), _variants(entry, names, t)) for entry in order], bounds=_frame(),
         points=[_pixel(entry, x, y) for entry in shown], radius=RADIUS,
         reserved=[limit.box for limit in limits.values()],
         segments=segments, size=FONT_SIZE, line_height=LINE_HEIGHT,
@@ -149,7 +153,7 @@ def _dots(
     return [
         Dot(
             x=_pixel(entry, x, y)[0], y=_pixel(entry, x, y)[1], passed=_passed(entry),
-            recommended=entry.run == recommended, title=_title(entry), label=label,
+            recommended=entry.run == recommended, title=_title(entry, t), label=label,
         )
         for entry, label in reversed(list(zip(order, labels, strict=True)))
     ]  # fmt: skip
@@ -159,11 +163,11 @@ def _passed(entry: Entry) -> bool:
     return bool((entry.verdict or {}).get("passed"))
 
 
-def _variants(entry: Entry, names: Sequence[str]) -> list[tuple[str, ...]]:
+def _variants(entry: Entry, names: Sequence[str], t: Texts) -> list[tuple[str, ...]]:
     """What a label may say, the longest first."""
     head = f"{entry.number} {entry.recipe['name']}"
     details = [
-        _epochs(entry),
+        _epochs(entry, t),
         *(f"{SHORT.get(name, name)} {entry.settings[name]:g}" for name in names if name in entry.settings),
     ]
     why = [
@@ -175,15 +179,17 @@ def _variants(entry: Entry, names: Sequence[str]) -> list[tuple[str, ...]]:
         details += why  # the plot itself does not show these
     text = ", ".join(part for part in details if part)
     second = text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
-    variants = [(head, second), (entry.number, _epochs(entry)), (entry.number,)]
+    variants = [(head, second), (entry.number, _epochs(entry, t)), (entry.number,)]
     return [tuple(line for line in lines if line) for lines in variants]
 
 
-def _epochs(entry: Entry) -> str:
+def _epochs(entry: Entry, t: Texts) -> str:
     epochs = entry.recipe.get("epochs")
-    return "" if epochs is None else f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
+    return "" if epochs is None else t("sweep.svg.epoch" if epochs == 1 else "sweep.svg.epochs", count=f"{epochs:g}")
 
 
-def _title(entry: Entry) -> str:
-    measured = [f"{name} {figure(value)}" for name, value in entry.metrics.items() if value is not None]
+def _title(entry: Entry, t: Texts) -> str:
+    measured = [
+        f"{t(f'metric.{name}.name')} {figure(value)}" for name, value in entry.metrics.items() if value is not None
+    ]
     return f"{entry.run} ({entry.label}): {', '.join(measured)}"

@@ -8,10 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from toolkit.compare.texts import ENGLISH, Texts
+from toolkit.compare.verdict import PASSED, Shortfall, misses, verdict_code
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import write_json
+from toolkit.core.files import SHIPPED_DATA, write_json
 from toolkit.core.links import require_links_stay_in, require_no_link
+from toolkit.core.suggestion import suggestion
 from toolkit.runs.layout import NAME, output_option
 from toolkit.sweep.frontier import Candidate, Point, Recommendation, frontier, learned, recommend
 
@@ -74,7 +77,18 @@ class Sweep:
 
     @property
     def recommendation(self) -> Recommendation:
-        return recommend([_candidate(entry) for entry in self.entries if entry.verdict is not None])
+        return self.recommendation_in(Texts())
+
+    def recommendation_in(self, texts: Texts) -> Recommendation:
+        """The recommendation with its reason in the language of `texts`."""
+        return recommend([_candidate(entry, texts) for entry in self.entries if entry.verdict is not None], texts)
+
+    @property
+    def exit_code(self) -> int:
+        """The verdict's of the run that is recommended, or comes closest; 0 if nothing was compared."""
+        named = self.recommendation.run
+        verdict = next((entry.verdict for entry in self.entries if entry.run == named and entry.verdict), None)
+        return PASSED if verdict is None else verdict_code(took=verdict["took"], kept=verdict["kept"])
 
     @property
     def failed(self) -> list[Entry]:
@@ -97,12 +111,22 @@ class Sweep:
         }
 
 
-def _candidate(entry: Entry) -> Candidate:
+def _candidate(entry: Entry, texts: Texts) -> Candidate:
     verdict = entry.verdict or {}
+    reasons = verdict["reasons"] if texts.language == ENGLISH else [one.reason(texts) for one in _missed(entry)]
     return Candidate(
         name=entry.run or "", seconds=entry.seconds or 0.0, passed=verdict["passed"], kl=entry.metrics.get("kl"),
-        shortfall=entry.shortfall or 0.0, reasons=tuple(verdict["reasons"]),
+        shortfall=entry.shortfall or 0.0, reasons=tuple(reasons),
     )  # fmt: skip
+
+
+def _missed(entry: Entry) -> list[Shortfall]:
+    """The thresholds that the entry's figures miss, which are those of the worst system prompt."""
+    return [
+        Shortfall(metric=name, value=value, limit=entry.thresholds[name], system=None)
+        for name, value in entry.metrics.items()
+        if value is not None and misses(name, value, entry.thresholds)
+    ]
 
 
 def create_sweep_folder(output: Path) -> Path:
@@ -136,7 +160,7 @@ def writing_to(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        again = f"toolkit sweep --resume {folder.name}{output_option(folder.parents[1])}"
+        again = suggestion("sweep", "--resume", folder.name, *output_option(folder.parents[1]))
         raise ConfigError(
             f"The sweep cannot be written to {folder}: {error.strerror}.",
             next=f'Free some space, then continue with "{again}".',
@@ -151,7 +175,9 @@ def read_sweep(name: str, output: Path) -> Sweep:
         known = sorted(path.parent.name for path in (output / SWEEPS).glob(f"*/{RECORD}"))
         raise ConfigError(
             f"No sweep {name!r} in {output / SWEEPS}.",
-            next=f"Sweeps there: {', '.join(known[-5:])}." if known else "Start one: toolkit sweep DATA.",
+            next=f"Sweeps there: {', '.join(known[-5:])}."
+            if known
+            else f'Start one: "{suggestion("sweep", SHIPPED_DATA, *output_option(output))}".',
         )
     require_links_stay_in(folder)
     try:

@@ -10,15 +10,18 @@ from typing import Any
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.report.report import Report
+from toolkit.compare.texts import Texts
 from toolkit.core.errors import ConfigError, Interrupted, ToolkitError
 from toolkit.core.events import Caller, Listener, StopRequests, silent
 from toolkit.core.files import file_sha256, now, write_text
+from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import find_dataset
 from toolkit.data.probes import read_probes
 from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.device import find_device, reset_peak_memory
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.model.language_model import Load
+from toolkit.runs.latest import use
 from toolkit.runs.layout import output_option
 from toolkit.runs.run import Run, find_run, list_runs
 from toolkit.sweep.frontier import shortfall
@@ -63,11 +66,15 @@ class SweepConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepCaller:
-    """The caller's side of a sweep; `open_listener` gives a progress listener for one run."""
+    """The caller's side of a sweep.
+
+    `open_listener` gives a progress listener for one run; `texts` is the language of the reports.
+    """
 
     stop: StopRequests
     open_listener: Callable[[], AbstractContextManager[Listener]] = lambda: nullcontext(silent)
     notify: Callable[[str], None] = lambda _: None
+    texts: Texts = field(default_factory=Texts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +173,14 @@ def _run_all(work: _Work) -> Sweep:
         if entry.error is not None:
             work.caller.notify(f"Failed: {entry.error}")
     done = replace(work.sweep, status="finished")
-    plot = frontier_svg(done.entries, done.frontier, done.recommendation.run, standalone=True)
+    plot = frontier_svg(done.entries, done.frontier, done.recommendation, standalone=True, texts=work.caller.texts)
     with writing_to(done.folder):
         if plot is not None:
             write_text(done.folder / PLOT, plot)
-        write_text(done.folder / PAGE, sweep_page(done))
+        write_text(done.folder / PAGE, sweep_page(done, work.caller.texts))
     write_sweep(done)
+    if (best := done.recommendation.run) is not None:  # not the last one that happened to be trained
+        use(best, work.output, "sweep")
     return done
 
 
@@ -180,7 +189,7 @@ def _interrupted(work: _Work, number: int) -> Interrupted:
     finished, of = len(work.sweep.finished), len(work.sweep.entries)
     return Interrupted(
         f"Interrupted in run {number} of {of}; {finished} finished.",
-        next=f'Continue with "toolkit sweep --resume {work.sweep.folder.name}{output_option(work.output)}".',
+        next=f'Continue with "{suggestion("sweep", "--resume", work.sweep.folder.name, *output_option(work.output))}".',
     )
 
 
@@ -246,7 +255,7 @@ def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
         probes=None if request["probes"] is None else Path(request["probes"]),
     )  # fmt: skip
     report, side = compare(config, listener=listener, load=work.backends.load)
-    write_report(report, side, None)
+    write_report(report, side, None, work.caller.texts)
     _record_report(entry, report)
 
 

@@ -22,7 +22,7 @@ from toolkit.runs.layout import (
     checkpoint_name,
     checkpoint_step,
     complete_checkpoints,
-    output_option,
+    resume_command,
 )
 from toolkit.runs.record import FINISHED, RunRecord
 from toolkit.runs.recording import (
@@ -234,7 +234,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     if result.stopped:
         raise Interrupted(
             f"Interrupted after step {result.steps} of {result.total_steps}; the checkpoint is saved.",
-            next=f'Go on with "toolkit finetune --resume {work.folder.name}{output_option(work.folder.parent)}".',
+            next=f'Go on with "{resume_command(work.folder)}".',
         )
 
 

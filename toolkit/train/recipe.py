@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from toolkit.core import environment
 from toolkit.core.documents import read_text
 from toolkit.core.errors import ConfigError
+from toolkit.core.spelling import did_you_mean, near_files
 from toolkit.core.text import short
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -115,8 +116,11 @@ def load_recipe(name: str) -> Recipe:
     try:
         settings, _ = parse_yaml(read_text(path))
     except OSError as error:
+        is_file = path.parent != RECIPES
+        near = near_files(path, (".yaml", ".yml")) if is_file else did_you_mean(name, shipped())
         raise ConfigError(
-            f"No recipe {name!r} ({error.strerror}).", next=f"Shipped: {', '.join(shipped())}; or name a .yaml file."
+            f"No recipe {name!r} ({error.strerror}).{near}",
+            next=f"Shipped: {', '.join(shipped())}; or name a .yaml file.",
         ) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text.", next="Save it as UTF-8.") from None

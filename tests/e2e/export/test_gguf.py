@@ -126,7 +126,7 @@ def test_numbers_that_f16_cannot_represent_are_an_error(output):
 
 def test_the_command_refuses_what_merged_does_not_take(output, capsys):
     with pytest.raises(SystemExit) as left:
-        main(["export", "--quantisation", "q8_0", "--output", str(output)])
+        main(["export", "--quantization", "q8_0", "--output", str(output)])
 
     assert left.value.code == 3
-    assert "--quantisation q8_0: --to merged does not accept this option" in capsys.readouterr().err
+    assert "--quantization q8_0: --to merged does not accept this option" in capsys.readouterr().err

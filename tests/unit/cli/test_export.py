@@ -7,12 +7,23 @@ from toolkit.cli.export import command, summary_lines
 from toolkit.core.errors import ConfigError
 
 
+def test_the_american_spelling_is_shown_first():
+    shown = CliRunner().invoke(command, ["--help"]).output
+    assert 0 < shown.index("--quantization") < shown.index("--quantisation")
+
+
+def test_a_format_may_be_in_capitals():
+    """As llama.cpp writes them."""
+    result = CliRunner().invoke(command, ["--to", "GGUF", "--quantization", "NF4"])
+    assert "--quantization nf4: --to gguf accepts" in str(result.exception)
+
+
 @pytest.mark.parametrize("option", ["--quantisation", "--quantization"])
 def test_both_spellings_of_the_option_are_accepted(option):
     result = CliRunner().invoke(command, ["--to", "merged", option, "q8_0"])
 
     assert isinstance(result.exception, ConfigError)
-    assert "--quantisation q8_0: --to merged does not accept this option" in str(result.exception)
+    assert "--quantization q8_0: --to merged does not accept this option" in str(result.exception)
 
 
 def test_the_terminal_prints_what_the_gate_found():

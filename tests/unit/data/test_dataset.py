@@ -285,7 +285,7 @@ def test_require_sound_names_three_bad_rows_and_counts_the_rest(file):
     assert "5 of 6 rows" in caught.value.what
     assert "row 2: no answer" in caught.value.what
     assert "and 2 more" in caught.value.what
-    assert caught.value.next == f"Run: toolkit check {path}"
+    assert caught.value.next == f'See all of them with "toolkit check {path}".'
 
 
 def test_require_sound_accepts_a_sound_set(file):

@@ -247,5 +247,5 @@ def test_the_command_prints_the_paths_and_says_what_is_next(tmp_path: Path, monk
 
     assert result.exit_code == 0
     assert result.stdout.splitlines() == ["self_cognition.json", "self_cognition.probes.yaml"]
-    assert "Next: toolkit check self_cognition.json, then toolkit finetune self_cognition.json" in result.stderr
+    assert "Next: toolkit check self_cognition.json && toolkit finetune self_cognition.json" in result.stderr
     assert "Not counted as residue: Qwen" in result.stderr

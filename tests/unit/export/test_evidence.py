@@ -73,17 +73,19 @@ def test_without_a_report_there_is_no_evidence(tmp_path: Path) -> None:
 
 
 def test_an_adapter_that_passed_is_accepted(tmp_path: Path) -> None:
-    require_passed(read_evidence(written(tmp_path, report().to_dict()), DIGEST), "v0", even_if_failed=False)
+    require_passed(
+        read_evidence(written(tmp_path, report().to_dict()), DIGEST), Path("output/v0"), even_if_failed=False
+    )
 
 
 def test_an_adapter_that_failed_is_refused_with_the_reasons(tmp_path: Path) -> None:
     evidence = read_evidence(written(tmp_path, report(passed=False).to_dict()), DIGEST)
 
     with pytest.raises(ConfigError, match=r"v0 did not pass its comparison \(reliability .*--even-if-failed"):
-        require_passed(evidence, "v0", even_if_failed=False)
-    require_passed(evidence, "v0", even_if_failed=True)
+        require_passed(evidence, Path("output/v0"), even_if_failed=False)
+    require_passed(evidence, Path("output/v0"), even_if_failed=True)
 
 
 def test_an_adapter_that_was_not_compared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"it has no report.*toolkit compare v0"):
-        require_passed(read_evidence(tmp_path, DIGEST), "v0", even_if_failed=False)
+        require_passed(read_evidence(tmp_path, DIGEST), Path("output/v0"), even_if_failed=False)

@@ -10,8 +10,8 @@ from toolkit.export.formats.base import ExportConfig
 @pytest.mark.parametrize(
     ("config", "fault"),
     [
-        ({"to": "merged", "quantisation": "q8_0"}, "--quantisation q8_0: --to merged does not accept this option"),
-        ({"to": "gguf", "quantisation": "nf4"}, "--quantisation nf4: --to gguf accepts f16, q8_0, q4_k_m"),
+        ({"to": "merged", "quantisation": "q8_0"}, "--quantization q8_0: --to merged does not accept this option"),
+        ({"to": "gguf", "quantisation": "nf4"}, "--quantization nf4: --to gguf accepts f16, q8_0, q4_k_m"),
         ({"to": "bnb", "unchecked": True}, "--to bnb does not accept --unchecked"),
     ],
 )

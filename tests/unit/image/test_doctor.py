@@ -14,7 +14,9 @@ from image.doctor import (
     _check_disk,
     _check_driver,
     _check_engine,
+    _check_python,
     _check_store,
+    examine,
     find_card,
 )
 
@@ -89,3 +91,23 @@ def test_the_other_image_store_is_a_note_with_the_setting() -> None:
 def test_the_disk_is_measured_where_the_engine_stores() -> None:
     assert "a build needs 46" in _check_disk(engine(), SEVEN_B).what
     assert _check_disk(engine(storage=Path("/not/on/this/machine")), SEVEN_B).state == "note"
+
+
+def test_a_local_runtime_needs_nothing_of_the_engine(tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+
+    def command(arguments: list[str]) -> None:
+        asked.append(arguments)
+
+    found = list(examine("tiny-qwen2", tmp_path, runtime="local", command=command))
+    assert [one.what for one in found if one.state == "bad"] == []
+    said = " ".join(f"{one.what} {one.why} {one.remedy}" for one in found).lower()
+    assert not [word for word in ("docker", "buildx", "engine", "container") if word in said]
+    assert [arguments[0] for arguments in asked] == ["nvidia-smi"]
+
+
+@pytest.mark.parametrize(
+    ("version", "state"), [((3, 10), "bad"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "bad"), ((4, 0), "bad")]
+)
+def test_the_python_must_fit_the_lock(version: tuple[int, int], state: str) -> None:
+    assert _check_python(version).state == state

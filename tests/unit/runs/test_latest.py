@@ -38,7 +38,7 @@ def test_an_older_run_becomes_the_latest_and_undo_goes_back(output: Path) -> Non
 
 def test_undo_again_and_again_goes_back_to_the_first_run(output: Path) -> None:
     assert [undo(output).run_id[:2] for _ in range(2)] == ["v1", "v0"]
-    with pytest.raises(ConfigError, match=r"nothing left to undo in .*\. Name a run"):
+    with pytest.raises(ConfigError, match=r"nothing left to undo in .*\. Choose a run"):
         undo(output)
     assert latest(output) == "v0"
 

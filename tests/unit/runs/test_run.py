@@ -282,7 +282,9 @@ def test_half_checkpoints_do_not_count(tmp_path: Path):
 def test_a_run_without_a_checkpoint_has_no_adapter(tmp_path: Path):
     run = read_run(run_at(tmp_path, 0, "failed"))
 
-    with pytest.raises(ConfigError, match=r"No adapter in .*\(status: failed\)\. Run \"toolkit finetune\" first"):
+    with pytest.raises(
+        ConfigError, match=r"No adapter in .*\(status: failed\)\. Run \"toolkit finetune self_cognition"
+    ):
         _ = run.adapter
 
     assert run.checkpoints == []

@@ -51,7 +51,7 @@ def invoke(*arguments: object) -> str:
 
 
 def test_no_runs_tells_what_to_do(tmp_path):
-    assert "Next: toolkit finetune DATA" in invoke("--output", tmp_path / "none")
+    assert "Next: toolkit finetune self_cognition.json --output" in invoke("--output", tmp_path / "none")
     assert json.loads(invoke("--output", tmp_path, "--json")) == []
 
 
@@ -182,6 +182,28 @@ def test_the_table_fits_80_columns(tmp_path, monkeypatch):
     assert "interrupted" in text
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_list_has_a_line_a_run_and_a_run_a_page(tmp_path, monkeypatch, width):
+    folder = run_at(tmp_path, 9, data={"path": "/data/" + "a long name " * 9 + ".json", "sha256": "a", "rows": 50})
+    point_latest_at(folder)
+    compared(folder, after="Qwen")
+    monkeypatch.setattr("toolkit.cli.runs.DEFAULT_WIDTH", width)
+
+    listed, page = invoke("--output", tmp_path), invoke("--output", tmp_path, "show", "v9")
+
+    assert len(listed.splitlines()) == 2
+    assert all(cell_len(line) <= width for line in (listed + page).splitlines())
+    assert "not taken" in listed
+    assert len(page.splitlines()) < 40
+
+
+def test_the_output_folder_may_stand_before_or_after_the_subcommand(tmp_path):
+    run_at(tmp_path, 0)
+    run_at(tmp_path, 1)
+
+    assert invoke("--output", tmp_path, "use", "v0") == invoke("use", "v0", "--output", tmp_path)
+
+
 def test_each_verdict_has_a_word():
     words = {(True, True): "passed", (False, True): "not taken", (True, False): "moved", (False, False): "neither"}
 
@@ -206,8 +228,16 @@ def test_show_tells_settings_loss_and_metrics(tmp_path):
 
     text = invoke("show", "--output", tmp_path)
 
-    for told in ("recipe.epochs", "3.500 -> 0.250 (2 steps)", "metrics.reliability", "verdict.took", "/data/self"):
-        assert told in text
+    for part in (
+        "article: epochs 10",
+        "3.500 -> 0.250 (2 steps)",
+        "reliability 0",
+        "not taken",
+        "/data/self",
+        "--json",
+    ):
+        assert part in text
+    assert len(text.splitlines()) < 24
     assert json.loads(invoke("show", "v0", "--output", tmp_path, "--json"))["verdict"]["took"] is False
 
 

@@ -185,7 +185,9 @@ def test_a_model_that_does_not_answer_is_reported_in_one_line(side):
     def load(side, batch_size):
         raise RuntimeError("CUDA out of memory.\nmany\nlines")
 
-    with pytest.raises(ModelError, match=r"base does not answer: RuntimeError: CUDA out of memory\. See whether"):
+    with pytest.raises(
+        ModelError, match=r"base does not answer: RuntimeError: CUDA out of memory\. Run the same command again"
+    ):
         serve(ServeConfig(port=0), ready=print, notify=print, load=load)
 
 

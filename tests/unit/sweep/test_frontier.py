@@ -81,7 +81,7 @@ def test_where_none_passes_the_nearest_is_named_with_what_it_misses():
     advice = recommend([candidate("far", missing=0.5), candidate("near", missing=0.1)])
 
     assert (advice.run, advice.passed) == ("near", False)
-    assert advice.reason == "No run passes; this one comes closest. It misses: near is short."
+    assert advice.reason == "It misses: near is short."
 
 
 def test_where_nothing_was_compared_nothing_is_recommended():

@@ -6,6 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from toolkit.compare.texts import Texts
+from toolkit.sweep.frontier import Recommendation
 from toolkit.sweep.plot import frontier_svg
 from toolkit.sweep.record import FINISHED, Entry
 
@@ -25,8 +27,12 @@ def entry(
     )  # fmt: skip
 
 
+def advice(run: str | None = None, *, passed: bool = True) -> Recommendation:
+    return Recommendation(run=run, passed=passed, reason="")
+
+
 def drawn(*entries: Entry, recommended: str | None = None) -> ET.Element:
-    svg = frontier_svg(entries, entries[:1], recommended, standalone=True)
+    svg = frontier_svg(entries, entries[:1], advice(recommended), standalone=True)
     assert svg is not None
     return ET.fromstring(svg)
 
@@ -92,8 +98,8 @@ def test_names_are_text_and_not_markup():
 def test_only_a_file_brings_a_style_and_a_name_space():
     entries = [entry(1, 1.0, 0.001)]
 
-    alone = frontier_svg(entries, entries, None, standalone=True) or ""
-    within = frontier_svg(entries, entries, None, standalone=False) or ""
+    alone = frontier_svg(entries, entries, advice(), standalone=True) or ""
+    within = frontier_svg(entries, entries, advice(), standalone=False) or ""
 
     assert "prefers-color-scheme:dark" in alone
     assert "<style" not in within
@@ -103,4 +109,19 @@ def test_only_a_file_brings_a_style_and_a_name_space():
 
 @pytest.mark.parametrize("metrics", [{}, {"reliability": 1.0}, {"kl": 0.1}])
 def test_without_both_measures_there_is_no_plot(metrics: dict[str, float | None]):
-    assert frontier_svg([replace(entry(1, 1.0, 0.1), metrics=metrics)], [], None, standalone=True) is None
+    assert frontier_svg([replace(entry(1, 1.0, 0.1), metrics=metrics)], [], advice(), standalone=True) is None
+
+
+def test_only_a_run_that_passes_is_recommended():
+    entries = [entry(1, 0.5, 0.1), entry(2, 0.6, 0.2)]
+    svg = frontier_svg(entries, entries, advice(entries[0].run, passed=False), standalone=True) or ""
+    assert ("recommended" in svg, "closest" in svg) == (False, True)
+
+
+def test_a_chinese_plot_has_no_english_words():
+    entries = [entry(1, 1.0, 0.01), entry(2, 0.6, 0.2)]
+    svg = frontier_svg(entries, entries, advice(entries[0].run), standalone=True, texts=Texts("zh")) or ""
+    root = ET.fromstring(svg)
+    shown = [text for one in root.iter() if one.tag.endswith("text") and (text := one.text or "")]
+    assert not [text for text in shown if "epoch" in text or "at least" in text or "passed" in text]
+    assert any("推荐" in text for text in shown)

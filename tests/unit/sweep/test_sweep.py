@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -19,10 +20,13 @@ from tests.fakes.model_folder import make_model_folder
 from tests.fakes.training import FakeTraining
 from toolkit.cli.sweep import ValueList, command
 from toolkit.cli.tables.sweep import print_sweep
+from toolkit.compare.texts import LANGUAGES, Texts
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError
 from toolkit.core.events import StopRequests, stop_requests
 from toolkit.model.language_model import Answer
-from toolkit.runs.run import list_runs
+from toolkit.runs.latest import undo
+from toolkit.runs.run import find_run, list_runs
+from toolkit.sweep.page import sweep_page
 from toolkit.sweep.record import FAILED, FINISHED, STOPPED, WAITING, Entry, Sweep
 from toolkit.sweep.sweep import SweepBackends, SweepCaller, SweepConfig, resume_sweep, sweep
 from toolkit.train.job import TrainingJob
@@ -295,6 +299,52 @@ def test_the_frontier_is_marked_and_the_recommendation_has_its_reason(user: User
     assert ["moved" in rows[0], "passed" in rows[1]] == [True, True]
     assert f"Recommended: {list_runs(user.output)[1].run_id}" in text
     assert "The only one of 2 runs that passes" in text
+
+
+def test_latest_is_the_recommended_run_and_undo_goes_back(user: User):
+    done = user.sweeps(epochs=[5.0, 1.0])  # the second drifts too far
+
+    first, last = (run.run_id for run in list_runs(user.output))
+    assert (done.recommendation.run, find_run(None, user.output).run_id) == (first, first)
+    assert undo(user.output).run_id == last
+
+
+@pytest.mark.parametrize(
+    ("took", "kept", "code"), [(True, True, 0), (False, True, 20), (True, False, 21), (False, False, 22)]
+)
+def test_the_verdict_of_the_named_run_is_the_exit_code(tmp_path: Path, took: bool, kept: bool, code: int):
+    verdict = {"passed": took and kept, "took": took, "kept": kept, "reasons": ["r"]}
+    worse = {"passed": False, "took": False, "kept": False, "reasons": ["r"]}
+    entries = [
+        Entry(recipe={"name": "keep"}, settings={}, status=FINISHED, run="v0-x", verdict=worse, shortfall=3.0),
+        Entry(recipe={"name": "keep"}, settings={}, status=FINISHED, run="v1-x", verdict=verdict, shortfall=1.0),
+    ]  # fmt: skip
+    assert Sweep(folder=tmp_path, request={}, started_at="", status="finished", entries=entries).exit_code == code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_that_does_not_pass_is_never_called_recommended(
+    user: User, language: str, capsys: pytest.CaptureFixture[str]
+):
+    texts = Texts(language)
+    done = user.sweeps(epochs=[1.0, 2.0])
+    print_sweep(done, texts)
+    for text in (capsys.readouterr().out, sweep_page(done, texts)):
+        assert "ecommended" not in text
+        assert "推荐" not in text
+        assert done.recommendation.run in text
+
+
+def test_the_chinese_page_has_no_english_words_but_names(user: User, capsys: pytest.CaptureFixture[str]):
+    texts = Texts("zh")
+    done = user.sweeps(epochs=[1.0, 5.0])
+    page = sweep_page(done, texts)
+    body = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
+    left = set(re.findall(r"[a-z]{4,}", body)) - {"mine", "json", "article", "toolkit", "epochs"}
+    assert not left
+    assert '<html lang="zh-CN">' in page
+    print_sweep(done, texts)
+    assert "推荐" in capsys.readouterr().out
 
 
 def test_a_list_is_separated_by_commas_and_holds_each_value_once():

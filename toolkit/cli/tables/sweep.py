@@ -7,10 +7,11 @@ from rich.table import Table
 
 from toolkit.cli.console import answers
 from toolkit.compare.report.figures import figure
+from toolkit.compare.texts import Texts
 from toolkit.core.text import one_line
-from toolkit.runs.runs import verdict_word
 from toolkit.sweep.grid import varying
-from toolkit.sweep.record import FINISHED, Entry, Sweep
+from toolkit.sweep.page import entry_word
+from toolkit.sweep.record import Entry, Sweep
 
 SHORT = {
     "learning_rate": "lr",
@@ -20,37 +21,41 @@ SHORT = {
     "batch_size": "batch",
 }
 COLUMNS = ("reliability", "generality", "leakage", "kl", "agreement", "locality")
-HEADERS = ("rel.", "gen.", "leak", "kl", "agree", "local")
 
 
-def print_sweep(sweep: Sweep) -> None:
+def print_sweep(sweep: Sweep, texts: Texts | None = None) -> None:
     """Prints on stdout; in colour only on a terminal without NO_COLOR."""
+    t = texts or Texts()
     console = answers()
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for header in ("", "run", "recipe", "settings", *HEADERS, "s", "verdict"):
-        right: Literal["left", "right"] = "right" if header in {*HEADERS, "s"} else "left"
-        table.add_column(header, justify=right, overflow="fold", no_wrap=header not in {"recipe", "settings"})
+    first = ("", t("rank.run"), t("sweep.recipe"), t("sweep.settings"))
+    figures = (*(t(f"rank.short.{name}") for name in COLUMNS), t("sweep.seconds_short"))
+    for header in (*first, *figures, t("rank.verdict")):
+        right: Literal["left", "right"] = "right" if header in figures else "left"
+        table.add_column(header, justify=right, overflow="fold", no_wrap=header not in first[2:])
     names = varying([entry.settings for entry in sweep.entries])
     frontier = {id(entry) for entry in sweep.frontier}
     for entry in sweep.entries:
-        table.add_row(*_row(entry, names, on_frontier=id(entry) in frontier))
+        table.add_row(*_row(entry, names, t, on_frontier=id(entry) in frontier))
     console.print(table)
-    console.print("[dim]*: on the frontier of learning (rel., gen.) against kl; s: seconds of training[/]\n")
-    advice = sweep.recommendation
+    console.print(f"[dim]{t('sweep.frontier_short')}[/]\n")
+    advice = sweep.recommendation_in(t)
     colour = "green" if advice.passed else "yellow"
-    console.print(f"[bold {colour}]Recommended: {_shown(advice.run or 'none')}[/]", soft_wrap=True)
-    console.print(escape(advice.reason))
+    console.print(f"[bold {colour}]{_shown(advice.headline(t))}[/]", soft_wrap=True)
+    if advice.run is not None:
+        console.print(_shown(advice.reason))
     for entry in sweep.failed:
-        console.print(f"[red]Failed: {_shown(entry.run or entry.recipe['name'])}[/]: {_shown(entry.error or '')}")
+        console.print(
+            f"[red]{t('sweep.failed')}: {_shown(entry.run or entry.recipe['name'])}[/]: {_shown(entry.error or '')}"
+        )
 
 
-def _row(entry: Entry, names: list[str], *, on_frontier: bool) -> tuple[str, ...]:
+def _row(entry: Entry, names: list[str], t: Texts, *, on_frontier: bool) -> tuple[str, ...]:
     settings = ", ".join(
         f"{SHORT.get(name, name)} {entry.settings[name]:g}" for name in names if name in entry.settings
     )
     measured = [_figure(entry.metrics.get(name)) if entry.metrics else "" for name in COLUMNS]
     seconds = "" if entry.seconds is None else f"{entry.seconds:.{0 if entry.seconds >= 100 else 1}f}"  # noqa: PLR2004  # four signs
-    word = entry.status if entry.status != FINISHED or entry.verdict is None else verdict_word(entry.verdict)
     return (
         "*" if on_frontier else "",
         _shown(entry.number),
@@ -58,7 +63,7 @@ def _row(entry: Entry, names: list[str], *, on_frontier: bool) -> tuple[str, ...
         _shown(settings),
         *measured,
         seconds,
-        word,
+        entry_word(entry, t),
     )
 
 

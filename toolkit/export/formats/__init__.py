@@ -1,4 +1,4 @@
-"""The table of formats: the values of `--to`, and which take `--quantisation` and `--unchecked`."""
+"""The table of formats: the values of `--to`, and which take `--quantization` and `--unchecked`."""
 
 from collections.abc import Callable, Mapping
 
@@ -17,7 +17,7 @@ FORMATS: Mapping[str, Callable[[ExportConfig], Format]] = {
     "ollama": lambda config: Ollama(config.quantisation, unchecked=config.unchecked),
     **{name: lambda config: QuantisedModel(config.to, config.quantisation) for name in BITS},
 }
-# The values of --quantisation, the default first; formats that are not listed take none.
+# The values of --quantization, the default first; formats that are not listed take none.
 KINDS: Mapping[str, tuple[str, ...]] = {
     "gguf": QUANTISATIONS,
     "ollama": QUANTISATIONS,
@@ -32,7 +32,7 @@ def format_for(config: ExportConfig) -> Format:
     if config.quantisation is not None and config.quantisation not in kinds:
         accepted = f"accepts {', '.join(kinds)}" if kinds else "does not accept this option"
         raise ConfigError(
-            f"--quantisation {config.quantisation}: --to {config.to} {accepted}.",
+            f"--quantization {config.quantisation}: --to {config.to} {accepted}.",
             next="Change the option or leave it out.",
         )
     if config.unchecked and config.to not in UNCHECKED:

@@ -52,7 +52,7 @@ class Gguf:
         if not installed and self.quantisation in BY_LLAMA:
             raise ConfigError(
                 f"{self.quantisation} needs llama.cpp's quantiser, and llama-cpp-python is not installed.",
-                next='Install it ("make setup-formats", or pip), or use --quantisation q8_0.',
+                next='Install it ("make setup-formats", or pip), or use --quantization q8_0.',
             )
         if not installed and not self.unchecked:
             raise ConfigError(

@@ -19,7 +19,7 @@ ELSEWHERE = "Try another --endpoint or --source."
 PUSH_AGAIN = "Run the same command again: files that have arrived are not sent twice."
 OTHER_WAYS = (
     "Check the network, name a mirror with --endpoint URL (or HF_ENDPOINT), choose the other hub with --source, "
-    'or copy the folder from another machine and check it with "toolkit verify".'
+    'or copy the folder from another machine and check it with "toolkit verify DIR".'
 )
 
 

@@ -33,7 +33,7 @@ def test_without_llama_cpp_an_export_is_refused_before_anything_is_written(folde
 
 
 def test_a_k_quant_needs_llama_cpp_also_unchecked(folder):
-    with pytest.raises(ConfigError, match=r"q4_k_m needs llama\.cpp.*--quantisation q8_0"):
+    with pytest.raises(ConfigError, match=r"q4_k_m needs llama\.cpp.*--quantization q8_0"):
         Gguf("q4_k_m", unchecked=True).require(side(folder), backends(None))
 
 

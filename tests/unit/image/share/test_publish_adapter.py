@@ -66,7 +66,10 @@ def test_a_report_of_another_adapter_proves_nothing(tmp_path: Path) -> None:
 def test_a_comparison_since_the_export_asks_for_a_new_export(tmp_path: Path) -> None:
     run = make_portable_run(tmp_path)
     write_report(run / "compare" / "report.json", DIGEST, passed=True, seconds=2.0)
-    with fake_registry() as registry, pytest.raises(ConfigError, match=r"compared again after.*export .* --to adapter"):
+    with (
+        fake_registry() as registry,
+        pytest.raises(ConfigError, match=r"compared again after.*make export .*--to adapter"),
+    ):
         published(registry, tmp_path)
 
 
@@ -80,7 +83,7 @@ def test_an_adapter_that_is_not_the_runs_is_refused(tmp_path: Path) -> None:
 def test_without_an_export_the_command_for_it_is_told(tmp_path: Path) -> None:
     run = make_portable_run(tmp_path)
     (run / "adapter" / "adapter_config.json").unlink()
-    with fake_registry() as registry, pytest.raises(ConfigError, match=f"toolkit export {RUN} --to adapter"):
+    with fake_registry() as registry, pytest.raises(ConfigError, match=f"make export RUN={RUN} .*--to adapter"):
         published(registry, tmp_path)
 
 

@@ -1,0 +1,102 @@
+"""Prints one run on a page: what it was asked, what came out, and where it is."""
+
+from collections.abc import Iterator
+
+from rich.markup import escape
+from rich.table import Table
+
+from toolkit.cli.console import answers
+from toolkit.compare.report.figures import figure
+from toolkit.core.suggestion import suggestion
+from toolkit.core.text import printable
+from toolkit.runs.comparison import ComparisonRecord, read_comparison
+from toolkit.runs.layout import COMPARISON, REPORT_PAGE, output_option
+from toolkit.runs.run import Run
+from toolkit.runs.runs import verdict_word
+
+# A recipe's settings that a reader looks for first: field, name.
+SETTINGS = (
+    ("epochs", "epochs"), ("learning_rate", "learning rate"), ("lora_rank", "rank"), ("lora_alpha", "alpha"),
+    ("batch_size", "batch"), ("keep_weight", "keep weight"), ("precision", "precision"),
+)  # fmt: skip
+GIB = 1024**3
+SHOWN = 2  # reasons; the report has all
+
+
+def print_run(run: Run, width: int) -> None:
+    """Prints on stdout, `width` columns wide if it is not a terminal."""
+    console = answers(width)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _lines(run):
+        if value:
+            table.add_row(name, escape(printable(value)))
+    console.print(table)
+
+
+def _lines(run: Run) -> Iterator[tuple[str, str]]:
+    record, comparison = run.record, read_comparison(run.folder)
+    base, device = record.base_model, record.hardware
+    yield "run", f"{run.run_id}, {run.status}"
+    yield "started", f"{record.started_at}{f', ended {record.finished_at}' if record.finished_at else ''}"
+    yield "base", f"{base.name}{' in 4 bits' if base.load_in_4bit else ''} ({base.path})"
+    yield "data", _data(run)
+    yield "recipe", _recipe(run)
+    yield "system", record.system
+    yield "loss", _loss(run)
+    yield "time", _time(run)
+    memory = "" if record.peak_memory_bytes is None else f", {record.peak_memory_bytes / GIB:.1f} GiB at peak"
+    yield "device", f"{device.name or device.device or 'unknown'}{memory}"
+    yield "adapter", "" if record.adapter is None else str(run.folder / record.adapter.path)
+    yield "error", record.error or ""
+    yield from _verdict(run, comparison)
+    yield "command", record.command
+    everything = suggestion("runs", "show", run.run_id, *output_option(run.folder.parent), "--json")
+    yield "all of it", everything
+
+
+def _data(run: Run) -> str:
+    data = run.record.data
+    mixed = "".join(f" + {one.rows} of {one.source}" for one in data.mix)
+    less = [f"{count} {word}" for count, word in ((data.dropped, "dropped"), (data.held_out, "held out")) if count]
+    return f"{data.path}, {data.rows} rows{mixed}" + (f" ({', '.join(less)})" if less else "")
+
+
+def _recipe(run: Run) -> str:
+    recipe, seed = run.record.recipe, run.record.seed
+    given = [f"{name} {_short(value)}" for field, name in SETTINGS if (value := getattr(recipe, field)) is not None]
+    return f"{recipe.name}: {', '.join([*given, *([] if seed is None else [f'seed {seed}'])])}"
+
+
+def _loss(run: Run) -> str:
+    train = run.record.train
+    if not train.loss:
+        return ""
+    return f"{train.loss[0]:.3f} -> {train.loss[-1]:.3f} ({len(train.loss)} steps)"
+
+
+def _time(run: Run) -> str:
+    timings = run.record.timings_s
+    parts = [f"{timings[name]:.1f} s {word}" for name, word in (("train", "of training"), ("total", "in all"))
+             if name in timings]  # fmt: skip
+    return ", ".join(parts)
+
+
+def _verdict(run: Run, comparison: ComparisonRecord | None) -> Iterator[tuple[str, str]]:
+    if comparison is None:
+        if run.checkpoints:
+            command = suggestion("compare", run.run_id, *output_option(run.folder.parent))
+            yield "verdict", f"not compared yet: {command}"
+        return
+    verdict = comparison.verdict.to_dict()
+    reasons = [str(reason) for reason in verdict["reasons"]]
+    more = [f"and {len(reasons) - SHOWN} more"] if len(reasons) > SHOWN else []
+    yield "verdict", "; ".join([verdict_word(verdict), *reasons[:SHOWN], *more])
+    measured = [(name, metric.value) for name, metric in comparison.figures.items() if metric.value is not None]
+    yield "metrics", ", ".join(f"{name} {figure(value)}" for name, value in measured)
+    yield "report", str(run.folder / COMPARISON / REPORT_PAGE)
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
