@@ -5,6 +5,7 @@ import os
 import click
 import pytest
 
+import toolkit.cli
 from toolkit import __main__ as boundary
 from toolkit.core.errors import (
     ConfigError,
@@ -31,7 +32,7 @@ def _ends(monkeypatch, capsys):
                 raise end
             ctx.exit(end)
 
-        monkeypatch.setattr(boundary, "cli", command)
+        monkeypatch.setattr(toolkit.cli, "cli", command)
         with pytest.raises(SystemExit) as left:
             boundary.main(list(arguments))
         return left.value.code, capsys.readouterr().err
@@ -51,7 +52,7 @@ def test_debug_shows_where_it_came_from(monkeypatch):
     def command(**_):
         raise ConfigError("It broke.")
 
-    monkeypatch.setattr(boundary.cli, "main", command)
+    monkeypatch.setattr(toolkit.cli.cli, "main", command)
 
     with pytest.raises(ConfigError):
         boundary.main(["--debug"])

@@ -1,6 +1,7 @@
 """The environment variables that the toolkit reads, and those that it sets for the libraries under it."""
 
 import os
+from pathlib import Path
 
 API_KEY = "TOOLKIT_API_KEY"
 DATA = "TOOLKIT_DATA"
@@ -8,6 +9,20 @@ GPU_MEMORY_GIB = "TOOLKIT_GPU_MEMORY_GIB"
 MODEL = "TOOLKIT_MODEL"
 PUBLISHED = "TOOLKIT_PUBLISHED"
 TERMINAL = "TOOLKIT_TERMINAL"
+LAUNCHERS = ("torchrun", "torch.distributed", "torch/distributed", "accelerate", "deepspeed")
+# What torch.distributed, accelerate, transformers and ms-swift take for "one of several processes".
+LAUNCHER_NAMES = frozenset(
+    {
+        "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK",
+        "ROLE_RANK", "ROLE_WORLD_SIZE", "CROSS_RANK", "CROSS_SIZE", "MASTER_ADDR", "MASTER_PORT", "NPROC_PER_NODE",
+        "NNODES", "NODE_COUNT", "FORK_LAUNCHED", "CCL_WORKER_COUNT",
+    }
+)  # fmt: skip
+# SLURM_* stays: nothing that we use reads it, and every command within a job has it.
+LAUNCHER_PREFIXES = (
+    "ACCELERATE_", "FSDP_", "MEGATRON_LM_", "TORCHELASTIC_", "TORCH_NCCL_ASYNC", "PMI_", "PMIX_", "OMPI_COMM_WORLD_",
+    "MV2_COMM_WORLD_", "MPI_LOCAL",
+)  # fmt: skip
 
 
 def api_key() -> str | None:
@@ -43,6 +58,28 @@ def terminal_streams() -> list[str]:
 def is_one_of_several_processes() -> bool:
     """Whether a launcher such as torchrun started this process."""
     return "LOCAL_RANK" in os.environ
+
+
+def ignore_launcher() -> list[str]:
+    """Removes what a launcher of several processes left in the environment, and returns the names.
+
+    torch would wait for those processes without an end. A launcher that started this process itself is obeyed.
+    """
+    names = sorted(name for name in os.environ if name in LAUNCHER_NAMES or name.startswith(LAUNCHER_PREFIXES))
+    if not names or _is_launched():
+        return []
+    for name in names:
+        del os.environ[name]
+    return names
+
+
+def _is_launched(processes: Path = Path("/proc")) -> bool:
+    """Whether the parent process is a launcher; without /proc, whether torchrun's variables are there."""
+    try:
+        parent = (processes / str(os.getppid()) / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return "TORCHELASTIC_RUN_ID" in os.environ
+    return any(name in parent for name in LAUNCHERS)
 
 
 def let_waiting_threads_sleep() -> None:
