@@ -55,6 +55,12 @@ def terminal_streams() -> list[str]:
     return os.environ.get(TERMINAL, "").split(",")
 
 
+def is_over_ssh() -> bool:
+    """Whether the process ends with an SSH connection: sshd's variables, and no tmux or screen between."""
+    over = "SSH_CONNECTION" in os.environ or "SSH_TTY" in os.environ
+    return over and not {"TMUX", "STY"} & os.environ.keys()
+
+
 def is_one_of_several_processes() -> bool:
     """Whether a launcher such as torchrun started this process."""
     return "LOCAL_RANK" in os.environ

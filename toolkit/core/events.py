@@ -61,8 +61,12 @@ def interrupting_signals() -> Iterator[None]:
 
 def _terminations() -> tuple[signal.Signals, ...]:
     """SIGHUP comes when a terminal or an SSH connection is lost; under nohup it is ignored, and stays so."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return (signal.SIGTERM,) if ignored else (signal.SIGTERM, signal.SIGHUP)
+    return (signal.SIGTERM,) if ignores_hangup() else (signal.SIGTERM, signal.SIGHUP)
+
+
+def ignores_hangup() -> bool:
+    """Whether SIGHUP is ignored, as under nohup."""
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:  # noqa: ARG001  # signal's signature
