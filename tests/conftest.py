@@ -9,6 +9,7 @@ import pytest
 
 # A job in the background inherits an ignored SIGINT, and so would every process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup likewise
 
 # Processes that tests start import the tree that these tests belong to, whichever one is installed.
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])

@@ -29,7 +29,7 @@ def exit_code(arguments: list[str]) -> int | None:
     from toolkit.cli import cli
     from toolkit.core.environment import ignore_launcher, let_waiting_threads_sleep
     from toolkit.core.errors import Interrupted, ToolkitError, is_interruption, named_variable
-    from toolkit.core.startup import relax_gc
+    from toolkit.core.startup import relax_gc, relax_python
 
     debug = "--debug" in arguments
     let_waiting_threads_sleep()
@@ -37,6 +37,7 @@ def exit_code(arguments: list[str]) -> int | None:
     if ignored := ignore_launcher():
         click.echo(f"Ignored, since a launcher of several processes left them: {', '.join(ignored)}.", err=True)
     try:
+        relax_python()
         code = cli.main(args=arguments, prog_name="toolkit", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         _print_interrupted()

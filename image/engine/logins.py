@@ -1,4 +1,4 @@
-"""The logins that `docker login` stored, in its config.json or with a credential helper. Does not contact the engine."""
+"""The logins that `docker login` stored, in its config.json or with a credential helper. Asks no engine."""
 
 import json
 import subprocess
@@ -12,7 +12,6 @@ from image.core.text import printable
 HELPER_S = 60.0  # a helper may ask its user to unlock a keychain
 NOT_FOUND = "credentials not found"  # docker/docker-credential-helpers, credentials/error.go
 TOKEN_USER = "<token>"  # noqa: S105  # the user name under which helpers keep an identity token
-STORES = {"credsStore": str, "credHelpers": dict}
 
 
 def find_login(registry: str) -> Login | None:
@@ -54,17 +53,20 @@ def _load() -> Any:
         return docker.auth.AuthConfig({})
     content = _read(path)
     try:
-        for name, kind in STORES.items():
-            if content.get(name) and not isinstance(content[name], kind):
-                raise TypeError(name)
-        if not all(isinstance(helper, str) for helper in (content.get("credHelpers") or {}).values()):
-            raise TypeError("credHelpers")
+        _require_names(content)
         return docker.auth.load_config(config_dict=content) if content else docker.auth.AuthConfig({})
     except (InvalidConfigFile, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(
             f"Docker's {path} has a malformed login.",
             next='Remove that entry from its "auths", "credsStore" or "credHelpers", and log in again: docker login.',
         ) from error
+
+
+def _require_names(content: dict[str, Any]) -> None:
+    """Raises TypeError if the credential helpers are not names."""
+    store, helpers = content.get("credsStore") or "", content.get("credHelpers") or {}
+    if not all(isinstance(name, str) for name in (store, *helpers.values())):
+        raise TypeError(store)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -112,9 +114,7 @@ def _ask_helper(name: str, registry: str) -> Login | None:
         raise _helper_error(program, registry, f"failed with exit code {done.returncode}{said and f': {said}'}")
     try:
         answer = json.loads(done.stdout)
-        user, secret = answer["Username"], answer["Secret"]
-        if not isinstance(user, str) or not isinstance(secret, str):
-            raise TypeError
+        user, secret = "".join((answer["Username"],)), "".join((answer["Secret"],))  # TypeError unless strings
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _helper_error(program, registry, "answered with something that is not a login") from error
     return Login(identity_token=secret) if user == TOKEN_USER and secret else _login(user, secret)

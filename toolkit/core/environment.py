@@ -66,20 +66,20 @@ def is_one_of_several_processes() -> bool:
     return "LOCAL_RANK" in os.environ
 
 
-def ignore_launcher() -> list[str]:
+def ignore_launcher(processes: Path = Path("/proc")) -> list[str]:
     """Removes what a launcher of several processes left in the environment, and returns the names.
 
     torch would wait for those processes without an end. A launcher that started this process itself is obeyed.
     """
     names = sorted(name for name in os.environ if name in LAUNCHER_NAMES or name.startswith(LAUNCHER_PREFIXES))
-    if not names or _is_launched():
+    if not names or _is_launched(processes):
         return []
     for name in names:
         del os.environ[name]
     return names
 
 
-def _is_launched(processes: Path = Path("/proc")) -> bool:
+def _is_launched(processes: Path) -> bool:
     """Whether the parent process is a launcher; without /proc, whether torchrun's variables are there."""
     try:
         parent = (processes / str(os.getppid()) / "cmdline").read_bytes().decode(errors="replace")

@@ -8,10 +8,18 @@ ToolkitError            1   never raised itself
 ├── ExportError         7   the export failed, or its parity gate did
 ├── RegistryError      10   a hub that a run is pushed to: unreachable, refusing, or with other content
 └── Interrupted       130   Ctrl-C, SIGTERM or SIGHUP
-A command that did its work, but could not write its answer to stdout, exits with 8. Click's own usage errors exit with 2, a verdict with 20 to 22 (see toolkit.compare.verdict).
+A command that did its work, but could not write its answer to stdout, exits with 8.
+Click's own usage errors exit with 2, a verdict with 20 to 22 (see toolkit.compare.verdict).
 """
 
 import os
+
+# What the libraries below read. Others, such as a shell's own, could match an error's text by chance.
+LIBRARY_VARIABLES = (
+    "ACCELERATE_", "BNB_", "CUDA_", "DATASETS_", "DISABLE_", "GOMP_", "HF_", "HOME", "HUGGINGFACE_", "KMP_", "LOG_LEVEL", "MAX_",
+    "MKL_", "MODELSCOPE_", "NCCL_", "NUMEXPR_", "OMP_", "OPENBLAS_", "PEFT_", "PYTORCH_", "SAFETENSORS_", "SWIFT_",
+    "TMPDIR", "TOKENIZERS_", "TORCH", "TRANSFORMERS_", "TRITON_", "USE_", "XDG_",
+)  # fmt: skip
 
 
 class ToolkitError(Exception):
@@ -82,7 +90,8 @@ def named_variable(error: Exception) -> ConfigError | None:
     if not isinstance(error, (ValueError, KeyError, AttributeError, RuntimeError, OSError, AssertionError)):
         return None
     for name, value in sorted(os.environ.items()):
-        if (len(value) > 1 and repr(value) in text) or ("_" in name and name in text.split()):
+        quoted = (len(value) > 1 and repr(value) in text) or (len(value) > 5 and value in text)  # noqa: PLR2004
+        if name.startswith(LIBRARY_VARIABLES) and (quoted or ("_" in name and name in text.split())):
             return ConfigError(
                 f"The environment variable {name} has a value that a library does not accept: {first_line(error)}.",
                 next=f"Correct it, or leave it out: env -u {name} toolkit …",

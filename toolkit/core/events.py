@@ -74,9 +74,7 @@ def _interrupt(number: int, _: FrameType | None) -> None:  # noqa: ARG001  # sig
 
 
 @contextmanager
-def _handling(
-    numbers: tuple[signal.Signals, ...], handler: Callable[[int, FrameType | None], None]
-) -> Iterator[None]:
+def _handling(numbers: tuple[signal.Signals, ...], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     previous = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

@@ -6,10 +6,13 @@ import getpass
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
+
+from toolkit.core.errors import ConfigError
 
 STATUS = Path("/proc/self/stat")
 START_TICKS = 19  # index of starttime, counted after the program's name, which may contain spaces (proc(5), field 22)
@@ -36,6 +39,21 @@ def restore_gc() -> None:
     if gc.get_threshold() == RELAXED_THRESHOLDS:
         gc.freeze()
         gc.set_threshold(*DEFAULT_THRESHOLDS)
+
+
+def relax_python() -> None:
+    """Raises ConfigError where Python was started without docstrings; warnings that would be errors are not.
+
+    transformers reads its docstrings when it is imported, and every library below warns of something.
+    """
+    if sys.flags.optimize > 1:
+        raise ConfigError(
+            "Python runs without docstrings (PYTHONOPTIMIZE=2 or -OO), which transformers reads.",
+            next="Leave it out: env -u PYTHONOPTIMIZE toolkit …",
+        )
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.simplefilter("ignore")
+        os.environ.pop("PYTHONWARNINGS", None)  # of the processes that we start
 
 
 def process_started(status: Path = STATUS) -> float:

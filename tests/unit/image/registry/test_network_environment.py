@@ -21,7 +21,9 @@ def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
-@pytest.mark.parametrize("value", ["http://", "socks5://u:secret@p:1", "socks://p:1", "ftp://p", "http://p:abc", "http://["])
+@pytest.mark.parametrize(
+    "value", ["http://", "socks5://u:secret@p:1", "socks://p:1", "ftp://p", "http://p:abc", "http://["]
+)
 def test_a_proxy_that_cannot_be_used_is_named_once(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     notes: list[str] = []
