@@ -108,10 +108,10 @@ def _ask_helper(name: str, registry: str) -> Login | None:
             program, registry, "is not installed" if missing else f"does not start: {first_line(error)}"
         ) from error
     if done.returncode:
-        said = printable((done.stdout or done.stderr).decode(errors="replace").strip().partition("\n")[0], 200)
-        if NOT_FOUND in said.lower():
+        words = printable((done.stdout or done.stderr).decode(errors="replace").strip().partition("\n")[0], 200)
+        if NOT_FOUND in words.lower():
             return None
-        raise _helper_error(program, registry, f"failed with exit code {done.returncode}{said and f': {said}'}")
+        raise _helper_error(program, registry, f"failed with exit code {done.returncode}{words and f': {words}'}")
     try:
         answer = json.loads(done.stdout)
         user, secret = "".join((answer["Username"],)), "".join((answer["Secret"],))  # TypeError unless strings

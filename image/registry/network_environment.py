@@ -1,6 +1,6 @@
 """The environment variables of proxies and certificates, read before requests fails on them in its own words.
 
-As toolkit/model/hub/network_environment.py, with which the host's side shares no code.
+As toolkit/core/network_environment.py, with which the host's side shares no code.
 """
 
 import os

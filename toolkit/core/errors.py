@@ -16,9 +16,9 @@ import os
 
 # What the libraries below read. Others, such as a shell's own, could match an error's text by chance.
 LIBRARY_VARIABLES = (
-    "ACCELERATE_", "BNB_", "CUDA_", "DATASETS_", "DISABLE_", "GOMP_", "HF_", "HOME", "HUGGINGFACE_", "KMP_", "LOG_LEVEL", "MAX_",
-    "MKL_", "MODELSCOPE_", "NCCL_", "NUMEXPR_", "OMP_", "OPENBLAS_", "PEFT_", "PYTORCH_", "SAFETENSORS_", "SWIFT_",
-    "TMPDIR", "TOKENIZERS_", "TORCH", "TRANSFORMERS_", "TRITON_", "USE_", "XDG_",
+    "ACCELERATE_", "BNB_", "CUDA_", "DATASETS_", "DISABLE_", "GOMP_", "HF_", "HOME", "HUGGINGFACE_", "KMP_",
+    "LOG_LEVEL", "MAX_", "MKL_", "MODELSCOPE_", "NCCL_", "NUMEXPR_", "OMP_", "OPENBLAS_", "PEFT_", "PYTORCH_",
+    "SAFETENSORS_", "SWIFT_", "TMPDIR", "TOKENIZERS_", "TORCH", "TRANSFORMERS_", "TRITON_", "USE_", "XDG_",
 )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from typing import Any, Literal, Self, cast
 from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress
+from toolkit.core.network_environment import require_usable_network
 from toolkit.model.hub.failures import Trouble, failure, restart_failure, size_failure
-from toolkit.model.hub.network_environment import require_usable_network
 from toolkit.model.lock import Lock, LockedFile
 
 Source = Literal["hf", "modelscope"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import RegistryError
+from toolkit.core.network_environment import require_usable_network
 from toolkit.model.hub.failures import HOW_TO_LOG_IN, push_failure
 from toolkit.model.hub.fetch import hf_trouble
-from toolkit.model.hub.network_environment import require_usable_network
 
 LOOK_UP = "look up"
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from toolkit.core.errors import ConfigError
+from toolkit.core.network_environment import require_usable_network
 from toolkit.model.hub.fetch import fetch_from
-from toolkit.model.hub.network_environment import require_usable_network
 from toolkit.model.hub.upload import find_remote
 from toolkit.model.lock import Lock, LockedFile
 
