@@ -21,6 +21,15 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(autouse=True)
+def _same_signals():
+    """A command that ends leaves the process's signals to end it; in a test the process goes on."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
 def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller's own settings must not decide a test."""
     for name in ("TOOLKIT_MODEL", "TOOLKIT_DATA", "HF_ENDPOINT", "NO_COLOR"):
