@@ -18,6 +18,10 @@ LAUNCHER_NAMES = frozenset(
         "NNODES", "NODE_COUNT", "FORK_LAUNCHED", "CCL_WORKER_COUNT",
     }
 )  # fmt: skip
+# What the libraries read with int() and strtobool() while they are imported, seconds later.
+NUMBERS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
+FLAGS = ("USE_HF", "DISABLE_MP_DDP")
+FLAG_VALUES = frozenset({"y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"})
 # SLURM_* stays: nothing that we use reads it, and every command within a job has it.
 LAUNCHER_PREFIXES = (
     "ACCELERATE_", "FSDP_", "MEGATRON_LM_", "TORCHELASTIC_", "TORCH_NCCL_ASYNC", "PMI_", "PMIX_", "OMPI_COMM_WORLD_",
@@ -64,6 +68,13 @@ def is_over_ssh() -> bool:
 def is_one_of_several_processes() -> bool:
     """Whether a launcher such as torchrun started this process."""
     return "LOCAL_RANK" in os.environ
+
+
+def invalid_variable() -> str | None:
+    """The first variable that a library will not accept; None if there is none."""
+    wrong_numbers = [name for name in NUMBERS if not os.environ.get(name, "0").strip().lstrip("+-").isdecimal()]
+    wrong_flags = [name for name in FLAGS if os.environ.get(name, "0").lower() not in FLAG_VALUES]
+    return next(iter(wrong_numbers + wrong_flags), None)
 
 
 def ignore_launcher(processes: Path = Path("/proc")) -> list[str]:

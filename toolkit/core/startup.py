@@ -12,6 +12,7 @@ import time
 import warnings
 from pathlib import Path
 
+from toolkit.core.environment import invalid_variable
 from toolkit.core.errors import ConfigError
 
 STATUS = Path("/proc/self/stat")
@@ -74,7 +75,13 @@ def prepare_environment(*, online: bool = False) -> None:
     """Sets what ms-swift, transformers and huggingface_hub read once, when they are imported; call it before that.
 
     Offline unless `online`. A user without a name, or without a writable home, gets a name and a temporary home.
+    Raises ConfigError for a variable that they will not accept.
     """
+    if (name := invalid_variable()) is not None:
+        raise ConfigError(
+            f"The environment variable {name} has a value that a library does not accept: {os.environ[name][:80]!r}.",
+            next=f"Correct it, or leave it out: env -u {name} toolkit …",
+        )
     if not online:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("LOG_LEVEL", "ERROR")

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from toolkit.core import environment
+from toolkit.core.errors import ConfigError
+from toolkit.core.startup import prepare_environment
 
 LEFT_BY = {
     "torchrun": {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500",
@@ -63,6 +65,21 @@ def test_without_proc_torchruns_own_variable_decides(monkeypatch: pytest.MonkeyP
 
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     assert environment.ignore_launcher(tmp_path) == ["RANK"]
+
+
+@pytest.mark.parametrize("name", [*environment.NUMBERS, *environment.FLAGS])
+@pytest.mark.parametrize("value", ["garbage", "", "1.5", "ten seconds"])
+def test_a_value_that_a_library_refuses_is_named_before_it_is_imported(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+):
+    assert environment.invalid_variable() is None
+    monkeypatch.setenv(name, "1")
+    assert environment.invalid_variable() is None
+
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigError, match=f"^The environment variable {name} "):
+        prepare_environment()
 
 
 @pytest.mark.parametrize(
