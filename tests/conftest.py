@@ -9,6 +9,7 @@ import pytest
 
 # A job in the background inherits an ignored SIGINT, and so would every process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup likewise
 
 # Processes that tests start import the tree that these tests belong to, whichever one is installed.
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
@@ -17,6 +18,15 @@ os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 def pytest_report_header() -> str:
     packages = ("ms-swift", "torch", "transformers", "peft", "huggingface_hub")
     return ", ".join(f"{package} {version(package)}" for package in packages)
+
+
+@pytest.fixture(autouse=True)
+def _same_signals():
+    """A command that ends leaves the process's signals to end it; in a test the process goes on."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

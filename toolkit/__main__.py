@@ -1,46 +1,78 @@
 """Turns errors into one or two lines on stderr and an exit code; `--debug` shows the traceback."""
 
+import signal
 import sys
-
-import click
-
-from toolkit.cli import cli
-from toolkit.core.environment import let_waiting_threads_sleep
-from toolkit.core.errors import Interrupted, ToolkitError
-from toolkit.core.startup import relax_gc
-from toolkit.core.text import one_line
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Everything is imported within, so that an interruption while it loads ends as any other does."""
+    try:
+        from toolkit.core.events import interrupting_signals
+        from toolkit.core.streams import output_failure, prepare_streams
+
+        stdout = prepare_streams()
+        with interrupting_signals():
+            code = exit_code(sys.argv[1:] if arguments is None else arguments)
+        failure = output_failure(stdout)
+    except KeyboardInterrupt:
+        _print_interrupted()
+        sys.exit(130)
+    if failure is not None:
+        print(f"Error: stdout cannot be written: {failure.strerror}. The command did its work.", file=sys.stderr)
+    sys.exit(code if code is not None else 0 if failure is None else 8)
+
+
+def exit_code(arguments: list[str]) -> int | None:
+    """Runs the command; None if it ended well without an exit code of its own, as a verdict is."""
+    import click
+
+    from toolkit.cli import cli
+    from toolkit.core.environment import ignore_launcher, let_waiting_threads_sleep
+    from toolkit.core.errors import Interrupted, ToolkitError, is_interruption, named_variable
+    from toolkit.core.startup import relax_gc, relax_python
+    from toolkit.core.text import one_line
+
+    debug = "--debug" in arguments
     let_waiting_threads_sleep()
     relax_gc()
-    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    if ignored := ignore_launcher():
+        click.echo(f"Ignored, since a launcher of several processes left them: {', '.join(ignored)}.", err=True)
     try:
+        relax_python()
         code = cli.main(args=arguments, prog_name="toolkit", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("Interrupted.", err=True)
-        code = Interrupted.exit_code
-    except KeyboardInterrupt:
-        click.echo("Interrupted.", err=True)
-        code = Interrupted.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _print_interrupted()
+        return Interrupted.exit_code
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except ToolkitError as error:
         if debug:
             raise
         click.echo(f"Error: {one_line(str(error))}", err=True)
-        code = error.exit_code
+        return error.exit_code
     except Exception as error:
+        if is_interruption(error):  # a library that was interrupted while it loaded may say so in its own way
+            _print_interrupted()
+            return Interrupted.exit_code
         if debug:
             raise
-        click.echo(
-            f"Error: {type(error).__name__}: {one_line(str(error))}. This is a bug in the toolkit: "
-            "run the same command with --debug and report what it prints.",
-            err=True,
-        )
-        code = ToolkitError.exit_code
-    sys.exit(code if isinstance(code, int) else 0)
+        failed = named_variable(error)
+        click.echo(f"Error: {one_line(str(failed or _bug(error)))}", err=True)
+        return (failed or ToolkitError).exit_code
+    return code if isinstance(code, int) else None
+
+
+def _bug(error: Exception) -> str:
+    return (
+        f"{type(error).__name__}: {error}. This is a bug in the toolkit: "
+        "run the same command with --debug and report what it prints."
+    )
+
+
+def _print_interrupted() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends what is left to do, without a traceback
+    print("Interrupted.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ ImageError              1   base class, never raised itself
 ├── WeightsError        4   the base model's files differ from its lock
 ├── EngineError         9   the container engine: not running, refusing, out of memory or disk space
 ├── RegistryError      10   the registry: unreachable, refusing, or holding a different digest than was sent
-└── Interrupted       130   Ctrl-C or SIGTERM
+└── Interrupted       130   Ctrl-C, SIGTERM or SIGHUP
+A command that did its work, but could not write its answer to stdout, exits with 8.
 Click's own usage errors exit with 2; `run` exits with the code of the command it ran.
 """
 

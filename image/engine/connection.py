@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from image.core.errors import ConfigError, EngineError, first_line, root_cause
-from image.engine.logins import check_logins
+from image.engine.logins import check_login, check_logins
 
 TIMEOUT_S = 600  # a push is silent while the registry stores a large layer; the SDK's default of 60 s is too short
 PUSHED = "Pushed"
@@ -115,6 +115,7 @@ class Engine:
 
     def pull(self, reference: str) -> None:
         """Raises EngineError if the registry refuses, too."""
+        check_login(reference)
         repository, tag = split_reference(reference)
         with engine_errors(f"pulling {reference}"):
             # The low-level call, since the high-level one hides failures behind a 404.
@@ -124,6 +125,7 @@ class Engine:
 
     def push(self, reference: str) -> Iterator[PushEvent]:
         """Yields the push's events. A failed push is an event too: `PushEvent.error`, in the engine's words."""
+        check_login(reference)
         repository, tag = split_reference(reference)
         with engine_errors(f"pushing {reference}"):
             for event in self.api.push(repository, tag=tag, stream=True, decode=True):

@@ -166,7 +166,10 @@ def _pump(socket: Any, config: ContainerConfig, stdout: BinaryIO, stderr: Binary
 
 @contextmanager
 def _forward_signals(api: Any, container: str) -> Iterator[None]:
-    """Forwards SIGINT and SIGTERM to the container so that it can shut down; the third signal kills it."""
+    """Forwards SIGINT, SIGTERM and SIGHUP to the container so that it can shut down; the third signal kills it.
+
+    SIGHUP that is ignored, as under nohup, stays so.
+    """
     received = 0
 
     def forward(number: int, _: FrameType | None) -> None:
@@ -176,7 +179,9 @@ def _forward_signals(api: Any, container: str) -> Iterator[None]:
         # In a thread, since this handler may have interrupted a request of the same connection pool.
         threading.Thread(target=_kill, args=(api, container, name), daemon=True).start()
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     previous = {number: signal.signal(number, forward) for number in numbers}
     try:
         yield

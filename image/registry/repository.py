@@ -21,6 +21,7 @@ from image.registry.failures import (
     response_error,
 )
 from image.registry.login import Authentication
+from image.registry.network_environment import require_usable_network
 from image.registry.transport import Answer, Sink, Transport
 
 FIRST_WAIT_S = 2.0
@@ -100,7 +101,10 @@ class Repository:
     def _connect(self) -> Any:
         """Asks the registry for its scheme and kind of authentication, and sends no login before it knows both."""
         plain_http = self._plain_http or (self.address.on_loopback and self._speaks_plain_http())
-        transport = Transport(self.address, scheme="http" if plain_http else "https", verify=self._verify)
+        scheme = "http" if plain_http else "https"
+        if not self.address.on_loopback:
+            require_usable_network(f"{scheme}://{self.address.server}", own_bundle=self._verify is not True)
+        transport = Transport(self.address, scheme=scheme, verify=self._verify)
         response = transport.send("GET", f"{transport.base_url}/v2/")
         basic_auth = response.headers.get("WWW-Authenticate", "").partition(" ")[0].lower() == "basic"
         is_registry = (

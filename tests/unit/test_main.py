@@ -1,10 +1,16 @@
 """The boundary: every end of a command becomes an exit code, and every error a line or two without a traceback."""
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import click
 import pytest
 
+import toolkit.cli
 from toolkit import __main__ as boundary
 from toolkit.core.errors import (
     ConfigError,
@@ -31,7 +37,7 @@ def _ends(monkeypatch, capsys):
                 raise end
             ctx.exit(end)
 
-        monkeypatch.setattr(boundary, "cli", command)
+        monkeypatch.setattr(toolkit.cli, "cli", command)
         with pytest.raises(SystemExit) as left:
             boundary.main(list(arguments))
         return left.value.code, capsys.readouterr().err
@@ -51,7 +57,7 @@ def test_debug_shows_where_it_came_from(monkeypatch):
     def command(**_):
         raise ConfigError("It broke.")
 
-    monkeypatch.setattr(boundary.cli, "main", command)
+    monkeypatch.setattr(toolkit.cli.cli, "main", command)
 
     with pytest.raises(ConfigError):
         boundary.main(["--debug"])
@@ -91,3 +97,112 @@ def test_waiting_threads_sleep_unless_the_caller_wants_them_awake(ends, monkeypa
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     ends(0)
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("invalid literal for int() with base 10: 'ten seconds'"),  # as huggingface_hub says it
+        ValueError("Invalid settings: ten seconds, must be a number"),  # as torch says it
+        RuntimeError("HF_HUB_DOWNLOAD_TIMEOUT must be a number"),
+    ],
+)
+def test_a_librarys_error_about_the_environment_names_the_variable(ends, monkeypatch, error):
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "ten seconds")
+
+    code, said = ends(error)
+
+    assert code == 3
+    assert said.startswith("Error: The environment variable HF_HUB_DOWNLOAD_TIMEOUT has a value that")
+    assert "env -u HF_HUB_DOWNLOAD_TIMEOUT" in said
+
+
+def test_a_library_that_hides_an_interruption_was_interrupted(ends):
+    hidden = ImportError("initialization failed")
+    hidden.__cause__ = KeyboardInterrupt()
+
+    assert ends(hidden) == (130, "Interrupted.\n")
+
+
+@pytest.fixture(name="process")
+def _process():
+    """Starts a process that runs main on a command which says so on stdout and then sleeps."""
+    started = []
+
+    def process(before: str = "", *, ends: str = "time.sleep(60)"):
+        code = (
+            f"import signal, time\n{before}\nimport toolkit.cli, click\n@click.command()\ndef command():\n"
+            f"    click.echo('ready')\n    {ends}\ntoolkit.cli.cli = command\n"
+            "from toolkit.__main__ import main\nmain([])"
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )  # fmt: skip
+        started.append(child)
+        assert child.stdout.readline() == "ready\n"
+        return child
+
+    yield process
+    for child in started:
+        child.kill()
+        child.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_interrupts_any_command_without_a_traceback(process, number):
+    child = process("signal.signal(signal.SIGINT, signal.default_int_handler)")
+    child.send_signal(number)
+
+    answer, said = child.communicate(timeout=30)
+    assert (child.returncode, answer, said.strip()) == (130, "", "Interrupted.")
+
+
+def test_under_nohup_a_lost_terminal_interrupts_nothing(process):
+    child = process("signal.signal(signal.SIGHUP, signal.SIG_IGN)", ends="time.sleep(0.5)")
+    child.send_signal(signal.SIGHUP)
+
+    assert child.communicate(timeout=30) == ("", "")
+    assert child.returncode == 0
+
+
+@pytest.mark.parametrize("moment_s", [0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
+@pytest.mark.parametrize("program", ["toolkit", "image"])
+def test_ctrl_c_while_a_command_loads_leaves_no_traceback(program, moment_s):
+    """Python itself answers before our first line runs; that moment is over when `main` is called."""
+    code = f"import sys, {program}.__main__ as boundary\nprint('ready', flush=True)\nboundary.main(['--help'])"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(moment_s)
+    for _ in range(2):
+        with contextlib.suppress(ProcessLookupError):
+            child.send_signal(signal.SIGINT)
+        time.sleep(0.005)
+
+    _, said = child.communicate(timeout=30)
+
+    assert child.returncode in {0, 130, -signal.SIGINT}
+    assert "Traceback" not in said
+
+
+def test_python_without_docstrings_is_refused_at_once():
+    child = subprocess.run(
+        [sys.executable, "-m", "toolkit", "runs"], env=os.environ | {"PYTHONOPTIMIZE": "2"}, capture_output=True,
+        text=True, check=False, timeout=30,
+    )  # fmt: skip
+
+    assert child.returncode == 3
+    assert "PYTHONOPTIMIZE=2" in child.stderr
+
+
+def test_warnings_that_would_be_errors_end_no_command():
+    code = (
+        "import sys, toolkit.cli, click, warnings\n@click.command()\ndef command():\n"
+        "    warnings.warn('old', DeprecationWarning)\n    click.echo('done')\n"
+        "toolkit.cli.cli = command\nfrom toolkit.__main__ import main\nmain([])"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONWARNINGS": "error"}, capture_output=True, text=True,
+        check=False, timeout=30,
+    )  # fmt: skip
+
+    assert (child.returncode, child.stdout, child.stderr) == (0, "done\n", "")

@@ -16,6 +16,7 @@ from tests.fakes.model_folder import make_model_folder
 from tests.fakes.run_record import run_record
 from tests.unit.export.test_model_card import FACTS
 from toolkit import __main__ as boundary
+from toolkit.cli import cli
 from toolkit.cli.console import answers, notify, show, show_json
 from toolkit.cli.tables.report import print_report
 from toolkit.cli.tables.sweep import print_sweep
@@ -125,7 +126,7 @@ def test_an_error_is_shown_escaped_on_one_line(
     def fail(**_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(boundary.cli, "main", fail)
+    monkeypatch.setattr(cli, "main", fail)
     with pytest.raises(SystemExit):
         boundary.main(["runs"])
     shown = capsys.readouterr().err

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from toolkit.cli.compare import compare_and_print
-from toolkit.cli.console import notify, progress, show
+from toolkit.cli.console import is_terminal, notify, progress, show
 from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
-from toolkit.core.events import Caller, stop_requests
+from toolkit.core import environment
+from toolkit.core.events import Caller, ignores_hangup, stop_requests
 from toolkit.core.startup import process_started
 from toolkit.core.suggestion import suggestion
 from toolkit.model.conversation import NO_SYSTEM_HELP
@@ -86,6 +87,7 @@ def command(
     ]
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
+    advise_over_ssh()
     base = SharedBase()
     backends = Backends(train=base.train) if comparing else None
     with stop_requests(notify) as stop, progress() as listener:
@@ -106,3 +108,12 @@ def command(
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
         click.get_current_context().exit(compare_and_print(compared, Texts(lang), load=base.load))
+
+
+def advise_over_ssh() -> None:
+    """Says how a training outlives its SSH connection, where it would not: no nohup, tmux or screen around it."""
+    if environment.is_over_ssh() and is_terminal("stderr") and not ignores_hangup():
+        notify(
+            "Over SSH: if the connection breaks, the training saves a checkpoint and ends. "
+            "To keep it running, start it within tmux, or with nohup toolkit finetune … &"
+        )

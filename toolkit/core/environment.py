@@ -1,6 +1,7 @@
 """The environment variables that the toolkit reads, and those that it sets for the libraries under it."""
 
 import os
+from pathlib import Path
 
 API_KEY = "TOOLKIT_API_KEY"
 DATA = "TOOLKIT_DATA"
@@ -9,6 +10,24 @@ MODEL = "TOOLKIT_MODEL"
 PROGRAM = "TOOLKIT_PROGRAM"
 PUBLISHED = "TOOLKIT_PUBLISHED"
 TERMINAL = "TOOLKIT_TERMINAL"
+LAUNCHERS = ("torchrun", "torch.distributed", "torch/distributed", "accelerate", "deepspeed")
+# What torch.distributed, accelerate, transformers and ms-swift take for "one of several processes".
+LAUNCHER_NAMES = frozenset(
+    {
+        "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK",
+        "ROLE_RANK", "ROLE_WORLD_SIZE", "CROSS_RANK", "CROSS_SIZE", "MASTER_ADDR", "MASTER_PORT", "NPROC_PER_NODE",
+        "NNODES", "NODE_COUNT", "FORK_LAUNCHED", "CCL_WORKER_COUNT",
+    }
+)  # fmt: skip
+# What the libraries read with int() and strtobool() while they are imported, seconds later.
+NUMBERS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
+FLAGS = ("USE_HF", "DISABLE_MP_DDP")
+FLAG_VALUES = frozenset({"y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"})
+# SLURM_* stays: nothing that we use reads it, and every command within a job has it.
+LAUNCHER_PREFIXES = (
+    "ACCELERATE_", "FSDP_", "MEGATRON_LM_", "TORCHELASTIC_", "TORCH_NCCL_ASYNC", "PMI_", "PMIX_", "OMPI_COMM_WORLD_",
+    "MV2_COMM_WORLD_", "MPI_LOCAL",
+)  # fmt: skip
 
 
 def api_key() -> str | None:
@@ -46,9 +65,44 @@ def terminal_streams() -> list[str]:
     return os.environ.get(TERMINAL, "").split(",")
 
 
+def is_over_ssh() -> bool:
+    """Whether the process ends with an SSH connection: sshd's variables, and no tmux or screen between."""
+    over = "SSH_CONNECTION" in os.environ or "SSH_TTY" in os.environ
+    return over and not {"TMUX", "STY"} & os.environ.keys()
+
+
 def is_one_of_several_processes() -> bool:
     """Whether a launcher such as torchrun started this process."""
     return "LOCAL_RANK" in os.environ
+
+
+def invalid_variable() -> str | None:
+    """The first variable that a library will not accept; None if there is none."""
+    wrong_numbers = [name for name in NUMBERS if not os.environ.get(name, "0").strip().lstrip("+-").isdecimal()]
+    wrong_flags = [name for name in FLAGS if os.environ.get(name, "0").lower() not in FLAG_VALUES]
+    return next(iter(wrong_numbers + wrong_flags), None)
+
+
+def ignore_launcher(processes: Path = Path("/proc")) -> list[str]:
+    """Removes what a launcher of several processes left in the environment, and returns the names.
+
+    torch would wait for those processes without an end. A launcher that started this process itself is obeyed.
+    """
+    names = sorted(name for name in os.environ if name in LAUNCHER_NAMES or name.startswith(LAUNCHER_PREFIXES))
+    if not names or _is_launched(processes):
+        return []
+    for name in names:
+        del os.environ[name]
+    return names
+
+
+def _is_launched(processes: Path) -> bool:
+    """Whether the parent process is a launcher; without /proc, whether torchrun's variables are there."""
+    try:
+        parent = (processes / str(os.getppid()) / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return "TORCHELASTIC_RUN_ID" in os.environ
+    return any(name in parent for name in LAUNCHERS)
 
 
 def let_waiting_threads_sleep() -> None:

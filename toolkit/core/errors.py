@@ -7,10 +7,19 @@ ToolkitError            1   never raised itself
 ├── TrainingError       6   the training failed
 ├── ExportError         7   the export failed, or its parity gate did
 ├── RegistryError      10   a hub that a run is pushed to: unreachable, refusing, or with other content
-└── Interrupted       130   Ctrl-C or SIGTERM
+└── Interrupted       130   Ctrl-C, SIGTERM or SIGHUP
+A command that did its work, but could not write its answer to stdout, exits with 8.
 Click's own usage errors exit with 2, a verdict with 20 to 22 (see toolkit.compare.verdict).
 """
 
+import os
+
+# What the libraries below read. Others, such as a shell's own, could match an error's text by chance.
+LIBRARY_VARIABLES = (
+    "ACCELERATE_", "BNB_", "CUDA_", "DATASETS_", "DISABLE_", "GOMP_", "HF_", "HOME", "HUGGINGFACE_", "KMP_",
+    "LOG_LEVEL", "MAX_", "MKL_", "MODELSCOPE_", "NCCL_", "NUMEXPR_", "OMP_", "OPENBLAS_", "PEFT_", "PYTORCH_",
+    "SAFETENSORS_", "SWIFT_", "TMPDIR", "TOKENIZERS_", "TORCH", "TRANSFORMERS_", "TRITON_", "USE_", "XDG_",
+)  # fmt: skip
 LONGEST = 4000  # characters of what failed
 
 
@@ -62,3 +71,31 @@ class RegistryError(ToolkitError):
 
 class Interrupted(ToolkitError):  # noqa: N818  # not an error: the user asked for it
     exit_code = 130
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether the error came of a KeyboardInterrupt that another exception hides."""
+    inner: BaseException | None = error
+    for _ in range(100):  # a chain can be circular
+        if inner is None or isinstance(inner, KeyboardInterrupt):
+            return inner is not None
+        inner = inner.__cause__ or inner.__context__
+    return False
+
+
+def named_variable(error: Exception) -> ConfigError | None:
+    """For a library's error that quotes an environment variable's value or its name: that error of the environment.
+
+    Such as HF_HUB_DOWNLOAD_TIMEOUT=x, which huggingface_hub gives to int() while it is imported. None for others.
+    """
+    text = str(error)
+    if not isinstance(error, (ValueError, KeyError, AttributeError, RuntimeError, OSError, AssertionError)):
+        return None
+    for name, value in sorted(os.environ.items()):
+        quoted = (len(value) > 1 and repr(value) in text) or (len(value) > 5 and value in text)  # noqa: PLR2004
+        if name.startswith(LIBRARY_VARIABLES) and (quoted or ("_" in name and name in text.split())):
+            return ConfigError(
+                f"The environment variable {name} has a value that a library does not accept: {first_line(error)}.",
+                next=f"Correct it, or leave it out: env -u {name} toolkit …",
+            )
+    return None

@@ -46,15 +46,41 @@ class StopRequests:
 
 @contextmanager
 def stop_requests(notify: Callable[[str], None]) -> Iterator[StopRequests]:
-    """Within, SIGINT and SIGTERM go to the yielded requests. Main thread only."""
+    """Within, SIGINT, SIGTERM and SIGHUP go to the yielded requests. Main thread only."""
     stop = StopRequests(notify)
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(number, stop.receive) for number in numbers]
-    try:
+    with _handling((signal.SIGINT, *_terminations()), stop.receive):
         yield stop
+
+
+@contextmanager
+def interrupting_signals() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP interrupt as Ctrl-C does, so that temporary files are removed. Main thread only."""
+    with _handling(_terminations(), _interrupt):
+        yield
+
+
+def _terminations() -> tuple[signal.Signals, ...]:
+    """SIGHUP comes when a terminal or an SSH connection is lost; under nohup it is ignored, and stays so."""
+    return (signal.SIGTERM,) if ignores_hangup() else (signal.SIGTERM, signal.SIGHUP)
+
+
+def ignores_hangup() -> bool:
+    """Whether SIGHUP is ignored, as under nohup."""
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:  # noqa: ARG001  # signal's signature
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _handling(numbers: tuple[signal.Signals, ...], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    previous = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in zip(numbers, previous, strict=True):
-            signal.signal(number, handler)
+        for number, before in previous.items():
+            signal.signal(number, before)
 
 
 @dataclass(frozen=True, kw_only=True)

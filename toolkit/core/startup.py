@@ -6,10 +6,14 @@ import getpass
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
+
+from toolkit.core.environment import invalid_variable
+from toolkit.core.errors import ConfigError
 
 STATUS = Path("/proc/self/stat")
 START_TICKS = 19  # index of starttime, counted after the program's name, which may contain spaces (proc(5), field 22)
@@ -38,6 +42,21 @@ def restore_gc() -> None:
         gc.set_threshold(*DEFAULT_THRESHOLDS)
 
 
+def relax_python() -> None:
+    """Raises ConfigError where Python was started without docstrings; warnings that would be errors are not.
+
+    transformers reads its docstrings when it is imported, and every library below warns of something.
+    """
+    if sys.flags.optimize > 1:
+        raise ConfigError(
+            "Python runs without docstrings (PYTHONOPTIMIZE=2 or -OO), which transformers reads.",
+            next="Leave it out: env -u PYTHONOPTIMIZE toolkit …",
+        )
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.simplefilter("ignore")
+        os.environ.pop("PYTHONWARNINGS", None)  # of the processes that we start
+
+
 def process_started(status: Path = STATUS) -> float:
     """When the process started, in seconds on `time.perf_counter`'s clock, to a hundredth.
 
@@ -56,7 +75,13 @@ def prepare_environment(*, online: bool = False) -> None:
     """Sets what ms-swift, transformers and huggingface_hub read once, when they are imported; call it before that.
 
     Offline unless `online`. A user without a name, or without a writable home, gets a name and a temporary home.
+    Raises ConfigError for a variable that they will not accept.
     """
+    if (name := invalid_variable()) is not None:
+        raise ConfigError(
+            f"The environment variable {name} has a value that a library does not accept: {os.environ[name][:80]!r}.",
+            next=f"Correct it, or leave it out: env -u {name} toolkit …",
+        )
     if not online:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("LOG_LEVEL", "ERROR")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toolkit import __version__
 from toolkit.core.documents import parse_json, read_json
-from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line
+from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line, named_variable
 from toolkit.core.files import is_locked, remove_partial_files, write_bytes, write_json, write_text
 from toolkit.runs.latest import move_latest
 from toolkit.runs.layout import (
@@ -158,7 +158,7 @@ def _user_error_for(error: BaseException, folder: Path) -> ToolkitError | None:
         )
     if _is_full(error, folder):
         return TrainingError(f"The disk of {folder} is full.", next="Free some space; then resume or start again.")
-    return TrainingError(
+    return named_variable(error) or TrainingError(
         f"Training failed: {type(error).__name__}: {first_line(error, 300)}.",
         next=f"The traceback is in {folder / TRACEBACK_FILE}.",
     )

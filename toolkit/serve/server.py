@@ -4,7 +4,9 @@ import asyncio
 import errno
 import http.client
 import logging
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -85,7 +87,7 @@ def listen(
     app: Any, taken: socket.socket, *, ready: Callable[[], None], stop: Callable[[], None],
     end: Callable[[], None] = lambda: None, on_server: Callable[[uvicorn.Server], None] = lambda _: None,
 ) -> None:  # fmt: skip
-    """Serves until SIGINT or SIGTERM, which are raised again at the end. Raises ConfigError.
+    """Serves until SIGINT, SIGTERM or SIGHUP, which are raised again at the end. Raises ConfigError.
 
     `on_server` gets the server, so that a thread, which receives no signals, can end it.
     """
@@ -99,6 +101,9 @@ def listen(
         ready, stop, end,
     )  # fmt: skip
     on_server(server)
+    # uvicorn knows the other two; under nohup this one is ignored, and stays so.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         server.run(sockets=[taken])
     except OSError as error:  # two servers may bind; the second one to listen is refused

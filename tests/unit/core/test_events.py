@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from toolkit.core.events import StopRequests, stop_requests
+from toolkit.core.events import StopRequests, ignores_hangup, interrupting_signals, stop_requests
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -50,7 +50,7 @@ def test_a_signal_after_the_gentle_phase_interrupts():
 def test_the_previous_handlers_are_restored():
     before = [signal.getsignal(number) for number in SIGNALS]
     with stop_requests(lambda _: None) as stop:
-        assert [signal.getsignal(number) for number in SIGNALS] == [stop.receive, stop.receive]
+        assert [signal.getsignal(number) for number in SIGNALS] == [stop.receive] * len(SIGNALS)
 
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
@@ -68,3 +68,22 @@ def test_requests_start_empty():
 
     assert not stop.gentle
     assert not stop.requested
+
+
+def test_under_nohup_a_hangup_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        for within in (stop_requests(lambda _: None), interrupting_signals()):
+            with within:
+                assert ignores_hangup()
+                os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_would_end_the_process_interrupts_it_and_only_within(number: signal.Signals):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), interrupting_signals():
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before

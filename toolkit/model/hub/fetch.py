@@ -17,10 +17,12 @@ from typing import Any, Literal, Self, cast
 from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress
+from toolkit.core.network_environment import require_usable_network
 from toolkit.model.hub.failures import Trouble, failure, restart_failure, size_failure
 from toolkit.model.lock import Lock, LockedFile
 
 Source = Literal["hf", "modelscope"]
+MODELSCOPE = "https://www.modelscope.cn"
 MODELSCOPE_REVISION = "master"  # its commits differ from the other hub's; the lock's sha256 decides
 MAX_RESTARTS = 3  # of a file, by a server that ignores Range
 Fetch = Callable[[Lock, LockedFile, Path, Listener], None]
@@ -49,6 +51,7 @@ def _fetch_hf(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *,
     from huggingface_hub.utils import build_hf_headers
 
     url = hf_hub_url(lock.repository, file.name, revision=lock.revision, endpoint=endpoint)
+    require_usable_network(url, "httpx")
     # Compressed bytes cannot be resumed by their offset in the file.
     headers = {**build_hf_headers(library_name="toolkit"), "Accept-Encoding": "identity"}
     meter = _Meter(file, listener)
@@ -69,6 +72,7 @@ def _fetch_hf(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *,
 
 def _fetch_modelscope(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *, endpoint: str | None) -> None:
     environment.quiet_modelscope()
+    require_usable_network(endpoint or MODELSCOPE, "requests")
     from modelscope_hub import HubApi
 
     meter = _Meter(file, listener)

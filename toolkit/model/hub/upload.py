@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import RegistryError
+from toolkit.core.network_environment import require_usable_network
 from toolkit.model.hub.failures import HOW_TO_LOG_IN, push_failure
 from toolkit.model.hub.fetch import hf_trouble
 
@@ -48,9 +49,10 @@ def find_remote(repository: str, endpoint: str | None = None) -> Remote | None:
     """The repository, or None if it does not exist or is not visible to this user. One request, without retries."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
+    api = _api(endpoint)
     with translated_errors(repository, LOOK_UP):
         try:
-            info = _api(endpoint).model_info(repository, timeout=10)
+            info = api.model_info(repository, timeout=10)
         except RepositoryNotFoundError:
             return None
     files = frozenset(one.rfilename for one in info.siblings or ())
@@ -90,9 +92,10 @@ def upload(
 
 
 def _api(endpoint: str | None) -> Any:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, constants
     from huggingface_hub.utils import disable_progress_bars, logging
 
+    require_usable_network(endpoint or constants.ENDPOINT, "httpx")
     logging.set_verbosity_error()  # it would print "No files have been modified"
     disable_progress_bars()
     return HfApi(endpoint=endpoint, library_name="toolkit")
