@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import http.client
 import logging
 import socket
@@ -11,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from toolkit.core.errors import ConfigError
+from toolkit.serve.connection import LimitedConnection
 
 STOP_WITHIN_S = 10  # answers end at their next token
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # every interface, and how this machine reaches it
@@ -94,14 +96,18 @@ def listen(
     server = _Server(
         uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
+            timeout_graceful_shutdown=STOP_WITHIN_S, http=LimitedConnection, proxy_headers=False,
         ),
         ready, stop, end,
     )  # fmt: skip
     on_server(server)
+    gc.collect()
+    gc.freeze()  # else each collection visits the libraries' million objects, and every client waits
     try:
         server.run(sockets=[taken])
     except OSError as error:  # two servers may bind; the second one to listen is refused
         raise _refused(host, port, error) from error
+    finally:
+        gc.unfreeze()
     if server.failure is not None:
         raise server.failure
