@@ -1,7 +1,7 @@
 """Load test of a running `toolkit serve`: several questions at a time, half to each name, streamed.
 
     toolkit serve --port 8000 &
-    python bench/serve_load.py http://127.0.0.1:8000 OUT.json --requests 200 --concurrency 1,4,16
+    python bench/serve_load.py http://127.0.0.1:8000 OUT.json --requests 200 --concurrency 1,8,32
 
 Latency is the time from the request to the last chunk, first_piece to the first one; tokens are the server's count. The
 key is TOOLKIT_API_KEY. At most 10 000 questions, 256 at a time.
@@ -68,12 +68,28 @@ def load(
     }
 
 
+def table(levels: list[dict[str, Any]]) -> str:
+    """The table of docs/serve.md."""
+    head = (
+        "| at the same time | answers a second | tokens a second | first chunk p50 / p95 "
+        "| complete answer p50 / p95 | errors |\n|---|---|---|---|---|---|"
+    )
+    rows = [
+        f"| {level['concurrency']} | {level['requests_a_s']:.1f} | {level['tokens_a_s']:.0f} "
+        f"| {level['first_piece_s']['p50']:.2f} / {level['first_piece_s']['p95']:.2f} s "
+        f"| {level['latency_s']['p50']:.2f} / {level['latency_s']['p95']:.2f} s "
+        f"| {sum(level['errors'].values())} of {level['requests']} |"
+        for level in levels
+    ]
+    return "\n".join([head, *rows])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("address")
     parser.add_argument("out", type=Path)
     parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--concurrency", default="1,4,16", help="questions at a time, one level after the other")
+    parser.add_argument("--concurrency", default="1,8,32", help="questions at a time, one level after the other")
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--device", default=platform.machine(), help="a word on the hardware")
     options = parser.parse_args()
@@ -93,8 +109,7 @@ def main() -> None:
         "levels": [load(client, questions, level, options.max_tokens) for level in levels],
     }  # fmt: skip
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    for level in result["levels"]:
-        print(json.dumps(level))
+    print(table(result["levels"]))
 
 
 if __name__ == "__main__":

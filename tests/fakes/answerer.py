@@ -17,7 +17,7 @@ class FakeAnswerer:
     first word. A token is a character.
     """
 
-    names = ("base", "tuned")
+    names, aliases = ("base", "tuned"), ("other name",)
     context_tokens = 100_000
 
     def __init__(self, texts=None):

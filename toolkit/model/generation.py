@@ -18,9 +18,10 @@ REPLACEMENT = "\ufffd"  # what an incomplete UTF-8 sequence decodes to
 class Row:
     """What one answer is decoded from.
 
-    `prompt`: token ids, at least one. `adapter`: its name in the model; None for the base model. `temperature`: 0 is
-    greedy. `top_p`: sample from the most likely tokens that together reach this probability (arXiv:1904.09751).
-    `top_logprobs`: how many alternatives each token comes with; None for no log probabilities at all.
+    `prompt`: token ids, at least one. `adapter`: its name in the model; None for the base model. `temperature`: greedy
+    up to LOWEST_TEMPERATURE. `top_p`: sample from the most likely tokens that together reach this probability
+    (arXiv:1904.09751). `top_logprobs`: how many alternatives each token comes with; None for no log probabilities at
+    all.
     """
 
     prompt: Sequence[int]
@@ -197,7 +198,7 @@ def next_tokens(logits: Any, rows: Sequence[Row]) -> tuple[list[Token | None], A
     import torch
 
     chosen = logits.argmax(dim=-1)
-    sampling = [index for index, row in enumerate(rows) if row.temperature > 0]
+    sampling = [index for index, row in enumerate(rows) if row.temperature > LOWEST_TEMPERATURE]
     if sampling:
         chosen[sampling] = _sample(logits[sampling], [rows[index] for index in sampling])
     logprobs = _logprobs(logits, chosen, rows)
@@ -214,7 +215,7 @@ def _sample(logits: Any, rows: Sequence[Row]) -> Any:
     def column(values: list[float]) -> Any:
         return torch.tensor(values, device=logits.device)[:, None]
 
-    temperature = column([max(row.temperature, LOWEST_TEMPERATURE) for row in rows])
+    temperature = column([row.temperature for row in rows])
     logits = torch.nan_to_num(logits)  # such a row's token is not used, but must not raise for the others
     highest_first = ((logits - logits.amax(dim=-1, keepdim=True)) / temperature).softmax(dim=-1).sort(descending=True)
     probabilities, ids = highest_first

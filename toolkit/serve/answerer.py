@@ -20,21 +20,22 @@ Deliver = Callable[[AnswerPart | Exception | None], None]
 class ModelAnswerer:
     """Answers under each of its names.
 
-    `adapters`: each name's adapter in the model, None for the base model. `batch_size`: questions that are answered
-    together.
+    `adapters`: each name's adapter in the model, None for the base model. `aliases`: further names, and which name each
+    stands for. `batch_size`: questions that are answered together.
     """
 
-    def __init__(self, model: LanguageModel, adapters: Mapping[str, str | None], *, batch_size: int) -> None:
-        self.model, self.adapters = model, dict(adapters)
+    def __init__(
+        self, model: LanguageModel, adapters: Mapping[str, str | None], *, batch_size: int,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.model, self.names = model, tuple(adapters)
+        further = {alias: adapters[name] for alias, name in (aliases or {}).items() if alias not in adapters}
+        self.aliases, self.adapters = tuple(further), {**adapters, **further}
         self.scheduler = Scheduler(
             model.mixed_batch(), model.tokenizer, end_tokens=model.end_tokens, batch_size=batch_size
         )
         self.scheduler.start()
         self._tokenizing = ThreadPoolExecutor(1, "tokenizer")  # one: a long text must not take every core
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.adapters)
 
     @property
     def context_tokens(self) -> int:
@@ -44,7 +45,7 @@ class ModelAnswerer:
         """Each name answers with one token; raises what the model raises."""
         prompt = self.model.prompt_ids([{"role": "user", "content": "Hello"}])
         found: SimpleQueue[AnswerPart | Exception | None] = SimpleQueue()
-        rows = [Row(prompt=prompt, adapter=adapter) for adapter in self.adapters.values()]
+        rows = [Row(prompt=prompt, adapter=adapter) for adapter in dict.fromkeys(self.adapters.values())]
         self.scheduler.submit(
             *(Question(row=row, max_new_tokens=1, deliver=found.put, cancelled=Event()) for row in rows)
         )

@@ -4,22 +4,37 @@ Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
 from toolkit.model.conversation import Messages, system_messages
 
-MAX_STOPS, MAX_TOP_LOGPROBS, MAX_TEMPERATURE = 4, 20, 2.0
-# These would change the answer, and are not implemented. Accepted are an empty value and the one that asks for nothing.
-UNSUPPORTED = {
-    "n": 1, "tools": None, "functions": None, "response_format": {"type": "text"}, "logit_bias": None,
-    "presence_penalty": 0, "frequency_penalty": 0, "repetition_penalty": 1, "top_k": -1, "min_p": 0, "audio": None,
-    "modalities": ["text"], "prediction": None,
+MAX_STOPS, MAX_STOP_CHARACTERS, MAX_TOP_LOGPROBS, MAX_TEMPERATURE, MAX_MESSAGES = 4, 1000, 20, 2.0, 2048
+SHOWN_CHARACTERS = 100  # of a value that an error quotes
+# These would change the answer, and are not implemented. Accepted are null, an empty list or object, and these values,
+# which ask for nothing.
+UNSUPPORTED: dict[str, tuple[Any, ...]] = {
+    "n": (1,), "tools": (), "tool_choice": ("none", "auto"), "functions": (), "function_call": ("none", "auto"),
+    "response_format": ({"type": "text"},), "logit_bias": (), "presence_penalty": (0,), "frequency_penalty": (0,),
+    "repetition_penalty": (1,), "top_k": (-1, 0), "min_p": (0,), "audio": (), "modalities": (["text"],),
+    "prediction": (), "reasoning_effort": ("none",), "verbosity": ("medium",), "web_search_options": (),
 }  # fmt: skip
+UNSUPPORTED_IN_MESSAGES: dict[str, tuple[Any, ...]] = {
+    "name": ("",), "tool_calls": (), "tool_call_id": (), "function_call": (), "audio": (), "refusal": (),
+    "annotations": (), "reasoning_content": (),
+}  # fmt: skip
+UNSUPPORTED_IN_STREAMS: dict[str, tuple[Any, ...]] = {
+    "include_obfuscation": (False,), "continuous_usage_stats": (False,)
+}  # fmt: skip
+# These say who asks and how it is filed; `seed` without batches of its own could promise nothing.
+WITHOUT_EFFECT = frozenset({
+    "seed", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
+    "prompt_cache_retention", "parallel_tool_calls",
+})  # fmt: skip
 
 
 class RequestError(Exception):
@@ -40,7 +55,9 @@ def stopping() -> RequestError:
 
 
 def _joined(content: Any) -> Any:
-    """One text of OpenAI's list of parts, provided that each part is text; anything else as it is."""
+    """One text of OpenAI's list of parts, provided that each part is text; of null, the empty text; else as it is."""
+    if content is None:
+        return ""
     if not isinstance(content, list):
         return content
     texts: list[str] = []
@@ -52,8 +69,10 @@ def _joined(content: Any) -> Any:
 
 
 def _complete_characters(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("It contains half a character (a lone surrogate).")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("It contains half a character (a lone surrogate).") from None
     return text
 
 
@@ -83,7 +102,9 @@ class ChatBody(_Body):
     """The JSON object of a request, as far as it is read here. None stands for a field's default."""
 
     model: str
-    messages: list[ChatMessage] = Field(min_length=1, description="a list of messages that is not empty")
+    messages: Annotated[list[ChatMessage], FailFast()] = Field(
+        min_length=1, max_length=MAX_MESSAGES, description=f"a list of 1 to {MAX_MESSAGES} messages"
+    )
     max_completion_tokens: int | None = Field(None, ge=1, description="a whole number, 1 or more")
     max_tokens: int | None = Field(None, ge=1, description="a whole number, 1 or more")
     temperature: float | None = Field(
@@ -91,9 +112,12 @@ class ChatBody(_Body):
     )
     top_p: float | None = Field(None, ge=0, le=1, description="a number from 0 to 1")
     stop: Annotated[
-        list[Annotated[str, Field(min_length=1)]],
-        BeforeValidator(lambda stop: [stop] if isinstance(stop, str) else stop or []),
-        Field(max_length=MAX_STOPS, description=f"a text, or a list of at most {MAX_STOPS}, none of them empty"),
+        list[Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]],
+        BeforeValidator(lambda stop: [stop] if isinstance(stop, str) else [] if stop is None else stop),
+        Field(
+            max_length=MAX_STOPS,
+            description=f"a text of 1 to {MAX_STOP_CHARACTERS} characters, or a list of at most {MAX_STOPS}",
+        ),
     ] = []
     stream: bool | None = Field(None, description="a boolean")
     stream_options: StreamOptions | None = Field(None, description="a JSON object")
@@ -101,17 +125,6 @@ class ChatBody(_Body):
     top_logprobs: int | None = Field(
         None, ge=0, le=MAX_TOP_LOGPROBS, description=f"a whole number from 0 to {MAX_TOP_LOGPROBS}"
     )
-
-    @field_validator("messages", mode="after")
-    @classmethod
-    def _take_turns(cls, messages: list[ChatMessage]) -> list[ChatMessage]:
-        roles = [message.role for message in messages]
-        turns = roles[1:] if roles[0] == "system" else roles
-        if not turns or turns != [("user", "assistant")[index % 2] for index in range(len(turns))]:
-            raise ValueError("After an optional system message, user and assistant must take turns, user first.")
-        if turns[-1] != "user":
-            raise ValueError("The last message must be the user's.")
-        return messages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,17 +151,17 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
     name = fields.get("model")
     if not isinstance(name, str) or name not in names:
         raise RequestError(
-            404, f"No model {name!r} here. There are: {', '.join(names)}.", code="model_not_found", param="model"
+            404, f"No model {_shown(name)} here. There are: {', '.join(names)}.", code="model_not_found", param="model"
         )
-    for field, neutral in UNSUPPORTED.items():
-        if fields.get(field) and fields[field] != neutral:
-            raise RequestError(
-                400, f"{field} is not supported here. Leave it out.", code="unsupported_parameter", param=field
-            )
+    _require_supported(fields, ChatBody, UNSUPPORTED, "")
+    if isinstance(options := fields.get("stream_options"), dict):
+        _require_supported(options, StreamOptions, UNSUPPORTED_IN_STREAMS, "stream_options.")
     try:
         chat = ChatBody.model_validate(fields)
     except ValidationError as error:
         raise _invalid(error) from error
+    for at, given in enumerate(fields["messages"]):
+        _require_supported(given, ChatMessage, UNSUPPORTED_IN_MESSAGES, f"messages[{at}].")
     longest = chat.max_completion_tokens or chat.max_tokens or max_new_tokens
     messages = [message.model_dump() for message in chat.messages]
     if messages[0]["role"] != "system":
@@ -164,6 +177,34 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
         include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
         top_logprobs=(chat.top_logprobs or 0) if chat.logprobs else None,
     )
+
+
+def _require_supported(
+    fields: dict[str, Any], model: type[BaseModel], unsupported: Mapping[str, tuple[Any, ...]], where: str
+) -> None:
+    """Raises RequestError for a field that is not known, or that would change the answer and is not implemented."""
+    for field, value in fields.items():
+        if field in model.model_fields or (model is ChatBody and field in WITHOUT_EFFECT):
+            continue
+        if field not in unsupported:
+            name = f"{where}{field[:SHOWN_CHARACTERS]}"
+            raise RequestError(400, f"There is no field {name} here.", code="unsupported_parameter", param=name)
+        is_empty = value is None or value in ([], {})
+        if not is_empty and not any(_same(value, one) for one in unsupported[field]):
+            name = f"{where}{field}"
+            raise RequestError(
+                400, f"{name} is not supported here. Leave it out.", code="unsupported_parameter", param=name
+            )
+
+
+def _same(value: Any, one: Any) -> bool:
+    """Equal, where true is not 1."""
+    return bool(value == one) and isinstance(value, bool) == isinstance(one, bool)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -23,20 +23,26 @@ from starlette.routing import Route
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.model.conversation import Messages
+from toolkit.serve.access import error_reply, guarded
+from toolkit.serve.body import BYTES_A_TOKEN, Bodies, largest_body_bytes, left
 from toolkit.serve.completion import AnswerPart, chat_chunks, chat_completion
 from toolkit.serve.openai import ChatRequest, RequestError, read_request, stopping
 
 PAGE = Path(__file__).with_name("chat.html")
-BODY_BYTES = 4_000_000  # many times the longest context of the models served here
 POLL_S = 0.2  # how often a waiting request checks whether the server is stopping
 NO_CACHE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Answerer(Protocol):
-    """The models behind the routes; `cancelled` is set when nobody waits for the answer any more."""
+    """The models behind the routes; `cancelled` is set when nobody waits for the answer any more.
+
+    `names` are listed; `aliases` are further names of the same models.
+    """
 
     @property
     def names(self) -> tuple[str, ...]: ...
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
     @property
     def context_tokens(self) -> int: ...
     async def encode(self, messages: Messages) -> list[int]: ...
@@ -49,7 +55,8 @@ class SiteConfig:
     """What applies to every request.
 
     `system`: for messages without a system message. `max_new_tokens`: the longest answer. `max_concurrent`: questions
-    active and waiting. `hosts`: the names that a client may use for this server, None for any.
+    active and waiting. `hosts`: the names that a client may use for this server, None for any. `origins`: of pages
+    elsewhere that may use it.
     """
 
     system: str
@@ -57,6 +64,7 @@ class SiteConfig:
     max_concurrent: int
     api_key: str | None = None
     hosts: frozenset[str] | None = None
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -70,8 +78,12 @@ class Site:
     active: set[Event] = field(default_factory=set)
     stopping: bool = False
 
-    def app(self) -> Starlette:
-        return Starlette(
+    def __post_init__(self) -> None:
+        self.bodies = Bodies(largest_body_bytes(self.answerer.context_tokens))
+
+    def app(self) -> Any:
+        """The ASGI application."""
+        app = Starlette(
             routes=[
                 Route("/", self.page),
                 Route("/health", self.health),
@@ -85,6 +97,7 @@ class Site:
                 Exception: self._on_exception,
             },
         )
+        return guarded(app, hosts=self.config.hosts, origins=self.config.origins)
 
     def stop(self) -> None:
         """Active answers end at their next token, and their clients are informed. Safe in a signal handler."""
@@ -92,8 +105,7 @@ class Site:
         for cancelled in list(self.active):
             cancelled.set()
 
-    async def page(self, request: Request) -> Response:
-        self._require_known_host(request)
+    async def page(self, _: Request) -> Response:
         page, policy = page_and_policy()
         headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", **NO_CACHE}
         return HTMLResponse(page, headers=headers)
@@ -110,7 +122,7 @@ class Site:
     async def model(self, request: Request) -> Response:
         self._authorize(request)
         name = request.path_params["name"]
-        if name not in self.answerer.names:
+        if name not in self.answerer.names + self.answerer.aliases:
             raise RequestError(404, f"No model {name!r} here. See /v1/models.", code="model_not_found", param="model")
         return JSONResponse(self._model(name))
 
@@ -119,41 +131,51 @@ class Site:
 
     async def chat(self, request: Request) -> Response:
         self._authorize(request)
-        chat = read_request(
-            await _body(request), names=self.answerer.names, system=self.config.system,
-            max_new_tokens=self.config.max_new_tokens,
-        )  # fmt: skip
+        self._require_room()
+        body = await self.bodies.read(request)
         with contextlib.ExitStack() as ending:
             cancelled = self._begin()
             ending.callback(self._end, cancelled)
+            chat = await asyncio.to_thread(self._read, body)
             prompt = await self._prompt(chat)
             if chat.stream:
                 return Stream(self._events(chat, prompt, cancelled), on_end=ending.pop_all().close)
             return JSONResponse(await self._completion(chat, prompt, cancelled, request), headers=NO_CACHE)
 
+    def _read(self, body: bytes) -> ChatRequest:
+        return read_request(
+            body, names=self.answerer.names + self.answerer.aliases, system=self.config.system,
+            max_new_tokens=self.config.max_new_tokens,
+        )  # fmt: skip
+
     async def _prompt(self, chat: ChatRequest) -> list[int]:
         """The messages as tokens. Raises RequestError if the template refuses them, or they leave no room to answer."""
+        context = self.answerer.context_tokens
+        length = sum(len(message["content"].encode()) for message in chat.messages)
+        if length > context * BYTES_A_TOKEN:  # so long that counting its tokens would hold up others
+            raise _too_long(f"{length} bytes", context)
         try:
-            prompt, context = await self.answerer.encode(chat.messages), self.answerer.context_tokens
+            prompt = await self.answerer.encode(chat.messages)
         except ModelError as error:
             raise RequestError(400, error.what, code="invalid_value", param="messages") from error
         if len(prompt) >= context:
-            raise RequestError(
-                400, f"The messages are {len(prompt)} tokens long; this model reads {context}, its answer included.",
-                code="context_length_exceeded", param="messages",
-            )  # fmt: skip
+            raise _too_long(f"{len(prompt)} tokens", context)
         return prompt
 
     def _begin(self) -> Event:
+        self._require_room()
+        cancelled = Event()
+        self.active.add(cancelled)
+        return cancelled
+
+    def _require_room(self) -> None:
+        """Asked before a body is read, too."""
         self._require_running()
         if len(self.active) >= self.config.max_concurrent:
             raise RequestError(
                 429, f"{self.config.max_concurrent} questions are active or waiting already. Ask again later.",
                 code="rate_limit_exceeded",
             )  # fmt: skip
-        cancelled = Event()
-        self.active.add(cancelled)
-        return cancelled
 
     def _require_running(self) -> None:
         if self.stopping:
@@ -175,7 +197,7 @@ class Site:
                 await asyncio.wait({answer, disconnect}, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
             self._require_running()
             if not answer.done():
-                raise RequestError(499, "The client disconnected.", code="client_left")  # nobody reads it
+                raise left()
             return await answer
         finally:
             for task in (answer, disconnect):
@@ -198,7 +220,6 @@ class Site:
             yield "data: [DONE]\n\n"
 
     def _authorize(self, request: Request) -> None:
-        self._require_known_host(request)
         if self.config.api_key is None:
             return
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -206,16 +227,9 @@ class Site:
         if scheme.lower() != "bearer" or not matches:
             raise RequestError(401, "The API key is missing or wrong.", code="invalid_api_key")
 
-    def _require_known_host(self, request: Request) -> None:
-        """DNS rebinding: a page elsewhere can point its own name at this address, and would then be same-origin."""
-        name = request.url.hostname
-        if self.config.hosts is not None and name not in self.config.hosts:
-            raise RequestError(403, f"This server is not called {name}.", code="unknown_host")
-
     async def _on_request_error(self, _: Request, error: Exception) -> Response:
         assert isinstance(error, RequestError)
-        headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "2"}}.get(error.status)
-        return JSONResponse(error.to_dict(), error.status, headers=headers)
+        return error_reply(error)
 
     async def _on_http_exception(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -248,16 +262,11 @@ class Stream(StreamingResponse):
             self.on_end()
 
 
-async def _body(request: Request) -> bytes:
-    """Requires JSON's content type, which a form on another site cannot send without a CORS preflight."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RequestError(415, "Send JSON: Content-Type: application/json.", code="unsupported_media_type")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise RequestError(413, f"The body is longer than {BODY_BYTES} bytes.", code="body_too_long")
-    return bytes(body)
+def _too_long(length: str, context_tokens: int) -> RequestError:
+    return RequestError(
+        400, f"The messages are {length} long; this model reads {context_tokens} tokens, its answer included.",
+        code="context_length_exceeded", param="messages",
+    )  # fmt: skip
 
 
 async def _wait_for_disconnect(request: Request) -> None:

@@ -3,7 +3,8 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +21,24 @@ if TYPE_CHECKING:
     from toolkit.serve.routes import Answerer, Site
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+BASE_ALIAS, TUNED_ALIAS = "base", "tuned"  # the same for every run
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServeConfig:
-    """`run` None: the latest finished one. `system` None: the run's own.
+    """`run` None: the latest finished one. `system` None: the run's own. `name`: of the tuned model, or of the base
+    model if there is only that; None: the run's id, or the folder's name.
 
     `batch_size`: questions that are answered together. `max_concurrent`: questions active and waiting.
-    `max_new_tokens`: the longest answer, even for a client that asks for a longer one.
+    `max_new_tokens`: the longest answer, even for a client that asks for a longer one. `origins`: of pages elsewhere
+    that may use it.
     """
 
     run: str | None = None
     base_only: bool = False
     model: str | None = None
+    name: str | None = None
     system: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
@@ -40,6 +46,7 @@ class ServeConfig:
     batch_size: int = 8
     max_concurrent: int = 64
     max_new_tokens: int = 1024
+    origins: tuple[str, ...] = ()
     output: Path = Path("output")
 
 
@@ -62,8 +69,11 @@ def load_answerer(side: Side, batch_size: int) -> "Answerer":
     from toolkit.serve.answerer import ModelAnswerer
 
     adapters = {side.key: side.adapter} if side.key and side.adapter else {}
-    names = {side.model.name: None} | ({side.name: side.key} if adapters else {})
-    answerer = ModelAnswerer(loaded(load_model, side.model, adapters), names, batch_size=batch_size)
+    names = {side.model.name: None, side.name: side.key} if adapters else {side.name: None}
+    aliases = {BASE_ALIAS: next(iter(names))} | ({TUNED_ALIAS: side.name} if adapters else {})
+    answerer = ModelAnswerer(
+        loaded(load_model, side.model, adapters), names, batch_size=batch_size, aliases=aliases
+    )  # fmt: skip
     answerer.warm_up()
     return answerer
 
@@ -80,7 +90,7 @@ def serve(
     load: LoadAnswerer = load_answerer, listen: Callable[..., None] = listen,
 ) -> None:  # fmt: skip
     """Returns when a signal ended it. Raises ToolkitError, and KeyboardInterrupt for a signal before it was ready."""
-    side = _side(config)
+    side, origins = _side(config), _origins(config)
     system = _system(config, side)
     device = find_device()
     with stop_requests(notify), _taken_port(config) as taken:
@@ -88,9 +98,9 @@ def serve(
         answerer = _loaded(side, config.batch_size, load)
         serving = Serving(
             address=_address(config.host, taken.getsockname()[1]), names=answerer.names, system=system,
-            exposed=_outer_host(config.host) not in LOOPBACK, key_needed=config.api_key is not None,
+            exposed=not _is_loopback(_outer_host(config.host)), key_needed=config.api_key is not None,
         )  # fmt: skip
-        site = _site(config, answerer, serving, notify)
+        site = _site(replace(config, origins=origins), answerer, serving, notify)
         was_ready = False
 
         def on_ready() -> None:
@@ -111,17 +121,28 @@ def _site(config: ServeConfig, answerer: "Answerer", serving: Serving, notify: C
     site_config = SiteConfig(
         system=serving.system, max_new_tokens=config.max_new_tokens,
         max_concurrent=config.max_concurrent, api_key=config.api_key,
-        hosts=None if serving.exposed else LOOPBACK,
+        hosts=None if serving.exposed else LOOPBACK | {_outer_host(config.host)}, origins=config.origins,
     )  # fmt: skip
     return Site(answerer=answerer, config=site_config, notify=notify)
 
 
+def _origins(config: ServeConfig) -> tuple[str, ...]:
+    from toolkit.serve.access import read_origin
+
+    return tuple(dict.fromkeys(map(read_origin, config.origins)))
+
+
 def _side(config: ServeConfig) -> Side:
+    if config.name is not None and not (config.name.isprintable() and 0 < len(config.name.strip()) <= MAX_NAME):
+        raise ConfigError(f"{config.name!r} cannot be a name.", next=f"Write 1 to {MAX_NAME} printable characters.")
     if config.base_only:
-        return find_side(BASE, config.output, beside=None, model=config.model)
+        side = find_side(BASE, config.output, beside=None, model=config.model)
+        return replace(side, name=config.name or side.model.name)
     side = run_side(find_run(config.run, config.output), model=config.model)
+    if config.name is not None:
+        side = replace(side, name=config.name)
     if side.name == side.model.name:
-        raise ConfigError(f"The run and its base model are both called {side.name}.", next="Rename the model's folder.")
+        raise ConfigError(f"The run and its base model are both called {side.name}.", next="Name the run: --name tuned")
     if side.adapter is not None and not (side.adapter / ADAPTER_FILE).is_file():
         raise ConfigError(f"{side.adapter} has no {ADAPTER_FILE}; pickled weights can run code.", next="Train again.")
     return side
@@ -155,6 +176,13 @@ def _outer_host(host: str) -> str:
     """The host at which clients reach the port: for a published port of a container, the host machine's."""
     published = environment.published_address()
     return published.rpartition(":")[0].strip("[]") if published else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK
 
 
 def _address(host: str, port: int) -> str:

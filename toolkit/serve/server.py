@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import http.client
 import logging
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from toolkit.core.errors import ConfigError
+from toolkit.serve.connection import LimitedConnection
 
 STOP_WITHIN_S = 10  # answers end at their next token
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # every interface, and how this machine reaches it
@@ -96,7 +98,7 @@ def listen(
     server = _Server(
         uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
+            timeout_graceful_shutdown=STOP_WITHIN_S, http=LimitedConnection, proxy_headers=False,
         ),
         ready, stop, end,
     )  # fmt: skip
@@ -104,9 +106,13 @@ def listen(
     # uvicorn knows the other two; under nohup this one is ignored, and stays so.
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    gc.collect()
+    gc.freeze()  # else each collection visits the libraries' million objects, and every client waits
     try:
         server.run(sockets=[taken])
     except OSError as error:  # two servers may bind; the second one to listen is refused
         raise _refused(host, port, error) from error
+    finally:
+        gc.unfreeze()
     if server.failure is not None:
         raise server.failure

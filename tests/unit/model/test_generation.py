@@ -39,8 +39,16 @@ def test_a_temperature_sharpens_or_flattens():
     assert all(abs(found[id_] - weight / sum(weights)) < 0.03 for id_, weight in enumerate(weights))
 
 
-def test_a_temperature_near_zero_is_greedy():
-    assert frequencies(temperature=1e-30) == {1: 1.0}
+@pytest.mark.parametrize("temperature", [1e-6, 1e-30, 1e-38, 1e-45, 5e-324, -0.0])
+def test_a_temperature_near_zero_is_greedy(temperature):
+    assert frequencies(temperature=temperature) == {1: 1.0}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-38, 5e-324])
+def test_near_zero_equal_logits_are_no_lottery(temperature):
+    logits = torch.zeros(1, 50)
+
+    assert {next_tokens(logits, [Row(prompt=[1], temperature=temperature)])[0][0].id for _ in range(50)} == {0}
 
 
 @pytest.mark.parametrize(

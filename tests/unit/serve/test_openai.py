@@ -101,11 +101,7 @@ def test_a_body_that_is_not_a_json_object_is_refused(body):
         ([{"role": "user", "content": 3}], "messages[0].content"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "/x"}}]}], "messages[0].content"),
         ([{"role": "user", "content": "\ud800"}], "messages[0].content"),
-        (messages("system"), "messages"),
-        (messages("assistant"), "messages"),
-        (messages("user", "assistant"), "messages"),
-        (messages("user", "user"), "messages"),
-        (messages("user", "system", "user"), "messages"),
+        (messages("user") * 2049, "messages"),
     ],
 )  # fmt: skip
 def test_invalid_messages_are_refused_with_their_position(given, param):
@@ -116,12 +112,110 @@ def test_invalid_messages_are_refused_with_their_position(given, param):
 
 
 @pytest.mark.parametrize(
+    "roles",
+    [
+        ("user", "user"), ("user", "system", "user"), ("user", "developer"), ("assistant", "user"), ("system",),
+        ("user", "assistant"), ("assistant",), ("system", "system", "user"),
+    ],
+)  # fmt: skip
+def test_what_the_template_renders_is_answered_whoever_takes_turns(roles):
+    sent = [{**message, "role": message["role"].replace("developer", "system")} for message in messages(*roles)]
+    read_messages = read(messages=messages(*roles)).messages
+
+    assert [message["role"] for message in read_messages[-len(sent) :]] == [message["role"] for message in sent]
+    assert read_messages[0]["role"] == "system"
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "system"])
+@pytest.mark.parametrize("content", [None, [], ""])
+def test_null_content_is_empty_text(role, content):
+    assert read(messages=[*messages("user"), {"role": role, "content": content}]).messages[-1] == {
+        "role": role, "content": "",
+    }  # fmt: skip
+
+
+def test_an_answer_may_be_sent_back_as_the_client_library_has_it():
+    answer = {"role": "assistant", "content": "Hi", "refusal": None, "annotations": [], "audio": None,
+              "function_call": None, "tool_calls": None}  # fmt: skip
+
+    assert read(messages=[*messages("user"), answer, *messages("user")]).messages[-2] == {
+        "role": "assistant", "content": "Hi",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("name", "Ann"), ("tool_calls", [{"id": "1"}]), ("audio", {"id": "1"}), ("thinking", "…"), ("cache_control", {})],
+)
+def test_a_messages_field_that_the_template_does_not_render_is_refused(name, value):
+    error = refused(messages=[{"role": "user", "content": "x", name: value}])
+
+    assert (error.status, error.code, error.param) == (400, "unsupported_parameter", f"messages[0].{name}")
+
+
+@pytest.mark.parametrize("temperature", [1e-38, 1e-45, 5e-324, 0, 0.0, -0.0])
+def test_a_temperature_near_zero_is_allowed(temperature):
+    assert read(temperature=temperature).temperature == pytest.approx(0, abs=1e-37)
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "1e400", "-5e-324", "1" + "0" * 400, "1" + "0" * 5000]
+)
+@pytest.mark.parametrize("name", ["temperature", "top_p"])
+def test_what_is_not_a_finite_number_in_range_is_refused(name, value):
+    body = json.dumps(QUESTION)[:-1] + f', "{name}": {value}}}'
+    with pytest.raises(RequestError) as caught:
+        read(body.encode())
+
+    assert caught.value.status == 400
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "top_logprobs"])
+def test_a_number_without_end_is_an_error_of_the_request_or_the_longest(name):
+    body = json.dumps({**QUESTION, "logprobs": True})[:-1] + f', "{name}": 1{"0" * 400}}}'
+    if name == "max_tokens":
+        assert read(body.encode()).max_new_tokens == 100
+    else:
+        with pytest.raises(RequestError, match="from 0 to 20"):
+            read(body.encode())
+
+
+@pytest.mark.parametrize("value", [1, None, {"a": 1}, "x"])
+@pytest.mark.parametrize("name", ["best_of", "guided_json", "enable_thinking", "Temperature", "temperature "])
+def test_a_field_that_is_not_known_is_refused_with_its_name(name, value):
+    error = refused(**{name: value})
+
+    assert (error.status, error.code, error.param) == (400, "unsupported_parameter", name)
+    assert error.message == f"There is no field {name} here."
+
+
+def test_a_streams_options_are_known_too():
+    assert refused(stream=True, stream_options={"usage": True}).param == "stream_options.usage"
+    assert refused(stream=True, stream_options={"continuous_usage_stats": True}).param.endswith("usage_stats")
+    assert read(stream=True, stream_options={"include_obfuscation": False}) == read(stream=True)
+
+
+def test_an_error_quotes_little_of_what_it_refuses():
+    assert len(refused(model="m" * 100_000).message) < 300
+    assert len(refused(**{"f" * 100_000: 1}).message) < 300
+    assert len(refused(temperature="t" * 100_000).message) < 300
+
+
+def test_many_faults_are_refused_at_the_first():
+    """Each would be a line of the error that is thrown away."""
+    with pytest.raises(RequestError, match=r"messages\[0\]"):
+        read(json.dumps({**QUESTION, "messages": [{}] * 2000}).encode())
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("temperature", "hot"), ("temperature", -1), ("temperature", True), ("top_p", 1.5), ("stream", "yes"),
         ("temperature", float("nan")), ("top_p", "1"), ("stream", 1), ("max_tokens", 2.5), ("max_tokens", True),
         ("top_logprobs", 21), ("logprobs", 1), ("stream_options", 1), ("stream_options", {"include_usage": "yes"}),
         ("stop", ""), ("stop", [""]), ("stop", ["a"] * 5), ("stop", 3), ("stop", [1]),
+        ("stop", "x" * 1001), ("stop", 0), ("stop", False), ("max_tokens", -1),
     ],
 )  # fmt: skip
 def test_a_value_that_is_not_allowed_is_refused_with_what_is(name, value):
@@ -133,7 +227,7 @@ def test_a_value_that_is_not_allowed_is_refused_with_what_is(name, value):
 
 def test_the_errors_say_what_is_allowed():
     assert refused(temperature=3).message == "temperature must be a number from 0 to 2."
-    assert refused(stop=[""]).message == "stop must be a text, or a list of at most 4, none of them empty."
+    assert refused(stop=[""]).message == "stop must be a text of 1 to 1000 characters, or a list of at most 4."
     assert refused(stream_options={"include_usage": 1}).message == "stream_options.include_usage must be a boolean."
     assert refused(messages=["x"]).message == "messages[0] must be an object with role and content."
     assert refused(messages=messages("tool")).message == "messages[0].role must be one of system, user, assistant."
@@ -143,7 +237,9 @@ def test_the_errors_say_what_is_allowed():
     ("name", "value"),
     [
         ("n", 2), ("tools", [{}]), ("response_format", {"type": "json_object"}), ("presence_penalty", 0.5),
-        ("logit_bias", {"1": 1}), ("repetition_penalty", 1.1), ("top_k", 20), ("min_p", 0.1),
+        ("logit_bias", {"1": 1}), ("repetition_penalty", 1.1), ("top_k", 20), ("min_p", 0.1), ("n", 0), ("n", True),
+        ("tool_choice", "required"), ("repetition_penalty", 0), ("repetition_penalty", float("nan")),
+        ("reasoning_effort", "high"), ("top_k", 10**400), ("tools", False),
     ],
 )  # fmt: skip
 def test_a_field_that_would_change_the_answer_is_refused_and_not_ignored(name, value):

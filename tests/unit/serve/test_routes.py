@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.fakes.answerer import FakeAnswerer, listening, make_site
-from toolkit.core.errors import ConfigError
+from toolkit.core.errors import ConfigError, ModelError
 from toolkit.serve.server import listen, take_port
 
 KEY = "k-1234"
@@ -109,6 +109,70 @@ def test_a_question_longer_than_the_context_is_refused_with_both_figures(client)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "context_length_exceeded")
     assert "200011 tokens" in response.json()["error"]["message"]
     assert "100000" in response.json()["error"]["message"]
+
+
+def test_a_question_that_no_context_holds_is_refused_before_its_tokens_are_counted(client, answerer, monkeypatch):
+    async def encode(messages):
+        raise AssertionError("tokenised")
+
+    monkeypatch.setattr(answerer, "context_tokens", 1000)
+    monkeypatch.setattr(answerer, "encode", encode)
+    response = client.post("/v1/chat/completions", json=question("x" * 16_001))
+
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "context_length_exceeded")
+
+
+def test_messages_that_the_template_refuses_are_an_error_of_the_request(client, site, answerer, monkeypatch):
+    async def encode(messages):
+        raise ModelError("The chat template refuses these messages: roles must alternate.", next="Use another model.")
+
+    monkeypatch.setattr(answerer, "encode", encode)
+    response = client.post("/v1/chat/completions", json=question())
+
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "messages")
+    assert "roles must alternate" in response.json()["error"]["message"]
+    assert not site.active
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"tuned","messages":[' + b"{}," * 1_300_000 + b"{}]}",
+        b'{"model":"tuned","messages":[' + b"[]," * 1_300_000 + b"[]]}",
+        b'{"model":"tuned","messages":[{"role":"user","content":"' + b"x" * 3_900_000 + b'"}]}',
+        b"[" * 3_900_000,
+        b"{" + b",".join(b'"%d":1' % at for at in range(300_000)) + b"}",
+        b'{"model":"tuned","messages":[{"role":"user","content":[' + b'{"type":"text","text":""},' * 140_000 + b"1]}]}",
+    ],
+    ids=["objects", "lists", "text", "nesting", "fields", "parts"],
+)  # fmt: skip
+def test_health_is_answered_whatever_others_send(client, body):
+    """Generous: a machine that runs tests is busy. bench/serve_attack.py measures it."""
+    found, slowest = [], 0.0
+
+    def send():
+        found.append(client.post("/v1/chat/completions", content=body, headers={"content-type": "application/json"}))
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        began = time.monotonic()
+        assert client.get("/health").status_code == 200
+        slowest = max(slowest, time.monotonic() - began)
+    for thread in threads:
+        thread.join()
+
+    assert {response.status_code for response in found} <= {400, 404, 413, 429, 503}
+    assert slowest < 5
+
+
+def test_an_alias_is_answered_and_not_listed(client):
+    answer = client.post("/v1/chat/completions", json=question(model="other name")).json()
+
+    assert answer["model"] == "other name"
+    assert client.get("/v1/models/other name").json()["id"] == "other name"
+    assert "other name" not in [model["id"] for model in client.get("/v1/models").json()["data"]]
 
 
 def test_a_body_that_is_too_long_is_not_read_to_its_end(client):

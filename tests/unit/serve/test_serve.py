@@ -117,6 +117,51 @@ def test_on_every_interface_it_counts_as_exposed(side):
     assert seen == [200]
 
 
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.2", 200), ("localhost", 200), ("127.0.0.3", 403), ("a.b", 403)])
+def test_every_loopback_address_counts_as_this_machine_and_is_one_of_its_names(side, host, status):
+    seen = []
+
+    def look(serving):
+        seen.append(httpx.get(f"{serving.address}/v1/models", headers={"host": host}, trust_env=False).status_code)
+
+    assert not served(host="127.0.0.2", look=look).exposed
+    assert seen == [status]
+
+
+def test_the_tuned_model_can_have_a_name_of_its_own(side):
+    assert decided(name="nova").side.name == "nova"
+    assert decided(name="nova", base_only=True).side.name == "nova"
+    assert decided(base_only=True).side.name == "base"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\x1b[2J", "\u202eabc", "x" * 201])
+def test_a_name_is_printable(side, name):
+    with pytest.raises(ConfigError, match="cannot be a name"):
+        decided(name=name)
+
+
+def test_a_name_is_not_the_base_models(side):
+    with pytest.raises(ConfigError, match="both called base"):
+        decided(name="base")
+
+
+def test_an_origin_that_is_none_is_refused_before_anything_is_loaded(side):
+    with pytest.raises(ConfigError, match="is not an origin"):
+        serve(ServeConfig(port=0, origins=("*",)), ready=print, notify=print, load=lambda *_: pytest.fail("loaded"))
+
+
+def test_an_allowed_origin_may_read_the_answers(side):
+    seen = []
+
+    def look(serving):
+        reply = httpx.get(f"{serving.address}/v1/models", headers={"origin": "http://a:3000"}, trust_env=False)
+        seen.append(reply.headers["access-control-allow-origin"])
+
+    served(origins=("HTTP://A:3000",), look=look)
+
+    assert seen == ["http://a:3000"]
+
+
 def test_for_a_published_container_the_address_on_the_host_counts(side, monkeypatch):
     monkeypatch.setenv(environment.PUBLISHED, "127.0.0.1:9000")
     serving = decided(host="0.0.0.0").serving
@@ -264,8 +309,9 @@ def _command(monkeypatch):
 
 
 def test_stdout_is_one_line_and_stderr_the_rest(command):
-    config, result = command("v3")
+    config, result = command("v3", "--name", "nova", "--allow-origin", "http://a", "--allow-origin", "http://b")
 
+    assert (config.name, config.origins) == ("nova", ("http://a", "http://b"))
     assert (config.run, config.host, config.port) == ("v3", "127.0.0.1", 8000)
     assert result.stdout == "http://127.0.0.1:8000/v1 answers as base and tuned\n"
     assert "Side by side: http://127.0.0.1:8000/" in result.stderr
