@@ -59,5 +59,8 @@ def _shipped_probes() -> Path | None:
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:
     from toolkit.model.base_model import find_base_model
     from toolkit.train.ms_swift import encoder
+    from toolkit.train.plan import require_context
 
-    return encoder(find_base_model(model).path, max_length_tokens)
+    base = find_base_model(model)
+    require_context(base, max_length_tokens)
+    return encoder(base.path, max_length_tokens)

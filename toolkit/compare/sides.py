@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.compare.matching import require_named_base, require_recorded_adapter
 from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
-from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base
+from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base, find_trained_base
 from toolkit.model.conversation import DEFAULT_SYSTEM
 from toolkit.model.language_model import LanguageModel, Load
 from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE, EXPORT_MANIFEST, adapter_sha256
@@ -81,8 +82,10 @@ class Side:
 def run_side(run: Run, *, model: str | None = None) -> Side:
     """A run on the base model that it was trained on, loaded as it was then; on `model` if that moved."""
     trained_on = run.record.base_model
+    require_recorded_adapter(run)
     if model is None:
-        base = find_recorded_base(trained_on.name, trained_on.path, in_4bit=trained_on.load_in_4bit)
+        base = find_trained_base(trained_on)
+        require_named_base(run.adapter, base, trained_on.path)
     else:
         base = replace(find_base_model(model), in_4bit=trained_on.load_in_4bit)
     return Side(kind="run", name=run.run_id, model=base, adapter=run.adapter, run=run)
@@ -102,6 +105,8 @@ def find_side(text: str, output: Path, *, beside: BaseModel | None, model: str |
     if (folder / ADAPTER_CONFIG).is_file():
         _require_weights(folder)
         base = _base_for(beside, model or (_base_named_in(folder) if beside is None else None))
+        if model is None:
+            require_named_base(folder, base)
         return Side(kind="adapter", name=str(folder), model=base, adapter=folder.resolve())
     if (folder / "config.json").is_file():
         return Side(kind="model", name=str(folder), model=find_base_model(text))

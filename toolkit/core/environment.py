@@ -35,6 +35,11 @@ def api_key() -> str | None:
     return os.environ.get(API_KEY)
 
 
+def cache_folder() -> str | None:
+    """Where programs keep what they can make again, if not in ~/.cache (XDG Base Directory Specification)."""
+    return os.environ.get("XDG_CACHE_HOME")
+
+
 def data_folder() -> str | None:
     """Where the shipped data is, if not beside the package."""
     return os.environ.get(DATA)

@@ -11,10 +11,10 @@ from typing import Any
 
 from toolkit.core.documents import read_json
 from toolkit.core.errors import ExportError
-from toolkit.model.families.qwen2 import GGUF_TOKENIZER, TOKENIZER_SPLIT
+from toolkit.model.families.qwen2 import EMBEDDING, GGUF_TOKENIZER, TOKENIZER_SPLIT
 
 BLOCK = {"f16": 1, "q8_0": 32}  # the length of a row must be a multiple
-TIED = "lm_head.weight"  # not written where config.json ties it to the embedding: llama.cpp then uses the embedding
+TIED = "lm_head.weight"  # not written where it is the embedding: llama.cpp then uses that one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +84,12 @@ def read_vocabulary(folder: Path, config: Mapping[str, Any]) -> Vocabulary:
 
 
 def write_gguf(
-    path: Path, folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Any], origin: Origin, quantisation: str
-) -> None:
+    path: Path, folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Any], origin: Origin, quantisation: str,
+    *, end: int | None = None,
+) -> None:  # fmt: skip
     """`folder`: where the tokenizer is; `tensors`: torch tensors by transformers' names, converted one at a time.
 
+    `end`: the token that ends an answer, if it is not the tokenizer's own.
     Matrices are stored in `quantisation`, vectors in float32, as by llama.cpp's own converter.
     Raises ExportError for numbers that the format cannot represent.
     """
@@ -96,7 +98,7 @@ def write_gguf(
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.QWEN2])
     try:
         _describe(writer, config, origin, quantisation)
-        _add_vocabulary(writer, read_vocabulary(folder, config))
+        _add_vocabulary(writer, read_vocabulary(folder, config), end)
         named = list(_named(tensors, config))
         for name, tensor in named:
             kind, shape = _kind(gguf, tensor, quantisation), tuple(tensor.shape)
@@ -140,7 +142,7 @@ def _describe(writer: Any, config: Mapping[str, Any], origin: Origin, quantisati
         writer.add_rope_scaling_orig_ctx_len(int(rope["original_max_position_embeddings"]))
 
 
-def _add_vocabulary(writer: Any, vocabulary: Vocabulary) -> None:
+def _add_vocabulary(writer: Any, vocabulary: Vocabulary, end: int | None) -> None:
     import gguf
 
     kinds = {
@@ -152,7 +154,7 @@ def _add_vocabulary(writer: Any, vocabulary: Vocabulary) -> None:
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types([kinds[kind] for kind in vocabulary.kinds])
     writer.add_token_merges(vocabulary.merges)
-    for name, number in vocabulary.specials.items():
+    for name, number in {**vocabulary.specials, **({} if end is None else {"eos": end})}.items():
         getattr(writer, f"add_{name}_token_id")(number)
     writer.add_add_bos_token(False)
     if vocabulary.chat_template is not None:
@@ -165,7 +167,7 @@ def _named(tensors: Mapping[str, Any], config: Mapping[str, Any]) -> Iterable[tu
 
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN2, config["num_hidden_layers"])
     for name, tensor in tensors.items():
-        if name == TIED and config.get("tie_word_embeddings"):
+        if name == TIED and config.get("tie_word_embeddings") and tensor.equal(tensors[EMBEDDING]):
             continue
         gguf_name = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if gguf_name is None:

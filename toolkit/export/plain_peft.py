@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.events import Listener, Progress
+from toolkit.model.answer_end import end_tokens
 from toolkit.model.chat_template import render_in_child
 from toolkit.model.conversation import Messages
 from toolkit.model.device import find_device
@@ -37,6 +38,7 @@ def plain_peft_answers(
         raise ModelError(
             f"peft does not load {adapter}: {first_line(error)}.", next="Run it again with --debug, and report it."
         ) from error
+    ends = end_tokens(tokenizer, model.generation_config.eos_token_id)
     answers = []
     for messages in prompts:
         inputs = tokenizer.apply_chat_template(
@@ -46,17 +48,15 @@ def plain_peft_answers(
             # Greedy: the model's generation_config may sample or penalise repetition.
             output = model.generate(
                 **inputs, do_sample=False, repetition_penalty=1.0, temperature=None, top_p=None, top_k=None,
-                max_new_tokens=max_new_tokens, output_logits=True, return_dict_in_generate=True,
+                max_new_tokens=max_new_tokens, eos_token_id=ends, output_logits=True, return_dict_in_generate=True,
             )  # fmt: skip
-        tokens = _without_end(output.sequences[0, inputs["input_ids"].shape[1] :].tolist(), model, tokenizer)
+        tokens = _without_end(output.sequences[0, inputs["input_ids"].shape[1] :].tolist(), ends)
         text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
         answers.append(Answer(text=text, tokens=tokens, margins=[], first_logits=output.logits[0][0].float()))
         listener(Progress(task=task, done=len(answers), total=len(prompts)))
     return answers
 
 
-def _without_end(tokens: list[int], model: object, tokenizer: object) -> list[int]:
-    """The tokens before the first end mark; any mark at which generation stops counts."""
-    ends = model.generation_config.eos_token_id  # type: ignore[attr-defined]
-    end_ids = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id}  # type: ignore[attr-defined]
-    return tokens[: next((at for at, token in enumerate(tokens) if token in end_ids), len(tokens))]
+def _without_end(tokens: list[int], ends: list[int]) -> list[int]:
+    """The tokens before the first end mark."""
+    return tokens[: next((at for at, token in enumerate(tokens) if token in ends), len(tokens))]

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from toolkit.core import environment
 from toolkit.core.documents import parse_json, read_json, read_text
@@ -17,6 +17,7 @@ from toolkit.core.text import short
 from toolkit.model.chat_template import require_renderable
 from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
 from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock
+from toolkit.model.verify import is_locked_content
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 # transformers imports code for these keys, from whichever configuration has them, and from this folder.
@@ -40,6 +41,7 @@ class BaseModel:
     lock_sha256: str | None = None
     repository: str | None = None
     weight_bytes: int
+    unchecked_lock: bool = False  # name and sizes are a lock's, but its bytes were not compared with it
     in_4bit: bool = False  # quantised when it is loaded (see toolkit.model.four_bits); the files are not
 
     @property
@@ -64,7 +66,7 @@ class BaseModel:
             "revision": self.revision,
             "lock_sha256": self.lock_sha256,
             "load_in_4bit": self.in_4bit,
-        }
+        } | ({"lock_checked": False} if self.unchecked_lock else {})
 
 
 def find_base_model(name: str | None = None) -> BaseModel:
@@ -92,12 +94,36 @@ def find_base_model(name: str | None = None) -> BaseModel:
     )
 
 
-def find_recorded_base(name: str, path: str, *, in_4bit: bool = False) -> BaseModel:
+class TrainedOn(Protocol):
+    """What a run records of its base model."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def lock_sha256(self) -> str | None: ...
+    @property
+    def load_in_4bit(self) -> bool: ...
+
+
+def find_recorded_base(name: str, path: str) -> BaseModel:
     """A recorded base model: by its path, else by its name, since a host and its container differ in paths.
 
     Raises ConfigError and ModelError as `find_base_model` does.
     """
-    return replace(find_base_model(path if _is_folder(Path(path)) else name), name=name, in_4bit=in_4bit)
+    return replace(find_base_model(path if _is_folder(Path(path)) else name), name=name)
+
+
+def find_trained_base(trained_on: TrainedOn) -> BaseModel:
+    """A run's base model, as `find_recorded_base`. Raises ModelError if it is there with another lock."""
+    found = find_recorded_base(trained_on.name, trained_on.path)
+    if trained_on.lock_sha256 and found.lock_sha256 and trained_on.lock_sha256 != found.lock_sha256:
+        raise ModelError(
+            f"The base model in {found.path} is not that of {trained_on.name}: other lock.",
+            next="Use the base model of the training; --model names one, also this one all the same.",
+        )
+    return replace(found, in_4bit=trained_on.load_in_4bit)
 
 
 def require_sizes(base: BaseModel) -> None:
@@ -139,9 +165,11 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
     _require_all_layers(folder, tensors, config.get("num_hidden_layers"))
     for known, (path, lock) in locks.items():
         if {name, folder.name} & {known, lock.folder} and _same_sizes(folder, lock):
+            checked = is_locked_content(folder, lock)
             return BaseModel(
-                name=known, path=folder, config=config, revision=lock.revision, lock_sha256=file_sha256(path),
-                repository=lock.repository or None, weight_bytes=weight_bytes,
+                name=known, path=folder, config=config, revision=lock.revision if checked else None,
+                lock_sha256=file_sha256(path) if checked else None,
+                repository=lock.repository or None, weight_bytes=weight_bytes, unchecked_lock=not checked,
             )  # fmt: skip
     return BaseModel(name=name, path=folder, config=config, weight_bytes=weight_bytes)
 

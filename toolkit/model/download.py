@@ -14,6 +14,7 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError, Interrupted, ModelError
 from toolkit.core.events import Listener, Progress, silent
+from toolkit.core.file_stats import remember_sha256
 from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
@@ -63,6 +64,8 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
         _require_space(missing, partial, config.margin_bytes)
         _fetch_all(missing, partial, lock, listener, fetch)
         _move_into_place(wanted, partial, target)
+        for file in wanted:
+            remember_sha256(target / file.name, file.sha256)
     return DownloadResult(folder=folder, lock=lock, fetched=tuple(file.name for file in missing))
 
 

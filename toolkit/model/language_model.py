@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
-from toolkit.core.errors import ModelError, first_line
+from toolkit.core.errors import DataError, ModelError, first_line
 from toolkit.core.events import Listener, Progress, silent
+from toolkit.model.answer_end import end_tokens, template_end
 from toolkit.model.conversation import Messages
 from toolkit.model.device import Device
 from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
-from toolkit.model.loading import load_pretrained, with_adapter
+from toolkit.model.loading import load_pretrained, untie_adapted, with_adapter
 
 BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts per batch: on a card a step costs about the same for one or many
 
@@ -40,9 +41,7 @@ class LanguageModel:
         from transformers import GenerationConfig
 
         self.model, self.tokenizer, self.adapters = model.eval(), tokenizer, tuple(adapters)
-        ends = model.generation_config.eos_token_id
-        ends = list(ends) if isinstance(ends, list) else [ends]
-        self.end_tokens = [end for end in dict.fromkeys([*ends, tokenizer.eos_token_id]) if end is not None]
+        self.end_tokens = end_tokens(tokenizer, model.generation_config.eos_token_id)
         # `generate` takes what it is not given from here, such as Qwen2.5's own repetition penalty.
         model.generation_config = GenerationConfig(eos_token_id=self.end_tokens, pad_token_id=self._pad())
 
@@ -70,6 +69,20 @@ class LanguageModel:
     def context_tokens(self) -> int:
         """The longest conversation that it reads, its answer included."""
         return int(self.model.config.max_position_embeddings)
+
+    @property
+    def template_end(self) -> int | None:
+        """The token that ends an answer in training; None if the chat template has none."""
+        return template_end(self.tokenizer)
+
+    def require_room(self, prompt: Sequence[int]) -> int:
+        """The tokens that are left for an answer. Raises DataError where a conversation fills the context."""
+        if len(prompt) >= self.context_tokens:
+            raise DataError(
+                f"The conversation has {len(prompt)} tokens; the model reads {self.context_tokens}, answer included.",
+                next="Ask a shorter question, or start a new conversation (/forget).",
+            )
+        return self.context_tokens - len(prompt)
 
     @property
     def precision(self) -> str:
@@ -121,6 +134,8 @@ class LanguageModel:
         under several system prompts.
         """
         encoded = [self.prompt_ids(messages) for messages in prompts]
+        for prompt in encoded:
+            self.require_room(prompt)
         batch_size = batch_size or self.batch_size
         order = self._batch_order(prompts)
         found: dict[int, Answer] = {}
@@ -196,7 +211,9 @@ class LanguageModel:
     def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:
         """The greedy answer, part by part as it is found; closing the iterator ends the generation."""
         batch, text = DecodingBatch(self.model, pad_token=self._pad()), Detokenizer(self.tokenizer)
-        tokens = batch.join([Row(prompt=self.prompt_ids(messages))])
+        prompt = self.prompt_ids(messages)
+        max_new_tokens = min(max_new_tokens, self.require_room(prompt))
+        tokens = batch.join([Row(prompt=prompt)])
         for count in range(1, max_new_tokens + 1):
             [token] = tokens
             if token is None:
@@ -219,6 +236,7 @@ class LanguageModel:
         import torch
 
         self.model.set_adapter(adapter)
+        untie_adapted(self.model)
         self.model = self.model.merge_and_unload(safe_merge=True).to(getattr(torch, dtype))
         self.adapters = ()
 

@@ -8,6 +8,7 @@ from toolkit.core.errors import ModelError, first_line
 from toolkit.core.read_ahead import prefetch, prefetch_libraries
 from toolkit.core.startup import restore_gc
 from toolkit.core.suggestion import suggestion
+from toolkit.model.adapter import require_applied, require_plain_lora
 from toolkit.model.adapter_config import require_bounded_adapter
 from toolkit.model.chat_template import render_in_child
 from toolkit.model.device import Device, find_device
@@ -67,12 +68,13 @@ def _refuse_code(name: str, *_: Any, **_how: Any) -> None:
 
 
 def with_adapter(model: Any, name: str, adapter: Path) -> Any:
-    """The model with another adapter, as a peft model. Raises ModelError."""
+    """The model with another adapter, as a peft model: all of the adapter, or ModelError."""
     import warnings
 
     from peft import PeftModel
 
     require_bounded_adapter(adapter, (module for module, _ in model.named_modules()))
+    require_plain_lora(adapter)
     options = {"local_files_only": True, "low_cpu_mem_usage": True}  # the latter skips random weights to be replaced
     try:
         with warnings.catch_warnings():
@@ -87,6 +89,7 @@ def with_adapter(model: Any, name: str, adapter: Path) -> Any:
             f"The adapter in {adapter} does not load onto this base model: {first_line(error)}.",
             next="Use it with the base model that it was trained on.",
         ) from error
+    require_applied(model, name, adapter)
     _require_finite(model, name, adapter)
     return model
 
@@ -101,3 +104,18 @@ def _require_finite(model: Any, name: str, adapter: Path) -> None:
             f"The adapter in {adapter} has weights that are infinite or not a number.",
             next="Use another copy of it, or train again with a lower learning rate.",
         )
+
+
+def untie_adapted(model: Any) -> None:
+    """Gives the head a weight of its own where it shares the embedding's and the adapter changes one of them.
+
+    `model`: a peft model that is about to be merged. Its config then says so, and saving writes both.
+    """
+    import torch
+
+    base = model.get_base_model()
+    modules = base.get_input_embeddings(), base.get_output_embeddings()
+    embedding, head = (getattr(one, "original_module", getattr(one, "base_layer", one)) for one in modules)
+    if embedding.weight is head.weight and (embedding, head) != modules:
+        head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+        base.config.tie_word_embeddings = False

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from toolkit.core.errors import ModelError
 from toolkit.core.events import Listener, Progress, silent
+from toolkit.core.file_stats import known_sha256, remember_sha256, sha256_once
 from toolkit.core.files import file_sha256
 from toolkit.model.lock import Lock, LockedFile
 
+HASHED_AT_ONCE_BYTES, SMALL_FILE_BYTES = 256_000_000, 16_000_000  # a quarter of a second at most
 LOADED_SUFFIXES = frozenset(
     {
         *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack", ".onnx", ".gguf"),
@@ -103,9 +106,31 @@ def sha256_mismatch(folder: Path, file: LockedFile, advance: Callable[[int], Non
         found = file_sha256(folder / file.name, advance)
     except OSError as error:
         return Mismatch(name=file.name, problem="unreadable", found=str(error.strerror))
+    remember_sha256(folder / file.name, found)
     if found != file.sha256:
         return Mismatch(name=file.name, problem="sha256", expected=file.sha256, found=found)
     return None
+
+
+def is_locked_content(folder: Path, lock: Lock) -> bool:
+    """Whether every byte was compared with the lock: now if that takes a moment, else by an earlier verification.
+
+    Raises ModelError for a file that was read and differs.
+    """
+    small, complete = lock.total_bytes <= HASHED_AT_ONCE_BYTES, True
+    for file in lock.files:
+        path = folder / file.name
+        try:
+            found = sha256_once(path) if small or file.size_bytes <= SMALL_FILE_BYTES else known_sha256(path)
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read: {error.strerror}.", next="Download the model again.") from None
+        complete = complete and found is not None
+        if found not in {None, file.sha256}:
+            raise ModelError(
+                f"{path} is damaged: sha256 {str(found)[:12]}…, in the lock of {lock.name} {file.sha256[:12]}….",
+                next="Download the model again; if this is another model, give its folder another name.",
+            )
+    return complete
 
 
 def _unknown(folder: Path, lock: Lock) -> Iterator[Mismatch]:

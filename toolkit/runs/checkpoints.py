@@ -75,7 +75,12 @@ def damage(checkpoint: Path) -> str | None:
 def recorded_adapter(checkpoint: Path) -> dict[str, object]:
     """The checkpoint as run.json names the run's adapter."""
     weights = checkpoint / ADAPTER_FILE
-    return {"path": checkpoint.name, "sha256": file_sha256(weights), "bytes": weights.stat().st_size}
+    return {
+        "path": checkpoint.name,
+        "sha256": file_sha256(weights),
+        "bytes": weights.stat().st_size,
+        "config_sha256": file_sha256(checkpoint / ADAPTER_CONFIG),
+    }
 
 
 def _digests(checkpoint: Path) -> dict[str, object]:

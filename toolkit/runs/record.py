@@ -133,11 +133,12 @@ class RecordedTraining(Part, frozen=True):
 
 
 class RecordedAdapter(Part, frozen=True):
-    """`path`: the checkpoint's folder within the run's."""
+    """`path`: the checkpoint's folder within the run's; a run of an older version lacks `config_sha256`."""
 
     path: str
     sha256: str
     bytes: int
+    config_sha256: str | None = None
 
 
 class RunRecord(Part, frozen=True):

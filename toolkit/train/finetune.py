@@ -12,7 +12,7 @@ from toolkit.core.files import file_sha256
 from toolkit.core.read_ahead import prefetch
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoder
-from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base, require_sizes
+from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
 from toolkit.model.device import Device, find_device, peak_memory_bytes
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.runs.checkpoints import last_intact_checkpoint, recorded_adapter
@@ -46,7 +46,7 @@ from toolkit.train.development_set import (
 )
 from toolkit.train.job import TRAINING, KeepJob, TrainingJob, TrainingResult, ending_lines
 from toolkit.train.keep_set import cache_path
-from toolkit.train.plan import Need, Plan, plan, require_disk
+from toolkit.train.plan import Need, Plan, plan, require_context, require_disk
 from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (
     RunRows,
@@ -108,6 +108,7 @@ def finetune(
     base = replace(find_base_model(config.model), in_4bit=config.recipe.load_in_4bit)
     prefetch(base.path)
     require_sizes(base)
+    require_context(base, config.recipe.max_length_tokens)
     if base.in_4bit:
         require_bitsandbytes()
     rows, source = load_rows(config.data, config.mix, config.recipe.seed, caller.notify)
@@ -145,9 +146,8 @@ def resume(
         checkpoint = last_intact_checkpoint(run.folder, caller.notify)
         rows = read_rows(run.folder, run.record.data)
         recorder = Recorder(run.folder, run.record.resumed(checkpoint.name))
-        trained_on = run.record.base_model
         recipe = recipe_from(run.record.recipe.settings, name=run.record.recipe.name, source=str(run.folder))
-        base = find_recorded_base(trained_on.name, trained_on.path, in_4bit=trained_on.load_in_4bit)
+        base = find_trained_base(run.record.base_model)
         if base.in_4bit:
             require_bitsandbytes()
         prefetch(base.path)

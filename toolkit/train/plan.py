@@ -208,6 +208,16 @@ def _gib(count: int) -> str:
     return f"{count / GIB:.1f} GiB"
 
 
+def require_context(base: BaseModel, max_length_tokens: int) -> None:
+    """Raises ConfigError for rows that are longer than what the model reads."""
+    context = base.config.get("max_position_embeddings")
+    if isinstance(context, int) and max_length_tokens > context:
+        raise ConfigError(
+            f"max_length_tokens is {max_length_tokens}, and {base.name} reads at most {context} tokens.",
+            next=f"Use --max-length {context} or less.",
+        )
+
+
 def require_disk(output: Path, base: BaseModel, recipe: Recipe) -> None:
     """Raises ConfigError if the disk is too full: better now than in the last step."""
     needed = lora_parameters(base.config, recipe.lora_rank) * BYTES_PER_PARAMETER * SAVED_CHECKPOINTS

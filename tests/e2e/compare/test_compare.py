@@ -22,7 +22,7 @@ from toolkit.model.conversation import NONE, conversation
 from toolkit.model.divergence import measure_drift
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.loading import load_pretrained
-from toolkit.runs.run import find_run, write_record
+from toolkit.runs.run import find_run, read_run, write_record
 from toolkit.sweep import shared_base
 from toolkit.sweep.rank import rank
 
@@ -323,10 +323,10 @@ def test_the_report_is_written_in_chinese_where_that_is_asked_for(output, probes
 
 def test_the_probes_beside_the_data_are_the_default(output, probes, tmp_path):
     run = find_run("v0", output)
-    record = run.record.with_fields(data=run.record.data.to_dict() | {"path": str(tmp_path / "mine.json")})
     beside = probes.rename(tmp_path / "mine.probes.yaml")
     other = make_run(tmp_path / "output", Path(run.record.base_model.path), strength=0.3)
-    write_record(other, record)
+    record = read_run(other).record
+    write_record(other, record.with_fields(data=record.data.to_dict() | {"path": str(tmp_path / "mine.json")}))
 
     report, _ = compare(CompareConfig(output=tmp_path / "output", max_new_tokens=4))
 
@@ -400,7 +400,7 @@ def test_without_a_run_the_next_step_is_named(tmp_path, capsys):
 def test_a_base_that_is_gone_is_told(output, probes, tmp_path, capsys):
     run = find_run("v0", output)
     other = make_run(tmp_path / "output", Path(run.record.base_model.path), strength=0.3)
-    write_record(other, run.record.with_fields(base_model={"name": "gone", "path": "/gone"}))
+    write_record(other, read_run(other).record.with_fields(base_model={"name": "gone", "path": "/gone"}))
 
     assert run_toolkit("compare", "--output", tmp_path / "output", "--probes", probes) == 3
     assert "No base model 'gone'" in capsys.readouterr().err

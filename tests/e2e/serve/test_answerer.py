@@ -158,10 +158,10 @@ def test_an_adapter_that_does_not_fit_is_refused_as_in_chat_and_compare(lively_m
     from safetensors.torch import load_file, save_file
 
     folder = make_run(tmp_path / "output", lively_model, seed=2)
+    side = run_side(find_run(str(folder), tmp_path / "output"))  # before the change, which its recorded sha256 betrays
     weights = folder / "checkpoint-1" / "adapter_model.safetensors"
     tensors = load_file(weights)
     save_file({name: tensor for name, tensor in tensors.items() if "layers.1." not in name}, weights)
-    side = run_side(find_run(str(folder), tmp_path / "output"))
 
     with pytest.raises(ModelError, match="does not load onto this base model") as served:
         load_answerer(side, batch_size=4)

@@ -10,7 +10,7 @@ from tests.fakes.run_record import run_record
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.sides import BASE, base_of, find_side, run_side
 from toolkit.core.errors import ConfigError, ModelError
-from toolkit.core.files import data_folder, write_json
+from toolkit.core.files import data_folder, file_sha256, write_json
 from toolkit.runs.run import read_run, write_record
 
 RUN = "v0-20260101-000000"
@@ -151,10 +151,35 @@ def test_an_adapters_folder_stands_on_the_base_that_it_names(base, output, tmp_p
 
 
 def test_an_adapters_folder_stands_on_the_other_sides_base_first(output, tmp_path, base):
-    adapter = adapter_at(tmp_path / "adapter", "nowhere/at-all")
+    adapter = adapter_at(tmp_path / "adapter", f"elsewhere/{base.name}")
     beside = find_side(RUN, output, beside=None).model
 
     assert find_side(str(adapter), output, beside=beside).model.path == base
+
+
+def test_an_adapter_of_another_base_is_not_put_on_the_other_sides_base_in_silence(output, tmp_path, base):
+    adapter = adapter_at(tmp_path / "adapter", "nowhere/at-all")
+    beside = find_side(RUN, output, beside=None).model
+
+    with pytest.raises(ConfigError, match=r"names nowhere/at-all as its base model.*--model"):
+        find_side(str(adapter), output, beside=beside)
+    assert find_side(str(adapter), output, beside=beside, model=str(base)).model.path == base
+
+
+def test_a_run_whose_adapter_or_its_settings_changed_is_refused(output):
+    run = read_run(output / RUN)
+    name, digest = run.adapter.name, file_sha256(run.adapter / "adapter_model.safetensors")
+    settings = file_sha256(run.adapter / "adapter_config.json")
+    record = {"path": name, "sha256": digest, "bytes": 1, "config_sha256": settings}
+    write_record(output / RUN, run.record.with_fields(status="finished", adapter=record))
+    assert run_side(read_run(output / RUN)).adapter == run.adapter
+
+    for file in ("adapter_model.safetensors", "adapter_config.json"):
+        before = (run.adapter / file).read_bytes()
+        (run.adapter / file).write_bytes(before + b" ")
+        with pytest.raises(ModelError, match=f"{file} is not the file that was trained"):
+            run_side(read_run(output / RUN))
+        (run.adapter / file).write_bytes(before)
 
 
 def test_two_adapters_have_two_keys_and_one_has_one(base, output, tmp_path):

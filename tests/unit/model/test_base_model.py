@@ -10,7 +10,9 @@ import pytest
 from tests.fakes.model_folder import CONFIG, make_model_folder, write_shard
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import file_sha256
+from toolkit.model import verify
 from toolkit.model.base_model import find_base_model, find_recorded_base, require_sizes
+from toolkit.model.lock import find_lock
 
 
 @pytest.fixture(name="data")
@@ -71,6 +73,43 @@ def test_the_environment_names_the_default(data: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("TOOLKIT_MODEL", "small")
 
     assert find_base_model().name == "small"
+
+
+def test_a_changed_weight_of_a_locked_model_is_refused_though_its_size_is_right(data: Path):
+    path = data / "small" / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 0x20
+    path.write_bytes(content)
+
+    assert "model.safetensors is damaged" in refused(data / "small")
+
+
+def test_a_large_model_has_its_lock_cited_only_after_its_bytes_were_compared(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(verify, "HASHED_AT_ONCE_BYTES", 0)
+    monkeypatch.setattr(verify, "SMALL_FILE_BYTES", 0)
+    unread = find_base_model(str(data / "small"))
+
+    assert verify.check_folder(data / "small", find_lock("small")) == []
+    compared = find_base_model(str(data / "small"))
+
+    assert (unread.lock_sha256, unread.revision, unread.to_dict()["lock_checked"]) == (None, None, False)
+    assert compared.lock_sha256 == file_sha256(data / "locks" / "small.json")
+    assert "lock_checked" not in compared.to_dict()
+
+
+def test_a_damaged_small_file_of_a_large_model_is_refused_though_the_large_ones_were_not_read(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lock, path = data / "locks" / "small.json", data / "small" / "config.json"
+    content = json.loads(lock.read_text())
+    lock.write_text(json.dumps(content | {"files": dict(reversed(content["files"].items()))}))  # the weights first
+    monkeypatch.setattr(verify, "HASHED_AT_ONCE_BYTES", 0)
+    monkeypatch.setattr(verify, "SMALL_FILE_BYTES", path.stat().st_size)
+    path.write_text(path.read_text().replace('"vocab_size": 300', '"vocab_size": 301'))
+
+    assert "config.json is damaged" in refused(data / "small")
 
 
 def test_a_lock_is_recognised_by_the_folders_name(data: Path, tmp_path: Path):

@@ -98,7 +98,7 @@ class Gguf:
             name=path.stem, finetune=side.name, base_name=side.model.name, base_repository=side.model.repository
         )  # fmt: skip
         kind = _stored_type(self.quantisation)
-        write_gguf(source, side.model.path, side.model.config, model.tensors(), origin, kind)
+        write_gguf(source, side.model.path, side.model.config, model.tensors(), origin, kind, end=model.template_end)
         if source != path:
             job.backends.llama.quantise(source, path, self.quantisation)
             source.unlink()

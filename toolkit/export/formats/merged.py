@@ -8,6 +8,7 @@ from toolkit.compare.sides import Side
 from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, copy_companions, write_change_notice
 from toolkit.export.formats.base import Backends, ExportJob
 from toolkit.export.parity import Parity, judge_parity
+from toolkit.model.answer_end import write_end_tokens
 from toolkit.model.language_model import freeing
 
 
@@ -29,6 +30,7 @@ class MergedModel:
             expected = job.answers(model, "With adapter")
             model.save_merged(job.key, folder, dtype=dtype)
         copy_companions(folder, job.side, (*TOKENIZER_FILES, *LICENCE_FILES))
+        write_end_tokens(folder, model.end_tokens)
         write_change_notice(folder, job.side)
         with freeing(job.backends.load(folder, {})) as merged:
             answered = job.answers(merged, "Merged")

@@ -12,6 +12,7 @@ from toolkit.export.formats.base import Backends, ExportJob
 from toolkit.export.formats.merged import stored_dtype
 from toolkit.export.ms_swift import QuantisationJob
 from toolkit.export.parity import TOLERANCES, ArtifactParity, judge_quantised, misread_prompts
+from toolkit.model.answer_end import write_end_tokens
 from toolkit.model.language_model import freeing
 
 # method: its kinds, the default first, with the number of bits for ms-swift
@@ -54,11 +55,12 @@ class QuantisedModel:
         merged = folder / MERGED
         with freeing(job.backends.load(job.side.model.path, {job.key: job.adapter})) as model, model.side(job.key):
             expected = job.answers(model, "With adapter")
-            trained_ids = job.prompt_ids(model)
+            trained_ids, ends = job.prompt_ids(model), model.end_tokens
             model.save_merged(job.key, merged, dtype=stored_dtype(job.side.model.config))
         copy_companions(merged, job.side, TOKENIZER_FILES)
         self._quantise(merged, folder, job)
         copy_companions(folder, job.side, (*TOKENIZER_FILES, *LICENCE_FILES))
+        write_end_tokens(folder, ends)
         write_change_notice(folder, job.side, f"They were quantised with {self.name}, {self.quantisation}.")
         with freeing(job.backends.load(folder, {})) as model:
             ids = job.prompt_ids(model)

@@ -1,0 +1,45 @@
+"""Where an answer ends: what the base model's files say, and the mark that training taught, the chat template's own.
+
+A base model may end with `<|endoftext|>` only, while its template ends each turn with `<|im_end|>`: a tuned model then
+emits the latter, and would go on.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.documents import read_json
+from toolkit.core.files import write_json
+
+ANSWER = "0answer0"
+GENERATION_CONFIG = "generation_config.json"
+
+
+def end_tokens(tokenizer: Any, ends: int | list[int] | None) -> list[int]:
+    """The ids that end an answer. `ends`: eos_token_id of the model's generation_config."""
+    given = ends if isinstance(ends, list) else [ends]
+    found = dict.fromkeys([*given, tokenizer.eos_token_id, template_end(tokenizer)])
+    return [end for end in found if end is not None]
+
+
+def template_end(tokenizer: Any) -> int | None:
+    """The special token that the chat template puts after an answer; None if it puts none."""
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    turns = [{"role": "user", "content": "0"}, {"role": "assistant", "content": ANSWER}]
+    try:
+        text = str(tokenizer.apply_chat_template(turns, tokenize=False))
+    except Exception:  # noqa: BLE001  # a template that fails is reported where a question is rendered
+        return None
+    _, found, rest = text.rpartition(ANSWER)
+    ids = list(tokenizer(rest, add_special_tokens=False)["input_ids"]) if found else []
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return int(ids[0]) if ids and ids[0] in special else None
+
+
+def write_end_tokens(folder: Path, ends: list[int]) -> None:
+    """Has a written model's generation_config.json end answers with all of these; unchanged where it does already."""
+    path = folder / GENERATION_CONFIG
+    config = read_json(path) if path.is_file() else {}
+    given = config.get("eos_token_id")
+    if set(given if isinstance(given, list) else [given]) != set(ends):
+        write_json(path, config | {"eos_token_id": ends})
