@@ -394,7 +394,7 @@ def test_what_is_asked_wrongly_is_told(output, capsys, arguments, code, told):
 
 def test_without_a_run_the_next_step_is_named(tmp_path, capsys):
     assert run_toolkit("compare", "--output", tmp_path) == 3
-    assert 'Run "toolkit finetune DATA" first' in capsys.readouterr().err
+    assert 'Run "toolkit finetune self_cognition.json --output' in capsys.readouterr().err
 
 
 def test_a_base_that_is_gone_is_told(output, probes, tmp_path, capsys):

@@ -94,7 +94,7 @@ def test_a_hub_that_dies_in_the_middle_leaves_what_came_and_the_next_run_asks_fo
     assert user.has_the_whole_model()
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
 def test_a_stopped_download_goes_on_where_it_stopped(user: User, stop: signal.Signals, code: int) -> None:
     user.hub.stalls[WEIGHTS] = 15 * MB
     child = user.starts("download", "small-model")

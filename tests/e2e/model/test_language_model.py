@@ -223,9 +223,12 @@ def test_a_truncated_adapter_is_refused(lively_model, tmp_path):
 
 
 def test_an_adapter_whose_training_diverged_is_reported(lively_model, tmp_path):
-    adapter = make_adapter(tmp_path / "adapter", lively_model, seed=0, strength=float("nan"))
-    model = LanguageModel.load(lively_model, {"one": adapter})
+    broken = make_adapter(tmp_path / "broken", lively_model, seed=0, strength=float("nan"))
+    with pytest.raises(ModelError, match=r"infinite or not a number.*lower learning rate"):
+        LanguageModel.load(lively_model, {"one": broken})
 
+    overflowing = make_adapter(tmp_path / "overflowing", lively_model, seed=0, strength=1e30)  # its products are infinite
+    model = LanguageModel.load(lively_model, {"one": overflowing})
     with pytest.raises(ModelError, match=r"not finite.*lower --learning-rate"):
         asked(model, "one")
 
