@@ -4,16 +4,20 @@ A child is started by the first question, answers in a tenth of a millisecond, a
 """
 
 import json
+import os
+import select
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Lock
 from typing import Any
 
 from toolkit.core.limited_child import LONGEST_ANSWER, SECONDS
 
 PROGRAM = Path(__file__).with_name("limited_child.py")
+READ_BYTES = 65_536
 LONGEST_LINE = 6 * LONGEST_ANSWER + 1000  # bytes; JSON writes a character as up to six
 
 
@@ -35,30 +39,38 @@ class LimitedProcess:
         with self._lock:
             child = self._started()
             answer = self._answer(child, line, seconds)
-        try:
-            found = json.loads(answer)
-        except ValueError:
-            self._end(child)
-            raise RefusedError(f"it takes more than {seconds:g} seconds, or too much memory") from None
+            if not answer.endswith(b"\n"):
+                self._end(child)
+                raise RefusedError(f"it takes more than {seconds:g} seconds, or too much memory")
+        found = json.loads(answer)
         if "answer" not in found:
             raise RefusedError(" ".join(found["refused"].split()))
         return found["answer"]
 
     def _answer(self, child: "subprocess.Popen[bytes]", line: bytes, seconds: float) -> bytes:
-        """The line that the child answers; cut off or empty if it was killed."""
+        """The line that the child answers; cut off or empty if it was killed, or is too late or too long."""
         assert child.stdin is not None  # both are pipes
         assert child.stdout is not None
-        timer = Timer(seconds, child.kill)
-        timer.daemon = True
-        timer.start()
+        deadline, answer = time.monotonic() + seconds, bytearray()
+        ready = select.poll()
+        ready.register(child.stdout, select.POLLIN)
         try:
-            child.stdin.write(line)
+            child.stdin.write(line)  # the child reads all of it before it runs anything of others
             child.stdin.flush()
-            return child.stdout.readline(LONGEST_LINE)
+            while not answer.endswith(b"\n") and len(answer) < LONGEST_LINE:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0 or not ready.poll(left_s * 1000):
+                    return b""
+                part = os.read(child.stdout.fileno(), READ_BYTES)
+                if not part:
+                    return b""
+                answer += part
         except OSError:
             return b""
-        finally:
-            timer.cancel()
+        except BaseException:  # Ctrl-C: a late answer must not be taken for that of the next question
+            self._end(child)
+            raise
+        return bytes(answer)
 
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._child is None or self._child.poll() is not None:

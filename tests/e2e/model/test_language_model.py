@@ -223,12 +223,16 @@ def test_a_truncated_adapter_is_refused(lively_model, tmp_path):
 
 
 def test_an_adapter_whose_training_diverged_is_reported(lively_model, tmp_path):
-    broken = make_adapter(tmp_path / "broken", lively_model, seed=0, strength=float("nan"))
+    adapter = make_adapter(tmp_path / "adapter", lively_model, seed=0, strength=float("nan"))
     with pytest.raises(ModelError, match=r"infinite or not a number.*lower learning rate"):
-        LanguageModel.load(lively_model, {"one": broken})
+        LanguageModel.load(lively_model, {"one": adapter})
 
-    overflowing = make_adapter(tmp_path / "overflowing", lively_model, seed=0, strength=1e30)  # its products are infinite
-    model = LanguageModel.load(lively_model, {"one": overflowing})
+
+def test_an_adapter_whose_weights_overflow_is_reported(lively_model, tmp_path):
+    """Each weight is a number; what they compute is not."""
+    adapter = make_adapter(tmp_path / "adapter", lively_model, seed=0, strength=1e38)
+    model = LanguageModel.load(lively_model, {"one": adapter})
+
     with pytest.raises(ModelError, match=r"not finite.*lower --learning-rate"):
         asked(model, "one")
 

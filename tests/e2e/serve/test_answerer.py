@@ -140,7 +140,7 @@ def test_an_answer_whose_client_left_ends_and_the_others_do_not(answerer, togeth
 
 
 def test_a_broken_adapter_fails_under_its_own_name_only(lively_model, model, together, tmp_path):
-    run = make_run(tmp_path / "output", lively_model, seed=2, strength=float("nan"))
+    run = make_run(tmp_path / "output", lively_model, seed=2, strength=1e38)
     answerer = ModelAnswerer(
         LanguageModel.load(lively_model, {"a": run / "checkpoint-1"}), {BASE: None, RUN: "a"}, batch_size=4
     )
