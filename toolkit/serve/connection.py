@@ -12,7 +12,8 @@ from toolkit.serve.openai import RequestError
 
 ARRIVES_WITHIN_S = 20.0  # a request, headers and body, from the connection or its first byte on
 TAKEN_WITHIN_S = 30.0  # what was sent; a client that reads nothing has left
-MAX_CONNECTIONS = 256  # without those whose question is being answered
+MAX_CONNECTIONS = 600  # without those whose question is being answered
+ACCEPTED_TOGETHER = 300  # so that what a new connection sends is read before enough others come to push it out
 
 
 class LimitedConnection(H11Protocol):

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from toolkit.core.errors import ConfigError
-from toolkit.serve.connection import LimitedConnection
+from toolkit.serve.connection import ACCEPTED_TOGETHER, LimitedConnection
 
 STOP_WITHIN_S = 10  # answers end at their next token
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # every interface, and how this machine reaches it
@@ -99,6 +99,7 @@ def listen(
         uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
             timeout_graceful_shutdown=STOP_WITHIN_S, http=LimitedConnection, proxy_headers=False,
+            backlog=ACCEPTED_TOGETHER,
         ),
         ready, stop, end,
     )  # fmt: skip
