@@ -161,5 +161,9 @@ def read_report(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, RecursionError):
         return {}
     if CONTENT_DIGEST in report and content_digest(text) != f"sha256:{report[CONTENT_DIGEST]}":
-        raise ConfigError(f"{path} has changed since it was written.", next="Run toolkit compare again.")
+        again = make_command("compare", output=path.parents[2], RUN=path.parents[1].name)
+        raise ConfigError(
+            f"{path} has changed since it was written.",
+            next=f'Compare it again with "{again}".',
+        )
     return report

@@ -8,7 +8,7 @@ from rich.table import Table
 from toolkit.cli.console import answers
 from toolkit.compare.report.figures import figure
 from toolkit.core.suggestion import suggestion
-from toolkit.core.text import printable
+from toolkit.core.text import one_line
 from toolkit.runs.comparison import ComparisonRecord, read_comparison
 from toolkit.runs.layout import COMPARISON, REPORT_PAGE, output_option
 from toolkit.runs.run import Run
@@ -31,7 +31,7 @@ def print_run(run: Run, width: int) -> None:
     table.add_column(overflow="fold")
     for name, value in _lines(run):
         if value:
-            table.add_row(name, escape(printable(value)))
+            table.add_row(name, escape(one_line(value)))
     console.print(table)
 
 

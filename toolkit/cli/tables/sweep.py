@@ -45,9 +45,8 @@ def print_sweep(sweep: Sweep, texts: Texts | None = None) -> None:
     if advice.run is not None:
         console.print(_shown(advice.reason))
     for entry in sweep.failed:
-        console.print(
-            f"[red]{t('sweep.failed')}: {_shown(entry.run or entry.recipe['name'])}[/]: {_shown(entry.error or '')}"
-        )
+        name = _shown(entry.run or entry.recipe["name"])
+        console.print(f"[red]{t('sweep.failed')}{t('colon')}{name}[/]{t('colon')}{_shown(entry.error or '')}")
 
 
 def _row(entry: Entry, names: list[str], t: Texts, *, on_frontier: bool) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.startup import prepare_environment
+from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.model.chat_template import render_in_child
@@ -33,7 +34,7 @@ class SwiftEncoder:
         except Exception as error:
             raise ModelError(
                 f"The tokenizer in {model_folder} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
-                next='Check its files with "toolkit verify", or download it again.',
+                next=f'Check its files with "{suggestion("verify", Path(model_folder))}", or download it again.',
             ) from error
         self._template.set_mode("train")
         self._template.max_length = None  # else a row longer than the model's own context is an error
