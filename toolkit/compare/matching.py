@@ -8,11 +8,14 @@ from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.file_stats import sha256_once
 from toolkit.model.base_model import BaseModel
 from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE
-from toolkit.runs.run import Run
+from toolkit.runs.run import Run, require_own_files
 
 
 def require_recorded_adapter(run: Run) -> None:
-    """Raises ModelError if the files of the run's adapter are not those that run.json has the sha256 of."""
+    """Raises ModelError if the files of the run's adapter are not those that run.json has the sha256 of.
+
+    Raises ConfigError where that is so because of a link that leads out of the run's folder.
+    """
     record, adapter = run.record.adapter, run.adapter
     if record is None or record.path != adapter.name:
         return
@@ -24,6 +27,7 @@ def require_recorded_adapter(run: Run) -> None:
         except OSError as error:
             raise ModelError(f"{adapter / name} cannot be read: {error.strerror}.", next="Train again.") from None
         if found != expected:
+            require_own_files(run)  # a planted link is named as such, and nothing of what it leads to
             raise ModelError(
                 f"{adapter / name} is not the file that was trained: its sha256 is {found[:12]}…, "
                 f"and run.json has {expected[:12]}….",
