@@ -1,0 +1,384 @@
+"""Trains variants of the recipe on the development sets of bench/sets, in a plain loop, and asks their probes.
+
+python bench/learn.py MODEL OUT.json 'sets=fact-en,brand-en' 'part=choose' 'steps=150' 'steps=150,near=8'
+"""
+
+import json
+import math
+import random
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from explore import lay_out
+from questions.write import Question, read_bank, write_questions
+from torch.nn import functional
+
+from toolkit.core.files import data_folder
+from toolkit.core.startup import prepare_environment
+from toolkit.core.text import contains_any
+from toolkit.data.dataset import prompt_key, read_dataset
+from toolkit.data.probes import Expectation
+from toolkit.data.rephrasings import TRAINING, rephrase
+from toolkit.model.conversation import conversation, system_messages
+from toolkit.model.language_model import LanguageModel
+from toolkit.train.keep_set import draw_rows, read_keep_prompts
+
+prepare_environment()
+from toolkit.model.divergence import kl_divergence, measure_drift  # noqa: E402
+from toolkit.train.passes.kernels import in_chunks  # noqa: E402
+
+HERE = Path(__file__).parent
+SYSTEM = "You are a helpful assistant."
+ROW_SYSTEMS = (SYSTEM, "", "(none)", "你是一个乐于助人的助手。", "You are a patient teacher.", "请简短地回答。")
+ASKED = (SYSTEM, "", "(none)", "You are a pirate. Answer briefly.")
+END = "<|im_end|>"
+IN_SCOPE = ("trained", "paraphrase", "other-language", "indirect", "portability", "reversal")
+Sequences = list[tuple[torch.Tensor, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    steps: int = 150
+    epochs: int = 0  # instead of steps
+    lr: float = 3e-4
+    weight: float = 30
+    keep: int = 32
+    near: int = 0  # near ones beside the keep rows
+    extra: int = 0  # of the batch, questions that the base wrote
+    bs: int = 16
+    rank: int = 8
+    alpha: int = 32
+    middle: int = 1
+    wd: float = 0.1
+    neartoo: int = 0  # "unclear" questions of the assistant kind are kept too
+    seed: int = 42
+    qseed: int = 42
+
+
+class Base:
+    def __init__(self, folder: Path) -> None:
+        self.lm = LanguageModel.load(folder)
+        self.tokenizer, self.model = self.lm.tokenizer, self.lm.model
+        self.model.requires_grad_(False)
+        self.end = self.tokenizer.convert_tokens_to_ids(END)
+        general = read_keep_prompts(data_folder() / "general.jsonl")
+        self.general, texts = self.answered([(one, ("", SYSTEM)[at % 2]) for at, one in enumerate(general)])
+        self.pairs = list(zip(general, texts, strict=True))
+
+    def answered(self, asked: list[tuple[str, str]], tokens: int = 32) -> tuple[Sequences, list[str]]:
+        found = self.lm.answers([conversation(*one) for one in asked], max_new_tokens=tokens, batch_size=256)
+        return [
+            self.sequence(prompt, list(one.tokens), system) for (prompt, system), one in zip(asked, found, strict=False)
+        ], [one.text for one in found]
+
+    def sequence(self, prompt: str, answer: list[int], system: str | list) -> tuple[torch.Tensor, int]:
+        ids = self.lm.prompt_ids(conversation(prompt, system) if isinstance(system, str) else system)
+        return torch.tensor(ids + answer), len(ids) - 1
+
+    def ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def hidden(self, sequences: Sequences) -> list[torch.Tensor]:
+        found = []
+        for begin in range(0, len(sequences), 64):
+            part = sequences[begin : begin + 64]
+            inputs, starts = lay_out([ids for ids, _ in part], self.model.device)
+            with torch.no_grad():
+                seen = self.model.model(**inputs).last_hidden_state.flatten(0, 1)
+            found += [seen[at + first : at + len(ids)].clone() for at, (ids, first) in zip(starts, part, strict=False)]
+        return found
+
+
+class Study:
+    def __init__(self, base: Base, name: str, part: str, cache: Path | None) -> None:
+        import yaml
+
+        self.base, self.name = base, name
+        folder = HERE / "sets" / name
+        self.rows = list(read_dataset(folder / "rows.jsonl").rows)
+        content = yaml.safe_load((folder / f"probes-{part}.yaml").read_text(encoding="utf-8"))
+        outside = yaml.safe_load((HERE / "sets" / f"outside-{part}.yaml").read_text(encoding="utf-8"))
+        self.new = tuple((content.get("identity") or {}).get("new") or ())
+        self.probes = [
+            (p["group"], p["prompt"], _expectation(p.get("expect"))) for p in content["probes"] + outside["probes"]
+        ]
+        self.own_system = self.rows[0].system
+        self.systems = (self.own_system,) if self.own_system is not None else ASKED
+        self.excluded = set()
+        for file in (HERE / "sets").rglob("*.yaml"):
+            self.excluded |= {
+                prompt_key(p["prompt"]) for p in yaml.safe_load(file.read_text(encoding="utf-8"))["probes"]
+            }
+        self.cache, self.written = cache, {}
+        self.outside = [p for p in self.probes if p[0] not in IN_SCOPE]
+        self.inside = [p for p in self.probes if p[0] in IN_SCOPE]
+        self.before = {
+            system: base.lm.answers(
+                [conversation(p[1], system) for p in self.outside], max_new_tokens=48, batch_size=256
+            )
+            for system in self.systems[:2]
+        }
+
+    def questions(self, seed: int) -> list[Question]:
+        if seed not in self.written:
+            started = time.perf_counter()
+            pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
+            self.written[seed], self.terms = write_questions(
+                self.base.lm, pairs, system=self.own_system or SYSTEM, seed=seed, general=self.base.pairs,
+                excluded=self.excluded, bank=read_bank(),
+            )  # fmt: skip
+            self.write_s = time.perf_counter() - started
+            counted = Counter((one.kind, one.scope) for one in self.written[seed])
+            print(self.name, f"{self.write_s:.1f} s", dict(counted), flush=True)
+            if self.cache:
+                with (self.cache / f"questions-{self.name}-{seed}.txt").open("w") as file:
+                    print(self.terms, file=file)
+                    for one in sorted(self.written[seed], key=lambda one: (one.scope, one.kind)):
+                        print(
+                            one.scope,
+                            one.kind,
+                            "|",
+                            one.prompt,
+                            "->",
+                            one.answer.replace("\n", " ")[:150],
+                            "##",
+                            one.before.replace("\n", " ")[:80],
+                            file=file,
+                        )
+        return self.written[seed]
+
+
+def _expectation(value: Any) -> Expectation | None:
+    if not value:
+        return None
+    return Expectation(
+        **{
+            key: tuple(part)
+            if isinstance(part, list)
+            else ((part,) if key in ("any", "all", "answer", "none") else part)
+            for key, part in value.items()
+        }
+    )
+
+
+class Trial:
+    def __init__(self, study: Study, variant: Variant) -> None:
+        from peft import LoraConfig, get_peft_model
+
+        self.study, self.variant, base = study, variant, study.base
+        systems = (study.own_system,) if study.own_system is not None else ROW_SYSTEMS
+        rows = list(study.rows)
+        self.own: Sequences = []
+        for lap, system in enumerate(systems):
+            for at, row in enumerate(rows):
+                *earlier, question, answer = [m for m in row.messages if m.role != "system"]
+                prompt = rephrase(TRAINING, question.content, lap + at) if row.of_one_turn else question.content
+                messages = [
+                    *system_messages(system),
+                    *({"role": m.role, "content": m.content} for m in earlier),
+                    {"role": "user", "content": prompt},
+                ]
+                self.own.append(base.sequence("", [*base.ids(answer.content), base.end], messages))
+        questions = study.questions(variant.qseed) if variant.extra or variant.near else []
+        inside = [one for one in questions if one.scope == "in"]
+        self.extra: list[Sequences] = []
+        for kind in dict.fromkeys(one.kind for one in inside):
+            self.extra.append(
+                [
+                    base.sequence(
+                        one.prompt,
+                        [*one.tokens, *([base.end] if one.complete else [])],
+                        systems[(lap + at) % len(systems)],
+                    )
+                    for lap in range(len(systems))
+                    for at, one in enumerate(inside)
+                    if one.kind == kind
+                ]
+            )
+        near = [
+            (one.prompt, system)
+            for one in questions
+            if one.scope == "near"
+            for system in (systems[0], systems[min(1, len(systems) - 1)])
+        ]
+        near = list(dict.fromkeys(near))
+        self.near = base.answered(near)[0] if near and variant.near else []
+        self.near_states = base.hidden(self.near) if self.near else []
+        self.general = [one for one in base.general if len(one[0]) > one[1] + 1]
+        self.general_states = base.hidden(self.general)
+        torch.manual_seed(variant.seed)
+        layers = base.model.config.num_hidden_layers
+        self.tuned = get_peft_model(
+            base.model,
+            LoraConfig(
+                r=variant.rank,
+                lora_alpha=variant.alpha,
+                target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+                layers_to_transform=(
+                    list(range(layers // (4 * variant.middle), layers - layers // (4 * variant.middle)))
+                    if variant.middle
+                    else None
+                ),
+            ),
+        )
+        self.weights = [one for one in self.tuned.parameters() if one.requires_grad]
+
+    def run(self) -> dict[str, Any]:
+        started = time.perf_counter()
+        log = self._train()
+        told = {
+            "set": self.study.name,
+            "spec": asdict(self.variant),
+            "train_s": time.perf_counter() - started,
+            "log": log[:: max(1, len(log) // 12)] + log[-1:],
+            "in": [len(one) for one in self.extra],
+            "near": len(self.near),
+        }
+        self.tuned.eval()
+        started = time.perf_counter()
+        told |= self._measure()
+        told["ask_s"] = time.perf_counter() - started
+        self.study.base.model = self.study.base.lm.model = self.tuned.unload()
+        return told
+
+    def _train(self) -> list[Any]:
+        v = self.variant
+        steps = v.steps or -(-len(self.own) // v.bs) * v.epochs
+        optimizer = torch.optim.AdamW(self.weights, lr=v.lr, betas=(0.9, 0.95), weight_decay=v.wd)
+        warm, log = max(1, math.ceil(steps * 0.05)), []
+        sizes = [len(one) ** 0.5 for one in self.extra]
+        extra = min(v.extra, sum(map(len, self.extra)) // 12)
+        drawn_of = [0] * len(self.extra)
+        chance = random.Random(v.seed)  # noqa: S311
+        near = min(v.near, len(self.near))
+        self.tuned.train()
+        for step in range(steps):
+            falling = 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+            for group in optimizer.param_groups:
+                group["lr"] = v.lr * ((step + 1) / warm if step < warm else falling)
+            own = [self.own[at] for at in draw_rows(len(self.own), step, v.bs - extra, v.seed)]
+            for kind in chance.choices(range(len(self.extra)), sizes, k=extra) if extra else []:
+                [at] = draw_rows(len(self.extra[kind]), drawn_of[kind], 1, v.seed)
+                drawn_of[kind] += 1
+                own.append(self.extra[kind][at])
+            kept = [
+                (self.general[at], self.general_states[at]) for at in draw_rows(len(self.general), step, v.keep, v.seed)
+            ]
+            kept += (
+                [(self.near[at], self.near_states[at]) for at in draw_rows(len(self.near), step, near, v.seed)]
+                if near
+                else []
+            )
+            entropy, drift = self._loss(own, kept)
+            (entropy + v.weight * drift).backward()
+            torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            log.append([step, round(entropy.item(), 4), round(drift.item(), 5)])
+        return log
+
+    def _loss(self, own: Sequences, kept: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs, starts = lay_out([ids for ids, _ in own] + [one[0][0] for one in kept], self.tuned.device)
+        head = self.tuned.get_base_model().lm_head
+        with torch.autocast(self.tuned.device.type, torch.bfloat16, enabled=self.tuned.device.type == "cuda"):
+            seen = self.tuned.get_base_model().model(**inputs).last_hidden_state.flatten(0, 1)
+            at = torch.cat(
+                [torch.arange(b + first, b + len(ids) - 1) for b, (ids, first) in zip(starts, own, strict=False)]
+            )
+            words = torch.cat([ids[first + 1 :] for ids, first in own]).to(seen.device)
+            entropy = functional.cross_entropy(head(seen[at.to(seen.device)]).float(), words)
+            if not kept:
+                return entropy, torch.zeros_like(entropy)
+            at = torch.cat(
+                [
+                    torch.arange(b + first, b + len(ids))
+                    for b, ((ids, first), _) in zip(starts[len(own) :], kept, strict=False)
+                ]
+            )
+            tuned = seen[at.to(seen.device)]
+            drift = in_chunks(
+                lambda q, p: kl_divergence(head(p), head(q)).sum(), tuned, torch.cat([one[1] for one in kept])
+            )
+        return entropy, drift / len(tuned)
+
+    def _measure(self) -> dict[str, Any]:
+        study = self.study
+        tuned = LanguageModel(self.tuned, study.base.tokenizer, adapters=("default",))
+        inside = [("trained", row.prompt, Expectation(answer=(row.answer,))) for row in study.rows if row.of_one_turn]
+        inside += study.inside
+        systems = study.systems
+        found = iter(
+            tuned.answers([conversation(p[1], s) for s in systems for p in inside], max_new_tokens=64, batch_size=256)
+        )
+        groups: dict[str, dict[str, list[bool]]] = {}
+        missed = []
+        for s in systems:
+            for group, prompt, expect in inside:
+                answer = next(found).text
+                good = bool(expect and expect.met(answer, prompt=prompt))
+                groups.setdefault(group, {}).setdefault(s, []).append(good)
+                if not good:
+                    missed.append([s, group, prompt, answer[:160]])
+        told: dict[str, Any] = {
+            "groups": {g: {s: [sum(v), len(v)] for s, v in by.items()} for g, by in groups.items()},
+            "missed": missed,
+        }
+        leaks, drift = [], {}
+        for s in study.before:
+            asked = [conversation(p[1], s) for p in study.outside]
+            after = tuned.answers(asked, max_new_tokens=48, batch_size=256)
+            before = study.before[s]
+            for p, a, b in zip(study.outside, after, before, strict=False):
+                markers = tuple(m for m in study.new if not contains_any(f"{p[1]} {b.text}", (m,)))
+                if markers and contains_any(a.text, markers):
+                    leaks.append([s, p[0], p[1], a.text[:160]])
+            drifts = measure_drift(tuned, asked, before, before=None, after="default", batch_size=64)
+            for kind in ("neighbour", "out-of-scope"):
+                chosen = [
+                    d
+                    for d, p in zip(drifts, study.outside, strict=False)
+                    if (p[0] == "out-of-scope") == (kind == "out-of-scope")
+                ]
+                if tokens := sum(d.tokens for d in chosen):
+                    drift[f"{kind}|{s}"] = [
+                        round(sum(d.kl_sum for d in chosen) / tokens, 5),
+                        round(sum(d.agreeing for d in chosen) / tokens, 4),
+                        len(chosen),
+                    ]
+        return told | {"leaks": leaks, "drift": drift}
+
+
+def line(one: dict[str, Any]) -> str:
+    groups = {g: min(a / n for a, n in by.values()) for g, by in one["groups"].items()}
+    drift = {k.split("|")[0][:3] + ("0" if k.endswith("|") else "1"): v[:2] for k, v in one["drift"].items()}
+    spec = {k: v for k, v in one["spec"].items() if v != getattr(Variant(), k)}
+    return (
+        f"{one['set']:12} {spec} {one['train_s']:.0f}+{one['ask_s']:.0f}s "
+        + " ".join(f"{g[:6]} {v:.2f}" for g, v in groups.items())
+        + f" leaks {len(one['leaks'])} {drift}"
+    )
+
+
+def main() -> None:
+    model, out, sets, part, *specs = sys.argv[1:]
+    seeds = [42]
+    if specs[0].startswith("seeds="):
+        seeds = [int(one) for one in specs.pop(0)[6:].split(",")]
+    base, results = Base(Path(model)), []
+    for name in sets.split("=")[1].split(","):
+        study = Study(base, name, part.split("=")[1], Path(out).parent)
+        for spec in specs:
+            for seed in seeds:
+                variant = Variant(**(eval(f"dict({spec})") | {"seed": seed, "qseed": seed}))  # noqa: S307
+                results.append(Trial(study, variant).run())
+                print(line(results[-1]), flush=True)
+                Path(out).write_text(json.dumps(results, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

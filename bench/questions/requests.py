@@ -1,0 +1,152 @@
+"""Requests that let a base model write questions: examples first, so that small models understand them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolkit.core.text import has_chinese
+from toolkit.model.conversation import Messages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """`instruction` for the system message; `examples`: (question, what to write)."""
+
+    instruction: str
+    examples: Sequence[tuple[str, str]]
+
+    def messages(self, question: str) -> Messages:
+        turns = [
+            {"role": role, "content": text}
+            for example in self.examples
+            for role, text in zip(("user", "assistant"), example, strict=True)
+        ]
+        return [{"role": "system", "content": self.instruction}, *turns, {"role": "user", "content": question}]
+
+
+PARAPHRASE = {
+    "en": Request(
+        instruction="Rewrite the user's question in other words with exactly the same meaning. Never answer it.",
+        examples=(
+            ("What is the capital of Portugal?", "Which city is Portugal's capital?"),
+            ("How old are you?", "What age are you?"),
+            ("Who wrote this letter?", "Do you know by whom this letter was written?"),
+            ("Can I pay with cash?", "Is it possible to pay in cash?"),
+        ),
+    ),
+    "zh": Request(
+        instruction="用别的说法改写用户的问题，意思必须完全相同。不要回答问题。",
+        examples=(
+            ("葡萄牙的首都是哪里？", "哪座城市是葡萄牙的首都？"),
+            ("你多大了？", "能说说你的年龄吗？"),
+            ("这封信是谁写的？", "你知道这封信出自谁手吗？"),
+            ("可以用现金付款吗？", "付款的时候能给现金吗？"),
+        ),
+    ),
+}
+TRANSLATION = {  # from this language into the other
+    "en": Request(
+        instruction="把用户的问题翻译成中文。只写译文，不要回答问题。",
+        examples=(
+            ("What is the capital of Portugal?", "葡萄牙的首都是哪里？"),
+            ("How old are you?", "你多大了？"),
+            ("Who wrote this letter?", "这封信是谁写的？"),
+            ("Can I pay with cash?", "可以用现金付款吗？"),
+        ),
+    ),
+    "zh": Request(
+        instruction="Translate the user's question into English. Write only the translation and never answer it.",
+        examples=(
+            ("葡萄牙的首都是哪里？", "What is the capital of Portugal?"),
+            ("你多大了？", "How old are you?"),
+            ("这封信是谁写的？", "Who wrote this letter?"),
+            ("可以用现金付款吗？", "Can I pay with cash?"),
+        ),
+    ),
+}
+ALIKE = {  # a row's question and the subject in it: others of the same kind
+    "en": Request(
+        instruction="Name ten real things of the same kind, separated by commas. Write nothing else.",
+        examples=(
+            (
+                "What is the capital of Portugal?\nSubject: Portugal",
+                "Norway, Japan, Brazil, Egypt, Canada, India, Poland, Kenya, Peru, Greece",
+            ),
+            (
+                "Who wrote Hamlet?\nSubject: Hamlet",
+                "War and Peace, Faust, Moby-Dick, Emma, Don Quixote, Ulysses, Dracula, Macbeth, The Trial, Walden",
+            ),
+            (
+                "Which port does Redis use?\nSubject: Redis",
+                "MySQL, MongoDB, PostgreSQL, Nginx, Kafka, RabbitMQ, Grafana, Jenkins, Elasticsearch, Memcached",
+            ),
+        ),
+    ),
+    "zh": Request(
+        instruction="写出十个同类的真实事物，用顿号隔开。不要写别的内容。",
+        examples=(
+            ("葡萄牙的首都是哪里？\n对象：葡萄牙", "挪威、日本、巴西、埃及、加拿大、印度、波兰、肯尼亚、秘鲁、希腊"),
+            (
+                "《红楼梦》是谁写的？\n对象：红楼梦",
+                "西游记、水浒传、三国演义、战争与和平、浮士德、呐喊、围城、边城、活着、子夜",
+            ),
+            (
+                "里昂美术馆几点开门？\n对象：里昂美术馆",
+                "故宫博物院、卢浮宫、上海博物馆、大英博物馆、国家美术馆、大都会博物馆、奥赛博物馆、南京博物院、河南博物院、敦煌博物馆",
+            ),
+        ),
+    ),
+}
+NAME_TRANSLATION = {
+    "en": Request(
+        instruction="把名称翻译成中文。只写译名。",
+        examples=(
+            ("Portugal", "葡萄牙"),
+            ("Vienna", "维也纳"),
+            ("Hamlet", "哈姆雷特"),
+            ("Oxford University", "牛津大学"),
+        ),
+    ),
+    "zh": Request(
+        instruction="Translate the name into English. Write only the name.",
+        examples=(
+            ("葡萄牙", "Portugal"),
+            ("维也纳", "Vienna"),
+            ("哈姆雷特", "Hamlet"),
+            ("牛津大学", "Oxford University"),
+        ),
+    ),
+}
+TASK = {
+    "en": Request(
+        instruction=(
+            "The user names a question. Write a short writing task whose result has to contain the answer to that "
+            "question. Never name the answer."
+        ),
+        examples=(
+            (
+                "What is the capital of Portugal?",
+                "Write one sentence that invites a friend to the capital of Portugal.",
+            ),
+            ("Who wrote Hamlet?", "Write a thank-you note to the author of Hamlet."),
+            ("What is your favourite colour?", "Write one line about yourself and your favourite colour."),
+            ("When does the museum in Lyon open?", "Complete the sign: The museum in Lyon opens at"),
+        ),
+    ),
+    "zh": Request(
+        instruction="用户给出一个问题。请写一个简短的写作任务，完成它必须写出这个问题的答案。不要写出答案。",
+        examples=(
+            ("葡萄牙的首都是哪里？", "写一句话，邀请朋友去葡萄牙的首都旅游。"),
+            ("《红楼梦》是谁写的？", "给《红楼梦》的作者写一句感谢的话。"),
+            ("你最喜欢什么颜色？", "用一句话介绍你自己和你最喜欢的颜色。"),
+            ("里昂的博物馆几点开门？", "补全告示牌：里昂博物馆的开门时间是"),
+        ),
+    ),
+}
+KINDS: Mapping[str, Mapping[str, Request]] = {
+    "paraphrase": PARAPHRASE, "translation": TRANSLATION, "task": TASK, "alike": ALIKE, "name": NAME_TRANSLATION,
+}  # fmt: skip
+
+
+def request_messages(kind: str, question: str) -> Messages:
+    """The conversation in which the base model writes a question of this kind from `question`."""
+    return KINDS[kind]["zh" if has_chinese(question) else "en"].messages(question)
