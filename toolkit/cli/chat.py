@@ -13,6 +13,7 @@ from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_n
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import system_name
+from toolkit.core.errors import DataError
 from toolkit.model.language_model import load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.chat import Conversation
@@ -116,6 +117,11 @@ def _answer(conversation: Conversation, question: str) -> None:
         for part in answer:
             show(part, end="")
             sys.stdout.flush()
+    except DataError as error:  # the question is too long for what is left of the context
+        if not sys.stdin.isatty():
+            raise
+        notify(str(error))
+        return
     except KeyboardInterrupt:
         answer.close()  # ends the answer, not the chat
         if not sys.stdin.isatty():

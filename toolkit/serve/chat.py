@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
+from toolkit.core.errors import DataError
 from toolkit.model.conversation import Messages, system_messages
 from toolkit.model.language_model import LanguageModel
 
@@ -19,17 +20,26 @@ class Conversation:
     history: Messages = field(default_factory=list)
 
     def ask(self, question: str) -> Generator[str]:
-        """The answer, part by part; what was generated joins the history, even if the caller stops early."""
+        """The answer, part by part; what was generated joins the history, even if the caller stops early.
+
+        Raises DataError for a question that leaves no room for an answer; the history is then as before.
+        """
         self.history.append({"role": "user", "content": question})
         messages = system_messages(self.system) + self.history
         parts: list[str] = []
+        refused = False
         try:
             with self.model.side(self.adapter if self.adapter_on else None):
                 for part in self.model.stream(messages, max_new_tokens=self.max_new_tokens):
                     parts.append(part)
                     yield part
+        except DataError:
+            refused = True
+            self.history.pop()
+            raise
         finally:
-            self.history.append({"role": "assistant", "content": "".join(parts).strip()})
+            if not refused:
+                self.history.append({"role": "assistant", "content": "".join(parts).strip()})
 
     def switch(self, *, adapter_on: bool) -> bool:
         """False if there is no adapter to switch."""

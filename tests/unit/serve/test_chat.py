@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from tests.fakes.run_record import run_of
 from toolkit.cli import chat as chat_cli
 from toolkit.compare.sides import Side
+from toolkit.core.errors import DataError
 from toolkit.serve.chat import Conversation
 
 
@@ -211,3 +212,41 @@ def test_ctrl_c_at_a_terminal_ends_only_the_answer(monkeypatch, capsys):
     assert capsys.readouterr().out == "tuned \n"
     assert conversation.history[-1]["content"] == "tuned"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class FullModel(FakeModel):
+    """Has no room for a question with "long" in it."""
+
+    def stream(self, messages, *, max_new_tokens):
+        if "long" in messages[-1]["content"]:
+            raise DataError("The conversation has 99 tokens.", next="Ask a shorter question.")
+        yield from super().stream(messages, max_new_tokens=max_new_tokens)
+
+
+def test_a_question_without_room_is_not_part_of_the_conversation():
+    conversation = Conversation(model=FullModel(), adapter="tuned", system="")
+
+    with pytest.raises(DataError, match="99 tokens"):
+        list(conversation.ask("a long question"))
+    assert conversation.history == []
+    assert list(conversation.ask("a short one"))
+    assert [message["content"] for message in conversation.history] == ["a short one", "tuned says 你好"]
+
+
+def test_at_a_terminal_such_a_question_does_not_end_the_chat(monkeypatch, capsys):
+    conversation = Conversation(model=FullModel(), adapter="tuned", system="")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+
+    chat_cli._answer(conversation, "a long question")
+    chat_cli._answer(conversation, "a short one")
+
+    shown = capsys.readouterr()
+    assert "99 tokens. Ask a shorter question." in shown.err
+    assert shown.out == "tuned says 你好\n"
+
+
+def test_from_a_pipe_such_a_question_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+
+    with pytest.raises(DataError, match="99 tokens"):
+        chat_cli._answer(Conversation(model=FullModel(), adapter=None, system=""), "a long question")
