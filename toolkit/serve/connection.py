@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from typing import Any
 
 import h11
@@ -23,37 +22,48 @@ class LimitedConnection(H11Protocol):
     which open connections and say nothing keep nobody out.
     """
 
+    waiting: dict["LimitedConnection", None]  # those of one server, the one that has waited longest first
+
+    @classmethod
+    def of_one_server(cls) -> type["LimitedConnection"]:
+        """The class of the connections of one server, which count together."""
+        return type(cls.__name__, (cls,), {"waiting": {}})
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # pause_writing: the client has not taken everything yet
-        self.waiting_since: float | None = time.monotonic()
-        self._arrival = self.loop.call_later(ARRIVES_WITHIN_S, self._give_up)
+        self._arrival: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
-        waiting = [one for one in self.connections if isinstance(one, LimitedConnection) and one.waits]
-        if len(waiting) > MAX_CONNECTIONS:
-            min(waiting, key=lambda one: one.waiting_since or 0.0).transport.abort()
+        self._await_request()
+        if len(self.waiting) > MAX_CONNECTIONS:
+            next(iter(self.waiting)).make_way()
 
-    @property
-    def waits(self) -> bool:
-        """No complete request has arrived since the last reply, and the connection is open."""
-        return self.waiting_since is not None and not self.transport.is_closing()
+    def make_way(self) -> None:
+        self._await_nothing()
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self.waiting_since is None and self._is_arriving:
+        if self._arrival is None and self._is_arriving:
             self._await_request()
         super().data_received(data)
         if not self._is_arriving:
-            self._arrival.cancel()
-            self.waiting_since = None
+            self._await_nothing()
 
     @property
     def _is_arriving(self) -> bool:
         return self.conn.their_state in {h11.IDLE, h11.SEND_BODY}
 
     def _await_request(self) -> None:
-        self._arrival.cancel()
+        self._await_nothing()
         self._arrival = self.loop.call_later(ARRIVES_WITHIN_S, self._give_up)
-        self.waiting_since = time.monotonic()
+        self.waiting[self] = None
+
+    def _await_nothing(self) -> None:
+        """A complete request has arrived, or the connection ends."""
+        if self._arrival is not None:
+            self._arrival.cancel()
+            self._arrival = None
+        self.waiting.pop(self, None)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -72,7 +82,7 @@ class LimitedConnection(H11Protocol):
             self._taking = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._arrival.cancel()
+        self._await_nothing()
         if self._taking is not None:
             self._taking.cancel()
         super().connection_lost(exc)

@@ -98,7 +98,7 @@ def listen(
     server = _Server(
         uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
-            timeout_graceful_shutdown=STOP_WITHIN_S, http=LimitedConnection, proxy_headers=False,
+            timeout_graceful_shutdown=STOP_WITHIN_S, http=LimitedConnection.of_one_server(), proxy_headers=False,
             backlog=ACCEPTED_TOGETHER,
         ),
         ready, stop, end,
