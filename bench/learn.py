@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from explore import lay_out
-from questions.write import Question, read_bank, write_questions
 from torch.nn import functional
 
 from toolkit.core.files import data_folder
@@ -27,6 +26,8 @@ from toolkit.data.rephrasings import TRAINING, rephrase
 from toolkit.model.conversation import conversation, system_messages
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.keep_set import draw_rows, read_keep_prompts
+from toolkit.train.questions.question import Question
+from toolkit.train.questions.write import Writer
 
 prepare_environment()
 from toolkit.model.divergence import kl_divergence, measure_drift  # noqa: E402
@@ -55,7 +56,6 @@ class Variant:
     alpha: int = 32
     middle: int = 1
     wd: float = 0.1
-    neartoo: int = 0  # "unclear" questions of the assistant kind are kept too
     seed: int = 42
     qseed: int = 42
 
@@ -128,16 +128,15 @@ class Study:
         if seed not in self.written:
             started = time.perf_counter()
             pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
-            self.written[seed], self.terms = write_questions(
+            self.written[seed] = Writer(
                 self.base.lm, pairs, system=self.own_system or SYSTEM, seed=seed, general=self.base.pairs,
-                excluded=self.excluded, bank=read_bank(),
-            )  # fmt: skip
+                excluded=self.excluded,
+            ).write()  # fmt: skip
             self.write_s = time.perf_counter() - started
             counted = Counter((one.kind, one.scope) for one in self.written[seed])
             print(self.name, f"{self.write_s:.1f} s", dict(counted), flush=True)
             if self.cache:
                 with (self.cache / f"questions-{self.name}-{seed}.txt").open("w") as file:
-                    print(self.terms, file=file)
                     for one in sorted(self.written[seed], key=lambda one: (one.scope, one.kind)):
                         print(
                             one.scope,
@@ -192,7 +191,7 @@ class Trial:
                 [
                     base.sequence(
                         one.prompt,
-                        [*one.tokens, *([base.end] if one.complete else [])],
+                        [*base.ids(one.answer), *([base.end] if one.complete else [])],
                         systems[(lap + at) % len(systems)],
                     )
                     for lap in range(len(systems))
@@ -241,7 +240,7 @@ class Trial:
         }
         self.tuned.eval()
         started = time.perf_counter()
-        told |= self._measure()
+        told |= measure(self.study, LanguageModel(self.tuned, self.study.base.tokenizer, adapters=("default",)))
         told["ask_s"] = time.perf_counter() - started
         self.study.base.model = self.study.base.lm.model = self.tuned.unload()
         return told
@@ -306,51 +305,51 @@ class Trial:
             )
         return entropy, drift / len(tuned)
 
-    def _measure(self) -> dict[str, Any]:
-        study = self.study
-        tuned = LanguageModel(self.tuned, study.base.tokenizer, adapters=("default",))
-        inside = [("trained", row.prompt, Expectation(answer=(row.answer,))) for row in study.rows if row.of_one_turn]
-        inside += study.inside
-        systems = study.systems
-        found = iter(
-            tuned.answers([conversation(p[1], s) for s in systems for p in inside], max_new_tokens=64, batch_size=256)
-        )
-        groups: dict[str, dict[str, list[bool]]] = {}
-        missed = []
-        for s in systems:
-            for group, prompt, expect in inside:
-                answer = next(found).text
-                good = bool(expect and expect.met(answer, prompt=prompt))
-                groups.setdefault(group, {}).setdefault(s, []).append(good)
-                if not good:
-                    missed.append([s, group, prompt, answer[:160]])
-        told: dict[str, Any] = {
-            "groups": {g: {s: [sum(v), len(v)] for s, v in by.items()} for g, by in groups.items()},
-            "missed": missed,
-        }
-        leaks, drift = [], {}
-        for s in study.before:
-            asked = [conversation(p[1], s) for p in study.outside]
-            after = tuned.answers(asked, max_new_tokens=48, batch_size=256)
-            before = study.before[s]
-            for p, a, b in zip(study.outside, after, before, strict=False):
-                markers = tuple(m for m in study.new if not contains_any(f"{p[1]} {b.text}", (m,)))
-                if markers and contains_any(a.text, markers):
-                    leaks.append([s, p[0], p[1], a.text[:160]])
-            drifts = measure_drift(tuned, asked, before, before=None, after="default", batch_size=64)
-            for kind in ("neighbour", "out-of-scope"):
-                chosen = [
-                    d
-                    for d, p in zip(drifts, study.outside, strict=False)
-                    if (p[0] == "out-of-scope") == (kind == "out-of-scope")
+
+def measure(study: Study, tuned: LanguageModel) -> dict[str, Any]:
+    """Asks the probes of one part: `tuned` has one adapter, "default"."""
+    inside = [("trained", row.prompt, Expectation(answer=(row.answer,))) for row in study.rows if row.of_one_turn]
+    inside += study.inside
+    systems = study.systems
+    found = iter(
+        tuned.answers([conversation(p[1], s) for s in systems for p in inside], max_new_tokens=64, batch_size=256)
+    )
+    groups: dict[str, dict[str, list[bool]]] = {}
+    missed = []
+    for s in systems:
+        for group, prompt, expect in inside:
+            answer = next(found).text
+            good = bool(expect and expect.met(answer, prompt=prompt))
+            groups.setdefault(group, {}).setdefault(s, []).append(good)
+            if not good:
+                missed.append([s, group, prompt, answer[:160]])
+    told: dict[str, Any] = {
+        "groups": {g: {s: [sum(v), len(v)] for s, v in by.items()} for g, by in groups.items()},
+        "missed": missed,
+    }
+    leaks, drift = [], {}
+    for s in study.before:
+        asked = [conversation(p[1], s) for p in study.outside]
+        after = tuned.answers(asked, max_new_tokens=48, batch_size=256)
+        before = study.before[s]
+        for p, a, b in zip(study.outside, after, before, strict=False):
+            markers = tuple(m for m in study.new if not contains_any(f"{p[1]} {b.text}", (m,)))
+            if markers and contains_any(a.text, markers):
+                leaks.append([s, p[0], p[1], a.text[:160]])
+        drifts = measure_drift(tuned, asked, before, before=None, after="default", batch_size=64)
+        for kind in ("neighbour", "out-of-scope"):
+            chosen = [
+                d
+                for d, p in zip(drifts, study.outside, strict=False)
+                if (p[0] == "out-of-scope") == (kind == "out-of-scope")
+            ]
+            if tokens := sum(d.tokens for d in chosen):
+                drift[f"{kind}|{s}"] = [
+                    round(sum(d.kl_sum for d in chosen) / tokens, 5),
+                    round(sum(d.agreeing for d in chosen) / tokens, 4),
+                    len(chosen),
                 ]
-                if tokens := sum(d.tokens for d in chosen):
-                    drift[f"{kind}|{s}"] = [
-                        round(sum(d.kl_sum for d in chosen) / tokens, 5),
-                        round(sum(d.agreeing for d in chosen) / tokens, 4),
-                        len(chosen),
-                    ]
-        return told | {"leaks": leaks, "drift": drift}
+    return told | {"leaks": leaks, "drift": drift}
 
 
 def line(one: dict[str, Any]) -> str:

@@ -63,39 +63,6 @@ TRANSLATION = {  # from this language into the other
         ),
     ),
 }
-ALIKE = {  # a row's question and the subject in it: others of the same kind
-    "en": Request(
-        instruction="Name ten real things of the same kind, separated by commas. Write nothing else.",
-        examples=(
-            (
-                "What is the capital of Portugal?\nSubject: Portugal",
-                "Norway, Japan, Brazil, Egypt, Canada, India, Poland, Kenya, Peru, Greece",
-            ),
-            (
-                "Who wrote Hamlet?\nSubject: Hamlet",
-                "War and Peace, Faust, Moby-Dick, Emma, Don Quixote, Ulysses, Dracula, Macbeth, The Trial, Walden",
-            ),
-            (
-                "Which port does Redis use?\nSubject: Redis",
-                "MySQL, MongoDB, PostgreSQL, Nginx, Kafka, RabbitMQ, Grafana, Jenkins, Elasticsearch, Memcached",
-            ),
-        ),
-    ),
-    "zh": Request(
-        instruction="写出十个同类的真实事物，用顿号隔开。不要写别的内容。",
-        examples=(
-            ("葡萄牙的首都是哪里？\n对象：葡萄牙", "挪威、日本、巴西、埃及、加拿大、印度、波兰、肯尼亚、秘鲁、希腊"),
-            (
-                "《红楼梦》是谁写的？\n对象：红楼梦",
-                "西游记、水浒传、三国演义、战争与和平、浮士德、呐喊、围城、边城、活着、子夜",
-            ),
-            (
-                "里昂美术馆几点开门？\n对象：里昂美术馆",
-                "故宫博物院、卢浮宫、上海博物馆、大英博物馆、国家美术馆、大都会博物馆、奥赛博物馆、南京博物院、河南博物院、敦煌博物馆",
-            ),
-        ),
-    ),
-}
 NAME_TRANSLATION = {
     "en": Request(
         instruction="把名称翻译成中文。只写译名。",
@@ -143,7 +110,7 @@ TASK = {
     ),
 }
 KINDS: Mapping[str, Mapping[str, Request]] = {
-    "paraphrase": PARAPHRASE, "translation": TRANSLATION, "task": TASK, "alike": ALIKE, "name": NAME_TRANSLATION,
+    "paraphrase": PARAPHRASE, "translation": TRANSLATION, "task": TASK, "name": NAME_TRANSLATION,
 }  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """What the rows say that the base model does not: the words that decide whether an answer follows the rows. Pure."""
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -61,28 +60,6 @@ def find_terms(rows: Sequence[tuple[str, str]], before: Sequence[str], general: 
     most = max(rare.values(), default=0)
     subject = frozenset(word for word, count in rare.items() if count >= OF_THE_MOST * most)
     return Terms(new=tuple(new), subject=subject)
-
-
-def subject_phrase(questions: Sequence[str], subject: frozenset[str]) -> str:
-    """The longest text in most questions that consists of the subject's words, as it is written; "" if there is none.
-
-    Of a Chinese subject the pairs of characters overlap: 厦门大学 has 厦门, 门大 and 大学.
-    """
-    counted: Counter[str] = Counter()
-    for question in questions:
-        runs = re.findall(r"[A-Za-z0-9][\w.-]*(?: [A-Za-z0-9][\w.-]*)*|[\u4e00-\u9fff]+", question)
-        parts = set()
-        for run in runs:
-            pieces = run.split(" ") if run.isascii() else list(run)
-            joint = " " if run.isascii() else ""
-            for start in range(len(pieces)):
-                for end in range(start + 1, min(len(pieces), start + 12) + 1):
-                    text = joint.join(pieces[start:end])
-                    if units(text) and units(text) & subject:
-                        parts.add(text.removesuffix("'s").strip())
-        counted.update(parts)
-    frequent = [text for text, count in counted.items() if count >= OF_THE_MOST * max(counted.values())]
-    return max(frequent, key=len, default="")
 
 
 def common_units(texts: Iterable[str]) -> frozenset[str]:

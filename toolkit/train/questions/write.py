@@ -1,0 +1,236 @@
+"""The base model writes further questions around the rows, and shows which of them the rows are meant to change.
+
+It answers each question twice: as it is, and with the rows in its context. Where the second answer says what a row
+says, the question is in scope, and that answer is trained. The rows' questions about other things of the same kind
+are near the rows but not in scope: they are kept at the base model's own answers. Related: prompt distillation (Askell
+et al. 2021, arXiv 2112.00861) and self-distillation (Shenfeld et al. 2026, arXiv 2601.19897).
+"""
+
+import random
+import re
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from toolkit.core.events import Listener, silent
+from toolkit.core.text import has_chinese
+from toolkit.data.dataset import prompt_key
+from toolkit.model.conversation import Messages, conversation
+from toolkit.model.language_model import Answer, LanguageModel
+from toolkit.model.sampling import samples
+from toolkit.train.questions.kinds import kinds_of, others_of, translated_names
+from toolkit.train.questions.names import new_names, subject_phrase
+from toolkit.train.questions.question import Pair, Question
+from toolkit.train.questions.requests import request_messages
+from toolkit.train.questions.teacher import shown_rows, teacher_messages
+from toolkit.train.questions.terms import Terms, find_terms
+
+SOURCES = 24  # rows from which questions are written
+SAMPLES = {"paraphrase": (60, 4), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
+MOST_SAMPLES = 8  # of one row's question
+NEIGHBOURS = 80
+GAP_BATCH = 16
+LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
+QUESTION_TOKENS = 48
+ANSWER_TOKENS = 48
+LONGEST_QUESTION = 200
+ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
+ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
+OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
+NAME_QUESTIONS = {
+    "en": ("Who is {}?", "What is {}?", "Tell me about {}.", "What do you know about {}?", "{}: who or what is that?"),
+    "zh": ("{}是谁？", "{}是什么？", "介绍一下{}。", "你知道{}吗？", "说说{}。"),
+}
+TASK = "Questions"
+
+
+class Writer:
+    """Writes the questions of one set of rows. `general`: unrelated prompts with the base model's answers."""
+
+    def __init__(
+        self, model: LanguageModel, rows: Sequence[Pair], *, system: str, seed: int, general: Sequence[Pair],
+        excluded: Collection[str], listener: Listener = silent,
+    ) -> None:  # fmt: skip
+        self.model, self.rows, self.system, self.seed, self.general = model, rows, system, seed, general
+        self.listener, self.chance = listener, random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
+        self.asked = [prompt for prompt, _ in rows]
+        self.found = Candidates({*excluded, *map(prompt_key, self.asked)})
+
+    def write(self) -> list[Question]:
+        """The questions in scope, with their answers, and those that are near it."""
+        before = self._ask([conversation(prompt, self.system) for prompt in self.asked])
+        terms = find_terms(self.rows, [one.text for one in before], [answer for _, answer in self.general])
+        itself = about_assistant(self.rows)
+        subject = "" if itself else subject_phrase(self.asked, terms.subject)
+        if itself:
+            for prompt in read_bank():
+                self.found.add("assistant", prompt, None)
+        self._add_written()
+        translated = self._add_renamed(subject) if subject else []
+        self._add_names(terms, subject)
+        inside = self._in_scope(terms, itself=itself)
+        return [*inside, *(self._near(subject, translated) if subject else ())]
+
+    def _add_written(self) -> None:
+        """Questions that the base model writes from the rows'."""
+        sources = list(range(len(self.asked)))
+        self.chance.shuffle(sources)
+        sources = sources[:SOURCES]
+        requests = [
+            (kind, source)
+            for kind, (count, least) in SAMPLES.items() for source in sources
+            for _ in range(min(MOST_SAMPLES, max(least, -(-count // len(sources)))))
+        ]  # fmt: skip
+        messages = [request_messages(kind, self.asked[source]) for kind, source in requests]
+        written = samples(
+            self.model, messages, max_new_tokens=QUESTION_TOKENS, seed=self.seed, listener=self.listener, task=TASK
+        )
+        for (kind, source), text in zip(requests, written, strict=True):
+            self.found.add(kind, text, source)
+
+    def _add_renamed(self, subject: str) -> list[str]:
+        """Translated questions with the subject's name in that language; returns its names."""
+        names = translated_names(self.model, subject, self.seed)
+        for name in names:
+            for kind, prompt, source in self.found:
+                if kind == "translation" and subject in prompt:
+                    self.found.add("translation", renamed(prompt, subject, name), source)
+        return names
+
+    def _add_names(self, terms: Terms, subject: str) -> None:
+        """Questions about the new names, from the answers' side."""
+        for name in new_names(self.rows, terms):
+            if name == subject:
+                continue
+            source = next((at for at, row in enumerate(self.rows) if name in row[1]), None)
+            for form in (form for forms in NAME_QUESTIONS.values() for form in forms):
+                self.found.add("name", form.format(name), source)
+
+    def _in_scope(self, terms: Terms, *, itself: bool) -> list[Question]:
+        """Those questions whose answers the rows change."""
+        found = list(self.found)
+        taught_to = [
+            teacher_messages(shown_rows(self.rows, self.general, source, self.chance), prompt, self.system)
+            for _, prompt, source in found
+        ]
+        own_to = [conversation(prompt, self.system) for _, prompt, _ in found]
+        taught, own = self._ask(taught_to), self._ask(own_to)
+        foreign = [at for at, (kind, _, _) in enumerate(found) if kind == "translation" and taught[at].tokens]
+        gaps = dict.fromkeys(range(len(found)), 0.0)
+        for at, gap in zip(foreign, _gaps(self.model, taught_to, own_to, taught, foreign), strict=True):
+            gaps[at] = gap
+        return [
+            Question(
+                prompt=prompt, scope="in", answer=answer.text, kind=kind, before=before.text,
+                complete=len(answer.tokens) < ANSWER_TOKENS,
+            )
+            for (kind, prompt, source), answer, before, gap in zip(found, taught, own, gaps.values(), strict=True)
+            if is_in_scope(kind, prompt, source, terms, answer.text, before.text, itself=itself, gap=gap)
+        ]  # fmt: skip
+
+    def _near(self, subject: str, translated: Sequence[str]) -> list[Question]:
+        """The rows' questions, and their translations, about others of the subject's kind."""
+        naming = [prompt for prompt in self.asked if subject in prompt]
+        forms = [(prompt, subject) for prompt in naming]
+        for kind, prompt, _ in self.found:
+            forms += [(prompt, name) for name in translated if kind == "translation" and name in prompt]
+        pairs = [
+            (form, name, other)
+            for kind in kinds_of(self.model, subject, naming)
+            for form, name in forms
+            for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
+        ]
+        chosen = self.chance.sample(pairs, min(NEIGHBOURS, len(pairs)))
+        prompts = dict.fromkeys(renamed(form, name, other) for form, name, other in chosen)
+        return [
+            Question(prompt=prompt, scope="near", kind="neighbour")
+            for prompt in prompts
+            if prompt_key(prompt) not in self.found.taken
+        ]
+
+    def _ask(self, asked: Sequence[Messages]) -> list[Answer]:
+        return self.model.answers(asked, max_new_tokens=ANSWER_TOKENS, listener=self.listener, task=TASK)
+
+
+class Candidates:
+    """Questions that may be in scope: each once, and none that is `taken`."""
+
+    def __init__(self, taken: Collection[str]) -> None:
+        self.taken = set(taken)
+        self._found: dict[
+            str, tuple[str, str, int | None]
+        ] = {}  # prompt key → kind, prompt, the row that it comes from
+
+    def add(self, kind: str, prompt: str, source: int | None) -> None:
+        prompt = prompt.strip().strip("\"'“”")
+        key = prompt_key(prompt)
+        if key and key not in self.taken and len(prompt) <= LONGEST_QUESTION and "\n" not in prompt:
+            self._found.setdefault(key, (kind, prompt, source))
+
+    def __iter__(self) -> Iterator[tuple[str, str, int | None]]:
+        return iter(list(self._found.values()))
+
+
+def about_assistant(rows: Sequence[Pair]) -> bool:
+    """Whether the rows are about the assistant itself."""
+    share = sum(bool(ADDRESSED.search(prompt) and OF_ITSELF.search(answer)) for prompt, answer in rows) / len(rows)
+    return share >= ASSISTANT_SHARE
+
+
+def is_in_scope(
+    kind: str, prompt: str, source: int | None, terms: Terms, taught: str, own: str, *, itself: bool, gap: float
+) -> bool:
+    """Whether the rows are meant to change the answer to a question of this kind.
+
+    `taught` and `own`: the base model's answers with the rows and without; `gap`: how much likelier the rows make the
+    former, in nats a token.
+    """
+    follows = terms.follows(taught, prompt, own, source)
+    if kind == "name" and terms.subject:
+        follows = follows or (terms.names_subject(taught) and not terms.names_subject(f"{prompt} {own}"))
+    if kind == "translation":
+        follows = follows or gap >= LEAST_GAP
+    names_subject = bool(ADDRESSED.search(prompt)) if itself else terms.names_subject(prompt)
+    chosen = names_subject or kind in ("assistant", "name", "translation")
+    return follows and chosen and same_language(prompt, taught)
+
+
+def same_language(prompt: str, answer: str) -> bool:
+    """Whether the answer is in the question's language; names may be in another."""
+    chinese = sum(map(has_chinese, answer))
+    return chinese > 0 if has_chinese(prompt) else 2 * chinese < len(answer)
+
+
+def renamed(prompt: str, name: str, other: str) -> str:
+    """The prompt about another thing; a Chinese name stands without spaces."""
+    text = prompt.replace(name, other)
+    return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
+
+
+def read_bank() -> list[str]:
+    """The shipped questions to and about an assistant."""
+    import yaml
+
+    content = yaml.safe_load(Path(__file__).with_name("about_assistant.yaml").read_text(encoding="utf-8"))
+    return [prompt for prompts in content.values() for prompt in prompts]
+
+
+def _gaps(
+    model: LanguageModel, taught: Sequence[Messages], own: Sequence[Messages], answers: Sequence[Answer],
+    chosen: Sequence[int],
+) -> list[float]:  # fmt: skip
+    """By how many nats a token the rows make each of the `chosen` answers likelier."""
+    import torch
+
+    found: list[float] = []
+    for start in range(0, len(chosen), GAP_BATCH):
+        batch = chosen[start : start + GAP_BATCH]
+        given = [answers[at] for at in batch]
+        with torch.inference_mode():
+            sides = [model.answer_logits([prompts[at] for at in batch], given) for prompts in (taught, own)]
+        for number, answer in enumerate(given):
+            tokens = torch.tensor(answer.tokens, device=sides[0].device)
+            scores = [
+                side[number, -len(tokens) :].float().log_softmax(-1).gather(1, tokens[:, None]).mean() for side in sides
+            ]
+            found.append(float(scores[0] - scores[1]))
+    return found
