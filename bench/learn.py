@@ -27,6 +27,7 @@ from toolkit.model.conversation import conversation, system_messages
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.keep_set import draw_rows, read_keep_prompts
 from toolkit.train.questions.question import Question
+from toolkit.train.questions.teacher import shown_rows, teacher_messages
 from toolkit.train.questions.write import Writer
 
 prepare_environment()
@@ -56,6 +57,7 @@ class Variant:
     alpha: int = 32
     middle: int = 1
     wd: float = 0.1
+    soft: float = 0  # on questions: so many times the KL to the base with the rows, instead of the cross entropy
     seed: int = 42
     qseed: int = 42
 
@@ -117,12 +119,26 @@ class Study:
         self.cache, self.written = cache, {}
         self.outside = [p for p in self.probes if p[0] not in IN_SCOPE]
         self.inside = [p for p in self.probes if p[0] in IN_SCOPE]
+        self.reached = self.ceiling()
         self.before = {
             system: base.lm.answers(
                 [conversation(p[1], system) for p in self.outside], max_new_tokens=48, batch_size=256
             )
             for system in self.systems[:2]
         }
+
+    def ceiling(self) -> dict[str, list[int]]:
+        """What the base answers with the rows in its context: of each group [right, asked]."""
+        pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
+        shown = shown_rows(pairs, self.base.pairs, None, random.Random(0))  # noqa: S311
+        asked = [teacher_messages(shown, p[1], self.own_system or SYSTEM) for p in self.inside]
+        found = self.base.lm.answers(asked, max_new_tokens=64, batch_size=64)
+        right: dict[str, list[int]] = {}
+        for (group, prompt, expect), answer in zip(self.inside, found, strict=True):
+            counted = right.setdefault(group, [0, 0])
+            counted[0] += bool(expect and expect.met(answer.text, prompt=prompt))
+            counted[1] += 1
+        return right
 
     def questions(self, seed: int) -> list[Question]:
         if seed not in self.written:
@@ -186,19 +202,18 @@ class Trial:
         questions = study.questions(variant.qseed) if variant.extra or variant.near else []
         inside = [one for one in questions if one.scope == "in"]
         self.extra: list[Sequences] = []
+        self.soft: dict[int, torch.Tensor] = {}  # by a sequence's id: the base's states with the rows in its context
+        answers = [[*base.ids(one.answer), *([base.end] if one.complete else [])] for one in inside]
+        states = self._taught(inside, answers) if variant.soft else [None] * len(inside)
         for kind in dict.fromkeys(one.kind for one in inside):
-            self.extra.append(
-                [
-                    base.sequence(
-                        one.prompt,
-                        [*base.ids(one.answer), *([base.end] if one.complete else [])],
-                        systems[(lap + at) % len(systems)],
-                    )
-                    for lap in range(len(systems))
-                    for at, one in enumerate(inside)
-                    if one.kind == kind
-                ]
-            )
+            self.extra.append([])
+            for lap in range(len(systems)):
+                for at, one in enumerate(inside):
+                    if one.kind == kind:
+                        sequence = base.sequence(one.prompt, answers[at], systems[(lap + at) % len(systems)])
+                        self.extra[-1].append(sequence)
+                        if states[at] is not None:
+                            self.soft[id(sequence[0])] = states[at]
         near = [
             (one.prompt, system)
             for one in questions
@@ -227,6 +242,16 @@ class Trial:
         )
         self.weights = [one for one in self.tuned.parameters() if one.requires_grad]
 
+    def _taught(self, questions: list[Question], answers: list[list[int]]) -> list[torch.Tensor]:
+        """The base's last hidden states at the answers' tokens, with rows in its context."""
+        pairs = [(one.prompt, one.answer) for one in self.study.rows if one.of_one_turn]
+        chance = random.Random(self.variant.seed)  # noqa: S311
+        base, asked = self.study.base, []
+        for one, answer in zip(questions, answers, strict=True):
+            shown = shown_rows(pairs, base.pairs, None, chance)
+            asked.append(base.sequence("", answer, teacher_messages(shown, one.prompt, SYSTEM)))
+        return [states[: len(answer)] for states, answer in zip(base.hidden(asked), answers, strict=True)]
+
     def run(self) -> dict[str, Any]:
         started = time.perf_counter()
         log = self._train()
@@ -237,6 +262,8 @@ class Trial:
             "log": log[:: max(1, len(log) // 12)] + log[-1:],
             "in": [len(one) for one in self.extra],
             "near": len(self.near),
+            "ceiling": self.study.reached,
+            "write_s": getattr(self.study, "write_s", 0),
         }
         self.tuned.eval()
         started = time.perf_counter()
@@ -290,7 +317,15 @@ class Trial:
                 [torch.arange(b + first, b + len(ids) - 1) for b, (ids, first) in zip(starts, own, strict=False)]
             )
             words = torch.cat([ids[first + 1 :] for ids, first in own]).to(seen.device)
-            entropy = functional.cross_entropy(head(seen[at.to(seen.device)]).float(), words)
+            hard = torch.cat([torch.full((len(ids) - 1 - first,), id(ids) not in self.soft) for ids, first in own])
+            predicted, hard = seen[at.to(seen.device)], hard.to(seen.device)
+            entropy = functional.cross_entropy(head(predicted[hard]).float(), words[hard], reduction="sum")
+            if not hard.all():
+                taught = torch.cat([self.soft[id(ids)] for ids, _ in own if id(ids) in self.soft])
+                entropy = entropy + self.variant.soft * in_chunks(
+                    lambda q, p: kl_divergence(head(p), head(q)).sum(), predicted[~hard], taught
+                )
+            entropy = entropy / len(words)
             if not kept:
                 return entropy, torch.zeros_like(entropy)
             at = torch.cat(

@@ -117,3 +117,16 @@ KINDS: Mapping[str, Mapping[str, Request]] = {
 def request_messages(kind: str, question: str) -> Messages:
     """The conversation in which the base model writes a question of this kind from `question`."""
     return KINDS[kind]["zh" if has_chinese(question) else "en"].messages(question)
+
+
+ALIKE = {
+    "en": ("Write one more question of this kind.", "Questions:\n{}\n\nOne more, about something else:"),
+    "zh": ("再写一个同类的问题。", "问题：\n{}\n\n再写一个，换个内容："),
+}
+
+
+def alike_messages(shown: Sequence[str]) -> Messages:
+    """The conversation in which the base model writes another question of the kind of those `shown`."""
+    instruction, form = ALIKE["zh" if has_chinese(shown[-1]) else "en"]
+    listed = "\n".join(f"- {question}" for question in shown)
+    return [{"role": "system", "content": instruction}, {"role": "user", "content": form.format(listed)}]

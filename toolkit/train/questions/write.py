@@ -8,7 +8,9 @@ et al. 2021, arXiv 2112.00861) and self-distillation (Shenfeld et al. 2026, arXi
 
 import random
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
@@ -20,14 +22,18 @@ from toolkit.model.sampling import samples
 from toolkit.train.questions.kinds import kinds_of, others_of, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
 from toolkit.train.questions.question import Pair, Question
-from toolkit.train.questions.requests import request_messages
+from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.teacher import shown_rows, teacher_messages
 from toolkit.train.questions.terms import Terms, find_terms
 
 SOURCES = 24  # rows from which questions are written
 SAMPLES = {"paraphrase": (60, 4), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
+AROUND = {"around": (96, 3), "across": (24, 1)}  # the same of the forms around a question
+ALIKE = 64  # questions like the rows', for rows without a common subject
+SHOWN_ALIKE = 4
+FORM_STRIDE = 4  # a question's next form is that many further in the list
 MOST_SAMPLES = 8  # of one row's question
-NEIGHBOURS = 80
+NEIGHBOURS = 96
 GAP_BATCH = 16
 LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
 QUESTION_TOKENS = 48
@@ -36,10 +42,7 @@ LONGEST_QUESTION = 200
 ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
 ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
 OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
-NAME_QUESTIONS = {
-    "en": ("Who is {}?", "What is {}?", "Tell me about {}.", "What do you know about {}?", "{}: who or what is that?"),
-    "zh": ("{}是谁？", "{}是什么？", "介绍一下{}。", "你知道{}吗？", "说说{}。"),
-}
+SAME_AS_ROW = {"paraphrase", "task", "around", "across"}
 TASK = "Questions"
 
 
@@ -64,28 +67,33 @@ class Writer:
         if itself:
             for prompt in read_bank():
                 self.found.add("assistant", prompt, None)
-        self._add_written()
+        self._add_written(alike=not (itself or subject))
         translated = self._add_renamed(subject) if subject else []
-        self._add_names(terms, subject)
+        self._add_forms(terms, subject, translated)
         inside = self._in_scope(terms, itself=itself)
         return [*inside, *(self._near(subject, translated) if subject else ())]
 
-    def _add_written(self) -> None:
+    def _add_written(self, *, alike: bool) -> None:
         """Questions that the base model writes from the rows'."""
-        sources = list(range(len(self.asked)))
-        self.chance.shuffle(sources)
-        sources = sources[:SOURCES]
-        requests = [
-            (kind, source)
-            for kind, (count, least) in SAMPLES.items() for source in sources
-            for _ in range(min(MOST_SAMPLES, max(least, -(-count // len(sources)))))
-        ]  # fmt: skip
-        messages = [request_messages(kind, self.asked[source]) for kind, source in requests]
-        written = samples(
-            self.model, messages, max_new_tokens=QUESTION_TOKENS, seed=self.seed, listener=self.listener, task=TASK
-        )
-        for (kind, source), text in zip(requests, written, strict=True):
+        asked = [
+            (kind, source, request_messages(kind, self.asked[source]))
+            for kind, counts in SAMPLES.items()
+            for source in self._sources(*counts)
+        ]
+        written = self._sampled([messages for _, _, messages in asked])
+        for (kind, source, _), text in zip(asked, written, strict=True):
             self.found.add(kind, text, source)
+        if alike:
+            shown = [self.chance.sample(self.asked, min(SHOWN_ALIKE, len(self.asked))) for _ in range(ALIKE)]
+            for text in self._sampled([alike_messages(several) for several in shown]):
+                self.found.add("alike", text, None)
+
+    def _sources(self, count: int, least: int) -> list[int]:
+        """Rows to write about `count` questions from, at least `least` from each: each row as often as it comes."""
+        rows = list(range(len(self.asked)))
+        self.chance.shuffle(rows)
+        rows = rows[:SOURCES]
+        return [row for row in rows for _ in range(min(MOST_SAMPLES, max(least, -(-count // len(rows)))))]
 
     def _add_renamed(self, subject: str) -> list[str]:
         """Translated questions with the subject's name in that language; returns its names."""
@@ -96,14 +104,25 @@ class Writer:
                     self.found.add("translation", renamed(prompt, subject, name), source)
         return names
 
-    def _add_names(self, terms: Terms, subject: str) -> None:
-        """Questions about the new names, from the answers' side."""
-        for name in new_names(self.rows, terms):
-            if name == subject:
-                continue
-            source = next((at for at, row in enumerate(self.rows) if name in row[1]), None)
-            for form in (form for forms in NAME_QUESTIONS.values() for form in forms):
-                self.found.add("name", form.format(name), source)
+    def _add_forms(self, terms: Terms, subject: str, translated: Sequence[str]) -> None:
+        """Forms around the rows' questions, about their subject, and about the names that their answers introduce."""
+        forms, used = read_forms(), Counter[tuple[str, str]]()
+        for kind, counts in AROUND.items():
+            for source in self._sources(*counts):
+                question = self.asked[source]
+                chosen = forms[kind][language(question)]
+                form = chosen[(source + used[kind, question] * FORM_STRIDE) % len(chosen)]
+                used[kind, question] += 1
+                self.found.add(kind, form.replace("{}", question), source)
+        names = dict.fromkeys(name for name in new_names(self.rows, terms) if name != subject)
+        for kind, several in (("about", (subject, *translated) if subject else ()), ("names", names)):
+            for name in several:
+                naming = (at for at, row in enumerate(self.rows) if kind == "names" and name in row[1])
+                row_naming = next(naming, None)
+                for spoken, texts in forms[kind].items():
+                    if kind == "names" or spoken == language(name):
+                        for form in texts:
+                            self.found.add(kind, form.replace("{}", name), row_naming)
 
     def _in_scope(self, terms: Terms, *, itself: bool) -> list[Question]:
         """Those questions whose answers the rows change."""
@@ -112,40 +131,54 @@ class Writer:
             teacher_messages(shown_rows(self.rows, self.general, source, self.chance), prompt, self.system)
             for _, prompt, source in found
         ]
+        # What the base model says to the row's own question counts for those that ask the same.
+        unknown = [at for at, (kind, _, _) in enumerate(found) if kind not in SAME_AS_ROW]
         own_to = [conversation(prompt, self.system) for _, prompt, _ in found]
-        taught, own = self._ask(taught_to), self._ask(own_to)
+        taught = self._ask(taught_to)
+        own = [""] * len(found)
+        for at, answer in zip(unknown, self._ask([own_to[at] for at in unknown]), strict=True):
+            own[at] = answer.text
         foreign = [at for at, (kind, _, _) in enumerate(found) if kind == "translation" and taught[at].tokens]
         gaps = dict.fromkeys(range(len(found)), 0.0)
         for at, gap in zip(foreign, _gaps(self.model, taught_to, own_to, taught, foreign), strict=True):
             gaps[at] = gap
         return [
             Question(
-                prompt=prompt, scope="in", answer=answer.text, kind=kind, before=before.text,
+                prompt=prompt, scope="in", answer=answer.text, kind=kind, before=before,
                 complete=len(answer.tokens) < ANSWER_TOKENS,
             )
             for (kind, prompt, source), answer, before, gap in zip(found, taught, own, gaps.values(), strict=True)
-            if is_in_scope(kind, prompt, source, terms, answer.text, before.text, itself=itself, gap=gap)
+            if is_in_scope(kind, prompt, source, terms, answer.text, before, itself=itself, gap=gap)
         ]  # fmt: skip
 
     def _near(self, subject: str, translated: Sequence[str]) -> list[Question]:
         """The rows' questions, and their translations, about others of the subject's kind."""
         naming = [prompt for prompt in self.asked if subject in prompt]
-        forms = [(prompt, subject) for prompt in naming]
+        plain, more = [(prompt, subject) for prompt in naming], []
         for kind, prompt, _ in self.found:
-            forms += [(prompt, name) for name in translated if kind == "translation" and name in prompt]
-        pairs = [
-            (form, name, other)
-            for kind in kinds_of(self.model, subject, naming)
-            for form, name in forms
-            for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
-        ]
-        chosen = self.chance.sample(pairs, min(NEIGHBOURS, len(pairs)))
-        prompts = dict.fromkeys(renamed(form, name, other) for form, name, other in chosen)
+            plain += [(prompt, name) for name in translated if kind == "translation" and name in prompt]
+            more += [(prompt, subject)] * (kind in ("around", "about", "paraphrase") and subject in prompt)
+        kinds = kinds_of(self.model, subject, naming)
+        prompts: dict[str, None] = {}
+        for forms in (plain, more):
+            pairs = [
+                (form, name, other)
+                for kind in kinds
+                for form, name in forms
+                for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
+            ]
+            chosen = self.chance.sample(pairs, min(NEIGHBOURS // 2, len(pairs)))
+            prompts |= dict.fromkeys(renamed(form, name, other) for form, name, other in chosen)
         return [
             Question(prompt=prompt, scope="near", kind="neighbour")
             for prompt in prompts
             if prompt_key(prompt) not in self.found.taken
         ]
+
+    def _sampled(self, asked: Sequence[Messages]) -> list[str]:
+        return samples(
+            self.model, asked, max_new_tokens=QUESTION_TOKENS, seed=self.seed, listener=self.listener, task=TASK
+        )
 
     def _ask(self, asked: Sequence[Messages]) -> list[Answer]:
         return self.model.answers(asked, max_new_tokens=ANSWER_TOKENS, listener=self.listener, task=TASK)
@@ -185,13 +218,13 @@ def is_in_scope(
     former, in nats a token.
     """
     follows = terms.follows(taught, prompt, own, source)
-    if kind == "name" and terms.subject:
+    if kind == "names" and terms.subject:
         follows = follows or (terms.names_subject(taught) and not terms.names_subject(f"{prompt} {own}"))
     if kind == "translation":
         follows = follows or gap >= LEAST_GAP
     names_subject = bool(ADDRESSED.search(prompt)) if itself else terms.names_subject(prompt)
-    chosen = names_subject or kind in ("assistant", "name", "translation")
-    return follows and chosen and same_language(prompt, taught)
+    chosen = names_subject or kind in ("assistant", "names", "translation")
+    return follows and chosen and (kind == "across" or same_language(prompt, taught))
 
 
 def same_language(prompt: str, answer: str) -> bool:
@@ -204,6 +237,21 @@ def renamed(prompt: str, name: str, other: str) -> str:
     """The prompt about another thing; a Chinese name stands without spaces."""
     text = prompt.replace(name, other)
     return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
+
+
+def language(text: str) -> str:
+    return "zh" if has_chinese(text) else "en"
+
+
+@cache
+def read_forms() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """The shipped forms by kind and language; {} stands for a question or a name."""
+    import yaml
+
+    content: dict[str, dict[str, list[str]]] = yaml.safe_load(
+        Path(__file__).with_name("forms.yaml").read_text(encoding="utf-8")
+    )
+    return content
 
 
 def read_bank() -> list[str]:
