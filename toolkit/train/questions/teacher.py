@@ -9,7 +9,7 @@ from toolkit.train.questions.question import Pair
 
 OTHERS = 3  # rows beside its own that the base model sees when it answers a question
 CONTRASTS = 2  # unrelated questions that it sees with its own answers
-CONTEXT_CHARS = 4000  # of the rows that it sees
+CONTEXT_CHARS = 2500  # of the rows that it sees
 INTRODUCTION = {
     "en": "Answer like this:\n\n{}\n\nQuestions about anything else are answered as usual.",
     "zh": "请这样回答：\n\n{}\n\n与此无关的问题照常回答。",

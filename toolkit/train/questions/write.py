@@ -18,7 +18,7 @@ from toolkit.core.text import has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
-from toolkit.model.sampling import samples
+from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.kinds import kinds_of, others_of, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
 from toolkit.train.questions.question import Pair, Question
@@ -181,7 +181,10 @@ class Writer:
         )
 
     def _ask(self, asked: Sequence[Messages]) -> list[Answer]:
-        return self.model.answers(asked, max_new_tokens=ANSWER_TOKENS, listener=self.listener, task=TASK)
+        return self.model.answers(
+            asked, max_new_tokens=ANSWER_TOKENS, batch_size=BATCHES * self.model.batch_size, listener=self.listener,
+            task=TASK,
+        )  # fmt: skip
 
 
 class Candidates:
