@@ -70,9 +70,7 @@ class Writer:
         found = self._write_in_scope(terms, subject, translated, itself=itself) if inside else []
         return [*found, *(self._near(subject, translated) if subject else ())]
 
-    def _write_in_scope(
-        self, terms: Terms, subject: str, translated: Sequence[str], *, itself: bool
-    ) -> list[Question]:
+    def _write_in_scope(self, terms: Terms, subject: str, translated: Sequence[str], *, itself: bool) -> list[Question]:
         if itself:
             for prompt in read_bank():
                 self.found.add("assistant", prompt, None)
