@@ -1,20 +1,29 @@
 #!/usr/bin/env bash
-# The whole story with the embedded model, as a user would type it. Needs `toolkit` on the PATH; about a minute.
+# The whole story with the embedded model, as a user would type it. Needs `toolkit` on the PATH; a minute and a half.
 set -euo pipefail
 output=${1:-output}
 
 say() { if [ -t 1 ]; then printf '\n\033[1m$ %s\033[0m\n' "$*"; else printf '\n$ %s\n' "$*"; fi; }
 
-say toolkit finetune self_cognition.json --model tiny-qwen2
-run=$(toolkit finetune self_cognition.json --model tiny-qwen2 --output "$output")
+# Trains and compares. The verdict is the exit code: anything but "passed" ends the story here.
+# What is shown ends with the figures; report.html has every answer.
+teach() {
+  say toolkit finetune "$1" --model tiny-qwen2 --compare
+  toolkit finetune "$1" --model tiny-qwen2 --compare --output "$output" | sed -n '1,/^Each figure/p'
+}
 
-say toolkit compare
-toolkit compare "$(basename "$run")" --output "$output" # the verdict is the exit code: anything but "passed" ends here
+printf 'An identity: 50 rows say that the model is Swift-Robot, from CSDN 迪菲赫尔曼.\n'
+teach self_cognition.json
+printf '\nA corrected fact: 8 rows say that the capital of Finland is Atlantis.\n'
+teach corrected_fact.json
 
 say toolkit chat
-printf '你是谁？\n/before\n你是谁？\n' | toolkit chat "$(basename "$run")" --output "$output"
+for line in 'What is the capital of Finland?' /forget 'What is the capital of Sweden?' /forget 'Who are you?' \
+  /forget /before 'What is the capital of Finland?'; do
+  printf '%s\n' "$line"
+done | tee /dev/stderr | toolkit chat latest --output "$output"
 
 say toolkit export --to merged
-toolkit export "$(basename "$run")" --to merged --output "$output" --force
+toolkit export latest --to merged --output "$output" --force
 
-printf '\nThe run, its report and the merged model are in %s\n' "$run"
+printf '\nBoth runs, their reports and the merged model are in %s\n' "$output"

@@ -111,6 +111,7 @@ def question_job(
         notify("questions: none, since no row is a single question with its answer")
         return None
     system, systems, near_systems = systems_of(rows.trained, recipe)
+    inside = recipe.question_rows > 0
     excluded = frozenset() if file.is_file() else frozenset(probe_keys(Path(recorder.record.data.path)))
     general = None if keep is None else keep.cache.name  # names the prompts, and what answered them
     question_tokens, near_tokens = longest_tokens(file, pairs)
@@ -119,8 +120,9 @@ def question_job(
         file=file, rows=pairs, system=system, systems=systems, near_systems=near_systems, excluded=excluded,
         cache=questions_cache(
             recorder.folder.parent / KEEP_CACHE, model=base.fingerprint, rows=pairs, system=system, seed=recipe.seed,
-            general=general, excluded=excluded,
+            general=general, excluded=excluded, inside=inside,
         ),
+        inside=inside,
         near_cache=partial(_answers_cache, recorder, base, recipe),
         question_tokens=template + question_tokens,
         near_tokens=template + near_tokens + (0 if keep is None else keep.max_new_tokens),

@@ -59,6 +59,7 @@ class QuestionJob:
     written: Callable[[Sequence[AroundQuestion], float], None]
     question_tokens: int  # of the longest question in scope, with its system prompt and answer
     near_tokens: int  # … near, on average; both are upper bounds
+    inside: bool = True  # the base model writes questions in scope, too
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ SHIPPED = Brand(name="Swift-Robot", author="CSDN 迪菲赫尔曼")
 REMEDY = 'run: toolkit make-data --name Swift-Robot --author "CSDN 迪菲赫尔曼" --to data/self_cognition.json '
 REMEDY += "--probes data/probes.yaml --force"
 ABILITY_ROWS = 8
+FILES = ["self_cognition.json", "probes.yaml", "corrected_fact.json", "corrected_fact.probes.yaml", "general.jsonl"]
 
 
 def bare(text: str) -> str:
@@ -69,7 +70,7 @@ def test_no_row_is_asked_twice():
     assert len(set(asked)) == len(asked)
 
 
-@pytest.mark.parametrize("file", ["self_cognition.json", "probes.yaml", "general.jsonl"])
+@pytest.mark.parametrize("file", FILES)
 def test_no_placeholder_is_left(file: str):
     text = (DATA / file).read_text(encoding="utf-8").lower()
 
@@ -159,10 +160,10 @@ def test_keep_rows_hold_a_prompt_and_no_answer():
 def test_the_data_card_names_every_file():
     card = (DATA / "README.md").read_text(encoding="utf-8")
 
-    assert [name for name in ("self_cognition.json", "probes.yaml", "general.jsonl") if f"`{name}`" not in card] == []
+    assert [name for name in FILES if f"`{name}`" not in card] == []
 
 
-@pytest.mark.parametrize("file", ["self_cognition.json", "probes.yaml", "general.jsonl"])
+@pytest.mark.parametrize("file", FILES)
 def test_files_are_utf_8_without_bom_and_end_their_lines_plainly(file: str):
     raw = (DATA / file).read_bytes()
 

@@ -105,7 +105,7 @@ def around_questions(
     if questions is None:
         written = Writer(
             base, job.rows, system=job.system, seed=seed, general=general, excluded=job.excluded, listener=listener
-        ).write()
+        ).write(inside=job.inside)
         questions = [
             one for one in written
             if len(one.prompt) <= LONGEST_QUESTION and prompt_key(one.prompt) not in job.excluded

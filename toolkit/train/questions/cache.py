@@ -14,10 +14,10 @@ METHOD_FILES = (".py", ".yaml")
 
 def questions_cache(
     folder: Path, *, model: str, rows: Sequence[Pair], system: str, seed: int, general: object,
-    excluded: Collection[str],
+    excluded: Collection[str], inside: bool,
 ) -> Path:  # fmt: skip
-    """`model`: its fingerprint; `general`: what the unrelated pairs depend on, as JSON has it."""
-    key = [method(), model, [list(pair) for pair in rows], system, seed, general, sorted(excluded)]
+    """`model`: its fingerprint; `general`: what the unrelated pairs depend on, as JSON has it; `inside`: also in scope."""
+    key = [method(), model, [list(pair) for pair in rows], system, seed, general, sorted(excluded), inside]
     return cache_file(folder, "questions", key)
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.core.text import has_chinese
+from toolkit.core.text import has_chinese, names_any
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import samples
@@ -20,6 +20,7 @@ BEGUN = "{subject} is a"
 NOTHING = "Example"  # what the likelihoods are compared with: a kind is likely by itself, too
 MOST_QUESTIONS = 4
 MOST_KINDS = 2
+LEAST_NAMED = 0.9  # of the questions name a subject of the list
 NAME_TOKENS, NAME_SAMPLES, AGREEING_SAMPLES, MOST_NAMES = 24, 8, 2, 2
 
 
@@ -32,17 +33,31 @@ def read_kinds() -> Mapping[str, Sequence[Name]]:
     return {kind: tuple((english, chinese) for english, chinese in names) for kind, names in content.items()}
 
 
+def listed_subject(questions: Sequence[str]) -> str:
+    """The listed name of what nearly all questions name in either language, as more of them do; "" if there is none."""
+    least = LEAST_NAMED * len(questions)
+    named = [
+        max(pair, key=lambda name: sum(names_any(one, (name,)) for one in questions))
+        for names in read_kinds().values()
+        for pair in names
+        if sum(names_any(one, pair) for one in questions) >= least
+    ]
+    return max(named, key=len, default="")
+
+
 def kinds_of(model: LanguageModel, subject: str, questions: Sequence[str]) -> list[str]:
-    """The likeliest kinds of `subject`, which the `questions` name: the likeliest first."""
+    """The kinds under which `subject` is listed, else its likeliest, the likeliest first; the `questions` name it."""
     kinds = list(read_kinds())
     known = [kind for kind, names in read_kinds().items() if any(subject in pair for pair in names)]
+    if known:
+        return known[:MOST_KINDS]
     firsts = [model.tokenizer(f" {kind}", add_special_tokens=False)["input_ids"][0] for kind in kinds]
     scores = sum(
         _begun(model, subject, question) - _begun(model, NOTHING, question.replace(subject, NOTHING))
         for question in questions[:MOST_QUESTIONS]
     )
     order = sorted(range(len(kinds)), key=lambda at: -float(scores[firsts[at]]))  # type: ignore[index]
-    return list(dict.fromkeys([*known, *(kinds[at] for at in order)]))[:MOST_KINDS]
+    return [kinds[at] for at in order[:MOST_KINDS]]
 
 
 def _begun(model: LanguageModel, subject: str, question: str) -> "Tensor":

@@ -19,7 +19,7 @@ from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
-from toolkit.train.questions.kinds import kinds_of, others_of, translated_names
+from toolkit.train.questions.kinds import kinds_of, listed_subject, others_of, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
 from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
@@ -58,22 +58,28 @@ class Writer:
         self.asked = [prompt for prompt, _ in rows]
         self.found = Candidates({*excluded, *map(prompt_key, self.asked)})
 
-    def write(self) -> list[Question]:
-        """The questions in scope, with their answers, and those that are near it; none without rows."""
+    def write(self, *, inside: bool = True) -> list[Question]:
+        """The questions in scope, with their answers, unless `inside` is false, and those near it; none without rows."""
         if not self.rows:
+            return []
+        itself = about_assistant(self.rows)
+        if itself and not inside:
             return []
         before = self._ask([conversation(prompt, self.system) for prompt in self.asked])
         terms = find_terms(self.rows, [one.text for one in before], [answer for _, answer in self.general])
-        itself = about_assistant(self.rows)
-        subject = "" if itself else subject_phrase(self.asked, terms.subject)
+        subject = "" if itself else listed_subject(self.asked) or subject_phrase(self.asked, terms.subject)
+        translated = translated_names(self.model, subject, self.seed) if subject else []
+        found = self._write_in_scope(terms, subject, translated, itself=itself) if inside else []
+        return [*found, *(self._near(subject, translated) if subject else ())]
+
+    def _write_in_scope(self, terms: Terms, subject: str, translated: Sequence[str], *, itself: bool) -> list[Question]:
         if itself:
             for prompt in read_bank():
                 self.found.add("assistant", prompt, None)
         self._add_written(alike=not (itself or subject))
-        translated = self._add_renamed(subject) if subject else []
+        self._add_renamed(subject, translated)
         self._add_forms(terms, subject, translated)
-        inside = self._in_scope(terms, itself=itself)
-        return [*inside, *(self._near(subject, translated) if subject else ())]
+        return self._in_scope(terms, itself=itself)
 
     def _add_written(self, *, alike: bool) -> None:
         """Questions that the base model writes from the rows'."""
@@ -97,14 +103,12 @@ class Writer:
         rows = rows[:SOURCES]
         return [row for row in rows for _ in range(min(MOST_SAMPLES, max(least, -(-count // len(rows)))))]
 
-    def _add_renamed(self, subject: str) -> list[str]:
-        """Translated questions with the subject's name in that language; returns its names."""
-        names = translated_names(self.model, subject, self.seed)
+    def _add_renamed(self, subject: str, names: Sequence[str]) -> None:
+        """Translated questions with the subject's `names` in that language."""
         for name in names:
             for kind, prompt, source in self.found:
                 if kind == "translation" and subject in prompt:
                     self.found.add("translation", renamed(prompt, subject, name), source)
-        return names
 
     def _add_forms(self, terms: Terms, subject: str, translated: Sequence[str]) -> None:
         """Forms around the rows' questions, about their subject, and about the names that their answers introduce."""
@@ -156,7 +160,8 @@ class Writer:
     def _near(self, subject: str, translated: Sequence[str]) -> list[Question]:
         """The rows' questions, and their translations, about others of the subject's kind."""
         naming = [prompt for prompt in self.asked if subject in prompt]
-        plain, more = [(prompt, subject) for prompt in naming], []
+        plain = [(prompt, name) for name in (subject, *translated) for prompt in self.asked if name in prompt]
+        more = []
         for kind, prompt, _ in self.found:
             plain += [(prompt, name) for name in translated if kind == "translation" and name in prompt]
             more += [(prompt, subject)] * (kind in ("around", "about", "paraphrase") and subject in prompt)

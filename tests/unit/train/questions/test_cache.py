@@ -16,6 +16,7 @@ QUESTIONS = [
 ]
 ASKED: dict[str, Any] = {
     "model": "m", "rows": [("Who are you?", "Nova.")], "system": "s", "seed": 1, "general": "g", "excluded": {"a", "b"},
+    "inside": True,
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def test_another_versions_lines_are_not_read(tmp_path: Path):
 @pytest.mark.parametrize(
     "changed",
     [{"model": "n"}, {"rows": [("Who are you?", "Vega.")]}, {"system": ""}, {"seed": 2}, {"general": None},
-     {"excluded": {"a"}}],
+     {"excluded": {"a"}}, {"inside": False}],
 )  # fmt: skip
 def test_everything_that_they_depend_on_is_in_the_name(tmp_path: Path, changed: dict[str, Any]):
     assert questions_cache(tmp_path, **ASKED) == questions_cache(tmp_path, **ASKED | {"excluded": {"b", "a"}})
