@@ -59,7 +59,9 @@ class Writer:
         self.found = Candidates({*excluded, *map(prompt_key, self.asked)})
 
     def write(self) -> list[Question]:
-        """The questions in scope, with their answers, and those that are near it."""
+        """The questions in scope, with their answers, and those that are near it; none without rows."""
+        if not self.rows:
+            return []
         before = self._ask([conversation(prompt, self.system) for prompt in self.asked])
         terms = find_terms(self.rows, [one.text for one in before], [answer for _, answer in self.general])
         itself = about_assistant(self.rows)
