@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import has_chinese
+from toolkit.core.text import LATIN, has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
@@ -59,7 +59,7 @@ class Writer:
         self.found = Candidates({*excluded, *map(prompt_key, self.asked)})
 
     def write(self, *, inside: bool = True) -> list[Question]:
-        """The questions in scope, with their answers, unless `inside` is false, and those near it; none without rows."""
+        """The questions in scope, with their answers, unless `inside` is false, and those near; none without rows."""
         if not self.rows:
             return []
         itself = about_assistant(self.rows)
@@ -175,7 +175,8 @@ class Writer:
                 for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
             ]
             chosen = self.chance.sample(pairs, min(NEIGHBOURS // 2, len(pairs)))
-            prompts |= dict.fromkeys(renamed(form, name, other) for form, name, other in chosen)
+            texts = ((form, renamed(form, name, other)) for form, name, other in chosen)
+            prompts |= dict.fromkeys(text for form, text in texts if text != form)
         return [
             Question(prompt=prompt, scope="near", kind="neighbour")
             for prompt in prompts
@@ -244,8 +245,10 @@ def same_language(prompt: str, answer: str) -> bool:
 
 
 def renamed(prompt: str, name: str, other: str) -> str:
-    """The prompt about another thing; a Chinese name stands without spaces."""
-    text = prompt.replace(name, other)
+    """The prompt about another thing, unchanged where the name is a part of a word; Chinese names have no spaces."""
+    before = rf"(?<!{LATIN})" if re.match(LATIN, name) else ""
+    after = rf"(?!{LATIN})" if re.search(f"{LATIN}$", name) else ""
+    text = re.sub(f"{before}{re.escape(name)}{after}", lambda _: other, prompt)
     return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
 
 
