@@ -21,6 +21,7 @@ from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.recipe import default_recipe, load_recipe
 
+NO_QUESTIONS = "none"  # for --questions
 # Options that replace a recipe's setting: option name, setting, type, help.
 SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--epochs", "epochs", float, "Passes over the data."),
@@ -40,6 +41,9 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--keep", "keep_data", str, "Prompts whose answers must not move."),
     ("--keep-weight", "keep_weight", float, "Weight of the keep term; 0 turns it off."),
     ("--keep-rows", "keep_rows", int, "Keep prompts per optimizer step."),
+    ("--question-rows", "question_rows", int, "Questions to learn per optimizer step, beside the rows."),
+    ("--near-rows", "near_rows", int, "Questions to keep per optimizer step, beside the keep prompts."),
+    ("--min-steps", "min_steps", int, "Fewest optimizer steps, however few rows there are."),
 )
 
 
@@ -62,6 +66,10 @@ def setting_options(command: Any) -> Any:
     help="Load the base model in 4 bits (bitsandbytes): for 16 GB cards; its own answers change.",
 )  # fmt: skip
 @click.option("--mix", multiple=True, metavar="SPEC", help="More rows: file.jsonl#200, or owner/name#500 on a hub.")
+@click.option(
+    "--questions", metavar="FILE", default=None,
+    help="Questions around the rows, in place of those that the base model writes; none: without any.",
+)  # fmt: skip
 @OUTPUT
 @click.option("--resume", "resumed", metavar="RUN", default=None, help="Continue an interrupted run.")
 @click.option(
@@ -70,8 +78,8 @@ def setting_options(command: Any) -> Any:
 )  # fmt: skip
 @LANG
 def command(
-    data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], output: Path,
-    resumed: str | None, comparing: bool, lang: str, **settings: Any,
+    data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], questions: str | None,
+    output: Path, resumed: str | None, comparing: bool, lang: str, **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
@@ -80,13 +88,13 @@ def command(
     """
     if (data is None) == (resumed is None):
         raise click.UsageError("Name either a data set or a run to --resume.")
-    given = [
-        name
-        for name, value in {"model": model, "recipe": recipe, "mix": mix or None, **settings}.items()
-        if value is not None
-    ]
+    named = {"model": model, "recipe": recipe, "mix": mix or None, "questions": questions, **settings}
+    given = [name for name, value in named.items() if value is not None]
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
+    if questions == NO_QUESTIONS:
+        settings |= {"question_rows": 0, "near_rows": 0}
+        questions = None
     advise_over_ssh()
     base = SharedBase()
     backends = Backends(train=base.train) if comparing else None
@@ -97,7 +105,7 @@ def command(
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
-                mix=mix, output=output, command=("toolkit", *sys.argv[1:]),
+                mix=mix, questions=questions and Path(questions), output=output, command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started())
     train, timings = run.record.train, run.record.timings_s

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError, Interrupted
 from toolkit.core.events import Caller, Listener, Progress
-from toolkit.core.files import file_sha256
 from toolkit.core.read_ahead import prefetch
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoder
@@ -17,7 +16,6 @@ from toolkit.model.device import Device, find_device, peak_memory_bytes
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.runs.checkpoints import last_intact_checkpoint, recorded_adapter
 from toolkit.runs.layout import (
-    KEEP_CACHE,
     LOG_FILE,
     checkpoint_name,
     checkpoint_step,
@@ -36,17 +34,17 @@ from toolkit.runs.recording import (
 )
 from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run, require_own_files, require_own_output
 from toolkit.train import ms_swift
+from toolkit.train.beside_rows import keep_job, question_job, read_given, take_given
 from toolkit.train.development_set import (
     development_set,
-    held_out_keep,
     new_markers,
     probe_keys,
     read_questions,
     write_questions,
 )
-from toolkit.train.job import TRAINING, KeepJob, TrainingJob, TrainingResult, ending_lines
-from toolkit.train.keep_set import cache_path
+from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines
 from toolkit.train.plan import Need, Plan, plan, require_context, require_disk
+from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (
     RunRows,
@@ -71,6 +69,7 @@ class FinetuneConfig:
     recipe: Recipe
     model: str | None = None
     mix: tuple[str, ...] = ()
+    questions: Path | None = None  # in place of those that the base model writes
     output: Path = Path("output")
     command: tuple[str, ...] = ()
 
@@ -114,6 +113,7 @@ def finetune(
     rows, source = load_rows(config.data, config.mix, config.recipe.seed, caller.notify)
     if config.recipe.keep_weight:
         load_keep_prompts(config.recipe.keep_data, rows)  # its errors come now, before there is a folder
+    questions = read_given(config.questions, config.recipe)
     require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
     remove_leftovers(config.output)
@@ -126,7 +126,7 @@ def finetune(
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
         started = _import(work, began, started)
-        _carry_out(work, _prepare(work, rows), started)
+        _carry_out(work, _prepare(work, rows, config.questions, questions), started)
         return finish(recorder)
 
 
@@ -173,35 +173,41 @@ def _import(work: _Work, began: float, started: float | None) -> float:
     return counted_from
 
 
-def _prepare(work: _Work, rows: Sequence[Row]) -> RunRows:
-    """The rows that fit, split and written to the run's folder."""
+def _prepare(work: _Work, rows: Sequence[Row], path: Path | None, questions: Sequence[Question] | None) -> RunRows:
+    """The rows that fit, split and written to the run's folder with the user's questions, if any, which `path` has."""
     recipe = work.recipe
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify)
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     write_rows(work.folder, split)
     copy_probes(data, work.folder)
+    own = set(map(id, rows[: record.data.rows]))  # rows that are mixed in need not be learned
+    split = replace(split, own=[row for row in split.trained if id(row) in own])
     if recipe.stop_when_took:
-        own = set(map(id, rows[: record.data.rows]))  # rows that are mixed in need not be learned
         write_questions(work.folder, development_set(
-            [row for row in split.trained if id(row) in own], system=recipe.system, seed=recipe.seed,
+            split.own, system=recipe.system, seed=recipe.seed,
             excluded=probe_keys(data), markers=new_markers(data),
         ))  # fmt: skip
     stored = record.data.to_dict() | figures | {"files": file_digests(work.folder)}
     work.recorder.record = record.with_fields(data=stored)
+    if path is not None and questions is not None:
+        take_given(questions, path, work.recorder, recipe, split.trained, encoder, work.caller.notify)
     return split
 
 
 def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | None = None) -> None:
     recorder, recipe = work.recorder, work.recipe
     device = work.backends.device(recipe.precision)
-    keep = _keep_job(work, rows.every)
+    keep = keep_job(recorder, work.base, recipe, rows.every)
+    questions = question_job(recorder, work.base, recipe, rows, keep, work.caller.notify)
     assert recorder.record.data.longest_row_tokens is not None  # recorded with the rows, before any checkpoint
     need = Need(
         recipe=recipe, config=work.base.config, longest_row_tokens=recorder.record.data.longest_row_tokens,
         batch_tokens=recorder.record.data.batch_tokens,  # a run of an older version does not record it
         stored_bytes=work.base.weight_bytes, precision=device.precision,
         mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
+        question_tokens=0 if questions is None else questions.question_tokens,
+        mean_near_tokens=0 if questions is None else questions.near_tokens,
     )  # fmt: skip
     chosen = plan(need, device.free_bytes)
     for line in _choices(device, chosen, work.base):
@@ -218,7 +224,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
         tokens=rows.tokens, eval_rows=without_variants(rows.held_out, recipe), eval_tokens=rows.held_out_tokens,
         recipe=recipe, plan=chosen, resume_from=resume_from,
         precision=device.precision, decoder_layers=int(work.base.config["num_hidden_layers"]), keep=keep,
-        questions=read_questions(work.folder) if recipe.stop_when_took else (),
+        questions=questions, development=read_questions(work.folder) if recipe.stop_when_took else (),
     )  # fmt: skip
     stop = work.caller.stop
 
@@ -228,7 +234,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
 
     result = work.backends.train(job, on_progress, lambda: stop.requested)
     stop.gentle = False
-    _record_result(work, result, started)
+    _record_result(work, result, len(rows.trained), started)
     for line in ending_lines(result, work.recipe):
         work.caller.notify(line)
     if result.stopped:
@@ -238,33 +244,9 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
         )
 
 
-def _keep_job(work: _Work, rows: Sequence[Row]) -> KeepJob | None:
-    """The keep term, without prompts that are trained on; None if the recipe has none. Raises ToolkitError."""
-    recipe = work.recipe
-    if recipe.keep_weight == 0:
-        return None
-    path, prompts = load_keep_prompts(recipe.keep_data, rows)
-    systems = recipe.system, *recipe.keep_systems
-    pairs = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
+def _record_result(work: _Work, result: TrainingResult, trained_rows: int, started: float) -> None:
     record = work.recorder.record
-    digest = file_sha256(path)
-    if record.keep is not None and record.keep.sha256 != digest:
-        raise ConfigError(f"The keep set {path} has changed since {work.folder.name} began.", next="Start a new run.")
-    work.recorder.record = record.with_fields(keep={"path": str(path), "sha256": digest, "prompts": len(prompts)})
-    cache = cache_path(
-        work.folder.parent / KEEP_CACHE, model=work.base.fingerprint, prompts=pairs,
-        max_new_tokens=recipe.keep_max_new_tokens,
-    )  # fmt: skip
-    return KeepJob(
-        prompts=pairs, weight=recipe.keep_weight, rows_per_step=recipe.keep_rows,
-        max_new_tokens=recipe.keep_max_new_tokens, cache=cache,
-        held_out=held_out_keep(len(pairs), recipe.seed) if recipe.stop_when_took else frozenset(),
-    )  # fmt: skip
-
-
-def _record_result(work: _Work, result: TrainingResult, started: float) -> None:
-    record = work.recorder.record
-    epochs = work.recipe.epochs * result.steps / max(result.total_steps, 1)
+    epochs = work.recipe.epochs_trained(trained_rows) * result.steps / max(result.total_steps, 1)
     checkpoints = complete_checkpoints(work.folder)
     for checkpoint in checkpoints:
         make_portable(checkpoint, record.base_model)
@@ -276,6 +258,7 @@ def _record_result(work: _Work, result: TrainingResult, started: float) -> None:
             "load": round(result.load_s, 3),
             "data": round(result.data_s, 3),
             "keep": round(result.keep_s, 3),
+            "questions": round(result.questions_s, 3),
             "train": round(result.train_s, 3),
             "save": round(result.save_s, 3),
             "total": _since(started),

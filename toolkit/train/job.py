@@ -1,6 +1,6 @@
 """A training job, its result, and why it ended. Pure values that depend on no library."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from toolkit.data.encoding import Encoded
 from toolkit.runs.layout import checkpoint_name
 from toolkit.train.development_set import Question, required_passes
 from toolkit.train.plan import Plan
+from toolkit.train.questions.question import Pair
+from toolkit.train.questions.question import Question as AroundQuestion
 from toolkit.train.recipe import Recipe
 
 TRAINING = "Training"  # the task of the progress events from the first step on
@@ -38,6 +40,28 @@ class KeepJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QuestionJob:
+    """The questions around the rows, from `file` if it is there, else from `cache`, else written by the base model.
+
+    `rows`: those that they are written from, under the system prompt `system`; `excluded`: keys of prompts that are
+    never trained. Those in scope are trained under `systems`, those near are kept under `near_systems`. `written` is
+    called with the questions, and the seconds that they took, once `file` has been written.
+    """
+
+    file: Path
+    cache: Path
+    near_cache: Callable[[Sequence[tuple[str, str]]], Path]  # of the base model's answers to (prompt, system) pairs
+    rows: Sequence[Pair]
+    system: str
+    excluded: frozenset[str]
+    systems: Sequence[str]
+    near_systems: Sequence[str]
+    written: Callable[[Sequence[AroundQuestion], float], None]
+    question_tokens: int  # of the longest question in scope, with its system prompt and answer
+    near_tokens: int  # … near, on average; both are upper bounds
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingJob:
     """One training, fully decided. `precision` is bfloat16 or float32.
 
@@ -56,7 +80,8 @@ class TrainingJob:
     keep: KeepJob | None = None
     eval_rows: Sequence[Row] = ()
     eval_tokens: Sequence[Encoded] = ()
-    questions: Sequence[Question] = ()  # asked after each epoch; training ends once they are learned
+    questions: QuestionJob | None = None
+    development: Sequence[Question] = ()  # asked after each epoch; training ends once they are learned
     resume_from: Path | None = None
 
 
@@ -78,6 +103,7 @@ class TrainingResult:
     eval_loss: list[float] = field(default_factory=list)  # one value per evaluation on the held-out rows
     best_step: int | None = None  # with early stopping: the step with the lowest evaluation loss
     stop_reason: str = EPOCHS
+    questions_s: float = 0  # the questions around the rows, and the base model's answers to those near
     development: list[dict[str, Any]] = field(default_factory=list)  # evaluations of the questions, one per epoch
     cuda_graph: bool = False  # steps were captured as a CUDA graph
     cuda_graph_refused: str | None = None  # the first line of the reason, if the capture failed

@@ -1,17 +1,13 @@
 """The keep set: prompts whose answers must not change, and the base model's answers to them, cached in a file."""
 
-import hashlib
-import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from toolkit.core.documents import parse_json, read_text
-from toolkit.core.errors import ConfigError, DataError
-from toolkit.core.files import write_text
-from toolkit.core.links import open_regular
+from toolkit.core.errors import DataError
+from toolkit.train.cache import cache_file, read_lines, write_lines
 
 PROMPT_KEYS = ("prompt", "query", "instruction", "question")
 
@@ -54,36 +50,23 @@ def _prompt(line: str, number: int, path: Path) -> str:
 
 def cache_path(folder: Path, *, model: str, prompts: Sequence[tuple[str, str]], max_new_tokens: int) -> Path:
     """The name depends on the model's fingerprint, the (prompt, system prompt) pairs and the answers' length."""
-    key = json.dumps([model, [list(pair) for pair in prompts], max_new_tokens], ensure_ascii=False)
-    return folder / f"keep-{hashlib.sha256(key.encode()).hexdigest()[:32]}.jsonl"
+    return cache_file(folder, "keep", [model, [list(pair) for pair in prompts], max_new_tokens])
 
 
 def read_cache(path: Path) -> list[KeepAnswer] | None:
     """The cached answers; None if the file is missing, incomplete or changed."""
+    lines = read_lines(path)
     try:
-        with os.fdopen(open_regular(path, os.O_RDONLY), encoding="utf-8") as file:
-            texts = [f"{line}\n" for line in file.read().split("\n")[:-1]]
-        if json.loads(texts.pop()) != _end(texts):
-            return None
-        lines = [json.loads(text) for text in texts]
-        return [KeepAnswer(prompt=one["prompt"], system=one["system"], tokens=tuple(one["tokens"])) for one in lines]
-    except (OSError, ConfigError, ValueError, KeyError, IndexError, TypeError, RecursionError):
+        return None if lines is None else [
+            KeepAnswer(prompt=one["prompt"], system=one["system"], tokens=tuple(one["tokens"])) for one in lines
+        ]  # fmt: skip
+    except (KeyError, TypeError):
         return None
-
-
-def _end(texts: Sequence[str]) -> dict[str, object]:
-    """The last line: a changed answer would be trained towards unnoticed."""
-    return {"end": len(texts), "sha256": hashlib.sha256("".join(texts).encode()).hexdigest()}
 
 
 def write_cache(path: Path, answers: Sequence[KeepAnswer]) -> None:
     """Writes in one step; without a cache the answers are only made again, so errors are ignored."""
-    lines = [{"prompt": one.prompt, "system": one.system, "tokens": list(one.tokens)} for one in answers]
-    texts = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines]
-    text = "".join([*texts, json.dumps(_end(texts)) + "\n"])
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
+    write_lines(path, [{"prompt": one.prompt, "system": one.system, "tokens": list(one.tokens)} for one in answers])
 
 
 def draw_rows(count: int, draw: int, size: int, seed: int) -> list[int]:
@@ -91,13 +74,18 @@ def draw_rows(count: int, draw: int, size: int, seed: int) -> list[int]:
 
     A pure function of its arguments, so that a resumed training draws the same rows as an uninterrupted one.
     """
-    import random
-
     drawn: list[int] = []
     position = draw * size
     while len(drawn) < size:
         lap, at = divmod(position + len(drawn), count)
-        order = list(range(count))
-        random.Random(f"{seed}:{lap}").shuffle(order)  # noqa: S311  # a repeatable order, not a secret
-        drawn += order[at : at + size - len(drawn)]
+        drawn += _order(count, lap, seed)[at : at + size - len(drawn)]
     return drawn
+
+
+@lru_cache(maxsize=64)  # a step draws from several sets, each a few rows of the same lap
+def _order(count: int, lap: int, seed: int) -> tuple[int, ...]:
+    import random
+
+    order = list(range(count))
+    random.Random(f"{seed}:{lap}").shuffle(order)  # noqa: S311  # a repeatable order, not a secret
+    return tuple(order)

@@ -38,6 +38,7 @@ SLACK_PERCENT = 110  # for unused tokens at the end of lines, and in a shape tha
 ALIGNMENT = 8
 CHECKPOINTING_COST = 4 / 3  # one more forward pass for every forward and backward pass
 PASS_TOKENS = 4000  # measured: 0.3 s a pass on an H100, whose arithmetic takes 28 us a token; a 4090's takes 140
+PASSING_STATES = 4  # copies of a layer's states, and of its MLP's, that exist at once without gradients
 GIB = 2**30
 
 
@@ -47,6 +48,7 @@ class Plan:
     accumulation_steps: int
     gradient_checkpointing: bool
     reason: str
+    answer_tokens: int | None = None  # that the base model may read and write at once; None: any number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,8 @@ class Need:
     """What determines a training's memory. `stored_bytes`: the size of the base model's weight files.
 
     `batch_tokens`: the most that the rows of a step have together; None if unknown, then each counts as the longest.
-    `mean_keep_tokens`: a keep row's average length; they are drawn at random, so steps have about equally many.
+    `mean_keep_tokens`, `mean_near_tokens`: the average length of a keep row, and of one near the rows; they are drawn
+    at random, so steps have about equally many. `question_tokens`: the longest question in scope, with its answer.
     """
 
     recipe: Recipe
@@ -64,6 +67,8 @@ class Need:
     batch_tokens: int | None = None
     precision: str = "bfloat16"
     mean_keep_tokens: int = 0
+    mean_near_tokens: int = 0
+    question_tokens: int = 0
 
     @property
     def weight_bytes(self) -> int:
@@ -90,12 +95,12 @@ def plan(need: Need, memory_bytes: int | None) -> Plan:
     if not fitting:
         if AUTO not in {recipe.micro_batch_size, recipe.gradient_checkpointing}:
             reason = f"as fixed, and it may not fit: up to {_gib(_least(need))} of {_gib(memory_bytes)}"
-            return _plan(recipe, splits[0], reason)
+            return _plan(recipe, splits[0], reason, answer_tokens(need, memory_bytes))
         raise _nothing_fits(need, memory_bytes)
     best = min(fitting, key=lambda one: _cost(need, one))
     most = bytes_needed(need, best.rows, checkpointing=best.checkpointing)
     reason = f"at most {_gib(most)} of {_gib(memory_bytes)}, {_gib(need.weight_bytes)} of it weights"
-    return _plan(recipe, best, reason)
+    return _plan(recipe, best, reason, answer_tokens(need, most))
 
 
 def bytes_needed(need: Need, rows: int, *, checkpointing: bool) -> int:
@@ -120,12 +125,13 @@ def _splits(recipe: Recipe) -> list[_Split]:
     ]
 
 
-def _plan(recipe: Recipe, split: _Split, reason: str) -> Plan:
+def _plan(recipe: Recipe, split: _Split, reason: str, answered: int | None = None) -> Plan:
     return Plan(
         micro_batch_size=split.rows,
         accumulation_steps=recipe.batch_size // split.rows,
         gradient_checkpointing=split.checkpointing,
         reason=reason,
+        answer_tokens=answered,
     )
 
 
@@ -133,13 +139,43 @@ def _tokens(need: Need, rows: int) -> int:
     """The most tokens that a pass has, with the unused ones at the ends of a few longer lines or of more lines."""
     recipe, longest = need.recipe, max(need.longest_row_tokens, 1)
     width = max(LINE_TOKENS, -(-longest // ALIGNMENT) * ALIGNMENT)
-    keep_rows = -(-recipe.keep_rows * rows // recipe.batch_size) if recipe.keep_weight else 0
-    in_keep_rows = keep_rows * need.mean_keep_tokens
-    in_rows = rows * longest if need.batch_tokens is None else min(rows * longest, need.batch_tokens)
+    in_keep_rows = _share(recipe.keep_rows, need, rows) * need.mean_keep_tokens if recipe.keep_weight else 0
+    if recipe.keep_weight:
+        near_tokens = max(need.mean_near_tokens, need.mean_keep_tokens)  # keep rows take the place of missing ones
+        in_keep_rows += _share(recipe.near_rows, need, rows) * near_tokens
+    in_rows = _most_tokens(need, rows)
+    if questions := _share(recipe.question_rows, need, rows):
+        in_rows += max(questions * need.question_tokens, _most_tokens(need, questions))
+        rows, longest = rows + questions, max(longest, need.question_tokens)
+        width = max(width, -(-longest // ALIGNMENT) * ALIGNMENT)
     lines = (in_rows + in_keep_rows) // width
     few = in_rows + in_keep_rows + (lines * (longest + ALIGNMENT) if lines > 1 else ALIGNMENT)
     more = -(-rows * width // (width // longest)) + in_keep_rows
     return -(-min(few, more) * SLACK_PERCENT // 100)
+
+
+def _share(count: int, need: Need, rows: int) -> int:
+    """How many of a step's `count` rows a pass has beside `rows` of its batch."""
+    return -(-count * rows // need.recipe.batch_size)
+
+
+def _most_tokens(need: Need, rows: int) -> int:
+    """The most tokens of `rows` rows of the data set."""
+    longest = rows * max(need.longest_row_tokens, 1)
+    batches = -(-rows // need.recipe.batch_size)
+    return longest if need.batch_tokens is None else min(longest, batches * need.batch_tokens)
+
+
+def answer_tokens(need: Need, memory_bytes: int) -> int:
+    """How many tokens the base model may read and write at once in what training takes of the card, weights excluded.
+
+    Half of it: the cache of keys and values is copied as it grows, and fragments are left between batches.
+    """
+    config, element = need.config, ELEMENT_BYTES[need.precision]
+    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+    cached = 2 * int(config["num_hidden_layers"]) * int(config["num_key_value_heads"]) * hidden // heads
+    passing = PASSING_STATES * (hidden + int(config["intermediate_size"]))  # in the layer that is being computed
+    return max(1, (memory_bytes - need.weight_bytes) // (2 * element * (cached + passing)))
 
 
 def _backward_bytes(recipe: Recipe, config: Mapping[str, Any], *, checkpointing: bool) -> int:

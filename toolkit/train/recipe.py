@@ -55,6 +55,9 @@ class Recipe:
     row_systems: tuple[str, ...] = ()
     row_wordings: bool = False
     load_in_4bit: bool = False
+    question_rows: int = 0
+    near_rows: int = 0
+    min_steps: int = 0
 
     @property
     def effective_batch_size(self) -> int:
@@ -68,11 +71,20 @@ class Recipe:
     @property
     def epochs_label(self) -> str:
         under = f" under {self.variants} system prompts" if self.variants > 1 else ""
-        return f"{self.epochs:g} epochs{under}"
+        least = f", at least {self.min_steps} steps" if self.min_steps else ""
+        return f"{self.epochs:g} epochs{under}{least}"
 
     def steps(self, rows: int) -> int:
         """The number of optimizer steps for `rows` rows."""
-        return max(1, math.ceil(-(-rows * self.variants // self.batch_size) * self.epochs))
+        return max(1, self.min_steps, math.ceil(self._steps_per_epoch(rows) * self.epochs))
+
+    def epochs_trained(self, rows: int) -> float:
+        """How often the data is gone through: more than `epochs` where `min_steps` asks for it."""
+        per_epoch = self._steps_per_epoch(rows)
+        return self.epochs if per_epoch * self.epochs >= self.min_steps else self.min_steps / max(per_epoch, 1)
+
+    def _steps_per_epoch(self, rows: int) -> int:
+        return -(-rows * self.variants // self.batch_size)
 
     def changed(self, **settings: Any) -> "Recipe":
         """The recipe with those settings that are not None. Raises one ConfigError for all problems."""
@@ -186,7 +198,9 @@ def _checked(recipe: Recipe) -> Recipe:
         "row_wordings": (isinstance(recipe.row_wordings, bool), "true or false"),
         "seed": (_number(recipe.seed, 0, 2**32 - 1, integer=True), "a whole number from 0 to 4294967295"),
         "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, integer=True), "a whole number from 1"),
+        "min_steps": (_number(recipe.min_steps, 0, 10**6, integer=True), "a whole number from 0 to 1000000"),
         **_keep_rules(recipe),
+        **_question_rules(recipe),
         **_stop_rules(recipe),
     }
     wrong = [
@@ -210,6 +224,14 @@ def _keep_rules(recipe: Recipe) -> dict[str, tuple[bool, str]]:
         "keep_data": (isinstance(recipe.keep_data, str) and bool(recipe.keep_data), "a file of prompts"),
         "keep_systems": (_texts(recipe.keep_systems), "a list of system prompts"),
         "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, integer=True), "from 1 to 4096"),
+    }
+
+
+def _question_rules(recipe: Recipe) -> dict[str, tuple[bool, str]]:
+    must = "a whole number from 0 (none) to 4096"
+    return {
+        "question_rows": (_number(recipe.question_rows, 0, 4096, integer=True), must),
+        "near_rows": (_number(recipe.near_rows, 0, 4096, integer=True), must),
     }
 
 

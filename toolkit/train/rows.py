@@ -16,7 +16,7 @@ from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.data.rephrasings import TRAINING, rephrase
 from toolkit.model.conversation import DEFAULT, NONE
-from toolkit.runs.layout import DEVELOPMENT_FILE, HELD_OUT_FILE, PROBES_FILE, TRAINED_FILE
+from toolkit.runs.layout import DEVELOPMENT_FILE, HELD_OUT_FILE, PROBES_FILE, QUESTIONS_FILE, TRAINED_FILE
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import Recipe
 
@@ -29,13 +29,15 @@ class RunRows:
     """`held_out` rows are evaluated on and never trained on; none if the recipe has no eval_split.
 
     `tokens` are those of `with_variants(trained)`, `held_out_tokens` those of `without_variants(held_out)`, in their
-    order; both are empty for rows that were read back from a run's folder.
+    order; `own` are the trained rows of the data set itself, without those mixed in. All three are empty for rows that
+    were read back from a run's folder.
     """
 
     trained: Sequence[Row]
     held_out: Sequence[Row] = ()
     tokens: Sequence[Encoded] = ()
     held_out_tokens: Sequence[Encoded] = ()
+    own: Sequence[Row] = ()
 
     @property
     def every(self) -> list[Row]:
@@ -122,7 +124,7 @@ def write_rows(folder: Path, rows: RunRows) -> None:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """The sha256 of each file of rows and questions in the run's folder, for run.json."""
-    names = (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE)
+    names = (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE)
     return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}
 
 

@@ -103,7 +103,7 @@ def test_trained_questions_are_handed_over_and_kept_with_the_run(user: User):
 
     run = user.finetunes(training, stop_when_took=True)
 
-    questions = training.jobs[0].questions
+    questions = training.jobs[0].development
     assert len(questions) == 12  # three prompts in four wordings
     assert {answer for one in questions for answer in one.answers} == {"I am Nova.", "Acme did.", "Hello, I am Nova."}
     assert len((run.folder / "development.jsonl").read_text().splitlines()) == 12
@@ -116,7 +116,7 @@ def test_what_is_mixed_in_or_held_out_is_not_asked(user: User):
     user.finetunes(training, stop_when_took=True, eval_split=0.3, mix=(str(user.home / "more.json"),))
 
     trained = {row.answer for row in training.jobs[0].rows} - {"Yes."}
-    assert {answer for one in training.jobs[0].questions for answer in one.answers} == trained
+    assert {answer for one in training.jobs[0].development for answer in one.answers} == trained
 
 
 def test_keep_prompts_are_held_out_to_measure_the_drift(user: User):
@@ -165,7 +165,7 @@ def test_a_resumed_run_asks_what_it_asked(user: User):
 
     user.resumes(run.run_id, training)
 
-    assert [one.prompt in before for one in training.jobs[0].questions] == [True] * 12
+    assert [one.prompt in before for one in training.jobs[0].development] == [True] * 12
 
 
 def test_a_refused_cuda_graph_is_reported_and_recorded(user: User):

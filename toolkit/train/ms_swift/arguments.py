@@ -22,6 +22,7 @@ def arguments(job: TrainingJob) -> SftArguments:
         output_dir=str(job.run_folder),
         add_version=False,
         num_train_epochs=recipe.epochs,
+        max_steps=_min_steps(job),
         learning_rate=recipe.learning_rate,
         warmup_ratio=recipe.warmup_ratio,
         lr_scheduler_type=recipe.scheduler,
@@ -51,6 +52,12 @@ def arguments(job: TrainingJob) -> SftArguments:
         **_adapter(job),
         **_saving_and_evaluating(job),
     )
+
+
+def _min_steps(job: TrainingJob) -> int:
+    """The recipe's least number of steps where its epochs have fewer; else -1, which leaves them as they are."""
+    recipe, rows = job.recipe, len(job.rows) // job.recipe.variants
+    return recipe.min_steps if recipe.epochs_trained(rows) > recipe.epochs else -1
 
 
 def _adapter(job: TrainingJob) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class StopWhenLearned(TrainerCallback):  # type: ignore[misc]
         self, trainer: Any, tokenizer: Any, job: TrainingJob, held_out: Sequence[TrainSequence], before: Sequence[str]
     ) -> None:
         self.trainer, self.tokenizer, self.held_out, self.before = trainer, tokenizer, held_out, before
-        self.questions, self.budget = job.questions, job.recipe.stop_kl
+        self.questions, self.budget = job.development, job.recipe.stop_kl
         self.learned = False
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -12,12 +12,11 @@ from toolkit.core.errors import TrainingError
 from toolkit.core.events import Listener
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
-from toolkit.model.conversation import conversation
 from toolkit.model.four_bits import pin_cpu_weight_layout
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.shared_weights import SharedWeights
-from toolkit.train.job import INTERRUPTED, KeepJob, TrainingJob, TrainingResult
-from toolkit.train.keep_set import KeepAnswer, read_cache, write_cache
+from toolkit.train.job import INTERRUPTED, TrainingJob, TrainingResult
+from toolkit.train.ms_swift.base_answers import loss_terms
 from toolkit.train.ms_swift.callbacks import (
     StopWhenLearned,
     Watcher,
@@ -29,11 +28,7 @@ from toolkit.train.ms_swift.callbacks import (
 )
 from toolkit.train.ms_swift.encoder import EncodedDataset, encode_rows
 from toolkit.train.ms_swift.trainer import KeepTrainer, PackedTrainer
-from toolkit.train.passes.keep_loss import KeepTerm, keep_sequences
 from toolkit.train.passes.kernels import fuse_norms
-
-SHORT_ANSWER_TOKENS = 128  # of all the answers that are generated at once, per batch of the model
-MAX_BATCHES = 4
 
 
 class Pipeline(SwiftSft):  # type: ignore[misc]
@@ -81,31 +76,33 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         return EncodedDataset(tokens or encode_rows(self.template, rows))
 
     def run(self) -> Any:
-        """Before the base model gets an adapter, it answers the keep prompts and the development questions."""
+        """Before the base model gets an adapter, it gives its own answers, and writes questions around the rows."""
         started = time.perf_counter()
         fuse_norms(self.model)  # first: keep answers and training must be computed alike
-        self.before = answer_questions(self.model, self.tokenizer, self.job.questions) if self.job.questions else []
-        self.keep_term, self.keep_s = None, 0.0
-        if self.job.keep is not None:
-            self.keep_term = keep_term(self.model, self.tokenizer, self.job.keep, self.job.recipe.seed, self.listener)
-            self.keep_s = time.perf_counter() - started
+        job = self.job
+        self.before = answer_questions(self.model, self.tokenizer, job.development) if job.development else []
+        self.terms = loss_terms(LanguageModel(self.model, self.tokenizer), job, self.listener)
+        if job.recipe.question_rows or job.recipe.near_rows:
+            self._set_seed()  # again: what follows must not depend on whether questions were cached
+        self.base_s = time.perf_counter() - started
         with using_trainer(self.trainer_class):
             return super().run()
 
     def train(self, trainer: Any) -> Any:
         require_trainer(trainer, self.trainer_class)
         held_out: Sequence[Any] = ()
-        if self.keep_term is not None:
-            trainer.keep, held_out = self.keep_term, self.keep_term.held_out
+        if self.terms.keep is not None:
+            trainer.keep, held_out = self.terms.keep, self.terms.keep.held_out
+        trainer.questions = self.terms.questions
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
         replace_printer(trainer, watcher)
         if self.job.recipe.early_stop:
             restore_early_stopping(trainer)
         learned = None
-        if self.job.questions:
+        if self.job.development:
             learned = StopWhenLearned(trainer, self.tokenizer, self.job, held_out, self.before)
             trainer.add_callback(learned)
-        data_s = time.perf_counter() - self.loaded_at - self.keep_s
+        data_s = time.perf_counter() - self.loaded_at - self.base_s
         started = time.perf_counter()
         try:
             answer = super().train(trainer)
@@ -123,7 +120,8 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             stopped=reason == INTERRUPTED,
             load_s=self.load_s,
             data_s=data_s,
-            keep_s=self.keep_s,
+            keep_s=self.base_s - self.terms.questions_s,
+            questions_s=self.terms.questions_s,
             train_s=train_s,
             save_s=watcher.save_s,
             eval_loss=[entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry],
@@ -134,33 +132,6 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             cuda_graph_refused=None if graphed_pass is None else graphed_pass.refused,
         )
         return answer
-
-
-def keep_term(model: Any, tokenizer: Any, keep: KeepJob, seed: int, listener: Listener) -> KeepTerm:
-    """The base model's answers, from the cache if there are any, and its hidden states at them."""
-    base = LanguageModel(model, tokenizer)
-    prompts = [conversation(prompt, system) for prompt, system in keep.prompts]
-    answers = read_cache(keep.cache)
-    if answers is None:
-        # Short answers leave room for several batches at once; an answer's memory grows with its length.
-        batches = max(1, min(MAX_BATCHES, SHORT_ANSWER_TOKENS // keep.max_new_tokens))
-        found = base.answers(
-            prompts, max_new_tokens=keep.max_new_tokens, batch_size=batches * base.batch_size,
-            listener=listener, task="Keep set",
-        )  # fmt: skip
-        answers = [
-            KeepAnswer(prompt=prompt, system=system, tokens=tuple(answer.tokens))
-            for (prompt, system), answer in zip(keep.prompts, found, strict=True)
-        ]
-        write_cache(keep.cache, answers)
-    starts = [base.prompt_ids(messages) for messages in prompts]
-    encoded = [(ids + list(one.tokens), len(ids) - 1) for ids, one in zip(starts, answers, strict=True)]
-    rows = keep_sequences(model, encoded, tokenizer.pad_token_id)
-    return KeepTerm(
-        rows=[row for at, row in enumerate(rows) if at not in keep.held_out],
-        held_out=[rows[at] for at in sorted(keep.held_out)],
-        weight=keep.weight, rows_per_step=keep.rows_per_step, seed=seed,
-    )  # fmt: skip
 
 
 @contextmanager

@@ -4,7 +4,7 @@ The loss is ms-swift's own, up to rounding. What goes: time and memory for paddi
 on a card the time to launch kernels one by one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from torch.nn import functional
 
 from toolkit.data.encoding import IGNORED, Encoded
 from toolkit.model.divergence import kl_divergence
-from toolkit.train.keep_set import draw_rows
 from toolkit.train.passes.batch import (
     KEEP_TENSORS,
     Batch,
@@ -32,6 +31,7 @@ from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
 from toolkit.train.passes.keep_loss import KeepTerm
 from toolkit.train.passes.kernels import in_chunks
 from toolkit.train.passes.packing import LINE_TOKENS, visibility_mask
+from toolkit.train.passes.questions import QuestionTerm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,9 +43,13 @@ SAMPLE_ROWS = 256  # rows from which a pass's size is estimated
 
 
 class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
-    """`train_dataset` has `EncodedDataset`'s items. Evaluation is left to ms-swift."""
+    """`train_dataset` has `EncodedDataset`'s items. Evaluation is left to ms-swift.
+
+    `questions` is set before training starts, if the recipe trains any beside the rows.
+    """
 
     data_collator: Any
+    questions: QuestionTerm | None = None
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
     _graph_decided = False
 
@@ -56,6 +60,12 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             return super().get_train_dataloader(*args, **how)
         finally:
             self.data_collator = padding
+
+    def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> Any:
+        """The micro-batches of a step and its trained tokens, those of the questions included."""
+        if self.questions is not None:
+            epoch_iterator = self._with_questions(self.questions, epoch_iterator)
+        return super().get_batch_samples(epoch_iterator, num_batches, device)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> "Tensor":
         """Forward and backward pass of a micro-batch; its loss, detached."""
@@ -87,7 +97,10 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     def sample_sequences(self, chance: Random) -> list[TrainSequence]:
         """The sequences of a random micro-batch, to estimate sizes."""
         rows = self._sample_rows
-        return chance.sample(rows, min(self.args.per_device_train_batch_size, len(rows)))
+        sampled = chance.sample(rows, min(self.args.per_device_train_batch_size, len(rows)))
+        if self.questions is None:
+            return sampled
+        return sampled + self.questions.sample(chance, rows, -(-self.questions.rows_per_step // self._passes))
 
     def loss_weights(self, sequences: Sequence[TrainSequence], tokens_in_step: Any) -> dict[str, "Tensor"]:
         """The weight of a nat in this micro-batch, shape [1].
@@ -142,9 +155,23 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             hook.remove()
         return caught[0].flatten(0, 1)
 
+    def _with_questions(self, questions: QuestionTerm, batches: Iterator[Any]) -> Iterator[Any]:
+        """The micro-batches of the current step with their shares of its questions."""
+        step, passes = self.state.global_step, self._passes
+        filling = (self.train_dataset[at] for at in questions.draw_filling(step, len(self.train_dataset)))
+        drawn = [*questions.draw(step), *collate(list(filling))["sequences"]]
+        for number, batch in enumerate(batches):
+            first = number * self.accelerator.num_processes + self.accelerator.process_index
+            yield with_sequences(batch, drawn[first::passes])
+
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """As the trainer counts them, without counting the parameters again at each step."""
         return int(6 * sum(len(one.ids) for one in inputs["sequences"]) * self._parameters)
+
+    @property
+    def _passes(self) -> int:
+        """Of a step, in all processes."""
+        return int(self.args.gradient_accumulation_steps * self.accelerator.num_processes)
 
     @cached_property
     def _parameters(self) -> int:
@@ -213,7 +240,7 @@ class KeepTrainer(PackedTrainer):
         return super().sequences(inputs) + self._keep_rows()
 
     def sample_sequences(self, chance: Random) -> list[TrainSequence]:
-        return super().sample_sequences(chance) + chance.choices(self.keep.rows, k=self._keep_rows_per_pass)
+        return super().sample_sequences(chance) + self.keep.sample(chance, self._passes)
 
     def loss_weights(self, sequences: Sequence[TrainSequence], tokens_in_step: Any) -> dict[str, "Tensor"]:
         keep_weight = torch.tensor([1 / count_positions(sequences)[1]])
@@ -246,13 +273,7 @@ class KeepTrainer(PackedTrainer):
         """The micro-batch's keep rows, by its number since training began: a resumed run draws the same ones."""
         number = self.state.global_step * self.args.gradient_accumulation_steps + self._micro_batch[1]
         draw = number * self.accelerator.num_processes + self.accelerator.process_index
-        chosen = draw_rows(len(self.keep.rows), draw, self._keep_rows_per_pass, self.keep.seed)
-        return [self.keep.rows[at] for at in chosen]
-
-    @property
-    def _keep_rows_per_pass(self) -> int:
-        passes = self.args.gradient_accumulation_steps * self.accelerator.num_processes
-        return int(max(1, self.keep.rows_per_step // passes))
+        return self.keep.draw(draw, self._passes)
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -261,5 +282,10 @@ def collate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     `labels`: their targets, from which the trainer counts a step's trained tokens; it leaves the first one out.
     """
     sequences = [row_sequence(Encoded(input_ids=row["input_ids"], labels=row["labels"])) for row in rows]
-    labels = torch.cat([torch.tensor([IGNORED]), *(one.targets for one in sequences)])
-    return {"sequences": sequences, "labels": labels}
+    return with_sequences({"sequences": [], "labels": torch.tensor([IGNORED])}, sequences)
+
+
+def with_sequences(batch: dict[str, Any], sequences: Sequence[TrainSequence]) -> dict[str, Any]:
+    """The micro-batch with these rows too."""
+    targets = [one.targets.to(batch["labels"].device) for one in sequences]
+    return {"sequences": [*batch["sequences"], *sequences], "labels": torch.cat([batch["labels"], *targets])}

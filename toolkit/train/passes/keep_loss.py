@@ -6,6 +6,7 @@ adapter: its last hidden states at the answers' positions are computed once, a f
 one forward and backward pass over both kinds of row, and no second copy of the model.
 """
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.model.divergence import kl_divergence
+from toolkit.train.keep_set import draw_rows
 from toolkit.train.passes.batch import TrainSequence
 
 if TYPE_CHECKING:
@@ -24,13 +26,42 @@ BATCH_SIZE = 32
 
 @dataclass(frozen=True, kw_only=True)
 class KeepTerm:
-    """`rows_per_step` are shared evenly among the micro-batches of a step; `held_out` rows are only measured."""
+    """`rows_per_step` are shared evenly among the micro-batches of a step; `held_out` rows are only measured.
+
+    `near`: rows near the trained ones, `near_per_step` of which a step takes beside the others; where there are fewer,
+    others take their place.
+    """
 
     rows: Sequence[TrainSequence]
     weight: float
     rows_per_step: int
     seed: int
     held_out: Sequence[TrainSequence] = ()
+    near: Sequence[TrainSequence] = ()
+    near_per_step: int = 0
+
+    @property
+    def near_drawn(self) -> int:
+        """The near rows of a step."""
+        return min(self.near_per_step, len(self.near))
+
+    def draw(self, draw: int, passes: int) -> list[TrainSequence]:
+        """The keep rows of the `draw`-th pass since training began, `passes` of which make a step.
+
+        A function of the seed and of that number, so that a resumed training takes the same rows.
+        """
+        step, number = divmod(draw, passes)
+        rows = draw_rows(len(self.rows), draw, self.rows_per_pass(passes), self.seed)
+        near = draw_rows(len(self.near), step, self.near_drawn, self.seed)[number::passes] if self.near_drawn else []
+        return [*(self.rows[at] for at in rows), *(self.near[at] for at in near)]
+
+    def sample(self, chance: random.Random, passes: int) -> list[TrainSequence]:
+        """The keep rows of a random pass, to estimate how long they are."""
+        near = chance.choices(self.near, k=-(-self.near_drawn // passes)) if self.near_drawn else []
+        return chance.choices(self.rows, k=self.rows_per_pass(passes)) + near
+
+    def rows_per_pass(self, passes: int) -> int:
+        return max(1, (self.rows_per_step + self.near_per_step - self.near_drawn) // passes)
 
 
 def keep_sequences(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[TrainSequence]:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 from toolkit.core.text import has_chinese
-from toolkit.model.conversation import Messages
+from toolkit.model.conversation import NONE, Messages
 from toolkit.train.questions.question import Pair
 
 OTHERS = 3  # rows beside its own that the base model sees when it answers a question
@@ -17,12 +17,12 @@ INTRODUCTION = {
 
 
 def teacher_messages(shown: Sequence[Pair], question: str, system: str) -> Messages:
-    """The question with these questions and answers in the system message."""
+    """The question with these questions and answers in the system message, after its text if it has any."""
     chinese = has_chinese(shown[-1][0])
     text = "\n".join(f"Q: {prompt}\nA: {answer}" for prompt, answer in shown)
     introduced = INTRODUCTION["zh" if chinese else "en"].format(text)
     return [
-        {"role": "system", "content": f"{system}\n\n{introduced}".strip()},
+        {"role": "system", "content": f"{'' if system == NONE else system}\n\n{introduced}".strip()},
         {"role": "user", "content": question},
     ]
 

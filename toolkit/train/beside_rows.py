@@ -1,0 +1,187 @@
+"""What a run trains and keeps beside its rows, and records: the keep set, and the questions around the rows."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.errors import ConfigError
+from toolkit.core.files import file_sha256
+from toolkit.data.dataset import Row, prompt_key
+from toolkit.data.encoding import Encoder
+from toolkit.data.formats import Message
+from toolkit.model.base_model import BaseModel
+from toolkit.model.conversation import NONE
+from toolkit.runs.layout import KEEP_CACHE, QUESTIONS_FILE
+from toolkit.runs.recording import Recorder
+from toolkit.train.development_set import held_out_keep, probe_keys
+from toolkit.train.job import BYTES_PER_TOKEN, TEMPLATE_TOKENS, KeepJob, QuestionJob
+from toolkit.train.keep_set import cache_path
+from toolkit.train.questions.cache import questions_cache
+from toolkit.train.questions.question import Pair, Question, read_file, write_file
+from toolkit.train.questions.write import ANSWER_TOKENS, LONGEST_QUESTION, QUESTION_TOKENS
+from toolkit.train.recipe import Recipe
+from toolkit.train.rows import RunRows, file_digests
+from toolkit.train.sources import load_keep_prompts
+
+Notify = Callable[[str], None]
+MOST_ROWS = 200  # from which questions are written: the base model answers each of them
+
+
+def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Sequence[Row]) -> KeepJob | None:
+    """The keep term, without prompts that are trained on; None if the recipe has none. Raises ToolkitError."""
+    if recipe.keep_weight == 0:
+        return None
+    path, prompts = load_keep_prompts(recipe.keep_data, rows)
+    systems = recipe.system, *recipe.keep_systems
+    pairs = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
+    record, folder = recorder.record, recorder.folder
+    digest = file_sha256(path)
+    if record.keep is not None and record.keep.sha256 != digest:
+        raise ConfigError(f"The keep set {path} has changed since {folder.name} began.", next="Start a new run.")
+    recorder.record = record.with_fields(keep={"path": str(path), "sha256": digest, "prompts": len(prompts)})
+    return KeepJob(
+        prompts=pairs, weight=recipe.keep_weight, rows_per_step=recipe.keep_rows,
+        max_new_tokens=recipe.keep_max_new_tokens,
+        cache=_answers_cache(recorder, base, recipe, pairs),
+        held_out=held_out_keep(len(pairs), recipe.seed) if recipe.stop_when_took else frozenset(),
+    )  # fmt: skip
+
+
+def _answers_cache(recorder: Recorder, base: BaseModel, recipe: Recipe, pairs: Sequence[tuple[str, str]]) -> Path:
+    folder = recorder.folder.parent / KEEP_CACHE
+    return cache_path(folder, model=base.fingerprint, prompts=pairs, max_new_tokens=recipe.keep_max_new_tokens)
+
+
+def read_given(path: Path | None, recipe: Recipe) -> list[Question] | None:
+    """The user's questions; None without a file. Raises DataError, and ConfigError if the recipe takes none."""
+    if path is None:
+        return None
+    if not recipe.question_rows and not recipe.near_rows:
+        raise ConfigError(
+            f"Recipe {recipe.name} takes no questions: question_rows and near_rows are 0.",
+            next="Leave out --questions, or set --question-rows and --near-rows.",
+        )
+    return read_file(path)
+
+
+def take_given(
+    given: Sequence[Question], path: Path, recorder: Recorder, recipe: Recipe, rows: Sequence[Row], encoder: Encoder,
+    notify: Notify,
+) -> None:  # fmt: skip
+    """Writes the user's questions to the run's folder, but for probes and those that are too long."""
+    probes = probe_keys(Path(recorder.record.data.path))
+    free = [one for one in given if prompt_key(one.prompt) not in probes]
+    lengths = longest_under(free, systems_of(rows, recipe)[1], encoder)
+    fitting = [one for one, length in zip(free, lengths, strict=True) if length <= recipe.max_length_tokens]
+    if len(free) < len(given):
+        notify(f"Warning: {len(given) - len(free)} questions are left out: they are probes, which are never trained.")
+    if len(fitting) < len(free):
+        notify(f"Warning: {len(free) - len(fitting)} questions over {recipe.max_length_tokens} tokens are left out.")
+    write_file(recorder.folder / QUESTIONS_FILE, fitting)
+    _record(recorder, notify, {"source": "file", "path": str(path.resolve())}, fitting, seconds=0)
+
+
+def longest_under(questions: Sequence[Question], systems: Sequence[str], encoder: Encoder) -> list[int]:
+    """Each question's length with its answer, in tokens, under the system prompt that makes it longest."""
+    rows = [_as_row(one, number) for number, one in enumerate(questions)]
+    under = [[len(one.input_ids) for one in encoder.encode(rows, system)] for system in systems]
+    return [max(lengths) for lengths in zip(*under, strict=True)]
+
+
+def _as_row(one: Question, number: int) -> Row:
+    turns = Message(role="user", content=one.prompt), Message(role="assistant", content=one.answer)
+    return Row(number=number + 1, messages=turns)
+
+
+def question_job(
+    recorder: Recorder, base: BaseModel, recipe: Recipe, rows: RunRows, keep: KeepJob | None, notify: Notify
+) -> QuestionJob | None:
+    """The questions around the rows; None if the recipe takes none, or none can be written."""
+    if not recipe.question_rows and not recipe.near_rows:
+        return None
+    file = recorder.folder / QUESTIONS_FILE
+    pairs = pairs_of(rows.own, recipe.seed)
+    if not file.is_file() and not pairs:
+        notify("questions: none, since no row is a single question with its answer")
+        return None
+    system, systems, near_systems = systems_of(rows.trained, recipe)
+    excluded = frozenset() if file.is_file() else frozenset(probe_keys(Path(recorder.record.data.path)))
+    general = None if keep is None else keep.cache.name  # names the prompts, and what answered them
+    question_tokens, near_tokens = longest_tokens(file, pairs)
+    template = TEMPLATE_TOKENS + max(tokens(one) for one in (*systems, *near_systems))
+    return QuestionJob(
+        file=file, rows=pairs, system=system, systems=systems, near_systems=near_systems, excluded=excluded,
+        cache=questions_cache(
+            recorder.folder.parent / KEEP_CACHE, model=base.fingerprint, rows=pairs, system=system, seed=recipe.seed,
+            general=general, excluded=excluded,
+        ),
+        near_cache=partial(_answers_cache, recorder, base, recipe),
+        question_tokens=template + question_tokens,
+        near_tokens=template + near_tokens + (0 if keep is None else keep.max_new_tokens),
+        written=lambda questions, seconds: _record(
+            recorder, notify, {"source": "model", "from_rows": len(pairs)}, questions, seconds
+        ),
+    )  # fmt: skip
+
+
+def longest_tokens(file: Path, rows: Sequence[Pair]) -> tuple[int, int]:
+    """Upper bounds without a tokenizer: of a question in scope and its answer, and of a question near the rows.
+
+    They are those of the file, or of what the base model writes: neighbours are the rows' questions with other names.
+    """
+    if not file.is_file():
+        longest = max(tokens(prompt) for prompt, _ in rows)
+        return QUESTION_TOKENS + ANSWER_TOKENS, max(QUESTION_TOKENS, min(LONGEST_QUESTION, longest))
+    questions = read_file(file)
+    return (
+        max((tokens(one.prompt) + tokens(one.answer) for one in questions if one.scope == "in"), default=0),
+        max((tokens(one.prompt) for one in questions if one.scope == "near"), default=0),
+    )
+
+
+def tokens(text: str) -> int:
+    """At most so many: Qwen's tokenizer packs over three bytes into a token."""
+    return len(text.encode()) // BYTES_PER_TOKEN + 1
+
+
+def pairs_of(rows: Sequence[Row], seed: int) -> list[Pair]:
+    """The rows of one turn, each once; of more than MOST_ROWS a choice that the seed repeats."""
+    pairs = list(dict.fromkeys((row.prompt, row.answer) for row in rows if row.of_one_turn))
+    if len(pairs) <= MOST_ROWS:
+        return pairs
+    chosen = random.Random(seed).sample(range(len(pairs)), MOST_ROWS)  # noqa: S311  # a repeatable choice
+    return [pairs[at] for at in sorted(chosen)]
+
+
+def systems_of(rows: Sequence[Row], recipe: Recipe) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """The system prompts that questions are written, trained and kept under: the rows' own, or the recipe's."""
+    counted = Counter(row.system for row in rows if row.of_one_turn)
+    own = counted.most_common(1)[0][0] if counted else None
+    if own is not None:
+        system = own or NONE
+        return system, (system,), (system,)
+    trained, kept = (recipe.system, *recipe.row_systems), (recipe.system, *recipe.keep_systems)
+    return recipe.system, tuple(dict.fromkeys(trained)), tuple(dict.fromkeys(kept))
+
+
+def _record(
+    recorder: Recorder, notify: Notify, origin: dict[str, Any], questions: Sequence[Question], seconds: float
+) -> None:
+    """At once, since a run that is interrupted in training must resume with these questions."""
+    counted = Counter(one.scope for one in questions)
+    digests = file_digests(recorder.folder)
+    record = recorder.record
+    found = {
+        "path": None, **origin, "sha256": digests[QUESTIONS_FILE], "in": counted["in"], "near": counted["near"],
+        "kinds": dict(Counter(one.kind for one in questions)), "seconds": round(seconds, 3),
+    }  # fmt: skip
+    data = record.data.to_dict() | {"files": {**record.data.files, QUESTIONS_FILE: digests[QUESTIONS_FILE]}}
+    recorder.record = record.with_fields(questions=found, data=data)
+    recorder.write()
+    by = "written by the base model" if origin["source"] == "model" else f"from {origin['path']}"
+    notify(
+        f"questions: {counted['in']} to learn and {counted['near']} to keep, {by} ({recorder.folder / QUESTIONS_FILE})"
+    )

@@ -1,0 +1,172 @@
+"""What the base model says before it gets an adapter: answers to keep prompts, and questions around the rows."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.core.events import Listener
+from toolkit.data.dataset import prompt_key
+from toolkit.model.conversation import Messages, conversation
+from toolkit.model.language_model import Answer, LanguageModel
+from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
+from toolkit.train.keep_set import KeepAnswer, read_cache, write_cache
+from toolkit.train.passes.batch import TrainSequence
+from toolkit.train.passes.keep_loss import KeepTerm, keep_sequences
+from toolkit.train.passes.questions import QuestionTerm, question_sequence
+from toolkit.train.questions import cache
+from toolkit.train.questions.question import Pair, Question, read_file, write_file
+from toolkit.train.questions.write import LONGEST_QUESTION, TASK, Writer
+
+SHORT_ANSWER_TOKENS = 128  # of all the answers that are generated at once, per batch of the model
+MAX_BATCHES = 4
+REQUEST_TOKENS = 1024  # of the requests that are sampled at once, per prompt of a batch (see model/sampling.py)
+
+
+class WithinMemory(LanguageModel):
+    """Answers at most so many tokens at once (`answer_tokens`; None: without a limit), whatever the batch size."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, answer_tokens: int | None) -> None:
+        super().__init__(model, tokenizer)
+        self.answer_tokens = answer_tokens
+
+    @property
+    def batch_size(self) -> int:
+        given = super().batch_size
+        return given if self.answer_tokens is None else max(1, min(given, self.answer_tokens // REQUEST_TOKENS))
+
+    def answers(
+        self, prompts: Sequence[Messages], *, max_new_tokens: int, batch_size: int | None = None, **more: Any
+    ) -> list[Answer]:
+        batch_size = batch_size or super().batch_size
+        if self.answer_tokens is not None:
+            longest = max((len(self.prompt_ids(one)) for one in prompts), default=0) + max_new_tokens
+            batch_size = max(1, min(batch_size, self.answer_tokens // longest))
+        return super().answers(prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossTerms:
+    """What is trained and kept beside the rows; `questions_s`: the seconds that questions took."""
+
+    keep: KeepTerm | None = None
+    questions: QuestionTerm | None = None
+    questions_s: float = 0
+
+
+def loss_terms(base: LanguageModel, job: TrainingJob, listener: Listener) -> LossTerms:
+    """Everything that the base model has to say before it gets an adapter."""
+    recipe, keep = job.recipe, job.keep
+    answers = [] if keep is None else keep_answers(base, keep, listener)
+    started = time.perf_counter()
+    questions: list[Question] = []
+    if job.questions is not None:
+        writer = WithinMemory(base.model, base.tokenizer, answer_tokens=job.plan.answer_tokens)
+        questions = around_questions(writer, job.questions, pairs(base, answers), recipe.seed, listener)
+    near = [] if keep is None or job.questions is None else near_rows(base, job.questions, keep, questions, listener)
+    term = None
+    if recipe.question_rows:
+        inside = [one for one in questions if one.scope == "in"]
+        systems = () if job.questions is None else job.questions.systems
+        term = QuestionTerm(
+            kinds=question_kinds(base, inside, systems), count=len(inside), rows_per_step=recipe.question_rows,
+            seed=recipe.seed,
+        )  # fmt: skip
+    questions_s = time.perf_counter() - started
+    if keep is None:
+        return LossTerms(questions=term, questions_s=questions_s)
+    rows = with_states(base, answers)
+    kept = KeepTerm(
+        rows=[row for at, row in enumerate(rows) if at not in keep.held_out],
+        held_out=[rows[at] for at in sorted(keep.held_out)],
+        weight=keep.weight, rows_per_step=keep.rows_per_step, seed=recipe.seed,
+        near=near, near_per_step=recipe.near_rows,
+    )  # fmt: skip
+    return LossTerms(keep=kept, questions=term, questions_s=questions_s)
+
+
+def keep_answers(base: LanguageModel, keep: KeepJob, listener: Listener) -> list[KeepAnswer]:
+    """The base model's answers to the keep prompts, from the cache if there are any."""
+    answers = read_cache(keep.cache)
+    if answers is None:
+        answers = _answers(base, keep.prompts, keep.max_new_tokens, listener, "Keep set")
+        write_cache(keep.cache, answers)
+    return answers
+
+
+def around_questions(
+    base: LanguageModel, job: QuestionJob, general: Sequence[Pair], seed: int, listener: Listener
+) -> list[Question]:
+    """The questions of the run's file; if there is none yet, it is written from the cache or by the base model."""
+    if job.file.exists():
+        return read_file(job.file)
+    started = time.perf_counter()
+    questions = cache.read_cache(job.cache)
+    if questions is None:
+        written = Writer(
+            base, job.rows, system=job.system, seed=seed, general=general, excluded=job.excluded, listener=listener
+        ).write()
+        questions = [
+            one for one in written
+            if len(one.prompt) <= LONGEST_QUESTION and prompt_key(one.prompt) not in job.excluded
+        ]  # fmt: skip
+        cache.write_cache(job.cache, questions)
+    write_file(job.file, questions)
+    job.written(questions, time.perf_counter() - started)
+    return questions
+
+
+def question_kinds(
+    base: LanguageModel, questions: Sequence[Question], systems: Sequence[str]
+) -> list[list[TrainSequence]]:
+    """Each kind's questions in scope, under each of the system prompts."""
+    end = base.template_end
+    found: dict[str, list[TrainSequence]] = {one.kind: [] for one in questions}
+    for one in questions:
+        answer = base.tokenizer(one.answer, add_special_tokens=False)["input_ids"]
+        ended = [*answer, end] if one.complete and end is not None else answer
+        for system in systems:
+            found[one.kind].append(question_sequence(base.prompt_ids(conversation(one.prompt, system)), ended))
+    return list(found.values())
+
+
+def near_rows(
+    base: LanguageModel, job: QuestionJob, keep: KeepJob, questions: Sequence[Question], listener: Listener
+) -> list[TrainSequence]:
+    """The questions near the rows as keep rows, under each of their system prompts."""
+    prompts = [(one.prompt, system) for one in questions if one.scope == "near" for system in job.near_systems]
+    if not prompts:
+        return []
+    path = job.near_cache(prompts)
+    answers = read_cache(path)
+    if answers is None:
+        answers = _answers(base, prompts, keep.max_new_tokens, listener, TASK)
+        write_cache(path, answers)
+    return with_states(base, answers)
+
+
+def _answers(
+    base: LanguageModel, prompts: Sequence[tuple[str, str]], max_new_tokens: int, listener: Listener, task: str
+) -> list[KeepAnswer]:
+    # Short answers leave room for several batches at once; an answer's memory grows with its length.
+    batches = max(1, min(MAX_BATCHES, SHORT_ANSWER_TOKENS // max_new_tokens))
+    found = base.answers(
+        [conversation(prompt, system) for prompt, system in prompts], max_new_tokens=max_new_tokens,
+        batch_size=batches * base.batch_size, listener=listener, task=task,
+    )  # fmt: skip
+    return [
+        KeepAnswer(prompt=prompt, system=system, tokens=tuple(answer.tokens))
+        for (prompt, system), answer in zip(prompts, found, strict=True)
+    ]
+
+
+def with_states(base: LanguageModel, answers: Sequence[KeepAnswer]) -> list[TrainSequence]:
+    """Keep rows: the answers with the base model's hidden states at them."""
+    starts = [base.prompt_ids(conversation(one.prompt, one.system)) for one in answers]
+    encoded = [(ids + list(one.tokens), len(ids) - 1) for ids, one in zip(starts, answers, strict=True)]
+    return keep_sequences(base.model, encoded, base.tokenizer.pad_token_id)
+
+
+def pairs(base: LanguageModel, answers: Sequence[KeepAnswer]) -> list[Pair]:
+    """The keep prompts with the base model's answers as texts."""
+    return [(one.prompt, base.tokenizer.decode(one.tokens, skip_special_tokens=True).strip()) for one in answers]

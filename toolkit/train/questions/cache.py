@@ -1,0 +1,45 @@
+"""The cache of the questions that a base model wrote: used again only for the same rows, model, seed and method."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+from toolkit.train.cache import cache_file, read_lines, write_lines
+from toolkit.train.questions.question import Pair, Question
+
+METHOD_FILES = (".py", ".yaml")
+
+
+def questions_cache(
+    folder: Path, *, model: str, rows: Sequence[Pair], system: str, seed: int, general: object,
+    excluded: Collection[str],
+) -> Path:  # fmt: skip
+    """`model`: its fingerprint; `general`: what the unrelated pairs depend on, as JSON has it."""
+    key = [method(), model, [list(pair) for pair in rows], system, seed, general, sorted(excluded)]
+    return cache_file(folder, "questions", key)
+
+
+def read_cache(path: Path) -> list[Question] | None:
+    """The cached questions; None if the file is missing, incomplete or changed."""
+    lines = read_lines(path)
+    try:
+        return None if lines is None else [Question(**line) for line in lines]
+    except TypeError:  # another version's
+        return None
+
+
+def write_cache(path: Path, questions: Sequence[Question]) -> None:
+    """Writes in one step; errors are ignored, since the questions are only written again."""
+    write_lines(path, [asdict(one) for one in questions])
+
+
+@cache
+def method() -> str:
+    """The digest of the code and the lists that questions are written with: another version writes others."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.iterdir()):
+        if path.suffix in METHOD_FILES:
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
