@@ -49,7 +49,7 @@ def varying(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _uses(recipe: Recipe, name: str) -> bool:
-    return recipe.keep_weight > 0 or not name.startswith("keep_")
+    return recipe.keep_weight > 0 or not name.startswith(("keep_", "near_"))
 
 
 def _training_key(recipe: Recipe) -> tuple[Any, ...]:

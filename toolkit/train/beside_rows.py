@@ -55,11 +55,14 @@ def _answers_cache(recorder: Recorder, base: BaseModel, recipe: Recipe, pairs: S
     return cache_path(folder, model=base.fingerprint, prompts=pairs, max_new_tokens=recipe.keep_max_new_tokens)
 
 
-def read_given(path: Path | None, recipe: Recipe) -> list[Question] | None:
+def read_given(path: Path | None, recipe: Recipe, data: Path) -> list[Question] | None:
     """The user's questions; None without a file. Raises DataError, and ConfigError if the recipe takes none."""
+    takes_any = recipe.question_rows or recipe.near_rows
+    if takes_any:
+        probe_keys(data)  # its errors come now, before there is a folder
     if path is None:
         return None
-    if not recipe.question_rows and not recipe.near_rows:
+    if not takes_any:
         raise ConfigError(
             f"Recipe {recipe.name} takes no questions: question_rows and near_rows are 0.",
             next="Leave out --questions, or set --question-rows and --near-rows.",

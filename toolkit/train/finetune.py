@@ -113,7 +113,7 @@ def finetune(
     rows, source = load_rows(config.data, config.mix, config.recipe.seed, caller.notify)
     if config.recipe.keep_weight:
         load_keep_prompts(config.recipe.keep_data, rows)  # its errors come now, before there is a folder
-    questions = read_given(config.questions, config.recipe)
+    questions = read_given(config.questions, config.recipe, Path(source["path"]))
     require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
     remove_leftovers(config.output)

@@ -34,6 +34,7 @@ EVALUATED_BYTES = 10  # the same without gradients; ms-swift evaluates padded ro
 ADAPTER_BYTES = 16  # per parameter: itself, its gradient, Adam's two moments, in float32
 RESERVE_BYTES = 1_200_000_000  # for fragments, workspaces, masks, the base's answers to the keep prompts
 LINE_TOKENS = 512  # rows are packed into lines of this length (see train/passes/packing.py)
+FILLING_TOKENS = 512  # no longer row takes the place of a question: two such rows a pass might not fit
 SLACK_PERCENT = 110  # for unused tokens at the end of lines, and in a shape that all passes share
 ALIGNMENT = 8
 CHECKPOINTING_COST = 4 / 3  # one more forward pass for every forward and backward pass
@@ -143,9 +144,10 @@ def _tokens(need: Need, rows: int) -> int:
     if recipe.keep_weight:
         near_tokens = max(need.mean_near_tokens, need.mean_keep_tokens)  # keep rows take the place of missing ones
         in_keep_rows += _share(recipe.near_rows, need, rows) * near_tokens
-    in_rows = _most_tokens(need, rows)
+    in_rows = _most_tokens(need, rows, longest)
     if questions := _share(recipe.question_rows, need, rows):
-        in_rows += max(questions * need.question_tokens, _most_tokens(need, questions))
+        filling = _most_tokens(need, questions, min(longest, FILLING_TOKENS))
+        in_rows += max(questions * need.question_tokens, filling)
         rows, longest = rows + questions, max(longest, need.question_tokens)
         width = max(width, -(-longest // ALIGNMENT) * ALIGNMENT)
     lines = (in_rows + in_keep_rows) // width
@@ -159,11 +161,10 @@ def _share(count: int, need: Need, rows: int) -> int:
     return -(-count * rows // need.recipe.batch_size)
 
 
-def _most_tokens(need: Need, rows: int) -> int:
-    """The most tokens of `rows` rows of the data set."""
-    longest = rows * max(need.longest_row_tokens, 1)
+def _most_tokens(need: Need, rows: int, longest: int) -> int:
+    """The most tokens of `rows` rows of the data set, each of at most `longest`."""
     batches = -(-rows // need.recipe.batch_size)
-    return longest if need.batch_tokens is None else min(longest, batches * need.batch_tokens)
+    return rows * longest if need.batch_tokens is None else min(rows * longest, batches * need.batch_tokens)
 
 
 def answer_tokens(need: Need, memory_bytes: int) -> int:

@@ -45,13 +45,12 @@ def test_a_weight_of_none_makes_one_run_whatever_the_rows():
 
 def test_runs_that_would_train_the_same_are_one():
     same = {"learning_rate": [ARTICLE.learning_rate], "epochs": [ARTICLE.epochs]}
+    as_article = KEEP.changed(
+        keep_weight=0.0, lora_layers="all", row_systems=(), row_wordings=False, batch_size=ARTICLE.batch_size,
+        question_rows=0, min_steps=0,
+    )  # fmt: skip
 
-    assert names_and_settings(
-        grid(
-            [ARTICLE, ARTICLE, KEEP.changed(keep_weight=0.0, lora_layers="all", row_systems=(), row_wordings=False)],
-            same,
-        )
-    ) == [
+    assert names_and_settings(grid([ARTICLE, ARTICLE, as_article], same)) == [
         ("article", {"learning_rate": ARTICLE.learning_rate, "epochs": ARTICLE.epochs}),
     ]
 

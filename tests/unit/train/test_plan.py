@@ -48,6 +48,8 @@ def seven(name: str = "article", *, longest: int = 55, precision: str = "bfloat1
     return Need(
         recipe=recipe, config=QWEN_7B, longest_row_tokens=longest, stored_bytes=WEIGHT_BYTES, precision=precision,
         mean_keep_tokens=42 + recipe.keep_max_new_tokens if recipe.keep_weight else 0,
+        mean_near_tokens=75 + recipe.keep_max_new_tokens if recipe.near_rows else 0,
+        question_tokens=123 if recipe.question_rows else 0,
     )  # fmt: skip
 
 
@@ -116,6 +118,7 @@ def test_the_effective_batch_is_never_changed(batch_size: int):
 
 # Reserved on one H100 (bench/results/train-time-7b-h100.json); the first, packed. What was measured before rows were
 # packed had padding and every logit on top. Recipe, settings, checkpointing, GiB.
+AS_MEASURED = {"batch_size": 16, "question_rows": 0, "near_rows": 0}  # what the default recipe had then
 MEASURED = [
     ("article", {}, False, 20.8),
     ("article", {}, True, 16.1),
@@ -131,7 +134,7 @@ MEASURED = [
 def test_the_bound_is_above_what_was_measured_and_not_far(
     name: str, changed: dict[str, Any], checkpointing: bool, measured: float
 ):
-    bound = bytes_needed(seven(name, **changed), 16, checkpointing=checkpointing) / GIB
+    bound = bytes_needed(seven(name, **{**AS_MEASURED, **changed}), 16, checkpointing=checkpointing) / GIB
 
     assert measured < bound < 1.15 * measured
 
@@ -159,7 +162,7 @@ def test_rows_of_many_lengths_are_not_all_reckoned_as_the_longest():
 def test_the_7b_model_takes_all_rows_at_once(card: str, name: str, longest: int, checkpointing: bool):
     chosen = on(card, seven(name, longest=longest))
 
-    assert (chosen.micro_batch_size, chosen.gradient_checkpointing) == (16, checkpointing)
+    assert (chosen.micro_batch_size, chosen.gradient_checkpointing) == (8 if name == "keep" else 16, checkpointing)
     assert chosen.reason.startswith("at most ")
     assert chosen.reason.endswith(" 14.2 GiB of it weights")
 
@@ -264,3 +267,35 @@ def test_what_fits_when_it_is_left_open_is_told():
 def test_a_card_without_bfloat16_holds_the_weights_twice_as_large():
     assert "28.4 GiB of it weights" in refused("16 GB", seven(precision="float32")).what
     assert "7.2 GiB of it weights" in on("16 GB", seven(precision="float32", load_in_4bit=True)).reason
+
+
+def test_questions_take_their_share_of_the_memory():
+    """Of a question the bound is 123 tokens, of a row 55; rows may take the places of questions."""
+    beside = {"lora_layers": "all", "near_rows": 0}
+    plain, questions, longer_rows = (
+        bytes_needed(seven("keep", longest=longest, question_rows=rows, **beside), 8, checkpointing=False)
+        for longest, rows in ((55, 0), (55, 8), (200, 8))
+    )
+    one_at_a_time = bytes_needed(seven("keep", question_rows=8, **beside), 1, checkpointing=False)
+
+    assert questions - plain > 8 * 123 * 28 * 3584 * ADAPTED_BYTES
+    assert longer_rows - questions > (2 * 200 - 123 - 55) * 8 * 28 * 3584 * ADAPTED_BYTES
+    assert one_at_a_time < questions - 7 * 123 * 28 * 3584 * ADAPTED_BYTES
+
+
+def test_near_rows_take_their_share_of_the_memory():
+    few, many = (bytes_needed(seven("keep", near_rows=rows), 8, checkpointing=False) for rows in (0, 64))
+
+    assert many - few > 64 * 75 * 14 * 3584 * ADAPTED_BYTES
+
+
+def test_before_training_no_more_is_read_at_once_than_training_has_room_for():
+    """28 layers with 4 heads of 128 each in the cache, and four copies of a layer's 3584 + 18944 states, twice."""
+    roomy, small_card = on("80 GB", seven("keep")), on("24 GB", seven("keep"))
+    bytes_a_token = 2 * 2 * (2 * 28 * 4 * 128 + 4 * (3584 + 18944))
+
+    assert small_card.answer_tokens is not None
+    assert small_card.answer_tokens * bytes_a_token <= CARDS["24 GB"] * GIB - WEIGHT_BYTES
+    assert roomy.answer_tokens is not None
+    assert roomy.answer_tokens > small_card.answer_tokens > 4000
+    assert small(None).answer_tokens is None

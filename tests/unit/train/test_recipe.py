@@ -198,3 +198,25 @@ def test_the_middle_half_adapts_only_the_named_modules():
 
 def test_all_layers_need_no_regex():
     assert target_regex(load_recipe("article"), 28) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "min_steps", "steps", "epochs"),
+    [(8, 150, 150, 150), (50, 150, 150, 37.5), (50, 0, 40, 10), (50, 40, 40, 10)],
+)
+def test_few_rows_are_gone_through_more_often(rows: int, min_steps: int, steps: int, epochs: float):
+    recipe = load_recipe("article").changed(min_steps=min_steps)
+
+    assert recipe.steps(rows) == steps
+    assert recipe.epochs_trained(rows) == epochs
+
+
+def test_the_least_number_of_steps_is_in_the_label():
+    assert load_recipe("article").changed(min_steps=150).epochs_label == "10 epochs, at least 150 steps"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("question_rows", -1), ("near_rows", 5000), ("question_rows", 1.5), ("min_steps", -1)]
+)
+def test_wrong_numbers_of_questions_are_refused(setting: str, value: float):
+    assert f"{setting} is {value}" in refused(**{setting: value})

@@ -32,6 +32,7 @@ from toolkit.train.passes.keep_loss import KeepTerm
 from toolkit.train.passes.kernels import in_chunks
 from toolkit.train.passes.packing import LINE_TOKENS, visibility_mask
 from toolkit.train.passes.questions import QuestionTerm
+from toolkit.train.plan import FILLING_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,7 +101,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         sampled = chance.sample(rows, min(self.args.per_device_train_batch_size, len(rows)))
         if self.questions is None:
             return sampled
-        return sampled + self.questions.sample(chance, rows, -(-self.questions.rows_per_step // self._passes))
+        short = [one for one in rows if len(one.ids) <= FILLING_TOKENS]
+        return sampled + self.questions.sample(chance, short, -(-self.questions.rows_per_step // self._passes))
 
     def loss_weights(self, sequences: Sequence[TrainSequence], tokens_in_step: Any) -> dict[str, "Tensor"]:
         """The weight of a nat in this micro-batch, shape [1].
@@ -158,8 +160,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     def _with_questions(self, questions: QuestionTerm, batches: Iterator[Any]) -> Iterator[Any]:
         """The micro-batches of the current step with their shares of its questions."""
         step, passes = self.state.global_step, self._passes
-        filling = (self.train_dataset[at] for at in questions.draw_filling(step, len(self.train_dataset)))
-        drawn = [*questions.draw(step), *collate(list(filling))["sequences"]]
+        filling = [self.train_dataset[at] for at in questions.draw_filling(step, self._filling)]
+        drawn = [*questions.draw(step), *collate(filling)["sequences"]]
         for number, batch in enumerate(batches):
             first = number * self.accelerator.num_processes + self.accelerator.process_index
             yield with_sequences(batch, drawn[first::passes])
@@ -176,6 +178,12 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     @cached_property
     def _parameters(self) -> int:
         return int(self.model.num_parameters(exclude_embeddings=True))
+
+    @cached_property
+    def _filling(self) -> list[int]:
+        """The numbers of the rows that may take the place of questions."""
+        every = range(len(self.train_dataset))
+        return [at for at in every if len(self.train_dataset[at]["input_ids"]) <= FILLING_TOKENS]
 
     @cached_property
     def _sample_rows(self) -> list[TrainSequence]:

@@ -55,16 +55,17 @@ class QuestionTerm:
             found.append(self.kinds[kind][at])
         return found
 
-    def draw_filling(self, step: int, rows: int) -> list[int]:
-        """The indices of the rows, out of `rows`, that a step takes in the place of questions."""
-        return draw_rows(rows, step, self.rows_per_step - self.questions_per_step, self.seed)
+    def draw_filling(self, step: int, rows: Sequence[int]) -> list[int]:
+        """Which of the `rows` a step takes in the place of questions."""
+        missing = self.rows_per_step - self.questions_per_step
+        return [rows[at] for at in draw_rows(len(rows), step, missing, self.seed)] if rows else []
 
     def sample(self, chance: random.Random, rows: Sequence[TrainSequence], size: int) -> list[TrainSequence]:
         """As many as `size` questions and rows, at random, to estimate how long they are."""
-        asked = round(size * self.questions_per_step / self.rows_per_step)
+        share = round(size * self.questions_per_step / self.rows_per_step)
         every = [one for kind in self.kinds for one in kind]
-        questions = chance.choices(every, k=asked) if asked else []
-        return questions + chance.choices(rows, k=size - asked)
+        questions = chance.choices(every, k=share) if share else []
+        return questions + (chance.choices(rows, k=size - share) if rows else [])
 
     def _kinds_of(self, step: int) -> list[int]:
         if not self.questions_per_step:
