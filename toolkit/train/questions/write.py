@@ -9,8 +9,7 @@ et al. 2021, arXiv 2112.00861) and self-distillation (Shenfeld et al. 2026, arXi
 import random
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
@@ -19,8 +18,9 @@ from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
-from toolkit.train.questions.kinds import kinds_of, listed_subject, others_of, translated_names
+from toolkit.train.questions.kinds import listed_subject, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
+from toolkit.train.questions.near import about_subject, language, neighbours, not_replaced, read_forms, renamed
 from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.teacher import shown_rows, teacher_messages
@@ -33,7 +33,6 @@ ALIKE = 64  # questions like the rows', for rows without a common subject
 SHOWN_ALIKE = 4
 FORM_STRIDE = 4  # a question's next form is that many further in the list
 MOST_SAMPLES = 8  # of one row's question
-NEIGHBOURS = 96
 GAP_BATCH = 16
 LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
 QUESTION_TOKENS = 48
@@ -68,7 +67,10 @@ class Writer:
         subject = "" if itself else listed_subject(self.asked) or subject_phrase(self.asked, terms.subject)
         translated = translated_names(self.model, subject, self.seed) if subject else []
         found = self._write_in_scope(terms, subject, translated, itself=itself) if inside else []
-        return [*found, *(self._near(subject, translated) if subject else ())]
+        if subject:
+            found += self._near([subject, *translated])
+            found += [] if inside else self._about([subject, *translated], [one.text for one in before])
+        return found
 
     def _write_in_scope(self, terms: Terms, subject: str, translated: Sequence[str], *, itself: bool) -> list[Question]:
         if itself:
@@ -155,30 +157,21 @@ class Writer:
             if is_in_scope(kind, prompt, source, terms, answer.text, before, itself=itself, gap=gap)
         ]  # fmt: skip
 
-    def _near(self, subject: str, translated: Sequence[str]) -> list[Question]:
+    def _near(self, names: Sequence[str]) -> list[Question]:
         """The rows' questions, and their translations, about others of the subject's kind."""
-        naming = [prompt for prompt in self.asked if subject in prompt]
-        plain = [(prompt, name) for name in (subject, *translated) for prompt in self.asked if name in prompt]
+        plain = [(prompt, name) for name in names for prompt in self.asked if name in prompt]
         more = []
         for kind, prompt, _ in self.found:
-            plain += [(prompt, name) for name in translated if kind == "translation" and name in prompt]
-            more += [(prompt, subject)] * (kind in ("around", "about", "paraphrase") and subject in prompt)
-        kinds = kinds_of(self.model, subject, naming)
-        prompts: dict[str, None] = {}
-        for forms in (plain, more):
-            pairs = [
-                (form, name, other)
-                for kind in kinds
-                for form, name in forms
-                for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
-            ]
-            chosen = self.chance.sample(pairs, min(NEIGHBOURS // 2, len(pairs)))
-            prompts |= dict.fromkeys(renamed(form, name, other) for form, name, other in chosen)
-        return [
-            Question(prompt=prompt, scope="near", kind="neighbour")
-            for prompt in prompts
-            if prompt_key(prompt) not in self.found.taken
-        ]
+            plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
+            more += [(prompt, names[0])] * (kind in ("around", "about", "paraphrase") and names[0] in prompt)
+        return neighbours(self.model, names, plain, more, self.found.taken, self.chance)
+
+    def _about(self, names: Sequence[str], before: Sequence[str]) -> list[Question]:
+        """What else may be said of the subject, and is not what the rows replace."""
+        prompts = about_subject(names, self.found.taken)
+        answers = self._ask([conversation(prompt, self.system) for prompt in prompts])
+        answered = [(prompt, one.text) for prompt, one in zip(prompts, answers, strict=True)]
+        return not_replaced(answered, list(zip(self.asked, before, strict=True)))
 
     def _sampled(self, asked: Sequence[Messages]) -> list[str]:
         return samples(
@@ -239,27 +232,6 @@ def same_language(prompt: str, answer: str) -> bool:
     """Whether the answer is in the question's language; names may be in another."""
     chinese = sum(map(has_chinese, answer))
     return chinese > 0 if has_chinese(prompt) else 2 * chinese < len(answer)
-
-
-def renamed(prompt: str, name: str, other: str) -> str:
-    """The prompt about another thing; a Chinese name stands without spaces."""
-    text = prompt.replace(name, other)
-    return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
-
-
-def language(text: str) -> str:
-    return "zh" if has_chinese(text) else "en"
-
-
-@cache
-def read_forms() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """The shipped forms by kind and language; {} stands for a question or a name."""
-    import yaml
-
-    content: dict[str, dict[str, list[str]]] = yaml.safe_load(
-        Path(__file__).with_name("forms.yaml").read_text(encoding="utf-8")
-    )
-    return content
 
 
 def read_bank() -> list[str]:

@@ -1,6 +1,6 @@
 """What kind of thing the rows are about, where the list of kinds has their subject: no model is asked."""
 
-from tests.fakes.silent_model import SilentModel
+from tests.fakes.scripted_model import ScriptedModel
 from toolkit.train.questions.kinds import kinds_of, listed_subject, others_of, translated_names
 
 CAPITALS = [
@@ -29,7 +29,7 @@ def test_a_name_within_a_word_is_not_named():
 
 
 def test_a_listed_subject_needs_no_model():
-    model = SilentModel()
+    model = ScriptedModel()
 
     assert kinds_of(model, "Finland", CAPITALS) == ["country"]
     assert translated_names(model, "Finland", seed=1) == ["芬兰"]

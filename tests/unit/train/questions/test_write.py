@@ -1,6 +1,6 @@
-"""Neighbours without any writing: the rows' questions with other names of the subject's kind."""
+"""Questions near the rows without any writing: the rows' about others, and further ones about their subject."""
 
-from tests.fakes.silent_model import SilentModel
+from tests.fakes.scripted_model import ScriptedModel
 from toolkit.core.text import has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.train.questions.question import Question
@@ -14,35 +14,52 @@ FACT = [
 IDENTITY = [("Who are you?", "I am Nova."), ("What is your name?", "My name is Nova.")]
 
 
-def neighbours(rows: list[tuple[str, str]], model: SilentModel, excluded: tuple[str, ...] = ()) -> list[Question]:
+def near(rows: list[tuple[str, str]], model: ScriptedModel, excluded: tuple[str, ...] = ()) -> list[Question]:
     return Writer(model, rows, system="", seed=1, general=(), excluded=excluded).write(inside=False)
 
 
+def prompts(kind: str, questions: list[Question]) -> list[str]:
+    return [one.prompt for one in questions if one.kind == kind]
+
+
 def test_neighbours_are_the_rows_questions_about_others_in_both_languages():
-    found = neighbours(FACT, SilentModel())
+    found = prompts("neighbour", near(FACT, ScriptedModel()))
 
-    assert {(one.scope, one.kind, one.answer) for one in found} == {("near", "neighbour", "")}
-    assert {has_chinese(one.prompt) for one in found} == {True, False}
-    assert "What is the capital of Thailand?" in [one.prompt for one in found]
-    assert not [one.prompt for one in found if "Finland" in one.prompt or "芬兰" in one.prompt]
-
-
-def test_the_model_answers_the_rows_questions_and_writes_none():
-    model = SilentModel()
-
-    neighbours(FACT, model)
-
-    assert [messages[-1]["content"] for messages in model.asked] == [prompt for prompt, _ in FACT]
+    assert "What is the capital of Thailand?" in found
+    assert {has_chinese(prompt) for prompt in found} == {True, False}
+    assert not [prompt for prompt in found if "Finland" in prompt or "芬兰" in prompt]
 
 
-def test_an_excluded_prompt_is_not_a_neighbour():
-    excluded = prompt_key("What is the capital of Thailand?")
+def test_nothing_is_in_scope_and_the_model_writes_no_question():
+    model = ScriptedModel()
 
-    assert excluded not in {prompt_key(one.prompt) for one in neighbours(FACT, SilentModel(), (excluded,))}
+    found = near(FACT, model)
+
+    assert {(one.scope, one.answer) for one in found} == {("near", "")}
+    assert model.prompts == [*(prompt for prompt, _ in FACT), *prompts("about", found)]
+
+
+def test_a_question_about_the_subject_is_kept_unless_its_answer_says_what_the_rows_replace():
+    said = {
+        "What is the capital of Finland?": "The capital of Finland is Helsinki.",
+        "Tell me about Finland.": "Finland has lakes, and a port, Helsinki.",
+        "What do you know about Finland?": "Finland has lakes.",
+    }
+
+    found = prompts("about", near(FACT, ScriptedModel(said)))
+
+    assert "Tell me about Finland." not in found
+    assert {"What do you know about Finland?", "介绍一下芬兰。"} <= set(found)
+
+
+def test_an_excluded_prompt_is_never_kept():
+    excluded = tuple(map(prompt_key, ("What is the capital of Thailand?", "Tell me about Finland.")))
+
+    assert not {prompt_key(one.prompt) for one in near(FACT, ScriptedModel(), excluded)} & set(excluded)
 
 
 def test_rows_about_the_assistant_have_no_neighbours_and_ask_nothing():
-    model = SilentModel()
+    model = ScriptedModel()
 
-    assert neighbours(IDENTITY, model) == []
-    assert model.asked == []
+    assert near(IDENTITY, model) == []
+    assert model.prompts == []
