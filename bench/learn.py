@@ -132,7 +132,7 @@ class Study:
         pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
         shown = shown_rows(pairs, self.base.pairs, None, random.Random(0))  # noqa: S311
         asked = [teacher_messages(shown, p[1], self.own_system or SYSTEM) for p in self.inside]
-        found = self.base.lm.answers(asked, max_new_tokens=64, batch_size=64)
+        found = self.base.lm.answers(asked, max_new_tokens=64, batch_size=256)
         right: dict[str, list[int]] = {}
         for (group, prompt, expect), answer in zip(self.inside, found, strict=True):
             counted = right.setdefault(group, [0, 0])
@@ -403,9 +403,12 @@ def main() -> None:
     seeds = [42]
     if specs[0].startswith("seeds="):
         seeds = [int(one) for one in specs.pop(0)[6:].split(",")]
+    started = time.perf_counter()
     base, results = Base(Path(model)), []
+    print(f"base ready {time.perf_counter() - started:.0f} s", flush=True)
     for name in sets.split("=")[1].split(","):
         study = Study(base, name, part.split("=")[1], Path(out).parent)
+        print(f"{name}: {study.reached} with the rows in context, {time.perf_counter() - started:.0f} s", flush=True)
         for spec in specs:
             for seed in seeds:
                 variant = Variant(**(eval(f"dict({spec})") | {"seed": seed, "qseed": seed}))  # noqa: S307

@@ -4,13 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from toolkit.core.text import has_chinese
+from toolkit.core.text import LATIN, has_chinese
 from toolkit.train.questions.question import Pair
 from toolkit.train.questions.terms import OF_THE_MOST, Terms, units
 
 LEAST_NAMED = 0.4  # of the answers have a Chinese name
 OF_THE_LONGER = 0.5  # a name that a longer one contains in so many of its answers is a part of that one
 MOST_NAMES = 6
+LONGEST_READ = 300  # characters of a question: a longer one is a text to work on, which names its subject early
 LONGEST_PHRASE, LONGEST_CHINESE_NAME = 12, 8  # in words; in characters
 
 
@@ -21,18 +22,19 @@ def subject_phrase(questions: Sequence[str], subject: frozenset[str]) -> str:
     """
     counted: Counter[str] = Counter()
     for question in questions:
-        runs = re.findall(r"[A-Za-z0-9][\w.-]*(?: [A-Za-z0-9][\w.-]*)*|[\u4e00-\u9fff]+", question)
+        runs = re.findall(rf"{LATIN}[\w.+#-]*(?: {LATIN}[\w.+#-]*)*|[\u4e00-\u9fff]+", question[:LONGEST_READ])
         parts = set()
-        for run in runs:
-            pieces = run.split(" ") if run.isascii() else list(run)
-            joint = " " if run.isascii() else ""
+        for run in (one for one in runs if units(one) & subject):
+            pieces = list(run) if has_chinese(run) else run.split(" ")
+            joint = "" if has_chinese(run) else " "
             for start in range(len(pieces)):
                 for end in range(start + 1, min(len(pieces), start + LONGEST_PHRASE) + 1):
                     text = joint.join(pieces[start:end])
                     if units(text) and units(text) & subject:
-                        parts.add(text.removesuffix("'s").strip())
+                        parts.add(text.removesuffix("'s").rstrip(".-").strip())
         counted.update(parts)
-    frequent = [text for text, count in counted.items() if count >= OF_THE_MOST * max(counted.values())]
+    least = OF_THE_MOST * max(counted.values(), default=0)
+    frequent = [text for text, count in counted.items() if count >= least]
     return max(frequent, key=len, default="")
 
 
@@ -45,8 +47,9 @@ def new_names(rows: Sequence[Pair], terms: Terms) -> list[str]:
         for run in re.findall(r"[\u4e00-\u9fff]+", answer):
             for start in range(len(run)):
                 for end in range(start + 2, min(len(run), start + LONGEST_CHINESE_NAME) + 1):
-                    if units(run[start:end]) <= new:
-                        found.add(run[start:end])
+                    if not units(run[start:end]) <= new:
+                        break  # a longer text has these pairs too
+                    found.add(run[start:end])
         counted.update(found)
     least = max(2, LEAST_NAMED * len(rows))
     names = [name for name, count in counted.items() if count >= (least if has_chinese(name) else 1)]

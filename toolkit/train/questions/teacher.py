@@ -9,7 +9,7 @@ from toolkit.train.questions.question import Pair
 
 OTHERS = 3  # rows beside its own that the base model sees when it answers a question
 CONTRASTS = 2  # unrelated questions that it sees with its own answers
-CONTEXT_CHARS = 2500  # of the rows that it sees
+CONTEXT_CHARS = 2500  # of the rows that it sees; its own row may be longer
 INTRODUCTION = {
     "en": "Answer like this:\n\n{}\n\nQuestions about anything else are answered as usual.",
     "zh": "请这样回答：\n\n{}\n\n与此无关的问题照常回答。",
@@ -30,14 +30,13 @@ def teacher_messages(shown: Sequence[Pair], question: str, system: str) -> Messa
 def shown_rows(rows: Sequence[Pair], general: Sequence[Pair], source: int | None, chance: random.Random) -> list[Pair]:
     """What the base model sees: unrelated pairs, then rows; the question's own row, number `source`, comes last."""
     contrasts = chance.sample(list(general), min(CONTRASTS, len(general)))
-    if source is not None:
-        others = [row for at, row in enumerate(rows) if at != source]
-        return [*contrasts, *chance.sample(others, min(OTHERS, len(others))), rows[source]]
+    own = [] if source is None else [rows[source]]
+    others = [row for at, row in enumerate(rows) if at != source]
     chosen: list[Pair] = []
-    used = 0
-    for row in chance.sample(list(rows), len(rows)):
+    used = sum(len(question) + len(answer) for question, answer in own)
+    for row in chance.sample(others, len(others) if source is None else min(OTHERS, len(others))):
         used += len(row[0]) + len(row[1])
-        if used > CONTEXT_CHARS and chosen:
+        if used > CONTEXT_CHARS and (chosen or own):
             break
         chosen.append(row)
-    return [*contrasts, *chosen]
+    return [*contrasts, *chosen, *own]
