@@ -58,7 +58,7 @@ class Writer:
         self.found = Candidates({*excluded, *map(prompt_key, self.asked)})
 
     def write(self, *, inside: bool = True) -> list[Question]:
-        """The questions in scope, with their answers, unless `inside` is false, and those near it; none without rows."""
+        """Questions in scope, with their answers, unless `inside` is false, and those near it; none without rows."""
         if not self.rows:
             return []
         itself = about_assistant(self.rows)
