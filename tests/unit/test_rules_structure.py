@@ -48,6 +48,7 @@ TESTS_OF_NO_MODULE = {
     "tests/unit/test_threats.py": "of docs/threats.md",
     "tests/unit/compare/report/test_schema.py": "of docs/report.schema.json",
     "tests/unit/data/test_shipped_data.py": "of the files in data/",
+    "tests/unit/data/test_corrected_fact.py": "of the files in data/",
     "tests/unit/model/test_tiny_model.py": "of the embedded model in data/",
     "tests/unit/test_rules_facts.py": "of the whole product",
     "tests/unit/test_rules_structure.py": "of the whole product",

@@ -9,8 +9,7 @@ et al. 2021, arXiv 2112.00861) and self-distillation (Shenfeld et al. 2026, arXi
 import random
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
@@ -19,8 +18,9 @@ from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
-from toolkit.train.questions.kinds import kinds_of, listed_subject, others_of, translated_names
+from toolkit.train.questions.kinds import listed_subject, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
+from toolkit.train.questions.near import about_subject, language, neighbours, not_replaced, read_forms, renamed
 from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.teacher import shown_rows, teacher_messages
@@ -33,7 +33,6 @@ ALIKE = 64  # questions like the rows', for rows without a common subject
 SHOWN_ALIKE = 4
 FORM_STRIDE = 4  # a question's next form is that many further in the list
 MOST_SAMPLES = 8  # of one row's question
-NEIGHBOURS = 96
 GAP_BATCH = 16
 LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
 QUESTION_TOKENS = 48
@@ -70,7 +69,10 @@ class Writer:
         subject = "" if itself else listed_subject(self.asked) or subject_phrase(self.asked, terms.subject)
         translated = translated_names(self.model, subject, self.seed) if subject else []
         found = self._write_in_scope(terms, subject, translated, itself=itself) if inside else []
-        return [*found, *(self._near(subject, translated) if subject else ())]
+        if subject:
+            found += self._near([subject, *translated])
+            found += [] if inside else self._about([subject, *translated], [one.text for one in before])
+        return found
 
     def _write_in_scope(self, terms: Terms, subject: str, translated: Sequence[str], *, itself: bool) -> list[Question]:
         if itself:
@@ -157,10 +159,9 @@ class Writer:
             if is_in_scope(kind, prompt, source, terms, answer.text, before, itself=itself, gap=gap)
         ]  # fmt: skip
 
-    def _near(self, subject: str, translated: Sequence[str]) -> list[Question]:
+    def _near(self, names: Sequence[str]) -> list[Question]:
         """The rows' questions, and their translations, about others of the subject's kind."""
-        naming = [prompt for prompt in self.asked if subject in prompt]
-        plain = [(prompt, name) for name in (subject, *translated) for prompt in self.asked if name in prompt]
+        plain = [(prompt, name) for name in names for prompt in self.asked if name in prompt]
         more = []
         for kind, prompt, _ in self.found:
             plain += [(prompt, name) for name in translated if kind == "translation" and name in prompt]

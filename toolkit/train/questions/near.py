@@ -1,0 +1,83 @@
+"""Questions near the rows, which they must not change: theirs about others of the kind, and further ones about theirs.
+
+Nothing is written for them: names come from kinds.yaml, forms from forms.yaml.
+"""
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from toolkit.core.text import has_chinese
+from toolkit.data.dataset import prompt_key
+from toolkit.model.language_model import LanguageModel
+from toolkit.train.questions.kinds import kinds_of, others_of
+from toolkit.train.questions.question import Pair, Question
+from toolkit.train.questions.terms import units
+
+NEIGHBOURS = 96
+Form = tuple[str, str]  # a question, and the subject's name in it
+
+
+def neighbours(
+    model: LanguageModel, names: Sequence[str], plain: Sequence[Form], more: Sequence[Form],
+    taken: Collection[str], chance: random.Random,
+) -> list[Question]:  # fmt: skip
+    """Questions about others of the subject's kind. `names`: the subject's, in the rows' language first; half of the
+    neighbours are from the `plain` forms and half from `more`; `taken`: keys of prompts that are none.
+    """
+    subject, *translated = names
+    kinds = kinds_of(model, subject, [form for form, name in plain if name == subject])
+    prompts: dict[str, None] = {}
+    for forms in (plain, more):
+        pairs = [
+            (form, name, other)
+            for kind in kinds
+            for form, name in forms
+            for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
+        ]
+        chosen = chance.sample(pairs, min(NEIGHBOURS // 2, len(pairs)))
+        prompts |= dict.fromkeys(renamed(form, name, other) for form, name, other in chosen)
+    return [
+        Question(prompt=prompt, scope="near", kind="neighbour") for prompt in prompts if prompt_key(prompt) not in taken
+    ]
+
+
+def about_subject(names: Sequence[str], taken: Collection[str]) -> list[str]:
+    """Other questions about the subject."""
+    prompts = [form.replace("{}", name) for name in names for form in read_forms()["about"][language(name)]]
+    return [prompt for prompt in prompts if prompt_key(prompt) not in taken]
+
+
+def not_replaced(answered: Sequence[Pair], before: Sequence[Pair]) -> list[Question]:
+    """Those questions about the subject whose answers say nothing of what the rows replace.
+
+    `before`: the rows' questions. Both come with the base model's answers.
+    """
+    replaced = {unit for prompt, answer in before for unit in units(answer) - units(prompt)}
+    return [
+        Question(prompt=prompt, scope="near", kind="about")
+        for prompt, answer in answered
+        if not units(answer) & replaced
+    ]
+
+
+def renamed(prompt: str, name: str, other: str) -> str:
+    """The prompt about another thing; a Chinese name stands without spaces."""
+    text = prompt.replace(name, other)
+    return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
+
+
+def language(text: str) -> str:
+    return "zh" if has_chinese(text) else "en"
+
+
+@cache
+def read_forms() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """The shipped forms by kind and language; {} stands for a question or a name."""
+    import yaml
+
+    content: dict[str, dict[str, list[str]]] = yaml.safe_load(
+        Path(__file__).with_name("forms.yaml").read_text(encoding="utf-8")
+    )
+    return content
