@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import LATIN, has_chinese
+from toolkit.core.text import has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
@@ -58,7 +58,7 @@ class Writer:
         self.found = Candidates({*excluded, *map(prompt_key, self.asked)})
 
     def write(self, *, inside: bool = True) -> list[Question]:
-        """The questions in scope, with their answers, unless `inside` is false, and those near; none without rows."""
+        """Questions in scope, with their answers, unless `inside` is false, and those near it; none without rows."""
         if not self.rows:
             return []
         itself = about_assistant(self.rows)
@@ -164,25 +164,16 @@ class Writer:
         plain = [(prompt, name) for name in names for prompt in self.asked if name in prompt]
         more = []
         for kind, prompt, _ in self.found:
-            plain += [(prompt, name) for name in translated if kind == "translation" and name in prompt]
-            more += [(prompt, subject)] * (kind in ("around", "about", "paraphrase") and subject in prompt)
-        kinds = kinds_of(self.model, subject, naming)
-        prompts: dict[str, None] = {}
-        for forms in (plain, more):
-            pairs = [
-                (form, name, other)
-                for kind in kinds
-                for form, name in forms
-                for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
-            ]
-            chosen = self.chance.sample(pairs, min(NEIGHBOURS // 2, len(pairs)))
-            texts = ((form, renamed(form, name, other)) for form, name, other in chosen)
-            prompts |= dict.fromkeys(text for form, text in texts if text != form)
-        return [
-            Question(prompt=prompt, scope="near", kind="neighbour")
-            for prompt in prompts
-            if prompt_key(prompt) not in self.found.taken
-        ]
+            plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
+            more += [(prompt, names[0])] * (kind in ("around", "about", "paraphrase") and names[0] in prompt)
+        return neighbours(self.model, names, plain, more, self.found.taken, self.chance)
+
+    def _about(self, names: Sequence[str], before: Sequence[str]) -> list[Question]:
+        """What else may be said of the subject, and is not what the rows replace."""
+        prompts = about_subject(names, self.found.taken)
+        answers = self._ask([conversation(prompt, self.system) for prompt in prompts])
+        answered = [(prompt, one.text) for prompt, one in zip(prompts, answers, strict=True)]
+        return not_replaced(answered, list(zip(self.asked, before, strict=True)))
 
     def _sampled(self, asked: Sequence[Messages]) -> list[str]:
         return samples(
@@ -243,29 +234,6 @@ def same_language(prompt: str, answer: str) -> bool:
     """Whether the answer is in the question's language; names may be in another."""
     chinese = sum(map(has_chinese, answer))
     return chinese > 0 if has_chinese(prompt) else 2 * chinese < len(answer)
-
-
-def renamed(prompt: str, name: str, other: str) -> str:
-    """The prompt about another thing, unchanged where the name is a part of a word; Chinese names have no spaces."""
-    before = rf"(?<!{LATIN})" if re.match(LATIN, name) else ""
-    after = rf"(?!{LATIN})" if re.search(f"{LATIN}$", name) else ""
-    text = re.sub(f"{before}{re.escape(name)}{after}", lambda _: other, prompt)
-    return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
-
-
-def language(text: str) -> str:
-    return "zh" if has_chinese(text) else "en"
-
-
-@cache
-def read_forms() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """The shipped forms by kind and language; {} stands for a question or a name."""
-    import yaml
-
-    content: dict[str, dict[str, list[str]]] = yaml.safe_load(
-        Path(__file__).with_name("forms.yaml").read_text(encoding="utf-8")
-    )
-    return content
 
 
 def read_bank() -> list[str]:
