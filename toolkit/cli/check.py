@@ -1,17 +1,25 @@
-"""`toolkit check`: stdout is what was found in the data set, as text or as JSON."""
+"""`toolkit check`: stdout is what was found in the data set, or in a file of questions, as text or as JSON."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from toolkit.cli.console import progress, show_json
-from toolkit.cli.options import JSON, MODEL, PATH, RECIPE
-from toolkit.cli.tables.findings import print_findings
+from toolkit.cli.options import JSON, MODEL, OUTPUT, PATH, RECIPE
+from toolkit.cli.tables.findings import print_findings, print_question_findings
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
+from toolkit.core.suggestion import suggestion
 from toolkit.data.check import CheckConfig, check
 from toolkit.data.dataset import find_dataset
 from toolkit.data.encoding import Encoder
+from toolkit.data.probes import read_probes
+from toolkit.data.row_checks import Finding
+from toolkit.runs.layout import QUESTIONS_FILE, output_option
+from toolkit.runs.questions import last_with_questions
+from toolkit.train.questions.faults import find_faults, is_questions_file
 from toolkit.train.recipe import default_recipe, load_recipe
 
 
@@ -21,34 +29,63 @@ from toolkit.train.recipe import default_recipe, load_recipe
 @RECIPE
 @click.option("--probes", type=PATH, help="Probe file that prompts must not duplicate.  [default: the shipped one]")
 @click.option("--preview", type=click.IntRange(min=0), default=2, show_default=True, help="Rows to show as trained on.")
+@OUTPUT
 @JSON
 @click.pass_context
 def command(
     ctx: click.Context, data: str, model: str | None, recipe: str | None, probes: Path | None, preview: int,
-    as_json: bool,
+    output: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Check a data set before training on it.
 
     DATA is a file here or in the shipped data folder: alpaca, messages, ShareGPT or query/response, as JSON, JSONL or
     CSV. Every error and warning names its row and what to do about it. The model's tokenizer counts tokens and shows
-    which of them are trained on. The exit code is 5 if there are errors.
+    which of them are trained on. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
+    there are errors.
     """
-    settings = load_recipe(recipe or default_recipe(model))
-    config = CheckConfig(
-        data=find_dataset(data),
-        training=settings,
-        probes=probes or _shipped_probes(),
-        open_encoder=lambda: _open_encoder(model, settings.max_length_tokens),
-        preview_rows=preview,
+    settings, path, probes = (
+        load_recipe(recipe or default_recipe(model)),
+        find_dataset(data),
+        probes or _shipped_probes(),
     )
+
+    def open_encoder() -> Encoder:
+        return _open_encoder(model, settings.max_length_tokens)
+
+    if is_questions_file(path):
+        asked = read_probes(probes).probes if probes else ()
+        about_questions = find_faults(path, settings, probes=asked, open_encoder=open_encoder)
+        if as_json:
+            show_json(about_questions.to_dict())
+        else:
+            print_question_findings(about_questions)
+        ctx.exit(0 if about_questions.sound else DataError.exit_code)
+    config = CheckConfig(data=path, training=settings, probes=probes, open_encoder=open_encoder, preview_rows=preview)
     with progress() as listener:
         findings = check(config, listener)
+    findings = replace(findings, findings=(*findings.findings, *_written_questions(findings.sha256, data, output)))
     if as_json:
         show_json(findings.to_dict())
     else:
         print_findings(findings, settings)
     if not findings.sound:
         ctx.exit(DataError.exit_code)
+
+
+def _written_questions(sha256: str, data: str, output: Path) -> Iterator[Finding]:
+    """Of the newest run on this data set, if it learned from questions around the rows too."""
+    run = last_with_questions(sha256, output)
+    if run is None or run.record.questions is None:
+        return
+    found, file = run.record.questions, run.folder / QUESTIONS_FILE
+    origin = "that the model wrote" if found.source == "model" else f"from {found.path}"
+    again = suggestion("finetune", data, "--questions", f"my-{QUESTIONS_FILE}", *output_option(output))
+    yield Finding(
+        level="note", kind="questions",
+        message=f"{run.run_id} also learned from {found.in_scope} questions {origin}, and kept {found.near} near them: "
+        f"{file}.",
+        remedy=f"To change them, edit a copy and train with it: {again}; --questions none does without",
+    )  # fmt: skip
 
 
 def _shipped_probes() -> Path | None:

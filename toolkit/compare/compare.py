@@ -18,6 +18,7 @@ from toolkit.core.files import file_sha256
 from toolkit.data.probes import ProbeSet, read_probes
 from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
+from toolkit.runs.questions import learned_questions
 from toolkit.runs.run import find_run, require_own_files
 
 
@@ -69,6 +70,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         results=results,
         probes=_probe_file(probes),
         timings_s=timings,
+        questions=None if after.run is None else learned_questions(after.run.record),
     )
     return report, after
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
-from toolkit.runs.record import Part
+from toolkit.runs.record import Part, RecordedQuestions
 
 HIGHER_IS_BETTER = frozenset({"reliability", "generality", "locality", "agreement", "noise_floor"})
 DIGEST = "content_sha256"
@@ -122,6 +122,13 @@ class RecordedProbeFile(Part, frozen=True):
     sha256: Sha256
 
 
+class LearnedQuestions(RecordedQuestions, frozen=True):
+    """questions that the after side was trained on beside its rows: in, with answers; near, kept as they were"""
+
+    file: str = Field(description="their file, in the run's folder")
+    rows: int = Field(description="of the data set")
+
+
 class RecordedExpectation(Part, frozen=True):
     any: Sequence[str] = ()
     all: Sequence[str] = ()
@@ -182,6 +189,9 @@ class ComparisonRecord(Part, frozen=True):
     probe_file: RecordedProbeFile
     probes: Sequence[RecordedProbe]
     timings_s: Mapping[str, Annotated[float, Field(ge=0)]] = Field(json_schema_extra={"required": ["total"]})
+    questions: LearnedQuestions | None = Field(
+        default=None, description="null if it was trained on its rows only, or is not a run; older reports lack it"
+    )
     content_sha256: Sha256 | None = Field(
         default=None,
         description="of all other keys as JSON: keys sorted, no spaces, no ASCII escapes; older reports lack it",

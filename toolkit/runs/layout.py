@@ -15,11 +15,12 @@ REPORT_SCHEMA_VERSION = 2
 # In the output folder
 NAME = re.compile(r"v(\d+)-\d{8}-\d{6}")  # a run's folder
 LATEST, HISTORY = "latest", "latest.jsonl"
-KEEP_CACHE = ".cache"  # the base model's answers to the keep prompts
+KEEP_CACHE = ".cache"  # the base model's answers to the keep prompts, and its questions
 # In a run's folder
 RECORD = "run.json"
 TRAINED_FILE, HELD_OUT_FILE = "train.jsonl", "eval.jsonl"
 PROBES_FILE, DEVELOPMENT_FILE = "probes.yaml", "development.jsonl"
+QUESTIONS_FILE = "questions.jsonl"  # around the rows, trained on and kept beside them
 LOG_FILE = "logging.jsonl"  # a JSON object per step
 TRACEBACK_FILE = "error.txt"
 RESERVE = ".reserve"  # space for the last lines of run.json on a full disk

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from toolkit.core.files import now
 from toolkit.runs.layout import RUN_SCHEMA_VERSION
@@ -34,7 +34,7 @@ class Part(BaseModel, frozen=True, extra="allow", strict=True):
             raise ValueError(f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
 
     def to_dict(self) -> dict[str, Any]:
-        return self.model_dump(exclude_unset=True)
+        return self.model_dump(exclude_unset=True, by_alias=True)
 
     def with_fields(self, **values: Any) -> Self:
         """With these fields in place of its own. Raises ValueError."""
@@ -115,6 +115,23 @@ class RecordedKeepSet(Part, frozen=True):
     prompts: int
 
 
+class RecordedQuestions(Part, frozen=True):
+    """The questions around the rows (`source`: "model" wrote them, or they came from the user's "file", at `path`).
+
+    `sha256`: of questions.jsonl in the run's folder; `from_rows`: how many rows they were written from; `in_scope` are
+    trained and `near` are kept; `kinds`: how many questions of each kind there are.
+    """
+
+    source: Literal["model", "file"]
+    path: str | None = None
+    sha256: str
+    from_rows: int = 0
+    in_scope: int = Field(alias="in")
+    near: int
+    kinds: Mapping[str, int] = {}
+    seconds: Number = 0
+
+
 class RecordedTraining(Part, frozen=True):
     """`loss`: one value per optimizer step; `tokens`: trained on, in all epochs."""
 
@@ -159,6 +176,7 @@ class RunRecord(Part, frozen=True):
     timings_s: Mapping[str, Number] = {}
     peak_memory_bytes: int | None = None
     keep: RecordedKeepSet | None = None
+    questions: RecordedQuestions | None = None
     train: RecordedTraining = RecordedTraining()
     adapter: RecordedAdapter | None = None
     error: str | None = None

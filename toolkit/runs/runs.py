@@ -15,7 +15,7 @@ DAMAGED = "damaged"
 # What differs in every two runs and explains nothing.
 TRIVIAL = (
     "run_id", "started_at", "finished_at", "command", "timings_s", "peak_memory_bytes", "train.loss", "adapter",
-    "resumed_from",
+    "resumed_from", "questions.seconds",
 )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """Prints the findings of `check`: wrapped and coloured on a terminal, one line each elsewhere."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.core.text import one_line, printable
 from toolkit.data.check import Findings, Preview
 from toolkit.data.row_checks import Finding
+from toolkit.train.questions.faults import QuestionFindings
 from toolkit.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -25,9 +27,26 @@ def print_findings(findings: Findings, recipe: Recipe) -> None:
 
     console = Console(highlight=False, markup=False, emoji=False)
     _summary(console, findings, recipe)
-    _findings(console, findings)
+    _findings(console, findings.findings, findings.unit)
     for preview in findings.previews:
         _preview(console, findings, preview)
+
+
+def print_question_findings(found: QuestionFindings) -> None:
+    """Prints the summary of a file of questions, and what was found in it, on stdout."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    _line(console, "", str(found.path))
+    lines = {
+        "questions": f"{found.in_scope} in scope, {found.near} near",
+        "kinds": ", ".join(f"{name} {count}" for name, count in found.kinds.items()) or "none",
+        "sha256": found.sha256,
+        "found": _counts(found.findings),
+    }
+    for name, value in lines.items():
+        _line(console, f"  {name:<10}", value)
+    _findings(console, found.findings, "line")
 
 
 def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
@@ -46,8 +65,7 @@ def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
     _line(console, "", str(findings.path))
     for name, value in lines.items():
         _line(console, f"  {name:<9}", value)
-    counts = [_counted(findings.count(level), level) for level in LEVEL_STYLE]
-    _line(console, "  found    ", ", ".join(counts))
+    _line(console, "  found    ", _counts(findings.findings))
 
 
 def _tokens(findings: Findings, recipe: Recipe) -> str:
@@ -58,19 +76,24 @@ def _tokens(findings: Findings, recipe: Recipe) -> str:
     return f"{spread} (limit {recipe.max_length_tokens} a row)"
 
 
+def _counts(findings: Sequence[Finding]) -> str:
+    levels = [finding.level for finding in findings]
+    return ", ".join(_counted(levels.count(level), level) for level in LEVEL_STYLE)
+
+
 def _counted(count: int, level: str) -> str:
     return f"{count} {level}{'' if count == 1 else 's'}"
 
 
-def _findings(console: "Console", findings: Findings) -> None:
-    if findings.findings:
+def _findings(console: "Console", findings: Sequence[Finding], unit: str) -> None:
+    if findings:
         console.print()
     shown: dict[tuple[str, str], int] = {}
-    for finding in findings.findings:
+    for finding in findings:
         group = finding.level, finding.kind
         shown[group] = shown.get(group, 0) + 1
         if shown[group] <= SHOWN_OF_A_KIND:
-            _line(console, f"{finding.level:<9}", _sentence(finding, findings.unit), LEVEL_STYLE[finding.level])
+            _line(console, f"{finding.level:<9}", _sentence(finding, unit), LEVEL_STYLE[finding.level])
     for (level, kind), count in shown.items():
         if count > SHOWN_OF_A_KIND:
             more = _counted(count - SHOWN_OF_A_KIND, f"more {level}")

@@ -19,6 +19,7 @@ from toolkit.compare.report.figures import (
     outcome,
     where_it_holds,
 )
+from toolkit.compare.report.learned import learned_from
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
@@ -41,6 +42,8 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
         f"{texts('side.Before')}{texts('colon')}{escape(one_line(str(report.before['name'])))}   "
         f"{texts('side.After')}{texts('colon')}{escape(one_line(str(report.after['name'])))}\n"
     )
+    if learned := learned_from(report, texts):
+        console.print(f"{_shown(learned)}\n")
     console.print(_ledgers(report, texts))
     if len(report.per_system) > 1:
         console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")

@@ -10,7 +10,7 @@ from toolkit.compare.report.figures import figure
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import one_line
 from toolkit.runs.comparison import ComparisonRecord, read_comparison
-from toolkit.runs.layout import COMPARISON, REPORT_PAGE, output_option
+from toolkit.runs.layout import COMPARISON, QUESTIONS_FILE, REPORT_PAGE, output_option
 from toolkit.runs.run import Run
 from toolkit.runs.runs import verdict_word
 
@@ -42,6 +42,7 @@ def _lines(run: Run) -> Iterator[tuple[str, str]]:
     yield "started", f"{record.started_at}{f', ended {record.finished_at}' if record.finished_at else ''}"
     yield "base", f"{base.name}{' in 4 bits' if base.load_in_4bit else ''} ({base.path})"
     yield "data", _data(run)
+    yield "questions", _questions(run)
     yield "recipe", _recipe(run)
     yield "system", record.system
     yield "loss", _loss(run)
@@ -61,6 +62,17 @@ def _data(run: Run) -> str:
     mixed = "".join(f" + {one.rows} of {one.source}" for one in data.mix)
     less = [f"{count} {word}" for count, word in ((data.dropped, "dropped"), (data.held_out, "held out")) if count]
     return f"{data.path}, {data.rows} rows{mixed}" + (f" ({', '.join(less)})" if less else "")
+
+
+def _questions(run: Run) -> str:
+    """Those that it was trained on beside its rows."""
+    found = run.record.questions
+    if found is None:
+        return ""
+    origin = f"that the model wrote around {found.from_rows} rows" if found.source == "model" else f"from {found.path}"
+    kinds = ", ".join(f"{name} {count}" for name, count in found.kinds.items())
+    counts = f"{found.in_scope} {origin}, and {found.near} near ones, kept{f' ({kinds})' if kinds else ''}"
+    return f"{counts}: {run.folder / QUESTIONS_FILE}"
 
 
 def _recipe(run: Run) -> str:

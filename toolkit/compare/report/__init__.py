@@ -13,6 +13,7 @@ from toolkit.core.file_set import write_file_set
 from toolkit.core.files import json_text
 from toolkit.runs.comparison import with_digest
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_JUNIT, REPORT_PAGE, REPORT_TEXT
+from toolkit.runs.questions import read_questions
 from toolkit.runs.training_log import read_training_log
 
 
@@ -28,10 +29,11 @@ def write_report(report: Report, side: Side, folder: Path | None, texts: Texts |
         folder = side.run.folder / COMPARISON
     texts = texts or Texts()
     log = None if side.run is None else read_training_log(side.run)
+    questions = [] if side.run is None else read_questions(side.run)
     try:
         write_file_set(folder if own else folder.resolve(), {
-            REPORT_TEXT: render_markdown(report, texts),
-            REPORT_PAGE: render_html(report, log, texts),
+            REPORT_TEXT: render_markdown(report, texts, questions),
+            REPORT_PAGE: render_html(report, log, texts, questions),
             REPORT_JUNIT: render_junit(report, texts),
             REPORT: json_text(with_digest(report.to_dict())),
         }, own=own)  # fmt: skip

@@ -27,11 +27,13 @@ from toolkit.compare.report.figures import (
     outcome,
     where_it_holds,
 )
+from toolkit.compare.report.learned import learned_from, question_lists
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, misses, system_name
 from toolkit.core.text import printable, sentences, words
 from toolkit.data.probes import Expectation
+from toolkit.runs.questions import RunQuestion
 from toolkit.runs.training_log import TrainingLog
 
 LEAST_COMMON = 0.3  # texts that share less are shown side by side, without marks
@@ -50,8 +52,8 @@ class DiffSpan:
     changed: bool
 
 
-def render_html(report: Report, log: TrainingLog | None, texts: Texts) -> str:
-    """`log` None: the after side is not a run."""
+def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions: Sequence[RunQuestion] = ()) -> str:
+    """`log` None: the after side is not a run. `questions`: those that `report.questions` counts."""
     systems = list(report.per_system)
     return fill_in(
         TEMPLATES / "report.html.jinja",
@@ -68,6 +70,8 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts) -> str:
         probes=[_probe(one, systems.index(one.system), texts) for one in report.results],
         counts=_counts(report),
         training=None if log is None else _training(log),
+        learned_from=learned_from(report, texts),
+        questions=question_lists(questions, texts),
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
         figure=figure,
         lang=_language,

@@ -17,22 +17,29 @@ from toolkit.compare.report.figures import (
     outcome,
     where_it_holds,
 )
+from toolkit.compare.report.learned import QuestionList, learned_from, question_lists
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
 from toolkit.core.text import markdown, markdown_code
+from toolkit.runs.questions import RunQuestion
 
 LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
+QUESTION_CHARS = {"in": 12_000, "near": 4_000}  # of these, for the questions beside the rows, by scope
 
 
-def render_markdown(report: Report, texts: Texts) -> str:
-    """The verdict, the two ledgers, the system prompts, then the probes: first those that went wrong."""
+def render_markdown(report: Report, texts: Texts, questions: Sequence[RunQuestion] = ()) -> str:
+    """The verdict, the two ledgers, the system prompts, what it learned from, then the probes: first the wrong ones.
+
+    `questions`: those that `report.questions` counts.
+    """
     parts = [*_verdict(report, texts)]
     for ledger in LEDGERS:
         parts += _ledger(report, ledger, texts)
     parts += _flips(report, texts)
     if len(report.per_system) > 1:
         parts += _systems(report, texts)
+    parts += _learned(report, texts, questions)
     room = LONGEST_CHARS - sum(len(part) + 1 for part in parts)
     return "\n".join([*parts, *_probes(report, texts, room)])
 
@@ -82,6 +89,36 @@ def _systems(report: Report, texts: Texts) -> Iterator[str]:
         values = [_cell(metrics[name], name, report.thresholds) for name in PER_SYSTEM]
         yield f"| {' | '.join([markdown(system_name(system, texts)), kind, *values])} |"
     yield ""
+
+
+def _learned(report: Report, texts: Texts, questions: Sequence[RunQuestion]) -> Iterator[str]:
+    """A sentence, and a folded section per scope."""
+    if report.questions is None:
+        return
+    yield from (f"## {texts('question.title')}", "", markdown(learned_from(report, texts)), "")
+    if not questions:
+        yield from (markdown(texts("question.changed", file=report.questions.file)), "")
+    for one in question_lists(questions, texts):
+        yield from _question_list(one, report.questions.file, texts)
+
+
+def _question_list(one: QuestionList, file: str, texts: Texts) -> Iterator[str]:
+    """As many questions as fit, and the number of the others."""
+    head = [texts(f"question.{name}") for name in ("kind_of", "answer", "before")]
+    yield from (f"<details><summary>{one.title}</summary>", "")
+    yield from _table_head([texts("probe.prompt"), *head]) if one.scope == "in" else ()
+    room, left_out = QUESTION_CHARS[one.scope], one.hidden
+    for question, kind in one.shown:
+        cells = map(markdown, (question.prompt, kind, question.answer, question.before))
+        row = f"| {' | '.join(cells)} |" if one.scope == "in" else f"- {markdown(question.prompt)}"
+        left_out += len(row) + 1 > room
+        if len(row) + 1 <= room:
+            room -= len(row) + 1
+            yield row
+    yield ""
+    if left_out:
+        yield from (markdown(texts("question.more", count=left_out, file=file)), "")
+    yield from ("</details>", "")
 
 
 def _cell(metric: Metric, name: str, thresholds: Mapping[str, float]) -> str:

@@ -7,7 +7,14 @@ from typing import Any, Self
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Verdict, reach_verdict
 from toolkit.data.probes import Expectation, Probe
-from toolkit.runs.comparison import METRICS, ComparisonRecord, RecordedExpectation, RecordedProbe, worst
+from toolkit.runs.comparison import (
+    METRICS,
+    ComparisonRecord,
+    LearnedQuestions,
+    RecordedExpectation,
+    RecordedProbe,
+    worst,
+)
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 
 
@@ -27,6 +34,7 @@ class Report:
     """`before` and `after` describe the sides; `per_system`: the metrics under each system prompt.
 
     `systems`: each system prompt with its kind: training, default, none, unrelated or given. `flips` are the first's.
+    `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
     """
 
     before: Mapping[str, Any]
@@ -39,6 +47,7 @@ class Report:
     results: Sequence[ProbeResult]
     probes: Mapping[str, Any]
     timings_s: Mapping[str, float]
+    questions: LearnedQuestions | None = None
 
     @property
     def figures(self) -> dict[str, Figure]:
@@ -86,6 +95,7 @@ class Report:
             results=[_result(one) for one in record.probes],
             probes=record.probe_file.to_dict(),
             timings_s=record.timings_s,
+            questions=record.questions,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,6 +115,7 @@ class Report:
             "probe_file": dict(self.probes),
             "probes": [_probe(one) for one in self.results],
             "timings_s": dict(self.timings_s),
+            "questions": None if self.questions is None else self.questions.to_dict(),
         }
 
 

@@ -41,37 +41,50 @@ def write_file(path: Path, questions: Sequence[Question]) -> None:
 
 def read_file(path: Path) -> list[Question]:
     """As `write_file` wrote them, or a user edited them. Raises DataError that names the line."""
+    found = []
+    for number, line in read_lines(path):
+        try:
+            found.append(parse_question(line))
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: {error}.", next=NEXT) from None
+    return found
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines that are not empty, with their numbers from 1. Raises DataError."""
     try:
         lines = read_text(path).split("\n")
     except OSError as error:
         raise DataError(f"No questions {path}: {error.strerror}.", next="Name a file with --questions.") from None
     except ValueError as error:  # UnicodeDecodeError is one
         raise DataError(f"The questions {path} cannot be read: {error}.", next="Save them as UTF-8.") from None
-    if len(lines) > MOST_QUESTIONS:
+    found = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if len(found) > MOST_QUESTIONS:
         raise DataError(
-            f"{path} has {len(lines)} lines; at most {MOST_QUESTIONS} questions are read.",
+            f"{path} has {len(found)} lines; at most {MOST_QUESTIONS} questions are read.",
             next="Train on them as rows: they are more than a small change needs.",
         )
-    return [_question(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
+    return found
 
 
-def _question(line: str, where: str) -> Question:
+def parse_question(line: str) -> Question:
+    """Raises ValueError, which says what is wrong with the line in a phrase without a full stop."""
     try:
         value: Any = parse_json(line)
     except ValueError as error:
-        raise DataError(f"{where}, is not JSON: {error}.", next=NEXT) from None
+        raise ValueError(f"it is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise DataError(f"{where}, is not an object.", next=NEXT)
+        raise ValueError("it is not an object")  # noqa: TRY004  # of the file's content, as every other fault
     known = {name: type(default) for name, default in asdict(Question(prompt="", scope="in")).items()}
     for name, one in value.items():
         if name not in known:
-            raise DataError(f"{where}: the key {short(name, 40)!r} is not known.", next=NEXT)
+            raise ValueError(f"the key {short(name, 40)!r} is not known")
         if not isinstance(one, known[name]):
-            raise DataError(f"{where}: {name} is not a {known[name].__name__}.", next=NEXT)
+            raise ValueError(f"{name} is not a {known[name].__name__}")
     if not value.get("prompt", "").strip():
-        raise DataError(f"{where}, has no prompt.", next=NEXT)
+        raise ValueError("it has no prompt")
     if value.get("scope") not in get_args(Scope):
-        raise DataError(f'{where}: scope is neither "in" nor "near".', next=NEXT)
+        raise ValueError('scope is neither "in" nor "near"')
     if value["scope"] == "in" and not value.get("answer", "").strip():
-        raise DataError(f"{where}: a question in scope has no answer.", next=NEXT)
+        raise ValueError("a question in scope has no answer")
     return Question(**value)
