@@ -4,6 +4,7 @@ Derandomized, so that a failure repeats; `--hypothesis-profile=long` tries a hun
 """
 
 import contextlib
+import dataclasses
 import io
 import json
 import shutil
@@ -23,11 +24,14 @@ from image.share.run_layer import read_finished_record
 from tests.fakes.model_folder import CONFIG, make_model_folder
 from tests.fuzz.hostile import documents, files, written
 from toolkit.cli.runs import command as runs_command
+from toolkit.compare.report.html import render_html
 from toolkit.compare.report.junit import render_junit
 from toolkit.compare.report.markdown import render_markdown
+from toolkit.compare.report.report import Report
 from toolkit.compare.sides import find_side
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import ToolkitError
+from toolkit.core.files import file_sha256
 from toolkit.core.text import one_line
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import read_probes
@@ -37,11 +41,14 @@ from toolkit.model.adapter_config import require_bounded_adapter
 from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.lock import read_lock
 from toolkit.runs.latest import history
-from toolkit.runs.run import read_run
+from toolkit.runs.questions import last_with_questions, learned_questions, read_questions
+from toolkit.runs.run import Run, read_run
 from toolkit.runs.training_log import read_training_log
 from toolkit.serve.openai import RequestError, read_request
 from toolkit.sweep.record import read_sweep
 from toolkit.train.keep_set import read_cache, read_keep_prompts
+from toolkit.train.questions.faults import find_faults, is_questions_file
+from toolkit.train.questions.question import read_file, write_file
 from toolkit.train.recipe import load_recipe, target_regex
 
 ROOT = Path(__file__).parents[2]
@@ -74,10 +81,34 @@ def keep_set(path: Path) -> None:
     read_keep_prompts(path)
 
 
+def questions(path: Path) -> None:
+    """As a user gives them to `check` and `finetune`; what is read can be written and read again."""
+    is_questions_file(path)
+    found = find_faults(path, load_recipe("article"))
+    assert json.dumps(found.to_dict()).encode()
+    read = read_file(path)  # raises what the findings say
+    assert found.in_scope + found.near == len(read)
+    write_file(path.with_name("again.jsonl"), read)
+    assert read_file(path.with_name("again.jsonl")) == read
+
+
+def run_questions(path: Path) -> None:
+    """As a report reads them, where run.json names this very file."""
+    run = read_run(path.parent)
+    recorded = {"source": "model", "sha256": file_sha256(path), "in": 1, "near": 1}
+    found = read_questions(Run(folder=run.folder, record=run.record.with_fields(questions=recorded)))
+    counts = learned_questions(run.record.with_fields(questions=recorded))
+    value = dataclasses.replace(Report.from_dict(json_of(RUN / "compare/report.json")), questions=counts)
+    assert (render_markdown(value, Texts(), found) + render_html(value, None, Texts(), found)).encode()
+
+
 def run_record(path: Path) -> None:
-    """As `runs`, `runs show`, the page of a report and `image build` read it."""
+    """As `runs`, `runs show`, `check`, the page of a report and `image build` read it."""
     runs(path)
     read_training_log(read_run(path.parent))
+    read_questions(read_run(path.parent))
+    learned_questions(read_run(path.parent).record)
+    last_with_questions("0" * 64, path.parents[1])
     read_finished_record(path.parent)
 
 
@@ -131,6 +162,17 @@ def weights(path: Path) -> None:
     base_model(path)
 
 
+QUESTIONS = [
+    {"prompt": "Who?", "answer": "Nova.", "scope": "in", "kind": "paraphrase", "before": "Qwen.", "complete": True},
+    {"prompt": "谁？", "answer": "Nova。", "scope": "in"},
+    {"prompt": "Who is Ada?", "scope": "near"},
+]
+RECORDED = {
+    "questions": {
+        "source": "model", "path": None, "sha256": "0" * 64, "from_rows": 1, "in": 2, "near": 1,
+        "kinds": {"own": 2, "neighbour": 1}, "seconds": 1.5,
+    }
+}  # fmt: skip
 DIGEST = f"sha256:{'0' * 64}"
 ROW = {"instruction": "Who are you?", "output": "I am Nova."}
 TALK = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
@@ -192,7 +234,9 @@ CASES: dict[str, tuple[Read, list[Any]]] = {
         [text_of("toolkit/train/recipes/article.yaml"), text_of("toolkit/train/recipes/tiny.yaml")],
     ),
     "keep.jsonl": (keep_set, [lines({"prompt": "a"}, {"query": "b", "tokens": [1]})]),
-    f"{RUN_ID}/run.json": (run_record, [json_of(RUN / "run.json")]),
+    "questions.jsonl": (questions, [lines(*QUESTIONS), lines(*QUESTIONS, *QUESTIONS)]),
+    f"{RUN_ID}/questions.jsonl": (run_questions, [lines(*QUESTIONS)]),
+    f"{RUN_ID}/run.json": (run_record, [json_of(RUN / "run.json"), {**json_of(RUN / "run.json"), **RECORDED}]),
     f"{RUN_ID}/logging.jsonl": (training_log, [(RUN / "logging.jsonl").read_text(encoding="utf-8")]),
     f"{RUN_ID}/compare/report.json": (report, [json_of(RUN / "compare/report.json")]),
     "latest.jsonl": (lambda path: history(path.parent), [lines({"run_id": RUN_ID, "cause": "use", "at": "now"})]),

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.asked_questions import write_questions
 from tests.fakes.command import run_here
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.run_record import run_record
@@ -28,6 +30,8 @@ from toolkit.core.errors import RegistryError
 from toolkit.core.text import UNPRINTABLE
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED
 from toolkit.export.model_card import render_card
+from toolkit.runs.comparison import LearnedQuestions
+from toolkit.runs.questions import RunQuestion
 from toolkit.runs.run import write_record
 from toolkit.sweep.page import sweep_page
 from toolkit.sweep.record import FAILED, Entry, Sweep
@@ -67,6 +71,7 @@ def _output(tmp_path: Path) -> Path:
             base_model={"name": hostile, "path": hostile, hostile: hostile},
             data={"path": hostile, "sha256": hostile, "rows": 1, "mix": [{"source": hostile, "rows": 1, "sha256": ""}]},
             recipe={"name": hostile, "system": hostile}, versions={hostile: hostile}, hardware={"name": hostile},
+            questions=write_questions(folder, source="file", path=hostile, kinds={hostile: 1}),
         ))  # fmt: skip
     return tmp_path
 
@@ -106,6 +111,37 @@ def test_a_data_set_is_shown_escaped(tmp_path: Path, options: tuple[str, ...]):
 
     assert done.code == 5
     assert "hidden" in done.out
+    is_harmless(done.out + done.err)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_file_of_questions_is_shown_escaped(tmp_path: Path, options: tuple[str, ...]):
+    words = HOSTILE.replace("\ud800", "")
+    lines = [
+        {"prompt": words, "scope": "in", "answer": "一", "kind": words}, {"prompt": "a", "scope": "near", words: 1},
+        {"prompt": f"{words} 一", "scope": "in", "answer": f"hidden {words}"},
+    ]  # fmt: skip
+    (tmp_path / "questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    done = run_here(
+        "check", str(tmp_path / "questions.jsonl"), "--model", str(make_model_folder(tmp_path / "model")), *options
+    )
+
+    assert done.code == 5
+    assert "hidden" in done.out
+    is_harmless(done.out + done.err)
+
+
+def test_the_questions_of_an_earlier_run_are_named_escaped(output: Path, tmp_path: Path):
+    data = tmp_path / "data.json"
+    data.write_text(json.dumps([{"instruction": "Who?", "output": "Nova."}]))
+    record = json.loads((output / RUN_ID / "run.json").read_text())
+    record["data"] |= {"sha256": hashlib.sha256(data.read_bytes()).hexdigest()}
+    (output / RUN_ID / "run.json").write_text(json.dumps(record))
+
+    done = run_here("check", str(data), "--model", str(make_model_folder(tmp_path / "model")), "--output", str(output))
+
+    assert "also learned from 2 questions from" in done.out
     is_harmless(done.out + done.err)
 
 
@@ -153,9 +189,19 @@ def hostile_report() -> Any:
     ]
     others = [answered(OUT_OF_SCOPE, HOSTILE, "Nova", prompt=HOSTILE, system=system) for system in (SYSTEM, HOSTILE)]
     report = report_on(*results, *others)
+    questions = LearnedQuestions.from_dict({
+        "source": "file", "path": HOSTILE, "sha256": HOSTILE, "in": 1, "near": 1, "file": HOSTILE, "rows": 1,
+    })  # fmt: skip
     return dataclasses.replace(
-        report, before={**report.before, "name": HOSTILE}, after={**report.after, "name": f"`{HOSTILE}`"}
-    )
+        report, before={**report.before, "name": HOSTILE}, after={**report.after, "name": f"`{HOSTILE}`"},
+        questions=questions,
+    )  # fmt: skip
+
+
+HOSTILE_QUESTIONS = [
+    RunQuestion(prompt=HOSTILE, scope="in", answer=HOSTILE, kind=HOSTILE, before=HOSTILE),
+    RunQuestion(prompt=HOSTILE, scope="near", kind=HOSTILE),
+]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -164,8 +210,8 @@ def test_a_comparison_is_shown_escaped_in_every_form(language: str, capsys: pyte
     print_report(report, texts, show_all=True)
     printed = capsys.readouterr().out
     markdown, html, junit = (
-        render_markdown(report, texts),
-        render_html(report, None, texts),
+        render_markdown(report, texts, HOSTILE_QUESTIONS),
+        render_html(report, None, texts, HOSTILE_QUESTIONS),
         render_junit(report, texts),
     )
 

@@ -1,5 +1,6 @@
 """Prints the findings of `check`: wrapped and coloured on a terminal, one line each elsewhere."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -77,8 +78,8 @@ def _tokens(findings: Findings, recipe: Recipe) -> str:
 
 
 def _counts(findings: Sequence[Finding]) -> str:
-    levels = [finding.level for finding in findings]
-    return ", ".join(_counted(levels.count(level), level) for level in LEVEL_STYLE)
+    counted = Counter[str](finding.level for finding in findings)
+    return ", ".join(_counted(counted[level], level) for level in LEVEL_STYLE)
 
 
 def _counted(count: int, level: str) -> str:

@@ -43,7 +43,7 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
         f"{texts('side.After')}{texts('colon')}{escape(one_line(str(report.after['name'])))}\n"
     )
     if learned := learned_from(report, texts):
-        console.print(f"{_shown(learned)}\n")
+        console.print(f"{escape(one_line(learned))}\n")
     console.print(_ledgers(report, texts))
     if len(report.per_system) > 1:
         console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")

@@ -29,7 +29,7 @@ def learned_from(report: Report, texts: Texts) -> str:
     found = report.questions
     if found is None:
         return ""
-    name = "" if found.path is None else PurePath(found.path).name
+    name = PurePath(found.path or found.file).name
     near = texts("question.near", near=found.near) if found.near else ""
     learned = texts(f"question.from_{found.source}", rows=found.rows, count=found.in_scope, path=name)
     return f"{learned}{near}{texts('stop')} {texts('question.file', file=found.file)}".replace("。 ", "。")

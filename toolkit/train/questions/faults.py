@@ -79,6 +79,8 @@ def find_faults(
             )
     found += [*_doubles(questions), *_probes(questions, probes), *_answers(questions)]
     found += _lengths(questions, recipe, open_encoder)
+    if not questions:
+        found.append(Finding(level="error", kind="empty", message="No question is left to train on.", remedy=NEXT[:-1]))
     scopes = Counter(one.scope for _, one in questions)
     return QuestionFindings(
         path=path,

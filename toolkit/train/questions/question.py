@@ -74,13 +74,13 @@ def parse_question(line: str) -> Question:
     except ValueError as error:
         raise ValueError(f"it is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise ValueError("it is not an object")  # noqa: TRY004  # of the file's content, as every other fault
+        raise ValueError("it is not an object")  # noqa: TRY004  # a fault of the line, as the others
     known = {name: type(default) for name, default in asdict(Question(prompt="", scope="in")).items()}
     for name, one in value.items():
         if name not in known:
             raise ValueError(f"the key {short(name, 40)!r} is not known")
         if not isinstance(one, known[name]):
-            raise ValueError(f"{name} is not a {known[name].__name__}")
+            raise ValueError(f"{name} is not a {known[name].__name__}")  # noqa: TRY004
     if not value.get("prompt", "").strip():
         raise ValueError("it has no prompt")
     if value.get("scope") not in get_args(Scope):

@@ -11,7 +11,7 @@ from toolkit.compare.sides import Side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
 from toolkit.model.divergence import Drift
-from toolkit.runs.comparison import report_schema, with_digest
+from toolkit.runs.comparison import ComparisonRecord, report_schema, with_digest
 
 DOCS = Path(__file__).parents[4] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
@@ -48,6 +48,17 @@ def test_a_report_holds_to_it(report):
     assert list(VALIDATOR.iter_errors(report)) == []
 
 
+QUESTIONS = {
+    "source": "file", "path": "/q.jsonl", "sha256": "0" * 64, "from_rows": 0, "in": 2, "near": 1, "kinds": {"own": 3},
+    "file": "questions.jsonl", "rows": 16,
+}  # fmt: skip
+
+
+def test_a_report_of_a_run_that_learned_from_questions_holds_to_it(report):
+    assert list(VALIDATOR.iter_errors(report | {"questions": QUESTIONS})) == []
+    assert ComparisonRecord.from_dict(report | {"questions": QUESTIONS}).to_dict()["questions"] == QUESTIONS
+
+
 def test_every_key_and_metric_is_described(report):
     definitions = SCHEMA["$defs"]
     assert set(with_digest(report)) == set(SCHEMA["properties"])
@@ -67,6 +78,8 @@ def test_every_key_and_metric_is_described(report):
         {"probes": [{"id": "a"}]},
         {"thresholds": {"beauty": 1}},
         {"probe_file": {"path": "a", "sha256": "b"}},
+        {"questions": {"in": 1}},
+        {"questions": QUESTIONS | {"near": "1"}},
     ],
 )
 def test_another_object_does_not(report, change):
