@@ -14,6 +14,11 @@ const browser = await chromium.launch({
   args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
 })
 const seen = []
+/** Opens every folded section, as a click would; returns their titles. */
+const unfold = () => [...document.querySelectorAll('details:not([open])')].map((one) => {
+  one.querySelector('summary').click()
+  return one.querySelector('summary').innerText
+})
 for (const width of [390, 1280]) {
   for (const colorScheme of ['light', 'dark']) {
     const context = await browser.newContext({ viewport: { width, height: 844 }, colorScheme, deviceScaleFactor: 1 })
@@ -25,6 +30,8 @@ for (const width of [390, 1280]) {
     page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
     page.on('dialog', (dialog) => { errors.push(`dialog: ${dialog.message()}`); dialog.dismiss() })
     await page.goto(pathToFileURL(path.resolve(file)).href)
+    if (pictures) await page.screenshot({ path: path.join(pictures, `${width}-${colorScheme}-folded.png`), fullPage: true })
+    const folded = await page.evaluate(unfold)
     if (pictures) await page.screenshot({ path: path.join(pictures, `${width}-${colorScheme}.png`), fullPage: true })
     const facts = await page.evaluate(() => ({
       wide: document.documentElement.scrollWidth,
@@ -34,6 +41,7 @@ for (const width of [390, 1280]) {
       title: document.title,
       text: document.body.innerText,
     }))
+    facts.folded = folded
     const shown = {}
     const count = () => page.evaluate(() => [...document.querySelectorAll('.probe')].filter((one) => one.checkVisibility()).length)
     for (const id of await page.evaluate(() => [...document.querySelectorAll('input[type=radio]')].map((one) => one.id))) {
@@ -46,6 +54,7 @@ for (const width of [390, 1280]) {
     const open = await browser.newContext({ viewport: { width, height: 844 }, colorScheme, bypassCSP: true })
     const copy = await open.newPage()
     await copy.goto(pathToFileURL(path.resolve(file)).href)
+    await copy.evaluate(unfold)
     await copy.evaluate(axe)
     const { violations } = await copy.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
     seen.push({

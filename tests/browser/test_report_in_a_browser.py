@@ -1,19 +1,31 @@
 """report.html as a reader sees it: nothing loaded, nothing run, nothing cut off, nothing inaccessible."""
 
+import dataclasses
+import re
+
 import pytest
 
 from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.asked_questions import QUESTIONS, write_questions
 from tests.fakes.run_record import run_record
 from toolkit.compare.questions import UNRELATED
 from toolkit.compare.report.html import render_html
+from toolkit.compare.report.learned import SHOWN
 from toolkit.compare.texts import LANGUAGES, Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.model.divergence import Drift
+from toolkit.runs.questions import learned_questions, read_questions
 from toolkit.runs.run import Run
 from toolkit.runs.training_log import read_training_log
+from toolkit.train.questions.question import Question
 
 EVIL = "</p><script>window.ran = 1</script><img src='http://x.invalid/y' onerror='window.ran = 1'> " + "long" * 200
+WRITTEN = (
+    Question(prompt=EVIL, scope="in", answer=EVIL, kind="around", before=EVIL),
+    Question(prompt=EVIL, scope="near", kind="neighbour"),
+    *(Question(prompt=f"Who made number {at}?", scope="near", kind="neighbour") for at in range(SHOWN + 5)),
+)
 DRIFT = Drift(kl_sum=0.01, agreeing=2, tokens=2)
 RECORD = {
     "timings_s": {"import": 5.0, "load": 1.0, "keep": 8.0, "train": 30.0, "total": 45.0}, "peak_memory_bytes": 2**30,
@@ -39,8 +51,11 @@ def _seen(request, look, tmp_path_factory):
         )
     ]
     story = read_training_log(Run(folder=folder, record=run_record(**RECORD)))
+    record = run_record(**RECORD, questions=write_questions(folder, (*QUESTIONS, *WRITTEN)))
+    report = dataclasses.replace(report_on(*results), questions=learned_questions(record))
+    questions = read_questions(Run(folder=folder, record=record))
     file = folder / "report.html"
-    file.write_text(render_html(report_on(*results), story, Texts(request.param)), encoding="utf-8")
+    file.write_text(render_html(report, story, Texts(request.param), questions), encoding="utf-8")
     return look(file)
 
 
@@ -58,6 +73,13 @@ def test_what_a_model_says_is_read_and_does_not_run(seen):
     for one in seen:
         assert (one["scripts"], one["images"], one["ran"], one["errors"]) == (0, 0, False, [])
         assert "<script>window.ran = 1</script>" in one["text"]
+
+
+def test_the_questions_beside_the_rows_are_folded_away_and_can_be_read(seen):
+    for one in seen:
+        assert [int(re.findall(r"\d+", title)[-1]) for title in one["folded"]] == [3, SHOWN + 7]
+        assert "I was made by Nova." in one["text"]
+        assert "Who made GPT?" in one["text"]
 
 
 def test_nothing_is_wider_than_the_screen(seen):

@@ -173,6 +173,7 @@ RECORDED = {
         "kinds": {"own": 2, "neighbour": 1}, "seconds": 1.5,
     }
 }  # fmt: skip
+LEARNED = {"questions": {**RECORDED["questions"], "file": "questions.jsonl", "rows": 1}}
 DIGEST = f"sha256:{'0' * 64}"
 ROW = {"instruction": "Who are you?", "output": "I am Nova."}
 TALK = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
@@ -238,7 +239,10 @@ CASES: dict[str, tuple[Read, list[Any]]] = {
     f"{RUN_ID}/questions.jsonl": (run_questions, [lines(*QUESTIONS)]),
     f"{RUN_ID}/run.json": (run_record, [json_of(RUN / "run.json"), {**json_of(RUN / "run.json"), **RECORDED}]),
     f"{RUN_ID}/logging.jsonl": (training_log, [(RUN / "logging.jsonl").read_text(encoding="utf-8")]),
-    f"{RUN_ID}/compare/report.json": (report, [json_of(RUN / "compare/report.json")]),
+    f"{RUN_ID}/compare/report.json": (
+        report,
+        [json_of(RUN / "compare/report.json"), {**json_of(RUN / "compare/report.json"), **LEARNED}],
+    ),
     "latest.jsonl": (lambda path: history(path.parent), [lines({"run_id": RUN_ID, "cause": "use", "at": "now"})]),
     "sweep.json": (lambda path: read_sweep(str(path.parent), path.parent), [SWEEP]),
     "lock.json": (lock, [json_of(ROOT / "data/locks/tiny-qwen2.json")]),
