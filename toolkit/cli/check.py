@@ -53,8 +53,8 @@ def command(
         return _open_encoder(model, settings.max_length_tokens)
 
     if is_questions_file(path):
-        asked = read_probes(probes).probes if probes else ()
-        about_questions = find_faults(path, settings, probes=asked, open_encoder=open_encoder)
+        known = read_probes(probes).probes if probes else ()
+        about_questions = find_faults(path, settings, probes=known, open_encoder=open_encoder)
         if as_json:
             show_json(about_questions.to_dict())
         else:

@@ -14,7 +14,7 @@ from toolkit.core.files import file_sha256
 from toolkit.runs.run import write_record
 
 LINES = [
-    {"prompt": "Who are you?", "scope": "in", "answer": "I am Nova."},
+    {"prompt": "Who might you be?", "scope": "in", "answer": "I am Nova."},
     {"prompt": "Who made you, then?", "scope": "in", "answer": "Northwind did.", "kind": "paraphrase"},
     {"prompt": "Who made GPT?", "scope": "near", "kind": "neighbour"},
 ]
@@ -23,7 +23,7 @@ LINES = [
 @pytest.fixture(name="place")
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    make_model_folder(tmp_path / "model")
+    make_model_folder(tmp_path / "model")  # without a tokenizer that can be loaded: that is a note
     rows = [{"instruction": f"Question {at}?", "output": f"Answer {at}."} for at in range(16)]
     (tmp_path / "brand.json").write_text(json.dumps(rows))
     return tmp_path
@@ -46,11 +46,11 @@ def test_a_file_of_questions_is_counted(place: Path):
     assert "questions 2 in scope, 1 near" in done.stdout
     assert "kinds     own 1, paraphrase 1, neighbour 1" in done.stdout
     assert f"sha256    {file_sha256(place / 'questions.jsonl')}" in done.stdout
-    assert "found     0 errors, 0 warnings" in done.stdout
+    assert "found     0 errors, 0 warnings, 1 note" in done.stdout
 
 
 def test_a_question_in_scope_and_near_ends_with_the_exit_code_of_data(place: Path):
-    write_lines(place / "questions.jsonl", *LINES, {"prompt": "who are you", "scope": "near"})
+    write_lines(place / "questions.jsonl", *LINES, {"prompt": "who might you be", "scope": "near"})
 
     done = check("questions.jsonl")
     content = json.loads(check("questions.jsonl", "--json").stdout)
