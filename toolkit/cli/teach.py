@@ -63,7 +63,7 @@ def command(
     with progress() as listener:
         taught = teach(config, listener=listener, notify=notify, load=base.load)
     answered = f"{taught.rows} rows of {taught.tried} questions" if taught.tried else f"{taught.rows} rows, used as is"
-    notify(f"{taught.data}: {answered}" + ("" if taught.tried else "; --force writes them anew"))
+    notify(f"{taught.data}: {answered}" + ("" if taught.tried else "; --force writes new ones"))
     found: dict[str, Any] = {
         "data": str(taught.data), "kind": taught.kind, "rows": taught.rows, "source": taught.source
     }  # fmt: skip

@@ -127,7 +127,7 @@ def _existing(target: Path, kind: TextKind, *, named: bool) -> Taught:
     if named:  # its rows may come from another text
         raise ConfigError(
             f"{target} exists.",
-            next=f'"{suggestion("finetune", target, "--compare")}" trains on it; --force writes it anew.',
+            next=f'"{suggestion("finetune", target, "--compare")}" trains on it; --force replaces it.',
         )
     dataset = read_dataset(target)
     require_sound(dataset)

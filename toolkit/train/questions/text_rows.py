@@ -46,13 +46,14 @@ def try_questions(
 
     Those about the assistant itself come from the shipped bank, in both languages; others the model writes.
     """
-    asked = _bank(seed) if kind == "identity" else _written(model, text, kind, seed, listener)
-    prompts = [answer_messages(text, kind, question) for question in asked]
-    prompts += [conversation(question, system) for question in asked]
+    questions = _bank(seed) if kind == "identity" else _written(model, text, kind, seed, listener)
+    prompts = [answer_messages(text, kind, question) for question in questions]
+    prompts += [conversation(question, system) for question in questions]
     answers = model.answers(prompts, max_new_tokens=ANSWER_TOKENS, listener=listener, task=ANSWERING)
+    with_text, own = answers[: len(questions)], answers[len(questions) :]
     return [
-        Tried(question=question, answer=with_text.text, before=own.text, complete=len(with_text.tokens) < ANSWER_TOKENS)
-        for question, with_text, own in zip(asked, answers[: len(asked)], answers[len(asked) :], strict=True)
+        Tried(question=question, answer=one.text, before=other.text, complete=len(one.tokens) < ANSWER_TOKENS)
+        for question, one, other in zip(questions, with_text, own, strict=True)
     ]
 
 
@@ -79,7 +80,7 @@ def is_row(one: Tried, text: str, kind: TextKind, common: frozenset[str]) -> boo
 
 
 def names_in(text: str) -> set[str]:
-    """The names and numbers that can be told from other words: capitalised within a sentence, or digits."""
+    """Names and numbers, as far as spelling shows them: words capitalised within a sentence, or digits."""
     return {unit for name in NAME.findall(text) for unit in units(name)}
 
 
