@@ -227,9 +227,9 @@ def test_a_broken_report_is_none(tmp_path, text):
     [
         (
             {},
-            "2 that the model wrote around 16 rows, and 1 near ones, kept (paraphrase 1, ",
+            "2 that the model wrote around 16 rows, and 1 near them, kept (paraphrase 1, ",
         ),
-        ({"source": "file", "path": "my.jsonl", "kinds": {}}, "2 from my.jsonl, and 1 near ones, kept: "),
+        ({"source": "file", "path": "my.jsonl", "kinds": {}}, "2 from my.jsonl, and 1 near them, kept: "),
     ],
 )
 def test_show_tells_the_questions_and_where_they_are(tmp_path, changes, says):
