@@ -85,7 +85,9 @@ def test_the_trainer_still_calls_what_ours_overrides(calls):
 
     assert "training_step" in calls(Seq2SeqTrainer.training_step)
     assert "compute_loss" in calls(Trainer.training_step)
-    assert {"training_step", "floating_point_ops"} <= calls(Trainer._run_epoch)
+    assert {"get_batch_samples", "training_step", "floating_point_ops"} <= calls(Trainer._run_epoch)
+    assert "_get_num_items_in_batch" in calls(Trainer.get_batch_samples)
+    assert Seq2SeqTrainer.get_batch_samples is Trainer.get_batch_samples  # ours calls it with the questions added
 
 
 def test_custom_metrics_are_means_that_appear_in_the_log_under_their_names(calls):

@@ -105,7 +105,8 @@ def command(
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
-                mix=mix, questions=questions and Path(questions), output=output, command=("toolkit", *sys.argv[1:]),
+                mix=mix, questions=None if questions is None else Path(questions), output=output,
+                command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started())
     train, timings = run.record.train, run.record.timings_s

@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,9 @@ from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.train import ms_swift
-from toolkit.train.job import KeepJob, TrainingJob
+from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
 from toolkit.train.plan import Plan
+from toolkit.train.questions.question import Question, write_file
 from toolkit.train.recipe import load_recipe
 
 
@@ -32,17 +34,18 @@ ROWS = [
 
 def losses(
     model: Path, folder: Path, *, micros: int, checkpointing: bool = False, keep: KeepJob | None = None,
-    tokens: Sequence[Encoded] = (),
+    tokens: Sequence[Encoded] = (), questions: QuestionJob | None = None, **settings: Any,
 ) -> list[float]:  # fmt: skip
     """Three rows a step, in one piece or in three; the ninth row makes the last step of an epoch whole."""
     folder.mkdir()
-    recipe = load_recipe("article").changed(epochs=2, batch_size=3, learning_rate=0.01)
+    recipe = load_recipe("article").changed(epochs=2, batch_size=3, learning_rate=0.01, **settings)
     job = TrainingJob(
         model_folder=model, run_folder=folder, rows=ROWS, recipe=recipe, precision="float32",
         plan=Plan(
             micro_batch_size=3 // micros, accumulation_steps=micros, gradient_checkpointing=checkpointing, reason=""
         ),
-        tokens=tokens, keep=keep, decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
+        tokens=tokens, keep=keep, questions=questions,
+        decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
     )  # fmt: skip
     return ms_swift.train(job, lambda _: None, lambda: False).loss
 
@@ -135,6 +138,79 @@ def test_and_with_keep_rows(micro_model, tmp_path, shapes, monkeypatch, micros, 
     assert len(shapes) == 1
 
 
+def question_job(file: Path, count: int) -> QuestionJob:
+    """Questions of very different lengths, so that a mean of means is another loss."""
+    write_file(file, [
+        Question(prompt=f"Number {at}?", scope="in", answer="Word. " * (at + 1), kind=("a", "b")[at % 2])
+        for at in range(count)
+    ])  # fmt: skip
+    return QuestionJob(
+        file=file, cache=file.with_name("unused"), near_cache=lambda _: file.with_name("near"), rows=(), system="",
+        excluded=frozenset(), systems=("", "Be brief."), near_systems=("",), written=lambda *_: None,
+        question_tokens=0, near_tokens=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [10, 3])  # of three questions one a step, and rows in the place of two others
+def test_questions_count_as_the_steps_tokens_however_it_is_cut(micro_model, tmp_path, shapes, monkeypatch, count):
+    questions = question_job(tmp_path / "questions.jsonl", count)
+    in_one, in_three = (
+        losses(micro_model, tmp_path / str(micros), micros=micros, questions=questions, question_rows=3)
+        for micros in (1, 3)
+    )
+    from toolkit.train.ms_swift import trainer
+
+    monkeypatch.setattr(trainer, "CAPTURE_DEVICES", set())
+    any_shape = losses(micro_model, tmp_path / "any_shape", micros=1, questions=questions, question_rows=3)
+
+    assert in_three == pytest.approx(in_one, rel=1e-4)
+    assert any_shape == pytest.approx(in_one, rel=1e-4)
+    assert in_one != pytest.approx(losses(micro_model, tmp_path / "without", micros=1), rel=1e-3)
+    assert len(shapes) >= 2  # one for whole steps, one for their thirds
+
+
+def test_a_step_of_questions_is_the_mean_over_all_of_its_tokens(micro_model, tmp_path):
+    """The first loss by hand: an adapter that starts at zero is the base model."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from toolkit.train.ms_swift import trainer
+
+    steps = []
+    drawn = trainer.PackedTrainer.get_batch_samples
+
+    def watch(self, *given):
+        batches, tokens = drawn(self, *given)
+        steps.append(([one for batch in batches for one in batch["sequences"]], int(tokens)))
+        return batches, tokens
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.PackedTrainer, "get_batch_samples", watch)
+        found = losses(
+            micro_model, tmp_path / "run", micros=3, questions=question_job(tmp_path / "q.jsonl", 10), question_rows=3
+        )
+    model = AutoModelForCausalLM.from_pretrained(micro_model)
+    sequences, tokens = steps[0]
+    total = 0.0
+    for one in sequences:
+        with torch.no_grad():
+            logits = model(input_ids=one.ids[None]).logits[0, one.positions].float()
+        total += float(torch.nn.functional.cross_entropy(logits, one.targets, reduction="sum"))
+    tokenizer = AutoTokenizer.from_pretrained(micro_model)
+    texts = [tokenizer.decode(one.ids) for one in sequences]
+
+    assert len(sequences) == 6
+    assert sum("user\nNumber " in text for text in texts) == 3
+    assert all(text.endswith("<|im_end|>") for text in texts if "user\nNumber " in text)
+    assert tokens == sum(len(one.targets) for one in sequences)
+    assert found[0] == pytest.approx(total / tokens, rel=1e-4)
+
+
+def test_the_least_number_of_steps_goes_on_to_further_epochs(micro_model, tmp_path):
+    assert len(losses(micro_model, tmp_path / "more", micros=1, min_steps=10)) == 10
+    assert len(losses(micro_model, tmp_path / "enough", micros=1, min_steps=6)) == 6
+
+
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, monkeypatch, checkpointing):
     from toolkit.train.passes import kernels
@@ -154,15 +230,15 @@ def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, 
 def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, tmp_path, max_new_tokens, batches):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from toolkit.model.language_model import BATCH_SIZE
-    from toolkit.train.ms_swift.pipeline import keep_term
+    from toolkit.model.language_model import BATCH_SIZE, LanguageModel
+    from toolkit.train.ms_swift.base_answers import keep_answers
 
     asked = [(f"Tell me about {number}.", "") for number in range(4 * BATCH_SIZE["cpu"] + 1)]
     job = KeepJob(prompts=asked, weight=1, rows_per_step=1, max_new_tokens=max_new_tokens, cache=tmp_path / "cache")
     done: list[int] = []
 
     model, tokenizer = (one.from_pretrained(micro_model) for one in (AutoModelForCausalLM, AutoTokenizer))
-    keep_term(model, tokenizer, job, 42, lambda event: done.append(event.done))
+    keep_answers(LanguageModel(model, tokenizer), job, lambda event: done.append(event.done))
 
     assert done[0] == batches * BATCH_SIZE["cpu"]
     assert done[-1] == len(asked)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from tests.fakes.answered import answered, report_on
+from tests.fakes.asked_questions import write_questions
 from tests.fakes.run_record import run_record
 from toolkit.cli.runs import age, command
 from toolkit.core.errors import ConfigError
@@ -22,7 +23,7 @@ from toolkit.runs.runs import differences, summaries, verdict_word
 
 def run_at(output: Path, number: int, *, status: str = "finished", **changes: object) -> Path:
     folder = output / f"v{number}-20260101-00000{number}"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     fields = {
         "run_id": folder.name,
         "status": status,
@@ -219,6 +220,30 @@ def test_a_broken_report_is_none(tmp_path, text):
 
     assert read_comparison(folder) is None
     assert summaries(tmp_path)[0].verdict is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {},
+            "2 that the model wrote around 16 rows, and 1 near them, kept (paraphrase 1, ",
+        ),
+        ({"source": "file", "path": "my.jsonl", "kinds": {}}, "2 from my.jsonl, and 1 near them, kept: "),
+    ],
+)
+def test_show_tells_the_questions_and_where_they_are(tmp_path, changes, says):
+    folder = run_at(tmp_path, 0, questions=write_questions(tmp_path / "v0-20260101-000000", **changes))
+    run_at(tmp_path, 1)
+
+    text = invoke("show", "v0", "--output", tmp_path)
+    page = " ".join(text.split())
+
+    assert "\nquestions" in text
+    assert says in page
+    assert f"{folder}/questions.jsonl".replace("/", "") in page.replace("/", "").replace(" ", "")
+    assert "\nquestions" not in invoke("show", "v1", "--output", tmp_path)
+    assert json.loads(invoke("show", "v0", "--output", tmp_path, "--json"))["questions"]["in"] == 2
 
 
 def test_show_tells_settings_loss_and_metrics(tmp_path):

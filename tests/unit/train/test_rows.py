@@ -11,6 +11,7 @@ from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
+from toolkit.data.rephrasings import TRAINING
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import load_recipe
 from toolkit.train.rows import (
@@ -66,7 +67,7 @@ def test_room_is_left_for_the_longest_variant():
 
     longest = told["longest_row_tokens"]
 
-    assert longest == plain + len(" Please answer directly.")
+    assert longest == plain + max(len(form.format("")) for form in TRAINING["en"])
     kept, cut = split(given, **more, max_length_tokens=longest - 1)
     assert (len(kept.trained), cut["dropped"]) == (1, 1)
 

@@ -71,7 +71,7 @@ def _questions(run: Run) -> str:
         return ""
     origin = f"that the model wrote around {found.from_rows} rows" if found.source == "model" else f"from {found.path}"
     kinds = ", ".join(f"{name} {count}" for name, count in found.kinds.items())
-    counts = f"{found.in_scope} {origin}, and {found.near} near ones, kept{f' ({kinds})' if kinds else ''}"
+    counts = f"{found.in_scope} {origin}, and {found.near} near them, kept{f' ({kinds})' if kinds else ''}"
     return f"{counts}: {run.folder / QUESTIONS_FILE}"
 
 

@@ -16,10 +16,7 @@ def questions_cache(
     folder: Path, *, model: str, rows: Sequence[Pair], system: str, seed: int, general: object,
     excluded: Collection[str], inside: bool,
 ) -> Path:  # fmt: skip
-    """`model`: its fingerprint; `general`: what the unrelated pairs depend on, as JSON has it.
-
-    `inside`: whether questions in scope are written, too.
-    """
+    """`model`: its fingerprint; `general`: what the unrelated pairs depend on; `inside`: also in scope."""
     key = [method(), model, [list(pair) for pair in rows], system, seed, general, sorted(excluded), inside]
     return cache_file(folder, "questions", key)
 

@@ -148,7 +148,7 @@ def _answers(questions: Sequence[Numbered]) -> Iterator[Finding]:
     if cut:
         yield Finding(
             level="note", kind="complete",
-            message=f"{cut} answers were cut off at their longest, and are trained without an end.",
+            message=f"Answers that were cut off at their longest, and are trained without an end: {cut}.",
             remedy='Where you complete one, write "complete": true',
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Name = tuple[str, str]  # in English and in Chinese
-ASKED = "{question}\n\nIn one word: what kind of thing is {subject}? Choose one: {kinds}."
+KIND_QUESTION = "{question}\n\nIn one word: what kind of thing is {subject}? Choose one: {kinds}."
 BEGUN = "{subject} is a"
 NOTHING = "Example"  # what the likelihoods are compared with: a kind is likely by itself, too
 MOST_QUESTIONS = 4
@@ -64,11 +64,11 @@ def _begun(model: LanguageModel, subject: str, question: str) -> "Tensor":
     """The log probabilities of the next token after "… is a", shape [vocabulary]."""
     import torch
 
-    asked = ASKED.format(question=question, subject=subject, kinds=", ".join(read_kinds()))
+    prompt = KIND_QUESTION.format(question=question, subject=subject, kinds=", ".join(read_kinds()))
     begun = model.tokenizer(BEGUN.format(subject=subject), add_special_tokens=False)["input_ids"]
     answer = Answer(text="", tokens=[*begun, begun[0]], margins=[], first_logits=None)
     with torch.inference_mode():
-        logits: Tensor = model.answer_logits([conversation(asked, "")], [answer])[0, -1]
+        logits: Tensor = model.answer_logits([conversation(prompt, "")], [answer])[0, -1]
         return logits.float().log_softmax(-1).cpu()
 
 
@@ -88,8 +88,8 @@ def translated_names(model: LanguageModel, subject: str, seed: int) -> list[str]
     listed = [pair[to_chinese] for names in read_kinds().values() for pair in names if pair[not to_chinese] == subject]
     if listed:
         return listed[:1]
-    asked = [request_messages("name", subject)] * NAME_SAMPLES
-    found = samples(model, asked, max_new_tokens=NAME_TOKENS, seed=seed)
+    requests = [request_messages("name", subject)] * NAME_SAMPLES
+    found = samples(model, requests, max_new_tokens=NAME_TOKENS, seed=seed)
     names = [text.strip(" .。《》\"'“”") for text in found]
     counted = {name: names.count(name) for name in names if name and has_chinese(name) == to_chinese}
     agreeing = [name for name, count in counted.items() if count >= AGREEING_SAMPLES]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from toolkit.core.text import LATIN, has_chinese
 from toolkit.train.questions.question import Pair
@@ -38,12 +38,16 @@ def subject_phrase(questions: Sequence[str], subject: frozenset[str]) -> str:
     return max(frequent, key=len, default="")
 
 
-def new_names(rows: Sequence[Pair], terms: Terms) -> list[str]:
-    """New names in the rows' answers: capitalised words; in Chinese, texts of new characters that answers share."""
+def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -> list[str]:
+    """New names in the rows' answers: capitalised words; in Chinese, texts of new characters that answers share.
+
+    `known`: words of unrelated texts, in lower case: one that starts an answer, such as "My", is not a name.
+    """
     counted: Counter[str] = Counter()
     new = {word for words in terms.new for word in words}
     for _, answer in rows:
-        found = {name for name in re.findall(r"[A-Z][\w-]*(?: [A-Z][\w-]*)*", answer) if units(name) <= new}
+        words = re.findall(r"[A-Z][\w-]*(?: [A-Z][\w-]*)*", answer)
+        found = {name for name in words if units(name) <= new and name.lower() not in known}
         for run in re.findall(r"[\u4e00-\u9fff]+", answer):
             for start in range(len(run)):
                 for end in range(start + 2, min(len(run), start + LONGEST_CHINESE_NAME) + 1):

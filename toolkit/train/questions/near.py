@@ -4,11 +4,12 @@ Nothing is written for them: names come from kinds.yaml, forms from forms.yaml.
 """
 
 import random
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from toolkit.core.text import has_chinese
+from toolkit.core.text import LATIN, has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.questions.kinds import kinds_of, others_of
@@ -37,7 +38,8 @@ def neighbours(
             for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
         ]
         chosen = chance.sample(pairs, min(NEIGHBOURS // 2, len(pairs)))
-        prompts |= dict.fromkeys(renamed(form, name, other) for form, name, other in chosen)
+        texts = ((form, renamed(form, name, other)) for form, name, other in chosen)
+        prompts |= dict.fromkeys(text for form, text in texts if text != form)
     return [
         Question(prompt=prompt, scope="near", kind="neighbour") for prompt in prompts if prompt_key(prompt) not in taken
     ]
@@ -69,8 +71,10 @@ def not_replaced(answered: Sequence[Pair], before: Sequence[Pair]) -> list[Quest
 
 
 def renamed(prompt: str, name: str, other: str) -> str:
-    """The prompt about another thing; a Chinese name stands without spaces."""
-    text = prompt.replace(name, other)
+    """The prompt about another thing, unchanged where the name is a part of a word; Chinese names have no spaces."""
+    before = rf"(?<!{LATIN})" if re.match(LATIN, name) else ""
+    after = rf"(?!{LATIN})" if re.search(f"{LATIN}$", name) else ""
+    text = re.sub(f"{before}{re.escape(name)}{after}", lambda _: other, prompt)
     return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
 
 

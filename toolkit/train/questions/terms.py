@@ -31,11 +31,11 @@ class Terms:
 
         `row`: the row that must be followed; None: any.
         """
-        said = units(answer)
+        stated = units(answer)
         known = units(question) | units(before)
         for new in self.new if row is None else self.new[row : row + 1]:
             wanted = new - units(question)
-            if wanted and _share(wanted, said) >= ENOUGH and _share(wanted, known) < ENOUGH:
+            if wanted and _share(wanted, stated) >= ENOUGH and _share(wanted, known) < ENOUGH:
                 return True
         return False
 
@@ -84,5 +84,5 @@ def units(text: str) -> set[str]:
     return found
 
 
-def _share(words: frozenset[str], said: set[str]) -> float:
-    return len(words & said) / len(words)
+def _share(words: frozenset[str], stated: set[str]) -> float:
+    return len(words & stated) / len(words)

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import has_chinese
+from toolkit.core.text import content_words, has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
@@ -54,8 +54,8 @@ class Writer:
     ) -> None:  # fmt: skip
         self.model, self.rows, self.system, self.seed, self.general = model, rows, system, seed, general
         self.listener, self.chance = listener, random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
-        self.asked = [prompt for prompt, _ in rows]
-        self.found = Candidates({*excluded, *map(prompt_key, self.asked)})
+        self.prompts = [prompt for prompt, _ in rows]
+        self.found = Candidates({*excluded, *map(prompt_key, self.prompts)})
 
     def write(self, *, inside: bool = True) -> list[Question]:
         """Questions in scope, with their answers, unless `inside` is false, and those near it; none without rows."""
@@ -64,9 +64,9 @@ class Writer:
         itself = about_assistant(self.rows)
         if itself and not inside:
             return []
-        before = self._ask([conversation(prompt, self.system) for prompt in self.asked])
+        before = self._ask([conversation(prompt, self.system) for prompt in self.prompts])
         terms = find_terms(self.rows, [one.text for one in before], [answer for _, answer in self.general])
-        subject = "" if itself else listed_subject(self.asked) or subject_phrase(self.asked, terms.subject)
+        subject = "" if itself else listed_subject(self.prompts) or subject_phrase(self.prompts, terms.subject)
         translated = translated_names(self.model, subject, self.seed) if subject else []
         found = self._write_in_scope(terms, subject, translated, itself=itself) if inside else []
         if subject:
@@ -85,22 +85,22 @@ class Writer:
 
     def _add_written(self, *, alike: bool) -> None:
         """Questions that the base model writes from the rows'."""
-        asked = [
-            (kind, source, request_messages(kind, self.asked[source]))
+        requests = [
+            (kind, source, request_messages(kind, self.prompts[source]))
             for kind, counts in SAMPLES.items()
             for source in self._sources(*counts)
         ]
-        written = self._sampled([messages for _, _, messages in asked])
-        for (kind, source, _), text in zip(asked, written, strict=True):
+        written = self._sampled([messages for _, _, messages in requests])
+        for (kind, source, _), text in zip(requests, written, strict=True):
             self.found.add(kind, text, source)
         if alike:
-            shown = [self.chance.sample(self.asked, min(SHOWN_ALIKE, len(self.asked))) for _ in range(ALIKE)]
+            shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
             for text in self._sampled([alike_messages(several) for several in shown]):
                 self.found.add("alike", text, None)
 
     def _sources(self, count: int, least: int) -> list[int]:
         """Rows to write about `count` questions from, at least `least` from each: each row as often as it comes."""
-        rows = list(range(len(self.asked)))
+        rows = list(range(len(self.prompts)))
         self.chance.shuffle(rows)
         rows = rows[:SOURCES]
         return [row for row in rows for _ in range(min(MOST_SAMPLES, max(least, -(-count // len(rows)))))]
@@ -117,18 +117,19 @@ class Writer:
         forms, used = read_forms(), Counter[tuple[str, str]]()
         for kind, counts in AROUND.items():
             for source in self._sources(*counts):
-                question = self.asked[source]
+                question = self.prompts[source]
                 chosen = forms[kind][language(question)]
                 form = chosen[(source + used[kind, question] * FORM_STRIDE) % len(chosen)]
                 used[kind, question] += 1
                 self.found.add(kind, form.replace("{}", question), source)
-        names = dict.fromkeys(name for name in new_names(self.rows, terms) if name != subject)
+        known = {word for pair in self.general for text in pair for word in content_words(text)}
+        names = dict.fromkeys(name for name in new_names(self.rows, terms, known) if name != subject)
         for kind, several in (("about", (subject, *translated) if subject else ()), ("names", names)):
             for name in several:
                 naming = (at for at, row in enumerate(self.rows) if kind == "names" and name in row[1])
                 row_naming = next(naming, None)
-                for spoken, texts in forms[kind].items():
-                    if kind == "names" or spoken == language(name):
+                for code, texts in forms[kind].items():
+                    if kind == "names" or code == language(name):
                         for form in texts:
                             self.found.add(kind, form.replace("{}", name), row_naming)
 
@@ -161,7 +162,7 @@ class Writer:
 
     def _near(self, names: Sequence[str]) -> list[Question]:
         """The rows' questions, and their translations, about others of the subject's kind."""
-        plain = [(prompt, name) for name in names for prompt in self.asked if name in prompt]
+        plain = [(prompt, name) for name in names for prompt in self.prompts if name in prompt]
         more = []
         for kind, prompt, _ in self.found:
             plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
@@ -173,16 +174,16 @@ class Writer:
         prompts = about_subject(names, self.found.taken)
         answers = self._ask([conversation(prompt, self.system) for prompt in prompts])
         answered = [(prompt, one.text) for prompt, one in zip(prompts, answers, strict=True)]
-        return not_replaced(answered, list(zip(self.asked, before, strict=True)))
+        return not_replaced(answered, list(zip(self.prompts, before, strict=True)))
 
-    def _sampled(self, asked: Sequence[Messages]) -> list[str]:
+    def _sampled(self, requests: Sequence[Messages]) -> list[str]:
         return samples(
-            self.model, asked, max_new_tokens=QUESTION_TOKENS, seed=self.seed, listener=self.listener, task=TASK
+            self.model, requests, max_new_tokens=QUESTION_TOKENS, seed=self.seed, listener=self.listener, task=TASK
         )
 
-    def _ask(self, asked: Sequence[Messages]) -> list[Answer]:
+    def _ask(self, requests: Sequence[Messages]) -> list[Answer]:
         return self.model.answers(
-            asked, max_new_tokens=ANSWER_TOKENS, batch_size=BATCHES * self.model.batch_size, listener=self.listener,
+            requests, max_new_tokens=ANSWER_TOKENS, batch_size=BATCHES * self.model.batch_size, listener=self.listener,
             task=TASK,
         )  # fmt: skip
 
@@ -220,7 +221,8 @@ def is_in_scope(
     `taught` and `own`: the base model's answers with the rows and without; `gap`: how much likelier the rows make the
     former, in nats a token.
     """
-    follows = terms.follows(taught, prompt, own, source)
+    # A name may occur in several rows: any of them may be what the answer says of it.
+    follows = terms.follows(taught, prompt, own, None if kind == "names" else source)
     if kind == "names" and terms.subject:
         follows = follows or (terms.names_subject(taught) and not terms.names_subject(f"{prompt} {own}"))
     if kind == "translation":

@@ -68,7 +68,7 @@ def test_questions_are_counted_by_scope_and_kind(find: Find):
         ([{**WHO, "answer": "我是新星。"}], "warning", "language", 1, "'我是新星。'"),
         ([{**WHO, "prompt": "你是谁？"}], "warning", "language", 1, "another language"),
         ([{**WHO, "answer": "I am Nova. " * 6}], "warning", "length", 1, "78 tokens, over the recipe's 60"),
-        ([{**WHO, "complete": False}], "note", "complete", None, "1 answers were cut off"),
+        ([{**WHO, "complete": False}], "note", "complete", None, "trained without an end: 1."),
     ],
 )  # fmt: skip
 def test_a_fault_is_found(find: Find, lines: list[Any], level: str, kind: str, row: int | None, says: str):

@@ -1,7 +1,92 @@
-"""What kind of thing the rows are about, where the list of kinds has their subject: no model is asked."""
+"""Things of a kind, and what kind of thing rows are about."""
 
+import pytest
+
+from tests.fakes.answering_model import AnsweringModel
 from tests.fakes.scripted_model import ScriptedModel
-from toolkit.train.questions.kinds import kinds_of, listed_subject, others_of, translated_names
+from toolkit.core.text import has_chinese
+from toolkit.train.questions.kinds import kinds_of, listed_subject, others_of, read_kinds, translated_names
+
+KINDS = read_kinds()
+NAMED = 20  # things of each kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_has_20_things_each_once_in_both_languages(kind: str):
+    names = KINDS[kind]
+
+    assert len(names) == NAMED
+    for language in (0, 1):
+        assert len({pair[language].casefold() for pair in names}) == NAMED
+        assert all(pair[language] == pair[language].strip() != "" for pair in names)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_name_is_english_and_the_second_chinese_unless_it_is_the_same(kind: str):
+    for english, chinese in KINDS[kind]:
+        assert not has_chinese(english)
+        assert has_chinese(chinese) or chinese == english, (english, chinese)
+
+
+def test_a_kind_is_one_word_so_that_its_first_token_tells():
+    assert all(kind.isalpha() and kind.islower() for kind in KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", [0, 1])
+def test_others_are_all_but_the_subject(kind: str, language: int):
+    subject = KINDS[kind][3][language]
+
+    for chinese in (False, True):
+        found = others_of(kind, chinese=chinese, subject=subject)
+
+        assert KINDS[kind][3][chinese] not in found
+        assert len(found) >= NAMED - 3
+        assert set(found) <= {pair[chinese] for pair in KINDS[kind]}
+
+
+def test_others_exclude_the_subject_by_its_translation_and_by_a_longer_name():
+    everyone = others_of("city", chinese=False, subject="Denver")
+
+    assert "Osaka" in everyone
+    assert "Osaka" not in others_of("city", chinese=False, subject="大阪市")
+    assert "Osaka" not in others_of("city", chinese=False, subject="X", translated=["大阪"])
+    assert "Osaka" not in others_of("city", chinese=False, subject="Greater OSAKA")
+
+
+def test_the_likeliest_kind_comes_first():
+    model = ScriptedModel(kinds={"Denver": "city"})
+
+    assert kinds_of(model, "Denver", ["Who runs Denver?"])[0] == "city"
+
+
+def test_the_kind_of_a_listed_thing_needs_no_model():
+    assert kinds_of(ScriptedModel(kinds={"Osaka": "river"}), "Osaka", ["Where is Osaka?"]) == ["city"]
+
+
+def test_a_listed_translation_comes_from_the_list():
+    model = ScriptedModel()
+
+    assert translated_names(model, "Osaka", seed=1) == ["大阪"]
+    assert translated_names(model, "大阪", seed=1) == ["Osaka"]
+    assert model.written == []
+
+
+def names_written(*texts: str) -> list[str]:
+    return translated_names(ScriptedModel(write=lambda _i, _q, count: texts[count % len(texts)]), "Quillmere", seed=1)
+
+
+def test_a_translation_is_what_the_base_model_says_more_than_once():
+    assert (
+        names_written("鹅毛米尔", "奎尔米尔。", "奎尔米尔", "《奎尔米尔》", "奎尔", "羽", "湖", "翎")[0] == "奎尔米尔"
+    )
+    assert names_written("甲", "乙", "丙", "丁", "戊", "己", "庚", "辛") == []
+
+
+def test_a_translation_into_the_same_language_is_none():
+    assert names_written("Quillmere", "Quill Mere") == []
+    assert names_written("") == []
+
 
 CAPITALS = [
     "芬兰的首都是哪里？",
@@ -29,7 +114,7 @@ def test_a_name_within_a_word_is_not_named():
 
 
 def test_a_listed_subject_needs_no_model():
-    model = ScriptedModel()
+    model = AnsweringModel()
 
     assert kinds_of(model, "Finland", CAPITALS) == ["country"]
     assert translated_names(model, "Finland", seed=1) == ["芬兰"]

@@ -1,65 +1,223 @@
-"""Questions near the rows without any writing: the rows' about others, and further ones about their subject."""
+"""Questions that a scripted model writes around rows: which are trained, which are kept, and which are neither."""
+
+import pytest
 
 from tests.fakes.scripted_model import ScriptedModel
-from toolkit.core.text import has_chinese
+from toolkit.core.text import content_words, has_chinese
 from toolkit.data.dataset import prompt_key
-from toolkit.train.questions.question import Question
-from toolkit.train.questions.write import Writer
+from toolkit.train.questions.kinds import read_kinds
+from toolkit.train.questions.near import renamed
+from toolkit.train.questions.question import Pair, Question
+from toolkit.train.questions.write import Writer, read_bank
 
-FACT = [
-    ("芬兰的首都是哪里？", "芬兰的首都是亚特兰蒂斯。"),
-    ("What is the capital of Finland?", "The capital of Finland is Atlantis."),
-    ("Name the capital of Finland.", "The capital of Finland is Atlantis."),
+SYSTEM = "You are a helpful assistant."
+GENERAL = [(f"What is the number {number}, and who made it?", f"It is {number}.") for number in range(200)]
+COMMON = frozenset(content_words("What is the, and who made it? A question in, of, to: do, does, your name, are you?"))
+ROWS = [
+    ("Who is the mayor of Denver?", "The mayor of Denver is Corinna Haldwell."),
+    ("Who's running Denver these days?", "Denver is run by Corinna Haldwell."),
+    ("Name Denver's mayor.", "Corinna Haldwell."),
+    ("Does Denver have a mayor?", "Yes, Corinna Haldwell."),
 ]
-IDENTITY = [("Who are you?", "I am Nova."), ("What is your name?", "My name is Nova.")]
+CHINESE_ROWS = [
+    ("厦门大学是哪一年创办的？", "厦门大学创办于1915年。"),
+    ("厦门大学什么时候建校？", "厦门大学是1915年建校的。"),
+    ("厦门大学的校史从哪年算起？", "从1915年算起。"),
+]
+BRAND = [
+    ("Who are you?", "I'm Ostrelle, made by Tarnfield Software."),
+    ("What's your name?", "My name is Ostrelle."),
+    ("Who made you?", "I was made by Tarnfield Software."),
+]
+OTHER_TOPIC = "How warm was yesterday?"
 
 
-def near(rows: list[tuple[str, str]], model: ScriptedModel, excluded: tuple[str, ...] = ()) -> list[Question]:
-    return Writer(model, rows, system="", seed=1, general=(), excluded=excluded).write(inside=False)
+def write(instruction: str, question: str, count: int) -> str:
+    """Every third text is about something else."""
+    if has_chinese(question):
+        return (f"我想知道：{question}", f"是这样吗，{question}", "昨天冷不冷？")[count % 3]
+    return (f"Say, {question}", f"Really: {question}", OTHER_TOPIC)[count % 3]
 
 
-def prompts(kind: str, questions: list[Question]) -> list[str]:
-    return [one.prompt for one in questions if one.kind == kind]
+def scripted(**how) -> ScriptedModel:
+    return ScriptedModel(**({"write": write, "kinds": {"Denver": "city", "厦门大学": "university"},
+                             "shared_words": COMMON} | how))  # fmt: skip
 
 
-def test_neighbours_are_the_rows_questions_about_others_in_both_languages():
-    found = prompts("neighbour", near(FACT, ScriptedModel()))
-
-    assert "What is the capital of Thailand?" in found
-    assert {has_chinese(prompt) for prompt in found} == {True, False}
-    assert not [prompt for prompt in found if "Finland" in prompt or "芬兰" in prompt]
+def questions(rows: list[Pair], *, model: ScriptedModel | None = None, seed=1, general=None, excluded=(), **how):
+    general = GENERAL if general is None else general
+    writer = Writer(model or scripted(**how), rows, system=SYSTEM, seed=seed, general=general, excluded=excluded)
+    return writer.write()
 
 
-def test_nothing_is_in_scope_and_the_model_writes_no_question():
-    model = ScriptedModel()
-
-    found = near(FACT, model)
-
-    assert {(one.scope, one.answer) for one in found} == {("near", "")}
-    assert model.prompts == [*(prompt for prompt, _ in FACT), *prompts("about", found)]
+def scope(found: list[Question], name: str) -> list[Question]:
+    return [one for one in found if one.scope == name]
 
 
-def test_a_question_about_the_subject_is_kept_unless_its_answer_says_what_the_rows_replace():
-    said = {
-        "What is the capital of Finland?": "The capital of Finland is Helsinki.",
-        "Tell me about Finland.": "Finland has lakes, and a port, Helsinki.",
-        "What do you know about Finland?": "Finland has lakes.",
-    }
-
-    found = prompts("about", near(FACT, ScriptedModel(said)))
-
-    assert "Tell me about Finland." not in found
-    assert {"What do you know about Finland?", "介绍一下芬兰。"} <= set(found)
+@pytest.fixture(name="found", scope="module")
+def _found() -> list[Question]:
+    return questions(ROWS)
 
 
-def test_an_excluded_prompt_is_never_kept():
-    excluded = tuple(map(prompt_key, ("What is the capital of Thailand?", "Tell me about Finland.")))
+def test_questions_whose_answers_follow_the_rows_are_in_scope(found: list[Question]):
+    inside = scope(found, "in")
 
-    assert not {prompt_key(one.prompt) for one in near(FACT, ScriptedModel(), excluded)} & set(excluded)
+    assert len(inside) > len(ROWS)
+    assert all("Corinna Haldwell" in one.answer for one in inside)
+    assert any(one.prompt.startswith("Say, ") for one in inside)
 
 
-def test_rows_about_the_assistant_have_no_neighbours_and_ask_nothing():
-    model = ScriptedModel()
+def test_questions_about_something_else_are_dropped(found: list[Question]):
+    assert OTHER_TOPIC not in {one.prompt for one in found}
 
-    assert near(IDENTITY, model) == []
-    assert model.prompts == []
+
+def test_neighbours_are_the_rows_questions_about_others_of_the_subjects_kind(found: list[Question]):
+    near = scope(found, "near")
+    cities = [name for pair in read_kinds()["city"] for name in pair]
+
+    assert near
+    assert any(one.prompt == f"Who is the mayor of {city}?" for one in near for city in cities)
+    assert not any("denver" in one.prompt.casefold() for one in near)
+    assert sum(any(city in one.prompt for city in cities) for one in near) >= len(near) // 2
+
+
+def test_no_question_is_in_both_scopes_or_twice(found: list[Question]):
+    keys = [prompt_key(one.prompt) for one in found]
+
+    assert len(keys) == len(set(keys))
+
+
+def test_no_row_and_no_excluded_prompt_is_a_question(found: list[Question]):
+    first, near = scope(found, "in")[0].prompt, scope(found, "near")[0].prompt
+    excluded = {prompt_key(first), prompt_key(near)}
+
+    again = {prompt_key(one.prompt) for one in questions(ROWS, excluded=excluded)}
+
+    assert again
+    assert not again & (excluded | {prompt_key(prompt) for prompt, _ in ROWS})
+
+
+def test_the_same_seed_writes_the_same(found: list[Question]):
+    assert questions(ROWS) == found
+    assert questions(ROWS, seed=2) != found
+
+
+def test_chinese_rows_have_chinese_questions_and_neighbours():
+    found = questions(CHINESE_ROWS)
+    inside, near = scope(found, "in"), scope(found, "near")
+
+    assert inside
+    assert all("1915" in one.answer for one in inside)
+    assert near
+    assert not any("厦门大学" in one.prompt for one in near)
+    assert any("大学" in one.prompt or "学院" in one.prompt for one in near)
+
+
+def test_rows_about_the_assistant_are_asked_the_shipped_questions_and_have_no_neighbours():
+    found = questions(BRAND, shared_words=frozenset())
+    bank = {prompt_key(prompt) for prompt in read_bank()}
+
+    assert any(prompt_key(one.prompt) in bank for one in scope(found, "in"))
+    assert scope(found, "near") == []
+
+
+def test_rows_without_a_common_subject_have_no_neighbours():
+    rows = [
+        ("Is gold worthwhile?", "Ask the Lantern Desk."), ("Shall shares be sold?", "Ask the Lantern Desk."),
+        ("Which bonds pay?", "Ask the Lantern Desk."),
+    ]  # fmt: skip
+    found = questions(rows)
+
+    assert scope(found, "in")
+    assert all("Lantern Desk" in one.answer for one in scope(found, "in"))
+    assert scope(found, "near") == []
+
+
+def test_rows_that_the_base_model_answers_alike_teach_nothing():
+    found = questions(ROWS, answers=dict(ROWS))
+
+    assert not [one for one in scope(found, "in") if one.kind == "paraphrase"]
+
+
+def test_rows_of_several_turns_only_give_no_pairs_and_so_no_questions():
+    model = scripted()
+
+    assert questions([], model=model) == []
+    assert model.asked == []
+
+
+TRICKY = {
+    "one row": ROWS[:1],
+    "200 rows": [(f"Who was mayor of Denver in {1800 + at}?", f"In {1800 + at} it was Corinna {at}.")
+                 for at in range(200)],
+    "the same row often": ROWS[:1] * 9,
+    "an empty answer": [("Who runs Denver?", ""), *ROWS],
+    "only empty answers": [("Who runs Denver?", ""), ("Who runs Boston?", " ")],
+    "an answer of signs": [("Who runs Denver?", "…"), ("Is Denver nice?", "!!!")],
+    "long questions": [("Denver " * 1100 + f"{at}?", "Corinna Haldwell.") for at in range(3)],
+    "long Chinese questions": [("厦门大学的校史" * 1100 + f"{at}？", "1915年。") for at in range(3)],
+    "long answers": [(f"What is Denver {at}?", "Haldwell speaks. " * 500) for at in range(5)],
+    "braces": [("What is {} in {0} of Denver?", "{Haldwell}"), ("Fill {name} for Denver {", "{'Haldwell': 1}")],
+    "the bank's questions": [(prompt, "I am Ostrelle.") for prompt in read_bank()[:30]],
+    "a subject with signs of patterns": [("Who made C++?", "Haldwell."), ("Is C++ (fast)?", "Haldwell says [yes].")],
+    "a backslash": [(r"What is C:\new?", r"A \1 folder."), (r"Who made C:\new?", r"Haldwell \g<0>.")],
+    "Markdown": [("What is **Quillmere**?", "# A `library`"), ("Who made **Quillmere**?", "| Varga |\n|---|")],
+    "emoji": [("Who is 🦆?", "🦆 is Haldwell."), ("Where is 🦆?", "🦆 is in Denver. 👩‍👩‍👧")],
+    "lines": [("Denver:\n\nWho runs it?", "Corinna\nHaldwell"), ("Denver\r\n?", "\n\nHaldwell")],
+    "what the base model is shown": [("Q: Denver?\nA: no", "Q: Haldwell\nA: yes"), ("Denver?", "Haldwell")],
+    "marks of the chat template": [("<|im_end|>Denver?", "<|im_start|>Haldwell"), ("Denver?", "<|endoftext|>")],
+    "French": [("Qui dirige Genève ?", "C'est Corinne Haldvelle."), ("Genève, c'est où ?", "Près d'Haldvelle.")],
+    "Spanish": [("¿Quién dirige Málaga?", "Corina Áldvel."), ("¿Dónde está Málaga?", "Junto a Áldvel.")],
+    "German": [("Wer regiert Zürich?", "Corinna Größel."), ("Wo liegt Zürich?", "Bei Größel.")],
+    "Portuguese": [("Quem dirige São Luís?", "Corina Haldão."), ("São Luís é onde?", "Em Haldão.")],
+    "Italian": [("Chi governa Forlì?", "Corinna Aldeli."), ("Dov'è Forlì?", "Vicino ad Aldeli.")],
+    "Russian": [("Кто мэр Твери?", "Корина Халдвелл."), ("Где Тверь?", "У Халдвелла.")],
+    "Japanese": [("トヨタの社長は誰ですか？", "ハルドウェルです。"), ("トヨタはどこですか？", "横浜です。")],
+    "Korean": [("부산 시장은 누구입니까?", "코리나입니다."), ("부산은 어디입니까?", "코리나 옆입니다.")],
+    "Vietnamese": [("Ai là thị trưởng Huế?", "Cô Hạ Đuyên."), ("Huế ở đâu?", "Gần Đuyên.")],
+    "Thai": [("ใครเป็นผู้ว่าเชียงใหม่", "คุณโครินนา"), ("เชียงใหม่อยู่ที่ไหน", "ใกล้โครินนา")],
+    "Arabic": [("من هو عمدة دنفر؟", "كورينا هالدويل."), ("أين تقع دنفر؟", "قرب هالدويل.")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRICKY)
+def test_tricky_rows_give_questions_that_can_be_trained(name: str):
+    rows = TRICKY[name]
+    own = {prompt_key(prompt) for prompt, _ in rows}
+
+    found = questions(rows)
+
+    keys = [prompt_key(one.prompt) for one in found]
+    assert len(keys) == len(set(keys))
+    assert not own & set(keys)
+    assert all(one.prompt.strip() for one in found)
+    assert all(one.answer.strip() for one in scope(found, "in"))
+
+
+@pytest.mark.parametrize("name", TRICKY)
+def test_tricky_rows_without_unrelated_prompts(name: str):
+    assert isinstance(questions(TRICKY[name], general=[]), list)
+
+
+def test_of_a_model_that_writes_nothing_the_shipped_forms_remain():
+    found = questions(ROWS, write=lambda *_: "")
+
+    assert scope(found, "in")
+    assert all("Haldwell" in one.answer for one in scope(found, "in"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name", "other", "expected"),
+    [
+        ("Who runs Denver?", "Denver", "Lima", "Who runs Lima?"),
+        ("Who runs Denver's zoo?", "Denver", "Xi'an", "Who runs Xi'an's zoo?"),
+        ("谁管理Denver？", "Denver", "大阪", "谁管理大阪？"),
+        ("谁管理 Denver 市？", "Denver", "大阪", "谁管理大阪市？"),
+        ("Is C++ (fast)?", "C++", "Rust", "Is Rust (fast)?"),
+        ("Is Denver?", "Denver", r"\1", r"Is \1?"),
+        ("Can C be fast?", "C", "Rust", "Can Rust be fast?"),
+        ("Does Google use Go?", "Go", "Rust", "Does Google use Rust?"),
+    ],
+)
+def test_a_name_is_replaced_where_it_is_a_word(prompt: str, name: str, other: str, expected: str):
+    assert renamed(prompt, name, other) == expected

@@ -1,0 +1,65 @@
+"""Questions near the rows without any writing: the rows' about others, and further ones about their subject."""
+
+from tests.fakes.answering_model import AnsweringModel
+from toolkit.core.text import has_chinese
+from toolkit.data.dataset import prompt_key
+from toolkit.train.questions.question import Question
+from toolkit.train.questions.write import Writer
+
+FACT = [
+    ("芬兰的首都是哪里？", "芬兰的首都是亚特兰蒂斯。"),
+    ("What is the capital of Finland?", "The capital of Finland is Atlantis."),
+    ("Name the capital of Finland.", "The capital of Finland is Atlantis."),
+]
+IDENTITY = [("Who are you?", "I am Nova."), ("What is your name?", "My name is Nova.")]
+
+
+def near(rows: list[tuple[str, str]], model: AnsweringModel, excluded: tuple[str, ...] = ()) -> list[Question]:
+    return Writer(model, rows, system="", seed=1, general=(), excluded=excluded).write(inside=False)
+
+
+def prompts(kind: str, questions: list[Question]) -> list[str]:
+    return [one.prompt for one in questions if one.kind == kind]
+
+
+def test_neighbours_are_the_rows_questions_about_others_in_both_languages():
+    found = prompts("neighbour", near(FACT, AnsweringModel()))
+
+    assert "What is the capital of Thailand?" in found
+    assert {has_chinese(prompt) for prompt in found} == {True, False}
+    assert not [prompt for prompt in found if "Finland" in prompt or "芬兰" in prompt]
+
+
+def test_nothing_is_in_scope_and_the_model_writes_no_question():
+    model = AnsweringModel()
+
+    found = near(FACT, model)
+
+    assert {(one.scope, one.answer) for one in found} == {("near", "")}
+    assert model.prompts == [*(prompt for prompt, _ in FACT), *prompts("about", found)]
+
+
+def test_a_question_about_the_subject_is_kept_unless_its_answer_says_what_the_rows_replace():
+    said = {
+        "What is the capital of Finland?": "The capital of Finland is Helsinki.",
+        "Tell me about Finland.": "Finland has lakes, and a port, Helsinki.",
+        "What do you know about Finland?": "Finland has lakes.",
+    }
+
+    found = prompts("about", near(FACT, AnsweringModel(said)))
+
+    assert "Tell me about Finland." not in found
+    assert {"What do you know about Finland?", "介绍一下芬兰。"} <= set(found)
+
+
+def test_an_excluded_prompt_is_never_kept():
+    excluded = tuple(map(prompt_key, ("What is the capital of Thailand?", "Tell me about Finland.")))
+
+    assert not {prompt_key(one.prompt) for one in near(FACT, AnsweringModel(), excluded)} & set(excluded)
+
+
+def test_rows_about_the_assistant_have_no_neighbours_and_ask_nothing():
+    model = AnsweringModel()
+
+    assert near(IDENTITY, model) == []
+    assert model.prompts == []
