@@ -46,8 +46,14 @@ def neighbours(
 
 
 def about_subject(names: Sequence[str], taken: Collection[str]) -> list[str]:
-    """Other questions about the subject."""
-    prompts = [form.replace("{}", name) for name in names for form in read_forms()["about"][language(name)]]
+    """Other questions about the subject, by its `names`."""
+    forms = read_forms()
+    prompts = [
+        form.replace("{}", name)
+        for name in names
+        for kind in ("about", "names")
+        for form in forms[kind][language(name)]
+    ]
     return [prompt for prompt in prompts if prompt_key(prompt) not in taken]
 
 
