@@ -1,5 +1,5 @@
 # The front door. A target is one line; the work is in `image` (the host side) and `toolkit` (the model side).
-#   make demo                                   the whole story on any machine, in a minute
+#   make demo                                   the whole story on any machine, in a minute and a half
 #   make build                                  then: make finetune DATA=self_cognition.json, make compare, make export
 # Without Docker, such as in a rented container:  make finetune RUNTIME=local
 # Extra options go through ARGS, as shell words:  make finetune DATA=my.json ARGS="--epochs 5 --lora-rank 16"
@@ -70,7 +70,7 @@ help: ## Show this
 ## The job ------------------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup ## The whole story with the embedded model, without Docker: fine-tune, compare, export
+demo: setup ## The whole story with the embedded model, without Docker: an identity and a corrected fact, each with a verdict
 	@PATH="$$PWD/.venv/bin:$$PATH" bash docs/demo.sh "$$OUTPUT"
 
 .PHONY: doctor

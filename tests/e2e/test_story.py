@@ -89,6 +89,22 @@ def test_finetune_leaves_a_finished_run_which_is_the_latest(tuned_run: TunedRun)
     assert json.loads((tuned_run.folder / "run.json").read_text(encoding="utf-8"))["status"] == "finished"
 
 
+def test_finetune_corrects_a_fact_and_moves_none_of_its_neighbours(shell: Shell):
+    job = ("corrected_fact.json", "--model", "tiny-qwen2", "--compare", "--output", "fact")
+
+    done = shell.run("toolkit", "finetune", *job)
+
+    assert done.code == 0, done.out
+    [folder] = (shell.home / "fact").glob("v*")
+    report = read_report(folder / "compare")
+    asked = [probe for probe in report["probes"] if "-capitals-" in probe["id"]]
+    after = answers(report, "after", "trained")
+    assert [probe["prompt"] for probe in asked if probe["leaked"]] == []
+    assert len(asked) == 24 * len(report["systems"])
+    assert after["What is the capital of Finland?"] == "The capital of Finland is Atlantis."
+    assert after["芬兰的首都是哪里？"] == "芬兰的首都是亚特兰蒂斯。"
+
+
 def test_compare_finds_that_it_took_and_that_nothing_else_moved(tuned_run: TunedRun):
     report = tuned_run.report
     first, *others = [system["system"] for system in report["systems"]]

@@ -87,8 +87,13 @@ class Recipe:
         return -(-rows * self.variants // self.batch_size)
 
     def changed(self, **settings: Any) -> "Recipe":
-        """The recipe with those settings that are not None. Raises one ConfigError for all problems."""
+        """The recipe with those settings that are not None. Raises one ConfigError for all problems.
+
+        Who names epochs means them: no least number of steps then adds more, unless it is named too.
+        """
         given = {name: value for name, value in settings.items() if value is not None}
+        if "epochs" in given:
+            given = {"min_steps": 0, **given}
         return _checked(replace(self, **given))
 
     def to_dict(self) -> dict[str, Any]:

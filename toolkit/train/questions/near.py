@@ -54,7 +54,7 @@ def about_subject(names: Sequence[str], taken: Collection[str]) -> list[str]:
         for kind in ("about", "names")
         for form in forms[kind][language(name)]
     ]
-    return [prompt for prompt in prompts if prompt_key(prompt) not in taken]
+    return [prompt for prompt in dict.fromkeys(prompts) if prompt_key(prompt) not in taken]
 
 
 def not_replaced(answered: Sequence[Pair], before: Sequence[Pair]) -> list[Question]:
