@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,6 @@ class Study:
         self.cache, self.written = cache, {}
         self.outside = [p for p in self.probes if p[0] not in IN_SCOPE]
         self.inside = [p for p in self.probes if p[0] in IN_SCOPE]
-        self.reached = self.ceiling()
         self.before = {
             system: base.lm.answers(
                 [conversation(p[1], system) for p in self.outside], max_new_tokens=48, batch_size=256
@@ -127,7 +127,8 @@ class Study:
             for system in self.systems[:2]
         }
 
-    def ceiling(self) -> dict[str, list[int]]:
+    @cached_property
+    def reached(self) -> dict[str, list[int]]:
         """What the base answers with the rows in its context: of each group [right, asked]."""
         pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
         shown = shown_rows(pairs, self.base.pairs, None, random.Random(0))  # noqa: S311

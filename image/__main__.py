@@ -1,11 +1,17 @@
 """The error boundary: prints an error in one or two lines and sets the exit code; --debug shows the traceback."""
 
+import _thread
 import signal
 import sys
+import time
+
+AGAIN_AFTER_S = 0.01
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Everything is imported within, so that an interruption while it loads ends as any other does."""
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = keep_interruption
     try:
         from image.core.streams import output_failure, prepare_streams
 
@@ -21,6 +27,19 @@ def main(arguments: list[str] | None = None) -> None:
     if failure is not None:
         print(f"Error: stdout cannot be written: {failure.strerror}. The command did its work.", file=sys.stderr)
     sys.exit(code if code is not None else 0 if failure is None else 8)
+
+
+def keep_interruption(dropped: "sys.UnraisableHookArgs") -> None:
+    """Interrupts again: Python drops a Ctrl-C that comes within a destructor or a weak reference's callback."""
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+
+    def interrupt(thread: int) -> None:
+        time.sleep(AGAIN_AFTER_S)  # until the callback is over
+        signal.pthread_kill(thread, signal.SIGINT)
+
+    _thread.start_new_thread(interrupt, (_thread.get_ident(),))
 
 
 def exit_code(arguments: list[str]) -> int | None:

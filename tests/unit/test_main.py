@@ -184,6 +184,26 @@ def test_ctrl_c_while_a_command_loads_leaves_no_traceback(program, moment_s):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("program", ["toolkit", "image"])
+@pytest.mark.parametrize(
+    ("raises", "code", "printed"),
+    [("signal.raise_signal(signal.SIGINT)", 130, "Interrupted.\n"), ("int('no')", 0, "ValueError: invalid literal")],
+)
+def test_ctrl_c_within_a_callback_is_not_lost(program, raises, code, printed):
+    """Python prints and drops what a weak reference's callback raises."""
+    script = (
+        f"import signal, time, weakref\nimport {program}.cli, {program}.__main__ as boundary\n"
+        f"class Thing: pass\nthing = Thing()\nreference = weakref.ref(thing, lambda _: {raises})\n"
+        "class Command:\n    def main(self, **_):\n        global thing\n        del thing\n        time.sleep(2)\n"
+        f"{program}.cli.cli = Command()\nboundary.main([])"
+    )
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+
+    assert child.returncode == code
+    assert child.stderr.startswith(printed) if code else printed in child.stderr
+    assert ("Traceback" in child.stderr) is (code == 0)
+
+
 def test_python_without_docstrings_is_refused_at_once():
     child = subprocess.run(
         [sys.executable, "-m", "toolkit", "runs"], env=os.environ | {"PYTHONOPTIMIZE": "2"}, capture_output=True,
