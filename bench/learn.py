@@ -412,7 +412,11 @@ def main() -> None:
         for spec in specs:
             for seed in seeds:
                 variant = Variant(**(eval(f"dict({spec})") | {"seed": seed, "qseed": seed}))  # noqa: S307
-                results.append(Trial(study, variant).run())
+                try:
+                    results.append(Trial(study, variant).run())
+                except RuntimeError as error:  # the others go on
+                    print(name, spec, seed, error, flush=True)
+                    continue
                 print(line(results[-1]), flush=True)
                 Path(out).write_text(json.dumps(results, ensure_ascii=False))
 

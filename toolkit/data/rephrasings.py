@@ -5,32 +5,8 @@ from collections.abc import Mapping, Sequence
 from toolkit.core.text import has_chinese
 
 TRAINING: Mapping[str, Sequence[str]] = {
-    "zh": (
-        "{}",
-        "嗨！{}",
-        "{}请直接回答。",
-        "顺便问一下，{}",
-        "想知道，{}",
-        "同事问我：{}",
-        "在做笔记，{}",
-        "{}谢谢！",
-        "请用一句话回答。{}",
-        "有件事想确认，{}",
-        "打扰一下，{}",
-    ),
-    "en": (
-        "{}",
-        "Hey, {}",
-        "{} Please answer directly.",
-        "By the way, {}",
-        "Tell me, {}",
-        "A colleague asks me: {}",
-        "For my notes: {}",
-        "{} Thanks!",
-        "Please answer in one sentence. {}",
-        "Just to be sure, {}",
-        "Excuse me. {}",
-    ),
+    "zh": ("{}", "嗨！{}", "{}请直接回答。", "顺便问一下，{}", "想知道，{}"),
+    "en": ("{}", "Hey, {}", "{} Please answer directly.", "By the way, {}", "Tell me, {}"),
 }
 DEVELOPMENT: Mapping[str, Sequence[str]] = {
     "zh": ("请问，{}", "我想问一下：{}", "有个问题想请教：{}", "麻烦你回答：{}"),

@@ -106,8 +106,10 @@ class OneQuestion:
     def __init__(self, model: LanguageModel, rows: object, **given: object) -> None:
         self.made.append({"rows": rows, **given})
 
-    def write(self) -> list:
+    def write(self, *, inside: bool) -> list:
         import torch
+
+        assert inside
 
         from toolkit.train.questions.question import Question
 
