@@ -187,6 +187,5 @@ def _record(
     recorder.record = record.with_fields(questions=found, data=data)
     recorder.write()
     by = "written by the base model" if origin["source"] == "model" else f"from {origin['path']}"
-    notify(
-        f"questions: {counted['in']} to learn and {counted['near']} to keep, {by} ({recorder.folder / QUESTIONS_FILE})"
-    )
+    numbers = f"{counted['in']} to learn and {counted['near']} to keep, {by} ({recorder.folder / QUESTIONS_FILE})"
+    notify(f"questions: {numbers if questions else 'none around these rows'}")

@@ -27,11 +27,12 @@ class QuestionList:
 def learned_from(report: Report, texts: Texts) -> str:
     """How much was trained on and kept, and where it can be read; empty for a run that learned from rows only."""
     found = report.questions
-    if found is None:
+    if found is None or not found.in_scope + found.near:
         return ""
     name = PurePath(found.path or found.file).name
     near = texts("question.near", near=found.near) if found.near else ""
-    learned = texts(f"question.from_{found.source}", rows=found.rows, count=found.in_scope, path=name)
+    source = found.source if found.in_scope else "rows"
+    learned = texts(f"question.from_{source}", rows=found.rows, count=found.in_scope, path=name)
     return f"{learned}{near}{texts('stop')} {texts('question.file', file=found.file)}".replace("。 ", "。")
 
 

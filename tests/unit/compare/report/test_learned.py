@@ -63,10 +63,16 @@ def many(count: int, *, scope: str = "in", text: str = "Who?") -> list[RunQuesti
         ),
         ({"source": "file", "path": "my.jsonl"}, "zh", "由 16 行数据和 my.jsonl 中的 120 个问题训练而成；"),
         ({"source": "file"}, "en", "120 questions from questions.jsonl;"),
+        ({"in": 0}, "en", "Learned from 16 rows; 80 questions near them were kept. All"),
+        ({"in": 0}, "zh", "由 16 行数据训练而成；另有 80 个相近的问题保持原来的回答。全部"),
     ],
 )
 def test_it_is_said_in_a_sentence(changes, language, says):
     assert says in learned_from(report(learned(**changes)), Texts(language))
+
+
+def test_without_any_question_nothing_is_said():
+    assert learned_from(report(learned(**{"in": 0, "near": 0})), Texts("en")) == ""
 
 
 def test_a_run_that_learned_from_rows_only_says_nothing():
