@@ -1,6 +1,7 @@
 """What `make demo` shows, over seeds: an identity and a corrected fact, by the embedded model's recipe, and JSON.
 
-    python bench/demo.py data/tiny-qwen2 OUT.json --seeds 1 2 3 4 5
+    python bench/demo.py data/tiny-qwen2 OUT.json --seeds 42 1 2 3 4 5
+    python bench/demo.py data/tiny-qwen2 OUT.json --seeds 42 1 2 3 4 5 --data corrected_fact.json --without   # added to OUT
 
 The shipped probes under every system prompt that `toolkit compare` uses by itself; they chose no setting. Of each group
 it counts [met, asked]: in scope an answer that passes, out of scope one that does not leak. Neighbours are the capitals
