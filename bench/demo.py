@@ -1,10 +1,12 @@
 """What `make demo` shows, over seeds: an identity and a corrected fact, by the embedded model's recipe, and JSON.
 
-    python bench/demo.py data/tiny-qwen2 OUT.json --seeds 1 2 3 4 5
+    python bench/demo.py data/tiny-qwen2 OUT.json --seeds 42 1 2 3 4 5
+    python bench/demo.py data/tiny-qwen2 OUT.json --seeds 42 1 2 3 4 5 --without --data corrected_fact.json
 
-The shipped probes under every system prompt that `toolkit compare` uses by itself; they chose no setting. Of each group
-it counts [met, asked]: in scope an answer that passes, out of scope one that does not leak. Neighbours are the capitals
-of other countries; of the others none is named by a row.
+What is in OUT.json stays. The shipped probes are asked under every system prompt that `toolkit compare` uses by itself.
+They are no blind test: the recipe's weight, steps and rows a step were chosen after a look at their verdicts, too.
+Of each group it counts [met, asked]: in scope an answer that passes, out of scope one that does not leak. Neighbours
+are the capitals of other countries.
 """
 
 import json

@@ -212,8 +212,11 @@ def test_few_rows_are_gone_through_more_often(rows: int, min_steps: int, steps: 
 
 
 def test_named_epochs_are_not_exceeded_unless_a_least_number_of_steps_is_named_too():
-    assert load_recipe("keep").changed(epochs=2).steps(8) == 6  # 8 rows under 6 system prompts, 16 a step
-    assert load_recipe("keep").changed(epochs=2, min_steps=9).steps(8) == 9
+    recipe = load_recipe("article").changed(min_steps=150)
+
+    assert recipe.changed(epochs=2).steps(50) == 8
+    assert recipe.changed(epochs=2, min_steps=9).steps(50) == 9
+    assert recipe.changed(learning_rate=0.01).steps(50) == 150
 
 
 def test_the_least_number_of_steps_is_in_the_label():
