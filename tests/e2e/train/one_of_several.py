@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+import torch
+
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.train import ms_swift
@@ -52,6 +54,8 @@ def main(model: Path, folder: Path, rows_at_once: int, with_questions: bool) -> 
             adapter.update(weights.detach().numpy().tobytes())
     line = json.dumps({"loss": result.loss, "adapter": adapter.hexdigest()}) + "\n"
     os.write(1, line.encode())  # in one piece: the other process writes its line at the same time
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # else a process that ends first can make the other abort at its exit
 
 
 if __name__ == "__main__":
