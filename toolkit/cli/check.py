@@ -43,11 +43,8 @@ def command(
     which of them are trained on. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
     there are errors.
     """
-    settings, path, probes = (
-        load_recipe(recipe or default_recipe(model)),
-        find_dataset(data),
-        probes or _shipped_probes(),
-    )
+    settings, path = load_recipe(recipe or default_recipe(model)), find_dataset(data)
+    probes = probes or _shipped_probes()
 
     def open_encoder() -> Encoder:
         return _open_encoder(model, settings.max_length_tokens)

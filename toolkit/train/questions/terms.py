@@ -1,6 +1,5 @@
 """What the rows say that the base model does not: the words that decide whether an answer follows the rows. Pure."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ def common_units(texts: Iterable[str]) -> frozenset[str]:
 def units(text: str) -> set[str]:
     """The text's words; of Chinese, which has no spaces, its pairs of characters."""
     found, pair = set(), ""
-    for word in content_words(unicodedata.normalize("NFKC", text)):
+    for word in content_words(text):
         if has_chinese(word):
             if pair:
                 found.add(pair + word)

@@ -193,9 +193,7 @@ class Candidates:
 
     def __init__(self, taken: Collection[str]) -> None:
         self.taken = set(taken)
-        self._found: dict[
-            str, tuple[str, str, int | None]
-        ] = {}  # prompt key → kind, prompt, the row that it comes from
+        self._found: dict[str, tuple[str, str, int | None]] = {}  # by prompt key: kind, prompt, the row that it is from
 
     def add(self, kind: str, prompt: str, source: int | None) -> None:
         prompt = prompt.strip().strip("\"'“”")
