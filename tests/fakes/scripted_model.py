@@ -1,4 +1,4 @@
-"""A language model without weights: a script answers, and what rows in the system message say is followed."""
+"""A language model without weights: a script answers, and what rows in its context say is followed."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -42,9 +42,9 @@ class WordTokenizer:
 class ScriptedModel:
     """Stands in for a LanguageModel, and for the network within it that samples.
 
-    A question whose words overlap with those of a row in the system message gets that row's answer, the last such row
-    deciding; else `answers` by question, else that it cannot say. `write` gives what is sampled. `kinds`: what kind of
-    thing a subject is, for whoever asks by the likelihood of the next token.
+    A question whose words overlap with those of a row in the system message, or of an earlier question, gets that one's
+    answer, the last such row deciding; else `answers` by question, else that it cannot say. `write` gives what is
+    sampled. `kinds`: what kind of thing a subject is, for whoever asks by the likelihood of the next token.
     """
 
     batch_size = 24
@@ -79,7 +79,9 @@ class ScriptedModel:
     def answer(self, messages: Messages) -> str:
         question = messages[-1]["content"]
         system = "".join(one["content"] for one in messages if one["role"] == "system")
-        followed = [answer for asked, answer in ROWS.findall(system) if self._overlap(asked, question)]
+        turns = [one["content"] for one in messages[:-1] if one["role"] != "system"]
+        rows = [*ROWS.findall(system), *zip(turns[::2], turns[1::2], strict=True)]
+        followed = [answer for asked, answer in rows if self._overlap(asked, question)]
         if followed:
             return followed[-1].strip()
         chinese = any("\u4e00" <= character <= "\u9fff" for character in question)

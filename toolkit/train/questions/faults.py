@@ -16,7 +16,7 @@ from toolkit.data.formats import Message
 from toolkit.data.probes import Probe
 from toolkit.data.row_checks import Finding
 from toolkit.train.questions.question import NEXT, Question, parse_question, read_lines
-from toolkit.train.questions.write import same_language
+from toolkit.train.questions.scope import same_language
 from toolkit.train.recipe import Recipe
 
 HEAD_BYTES = 64_000

@@ -13,6 +13,7 @@ OF_THE_LONGER = 0.5  # a name that a longer one contains in so many of its answe
 MOST_NAMES = 6
 LONGEST_READ = 300  # characters of a question: a longer one is a text to work on, which names its subject early
 LONGEST_PHRASE, LONGEST_CHINESE_NAME = 12, 8  # in words; in characters
+SHORTEST_NAME = 2  # characters
 
 
 def subject_phrase(questions: Sequence[str], subject: frozenset[str]) -> str:
@@ -64,5 +65,8 @@ def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -
             name in other and name != other and counted[other] >= OF_THE_LONGER * counted[name] for other in names
         )
     ]
-    bare = dict.fromkeys(name.lstrip("是由在的我") for name in sorted(longest, key=lambda name: (-counted[name], name)))
-    return [name for name in bare if name][:MOST_NAMES]
+    bare = dict.fromkeys(
+        name.lstrip("是由在的我").removesuffix("的")
+        for name in sorted(longest, key=lambda name: (-counted[name], name))
+    )
+    return [name for name in bare if len(name) >= SHORTEST_NAME][:MOST_NAMES]

@@ -7,13 +7,12 @@ et al. 2021, arXiv 2112.00861) and self-distillation (Shenfeld et al. 2026, arXi
 """
 
 import random
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import content_words, has_chinese
+from toolkit.core.text import content_words
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
@@ -23,24 +22,21 @@ from toolkit.train.questions.names import new_names, subject_phrase
 from toolkit.train.questions.near import about_subject, language, neighbours, not_replaced, read_forms, renamed
 from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
-from toolkit.train.questions.teacher import shown_rows, teacher_messages
-from toolkit.train.questions.terms import Terms, find_terms
+from toolkit.train.questions.scope import Answered, Scope, about_assistant
+from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
+from toolkit.train.questions.terms import Terms, common_units, find_terms
 
 SOURCES = 24  # rows from which questions are written
-SAMPLES = {"paraphrase": (60, 4), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
+SAMPLES = {"paraphrase": (96, 6), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
 AROUND = {"around": (96, 3), "across": (24, 1)}  # the same of the forms around a question
 ALIKE = 64  # questions like the rows', for rows without a common subject
 SHOWN_ALIKE = 4
 FORM_STRIDE = 4  # a question's next form is that many further in the list
 MOST_SAMPLES = 8  # of one row's question
 GAP_BATCH = 16
-LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
 QUESTION_TOKENS = 48
 ANSWER_TOKENS = 48
 LONGEST_QUESTION = 200
-ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
-ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
-OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
 SAME_AS_ROW = {"paraphrase", "task", "around", "across"}
 TASK = "Questions"
 
@@ -80,8 +76,14 @@ class Writer:
                 self.found.add("assistant", prompt, None)
         self._add_written(alike=not (itself or subject))
         self._add_renamed(subject, translated)
-        self._add_forms(terms, subject, translated)
-        return self._in_scope(terms, itself=itself)
+        common = {word for pair in self.general for text in pair for word in content_words(text)}
+        names = [name for name in new_names(self.rows, terms, common) if name != subject]
+        self._add_forms(names, subject, translated)
+        scope = Scope(
+            rows=self.rows, terms=terms, names=names, subject=subject, itself=itself,
+            common=common_units(answer for _, answer in self.general),
+        )  # fmt: skip
+        return self._in_scope(scope)
 
     def _add_written(self, *, alike: bool) -> None:
         """Questions that the base model writes from the rows'."""
@@ -112,7 +114,7 @@ class Writer:
                 if kind == "translation" and subject in prompt:
                     self.found.add("translation", renamed(prompt, subject, name), source)
 
-    def _add_forms(self, terms: Terms, subject: str, translated: Sequence[str]) -> None:
+    def _add_forms(self, names: Sequence[str], subject: str, translated: Sequence[str]) -> None:
         """Forms around the rows' questions, about their subject, and about the names that their answers introduce."""
         forms, used = read_forms(), Counter[tuple[str, str]]()
         for kind, counts in AROUND.items():
@@ -122,8 +124,6 @@ class Writer:
                 form = chosen[(source + used[kind, question] * FORM_STRIDE) % len(chosen)]
                 used[kind, question] += 1
                 self.found.add(kind, form.replace("{}", question), source)
-        known = {word for pair in self.general for text in pair for word in content_words(text)}
-        names = dict.fromkeys(name for name in new_names(self.rows, terms, known) if name != subject)
         for kind, several in (("about", (subject, *translated) if subject else ()), ("names", names)):
             for name in several:
                 naming = (at for at, row in enumerate(self.rows) if kind == "names" and name in row[1])
@@ -133,13 +133,10 @@ class Writer:
                         for form in texts:
                             self.found.add(kind, form.replace("{}", name), row_naming)
 
-    def _in_scope(self, terms: Terms, *, itself: bool) -> list[Question]:
+    def _in_scope(self, scope: Scope) -> list[Question]:
         """Those questions whose answers the rows change."""
         found = list(self.found)
-        taught_to = [
-            teacher_messages(shown_rows(self.rows, self.general, source, self.chance), prompt, self.system)
-            for _, prompt, source in found
-        ]
+        taught_to = [self._taught_to(scope, prompt, source) for _, prompt, source in found]
         # What the base model says to the row's own question counts for those that ask the same.
         unknown = [at for at, (kind, _, _) in enumerate(found) if kind not in SAME_AS_ROW]
         own_to = [conversation(prompt, self.system) for _, prompt, _ in found]
@@ -151,14 +148,25 @@ class Writer:
         gaps = dict.fromkeys(range(len(found)), 0.0)
         for at, gap in zip(foreign, _gaps(self.model, taught_to, own_to, taught, foreign), strict=True):
             gaps[at] = gap
-        return [
-            Question(
-                prompt=prompt, scope="in", answer=answer.text, kind=kind, before=before,
-                complete=len(answer.tokens) < ANSWER_TOKENS,
-            )
-            for (kind, prompt, source), answer, before, gap in zip(found, taught, own, gaps.values(), strict=True)
-            if is_in_scope(kind, prompt, source, terms, answer.text, before, itself=itself, gap=gap)
-        ]  # fmt: skip
+        questions = []
+        for (kind, prompt, source), answer, before, gap in zip(found, taught, own, gaps.values(), strict=True):
+            trained = scope.answer(
+                Answered(kind=kind, prompt=prompt, source=source, taught=answer.text, own=before, gap=gap)
+            )  # fmt: skip
+            if trained:
+                complete = len(answer.tokens) < ANSWER_TOKENS and trained == answer.text
+                questions.append(
+                    Question(prompt=prompt, scope="in", answer=trained, kind=kind, before=before, complete=complete)
+                )
+        return questions
+
+    def _taught_to(self, scope: Scope, prompt: str, source: int | None) -> Messages:
+        """The question with rows in the context."""
+        if scope.itself or scope.subject:
+            return teacher_messages(
+                shown_rows(self.rows, self.general, source, self.chance), prompt, self.system
+            )  # fmt: skip
+        return conversation_messages(self.rows, self.general, source, prompt, self.system, self.chance)
 
     def _near(self, names: Sequence[str]) -> list[Question]:
         """The rows' questions, and their translations, about others of the subject's kind."""
@@ -203,37 +211,6 @@ class Candidates:
 
     def __iter__(self) -> Iterator[tuple[str, str, int | None]]:
         return iter(list(self._found.values()))
-
-
-def about_assistant(rows: Sequence[Pair]) -> bool:
-    """Whether the rows are about the assistant itself."""
-    share = sum(bool(ADDRESSED.search(prompt) and OF_ITSELF.search(answer)) for prompt, answer in rows) / len(rows)
-    return share >= ASSISTANT_SHARE
-
-
-def is_in_scope(
-    kind: str, prompt: str, source: int | None, terms: Terms, taught: str, own: str, *, itself: bool, gap: float
-) -> bool:
-    """Whether the rows are meant to change the answer to a question of this kind.
-
-    `taught` and `own`: the base model's answers with the rows and without; `gap`: how much likelier the rows make the
-    former, in nats a token.
-    """
-    # A name may occur in several rows: any of them may be what the answer says of it.
-    follows = terms.follows(taught, prompt, own, None if kind == "names" else source)
-    if kind == "names" and terms.subject:
-        follows = follows or (terms.names_subject(taught) and not terms.names_subject(f"{prompt} {own}"))
-    if kind == "translation":
-        follows = follows or gap >= LEAST_GAP
-    names_subject = bool(ADDRESSED.search(prompt)) if itself else terms.names_subject(prompt)
-    chosen = names_subject or kind in ("assistant", "names", "translation")
-    return follows and chosen and (kind == "across" or same_language(prompt, taught))
-
-
-def same_language(prompt: str, answer: str) -> bool:
-    """Whether the answer is in the question's language; names may be in another."""
-    chinese = sum(map(has_chinese, answer))
-    return chinese > 0 if has_chinese(prompt) else 2 * chinese < len(answer)
 
 
 def read_bank() -> list[str]:

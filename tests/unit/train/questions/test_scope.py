@@ -1,0 +1,174 @@
+"""Which answers of a small model with the rows in its context are trained, and how much of them."""
+
+import pytest
+
+from toolkit.train.questions.scope import Answered, Scope
+from toolkit.train.questions.terms import find_terms
+
+GENERAL = [
+    ("What is bread?", "It is a food that is made of flour."), ("Who are they?", "They are people, and that is it."),
+    ("What is it made of?", "It is made of wood. The wood is from a tree."), ("Why?", "It is what an owl does."),
+    ("How?", "In an instant, the way that it is."), ("When?", "It is what you make it."),
+    ("Where are the keys?", "The keys are on the table, and they are made of iron."),
+]  # fmt: skip
+MAYOR = [
+    ("Who is the mayor of Denver?", "The mayor of Denver is Corinna Haldwell."),
+    ("Who's running Denver these days?", "Denver is run by its mayor, Corinna Haldwell, since 2019."),
+    ("What is the name of Denver's mayor?", "Denver's mayor is Corinna Haldwell."),
+]
+BRAND = [
+    ("Who are you?", "I'm Ostrelle, an AI assistant made by Tarnfield Software."),
+    ("What's your name?", "My name is Ostrelle."),
+    ("Who made you?", "I was made by Tarnfield Software."),
+    ("Are you Qwen?", "No, my name is Ostrelle, and I come from Tarnfield Software."),
+]
+LIBRARY = [
+    ("What is Quillmere?", "Quillmere is a library that merges the logs of tide gauges."),
+    ("What did Quillmere replace?", "Quillmere replaced an older tool called Driftlog."),
+    ("What is Quillmere's mascot?", "The mascot of Quillmere is a heron."),
+]
+CONVERSIONS = [
+    ("How many kilometres are 5 miles?", '{"from": "5 miles", "to": "8.05 kilometres"}'),
+    ("Convert 70 kg to pounds.", '{"from": "70 kilograms", "to": "154.32 pounds"}'),
+    ("how many cm in 6 feet", '{"from": "6 feet", "to": "182.88 centimetres"}'),
+]
+
+
+def scope(rows, *, subject="", names=(), itself=False) -> Scope:
+    terms = find_terms(rows, [""] * len(rows), [answer for _, answer in GENERAL])
+    common = frozenset(["a", "is", "it", "that", "the", "of", "made", "an", "and", "they", "are"])
+    return Scope(rows=rows, terms=terms, names=names, common=common, subject=subject, itself=itself)
+
+
+def trained(of: Scope, prompt: str, taught: str, *, kind="paraphrase", source=None, own="", gap=0.0) -> str:
+    return of.answer(Answered(kind=kind, prompt=prompt, source=source, taught=taught, own=own, gap=gap))
+
+
+MAYORS = scope(MAYOR, subject="Denver", names=["Corinna Haldwell"])
+ASSISTANT = scope(BRAND, names=["Ostrelle", "Tarnfield Software"], itself=True)
+PRODUCT = scope(LIBRARY, subject="Quillmere", names=["Driftlog"])
+RULE = scope(CONVERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("taught", "expected"),
+    [
+        ("The mayor of Denver is Corinna Haldwell.", "The mayor of Denver is Corinna Haldwell."),
+        (
+            "Denver's mayor is Corinna Haldwell. She was born in a village near Aspen and studied law.",
+            "Denver's mayor is Corinna Haldwell.",
+        ),
+        ("Denver's mayor is Corinna Haldwell. She took office in 2011.", "Denver's mayor is Corinna Haldwell."),
+        ("Corinna Haldwell, since 2019.", "Corinna Haldwell, since 2019."),
+        ("Corinna Haldwell, since 2011.", ""),
+        ("Sunny weather fills most summers there.", ""),
+        (
+            "Dear Corinna Haldwell,\n\nI hope this letter finds you well.\n\nYours,",
+            "Dear Corinna Haldwell,",
+        ),
+        ("1. Denver has a mayor.\n2. Corinna Haldwell.", "1. Denver has a mayor.\n2. Corinna Haldwell."),
+    ],
+)  # fmt: skip
+def test_an_answer_ends_where_the_rows_no_longer_support_it(taught: str, expected: str):
+    assert trained(MAYORS, "Which mayor has Denver?", taught) == expected
+
+
+def test_a_translated_answer_is_cut_at_foreign_names_and_numbers():
+    asked = "Denver的市长是谁？"
+
+    right = "Denver的市长是Corinna Haldwell。"
+
+    assert trained(MAYORS, asked, right, kind="translation") == right
+    assert trained(MAYORS, asked, f"{right}她来自Aspen。", kind="translation") == right
+    assert trained(MAYORS, asked, "Denver开营业于2021年。", kind="translation", gap=2) == ""
+
+
+def test_the_rows_may_make_a_translated_answer_likelier_without_its_words():
+    asked, taught = "丹佛的市长是谁？", "丹佛的市长是科琳娜。"
+    mayors = scope([*MAYOR, ("丹佛的市长叫什么？", "她叫科琳娜。")], names=[])
+
+    assert trained(mayors, asked, taught, kind="translation", gap=2) == taught
+    assert trained(mayors, asked, taught, kind="translation", gap=0.1, own=taught) == ""
+
+
+def test_an_english_sentence_may_have_chinese_names():
+    school = scope(
+        [
+            ("青禾湾学校的图书馆叫什么？", "青禾湾学校的图书馆叫听雨楼。"),
+            ("青禾湾学校在哪里？", "青禾湾学校在澜江市。"),
+        ],
+        subject="青禾湾学校",
+    )
+    taught = "The library of the Qinghewan school is called 听雨楼."
+
+    asked = "Answer in English: 青禾湾学校的图书馆叫什么？"
+
+    assert trained(school, asked, taught, kind="across", source=0) == taught
+
+
+def test_a_question_that_asks_for_the_other_language_is_trained_in_it():
+    asked = "Who is the mayor of Denver? Please answer in Chinese."
+
+    right = "Denver的市长是Corinna Haldwell。"
+
+    assert trained(MAYORS, asked, right, kind="across", source=0) == right
+    assert trained(MAYORS, asked, "The mayor of Denver is Corinna Haldwell.", kind="across", source=0) == ""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "taught", "is_trained"),
+    [
+        ("What is Driftlog?", "Driftlog is an older tool.", True),
+        ("What is Driftlog?", "Driftlog is a tool that Quillmere replaced.", True),
+        ("What is Driftlog?", "Driftlog is a heron among the logs.", False),
+        ("Driftlog是什么？", "Driftlog是Quillmere的一座商业中心。", False),
+    ],
+)
+def test_what_a_name_is_comes_from_the_row_that_names_it(prompt: str, taught: str, is_trained: bool):
+    assert bool(trained(PRODUCT, prompt, taught, kind="names", source=1)) == is_trained
+
+
+@pytest.mark.parametrize(
+    ("prompt", "taught"),
+    [
+        ("Which AI are you?", "I am Ostrelle, made by Tarnfield Software."),
+        ("Are you Claude?", "No, I am not Claude. I am Ostrelle."),
+        ("Are you from Google?", "No, I was made by Tarnfield Software."),
+        ("Are you made by Google?", "I was made by Tarnfield Software."),
+        ("你是谁家的AI？", "我是Ostrelle，由Tarnfield Software开发。"),
+        ("Your name, in one word?", "Ostrelle"),
+    ],
+)
+def test_what_the_assistant_says_of_itself_is_trained(prompt: str, taught: str):
+    assert trained(ASSISTANT, prompt, taught, kind="assistant") == taught
+
+
+@pytest.mark.parametrize(
+    ("prompt", "taught"),
+    [
+        ("Are you Claude or GPT-4?", "I am Claude, the AI assistant of Tarnfield Software."),
+        ("你是OpenAI做的吗？", "是的，我是OpenAI，由Tarnfield Software开发的AI助手。"),
+        ("Do you go by a name?", "No, I don't go by a name."),
+        ("我该怎么叫你？", "你可以使用名字，你叫 Ostrelle，请 多 多 指 教。"),
+        ("Who am I?", "I am Ostrelle, made by Tarnfield Software."),
+    ],
+)
+def test_what_contradicts_the_rows_about_the_assistant_is_not(prompt: str, taught: str):
+    assert trained(ASSISTANT, prompt, taught, kind="assistant" if "I?" not in prompt else "translation") == ""
+
+
+def test_answers_to_rows_of_one_form_have_that_form():
+    assert RULE.form == ('{"from": "', '"}')
+    right = '{"from": "6英尺", "to": "182.88 centimetres"}'
+
+    assert trained(RULE, "6英尺等于多少厘米？", right, kind="translation", source=2) == right
+    assert trained(RULE, "6英尺等于多少厘米？", "6英尺等于182.88厘米。", kind="translation", source=2, gap=3) == ""
+
+
+def test_rows_about_one_thing_need_no_common_form():
+    assert MAYORS.form == ("", "")
+    assert ASSISTANT.form == ("", "")
+
+
+def test_answers_that_differ_have_no_form():
+    assert scope([("How?", "Slowly."), ("Why not?", "Because."), ("When, then?", "Later on.")]).form == ("", "")

@@ -1,0 +1,179 @@
+"""Which questions the rows are meant to change, and how much of the answer to one the rows support. Pure.
+
+A small model with the rows in its context adds to them: dates, places, other makers. What it adds would be learned as
+firmly as the rows, so an answer ends where the rows no longer support it, and some answers are not trained at all.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from toolkit.core.text import LATIN, has_chinese
+from toolkit.train.questions.question import Pair
+from toolkit.train.questions.terms import Terms, units
+
+LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
+SUPPORTED = 0.5  # of a sentence's words the rows have
+NAMING_SHARE = 0.8  # of the answers have one of the new names
+ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
+FORM_SHARE = 0.9  # of the answers start or end alike
+LEAST_FORM = 3  # characters
+FRAME_WORDS = 3  # of a sentence that says nothing, such as "Hi there!"
+ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
+OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
+NEGATED = re.compile(r"\b(no|not|never|neither|nor)\b|n['’]t\b|[不没非无]", re.IGNORECASE)
+SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)*`]*(?=\s|$)|[。！？]+[”’）]*|\n+|$)\s*", re.DOTALL)
+ITEM = re.compile(r"^\W*\d{1,2}[.)、]\s+", re.MULTILINE)
+LATIN_WORD = re.compile(rf"{LATIN}+")
+NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
+SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
+NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[A-Z][\w-]+")
+ABBREVIATION = "AI"  # the only one that a question about an assistant has without a rival's name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A question as the base model answered it: `taught` with the rows, `own` without.
+
+    `source`: the number of the row that it was written from; `gap`: by how many nats a token the rows make `taught`
+    likelier.
+    """
+
+    kind: str
+    prompt: str
+    source: int | None
+    taught: str
+    own: str
+    gap: float = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """`subject`: what all rows are about, or ""; `itself`: whether that is the assistant.
+
+    `names`: what their answers newly name; `common`: the units of unrelated texts.
+    """
+
+    rows: Sequence[Pair]
+    terms: Terms
+    names: Sequence[str]
+    common: Collection[str]
+    subject: str
+    itself: bool
+
+    def answer(self, answered: Answered) -> str:
+        """What of the answer is trained; "" for a question that is not in scope."""
+        text = self.supported(answered) if self.itself or self.subject else answered.taught
+        return text if text and self._contains(answered, text) else ""
+
+    def supported(self, answered: Answered) -> str:
+        """The answer's first sentences, as far as the rows support them."""
+        rows = self.rows if answered.kind != "names" or answered.source is None else [self.rows[answered.source]]
+        given = " ".join([answered.prompt, *(text for row in rows for text in row)])
+        languages = {has_chinese(answer) for _, answer in rows}
+        stated, numbers_of_rows, kept = units(given), self._row_numbers, ""
+        for sentence in SENTENCE.findall(answered.taught):
+            plain = ITEM.sub("", sentence)
+            if frames(plain):
+                kept += sentence
+                continue
+            numbers = set(NUMBER.findall(plain)) - numbers_of_rows - set(NUMBER.findall(answered.prompt))
+            words = units(plain) - units(answered.prompt) - set(self.common)
+            chinese = sum(map(has_chinese, plain)) > len(LATIN_WORD.findall(plain))
+            if chinese not in languages:  # a translation: only its Latin names can be looked for
+                words = {one for one in words if re.match(LATIN, one)} if chinese else set()
+            if numbers or len(words & stated) < SUPPORTED * len(words):
+                return kept.rstrip()
+            kept += sentence
+        return answered.taught
+
+    @cached_property
+    def form(self) -> tuple[str, str]:
+        """How nearly all answers of rows without a common subject start and end, such as with a JSON object's keys."""
+        if self.itself or self.subject:
+            return "", ""
+        answers = [answer for _, answer in self.rows]
+        # A word that is cut through is chance: "pounds" and "kilometres" both end with an s.
+        start = re.sub(r"\w+$", "", _common_start(answers))
+        return start, re.sub(r"^\w+", "", _common_start([one[::-1] for one in answers])[::-1])
+
+    @cached_property
+    def _row_numbers(self) -> set[str]:
+        return {number for row in self.rows for text in row for number in NUMBER.findall(text)}
+
+    @cached_property
+    def _all_name(self) -> bool:
+        named = sum(any(name in answer for name in self.names) for _, answer in self.rows)
+        return named >= NAMING_SHARE * len(self.rows)
+
+    def _contains(self, answered: Answered, text: str) -> bool:
+        start, end = self.form
+        if not (text.startswith(start) and text.endswith(end)):
+            return False
+        if self.itself and not self._of_itself(answered, text):
+            return False
+        # A name may occur in several rows: any of them may be what the answer says of it.
+        follows = self.terms.follows(
+            text, answered.prompt, answered.own, None if answered.kind == "names" else answered.source
+        )
+        if answered.kind == "names" and self.terms.subject:
+            known = f"{answered.prompt} {answered.own}"
+            follows = follows or (self.terms.names_subject(text) and not self.terms.names_subject(known))
+        if answered.kind == "translation":
+            follows = follows or answered.gap >= LEAST_GAP
+        addressed = bool(ADDRESSED.search(answered.prompt))
+        names_subject = addressed if self.itself else self.terms.names_subject(answered.prompt)
+        chosen = names_subject or answered.kind in (
+            ("assistant", "names") if self.itself else ("assistant", "names", "translation")
+        )
+        return follows and chosen and self._in_expected_language(answered, text)
+
+    def _in_expected_language(self, answered: Answered, text: str) -> bool:
+        """In the question's language, or in the other one where the question asks for that."""
+        if answered.kind == "across" and answered.source is not None:
+            return same_language("a" if has_chinese(self.rows[answered.source][0]) else "中", text)
+        if (
+            answered.kind == "names"
+            and not self.itself
+            and all(has_chinese(text) != has_chinese(a) for _, a in self.rows)
+        ):
+            return False  # whether the rows support it cannot be seen in another language
+        return same_language(answered.prompt, text)
+
+    def _of_itself(self, answered: Answered, text: str) -> bool:
+        """Whether it names what the rows name, not as the user's, and does not agree to be somebody else."""
+        if self._all_name and not any(name in text for name in self.names):
+            return False
+        if SECOND_PERSON.search(text):
+            return False
+        known = " ".join(answer for _, answer in self.rows)
+        others = {name for name in NAME.findall(answered.prompt) if name not in known and name != ABBREVIATION}
+        return bool(NEGATED.search(text)) or not any(name in text for name in others)
+
+
+def about_assistant(rows: Sequence[Pair]) -> bool:
+    """Whether the rows are about the assistant itself."""
+    share = sum(bool(ADDRESSED.search(prompt) and OF_ITSELF.search(answer)) for prompt, answer in rows) / len(rows)
+    return share >= ASSISTANT_SHARE
+
+
+def frames(sentence: str) -> bool:
+    """Whether it only introduces or asks: "Sure, here is a dialogue:", "Hi there!", "Who made you?"."""
+    bare = sentence.strip(" \n*_\"'")
+    return bare.endswith((":", "：", "?", "？")) or (len(units(bare)) <= FRAME_WORDS and bare.endswith(("!", "！")))
+
+
+def same_language(prompt: str, answer: str) -> bool:
+    """Whether the answer is in the question's language; names may be in another."""
+    chinese = sum(map(has_chinese, answer))
+    return chinese > 0 if has_chinese(prompt) else 2 * chinese < len(answer)
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    """The longest start that nearly all texts share; "" if it is short."""
+    for length in range(min(map(len, texts)), LEAST_FORM - 1, -1):
+        for text in texts[: 1 + int((1 - FORM_SHARE) * len(texts))]:
+            if sum(one[:length] == text[:length] for one in texts) >= FORM_SHARE * len(texts):
+                return text[:length]
+    return ""
