@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from toolkit.compare.decision import Decision, decide
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
@@ -15,17 +16,22 @@ LEDGERS = {
 }
 PER_SYSTEM = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
 WRONG = ("failed", "residue", "leaked")
+DECISIONS: tuple[Decision, ...] = ("missed", "open", "met")  # the worst first
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One metric under the system prompt where it is worst. `limit` None: shown, but not part of the verdict."""
+    """One metric under the system prompt where it is worst. `limit` None: shown, but not part of the verdict.
+
+    `decision`: of the metric under all system prompts: missed where it is under one, else open where it is.
+    """
 
     name: str
     metric: Metric
     limit: float | None
     missed: bool
     system: str
+    decision: Decision | None = None  # None: not judged
 
     @property
     def needs(self) -> str:
@@ -41,9 +47,16 @@ def _line(report: Report, name: str) -> Line:
     figure = report.figures[name]
     limit = None if figure.system is None else report.thresholds.get(name)
     return Line(
+        decision=None if limit is None else _decision(report, name, limit),
         name=name, metric=figure.metric, limit=limit, system=figure.system or "",
         missed=misses(name, figure.metric.value, report.thresholds),
     )  # fmt: skip
+
+
+def _decision(report: Report, name: str, limit: float) -> Decision:
+    measured = [metrics[name] for metrics in report.per_system.values() if metrics[name].value is not None]
+    found = {decide(metric, limit, at_least=name in AT_LEAST) for metric in measured}
+    return next(one for one in DECISIONS if one in found)
 
 
 def where_it_holds(report: Report, texts: Texts) -> str:
@@ -101,3 +114,8 @@ def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
     for one in results:
         groups.setdefault(one.probe.group, []).append(one)
     return groups
+
+
+def wrong_first(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """What went wrong, then what changed out of scope, then the rest; each in the order asked."""
+    return sorted(results, key=lambda one: (outcome(one) not in WRONG, outcome(one) != "moved"))
