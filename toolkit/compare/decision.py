@@ -9,15 +9,14 @@ limit, which a lack of significance does not show. A verdict needs all of its te
 import math
 from typing import Literal
 
-from toolkit.compare.metrics import SHARES, Metric
+from toolkit.compare.metrics import SHARES, Metric, Z
 
 Decision = Literal["met", "missed", "open"]
-Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 MOST_PROBES = 10_000  # of a figure so close to its limit that more would be needed, it is not said how many
 
 
 def decide(metric: Metric, limit: float, *, at_least: bool) -> Decision:
-    """met or missed if the interval is on one side of the limit, else open; without an interval the value decides."""
+    """Met or missed if the interval is on one side of the limit, else open; without an interval the value decides."""
     value = metric.value or 0.0
     low = value if metric.low is None else metric.low
     high = value if metric.high is None else metric.high

@@ -5,6 +5,7 @@ reliability, generality and locality are shares judged on free greedy answers, n
 Answers to one probe under several system prompts are not independent, so intervals count probes, not answers.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeS
 from toolkit.model.divergence import Drift
 
 GRAM = 4
+Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 SHARES = ("reliability", "generality", "residue", "locality", "leakage", "noise_floor")  # with Wilson's interval
 
 
@@ -113,8 +115,11 @@ def judge(
     )
 
 
-def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
-    """Every metric of report.json over these results."""
+def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = None) -> Mapping[str, Metric]:
+    """Every metric of report.json over these results.
+
+    `trained_prompts`: of how many different ones the trained probes are a sample, if that is known.
+    """
     trained = [one for one in results if one.probe.group == TRAINED]
     paraphrases = [one for one in results if one.probe.group == PARAPHRASE]
     outside = [one for one in results if one.probe.group == OUT_OF_SCOPE]
@@ -123,7 +128,7 @@ def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
     probe_ids = [one.probe.id for one in drifted]
     answered = [one for one in outside if one.before]
     return {
-        "reliability": share(trained, lambda one: bool(one.passed)),
+        "reliability": share(trained, lambda one: bool(one.passed), population=trained_prompts),
         "generality": share(paraphrases, lambda one: bool(one.passed)),
         "residue": share(
             [one for one in (*trained, *paraphrases) if one.residual is not None], lambda one: bool(one.residual)
@@ -142,15 +147,31 @@ def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
     }
 
 
-def share(items: Sequence[ProbeResult], holds: Callable[[ProbeResult], bool]) -> Metric:
-    """The share for which `holds`, with Wilson's interval; the number of trials is that of the probes."""
-    from scipy.stats import binomtest
+def share(
+    items: Sequence[ProbeResult], holds: Callable[[ProbeResult], bool], *, population: int | None = None
+) -> Metric:
+    """The share for which `holds`, with Wilson's interval; the number of trials is that of the probes.
 
+    `population`: of all probes that could be asked. A sample of it counts for more (finite population correction,
+    Cochran 1977); if all are asked, nothing is uncertain.
+    """
     if not items:
         return Metric(value=None, n=0)
     value, probes = sum(map(holds, items)) / len(items), len(set(_ids(items)))
-    interval = binomtest(round(value * probes), probes).proportion_ci(method="wilson")
-    return Metric(value=value, n=len(items), low=float(interval.low), high=float(interval.high), probes=probes)
+    left = float("inf") if population is None else max(population - probes, 0)
+    if not left:
+        return Metric(value=value, n=len(items), low=value, high=value, probes=probes)
+    trials = probes if population is None else probes * (population - 1) / left
+    low, high = wilson(value, trials)
+    return Metric(value=value, n=len(items), low=low, high=high, probes=probes)
+
+
+def wilson(value: float, trials: float) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a share; `trials` may be an effective number."""
+    spread = Z**2 / trials
+    middle = (value + spread / 2) / (1 + spread)
+    half = Z * math.sqrt(value * (1 - value) / trials + spread / (4 * trials)) / (1 + spread)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:

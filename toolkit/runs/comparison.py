@@ -153,10 +153,11 @@ class LearnedQuestions(RecordedQuestions, frozen=True):
 
 
 class FurtherQuestions(Part, frozen=True):
-    """how many out of scope came from the shipped bank, and how many in scope the base model wrote"""
+    """how many out of scope came from the shipped bank, in scope from the rows, and how many the base model wrote"""
 
     bank: Count
     written: Count
+    rows: Count
     path: str = Field(description="of the bank")
     sha256: Sha256 = Field(description="of the bank")
 

@@ -39,9 +39,7 @@ def _keep(report: Report, texts: Texts) -> Iterator[str]:
     if "leakage" in missed:
         yield texts("advice.leaks", count=figures["leakage"].count, n=figures["leakage"].n)
     if missed & {"kl", "agreement", "locality", "repetition"}:
-        shown = {
-            name: "–" if (value := figures[name].value) is None else figure(value) for name in ("kl", "agreement")
-        }
+        shown = {name: "–" if (value := figures[name].value) is None else figure(value) for name in ("kl", "agreement")}
         yield texts("advice.drift", **shown)
 
 

@@ -119,3 +119,8 @@ def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
 def wrong_first(results: Sequence[ProbeResult]) -> list[ProbeResult]:
     """What went wrong, then what changed out of scope, then the rest; each in the order asked."""
     return sorted(results, key=lambda one: (outcome(one) not in WRONG, outcome(one) != "moved"))
+
+
+def changed_and_wrong(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """What went wrong, then what changed out of scope: what a reader should see first."""
+    return [one for one in wrong_first(results) if outcome(one) in (*WRONG, "moved")]

@@ -77,7 +77,10 @@ class Report:
         record = ComparisonRecord.from_dict(content)
         _require_complete(record)
         per_system = {
-            system: {name: Metric(**_values(metric, "value", "n", "low", "high", "probes")) for name, metric in metrics.items()}
+            system: {
+                name: Metric(**_values(metric, "value", "n", "low", "high", "probes"))
+                for name, metric in metrics.items()
+            }
             for system, metrics in record.per_system.items()
         }
         return cls(
