@@ -11,7 +11,7 @@ from toolkit.compare.metrics import Z
 from toolkit.compare.questions import Questions
 from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
-from toolkit.core.events import Listener, silent
+from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import data_folder
 from toolkit.core.text import contains_any, has_chinese, names_any
 from toolkit.data.dataset import prompt_key
@@ -24,6 +24,7 @@ from toolkit.model.sampling import samples
 BANK = "out_of_scope.jsonl"
 LEAST_OUTSIDE, MOST_OUTSIDE = 64, 384  # by default on a card; with 64 a share of 0 is known within 3 points
 ROUNDS = 24  # of writing; in each, every question is reworded once
+GIVE_UP = 3  # rounds without a usable question
 QUESTION_TOKENS, ANSWER_TOKENS = 48, 64
 SHOWN_ROWS = 24  # of the data set, in the context of the model that tells whether a question is in scope
 Row = tuple[str, str]  # a question and its answer
@@ -158,16 +159,19 @@ def written_probes(
     sources = [probe for probe in probes.probes if probe.group != OUT_OF_SCOPE]
     known, found = set(taken), list[Probe]()
     own = dict(zip(sources, _answers(model, sources, [], system), strict=True)) if sources else {}
+    without = 0
     for at in range(ROUNDS if sources else 0):
-        suggested = _suggested(model, sources, at, known, system, listener)
-        found += _in_scope(model, suggested, own, rows, system, first=len(found) + 1)
-        if len(found) >= count:
+        kept = _in_scope(model, _suggested(model, sources, at, known, system), own, rows, system, first=len(found) + 1)
+        found += kept
+        listener(Progress(task="Further questions", done=min(len(found), count), total=count))
+        without = 0 if kept else without + 1
+        if len(found) >= count or without == GIVE_UP:
             break
     return found[:count]
 
 
 def _suggested(
-    model: LanguageModel, sources: Sequence[Probe], at: int, known: set[str], system: str, listener: Listener
+    model: LanguageModel, sources: Sequence[Probe], at: int, known: set[str], system: str
 ) -> list[tuple[Probe, str]]:
     """A usable rewording of each source where the model writes one; `known` grows by them."""
     requests = [
@@ -176,7 +180,6 @@ def _suggested(
     ]
     texts = samples(
         model, [conversation(one, system) for one in requests], max_new_tokens=QUESTION_TOKENS, seed=at,
-        listener=listener, task="Further questions",
     )  # fmt: skip
     found = []
     for probe, text in zip(sources, texts, strict=True):

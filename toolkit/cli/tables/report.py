@@ -1,5 +1,7 @@
 """Prints a report: the verdict, the two ledgers, and examples of what changed. rich aligns Chinese."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
@@ -32,12 +34,32 @@ COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", 
 DECIDED = {"met": "green", "open": "yellow", "missed": "red"}
 SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
 LONGEST_SYSTEM = 24  # cells for a system prompt, so that its figures fit in 80 columns
-SHOWN = 5
+SHOWN = 3  # wrong questions, and those that merely changed
 
 
 def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
     """Prints on stdout; in colour only on a terminal without NO_COLOR."""
     console = answers()
+    _print_verdict(console, report, texts)
+    wrong, learned = ([], wrong_first(report.results)) if show_all else _examples(report)
+    _print_probes(console, report, wrong, "changed_first", texts)
+    console.print(_ledgers(report, texts))
+    if len(report.per_system) > 1:
+        console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")
+        console.print(_systems(report, texts))
+        if sentence := where_it_holds(report, texts):
+            console.print(_shown(sentence))
+    for sentence in describe_flips(report.flips, texts):
+        console.print(f"[dim]{sentence}[/]")
+    console.print()
+    _print_probes(console, report, learned, "title" if show_all else "learned_some", texts)
+    shown = len(wrong) + len(learned)
+    if shown < len(report.results):
+        console.print(f"[dim]{texts('probe.some', shown=shown, count=len(report.results))}[/]")
+
+
+def _print_verdict(console: Console, report: Report, texts: Texts) -> None:
+    """The outcome, its reasons, what to do about it, and what was compared."""
     console.print(f"[bold {report.verdict.colour}]{report.verdict.sentence(texts)}[/]")
     for reason in report.verdict.why:
         _print_item(console, reason.reason(texts))
@@ -53,23 +75,14 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     )
     if learned := learned_from(report, texts):
         console.print(f"{escape(one_line(learned))}\n")
-    console.print(_ledgers(report, texts))
-    if len(report.per_system) > 1:
-        console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")
-        console.print(_systems(report, texts))
-        if sentence := where_it_holds(report, texts):
-            console.print(_shown(sentence))
-    for sentence in describe_flips(report.flips, texts):
-        console.print(f"[dim]{sentence}[/]")
-    wrong, learned = ([], wrong_first(report.results)) if show_all else _examples(report)
-    shown = [*wrong, *learned]
-    for title, several in (("changed_first", wrong), ("learned_some", learned)):
-        if several and not show_all:
-            console.print(f"\n[bold underline]{texts(f'probe.{title}')}[/]")
-        for one in several:
-            _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
-    if len(shown) < len(report.results):
-        console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.results))}[/]")
+
+
+def _print_probes(console: Console, report: Report, results: Sequence[ProbeResult], title: str, texts: Texts) -> None:
+    if results:
+        console.print(f"[bold underline]{texts(f'probe.{title}')}[/]\n")
+    for one in results:
+        _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
+        console.print()
 
 
 def _print_item(console: Console, text: str) -> None:
@@ -136,7 +149,7 @@ def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | N
     where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
     group = texts(f"probe.{one.probe.group}")
     console.print(
-        f"\n[bold]{_shown(one.probe.prompt)}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
+        f"[bold]{_shown(one.probe.prompt)}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
     )
     for side, text in (("before", one.before), ("after", one.after)):
         answer = Table.grid(padding=(0, 1))
