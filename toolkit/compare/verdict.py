@@ -83,15 +83,26 @@ class Counts:
 
     def phrase(self, texts: Texts) -> str:
         """`42 of 44 learned; 2 of 56 unrelated answers leaked (limit 2 %), 4 changed`."""
-        parts = [texts("counts.learned", count=self.learned, n=self.asked)] if self.asked else []
-        changed = texts("counts.changed", count=self.changed) + _limited(self.change_limit, texts)
+        return "".join(
+            text if at == 0 else f"{self.join(name, texts)}{text}"
+            for at, (name, text) in enumerate(self.parts(texts).items())
+        )
+
+    def parts(self, texts: Texts) -> dict[str, str]:
+        """`learned`, `leaked` and `changed`, without what was not measured."""
+        found = {"learned": texts("counts.learned", count=self.learned, n=self.asked)} if self.asked else {}
         if self.outside and self.leaked is not None:
-            leaked = texts("counts.leaked", count=self.leaked, n=self.outside) + _limited(self.leak_limit, texts)
-            parts.append(f"{leaked}{texts('counts.and')}{changed}")
-        elif self.outside:
-            only = texts("counts.only_changed", count=self.changed, n=self.outside)
-            parts.append(only + _limited(self.change_limit, texts))
-        return texts("counts.then").join(parts)
+            leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
+            found["leaked"] = leaked + _limited(self.leak_limit, texts)
+        if self.outside:
+            key = "counts.only_changed" if self.leaked is None else "counts.changed"
+            changed = texts(key, count=self.changed, n=self.outside)
+            found["changed"] = changed + _limited(self.change_limit, texts)
+        return found
+
+    def join(self, name: str, texts: Texts) -> str:
+        """What stands before that part, if it is not the first."""
+        return texts("counts.and" if name == "changed" and self.leaked is not None else "counts.then")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,11 +156,13 @@ class Verdict:
 
     def sentence(self, texts: Texts) -> str:
         """The outcome with the counts behind it."""
-        code = verdict_code(took=self.took, kept=self.kept)
-        key = "inconclusive" if self.outcome == "inconclusive" else SENTENCES[code]
-        counts = self.counts.phrase(texts)
-        head = texts(f"verdict.{key}")
+        counts, head = self.counts.phrase(texts), self.head(texts)
         return f"{head}{texts('colon')}{counts}{texts('stop')}" if counts else f"{head}{texts('stop')}"
+
+    def head(self, texts: Texts) -> str:
+        """The outcome, in a word or a few."""
+        code = verdict_code(took=self.took, kept=self.kept)
+        return texts("verdict." + ("inconclusive" if self.outcome == "inconclusive" else SENTENCES[code]))
 
     def by_figures(self, texts: Texts) -> str:
         """For an inconclusive verdict: what the figures say, and the exit code; else empty."""

@@ -14,9 +14,9 @@ from toolkit.compare.report.figures import (
     LEDGERS,
     WRONG,
     Line,
-    changed_and_wrong,
     describe_flips,
     figure,
+    first_changed,
     format_value,
     interval,
     ledger_lines,
@@ -49,7 +49,7 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
         console.print(_systems(report, texts))
         if sentence := where_it_holds(report, texts):
             console.print(_shown(sentence))
-    for sentence in describe_flips(report.flips, texts):
+    for sentence in describe_flips(report.flips, texts).values():
         console.print(f"[dim]{sentence}[/]")
     console.print()
     _print_probes(console, report, learned, "title" if show_all else "learned_some", texts)
@@ -136,8 +136,7 @@ def _examples(report: Report) -> tuple[list[ProbeResult], list[ProbeResult]]:
     """The first wrong questions under any system prompt, and those that merely changed; then a few learned answers."""
     first = [one for one in report.results if one.system == report.results[0].system]
     took = [one for one in first if one.passed and one.changed]
-    once = {one.probe.id: one for one in reversed(changed_and_wrong(report.results))}  # the first system prompt's stays
-    found = list(reversed(once.values()))
+    found = first_changed(report.results)
     wrong = [one for one in found if outcome(one) in WRONG]
     moved = [one for one in found if outcome(one) not in WRONG]
     return [*wrong[:SHOWN], *moved[:SHOWN]], took[:: max(1, len(took) // 4)][:4]

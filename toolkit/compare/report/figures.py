@@ -88,13 +88,13 @@ def interval(metric: Metric) -> str:
     return "" if metric.low is None or metric.high is None else f"{figure(metric.low)} – {figure(metric.high)}"
 
 
-def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
-    """A sentence for each kind of flips with at least one pair."""
-    return [
-        texts(f"flips.{name}", gained=one.gained, lost=one.lost, n=one.n, p=f"{one.p:.2g}")
+def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> dict[str, str]:
+    """A sentence for each kind of flips with at least one question."""
+    return {
+        name: texts(f"flips.{name}", gained=one.gained, lost=one.lost, n=one.n, p=f"{one.p:.2g}")
         for name, one in flips.items()
         if one.n
-    ]
+    }
 
 
 def outcome(one: ProbeResult) -> str:
@@ -124,3 +124,11 @@ def wrong_first(results: Sequence[ProbeResult]) -> list[ProbeResult]:
 def changed_and_wrong(results: Sequence[ProbeResult]) -> list[ProbeResult]:
     """What went wrong, then what changed out of scope: what a reader should see first."""
     return [one for one in wrong_first(results) if outcome(one) in (*WRONG, "moved")]
+
+
+def first_changed(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """The same, each question once: under the first system prompt where it went wrong, or changed."""
+    found: dict[str, ProbeResult] = {}
+    for one in changed_and_wrong(results):
+        found.setdefault(one.probe.id, one)
+    return list(found.values())

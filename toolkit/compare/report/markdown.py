@@ -91,7 +91,7 @@ def _row(line: Line, texts: Texts) -> str:
 
 
 def _flips(report: Report, texts: Texts) -> Iterator[str]:
-    if sentences := describe_flips(report.flips, texts):
+    if sentences := describe_flips(report.flips, texts).values():
         yield f"{texts('flips.title')} ({texts('flips.explained')}){texts('colon')}".rstrip()
         yield ""
         yield from (f"- {one}" for one in sentences)
