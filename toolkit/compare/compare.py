@@ -85,7 +85,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         probes=_probe_file(probes),
         timings_s=timings,
         questions=None if after.run is None else learned_questions(after.run.record),
-        further=_asked_further(answered.questions.probes, probes),
+        further=_further_questions(answered.questions.probes, probes),
     )
     return report, after
 
@@ -113,8 +113,8 @@ def _further(config: CompareConfig, after: Side) -> Further:
     )  # fmt: skip
 
 
-def _asked_further(asked: ProbeSet, named: ProbeSet) -> FurtherQuestions | None:
-    groups = Counter(probe.group for probe in asked.probes[len(named.probes) :])
+def _further_questions(all_of_them: ProbeSet, named: ProbeSet) -> FurtherQuestions | None:
+    groups = Counter(probe.group for probe in all_of_them.probes[len(named.probes) :])
     if not groups:
         return None
     bank = bank_path()

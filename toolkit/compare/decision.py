@@ -20,6 +20,8 @@ def decide(metric: Metric, limit: float, *, at_least: bool) -> Decision:
     value = metric.value or 0.0
     low = value if metric.low is None else metric.low
     high = value if metric.high is None else metric.high
+    if value == limit == (1.0 if at_least else 0.0):
+        return "met"  # of a limit at the end of the scale no interval can say more: nothing that was asked went wrong
     worst, best = (low, high) if at_least else (-high, -low)
     needed = limit if at_least else -limit
     if worst >= needed:

@@ -37,7 +37,7 @@ WAYS = {
         "Ask this very politely. Write only the question.\n{}",
         "Ask this casually, as in a chat. Write only the question.\n{}",
         "Ask this in as few words as possible. Write only the question.\n{}",
-        "A journalist wants to know the same. Write only the journalist's question.\n{}",
+        "Ask the same as a journalist would. Write only the question.\n{}",
         "Turn this into a longer question with the same meaning. Write only the question.\n{}",
     ),
     "zh": (
@@ -47,7 +47,7 @@ WAYS = {
         "请非常客气地问这个问题，只写问题。\n{}",
         "像聊天一样随意地问这个问题，只写问题。\n{}",
         "用最少的字问这个问题，只写问题。\n{}",
-        "记者想知道同一件事，他会怎么问？只写问题。\n{}",
+        "如果是记者，会怎么问同一件事？只写问题。\n{}",
         "把这个问题说得长一些，意思不变，只写问题。\n{}",
     ),
 }
@@ -85,11 +85,11 @@ class Further:
         return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written)))
 
     def _from_bank(self, probes: ProbeSet, *, on_card: bool) -> int:
-        asked = len(probes.group(OUT_OF_SCOPE))
+        own = len(probes.group(OUT_OF_SCOPE))
         if self.outside is not None:
-            return max(self.outside - asked, 0) + self.more
-        wanted = enough_for(probes.thresholds.get("leakage")) if on_card and asked and probes.new_markers else 0
-        return max(wanted - asked, 0) + self.more
+            return max(self.outside - own, 0) + self.more
+        wanted = enough_for(probes.thresholds.get("leakage")) if on_card and own and probes.new_markers else 0
+        return max(wanted - own, 0) + self.more
 
 
 def enough_for(limit: float | None) -> int:
@@ -143,8 +143,8 @@ def row_probes(probes: ProbeSet, rows: Sequence[Row], count: int) -> list[Probe]
 def trained_prompts(probes: Sequence[Probe], rows: Sequence[Row]) -> int | None:
     """Of how many trained prompts these probes are a sample; None if some are not word for word those of rows."""
     known = {prompt_key(question) for question, _ in rows}
-    asked = {prompt_key(probe.prompt) for probe in probes if probe.group == TRAINED}
-    return len(known) if asked <= known else None
+    sample = {prompt_key(probe.prompt) for probe in probes if probe.group == TRAINED}
+    return len(known) if sample <= known else None
 
 
 def written_probes(
@@ -193,17 +193,17 @@ def _in_scope(
     model: LanguageModel, suggested: Sequence[tuple[Probe, str]], own: dict[Probe, str], rows: Sequence[Row],
     system: str, *, first: int,
 ) -> list[Probe]:  # fmt: skip
-    asked = [
+    wordings = [
         Probe(id=f"{source.id}-written", group=PARAPHRASE, prompt=question, expect=source.expect)
         for source, question in suggested
     ]  # fmt: skip
-    if not asked:
+    if not wordings:
         return []
-    before = _answers(model, asked, [], system)
-    taught = _answers(model, asked, rows, system) if rows else before
+    before = _answers(model, wordings, [], system)
+    taught = _answers(model, wordings, rows, system) if rows else before
     kept = [
         probe
-        for (source, question), probe, plain, answer in zip(suggested, asked, before, taught, strict=True)
+        for (source, question), probe, plain, answer in zip(suggested, wordings, before, taught, strict=True)
         if (
             probe.expect is not None and probe.expect.met(answer, before=plain, prompt=question)
             if rows else same_questions(own[source], [(question, plain)])

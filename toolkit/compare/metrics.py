@@ -171,7 +171,7 @@ def wilson(value: float, trials: float) -> tuple[float, float]:
     spread = Z**2 / trials
     middle = (value + spread / 2) / (1 + spread)
     half = Z * math.sqrt(value * (1 - value) / trials + spread / (4 * trials)) / (1 + spread)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    return max(middle - half, 0.0) if value > 0 else 0.0, min(middle + half, 1.0) if value < 1 else 1.0
 
 
 def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:

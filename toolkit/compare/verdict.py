@@ -70,11 +70,11 @@ class Shortfall:
 class Counts:
     """What the headline says: answers, each counted under the system prompt where its metric is worst.
 
-    `learned` of `asked` in scope are as expected; of `outside` answers, `leaked` (None without markers) and `changed`.
+    `learned` of `in_scope` ones are as expected; of `outside` answers, `leaked` (None without markers) and `changed`.
     """
 
     learned: int = 0
-    asked: int = 0
+    in_scope: int = 0
     leaked: int | None = None
     changed: int = 0
     outside: int = 0
@@ -90,7 +90,7 @@ class Counts:
 
     def parts(self, texts: Texts) -> dict[str, str]:
         """`learned`, `leaked` and `changed`, without what was not measured."""
-        found = {"learned": texts("counts.learned", count=self.learned, n=self.asked)} if self.asked else {}
+        found = {"learned": texts("counts.learned", count=self.learned, n=self.in_scope)} if self.in_scope else {}
         if self.outside and self.leaked is not None:
             leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
             found["leaked"] = leaked + _limited(self.leak_limit, texts)
@@ -151,7 +151,9 @@ class Verdict:
 
     @property
     def why(self) -> tuple[Shortfall, ...]:
-        """The shortfalls, then what is undecided though its figure meets the limit."""
+        """The shortfalls, then what is undecided though its figure meets the limit, if that is what decides."""
+        if self.outcome == "failed":
+            return self.shortfalls
         return (*self.shortfalls, *(one for one in self.undecided if not one.missed))
 
     def sentence(self, texts: Texts) -> str:
@@ -161,8 +163,8 @@ class Verdict:
 
     def head(self, texts: Texts) -> str:
         """The outcome, in a word or a few."""
-        code = verdict_code(took=self.took, kept=self.kept)
-        return texts("verdict." + ("inconclusive" if self.outcome == "inconclusive" else SENTENCES[code]))
+        figures = SENTENCES[verdict_code(took=self.took, kept=self.kept)]
+        return texts(f"verdict.{'inconclusive' if self.outcome == 'inconclusive' else figures}")
 
     def by_figures(self, texts: Texts) -> str:
         """For an inconclusive verdict: what the figures say, and the exit code; else empty."""
@@ -218,7 +220,7 @@ def reach_verdict(
 
 
 def _places(per_system: Mapping[str, Mapping[str, Metric]]) -> list[str | None]:
-    return list(per_system) if len(per_system) > 1 else [None]
+    return list(per_system) if len(per_system) > 1 else [None] * len(per_system)
 
 
 def _judged(
@@ -252,7 +254,7 @@ def _counts(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[
     kept = thresholds.get("locality")
     return Counts(
         learned=sum(one.count for one in inside),
-        asked=sum(one.n for one in inside),
+        in_scope=sum(one.n for one in inside),
         leaked=None if leakage is None else leakage.count,
         changed=0 if locality is None else locality.n - locality.count,
         outside=0 if locality is None else locality.n,

@@ -86,10 +86,10 @@ def compared(output: Path, probes: Path, **config: object):
 @pytest.mark.parametrize(
     ("thresholds", "taken", "code", "sentence"),
     [
-        ({}, True, 0, "Passed: it took, and nothing else moved."),
-        (STRICT_TOOK, False, 20, "It did not take; nothing else moved."),
-        (STRICT_TOOK | STRICT_KEPT, True, 21, "It took, but something else moved."),
-        (STRICT_TOOK | STRICT_KEPT, False, 22, "It did not take, and something else moved."),
+        ({}, True, 0, "Passed: 4 of 4 learned; "),
+        (STRICT_TOOK, False, 20, "Not learned: 0 of 4 learned; "),
+        (STRICT_TOOK | STRICT_KEPT, True, 21, "Learned too much: 4 of 4 learned; "),
+        (STRICT_TOOK | STRICT_KEPT, False, 22, "Not learned, and other answers moved: 0 of 4 learned; "),
     ],
 )
 def test_the_verdict_is_the_exit_code(output, said, tmp_path, capsys, thresholds, taken, code, sentence):

@@ -63,8 +63,8 @@ def _print_verdict(console: Console, report: Report, texts: Texts) -> None:
     console.print(f"[bold {report.verdict.colour}]{report.verdict.sentence(texts)}[/]")
     for reason in report.verdict.why:
         _print_item(console, reason.reason(texts))
-    if said := report.verdict.by_figures(texts):
-        console.print(_shown(said))
+    if figures := report.verdict.by_figures(texts):
+        console.print(_shown(figures))
     if todo := advice(report, texts):
         console.print(f"[bold]{texts('advice.title')}[/]")
         for one in todo:

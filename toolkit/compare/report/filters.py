@@ -104,11 +104,11 @@ class Filters:
         for axis in self.axes:
             others = self._others(axis.name)
             for chosen in product(*(self._values[other] for other in others)):
-                asked = "".join(
+                others_are = "".join(
                     f":has(#{other}-{value}:checked)"
                     for other, value in zip(others, chosen, strict=True) if len(self._values[other]) > 1
                 )  # fmt: skip
-                yield f"body{asked} .{axis.name} .n-{'-'.join(chosen)}{{display:inline}}"
+                yield f"body{others_are} .axis-{axis.name} .n-{'-'.join(chosen)}{{display:inline}}"
         for name in self._sets:
             yield f"body:has(#{name}:target) .probe:not([data-behind~='{name}']){{display:none}}"
 

@@ -52,8 +52,8 @@ def _verdict(report: Report, texts: Texts) -> Iterator[str]:
     yield from (f"# {report.verdict.sentence(texts)}", "")
     yield from (f"- {markdown(one.reason(texts))}" for one in report.verdict.why)
     yield from [""] * bool(report.verdict.why)
-    if said := report.verdict.by_figures(texts):
-        yield from (markdown(said), "")
+    if figures := report.verdict.by_figures(texts):
+        yield from (markdown(figures), "")
     if todo := advice(report, texts):
         yield from (f"**{texts('advice.title')}**", "", *(f"- {markdown(one)}" for one in todo), "")
     for name, side in (("Before", report.before), ("After", report.after)):
