@@ -32,10 +32,8 @@ def test_a_verdict_that_passed_needs_none():
 def test_advice_counts_as_the_report_does():
     found = advice(report_on(*enough(), *WRONG["into the keep set"]), Texts())
 
-    assert found == [
-        "40 of 240 unrelated answers name what was trained: put questions like those below into the keep set (--keep), "
-        "or raise --keep-weight."
-    ]
+    [only] = found
+    assert only.startswith("40 of 240 unrelated answers name what was trained: ")
 
 
 def test_a_change_that_holds_under_some_system_prompts_only_is_told_apart():
