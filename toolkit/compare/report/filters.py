@@ -98,9 +98,9 @@ class Filters:
         """Browsers without :has() show every answer, and no counts."""
         for name in list(ANSWERS)[1:]:
             yield f"{UNFILTERED}:has(#answers-{name}:checked) .probe:not(.{name}){{display:none}}"
-        for axis in ("group", "system"):
-            for at in self._values[axis][1:]:
-                yield f"{UNFILTERED}:has(#{axis}-{at}:checked) .probe:not([data-{axis}='{at}']){{display:none}}"
+        for name in ("group", "system"):
+            for at in self._values[name][1:]:
+                yield f"{UNFILTERED}:has(#{name}-{at}:checked) .probe:not([data-{name}='{at}']){{display:none}}"
         for axis in self.axes:
             others = self._others(axis.name)
             for chosen in product(*(self._values[other] for other in others)):
