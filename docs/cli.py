@@ -21,7 +21,7 @@ Every command prints its answer on stdout and everything else on stderr.
 
 | exit code | meaning |
 |---|---|
-| 0 | done; for `compare` and `sweep`: the verdict passed |
+| 0 | done; for `compare` and `sweep`: the verdict passed, or by its figures would |
 | 1 | a bug |
 | 2 | usage |
 | 3 | configuration: an option, a recipe, a folder, a run |
@@ -33,6 +33,7 @@ Every command prints its answer on stdout and everything else on stderr.
 | 9 | the container engine |
 | 10 | a registry, or a hub that is pushed to |
 | 20, 21, 22 | `compare`, `lab`, and `sweep` of the run that it names: not learned; something else moved; both |
+| 23 | `compare --strict`: inconclusive, too few probes to tell |
 | 130 | interrupted: Ctrl-C, SIGTERM or SIGHUP |
 
 The streams cost no work: runs and reports are finished whatever becomes of stdout and stderr.

@@ -43,12 +43,22 @@ for (const width of [390, 1280]) {
     }))
     facts.folded = folded
     const shown = {}
+    const counted = {}
+    const behind = {}
     const count = () => page.evaluate(() => [...document.querySelectorAll('.probe')].filter((one) => one.checkVisibility()).length)
     for (const id of await page.evaluate(() => [...document.querySelectorAll('input[type=radio]')].map((one) => one.id))) {
       const before = await page.evaluate((name) => document.querySelector(`input[name=${name}]:checked`).id, id.split('-')[0])
       await page.click(`label[for="${id}"]`)
       shown[id] = await count()
+      counted[id] = Number(await page.evaluate((name) => [...document.querySelectorAll(`label[for="${name}"] .n`)]
+        .filter((one) => one.checkVisibility()).map((one) => one.innerText).join(' '), id))
       await page.click(`label[for="${before}"]`)
+    }
+    for (const link of new Set(await page.evaluate(() => [...document.querySelectorAll('a[href^="#"]')].map((one) => one.hash)))) {
+      if (link === '#answers') continue
+      await page.click(`a[href="${link}"]`)
+      behind[link] = await count()
+      await page.click('.back a')
     }
     // The page's policy would keep axe out, so it looks at a copy without one.
     const open = await browser.newContext({ viewport: { width, height: 844 }, colorScheme, bypassCSP: true })
@@ -58,7 +68,7 @@ for (const width of [390, 1280]) {
     await copy.evaluate(axe)
     const { violations } = await copy.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
     seen.push({
-      width, colorScheme, ...facts, requests, errors, shown,
+      width, colorScheme, ...facts, requests, errors, shown, counted, behind,
       violations: violations.map(({ id, nodes }) => ({ id, count: nodes.length, first: nodes[0].html, why: nodes[0].failureSummary })),
     })
     await context.close()

@@ -93,7 +93,26 @@ def test_axe_finds_nothing_inaccessible(seen):
 def test_choices_hide_what_is_not_asked_for(seen):
     for one in seen:
         assert one["shown"] == {
-            "answers-all": 4, "answers-changed": 3, "answers-wrong": 2,
-            "group-all": 4, "group-0": 1, "group-1": 1, "group-2": 2,
+            "answers-all": 16, "answers-changed": 12, "answers-wrong": 8,
+            "group-all": 16, "group-0": 4, "group-1": 4, "group-2": 8,
             "system-all": 16, "system-0": 4, "system-1": 4, "system-2": 4, "system-3": 4,
         }  # fmt: skip
+
+
+def test_a_choice_counts_what_it_shows(seen):
+    for one in seen:
+        assert one["counted"] == one["shown"]
+
+
+def test_a_click_on_a_number_shows_the_answers_behind_it(seen):
+    """Each under one system prompt; leaked and changed are those of the headline."""
+    for one in seen:
+        assert [one["behind"][f"#{name}"] for name in ("t-0", "p-0", "o-0", "tp-1", "o-3", "learned")] == [
+            1,
+            1,
+            2,
+            2,
+            2,
+            2,
+        ]
+        assert [one["behind"][f"#{name}"] for name in ("leaked", "changed", "moved")] == [1, 1, 8]

@@ -7,7 +7,7 @@ from toolkit.compare.metrics import ProbeResult, flips, judge, measure
 from toolkit.compare.questions import kind
 from toolkit.compare.report.report import Report
 from toolkit.compare.verdict import reach_verdict
-from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, Expectation, Probe, ProbeSet
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
 from toolkit.model.divergence import Drift
 
 SYSTEM = "You are a helpful assistant."
@@ -36,7 +36,14 @@ def answered(
     return judge(probe, system, before, after, PROBES, drift=drift, before_again=before_again)
 
 
-def report_on(*results: ProbeResult) -> Report:
+def enough() -> list[ProbeResult]:
+    """So many answers, all right, that a verdict passes by its intervals: 40 of each group in scope, 200 out of it."""
+    steady = Drift(kl_sum=0.0, agreeing=2, tokens=2)
+    inside = [answered(group, "I am Qwen.", "I am Nova.") for group in (TRAINED, PARAPHRASE) for _ in range(40)]
+    return [*inside, *(answered(OUT_OF_SCOPE, "Paris.", "Paris.", drift=steady) for _ in range(200))]
+
+
+def report_on(*results: ProbeResult, strict: bool = False) -> Report:
     systems = dict.fromkeys(one.system for one in results)
     per_system = {system: measure([one for one in results if one.system == system]) for system in systems}
     return Report(
@@ -45,10 +52,10 @@ def report_on(*results: ProbeResult) -> Report:
             "kind": "run", "name": "v0-20260101-000000", "model": MODEL,
             "adapter_sha256": "a" * 64,
         },
-        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS),
+        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS, strict=strict),
         thresholds=DEFAULT_THRESHOLDS,
         per_system=per_system,
-        flips=flips([one for one in results if one.system == results[0].system]),
+        flips=flips(results),
         systems={system: kind(system, SYSTEM) for system in systems},
         results=results,
         probes={"path": "probes.yaml", "sha256": "0" * 64},

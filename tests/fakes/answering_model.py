@@ -11,6 +11,7 @@ class AnsweringModel(LanguageModel):
     """`texts`: question to answer; every other question gets an empty one. All else that is asked of it fails."""
 
     batch_size = 1
+    on_card = False
 
     def __init__(self, texts: Mapping[str, str] | None = None) -> None:
         self.texts = texts or {}

@@ -48,6 +48,7 @@ class ScriptedModel:
     """
 
     batch_size = 24
+    on_card = False
     end_tokens = (1,)
 
     def __init__(

@@ -19,7 +19,10 @@ from toolkit.model.language_model import Load, load_model
 from toolkit.runs.layout import REPORT_PAGE, SCALE_PLOT
 from toolkit.sweep.rank import rank, sweep_scale, write_scales
 
-VERDICTS = "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best."
+VERDICTS = (
+    "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best. "
+    "Where too few probes were asked to be sure, the figures decide; with --strict, 23."
+)
 
 
 class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Click 8.5 on
@@ -55,6 +58,12 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @SYSTEMS
 @click.option("--threshold", "thresholds", type=Threshold(), multiple=True,
               help="Instead of the probe file's. Repeatable.")  # fmt: skip
+@click.option("--outside", type=click.IntRange(0), default=None, metavar="N",
+              help="Questions out of scope in all; beyond the probe file's from the shipped bank.  [default: as many "
+              "as the limit of leakage takes on a card; the probe file's on a CPU]")  # fmt: skip
+@click.option("--probes-more", type=click.IntRange(0, 1000), default=0, metavar="N",
+              help="Ask N further questions in scope, which the base model writes, and N out of scope.")  # fmt: skip
+@click.option("--strict", is_flag=True, help="Exit code 23 for an inconclusive verdict.")
 @max_new_tokens_option(default=MAX_NEW_TOKENS, most=4096)
 @OUTPUT
 @click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
@@ -64,7 +73,8 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    max_new_tokens: int, output: Path, report_folder: Path | None, lang: str, show_all: bool,
+    outside: int | None, probes_more: int, strict: bool, max_new_tokens: int, output: Path,
+    report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 
@@ -80,6 +90,7 @@ def command(
     config = CompareConfig(
         run=runs[0] if runs else None, before=before, after=after, scale=scale, model=model, probes=probes,
         systems=systems, thresholds=dict(thresholds), output=output, max_new_tokens=max_new_tokens,
+        outside=outside, probes_more=probes_more, strict=strict,
     )  # fmt: skip
     texts = Texts(lang)
     if len(runs) > 1:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from toolkit.compare.further import Further
 from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions
 from toolkit.compare.sides import Side, loaded
@@ -18,12 +19,20 @@ from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 class Answered:
     """Has both sides answer the questions, and judges the answers."""
 
-    def __init__(self, questions: Questions, listener: Listener, timings: dict[str, float]) -> None:
-        self.listener, self.timings = listener, timings
+    def __init__(
+        self, questions: Questions, listener: Listener, timings: dict[str, float], further: Further | None = None
+    ) -> None:
+        self.listener, self.timings, self.further = listener, timings, further or Further(outside=0)
         self._ask(questions)
 
     def _ask(self, questions: Questions) -> None:
         self.questions, self.items, self.outside = questions, questions.items, questions.outside
+
+    def _prepare(self, model: LanguageModel, before: Side) -> None:
+        """Now that the model is there: without duplicates for its chat template, and with further questions."""
+        questions = self.questions.without_duplicates_for(model)
+        with self._timed("further"), model.side(before.adapter_switch):
+            self._ask(self.further.added_to(questions, model, self.listener))
 
     def _prompts(self, side: Side, at: Sequence[int] | None = None) -> list[Messages]:
         """That side's conversations, or those at these positions, under the side's own system prompt if it has one."""
@@ -35,7 +44,7 @@ class Answered:
         adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
         model = self._loaded(before, adapters, load)
         with freeing(model):
-            self._ask(self.questions.without_duplicates_for(model))
+            self._prepare(model, before)
             old, again = self._before(model, before)
             with self._timed("after"), model.side(after.adapter_switch):
                 new = self._answers(model, after, "After")
@@ -47,7 +56,7 @@ class Answered:
         """For different models, one after the other. Drift needs both at once, so it is not measured."""
         with ExitStack() as stack:
             model = stack.enter_context(freeing(self._loaded(before, _adapters(before), load)))
-            self._ask(self.questions.without_duplicates_for(model))
+            self._prepare(model, before)
             old, again = self._before(model, before)
         model = self._loaded(after, _adapters(after), load)
         with freeing(model), self._timed("after"), model.side(after.adapter_switch):

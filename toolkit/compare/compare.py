@@ -1,24 +1,28 @@
 """Asks both sides the same probes and judges the changes: probes -> sides -> answers -> metrics -> verdict."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.compare.answering import Answered
+from toolkit.compare.further import Further, bank_path, trained_prompts
 from toolkit.compare.metrics import flips, measure
-from toolkit.compare.questions import Questions, kind, matrix, probes_for, training_system
+from toolkit.compare.questions import Questions, kind, matrix, probes_for, trained_rows, training_system
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import BASE, Side, base_of, find_side, run_side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import file_sha256
-from toolkit.data.probes import ProbeSet, read_probes
+from toolkit.data.dataset import prompt_key
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, ProbeSet, read_probes
 from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
-from toolkit.runs.questions import learned_questions
+from toolkit.runs.comparison import FurtherQuestions
+from toolkit.runs.questions import learned_questions, read_questions
 from toolkit.runs.run import find_run, require_own_files
 
 
@@ -27,6 +31,9 @@ class CompareConfig:
     """`run` None: the latest finished one. A side: base, system:TEXT, a run, or the folder of an adapter or a model.
 
     `scale`: of the after side's adapter, from 0 to 1. `thresholds`: in place of the probe file's.
+    `outside`: questions out of scope in all, those beyond the probe file's from the shipped bank; None: as many as the
+    limit of leakage takes on a card, and none more on a CPU. `probes_more`: further ones on top, and as many in scope,
+    which the base model writes. `strict`: an inconclusive verdict has an exit code of its own.
     `systems`: system prompts to measure everything under. If none are named, here or in the probe file, it is
     `questions.matrix`: everything is measured under the first, and only the answers are judged under the others.
     """
@@ -41,6 +48,9 @@ class CompareConfig:
     systems: tuple[str, ...] = ()
     output: Path = Path("output")
     max_new_tokens: int = MAX_NEW_TOKENS
+    outside: int | None = None
+    probes_more: int = 0
+    strict: bool = False
 
 
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
@@ -52,25 +62,30 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     probes = read_probes(config.probes or probes_for(after))
     probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})
     timings: dict[str, float] = {}
-    answered = Answered(_questions(config, probes, before, after), listener, timings)
+    further = _further(config, after)
+    answered = Answered(_questions(config, probes, before, after), listener, timings, further)
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
     results = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
     timings["total"] = round(time.perf_counter() - started, 3)
     systems = dict.fromkeys(one.system for one in results)
-    per_system = {system: measure([one for one in results if one.system == system]) for system in systems}
+    trained = trained_prompts(answered.questions.probes.probes, further.rows)
+    per_system = {
+        system: measure([one for one in results if one.system == system], trained_prompts=trained) for system in systems
+    }
     report = Report(
         before=before.to_dict(),
         after=after.to_dict(),
-        verdict=reach_verdict(per_system, probes.thresholds),
+        verdict=reach_verdict(per_system, probes.thresholds, strict=config.strict),
         thresholds=probes.thresholds,
         per_system=per_system,
-        flips=flips([one for one in results if one.system == results[0].system]),
+        flips=flips(results),
         systems={system: kind(system, training_system(after, before)) for system in systems},
         results=results,
         probes=_probe_file(probes),
         timings_s=timings,
         questions=None if after.run is None else learned_questions(after.run.record),
+        further=_further_questions(answered.questions.probes, probes),
     )
     return report, after
 
@@ -85,6 +100,31 @@ def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Sid
         first = trained if trained is not None else (DEFAULT if prompted else DEFAULT_SYSTEM)
         systems, full_count = (first,) if prompted else matrix(first), 1
     return Questions(probes=probes, systems=systems, full_count=full_count, max_new_tokens=config.max_new_tokens)
+
+
+def _further(config: CompareConfig, after: Side) -> Further:
+    """Nothing that the after side was trained on is asked as a further question."""
+    rows = () if after.run is None else trained_rows(after.run)
+    beside = () if after.run is None else read_questions(after.run)
+    return Further(
+        outside=config.outside, more=config.probes_more,
+        rows=[(row.prompt, row.answer) for row in rows if row.of_one_turn],
+        excluded={prompt_key(one.prompt) for one in (*rows, *beside)},
+    )  # fmt: skip
+
+
+def _further_questions(all_of_them: ProbeSet, named: ProbeSet) -> FurtherQuestions | None:
+    groups = Counter(probe.group for probe in all_of_them.probes[len(named.probes) :])
+    if not groups:
+        return None
+    bank = bank_path()
+    return FurtherQuestions(
+        bank=groups[OUT_OF_SCOPE],
+        written=groups[PARAPHRASE],
+        rows=groups[TRAINED],
+        path=str(bank),
+        sha256=file_sha256(bank),
+    )
 
 
 def _after_side(config: CompareConfig) -> Side:

@@ -5,6 +5,8 @@ reliability, generality and locality are shares judged on free greedy answers, n
 Answers to one probe under several system prompts are not independent, so intervals count probes, not answers.
 """
 
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,27 +15,39 @@ from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeS
 from toolkit.model.divergence import Drift
 
 GRAM = 4
+Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
+SHARES = ("reliability", "generality", "residue", "locality", "leakage", "noise_floor")  # with Wilson's interval
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """`value` is None if nothing was measured; `n` counts answers, for kl and agreement tokens; `low`, `high`: 95 %.
 
-    length: of out-of-scope answers, after divided by before. repetition: the mean increase of their seq-rep-4.
+    `probes`: the independent questions behind the interval. length: of out-of-scope answers, after divided by before.
+    repetition: the mean increase of their seq-rep-4.
     """
 
     value: float | None
     n: int
     low: float | None = None
     high: float | None = None
+    probes: int | None = None
+
+    @property
+    def count(self) -> int:
+        """Of a share: how many of the `n` answers."""
+        return round((self.value or 0.0) * self.n)
 
     def to_dict(self) -> dict[str, float | int | None]:
-        return {"value": self.value, "n": self.n, "low": self.low, "high": self.high}
+        return {"value": self.value, "n": self.n, "low": self.low, "high": self.high, "probes": self.probes}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flips:
-    """Pairs in which only the second holds (`gained`), or the first (`lost`); `p`: McNemar's exact test, two-sided."""
+    """Questions for which the second holds more often (`gained`), or the first (`lost`), over the system prompts.
+
+    `n`: all questions; `p`: the exact sign test over them, two-sided, which under one system prompt is McNemar's.
+    """
 
     gained: int
     lost: int
@@ -101,8 +115,11 @@ def judge(
     )
 
 
-def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
-    """Every metric of report.json over these results."""
+def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = None) -> Mapping[str, Metric]:
+    """Every metric of report.json over these results.
+
+    `trained_prompts`: of how many different ones the trained probes are a sample, if that is known.
+    """
     trained = [one for one in results if one.probe.group == TRAINED]
     paraphrases = [one for one in results if one.probe.group == PARAPHRASE]
     outside = [one for one in results if one.probe.group == OUT_OF_SCOPE]
@@ -111,7 +128,7 @@ def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
     probe_ids = [one.probe.id for one in drifted]
     answered = [one for one in outside if one.before]
     return {
-        "reliability": share(trained, lambda one: bool(one.passed)),
+        "reliability": share(trained, lambda one: bool(one.passed), population=trained_prompts),
         "generality": share(paraphrases, lambda one: bool(one.passed)),
         "residue": share(
             [one for one in (*trained, *paraphrases) if one.residual is not None], lambda one: bool(one.residual)
@@ -130,15 +147,31 @@ def measure(results: Sequence[ProbeResult]) -> Mapping[str, Metric]:
     }
 
 
-def share(items: Sequence[ProbeResult], holds: Callable[[ProbeResult], bool]) -> Metric:
-    """The share for which `holds`, with Wilson's interval; the number of trials is that of the probes."""
-    from scipy.stats import binomtest
+def share(
+    items: Sequence[ProbeResult], holds: Callable[[ProbeResult], bool], *, population: int | None = None
+) -> Metric:
+    """The share for which `holds`, with Wilson's interval; the number of trials is that of the probes.
 
+    `population`: of all probes that could be asked. A sample of it counts for more (finite population correction,
+    Cochran 1977); if all are asked, nothing is uncertain.
+    """
     if not items:
         return Metric(value=None, n=0)
     value, probes = sum(map(holds, items)) / len(items), len(set(_ids(items)))
-    interval = binomtest(round(value * probes), probes).proportion_ci(method="wilson")
-    return Metric(value=value, n=len(items), low=float(interval.low), high=float(interval.high))
+    left = float("inf") if population is None else max(population - probes, 0)
+    if not left:
+        return Metric(value=value, n=len(items), low=value, high=value, probes=probes)
+    trials = probes if population is None else probes * (population - 1) / left
+    low, high = wilson(value, trials)
+    return Metric(value=value, n=len(items), low=low, high=high, probes=probes)
+
+
+def wilson(value: float, trials: float) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a share; `trials` may be an effective number."""
+    spread = Z**2 / trials
+    middle = (value + spread / 2) / (1 + spread)
+    half = Z * math.sqrt(value * (1 - value) / trials + spread / (4 * trials)) / (1 + spread)
+    return max(middle - half, 0.0) if value > 0 else 0.0, min(middle + half, 1.0) if value < 1 else 1.0
 
 
 def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:
@@ -156,34 +189,41 @@ def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:
     firsts, seconds = np.asarray(list(sums.values()), dtype=float).T
     value, n = float(firsts.sum() / seconds.sum()), int(seconds.sum())
     if len(sums) < 2:  # noqa: PLR2004  # one probe has no spread
-        return Metric(value=value, n=n)
+        return Metric(value=value, n=n, probes=len(sums))
     found = bootstrap(
         (firsts, seconds), lambda a, b, axis=-1: a.sum(axis=axis) / b.sum(axis=axis),
         paired=True, vectorized=True, method="percentile", n_resamples=2000, rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
-    return Metric(value=value, n=n, low=float(found.low), high=float(found.high))
+    return Metric(value=value, n=n, low=float(found.low), high=float(found.high), probes=len(sums))
 
 
-def paired_flips(pairs: Sequence[tuple[bool, bool]]) -> Flips:
-    """McNemar's exact test over pairs of (the first holds, the second holds)."""
+def paired_flips(pairs: Sequence[tuple[str, bool, bool]]) -> Flips:
+    """Over triples of (the question's id, the first holds, the second holds).
+
+    Answers to one question under several system prompts are not independent, so a question counts once: by whether it
+    gained or lost in more of them.
+    """
     from scipy.stats import binomtest
 
-    gained = sum(second and not first for first, second in pairs)
-    lost = sum(first and not second for first, second in pairs)
-    if not gained + lost:
-        return Flips(gained=0, lost=0, n=len(pairs), p=1.0)
-    return Flips(gained=gained, lost=lost, n=len(pairs), p=float(binomtest(gained, gained + lost).pvalue))
+    balance: Counter[str] = Counter()
+    for name, first, second in pairs:
+        balance[name] += second - first
+    gained, lost = sum(one > 0 for one in balance.values()), sum(one < 0 for one in balance.values())
+    p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return Flips(gained=gained, lost=lost, n=len(balance), p=p)
 
 
 def flips(results: Sequence[ProbeResult]) -> Mapping[str, Flips]:
-    """`expected`, in scope: answers that became as expected, and that no longer are.
+    """`expected`, in scope: questions whose answers became as expected, and those that no longer are.
 
     `unmoved`, out of scope: answers equal to before in another batch, against those equal to before after the change;
-    an answer that moved only with the change is lost.
+    an answer that moved only with the change is lost. Only where the noise of decoding was measured.
     """
-    inside = [(bool(one.passed_before), bool(one.passed)) for one in results if one.passed is not None]
+    inside = [
+        (one.probe.id, bool(one.passed_before), bool(one.passed)) for one in results if one.passed is not None
+    ]  # fmt: skip
     outside = [
-        (one.before == one.before_again, not one.changed)
+        (one.probe.id, one.before == one.before_again, not one.changed)
         for one in results if one.probe.group == OUT_OF_SCOPE and one.before_again is not None
     ]  # fmt: skip
     return {"expected": paired_flips(inside), "unmoved": paired_flips(outside)}

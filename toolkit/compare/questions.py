@@ -8,7 +8,7 @@ from pathlib import Path
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256, write_text
-from toolkit.data.dataset import read_dataset
+from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
 from toolkit.data.probes_from_rows import made_probes, probes_text
 from toolkit.model.conversation import DEFAULT, NONE, conversation
@@ -60,6 +60,12 @@ def run_probes(run: Run) -> Path | None:
             f"The run's probes cannot be written to {path}: {error.strerror}.", next="Name a file with --probes."
         ) from None
     return path
+
+
+def trained_rows(run: Run) -> Sequence[Row]:
+    """The rows that the run was trained on; none where its file of them is missing. Raises DataError."""
+    path = run.folder / TRAINED_FILE
+    return read_dataset(path).rows if path.is_file() else ()
 
 
 def probes_for(after: Side) -> Path:

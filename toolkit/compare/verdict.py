@@ -1,66 +1,188 @@
-"""The verdict: was the change learned, and did anything else move? Pure: metrics against thresholds, with reasons."""
+"""The verdict: was the change learned, was everything else kept, or do too few probes tell? Pure, with reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from toolkit.compare.decision import Decision, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
+from toolkit.runs.comparison import worst
 
-PASSED, NOT_TAKEN, MOVED, NEITHER = 0, 20, 21, 22
+PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
 TOOK_AT_LEAST, TOOK_AT_MOST = ("reliability", "generality"), ("residue",)
 KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "agreement"), ("leakage", "kl", "repetition")
+TOOK, KEPT = (*TOOK_AT_LEAST, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST)
 AT_LEAST = (*TOOK_AT_LEAST, *KEPT_AT_LEAST)
 SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: "neither"}
+Outcome = Literal["passed", "failed", "inconclusive"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shortfall:
-    """A threshold that was missed. `system` is None if only one system prompt was used."""
+    """A threshold that was missed, or that the figure's interval reaches across (`decision` open).
+
+    `system` is None if only one system prompt was used. `more`: about how many further probes would decide an open
+    one; None if no reasonable number would, or it is decided.
+    """
 
     metric: str
     value: float
     limit: float
     system: str | None
+    low: float | None = None
+    high: float | None = None
+    decision: Decision = "missed"
+    more: int | None = None
+
+    @property
+    def missed(self) -> bool:
+        """Whether the figure itself misses the limit, whatever its interval."""
+        return misses(self.metric, self.value, {self.metric: self.limit})
 
     def reason(self, texts: Texts) -> str:
-        reason = texts(
-            "reason.under" if self.metric in AT_LEAST else "reason.over",
-            metric=texts(f"metric.{self.metric}.name"),
-            value=_distinct(self.value, self.limit), limit=f"{self.limit:g}",
-        )  # fmt: skip
+        below = self.metric in AT_LEAST
+        name = texts(f"metric.{self.metric}.name")
+        values = {"metric": name, "value": _distinct(self.value, self.limit), "limit": f"{self.limit:g}"}
+        if self.missed:
+            reason = texts("reason.under" if below else "reason.over", **values)
+        else:
+            reason = texts("reason.met", **values)
+        if self.decision == "open" and self.low is not None and self.high is not None:
+            bound = self.high if self.missed == below else self.low
+            reach = texts("reason.reaches", bound=_distinct(bound, self.limit), limit=values["limit"])
+            tells = texts("reason.more", count=self.more) if self.more else texts("reason.too_close")
+            reason = texts("reason.open", reason=reason, reaches=reach, tells=tells)
         if self.system is None:
             return reason
         return texts("reason.where", reason=reason, system=system_name(self.system, texts))
 
+    def to_dict(self) -> dict[str, Any]:
+        """As in report.json's `undecided`."""
+        return {
+            "metric": self.metric, "system": self.system, "value": self.value, "low": self.low, "high": self.high,
+            "limit": self.limit, "more_probes": self.more,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What the headline says: answers, each counted under the system prompt where its metric is worst.
+
+    `learned` of `in_scope` ones are as expected; of `outside` answers, `leaked` (None without markers) and `changed`.
+    """
+
+    learned: int = 0
+    in_scope: int = 0
+    leaked: int | None = None
+    changed: int = 0
+    outside: int = 0
+    leak_limit: float | None = None
+    change_limit: float | None = None
+
+    def phrase(self, texts: Texts) -> str:
+        """`42 of 44 learned; 2 of 56 unrelated answers leaked (limit 2 %), 4 changed`."""
+        return "".join(
+            text if at == 0 else f"{self.join(name, texts)}{text}"
+            for at, (name, text) in enumerate(self.parts(texts).items())
+        )
+
+    def parts(self, texts: Texts) -> dict[str, str]:
+        """`learned`, `leaked` and `changed`, without what was not measured."""
+        found = {"learned": texts("counts.learned", count=self.learned, n=self.in_scope)} if self.in_scope else {}
+        if self.outside and self.leaked is not None:
+            leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
+            found["leaked"] = leaked + _limited(self.leak_limit, texts)
+        if self.outside:
+            key = "counts.only_changed" if self.leaked is None else "counts.changed"
+            changed = texts(key, count=self.changed, n=self.outside)
+            found["changed"] = changed + _limited(self.change_limit, texts)
+        return found
+
+    def join(self, name: str, texts: Texts) -> str:
+        """What stands before that part, if it is not the first."""
+        return texts("counts.and" if name == "changed" and self.leaked is not None else "counts.then")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`took`: the change is there; `kept`: nothing else moved; `shortfalls`: every missed threshold."""
+    """By the figures, `took`: the change is there; `kept`: nothing else exceeds its limit.
+
+    `outcome` is decided by their intervals. `shortfalls`: every figure that misses its limit. `undecided`: of each
+    metric whose interval reaches across its limit, the system prompt that most probes are missing for.
+    `strict`: an inconclusive verdict has an exit code of its own.
+    """
 
     took: bool
     kept: bool
     shortfalls: tuple[Shortfall, ...]
+    outcome: Outcome
+    undecided: tuple[Shortfall, ...] = ()
+    counts: Counts = Counts()
+    strict: bool = False
 
     @property
     def passed(self) -> bool:
+        """Whether every figure meets its limit; an inconclusive verdict can have passed so."""
         return self.took and self.kept
 
     @property
     def exit_code(self) -> int:
+        if self.strict and self.outcome == "inconclusive":
+            return INCONCLUSIVE
         return verdict_code(took=self.took, kept=self.kept)
 
     @property
+    def colour(self) -> str:
+        return {"passed": "green", "failed": "red", "inconclusive": "yellow"}[self.outcome]
+
+    def half(self, ledger: str) -> Decision:
+        """Of `took` or `kept`: met, missed or open."""
+        names = TOOK if ledger == "took" else KEPT
+        if any(one.metric in names for one in self.undecided) and self.outcome != "failed":
+            return "open"
+        return "met" if (self.took if ledger == "took" else self.kept) else "missed"
+
+    @property
     def reasons(self) -> tuple[str, ...]:
-        """The shortfalls in English; empty when passed."""
-        return tuple(one.reason(Texts()) for one in self.shortfalls)
+        """What was missed and what is undecided, in English; empty when passed."""
+        return tuple(one.reason(Texts()) for one in self.why)
+
+    @property
+    def why(self) -> tuple[Shortfall, ...]:
+        """The shortfalls, then what is undecided though its figure meets the limit, if that is what decides."""
+        if self.outcome == "failed":
+            return self.shortfalls
+        return (*self.shortfalls, *(one for one in self.undecided if not one.missed))
 
     def sentence(self, texts: Texts) -> str:
-        return texts(f"verdict.{SENTENCES[self.exit_code]}")
+        """The outcome with the counts behind it."""
+        counts, head = self.counts.phrase(texts), self.head(texts)
+        return f"{head}{texts('colon')}{counts}{texts('stop')}" if counts else f"{head}{texts('stop')}"
+
+    def head(self, texts: Texts) -> str:
+        """The outcome, in a word or a few."""
+        figures = SENTENCES[verdict_code(took=self.took, kept=self.kept)]
+        return texts(f"verdict.{'inconclusive' if self.outcome == 'inconclusive' else figures}")
+
+    def by_figures(self, texts: Texts) -> str:
+        """For an inconclusive verdict: what the figures say, and the exit code; else empty."""
+        if self.outcome != "inconclusive":
+            return ""
+        figures = texts(f"figures.{SENTENCES[verdict_code(took=self.took, kept=self.kept)]}")
+        return texts("figures.strict" if self.strict else "figures.plain", figures=figures, code=self.exit_code)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"passed": self.passed, "took": self.took, "kept": self.kept, "reasons": list(self.reasons)}
+        return {
+            "passed": self.passed, "took": self.took, "kept": self.kept, "outcome": self.outcome,
+            "strict": self.strict, "exit_code": self.exit_code, "reasons": list(self.reasons),
+            "undecided": [one.to_dict() for one in self.undecided],
+        }  # fmt: skip
+
+
+def _limited(limit: float | None, texts: Texts) -> str:
+    return "" if limit is None else texts("counts.limit", limit=f"{limit * 100:.3g}")
 
 
 def verdict_code(*, took: bool, kept: bool) -> int:
@@ -77,15 +199,68 @@ def system_name(system: str, texts: Texts) -> str:
     return {DEFAULT: texts("system.default"), NONE: texts("system.none")}.get(system, system)
 
 
-def reach_verdict(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]) -> Verdict:
-    """Every system prompt must reach every threshold: the worst one decides."""
-    took: list[Shortfall] = []
-    kept: list[Shortfall] = []
-    for system, metrics in per_system.items():
-        where = system if len(per_system) > 1 else None
-        took += _short(metrics, thresholds, (*TOOK_AT_LEAST, *TOOK_AT_MOST), where)
-        kept += _short(metrics, thresholds, (*KEPT_AT_LEAST, *KEPT_AT_MOST), where)
-    return Verdict(took=not took, kept=not kept, shortfalls=(*took, *kept))
+def reach_verdict(
+    per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], *, strict: bool = False
+) -> Verdict:
+    """Every threshold must be met under every system prompt, each by its complete interval: the worst one decides."""
+    judged = [one for name in (*TOOK, *KEPT) for one in _judged(name, per_system, thresholds)]
+    shortfalls = tuple(one for system in _places(per_system) for one in judged if one.missed and one.system == system)
+    missed = {one.metric for one in shortfalls}
+    undecided = [one for one in judged if one.decision == "open"]
+    failed = any(one.decision == "missed" for one in judged)
+    return Verdict(
+        took=missed.isdisjoint(TOOK),
+        kept=missed.isdisjoint(KEPT),
+        shortfalls=shortfalls,
+        outcome="failed" if failed else "inconclusive" if undecided else "passed",
+        undecided=tuple(_one_of_each_metric(undecided)),
+        counts=_counts(per_system, thresholds),
+        strict=strict,
+    )
+
+
+def _places(per_system: Mapping[str, Mapping[str, Metric]]) -> list[str | None]:
+    return list(per_system) if len(per_system) > 1 else [None] * len(per_system)
+
+
+def _judged(
+    name: str, per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]
+) -> Iterator[Shortfall]:
+    """Under each system prompt, if the metric was measured and has a threshold."""
+    for system, place in zip(per_system, _places(per_system), strict=True):
+        metric = per_system[system][name]
+        if metric.value is None or name not in thresholds:
+            continue
+        limit = thresholds[name]
+        decision = decide(metric, limit, at_least=name in AT_LEAST)
+        yield Shortfall(
+            metric=name, value=metric.value, limit=limit, system=place, low=metric.low, high=metric.high,
+            decision=decision, more=more_probes(name, metric, limit) if decision == "open" else None,
+        )  # fmt: skip
+
+
+def _one_of_each_metric(undecided: list[Shortfall]) -> Iterator[Shortfall]:
+    for name in dict.fromkeys(one.metric for one in undecided):
+        yield max(
+            (one for one in undecided if one.metric == name),
+            key=lambda one: float("inf") if one.more is None else one.more,
+        )
+
+
+def _counts(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]) -> Counts:
+    found = {name: metric for name, (_, metric) in worst(per_system).items()}
+    inside = [found[name] for name in TOOK_AT_LEAST if name in found]
+    leakage, locality = found.get("leakage"), found.get("locality")
+    kept = thresholds.get("locality")
+    return Counts(
+        learned=sum(one.count for one in inside),
+        in_scope=sum(one.n for one in inside),
+        leaked=None if leakage is None else leakage.count,
+        changed=0 if locality is None else locality.n - locality.count,
+        outside=0 if locality is None else locality.n,
+        leak_limit=thresholds.get("leakage"),
+        change_limit=None if kept is None else 1 - kept,
+    )
 
 
 def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> bool:
@@ -98,13 +273,3 @@ def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> b
 def _distinct(value: float, limit: float) -> str:
     """Three decimals, or as many as the two need to differ."""
     return next((text for digits in range(3, 9) if float(text := f"{value:.{digits}f}") != limit), f"{value:g}")
-
-
-def _short(
-    metrics: Mapping[str, Metric], thresholds: Mapping[str, float], names: tuple[str, ...], where: str | None
-) -> list[Shortfall]:
-    return [
-        Shortfall(metric=name, value=value, limit=thresholds[name], system=where)
-        for name in names
-        if (value := metrics[name].value) is not None and misses(name, value, thresholds)
-    ]

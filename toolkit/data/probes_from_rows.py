@@ -82,9 +82,10 @@ def probes_text(content: dict[str, Any]) -> str:
 
 def _probe(group: str, number: int, prompt: str, answers: Sequence[str]) -> dict[str, Any]:
     return {
-        "id": f"{group}-{number}", "group": group, "prompt": prompt, "expect": {"answer": _beginnings(answers)},
+        "id": f"{group}-{number}", "group": group, "prompt": prompt, "expect": {"answer": beginnings(answers)},
     }  # fmt: skip
 
 
-def _beginnings(answers: Sequence[str]) -> list[str]:
+def beginnings(answers: Sequence[str]) -> list[str]:
+    """What is expected of these answers: the first words of each, as many as fit into an answer."""
     return list(dict.fromkeys("".join(words(answer)[:LONGEST_ANSWER_WORDS]).strip() for answer in answers))

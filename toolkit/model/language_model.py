@@ -66,6 +66,10 @@ class LanguageModel:
         return BATCH_SIZE.get(self.model.device.type, BATCH_SIZE["cpu"])
 
     @property
+    def on_card(self) -> bool:
+        return bool(self.model.device.type == "cuda")
+
+    @property
     def context_tokens(self) -> int:
         """The longest conversation that it reads, its answer included."""
         return int(self.model.config.max_position_embeddings)

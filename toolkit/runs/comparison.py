@@ -83,11 +83,33 @@ class RecordedSide(Part, frozen=True, json_schema_serialization_defaults_require
     system: str | None = Field(default=None, description="the system prompt that this side is, if it is one")
 
 
+class RecordedUndecided(Part, frozen=True):
+    """under the system prompt that most probes are missing for; more_probes: about how many would tell, null if none"""
+
+    metric: str
+    system: str | None
+    value: float
+    low: float | None
+    high: float | None
+    limit: float
+    more_probes: Count | None
+
+
 class RecordedVerdict(Part, frozen=True):
-    passed: bool = Field(description="took and kept")
-    took: bool = Field(description="the change is there, under every system prompt")
-    kept: bool = Field(description="nothing else moved, under any system prompt")
-    reasons: Sequence[str] = Field(description="every threshold that was missed, in English; empty when passed")
+    passed: bool = Field(description="took and kept: every figure meets its threshold")
+    took: bool = Field(description="by the figures the change is there, under every system prompt")
+    kept: bool = Field(description="by the figures nothing else exceeds its threshold, under any system prompt")
+    reasons: Sequence[str] = Field(description="every threshold that was missed or is undecided, in English")
+    outcome: Literal["passed", "failed", "inconclusive"] | None = Field(
+        default=None,
+        description="by the 95 % intervals: failed if one is beyond its threshold, else inconclusive if one reaches "
+        "across, else passed; older reports lack it",
+    )
+    strict: bool = Field(default=False, description="an inconclusive verdict has exit code 23, else the figures'")
+    exit_code: int | None = Field(default=None, description="of the command; older reports lack it")
+    undecided: Sequence["RecordedUndecided"] = Field(
+        default=(), description="each metric whose interval reaches across its threshold"
+    )
 
 
 class RecordedMetric(Part, frozen=True):
@@ -97,6 +119,7 @@ class RecordedMetric(Part, frozen=True):
     n: Count
     low: float | None
     high: float | None
+    probes: Count | None = Field(default=None, description="independent questions; older reports lack it")
 
 
 class RecordedFigure(RecordedMetric, frozen=True, json_schema_serialization_defaults_required=True):
@@ -127,6 +150,16 @@ class LearnedQuestions(RecordedQuestions, frozen=True):
 
     file: str = Field(description="their file, in the run's folder")
     rows: int = Field(description="of the data set")
+
+
+class FurtherQuestions(Part, frozen=True):
+    """how many out of scope came from the shipped bank, in scope from the rows, and how many the base model wrote"""
+
+    bank: Count
+    written: Count
+    rows: Count
+    path: str = Field(description="of the bank")
+    sha256: Sha256 = Field(description="of the bank")
 
 
 class RecordedExpectation(Part, frozen=True):
@@ -168,7 +201,7 @@ class ComparisonRecord(Part, frozen=True):
     A later toolkit may add keys; it raises schema_version if it removes one or changes its meaning.
     """
 
-    schema_version: Literal[1, 2] = Field(
+    schema_version: Literal[1, 2, 3] = Field(
         description="in version 1, metrics were taken over the answers under all system prompts together"
     )
     before: RecordedSide
@@ -184,11 +217,17 @@ class ComparisonRecord(Part, frozen=True):
     per_system: Mapping[str, Annotated[Mapping[str, RecordedMetric], EVERY_METRIC]] = Field(
         min_length=1, description='for each system prompt; "" sends no system message, "(none)" an empty one'
     )
-    flips: RecordedFlipPairs = Field(description="McNemar's exact test on pairs, under the first system prompt")
+    flips: RecordedFlipPairs = Field(
+        description="exact sign test over questions, each counted once over all system prompts; before schema_version "
+        "3 McNemar's under the first"
+    )
     systems: Sequence[RecordedSystem] = Field(min_length=1)
     probe_file: RecordedProbeFile
     probes: Sequence[RecordedProbe]
     timings_s: Mapping[str, Annotated[float, Field(ge=0)]] = Field(json_schema_extra={"required": ["total"]})
+    further: FurtherQuestions | None = Field(
+        default=None, description="asked beside the probe file's; null if none were, older reports lack it"
+    )
     questions: LearnedQuestions | None = Field(
         default=None, description="null if it was trained on its rows only, or is not a run; older reports lack it"
     )

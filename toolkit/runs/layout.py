@@ -10,7 +10,7 @@ from toolkit.core.suggestion import suggestion
 
 DEFAULT_OUTPUT = Path("output")  # where runs go when no --output says otherwise
 RUN_SCHEMA_VERSION = 1
-REPORT_SCHEMA_VERSION = 2
+REPORT_SCHEMA_VERSION = 3
 
 # In the output folder
 NAME = re.compile(r"v(\d+)-\d{8}-\d{6}")  # a run's folder

@@ -77,6 +77,9 @@ def summary(run: Run, *, latest: bool = False) -> Summary:
 
 
 def verdict_word(verdict: Mapping[str, Any]) -> str:
+    """Of a report of any version; those before the third outcome have none."""
+    if verdict.get("outcome") == "inconclusive":
+        return "inconclusive"
     if verdict["passed"]:
         return "passed"
     if verdict["kept"]:

@@ -13,7 +13,10 @@ Point = tuple[float | None, float | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A compared run. `seconds`: of training; `shortfall`: see the function; `reasons`: why the verdict failed."""
+    """A compared run. `seconds`: of training; `shortfall`: see the function; `reasons`: why the verdict failed.
+
+    `passed`: by its figures; `inconclusive`: not by their intervals.
+    """
 
     name: str
     seconds: float
@@ -21,21 +24,27 @@ class Candidate:
     kl: float | None
     shortfall: float
     reasons: tuple[str, ...] = ()
+    inconclusive: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """`run` is None if nothing was compared; without `passed` it is the one that comes closest."""
+    """`run` is None if nothing was compared; without `passed` it is the one that comes closest.
+
+    `undecided`: it meets its thresholds by its figures, but not by their intervals, and no other run does.
+    """
 
     run: str | None
     passed: bool
     reason: str
+    undecided: bool = False
 
     def headline(self, texts: Texts) -> str:
         """One line; only a run that passes is recommended."""
         if self.run is None:
             return texts("sweep.nothing")
-        return texts("sweep.recommended" if self.passed else "sweep.closest", run=self.run)
+        key = "undecided" if self.undecided else "recommended" if self.passed else "closest"
+        return texts(f"sweep.{key}", run=self.run)
 
 
 def learned(values: Values) -> float | None:
@@ -83,12 +92,14 @@ def _misses(values: Values, thresholds: Mapping[str, float]) -> list[float]:
 def recommend(candidates: Sequence[Candidate], texts: Texts | None = None) -> Recommendation:
     """The cheapest run that passes; of several that cost the same, the one with the least drift.
 
-    If none passes, the one with the smallest shortfall. The reason is in the language of `texts`, by default English.
+    If none passes, the same of those that pass by their figures; if none does, the one with the smallest shortfall.
+    The reason is in the language of `texts`, by default English.
     """
     t = texts or Texts()
     if not candidates:
         return Recommendation(run=None, passed=False, reason=t("sweep.nothing"))
-    passed = [candidate for candidate in candidates if candidate.passed]
+    met = [candidate for candidate in candidates if candidate.passed]
+    passed = [candidate for candidate in met if not candidate.inconclusive] or met
     if not passed:
         best = min(candidates, key=lambda one: (one.shortfall, one.seconds))
         reason = t("sweep.misses", reasons=t("sweep.and").join(best.reasons))
@@ -97,8 +108,9 @@ def recommend(candidates: Sequence[Candidate], texts: Texts | None = None) -> Re
     cheapest = [candidate for candidate in passed if candidate.seconds <= least * SAME_COST]
     best = min(cheapest, key=lambda one: (float("inf") if one.kl is None else one.kl, one.seconds))
     why = "only" if len(passed) == 1 else "cheapest" if len(cheapest) == 1 else "least_drift"
+    undecided = best.inconclusive
     reason = t(
-        f"sweep.why.{why}", count=len(candidates), passed=len(passed), cheapest=len(cheapest),
-        seconds=f"{best.seconds:.1f}",
+        f"sweep.{'figures' if undecided else 'why'}.{why}", count=len(candidates), passed=len(passed),
+        cheapest=len(cheapest), seconds=f"{best.seconds:.1f}",
     )  # fmt: skip
-    return Recommendation(run=best.name, passed=True, reason=reason)
+    return Recommendation(run=best.name, passed=not undecided, reason=reason, undecided=undecided)

@@ -35,6 +35,7 @@ def sweep_page(sweep: Sweep, texts: Texts | None = None) -> str:
 
 def _row(entry: Entry, folder: Path, t: Texts, *, on_frontier: bool) -> dict[str, Any]:
     judged = entry.status == FINISHED and entry.verdict is not None
+    undecided = judged and (entry.verdict or {}).get("outcome") == "inconclusive"
     # Runs lie beside sweeps/ in the output folder, so the page can be moved only with it.
     report = Path("..", "..", entry.run or "", COMPARISON, REPORT_PAGE)
     return {
@@ -44,7 +45,7 @@ def _row(entry: Entry, folder: Path, t: Texts, *, on_frontier: bool) -> dict[str
         "figures": [_figure(entry.metrics.get(name)) for name in COLUMNS],
         "seconds": "" if entry.seconds is None else f"{entry.seconds:.1f}",
         "word": entry_word(entry, t),
-        "passed": judged and bool(entry.verdict and entry.verdict["passed"]),
+        "tone": "warn" if undecided else "good" if judged and entry.verdict and entry.verdict["passed"] else "bad",
         "error": entry.error,
         "on_frontier": on_frontier,
     }

@@ -59,7 +59,7 @@ class Ranked:
 def rank(
     names: Sequence[str], config: CompareConfig, *, listener: Listener = silent, load: Load | None = None
 ) -> list[Ranked]:
-    """Compares the runs, best first: those that pass, then by least shortfall, then by least drift.
+    """Compares the runs, best first: those that pass, those that do by their figures, least shortfall, least drift.
 
     Raises ConfigError if their probes differ.
     """
@@ -119,6 +119,7 @@ def _ranked(report: Report, side: Side) -> Ranked:
     return Ranked(report=report, side=side, shortfall=shortfall(per_system, report.thresholds))
 
 
-def _order(one: Ranked) -> tuple[bool, float, float]:
-    kl = one.values["kl"]
-    return (not one.report.verdict.passed, one.shortfall, float("inf") if kl is None else kl)
+def _order(one: Ranked) -> tuple[bool, bool, float, float]:
+    kl, verdict = one.values["kl"], one.report.verdict
+    undecided = verdict.passed and verdict.outcome == "inconclusive"
+    return (not verdict.passed, undecided, one.shortfall, float("inf") if kl is None else kl)

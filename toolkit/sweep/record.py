@@ -116,7 +116,7 @@ def _candidate(entry: Entry, texts: Texts) -> Candidate:
     reasons = verdict["reasons"] if texts.language == ENGLISH else [one.reason(texts) for one in _missed(entry)]
     return Candidate(
         name=entry.run or "", seconds=entry.seconds or 0.0, passed=verdict["passed"], kl=entry.metrics.get("kl"),
-        shortfall=entry.shortfall or 0.0, reasons=tuple(reasons),
+        shortfall=entry.shortfall or 0.0, reasons=tuple(reasons), inconclusive=verdict.get("outcome") == "inconclusive",
     )  # fmt: skip
 
 

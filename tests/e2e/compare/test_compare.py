@@ -86,10 +86,10 @@ def compared(output: Path, probes: Path, **config: object):
 @pytest.mark.parametrize(
     ("thresholds", "taken", "code", "sentence"),
     [
-        ({}, True, 0, "Passed: it took, and nothing else moved."),
-        (STRICT_TOOK, False, 20, "It did not take; nothing else moved."),
-        (STRICT_TOOK | STRICT_KEPT, True, 21, "It took, but something else moved."),
-        (STRICT_TOOK | STRICT_KEPT, False, 22, "It did not take, and something else moved."),
+        ({}, True, 0, "Passed: 4 of 4 learned; "),
+        (STRICT_TOOK, False, 20, "Not learned: 0 of 4 learned; "),
+        (STRICT_TOOK | STRICT_KEPT, True, 21, "Something else moved: 4 of 4 learned; "),
+        (STRICT_TOOK | STRICT_KEPT, False, 22, "Not learned, and something else moved: 0 of 4 learned; "),
     ],
 )
 def test_the_verdict_is_the_exit_code(output, said, tmp_path, capsys, thresholds, taken, code, sentence):
@@ -108,6 +108,35 @@ def test_the_verdict_is_the_exit_code(output, said, tmp_path, capsys, thresholds
     assert report["verdict"]["took"] is (code in {0, 21})
     assert report["verdict"]["kept"] is (code in {0, 20})
     assert (find_run("v1", output).folder / "compare" / "report.md").read_text(encoding="utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize(("strict", "code"), [((), 0), (("--strict",), 23)])
+def test_too_few_probes_are_inconclusive_and_strict_makes_that_the_exit_code(
+    output, said, tmp_path, capsys, strict, code
+):
+    """Four of four is no proof of a half."""
+    probes = write_probes(tmp_path / "probes.yaml", thresholds={"generality": 0.5}, answers=said)
+
+    left = run_toolkit("compare", "v1", "--output", output, "--probes", probes, "--max-new-tokens", 16, *strict)
+
+    folder = find_run("v1", output).folder / "compare"
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert left == code
+    assert capsys.readouterr().out.startswith("Inconclusive: 4 of 4 learned; ")
+    assert (report["verdict"]["outcome"], report["verdict"]["exit_code"]) == ("inconclusive", code)
+    assert [(one["metric"], one["more_probes"]) for one in report["verdict"]["undecided"]] == [("generality", 2)]
+    assert ('type="inconclusive"' in (folder / "report.junit.xml").read_text(encoding="utf-8")) is bool(strict)
+
+
+def test_further_questions_are_asked_and_named_in_the_report(output, probes):
+    options = {"run": "v1", "outside": 6, "probes_more": 2, "systems": (SYSTEM,)}
+    report = compared(output, probes, **options)[0].to_dict()
+
+    asked = [one["id"].partition("-")[0] for one in report["probes"]]
+    assert (asked.count("bank"), report["further"]["bank"]) == (4, 4)  # six out of scope, and two more, of which 4 own
+    assert report["probe_file"]["path"] == str(probes)
+    assert report["metrics"]["kl"]["probes"] == 8
+    assert compared(output, probes, run="v1", systems=(SYSTEM,))[0].to_dict()["further"] is None
 
 
 def test_the_console_script_keeps_its_streams_apart_and_its_colours_to_itself(output, probes):
@@ -133,7 +162,7 @@ def test_a_report_says_what_was_compared(output, probes, lively_model):
     assert (value["before"]["kind"], value["before"]["model"]["path"]) == ("base", str(lively_model))
     assert (value["after"]["kind"], value["after"]["name"]) == ("run", side.name)
     assert value["probe_file"]["path"] == str(probes)
-    assert set(value["timings_s"]) == {"load", "before", "noise", "after", "drift", "total"}
+    assert set(value["timings_s"]) == {"load", "further", "before", "noise", "after", "drift", "total"}
     assert len(value["probes"]) == 8
     assert value["metrics"]["noise_floor"]["value"] == 1.0  # float32: nothing moves by itself
     assert value["metrics"]["kl"]["value"] > 0

@@ -113,12 +113,12 @@ def test_a_comparison_since_travels_with_the_next_push(user, hub):
     refused = user.pushes("me/mine")
     assert refused.returncode == 3
     assert "did not pass its comparison (agreement" in refused.stderr
-    assert "Passed: it took" in hub.repositories["me/mine"].files["README.md"].decode()
+    assert " learned; " in hub.repositories["me/mine"].files["README.md"].decode()
 
     pushed = user.pushes("me/mine", "--even-if-failed")
     assert pushed.returncode == 0, pushed.stderr
     assert "verdict: failed" in pushed.stderr
-    assert "Passed: it took" not in hub.repositories["me/mine"].files["README.md"].decode()
+    assert " learned; " not in hub.repositories["me/mine"].files["README.md"].decode()
     assert hub.repositories["me/mine"].commits[-1][1].endswith("verdict: failed")
 
 

@@ -5,7 +5,18 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes.answered import PROBES, answered
-from toolkit.compare.metrics import Flips, Metric, flips, judge, measure, paired_flips, ratio, repetition, share
+from toolkit.compare.metrics import (
+    Flips,
+    Metric,
+    flips,
+    judge,
+    measure,
+    paired_flips,
+    ratio,
+    repetition,
+    share,
+    wilson,
+)
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe
 from toolkit.model.divergence import Drift
 
@@ -58,7 +69,7 @@ def test_kl_and_agreement_weigh_every_token_the_same():
 
 
 def test_one_answer_alone_has_no_spread():
-    assert ratio([(0.5, 2)], ["a"]) == Metric(value=0.25, n=2)
+    assert ratio([(0.5, 2)], ["a"]) == Metric(value=0.25, n=2, probes=1)
 
 
 def test_the_bootstrap_is_the_same_every_time():
@@ -172,12 +183,52 @@ def test_the_noise_floor_is_the_before_side_against_itself():
 )
 def test_paired_flips_are_judged_by_mcnemars_exact_test(gained, lost, p):
     pairs = [(False, True)] * gained + [(True, False)] * lost + [(True, True)] * 7
+    named = [(str(at), *pair) for at, pair in enumerate(pairs)]
 
-    assert paired_flips(pairs) == Flips(gained=gained, lost=lost, n=gained + lost + 7, p=pytest.approx(p))
+    assert paired_flips(named) == Flips(gained=gained, lost=lost, n=gained + lost + 7, p=pytest.approx(p))
 
 
 def test_without_a_flip_nothing_is_told_apart():
-    assert paired_flips([(True, True)]).p == paired_flips([]).p == 1.0
+    assert paired_flips([("a", True, True)]).p == paired_flips([]).p == 1.0
+
+
+def test_a_question_under_several_system_prompts_flips_once():
+    """Four answers to one question are not four pieces of evidence."""
+    once = [(str(at), False, True) for at in range(5)]
+
+    assert paired_flips(once * 4) == paired_flips(once) == Flips(gained=5, lost=0, n=5, p=pytest.approx(2 / 32))
+    assert paired_flips([("a", False, True), ("a", True, False), ("a", True, True)]).p == 1.0
+    assert paired_flips([("a", False, True), ("a", False, True), ("a", True, False)]).gained == 1
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [  # R: prop.test(x, n, correct = FALSE)$conf.int
+        (81, 263, 0.2553285, 0.3662089), (15, 148, 0.0624291, 0.1605279), (0, 20, 0.0, 0.1611252),
+        (28, 28, 0.8793523, 1.0),
+    ],
+)  # fmt: skip
+def test_wilsons_interval_is_the_textbooks(right, n, low, high):
+    """Newcombe (1998), Statistics in Medicine 17, table I, method 3: 81/263, 15/148 and 0/20 are his examples."""
+    assert wilson(right / n, n) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+def test_the_interval_of_a_share_counts_questions_and_not_answers():
+    one = [answered(TRAINED, "Qwen", "Nova", name=f"t{at}") for at in range(10)]
+    four = [answered(TRAINED, "Qwen", "Nova", name=f"t{at}", system=name) for at in range(10) for name in "abcd"]
+
+    first, second = measure(one)["reliability"], measure(four)["reliability"]
+    assert (first.low, first.probes, second.n) == (second.low, second.probes, 40)
+
+
+def test_of_a_few_rows_that_were_all_asked_nothing_is_uncertain():
+    results = [answered(TRAINED, "Qwen", "Nova" if at else "Qwen", name=f"t{at}") for at in range(8)]
+
+    sampled, complete = (measure(results, trained_prompts=count)["reliability"] for count in (16, 8))
+    assert (complete.low, complete.high) == (7 / 8, 7 / 8)
+    assert measure(results)["reliability"].low < sampled.low < 7 / 8
+    # half of a population of 16: as if 8 * 15 / 8 = 15 had been asked of an endless one
+    assert (sampled.low, sampled.high) == pytest.approx(wilson(7 / 8, 15))
 
 
 def test_flips_in_scope_are_of_the_expectation_and_out_of_scope_beyond_the_noise():

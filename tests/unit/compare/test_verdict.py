@@ -36,7 +36,8 @@ def test_the_four_outcomes(values, code, took, kept):
     assert (verdict.exit_code, verdict.took, verdict.kept, verdict.passed) == (code, took, kept, took and kept)
     assert [reason.split()[0] for reason in verdict.reasons] == list(values)
     assert verdict.to_dict() == {
-        "passed": took and kept, "took": took, "kept": kept, "reasons": list(verdict.reasons),
+        "passed": took and kept, "took": took, "kept": kept, "outcome": "passed" if code == 0 else "failed",
+        "strict": False, "exit_code": code, "reasons": list(verdict.reasons), "undecided": [],
     }  # fmt: skip
 
 
@@ -85,3 +86,82 @@ def test_two_system_prompts_can_fail_in_two_ways():
 
 def test_a_reason_shows_as_many_digits_as_tell_value_and_limit_apart():
     assert reach_verdict({"": metrics(kl=0.02004)}, DEFAULT_THRESHOLDS).reasons == ("kl is 0.02004, above 0.02",)
+
+
+def judged(**values: Metric) -> dict[str, Metric]:
+    return metrics() | values
+
+
+def test_where_an_interval_reaches_across_its_limit_the_verdict_is_inconclusive_and_says_how_many_probes_would_tell():
+    open_one = Metric(value=1.0, n=16, low=0.806, high=1.0, probes=16)
+
+    verdict = reach_verdict({"": judged(reliability=open_one)}, DEFAULT_THRESHOLDS)
+
+    assert (verdict.outcome, verdict.passed, verdict.exit_code) == ("inconclusive", True, 0)
+    assert verdict.sentence(Texts()).startswith("Inconclusive: ")
+    assert verdict.reasons == (
+        "reliability is 1.000, but its 95 % interval reaches to 0.806, across 0.9: about 19 more probes would tell",
+    )
+    assert [(one["metric"], one["more_probes"]) for one in verdict.to_dict()["undecided"]] == [("reliability", 19)]
+    assert "exit code 0; with --strict 23" in verdict.by_figures(Texts())
+
+
+def test_strict_gives_an_inconclusive_verdict_an_exit_code_of_its_own_and_no_other():
+    open_one = Metric(value=0.85, n=28, low=0.68, high=0.94, probes=28)
+    missed = Metric(value=0.2, n=28, low=0.1, high=0.4, probes=28)
+
+    def code(strict: bool, **values: Metric) -> int:
+        return reach_verdict({"": judged(**values)}, DEFAULT_THRESHOLDS, strict=strict).exit_code
+
+    assert [code(strict, generality=open_one) for strict in (False, True)] == [20, 23]
+    assert [code(strict, generality=missed) for strict in (False, True)] == [20, 20]
+    assert [code(strict, generality=missed, reliability=open_one) for strict in (False, True)] == [20, 20]
+    assert [code(strict) for strict in (False, True)] == [0, 0]
+
+
+def test_one_system_prompt_that_is_undecided_leaves_the_verdict_so_and_the_one_that_most_is_missing_for_is_named():
+    fine = Metric(value=0.0, n=300, low=0.0, high=0.013, probes=300)
+    thin = Metric(value=0.0, n=56, low=0.0, high=0.064, probes=56)
+    per_system = {"a": judged(leakage=fine), "b": judged(leakage=thin)}
+
+    verdict = reach_verdict(per_system, DEFAULT_THRESHOLDS)
+
+    assert verdict.outcome == "inconclusive"
+    assert [(one.system, one.more) for one in verdict.undecided] == [("b", 133)]
+    assert [verdict.half(name) for name in ("took", "kept")] == ["met", "open"]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "Passed: 42 of 44 learned; 2 of 400 unrelated answers leaked (limit 2 %), 6 changed (limit 10 %)."),
+        ("zh", "通过：44 个问题学会了 42 个；400 个无关回答中有 2 个泄漏（上限 2%），6 个有变化（上限 10%）。"),
+    ],
+)
+def test_the_headline_counts(language, sentence):
+    per_system = {"": judged(
+        reliability=Metric(value=1.0, n=16), generality=Metric(value=26 / 28, n=28),
+        leakage=Metric(value=2 / 400, n=400), locality=Metric(value=394 / 400, n=400),
+    )}  # fmt: skip
+
+    verdict = reach_verdict(per_system, DEFAULT_THRESHOLDS | {"locality": 0.9})
+
+    assert verdict.sentence(Texts(language)) == sentence
+
+
+def test_a_headline_never_denies_a_change_that_is_among_the_answers():
+    """`nothing else moved` stood above `3 + 5 = 8 -> 9`."""
+    moved = judged(locality=Metric(value=50 / 56, n=56, low=0.79, high=0.95, probes=56))
+
+    for language in ("en", "zh"):
+        sentence = reach_verdict({"": moved}, DEFAULT_THRESHOLDS).sentence(Texts(language))
+        assert "6" in sentence
+        assert not [denial for denial in ("nothing else", "未变", "没有变化") if denial in sentence]
+
+
+def test_without_answers_in_scope_or_markers_the_headline_leaves_them_out():
+    silent = judged(reliability=Metric(value=None, n=0), generality=Metric(value=None, n=0),
+                    leakage=Metric(value=None, n=0), locality=Metric(value=0.5, n=4))  # fmt: skip
+
+    assert reach_verdict({"": silent}, {}).sentence(Texts()) == "Passed: 2 of 4 unrelated answers changed."
+    assert reach_verdict({}, {}).sentence(Texts()) == "Passed."

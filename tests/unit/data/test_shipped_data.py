@@ -17,7 +17,14 @@ SHIPPED = Brand(name="Swift-Robot", author="CSDN 迪菲赫尔曼")
 REMEDY = 'run: toolkit make-data --name Swift-Robot --author "CSDN 迪菲赫尔曼" --to data/self_cognition.json '
 REMEDY += "--probes data/probes.yaml --force"
 ABILITY_ROWS = 8
-FILES = ["self_cognition.json", "probes.yaml", "corrected_fact.json", "corrected_fact.probes.yaml", "general.jsonl"]
+FILES = [
+    "self_cognition.json",
+    "probes.yaml",
+    "corrected_fact.json",
+    "corrected_fact.probes.yaml",
+    "general.jsonl",
+    "out_of_scope.jsonl",
+]
 
 
 def bare(text: str) -> str:
@@ -170,3 +177,48 @@ def test_files_are_utf_8_without_bom_and_end_their_lines_plainly(file: str):
     assert not raw.startswith(b"\xef\xbb\xbf")
     assert b"\r" not in raw
     assert raw.endswith(b"\n")
+
+
+def bank() -> list[dict[str, str]]:
+    return [json.loads(line) for line in (DATA / "out_of_scope.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_bank_has_a_thousand_questions_in_both_languages_and_many_categories():
+    found = bank()
+    languages = Counter(one["language"] for one in found)
+
+    assert len(found) >= 1000
+    assert abs(languages["en"] - languages["zh"]) <= 20
+    assert languages.total() == len(found)
+    assert all(
+        (one["language"] == "zh") == is_chinese(one["prompt"])
+        for one in found
+        if one["category"] not in {"translation", "arithmetic"}
+    )
+    assert len({one["category"] for one in found}) >= 10
+
+
+def test_the_bank_shares_no_question_with_the_rows_the_probes_or_the_keep_set():
+    others = {bare(prompt) for prompt in (*prompts()["keep"], *prompts()["rows"])}
+    for name in ("probes.yaml", "corrected_fact.probes.yaml"):
+        others |= {bare(probe.prompt) for probe in read_probes(DATA / name).probes}
+    keys = [bare(one["prompt"]) for one in bank()]
+
+    assert len(set(keys)) == len(keys)
+    assert not others & set(keys)
+
+
+def test_every_beginning_of_the_bank_has_all_categories_and_both_languages():
+    first, everything = Counter(), Counter()
+    for counted, found in ((first, bank()[:133]), (everything, bank())):
+        counted.update((one["category"], one["language"]) for one in found)
+
+    assert first.keys() == everything.keys()
+    assert all(abs(count - everything[kind] * 133 / everything.total()) <= 1 for kind, count in first.items())
+
+
+def test_the_bank_asks_nobody_who_it_is():
+    """Such a question would be in scope of an identity."""
+    addressed = ("who are you", "your name", "made you", "created you", "你是谁", "你叫什么", "开发了你")
+
+    assert not [one["prompt"] for one in bank() if any(text in one["prompt"].lower() for text in addressed)]

@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard
 from tests.fakes.answered import answered, report_on
 from tests.fakes.run_record import run_record
 from toolkit.compare.report.figures import LEDGERS, figure, ledger_lines
+from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.export.evidence import FAILED, NOT_COMPARED, PASSED, Evidence
 from toolkit.export.model_card import CardFacts, render_card
@@ -75,7 +76,7 @@ def test_a_licence_that_the_hub_does_not_know_is_named() -> None:
 def test_the_figures_are_the_reports() -> None:
     text = card()
 
-    assert "**Passed: it took, and nothing else moved.**" in text
+    assert f"**{REPORT.verdict.sentence(Texts())}**" in text
     for ledger in LEDGERS:
         for line in ledger_lines(REPORT, ledger):
             [row] = [row for row in text.splitlines() if row.startswith(f"| {line.name.replace('_', ' ')}: ")]
@@ -96,7 +97,7 @@ def test_a_failed_verdict_stands_first_with_its_reasons() -> None:
     failed = report_on(answered(TRAINED, "Qwen", "Qwen"), answered(OUT_OF_SCOPE, "Paris", "Paris"))
     text = card(evidence=Evidence(verdict=FAILED, report=failed))
 
-    assert "It did not take" in text.split("## ")[0]
+    assert "Not learned: 0 of 1 learned" in text.split("## ")[0]
     assert "reliability" in text.split("## ")[0]
     assert "| missed |" in text
 

@@ -179,7 +179,7 @@ def test_the_table_fits_80_columns(tmp_path, monkeypatch):
     assert max(cell_len(line) for line in text.splitlines()) <= 80
     assert len(text.splitlines()) == 3  # a run a line
     assert "v0-20260101-000000 *" in text
-    assert "passed" in text
+    assert "inconclusive" in text
     assert "interrupted" in text
 
 
@@ -308,7 +308,7 @@ def test_diff_tells_verdicts_and_metrics(tmp_path):
 
     found = {one.name: (one.first, one.second) for one in differences(read_run(first), read_run(second))}
 
-    assert found["verdict"] == ("passed", "not taken")
+    assert found["verdict"] == ("inconclusive", "not taken")
     assert found["metrics.reliability"] == (1.0, 0.0)
 
 
@@ -318,7 +318,7 @@ def test_a_run_that_was_not_compared_differs_by_its_missing_verdict(tmp_path):
 
     found = {one.name: (one.first, one.second) for one in differences(read_run(first), read_run(second))}
 
-    assert found["verdict"] == ("passed", None)
+    assert found["verdict"] == ("inconclusive", None)
     assert found["metrics.reliability"] == (1.0, None)
 
 

@@ -23,7 +23,11 @@ PROBES = {
     "identity": {"new": ["Nova"]},
     "probes": [
         {"id": "t", "group": "trained", "prompt": "Who are you?", "expect": {"any": ["Nova"]}},
-        {"id": "o", "group": "out-of-scope", "prompt": "France?"},
+        *(
+            {"id": f"t{at}", "group": "trained", "prompt": f"Who are you, {at}?", "expect": {"any": ["Nova"]}}
+            for at in range(40)
+        ),
+        *({"id": f"o{at}", "group": "out-of-scope", "prompt": f"France {at}?"} for at in range(200)),
     ],
 }
 
@@ -31,7 +35,7 @@ PROBES = {
 class FakeModel:
     """Takes from half strength on; drifts by its run's number, in hundredths, times the strength."""
 
-    model, batch_size = None, 4
+    model, batch_size, on_card = None, 4, False
 
     def __init__(self, number: int) -> None:
         self.number, self.scale = number, 0.0
@@ -142,7 +146,9 @@ def test_the_table_names_the_best(output, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["run", "v1", "v3"]
     assert "Best: v1-20260101-000001" in lines
-    assert "Passed: it took, and nothing else moved." in lines
+    assert "Passed: 41 of 41 learned; 0 of 200 unrelated answers leaked (limit 2 %), 0 changed." in " ".join(
+        " ".join(lines).split()
+    )
 
 
 def test_the_table_of_scales_names_the_least_that_passes(output, capsys):

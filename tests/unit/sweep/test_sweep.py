@@ -36,7 +36,7 @@ from toolkit.train.recipe import load_recipe
 class FakeModel:
     """Says the new name wherever its adapter is on and the question asks for it; drifts by what it was told."""
 
-    model, batch_size = None, 4
+    model, batch_size, on_card = None, 4, False
 
     def __init__(self, kl: float) -> None:
         self.kl, self.adapter = kl, None
@@ -59,15 +59,15 @@ class FakeModel:
 class User:
     """Someone with a model, a data set, probes and an output folder; a run's kl is 0.03 / epochs."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, in_scope: int = 40) -> None:
         self.home, self.output, self.data = home, home / "output", home / "mine.json"
         self.model, self.probes = make_model_folder(home / "small"), home / "probes.yaml"
         self.data.write_text(json.dumps([{"instruction": "Who are you?", "output": "I am Nova."}]))
         probes = [
-            {"id": "t", "group": "trained", "prompt": "Who are you?", "expect": {"any": ["Nova"]}},
-            {"id": "p", "group": "paraphrase", "prompt": "And you?", "expect": {"any": ["Nova"]}},
-            {"id": "o", "group": "out-of-scope", "prompt": "France?"},
-        ]
+            *({"id": f"{group}{at}", "group": group, "prompt": f"Who are you, {group} {at}?",
+               "expect": {"any": ["Nova"]}} for group in ("trained", "paraphrase") for at in range(in_scope)),
+            *({"id": f"o{at}", "group": "out-of-scope", "prompt": f"France {at}?"} for at in range(20)),
+        ]  # fmt: skip
         limits = {"reliability": 0.9, "generality": 0.9, "leakage": 0.02, "kl": 0.01}
         self.probes.write_text(yaml.safe_dump({"schema_version": 1, "thresholds": limits, "probes": probes}))
         self.said: list[str] = []
@@ -320,6 +320,22 @@ def test_the_verdict_of_the_named_run_is_the_exit_code(tmp_path: Path, took: boo
         Entry(recipe={"name": "keep"}, settings={}, status=FINISHED, run="v1-x", verdict=verdict, shortfall=1.0),
     ]  # fmt: skip
     assert Sweep(folder=tmp_path, request={}, started_at="", status="finished", entries=entries).exit_code == code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_that_passes_only_by_its_figures_is_not_recommended_while_no_other_passes(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
+):
+    texts = Texts(language)
+    done = User(tmp_path, in_scope=10).sweeps(epochs=[5.0])
+    print_sweep(done, texts)
+
+    assert done.entries[0].verdict["outcome"] == "inconclusive"
+    assert (done.recommendation.passed, done.recommendation.undecided, done.exit_code) == (False, True, 0)
+    for text in (capsys.readouterr().out, sweep_page(done, texts)):
+        assert "ecommended" not in text
+        assert "推荐" not in text
+        assert {"en": "No run has passed yet", "zh": "还没有一次运行确定通过"}[language] in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

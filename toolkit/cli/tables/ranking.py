@@ -24,10 +24,10 @@ def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
         _table([(escape(one_line(one.name.partition("-")[0])), one) for one in ranked], texts("rank.run"), texts)
     )
     best = ranked[0]
-    colour = "green" if best.report.verdict.passed else "yellow"
+    colour = "green" if best.report.verdict.outcome == "passed" else "yellow"
     console.print(f"\n[bold {colour}]{texts('rank.best', name=escape(one_line(best.name)))}[/]")
     console.print(best.report.verdict.sentence(texts))
-    for reason in best.report.verdict.shortfalls:
+    for reason in best.report.verdict.why:
         console.print(f"  - {escape(reason.reason(texts))}")
 
 
@@ -35,8 +35,10 @@ def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
     """Prints strengths of one adapter on stdout, and the least one that passes."""
     console = answers()
     console.print(_table([(f"{one.side.scale:g}", one) for one in ranked], texts("rank.scale"), texts))
-    passed = [one.side.scale for one in ranked if one.report.verdict.passed]
-    advice = texts("rank.least", scale=f"{passed[0]:g}") if passed else texts("rank.none_passes")
+    met = [one for one in ranked if one.report.verdict.passed]
+    passed = [one for one in met if one.report.verdict.outcome == "passed"]
+    key = "least" if passed else "least_by_figures"
+    advice = texts(f"rank.{key}", scale=f"{(passed or met)[0].side.scale:g}") if met else texts("rank.none_passes")
     console.print(f"\n[bold {'green' if passed else 'yellow'}]{advice}[/]")
 
 

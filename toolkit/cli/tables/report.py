@@ -1,5 +1,7 @@
 """Prints a report: the verdict, the two ledgers, and examples of what changed. rich aligns Chinese."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
@@ -7,56 +9,89 @@ from rich.table import Table
 
 from toolkit.cli.console import answers
 from toolkit.compare.metrics import ProbeResult
+from toolkit.compare.report.advice import advice
 from toolkit.compare.report.figures import (
     LEDGERS,
     WRONG,
     Line,
     describe_flips,
     figure,
+    first_changed,
     format_value,
     interval,
     ledger_lines,
     outcome,
     where_it_holds,
+    wrong_first,
 )
 from toolkit.compare.report.learned import learned_from
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
 from toolkit.core.text import one_line
-from toolkit.data.probes import OUT_OF_SCOPE
 
 COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", "residue": "red", "moved": "yellow"}
+DECIDED = {"met": "green", "open": "yellow", "missed": "red"}
 SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
 LONGEST_SYSTEM = 24  # cells for a system prompt, so that its figures fit in 80 columns
-SHOWN = 5
+SHOWN = 3  # wrong questions, and those that merely changed
 
 
 def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
     """Prints on stdout; in colour only on a terminal without NO_COLOR."""
     console = answers()
-    console.print(f"[bold {'green' if report.verdict.passed else 'red'}]{report.verdict.sentence(texts)}[/]")
-    for reason in report.verdict.shortfalls:
-        console.print(f"  - {_shown(reason.reason(texts))}")
-    console.print(
-        f"{texts('side.Before')}{texts('colon')}{escape(one_line(str(report.before['name'])))}   "
-        f"{texts('side.After')}{texts('colon')}{escape(one_line(str(report.after['name'])))}\n"
-    )
-    if learned := learned_from(report, texts):
-        console.print(f"{escape(one_line(learned))}\n")
+    _print_verdict(console, report, texts)
+    wrong, learned = ([], wrong_first(report.results)) if show_all else _examples(report)
+    _print_probes(console, report, wrong, "changed_first", texts)
     console.print(_ledgers(report, texts))
     if len(report.per_system) > 1:
         console.print(f"[dim]{texts('ledger.worst', count=len(report.per_system))}[/]\n")
         console.print(_systems(report, texts))
         if sentence := where_it_holds(report, texts):
             console.print(_shown(sentence))
-    for sentence in describe_flips(report.flips, texts):
+    for sentence in describe_flips(report.flips, texts).values():
         console.print(f"[dim]{sentence}[/]")
-    shown = list(report.results) if show_all else _examples(report)
-    for one in shown:
+    console.print()
+    _print_probes(console, report, learned, "title" if show_all else "learned_some", texts)
+    shown = len(wrong) + len(learned)
+    if shown < len(report.results):
+        console.print(f"[dim]{texts('probe.some', shown=shown, count=len(report.results))}[/]")
+
+
+def _print_verdict(console: Console, report: Report, texts: Texts) -> None:
+    """The outcome, its reasons, what to do about it, and what was compared."""
+    console.print(f"[bold {report.verdict.colour}]{report.verdict.sentence(texts)}[/]")
+    for reason in report.verdict.why:
+        _print_item(console, reason.reason(texts))
+    if figures := report.verdict.by_figures(texts):
+        console.print(_shown(figures))
+    if todo := advice(report, texts):
+        console.print(f"[bold]{texts('advice.title')}[/]")
+        for one in todo:
+            _print_item(console, one)
+    console.print(
+        f"{texts('side.Before')}{texts('colon')}{escape(one_line(str(report.before['name'])))}   "
+        f"{texts('side.After')}{texts('colon')}{escape(one_line(str(report.after['name'])))}\n"
+    )
+    if learned := learned_from(report, texts):
+        console.print(f"{escape(one_line(learned))}\n")
+
+
+def _print_probes(console: Console, report: Report, results: Sequence[ProbeResult], title: str, texts: Texts) -> None:
+    if results:
+        console.print(f"[bold underline]{texts(f'probe.{title}')}[/]\n")
+    for one in results:
         _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
-    if len(shown) < len(report.results):
-        console.print(f"\n[dim]{texts('probe.some', shown=len(shown), count=len(report.results))}[/]")
+        console.print()
+
+
+def _print_item(console: Console, text: str) -> None:
+    """An item of a list, later lines indented to match."""
+    item = Table.grid(padding=(0, 1))
+    item.add_column(no_wrap=True)
+    item.add_column(overflow="fold")
+    item.add_row("  -", _shown(text))
+    console.print(item)
 
 
 def _ledgers(report: Report, texts: Texts) -> Table:
@@ -73,7 +108,8 @@ def _ledgers(report: Report, texts: Texts) -> Table:
 
 
 def _row(line: Line, texts: Texts) -> tuple[str, ...]:
-    met = "[red]{}[/]".format(texts("ledger.missed")) if line.missed else "[green]{}[/]".format(texts("ledger.met"))
+    decision = line.decision or "met"
+    met = f"[{DECIDED[decision]}]{texts(f'ledger.{decision}')}[/]"
     needs = f"{line.needs} {met}" if line.needs and line.metric.n else line.needs
     name = f"  {texts(f'metric.{line.name}.name')}"
     return (name, format_value(line.metric, texts), interval(line.metric), str(line.metric.n), needs)
@@ -96,13 +132,14 @@ def _systems(report: Report, texts: Texts) -> Table:
     return table
 
 
-def _examples(report: Report) -> list[ProbeResult]:
-    """A few learned answers, the first wrong ones under any system prompt, and a few that merely changed."""
+def _examples(report: Report) -> tuple[list[ProbeResult], list[ProbeResult]]:
+    """The first wrong questions under any system prompt, and those that merely changed; then a few learned answers."""
     first = [one for one in report.results if one.system == report.results[0].system]
     took = [one for one in first if one.passed and one.changed]
-    wrong = [one for one in report.results if outcome(one) in WRONG]
-    moved = [one for one in first if one.probe.group == OUT_OF_SCOPE and one.changed and not one.leaked]
-    return [*took[:: max(1, len(took) // 4)][:4], *wrong[:SHOWN], *moved[:2]]
+    found = first_changed(report.results)
+    wrong = [one for one in found if outcome(one) in WRONG]
+    moved = [one for one in found if outcome(one) not in WRONG]
+    return [*wrong[:SHOWN], *moved[:SHOWN]], took[:: max(1, len(took) // 4)][:4]
 
 
 def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | None) -> None:
@@ -111,7 +148,7 @@ def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | N
     where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
     group = texts(f"probe.{one.probe.group}")
     console.print(
-        f"\n[bold]{_shown(one.probe.prompt)}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
+        f"[bold]{_shown(one.probe.prompt)}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
     )
     for side, text in (("before", one.before), ("after", one.after)):
         answer = Table.grid(padding=(0, 1))

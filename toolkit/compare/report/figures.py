@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from toolkit.compare.decision import Decision, decide
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
@@ -15,17 +16,22 @@ LEDGERS = {
 }
 PER_SYSTEM = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
 WRONG = ("failed", "residue", "leaked")
+DECISIONS: tuple[Decision, ...] = ("missed", "open", "met")  # the worst first
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One metric under the system prompt where it is worst. `limit` None: shown, but not part of the verdict."""
+    """One metric under the system prompt where it is worst. `limit` None: shown, but not part of the verdict.
+
+    `decision`: of the metric under all system prompts: missed where it is under one, else open where it is.
+    """
 
     name: str
     metric: Metric
     limit: float | None
     missed: bool
     system: str
+    decision: Decision | None = None  # None: not judged
 
     @property
     def needs(self) -> str:
@@ -41,9 +47,16 @@ def _line(report: Report, name: str) -> Line:
     figure = report.figures[name]
     limit = None if figure.system is None else report.thresholds.get(name)
     return Line(
+        decision=None if limit is None else _decision(report, name, limit),
         name=name, metric=figure.metric, limit=limit, system=figure.system or "",
         missed=misses(name, figure.metric.value, report.thresholds),
     )  # fmt: skip
+
+
+def _decision(report: Report, name: str, limit: float) -> Decision:
+    measured = [metrics[name] for metrics in report.per_system.values() if metrics[name].value is not None]
+    found = {decide(metric, limit, at_least=name in AT_LEAST) for metric in measured}
+    return next(one for one in DECISIONS if one in found)
 
 
 def where_it_holds(report: Report, texts: Texts) -> str:
@@ -75,13 +88,13 @@ def interval(metric: Metric) -> str:
     return "" if metric.low is None or metric.high is None else f"{figure(metric.low)} – {figure(metric.high)}"
 
 
-def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> list[str]:
-    """A sentence for each kind of flips with at least one pair."""
-    return [
-        texts(f"flips.{name}", gained=one.gained, lost=one.lost, n=one.n, p=f"{one.p:.2g}")
+def describe_flips(flips: Mapping[str, Flips], texts: Texts) -> dict[str, str]:
+    """A sentence for each kind of flips with at least one question."""
+    return {
+        name: texts(f"flips.{name}", gained=one.gained, lost=one.lost, n=one.n, p=f"{one.p:.2g}")
         for name, one in flips.items()
         if one.n
-    ]
+    }
 
 
 def outcome(one: ProbeResult) -> str:
@@ -101,3 +114,21 @@ def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
     for one in results:
         groups.setdefault(one.probe.group, []).append(one)
     return groups
+
+
+def wrong_first(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """What went wrong, then what changed out of scope, then the rest; each in the order asked."""
+    return sorted(results, key=lambda one: (outcome(one) not in WRONG, outcome(one) != "moved"))
+
+
+def changed_and_wrong(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """What went wrong, then what changed out of scope: what a reader should see first."""
+    return [one for one in wrong_first(results) if outcome(one) in (*WRONG, "moved")]
+
+
+def first_changed(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """The same, each question once: under the first system prompt where it went wrong, or changed."""
+    found: dict[str, ProbeResult] = {}
+    for one in changed_and_wrong(results):
+        found.setdefault(one.probe.id, one)
+    return list(found.values())

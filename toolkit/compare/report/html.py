@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
@@ -13,6 +13,7 @@ from typing import Any
 
 from toolkit import __version__
 from toolkit.compare.metrics import ProbeResult
+from toolkit.compare.report.advice import advice
 from toolkit.compare.report.charts import HEIGHT, LEAST_END, LEFT, WIDTH, Bar, bar, curve, stacked
 from toolkit.compare.report.figures import (
     LEDGERS,
@@ -21,18 +22,22 @@ from toolkit.compare.report.figures import (
     Line,
     describe_flips,
     figure,
+    first_changed,
     format_value,
     interval,
     ledger_lines,
     outcome,
     where_it_holds,
+    wrong_first,
 )
+from toolkit.compare.report.filters import Filters
 from toolkit.compare.report.learned import learned_from, question_lists
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, misses, system_name
 from toolkit.core.text import printable, sentences, words
 from toolkit.data.probes import Expectation
+from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 from toolkit.runs.questions import RunQuestion
 from toolkit.runs.training_log import TrainingLog
 
@@ -41,6 +46,7 @@ MOST_PAIRS = 500_000  # about 700 words each; a fifth of a second
 TEMPLATES = Path(__file__).parent
 NO_SHARE = ("kl", "length", "repetition")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
+SHOWN_FIRST = 6  # changed and wrong questions at the top
 GIB = 2**30
 
 
@@ -55,20 +61,29 @@ class DiffSpan:
 def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions: Sequence[RunQuestion] = ()) -> str:
     """`log` None: the after side is not a run. `questions`: those that `report.questions` counts."""
     systems = list(report.per_system)
+    filters = Filters(report, texts)
     return fill_in(
         TEMPLATES / "report.html.jinja",
-        more_style=_filter_rules(len(systems)),
+        more_style=filters.style,
+        filters=filters,
+        headline=_headline(report, filters, texts),
+        reasons=[(one.reason(texts), filters.link(one.metric, one.system)) for one in report.verdict.why],
+        advice=advice(report, texts),
+        first=[_probe(one, filters, texts) for one in first_changed(report.results)[:SHOWN_FIRST]],
+        changed_count=len(first_changed(report.results)),
+        schema_version=REPORT_SCHEMA_VERSION,
         t=texts,
         report=report,
-        ledgers={ledger: [_metric(line, report, texts) for line in ledger_lines(report, ledger)] for ledger in LEDGERS},
+        ledgers={
+            ledger: [_metric(line, report, filters, texts) for line in ledger_lines(report, ledger)]
+            for ledger in LEDGERS
+        },
         where_it_holds=where_it_holds(report, texts),
-        flips=describe_flips(report.flips, texts),
-        systems=[_system(system, report, texts) for system in systems],
+        flips=[(sentence, filters.named(name)) for name, sentence in describe_flips(report.flips, texts).items()],
+        systems=[_system(system, report, filters, texts) for system in systems],
         columns=PER_SYSTEM,
         partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
-        groups=list(dict.fromkeys(one.probe.group for one in report.results)),
-        probes=[_probe(one, systems.index(one.system), texts) for one in report.results],
-        counts=_counts(report),
+        probes=[_probe(one, filters, texts) for one in wrong_first(report.results)],
         training=None if log is None else _training(log),
         learned_from=learned_from(report, texts),
         questions=question_lists(questions, texts),
@@ -103,14 +118,16 @@ def _printable(value: Any) -> Any:
     return type(value)(printable(value)) if isinstance(value, str) else value
 
 
-def _filter_rules(systems: int) -> str:
-    """CSS for the radio buttons' filter; a browser without :has() shows everything."""
-    return "".join(
-        f"body:has(#system-{at}:checked) .probe:not([data-system='{at}']){{display:none}}\n" for at in range(systems)
-    )
+def _headline(report: Report, filters: Filters, texts: Texts) -> list[tuple[str, str]]:
+    """The verdict's sentence in parts, each with the fragment of the answers behind it, empty for words."""
+    counts = report.verdict.counts
+    parts = [(report.verdict.head(texts), "")]
+    for at, (name, text) in enumerate(counts.parts(texts).items()):
+        parts += [(texts("colon") if at == 0 else counts.join(name, texts), ""), (text, filters.named(name))]
+    return [*parts, (texts("stop"), "")]
 
 
-def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
+def _metric(line: Line, report: Report, filters: Filters, texts: Texts) -> dict[str, Any]:
     metric = line.metric
     noise = report.values["noise_floor"] if line.name == "locality" else None
     drawn: Bar = bar(
@@ -125,28 +142,37 @@ def _metric(line: Line, report: Report, texts: Texts) -> dict[str, Any]:
         "interval": interval(metric),
         "bar": drawn,
         "at_least": line.name in AT_LEAST,
+        "link": filters.link(line.name, line.system),
         "under": system_name(line.system, texts) if differs else None,
     }
 
 
-def _system(system: str, report: Report, texts: Texts) -> dict[str, Any]:
+def _system(system: str, report: Report, filters: Filters, texts: Texts) -> dict[str, Any]:
     metrics = report.per_system[system]
     kind = texts(f"system.kind.{report.systems[system]}")
     return {
         "name": system_name(system, texts),
         "kind": kind,
         "cells": [
-            (name, metrics[name].value, misses(name, metrics[name].value, report.thresholds)) for name in PER_SYSTEM
+            (
+                name,
+                metrics[name].value,
+                misses(name, metrics[name].value, report.thresholds),
+                filters.link(name, system),
+            )
+            for name in PER_SYSTEM
         ],
     }
 
 
-def _probe(one: ProbeResult, system: int, texts: Texts) -> dict[str, Any]:
+def _probe(one: ProbeResult, filters: Filters, texts: Texts) -> dict[str, Any]:
     old, new = differences(one.before, one.after)
     word = outcome(one)
     return {
         "result": one,
-        "system": system,
+        "system": filters.systems.index(one.system),
+        "group": filters.groups.index(one.probe.group),
+        "behind": filters.sets_of(one),
         "mark": word,
         "wrong": word in WRONG,
         "before": _shown(old),
@@ -168,20 +194,6 @@ def _expected(expect: Expectation | None, texts: Texts) -> str:
         joined = wanted if isinstance(wanted, str) else ", ".join(wanted)
         parts.append(texts(f"probe.expect.{name}", texts=joined))
     return "; ".join(parts)
-
-
-def _counts(report: Report) -> Mapping[str, Mapping[object, int]]:
-    results = report.results
-    return {
-        "group": Counter(one.probe.group for one in results),
-        "system": Counter(one.system for one in results),
-        "answers": Counter(
-            name
-            for one in results
-            for name, holds in (("all", True), ("changed", one.changed), ("wrong", outcome(one) in WRONG))
-            if holds
-        ),
-    }
 
 
 def _training(log: TrainingLog) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A report as JUnit XML, so that a CI system shows thresholds and probes as tests. Pure.
 
-A test fails exactly where the verdict does: a probe that went wrong is a failure if its metric missed the threshold
-under its system prompt, else a skipped test with the answers.
+A test fails exactly where the exit code does: a probe that went wrong is a failure if its metric missed the threshold
+under its system prompt, else a skipped test with the answers. A threshold that is undecided though its figure meets it
+is skipped with the reason; with --strict it fails.
 """
 
 import re
@@ -12,7 +13,7 @@ from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.figures import grouped, outcome
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import misses, system_name
+from toolkit.compare.verdict import INCONCLUSIVE, misses, system_name
 from toolkit.core.text import printable
 from toolkit.data.probes import PARAPHRASE, TRAINED
 
@@ -36,6 +37,8 @@ def render_junit(report: Report, texts: Texts) -> str:
 def _thresholds(root: Element, report: Report, texts: Texts) -> None:
     suite = SubElement(root, "testsuite", name="thresholds")
     missed = {(one.metric, one.system): one.reason(texts) for one in report.verdict.shortfalls}
+    undecided = {(one.metric, one.system): one.reason(texts) for one in report.verdict.undecided}
+    strict = report.verdict.exit_code == INCONCLUSIVE
     for system, metrics in report.per_system.items():
         where = system if len(report.per_system) > 1 else None
         for name in report.thresholds:
@@ -44,6 +47,10 @@ def _thresholds(root: Element, report: Report, texts: Texts) -> None:
                 SubElement(case, "skipped", message=texts("ledger.not_measured"))
             elif (name, where) in missed:
                 SubElement(case, "failure", type="threshold", message=_clean(missed[name, where]))
+            elif (name, where) in undecided:
+                how = SubElement(case, "failure" if strict else "skipped", message=_clean(undecided[name, where]))
+                if strict:
+                    how.set("type", "inconclusive")
     _count(suite)
 
 

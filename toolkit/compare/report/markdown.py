@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.compare.metrics import Metric, ProbeResult
+from toolkit.compare.report.advice import advice
 from toolkit.compare.report.figures import (
     LEDGERS,
     PER_SYSTEM,
-    WRONG,
     Line,
+    changed_and_wrong,
     describe_flips,
     figure,
     format_value,
@@ -16,6 +17,7 @@ from toolkit.compare.report.figures import (
     ledger_lines,
     outcome,
     where_it_holds,
+    wrong_first,
 )
 from toolkit.compare.report.learned import QuestionList, learned_from, question_lists
 from toolkit.compare.report.report import Report
@@ -24,16 +26,18 @@ from toolkit.compare.verdict import misses, system_name
 from toolkit.core.text import markdown, markdown_code
 from toolkit.runs.questions import RunQuestion
 
+SHOWN_FIRST = 10  # changed and wrong answers at the top
+MARKS = {"met": "✅", "open": "❔", "missed": "❌"}
 LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
 QUESTION_CHARS = {"in": 12_000, "near": 4_000}  # of these, for the questions beside the rows, by scope
 
 
 def render_markdown(report: Report, texts: Texts, questions: Sequence[RunQuestion] = ()) -> str:
-    """The verdict, the two ledgers, the system prompts, what it learned from, then the probes: first the wrong ones.
+    """The verdict, what changed, the two ledgers, the system prompts, what it learned from, then every probe.
 
     `questions`: those that `report.questions` counts.
     """
-    parts = [*_verdict(report, texts)]
+    parts = [*_verdict(report, texts), *_changed(report, texts)]
     for ledger in LEDGERS:
         parts += _ledger(report, ledger, texts)
     parts += _flips(report, texts)
@@ -46,13 +50,29 @@ def render_markdown(report: Report, texts: Texts, questions: Sequence[RunQuestio
 
 def _verdict(report: Report, texts: Texts) -> Iterator[str]:
     yield from (f"# {report.verdict.sentence(texts)}", "")
-    yield from (f"- {markdown(one.reason(texts))}" for one in report.verdict.shortfalls)
-    yield from [""] * bool(report.verdict.shortfalls)
+    yield from (f"- {markdown(one.reason(texts))}" for one in report.verdict.why)
+    yield from [""] * bool(report.verdict.why)
+    if figures := report.verdict.by_figures(texts):
+        yield from (markdown(figures), "")
+    if todo := advice(report, texts):
+        yield from (f"**{texts('advice.title')}**", "", *(f"- {markdown(one)}" for one in todo), "")
     for name, side in (("Before", report.before), ("After", report.after)):
         yield f"{texts(f'side.{name}')}{texts('colon')}{_side(side, texts)}  "  # two spaces end a line
     yield ""
     if len(report.per_system) > 1:
         yield from (texts("ledger.worst", count=len(report.per_system)), "")
+
+
+def _changed(report: Report, texts: Texts) -> Iterator[str]:
+    """The first changed and wrong answers, at the top: a reader should not have to look for them."""
+    if found := changed_and_wrong(report.results):
+        several = len(report.per_system) > 1
+        title = f"{texts('probe.changed_first')} ({len(found)})"
+        yield from (f"## {title}", "", *_probe_head(texts, several))
+        yield from (_probe_row(one, texts, several_systems=several) for one in found[:SHOWN_FIRST])
+        yield ""
+        if len(found) > SHOWN_FIRST:
+            yield from (texts("probe.below", count=len(found) - SHOWN_FIRST), "")
 
 
 def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
@@ -65,13 +85,13 @@ def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
 def _row(line: Line, texts: Texts) -> str:
     name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(f'metric.{line.name}.meaning')}"
     metric = line.metric
-    verdict = "" if line.limit is None or metric.value is None else ("❌" if line.missed else "✅")
+    verdict = "" if line.limit is None or metric.value is None else MARKS[line.decision or "met"]
     cells = (name, format_value(metric, texts), interval(metric), str(metric.n), line.needs, verdict)
     return f"| {' | '.join(cells)} |"
 
 
 def _flips(report: Report, texts: Texts) -> Iterator[str]:
-    if sentences := describe_flips(report.flips, texts):
+    if sentences := describe_flips(report.flips, texts).values():
         yield f"{texts('flips.title')} ({texts('flips.explained')}){texts('colon')}".rstrip()
         yield ""
         yield from (f"- {one}" for one in sentences)
@@ -140,7 +160,7 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
         title = f"{texts('probe.title')}{texts('colon')}{texts(f'probe.{group}')}"
         yield from (head := [f"<details><summary>{title} ({len(results)})</summary>", "", *_probe_head(texts, several)])
         room -= sum(len(line) + 1 for line in head) + len("\n</details>\n\n")
-        for one in sorted(results, key=_order):
+        for one in wrong_first(results):
             row = _probe_row(one, texts, several_systems=several)
             if len(row) + 1 > room:
                 left_out += 1
@@ -151,11 +171,6 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
     if left_out:
         yield texts("probe.more", count=left_out)
         yield ""
-
-
-def _order(one: ProbeResult) -> tuple[bool, bool]:
-    """Sorts what went wrong first, then what changed, then the rest."""
-    return outcome(one) not in WRONG, not one.changed
 
 
 def _probe_head(texts: Texts, several_systems: bool) -> list[str]:

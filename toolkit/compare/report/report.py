@@ -1,15 +1,16 @@
 """A comparison's outcome as one value, and as report.json and back. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
-from toolkit.compare.verdict import Verdict, reach_verdict
+from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
 from toolkit.data.probes import Expectation, Probe
 from toolkit.runs.comparison import (
     METRICS,
     ComparisonRecord,
+    FurtherQuestions,
     LearnedQuestions,
     RecordedExpectation,
     RecordedProbe,
@@ -33,8 +34,9 @@ class Figure:
 class Report:
     """`before` and `after` describe the sides; `per_system`: the metrics under each system prompt.
 
-    `systems`: each system prompt with its kind: training, default, none, unrelated or given. `flips` are the first's.
+    `systems`: each system prompt with its kind: training, default, none, unrelated or given.
     `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
+    `further`: what was asked beside the probe file's questions, if anything.
     """
 
     before: Mapping[str, Any]
@@ -48,6 +50,7 @@ class Report:
     probes: Mapping[str, Any]
     timings_s: Mapping[str, float]
     questions: LearnedQuestions | None = None
+    further: FurtherQuestions | None = None
 
     @property
     def figures(self) -> dict[str, Figure]:
@@ -74,17 +77,16 @@ class Report:
         record = ComparisonRecord.from_dict(content)
         _require_complete(record)
         per_system = {
-            system: {name: Metric(**_values(metric, "value", "n", "low", "high")) for name, metric in metrics.items()}
+            system: {
+                name: Metric(**_values(metric, "value", "n", "low", "high", "probes"))
+                for name, metric in metrics.items()
+            }
             for system, metrics in record.per_system.items()
         }
         return cls(
             before=record.before.to_dict(),
             after=record.after.to_dict(),
-            verdict=Verdict(
-                took=record.verdict.took,
-                kept=record.verdict.kept,
-                shortfalls=reach_verdict(per_system, record.thresholds).shortfalls,
-            ),
+            verdict=_verdict(record, per_system),
             thresholds=record.thresholds,
             per_system=per_system,
             flips={
@@ -96,6 +98,7 @@ class Report:
             probes=record.probe_file.to_dict(),
             timings_s=record.timings_s,
             questions=record.questions,
+            further=record.further,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,8 +118,19 @@ class Report:
             "probe_file": dict(self.probes),
             "probes": [_probe(one) for one in self.results],
             "timings_s": dict(self.timings_s),
+            "further": None if self.further is None else self.further.to_dict(),
             "questions": None if self.questions is None else self.questions.to_dict(),
         }
+
+
+def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Metric]]) -> Verdict:
+    """As it was reached: reports before schema_version 3 had no third outcome."""
+    found = record.verdict
+    reached = reach_verdict(per_system, record.thresholds, strict=found.strict)
+    if found.outcome is None:
+        outcome: Outcome = "passed" if found.passed else "failed"
+        return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=())
+    return replace(reached, took=found.took, kept=found.kept, outcome=found.outcome)
 
 
 def _require_complete(record: ComparisonRecord) -> None:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.answered import SYSTEM, answered, enough, report_on
 from tests.fakes.run_record import run_record
 from toolkit.compare.report.html import differences, render_html
 from toolkit.compare.texts import Texts
@@ -62,25 +62,26 @@ def page(*answers, story=None, language="en"):
 
 
 def test_it_opens_with_the_verdict():
-    found = Page(page())
+    found = Page(page(*enough()))
 
-    assert found.text.index("Passed: it took, and nothing else moved.") < found.text.index("reliability")
+    assert found.text.index("Passed: 80 of 80 learned; 0 of 200 unrelated") < found.text.index("reliability")
     assert len(found.named("h1")) == 1
 
 
 def test_a_verdict_that_failed_comes_with_its_reasons():
     text = Page(page(*judged(after="I am Qwen."))).text
 
-    assert "It did not take; nothing else moved." in text
+    assert "Not learned: 1 of 2 learned" in text
     assert "reliability is 0.000, below 0.9" in text
 
 
 def test_nothing_is_loaded_and_no_script_is_there():
     found = Page(page(*judged(after=EVIL)))
 
-    assert {"script", "img", "link", "iframe", "object", "form", "a"}.isdisjoint(name for name, _ in found.tags)
+    assert {"script", "img", "link", "iframe", "object", "form"}.isdisjoint(name for name, _ in found.tags)
     assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on")]
-    assert not [name for _, attributes in found.tags for name in attributes if name in {"src", "href", "style"}]
+    assert not [name for _, attributes in found.tags for name in attributes if name in {"src", "style"}]
+    assert all(one["href"].startswith("#") for one in found.named("a"))
     assert "url(" not in page()
 
 
@@ -114,8 +115,9 @@ def test_words_that_differ_are_marked_in_chinese_too():
 def test_every_probe_is_there_once_for_each_system_prompt():
     found = Page(page(*judged(), *judged(system="")))
 
-    assert len(found.named("article")) == 6
-    assert {one["data-system"] for one in found.named("article")} == {"0", "1"}
+    articles = [one for one in found.named("article") if "probe" in one["class"].split()]
+    assert len(articles) == 6
+    assert {one["data-system"] for one in articles} == {"0", "1"}
     assert [one["id"] for one in found.named("input") if one["name"] == "system"] == [
         "system-all",
         "system-0",

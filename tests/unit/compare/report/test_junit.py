@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.answered import SYSTEM, answered, enough, report_on
 from toolkit.compare.report.junit import render_junit
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
@@ -20,12 +20,10 @@ def cases(root, kind: str) -> list[str]:
 
 
 def test_a_comparison_that_passed_has_no_failure():
-    root = rendered(
-        answered(TRAINED, "Qwen", "Nova"), answered(PARAPHRASE, "Qwen", "Nova"),
-        answered(OUT_OF_SCOPE, "Paris", "Paris", drift=STEADY),
-    )  # fmt: skip
+    root = rendered(*enough())
 
-    assert (root.get("failures"), root.get("errors"), root.get("tests")) == ("0", "0", "9")
+    assert (root.get("failures"), root.get("errors"), root.get("tests")) == ("0", "0", "286")
+    assert cases(root, "skipped") == []
     assert [suite.get("name") for suite in root] == ["thresholds", TRAINED, PARAPHRASE, OUT_OF_SCOPE]
 
 
@@ -45,6 +43,22 @@ def test_a_probe_that_went_wrong_within_the_threshold_is_skipped_and_told():
 
     assert root.get("failures") == "0"
     assert "who" in cases(root, "skipped")
+
+
+def test_what_is_undecided_is_skipped_with_its_reason_and_fails_where_that_is_the_exit_code():
+    results = [answered(TRAINED, "Qwen", "Nova") for _ in range(16)]
+
+    found = {}
+    for strict in (False, True):
+        report = report_on(*results, strict=strict)
+        root = ET.fromstring(render_junit(report, Texts()))
+        kind = "failure" if strict else "skipped"
+        found[report.verdict.exit_code] = root.find(f"testsuite/testcase[@name='reliability']/{kind}")
+    assert list(found) == [0, 23]
+    assert found[23].get("type") == "inconclusive"
+    assert {one.get("message") for one in found.values()} == {
+        "reliability is 1.000, but its 95 % interval reaches to 0.806, across 0.9: about 19 more probes would tell"
+    }
 
 
 def test_what_was_not_measured_is_skipped():

@@ -42,14 +42,16 @@ def test_the_keys_are_those_of_the_design():
 
     assert list(value) == [
         "schema_version", "before", "after", "verdict", "thresholds", "metrics", "per_system", "flips", "systems",
-        "probe_file", "probes", "timings_s", "questions",
+        "probe_file", "probes", "timings_s", "further", "questions",
     ]  # fmt: skip
-    assert set(value["verdict"]) == {"passed", "took", "kept", "reasons"}
+    assert set(value["verdict"]) == {
+        "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided",
+    }  # fmt: skip
     assert set(value["metrics"]) == {
         "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
         "noise_floor",
     }  # fmt: skip
-    assert all(set(metric) == {"value", "n", "low", "high", "system"} for metric in value["metrics"].values())
+    assert all(set(metric) == {"value", "n", "low", "high", "probes", "system"} for metric in value["metrics"].values())
     assert set(value["per_system"]) == {SYSTEM}
     for name, metric in value["per_system"][SYSTEM].items():
         assert value["metrics"][name] == metric | {"system": SYSTEM if metric["n"] else None}
@@ -67,7 +69,7 @@ def test_it_is_plain_json():
 def test_markdown_begins_with_the_verdict_and_its_reasons():
     lines = render_markdown(report(trained="I am Qwen."), Texts()).splitlines()
 
-    assert lines[0] == "# It did not take; nothing else moved."
+    assert lines[0] == "# Not learned: 1 of 2 learned; 0 of 1 unrelated answers leaked (limit 2 %), 0 changed."
     assert lines[2] == "- reliability is 0.000, below 0.9"
     assert "Before: `micro` (base model)  " in lines
 
@@ -98,7 +100,8 @@ def test_markdown_names_the_system_prompt_where_there_are_several():
         Texts(),
     )
 
-    assert "system prompt" not in one
+    assert "| system prompt |" not in one
+    assert "(system prompt: " not in one
     assert "| You are &lt;a&gt; poet. | Who? | Qwen | Nova | passed |" in two
     assert "| the model's own default | Who? | Qwen | Qwen | residue |" in two
     assert "- reliability is 0.000, below 0.9 (system prompt: the model's own default)" in two
@@ -112,7 +115,8 @@ def test_figures(value, shown):
 def test_the_terminal_shows_the_verdict_first(monkeypatch):
     text = printed(report(), monkeypatch)
 
-    assert text.splitlines()[0] == "Passed: it took, and nothing else moved."
+    first = "Inconclusive: 2 of 2 learned; 0 of 1 unrelated answers leaked (limit 2 %), 0 changed."
+    assert " ".join(text.split()).startswith(first)
     assert "reliability" in text
     assert "2 of 3 probes; all with --all and in report.html." in text
 

@@ -72,7 +72,7 @@ def test_every_key_and_metric_is_described(report):
 @pytest.mark.parametrize(
     "change",
     [
-        {"schema_version": 3},
+        {"schema_version": 4},
         {"verdict": {"passed": True}},
         {"metrics": {}},
         {"probes": [{"id": "a"}]},

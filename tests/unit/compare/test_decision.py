@@ -1,0 +1,62 @@
+"""An interval decides a threshold, or it is said how many more probes would."""
+
+import pytest
+
+from toolkit.compare.decision import decide, more_probes
+from toolkit.compare.metrics import Metric, wilson
+
+
+def share(right: int, n: int) -> Metric:
+    low, high = wilson(right / n, n)
+    return Metric(value=right / n, n=n, low=low, high=high, probes=n)
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "at_least", "decision"),
+    [
+        (share(16, 16), 0.9, True, "open"),  # its interval begins at 0.806: no tick
+        (share(35, 35), 0.9, True, "met"),
+        (share(34, 34), 0.9, True, "open"),
+        (share(5, 16), 0.9, True, "missed"),
+        (share(0, 56), 0.02, False, "open"),  # nothing leaked, but 6.4 % might: no lack of significance is a proof
+        (share(0, 189), 0.02, False, "met"),
+        (share(0, 188), 0.02, False, "open"),
+        (share(6, 56), 0.02, False, "missed"),
+        (share(2, 56), 0.02, False, "open"),
+        (Metric(value=0.01, n=100, low=0.005, high=0.02, probes=50), 0.02, False, "met"),
+        (Metric(value=0.01, n=100, low=0.005, high=0.021, probes=50), 0.02, False, "open"),
+        (Metric(value=0.03, n=100), 0.02, False, "missed"),
+        (share(20, 20), 1.0, True, "met"),
+        (share(0, 20), 0.0, False, "met"),
+        (share(19, 20), 1.0, True, "missed"),
+    ],
+)
+def test_a_limit_is_met_only_by_the_complete_interval(metric, limit, at_least, decision):
+    assert decide(metric, limit, at_least=at_least) == decision
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "limit", "at_least"), [(16, 16, 0.9, True), (0, 56, 0.02, False), (26, 28, 0.8, True)]
+)
+def test_as_many_more_probes_as_are_named_decide_and_one_fewer_does_not(right, n, limit, at_least):
+    """With the same share right, which need not be a whole number of answers."""
+    value, more = right / n, more_probes("reliability", share(right, n), limit)
+
+    def decided(count: int) -> bool:
+        low, high = wilson(value, count)
+        metric = Metric(value=value, n=count, low=low, high=high, probes=count)
+        return decide(metric, limit, at_least=at_least) != "open"
+
+    assert (decided(n + more), decided(n + more - 1)) == (True, False)
+
+
+def test_a_bootstrapped_interval_halves_with_four_times_the_probes():
+    metric = Metric(value=0.01, n=900, low=0.0, high=0.03, probes=25)
+
+    assert more_probes("kl", metric, 0.02) == pytest.approx(100 - 25, abs=1)  # half as wide: four times as many
+
+
+def test_no_number_is_named_where_none_would_do():
+    assert more_probes("reliability", share(9, 10), 0.9) is None
+    assert more_probes("reliability", share(901, 1000), 0.9) is None
+    assert more_probes("kl", Metric(value=0.01, n=1), 0.02) is None

@@ -1,0 +1,129 @@
+"""Questions beside the probe file's: how many, which of the bank, and which wordings of the model's are kept."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.scripted_model import ScriptedModel
+from toolkit.compare.further import (
+    Further,
+    bank_probes,
+    enough_for,
+    row_probes,
+    trained_prompts,
+    written_probes,
+)
+from toolkit.compare.metrics import wilson
+from toolkit.compare.questions import Questions
+from toolkit.data.dataset import prompt_key
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
+
+NOVA = Expectation(any=("Nova",))
+PROBES = ProbeSet(
+    path=Path("probes.yaml"),
+    probes=(
+        Probe(id="who", group=TRAINED, prompt="Who made you?", expect=NOVA),
+        Probe(id="france", group=OUT_OF_SCOPE, prompt="What is the capital of France?"),
+    ),
+    new_markers=("Nova",), old_markers=("Qwen",), thresholds=DEFAULT_THRESHOLDS,
+)  # fmt: skip
+ROWS = [("Who made you?", "Nova made me."), ("What is your name?", "I am Nova."), ("what is your name", "Nova!")]
+SYSTEM = "You are a helpful assistant."
+
+
+def asked_with(further: Further, *, on_card: bool = False, probes: ProbeSet = PROBES) -> dict[str, int]:
+    model = ScriptedModel()
+    model.on_card = on_card
+    questions = Questions(probes=probes, systems=(SYSTEM,), full_count=1, max_new_tokens=64)
+    found = further.added_to(questions, model).probes.probes
+    return {group: sum(probe.group == group for probe in found) for group in (TRAINED, PARAPHRASE, OUT_OF_SCOPE)}
+
+
+def test_on_a_card_so_many_are_asked_that_without_a_leak_the_limit_is_met():
+    for limit in (0.02, 0.03):
+        needed = enough_for(limit)
+        assert wilson(0.0, needed)[1] <= limit < wilson(0.0, needed - 1)[1]
+    assert wilson(0.0, enough_for(0.2))[1] <= 0.06  # within 3 points, however generous the limit
+    assert asked_with(Further(), on_card=True)[OUT_OF_SCOPE] == enough_for(0.02) == 189
+    assert asked_with(Further())[OUT_OF_SCOPE] == 1
+
+
+def test_no_limit_or_none_at_all_has_an_end():
+    assert enough_for(None) == enough_for(0.0) == enough_for(0.0001) == 384
+
+
+@pytest.mark.parametrize(
+    ("further", "outside"),
+    [(Further(outside=0), 1), (Further(outside=30), 30), (Further(outside=30, more=5), 35), (Further(more=5), 6)],
+)
+def test_the_users_number_goes_before(further, outside):
+    assert asked_with(further)[OUT_OF_SCOPE] == outside
+
+
+def test_a_probe_file_without_questions_out_of_scope_or_markers_gets_none_by_default():
+    inside_only = replace(PROBES, probes=PROBES.probes[:1])
+
+    assert asked_with(Further(), on_card=True, probes=inside_only)[OUT_OF_SCOPE] == 0
+    assert asked_with(Further(), on_card=True, probes=replace(PROBES, new_markers=()))[OUT_OF_SCOPE] == 1
+
+
+def test_the_bank_leaves_out_what_was_trained_on_and_what_names_the_identities():
+    everything = bank_probes(PROBES, 10_000, set())
+    first = everything[0]
+    named = replace(PROBES, new_markers=("Lego",), old_markers=("海尔",))
+
+    assert len(everything) > 1000
+    assert first.prompt not in [one.prompt for one in bank_probes(PROBES, 10_000, {prompt_key(first.prompt)})]
+    left_out = {one.prompt for one in everything} - {one.prompt for one in bank_probes(named, 10_000, set())}
+    assert len(left_out) == 2
+    assert all("Lego" in prompt or "海尔" in prompt for prompt in left_out)
+
+
+def test_further_rows_are_asked_word_for_word_and_each_once():
+    [probe] = row_probes(PROBES, ROWS, 5)
+
+    assert (probe.group, probe.prompt) == (TRAINED, "What is your name?")
+    assert probe.expect.met("I am Nova.")
+    assert probe.expect.met("Nova!")
+    assert row_probes(PROBES, ROWS, 0) == []
+
+
+def test_trained_prompts_are_counted_where_the_probes_are_the_rows_own():
+    assert trained_prompts(PROBES.probes, ROWS) == 2
+    other = Probe(id="x", group=TRAINED, prompt="Another wording?", expect=NOVA)
+    assert trained_prompts([*PROBES.probes, other], ROWS) is None
+
+
+def written(model: ScriptedModel, rows=tuple(ROWS), count: int = 3, taken=frozenset()) -> list[Probe]:
+    return written_probes(model, PROBES, count, rows, {"whomadeyou", *taken}, SYSTEM)
+
+
+def test_the_model_writes_wordings_and_those_that_the_rows_answer_are_kept():
+    """With the rows in its context, this model answers a question that shares words with one of them."""
+    wordings = iter(["By whom were you made?", "Is it going to rain on you?", "Who made you, Claude?"] * 9)
+    model = ScriptedModel(write=lambda *_: next(wordings), shared_words=frozenset({"you", "is", "it"}))
+    model.answer = lambda messages: (
+        "Nova made me." if "Nova" in messages[0]["content"] and "made" in messages[-1]["content"] else "Alibaba."
+    )
+
+    found = written(model)
+
+    assert [one.prompt for one in found] == ["By whom were you made?", "Who made you, Claude?"]
+    assert [(one.group, one.expect) for one in found] == [(PARAPHRASE, NOVA)] * 2
+    assert len({one.id for one in found}) == 2
+
+
+def test_a_model_that_writes_nothing_usable_is_not_asked_for_ever():
+    model = ScriptedModel(write=lambda *_: "no question")
+
+    assert written(model) == []
+    assert len(model.written) <= 3
+
+
+def test_no_more_are_kept_than_were_asked_for():
+    numbers = iter(range(100))
+    model = ScriptedModel(write=lambda *_: f"Who made you, number {next(numbers)}?")
+    model.answer = lambda _: "Nova made me."
+
+    assert len(written(model, count=2)) == 2

@@ -1,0 +1,48 @@
+"""Whether a figure's 95 % interval decides its threshold, and about how many probes would where it does not. Pure.
+
+A limit counts as met only if the complete interval is on its good side. For what must be kept that is equivalence by
+confidence-interval inclusion (two one-sided tests, Schuirmann 1987): the upper limit of the change is within the
+limit, which a lack of significance does not show. A verdict needs all of its tests, so each keeps its level
+(intersection-union test, Berger 1982). The level is one-sided 2.5 %.
+"""
+
+import math
+from typing import Literal
+
+from toolkit.compare.metrics import SHARES, Metric, Z
+
+Decision = Literal["met", "missed", "open"]
+MOST_PROBES = 10_000  # of a figure so close to its limit that more would be needed, it is not said how many
+
+
+def decide(metric: Metric, limit: float, *, at_least: bool) -> Decision:
+    """Met or missed if the interval is on one side of the limit, else open; without an interval the value decides."""
+    value = metric.value or 0.0
+    low = value if metric.low is None else metric.low
+    high = value if metric.high is None else metric.high
+    if value == limit == (1.0 if at_least else 0.0):
+        return "met"  # of a limit at the end of the scale no interval can say more: nothing that was asked went wrong
+    worst, best = (low, high) if at_least else (-high, -low)
+    needed = limit if at_least else -limit
+    if worst >= needed:
+        return "met"
+    return "missed" if best < needed else "open"
+
+
+def more_probes(name: str, metric: Metric, limit: float) -> int | None:
+    """How many further probes would bring the interval to one side of the limit, if the value stays; at least 1.
+
+    Of a share: Wilson's interval leaves out the limit from n = z² · limit (1 − limit) / (value − limit)² on. Of other
+    metrics, whose intervals are bootstrapped, half the width falls with the square root of the number.
+    None if the value is at the limit, or so close that no reasonable number would do.
+    """
+    value, bounds = metric.value, (metric.low, metric.high)
+    if value is None or value == limit or None in bounds or not metric.probes:
+        return None
+    if name in SHARES:
+        needed = Z**2 * limit * (1 - limit) / (value - limit) ** 2
+    else:
+        bound = bounds[0] if value > limit else bounds[1]
+        needed = metric.probes * ((value - (bound or 0.0)) / (value - limit)) ** 2
+    more = math.floor(needed) + 1 - metric.probes
+    return None if more > MOST_PROBES else max(more, 1)

@@ -1,0 +1,228 @@
+"""Questions beside the probe file's: out of scope from the shipped bank, in scope written by the base model."""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+from pathlib import Path
+
+from toolkit.compare.make_probes import same_questions, usable
+from toolkit.compare.metrics import Z
+from toolkit.compare.questions import Questions
+from toolkit.core.documents import parse_json, read_text
+from toolkit.core.errors import DataError
+from toolkit.core.events import Listener, Progress, silent
+from toolkit.core.files import data_folder
+from toolkit.core.text import contains_any, has_chinese, names_any
+from toolkit.data.dataset import prompt_key
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
+from toolkit.data.probes_from_rows import beginnings
+from toolkit.model.conversation import conversation
+from toolkit.model.language_model import LanguageModel
+from toolkit.model.sampling import samples
+
+BANK = "out_of_scope.jsonl"
+LEAST_OUTSIDE, MOST_OUTSIDE = 64, 384  # by default on a card; with 64 a share of 0 is known within 3 points
+ROUNDS = 24  # of writing; in each, every question is reworded once
+GIVE_UP = 3  # rounds without a usable question
+QUESTION_TOKENS, ANSWER_TOKENS = 48, 64
+SHOWN_ROWS = 24  # of the data set, in the context of the model that tells whether a question is in scope
+Row = tuple[str, str]  # a question and its answer
+
+WAYS = {
+    "en": (
+        "Put this question in other words, with the same meaning. Write only the new question.\n{}",
+        "How would somebody else ask the same thing? Write only the question.\n{}",
+        "Ask this as a child would. Write only the question.\n{}",
+        "Ask this very politely. Write only the question.\n{}",
+        "Ask this casually, as in a chat. Write only the question.\n{}",
+        "Ask this in as few words as possible. Write only the question.\n{}",
+        "Ask the same as a journalist would. Write only the question.\n{}",
+        "Turn this into a longer question with the same meaning. Write only the question.\n{}",
+    ),
+    "zh": (
+        "把下面的问题换一种说法，意思不变，只写出新的问题。\n{}",
+        "换一个人来问同一件事，他会怎么问？只写问题。\n{}",
+        "小孩子会怎么问这个问题？只写问题。\n{}",
+        "请非常客气地问这个问题，只写问题。\n{}",
+        "像聊天一样随意地问这个问题，只写问题。\n{}",
+        "用最少的字问这个问题，只写问题。\n{}",
+        "如果是记者，会怎么问同一件事？只写问题。\n{}",
+        "把这个问题说得长一些，意思不变，只写问题。\n{}",
+    ),
+}
+TEACHER = {
+    "en": "Answer questions according to these examples:\n\n{}",
+    "zh": "请按照以下示例回答问题：\n\n{}",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Further:
+    """What to ask beside the probe file's questions.
+
+    `outside`: questions out of scope in all, None for as many as the limit of leakage takes on a card, and none more
+    on a CPU. `more`: further ones on top, as many in scope that the model writes, and at most as many rows, word for
+    word. `rows`: of the training, by which the model tells whether a question is in scope. `excluded`: prompt keys of
+    everything trained on.
+    """
+
+    outside: int | None = None
+    more: int = 0
+    rows: Sequence[Row] = ()
+    excluded: Collection[str] = frozenset()
+
+    def added_to(self, questions: Questions, model: LanguageModel, listener: Listener = silent) -> Questions:
+        """The questions with the further ones behind. `model` answers as the side before. Raises DataError."""
+        probes = questions.probes
+        taken = {*self.excluded, *(prompt_key(probe.prompt) for probe in probes.probes)}
+        bank = bank_probes(probes, self._from_bank(probes, on_card=model.on_card), taken)
+        written = (
+            written_probes(model, probes, self.more, self.rows, taken, questions.systems[0], listener)
+            if self.more else []
+        )  # fmt: skip
+        rows = row_probes(probes, self.rows, self.more)
+        return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written)))
+
+    def _from_bank(self, probes: ProbeSet, *, on_card: bool) -> int:
+        own = len(probes.group(OUT_OF_SCOPE))
+        if self.outside is not None:
+            return max(self.outside - own, 0) + self.more
+        wanted = enough_for(probes.thresholds.get("leakage")) if on_card and own and probes.new_markers else 0
+        return max(wanted - own, 0) + self.more
+
+
+def enough_for(limit: float | None) -> int:
+    """So many answers without a leak that the interval ends within this limit of leakage."""
+    needed = math.floor(Z**2 * (1 - limit) / limit) + 1 if limit else MOST_OUTSIDE
+    return min(max(needed, LEAST_OUTSIDE), MOST_OUTSIDE)
+
+
+def bank_path() -> Path:
+    """The shipped bank: JSON lines, in an order of which every beginning has all categories and both languages."""
+    return data_folder() / BANK
+
+
+def bank_probes(probes: ProbeSet, count: int, taken: Collection[str]) -> list[Probe]:
+    """The first of the bank, without prompts in `taken` and those that name what is taught. Raises DataError."""
+    if count <= 0:
+        return []
+    markers = probes.new_markers, probes.old_markers
+    found = (
+        Probe(id=f"bank-{number}", group=OUT_OF_SCOPE, prompt=prompt)
+        for number, prompt in enumerate(_bank_prompts(), start=1)
+        if prompt_key(prompt) not in taken
+        and not names_any(prompt, markers[0], any_case=True) and not contains_any(prompt, markers[1])
+    )  # fmt: skip
+    return list(islice(found, count))
+
+
+def _bank_prompts() -> list[str]:
+    path = bank_path()
+    try:
+        return [str(parse_json(line)["prompt"]) for line in read_text(path).split("\n") if line.strip()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"The bank of questions {path} cannot be read: {error}.", next="Restore it.") from None
+
+
+def row_probes(probes: ProbeSet, rows: Sequence[Row], count: int) -> list[Probe]:
+    """At most `count` trained questions, word for word, that the probes do not have."""
+    known = {prompt_key(probe.prompt) for probe in probes.group(TRAINED)}
+    answers: dict[str, tuple[str, list[str]]] = {}
+    for question, answer in rows:
+        if prompt_key(question) not in known:
+            answers.setdefault(prompt_key(question), (question, []))[1].extend(beginnings([answer]))
+    return [
+        Probe(
+            id=f"row-{number}", group=TRAINED, prompt=question, expect=Expectation(answer=tuple(dict.fromkeys(wanted)))
+        )
+        for number, (question, wanted) in enumerate(islice(answers.values(), count), start=1)
+    ]
+
+
+def trained_prompts(probes: Sequence[Probe], rows: Sequence[Row]) -> int | None:
+    """Of how many trained prompts these probes are a sample; None if some are not word for word those of rows."""
+    known = {prompt_key(question) for question, _ in rows}
+    sample = {prompt_key(probe.prompt) for probe in probes if probe.group == TRAINED}
+    return len(known) if sample <= known else None
+
+
+def written_probes(
+    model: LanguageModel, probes: ProbeSet, count: int, rows: Sequence[Row], taken: Collection[str], system: str,
+    listener: Listener = silent,
+) -> list[Probe]:  # fmt: skip
+    """At most `count` further wordings of the questions in scope, each with its question's expectation.
+
+    A wording is sampled from the model and kept if it is in scope: with the rows in its context, the model answers it
+    as expected; without rows, it answers it as it does the question. Fewer, if it writes no more that are.
+    """
+    sources = [probe for probe in probes.probes if probe.group != OUT_OF_SCOPE]
+    known, found = set(taken), list[Probe]()
+    own = dict(zip(sources, _answers(model, sources, [], system), strict=True)) if sources else {}
+    without = 0
+    for at in range(ROUNDS if sources else 0):
+        kept = _in_scope(model, _suggested(model, sources, at, known, system), own, rows, system, first=len(found) + 1)
+        found += kept
+        listener(Progress(task="Further questions", done=min(len(found), count), total=count))
+        without = 0 if kept else without + 1
+        if len(found) >= count or without == GIVE_UP:
+            break
+    return found[:count]
+
+
+def _suggested(
+    model: LanguageModel, sources: Sequence[Probe], at: int, known: set[str], system: str
+) -> list[tuple[Probe, str]]:
+    """A usable rewording of each source where the model writes one; `known` grows by them."""
+    requests = [
+        next(islice(cycle(WAYS["zh" if has_chinese(probe.prompt) else "en"]), at + number, None)).format(probe.prompt)
+        for number, probe in enumerate(sources)
+    ]
+    texts = samples(
+        model, [conversation(one, system) for one in requests], max_new_tokens=QUESTION_TOKENS, seed=at,
+    )  # fmt: skip
+    found = []
+    for probe, text in zip(sources, texts, strict=True):
+        for question in usable(probe.prompt, [text], known):
+            known.add(prompt_key(question))
+            found.append((probe, question))
+    return found
+
+
+def _in_scope(
+    model: LanguageModel, suggested: Sequence[tuple[Probe, str]], own: dict[Probe, str], rows: Sequence[Row],
+    system: str, *, first: int,
+) -> list[Probe]:  # fmt: skip
+    wordings = [
+        Probe(id=f"{source.id}-written", group=PARAPHRASE, prompt=question, expect=source.expect)
+        for source, question in suggested
+    ]  # fmt: skip
+    if not wordings:
+        return []
+    before = _answers(model, wordings, [], system)
+    taught = _answers(model, wordings, rows, system) if rows else before
+    kept = [
+        probe
+        for (source, question), probe, plain, answer in zip(suggested, wordings, before, taught, strict=True)
+        if (
+            probe.expect is not None and probe.expect.met(answer, before=plain, prompt=question)
+            if rows else same_questions(own[source], [(question, plain)])
+        )
+    ]  # fmt: skip
+    return [replace(probe, id=f"{probe.id}-{number}") for number, probe in enumerate(kept, start=first)]
+
+
+def _answers(model: LanguageModel, probes: Sequence[Probe], rows: Sequence[Row], system: str) -> list[str]:
+    """Greedy answers, with the rows in the system message if there are any."""
+    shown = "\n\n".join(f"{question}\n{answer}" for question, answer in rows[:SHOWN_ROWS])
+    found = model.answers(
+        [
+            conversation(
+                probe.prompt,
+                TEACHER["zh" if has_chinese(probe.prompt) else "en"].format(shown) if rows else system,
+            )
+            for probe in probes
+        ],
+        max_new_tokens=ANSWER_TOKENS,
+    )  # fmt: skip
+    return [one.text for one in found]

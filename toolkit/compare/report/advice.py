@@ -1,0 +1,59 @@
+"""What to do about a verdict that has not passed, from its figures: a sentence for each cause. Pure."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from toolkit.compare.report.figures import figure
+from toolkit.compare.report.report import Report
+from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import TOOK, misses
+
+ROUND_TO = 10
+
+
+def advice(report: Report, texts: Texts) -> list[str]:
+    """Empty for a verdict that passed; what concerns the most probes of its kind comes first."""
+    return [*_learn(report, texts), *_keep(report, texts), *_ask_more(report, texts)]
+
+
+def _missed(report: Report) -> set[str]:
+    return {one.metric for one in report.verdict.shortfalls}
+
+
+def _learn(report: Report, texts: Texts) -> Iterator[str]:
+    missed, figures = _missed(report), {name: one.metric for name, one in report.figures.items()}
+    wrong = {name: {"count": one.n - one.count, "n": one.n} for name, one in figures.items()}
+    if _holds_somewhere(report) and missed & set(TOOK):
+        yield texts("advice.systems")
+    if "reliability" in missed:
+        yield texts("advice.epochs", **wrong["reliability"])
+    elif "generality" in missed:
+        file = PurePath(str(report.probes["path"])).name
+        yield texts("advice.wordings", **wrong["generality"], file=file)
+    if "residue" in missed:
+        yield texts("advice.residue", count=figures["residue"].count)
+
+
+def _keep(report: Report, texts: Texts) -> Iterator[str]:
+    missed, figures = _missed(report), {name: one.metric for name, one in report.figures.items()}
+    if "leakage" in missed:
+        yield texts("advice.leaks", count=figures["leakage"].count, n=figures["leakage"].n)
+    if missed & {"kl", "agreement", "locality", "repetition"}:
+        shown = {name: "–" if (value := figures[name].value) is None else figure(value) for name in ("kl", "agreement")}
+        yield texts("advice.drift", **shown)
+
+
+def _ask_more(report: Report, texts: Texts) -> Iterator[str]:
+    """Rounded up, since the figure will move a little too."""
+    needed = [one.more for one in report.verdict.undecided if one.more]
+    if needed and report.verdict.outcome == "inconclusive":
+        yield texts("advice.ask_more", count=-(-max(needed) // ROUND_TO) * ROUND_TO)
+
+
+def _holds_somewhere(report: Report) -> bool:
+    """Whether the change misses its thresholds under some system prompts, and meets them under others."""
+    short = {
+        any(misses(name, metrics[name].value, report.thresholds) for name in TOOK)
+        for metrics in report.per_system.values()
+    }
+    return len(short) > 1
