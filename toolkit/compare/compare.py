@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.compare.ability.ability import Ability, AbilityConfig
 from toolkit.compare.answering import Answered
 from toolkit.compare.metrics import flips, measure
 from toolkit.compare.questions import Questions, kind, matrix, probes_for, training_system
@@ -41,6 +42,7 @@ class CompareConfig:
     systems: tuple[str, ...] = ()
     output: Path = Path("output")
     max_new_tokens: int = MAX_NEW_TOKENS
+    ability: AbilityConfig = AbilityConfig()  # noqa: RUF009  # it is frozen
 
 
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
@@ -52,7 +54,8 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     probes = read_probes(config.probes or probes_for(after))
     probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})
     timings: dict[str, float] = {}
-    answered = Answered(_questions(config, probes, before, after), listener, timings)
+    ability = Ability.planned(config.ability)
+    answered = Answered(_questions(config, probes, before, after), listener, timings, ability)
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
     results = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
@@ -71,6 +74,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         probes=_probe_file(probes),
         timings_s=timings,
         questions=None if after.run is None else learned_questions(after.run.record),
+        ability=ability.recorded(),
     )
     return report, after
 

@@ -1,4 +1,4 @@
-"""What report.json says of abilities: whether they were measured, what was lost and won, and each answer that flipped."""
+"""What report.json says of abilities: whether they were measured, what was lost and won, and the flipped answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal

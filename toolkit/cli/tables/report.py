@@ -7,6 +7,7 @@ from rich.table import Table
 
 from toolkit.cli.console import answers
 from toolkit.compare.metrics import ProbeResult
+from toolkit.compare.report.ability import COLUMNS, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.figures import (
     LEDGERS,
     WRONG,
@@ -30,6 +31,7 @@ COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", 
 SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
 LONGEST_SYSTEM = 24  # cells for a system prompt, so that its figures fit in 80 columns
 SHOWN = 5
+SHOWN_COLUMNS = ("group", "before", "after", "lost", "won", "p")  # of abilities, in 80 columns
 
 
 def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
@@ -52,6 +54,7 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
             console.print(_shown(sentence))
     for sentence in describe_flips(report.flips, texts):
         console.print(f"[dim]{sentence}[/]")
+    _print_ability(console, report, texts)
     shown = list(report.results) if show_all else _examples(report)
     for one in shown:
         _print_probe(console, one, texts, report.systems[one.system] if len(report.per_system) > 1 else None)
@@ -94,6 +97,24 @@ def _systems(report: Report, texts: Texts) -> Table:
         ]  # fmt: skip
         table.add_row(_shown(" ".join(system_name(system, texts).split())), *cells)
     return table
+
+
+def _print_ability(console: Console, report: Report, texts: Texts) -> None:
+    """The sentence, and the figures of each group."""
+    if (found := report.ability) is None:
+        return
+    console.print()
+    if found.groups:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in SHOWN_COLUMNS:
+            table.add_column(texts(f"ability.column.{name}"), justify="left" if name == "group" else "right")
+        for row in ability_rows(found, texts):
+            cells = [escape(row.cells[COLUMNS.index(name)]) for name in SHOWN_COLUMNS]
+            table.add_row(*(f"[red]{cell}[/]" if row.significant else cell for cell in cells))
+        console.print(table)
+    for sentence in (ability_sentence(found, texts), *ability_notes(found, texts)):
+        if sentence:
+            console.print(escape(sentence))
 
 
 def _examples(report: Report) -> list[ProbeResult]:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from toolkit.compare.ability.checks import is_incoherent
 from toolkit.compare.ability.items import LETTERS, Choice, Item, Program, Written
@@ -29,17 +28,15 @@ class Outcome:
 def ask(model: LanguageModel, items: Sequence[Item], system: str, listener: Listener = silent) -> list[Outcome]:
     """The outcomes in the items' order, of the side that the model is switched to."""
     found: dict[int, Outcome] = {}
-    positions = {kind: [at for at, one in enumerate(items) if isinstance(one, kind)] for kind in (Choice, Written, Program)}
-    for group in {items[at].group: None for at in positions[Choice]}:
-        chosen = [at for at in positions[Choice] if items[at].group == group]
-        found.update(zip(chosen, _choose(model, _of(Choice, items, chosen), system, listener), strict=True))
-    found.update(zip(positions[Written], _write(model, _of(Written, items, positions[Written]), system, listener), strict=True))
-    found.update(zip(positions[Program], _program(model, _of(Program, items, positions[Program]), system, listener), strict=True))
+    choices = {at: one for at, one in enumerate(items) if isinstance(one, Choice)}
+    for group in dict.fromkeys(one.group for one in choices.values()):
+        of_group = {at: one for at, one in choices.items() if one.group == group}
+        found.update(zip(of_group, _choose(model, [*of_group.values()], system, listener), strict=True))
+    written = {at: one for at, one in enumerate(items) if isinstance(one, Written)}
+    found.update(zip(written, _write(model, [*written.values()], system, listener), strict=True))
+    programs = {at: one for at, one in enumerate(items) if isinstance(one, Program)}
+    found.update(zip(programs, _program(model, [*programs.values()], system, listener), strict=True))
     return [found[at] for at in range(len(items))]
-
-
-def _of(kind: Any, items: Sequence[Item], positions: Sequence[int]) -> list[Any]:
-    return [items[at] for at in positions if isinstance(items[at], kind)]
 
 
 def _texts(
@@ -77,9 +74,7 @@ def _choose(model: LanguageModel, items: Sequence[Choice], system: str, listener
         yield Outcome(passed=letter == one.answer, text=letter)
 
 
-def _letter_logits(
-    model: LanguageModel, items: Sequence[Choice], system: str, listener: Listener
-) -> list[list[float]]:
+def _letter_logits(model: LanguageModel, items: Sequence[Choice], system: str, listener: Listener) -> list[list[float]]:
     """The log probability of each item's letters among each other."""
     import torch
 
@@ -102,10 +97,8 @@ def chosen_letters(logits: Sequence[Sequence[float]], items: Sequence[Choice]) -
     means = [0.0] * len(LETTERS)
     if items and all(one.calibrated for one in items):
         means = [sum(column) / len(logits) for column in zip(*logits, strict=True)]
-    return [
-        max(LETTERS[: len(row)], key=lambda letter, row=row: row[LETTERS.index(letter)] - means[LETTERS.index(letter)])  # type: ignore[misc]
-        for row in logits
-    ]
+    calibrated = [[one - mean for one, mean in zip(row, means, strict=False)] for row in logits]
+    return [LETTERS[row.index(max(row))] for row in calibrated]
 
 
 def letter_counts(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -64,7 +64,8 @@ def _has_number(text: str, number: int) -> bool:
     spelled = {ENGLISH_NUMBERS.get(number, ""), CHINESE_NUMBERS.get(number, "")} - {""}
     plain = text.casefold()
     return re.search(rf"(?<!\d){number}(?!\d)", plain) is not None or any(
-        one in plain for one in (*spelled, *({"两"} if number == 2 else ()))  # noqa: PLR2004  # 2 has two words
+        one in plain
+        for one in (*spelled, *({"两"} if number == 2 else ()))  # noqa: PLR2004  # 2 has two words
     )
 
 

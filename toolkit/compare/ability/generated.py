@@ -92,9 +92,7 @@ def _drawn(words: Mapping[str, list[list[str]]], language: Language, random: Ran
     return found | {"n1": str(low), "n2": str(high)}
 
 
-def _question(
-    name: str, language: Language, passage: str, one: Mapping[str, str], drawn: Mapping[str, str]
-) -> Written:
+def _question(name: str, language: Language, passage: str, one: Mapping[str, str], drawn: Mapping[str, str]) -> Written:
     request = " Answer with a few words." if language == "en" else "请用几个字回答。"
     return Written(
         id=f"{READING}-{name}",

@@ -3,7 +3,7 @@
 Equivalence, not the absence of significance: an ability is kept if the 95 % interval of its loss stays within the limit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from toolkit.compare.ability.asking import Outcome
 from toolkit.compare.ability.items import GROUPS, Item
@@ -32,14 +32,15 @@ def group_entry(name: str, pairs: Pairs) -> RecordedAbilityGroup:
     flips = paired_flips(pairs)
     low, high = paired_difference(flips.gained, flips.lost, flips.n)
     return RecordedAbilityGroup.from_dict({
-        "name": name, "n": flips.n, "before": sum(first for first, _ in pairs), "after": sum(second for _, second in pairs),
+        "name": name, "n": flips.n,
+        "before": sum(first for first, _ in pairs), "after": sum(second for _, second in pairs),
         "lost": flips.lost, "won": flips.gained, "p": flips.p,
         "loss_points": 100 * (flips.lost - flips.gained) / flips.n, "loss_low": -100 * high, "loss_high": -100 * low,
     })  # fmt: skip
 
 
 def outcome_of(total: RecordedAbilityGroup, limit_points: float) -> AbilityOutcome:
-    """kept: the interval of the loss ends within the limit. lost: it does not, and the loss is significant. Else open."""
+    """kept: the interval of the loss ends within the limit. lost: it does not, and the loss is significant."""
     if total.loss_high <= limit_points:
         return "kept"
     return "lost" if total.loss_points > 0 and total.p < SIGNIFICANT else "open"
@@ -55,7 +56,9 @@ def significant_losses(groups: Sequence[RecordedAbilityGroup]) -> list[str]:
     return found
 
 
-def group_entries(items: Sequence[Item], before: Sequence[Outcome], after: Sequence[Outcome]) -> list[RecordedAbilityGroup]:
+def group_entries(
+    items: Sequence[Item], before: Sequence[Outcome], after: Sequence[Outcome]
+) -> list[RecordedAbilityGroup]:
     """One for each group that has items: the shipped groups first, in their order."""
     pairs: dict[str, list[tuple[bool, bool]]] = {}
     for item, old, new in zip(items, before, after, strict=True):
@@ -64,7 +67,9 @@ def group_entries(items: Sequence[Item], before: Sequence[Outcome], after: Seque
     return [group_entry(name, pairs[name]) for name in names]
 
 
-def total_entry(items: Sequence[Item], before: Sequence[Outcome], after: Sequence[Outcome]) -> RecordedAbilityGroup | None:
+def total_entry(
+    items: Sequence[Item], before: Sequence[Outcome], after: Sequence[Outcome]
+) -> RecordedAbilityGroup | None:
     """Over the shipped groups; None without items of theirs. Public benchmarks are not part of it."""
     pairs = [
         (old.passed, new.passed)
@@ -82,9 +87,7 @@ def incoherent_entry(before: Sequence[Outcome], after: Sequence[Outcome]) -> Rec
     return group_entry("coherent", pairs) if pairs else None
 
 
-def changes(
-    items: Sequence[Item], before: Sequence[Outcome], after: Sequence[Outcome]
-) -> list[RecordedAbilityChange]:
+def changes(items: Sequence[Item], before: Sequence[Outcome], after: Sequence[Outcome]) -> list[RecordedAbilityChange]:
     """Each item that only one side solves, or of which only one answer is coherent: the lost ones first."""
     found = [
         RecordedAbilityChange.from_dict({
@@ -95,8 +98,4 @@ def changes(
         for item, old, new in zip(items, before, after, strict=True)
         if (old.passed, bool(old.incoherent)) != (new.passed, bool(new.incoherent))
     ]  # fmt: skip
-    order: Callable[[RecordedAbilityChange], tuple[bool, int]] = lambda one: (one.passed, _RANK.get(one.group, len(GROUPS)))  # noqa: E731
-    return sorted(found, key=order)
-
-
-_RANK: Mapping[str, int] = {name: at for at, name in enumerate(GROUPS)}
+    return sorted(found, key=lambda one: one.passed)

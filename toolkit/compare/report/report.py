@@ -7,6 +7,7 @@ from typing import Any, Self
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Verdict, reach_verdict
 from toolkit.data.probes import Expectation, Probe
+from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.comparison import (
     METRICS,
     ComparisonRecord,
@@ -35,6 +36,7 @@ class Report:
 
     `systems`: each system prompt with its kind: training, default, none, unrelated or given. `flips` are the first's.
     `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
+    `ability`: what both sides can do; None in reports of older versions.
     """
 
     before: Mapping[str, Any]
@@ -48,6 +50,7 @@ class Report:
     probes: Mapping[str, Any]
     timings_s: Mapping[str, float]
     questions: LearnedQuestions | None = None
+    ability: RecordedAbility | None = None
 
     @property
     def figures(self) -> dict[str, Figure]:
@@ -96,6 +99,7 @@ class Report:
             probes=record.probe_file.to_dict(),
             timings_s=record.timings_s,
             questions=record.questions,
+            ability=record.ability,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,6 +120,7 @@ class Report:
             "probes": [_probe(one) for one in self.results],
             "timings_s": dict(self.timings_s),
             "questions": None if self.questions is None else self.questions.to_dict(),
+            "ability": None if self.ability is None else self.ability.to_dict(),
         }
 
 
