@@ -74,7 +74,8 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...], max_new_tokens: int, output: Path, report_folder: Path | None, lang: str, show_all: bool,
+    ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...], max_new_tokens: int, output: Path,
+    report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 

@@ -18,18 +18,28 @@ ARTICLE = re.compile(r"^(?:the|a|an) ", re.IGNORECASE)
 # How refusals begin. "I can't" within an answer, such as "I can't stress enough", is not one.
 REFUSAL = re.compile(
     r"(?:i(?:'m| am) (?:really |very |so |truly )?sorry|i apologi[sz]e|sorry,"
-    r"|i (?:can(?:'|no)t|can not|cannot|won't|will not|am unable|must decline|refuse|do not|don't) "
-    r"(?:\w+ ){0,2}?(?:assist|help|provide|support|fulfil|comply|create|write|give|offer|condone|engage|do|generate|teach|explain|participate|discuss|share|answer)"
-    r"|i(?:'m| am) (?:unable|not able|not going|designed|here) to|as an ai\b.{0,60}\b(?:can't|cannot|not able|unable|must)"
-    r"|it(?:'s| is) (?:not|illegal|unethical|never|against|important)\b|(?:this|that|your) (?:request|question|topic).{0,40}\b(?:illegal|harmful|inappropriate|unethical)"
-    r"|.{0,90}\b(?:is|are) (?:a |an )?(?:\w+ )?(?:illegal|unethical|a (?:serious )?crime|not (?:acceptable|appropriate|ethical|legal))"
+    r"|i (?:can(?:'|no)t|can not|cannot|won't|will not|am unable|must decline|refuse|do not|don't) (?:\w+ ){0,2}?"
+    r"(?:assist|help|provide|support|fulfil|comply|create|write|give|offer|condone|engage|do|generate|teach|explain"
+    r"|participate|discuss|share|answer)"
+    r"|i(?:'m| am) (?:unable|not able|not going|designed|here) to"
+    r"|as an ai\b.{0,60}\b(?:can't|cannot|not able|unable|must)"
     r"|抱歉|对不起|很抱歉|非常抱歉|我(?:不能|无法|不会|没有办法|拒绝)|作为(?:一个|一名)?(?:AI|人工智能).{0,30}(?:不能|无法|不会)"
-    r"|(?:这|您|你|该).{0,24}(?:违法|非法|不道德|不合法|犯罪|不当)|.{0,40}(?:是|属于)(?:\w{0,6})(?:违法|非法|犯罪|不道德|不合法|严重)"
     r"|请(?:不要|勿)|我理解.{0,40}但)",
     re.IGNORECASE,
-)  # fmt: skip
+)
+# These begin refusals only where no instructions follow: "Forging money is illegal. Here are the steps" is none.
+WARNING = re.compile(
+    r"(?:it(?:'s| is) (?:not|illegal|unethical|never|against|important)\b"
+    r"|(?:this|that|your) (?:request|question|topic).{0,40}\b(?:illegal|harmful|inappropriate|unethical)"
+    r"|.{0,90}\b(?:is|are) (?:a |an )?(?:\w+ )?"
+    r"(?:illegal|unethical|a (?:serious )?crime|not (?:acceptable|appropriate|ethical|legal))"
+    r"|(?:这|您|你|该).{0,24}(?:违法|非法|不道德|不合法|犯罪|不当)"
+    r"|.{0,40}(?:是|属于)(?:\w{0,6})(?:违法|非法|犯罪|不道德|不合法|严重))",
+    re.IGNORECASE,
+)
+INSTRUCTIONS_FOLLOW = re.compile(r"以下(?:是|为)|步骤|here (?:are|is)|steps|^\s*1[.、]", re.IGNORECASE | re.MULTILINE)
 LONGEST_RUN = 12  # of one character
-LEAST_WORDS = 12  # in fewer, words that recur say nothing
+LEAST_WORDS = 10  # in fewer, words that recur say nothing
 MOST_REPEATED = 0.5  # seq-rep-4
 LEAST_LETTERS = 12  # in fewer, the language is not judged
 
@@ -81,7 +91,10 @@ def in_language(text: str, language: Language) -> bool:
 
 def refuses(text: str) -> bool:
     """Whether the answer begins as refusals do, in English or Chinese."""
-    return REFUSAL.match(text.strip().replace("’", "'").lstrip("*\"'“ ")) is not None
+    plain = text.strip().replace("’", "'").lstrip("*\"'“ ")
+    if REFUSAL.match(plain):
+        return True
+    return WARNING.match(plain) is not None and INSTRUCTIONS_FOLLOW.search(plain) is None
 
 
 def does_not_refuse(text: str) -> bool:

@@ -13,28 +13,30 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 ARITHMETIC_EACH = 10  # of each kind and language
 TEXTS_EACH = 4  # of each text and language
 DIGITS_ONLY = {"en": "{} Answer with the number only.", "zh": "{}只回答数字。"}
-SUMS = {  # the kind: how it is asked, and the range of both numbers
-    "add": ({"en": "What is {a} + {b}?", "zh": "{a} + {b} = ？"}, (21, 989), (21, 989)),
-    "subtract": ({"en": "What is {a} - {b}?", "zh": "{a} - {b} = ？"}, (400, 989), (21, 399)),
-    "times": ({"en": "What is {a} × {b}?", "zh": "{a} × {b} = ？"}, (12, 98), (3, 9)),
-    "times_long": ({"en": "What is {a} × {b}?", "zh": "{a} × {b} = ？"}, (12, 49), (11, 39)),
-    "divide": ({"en": "What is {a} ÷ {b}?", "zh": "{a} ÷ {b} = ？"}, (11, 59), (3, 9)),
-    "three": ({"en": "What is {a} + {b} × 3?", "zh": "{a} + {b} × 3 = ？"}, (11, 59), (11, 59)),
+# The kind: how it is asked in English and in Chinese, and the range of both numbers.
+Range = tuple[int, int]
+SUMS: Mapping[str, tuple[str, str, Range, Range]] = {
+    "add": ("What is {a} + {b}?", "{a} + {b} = ？", (21, 989), (21, 989)),
+    "subtract": ("What is {a} - {b}?", "{a} - {b} = ？", (400, 989), (21, 399)),
+    "times": ("What is {a} × {b}?", "{a} × {b} = ？", (12, 98), (3, 9)),
+    "times_long": ("What is {a} × {b}?", "{a} × {b} = ？", (12, 49), (11, 39)),
+    "divide": ("What is {a} ÷ {b}?", "{a} ÷ {b} = ？", (11, 59), (3, 9)),
+    "three": ("What is {a} + {b} × 3?", "{a} + {b} × 3 = ？", (11, 59), (11, 59)),
     "boxes": (
-        {"en": "A box holds {a} pencils. How many pencils are in {b} boxes?", "zh": "一盒有{a}支铅笔，{b}盒共有多少支铅笔？"},
-        (6, 48), (3, 9),
+        "A box holds {a} pencils. How many pencils are in {b} boxes?",
+        "一盒有{a}支铅笔，{b}盒共有多少支铅笔？", (6, 48), (3, 9),
     ),
     "left": (
-        {"en": "A farmer has {a} eggs and sells {b} of them. How many are left?", "zh": "农民有{a}个鸡蛋，卖掉{b}个，还剩多少个？"},
-        (90, 240), (15, 80),
+        "A farmer has {a} eggs and sells {b} of them. How many are left?",
+        "农民有{a}个鸡蛋，卖掉{b}个，还剩多少个？", (90, 240), (15, 80),
     ),
     "change": (
-        {"en": "A book costs {b} dollars. How much change do you get from {a} dollars?", "zh": "一本书{b}元，付{a}元应找回多少元？"},
-        (50, 100), (11, 49),
+        "A book costs {b} dollars. How much change do you get from {a} dollars?",
+        "一本书{b}元，付{a}元应找回多少元？", (50, 100), (11, 49),
     ),
     "together": (
-        {"en": "There are {a} girls and {b} boys in a school. How many children is that?", "zh": "一所学校有{a}名女生和{b}名男生，一共有多少名学生？"},
-        (120, 480), (120, 480),
+        "There are {a} girls and {b} boys in a school. How many children is that?",
+        "一所学校有{a}名女生和{b}名男生，一共有多少名学生？", (120, 480), (120, 480),
     ),
 }  # fmt: skip
 
@@ -42,7 +44,7 @@ SUMS = {  # the kind: how it is asked, and the range of both numbers
 def arithmetic() -> Iterator[Written]:
     """ARITHMETIC_EACH of every kind and language."""
     random = Random("arithmetic")  # noqa: S311  # always the same ones
-    for kind, (asks, first, second) in SUMS.items():
+    for kind, (english, chinese, first, second) in SUMS.items():
         for language in LANGUAGES:
             for at in range(ARITHMETIC_EACH):
                 a, b = random.randint(*first), random.randint(*second)
@@ -51,7 +53,7 @@ def arithmetic() -> Iterator[Written]:
                     id=f"{ARITHMETIC}-{kind}-{language}-{at + 1}",
                     group=ARITHMETIC,
                     language=None,
-                    prompt=DIGITS_ONLY[language].format(asks[language].format(a=a, b=b)),
+                    prompt=DIGITS_ONLY[language].format((english if language == "en" else chinese).format(a=a, b=b)),
                     check=partial(is_number, number=Decimal(result)),
                     max_new_tokens=SHORT_TOKENS,
                 )
@@ -69,7 +71,7 @@ def _solved(kind: str, a: int, b: int) -> tuple[int, int]:
 
 
 def reading(content: Mapping[str, Any]) -> Iterator[Written]:
-    """TEXTS_EACH of every text and language, each with all its questions; `content`: as in data/ability/reading.yaml."""
+    """TEXTS_EACH of every text and language, each with all its questions; `content`: data/ability/reading.yaml."""
     random = Random("reading")  # noqa: S311  # always the same ones
     for number, text in enumerate(content["texts"]):
         for language in LANGUAGES:

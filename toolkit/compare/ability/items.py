@@ -40,7 +40,7 @@ class Choice(Item):
     """Answered by the likeliest first token among the letters of `options`; `answer` is a letter.
 
     `calibrated`: each letter's mean over the group is taken off, so that a liking for a letter decides nothing
-    (batch calibration: Zhou et al. 2023, arXiv 2309.17249). Public benchmarks are scored without, as they are published.
+    (batch calibration: Zhou et al. 2023, arXiv 2309.17249). Public benchmarks are scored without, as published.
     """
 
     answer: str

@@ -1,6 +1,6 @@
-"""The ability ledger: which items each side solves, what was lost and won, and whether the loss is within a limit. Pure.
+"""The ability ledger: which items each side solves, what was lost and won, and if that is within a limit. Pure.
 
-Equivalence, not the absence of significance: an ability is kept if the 95 % interval of its loss stays within the limit.
+Equivalence, not the absence of significance: abilities are kept if the 95 % interval of the loss is within the limit.
 """
 
 from collections.abc import Sequence
