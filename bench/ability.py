@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("gsm8k_file", type=Path)
     parser.add_argument("cmmlu_file", type=Path)
     parser.add_argument("adapters", nargs="*", metavar="ADAPTER", help="a finished run's folder, or an adapter's")
-    parser.add_argument("--gsm8k", type=int, default=400, help="so many questions, a sample that is always the same")
+    parser.add_argument("--gsm8k", type=int, default=400, help="so many questions, the file's first")
     parser.add_argument("--cmmlu", type=int, default=2000, help="so many questions, spread evenly over the subjects")
     parser.add_argument("--system", default=DEFAULT_SYSTEM)
     options = parser.parse_args()

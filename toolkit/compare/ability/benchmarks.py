@@ -53,11 +53,13 @@ class Benchmark:
         return cls(name=name, path=Path(rest))
 
     def items(self) -> list[Item]:
-        """Its questions, spread evenly over its subjects if `count` leaves some out. Raises DataError."""
+        """Its first `count` questions, or so many spread evenly over its subjects if it has some. Raises DataError."""
         found = list(READERS[self.name](self))
         if not found:
             raise DataError(f"{self.path} has no questions.", next="Name the test file of the benchmark.")
-        return [item for _, item in (found if self.count is None else spread(found, self.count))]
+        if self.count is None or len({subject for subject, _ in found}) == 1:
+            return [item for _, item in found[: self.count]]
+        return [item for _, item in spread(found, self.count)]
 
 
 Subject = tuple[str, Item]
