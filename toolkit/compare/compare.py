@@ -74,7 +74,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         probes=_probe_file(probes),
         timings_s=timings,
         questions=None if after.run is None else learned_questions(after.run.record),
-        ability=ability.recorded(),
+        ability=ability.record(),
     )
     return report, after
 

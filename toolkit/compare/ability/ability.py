@@ -81,7 +81,7 @@ class Ability:
             shipped, self.left_out = [one for one in shipped if one.group != CODE], {CODE: NO_SANDBOX}
         return [*shipped, *self.benchmark_items]
 
-    def recorded(self) -> RecordedAbility:
+    def record(self) -> RecordedAbility:
         """What both sides' answers come to."""
         items = self.items or []
         before, after = self.outcomes

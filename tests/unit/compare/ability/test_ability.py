@@ -57,7 +57,7 @@ def test_both_sides_answer_the_same_items(monkeypatch):
     ability.ask(model({"q0": "4", "q1": "4"}), "system")
     ability.ask(model({"q0": "4", "q2": "4"}), "system")
 
-    found = ability.recorded()
+    found = ability.record()
 
     assert found.not_run is None
     assert found.total is not None
@@ -72,6 +72,6 @@ def test_a_comparison_without_abilities_says_why():
     for _ in range(2):
         ability.ask(model({}, parameters=1000), "system")
 
-    found = ability.recorded()
+    found = ability.record()
 
     assert (found.not_run, found.outcome, found.total, list(found.groups)) == ("small", None, None, [])

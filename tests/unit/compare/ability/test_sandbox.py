@@ -46,7 +46,8 @@ def test_what_is_not_computing_fails(statement: str):
 
 
 def test_no_shell_starts():
-    assert tried("os.system('true')") == [-1]
+    """A shell that ran would exit with 5; 127 is the C library's word for one that could not be started."""
+    assert tried("os.system('exit 5')") == [127 << 8]
 
 
 def test_a_raw_system_call_is_refused_too():
@@ -74,7 +75,8 @@ def test_output_that_is_deeply_nested_is_an_answer_without_values():
 
 def test_what_a_call_should_give_is_nowhere_in_the_child():
     """Code that looks through its memory finds the calls, not what is expected of them."""
-    code = "import gc\ndef f(n): return str([o for o in gc.get_objects() if isinstance(o, dict)]).count(str(8765432 * 10 + 1))"
+    found = "[o for o in gc.get_objects() if isinstance(o, dict)]"
+    code = f"import gc\ndef f(n): return str({found}).count(str(8765432 * 10 + 1))"
 
     assert run_calls(code, "f", [[3]]) == [0]
     assert not solves(code, "f", [[3]], [87654321])
