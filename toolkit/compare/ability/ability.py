@@ -107,4 +107,5 @@ def _parameters(model: LanguageModel) -> int:
 
 
 def _on_card(model: LanguageModel) -> bool:
-    return bool(model.model.device.type == "cuda")
+    device = getattr(model.model, "device", None)  # a stand-in has none
+    return device is not None and device.type == "cuda"
