@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from toolkit.compare.ability.checks import is_incoherent
-from toolkit.compare.ability.items import LETTERS, Choice, Item, Program, Written
+from toolkit.compare.ability.items import CODE_TOKENS, LETTERS, Choice, Item, Program, Written
 from toolkit.compare.ability.sandbox import solve_all
 from toolkit.core.events import Listener, silent
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel
 
-SHORT_ANSWER_TOKENS = 64  # up to which a larger batch fits: the keys and values of an answer are short too
+SHORT_ANSWER_TOKENS = CODE_TOKENS  # up to which a larger batch fits: 80 answers of code then share one
 LARGER_BATCH = 4  # times
 CHOICES_AT_ONCE = 1024  # a first token's logits are a vocabulary wide
 
