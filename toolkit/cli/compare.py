@@ -9,6 +9,9 @@ from toolkit.cli.console import notify, progress
 from toolkit.cli.options import LANG, OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
 from toolkit.cli.tables.ranking import print_ranking, print_scales
 from toolkit.cli.tables.report import print_report
+from toolkit.compare.ability.ability import AbilityConfig
+from toolkit.compare.ability.benchmarks import READERS, Benchmark
+from toolkit.compare.ability.ledger import LIMIT_POINTS
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.texts import Texts
@@ -64,6 +67,13 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @click.option("--probes-more", type=click.IntRange(0, 1000), default=0, metavar="N",
               help="Ask N further questions in scope, which the base model writes, and N out of scope.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit code 23 for an inconclusive verdict.")
+@click.option("--ability/--no-ability", default=None,
+              help="Measure abilities: over 1100 short items.  [default: on a card, for one run, from 100 million "
+              "parameters on]")  # fmt: skip
+@click.option("--ability-limit", type=click.FloatRange(0, 100), default=LIMIT_POINTS, show_default=True,
+              metavar="POINTS", help="What abilities may lose in total.")  # fmt: skip
+@click.option("--benchmark", "benchmarks", multiple=True, metavar="NAME=FILE[#COUNT]",
+              help=f"A public benchmark that you have: {', '.join(READERS)}. Repeatable.")  # fmt: skip
 @max_new_tokens_option(default=MAX_NEW_TOKENS, most=4096)
 @OUTPUT
 @click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
@@ -73,7 +83,8 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    outside: int | None, probes_more: int, strict: bool, max_new_tokens: int, output: Path,
+    outside: int | None, probes_more: int, strict: bool, ability: bool | None, ability_limit: float,
+    benchmarks: tuple[str, ...], max_new_tokens: int, output: Path,
     report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
@@ -87,10 +98,14 @@ def command(
         raise click.UsageError("--scale, --sweep-scale and --report are for one run.")
     if scale is not None and sweeping:
         raise click.UsageError("Use either --scale or --sweep-scale.")
+    measured = AbilityConfig(
+        shipped=ability, benchmarks=tuple(map(Benchmark.parse, benchmarks)), limit_points=ability_limit
+    )
     config = CompareConfig(
         run=runs[0] if runs else None, before=before, after=after, scale=scale, model=model, probes=probes,
         systems=systems, thresholds=dict(thresholds), output=output, max_new_tokens=max_new_tokens,
         outside=outside, probes_more=probes_more, strict=strict,
+        ability=measured,
     )  # fmt: skip
     texts = Texts(lang)
     if len(runs) > 1:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from toolkit.compare.ability.ability import Ability
 from toolkit.compare.further import Further
 from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions
@@ -17,12 +18,14 @@ from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
 
 class Answered:
-    """Has both sides answer the questions, and judges the answers."""
+    """Has both sides answer the questions, and judges the answers; `ability` collects those to its own items."""
 
     def __init__(
-        self, questions: Questions, listener: Listener, timings: dict[str, float], further: Further | None = None
-    ) -> None:
+        self, questions: Questions, listener: Listener, timings: dict[str, float], further: Further | None = None,
+        ability: Ability | None = None,
+    ) -> None:  # fmt: skip
         self.listener, self.timings, self.further = listener, timings, further or Further(outside=0)
+        self.ability = ability
         self._ask(questions)
 
     def _ask(self, questions: Questions) -> None:
@@ -50,6 +53,8 @@ class Answered:
                 new = self._answers(model, after, "After")
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
+            self._ask_ability(model, before)
+            self._ask_ability(model, after)
         return self._results(old, new, again, drifts)
 
     def in_two_loads(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
@@ -58,9 +63,12 @@ class Answered:
             model = stack.enter_context(freeing(self._loaded(before, _adapters(before), load)))
             self._prepare(model, before)
             old, again = self._before(model, before)
+            self._ask_ability(model, before)
         model = self._loaded(after, _adapters(after), load)
-        with freeing(model), self._timed("after"), model.side(after.adapter_switch):
-            new = self._answers(model, after, "After")
+        with freeing(model):
+            with self._timed("after"), model.side(after.adapter_switch):
+                new = self._answers(model, after, "After")
+            self._ask_ability(model, after)
         return self._results(old, new, again, {})
 
     def _loaded(self, side: Side, adapters: Mapping[str, Path], load: Load) -> LanguageModel:
@@ -85,6 +93,13 @@ class Answered:
             self._prompts(side), max_new_tokens=self.questions.max_new_tokens, listener=self.listener, task=task
         )
         return [replace(one, first_logits=None) for one in found]  # a vocabulary's width each
+
+    def _ask_ability(self, model: LanguageModel, side: Side) -> None:
+        if self.ability is None:
+            return
+        system = self.questions.systems[0] if side.system is None else side.system
+        with self._timed("ability"), model.side(side.adapter_switch):
+            self.ability.ask(model, system, self.listener)
 
     def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
         answered = [at for at in self.outside if old[at].tokens]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.compare.ability.ability import Ability, AbilityConfig
 from toolkit.compare.answering import Answered
 from toolkit.compare.further import Further, bank_path, trained_prompts
 from toolkit.compare.metrics import flips, measure
@@ -51,6 +52,7 @@ class CompareConfig:
     outside: int | None = None
     probes_more: int = 0
     strict: bool = False
+    ability: AbilityConfig = AbilityConfig()  # noqa: RUF009  # it is frozen
 
 
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
@@ -63,7 +65,8 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})
     timings: dict[str, float] = {}
     further = _further(config, after)
-    answered = Answered(_questions(config, probes, before, after), listener, timings, further)
+    ability = Ability.planned(config.ability)
+    answered = Answered(_questions(config, probes, before, after), listener, timings, further, ability)
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
     results = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
@@ -86,6 +89,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         timings_s=timings,
         questions=None if after.run is None else learned_questions(after.run.record),
         further=_further_questions(answered.questions.probes, probes),
+        ability=ability.record(),
     )
     return report, after
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
+from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
 from toolkit.runs.record import Part, RecordedQuestions
 
@@ -231,6 +232,7 @@ class ComparisonRecord(Part, frozen=True):
     questions: LearnedQuestions | None = Field(
         default=None, description="null if it was trained on its rows only, or is not a run; older reports lack it"
     )
+    ability: RecordedAbility | None = Field(default=None, description="null in older reports, which lack it")
     content_sha256: Sha256 | None = Field(
         default=None,
         description="of all other keys as JSON: keys sorted, no spaces, no ASCII escapes; older reports lack it",

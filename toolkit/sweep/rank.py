@@ -111,7 +111,8 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:
 
 
 def _compared(configs: Sequence[CompareConfig], listener: Listener, load: Load) -> list[Ranked]:
-    return [_ranked(*compare(config, listener=listener, load=load)) for config in configs]
+    several = [replace(config, ability=replace(config.ability, several=True)) for config in configs]
+    return [_ranked(*compare(config, listener=listener, load=load)) for config in several]
 
 
 def _ranked(report: Report, side: Side) -> Ranked:

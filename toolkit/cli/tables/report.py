@@ -9,6 +9,7 @@ from rich.table import Table
 
 from toolkit.cli.console import answers
 from toolkit.compare.metrics import ProbeResult
+from toolkit.compare.report.ability import COLUMNS, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.advice import advice
 from toolkit.compare.report.figures import (
     LEDGERS,
@@ -35,6 +36,7 @@ DECIDED = {"met": "green", "open": "yellow", "missed": "red"}
 SYSTEM_COLUMNS = ("reliability", "generality", "residue", "leakage", "locality")
 LONGEST_SYSTEM = 24  # cells for a system prompt, so that its figures fit in 80 columns
 SHOWN = 3  # wrong questions, and those that merely changed
+SHOWN_COLUMNS = ("group", "before", "after", "lost", "won", "p")  # of abilities, in 80 columns
 
 
 def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> None:
@@ -51,6 +53,7 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
             console.print(_shown(sentence))
     for sentence in describe_flips(report.flips, texts).values():
         console.print(f"[dim]{sentence}[/]")
+    _print_ability(console, report, texts)
     console.print()
     _print_probes(console, report, learned, "title" if show_all else "learned_some", texts)
     shown = len(wrong) + len(learned)
@@ -130,6 +133,24 @@ def _systems(report: Report, texts: Texts) -> Table:
         ]  # fmt: skip
         table.add_row(_shown(" ".join(system_name(system, texts).split())), *cells)
     return table
+
+
+def _print_ability(console: Console, report: Report, texts: Texts) -> None:
+    """The sentence, and the figures of each group."""
+    if (found := report.ability) is None:
+        return
+    console.print()
+    if found.groups:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in SHOWN_COLUMNS:
+            table.add_column(texts(f"ability.column.{name}"), justify="left" if name == "group" else "right")
+        for row in ability_rows(found, texts):
+            cells = [escape(row.cells[COLUMNS.index(name)]) for name in SHOWN_COLUMNS]
+            table.add_row(*(f"[red]{cell}[/]" if row.significant else cell for cell in cells))
+        console.print(table)
+    for sentence in (ability_sentence(found, texts), *ability_notes(found, texts)):
+        if sentence:
+            console.print(escape(sentence))
 
 
 def _examples(report: Report) -> tuple[list[ProbeResult], list[ProbeResult]]:

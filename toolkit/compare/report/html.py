@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
@@ -13,6 +13,7 @@ from typing import Any
 
 from toolkit import __version__
 from toolkit.compare.metrics import ProbeResult
+from toolkit.compare.report.ability import COLUMNS, ability_changes, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.advice import advice
 from toolkit.compare.report.charts import HEIGHT, LEAST_END, LEFT, WIDTH, Bar, bar, curve, stacked
 from toolkit.compare.report.figures import (
@@ -85,6 +86,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         partly=len({metrics["kl"].n > 0 for metrics in report.per_system.values()}) > 1,
         probes=[_probe(one, filters, texts) for one in wrong_first(report.results)],
         training=None if log is None else _training(log),
+        ability=_ability(report, texts),
         learned_from=learned_from(report, texts),
         questions=question_lists(questions, texts),
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
@@ -92,6 +94,17 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         lang=_language,
         version=__version__,
     )
+
+
+def _ability(report: Report, texts: Texts) -> Mapping[str, Any] | None:
+    """What the template shows of abilities; None for a report without them."""
+    if (found := report.ability) is None:
+        return None
+    return {
+        "sentence": ability_sentence(found, texts), "outcome": found.outcome, "notes": ability_notes(found, texts),
+        "columns": COLUMNS, "rows": ability_rows(found, texts) if found.groups else [],
+        "changes": ability_changes(found, texts),
+    }  # fmt: skip
 
 
 def fill_in(template: Path, *, more_style: str = "", **values: Any) -> str:

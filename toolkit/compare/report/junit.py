@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from toolkit.compare.metrics import ProbeResult
+from toolkit.compare.report.ability import ability_rows, ability_sentence, group_name
 from toolkit.compare.report.figures import grouped, outcome
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -28,6 +29,7 @@ def render_junit(report: Report, texts: Texts) -> str:
     _thresholds(root, report, texts)
     for group, results in grouped(report.results).items():
         _group(root, group, results, report, texts)
+    _ability(root, report, texts)
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     indent(root)
@@ -69,6 +71,23 @@ def _group(root: Element, group: str, results: Sequence[ProbeResult], report: Re
             element.text = _clean(_answers_text(one, texts))
         elif one.changed:
             SubElement(case, "system-out").text = _clean(_answers_text(one, texts))
+    _count(suite)
+
+
+def _ability(root: Element, report: Report, texts: Texts) -> None:
+    """A test a group, with its figures; one that lost significantly is skipped, since no threshold is on it."""
+    if (found := report.ability) is None:
+        return
+    suite = SubElement(root, "testsuite", name="ability")
+    if found.total is None and not found.groups:
+        case = _case(suite, "compare.ability", group_name("total", texts))
+        SubElement(case, "skipped", message=_clean(ability_sentence(found, texts)))
+    for row in ability_rows(found, texts):
+        name, *figures = row.cells
+        case = _case(suite, "compare.ability", name)
+        if row.significant:
+            SubElement(case, "skipped", message=_clean(texts("ability.significant")))
+        SubElement(case, "system-out").text = _clean(" ".join(figures))
     _count(suite)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.compare.metrics import Metric, ProbeResult
+from toolkit.compare.report.ability import COLUMNS, ability_changes, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.advice import advice
 from toolkit.compare.report.figures import (
     LEDGERS,
@@ -29,6 +30,7 @@ from toolkit.runs.questions import RunQuestion
 SHOWN_FIRST = 10  # changed and wrong answers at the top
 MARKS = {"met": "✅", "open": "❔", "missed": "❌"}
 LONGEST_CHARS = 60_000  # a comment on GitHub holds 65,536
+ABILITY_CHARS = 5_000  # of these, for the answers that flipped, by direction
 QUESTION_CHARS = {"in": 12_000, "near": 4_000}  # of these, for the questions beside the rows, by scope
 
 
@@ -43,6 +45,7 @@ def render_markdown(report: Report, texts: Texts, questions: Sequence[RunQuestio
     parts += _flips(report, texts)
     if len(report.per_system) > 1:
         parts += _systems(report, texts)
+    parts += _ability(report, texts)
     parts += _learned(report, texts, questions)
     room = LONGEST_CHARS - sum(len(part) + 1 for part in parts)
     return "\n".join([*parts, *_probes(report, texts, room)])
@@ -109,6 +112,41 @@ def _systems(report: Report, texts: Texts) -> Iterator[str]:
         values = [_cell(metrics[name], name, report.thresholds) for name in PER_SYSTEM]
         yield f"| {' | '.join([markdown(system_name(system, texts)), kind, *values])} |"
     yield ""
+
+
+def _ability(report: Report, texts: Texts) -> Iterator[str]:
+    """A sentence, a row a group, and a folded section of the answers behind each number."""
+    if (found := report.ability) is None:
+        return
+    yield from (f"## {texts('ability.title')}", "")
+    yield from (f"- {markdown(one)}" for one in (ability_sentence(found, texts), *ability_notes(found, texts)) if one)
+    yield ""
+    if found.groups:
+        yield from _table_head([*(texts(f"ability.column.{name}") for name in COLUMNS), ""])
+        for row in ability_rows(found, texts):
+            yield f"| {' | '.join([*map(markdown, row.cells), '❌' if row.significant else ''])} |"
+        yield ""
+    for part in ability_changes(found, texts):
+        yield from (f"<details><summary>{part.title}</summary>", "")
+        yield from _table_head([texts(f"ability.column.{name}") for name in ("group", "before", "after")])
+        cells = [(f"{name}: {one.prompt}", one.before, one.after) for one, name in part.shown]
+        rows = [f"| {' | '.join(map(markdown, row))} |" for row in cells]
+        shown = _fitting(rows, ABILITY_CHARS)
+        yield from (*shown, "")
+        if len(shown) < len(rows):
+            yield from (markdown(texts("ability.changes.more", count=len(rows) - len(shown))), "")
+        yield from ("</details>", "")
+
+
+def _fitting(rows: Sequence[str], room: int) -> list[str]:
+    """The first rows that have room for so many characters together."""
+    found = []
+    for row in rows:
+        room -= len(row) + 1
+        if room < 0:
+            break
+        found.append(row)
+    return found
 
 
 def _learned(report: Report, texts: Texts, questions: Sequence[RunQuestion]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
 from toolkit.data.probes import Expectation, Probe
+from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.comparison import (
     METRICS,
     ComparisonRecord,
@@ -37,6 +38,7 @@ class Report:
     `systems`: each system prompt with its kind: training, default, none, unrelated or given.
     `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
     `further`: what was asked beside the probe file's questions, if anything.
+    `ability`: what both sides can do; None in reports of older versions.
     """
 
     before: Mapping[str, Any]
@@ -51,6 +53,7 @@ class Report:
     timings_s: Mapping[str, float]
     questions: LearnedQuestions | None = None
     further: FurtherQuestions | None = None
+    ability: RecordedAbility | None = None
 
     @property
     def figures(self) -> dict[str, Figure]:
@@ -99,6 +102,7 @@ class Report:
             timings_s=record.timings_s,
             questions=record.questions,
             further=record.further,
+            ability=record.ability,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,6 +124,7 @@ class Report:
             "timings_s": dict(self.timings_s),
             "further": None if self.further is None else self.further.to_dict(),
             "questions": None if self.questions is None else self.questions.to_dict(),
+            "ability": None if self.ability is None else self.ability.to_dict(),
         }
 
 

@@ -1,0 +1,63 @@
+"""What report.json says of abilities: whether they were measured, what was lost and won, and the flipped answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from toolkit.runs.record import Part
+
+AbilityOutcome = Literal["kept", "lost", "open"]
+NotRun = Literal["off", "small", "cpu", "several"]
+Count = Annotated[int, Field(ge=0)]
+
+
+class RecordedAbilityGroup(Part, frozen=True):
+    """before, after: how many of n each side solves; lost, won: solved by one side only; p: McNemar's exact test"""
+
+    name: str
+    n: Count
+    before: Count
+    after: Count
+    lost: Count
+    won: Count
+    p: Annotated[float, Field(ge=0, le=1)]
+    loss_points: float = Field(description="percentage points that were lost; negative if more was won")
+    loss_low: float
+    loss_high: float = Field(description="of the 95 % interval of loss_points")
+
+
+class RecordedAbilityChange(Part, frozen=True):
+    """an item that only one side solves, or of which only one side's answer is coherent"""
+
+    id: str
+    group: str
+    prompt: str
+    before: str
+    after: str
+    passed_before: bool
+    passed: bool
+    coherent_before: bool
+    coherent: bool
+
+
+class RecordedAbility(Part, frozen=True):
+    """the ability ledger: the same items, answered by both sides and judged by rules"""
+
+    not_run: NotRun | None = Field(
+        description="why the shipped items were not asked: off, several comparisons at once, a small model, a CPU"
+    )
+    system: str = Field(description="the system prompt of every question")
+    limit_points: float = Field(description="what the loss in total may be")
+    outcome: AbilityOutcome | None = Field(
+        description="kept: the interval of the total loss is within the limit; lost: it is not, and the loss is "
+        "significant; open: neither; null if not run"
+    )
+    total: RecordedAbilityGroup | None = Field(description="over the shipped groups")
+    groups: Sequence[RecordedAbilityGroup] = Field(description="then the public benchmarks that were named")
+    coherent: RecordedAbilityGroup | None = Field(
+        description="written answers that are not empty, repetitive or in another language than the question's"
+    )
+    left_out: Mapping[str, str] = Field(description="groups that were not asked, and why")
+    changes: Sequence[RecordedAbilityChange]
+    seconds: float
