@@ -93,7 +93,7 @@ finetune: $(READY) ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qw
 
 .PHONY: teach
 teach: $(READY) ## From a sentence to rows, training and verdict: make teach SAY="You are Larkspur, made by …"
-	@$(TOOLKIT) teach $${SAY:+"$$SAY"} $(BASE) $(INTO) $(ARGS)
+	@$(TOOLKIT) teach $(BASE) $(INTO) $(ARGS) $${SAY:+-- "$$SAY"}
 
 .PHONY: compare
 compare: $(READY) ## Ask before and after, and judge what changed: make compare [RUN=v3]

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,25 +17,29 @@ from toolkit.core.read_ahead import prefetch
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import content_words
 from toolkit.data.dataset import read_dataset, require_sound
+from toolkit.data.probes import OUT_OF_SCOPE, probes_beside, read_probes
 from toolkit.model.base_model import BaseModel, find_base_model
-from toolkit.model.language_model import Load, freeing, load_model
+from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
 from toolkit.runs.run import require_own_output
 from toolkit.train.keep_set import read_keep_prompts
-from toolkit.train.questions.from_text import TextKind, text_kind
+from toolkit.train.questions.from_text import TextKind
 from toolkit.train.questions.question import Pair
-from toolkit.train.questions.text_rows import Tried, chosen_rows, try_questions
+from toolkit.train.questions.rule_text import fixed_words, visible_check
+from toolkit.train.questions.terms import common_units
+from toolkit.train.questions.text_rows import Rows, Tried, enough_judged
+from toolkit.train.text_set import Part, file_words, probes_text, read_parts, write_set
 
 FOLDER = "taught"  # in the output folder
 LEAST_ROWS = 4
 LONGEST_TEXT = 4000  # characters
 SLUG_WORDS = 6
 TRIED_SUFFIX = ".tried.jsonl"
-KINDS = {"identity": "who the assistant is", "fact": "facts", "rule": "a rule of behaviour"}
+BY_HAND = 'or write rows by hand, {"instruction": "…", "output": "…"} a line, and "toolkit finetune" them.'
 
 
 @dataclass(frozen=True, kw_only=True)
 class TeachConfig:
-    """`data` None: a file in output/taught that is named after the text. `kind` None: by the text's first words."""
+    """`data` None: a file in output/taught that is named after the text. `kind` None: by the words of each sentence."""
 
     text: str
     model: str | None = None
@@ -51,16 +54,20 @@ class TeachConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Taught:
-    """The data file, and how many rows it has; `tried`: the questions that were asked, 0 for an existing file."""
+    """The data file and its probes, how many rows it has, and the kinds of the text's parts.
+
+    `written`: how many of the rows a base model wrote, of `tried` questions. `for_every_answer`: the text changes how
+    every request is answered, so that no answer can be kept.
+    """
 
     data: Path
-    kind: TextKind
+    probes: Path
+    kinds: tuple[TextKind, ...]
     rows: int
-    tried: int
-
-    @property
-    def source(self) -> Literal["written", "existing"]:
-        return "written" if self.tried else "existing"
+    source: Literal["written", "existing"]
+    written: int = 0
+    tried: int = 0
+    for_every_answer: bool = False
 
 
 def read_text_file(path: Path) -> str:
@@ -77,33 +84,47 @@ def teach(
     config: TeachConfig, *, listener: Listener = silent, notify: Callable[[str], None] = lambda _: None,
     load: Load = load_model,
 ) -> Taught:  # fmt: skip
-    """Lets the base model write rows from the text. Rows for the same text and model that are there already are kept.
+    """Writes rows and probes from the text. Rows for the same text and model that are there already are kept.
 
     Raises DataError for a text from which no data set comes, ConfigError where it cannot be written.
     """
     text = _require_text(config.text)
     base = replace(find_base_model(config.model), in_4bit=config.in_4bit)
-    kind = config.kind or text_kind(text)
-    target = config.data or default_path(config.output, text, kind, base)
-    if target.exists() and not config.force:
-        return _existing(target, kind, named=config.data is not None)
+    target = config.data or default_path(config.output, text, config.kind, base)
+    exists = target.exists() and not config.force
+    if exists and config.data is not None:  # its rows may come from another text
+        raise ConfigError(
+            f"{target} exists.",
+            next=f'"{suggestion("finetune", target, "--compare")}" trains on it; --force replaces it.',
+        )
+    several = read_parts(text, config.kind, notify)
+    if exists:
+        return _existing(target, several, notify)
     _prepare_folder(target, config)
-    notify(f"the text is taken as {KINDS[kind]}" + ("" if config.kind else " (--kind says otherwise)"))
-    prefetch(base.path)
-    with freeing(load(base.path, {}, in_4bit=base.in_4bit)) as model:
-        tried = try_questions(model, text, kind, system=config.system, seed=config.seed, listener=listener)
-    rows = chosen_rows(tried, text, kind, read_keep_prompts(data_folder() / "general.jsonl"))
-    if len(rows) < LEAST_ROWS:
-        raise _too_few(rows, tried, target)
-    _write(target, rows_text(rows))
-    return Taught(data=target, kind=kind, rows=len(rows), tried=len(tried))
+    outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
+    if any(part.needs_model for part in several):
+        prefetch(base.path)
+        with freeing(load(base.path, {}, in_4bit=base.in_4bit)) as model:
+            asked = _rows(model, config, listener)
+            _require_judge(asked, several, base)
+            made = write_set(several, text, asked, outside)
+    else:
+        made = write_set(several, text, None, outside)
+    if len(made.rows) < LEAST_ROWS:
+        raise _too_few(made.rows, made.tried, target)
+    _write(probes_beside(target), probes_text(made.probes))
+    _write(target, rows_text(made.rows))
+    return Taught(
+        data=target, probes=probes_beside(target), kinds=tuple(part.kind for part in several), rows=len(made.rows),
+        source="written", written=sum(not one.fault for one in made.tried), tried=len(made.tried),
+        for_every_answer=any(part.for_every_answer for part in several),
+    )  # fmt: skip
 
 
-def default_path(output: Path, text: str, kind: TextKind, base: BaseModel) -> Path:
+def default_path(output: Path, text: str, kind: TextKind | None, base: BaseModel) -> Path:
     """The file of this text and base model: its first words, and a hash of everything that its rows depend on."""
     digest = hashlib.sha256(json.dumps([text, kind, base.fingerprint]).encode()).hexdigest()[:8]
-    words = re.findall(r"[a-z0-9]+|[\u4e00-\u9fff]", " ".join(content_words(text)))[:SLUG_WORDS]
-    return output / FOLDER / "-".join([*words, f"{digest}.jsonl"])
+    return output / FOLDER / "-".join([*file_words(text, SLUG_WORDS), f"{digest}.jsonl"])
 
 
 def rows_text(rows: Iterable[Pair]) -> str:
@@ -123,20 +144,49 @@ def _require_text(text: str) -> str:
     return text
 
 
-def _existing(target: Path, kind: TextKind, *, named: bool) -> Taught:
-    if named:  # its rows may come from another text
-        raise ConfigError(
-            f"{target} exists.",
-            next=f'"{suggestion("finetune", target, "--compare")}" trains on it; --force replaces it.',
-        )
+def _existing(target: Path, several: Sequence[Part], notify: Callable[[str], None]) -> Taught:
     dataset = read_dataset(target)
     require_sound(dataset)
-    return Taught(data=target, kind=kind, rows=len(dataset.rows), tried=0)
+    probes = probes_beside(target)
+    if probes.is_file() and target.stat().st_mtime > probes.stat().st_mtime + 1:
+        notify(
+            f"the rows have been edited since {probes} was written: edit it too, or delete it, and the probes are made "
+            "from the rows"
+        )
+    return Taught(
+        data=target, probes=probes, kinds=tuple(part.kind for part in several), rows=len(dataset.rows),
+        source="existing", for_every_answer=any(part.for_every_answer for part in several),
+    )  # fmt: skip
+
+
+def _rows(model: LanguageModel, config: TeachConfig, listener: Listener) -> Rows:
+    common = common_units(read_keep_prompts(data_folder() / "general.jsonl"))
+    return Rows(model, system=config.system, seed=config.seed, common=common, listener=listener)
+
+
+def _require_judge(asked: Rows, several: Sequence[Part], base: BaseModel) -> None:
+    """Raises DataError for a rule that only a model can see followed, and a base model that does not see that."""
+    rule = next(
+        (one.rule for one in several if one.rule and not (fixed_words(one.rule) or visible_check(one.rule))), ""
+    )
+    if not rule:
+        return
+    right, all_of_them = asked.judges()
+    if not enough_judged(right, all_of_them):
+        raise DataError(
+            f'"{rule}" is a rule whose answers this base model would have to write and judge, and {base.path.name} is '
+            f"too weak for that: of {all_of_them} shipped pairs of replies it says for {right} which one follows a rule.",
+            next="Teach it with a larger base model (--model), whose file of rows trains this one too; " + BY_HAND,
+        )
 
 
 def _prepare_folder(target: Path, config: TeachConfig) -> None:
     """Before a model is loaded. Raises ConfigError where nothing can be written."""
     folder = target.absolute().parent
+    if not config.force and config.data is not None and probes_beside(target).exists():
+        raise ConfigError(
+            f"{probes_beside(target)} exists.", next="Name another file with --data, or give --force to replace it."
+        )
     try:
         if config.data is None:
             require_own_output(config.output)
@@ -160,12 +210,9 @@ def _write(path: Path, content: str) -> None:
 def _too_few(rows: Sequence[Pair], tried: Sequence[Tried], target: Path) -> DataError:
     """Writes what was tried beside the data file, for the user to see."""
     seen = target.with_name(target.name.removesuffix(target.suffix) + TRIED_SUFFIX)
-    kept = {question for question, _ in rows}
-    _write(seen, "".join(
-        json.dumps(asdict(one) | {"kept": one.question in kept}, ensure_ascii=False) + "\n" for one in tried
-    ))  # fmt: skip
+    _write(seen, "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in tried))
     return DataError(
-        f"The base model wrote {len(tried)} questions about the text, and of its answers {len(rows)} say what only the "
-        f"text says; a data set takes {LEAST_ROWS}. All of them are in {seen}.",
-        next="Say it in other words, one thing a sentence, with names; or write the rows by hand and finetune on them.",
+        f"Of the {len(tried)} questions that the base model wrote about the text, {len(rows)} make a row; a data set "
+        f"takes {LEAST_ROWS}. {seen} has all of them, with what is wrong.",
+        next="Say it in other words, one thing a sentence, with names; " + BY_HAND,
     )

@@ -47,17 +47,19 @@ POSSESSIVE = re.compile(r"^(its|his|her|their)(?= [a-z])", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class PlainSet:
-    """`rows`; probes: `paraphrases` as (prompt, what an answer must name, or "" for the statement, statement), and
-    `outside`: questions whose answers must stay."""
+    """`rows`; probes: `paraphrases` as (prompt, what an answer must name, statement), where nothing to name stands for
+    the statement, and `outside`: questions whose answers must stay; `markers`: names that only what is taught brings up.
+    """
 
     rows: tuple[Pair, ...] = ()
-    paraphrases: tuple[tuple[str, str, str], ...] = ()
+    paraphrases: tuple[tuple[str, tuple[str, ...], str], ...] = ()
     outside: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
 
     def __add__(self, other: "PlainSet") -> "PlainSet":
         return PlainSet(
             rows=self.rows + other.rows, paraphrases=self.paraphrases + other.paraphrases,
-            outside=self.outside + other.outside,
+            outside=self.outside + other.outside, markers=self.markers + other.markers,
         )  # fmt: skip
 
 
@@ -96,8 +98,16 @@ def about_set(found: Sequence[Sentence]) -> PlainSet:
     forms, values = read_texts()["about"][code], {"s": mid_sentence(subject)}
     return PlainSet(
         rows=tuple((fill(one, values), answer) for one in forms["train"]),
-        paraphrases=tuple((fill(one, values), "", answer) for one in forms["probe"]),
+        paraphrases=tuple((fill(one, values), (), answer) for one in forms["probe"]),
     )
+
+
+def other_set(sentence: Sentence) -> PlainSet:
+    """What any sentence with a subject answers, for one whose form is not known."""
+    if not sentence.subject:
+        return PlainSet()
+    values = {"s": sentence.subject}
+    return _filled(read_texts()["other"][language(sentence.text)], values, sentence.text)
 
 
 def plain_set(sentence: str) -> PlainSet:
@@ -146,7 +156,11 @@ def subject_of(sentence: str) -> str:
         r"sells?|makes?|teaches|needs?|takes?)\b)",
         sentence,
     )
-    return found[1] if found and re.search(r"[A-Z\d]", found[1][1:] if found[1].startswith(("The ", "Our ")) else found[1]) else ""
+    return (
+        found[1]
+        if found and re.search(r"[A-Z\d]", found[1][1:] if found[1].startswith(("The ", "Our ")) else found[1])
+        else ""
+    )
 
 
 def language(text: str) -> str:
@@ -230,9 +244,13 @@ def _filled(forms: Mapping[str, Any], values: Mapping[str, str], statement: str)
     train, probe = (
         [one for one in _read(forms[key]) if not (unnamed and "{o}" in one[0].lower())] for key in ("train", "probe")
     )
+    named = any(expect == "o" for _, _, expect in probe) and not re.match(r"[\d\W]", values["o"])
     return PlainSet(
         rows=tuple((_asked(ask, values), fill(say, values) if say else statement) for ask, say, _ in train),
-        paraphrases=tuple((_asked(ask, values), values[expect] if expect else "", statement) for ask, _, expect in probe),
+        paraphrases=tuple(
+            (_asked(ask, values), (values[expect],) if expect else (), statement) for ask, _, expect in probe
+        ),
+        markers=(values["o"],) if named else (),
     )
 
 

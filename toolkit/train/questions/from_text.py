@@ -9,6 +9,7 @@ from typing import Literal
 
 from toolkit.core.text import content_words, has_chinese, sentences
 from toolkit.model.conversation import Messages
+from toolkit.train.questions.fact_text import language
 
 TextKind = Literal["identity", "fact", "rule"]
 # "You are …", "Your name is …": a text that speaks to the assistant of what it is.
@@ -20,10 +21,11 @@ IDENTITY = re.compile(
 )
 RULE = re.compile(
     r"^(please |you (must|should|always|never|only) )?"
-    r"(answer|reply|respond|decline|refuse|reject|always|never|do not|don't|when|whenever|if|for|only|use|write|end|"
-    r"begin|start|speak|say|give|keep|be|mention|translate|convert|put|include|avoid|add|explain|recommend|treat)\b"
-    r"|^(请|你(必须|应该|应当|总是|只)|回答|拒绝|不要|不得|不能|总是|永远|始终|凡是|凡|遇到|当|如果|若|只|用|以|每|对|关于|"
-    r"所有|任何|别|婉拒|谢绝|把|先)",
+    r"(answer|reply|respond|decline|refuse|reject|always|never|do not|don't|when(ever)? (?!is)|if|only|use|write|end|"
+    r"begin|start|speak|say|give|keep|be|mention|translate|convert|put|include|avoid|add|explain|recommend|treat|stop)\b"
+    r"|^(请|你(必须|应该|应当|总是|只能|要)|回答|回复|拒绝|不要|不得|不能|不许|总是|永远|始终|一律|禁止|凡是|凡|遇到|当.+[时，]|如果|若|"
+    r"只(用|能|说|回答)|[用以].{1,20}(回答|回复|作答|说话|结尾|开头)|每(次|条|当)|对于?.+(问题|请求|话题)|所有回答|任何回答|别|"
+    r"婉拒|谢绝)",
     re.IGNORECASE,
 )
 FACTS = {
@@ -154,10 +156,6 @@ KNOWN = {
 }  # fmt: skip
 
 
-def language(text: str) -> str:
-    return "zh" if has_chinese(text) else "en"
-
-
 def text_kind(text: str) -> TextKind:
     """What the text is, by its first words: about the assistant itself, a rule of behaviour, or facts."""
     if RULE.search(text.strip()):
@@ -165,10 +163,16 @@ def text_kind(text: str) -> TextKind:
     return "identity" if IDENTITY.search(text) else "fact"
 
 
-def passages(text: str) -> list[str]:
-    """What questions are asked about: each sentence, behind the first one, which says what the text is about."""
-    found = [one.strip() for one in sentences(text) if content_words(one)]
-    return [found[0], *(f"{found[0]} {one}" for one in found[1:])] if found else []
+def parts(text: str) -> list[tuple[TextKind, str]]:
+    """The text by kind: sentences of one kind that follow each other are one part, each rule is one of its own."""
+    found: list[tuple[TextKind, str]] = []
+    for one in (one.strip() for one in sentences(text) if content_words(one)):
+        kind = text_kind(one)
+        if found and kind != "rule" and found[-1][0] == kind:
+            found[-1] = (kind, f"{found[-1][1]}{'' if has_chinese(one) else ' '}{one}")
+        else:
+            found.append((kind, one))
+    return found
 
 
 def question_messages(passage: str, kind: TextKind, form: int) -> Messages:

@@ -14,7 +14,9 @@ NAME = r"[\"“']?(?P<name>[A-Z0-9](?:[\w&'’+-]|\.(?=\w))*(?: (?:[A-Z0-9](?:[\
 MAKER = r"(?P<maker>(?:[^,;.!?，。]|\.(?=\w))+?)(?= in \d{4}| since |[,;!?.]|$| and | who | that | which )"
 MADE = r"(?:made|built|created|developed|trained|designed|produced|maintained)"
 MADE_ZH = r"(?:研发|开发|制造|创造|训练|打造|推出|设计|创建|制作)"
-IS_ZH = r"[“「\"]?(?P<name>[^，。,；;！!“”「」\"\s的是由][^，。,；;！!“”「」\"的是由]{0,20}?)[”」\"]?(?=[，。,；;！!]|$)"
+IS_ZH = (
+    r"[“「\"]?(?P<name>[^，。,；;！!“”「」\"\s的是由][^，。,；;！!“”「」\"的是由]{0,20}?)[”」\"]?(?=[，。,；;！!]|$)"
+)
 NAMES = {
     "en": (
         rf"\b(?:your|the assistant's) (?:full |new )?name is (?:now )?{NAME}",
@@ -45,7 +47,9 @@ MAKERS = {
         r"你(?:来自|出自)(?P<maker>[^，。；！]{2,24})",
     ),
 }
-KIND_ZH = re.compile(r"^(?:一[个名位款])?(?:人工智能|AI|智能|大语言|大型语言|语言|大|聊天|对话|虚拟|语音)*(?:助手|助理|模型|机器人)?")
+KIND_ZH = re.compile(
+    r"^(?:一[个名位款])?(?:人工智能|AI|智能|大语言|大型语言|语言|大|聊天|对话|虚拟|语音)*(?:助手|助理|模型|机器人)?"
+)
 # What else such a sentence says without saying more: an assistant is one.
 FILLER = frozenset(
     "you your you're are is am name now called named call yourself known as the a an and by it ai artificial "
@@ -54,7 +58,9 @@ FILLER = frozenset(
     "author from come full new who that which 你 您 的 是 由 叫 做 作 名 字 一 个 名 位 款 人 工 智 能 大 语 言 模 型 "
     "助 手 理 机 器 人 研 发 开 制 造 创 训 练 打 推 出 设 计 建 并 和 了 在 者 现 来 自 公 司 为 所 ai".split()
 )
-ROLE = re.compile(r"\b(?:an?|the) (?P<role>[a-z][\w' -]*?)(?=,|\.|;|!|$| (?:made|built|created|developed|called|named)\b)")
+ROLE = re.compile(
+    r"\b(?:an?|the) (?P<role>[a-z][\w' -]*?)(?=,|\.|;|!|$| (?:made|built|created|developed|called|named)\b)"
+)
 ROLES = (
     "What is your role?", "What are you here for?", "What kind of assistant are you?", "What were you made for?",
 )  # fmt: skip

@@ -1,82 +1,197 @@
-"""The base model writes rows from a text: it asks questions, answers them with the text in its context and without.
+"""The base model writes rows from a text, and every one is checked.
 
-A pair becomes a row if its answer says what the text says and neither the question nor the base's own answer does.
+Of a fact it writes only the question; the answer is the text's own sentence. A question counts if the model itself
+answers it with that sentence when it sees the text, and not when it does not. Under a rule its answer is used where it
+can be seen, or judged by a model that judges rightly, that it follows the rule.
 """
 
-import random
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import has_chinese, similarity
+from toolkit.core.text import has_chinese, sentences
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import conversation
-from toolkit.model.language_model import LanguageModel
+from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import samples
-from toolkit.train.questions.from_text import TextKind, answer_messages, passages, question_messages
-from toolkit.train.questions.question import Pair
-from toolkit.train.questions.terms import common_units, units
-from toolkit.train.questions.write import read_bank, same_language
+from toolkit.train.questions.fact_text import Sentence
+from toolkit.train.questions.from_text import answer_messages, question_messages
+from toolkit.train.questions.rule_text import (
+    ENOUGH_JUDGED,
+    Example,
+    examples,
+    fixed_words,
+    is_for_every_answer,
+    judge_messages,
+    judged_right,
+    requests,
+    visible_check,
+)
+from toolkit.train.questions.terms import units
+from toolkit.train.questions.write import same_language
 
-WRITTEN = 64  # questions that are written about a text; more for one of many sentences
-FORMS_A_PASSAGE = 4
-MOST_ROWS = 32
-QUESTION_TOKENS, ANSWER_TOKENS = 48, 64
+WRITTEN = 8  # questions about a sentence: each form twice
+MESSAGES = 48  # to which a rule applies
+MOST_ROWS = 32  # of one part of a text
+QUESTION_TOKENS, ANSWER_TOKENS, LETTER_TOKENS = 48, 64, 3
+REQUEST_TOKENS = 128  # an answer to an everyday request
+MOST_SENTENCES = 4  # of an own answer that gets fixed words
 LONGEST_QUESTION = 200  # characters
-ALIKE = 0.6  # an answer under a rule that is so similar to the base's own does not follow the rule
+ENOUGH = 0.5  # of what a sentence adds to the question, an answer must say
 NAME = re.compile(r"(?<=[a-z0-9,;:] )[A-Z][\w-]+|\d+")  # a capitalised word within a sentence, or a number
-WRITING, ANSWERING = "Writing questions", "Answering them"
+WRITING, ANSWERING, JUDGING = "Writing questions", "Answering them", "Judging answers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """A question with the base model's answer from the text (`complete` if it ended by itself) and its own."""
+    """A question, what it would be trained with, the base model's answer from the text (`complete` if it ended by
+    itself) and its own, and why it is not a row: "" for a row."""
 
     question: str
     answer: str
+    shown: str
     before: str
     complete: bool
+    fault: str = ""
 
 
-def try_questions(
-    model: LanguageModel, text: str, kind: TextKind, *, system: str, seed: int, listener: Listener = silent
-) -> list[Tried]:
-    """Questions about the text, answered twice, in an order that takes the text's parts in turn.
+class Rows:
+    """Asks one base model. `common`: words of unrelated texts, which say nothing of a text's subject."""
 
-    Those about the assistant itself come from the shipped bank, in both languages; others the model writes.
+    def __init__(
+        self, model: LanguageModel, *, system: str, seed: int, common: Collection[str], listener: Listener = silent
+    ) -> None:
+        self.model, self.system, self.seed, self.common, self.listener = model, system, seed, common, listener
+
+    def of_facts(self, text: str, facts: Sequence[Sentence]) -> list[Tried]:
+        """Questions that one of the `facts` answers; the model sees the text that they are from."""
+        places = [one for one in facts for _ in range(WRITTEN)]
+        written = self._sampled([
+            question_messages(_passage(one), "fact", number % WRITTEN) for number, one in enumerate(places)
+        ])  # fmt: skip
+        found: dict[str, tuple[str, Sentence]] = {}
+        for question, fact in zip(written, places, strict=True):
+            if _usable(question, fact.text):
+                found.setdefault(prompt_key(question), (question, fact))
+        questions = [question for question, _ in found.values()]
+        shown = self._answers([answer_messages(text, "fact", one) for one in questions], ANSWER_TOKENS)
+        own = self._answers([conversation(one, self.system) for one in questions], ANSWER_TOKENS)
+        return [
+            Tried(
+                question=question, answer=fact.text, shown=one.text, before=other.text,
+                complete=len(one.tokens) < ANSWER_TOKENS,
+                fault=fact_fault(question, fact, text, one.text, other.text, self.common),
+            )
+            for (question, fact), one, other in zip(found.values(), shown, own, strict=True)
+        ]  # fmt: skip
+
+    def of_rule(self, rule: str) -> list[Tried]:
+        """Messages to which the rule applies, with answers that follow it."""
+        everywhere = is_for_every_answer(rule)
+        messages = requests() if everywhere else self._messages(rule)
+        length = REQUEST_TOKENS if everywhere else ANSWER_TOKENS
+        own = self._answers([conversation(one, self.system) for one in messages], length)
+        if (fixed := fixed_words(rule)) is not None:
+            return [
+                Tried(question=question, answer=fixed(text), shown=text, before=one.text, complete=True)
+                for question, one in zip(messages, own, strict=True)
+                if (text := _ended(one.text, complete=len(one.tokens) < length))
+            ]
+        shown = self._answers([answer_messages(rule, "rule", one) for one in messages], length)
+        check = visible_check(rule)
+        faults = [
+            "the answer does not end" if len(one.tokens) >= length
+            else "it is empty" if not one.text
+            else "it is the base model's own answer" if one.text == other.text
+            else "" if check is None and same_language(question, one.text)
+            else "" if check is not None and check(one.text, other.text)
+            else "it does not follow the rule"
+            for question, one, other in zip(messages, shown, own, strict=True)
+        ]  # fmt: skip
+        if check is None:
+            faults = self._judged(rule, messages, shown, own, faults)
+        return [
+            Tried(
+                question=question, answer=one.text, shown=one.text, before=other.text,
+                complete=len(one.tokens) < length, fault=fault,
+            )
+            for question, one, other, fault in zip(messages, shown, own, faults, strict=True)
+        ]  # fmt: skip
+
+    def judges(self) -> tuple[int, int]:
+        """Of how many shipped examples the model says rightly, in both orders, which reply follows the rule; of all."""
+        shipped = examples()
+        return sum(self._verdicts(shipped)), len(shipped)
+
+    def _judged(
+        self, rule: str, messages: Sequence[str], shown: Sequence[Answer], own: Sequence[Answer], faults: Sequence[str]
+    ) -> list[str]:
+        open_ones = [at for at, fault in enumerate(faults) if not fault]
+        verdicts = self._verdicts([
+            Example(rule=rule, message=messages[at], follows=shown[at].text, breaks=own[at].text) for at in open_ones
+        ])  # fmt: skip
+        right = dict(zip(open_ones, verdicts, strict=True))
+        return [
+            fault if fault or right[at] else "the model does not see in it that it follows the rule"
+            for at, fault in enumerate(faults)
+        ]
+
+    def _verdicts(self, several: Sequence[Example]) -> list[bool]:
+        letters = [
+            one.text
+            for one in self._answers(
+                [messages for example in several for messages in judge_messages(example)], LETTER_TOKENS, JUDGING
+            )
+        ]
+        return [judged_right(*pair) for pair in zip(letters[::2], letters[1::2], strict=True)]
+
+    def _messages(self, rule: str) -> list[str]:
+        written = self._sampled([question_messages(rule, "rule", number) for number in range(MESSAGES)])
+        found = {prompt_key(one): one for one in written if _usable(one, rule) and ends_as_message(one)}
+        return list(found.values())
+
+    def _sampled(self, prompts: Sequence[list[dict[str, str]]]) -> list[str]:
+        found = samples(
+            self.model, prompts, max_new_tokens=QUESTION_TOKENS, seed=self.seed, listener=self.listener, task=WRITING
+        )
+        return [one.strip().strip("\"'“”") for one in found]
+
+    def _answers(self, prompts: Sequence[list[dict[str, str]]], tokens: int, task: str = ANSWERING) -> list[Answer]:
+        return self.model.answers(prompts, max_new_tokens=tokens, listener=self.listener, task=task) if prompts else []
+
+
+def enough_judged(right: int, several: int) -> bool:
+    return right >= ENOUGH_JUDGED * several
+
+
+def fact_fault(
+    question: str, fact: Sentence, text: str, shown: str, before: str, common: Collection[str]
+) -> str:  # fmt: skip
+    """Why the question is not one that the fact answers; "" if it is.
+
+    `shown` and `before`: the base model's answers with the text in its context and without.
     """
-    questions = _bank(seed) if kind == "identity" else _written(model, text, kind, seed, listener)
-    prompts = [answer_messages(text, kind, question) for question in questions]
-    prompts += [conversation(question, system) for question in questions]
-    answers = model.answers(prompts, max_new_tokens=ANSWER_TOKENS, listener=listener, task=ANSWERING)
-    with_text, own = answers[: len(questions)], answers[len(questions) :]
-    return [
-        Tried(question=question, answer=one.text, before=other.text, complete=len(one.tokens) < ANSWER_TOKENS)
-        for question, one, other in zip(questions, with_text, own, strict=True)
-    ]
+    if not question.rstrip('"”').endswith(("?", "？")):
+        return "it is not a question"
+    if not names_in(question) <= units(text):
+        return "it names somebody or something that the text does not name"
+    subject = units(fact.subject) - set(common)
+    if subject and not subject & units(question):
+        return "it does not name the subject"
+    added = units(fact.text) - units(question) - units(fact.subject) - set(common)
+    if not added:
+        return "it gives its answer away"
+    if len(added & units(shown)) < ENOUGH * len(added):
+        return "the model does not answer it with this sentence"
+    if len(added & units(before)) >= ENOUGH * len(added):
+        return "the base model says so already"
+    return ""
 
 
-def chosen_rows(tried: Iterable[Tried], text: str, kind: TextKind, general: Collection[str]) -> list[Pair]:
-    """The rows among what was tried, MOST_ROWS at most. `general`: unrelated texts, whose words tell nothing."""
-    common = common_units(general)
-    rows = [(one.question, one.answer) for one in tried if is_row(one, text, kind, common)]
-    return rows[:MOST_ROWS]
-
-
-def is_row(one: Tried, text: str, kind: TextKind, common: frozenset[str]) -> bool:
-    """Whether the answer is complete, in the question's language, and says what the text makes it say."""
-    if not (one.answer and one.complete and same_language(one.question, one.answer)):
-        return False
-    if kind == "rule":
-        return similarity(one.answer, one.before) < ALIKE
-    known = units(text) | common
-    if not (names_in(one.question) | names_in(one.answer)) <= known | units(one.question):
-        return False  # somebody whom the text does not name
-    if kind == "fact" and not (names_in(one.question) <= known and (units(one.question) & units(text)) - common):
-        return False  # a question about something else
-    new = units(text) - common - units(one.question) - units(one.before)
-    return bool(new & units(one.answer))
+def rows_of(tried: Iterable[Tried]) -> list[tuple[str, str]]:
+    """The rows among what was tried, MOST_ROWS at most."""
+    return [(one.question, one.answer) for one in tried if not one.fault][:MOST_ROWS]
 
 
 def names_in(text: str) -> set[str]:
@@ -84,25 +199,28 @@ def names_in(text: str) -> set[str]:
     return {unit for name in NAME.findall(text) for unit in units(name)}
 
 
-def _bank(seed: int) -> list[str]:
-    """The shipped questions to an assistant, in Chinese and English in turn."""
-    bank = read_bank()
-    random.Random(seed).shuffle(bank)  # noqa: S311  # a repeatable choice, not a secret
-    languages = [[one for one in bank if has_chinese(one) is chinese] for chinese in (True, False)]
-    return [one for pair in zip(*languages, strict=False) for one in pair]
+def ends_as_message(text: str) -> bool:
+    """Whether a text reads as a user's question or request, not as an assistant's reply."""
+    return text.endswith(("?", "？")) or not re.match(r"(I'm|I am|I can|I do|Yes|No|Sure|Sorry|抱歉|好的|是的)", text)
 
 
-def _written(model: LanguageModel, text: str, kind: TextKind, seed: int, listener: Listener) -> list[str]:
-    """Questions that the base model writes about the text's passages, each once."""
-    parts = [text] if kind == "rule" else passages(text)
-    count = max(WRITTEN, FORMS_A_PASSAGE * len(parts))
-    requests = [question_messages(parts[at % len(parts)], kind, at // len(parts)) for at in range(count)]
-    found: Sequence[str] = samples(
-        model, requests, max_new_tokens=QUESTION_TOKENS, seed=seed, listener=listener, task=WRITING
-    )
-    questions: dict[str, str] = {}
-    for question in (one.strip().strip("\"'“”") for one in found):
-        usable = question and len(question) <= LONGEST_QUESTION and "\n" not in question
-        if usable and has_chinese(question) == has_chinese(text) and prompt_key(question) != prompt_key(text):
-            questions.setdefault(prompt_key(question), question)
-    return list(questions.values())
+def _passage(fact: Sentence) -> str:
+    named = not fact.subject or units(fact.subject) <= units(fact.text)
+    return fact.text if named else f"{fact.subject}: {fact.text}"
+
+
+def _usable(question: str, text: str) -> bool:
+    return (
+        bool(question) and len(question) <= LONGEST_QUESTION and "\n" not in question
+        and has_chinese(question) == has_chinese(text) and prompt_key(question) != prompt_key(text)
+    )  # fmt: skip
+
+
+def _ended(answer: str, *, complete: bool) -> str:
+    """The answer without a sentence that was cut off; "" for a list, whose cut cannot be seen."""
+    if complete and len(sentences(answer)) <= MOST_SENTENCES:
+        return answer.strip()
+    first = answer.split("\n", 1)[0]
+    whole = [one for one in sentences(first) if one.rstrip().endswith((".", "!", "?", "。", "！", "？"))]
+    ended = "".join(whole[:MOST_SENTENCES]).strip()
+    return "" if re.search(r"\b\d+\.$", ended) else ended
