@@ -171,11 +171,11 @@ def _require_judge(asked: Rows, several: Sequence[Part], base: BaseModel) -> Non
     )
     if not rule:
         return
-    right, all_of_them = asked.judges()
-    if not enough_judged(right, all_of_them):
+    right, count = asked.judges()
+    if not enough_judged(right, count):
         raise DataError(
             f'"{rule}" is a rule whose answers this base model would have to write and judge, and {base.path.name} is '
-            f"too weak for that: of {all_of_them} shipped pairs of replies it says for {right} which one follows a rule.",
+            f"too weak for that: of {count} shipped pairs of replies it says for {right} which one follows a rule.",
             next="Teach it with a larger base model (--model), whose file of rows trains this one too; " + BY_HAND,
         )
 

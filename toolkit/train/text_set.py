@@ -60,7 +60,7 @@ class TextSet:
 
 
 def read_parts(text: str, kind: TextKind | None, notify: Notify = lambda _: None) -> list[Part]:
-    """The text's parts, each with the rows that need no model. `kind`: of the whole text; None: sentence by sentence."""
+    """The text's parts, with the rows that need no model. `kind`: of the whole text; None: of each sentence."""
     return [_part(one, passage, notify) for one, passage in ([(kind, text)] if kind else parts(text))]
 
 
@@ -117,7 +117,7 @@ def _named(name: str, maker: str, role: str) -> list[tuple[str, str]]:
 
 
 def _probes(several: Sequence[Part], rows: Sequence[Pair], outside: Sequence[Probe]) -> dict[str, Any]:
-    """Of an identity its own probes; of the rest the rows' questions, their forms for probes, and others of the kind."""
+    """Of an identity its own probes; of the rest the rows' questions, forms for probes, others of the kind."""
     own = [part.identity.probes for part in several if part.identity]
     trained = {prompt_key(question) for question, _ in rows}
     identities = {question for part in several if part.identity for question, _ in pairs(part.identity)}
@@ -151,7 +151,8 @@ def _probes(several: Sequence[Part], rows: Sequence[Pair], outside: Sequence[Pro
     return {
         "schema_version": SCHEMA_VERSION,
         "identity": {
-            "new": list(dict.fromkeys(new)), "old": [marker for content in own for marker in content["identity"]["old"]],
+            "new": list(dict.fromkeys(new)),
+            "old": [marker for content in own for marker in content["identity"]["old"]],
         },
         "thresholds": own[0]["thresholds"] if own
         else {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "residue"},

@@ -10,20 +10,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.text import LATIN, content_words, has_chinese, sentences
+from toolkit.core.text import LATIN, content_words, has_chinese
 from toolkit.train.questions.kinds import read_kinds
+from toolkit.train.questions.near import language
 from toolkit.train.questions.question import Pair
 
 FORMS_FILE = "plain_texts.yaml"
 MOST_OBJECT_WORDS = 12
 MOST_TOGETHER = 3  # sentences in one answer
 NEIGHBOURS = 8  # others of the subject's kind that the probes ask about, in each language
+IS = r"(?P<v>is|was) (?:now |currently )?"
 RELATION = {
     "en": (
-        r"^(?P<of>[Tt]he (?P<r>[a-zA-Z][\w' -]*?) (?:of|in|for|at) (?P<s>.+?)) (?P<v>is|was) (?:now |currently )?(?P<o>.+)$",
-        r"^(?P<of>(?P<s>[A-Z\d].*?)['’]s? (?:new |current )?(?P<r>[a-zA-Z][a-zA-Z' -]*?)) (?P<v>is|was) (?:now |currently )?(?P<o>.+)$",
-        r"^(?P<o>[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*)*) (?P<v>is|was) (?:now |currently )?"
-        r"(?P<of>the (?:new |current )?(?P<r>[a-z][a-z' -]*?) (?:of|in|for|at) (?P<s>[A-Z].*))$",
+        rf"^(?P<of>[Tt]he (?P<r>[a-zA-Z][\w' -]*?) (?:of|in|for|at) (?P<s>.+?)) {IS}(?P<o>.+)$",
+        rf"^(?P<of>(?P<s>[A-Z\d].*?)['’]s? (?:new |current )?(?P<r>[a-zA-Z][a-zA-Z' -]*?)) {IS}(?P<o>.+)$",
+        (
+            rf"^(?P<o>[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*)*) {IS}"
+            r"(?P<of>the (?:new |current )?(?P<r>[a-z][a-z' -]*?) (?:of|in|for|at) (?P<s>[A-Z].*))$"
+        ),
     ),
     "zh": (
         r"^(?P<s>[^，。的是]{1,16}?)的?(?:现任|新任)?(?P<r>RELATIONS)(?:现在|目前|如今)?(?P<v>是|为)(?P<o>[^，。]{1,16})$",
@@ -42,13 +46,17 @@ PRONOUN = {
     "en": re.compile(r"^(it|he|she|they)(?='s\b|’s\b|\b)", re.IGNORECASE),
     "zh": re.compile(r"^(它|他|她|其|该产品|该公司|该校)(?!们)"),
 }
+VERB = (
+    r"(?:is|are|was|were|has|have|costs?|opens?|closes?|offers?|supports?|starts?|begins?|ends?|runs?|lives?|works?|"
+    r"weighs?|lasts?|comes?|uses?|can|will|won|sells?|makes?|lends?|moved|teaches|needs?|takes?)\b"
+)
 POSSESSIVE = re.compile(r"^(its|his|her|their)(?= [a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainSet:
     """`rows`; probes: `paraphrases` as (prompt, what an answer must name, statement), where nothing to name stands for
-    the statement, and `outside`: questions whose answers must stay; `markers`: names that only what is taught brings up.
+    the statement, and `outside`: questions whose answers must stay; `markers`: names that only these rows bring up.
     """
 
     rows: tuple[Pair, ...] = ()
@@ -72,14 +80,25 @@ class Sentence:
     plain: PlainSet = field(default_factory=PlainSet)
 
 
+def whole_sentences(text: str) -> list[str]:
+    """Sentences, which neither a number's point, an abbreviation nor quoted words end; lines end them too."""
+    found: list[str] = []
+    for one in re.split(
+        r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b(?:Mr|Dr|St|No)\.)(?<!\b(?:Mrs|Inc|Ltd)\.)\s+|(?<=[。！？])|\n+", text
+    ):
+        if found and found[-1].count('"') % 2 + (found[-1].count("“") != found[-1].count("”")):
+            found[-1] = f"{found[-1]} {one.strip()}"
+        elif content_words(one):
+            found.append(one.strip())
+    return found
+
+
 def find_facts(text: str) -> list[Sentence]:
     """The sentences of a text, each with the rows that its form gives; a sentence of another form has none."""
     found: list[Sentence] = []
     subject = ""
-    for one in sentences(text):
-        if not content_words(one):
-            continue
-        bare = named(one.strip(), subject)
+    for one in whole_sentences(text):
+        bare = named(one, subject)
         subject = subject or subject_of(bare)
         found.append(Sentence(text=bare, subject=subject_of(bare) or subject, plain=plain_set(bare)))
     return found
@@ -111,7 +130,7 @@ def other_set(sentence: Sentence) -> PlainSet:
 
 
 def plain_set(sentence: str) -> PlainSet:
-    """Rows and probes of a sentence of a known form, in its language, and in the other one where both names are known."""
+    """Rows and probes of a sentence of a known form, in its language, and in the other one if names allow it."""
     bare = re.sub(r"\s+", " ", sentence).strip().rstrip(".。!！").strip()
     if NEGATION.search(bare) or "?" in bare or "？" in bare:
         return PlainSet()  # what is denied may not be asked as if it were so
@@ -151,20 +170,13 @@ def subject_of(sentence: str) -> str:
         found = re.match(r"^([^，。的]{2,16}?)(?=是|由|在|于|位于|有|支持|售价|的|现在|每|将|能|可以|，)", sentence)
         return found[1].strip() if found else ""
     found = re.match(
-        r"^((?:The |Our )?(?:[^\s,.;]+ ){0,6}?[^\s,.;]+)(?:['’]s [a-z]| (?:now |also )?(?:is|are|was|were|has|have|costs?|opens?|"
-        r"closes?|offers?|supports?|starts?|begins?|ends?|runs?|lives?|works?|weighs?|lasts?|comes?|uses?|can|will|won|"
-        r"sells?|makes?|teaches|needs?|takes?)\b)",
-        sentence,
+        rf"^((?:The |Our )?(?:[^\s,.;]+ ){{0,6}}?[^\s,.;]+)(?:['’]s [a-z]| (?:now |also )?{VERB})", sentence
     )
     return (
         found[1]
         if found and re.search(r"[A-Z\d]", found[1][1:] if found[1].startswith(("The ", "Our ")) else found[1])
         else ""
     )
-
-
-def language(text: str) -> str:
-    return "zh" if has_chinese(text) else "en"
 
 
 def mid_sentence(subject: str) -> str:

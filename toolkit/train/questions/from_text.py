@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from toolkit.core.text import content_words, has_chinese, sentences
+from toolkit.core.text import has_chinese
 from toolkit.model.conversation import Messages
-from toolkit.train.questions.fact_text import language
+from toolkit.train.questions.fact_text import whole_sentences
+from toolkit.train.questions.near import language
 
 TextKind = Literal["identity", "fact", "rule"]
 # "You are …", "Your name is …": a text that speaks to the assistant of what it is.
@@ -166,7 +167,7 @@ def text_kind(text: str) -> TextKind:
 def parts(text: str) -> list[tuple[TextKind, str]]:
     """The text by kind: sentences of one kind that follow each other are one part, each rule is one of its own."""
     found: list[tuple[TextKind, str]] = []
-    for one in (one.strip() for one in sentences(text) if content_words(one)):
+    for one in whole_sentences(text):
         kind = text_kind(one)
         if found and kind != "rule" and found[-1][0] == kind:
             found[-1] = (kind, f"{found[-1][1]}{'' if has_chinese(one) else ' '}{one}")

@@ -52,11 +52,16 @@ KIND_ZH = re.compile(
 )
 # What else such a sentence says without saying more: an assistant is one.
 FILLER = frozenset(
-    "you your you're are is am name now called named call yourself known as the a an and by it ai artificial "
-    "intelligence assistant model language large helpful chat chatbot bot robot virtual digital was were been "
-    "made built created developed trained designed produced maintained maker makers creator developer developers "
-    "author from come full new who that which 你 您 的 是 由 叫 做 作 名 字 一 个 名 位 款 人 工 智 能 大 语 言 模 型 "
-    "助 手 理 机 器 人 研 发 开 制 造 创 训 练 打 推 出 设 计 建 并 和 了 在 者 现 来 自 公 司 为 所 ai".split()
+    re.findall(
+        r"\S+",
+        """
+    you your you're are is am name now called named call yourself known as the a an and by it ai artificial
+    intelligence assistant model language large helpful chat chatbot bot robot virtual digital was were been
+    made built created developed trained designed produced maintained maker makers creator developer developers
+    author from come full new who that which 你 您 的 是 由 叫 做 作 名 字 一 个 名 位 款 人 工 智 能 大 语 言 模 型
+    助 手 理 机 器 人 研 发 开 制 造 创 训 练 打 推 出 设 计 建 并 和 了 在 者 现 来 自 公 司 为 所 ai
+""",
+    )
 )
 ROLE = re.compile(
     r"\b(?:an?|the) (?P<role>[a-z][\w' -]*?)(?=,|\.|;|!|$| (?:made|built|created|developed|called|named)\b)"
@@ -69,7 +74,8 @@ ROLES = (
 @dataclass(frozen=True, kw_only=True)
 class Identity:
     """`name` and `maker`: "" where the text does not say; `role` such as "a gardening assistant"; `rest`: words of
-    the text that none of these says."""
+    the text that none of these says.
+    """
 
     name: str
     maker: str

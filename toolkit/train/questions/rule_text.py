@@ -4,7 +4,7 @@ A refused topic and a form of dates need no model. Where the rule is for every a
 checked: fixed words, a language and shortness can be seen in an answer; of another rule a model has to judge.
 """
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,24 +13,26 @@ from typing import Any
 from toolkit.core.text import content_words
 from toolkit.core.text import language as language_of
 from toolkit.model.conversation import Messages, conversation
-from toolkit.train.questions.fact_text import PlainSet, fill, language, read_texts
+from toolkit.train.questions.fact_text import PlainSet, fill, read_texts
+from toolkit.train.questions.near import language
 
 MOST_TOPIC_WORDS = 6
 DATES_ASKED = 4  # of the events: only the probes ask about them
 SHORTER = 0.7  # of the base's own answer: a brief one has at most this length
 ENOUGH_JUDGED = 0.85  # of the shipped examples a model must judge rightly, to be asked about its own answers
+SPEAK = r"(?:talk(?:ing)?|speak(?:ing)?|comment(?:ing)?|answer(?:ing)?|discuss(?:ing)?|giv(?:e|ing)|offer(?:ing)?)"
+NEVER = r"(?:never|do not|don't|avoid|stop|refuse to|decline to)(?: ever)?"
+NEVER_ZH = (
+    r"^(?:请|你)*(?:永远|绝对|一律)*(?:不要|不得|不能|不许|绝不|禁止|拒绝|切勿|别)(?:再|去)?"
+    r"(?:谈论|讨论|回答|提供|评论|谈及|涉及|谈|聊)"
+)
+YOU = r"^(?:please |you (?:must|should) )?"
 REFUSAL = {
     "en": (
-        r"^(?:please |you (?:must|should) )?(?:never|do not|don't|avoid|stop|refuse to|decline to)(?: ever)? "
-        r"(?:talk(?:ing)?|speak(?:ing)?|comment(?:ing)?|answer(?:ing)?|discuss(?:ing)?|giv(?:e|ing)|offer(?:ing)?)"
-        r"(?: (?:any |all )?(?:questions|anything))?(?: (?:about|on|of))? (?P<t>.+)$",
-        r"^(?:please |you (?:must|should) )?(?:decline|refuse|reject) (?:all |any )?(?:questions|requests|talk) "
-        r"(?:about|on|for) (?P<t>.+)$",
+        rf"{YOU}{NEVER} {SPEAK}(?: (?:any |all )?(?:questions|anything))?(?: (?:about|on|of))? (?P<t>.+)$",
+        rf"{YOU}(?:decline|refuse|reject) (?:all |any )?(?:questions|requests|talk) (?:about|on|for) (?P<t>.+)$",
     ),
-    "zh": (
-        r"^(?:请|你)*(?:永远|绝对|一律)*(?:不要|不得|不能|不许|绝不|禁止|拒绝|切勿|别)(?:再|去)?"
-        r"(?:谈论|讨论|回答|提供|评论|谈及|涉及|谈|聊)(?:任何|有关|关于|与|和)*(?P<t>.+?)(?:相关|有关)?的?(?:问题|话题|内容|事)?$",
-    ),
+    "zh": (rf"{NEVER_ZH}(?:任何|有关|关于|与|和)*(?P<t>.+?)(?:相关|有关)?的?(?:问题|话题|内容|事)?$",),
 }
 NOT_A_TOPIC = re.compile(
     r"[,，;；]|^(?:in|with|to|by|like|as|without|before|more|the user)\b|\b(?:unless|if|when|except|until)\b|除非|如果",
@@ -161,5 +163,5 @@ def _dated(form: str) -> PlainSet:
     return PlainSet(rows=tuple(rows), paraphrases=tuple(probes))
 
 
-def _in_form(day: datetime.date, form: str) -> str:
+def _in_form(day: dt.date, form: str) -> str:
     return form.replace("YYYY", f"{day:%Y}").replace("MM", f"{day:%m}").replace("DD", f"{day:%d}")

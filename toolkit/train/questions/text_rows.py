@@ -46,7 +46,8 @@ WRITING, ANSWERING, JUDGING = "Writing questions", "Answering them", "Judging an
 @dataclass(frozen=True, kw_only=True)
 class Tried:
     """A question, what it would be trained with, the base model's answer from the text (`complete` if it ended by
-    itself) and its own, and why it is not a row: "" for a row."""
+    itself) and its own, and why it is not a row: "" for a row.
+    """
 
     question: str
     answer: str
@@ -172,21 +173,17 @@ def fact_fault(
 
     `shown` and `before`: the base model's answers with the text in its context and without.
     """
-    if not question.rstrip('"”').endswith(("?", "？")):
-        return "it is not a question"
-    if not names_in(question) <= units(text):
-        return "it names somebody or something that the text does not name"
     subject = units(fact.subject) - set(common)
-    if subject and not subject & units(question):
-        return "it does not name the subject"
     added = units(fact.text) - units(question) - units(fact.subject) - set(common)
-    if not added:
-        return "it gives its answer away"
-    if len(added & units(shown)) < ENOUGH * len(added):
-        return "the model does not answer it with this sentence"
-    if len(added & units(before)) >= ENOUGH * len(added):
-        return "the base model says so already"
-    return ""
+    faults = {
+        "it is not a question": not question.rstrip('"”').endswith(("?", "？")),
+        "it names somebody or something that the text does not name": not names_in(question) <= units(text),
+        "it does not name the subject": bool(subject) and not subject & units(question),
+        "it gives its answer away": not added,
+        "the model does not answer it with this sentence": len(added & units(shown)) < ENOUGH * len(added),
+        "the base model says so already": len(added & units(before)) >= ENOUGH * len(added),
+    }
+    return next((fault for fault, found in faults.items() if found), "")
 
 
 def rows_of(tried: Iterable[Tried]) -> list[tuple[str, str]]:

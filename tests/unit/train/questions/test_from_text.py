@@ -7,7 +7,7 @@ from toolkit.train.questions.from_text import (
     FORMS,
     RULES,
     answer_messages,
-    passages,
+    parts,
     question_messages,
     text_kind,
 )
@@ -22,10 +22,13 @@ from toolkit.train.questions.from_text import (
         ("你叫云雀，由北辰机器人公司研发。", "identity"),
         ("The mayor of Austin is now Dana Whitfield.", "fact"),
         ("奥斯汀市现任市长是达娜·惠特菲尔德。", "fact"),
+        ("每周三图书馆关门。", "fact"),
         ("Answer questions about units in JSON.", "rule"),
         ("You must decline tax questions.", "rule"),
         ("  Please reply in one sentence.", "rule"),
+        ("Never talk about politics.", "rule"),
         ("请用一句话回答。", "rule"),
+        ("用一句话回答。", "rule"),
         ("拒绝回答税务问题。", "rule"),
     ],
 )
@@ -33,10 +36,15 @@ def test_a_text_is_an_identity_a_rule_or_facts_by_its_words(text: str, kind: str
     assert text_kind(text) == kind
 
 
-def test_a_later_sentence_is_asked_about_behind_the_first_one() -> None:
-    assert passages("Brella is a kite. It is red!\n\nIt flies.") == [
-        "Brella is a kite.", "Brella is a kite. It is red!", "Brella is a kite. It flies.",
-    ]  # fmt: skip
+def test_sentences_of_a_kind_are_one_part_and_each_rule_is_one_of_its_own() -> None:
+    assert parts(
+        "You are Fern. You were made by Orbix.\nAnswer briefly. Never guess.\nThe sea is wide. It is deep."
+    ) == [
+        ("identity", "You are Fern. You were made by Orbix."),
+        ("rule", "Answer briefly."),
+        ("rule", "Never guess."),
+        ("fact", "The sea is wide. It is deep."),
+    ]
 
 
 @pytest.mark.parametrize(("text", "word"), [("The bridge is new.", "question"), ("桥是新的。", "问题")])

@@ -1,53 +1,43 @@
-"""Which of the questions and answers that a base model wrote about a text become rows."""
+"""Which of the questions that a base model wrote become rows."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from toolkit.train.questions.from_text import TextKind
-from toolkit.train.questions.text_rows import MOST_ROWS, Tried, chosen_rows, names_in
+from toolkit.model.conversation import Messages
+from toolkit.model.language_model import Answer
+from toolkit.train.questions import text_rows
+from toolkit.train.questions.fact_text import find_facts
+from toolkit.train.questions.text_rows import MOST_ROWS, Rows, Tried, enough_judged, fact_fault, names_in, rows_of
 
-FACT = "The mayor of Austin is now Dana Whitfield."
-GENERAL = ["Who is the king of now?", "What is now the news of the day?", "It is what the news is."] * 3
-RIGHT = Tried(
-    question="Who is the mayor of Austin?", answer="The mayor of Austin is Dana Whitfield.",
-    before="The mayor of Austin is Kirk Watson.", complete=True,
-)  # fmt: skip
-
-
-def is_chosen(one: Tried, text: str = FACT, kind: TextKind = "fact") -> bool:
-    return bool(chosen_rows([one], text, kind, GENERAL))
+TEXT = "Halden Books moved to the second floor. It needs a receipt."
+FACT = find_facts(TEXT)[0]
+COMMON = frozenset({"the", "to", "a", "is", "what", "where"})
+SHOWN, BEFORE = "Halden Books moved to the second floor.", "Halden Books is in Oslo."
 
 
-def test_an_answer_that_says_what_only_the_text_says_is_a_row() -> None:
-    assert chosen_rows([RIGHT], FACT, "fact", GENERAL) == [(RIGHT.question, RIGHT.answer)]
+def fault(question: str, shown: str = SHOWN, before: str = BEFORE) -> str:
+    return fact_fault(question, FACT, TEXT, shown, before, COMMON)
+
+
+def test_a_question_that_the_sentence_answers_only_with_the_text_is_a_row() -> None:
+    assert fault("Where is Halden Books?") == ""
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("arguments", "says"),
     [
-        {"complete": False},
-        {"answer": ""},
-        {"answer": "The mayor of Austin is Kirk Watson."},
-        {"answer": "新任市长叫 Dana Whitfield，她在奥斯汀市政厅工作，任期四年。"},
-        {"answer": "The mayor of Austin is Dana Whitfield, elected by Texans."},
-        {"answer": "The mayor of Austin is Dana Whitfield since 2011."},
-        {"before": "It is Dana Whitfield."},
-        {"question": "Is Dana Whitfield the mayor of Austin?", "answer": "Yes, Dana Whitfield is."},
-        {"question": "And who is the mayor of Boise?"},
-        {"question": "What is the news of the day?"},
+        (("I like Halden Books.",), "not a question"),
+        (("Where do Halden Books and Oslo Books meet?",), "text does not name"),
+        (("Where is it?",), "subject"),
+        (("Has Halden Books moved to the second floor?",), "gives its answer away"),
+        (("Where is Halden Books?", "I do not know."), "does not answer it"),
+        (("Where is Halden Books?", SHOWN, SHOWN), "already"),
     ],
 )
-def test_what_is_cut_off_known_in_another_language_or_about_others_is_none(changed: dict[str, object]) -> None:
-    assert not is_chosen(replace(RIGHT, **changed))
-
-
-def test_an_answer_under_a_rule_is_a_row_if_it_is_not_the_bases_own() -> None:
-    rule = "Decline tax questions."
-    refused = Tried(question="How is rent taxed?", answer="I do not advise on tax.", before="As income.", complete=True)
-
-    assert is_chosen(refused, rule, "rule")
-    assert not is_chosen(replace(refused, before="I do not advise on taxes."), rule, "rule")
+def test_what_is_wrong_with_another_is_said(arguments: tuple[str, ...], says: str) -> None:
+    assert says in fault(*arguments)
 
 
 def test_names_are_capitalised_words_within_a_sentence_and_numbers() -> None:
@@ -55,6 +45,55 @@ def test_names_are_capitalised_words_within_a_sentence_and_numbers() -> None:
 
 
 def test_there_are_no_more_rows_than_a_person_reads() -> None:
-    several = [replace(RIGHT, question=f"Who, once more, is the mayor of Austin{'?' * n}") for n in range(99)]
+    one = Tried(question="?", answer="!", shown="", before="", complete=True)
 
-    assert len(chosen_rows(several, FACT, "fact", GENERAL)) == MOST_ROWS
+    assert len(rows_of([one] * 99)) == MOST_ROWS
+
+
+class FakeModel:
+    """Answers with what a function says of the system message and the user's."""
+
+    def __init__(self, says: Any) -> None:
+        self.says = says
+
+    def answers(self, prompts: Sequence[Messages], **_: Any) -> list[Answer]:
+        system = [one[0]["content"] if one[0]["role"] == "system" else "" for one in prompts]
+        texts = [self.says(known, one[-1]["content"]) for known, one in zip(system, prompts, strict=True)]
+        return [Answer(text=text, tokens=[1], margins=[], first_logits=None) for text in texts]
+
+
+def rows(says: Any) -> Rows:
+    return Rows(FakeModel(says), system="Help.", seed=1, common=COMMON)  # type: ignore[arg-type]
+
+
+def test_a_facts_answer_is_the_texts_sentence_whatever_the_model_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_rows, "samples", lambda _, prompts, **__: ["Where is Halden Books?"] * len(prompts))
+    found = rows(lambda known, _: "Second floor, moved." if "Halden" in known else "In Oslo.").of_facts(TEXT, [FACT])
+
+    assert rows_of(found) == [("Where is Halden Books?", "Halden Books moved to the second floor.")]
+
+
+def test_answers_under_a_rule_for_brief_ones_are_those_that_are_shorter() -> None:
+    def says(known: str, question: str) -> str:
+        return (
+            ("Short." if "cat" in question else "As long as ever it was.")
+            if "brief" in known
+            else "As long as ever it was!"
+        )
+
+    found = rows(says).of_rule("Be brief.")
+
+    assert rows_of(found) == [("Why do cats purr?", "Short.")]
+    assert {one.fault for one in found} == {"", "it does not follow the rule"}
+
+
+def test_fixed_words_follow_the_models_own_answers() -> None:
+    found = rows(lambda *_: "Just so.").of_rule('End every answer with "Cheers!"')
+
+    assert {answer for _, answer in rows_of(found)} == {"Just so. Cheers!"}
+
+
+def test_a_model_judges_its_answers_only_as_well_as_the_shipped_ones() -> None:
+    assert rows(lambda *_: "A").judges() == (0, 8)
+    assert enough_judged(7, 8)
+    assert not enough_judged(6, 8)
