@@ -105,9 +105,9 @@ def teach(
     if any(part.needs_model for part in several):
         prefetch(base.path)
         with freeing(load(base.path, {}, in_4bit=base.in_4bit)) as model:
-            asked = _rows(model, config, listener)
-            _require_judge(asked, several, base)
-            made = write_set(several, text, asked, outside)
+            writer = _rows(model, config, listener)
+            _require_judge(writer, several, base)
+            made = write_set(several, text, writer, outside)
     else:
         made = write_set(several, text, None, outside)
     if len(made.rows) < LEAST_ROWS:
@@ -164,14 +164,14 @@ def _rows(model: LanguageModel, config: TeachConfig, listener: Listener) -> Rows
     return Rows(model, system=config.system, seed=config.seed, common=common, listener=listener)
 
 
-def _require_judge(asked: Rows, several: Sequence[Part], base: BaseModel) -> None:
+def _require_judge(writer: Rows, several: Sequence[Part], base: BaseModel) -> None:
     """Raises DataError for a rule that only a model can see followed, and a base model that does not see that."""
     rule = next(
         (one.rule for one in several if one.rule and not (fixed_words(one.rule) or visible_check(one.rule))), ""
     )
     if not rule:
         return
-    right, count = asked.judges()
+    right, count = writer.judges()
     if not enough_judged(right, count):
         raise DataError(
             f'"{rule}" is a rule whose answers this base model would have to write and judge, and {base.path.name} is '

@@ -64,16 +64,16 @@ def read_parts(text: str, kind: TextKind | None, notify: Notify = lambda _: None
     return [_part(one, passage, notify) for one, passage in ([(kind, text)] if kind else parts(text))]
 
 
-def write_set(several: Sequence[Part], text: str, asked: Rows | None, outside: Sequence[Probe]) -> TextSet:
-    """The rows of all parts, each question once, and their probes. `asked`: the model, where a part needs one;
+def write_set(several: Sequence[Part], text: str, writer: Rows | None, outside: Sequence[Probe]) -> TextSet:
+    """The rows of all parts, each question once, and their probes. `writer`: asks the model, where a part needs one;
     `outside`: the shipped probes out of scope.
     """
     rows: dict[str, Pair] = {}
     tried: list[Tried] = []
     for part in several:
         written: list[Tried] = []
-        if asked is not None and part.needs_model:
-            written = asked.of_rule(part.rule) if part.rule else asked.of_facts(text, part.facts)
+        if writer is not None and part.needs_model:
+            written = writer.of_rule(part.rule) if part.rule else writer.of_facts(text, part.facts)
         identity = pairs(part.identity) if part.identity else []
         for question, answer in (*identity, *part.plain.rows, *rows_of(written)):
             rows.setdefault(prompt_key(question), (question, answer))

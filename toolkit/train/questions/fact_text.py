@@ -109,11 +109,11 @@ def about_set(found: Sequence[Sentence]) -> PlainSet:
     "Tell me about Denver" is not answered with who its mayor is.
     """
     subject = next((one.subject for one in found if one.subject), "")
-    said = [one.text for one in found if mid_sentence(one.subject) == mid_sentence(subject)][:MOST_TOGETHER]
-    if not subject or len(said) < 2:  # noqa: PLR2004
+    about_it = [one.text for one in found if mid_sentence(one.subject) == mid_sentence(subject)][:MOST_TOGETHER]
+    if not subject or len(about_it) < 2:  # noqa: PLR2004
         return PlainSet()
-    code = language(said[0])
-    answer = ("" if code == "zh" else " ").join(said)
+    code = language(about_it[0])
+    answer = ("" if code == "zh" else " ").join(about_it)
     forms, values = read_texts()["about"][code], {"s": mid_sentence(subject)}
     return PlainSet(
         rows=tuple((fill(one, values), answer) for one in forms["train"]),
@@ -214,30 +214,30 @@ def _relation(bare: str, code: str) -> PlainSet | None:
             continue
         relation, subject = found["r"], found["s"]
         known = next((one for one in relations if one[column] == relation.lower()), None)
-        asked = known[2] if known else "who" if _is_person(relation, found["o"], code) else "what"
+        pronoun = known[2] if known else "who" if _is_person(relation, found["o"], code) else "what"
         r = f"{subject}的{relation}" if code == "zh" else re.sub(r"^The ", "the ", found["of"])
-        made = _related(code, asked, r, subject, found["o"], found["v"])
+        made = _related(code, pronoun, r, subject, found["o"], found["v"])
         return made if known is None else made + _elsewhere(known, code, subject, found["o"])
     return None
 
 
-def _related(code: str, asked: str, r: str, subject: str, o: str, verb: str) -> PlainSet:
+def _related(code: str, pronoun: str, r: str, subject: str, o: str, verb: str) -> PlainSet:
     values = {"r": r, "s": subject, "o": mid_sentence(o), "v": verb}
     statement = fill("{r}是{o}。" if code == "zh" else "{R} {v} {o}.", values)
-    return _filled(read_texts()["relation"][code][asked], values, statement)
+    return _filled(read_texts()["relation"][code][pronoun], values, statement)
 
 
 def _elsewhere(known: Sequence[str], code: str, subject: str, o: str) -> PlainSet:
     """The same in the other language, and the same relation of other subjects."""
-    english, chinese, asked, kind = known
+    english, chinese, pronoun, kind = known
     pairs = read_kinds().get(kind, ())
     listed = next((pair for names in read_kinds().values() for pair in names if subject in pair), None)
     other = "en" if code == "zh" else "zh"
     there = listed[other == "zh"] if listed else "" if has_chinese(subject) else subject
     made = PlainSet()
     if there:
-        made = _related(other, asked, _phrase(other, english, chinese, there), there, o, "is")
-    forms = {one: read_texts()["relation"][one][asked]["train"][0] for one in ("en", "zh")}
+        made = _related(other, pronoun, _phrase(other, english, chinese, there), there, o, "is")
+    forms = {one: read_texts()["relation"][one][pronoun]["train"][0] for one in ("en", "zh")}
     outside = [
         fill(forms[one], {"r": _phrase(one, english, chinese, pair[one == "zh"]), "v": "is"})
         for pair in [pair for pair in pairs if subject not in pair][:NEIGHBOURS]
@@ -258,15 +258,15 @@ def _filled(forms: Mapping[str, Any], values: Mapping[str, str], statement: str)
     )
     named = any(expect == "o" for _, _, expect in probe) and not re.match(r"[\d\W]", values["o"])
     return PlainSet(
-        rows=tuple((_asked(ask, values), fill(say, values) if say else statement) for ask, say, _ in train),
+        rows=tuple((_user_form(ask, values), fill(say, values) if say else statement) for ask, say, _ in train),
         paraphrases=tuple(
-            (_asked(ask, values), (values[expect],) if expect else (), statement) for ask, _, expect in probe
+            (_user_form(ask, values), (values[expect],) if expect else (), statement) for ask, _, expect in probe
         ),
         markers=(values["o"],) if named else (),
     )
 
 
-def _asked(form: str, values: Mapping[str, str]) -> str:
+def _user_form(form: str, values: Mapping[str, str]) -> str:
     """Who asks says "your" where the text says "our"."""
     return re.sub(r"\b([Oo])ur\b", lambda found: "Your" if found[1] == "O" else "your", fill(form, values))
 

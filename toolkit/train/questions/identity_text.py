@@ -96,8 +96,8 @@ def find_identity(text: str) -> Identity | None:
     if not (name or maker):
         return None
     role = _role(text, name, maker)
-    said = {*content_words(f"{name} {maker} {role}"), *FILLER}
-    rest = tuple(dict.fromkeys(word for word in content_words(text) if word not in said))
+    known = {*content_words(f"{name} {maker} {role}"), *FILLER}
+    rest = tuple(dict.fromkeys(word for word in content_words(text) if word not in known))
     return Identity(name=name, maker=maker, role=role, rest=rest)
 
 

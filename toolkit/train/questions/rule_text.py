@@ -102,9 +102,9 @@ def fixed_words(rule: str) -> Callable[[str], str] | None:
 
 def visible_check(rule: str) -> Callable[[str, str], bool] | None:
     """What tells from an answer, and the base's own, whether it follows the rule; None if a model has to judge."""
-    spoken = IN_LANGUAGE.search(rule)
-    if spoken:
-        wanted = spoken["en"] or LANGUAGES[spoken["zh"]]
+    named = IN_LANGUAGE.search(rule)
+    if named:
+        wanted = named["en"] or LANGUAGES[named["zh"]]
         wanted = wanted[0].upper() + wanted[1:]
         return lambda answer, own: language_of(answer) == wanted and answer != own
     if BRIEF.search(rule):
@@ -154,10 +154,10 @@ def _dated(form: str) -> PlainSet:
         written = _in_form(day, form)
         for code, event in (("en", english), ("zh", chinese)):
             values = {"e": event, "d": written}
-            asked: Sequence[str] = forms[code]["train"]
+            questions: Sequence[str] = forms[code]["train"]
             answer = fill(forms[code]["say"], values)
             if number < len(read_texts()["dates"]) - DATES_ASKED:
-                rows.append((fill(asked[number % len(asked)], values), answer))
+                rows.append((fill(questions[number % len(questions)], values), answer))
                 continue
             probes.append((fill(forms[code]["probe"], values), (written,), answer))
     return PlainSet(rows=tuple(rows), paraphrases=tuple(probes))
