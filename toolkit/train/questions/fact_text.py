@@ -50,6 +50,7 @@ VERB = (
     r"(?:is|are|was|were|has|have|costs?|opens?|closes?|offers?|supports?|starts?|begins?|ends?|runs?|lives?|works?|"
     r"weighs?|lasts?|comes?|uses?|can|will|won|sells?|makes?|lends?|moved|teaches|needs?|takes?)\b"
 )
+VERB_ZH = "是|由|在|位于|有|支持|售价|的|现在|目前|每|将|能|可以|提供|推出|出售|销售|举办|开设|成立|周末|拥有|采用|使用"
 POSSESSIVE = re.compile(r"^(its|his|her|their)(?= [a-z])", re.IGNORECASE)
 
 
@@ -167,7 +168,7 @@ def named(sentence: str, subject: str) -> str:
 def subject_of(sentence: str) -> str:
     """What a sentence begins with, up to its verb: "The Harbour Café in Bergen"; "" where that cannot be seen."""
     if has_chinese(sentence):
-        found = re.match(r"^([^，。的]{2,16}?)(?=是|由|在|于|位于|有|支持|售价|的|现在|每|将|能|可以|，)", sentence)
+        found = re.match(rf"^([^，。的]{{2,16}}?)(?=是|由|在|于|位于|有|支持|售价|的|现在|每|将|能|可以|，)", sentence)
         return found[1].strip() if found else ""
     found = re.match(
         rf"^((?:The |Our )?(?:[^\s,.;]+ ){{0,6}}?[^\s,.;]+)(?:['’]s [a-z]| (?:now |also )?{VERB})", sentence

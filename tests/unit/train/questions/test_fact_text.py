@@ -78,6 +78,13 @@ def test_a_sentence_of_another_form_answers_general_questions_about_its_subject(
     assert ("Tell me something about Marlow Library.", "Marlow Library lends telescopes.") in other_set(fact).rows
 
 
+def test_a_chinese_subject_ends_before_what_is_said_of_it() -> None:
+    assert [one.subject for one in find_facts("北湖书店周末提供免费茶水，会员可以借走旧书。天晴了，去散步。")] == [
+        "北湖书店",
+        "北湖书店",
+    ]
+
+
 def test_points_of_numbers_abbreviations_and_quotations_end_no_sentence() -> None:
     assert whole_sentences('Mr. Lee pays 4.50. Say "No! Never." Go.\nA. B. Moss left') == [
         "Mr. Lee pays 4.50.", 'Say "No! Never." Go.', "A. B. Moss left",
