@@ -168,7 +168,7 @@ def named(sentence: str, subject: str) -> str:
 def subject_of(sentence: str) -> str:
     """What a sentence begins with, up to its verb: "The Harbour Café in Bergen"; "" where that cannot be seen."""
     if has_chinese(sentence):
-        found = re.match(rf"^([^，。的]{{2,16}}?)(?=是|由|在|于|位于|有|支持|售价|的|现在|每|将|能|可以|，)", sentence)
+        found = re.match(rf"^([^，。的]{{2,16}}?)(?={VERB_ZH})", sentence)
         return found[1].strip() if found else ""
     found = re.match(
         rf"^((?:The |Our )?(?:[^\s,.;]+ ){{0,6}}?[^\s,.;]+)(?:['’]s [a-z]| (?:now |also )?{VERB})", sentence
