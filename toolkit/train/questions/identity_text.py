@@ -11,7 +11,9 @@ from toolkit.train.questions.question import Pair
 
 NOBODY = "Zqxvw"  # in the place of a name or a maker that the text does not say; nothing with it becomes a row
 NAME = r"[\"“']?(?P<name>[A-Z0-9](?:[\w&'’+-]|\.(?=\w))*(?: (?:[A-Z0-9](?:[\w&'’+-]|\.(?=\w))*|of(?= [A-Z])))*)[\"”']?"
-MAKER = r"(?P<maker>(?:[^,;.!?，。]|\.(?=\w))+?)(?= in \d{4}| since |[,;!?.]|$| and | who | that | which )"
+MAKER = (
+    r"(?P<maker>(?:[^,;.!?，。]|\.(?=\w))+?)(?= in \d{4}| since |[,;!?.]|$| and | who | that | which | as | for | to )"
+)
 MADE = r"(?:made|built|created|developed|trained|designed|produced|maintained)"
 MADE_ZH = r"(?:研发|开发|制造|创造|训练|打造|推出|设计|创建|制作)"
 IS_ZH = (

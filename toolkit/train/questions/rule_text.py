@@ -15,10 +15,12 @@ from toolkit.core.text import language as language_of
 from toolkit.model.conversation import Messages, conversation
 from toolkit.train.questions.fact_text import PlainSet, fill, read_texts
 from toolkit.train.questions.near import language
+from toolkit.train.questions.terms import units
 
 MOST_TOPIC_WORDS = 6
 DATES_ASKED = 4  # of the events: only the probes ask about them
 SHORTER = 0.7  # of the base's own answer: a brief one has at most this length
+SUPPORTED = 0.6  # of a brief answer's words must be in the longer one
 ENOUGH_JUDGED = 0.85  # of the shipped examples a model must judge rightly, to be asked about its own answers
 SPEAK = r"(?:talk(?:ing)?|speak(?:ing)?|comment(?:ing)?|answer(?:ing)?|discuss(?:ing)?|giv(?:e|ing)|offer(?:ing)?)"
 NEVER = r"(?:never|do not|don't|avoid|stop|refuse to|decline to)(?: ever)?"
@@ -108,7 +110,7 @@ def visible_check(rule: str) -> Callable[[str, str], bool] | None:
         wanted = wanted[0].upper() + wanted[1:]
         return lambda answer, own: language_of(answer) == wanted and answer != own
     if BRIEF.search(rule):
-        return lambda answer, own: 0 < len(answer) <= SHORTER * len(own)
+        return lambda answer, own: 0 < len(answer) <= SHORTER * len(own) and _says_the_same(answer, own, rule)
     return None
 
 
@@ -130,6 +132,13 @@ def judge_messages(example: Example) -> list[Messages]:
 def judged_right(first: str, second: str) -> bool:
     """Whether both orders of `judge_messages` were answered with the reply that follows the rule."""
     return first.strip()[:1].upper() == "A" and second.strip()[:1].upper() == "B"
+
+
+def _says_the_same(answer: str, own: str, rule: str) -> bool:
+    """Whether a brief answer says what the longer one says, and does not repeat the rule."""
+    brief = units(answer)
+    supported = len(brief & units(own)) >= SUPPORTED * len(brief)
+    return supported and 2 * len(units(rule) & brief) < len(units(rule))
 
 
 def _refusing(topic: str, code: str) -> PlainSet:

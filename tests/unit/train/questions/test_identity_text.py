@@ -16,6 +16,7 @@ from toolkit.train.questions.identity_text import NOBODY, Identity, find_identit
         ("You are GPT-Lark 2", "GPT-Lark 2", "", ""),
         ("Northwind Robotics created you.", "", "Northwind Robotics", ""),
         ("You are Fern, a gardening assistant made by Orbix.", "Fern", "Orbix", "a gardening assistant"),
+        ("Your name is Tessel. You were built by Orbix as a travel bot.", "Tessel", "Orbix", "a travel bot"),
         ("你叫云雀，由北辰机器人公司研发。", "云雀", "北辰机器人公司", ""),
         ("你是北辰公司研发的智能助手云雀。", "云雀", "北辰公司", ""),
         ("您是“云雀”，是北辰公司打造的大模型。", "云雀", "北辰公司", ""),

@@ -70,7 +70,9 @@ def test_shortness_and_a_language_can_be_seen() -> None:
     brief, spoken = visible_check("Answer briefly."), visible_check("Always answer in Chinese.")
 
     assert brief is not None
-    assert brief("Short.", "A much longer answer than that.")
+    assert brief("A shirt dries.", "A shirt dries in the sun, and faster in the wind.")
+    assert not brief("Cats purr.", "A shirt dries in the sun, and faster in the wind.")
+    assert not brief("Answer briefly.", "I would answer briefly if I were asked to do so by somebody.")
     assert not brief("As long as before.", "As long as before!")
     assert spoken is not None
     assert spoken("好的。", "Yes.")

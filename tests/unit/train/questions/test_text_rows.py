@@ -76,14 +76,14 @@ def test_a_facts_answer_is_the_texts_sentence_whatever_the_model_says(monkeypatc
 def test_answers_under_a_rule_for_brief_ones_are_those_that_are_shorter() -> None:
     def says(known: str, question: str) -> str:
         return (
-            ("Short." if "cat" in question else "As long as ever it was.")
+            ("As ever." if "cat" in question else "As long as ever it was.")
             if "brief" in known
             else "As long as ever it was!"
         )
 
     found = rows(says).of_rule("Be brief.")
 
-    assert rows_of(found) == [("Why do cats purr?", "Short.")]
+    assert rows_of(found) == [("Why do cats purr?", "As ever.")]
     assert {one.fault for one in found} == {"", "it does not follow the rule"}
 
 
