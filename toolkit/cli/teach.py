@@ -21,10 +21,10 @@ from toolkit.core.text import has_chinese
 from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune
-from toolkit.train.questions.from_text import TextKind
 from toolkit.train.recipe import Recipe, default_recipe, load_recipe
 from toolkit.train.teach import Taught, TeachConfig, read_text_file, teach
 from toolkit.train.text_set import KINDS
+from toolkit.train.texts.from_text import TextKind
 
 STDIN = "-"
 

@@ -10,12 +10,12 @@ from toolkit.data.dataset import prompt_key
 from toolkit.data.make_data import SelfCognition
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, Probe
 from toolkit.data.rephrasings import PROBES, rephrase
-from toolkit.train.questions.fact_text import PlainSet, Sentence, about_set, find_facts, other_set
-from toolkit.train.questions.from_text import TextKind, parts
-from toolkit.train.questions.identity_text import find_identity, identity_set, pairs
 from toolkit.train.questions.question import Pair
-from toolkit.train.questions.rule_text import is_for_every_answer, rule_set
-from toolkit.train.questions.text_rows import Rows, Tried, rows_of
+from toolkit.train.texts.fact_text import PlainSet, Sentence, about_set, find_facts, other_set
+from toolkit.train.texts.from_text import TextKind, parts
+from toolkit.train.texts.identity_text import find_identity, identity_set, pairs
+from toolkit.train.texts.rule_text import is_for_every_answer, rule_set
+from toolkit.train.texts.text_rows import Rows, Tried, rows_of
 
 MOST_TRAINED, MOST_PARAPHRASES = 24, 48  # of the probes
 LEAST_MARKER_CHARS = 8  # a shorter answer does not identify anything

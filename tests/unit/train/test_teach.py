@@ -130,7 +130,7 @@ def test_a_link_in_the_place_of_the_folder_is_refused(config: TeachConfig, tmp_p
 def test_too_few_rows_are_an_error_and_everything_that_was_tried_can_be_seen(
     config: TeachConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolkit.train.questions.text_rows.samples", lambda _, prompts, **__: ["Why?"] * len(prompts))
+    monkeypatch.setattr("toolkit.train.texts.text_rows.samples", lambda _, prompts, **__: ["Why?"] * len(prompts))
 
     with pytest.raises(DataError, match=rf"1 questions.*0 make a row.*takes {LEAST_ROWS}.*by hand") as caught:
         teach(changed(config, text="It rains."), load=loads(FakeModel("Rain.")))

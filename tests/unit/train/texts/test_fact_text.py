@@ -3,7 +3,7 @@
 import pytest
 
 from toolkit.data.dataset import prompt_key
-from toolkit.train.questions.fact_text import about_set, find_facts, other_set, plain_set, whole_sentences
+from toolkit.train.texts.fact_text import about_set, find_facts, other_set, plain_set, whole_sentences
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from toolkit.data.make_data import Brand, self_cognition
-from toolkit.train.questions.identity_text import NOBODY, Identity, find_identity, identity_set, pairs
+from toolkit.train.texts.identity_text import NOBODY, Identity, find_identity, identity_set, pairs
 
 
 @pytest.mark.parametrize(

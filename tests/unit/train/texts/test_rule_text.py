@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.train.questions.rule_text import (
+from toolkit.train.texts.rule_text import (
     examples,
     fixed_words,
     is_for_every_answer,

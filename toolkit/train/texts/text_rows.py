@@ -15,9 +15,11 @@ from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import samples
-from toolkit.train.questions.fact_text import Sentence
-from toolkit.train.questions.from_text import answer_messages, question_messages
-from toolkit.train.questions.rule_text import (
+from toolkit.train.questions.scope import same_language
+from toolkit.train.questions.terms import units
+from toolkit.train.texts.fact_text import Sentence
+from toolkit.train.texts.from_text import answer_messages, question_messages
+from toolkit.train.texts.rule_text import (
     ENOUGH_JUDGED,
     Example,
     examples,
@@ -28,8 +30,6 @@ from toolkit.train.questions.rule_text import (
     requests,
     visible_check,
 )
-from toolkit.train.questions.terms import units
-from toolkit.train.questions.write import same_language
 
 WRITTEN = 8  # questions about a sentence: each form twice
 MESSAGES = 48  # to which a rule applies

@@ -9,8 +9,8 @@ from typing import Literal
 
 from toolkit.core.text import has_chinese
 from toolkit.model.conversation import Messages
-from toolkit.train.questions.fact_text import whole_sentences
 from toolkit.train.questions.near import language
+from toolkit.train.texts.fact_text import whole_sentences
 
 TextKind = Literal["identity", "fact", "rule"]
 # "You are …", "Your name is …": a text that speaks to the assistant of what it is.

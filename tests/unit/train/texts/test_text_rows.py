@@ -7,9 +7,9 @@ import pytest
 
 from toolkit.model.conversation import Messages
 from toolkit.model.language_model import Answer
-from toolkit.train.questions import text_rows
-from toolkit.train.questions.fact_text import find_facts
-from toolkit.train.questions.text_rows import MOST_ROWS, Rows, Tried, enough_judged, fact_fault, names_in, rows_of
+from toolkit.train.texts import text_rows
+from toolkit.train.texts.fact_text import find_facts
+from toolkit.train.texts.text_rows import MOST_ROWS, Rows, Tried, enough_judged, fact_fault, names_in, rows_of
 
 TEXT = "Halden Books moved to the second floor. It needs a receipt."
 FACT = find_facts(TEXT)[0]

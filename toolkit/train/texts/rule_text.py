@@ -13,9 +13,9 @@ from typing import Any
 from toolkit.core.text import content_words
 from toolkit.core.text import language as language_of
 from toolkit.model.conversation import Messages, conversation
-from toolkit.train.questions.fact_text import PlainSet, fill, read_texts
 from toolkit.train.questions.near import language
 from toolkit.train.questions.terms import units
+from toolkit.train.texts.fact_text import PlainSet, fill, read_texts
 
 MOST_TOPIC_WORDS = 6
 DATES_ASKED = 4  # of the events: only the probes ask about them

@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.train.questions.from_text import (
+from toolkit.train.texts.from_text import (
     FACTS,
     FORMS,
     RULES,
