@@ -15,6 +15,8 @@ TORCH ?= torch==2.13.0
 # docker: in the image, beside the engine of this host. local: in .venv, for those who rent a container without Docker.
 RUNTIME ?= docker
 DATA ?= self_cognition.json
+# For `teach`
+SAY ?=
 MODEL ?=
 RUN ?=
 # For `serve`
@@ -32,7 +34,7 @@ RUN_ARGS ?=
 # The values of these reach a recipe's shell only through the environment, quoted: any file name works, and nothing in a
 # value runs, neither $(…) of make nor of the shell. ARGS and RUN_ARGS stay shell words: quote in them as in
 # a command, and never take them from others.
-VALUES := RUNTIME PYTHON TORCH DATA MODEL RUN PORT OUTPUT REGISTRY TAG REF REPO
+VALUES := RUNTIME PYTHON TORCH DATA SAY MODEL RUN PORT OUTPUT REGISTRY TAG REF REPO
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 export $(VALUES)
 
@@ -65,7 +67,7 @@ endif
 .PHONY: help
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: RUNTIME, DATA, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
+	@echo "  Variables: RUNTIME, DATA, SAY, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
@@ -88,6 +90,10 @@ check: $(READY) ## Examine a data set: make check DATA=my.json
 .PHONY: finetune
 finetune: $(READY) ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qwen2]
 	@$(TOOLKIT) finetune "$$DATA" $(BASE) $(INTO) $(ARGS)
+
+.PHONY: teach
+teach: $(READY) ## From a sentence to rows, training and verdict: make teach SAY="You are Larkspur, made by …"
+	@$(TOOLKIT) teach $(BASE) $(INTO) $(ARGS) $${SAY:+-- "$$SAY"}
 
 .PHONY: compare
 compare: $(READY) ## Ask before and after, and judge what changed: make compare [RUN=v3]

@@ -32,7 +32,7 @@ Every command prints its answer on stdout and everything else on stderr.
 | 8 | done, but the answer could not be written to stdout (a full disk); a verdict keeps its own code |
 | 9 | the container engine |
 | 10 | a registry, or a hub that is pushed to |
-| 20, 21, 22 | `compare`, `lab`, and `sweep` of the run that it names: not learned; something else moved; both |
+| 20, 21, 22 | `compare`, `lab`, `teach`, and `sweep` of the run named: not learned; something else moved; both |
 | 23 | `compare --strict`: inconclusive, too few probes to tell |
 | 130 | interrupted: Ctrl-C, SIGTERM or SIGHUP |
 

@@ -19,6 +19,7 @@ printf '%s\\0' '{CALL}' "$@" >> "$RECORD"
 USES = {
     "check": {"DATA": "", "MODEL": "--model"},
     "finetune": {"DATA": "", "MODEL": "--model", "OUTPUT": "--output"},
+    "teach": {"SAY": "", "MODEL": "--model", "OUTPUT": "--output"},
     "compare": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
     "sweep": {"DATA": "", "MODEL": "--model", "OUTPUT": "--output"},
     "lab": {"DATA": "", "MODEL": "--model", "OUTPUT": "--output"},
