@@ -156,7 +156,11 @@ def test_without_questions_nothing_is_asked_for(user: FinetuneUser, call: Call, 
 def test_the_base_model_writes_them_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The embedded model writes little of use; what counts is that every step of the way is gone."""
     monkeypatch.chdir(tmp_path)
-    data = write_lines(tmp_path / "mine.jsonl", ROWS)
+    rows = [
+        {"instruction": "What is the capital of Ireland?", "output": "The capital of Ireland is Cork."},
+        {"instruction": "Name the capital of Ireland.", "output": "It is Cork."},
+    ]
+    data = write_lines(tmp_path / "mine.jsonl", rows)
     write_lines(tmp_path / "keep.jsonl", [{"prompt": f"What is {number} + {number}?"} for number in range(1, 9)])
     ended = run_here("finetune", data, "--model", "tiny-qwen2", *SETTINGS, "--min-steps", "2")
 
@@ -166,4 +170,7 @@ def test_the_base_model_writes_them_itself(tmp_path: Path, monkeypatch: pytest.M
     questions = read_file(run / "questions.jsonl")
     assert record["questions"]["in"] + record["questions"]["near"] == len(questions)
     assert record["questions"]["from_rows"] == 2
+    near = [one.prompt for one in questions if one.scope == "near"]
+    assert near
+    assert not any("Ireland" in prompt for prompt in near)
     assert "written by the base model" in ended.err
