@@ -76,10 +76,11 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     per_system = {
         system: measure([one for one in results if one.system == system], trained_prompts=trained) for system in systems
     }
+    abilities = ability.record()
     report = Report(
         before=before.to_dict(),
         after=after.to_dict(),
-        verdict=reach_verdict(per_system, probes.thresholds, strict=config.strict),
+        verdict=reach_verdict(per_system, probes.thresholds, strict=config.strict, ability=abilities),
         thresholds=probes.thresholds,
         per_system=per_system,
         flips=flips(results),
@@ -89,7 +90,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         timings_s=timings,
         questions=None if after.run is None else learned_questions(after.run.record),
         further=_further_questions(answered.questions.probes, probes),
-        ability=ability.record(),
+        ability=abilities,
     )
     return report, after
 

@@ -8,12 +8,15 @@ from toolkit.compare.decision import Decision, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
+from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.comparison import worst
 
 PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
 TOOK_AT_LEAST, TOOK_AT_MOST = ("reliability", "generality"), ("residue",)
 KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "agreement"), ("leakage", "kl", "repetition")
-TOOK, KEPT = (*TOOK_AT_LEAST, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST)
+ABILITY = "ability"  # points that the ability ledger lost in total, beside what the probes measure
+PROBED = (*TOOK_AT_LEAST, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
+TOOK, KEPT = (*TOOK_AT_LEAST, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY)
 AT_LEAST = (*TOOK_AT_LEAST, *KEPT_AT_LEAST)
 SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: "neither"}
 Outcome = Literal["passed", "failed", "inconclusive"]
@@ -52,7 +55,8 @@ class Shortfall:
         if self.decision == "open" and self.low is not None and self.high is not None:
             bound = self.high if self.missed == below else self.low
             reach = texts("reason.reaches", bound=_distinct(bound, self.limit), limit=values["limit"])
-            tells = texts("reason.more", count=self.more) if self.more else texts("reason.too_close")
+            more = "all_items" if self.metric == ABILITY else "too_close"
+            tells = texts("reason.more", count=self.more) if self.more else texts(f"reason.{more}")
             reason = texts("reason.open", reason=reason, reaches=reach, tells=tells)
         if self.system is None:
             return reason
@@ -200,11 +204,18 @@ def system_name(system: str, texts: Texts) -> str:
 
 
 def reach_verdict(
-    per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], *, strict: bool = False
-) -> Verdict:
-    """Every threshold must be met under every system prompt, each by its complete interval: the worst one decides."""
-    judged = [one for name in (*TOOK, *KEPT) for one in _judged(name, per_system, thresholds)]
-    shortfalls = tuple(one for system in _places(per_system) for one in judged if one.missed and one.system == system)
+    per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], *, strict: bool = False,
+    ability: RecordedAbility | None = None,
+) -> Verdict:  # fmt: skip
+    """Every threshold must be met under every system prompt, each by its complete interval: the worst one decides.
+
+    `ability`: what the ledger lost in total must be within its limit too.
+    """
+    probed = [one for name in PROBED for one in _judged(name, per_system, thresholds)]
+    ledger = list(_ability_loss(ability))
+    judged = [*probed, *ledger]
+    ordered = [one for system in _places(per_system) for one in probed if one.system == system]
+    shortfalls = tuple(one for one in (*ordered, *ledger) if one.missed)
     missed = {one.metric for one in shortfalls}
     undecided = [one for one in judged if one.decision == "open"]
     failed = any(one.decision == "missed" for one in judged)
@@ -237,6 +248,16 @@ def _judged(
             metric=name, value=metric.value, limit=limit, system=place, low=metric.low, high=metric.high,
             decision=decision, more=more_probes(name, metric, limit) if decision == "open" else None,
         )  # fmt: skip
+
+
+def _ability_loss(ability: RecordedAbility | None) -> Iterator[Shortfall]:
+    if ability is None or (total := ability.total) is None:
+        return
+    decisions: Mapping[str, Decision] = {"kept": "met", "lost": "missed", "open": "open"}
+    yield Shortfall(
+        metric=ABILITY, value=total.loss_points, limit=ability.limit_points, system=None, low=total.loss_low,
+        high=total.loss_high, decision=decisions[ability.outcome or "open"],
+    )  # fmt: skip
 
 
 def _one_of_each_metric(undecided: list[Shortfall]) -> Iterator[Shortfall]:

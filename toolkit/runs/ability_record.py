@@ -50,8 +50,8 @@ class RecordedAbility(Part, frozen=True):
     system: str = Field(description="the system prompt of every question")
     limit_points: float = Field(description="what the loss in total may be")
     outcome: AbilityOutcome | None = Field(
-        description="kept: the interval of the total loss is within the limit; lost: it is not, and the loss is "
-        "significant; open: neither; null if not run"
+        description="kept: the complete interval of the total loss is within the limit; lost: it is beyond it; open: "
+        "neither; null if not run"
     )
     total: RecordedAbilityGroup | None = Field(description="over the shipped groups")
     groups: Sequence[RecordedAbilityGroup] = Field(description="then the public benchmarks that were named")

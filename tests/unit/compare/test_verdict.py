@@ -2,10 +2,12 @@
 
 import pytest
 
+from toolkit.compare.ability.ledger import group_entry, outcome_of
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS
+from toolkit.runs.ability_record import RecordedAbility
 
 GOOD = {
     "reliability": 1.0, "generality": 0.95, "residue": 0.0, "locality": 0.6, "leakage": 0.0, "kl": 0.004,
@@ -48,6 +50,24 @@ def test_each_outcome_has_a_sentence_of_its_own():
         len({reach_verdict({"": metrics(**values)}, DEFAULT_THRESHOLDS).sentence(Texts()) for values in shortfalls})
         == 4
     )
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "code", "outcome"),
+    [(4, 4, 0, "passed"), (60, 34, 0, "inconclusive"), (50, 10, 21, "inconclusive"), (200, 0, 21, "failed")],
+)
+def test_what_abilities_lost_decides_as_every_limit_does(lost: int, won: int, code: int, outcome: str):
+    pairs = [(True, False)] * lost + [(False, True)] * won + [(True, True)] * (1000 - lost - won)
+    total = group_entry("total", pairs)
+    ability = RecordedAbility(
+        not_run=None, system="", limit_points=3.0, outcome=outcome_of(total, 3.0), total=total, groups=[],
+        coherent=None, left_out={}, changes=[], seconds=1.0,
+    )  # fmt: skip
+
+    verdict = reach_verdict({"a": metrics(), "b": metrics()}, DEFAULT_THRESHOLDS, ability=ability)
+
+    assert (verdict.exit_code, verdict.outcome) == (code, outcome)
+    assert any("abilities" in reason for reason in verdict.reasons) == (outcome != "passed")
 
 
 def test_a_threshold_that_is_just_met_is_met():

@@ -40,10 +40,10 @@ def group_entry(name: str, pairs: Pairs) -> RecordedAbilityGroup:
 
 
 def outcome_of(total: RecordedAbilityGroup, limit_points: float) -> AbilityOutcome:
-    """kept: the interval of the loss ends within the limit. lost: it does not, and the loss is significant."""
+    """kept: the complete interval of the loss is within the limit. lost: it is complete beyond it. open: neither."""
     if total.loss_high <= limit_points:
         return "kept"
-    return "lost" if total.loss_points > 0 and total.p < SIGNIFICANT else "open"
+    return "lost" if total.loss_low > limit_points else "open"
 
 
 def significant_losses(groups: Sequence[RecordedAbilityGroup]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from toolkit.compare.report.figures import figure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import TOOK, misses
+from toolkit.compare.verdict import ABILITY, TOOK, misses
 
 ROUND_TO = 10
 
@@ -41,6 +41,9 @@ def _keep(report: Report, texts: Texts) -> Iterator[str]:
     if missed & {"kl", "agreement", "locality", "repetition"}:
         shown = {name: "–" if (value := figures[name].value) is None else figure(value) for name in ("kl", "agreement")}
         yield texts("advice.drift", **shown)
+
+    if ABILITY in missed:
+        yield texts("advice.ability")
 
 
 def _ask_more(report: Report, texts: Texts) -> Iterator[str]:

@@ -14,7 +14,7 @@ from toolkit.compare.report.ability import ability_rows, ability_sentence, group
 from toolkit.compare.report.figures import grouped, outcome
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import INCONCLUSIVE, misses, system_name
+from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, misses, system_name
 from toolkit.core.text import printable
 from toolkit.data.probes import PARAPHRASE, TRAINED
 
@@ -38,22 +38,32 @@ def render_junit(report: Report, texts: Texts) -> str:
 
 def _thresholds(root: Element, report: Report, texts: Texts) -> None:
     suite = SubElement(root, "testsuite", name="thresholds")
-    missed = {(one.metric, one.system): one.reason(texts) for one in report.verdict.shortfalls}
-    undecided = {(one.metric, one.system): one.reason(texts) for one in report.verdict.undecided}
-    strict = report.verdict.exit_code == INCONCLUSIVE
     for system, metrics in report.per_system.items():
         where = system if len(report.per_system) > 1 else None
         for name in report.thresholds:
             case = _case(suite, "compare.thresholds", _named(texts(f"metric.{name}.name"), where, texts))
             if metrics[name].value is None:
                 SubElement(case, "skipped", message=texts("ledger.not_measured"))
-            elif (name, where) in missed:
-                SubElement(case, "failure", type="threshold", message=_clean(missed[name, where]))
-            elif (name, where) in undecided:
-                how = SubElement(case, "failure" if strict else "skipped", message=_clean(undecided[name, where]))
-                if strict:
-                    how.set("type", "inconclusive")
+            else:
+                _decide(case, name, where, report, texts)
+    if report.ability is not None and report.ability.total is not None:
+        case = _case(suite, "compare.thresholds", texts(f"metric.{ABILITY}.name"))
+        _decide(case, ABILITY, None, report, texts)
     _count(suite)
+
+
+def _decide(case: Element, metric: str, system: str | None, report: Report, texts: Texts) -> None:
+    """A failure if the threshold was missed, or with --strict is undecided; else undecided ones are skipped."""
+    for one in report.verdict.shortfalls:
+        if (one.metric, one.system) == (metric, system):
+            SubElement(case, "failure", type="threshold", message=_clean(one.reason(texts)))
+            return
+    strict = report.verdict.exit_code == INCONCLUSIVE
+    for one in report.verdict.undecided:
+        if (one.metric, one.system) == (metric, system):
+            how = SubElement(case, "failure" if strict else "skipped", message=_clean(one.reason(texts)))
+            if strict:
+                how.set("type", "inconclusive")
 
 
 def _group(root: Element, group: str, results: Sequence[ProbeResult], report: Report, texts: Texts) -> None:
@@ -75,7 +85,7 @@ def _group(root: Element, group: str, results: Sequence[ProbeResult], report: Re
 
 
 def _ability(root: Element, report: Report, texts: Texts) -> None:
-    """A test a group, with its figures; one that lost significantly is skipped, since no threshold is on it."""
+    """A test a group, with its figures; one that lost significantly is skipped: the threshold is on the total."""
     if (found := report.ability) is None:
         return
     suite = SubElement(root, "testsuite", name="ability")

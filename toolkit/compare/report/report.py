@@ -131,7 +131,7 @@ class Report:
 def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Metric]]) -> Verdict:
     """As it was reached: reports before schema_version 3 had no third outcome."""
     found = record.verdict
-    reached = reach_verdict(per_system, record.thresholds, strict=found.strict)
+    reached = reach_verdict(per_system, record.thresholds, strict=found.strict, ability=record.ability)
     if found.outcome is None:
         outcome: Outcome = "passed" if found.passed else "failed"
         return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=())

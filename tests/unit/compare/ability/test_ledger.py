@@ -45,8 +45,8 @@ def test_an_interval_has_a_width_without_any_flip():
     [
         (10, 10, 1100, "kept"),
         (30, 12, 1100, "kept"),  # significant, and shown to be within three points
-        (60, 10, 1100, "lost"),
-        (60, 34, 1000, "lost"),  # significant, and not shown to be within them
+        (80, 10, 1100, "lost"),  # shown to be beyond them
+        (60, 34, 1000, "open"),  # significant, and not shown to be either
         (4, 2, 60, "open"),  # too few items to say
         (0, 60, 1100, "kept"),  # a gain
         (200, 199, 1100, "open"),

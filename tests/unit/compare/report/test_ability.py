@@ -58,7 +58,10 @@ def test_the_sentence_says_what_was_lost_and_won_and_what_follows():
 
     assert "Of 1000 items, 60 were lost and 34 won (p = 0.0" in sentence
     assert "a loss of 2.6 points" in sentence
-    assert sentence.endswith("Lost: the loss is significant, and not shown to be within the limit of 3 points.")
+    assert sentence.endswith("Undecided: the interval reaches across the limit of 3 points.")
+    assert ability_sentence(measured(80, 10), Texts()).endswith(
+        "the complete interval is beyond the limit of 3 points."
+    )
     assert "Kept: " in ability_sentence(measured(4, 4), Texts())
     assert "Undecided: " in ability_sentence(measured(6, 5, 60), Texts())
     assert "丢失 60 道，新增 34 道" in ability_sentence(measured(), Texts("zh"))
@@ -95,7 +98,7 @@ def test_every_renderer_has_the_figures_of_each_group(capsys):
 
 
 def test_a_group_that_lost_is_marked_and_reds_no_test():
-    """Abilities are not part of the verdict, so they fail no test of a CI system either."""
+    """The threshold is on the total, which is a test beside the other thresholds."""
     made = report(measured(lost=200, won=0))
 
     assert all(row.significant for row in ability_rows(measured(lost=200, won=0), Texts())[:2])
