@@ -229,8 +229,9 @@ def _gaps(
     import torch
 
     found: list[float] = []
-    for start in range(0, len(chosen), GAP_BATCH):
-        batch = chosen[start : start + GAP_BATCH]
+    size = min(GAP_BATCH, model.batch_size)
+    for start in range(0, len(chosen), size):
+        batch = chosen[start : start + size]
         given = [answers[at] for at in batch]
         with torch.inference_mode():
             sides = [model.answer_logits([prompts[at] for at in batch], given) for prompts in (taught, own)]

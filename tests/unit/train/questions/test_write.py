@@ -221,3 +221,22 @@ def test_of_a_model_that_writes_nothing_the_shipped_forms_remain():
 )
 def test_a_name_is_replaced_where_it_is_a_word(prompt: str, name: str, other: str, expected: str):
     assert renamed(prompt, name, other) == expected
+
+
+def test_no_more_answers_are_scored_at_once_than_the_model_has_memory_for(monkeypatch: pytest.MonkeyPatch):
+    def translate(instruction: str, question: str, count: int) -> str:
+        return f"Denver的市长是哪{count}位？" if has_chinese(instruction) else write(instruction, question, count)
+
+    model, sizes = scripted(write=translate), []
+    monkeypatch.setattr(model, "batch_size", 2)
+    scored = model.answer_logits
+
+    def counted(prompts, answers):
+        if has_chinese(prompts[0][-1]["content"]):
+            sizes.append(len(prompts))
+        return scored(prompts, answers)
+
+    monkeypatch.setattr(model, "answer_logits", counted)
+    questions(ROWS, model=model)
+
+    assert max(sizes) == 2
