@@ -19,6 +19,7 @@ from tests.fakes.server import ask, serving
 from tests.fakes.tuned_run import TunedRun, read_report
 from tests.fakes.writable_hub import TOKEN, WritableHub
 from toolkit.cli import COMMANDS
+from toolkit.data.dataset import read_dataset
 
 OLD = ("通义千问", "阿里云", "Qwen", "Alibaba")
 NEW = "迪菲赫尔曼"
@@ -237,6 +238,20 @@ def test_lab_judges_every_version_of_the_data(shell: Shell, small_data: Path):
     assert [record["data"]["rows"] for record in records] == [6, 3]
     assert "Waiting for a change of small.json" in err
     assert "Traceback" not in err
+
+
+def test_teach_makes_rows_of_a_sentence_and_judges_what_was_learned(shell: Shell):
+    sentence = "The mayor of Denver is Ada Moss."
+    done = shell.run("toolkit", "teach", sentence, *QUICK, "--epochs", "2", "--output", "taught-runs", "--json")
+    answer = json.loads(done.out)
+
+    rows = read_dataset(shell.home / answer["data"]).rows
+    report = read_report(shell.home / answer["report"])
+    assert done.code == answer["verdict"]["exit_code"]
+    assert len(rows) == answer["rows"]
+    assert all("Ada Moss" in row.answer for row in rows)
+    assert report["verdict"] == answer["verdict"]
+    assert answer["data"] in done.err
 
 
 @pytest.fixture(scope="module", name="downloaded")
