@@ -67,9 +67,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @click.option("--probes-more", type=click.IntRange(0, 1000), default=0, metavar="N",
               help="Ask N further questions in scope, which the base model writes, and N out of scope.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit code 23 for an inconclusive verdict.")
-@click.option("--ability/--no-ability", default=None,
-              help="Measure abilities: over 1100 short items.  [default: on a card, for one run, from 100 million "
-              "parameters on]")  # fmt: skip
+@click.option("--ability", is_flag=True, help="Measure abilities that nobody asked about too: over 1100 short items.")
 @click.option("--ability-limit", type=click.FloatRange(0, 100), default=LIMIT_POINTS, show_default=True,
               metavar="POINTS", help="What abilities may lose in total.")  # fmt: skip
 @click.option("--benchmark", "benchmarks", multiple=True, metavar="NAME=FILE[#COUNT]",
@@ -83,7 +81,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    outside: int | None, probes_more: int, strict: bool, ability: bool | None, ability_limit: float,
+    outside: int | None, probes_more: int, strict: bool, ability: bool, ability_limit: float,
     benchmarks: tuple[str, ...], max_new_tokens: int, output: Path,
     report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip

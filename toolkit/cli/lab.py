@@ -52,7 +52,7 @@ def command(data: str, model: str | None, recipe: str | None, output: Path, lang
                     run = finetune(
                         config, Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train)
                     )
-                compared = CompareConfig(run=str(run.folder), model=model, output=output)
+                compared = CompareConfig(run=str(run.folder), model=model, output=output, outside=0)  # an answer soon
                 code = compare_and_print(compared, texts, load=base.load)
                 notify(f"{run.folder}: {time.perf_counter() - started:.1f} s")
             except DataError as error:  # the next version may be right

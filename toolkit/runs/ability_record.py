@@ -8,7 +8,7 @@ from pydantic import Field
 from toolkit.runs.record import Part
 
 AbilityOutcome = Literal["kept", "lost", "open"]
-NotRun = Literal["off", "small", "cpu", "several"]
+NotRun = Literal["off"]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -44,9 +44,7 @@ class RecordedAbilityChange(Part, frozen=True):
 class RecordedAbility(Part, frozen=True):
     """the ability ledger: the same items, answered by both sides and judged by rules"""
 
-    not_run: NotRun | None = Field(
-        description="why the shipped items were not asked: off, several comparisons at once, a small model, a CPU"
-    )
+    not_run: NotRun | None = Field(description="off: the shipped items were not asked for; null if they were")
     system: str = Field(description="the system prompt of every question")
     limit_points: float = Field(description="what the loss in total may be")
     outcome: AbilityOutcome | None = Field(

@@ -111,8 +111,7 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:
 
 
 def _compared(configs: Sequence[CompareConfig], listener: Listener, load: Load) -> list[Ranked]:
-    several = [replace(config, ability=replace(config.ability, several=True)) for config in configs]
-    return [_ranked(*compare(config, listener=listener, load=load)) for config in several]
+    return [_ranked(*compare(config, listener=listener, load=load)) for config in configs]
 
 
 def _ranked(report: Report, side: Side) -> Ranked:
