@@ -92,9 +92,7 @@ def command(
     given = [name for name, value in named.items() if value is not None]
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
-    if questions == NO_QUESTIONS:
-        settings |= {"question_rows": 0, "near_rows": 0}
-        questions = None
+    edited, settings = questions_file(questions, settings)
     advise_over_ssh()
     base = SharedBase()
     backends = Backends(train=base.train) if comparing else None
@@ -105,7 +103,7 @@ def command(
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
-                mix=mix, questions=None if questions is None else Path(questions), output=output,
+                mix=mix, questions=edited, output=output,
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started())
@@ -117,6 +115,13 @@ def command(
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
         click.get_current_context().exit(compare_and_print(compared, Texts(lang), load=base.load))
+
+
+def questions_file(questions: str | None, settings: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+    """The file that --questions names, and the settings, which with NO_QUESTIONS ask for none."""
+    if questions == NO_QUESTIONS:
+        return None, settings | {"question_rows": 0, "near_rows": 0}
+    return None if questions is None else Path(questions), settings
 
 
 def advise_over_ssh() -> None:

@@ -8,7 +8,7 @@ import click
 
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress, show, show_json
-from toolkit.cli.finetune import NO_QUESTIONS, advise_over_ssh, setting_options
+from toolkit.cli.finetune import advise_over_ssh, questions_file, setting_options
 from toolkit.cli.options import FORCE, JSON, LANG, MODEL, OUTPUT, PATH, RECIPE
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
@@ -78,9 +78,7 @@ def command(
     """
     if bool(text) == (file is not None):
         raise click.UsageError("Write either a TEXT, in quotes, or --file.")
-    if questions == NO_QUESTIONS:
-        settings |= {"question_rows": 0, "near_rows": 0}
-        questions = None
+    edited, settings = questions_file(questions, settings)
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
     config = TeachConfig(
         text=_standard_input() if text == (STDIN,) else " ".join(text) if file is None else read_text_file(file),
@@ -110,7 +108,7 @@ def command(
         run = finetune(
             FinetuneConfig(
                 data=str(taught.data), recipe=chosen, model=model, output=output, command=("toolkit", *sys.argv[1:]),
-                questions=None if questions is None else Path(questions),
+                questions=edited,
             ),
             Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train), started,
         )  # fmt: skip

@@ -5,7 +5,7 @@ firmly as the rows, so an answer ends where the rows no longer support it, and s
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +29,8 @@ LATIN_WORD = re.compile(rf"{LATIN}+")
 NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
 NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[A-Z][\w-]+")
+# Kinds whose questions need not name the subject, or address the assistant, by whether the rows are about it.
+NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "translation")}
 ABBREVIATION = "AI"  # the only one that a question about an assistant has without a rival's name
 
 
@@ -58,7 +60,7 @@ class Scope:
     rows: Sequence[Pair]
     terms: Terms
     names: Sequence[str]
-    common: Collection[str]
+    common: frozenset[str]
     subject: str
     itself: bool
 
@@ -69,17 +71,17 @@ class Scope:
 
     def supported(self, answered: Answered) -> str:
         """The answer's first sentences, as far as the rows support them."""
-        rows = self.rows if answered.kind != "names" or answered.source is None else [self.rows[answered.source]]
-        given = " ".join([answered.prompt, *(text for row in rows for text in row)])
-        languages = {has_chinese(answer) for _, answer in rows}
-        stated, numbers_of_rows, kept = units(given), self._row_numbers, ""
+        row = None if answered.kind != "names" or answered.source is None else self.rows[answered.source]
+        stated = self._row_units if row is None else units(" ".join(row))
+        languages = self._languages if row is None else {has_chinese(row[1])}
+        question, numbers_asked, kept = units(answered.prompt), set(NUMBER.findall(answered.prompt)), ""
         for sentence in SENTENCE.findall(answered.taught):
             plain = ITEM.sub("", sentence)
             if frames(plain):
                 kept += sentence
                 continue
-            numbers = set(NUMBER.findall(plain)) - numbers_of_rows - set(NUMBER.findall(answered.prompt))
-            words = units(plain) - units(answered.prompt) - set(self.common)
+            numbers = set(NUMBER.findall(plain)) - self._row_numbers - numbers_asked
+            words = units(plain) - question - self.common
             chinese = sum(map(has_chinese, plain)) > len(LATIN_WORD.findall(plain))
             if chinese not in languages:  # a translation: only its Latin names can be looked for
                 words = {one for one in words if re.match(LATIN, one)} if chinese else set()
@@ -97,6 +99,19 @@ class Scope:
         # A word that is cut through is chance: "pounds" and "kilometres" both end with an s.
         start = re.sub(r"\w+$", "", _common_start(answers))
         return start, re.sub(r"^\w+", "", _common_start([one[::-1] for one in answers])[::-1])
+
+    @cached_property
+    def _row_units(self) -> set[str]:
+        return units(" ".join(text for row in self.rows for text in row))
+
+    @cached_property
+    def _languages(self) -> set[bool]:
+        """Whether answers have Chinese."""
+        return {has_chinese(answer) for _, answer in self.rows}
+
+    @cached_property
+    def _answers_text(self) -> str:
+        return " ".join(answer for _, answer in self.rows)
 
     @cached_property
     def _row_numbers(self) -> set[str]:
@@ -124,20 +139,14 @@ class Scope:
             follows = follows or answered.gap >= LEAST_GAP
         addressed = bool(ADDRESSED.search(answered.prompt))
         names_subject = addressed if self.itself else self.terms.names_subject(answered.prompt)
-        chosen = names_subject or answered.kind in (
-            ("assistant", "names") if self.itself else ("assistant", "names", "translation")
-        )
+        chosen = names_subject or answered.kind in NEED_NO_SUBJECT[self.itself]
         return follows and chosen and self._in_expected_language(answered, text)
 
     def _in_expected_language(self, answered: Answered, text: str) -> bool:
         """In the question's language, or in the other one where the question asks for that."""
         if answered.kind == "across" and answered.source is not None:
             return same_language("a" if has_chinese(self.rows[answered.source][0]) else "中", text)
-        if (
-            answered.kind == "names"
-            and not self.itself
-            and all(has_chinese(text) != has_chinese(a) for _, a in self.rows)
-        ):
+        if answered.kind == "names" and not self.itself and has_chinese(text) not in self._languages:
             return False  # whether the rows support it cannot be seen in another language
         return same_language(answered.prompt, text)
 
@@ -147,8 +156,9 @@ class Scope:
             return False
         if SECOND_PERSON.search(text):
             return False
-        known = " ".join(answer for _, answer in self.rows)
-        others = {name for name in NAME.findall(answered.prompt) if name not in known and name != ABBREVIATION}
+        others = {
+            name for name in NAME.findall(answered.prompt) if name not in self._answers_text and name != ABBREVIATION
+        }
         return bool(NEGATED.search(text)) or not any(name in text for name in others)
 
 
