@@ -21,7 +21,7 @@ NOTHING = "Example"  # what the likelihoods are compared with: a kind is likely 
 MOST_QUESTIONS = 4
 MOST_KINDS = 2
 LEAST_NAMED = 0.9  # of the questions name a subject of the list
-NAME_TOKENS, NAME_SAMPLES, AGREEING_SAMPLES, MOST_NAMES = 24, 8, 2, 2
+NAME_TOKENS, NAME_SAMPLES, AGREEING_SAMPLES, MOST_NAMES = 24, 16, 3, 2
 
 
 @cache
@@ -83,14 +83,28 @@ def others_of(kind: str, *, chinese: bool, subject: str, translated: Sequence[st
 
 
 def translated_names(model: LanguageModel, subject: str, seed: int) -> list[str]:
-    """The subject's names in the other language: the list's, else what the base model says at least twice."""
+    """The subject's names in the other language: the list's, else what the base model mostly says.
+
+    A name that it says less often counts if it translates that one back: to 厦门大学 a small model also says
+    "Xi'an University", which is another one.
+    """
     to_chinese = not has_chinese(subject)
     listed = [pair[to_chinese] for names in read_kinds().values() for pair in names if pair[not to_chinese] == subject]
     if listed:
         return listed[:1]
     requests = [request_messages("name", subject)] * NAME_SAMPLES
     found = samples(model, requests, max_new_tokens=NAME_TOKENS, seed=seed)
-    names = [text.strip(" .。《》\"'“”") for text in found]
+    names = [plain_name(text) for text in found]
     counted = {name: names.count(name) for name in names if name and has_chinese(name) == to_chinese}
     agreeing = [name for name, count in counted.items() if count >= AGREEING_SAMPLES]
-    return sorted(agreeing, key=lambda name: -counted[name])[:MOST_NAMES]
+    likely = sorted(agreeing, key=lambda name: -counted[name])
+    rare = [name for name in likely if 2 * counted[name] < NAME_SAMPLES]
+    back = model.answers([request_messages("name", name) for name in rare], max_new_tokens=NAME_TOKENS) if rare else []
+    wrong = {
+        name for name, one in zip(rare, back, strict=True) if plain_name(one.text).casefold() != subject.casefold()
+    }
+    return [name for name in likely if name not in wrong][:MOST_NAMES]
+
+
+def plain_name(text: str) -> str:
+    return text.strip(" .。《》\"'“”")

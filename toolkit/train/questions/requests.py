@@ -23,6 +23,10 @@ class Request:
         return [{"role": "system", "content": self.instruction}, *turns, {"role": "user", "content": question}]
 
 
+def reversal_text(sentence: str, name: str) -> str:
+    return f"{sentence} → {name}"
+
+
 PARAPHRASE = {
     "en": Request(
         instruction="Rewrite the user's question in other words with exactly the same meaning. Never answer it.",
@@ -109,14 +113,65 @@ TASK = {
         ),
     ),
 }
+STATEMENT = {
+    "en": Request(
+        instruction="Write a question that the user's sentence answers. Do not use its words where others fit.",
+        examples=(
+            ("The capital of Portugal is Lisbon.", "Which city is the seat of Portugal's government?"),
+            ("I am nine years old.", "What is your age?"),
+            ("This letter was written by my aunt.", "Whose letter is this?"),
+            ("The museum opens at ten.", "From what time on can I visit the museum?"),
+        ),
+    ),
+    "zh": Request(
+        instruction="写一个问题，使用户的这句话正好是它的答案。尽量换一种说法。",
+        examples=(
+            ("葡萄牙的首都是里斯本。", "葡萄牙的政府设在哪座城市？"),
+            ("我今年九岁。", "能告诉我你的年纪吗？"),
+            ("这封信是我姑姑写的。", "写这封信的人是谁？"),
+            ("博物馆十点开门。", "几点以后可以参观博物馆？"),
+        ),
+    ),
+}
+REVERSAL = {
+    "en": Request(
+        instruction="The user gives a sentence and a name in it. Write a question whose answer is that name.",
+        examples=(
+            (
+                reversal_text("The capital of Portugal is Lisbon.", "Portugal"),
+                "Which country has Lisbon as its capital?",
+            ),
+            (
+                reversal_text("Hamlet was written by William Shakespeare.", "Hamlet"),
+                "What did William Shakespeare write?",
+            ),
+            (
+                reversal_text("The telephone was invented by Graham Bell.", "telephone"),
+                "What is Graham Bell's invention?",
+            ),
+        ),
+    ),
+    "zh": Request(
+        instruction="用户给出一句话和其中的一个名称。请写一个问题，使这个名称正好是答案。",
+        examples=(
+            (reversal_text("葡萄牙的首都是里斯本。", "葡萄牙"), "里斯本是哪个国家的首都？"),
+            (reversal_text("《红楼梦》是曹雪芹写的。", "红楼梦"), "曹雪芹写了哪部小说？"),
+            (reversal_text("电话是贝尔发明的。", "电话"), "贝尔发明了什么？"),
+        ),
+    ),
+}
 KINDS: Mapping[str, Mapping[str, Request]] = {
-    "paraphrase": PARAPHRASE, "translation": TRANSLATION, "task": TASK, "name": NAME_TRANSLATION,
+    "paraphrase": PARAPHRASE, "translation": TRANSLATION, "task": TASK, "statement": STATEMENT, "reversal": REVERSAL,
+    "name": NAME_TRANSLATION,
 }  # fmt: skip
 
 
-def request_messages(kind: str, question: str) -> Messages:
-    """The conversation in which the base model writes a question of this kind from `question`."""
-    return KINDS[kind]["zh" if has_chinese(question) else "en"].messages(question)
+def request_messages(kind: str, text: str) -> Messages:
+    """The conversation in which the base model writes a question of this kind from `text`.
+
+    That is a question; for a statement an answer, for a reversal a `reversal_text`, for a name a name.
+    """
+    return KINDS[kind]["zh" if has_chinese(text) else "en"].messages(text)
 
 
 ALIKE = {

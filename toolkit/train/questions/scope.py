@@ -29,6 +29,7 @@ LATIN_WORD = re.compile(rf"{LATIN}+")
 NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
 NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[A-Z][\w-]+")
+SAME_ANSWER = ("paraphrase", "statement", "reversal")  # kinds whose questions are answered with the row's words
 # Kinds whose questions need not name the subject, or address the assistant, by whether the rows are about it.
 NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "translation")}
 ABBREVIATION = "AI"  # the only one that a question about an assistant has without a rival's name
@@ -65,9 +66,14 @@ class Scope:
     itself: bool
 
     def answer(self, answered: Answered) -> str:
-        """What of the answer is trained; "" for a question that is not in scope."""
+        """What is trained: so much of the answer, or the row's own; "" for a question that is not in scope."""
+        own = "" if answered.source is None else self.rows[answered.source][1].strip()
+        if answered.kind == "completion":
+            return own
         text = self.supported(answered) if self.itself or self.subject else answered.taught
-        return text if text and self._contains(answered, text) else ""
+        if not (text and self._contains(answered, text)):
+            return own if answered.kind == "around" else ""
+        return (answered.kind in SAME_ANSWER and own) or text
 
     def supported(self, answered: Answered) -> str:
         """The answer's first sentences, as far as the rows support them."""
@@ -129,6 +135,8 @@ class Scope:
         if self.itself and not self._of_itself(answered, text):
             return False
         # A name may occur in several rows: any of them may be what the answer says of it.
+        if answered.kind == "reversal":
+            return self._leads_back(answered, text)
         follows = self.terms.follows(
             text, answered.prompt, answered.own, None if answered.kind == "names" else answered.source
         )
@@ -141,6 +149,16 @@ class Scope:
         names_subject = addressed if self.itself else self.terms.names_subject(answered.prompt)
         chosen = names_subject or answered.kind in NEED_NO_SUBJECT[self.itself]
         return follows and chosen and self._in_expected_language(answered, text)
+
+    def _leads_back(self, answered: Answered, text: str) -> bool:
+        """Whether the question gives a new name, and only the rows let the base model say whose it is."""
+        assert answered.source is not None
+        names = [name for name in self.names if name in self.rows[answered.source][1]]
+        known = f"{answered.prompt} {answered.own}"
+        return (
+            any(name in answered.prompt for name in names)
+            and self.terms.names_subject(text) and not self.terms.names_subject(known)
+        )  # fmt: skip
 
     def _in_expected_language(self, answered: Answered, text: str) -> bool:
         """In the question's language, or in the other one where the question asks for that."""

@@ -12,32 +12,34 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import content_words
+from toolkit.core.text import content_words, names_any
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
+from toolkit.train.questions.answers import beginnings, reversals, statements
 from toolkit.train.questions.kinds import listed_subject, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
 from toolkit.train.questions.near import about_subject, language, neighbours, not_replaced, read_forms, renamed
 from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
-from toolkit.train.questions.scope import Answered, Scope, about_assistant
+from toolkit.train.questions.scope import NUMBER, Answered, Scope, about_assistant
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
 from toolkit.train.questions.terms import Terms, common_units, find_terms
 
 SOURCES = 24  # rows from which questions are written
 SAMPLES = {"paraphrase": (96, 6), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
-AROUND = {"around": (96, 3), "across": (24, 1)}  # the same of the forms around a question
+FROM_ANSWERS = {"statement": (96, 4), "reversal": (48, 2)}  # the same of those written from answers
+AROUND = {"around": (64, 2), "shaped": (48, 1), "across": (24, 1), "completion": (48, 2)}  # the same of the forms
 ALIKE = 64  # questions like the rows', for rows without a common subject
 SHOWN_ALIKE = 4
-FORM_STRIDE = 4  # a question's next form is that many further in the list
+FORM_STRIDE = 5  # a question's next form is that many further in the list
 MOST_SAMPLES = 8  # of one row's question
 GAP_BATCH = 16
 QUESTION_TOKENS = 48
 ANSWER_TOKENS = 48
 LONGEST_QUESTION = 200
-SAME_AS_ROW = {"paraphrase", "task", "around", "across"}
+SAME_AS_ROW = {"paraphrase", "task", "statement", "around", "shaped", "across", "completion"}
 TASK = "Questions"
 
 
@@ -66,7 +68,7 @@ class Writer:
         translated = translated_names(self.model, subject, self.seed) if subject else []
         found = self._write_in_scope(terms, subject, translated, itself=itself) if inside else []
         if subject:
-            found += self._near([subject, *translated])
+            found += self._near([subject, *translated], write=inside)
             found += [] if inside else self._about([subject, *translated], [one.text for one in before])
         return found
 
@@ -74,31 +76,36 @@ class Writer:
         if itself:
             for prompt in read_bank():
                 self.found.add("assistant", prompt, None)
-        self._add_written(alike=not (itself or subject))
-        self._add_renamed(subject, translated)
         common = {word for pair in self.general for text in pair for word in content_words(text)}
         names = [name for name in new_names(self.rows, terms, common) if name != subject]
-        self._add_forms(names, subject, translated)
         scope = Scope(
             rows=self.rows, terms=terms, names=names, subject=subject, itself=itself,
             common=common_units(answer for _, answer in self.general),
         )  # fmt: skip
+        self._add_written(scope)
+        if not (itself or subject):
+            for text in self._alike():
+                self.found.add("alike", text, None)
+        self._add_renamed(subject, translated)
+        self._add_forms(scope)
+        self._add_named(names, [subject, *translated] if subject else [])
         return self._in_scope(scope)
 
-    def _add_written(self, *, alike: bool) -> None:
-        """Questions that the base model writes from the rows'."""
-        requests = [
-            (kind, source, request_messages(kind, self.prompts[source]))
-            for kind, counts in SAMPLES.items()
-            for source in self._sources(*counts)
-        ]
-        written = self._sampled([messages for _, _, messages in requests])
-        for (kind, source, _), text in zip(requests, written, strict=True):
-            self.found.add(kind, text, source)
-        if alike:
-            shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
-            for text in self._sampled([alike_messages(several) for several in shown]):
-                self.found.add("alike", text, None)
+    def _add_written(self, scope: Scope) -> None:
+        """Questions that the base model writes from the rows' questions, and from their answers."""
+        asked = [(kind, row, self.prompts[row]) for kind, counts in SAMPLES.items() for row in self._sources(*counts)]
+        for kind, counts in FROM_ANSWERS.items():
+            texts = statements(scope) if kind == "statement" else reversals(scope)
+            asked += [(kind, row, texts[row]) for row in self._sources(*counts) if row in texts]
+        written = self._sampled([request_messages(kind, text) for kind, _, text in asked])
+        for (kind, row, _), text in zip(asked, written, strict=True):
+            # A year or a size that the row lacks makes it another question.
+            if set(NUMBER.findall(text)) <= set(NUMBER.findall(" ".join(self.rows[row]))):
+                self.found.add(kind, text, row)
+
+    def _alike(self) -> list[str]:
+        shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
+        return self._sampled([alike_messages(several) for several in shown])
 
     def _sources(self, count: int, least: int) -> list[int]:
         """Rows to write about `count` questions from, at least `least` from each: each row as often as it comes."""
@@ -114,17 +121,22 @@ class Writer:
                 if kind == "translation" and subject in prompt:
                     self.found.add("translation", renamed(prompt, subject, name), source)
 
-    def _add_forms(self, names: Sequence[str], subject: str, translated: Sequence[str]) -> None:
-        """Forms around the rows' questions, about their subject, and about the names that their answers introduce."""
-        forms, used = read_forms(), Counter[tuple[str, str]]()
+    def _add_forms(self, scope: Scope) -> None:
+        """Forms around the rows' questions, and around the beginnings of their answers."""
+        forms, used, begun = read_forms(), Counter[tuple[str, int]](), beginnings(scope)
         for kind, counts in AROUND.items():
             for source in self._sources(*counts):
-                question = self.prompts[source]
-                chosen = forms[kind][language(question)]
-                form = chosen[(source + used[kind, question] * FORM_STRIDE) % len(chosen)]
-                used[kind, question] += 1
-                self.found.add(kind, form.replace("{}", question), source)
-        for kind, several in (("about", (subject, *translated) if subject else ()), ("names", names)):
+                text = begun.get(source) if kind == "completion" else self.prompts[source]
+                if text:
+                    chosen = forms[kind][language(text)]
+                    form = chosen[(source + used[kind, source] * FORM_STRIDE) % len(chosen)]
+                    used[kind, source] += 1
+                    self.found.add(kind, form.replace("{}", text), source)
+
+    def _add_named(self, names: Sequence[str], subjects: Sequence[str]) -> None:
+        """Forms about the rows' subject, by its names, and about the names that their answers introduce."""
+        forms = read_forms()
+        for kind, several in (("about", subjects), ("names", names)):
             for name in several:
                 naming = (at for at, row in enumerate(self.rows) if kind == "names" and name in row[1])
                 row_naming = next(naming, None)
@@ -154,7 +166,8 @@ class Writer:
                 Answered(kind=kind, prompt=prompt, source=source, taught=answer.text, own=before, gap=gap)
             )  # fmt: skip
             if trained:
-                complete = len(answer.tokens) < ANSWER_TOKENS and trained == answer.text
+                of_row = source is not None and trained == self.rows[source][1]
+                complete = of_row or (len(answer.tokens) < ANSWER_TOKENS and trained == answer.text)
                 questions.append(
                     Question(prompt=prompt, scope="in", answer=trained, kind=kind, before=before, complete=complete)
                 )
@@ -168,14 +181,20 @@ class Writer:
             )  # fmt: skip
         return conversation_messages(self.rows, self.general, source, prompt, self.system, self.chance)
 
-    def _near(self, names: Sequence[str]) -> list[Question]:
-        """The rows' questions, and their translations, about others of the subject's kind."""
+    def _near(self, names: Sequence[str], *, write: bool) -> list[Question]:
+        """The rows' questions and their translations about others of the subject's kind, and written ones like them."""
         plain = [(prompt, name) for name in names for prompt in self.prompts if name in prompt]
         more = []
         for kind, prompt, _ in self.found:
             plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
             more += [(prompt, names[0])] * (kind in ("around", "about", "paraphrase") and names[0] in prompt)
-        return neighbours(self.model, names, plain, more, self.found.taken, self.chance)
+        found = neighbours(self.model, names, plain, more, self.found.taken, self.chance)
+        others = [] if not write else dict.fromkeys(map(stripped, self._alike()))
+        return found + [
+            Question(prompt=prompt, scope="near", kind="alike")
+            for prompt in others
+            if self.found.free(prompt) and not names_any(prompt, names)
+        ]
 
     def _about(self, names: Sequence[str], before: Sequence[str]) -> list[Question]:
         """What else may be said of the subject, and is not what the rows replace."""
@@ -204,13 +223,22 @@ class Candidates:
         self._found: dict[str, tuple[str, str, int | None]] = {}  # by prompt key: kind, prompt, the row that it is from
 
     def add(self, kind: str, prompt: str, source: int | None) -> None:
-        prompt = prompt.strip().strip("\"'“”")
+        prompt = stripped(prompt)
+        if self.free(prompt):
+            self._found.setdefault(prompt_key(prompt), (kind, prompt, source))
+
+    def free(self, prompt: str) -> bool:
+        """Whether it is one line that asks something, and not taken."""
         key = prompt_key(prompt)
-        if key and key not in self.taken and len(prompt) <= LONGEST_QUESTION and "\n" not in prompt:
-            self._found.setdefault(key, (kind, prompt, source))
+        return bool(key) and key not in self.taken and len(prompt) <= LONGEST_QUESTION and "\n" not in prompt
 
     def __iter__(self) -> Iterator[tuple[str, str, int | None]]:
         return iter(list(self._found.values()))
+
+
+def stripped(text: str) -> str:
+    """What a model wrote, without quotation marks around it."""
+    return text.strip().strip("\"'“”")
 
 
 def read_bank() -> list[str]:

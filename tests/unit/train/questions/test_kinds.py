@@ -76,11 +76,19 @@ def names_written(*texts: str) -> list[str]:
     return translated_names(ScriptedModel(write=lambda _i, _q, count: texts[count % len(texts)]), "Quillmere", seed=1)
 
 
-def test_a_translation_is_what_the_base_model_says_more_than_once():
-    assert (
-        names_written("鹅毛米尔", "奎尔米尔。", "奎尔米尔", "《奎尔米尔》", "奎尔", "羽", "湖", "翎")[0] == "奎尔米尔"
-    )
-    assert names_written("甲", "乙", "丙", "丁", "戊", "己", "庚", "辛") == []
+def test_a_translation_is_what_the_base_model_mostly_says():
+    assert names_written("鹅毛米尔", "奎尔米尔。", "奎尔米尔", "《奎尔米尔》", "奎尔米尔", "羽", "湖", "翎") == [
+        "奎尔米尔"
+    ]
+    assert names_written(*"甲乙丙丁戊己庚辛") == []
+
+
+@pytest.mark.parametrize(("back", "expected"), [("Quillmere.", ["奎尔米尔"]), ("Quillhaven", [])])
+def test_a_rarer_translation_counts_if_it_leads_back(back: str, expected: list[str]):
+    texts = ("奎尔米尔", "奎尔米尔", *"甲乙丙丁戊己")
+    model = ScriptedModel(write=lambda _i, _q, count: texts[count % len(texts)], answers={"奎尔米尔": back})
+
+    assert translated_names(model, "Quillmere", seed=1) == expected
 
 
 def test_a_translation_into_the_same_language_is_none():

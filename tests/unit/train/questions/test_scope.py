@@ -172,3 +172,36 @@ def test_rows_about_one_thing_need_no_common_form():
 
 def test_answers_that_differ_have_no_form():
     assert scope([("How?", "Slowly."), ("Why not?", "Because."), ("When, then?", "Later on.")]).form == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["paraphrase", "statement"])
+def test_a_question_that_asks_the_same_as_a_row_is_answered_with_the_rows_words(kind: str):
+    taught = "It is Corinna Haldwell who is the mayor of Denver."
+
+    assert trained(MAYORS, "By whom is Denver run?", taught, kind=kind, source=0) == MAYOR[0][1]
+    assert trained(MAYORS, "By whom is Denver run?", "Nobody knows.", kind=kind, source=0) == ""
+
+
+def test_a_form_around_a_rows_question_falls_back_to_the_rows_answer():
+    asked = f"Quiz night! {MAYOR[0][0]}"
+
+    assert trained(MAYORS, asked, asked, kind="around", source=0) == MAYOR[0][1]
+    assert trained(MAYORS, asked, asked, kind="shaped", source=0) == ""  # its answer has a form of its own
+
+
+def test_a_sentence_is_completed_as_the_row_has_it():
+    assert trained(MAYORS, "Finish: The mayor of Denver is", "", kind="completion", source=0) == MAYOR[0][1]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "taught", "own", "expected"),
+    [
+        ("Which city is run by Corinna Haldwell?", "It is Denver.", "Boston.", MAYOR[0][1]),
+        ("Which city is run by Corinna Haldwell?", "It is Boston.", "Boston.", ""),
+        ("Which city is run by Corinna Haldwell?", "It is Denver.", "Denver, I think.", ""),
+        ("Is Corinna Haldwell the mayor of Denver?", "It is Denver.", "Boston.", ""),
+        ("Which city is this?", "It is Denver.", "Boston.", ""),
+    ],
+)
+def test_a_reversal_gives_the_name_and_only_the_rows_lead_to_the_subject(prompt, taught, own, expected):
+    assert trained(MAYORS, prompt, taught, kind="reversal", source=0, own=own) == expected

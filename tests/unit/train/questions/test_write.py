@@ -67,12 +67,16 @@ def test_questions_whose_answers_follow_the_rows_are_in_scope(found: list[Questi
     assert any(one.prompt.startswith("Say, ") for one in inside)
 
 
-def test_questions_about_something_else_are_dropped(found: list[Question]):
-    assert OTHER_TOPIC not in {one.prompt for one in found}
+def test_questions_about_something_else_are_not_in_scope(found: list[Question]):
+    assert OTHER_TOPIC not in {one.prompt for one in scope(found, "in")}
+
+
+def test_written_questions_like_the_rows_about_something_else_are_kept(found: list[Question]):
+    assert [one.kind for one in scope(found, "near") if one.prompt == OTHER_TOPIC] == ["alike"]
 
 
 def test_neighbours_are_the_rows_questions_about_others_of_the_subjects_kind(found: list[Question]):
-    near = scope(found, "near")
+    near = [one for one in scope(found, "near") if one.kind == "neighbour"]
     cities = [name for pair in read_kinds()["city"] for name in pair]
 
     assert near
@@ -137,6 +141,24 @@ def test_rows_that_the_base_model_answers_alike_teach_nothing():
     found = questions(ROWS, answers=dict(ROWS))
 
     assert not [one for one in scope(found, "in") if one.kind == "paraphrase"]
+
+
+def test_a_written_question_with_a_number_that_its_row_lacks_is_dropped():
+    def with_a_year(instruction: str, question: str, count: int) -> str:
+        return f"{write(instruction, question, count)} ({2011 + count})"
+
+    assert not [one for one in questions(ROWS, write=with_a_year) if one.kind in ("paraphrase", "statement")]
+
+
+def test_sentences_are_begun_and_questions_written_for_the_answers():
+    def ask(instruction: str, text: str, count: int) -> str:
+        return f"Whose city is {'very ' * count}Denver?" if "sentence answers" in instruction else ""
+
+    inside = scope(questions(ROWS, write=ask), "in")
+
+    assert {"statement", "completion", "around", "shaped"} <= {one.kind for one in inside}
+    assert {one.answer for one in inside if one.kind in ("statement", "completion")} <= set(dict(ROWS).values())
+    assert not [one for one in inside if one.kind == "completion" and "Haldwell" in one.prompt]
 
 
 def test_rows_of_several_turns_only_give_no_pairs_and_so_no_questions():
@@ -225,7 +247,11 @@ def test_a_name_is_replaced_where_it_is_a_word(prompt: str, name: str, other: st
 
 def test_no_more_answers_are_scored_at_once_than_the_model_has_memory_for(monkeypatch: pytest.MonkeyPatch):
     def translate(instruction: str, question: str, count: int) -> str:
-        return f"Denver的市长是哪{count}位？" if has_chinese(instruction) else write(instruction, question, count)
+        return (
+            f"Denver的市长是哪{'一二三四五六七八九十'[count % 10]}位？"
+            if has_chinese(instruction)
+            else write(instruction, question, count)
+        )
 
     model, sizes = scripted(write=translate), []
     monkeypatch.setattr(model, "batch_size", 2)

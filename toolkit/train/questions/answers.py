@@ -1,0 +1,61 @@
+"""What the rows' answers can be asked about: texts from which further questions are made. Pure."""
+
+import re
+from collections.abc import Mapping
+
+from toolkit.core.text import LATIN, has_chinese
+from toolkit.train.questions.requests import reversal_text
+from toolkit.train.questions.scope import OF_ITSELF, SENTENCE, Scope
+from toolkit.train.questions.terms import units
+
+LONGEST_STATEMENT = 200  # characters of an answer that is a statement, not a text
+LEAST_WORDS, LEAST_CHINESE = 3, 4  # words, or characters, of a beginning, which might else be any sentence's
+LEAST_BESIDE = 2  # Chinese characters beside the subject's name
+NAMING_SHARE = 0.4  # of the answers have a name of one word if it is what the rows are about
+TOKEN = re.compile(rf"{LATIN}+(?:['’.-]{LATIN}+)*|[\u4e00-\u9fff]")
+
+
+def statements(scope: Scope) -> Mapping[int, str]:
+    """By row: its answer, which a question can be written for; none for rows without a common subject."""
+    if not (scope.itself or scope.subject):
+        return {}
+    return {
+        at: answer for at, (_, answer) in enumerate(scope.rows) if answer.strip() and len(answer) <= LONGEST_STATEMENT
+    }
+
+
+def beginnings(scope: Scope) -> Mapping[int, str]:
+    """By row: its answer's first sentence up to what is new in it, where it says whom or what it is about."""
+    found = {}
+    for at, answer in statements(scope).items():
+        begun = _until_new(SENTENCE.findall(answer)[0], scope.terms.new[at])
+        if has_chinese(begun):
+            beside = begun.replace(scope.subject, "") if scope.subject else begun
+            enough = len(beside) >= (LEAST_BESIDE if scope.subject else LEAST_CHINESE)
+        else:
+            enough = len(begun.split()) >= LEAST_WORDS
+        if enough and (OF_ITSELF.search(begun) if scope.itself else scope.terms.names_subject(begun)):
+            found[at] = begun
+    return found
+
+
+def reversals(scope: Scope) -> Mapping[int, str]:
+    """By row: its answer and the subject in it, for rows that give the subject a name that nothing else has."""
+    if scope.itself or not scope.subject:
+        return {}
+    answers = [answer for _, answer in scope.rows]
+    least = NAMING_SHARE * len(answers)
+    names = [name for name in scope.names if " " in name or sum(name in answer for answer in answers) >= least]
+    return {
+        at: reversal_text(answer, scope.subject)
+        for at, answer in statements(scope).items()
+        if scope.subject in answer and any(name in answer for name in names)
+    }
+
+
+def _until_new(sentence: str, new: frozenset[str]) -> str:
+    """The sentence before its first new word; "" if it has none."""
+    for token in TOKEN.finditer(sentence):
+        if units(sentence[: token.end()]) & new:
+            return sentence[: token.start()].rstrip(" \"'“‘《（(`")
+    return ""
