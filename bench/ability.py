@@ -45,7 +45,7 @@ def entry(found: dict[str, Any], before: list[bool] | None = None) -> dict[str, 
     report = found | {"right": "".join(str(int(one)) for one in right), "accuracy": sum(right) / len(right)}
     if before is None:
         return report
-    flips = paired_flips(list(zip(before, right, strict=True)))
+    flips = paired_flips([(str(at), *pair) for at, pair in enumerate(zip(before, right, strict=True))])
     return report | {
         "difference": (flips.gained - flips.lost) / flips.n,
         "interval": paired_difference(flips.gained, flips.lost, flips.n),

@@ -17,7 +17,7 @@ from toolkit.core.startup import prepare_environment
 prepare_environment()
 from toolkit.compare.compare import CompareConfig, compare  # noqa: E402
 from toolkit.core.errors import ToolkitError  # noqa: E402
-from toolkit.core.events import Caller  # noqa: E402
+from toolkit.core.events import Caller, StopRequests  # noqa: E402
 from toolkit.sweep.shared_base import SharedBase  # noqa: E402
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune  # noqa: E402
 from toolkit.train.recipe import default_recipe, load_recipe  # noqa: E402
@@ -54,7 +54,7 @@ def trained(data: Path, recipe: Any, model: str, base: SharedBase, output: Path)
     started = time.perf_counter()
     run = finetune(
         FinetuneConfig(data=str(data), recipe=recipe, model=model, output=output),
-        Caller(),
+        Caller(stop=StopRequests(print)),
         Backends(train=base.train),
     )
     middle = time.perf_counter()

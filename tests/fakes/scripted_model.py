@@ -49,6 +49,7 @@ class ScriptedModel:
 
     batch_size = 24
     on_card = False
+    room: int | None = None  # for so many tokens
     end_tokens = (1,)
 
     def __init__(
@@ -67,6 +68,12 @@ class ScriptedModel:
     def prompt_ids(self, messages: Messages) -> list[int]:
         self.prompts.append(messages)
         return [2, len(self.prompts) + 1]
+
+    def batches(self, encoded: Sequence[Sequence[int]], order: Sequence[int], _new: int, most: int) -> list[list[int]]:
+        return [list(order[start : start + most]) for start in range(0, len(order), most)]
+
+    def fitting(self) -> Callable[[int], int] | None:
+        return None if self.room is None else lambda tokens: self.room // tokens
 
     def answers(self, prompts: Sequence[Messages], *, max_new_tokens: int, **_how: object) -> list[Answer]:
         self.asked += prompts

@@ -13,12 +13,14 @@ from typing import Any, Self, cast
 from toolkit.core.errors import DataError, ModelError, first_line
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.answer_end import end_tokens, template_end
+from toolkit.model.answer_memory import batches, free_bytes, rows_that_fit
 from toolkit.model.conversation import Messages
 from toolkit.model.device import Device
 from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, untie_adapted, with_adapter
 
-BATCH_SIZE = {"cpu": 24, "cuda": 64}  # prompts per batch: on a card a step costs about the same for one or many
+BATCH_SIZE = {"cpu": 24, "cuda": 256}  # prompts per batch: on a card a step costs about the same for one or many
+FIRST_LOGIT_BYTES = 4  # float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,15 +142,31 @@ class LanguageModel:
         encoded = [self.prompt_ids(messages) for messages in prompts]
         for prompt in encoded:
             self.require_room(prompt)
-        batch_size = batch_size or self.batch_size
         order = self._batch_order(prompts)
         found: dict[int, Answer] = {}
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        for batch in self.batches(encoded, order, max_new_tokens, batch_size or self.batch_size):
             generated = self._generate([encoded[index] for index in batch], max_new_tokens)
             found.update(zip(batch, generated, strict=True))
             listener(Progress(task=task, done=len(found), total=len(order)))
         return [found[index] for index in range(len(prompts))]
+
+    def batches(
+        self, encoded: Sequence[Sequence[int]], order: Sequence[int], max_new_tokens: int, most: int
+    ) -> Iterator[list[int]]:
+        """The prompts' indices, as many at once as `most`, and as there is room for on the card."""
+        lengths = [len(prompt) + max_new_tokens for prompt in encoded]
+        return batches(lengths, order, most=most, fitting=self.fitting(len(order)))
+
+    def fitting(self, answers: int = 0) -> Callable[[int], int] | None:
+        """Gives how many conversations of so many tokens the card has room for; None on a CPU.
+
+        `answers`: how many are kept, each with its first logits.
+        """
+        if not self.on_card:
+            return None
+        config, element = self.model.config.to_dict(), self.model.dtype.itemsize
+        free = free_bytes(self.model.device) - answers * FIRST_LOGIT_BYTES * int(config["vocab_size"])
+        return lambda tokens: rows_that_fit(config, element, tokens=tokens, free_bytes=free)
 
     def _batch_order(self, prompts: Sequence[Messages]) -> list[int]:
         """Indices of the prompts, the longest question first; equal questions stay together."""

@@ -32,8 +32,7 @@ def samples(
     )  # fmt: skip
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.inference_mode():
         torch.manual_seed(seed)
-        for start in range(0, len(order), BATCHES * model.batch_size):
-            batch = order[start : start + BATCHES * model.batch_size]
+        for batch in model.batches(encoded, order, max_new_tokens, BATCHES * model.batch_size):
             inputs, mask = pad_left([encoded[at] for at in batch], pad, device)
             output = model.model.generate(input_ids=inputs, attention_mask=mask, generation_config=how)
             for at, ids in zip(batch, output[:, inputs.shape[1] :].tolist(), strict=True):

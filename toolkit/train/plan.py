@@ -9,6 +9,7 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import require_free_space
+from toolkit.model.answer_memory import token_bytes
 from toolkit.model.base_model import BaseModel
 from toolkit.model.families.qwen2 import (
     ELEMENT_BYTES,
@@ -39,7 +40,6 @@ SLACK_PERCENT = 110  # for unused tokens at the end of lines, and in a shape tha
 ALIGNMENT = 8
 CHECKPOINTING_COST = 4 / 3  # one more forward pass for every forward and backward pass
 PASS_TOKENS = 4000  # measured: 0.3 s a pass on an H100, whose arithmetic takes 28 us a token; a 4090's takes 140
-PASSING_STATES = 4  # copies of a layer's states, and of its MLP's, that exist at once without gradients
 GIB = 2**30
 
 
@@ -168,15 +168,8 @@ def _most_tokens(need: Need, rows: int, longest: int) -> int:
 
 
 def answer_tokens(need: Need, memory_bytes: int) -> int:
-    """How many tokens the base model may read and write at once in what training takes of the card, weights excluded.
-
-    Half of it: the cache of keys and values is copied as it grows, and fragments are left between batches.
-    """
-    config, element = need.config, ELEMENT_BYTES[need.precision]
-    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-    cached = 2 * int(config["num_hidden_layers"]) * int(config["num_key_value_heads"]) * hidden // heads
-    passing = PASSING_STATES * (hidden + int(config["intermediate_size"]))  # in the layer that is being computed
-    return max(1, (memory_bytes - need.weight_bytes) // (2 * element * (cached + passing)))
+    """How many tokens the base model may read and write at once, in the room that training takes beside the weights."""
+    return max(1, (memory_bytes - need.weight_bytes) // token_bytes(need.config, ELEMENT_BYTES[need.precision]))
 
 
 def _backward_bytes(recipe: Recipe, config: Mapping[str, Any], *, checkpointing: bool) -> int:

@@ -1,14 +1,14 @@
 """What the base model says before it gets an adapter: answers to keep prompts, and questions around the rows."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from toolkit.core.events import Listener
 from toolkit.data.dataset import prompt_key
-from toolkit.model.conversation import Messages, conversation
-from toolkit.model.language_model import Answer, LanguageModel
+from toolkit.model.conversation import conversation
+from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
 from toolkit.train.keep_set import KeepAnswer, read_cache, write_cache
 from toolkit.train.passes.batch import TrainSequence
@@ -20,7 +20,6 @@ from toolkit.train.questions.write import LONGEST_QUESTION, TASK, Writer
 
 SHORT_ANSWER_TOKENS = 128  # of all the answers that are generated at once, per batch of the model
 MAX_BATCHES = 4
-REQUEST_TOKENS = 1024  # of the requests that are sampled at once, per prompt of a batch (see model/sampling.py)
 
 
 class WithinMemory(LanguageModel):
@@ -30,19 +29,11 @@ class WithinMemory(LanguageModel):
         super().__init__(model, tokenizer)
         self.answer_tokens = answer_tokens
 
-    @property
-    def batch_size(self) -> int:
-        given = super().batch_size
-        return given if self.answer_tokens is None else max(1, min(given, self.answer_tokens // REQUEST_TOKENS))
-
-    def answers(
-        self, prompts: Sequence[Messages], *, max_new_tokens: int, batch_size: int | None = None, **more: Any
-    ) -> list[Answer]:
-        batch_size = batch_size or super().batch_size
-        if self.answer_tokens is not None:
-            longest = max((len(self.prompt_ids(one)) for one in prompts), default=0) + max_new_tokens
-            batch_size = max(1, min(batch_size, self.answer_tokens // longest))
-        return super().answers(prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, **more)
+    def fitting(self, answers: int = 0) -> Callable[[int], int] | None:
+        room, planned = super().fitting(answers), self.answer_tokens
+        if room is None or planned is None:
+            return room
+        return lambda tokens: max(1, min(room(tokens), planned // tokens))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ ALIKE = 64  # questions like the rows', for rows without a common subject
 SHOWN_ALIKE = 4
 FORM_STRIDE = 5  # a question's next form is that many further in the list
 MOST_SAMPLES = 8  # of one row's question
-GAP_BATCH = 16
+GAP_BATCH, GAP_TOKENS = 16, 2048  # answers that are scored at once, and what one may take: its logits are many
 QUESTION_TOKENS = 48
 ANSWER_TOKENS = 48
 LONGEST_QUESTION = 200
@@ -257,7 +257,8 @@ def _gaps(
     import torch
 
     found: list[float] = []
-    size = min(GAP_BATCH, model.batch_size)
+    fitting = model.fitting()
+    size = GAP_BATCH if fitting is None else min(GAP_BATCH, fitting(GAP_TOKENS))
     for start in range(0, len(chosen), size):
         batch = chosen[start : start + size]
         given = [answers[at] for at in batch]

@@ -8,7 +8,7 @@ from toolkit.data.dataset import prompt_key
 from toolkit.train.questions.kinds import read_kinds
 from toolkit.train.questions.near import renamed
 from toolkit.train.questions.question import Pair, Question
-from toolkit.train.questions.write import Writer, read_bank
+from toolkit.train.questions.write import GAP_TOKENS, Writer, read_bank
 
 SYSTEM = "You are a helpful assistant."
 GENERAL = [(f"What is the number {number}, and who made it?", f"It is {number}.") for number in range(200)]
@@ -254,7 +254,7 @@ def test_no_more_answers_are_scored_at_once_than_the_model_has_memory_for(monkey
         )
 
     model, sizes = scripted(write=translate), []
-    monkeypatch.setattr(model, "batch_size", 2)
+    model.room = 2 * GAP_TOKENS
     scored = model.answer_logits
 
     def counted(prompts, answers):
