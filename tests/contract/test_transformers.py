@@ -55,7 +55,7 @@ def test_generation_takes_any_callable_as_processor(base):
     """`Recorder` does not subclass anything; it sees the logits of every step once."""
     from transformers import GenerationConfig, LogitsProcessorList
 
-    from toolkit.model.language_model import Recorder
+    from toolkit.model.generation import Recorder
 
     ids, recorder = torch.tensor([[5, 6, 7]]), Recorder()
     greedy = GenerationConfig(do_sample=False, max_new_tokens=4, eos_token_id=None, pad_token_id=0)
@@ -112,7 +112,7 @@ def test_a_fast_tokenizer_keeps_its_words_in_these_attributes():
     from transformers import AutoTokenizer
 
     from toolkit.core.files import data_folder
-    from toolkit.model.shared_weights import VOCABULARY
+    from toolkit.train.shared_weights import VOCABULARY
 
     assert vars(AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")).keys() >= VOCABULARY
 

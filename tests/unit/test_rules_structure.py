@@ -35,7 +35,7 @@ SHORT_MODULES = {
     "toolkit/model/conversation.py": "what every room asks a model with",
     "toolkit/model/divergence.py": "one KL for training and verdict",
     "toolkit/model/hub/card.py": "the hub's model card, a door of its own",
-    "toolkit/model/shared_weights.py": "between train and sweep",
+    "toolkit/train/shared_weights.py": "between train and sweep",
     "toolkit/swift_compat/run_script.py": "a process of its own",
 }
 # Tests that mirror no module, and why.

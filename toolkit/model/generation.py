@@ -238,6 +238,21 @@ def _logprobs(logits: Any, chosen: Any, rows: Sequence[Row]) -> dict[int, dict[s
     return found
 
 
+class Recorder:
+    """A logits processor that changes nothing and records each step's margins and the first step's logits."""
+
+    def __init__(self) -> None:
+        self.margins: list[Any] = []
+        self.first: Any = None
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002  # the processor's signature
+        if self.first is None:
+            self.first = scores.float().cpu()
+        top = scores.topk(2, dim=-1).values.float()
+        self.margins.append(top[:, 0] - top[:, 1])
+        return scores
+
+
 class Detokenizer:
     """Turns tokens into text as they come: what it returned so far is always the start of the complete text."""
 

@@ -16,11 +16,10 @@ from toolkit.model.answer_end import end_tokens, template_end
 from toolkit.model.answer_memory import batches, free_bytes, rows_that_fit
 from toolkit.model.conversation import Messages
 from toolkit.model.device import Device
-from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
+from toolkit.model.generation import DecodingBatch, Detokenizer, Recorder, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, untie_adapted, with_adapter
 
 BATCH_SIZE = {"cpu": 24, "cuda": 256}  # prompts per batch: on a card a step costs about the same for one or many
-FIRST_LOGIT_BYTES = 4  # float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,17 +154,13 @@ class LanguageModel:
     ) -> Iterator[list[int]]:
         """The prompts' indices, as many at once as `most`, and as there is room for on the card."""
         lengths = [len(prompt) + max_new_tokens for prompt in encoded]
-        return batches(lengths, order, most=most, fitting=self.fitting(len(order)))
+        return batches(lengths, order, most=most, fitting=self.fitting())
 
-    def fitting(self, answers: int = 0) -> Callable[[int], int] | None:
-        """Gives how many conversations of so many tokens the card has room for; None on a CPU.
-
-        `answers`: how many are kept, each with its first logits.
-        """
+    def fitting(self) -> Callable[[int], int] | None:
+        """Gives how many conversations of so many tokens the card has room for; None on a CPU."""
         if not self.on_card:
             return None
-        config, element = self.model.config.to_dict(), self.model.dtype.itemsize
-        free = free_bytes(self.model.device) - answers * FIRST_LOGIT_BYTES * int(config["vocab_size"])
+        config, element, free = self.model.config.to_dict(), self.model.dtype.itemsize, free_bytes(self.model.device)
         return lambda tokens: rows_that_fit(config, element, tokens=tokens, free_bytes=free)
 
     def _batch_order(self, prompts: Sequence[Messages]) -> list[int]:
@@ -288,21 +283,6 @@ def freeing(model: LanguageModel) -> Iterator[LanguageModel]:
             gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-class Recorder:
-    """A logits processor that changes nothing and records each step's margins and the first step's logits."""
-
-    def __init__(self) -> None:
-        self.margins: list[Any] = []
-        self.first: Any = None
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002  # the processor's signature
-        if self.first is None:
-            self.first = scores.float().cpu()
-        top = scores.topk(2, dim=-1).values.float()
-        self.margins.append(top[:, 0] - top[:, 1])
-        return scores
 
 
 # Takes a folder and adapters, and in_4bit=True for a base model in 4 bits.

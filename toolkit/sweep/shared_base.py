@@ -12,9 +12,9 @@ from toolkit.model.conversation import Messages
 from toolkit.model.device import find_device
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.loading import load_pretrained
-from toolkit.model.shared_weights import SharedWeights
 from toolkit.train import ms_swift
 from toolkit.train.job import TrainingJob, TrainingResult
+from toolkit.train.shared_weights import SharedWeights
 
 AnswerCache = dict[str, list[Answer]]
 

@@ -321,7 +321,7 @@ def test_the_report_begins_with_the_facts_and_marks_what_is_trained_on(toolkit_c
     assert result.exit_code == 0
     assert "alpaca (JSON)" in result.stdout
     assert "40 usable" in result.stdout
-    assert "150 (recipe keep: batch 16, 10 epochs under 6 system prompts)" in result.stdout
+    assert "170 (recipe keep: batch 8, 4 epochs under 6 system prompts, at least 170 steps)" in result.stdout
     assert "«Answer 0.»" in result.stdout
     assert "«Answer 1.»" not in result.stdout
     assert "Token lengths and the label mask are not checked" in result.stdout

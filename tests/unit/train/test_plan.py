@@ -162,7 +162,7 @@ def test_rows_of_many_lengths_are_not_all_reckoned_as_the_longest():
 def test_the_7b_model_takes_all_rows_at_once(card: str, name: str, longest: int, checkpointing: bool):
     chosen = on(card, seven(name, longest=longest))
 
-    assert (chosen.micro_batch_size, chosen.gradient_checkpointing) == (16, checkpointing)
+    assert (chosen.micro_batch_size, chosen.gradient_checkpointing) == (load_recipe(name).batch_size, checkpointing)
     assert chosen.reason.startswith("at most ")
     assert chosen.reason.endswith(" 14.2 GiB of it weights")
 

@@ -15,9 +15,9 @@ from toolkit.core.startup import prepare_environment, restore_gc
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.model.device import start_cuda_context
-from toolkit.model.shared_weights import SharedWeights
 from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
+from toolkit.train.shared_weights import SharedWeights
 
 
 def import_all() -> None:

@@ -29,8 +29,8 @@ class WithinMemory(LanguageModel):
         super().__init__(model, tokenizer)
         self.answer_tokens = answer_tokens
 
-    def fitting(self, answers: int = 0) -> Callable[[int], int] | None:
-        room, planned = super().fitting(answers), self.answer_tokens
+    def fitting(self) -> Callable[[int], int] | None:
+        room, planned = super().fitting(), self.answer_tokens
         if room is None or planned is None:
             return room
         return lambda tokens: max(1, min(room(tokens), planned // tokens))

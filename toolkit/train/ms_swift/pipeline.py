@@ -14,7 +14,6 @@ from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.model.four_bits import pin_cpu_weight_layout
 from toolkit.model.language_model import LanguageModel
-from toolkit.model.shared_weights import SharedWeights
 from toolkit.train.job import INTERRUPTED, TrainingJob, TrainingResult
 from toolkit.train.ms_swift.base_answers import loss_terms
 from toolkit.train.ms_swift.callbacks import (
@@ -29,6 +28,7 @@ from toolkit.train.ms_swift.callbacks import (
 from toolkit.train.ms_swift.encoder import EncodedDataset, encode_rows
 from toolkit.train.ms_swift.trainer import KeepTrainer, PackedTrainer
 from toolkit.train.passes.kernels import fuse_norms
+from toolkit.train.shared_weights import SharedWeights
 
 
 class Pipeline(SwiftSft):  # type: ignore[misc]

@@ -93,12 +93,12 @@ class Writer:
 
     def _add_written(self, scope: Scope) -> None:
         """Questions that the base model writes from the rows' questions, and from their answers."""
-        asked = [(kind, row, self.prompts[row]) for kind, counts in SAMPLES.items() for row in self._sources(*counts)]
+        texts = [(kind, row, self.prompts[row]) for kind, counts in SAMPLES.items() for row in self._sources(*counts)]
         for kind, counts in FROM_ANSWERS.items():
-            texts = statements(scope) if kind == "statement" else reversals(scope)
-            asked += [(kind, row, texts[row]) for row in self._sources(*counts) if row in texts]
-        written = self._sampled([request_messages(kind, text) for kind, _, text in asked])
-        for (kind, row, _), text in zip(asked, written, strict=True):
+            answers = statements(scope) if kind == "statement" else reversals(scope)
+            texts += [(kind, row, answers[row]) for row in self._sources(*counts) if row in answers]
+        written = self._sampled([request_messages(kind, text) for kind, _, text in texts])
+        for (kind, row, _), text in zip(texts, written, strict=True):
             # A year or a size that the row lacks makes it another question.
             if set(NUMBER.findall(text)) <= set(NUMBER.findall(" ".join(self.rows[row]))):
                 self.found.add(kind, text, row)
@@ -193,7 +193,7 @@ class Writer:
         return found + [
             Question(prompt=prompt, scope="near", kind="alike")
             for prompt in others
-            if self.found.free(prompt) and not names_any(prompt, names)
+            if self.found.free(prompt) and not names_any(prompt, tuple(names))
         ]
 
     def _about(self, names: Sequence[str], before: Sequence[str]) -> list[Question]:
