@@ -25,7 +25,7 @@ from toolkit.runs.comparison import LearnedQuestions
 from toolkit.runs.questions import RunQuestion, learned_questions, read_questions
 from toolkit.runs.run import Run
 from toolkit.train.questions.question import Question
-from toolkit.train.questions.write import AROUND, SAMPLES, read_forms
+from toolkit.train.questions.write import AROUND, FROM_ANSWERS, SAMPLES, read_forms
 
 EVIL = "</li><script>window.ran = 1</script><img src=x> a|b `c` [e](http://f) @someone \x1b[31m\nnext"
 EN = "Learned from 16 rows and 120 questions that the model wrote around them; 80 questions near them were kept."
@@ -181,7 +181,16 @@ def test_a_runs_reports_show_its_questions(tmp_path: Path):
 
 
 def test_every_kind_that_is_written_has_a_name():
-    kinds = {*SAMPLES, *AROUND, *read_forms(), "alike", "assistant", "neighbour", Question(prompt="", scope="in").kind}
+    kinds = {
+        *SAMPLES,
+        *FROM_ANSWERS,
+        *AROUND,
+        *read_forms(),
+        "alike",
+        "assistant",
+        "neighbour",
+        Question(prompt="", scope="in").kind,
+    }
 
     assert {kind for kind in kinds if f"question.kind.{kind}" not in catalogue()} == set()
     assert kind_name("of a later version", Texts()) == "of a later version"
