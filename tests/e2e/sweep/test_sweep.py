@@ -32,7 +32,8 @@ def _recipe(user: FinetuneUser) -> str:
     """The default recipe with a small keep set."""
     user.writes("small.jsonl", "".join(json.dumps({"prompt": f"Tell me about {n}."}) + "\n" for n in range(6)))
     return write_recipe(
-        user, "mine", keep_data="small.jsonl", keep_rows=4, keep_max_new_tokens=8, epochs=2, batch_size=4
+        user, "mine", keep_data="small.jsonl", keep_rows=4, keep_max_new_tokens=8, epochs=2, batch_size=4, min_steps=0,
+        question_rows=2, near_rows=0,
     )  # fmt: skip
 
 
