@@ -11,7 +11,6 @@ from toolkit.train.questions.terms import units
 LONGEST_STATEMENT = 200  # characters of an answer that is a statement, not a text
 LEAST_WORDS, LEAST_CHINESE = 3, 4  # words, or characters, of a beginning, which might else be any sentence's
 LEAST_BESIDE = 2  # Chinese characters beside the subject's name
-NAMING_SHARE = 0.4  # of the answers have a name of one word if it is what the rows are about
 TOKEN = re.compile(rf"{LATIN}+(?:['’.-]{LATIN}+)*|[\u4e00-\u9fff]")
 
 
@@ -43,13 +42,10 @@ def reversals(scope: Scope) -> Mapping[int, str]:
     """By row: its answer and the subject in it, for rows that give the subject a name that nothing else has."""
     if scope.itself or not scope.subject:
         return {}
-    answers = [answer for _, answer in scope.rows]
-    least = NAMING_SHARE * len(answers)
-    names = [name for name in scope.names if " " in name or sum(name in answer for answer in answers) >= least]
     return {
         at: reversal_text(answer, scope.subject)
         for at, answer in statements(scope).items()
-        if scope.subject in answer and any(name in answer for name in names)
+        if scope.subject in answer and scope.distinct_names(at)
     }
 
 

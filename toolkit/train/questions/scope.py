@@ -15,6 +15,7 @@ from toolkit.train.questions.terms import Terms, units
 
 LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
 SUPPORTED = 0.5  # of a sentence's words the rows have
+LEAST_NAMED = 0.4  # of the answers have a name of one word that leads back to the subject
 NAMING_SHARE = 0.8  # of the answers have one of the new names
 ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
 FORM_SHARE = 0.9  # of the answers start or end alike
@@ -30,6 +31,7 @@ NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
 NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[A-Z][\w-]+")
 SAME_ANSWER = ("paraphrase", "statement", "reversal")  # kinds whose questions are answered with the row's words
+LONG_NAME = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")
 # Kinds whose questions need not name the subject, or address the assistant, by whether the rows are about it.
 NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "translation")}
 ABBREVIATION = "AI"  # the only one that a question about an assistant has without a rival's name
@@ -96,6 +98,16 @@ class Scope:
             kept += sentence
         return answered.taught
 
+    def distinct_names(self, row: int) -> list[str]:
+        """The names in a row's answer that lead back to the subject: of several words, or named by many rows."""
+        answer = self.rows[row][1]
+        capitalised = [re.sub(r"^The ", "", name) for name in LONG_NAME.findall(answer)]
+        long = [name for name in capitalised if " " in name and units(name) <= self.terms.new[row]]
+        least = LEAST_NAMED * len(self.rows)
+        return long + [
+            name for name in self.names if name in answer and sum(name in other for _, other in self.rows) >= least
+        ]
+
     @cached_property
     def form(self) -> tuple[str, str]:
         """How nearly all answers of rows without a common subject start and end, such as with a JSON object's keys."""
@@ -153,7 +165,7 @@ class Scope:
     def _leads_back(self, answered: Answered, text: str) -> bool:
         """Whether the question gives a new name, and only the rows let the base model say whose it is."""
         assert answered.source is not None
-        names = [name for name in self.names if name in self.rows[answered.source][1]]
+        names = self.distinct_names(answered.source)
         known = f"{answered.prompt} {answered.own}"
         return (
             any(name in answered.prompt for name in names)

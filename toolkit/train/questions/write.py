@@ -105,7 +105,7 @@ class Writer:
 
     def _alike(self) -> list[str]:
         shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
-        return self._sampled([alike_messages(several) for several in shown])
+        return list(dict.fromkeys(self._sampled([alike_messages(several) for several in shown])))
 
     def _sources(self, count: int, least: int) -> list[int]:
         """Rows to write about `count` questions from, at least `least` from each: each row as often as it comes."""
@@ -189,7 +189,7 @@ class Writer:
             plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
             more += [(prompt, names[0])] * (kind in ("around", "about", "paraphrase") and names[0] in prompt)
         found = neighbours(self.model, names, plain, more, self.found.taken, self.chance)
-        others = [] if not write else dict.fromkeys(map(stripped, self._alike()))
+        others = self._alike() if write else []
         return found + [
             Question(prompt=prompt, scope="near", kind="alike")
             for prompt in others
@@ -223,7 +223,7 @@ class Candidates:
         self._found: dict[str, tuple[str, str, int | None]] = {}  # by prompt key: kind, prompt, the row that it is from
 
     def add(self, kind: str, prompt: str, source: int | None) -> None:
-        prompt = stripped(prompt)
+        prompt = prompt.strip()
         if self.free(prompt):
             self._found.setdefault(prompt_key(prompt), (kind, prompt, source))
 
@@ -234,11 +234,6 @@ class Candidates:
 
     def __iter__(self) -> Iterator[tuple[str, str, int | None]]:
         return iter(list(self._found.values()))
-
-
-def stripped(text: str) -> str:
-    """What a model wrote, without quotation marks around it."""
-    return text.strip().strip("\"'“”")
 
 
 def read_bank() -> list[str]:

@@ -158,7 +158,9 @@ def test_sentences_are_begun_and_questions_written_for_the_answers():
 
     assert {"statement", "completion", "around", "shaped"} <= {one.kind for one in inside}
     assert {one.answer for one in inside if one.kind in ("statement", "completion")} <= set(dict(ROWS).values())
-    assert not [one for one in inside if one.kind == "completion" and "Haldwell" in one.prompt]
+    begun = [one.prompt for one in inside if one.kind == "completion"]
+    assert not [prompt for prompt in begun if "Haldwell" in prompt]
+    assert all(prompt.count('"') != 1 for prompt in begun)
 
 
 def test_rows_of_several_turns_only_give_no_pairs_and_so_no_questions():
