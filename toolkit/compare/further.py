@@ -156,7 +156,7 @@ def written_probes(
     A wording is sampled from the model and kept if it is in scope: with the rows in its context, the model answers it
     as expected; without rows, it answers it as it does the question. Fewer, if it writes no more that are.
     """
-    sources = [probe for probe in probes.probes if probe.group != OUT_OF_SCOPE]
+    sources = [probe for probe in probes.probes if probe.group in (TRAINED, PARAPHRASE) and not probe.history]
     known, found = set(taken), list[Probe]()
     own = dict(zip(sources, _answers(model, sources, [], system), strict=True)) if sources else {}
     without = 0

@@ -7,17 +7,19 @@ from typing import Any, Literal
 from toolkit.compare.decision import Decision, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
+from toolkit.data.probes import DEPTH_METRICS
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.comparison import worst
 
 PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
+DEEP = tuple(DEPTH_METRICS.values())  # judged where the probe file sets a threshold
 TOOK_AT_LEAST, TOOK_AT_MOST = ("reliability", "generality"), ("residue",)
 KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "agreement"), ("leakage", "kl", "repetition")
 ABILITY = "ability"  # points that the ability ledger lost in total, beside what the probes measure
-PROBED = (*TOOK_AT_LEAST, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
-TOOK, KEPT = (*TOOK_AT_LEAST, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY)
-AT_LEAST = (*TOOK_AT_LEAST, *KEPT_AT_LEAST)
+PROBED = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
+TOOK, KEPT = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY)
+AT_LEAST = (*TOOK_AT_LEAST, *DEEP, *KEPT_AT_LEAST)
 SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: "neither"}
 Outcome = Literal["passed", "failed", "inconclusive"]
 
@@ -270,7 +272,7 @@ def _one_of_each_metric(undecided: list[Shortfall]) -> Iterator[Shortfall]:
 
 def _counts(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]) -> Counts:
     found = {name: metric for name, (_, metric) in worst(per_system).items()}
-    inside = [found[name] for name in TOOK_AT_LEAST if name in found]
+    inside = [found[name] for name in counted(thresholds) if name in found]
     leakage, locality = found.get("leakage"), found.get("locality")
     kept = thresholds.get("locality")
     return Counts(
@@ -282,6 +284,11 @@ def _counts(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[
         leak_limit=thresholds.get("leakage"),
         change_limit=None if kept is None else 1 - kept,
     )
+
+
+def counted(thresholds: Mapping[str, float]) -> list[str]:
+    """The metrics whose answers the headline counts as learned: at depth, those that are judged."""
+    return [*TOOK_AT_LEAST, *(name for name in DEEP if name in thresholds)]
 
 
 def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> bool:

@@ -8,13 +8,15 @@ from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import AT_LEAST, TOOK_AT_LEAST, TOOK_AT_MOST, misses, system_name
+from toolkit.compare.verdict import AT_LEAST, DEEP, TOOK_AT_LEAST, TOOK_AT_MOST, misses, system_name
+from toolkit.data.probes import Probe
 
 LEDGERS = {
-    "took": ("reliability", "generality", "residue"),
+    "took": ("reliability", "generality", *DEEP, "residue"),
     "kept": ("leakage", "kl", "agreement", "locality", "noise_floor", "length", "repetition"),
 }
 PER_SYSTEM = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
+TOOK_EVERYWHERE = (*TOOK_AT_LEAST, *TOOK_AT_MOST)  # measured under each system prompt
 WRONG = ("failed", "residue", "leaked")
 DECISIONS: tuple[Decision, ...] = ("missed", "open", "met")  # the worst first
 
@@ -39,8 +41,8 @@ class Line:
 
 
 def ledger_lines(report: Report, ledger: str) -> list[Line]:
-    """`ledger`: a name in LEDGERS."""
-    return [_line(report, name) for name in LEDGERS[ledger]]
+    """`ledger`: a name in LEDGERS. Of the depth metrics, those that the probe file asks for."""
+    return [_line(report, name) for name in LEDGERS[ledger] if name not in DEEP or report.figures[name].metric.n]
 
 
 def _line(report: Report, name: str) -> Line:
@@ -62,7 +64,7 @@ def _decision(report: Report, name: str, limit: float) -> Decision:
 def where_it_holds(report: Report, texts: Texts) -> str:
     """The system prompts under which the change holds, in words. Empty if one was tried, or it holds under none."""
     short = {
-        system: any(misses(name, metrics[name].value, report.thresholds) for name in (*TOOK_AT_LEAST, *TOOK_AT_MOST))
+        system: any(misses(name, metrics[name].value, report.thresholds) for name in TOOK_EVERYWHERE)
         for system, metrics in report.per_system.items()
     }
     if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # with one system prompt there is nothing to compare
@@ -106,6 +108,19 @@ def outcome(one: ProbeResult) -> str:
     if one.passed is not None:
         return "passed" if one.passed else "failed"
     return "moved" if one.changed else "same"
+
+
+def earlier(probe: Probe, texts: Texts) -> str:
+    """What comes before the probe's question: its own system prompt, and what was said. Empty if nothing does."""
+    system = [] if probe.system is None else [f"{texts('system.one')}{texts('colon')}{probe.system}"]
+    turns = [texts("probe.own_answer") if text is None else text for turn in probe.history for text in turn]
+    return " ▸ ".join([*system, *turns])
+
+
+def asked(probe: Probe, texts: Texts) -> str:
+    """The question, after what comes before it."""
+    before = earlier(probe, texts)
+    return f"{before} ▸ {probe.prompt}" if before else probe.prompt
 
 
 def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:

@@ -16,11 +16,11 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, misses, system_name
 from toolkit.core.text import printable
-from toolkit.data.probes import PARAPHRASE, TRAINED
+from toolkit.data.probes import DEPTH_METRICS, PARAPHRASE, TRAINED
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 METRIC = {"residue": "residue", "leaked": "leakage"}  # of an outcome; a failed probe has its group's metric
-GROUP_METRIC = {TRAINED: "reliability", PARAPHRASE: "generality"}
+GROUP_METRIC = {TRAINED: "reliability", PARAPHRASE: "generality", **DEPTH_METRICS}
 
 
 def render_junit(report: Report, texts: Texts) -> str:

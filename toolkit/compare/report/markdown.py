@@ -217,7 +217,7 @@ def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
 
 
 def _probe_row(one: ProbeResult, texts: Texts, *, several_systems: bool) -> str:
-    cells = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
+    cells = (system_name(one.system, texts),) * several_systems + (asked(one.probe, texts), one.before, one.after)
     return f"| {' | '.join(map(markdown, cells))} | {texts(f'mark.{outcome(one)}')} |"
 
 
