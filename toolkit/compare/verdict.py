@@ -4,17 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from toolkit.compare.decision import Decision, decide, more_probes
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Decision, counted, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
-from toolkit.data.probes import DEPTH_METRICS
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.comparison import worst
 
 PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
-DEEP = tuple(DEPTH_METRICS.values())  # judged where the probe file sets a threshold
-TOOK_AT_LEAST, TOOK_AT_MOST = ("reliability", "generality"), ("residue",)
+TOOK_AT_MOST = ("residue",)
 KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "agreement"), ("leakage", "kl", "repetition")
 ABILITY = "ability"  # points that the ability ledger lost in total, beside what the probes measure
 PROBED = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
@@ -240,11 +238,12 @@ def _judged(
     name: str, per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]
 ) -> Iterator[Shortfall]:
     """Under each system prompt, if the metric was measured and has a threshold."""
+    if (limit := thresholds.get(name)) is None:
+        return
     for system, place in zip(per_system, _places(per_system), strict=True):
         metric = per_system[system][name]
-        if metric.value is None or name not in thresholds:
+        if metric.value is None:
             continue
-        limit = thresholds[name]
         decision = decide(metric, limit, at_least=name in AT_LEAST)
         yield Shortfall(
             metric=name, value=metric.value, limit=limit, system=place, low=metric.low, high=metric.high,
@@ -284,11 +283,6 @@ def _counts(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[
         leak_limit=thresholds.get("leakage"),
         change_limit=None if kept is None else 1 - kept,
     )
-
-
-def counted(thresholds: Mapping[str, float]) -> list[str]:
-    """The metrics whose answers the headline counts as learned: at depth, those that are judged."""
-    return [*TOOK_AT_LEAST, *(name for name in DEEP if name in thresholds)]
 
 
 def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from toolkit.compare.decision import TOOK_AT_LEAST
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import AT_LEAST, KEPT_AT_MOST, TOOK_AT_LEAST, TOOK_AT_MOST
+from toolkit.compare.verdict import AT_LEAST, KEPT_AT_MOST, TOOK_AT_MOST
 
 SAME_COST = 1.1  # training times within a tenth of each other cost the same
 Values = Mapping[str, float | None]

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from toolkit.compare.decision import DEEP
 from toolkit.compare.report.figures import TOOK_EVERYWHERE, figure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import ABILITY, DEEP, TOOK, misses
+from toolkit.compare.verdict import ABILITY, misses
 
 ROUND_TO = 10
 

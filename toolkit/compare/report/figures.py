@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.compare.decision import Decision, decide
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Decision, decide
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import AT_LEAST, DEEP, TOOK_AT_LEAST, TOOK_AT_MOST, misses, system_name
+from toolkit.compare.verdict import AT_LEAST, TOOK_AT_MOST, misses, system_name
 from toolkit.data.probes import Probe
 
 LEDGERS = {

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from toolkit.compare.decision import counted
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.figures import WRONG, outcome
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import counted, system_name
+from toolkit.compare.verdict import system_name
 from toolkit.data.probes import DEPTH, DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED
 
 ALL = "all"

@@ -22,6 +22,7 @@ from toolkit.compare.report.figures import (
     WRONG,
     Line,
     describe_flips,
+    earlier,
     figure,
     first_changed,
     format_value,
@@ -92,6 +93,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
         figure=figure,
         lang=_language,
+        earlier=earlier,
         version=__version__,
     )
 

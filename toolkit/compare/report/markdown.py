@@ -9,6 +9,7 @@ from toolkit.compare.report.figures import (
     LEDGERS,
     PER_SYSTEM,
     Line,
+    asked,
     changed_and_wrong,
     describe_flips,
     figure,

@@ -85,7 +85,8 @@ class Report:
             system: {
                 name: Metric(**_values(metric, "value", "n", "low", "high", "probes"))
                 for name, metric in metrics.items()
-            } | {name: Metric(value=None, n=0) for name in DEEP if name not in metrics}
+            }
+            | {name: Metric(value=None, n=0) for name in DEEP if name not in metrics}
             for system, metrics in record.per_system.items()
         }
         return cls(
@@ -174,8 +175,12 @@ def _result(one: RecordedProbe) -> ProbeResult:
     expect = None if one.expect is None else _expectation(one.expect)
     return ProbeResult(
         probe=Probe(
-            id=one.id, group=one.group, prompt=one.prompt, expect=expect,
-            history=history_of(one.history), system=one.own_system,
+            id=one.id,
+            group=one.group,
+            prompt=one.prompt,
+            expect=expect,
+            history=history_of(one.history),
+            system=one.own_system,
         ),
         **_values(one, "system", "before", "after", "passed_before", "passed", "leaked", "residual"),
     )
