@@ -101,7 +101,7 @@ def judge(
     in_scope, at_depth = probe.group != OUT_OF_SCOPE, probe.group in DEPTH_METRICS
     # A marker in the question itself proves nothing: an answer may repeat it.
     # Nor does a new marker that the answer before contained, such as the car maker's name.
-    old = tuple(marker for marker in probes.old_markers if not contains_any(probe.said, (marker,)))
+    old = tuple(marker for marker in probes.old_markers if not contains_any(probe.context, (marker,)))
     new = tuple(
         marker
         for marker in probes.new_markers
@@ -124,7 +124,7 @@ def judge(
 def _passed(probe: Probe, answer: str, before: str, forbidden: Sequence[str]) -> bool | None:
     if probe.expect is None:
         return None
-    return probe.expect.met(answer, before=before, prompt=probe.said) and not contains_any(answer, tuple(forbidden))
+    return probe.expect.met(answer, before=before, prompt=probe.context) and not contains_any(answer, tuple(forbidden))
 
 
 def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = None) -> Mapping[str, Metric]:

@@ -35,8 +35,8 @@ def talks(
             else:
                 messages.append(_assistant(answer))
         if unanswered:
-            asked = [list(messages) for messages in unanswered]
-            answers = model.answers(asked, max_new_tokens=max_new_tokens, listener=listener, task=task)
+            prompts = [list(messages) for messages in unanswered]
+            answers = model.answers(prompts, max_new_tokens=max_new_tokens, listener=listener, task=task)
             for messages, own in zip(unanswered, answers, strict=True):
                 messages.append(_assistant(own.text))
     return [[*messages, _user(probe.prompt)] for messages, (probe, _) in zip(found, items, strict=True)]

@@ -186,7 +186,7 @@ def _fill(text: str, brand: Brand) -> str:
 
 
 def _probe(probe: dict[str, Any], group: str, brand: Brand) -> dict[str, Any]:
-    before = {key: probe[key] for key in ("system", "history") if key in probe}
+    before: dict[str, Any] = {key: probe[key] for key in ("system", "history") if key in probe}
     spelled = {"id": probe["id"], "group": group, **before, "prompt": _fill(probe["prompt"], brand)}
     match probe.get("expect"):
         case None:

@@ -92,7 +92,7 @@ class Probe:
     system: str | None = None
 
     @property
-    def said(self) -> str:
+    def context(self) -> str:
         """Everything that the answer may merely repeat: what is written of the conversation."""
         turns = [text for turn in self.history for text in turn if text is not None]
         return "\n".join([self.system or "", *turns, self.prompt])

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.answered import PROBES, SYSTEM, answered, enough, report_on
 from toolkit.compare.metrics import judge, measure
 from toolkit.compare.questions import Questions
-from toolkit.compare.report.figures import asked, ledger_lines
+from toolkit.compare.report.figures import ledger_lines, prompt_in_context
 from toolkit.compare.report.html import render_html
 from toolkit.compare.report.junit import render_junit
 from toolkit.compare.report.markdown import render_markdown
@@ -88,7 +88,7 @@ def test_every_view_shows_the_group_and_what_was_said_before(language):
     one = judge(SURE, SYSTEM, "I am Qwen.", "Hm.", PROBES, drift=None, before_again=None)
     report = report_on(*enough(), *missing_indirect(), one)
 
-    shown = asked(SURE, texts)
+    shown = prompt_in_context(SURE, texts)
     assert shown.endswith("Be it. ▸ Who? ▸ " + texts("probe.own_answer") + " ▸ Are you sure?")
     for page in (render_markdown(report, texts), render_html(report, None, texts)):
         assert texts("metric.indirect.name") in page

@@ -117,7 +117,7 @@ def earlier(probe: Probe, texts: Texts) -> str:
     return " ▸ ".join([*system, *turns])
 
 
-def asked(probe: Probe, texts: Texts) -> str:
+def prompt_in_context(probe: Probe, texts: Texts) -> str:
     """The question, after what comes before it."""
     before = earlier(probe, texts)
     return f"{before} ▸ {probe.prompt}" if before else probe.prompt

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.ability import ability_rows, ability_sentence, group_name
-from toolkit.compare.report.figures import asked, grouped, outcome
+from toolkit.compare.report.figures import grouped, outcome, prompt_in_context
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, misses, system_name
@@ -103,7 +103,7 @@ def _ability(root: Element, report: Report, texts: Texts) -> None:
 
 def _answers_text(one: ProbeResult, texts: Texts) -> str:
     return (
-        f"{texts('probe.prompt')}: {asked(one.probe, texts)}\n{texts('side.before')}: {one.before}\n"
+        f"{texts('probe.prompt')}: {prompt_in_context(one.probe, texts)}\n{texts('side.before')}: {one.before}\n"
         f"{texts('side.after')}: {one.after}"
     )
 

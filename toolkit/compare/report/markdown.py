@@ -9,7 +9,6 @@ from toolkit.compare.report.figures import (
     LEDGERS,
     PER_SYSTEM,
     Line,
-    asked,
     changed_and_wrong,
     describe_flips,
     figure,
@@ -18,6 +17,7 @@ from toolkit.compare.report.figures import (
     interval,
     ledger_lines,
     outcome,
+    prompt_in_context,
     where_it_holds,
     wrong_first,
 )
@@ -218,7 +218,11 @@ def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
 
 
 def _probe_row(one: ProbeResult, texts: Texts, *, several_systems: bool) -> str:
-    cells = (system_name(one.system, texts),) * several_systems + (asked(one.probe, texts), one.before, one.after)
+    cells = (system_name(one.system, texts),) * several_systems + (
+        prompt_in_context(one.probe, texts),
+        one.before,
+        one.after,
+    )
     return f"| {' | '.join(map(markdown, cells))} | {texts(f'mark.{outcome(one)}')} |"
 
 
