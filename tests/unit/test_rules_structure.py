@@ -41,6 +41,7 @@ SHORT_MODULES = {
 # Tests that mirror no module, and why.
 TESTS_OF_NO_MODULE = {
     "tests/unit/data/test_markers.py": "of names, from make-data to the verdict",
+    "tests/unit/compare/test_depth.py": "of the depth groups, from the probe file to every view",
     "tests/unit/compare/test_one_figure.py": "of every view of one run",
     "tests/unit/test_dependencies.py": "of pyproject.toml",
     "tests/unit/test_makefile.py": "of the Makefile",

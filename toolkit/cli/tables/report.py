@@ -170,7 +170,8 @@ def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | N
     where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
     group = texts(f"probe.{one.probe.group}")
     console.print(
-        f"[bold]{_shown(prompt_in_context(one.probe, texts))}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
+        f"[bold]{_shown(prompt_in_context(one.probe, texts))}[/]  "
+        f"[dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
     )
     for side, text in (("before", one.before), ("after", one.after)):
         answer = Table.grid(padding=(0, 1))
