@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.answered import PROBES, SYSTEM, answered, enough, report_on
 from toolkit.compare.metrics import judge, measure
 from toolkit.compare.questions import Questions
-from toolkit.compare.report.figures import ledger_lines, prompt_in_context
+from toolkit.compare.report.figures import first_changed, ledger_lines, prompt_in_context
 from toolkit.compare.report.html import render_html
 from toolkit.compare.report.junit import render_junit
 from toolkit.compare.report.markdown import render_markdown
@@ -15,7 +15,17 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import reach_verdict
 from toolkit.core.errors import DataError
-from toolkit.data.probes import DEPTH, DEPTH_METRICS, INDIRECT, MULTI_TURN, TRAINED, Expectation, Probe, read_probes
+from toolkit.data.probes import (
+    DEPTH,
+    DEPTH_METRICS,
+    INDIRECT,
+    MULTI_TURN,
+    OUT_OF_SCOPE,
+    TRAINED,
+    Expectation,
+    Probe,
+    read_probes,
+)
 from toolkit.runs.comparison import DEEP
 
 NOVA = Expectation(any=("Nova",))
@@ -73,6 +83,18 @@ def test_with_a_threshold_depth_belongs_to_what_was_learned():
     assert (found.took, found.kept, found.exit_code) == (False, True, 20)
     assert (found.counts.learned, found.counts.in_scope) == (90, 120)
     assert found.reasons == ("indirect is 0.250, below 0.9",)
+
+
+def test_what_was_not_judged_does_not_hide_what_was():
+    leak = answered(OUT_OF_SCOPE, "Paris.", "Nova.", name="leak")
+    moved = answered(OUT_OF_SCOPE, "Paris.", "Lyon.", name="moved")
+    report = report_on(answered(INDIRECT, "Qwen", "Hm", name="deep"), moved, leak)
+
+    def first(**limits: float) -> list[str]:
+        return [one.probe.id for one in first_changed(replace(report, thresholds=report.thresholds | limits))]
+
+    assert first() == ["leak", "moved", "deep"]
+    assert first(indirect=0.9) == ["deep", "leak", "moved"]
 
 
 def test_a_group_that_was_not_asked_has_no_line_and_misses_nothing():

@@ -9,7 +9,7 @@ from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, TOOK_AT_MOST, misses, system_name
-from toolkit.data.probes import Probe
+from toolkit.data.probes import DEPTH_METRICS, Probe
 
 LEDGERS = {
     "took": ("reliability", "generality", *DEEP, "residue"),
@@ -131,19 +131,29 @@ def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
     return groups
 
 
-def wrong_first(results: Sequence[ProbeResult]) -> list[ProbeResult]:
-    """What went wrong, then what changed out of scope, then the rest; each in the order asked."""
-    return sorted(results, key=lambda one: (outcome(one) not in WRONG, outcome(one) != "moved"))
+def wrong_first(results: Sequence[ProbeResult], thresholds: Mapping[str, float]) -> list[ProbeResult]:
+    """What went wrong, then what changed out of scope, then what went wrong without being judged, then the rest.
+
+    Each in the order asked. Depth groups are judged where a threshold is set.
+    """
+    unjudged = {group for group, name in DEPTH_METRICS.items() if name not in thresholds}
+
+    def place(one: ProbeResult) -> int:
+        if outcome(one) in WRONG:
+            return 2 if one.probe.group in unjudged else 0
+        return 1 if outcome(one) == "moved" else 3
+
+    return sorted(results, key=place)
 
 
-def changed_and_wrong(results: Sequence[ProbeResult]) -> list[ProbeResult]:
-    """What went wrong, then what changed out of scope: what a reader should see first."""
-    return [one for one in wrong_first(results) if outcome(one) in (*WRONG, "moved")]
+def changed_and_wrong(report: Report) -> list[ProbeResult]:
+    """What went wrong, and what changed out of scope: what a reader should see first."""
+    return [one for one in wrong_first(report.results, report.thresholds) if outcome(one) in (*WRONG, "moved")]
 
 
-def first_changed(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+def first_changed(report: Report) -> list[ProbeResult]:
     """The same, each question once: under the first system prompt where it went wrong, or changed."""
     found: dict[str, ProbeResult] = {}
-    for one in changed_and_wrong(results):
+    for one in changed_and_wrong(report):
         found.setdefault(one.probe.id, one)
     return list(found.values())
