@@ -156,11 +156,12 @@ class LearnedQuestions(RecordedQuestions, frozen=True):
 
 
 class FurtherQuestions(Part, frozen=True):
-    """how many out of scope came from the shipped bank, in scope from the rows, and how many the base model wrote"""
+    """how many came from the shipped bank (out of scope), the rows and the base model (in scope), and at depth"""
 
     bank: Count
     written: Count
     rows: Count
+    depth: Count = Field(default=0, description="made from the probe file's questions; older reports lack it")
     path: str = Field(description="of the bank")
     sha256: Sha256 = Field(description="of the bank")
 
