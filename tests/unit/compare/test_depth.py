@@ -1,5 +1,6 @@
 """The depth groups: asked under the first system prompt, judged strictly, and decisive where a limit is set."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -116,6 +117,18 @@ def test_every_view_shows_the_group_and_what_was_said_before(language):
         assert texts("metric.indirect.name") in page
         assert texts("probe.own_answer") in page
     assert shown in render_junit(report, texts)
+
+
+def test_a_probe_with_its_own_system_prompt_is_shown_under_that_one():
+    texts = Texts()
+    under_two = [answered(TRAINED, "Qwen", "Nova", system=system) for system in (SYSTEM, "Be brief.")]
+    report = report_on(*under_two, judge(SURE, SYSTEM, "Qwen", "Nova", PROBES, drift=None, before_again=None))
+
+    pattern = r'<article class="card probe(?:(?!</article>).)*Are you sure.*?</article>'
+    [card] = re.findall(pattern, render_html(report, None, texts), re.DOTALL)
+    assert re.findall(r'class="pill plain"[^>]*>([^<]*)', card) == [texts("probe.multi-turn")]
+    [row] = [line for line in render_markdown(report, texts).splitlines() if "Are you sure" in line]
+    assert row.startswith("| Be it. |")
 
 
 def test_a_report_keeps_the_history_and_an_older_one_without_depth_is_read():

@@ -165,9 +165,9 @@ def _examples(report: Report) -> tuple[list[ProbeResult], list[ProbeResult]]:
 
 
 def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | None) -> None:
-    """`kind`: of the system prompt; None if there is only one."""
+    """`kind`: of the system prompt; None if there is only one. A probe's own is shown before its question."""
     word = outcome(one)
-    where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
+    where = f" · {texts(f'system.kind.{kind}')}" if kind is not None and one.probe.system is None else ""
     group = texts(f"probe.{one.probe.group}")
     console.print(
         f"[bold]{_shown(prompt_in_context(one.probe, texts))}[/]  "

@@ -218,7 +218,8 @@ def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
 
 
 def _probe_row(one: ProbeResult, texts: Texts, *, several_systems: bool) -> str:
-    cells = (system_name(one.system, texts),) * several_systems + (
+    system = one.system if one.probe.system is None else one.probe.system
+    cells = (system_name(system, texts),) * several_systems + (
         prompt_in_context(one.probe, texts),
         one.before,
         one.after,
