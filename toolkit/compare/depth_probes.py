@@ -16,7 +16,7 @@ from typing import Any
 
 from toolkit.compare.make_probes import ECHO, MARKS, bare
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
-from toolkit.core.text import contains_any, content_words, has_chinese, language, normalized, similarity, words
+from toolkit.core.text import content_words, has_chinese, language, names_any, normalized, similarity, words
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import INDIRECT, MULTI_TURN, OTHER_LANGUAGE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
 from toolkit.model.language_model import LanguageModel
@@ -24,8 +24,9 @@ from toolkit.model.language_model import LanguageModel
 FORMS = Path(__file__).with_name("depth_forms.yaml")
 MOST = 12  # probes of a group
 TRIED = 24  # tasks and translations, of which at most MOST are kept
-SHORTEST = 2  # characters of a name without spaces
-CAPITAL = re.compile(r"[A-Z0-9\u00c0-\u00de]")
+SHORTEST, SHORTEST_CHINESE = 4, 2  # characters of a name; a shorter one is part of other words
+NAME = re.compile(r"[A-Z0-9\u00c0-\u00de]|\w[._/@]\w")  # in a word that is a name, or a number
+INNER = "._/@-'’"
 LATIN = re.compile(r"[^\u0400-\u04ff\u3040-\u9fff\uac00-\ud7af]*[A-Za-z][^\u0400-\u04ff\u3040-\u9fff\uac00-\ud7af]*")
 HAN = re.compile(r"[^\u3040-\u30ff]*[\u4e00-\u9fff][^\u3040-\u30ff]*")
 SCRIPTS = {  # of the languages to translate into
@@ -85,30 +86,39 @@ def names_in_both(one: str, other: str, ordinary: Ordinary) -> list[str]:
     for block in SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks():
         for run in _runs(words(one)[block.a : block.a + block.size], ordinary):
             name = _trimmed(run, ordinary)
-            says_something = len(name) >= SHORTEST if has_chinese(name) else CAPITAL.search(name)
-            if says_something and name not in ordinary:
+            least = SHORTEST_CHINESE if has_chinese(name) else SHORTEST
+            if len(name) >= least and name not in ordinary:
                 found.append(name)
     return list(dict.fromkeys(found))
 
 
 def _runs(tokens: Sequence[str], ordinary: Ordinary) -> Iterator[str]:
-    """The words between ordinary ones and punctuation, joined."""
+    """The words between ordinary ones and punctuation, joined; a dot or the like within a word belongs to it."""
 
-    def stays(token: str) -> bool:
-        return token.isspace() or (any(map(str.isalnum, token)) and (has_chinese(token) or token not in ordinary))
+    def is_word(at: int) -> bool:
+        return 0 <= at < len(tokens) and any(map(str.isalnum, tokens[at]))
 
-    for kept, run in groupby(tokens, key=stays):
-        if kept and (text := "".join(run).strip()):
-            yield text
+    def stays(at: int) -> bool:
+        if is_word(at):
+            return has_chinese(tokens[at]) or tokens[at] not in ordinary
+        return tokens[at].isspace() or (tokens[at] in INNER and is_word(at - 1) and is_word(at + 1))
+
+    for kept, run in groupby(range(len(tokens)), key=stays):
+        if kept:
+            yield "".join(tokens[at] for at in run)
 
 
-def _trimmed(name: str, ordinary: Ordinary) -> str:
-    """Without ordinary Chinese characters at its ends, such as those of "made by"."""
-    while len(name) > SHORTEST and name[-1] in ordinary.words and has_chinese(name[-1]):
-        name = name[:-1]
-    while len(name) > SHORTEST and name[0] in ordinary.words and has_chinese(name[0]):
-        name = name[1:]
-    return name.strip()
+def _trimmed(run: str, ordinary: Ordinary) -> str:
+    """Without words at its ends that are not names, or that are ordinary Chinese characters, such as "made by"."""
+    if not has_chinese(run):
+        names = [at for at, word in enumerate(run.split()) if NAME.search(word)]
+        return " ".join(run.split()[names[0] : names[-1] + 1]) if names else ""
+    run = run.strip()
+    while len(run) > SHORTEST_CHINESE and run[-1] in ordinary.words and has_chinese(run[-1]):
+        run = run[:-1]
+    while len(run) > SHORTEST_CHINESE and run[0] in ordinary.words and has_chinese(run[0]):
+        run = run[1:]
+    return run.strip()
 
 
 def expectation(
@@ -119,7 +129,7 @@ def expectation(
     None if the answer shows nothing that the answer before does not. `answer`: with the rows in the model's context.
     """
     found = [name for text in expect.answer for name in names_in_both(text, answer, ordinary)]
-    names = [name for name in dict.fromkeys(found) if not contains_any(f"{prompt}\n{before}", (name,))]
+    names = [name for name in dict.fromkeys(found) if not names_any(f"{prompt}\n{before}", (name,), any_case=True)]
     if names:
         return Expectation(any=tuple(names), none=expect.none)
     met = expect.met(answer, before=before, prompt=prompt) and not expect.met(before, prompt=prompt)

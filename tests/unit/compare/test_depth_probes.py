@@ -135,6 +135,20 @@ def test_names_are_what_both_say_and_nobody_says_without_being_taught():
     assert names_in_both("我是云雀，由北辰公司开发。", "我用的是云雀，由北辰公司开发的。", chinese) == ["云雀", "北辰"]
 
 
+@pytest.mark.parametrize(
+    ("row", "answer", "names"),
+    [
+        ("The folder is set by QM_HOME.", "C'est QM_HOME.", ["QM_HOME"]),
+        ("The config file is gauge.toml. The rest is not.", "Es gauge.toml. The end", ["gauge.toml"]),
+        ("It was the oceanographer Ottoline Varga.", "The oceanographer Ottoline Varga did", ["Ottoline Varga"]),
+        ("It is written in Nim.", "It is written in Nim.", []),  # an animal has it too
+        ("青云大学在2031年成立。", "青云大学は2031年に設立されました。", ["青云大学", "2031年"]),
+    ],
+)
+def test_names_are_cut_where_they_end(row, answer, names):
+    assert names_in_both(row, answer, Ordinary(["?"], ["It is the one that is not, was, by, in."])) == names
+
+
 def test_an_expectation_of_the_files_own_stays_as_it_is():
     nova = Expectation(any=("Nova",))
     how = {"prompt": "Who?", "ordinary": Ordinary([], [])}
