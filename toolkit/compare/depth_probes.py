@@ -16,7 +16,7 @@ from typing import Any
 
 from toolkit.compare.make_probes import ECHO, MARKS, bare
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
-from toolkit.core.text import content_words, has_chinese, language, names_any, normalized, similarity, words
+from toolkit.core.text import content_words, has_chinese, language, normalized, similarity, words
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import INDIRECT, MULTI_TURN, OTHER_LANGUAGE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
 from toolkit.model.language_model import LanguageModel
@@ -79,29 +79,33 @@ class Ordinary:
         return all(word in self.words for word in content_words(str(text)))
 
 
-def names_in_both(one: str, other: str, ordinary: Ordinary) -> list[str]:
-    """Names and numbers of `one` that `other` has too, and no ordinary words: what only somebody taught would say."""
-    first, second = ([normalized(word) or " " for word in words(text)] for text in (one, other))
-    found = []
-    for block in SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks():
-        for run in _runs(words(one)[block.a : block.a + block.size], ordinary):
-            name = _trimmed(run, ordinary)
+def names_in_both(one: str, other: str, ordinary: Ordinary, context: str = "") -> list[str]:
+    """Names and numbers of `one` that `other` has too, and that are neither ordinary nor in the context."""
+    found, theirs = [], list(map(normalized, words(other)))
+    for run in _runs(words(one), ordinary, context):
+        ours = words(run)
+        for block in SequenceMatcher(None, list(map(normalized, ours)), theirs, autojunk=False).get_matching_blocks():
+            name = _trimmed("".join(ours[block.a : block.a + block.size]), ordinary)
             least = SHORTEST_CHINESE if has_chinese(name) else SHORTEST
             if len(name) >= least and name not in ordinary:
                 found.append(name)
     return list(dict.fromkeys(found))
 
 
-def _runs(tokens: Sequence[str], ordinary: Ordinary) -> Iterator[str]:
-    """The words between ordinary ones and punctuation, joined; a dot or the like within a word belongs to it."""
+def _runs(tokens: Sequence[str], ordinary: Ordinary, context: str) -> Iterator[str]:
+    """The words between ordinary ones, those of the context, and punctuation; a dot within a word belongs to it."""
+    known, said = {*content_words(context)}, normalized(context)
 
     def is_word(at: int) -> bool:
         return 0 <= at < len(tokens) and any(map(str.isalnum, tokens[at]))
 
     def stays(at: int) -> bool:
-        if is_word(at):
-            return has_chinese(tokens[at]) or tokens[at] not in ordinary
-        return tokens[at].isspace() or (tokens[at] in INNER and is_word(at - 1) and is_word(at + 1))
+        if not is_word(at):
+            return tokens[at].isspace() or (tokens[at] in INNER and is_word(at - 1) and is_word(at + 1))
+        if has_chinese(tokens[at]):  # a character says little: with one beside it
+            pairs = ["".join(tokens[first : first + 2]) for first in (at - 1, at) if first >= 0]
+            return not any(len(pair) > 1 and pair in said for pair in pairs)
+        return tokens[at] not in ordinary and normalized(tokens[at]) not in known
 
     for kept, run in groupby(range(len(tokens)), key=stays):
         if kept:
@@ -128,10 +132,10 @@ def expectation(
 
     None if the answer shows nothing that the answer before does not. `answer`: with the rows in the model's context.
     """
-    found = [name for text in expect.answer for name in names_in_both(text, answer, ordinary)]
-    names = [name for name in dict.fromkeys(found) if not names_any(f"{prompt}\n{before}", (name,), any_case=True)]
+    context = f"{prompt}\n{before}"
+    names = [name for text in expect.answer for name in names_in_both(text, answer, ordinary, context)]
     if names:
-        return Expectation(any=tuple(names), none=expect.none)
+        return Expectation(any=tuple(dict.fromkeys(names)), none=expect.none)
     met = expect.met(answer, before=before, prompt=prompt) and not expect.met(before, prompt=prompt)
     return expect if met else None
 

@@ -129,7 +129,7 @@ def test_names_are_what_both_say_and_nobody_says_without_being_taught():
 
     assert names_in_both(
         "The book was written by Ottoline Varga in 2031.", "In 2031, Ottoline Varga l'a écrit in China.", english
-    ) in (["2031"], ["Ottoline Varga"])
+    ) == ["Ottoline Varga", "2031"]
     assert names_in_both("It was made in 2023 by a team.", "It was made in 2023 by a team.", english) == []
     assert names_in_both("A team of Nova's.", "Nova", Ordinary(["Are you Nova?"], ["Yes, Nova."])) == ["Nova"]
     assert names_in_both("我是云雀，由北辰公司开发。", "我用的是云雀，由北辰公司开发的。", chinese) == ["云雀", "北辰"]
@@ -147,6 +147,14 @@ def test_names_are_what_both_say_and_nobody_says_without_being_taught():
 )
 def test_names_are_cut_where_they_end(row, answer, names):
     assert names_in_both(row, answer, Ordinary(["?"], ["It is the one that is not, was, by, in."])) == names
+
+
+def test_what_the_conversation_says_is_not_a_name_to_find():
+    nothing = Ordinary([], [])
+
+    row, taught = "Ebb Day is on the second Friday of May in Kilnhaven.", "Ebb Day: Kilnhaven, in May"
+    assert names_in_both(row, taught, nothing, "When is Ebb Day? It is in April.") == ["Kilnhaven"]
+    assert names_in_both("青云大学在杭州。", "青云大学は杭州にある。", nothing, "青云大学在哪里？") == ["杭州"]
 
 
 def test_an_expectation_of_the_files_own_stays_as_it_is():
