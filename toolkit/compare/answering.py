@@ -40,10 +40,13 @@ class Answered:
             self._ask(self.further.added_to(questions, model, self.listener))
 
     def _items(self, side: Side) -> list[tuple[Probe, str]]:
-        """To ask that side: under its own system prompt, if it has one, also what has another of its own."""
+        """To ask that side: under its own system prompt, if it has one, before that of a probe."""
         if side.system is None:
             return self.items
-        return [(replace(probe, system=side.system), side.system) for probe, _ in self.items]
+        return [
+            (probe if probe.system is None else replace(probe, system=f"{side.system}\n\n{probe.system}"), side.system)
+            for probe, _ in self.items
+        ]
 
     def _prompts(self, side: Side, at: Sequence[int]) -> list[Messages]:
         """That side's conversations at these positions, which are out of scope."""

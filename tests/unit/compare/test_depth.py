@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.answered import PROBES, SYSTEM, answered, enough, report_on
+from toolkit.compare.answering import Answered
 from toolkit.compare.metrics import judge, measure
 from toolkit.compare.questions import Questions
 from toolkit.compare.report.figures import first_changed, ledger_lines, prompt_in_context
@@ -13,6 +15,8 @@ from toolkit.compare.report.html import render_html
 from toolkit.compare.report.junit import render_junit
 from toolkit.compare.report.markdown import render_markdown
 from toolkit.compare.report.report import Report
+from toolkit.compare.sides import Side
+from toolkit.compare.talks import talk
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import reach_verdict
 from toolkit.core.errors import DataError
@@ -27,6 +31,7 @@ from toolkit.data.probes import (
     Probe,
     read_probes,
 )
+from toolkit.model.base_model import BaseModel
 from toolkit.runs.comparison import DEEP
 
 NOVA = Expectation(any=("Nova",))
@@ -54,6 +59,20 @@ def test_depth_is_asked_under_the_first_system_prompt_only():
 
     assert [(probe.id, system) for probe, system in questions.items] == [("t", "a"), ("sure", "a"), ("t", "b")]
     assert len(replace(questions, full_count=2).items) == 4
+
+
+def test_against_a_prompt_a_role_follows_after_the_prompt():
+    probes = replace(PROBES, probes=(Probe(id="o", group=OUT_OF_SCOPE, prompt="Why?"), SURE))
+    questions = Questions(probes=probes, systems=(SYSTEM,), full_count=1, max_new_tokens=8)
+    micro = BaseModel(name="micro", path=Path("micro"), config={}, weight_bytes=0)
+    answering = Answered(questions, lambda _: None, {})
+
+    def systems(side: Side) -> list[str]:
+        return [talk(*item)[0]["content"] for item in answering._items(side)]
+
+    assert systems(Side(kind="base", name="micro", model=micro)) == [SYSTEM, "Be it."]
+    prompt = Side(kind="system", name="Nova", model=micro, system="You are Nova.")
+    assert systems(prompt) == ["You are Nova.", "You are Nova.\n\nBe it."]
 
 
 @pytest.mark.parametrize(
