@@ -147,7 +147,7 @@ def usable(prompt: str, suggested: Sequence[str], taken: Collection[str]) -> lis
     """The model's answers that can be questions; none has a prompt key in `taken`."""
     found: dict[str, str] = {}
     for text in suggested:
-        question = _bare(text)
+        question = bare(text)
         if question and _fits(prompt, question) and prompt_key(question) not in taken:
             found.setdefault(prompt_key(question), question)
     return list(found.values())
@@ -162,7 +162,7 @@ def same_questions(answer: str, reworded: Sequence[tuple[str, str]]) -> list[str
     return [question for _, question in kept[:MAX_REWORDINGS]]
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """The last line without the quotation marks and the label that models add."""
     line = text.strip().rpartition("\n")[2].strip()
     label, colon, rest = line.replace("：", ":").partition(":")

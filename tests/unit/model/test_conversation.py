@@ -34,7 +34,7 @@ BASE = BaseModel(name="micro", path=Path("micro"), config={}, weight_bytes=0)
 def compare_asks(system: str):
     questions = Questions(probes=PROBES, systems=(system,), full_count=1, max_new_tokens=8)
     answered = Answered(questions, lambda _: None, {})
-    return answered._prompts(Side(kind="base", name="micro", model=BASE))[0]  # what a model is asked
+    return answered._prompts(Side(kind="base", name="micro", model=BASE), [0])[0]  # what a model is asked
 
 
 class Listening:
