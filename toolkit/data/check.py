@@ -230,7 +230,7 @@ def _by_role(row: Row, system: str) -> Preview:
         for each in (*first, *row.messages)
         for piece in (
             MaskSpan(text=f"{each.role}: ", trained=False),
-            MaskSpan(text=each.content, trained=each.role == "assistant"),
+            MaskSpan(text=each.content, trained=each.role == "assistant" and each.trained),
             MaskSpan(text="\n", trained=False),
         )
     ]

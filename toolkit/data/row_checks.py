@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.formats import Message
+from toolkit.data.keys import WEIGHTY_KEYS
 from toolkit.data.placeholders import placeholders
 
 TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
@@ -44,12 +45,18 @@ def check_rows(dataset: Dataset, probes: Sequence[Probe], system: str) -> Iterat
         for row in dataset.rows:
             yield from check(row)
     yield from _probe_overlap(dataset, probes)
-    if dataset.ignored_keys:
+    yield from _unused(dataset)
+
+
+def _unused(dataset: Dataset) -> Iterator[Finding]:
+    weighty = {key for key in dataset.unused if key.rpartition(".")[2].split(" ")[0] in WEIGHTY_KEYS}
+    for key, message in zip([*dataset.unused, *dataset.notes], dataset.remarks, strict=True):
+        remedy = "Nothing to do, unless it changes what should be learned"
         yield Finding(
-            level="note",
+            level="warning" if key in weighty else "note",
             kind="keys",
-            message=f"Keys that the {dataset.format} format does not read: {', '.join(dataset.ignored_keys)}.",
-            remedy="Nothing to do, unless one of them is a typo",
+            message=message,
+            remedy=remedy if key in dataset.unused else "",
         )
 
 

@@ -147,9 +147,7 @@ def _changed(path: Path) -> ConfigError:
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    lines = (
-        {"messages": [{"role": message.role, "content": message.content} for message in row.messages]} for row in rows
-    )
+    lines = ({"messages": [message.to_dict() for message in row.messages]} for row in rows)
     write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
 

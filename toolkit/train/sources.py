@@ -9,12 +9,11 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import data_folder
-from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
+from toolkit.data.dataset import DATA_SUFFIXES, Dataset, Row, find_dataset, prompt_key, read_dataset, require_sound
 from toolkit.train import ms_swift
 from toolkit.train.keep_set import read_keep_prompts
 
 HUB_NAME = re.compile(r"(?P<hub>(?:HF|MS)::)?[A-Za-z0-9][\w.-]*/[\w.-]+(?::[\w./-]+)?", re.ASCII)
-FILE_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 
 
 def load_rows(
@@ -23,6 +22,7 @@ def load_rows(
     """The rows of the data set and of its mixes, and where they come from. Raises DataError, ConfigError."""
     dataset = read_dataset(find_dataset(data))
     require_sound(dataset)
+    _say_remarks(dataset, notify)
     rows, mixed = list(dataset.rows), []
     for spec in mixes:
         mix = parse_mix(spec)
@@ -31,6 +31,7 @@ def load_rows(
         else:
             other = read_dataset(find_dataset(mix.source))
             require_sound(other)
+            _say_remarks(other, notify)
             more, digest = list(sample(other.rows, mix.count, seed)), other.sha256
         if mix.count is not None and mix.count > len(more):
             notify(f"Warning: {mix.source} has {len(more)} rows, fewer than the {mix.count} asked for; all are taken.")
@@ -38,6 +39,11 @@ def load_rows(
         rows += more
     source = {"path": str(dataset.path.resolve()), "sha256": dataset.sha256, "rows": len(dataset.rows), "mix": mixed}
     return rows, source
+
+
+def _say_remarks(dataset: Dataset, notify: Callable[[str], None]) -> None:
+    if dataset.remarks:
+        notify(f"Note: {dataset.path.name}: {' '.join(dataset.remarks)}")
 
 
 def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
@@ -75,7 +81,7 @@ def is_hub(mix: Mix) -> bool:
         return False
     if shape["hub"]:
         return True
-    if mix.source.lower().endswith(FILE_SUFFIXES):  # a mistyped file name
+    if mix.source.lower().endswith(DATA_SUFFIXES):  # a mistyped file name
         return False
     return not any(path.exists() for path in (Path(mix.source), data_folder() / mix.source))
 

@@ -147,7 +147,24 @@ def test_a_lost_character_is_warned_of(found):
 
 
 def test_a_key_that_is_not_read_is_noted(found):
-    assert "histroy" in of_kind(found([row("q", "a", histroy=[])]), "keys")[0].message
+    (note,) = of_kind(found([row("q", "a", histroy=[["x", "y"]])]), "keys")
+
+    assert (note.level, note.message) == ("note", "'histroy' in 1 row is not used.")
+
+
+def test_a_key_that_would_change_what_is_learned_is_warned_of(found):
+    (warning,) = of_kind(found([row("q", "a", weight=0.5), row("r", "a", weight=2)]), "keys")
+
+    assert (warning.level, warning.message) == ("warning", "'weight' in 2 rows is not used.")
+
+
+def test_the_preview_without_a_tokenizer_shows_which_answers_are_trained(found):
+    turns = [("user", "a", {}), ("assistant", "No.", {"loss": False}), ("user", "c", {}), ("assistant", "Yes.", {})]
+    messages = [{"role": role, "content": content, **more} for role, content, more in turns]
+
+    (preview,) = found([{"messages": messages}]).previews
+
+    assert [piece.text for piece in preview.pieces if piece.trained] == ["Yes."]
 
 
 # Placeholders

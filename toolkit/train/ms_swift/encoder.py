@@ -55,7 +55,7 @@ def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -
 
 
 def _as_messages(row: Row, system: str | None) -> dict[str, Any]:
-    messages = [{"role": message.role, "content": message.content} for message in row.messages]
+    messages = [message.to_dict() for message in row.messages]
     if system is not None and messages[0]["role"] != "system":
         messages = [*system_messages(system), *messages]
     return {"messages": messages}
