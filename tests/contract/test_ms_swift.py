@@ -131,6 +131,22 @@ def test_the_template_trains_on_the_answer_and_its_end_mark_only(micro_model, to
     assert tokenizer.decode(encoded["input_ids"]).startswith("<|im_start|>system\n")
 
 
+def test_the_template_masks_an_answer_whose_loss_is_false(micro_model, tokenizer):
+    from toolkit.data.dataset import Row
+    from toolkit.data.messages import Message
+    from toolkit.train.ms_swift.encoder import SwiftEncoder
+
+    turns = [("user", "a", True), ("assistant", "Good.", True), ("user", "b", True), ("assistant", "Bad.", False),
+             ("user", "c", True), ("assistant", "Fine.", True)]  # fmt: skip
+    messages = tuple(Message(role=role, content=content, trained=trained) for role, content, trained in turns)
+    (encoded,) = SwiftEncoder(micro_model, 128).encode([Row(number=1, messages=messages)], "S")
+
+    trained = tokenizer.decode([label for label in encoded.labels if label != -100])
+    assert "Bad." in tokenizer.decode(encoded.input_ids)
+    assert "Bad." not in trained
+    assert trained.replace("\n", "") == "Good.<|im_end|>Fine.<|im_end|>"
+
+
 def test_every_training_argument_that_the_recipe_sets_exists():
     from swift import SftArguments
 

@@ -13,9 +13,9 @@ from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
 from toolkit.data.check import CheckConfig, check
-from toolkit.data.dataset import find_dataset
+from toolkit.data.dataset import find_dataset, parse_columns
 from toolkit.data.encoding import Encoder
-from toolkit.data.probes import read_probes
+from toolkit.data.probes import compared_probes, read_probes
 from toolkit.data.row_checks import Finding
 from toolkit.runs.layout import QUESTIONS_FILE, output_option
 from toolkit.runs.questions import last_with_questions
@@ -27,29 +27,31 @@ from toolkit.train.recipe import default_recipe, load_recipe
 @click.argument("data")
 @MODEL
 @RECIPE
-@click.option("--probes", type=PATH, help="Probe file that prompts must not duplicate.  [default: the shipped one]")
+@click.option("--probes", type=PATH, help="Probe file that prompts must not duplicate.  [default: the data set's own]")
+@click.option("--columns", metavar="NAME=KEY,…", help="Read columns as other keys: ask=prompt; NAME=- leaves one out.")
+@click.option("--write", type=PATH, help="Write the rows without errors to this file, as messages (JSONL).")
 @click.option("--preview", type=click.IntRange(min=0), default=2, show_default=True, help="Rows to show as trained on.")
 @OUTPUT
 @JSON
 @click.pass_context
 def command(
-    ctx: click.Context, data: str, model: str | None, recipe: str | None, probes: Path | None, preview: int,
-    output: Path, as_json: bool,
+    ctx: click.Context, data: str, model: str | None, recipe: str | None, probes: Path | None, columns: str | None,
+    write: Path | None, preview: int, output: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Check a data set before training on it.
 
-    DATA is a file here or in the shipped data folder: alpaca, messages, ShareGPT or query/response, as JSON, JSONL or
-    CSV. Every error and warning names its row and what to do about it. The model's tokenizer counts tokens and shows
-    which of them are trained on. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
-    there are errors.
+    DATA is a file here or in the shipped data folder: alpaca, messages, ShareGPT or query/response, as JSON, JSONL,
+    CSV or Parquet, also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
+    and training does not use is counted. The model's tokenizer counts tokens and shows which of them are trained on.
+    DATA can also be a file of questions for finetune --questions. The exit code is 5 if there are errors.
     """
     settings, path = load_recipe(recipe or default_recipe(model)), find_dataset(data)
-    probes = probes or _shipped_probes()
 
     def open_encoder() -> Encoder:
         return _open_encoder(model, settings.max_length_tokens)
 
     if is_questions_file(path):
+        probes = probes or _shipped_probes()
         known = read_probes(probes).probes if probes else ()
         about_questions = find_faults(path, settings, probes=known, open_encoder=open_encoder)
         if as_json:
@@ -57,7 +59,10 @@ def command(
         else:
             print_question_findings(about_questions)
         ctx.exit(0 if about_questions.sound else DataError.exit_code)
-    config = CheckConfig(data=path, training=settings, probes=probes, open_encoder=open_encoder, preview_rows=preview)
+    config = CheckConfig(
+        data=path, columns=parse_columns(columns) if columns is not None else {}, write=write, training=settings,
+        probes=probes or compared_probes(path), open_encoder=open_encoder, preview_rows=preview,
+    )  # fmt: skip
     with progress() as listener:
         findings = check(config, listener)
     findings = replace(findings, findings=(*findings.findings, *_written_questions(findings.sha256, data, output)))

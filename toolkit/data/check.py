@@ -1,15 +1,17 @@
-"""The data doctor: finds what is wrong or suspicious in a data set before training on it. Read-only."""
+"""The data doctor: finds what is wrong or suspicious in a data set before training on it, and writes what is not."""
 
+import json
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
-from toolkit.core.errors import ModelError
+from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress, silent
+from toolkit.core.files import write_text
 from toolkit.core.text import language
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
@@ -40,9 +42,14 @@ class Training(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig:
-    """`open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked."""
+    """`open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
+
+    `columns`: see `read_dataset`. `write`: a new file for the rows without errors.
+    """
 
     data: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
+    write: Path | None = None
     training: Training
     probes: Path | None = None
     open_encoder: Callable[[], Encoder] | None = None
@@ -109,8 +116,13 @@ class _Tokens:
 
 
 def check(config: CheckConfig, listener: Listener = silent) -> Findings:
-    """Raises DataError if the file cannot be read at all; everything else is a finding."""
-    dataset = read_dataset(config.data)
+    """Raises DataError if the file cannot be read at all; everything else is a finding.
+
+    Raises ConfigError if the file to write exists or cannot be written.
+    """
+    if config.write is not None and config.write.exists():
+        raise ConfigError(f"{config.write} exists.", next="Name another file with --write.")
+    dataset = read_dataset(config.data, config.columns)
     probes = read_probes(config.probes).probes if config.probes else ()
     tokens = _check_tokens(config, dataset, listener)
     usable = len(dataset.rows) - tokens.too_long
@@ -120,6 +132,8 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         *tokens.findings,
         *_check_steps(steps, usable, config.training),
     ]
+    if config.write is not None:
+        findings.append(_write_rows(dataset, findings, config.write))
     return Findings(
         path=dataset.path,
         format=dataset.format,
@@ -134,6 +148,27 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         lengths=tokens.lengths,
         findings=tuple(sorted(findings, key=_by_level)),
         previews=tokens.previews,
+    )
+
+
+def _write_rows(dataset: Dataset, findings: Sequence[Finding], path: Path) -> Finding:
+    """Writes the rows without an error as messages, a row a line."""
+    faulty = {finding.row for finding in findings if finding.level == "error"}
+    rows = [row for row in dataset.rows if row.number not in faulty]
+    lines = [json.dumps({"messages": [message.to_dict() for message in row.messages]}, ensure_ascii=False)
+             for row in rows]  # fmt: skip
+    try:
+        write_text(path, "".join(f"{line}\n" for line in lines))
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}.", next="Name another file with --write."
+        ) from None
+    left_out = len(dataset.rows) + len(dataset.bad) - len(rows)
+    return Finding(
+        level="note",
+        kind="written",
+        message=f"{len(rows)} rows were written to {path}; {left_out} with errors were left out.",
+        remedy="Train on that file",
     )
 
 

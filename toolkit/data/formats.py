@@ -21,7 +21,7 @@ INPUT_KEYS = ("input", "context")  # follow the question on a line of their own
 SYSTEM_KEYS = ("system", "system_prompt")
 # Headers of sheets in other words; case, spaces and hyphens do not matter either.
 ALIASES = {
-    "q": "question", "a": "answer", "system_message": "system",
+    "q": "question", "a": "answer", "system_message": "system", "targets": "target",
     "问题": "question", "提问": "question", "答案": "answer", "回答": "answer", "回复": "response",
     "指令": "instruction", "输入": "input", "输出": "output",
 }  # fmt: skip
@@ -158,7 +158,10 @@ def _messages(record: Mapping[str, Any]) -> list[Message]:
 
 
 def _sharegpt(record: Mapping[str, Any]) -> list[Message]:
-    return _conversation(record, next(key for key in CONVERSATION_KEYS if key in record))
+    present = [key for key in CONVERSATION_KEYS if meaningful(record.get(key))]
+    if len(present) > 1:
+        raise RowFault(f"two conversations: in {' and in '.join(map(repr, present))}", "keep one of them")
+    return _conversation(record, next(iter([*present, *(key for key in CONVERSATION_KEYS if key in record)])))
 
 
 def _conversation(record: Mapping[str, Any], key: str) -> list[Message]:

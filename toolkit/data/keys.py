@@ -20,6 +20,7 @@ LOSS_PARTS = ("train_detail", "training_detail")  # axolotl: which characters ar
 WEIGHTY_KEYS = frozenset({
     *THOUGHT_KEYS, *LOSS_KEYS, *VERDICT_KEYS, "score", "rating", "rationale", "explanation", "cot", "instruction",
     "input", "context", "query", "prompt", "question", "problem", "history", "system_prompt", "text",
+    "messages", "conversations", "conversation",
 })  # fmt: skip
 _REFUSALS = (
     (PREFERENCE_KEYS, "preference data ({keys}), which ranks answers; finetune learns one answer a row",

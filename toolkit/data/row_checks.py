@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from toolkit.data.dataset import Dataset, Row, prompt_key
-from toolkit.data.formats import Message
 from toolkit.data.keys import WEIGHTY_KEYS
 from toolkit.data.placeholders import placeholders
+from toolkit.data.repeats import repeats
 
 TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
 REPLACEMENT = "\ufffd"  # what a decoder writes for a character that it lost
+UNKNOWN = re.compile(r"<unk>|\[UNK\]", re.IGNORECASE)  # what a tokenizer writes for a word that it lost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def check_rows(dataset: Dataset, probes: Sequence[Probe], system: str) -> Iterat
     """Findings in the order of the checks; `system` is the system prompt of rows without one."""
     for bad in dataset.bad:
         yield Finding(level="error", kind="row", row=bad.number, message=bad.why, remedy=bad.remedy)
-    yield from _duplicates_and_conflicts(dataset, system)
+    yield from _repeats(dataset, system)
     check: Callable[[Row], Iterator[Finding]]
     for check in (_placeholders, _lost_or_special):
         for row in dataset.rows:
@@ -60,30 +61,17 @@ def _unused(dataset: Dataset) -> Iterator[Finding]:
         )
 
 
-def _duplicates_and_conflicts(dataset: Dataset, system: str) -> Iterator[Finding]:
-    first_row: dict[tuple[Message, ...], dict[str, int]] = {}
-    for row in dataset.rows:
-        question = row.messages[:-1]
-        if row.system is None:
-            question = (Message(role="system", content=system), *question)
-        answers = first_row.setdefault(question, {})
-        if row.answer in answers:
-            yield Finding(
-                level="warning",
-                kind="duplicate",
-                row=row.number,
-                message=f"duplicate of {dataset.unit} {answers[row.answer]}",
-                remedy="delete one; it counts twice in training",
-            )
-        elif answers:
-            yield Finding(
-                level="warning",
-                kind="conflict",
-                row=row.number,
-                message=f"same question as {dataset.unit} {next(iter(answers.values()))}, another answer",
-                remedy="keep the answer you want; the model cannot learn both",
-            )
-        answers.setdefault(row.answer, row.number)
+def _repeats(dataset: Dataset, system: str) -> Iterator[Finding]:
+    for row, of, kind in repeats(dataset, system):
+        place = f"{dataset.unit} {of}"
+        message, remedy = f"duplicate of {place}", "delete one; it counts twice in training"
+        if kind == "near duplicate":
+            message = f"differs from {place} in case or spaces only"
+        elif kind == "conflict":
+            message = f"same question as {place}, another answer"
+            remedy = "keep the answer you want; the model cannot learn both"
+        name = "conflict" if kind == "conflict" else "duplicate"
+        yield Finding(level="warning", kind=name, row=row, message=message, remedy=remedy)
 
 
 def _placeholders(row: Row) -> Iterator[Finding]:
@@ -110,6 +98,14 @@ def _lost_or_special(row: Row) -> Iterator[Finding]:
                 row=row.number,
                 message=f"the {message.role}'s text contains the special token {found[0]}",
                 remedy="delete it; the chat template adds its own",
+            )
+        if found := UNKNOWN.search(message.content):
+            yield Finding(
+                level="warning",
+                kind="lost-character",
+                row=row.number,
+                message=f"the {message.role}'s text contains {found[0]}, left by a tokenizer that lost a word",
+                remedy="restore the lost word, or delete the row",
             )
         if REPLACEMENT in message.content:
             yield Finding(

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from toolkit.cli.check import command
-from toolkit.core.errors import DataError, ModelError
+from toolkit.core.errors import ConfigError, DataError, ModelError
 from toolkit.data.check import CheckConfig, check
+from toolkit.data.dataset import read_dataset
 from toolkit.data.placeholders import placeholders
 from toolkit.train.recipe import load_recipe
 
@@ -165,6 +166,44 @@ def test_the_preview_without_a_tokenizer_shows_which_answers_are_trained(found):
     (preview,) = found([{"messages": messages}]).previews
 
     assert [piece.text for piece in preview.pieces if piece.trained] == ["Yes."]
+
+
+@pytest.mark.parametrize("text", ["a <UNK> hat", "a <unk> hat", "a [UNK] hat"])
+def test_a_word_that_a_tokenizer_lost_is_warned_of(found, text):
+    (warning,) = of_kind(found([row("q", text)]), "lost-character")
+
+    assert (warning.level, "lost a word" in warning.message) == ("warning", True)
+
+
+def test_a_near_duplicate_is_a_warning_of_its_own(found):
+    (finding,) = of_kind(found([row("Where is it?", "There."), row("where is it?", "there.")]), "duplicate")
+
+    assert finding.message == "differs from row 1 in case or spaces only"
+
+
+# A clean copy
+
+
+def test_the_rows_without_errors_are_written_and_counted(found, tmp_path):
+    rows = [row("a", "b"), row("a", ""), row("c", "I am {{NAME}}."), row("d", "e", system="S")]
+
+    findings = found(rows, write=tmp_path / "clean.jsonl")
+
+    (note,) = of_kind(findings, "written")
+    assert "2 rows were written to" in note.message
+    assert "2 with errors were left out" in note.message
+    clean = read_dataset(tmp_path / "clean.jsonl")
+    assert [(each.prompt, each.answer, each.system) for each in clean.rows] == [("a", "b", None), ("d", "e", "S")]
+    assert clean.bad == ()
+
+
+def test_a_file_that_exists_is_not_written_again(found, tmp_path):
+    (tmp_path / "clean.jsonl").write_text("mine")
+
+    with pytest.raises(ConfigError, match=r"clean\.jsonl exists"):
+        found(ROWS, write=tmp_path / "clean.jsonl")
+
+    assert (tmp_path / "clean.jsonl").read_text() == "mine"
 
 
 # Placeholders
@@ -357,6 +396,34 @@ def test_only_warnings_exit_with_0(toolkit_check):
 
     assert result.exit_code == 0
     assert "warning  row 41: duplicate of row 1" in result.stdout
+
+
+def test_columns_are_named_and_a_clean_copy_is_written(toolkit_check, tmp_path):
+    rows = [{"ask": "a", "reply": "b"}, {"ask": "c", "reply": ""}]
+    clean = tmp_path / "clean.jsonl"
+
+    result = toolkit_check(rows, "--columns", "ask=prompt,reply=response", "--write", str(clean))
+
+    assert result.exit_code == 5
+    assert "1 rows were written to" in result.stdout
+    assert [each.answer for each in read_dataset(clean).rows] == ["b"]
+
+
+def test_rows_are_compared_with_the_probes_beside_them(toolkit_check, tmp_path):
+    (tmp_path / "data.probes.yaml").write_text(PROBES.replace("Who founded Apple?", "Who founded Kew?"))
+
+    result = toolkit_check([row("who founded kew", "x"), row("who founded apple", "y")])
+
+    assert "row 1: its prompt is the out-of-scope probe o1" in result.stdout
+    assert "row 2: its prompt" not in result.stdout
+
+
+def test_probes_that_a_comparison_would_not_ask_are_not_compared_with(toolkit_check):
+    result = toolkit_check([row("who founded apple", "y")])
+
+    assert "founded" in result.stdout
+    assert "out-of-scope probe" not in result.stdout
+    assert "trained probes" not in result.stdout
 
 
 def test_many_findings_of_a_kind_are_counted_instead_of_listed(toolkit_check):

@@ -103,6 +103,16 @@ def test_an_answer_beside_the_messages_is_a_second_one(read):
     assert read({"messages": messages, "response": "Hello", "prompt": "Hi"}).remarks == ()
 
 
+def test_two_conversations_in_a_row_are_refused_or_counted(read):
+    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]
+    other = [{"from": "human", "value": "Bye"}, {"from": "gpt", "value": "Good night"}]
+
+    assert why(read({"conversations": turns, "conversation": other})) == (
+        "two conversations: in 'conversations' and in 'conversation'"
+    )
+    assert read({"messages": turns, "conversations": other}).unused == {"conversations": 1}
+
+
 def test_keys_of_messages_are_counted_once_a_row(read):
     turns = [{"from": "human", "value": "Hi", "name": "Ada"}, {"from": "gpt", "value": "Hello", "name": "Bo"}]
 
