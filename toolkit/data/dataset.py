@@ -203,10 +203,7 @@ def _one_format(path: Path, items: Sequence[Record], unit: str) -> Format:
 def _unreadable(path: Path, items: Sequence[Record], unit: str) -> DataError:
     number, first = next((item for item in items if isinstance(item[1], dict)), items[0])
     try:
-        if isinstance(first, RowFault):
-            raise first
-        if isinstance(first, Doubled):
-            raise first.fault()
+        _require_object(first)
         require_trainable(first)
     except RowFault as fault:
         return DataError(f"{path}, {unit} {number}: {fault.why}.", next=_sentence(fault.remedy))
@@ -283,13 +280,18 @@ def _convert(items: Sequence[Record], format_: Format) -> _Read:
 
 
 def _as_object(record: Any, format_: Format) -> dict[str, Any]:
+    _require_object(record)
+    if format_of(record) is None:
+        require_trainable(record)
+        raise RowFault(f"no known keys (found: {', '.join(record) or 'none'})", f"give it the keys {format_.shape}")
+    found: dict[str, Any] = record
+    return found
+
+
+def _require_object(record: Any) -> None:
     if isinstance(record, RowFault):
         raise record
     if not isinstance(record, dict):
         raise RowFault(f"{kind_of(record)}, not an object", "write it as an object, or delete it")
     if isinstance(record, Doubled):
         raise record.fault()
-    if format_of(record) is None:
-        require_trainable(record)
-        raise RowFault(f"no known keys (found: {', '.join(record) or 'none'})", f"give it the keys {format_.shape}")
-    return record

@@ -203,6 +203,17 @@ def test_a_list_of_strings_is_refused(file):
     assert "row 1 is a string" in refusal(file(["a", "b"]))
 
 
+def test_a_list_of_conversations_and_texts_reads_what_it_can(file):
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+
+    assert read_dataset(file(["text", turns])).rows == (Row(number=2, messages=CONVERSATION),)
+
+
+@pytest.mark.parametrize("lines", ['"a"\n"b"\n', "7\n8\n", "null\n"])
+def test_lines_of_plain_values_are_refused(file, lines):
+    assert "not" in refusal(file(lines, "data.jsonl"))
+
+
 def test_unknown_keys_are_named_with_the_accepted_ones(file):
     message = refusal(file([{"text": "a", "label": 1}]))
 

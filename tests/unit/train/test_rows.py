@@ -8,10 +8,11 @@ import pytest
 
 from tests.fakes.training import CharacterEncoder
 from toolkit.core.errors import DataError
-from toolkit.data.dataset import Row
+from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.data.rephrasings import TRAINING
+from toolkit.runs.layout import TRAINED_FILE
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import load_recipe
 from toolkit.train.rows import (
@@ -184,3 +185,13 @@ def test_no_text_is_encoded_twice():
 
     asked = [one for one in encoder.encoded if one[1] in {"Hi?", "Ho?"}]
     assert sorted(asked) == [(system, prompt) for system in "STU" for prompt in ("Hi?", "Ho?")]
+
+
+def test_an_answer_that_is_not_trained_is_written_and_read_as_that(tmp_path):
+    turns = (Message(role="user", content="a"), Message(role="assistant", content="b", trained=False),
+             Message(role="user", content="c"), Message(role="assistant", content="d"))  # fmt: skip
+    given = [Row(number=1, messages=turns)]
+
+    write_rows(tmp_path, RunRows(trained=given))
+
+    assert list(read_dataset(tmp_path / TRAINED_FILE).rows) == given

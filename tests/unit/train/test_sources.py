@@ -5,7 +5,7 @@ import pytest
 from toolkit.core.errors import ConfigError
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
-from toolkit.train.sources import Mix, is_hub, parse_mix, sample
+from toolkit.train.sources import Mix, is_hub, load_rows, parse_mix, sample
 
 CONVERSATION = (Message(role="user", content="a"), Message(role="assistant", content="b"))
 
@@ -52,3 +52,17 @@ def test_a_sample_larger_than_the_set_is_the_set():
     rows = (Row(number=1, messages=CONVERSATION),)
 
     assert sample(rows, 5, seed=1) == sample(rows, None, seed=1) == rows
+
+
+def test_what_is_not_used_of_the_data_is_said(tmp_path):
+    (tmp_path / "own.jsonl").write_text('{"query": "a", "response": "b", "weight": 2}\n')
+    (tmp_path / "other.csv").write_text("query,response,input\nc,d,nan\n")
+    said = []
+
+    rows, _ = load_rows(str(tmp_path / "own.jsonl"), [f"{tmp_path / 'other.csv'}#1"], 1, said.append)
+
+    assert len(rows) == 2
+    assert said == [
+        "Note: own.jsonl: 'weight' in 1 row is not used.",
+        "Note: other.csv: 1 cell that says only nan, None or NULL: read as empty.",
+    ]
