@@ -11,7 +11,6 @@ from typing import Any
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
-from toolkit.core.suggestion import suggestion
 from toolkit.data.formats import (
     FORMATS,
     Format,
@@ -28,7 +27,6 @@ from toolkit.data.parsing import read_records
 from toolkit.data.records import MAX_BYTES, Doubled, Record, RowFault, kind_of
 
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")
-SHOWN_BAD_ROWS = 3
 UNUSED = "-"  # as the name of a column: it is left out
 
 
@@ -64,6 +62,7 @@ class BadRow:
     number: int
     why: str
     remedy: str
+    record: Any = None  # as it was parsed; None where it could not be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,21 +125,6 @@ def read_dataset(path: Path, columns: Mapping[str, str] | None = None) -> Datase
         unused=read.unused,
         notes=(*records.notes, *read.notes),
     )
-
-
-def require_sound(dataset: Dataset) -> None:
-    """Raises DataError, with the first bad rows, unless every row can be trained on and there is one."""
-    if dataset.bad:
-        shown = [f"{dataset.unit} {row.number}: {row.why} → {row.remedy}" for row in dataset.bad[:SHOWN_BAD_ROWS]]
-        more = len(dataset.bad) - len(shown)
-        total = len(dataset.bad) + len(dataset.rows)
-        raise DataError(
-            f"{len(dataset.bad)} of {total} rows of {dataset.path} cannot be trained on. {'; '.join(shown)}"
-            + (f"; and {more} more." if more else "."),
-            next=f'See all of them with "{suggestion("check", dataset.path)}".',
-        )
-    if not dataset.rows:
-        raise DataError(f"{dataset.path} has no rows.", next="Add a question with its answer.")
 
 
 def rows_of(records: Iterable[Mapping[str, Any]], source: str) -> list[Row]:
@@ -271,12 +255,16 @@ def _convert(items: Sequence[Record], format_: Format) -> _Read:
             messages = messages_of(_as_object(record, format_), format_)
             trained = trained_part(messages)
         except RowFault as fault:
-            read.bad.append(BadRow(number=number, why=fault.why, remedy=fault.remedy))
+            read.bad.append(BadRow(number=number, why=fault.why, remedy=fault.remedy, record=_parsed(record)))
             continue
         read.rows.append(Row(number=number, messages=trained))
         read.shortened += len(trained) < len(messages)
         read.unused.update(unread_keys(record, format_, messages))
     return read
+
+
+def _parsed(record: Any) -> Any:
+    return None if isinstance(record, RowFault) else record
 
 
 def _as_object(record: Any, format_: Format) -> dict[str, Any]:

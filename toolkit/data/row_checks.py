@@ -1,8 +1,8 @@
 """Checks of the rows' text: faults, duplicates, conflicts, placeholders, overlap with probes. Pure."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from toolkit.data.dataset import Dataset, Row, prompt_key
@@ -10,6 +10,7 @@ from toolkit.data.keys import WEIGHTY_KEYS
 from toolkit.data.placeholders import placeholders
 from toolkit.data.repeats import repeats
 
+PLACEHOLDER, KEYS = "placeholder", "keys"  # kinds of findings
 TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
 REPLACEMENT = "\ufffd"  # what a decoder writes for a character that it lost
@@ -36,15 +37,26 @@ class Probe(Protocol):
     def prompt(self) -> str: ...
 
 
-def check_rows(dataset: Dataset, probes: Sequence[Probe], system: str) -> Iterator[Finding]:
-    """Findings in the order of the checks; `system` is the system prompt of rows without one."""
+def bad_rows(dataset: Dataset) -> Iterator[Finding]:
+    """The rows that cannot be read."""
     for bad in dataset.bad:
         yield Finding(level="error", kind="row", row=bad.number, message=bad.why, remedy=bad.remedy)
+
+
+def check_rows(
+    dataset: Dataset, probes: Sequence[Probe], system: str, allow: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Findings in the order of the checks.
+
+    `system`: the system prompt of rows without one. `allow`: kinds of errors that are only warned of.
+    """
+    yield from bad_rows(dataset)
     yield from _repeats(dataset, system)
     check: Callable[[Row], Iterator[Finding]]
     for check in (_placeholders, _lost_or_special):
         for row in dataset.rows:
-            yield from check(row)
+            for found in check(row):
+                yield replace(found, level="warning") if found.kind in allow else found
     yield from _probe_overlap(dataset, probes)
     yield from _unused(dataset)
 
@@ -55,7 +67,7 @@ def _unused(dataset: Dataset) -> Iterator[Finding]:
         remedy = "Nothing to do, unless it changes what should be learned"
         yield Finding(
             level="warning" if key in weighty else "note",
-            kind="keys",
+            kind=KEYS,
             message=message,
             remedy=remedy if key in dataset.unused else "",
         )
@@ -82,7 +94,7 @@ def _placeholders(row: Row) -> Iterator[Finding]:
     names = ", ".join(each.text for each in found)
     yield Finding(
         level="error" if certain else "warning",
-        kind="placeholder",
+        kind=PLACEHOLDER,
         row=row.number,
         message=f"unreplaced placeholder {names}" if certain else f"{names} looks like an unreplaced placeholder",
         remedy="write the real text" if certain else "write the real text, or ignore this if it is intended",

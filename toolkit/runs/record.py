@@ -61,6 +61,7 @@ class RecordedMix(Part, frozen=True):
 class RecordedData(Part, frozen=True):
     """`rows`: of the data set itself, before `mix` and with those that were `dropped`; lengths in tokens.
 
+    `left_out`: rows with errors, which are not among `rows`; `columns` and `allow`: see `toolkit.data.soundness`.
     `files`: the sha256 of each file of rows in the run's folder; a run of an older version does not record them.
     """
 
@@ -68,6 +69,9 @@ class RecordedData(Part, frozen=True):
     sha256: str
     rows: int
     mix: Sequence[RecordedMix] = ()
+    left_out: int = 0
+    columns: Mapping[str, str] = {}
+    allow: Sequence[str] = ()
     dropped: int = 0
     held_out: int = 0
     longest_row_tokens: int | None = None

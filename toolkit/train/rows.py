@@ -11,12 +11,19 @@ from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import file_sha256, write_text
 from toolkit.core.links import copy_regular_file
 from toolkit.data.dataset import Row, read_dataset
-from toolkit.data.encoding import Encoded, Encoder
+from toolkit.data.encoding import Encoded, Encoder, is_trained
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.data.rephrasings import TRAINING, rephrase
 from toolkit.model.conversation import DEFAULT, NONE
-from toolkit.runs.layout import DEVELOPMENT_FILE, HELD_OUT_FILE, PROBES_FILE, QUESTIONS_FILE, TRAINED_FILE
+from toolkit.runs.layout import (
+    DEVELOPMENT_FILE,
+    HELD_OUT_FILE,
+    LEFT_OUT_FILE,
+    PROBES_FILE,
+    QUESTIONS_FILE,
+    TRAINED_FILE,
+)
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import Recipe
 
@@ -47,7 +54,9 @@ class RunRows:
 def rows_that_fit(
     rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None]
 ) -> tuple[RunRows, dict[str, Any]]:
-    """The rows within the maximum length, with their tokens, and their figures for run.json. Raises DataError.
+    """The rows within the maximum length, with their tokens, and their figures for run.json.
+
+    Raises DataError if none is, or if nothing of a row is trained.
 
     Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
     """
@@ -58,6 +67,11 @@ def rows_that_fit(
     lengths = [len(one.input_ids) for one in encoded]
     fitting = [at for at, length in enumerate(lengths) if length <= limit]
     too_long = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
+    if blank := [rows[at].number for at in fitting if not is_trained(encoded[at])]:
+        raise DataError(
+            f"Nothing of row {blank[0]} is trained on: the chat template leaves its answer out.",
+            next='See it with "toolkit check", and delete the row.',
+        )
     if not fitting:
         raise DataError(
             f"Every row is longer than {limit} tokens (the shortest has {min(lengths)}).",
@@ -75,7 +89,7 @@ def rows_that_fit(
         "held_out": len(chosen),
         "longest_row_tokens": longest[0],
         "batch_tokens": sum(longest[: recipe.batch_size]),
-        "epoch_tokens": sum(lengths[at] * recipe.variants + sum(overhead) for at in trained),
+        "epoch_tokens": epoch_tokens([lengths[at] for at in trained], overhead, recipe),
     }
     known = {row.messages: one for row, one in zip(plain, encoded, strict=True)}
     fit = RunRows(
@@ -85,6 +99,11 @@ def rows_that_fit(
         held_out_tokens=[encoded[at] for at in evaluated],
     )
     return fit, figures
+
+
+def epoch_tokens(lengths: Sequence[int], overhead: Sequence[int], recipe: Recipe) -> int:
+    """The most tokens that an epoch trains on, of rows with these; `overhead`: see `variant_overhead_tokens`."""
+    return sum(lengths) * recipe.variants + len(lengths) * sum(overhead)
 
 
 def _encoded(rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message, ...], Encoded]) -> list[Encoded]:
@@ -120,6 +139,13 @@ def write_rows(folder: Path, rows: RunRows) -> None:
     _write(folder / TRAINED_FILE, rows.trained)
     if rows.held_out:
         _write(folder / HELD_OUT_FILE, rows.held_out)
+
+
+def write_left_out(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the rows with errors to the run's folder, if there are any, a JSON object a line."""
+    if lines:
+        text = "".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
+        write_text(folder / LEFT_OUT_FILE, text.encode("utf-8", "backslashreplace").decode())
 
 
 def file_digests(folder: Path) -> dict[str, str]:
@@ -163,12 +189,14 @@ def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
 
     A row without a system message means DEFAULT: the chat template then adds its own.
     """
+    laps = range(recipe.variants)
+    return [variant(row, at, lap, recipe) for lap in laps for at, row in enumerate(rows)]
+
+
+def variant(row: Row, at: int, lap: int, recipe: Recipe) -> Row:
+    """How a row, at this position among the trained ones, is trained in an epoch's lap; a lap has one system prompt."""
     systems = (recipe.system, *recipe.row_systems)
-    return [
-        _variant(row, system, lap + at if recipe.row_wordings else 0)
-        for lap, system in enumerate(systems)
-        for at, row in enumerate(rows)
-    ]
+    return _variant(row, systems[lap], lap + at if recipe.row_wordings else 0)
 
 
 def without_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:

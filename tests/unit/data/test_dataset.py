@@ -6,7 +6,7 @@ import json
 import pytest
 
 from toolkit.core.errors import ConfigError, DataError
-from toolkit.data.dataset import Row, find_dataset, parse_columns, prompt_key, read_dataset, require_sound
+from toolkit.data.dataset import Row, find_dataset, parse_columns, prompt_key, read_dataset
 from toolkit.data.formats import Message
 
 ROW = {"instruction": "你是谁？", "input": "", "output": "我是小明，一个助手。"}
@@ -285,22 +285,6 @@ def test_a_csv_record_with_too_few_cells_is_a_fault_of_that_record(file):
 
 def test_a_row_that_is_not_an_object_or_has_no_known_key_is_a_fault(file):
     assert [bad.number for bad in read_dataset(file([ROW, "text", {"foo": 1}])).bad] == [2, 3]
-
-
-def test_require_sound_names_three_bad_rows_and_counts_the_rest(file):
-    path = file([ROW, *[{"instruction": "a", "output": ""}] * 5])
-
-    with pytest.raises(DataError) as caught:
-        require_sound(read_dataset(path))
-
-    assert "5 of 6 rows" in caught.value.what
-    assert "row 2: no answer" in caught.value.what
-    assert "and 2 more" in caught.value.what
-    assert caught.value.next == f'See all of them with "toolkit check {path}".'
-
-
-def test_require_sound_accepts_a_sound_set(file):
-    require_sound(read_dataset(file([ROW])))
 
 
 # Columns

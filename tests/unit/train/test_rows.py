@@ -1,6 +1,8 @@
 """A run's rows: what is held out, and that a run folder gives back what was put into it."""
 
+import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.data.rephrasings import TRAINING
-from toolkit.runs.layout import TRAINED_FILE
+from toolkit.runs.layout import LEFT_OUT_FILE, TRAINED_FILE
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import load_recipe
 from toolkit.train.rows import (
@@ -23,6 +25,7 @@ from toolkit.train.rows import (
     rows_that_fit,
     with_variants,
     without_variants,
+    write_left_out,
     write_rows,
 )
 
@@ -195,3 +198,31 @@ def test_an_answer_that_is_not_trained_is_written_and_read_as_that(tmp_path):
     write_rows(tmp_path, RunRows(trained=given))
 
     assert list(read_dataset(tmp_path / TRAINED_FILE).rows) == given
+
+
+class BlindEncoder(CharacterEncoder):
+    """As a chat template that leaves answers out."""
+
+    def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
+        found = super().encode(rows, system)
+        return [Encoded(input_ids=one.input_ids, labels=[-100] * len(one.labels)) for one in found]
+
+
+def test_a_row_of_which_nothing_is_trained_is_refused():
+    with pytest.raises(DataError, match="Nothing of row 1 is trained"):
+        rows_that_fit([row("Hi?", "Yo.")], BlindEncoder(), ARTICLE, lambda _: None)
+
+
+def test_rows_that_are_left_out_are_written_as_they_were(tmp_path):
+    write_left_out(tmp_path, [{"row": 3, "content": {"output": "\udc00", "at": date(2026, 1, 2)}}, {"row": 4}])
+
+    lines = (tmp_path / LEFT_OUT_FILE).read_text(encoding="utf-8").splitlines()
+
+    assert [json.loads(line)["row"] for line in lines] == [3, 4]
+    assert json.loads(lines[0])["content"] == {"output": "\udc00", "at": "2026-01-02"}
+
+
+def test_nothing_is_written_where_nothing_is_left_out(tmp_path):
+    write_left_out(tmp_path, [])
+
+    assert list(tmp_path.iterdir()) == []

@@ -8,10 +8,12 @@ from click.testing import CliRunner
 
 from toolkit.cli.check import command
 from toolkit.core.errors import ConfigError, DataError, ModelError
-from toolkit.data.check import CheckConfig, check
 from toolkit.data.dataset import read_dataset
 from toolkit.data.placeholders import placeholders
+from toolkit.data.soundness import Reading
+from toolkit.train.check import CheckConfig, check
 from toolkit.train.recipe import load_recipe
+from toolkit.train.rows import rows_that_fit, with_variants, without_variants
 
 RECIPE = replace(load_recipe("article"), max_length_tokens=60)
 ROWS = [{"instruction": f"问题 {number}", "output": f"Answer {number}."} for number in range(40)]
@@ -33,16 +35,14 @@ class FakeEncoded:
 class FakeEncoder:
     """One token a character, with a frame of one character for each role; trains on the assistant's words."""
 
-    def encode(self, rows, system):
-        return [self._one(row, system) for row in rows]
+    def encode(self, rows, system=None):  # the interface
+        return [self._one(row) for row in rows]
 
     def decode(self, ids):
         return "".join(map(chr, ids))
 
-    def _one(self, row, system):
+    def _one(self, row):
         messages = [(each.role, each.content) for each in row.messages]
-        if row.system is None:
-            messages.insert(0, ("system", system))
         ids, labels = [], []
         for role, content in messages:
             tokens = [ord(character) for character in content]
@@ -52,8 +52,8 @@ class FakeEncoder:
 
 
 class BlindEncoder(FakeEncoder):
-    def _one(self, row, system):
-        seen = super()._one(row, system)
+    def _one(self, row):
+        seen = super()._one(row)
         return FakeEncoded(seen.input_ids, [-100] * len(seen.labels))
 
 
@@ -65,7 +65,7 @@ def _found(tmp_path):
         if probes:
             (tmp_path / "probes.yaml").write_text(probes, encoding="utf-8")
             settings["probes"] = tmp_path / "probes.yaml"
-        return check(CheckConfig(data=path, training=RECIPE, **settings))
+        return check(CheckConfig(data=path, **({"recipe": RECIPE} | settings)))
 
     return run
 
@@ -99,7 +99,7 @@ def test_prompts_are_counted_by_language(found):
 
 def test_a_file_that_cannot_be_read_is_an_error_of_the_whole(tmp_path):
     with pytest.raises(DataError):
-        check(CheckConfig(data=tmp_path / "none.json", training=RECIPE))
+        check(CheckConfig(data=tmp_path / "none.json", recipe=RECIPE))
 
 
 def test_an_empty_field_is_an_error_with_row_and_remedy(found):
@@ -349,9 +349,74 @@ def test_tokenizing_tells_its_progress(tmp_path):
     path.write_text(json.dumps(ROWS))
     heard = []
 
-    check(CheckConfig(data=path, training=RECIPE, open_encoder=FakeEncoder), heard.append)
+    check(CheckConfig(data=path, recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
 
     assert [(event.task, event.done, event.total) for event in heard] == [("tokens", 40, 40)]
+
+
+# What is trained
+
+
+def test_the_limit_leaves_room_for_what_system_prompts_and_wordings_add_as_training_does(found):
+    recipe = RECIPE.changed(row_systems=("A system prompt that is longer than the other.",), row_wordings=True)
+
+    short = found([row("x" * 10, "y")] * 20, open_encoder=FakeEncoder, recipe=recipe.changed(max_length_tokens=200))
+    findings = found([row("x" * 10, "y")] * 20, open_encoder=FakeEncoder, recipe=recipe)
+
+    assert short.lengths.limit == 200 - short.lengths.overhead
+    assert findings.too_long_rows == 20
+    with pytest.raises(DataError, match="Every row is longer than"):
+        rows_that_fit(read_dataset(findings.path).rows, FakeEncoder(), recipe, print)
+
+
+def test_rows_with_errors_and_held_out_rows_make_no_steps(found):
+    rows = [*ROWS, row("a", ""), row("b", "I am {{NAME}}.")]
+
+    findings = found(rows, open_encoder=FakeEncoder, recipe=RECIPE.changed(eval_split=0.25))
+
+    assert (findings.bad_rows, findings.faulty_rows, findings.trained_rows) == (1, 2, 30)
+    assert findings.steps == RECIPE.steps(30)
+    assert findings.lengths.epoch == RECIPE.variants * sum(
+        len(encoded.input_ids) for encoded in FakeEncoder().encode(without_variants(trained(findings), RECIPE))
+    )
+
+
+def trained(findings):
+    recipe = RECIPE.changed(eval_split=0.25)
+    usable = [one for one in read_dataset(findings.path).rows if one.number <= 40]
+    return rows_that_fit(usable, FakeEncoder(), recipe, print)[0].trained
+
+
+def test_the_preview_shows_each_row_in_every_way_that_an_epoch_trains_it(found):
+    recipe = RECIPE.changed(row_systems=("", "(none)", "T"), row_wordings=True, max_length_tokens=300)
+
+    rows = [row("Where?", "There."), row("Who?", "She.")]
+
+    findings = found(rows, open_encoder=FakeEncoder, recipe=recipe)
+
+    first, second = findings.previews
+    assert [piece.text for piece in first.pieces] == [f"s{RECIPE.system}uWhere?a", "There."]
+    assert [(one.system, one.question) for one in first.variants] == [
+        ("", "Hey, Where?"), ("(none)", "Where? Please answer directly."), ("T", "By the way, Where?"),
+    ]  # fmt: skip
+    shown = {piece.text for piece in second.pieces} | {one.question for one in second.variants}
+    read = read_dataset(findings.path).rows
+    assert {one.prompt for one in with_variants(read, recipe) if one.answer == "She."} - {"Hey, Who?"} <= shown
+    assert f"s{RECIPE.system}uHey, Who?a" in shown
+
+
+def test_a_row_with_an_error_is_not_previewed_as_trained(found):
+    (preview,) = found([row("a", "I am {{NAME}}."), row("b", "c")], preview_rows=1).previews
+
+    assert preview.row == 2
+
+
+def test_an_error_that_is_allowed_is_a_warning_and_its_row_is_trained(found):
+    findings = found([*ROWS, row("b", "I am {{NAME}}.")], reading=Reading(allow=("placeholder",)))
+
+    assert findings.sound
+    assert findings.trained_rows == 41
+    assert of_kind(findings, "placeholder")[0].level == "warning"
 
 
 # The command
@@ -377,7 +442,8 @@ def test_the_report_begins_with_the_facts_and_marks_what_is_trained_on(toolkit_c
     assert result.exit_code == 0
     assert "alpaca (JSON)" in result.stdout
     assert "40 usable" in result.stdout
-    assert "170 (recipe keep: batch 8, 4 epochs under 6 system prompts, at least 170 steps)" in result.stdout
+    label = "batch 8, 4 epochs under 6 system prompts, at least 170 steps, in several wordings"
+    assert f"170 (recipe keep: {label})" in result.stdout
     assert "«Answer 0.»" in result.stdout
     assert "«Answer 1.»" not in result.stdout
     assert "Token lengths and the label mask are not checked" in result.stdout
@@ -389,6 +455,27 @@ def test_an_error_is_reported_in_one_line_with_row_and_remedy_and_exit_code_5(to
 
     assert result.exit_code == 5
     assert "error    row 41: no answer: 'output' is empty → write it, or delete the row\n" in result.stdout
+
+
+def test_settings_that_change_what_is_trained_can_be_tried(toolkit_check):
+    result = toolkit_check(ROWS, "--recipe", "article", "--epochs", "3", "--batch-size", "4", "--eval-split", "0.5")
+
+    assert "20 usable, 20 held out" in result.stdout
+    assert "15 (recipe article: batch 4, 3 epochs)" in result.stdout
+
+
+def test_the_other_ways_of_training_a_row_are_shown(toolkit_check):
+    result = toolkit_check([row("Where is it?", "There.")], "--preview", "1")
+
+    assert '  also under "": Hey, Where is it?\n' in result.stdout
+    assert '  also under "(none)": Where is it? Please answer directly.\n' in result.stdout
+
+
+def test_an_allowed_error_does_not_change_the_exit_code(toolkit_check):
+    rows = [*ROWS, row("b", "I am {{NAME}}.")]
+
+    assert toolkit_check(rows).exit_code == 5
+    assert toolkit_check(rows, "--allow", "placeholder").exit_code == 0
 
 
 def test_only_warnings_exit_with_0(toolkit_check):
