@@ -73,7 +73,7 @@ def read_sound(path: Path, reading: Reading, *, system: str) -> SoundRows:
     dataset = read_dataset(path, reading.columns)
     probes = compared_probes(path)
     found = list(check_rows(dataset, read_probes(probes).probes if probes else (), system, reading.allow))
-    faults = [finding for finding in found if finding.level == "error"]
+    faults = sorted((one for one in found if one.level == "error"), key=lambda one: one.row or 0)
     faulty = {finding.row for finding in faults}
     rows = tuple(row for row in dataset.rows if row.number not in faulty)
     if not reading.skip_bad or not rows:

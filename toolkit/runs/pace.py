@@ -40,10 +40,10 @@ def duration(seconds: float) -> str:
 
 def _is_alike(run: Run, base: RecordedBase, settings: Mapping[str, Any]) -> bool:
     record = run.record
-    recorded = record.recipe.settings
+    before = record.recipe.settings
     return (
         record.train.tokens > 0
         and record.timings_s.get("train", 0) > 0
         and (record.base_model.name, record.base_model.revision) == (base.name, base.revision)
-        and all(recorded.get(name) == settings.get(name) for name in ALIKE if settings.get(name) != "auto")
+        and all(before.get(name) == settings.get(name) for name in ALIKE if settings.get(name) != "auto")
     )

@@ -284,10 +284,10 @@ def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
 
 def _length(work: _Work, rows: int) -> str:
     recipe, record = work.recipe, work.recorder.record
-    said = f"training: {recipe.steps(rows)} steps, {rows} rows, {recipe.epochs_label}"
+    line = f"training: {recipe.steps(rows)} steps, {rows} rows, {recipe.epochs_label}"
     tokens = (record.data.epoch_tokens or 0) * recipe.epochs_trained(rows)
     takes = expected_time(tokens, record.base_model, recipe.to_dict(), work.folder.parent)
-    return said if takes is None else f"{said}; {takes}"
+    return line if takes is None else f"{line}; {takes}"
 
 
 def _since(started: float) -> float:
