@@ -12,7 +12,10 @@ from toolkit.data.repeats import repeats
 
 PLACEHOLDER, KEYS = "placeholder", "keys"  # kinds of findings
 TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
-SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
+# Marks of chat templates: ChatML and Llama 3, Llama 2, Gemma, DeepSeek. <s> within a text may be HTML.
+TEMPLATE_MARK = re.compile(
+    r"<\|\w+\|>|</?(?:start|end)_of_turn>|<｜[^｜<>]+｜>|\[/?INST\]|<</?SYS>>|^\s*<s>|</s>|<(?:bos|eos)>"
+)
 REPLACEMENT = "\ufffd"  # what a decoder writes for a character that it lost
 UNKNOWN = re.compile(r"<unk>|\[UNK\]", re.IGNORECASE)  # what a tokenizer writes for a word that it lost
 
@@ -103,13 +106,13 @@ def _placeholders(row: Row) -> Iterator[Finding]:
 
 def _lost_or_special(row: Row) -> Iterator[Finding]:
     for message in row.messages:
-        if found := SPECIAL_TOKEN.search(message.content):
+        if found := TEMPLATE_MARK.search(message.content):
             yield Finding(
                 level="warning",
                 kind="special-token",
                 row=row.number,
-                message=f"the {message.role}'s text contains the special token {found[0]}",
-                remedy="delete it; the chat template adds its own",
+                message=f"the {message.role}'s text contains the mark {found[0].strip()}: it is trained as text",
+                remedy="delete it, or split the row into its turns; the chat template adds its own",
             )
         if found := UNKNOWN.search(message.content):
             yield Finding(

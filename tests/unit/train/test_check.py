@@ -139,8 +139,21 @@ def test_the_recipes_system_written_out_is_the_same_question(found):
     assert of_kind(found([row("q", "a"), row("q", "b", system=RECIPE.system)]), "conflict")
 
 
-def test_a_special_token_in_a_text_is_warned_of(found):
-    assert "<|im_end|>" in of_kind(found([row("q", "a<|im_end|>")]), "special-token")[0].message
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [("a<|im_end|>", "<|im_end|>"), ("<|start_header_id|>user", "<|start_header_id|>"), ("[INST] Hi [/INST]", "[INST]"),
+     ("Fine [/INST]", "[/INST]"), ("<<SYS>> Be kind.", "<<SYS>>"), ("<s> Hi", "<s>"), ("Bye.</s>", "</s>"),
+     ("<start_of_turn>user", "<start_of_turn>"), ("<｜User｜>Hi", "<｜User｜>"), ("Bye.<eos>", "<eos>")],
+)  # fmt: skip
+def test_a_chat_templates_mark_in_a_text_is_warned_of(found, text, mark):
+    (finding,) = of_kind(found([row("q", text)]), "special-token")
+
+    assert (finding.level, f"the mark {mark}:" in finding.message) == ("warning", True)
+
+
+@pytest.mark.parametrize("text", ["an <s>old</b> price", "a | b", "x <| f |> y", "see [INSTALL]", "<end> <start>"])
+def test_what_is_not_a_chat_templates_mark_is_not(found, text):
+    assert of_kind(found([row("q", text)]), "special-token") == []
 
 
 def test_a_lost_character_is_warned_of(found):

@@ -1,7 +1,8 @@
 """Rows as ms-swift's template encodes them, and encoded rows as its trainer reads them."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
-from toolkit.model.chat_template import render_in_child
+from toolkit.model.chat_template import ChatTokens, render_in_child
 from toolkit.model.conversation import system_messages
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.loading import forbid_remote_code
@@ -49,16 +50,28 @@ class SwiftEncoder:
 
 def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
     """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own."""
-    encoded = (template.encode(_as_messages(row, system)) for row in rows)
-    # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
-    return [Encoded(input_ids=array("i", one["input_ids"]), labels=array("i", one["labels"])) for one in encoded]
+    tokens = ChatTokens(template.tokenizer)
+    with _tokenizing_with(template, tokens):
+        encoded = (template.encode({"messages": tokens.escaped(_messages(row, system))}) for row in rows)
+        # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
+        return [Encoded(input_ids=array("i", one["input_ids"]), labels=array("i", one["labels"])) for one in encoded]
 
 
-def _as_messages(row: Row, system: str | None) -> dict[str, Any]:
+@contextmanager
+def _tokenizing_with(template: Any, tokens: ChatTokens) -> Iterator[None]:
+    """ms-swift's template splits a conversation into parts, and encodes each by this method."""
+    template._tokenize = tokens.ids  # noqa: SLF001  # docs/fragile.md
+    try:
+        yield
+    finally:
+        del template._tokenize  # noqa: SLF001
+
+
+def _messages(row: Row, system: str | None) -> list[dict[str, Any]]:
     messages = [message.to_dict() for message in row.messages]
     if system is not None and messages[0]["role"] != "system":
         messages = [*system_messages(system), *messages]
-    return {"messages": messages}
+    return messages
 
 
 class EncodedDataset:
