@@ -11,15 +11,15 @@ from typing import Any
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import write_text
-from toolkit.core.text import language
+from toolkit.core.languages import language
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.encoding import Encoder, is_trained
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
-from toolkit.train.previews import Preview, previews
 from toolkit.train.recipe import Recipe
-from toolkit.train.rows import epoch_tokens, held_out, variant_overhead_tokens, without_variants
+from toolkit.train.rows import epoch_tokens, held_out
+from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
 
 LENGTH = "length"  # a kind of finding
 LEAST_SPLIT = 2  # rows
@@ -116,7 +116,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
     usable = [row for row in dataset.rows if row.number not in faulty | tokens.too_long]
     trained = _trained(usable, recipe)
-    findings += _check_steps(len(trained), recipe)
+    findings += [*_check_steps(len(trained), recipe), *_check_languages(trained, recipe)]
     if config.write is not None:
         findings.append(_write_rows(dataset, faulty, config.write))
     return Findings(
@@ -130,7 +130,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         too_long_rows=len(tokens.too_long),
         faulty_rows=len(faulty),
         trained_rows=len(trained),
-        languages=dict(Counter(language(row.prompt) for row in dataset.rows)),
+        languages=dict(Counter(language(row.prompt, row.answer) for row in dataset.rows)),
         steps=recipe.steps(len(trained)) if trained else 0,
         lengths=_lengths(dataset, trained, tokens, recipe) if tokens.counts else None,
         findings=tuple(sorted(findings, key=_by_level)),
@@ -243,6 +243,18 @@ def _nothing_trained(row: Row) -> Finding:
         message="none of its tokens is trained on",
         remedy="see the preview, and write an answer that the chat template keeps",
     )
+
+
+def _check_languages(rows: Sequence[Row], recipe: Recipe) -> Iterator[Finding]:
+    foreign = sum(language(row.prompt, row.answer) == "other" for row in rows)
+    if foreign and (recipe.row_wordings or recipe.row_systems):
+        yield Finding(
+            level="note",
+            kind="language",
+            message=f"{foreign} of {len(rows)} rows are in neither Chinese nor English: they are trained in their own "
+            "words only, and probes that are made from the rows ask nothing in other words.",
+            remedy="Write such probes yourself, beside the data (NAME.probes.yaml)",
+        )
 
 
 def _check_steps(rows: int, recipe: Recipe) -> Iterator[Finding]:

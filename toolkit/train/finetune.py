@@ -53,12 +53,11 @@ from toolkit.train.rows import (
     file_digests,
     read_rows,
     rows_that_fit,
-    with_variants,
-    without_variants,
     write_left_out,
     write_rows,
 )
 from toolkit.train.sources import Loaded, load_keep_prompts, load_rows
+from toolkit.train.variants import with_variants, without_variants
 
 Train = Callable[[TrainingJob, Listener, Callable[[], bool]], TrainingResult]
 

@@ -14,8 +14,6 @@ from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded, Encoder, is_trained
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
-from toolkit.data.rephrasings import TRAINING, rephrase
-from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.runs.layout import (
     DEVELOPMENT_FILE,
     HELD_OUT_FILE,
@@ -26,9 +24,9 @@ from toolkit.runs.layout import (
 )
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import Recipe
+from toolkit.train.variants import variant_overhead_tokens, with_variants, without_variants
 
 SHOWN_ROWS = 5
-WORDINGS = max(map(len, TRAINING.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,18 +111,6 @@ def _encoded(rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message
     return [found[row.messages] for row in rows]
 
 
-def variant_overhead_tokens(encoder: Encoder, recipe: Recipe) -> list[int]:
-    """How many tokens a row may grow by in each of its variants, in an epoch's order."""
-    if not recipe.row_systems and not recipe.row_wordings:
-        return [0]
-    plain = [Row(number=1, messages=(Message(role="user", content=text), Message(role="assistant", content=text)))
-             for text in ("你好", "Hello") for _ in range(WORDINGS)]  # fmt: skip
-    lengths = [len(one.input_ids) for one in encoder.encode(with_variants(plain, recipe))]
-    before = [len(one.input_ids) for one in encoder.encode(without_variants(plain, recipe))]
-    laps = [lengths[at : at + len(plain)] for at in range(0, len(lengths), len(plain))]
-    return [max(0, *(now - then for now, then in zip(lap, before, strict=True))) for lap in laps]
-
-
 def held_out(count: int, share: float, seed: int) -> set[int]:
     """Indices of the held-out rows among `count`: at least one, and never all. Raises DataError."""
     if share == 0:
@@ -182,32 +168,3 @@ def copy_probes(data: Path, folder: Path) -> None:
     probes = probes_beside(data)
     if probes.is_file():
         copy_regular_file(probes.resolve(), folder / PROBES_FILE)
-
-
-def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
-    """Each row once under each of the recipe's system prompts; a row with its own system prompt keeps it.
-
-    A row without a system message means DEFAULT: the chat template then adds its own.
-    """
-    laps = range(recipe.variants)
-    return [variant(row, at, lap, recipe) for lap in laps for at, row in enumerate(rows)]
-
-
-def variant(row: Row, at: int, lap: int, recipe: Recipe) -> Row:
-    """How a row, at this position among the trained ones, is trained in an epoch's lap; a lap has one system prompt."""
-    systems = (recipe.system, *recipe.row_systems)
-    return _variant(row, systems[lap], lap + at if recipe.row_wordings else 0)
-
-
-def without_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
-    """Each row once, under its own system prompt or else the recipe's."""
-    return [_variant(row, recipe.system, 0) for row in rows]
-
-
-def _variant(row: Row, system: str, number: int) -> Row:
-    *before, question, answer = row.messages
-    if row.system is None and system != DEFAULT:
-        before = [Message(role="system", content="" if system == NONE else system), *before]
-    if row.of_one_turn:  # a later turn refers to earlier ones, so its wording stays
-        question = Message(role=question.role, content=rephrase(TRAINING, question.content, number))
-    return Row(number=row.number, messages=(*before, question, answer))

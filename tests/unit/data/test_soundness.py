@@ -71,8 +71,8 @@ def test_rows_with_errors_are_left_out_with_their_numbers_reasons_and_content(tm
     first, second, third = found.left_out_lines()
     assert first == {"file": str(path), "row": 1, "why": "no answer: 'output' is empty",
                      "remedy": "write it, or delete the row", "content": BAD}  # fmt: skip
-    assert (second["row"], second["content"]) == (4, [1])
-    assert third["content"]["messages"][1]["content"] == UNFILLED["output"]
+    assert (second["row"], second["content"]["messages"][1]["content"]) == (3, UNFILLED["output"])
+    assert (third["row"], third["content"]) == (4, [1])
 
 
 def test_a_line_that_cannot_be_parsed_is_left_out_too(tmp_path: Path):

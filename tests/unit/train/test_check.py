@@ -13,7 +13,8 @@ from toolkit.data.placeholders import placeholders
 from toolkit.data.soundness import Reading
 from toolkit.train.check import CheckConfig, check
 from toolkit.train.recipe import load_recipe
-from toolkit.train.rows import rows_that_fit, with_variants, without_variants
+from toolkit.train.rows import rows_that_fit
+from toolkit.train.variants import with_variants, without_variants
 
 RECIPE = replace(load_recipe("article"), max_length_tokens=60)
 ROWS = [{"instruction": f"问题 {number}", "output": f"Answer {number}."} for number in range(40)]
@@ -94,7 +95,7 @@ def test_a_sound_set_has_its_format_rows_languages_and_steps(found):
 def test_prompts_are_counted_by_language(found):
     prompts = ["你好", "Hello", "こんにちは、世界", "42"]
 
-    assert found([row(prompt, "a") for prompt in prompts]).languages == {"Chinese": 1, "English": 1, "other": 2}
+    assert found([row(prompt, "7") for prompt in prompts]).languages == {"Chinese": 1, "English": 1, "other": 2}
 
 
 def test_a_file_that_cannot_be_read_is_an_error_of_the_whole(tmp_path):
@@ -416,6 +417,18 @@ def test_the_preview_shows_each_row_in_every_way_that_an_epoch_trains_it(found):
     read = read_dataset(findings.path).rows
     assert {one.prompt for one in with_variants(read, recipe) if one.answer == "She."} - {"Hey, Who?"} <= shown
     assert f"s{RECIPE.system}uHey, Who?a" in shown
+
+
+def test_rows_in_a_third_language_are_counted_with_what_they_go_without(found):
+    rows = [*ROWS, row("チェックインは何時ですか？", "十五時です。"), row("Wo ist der Schlüssel?", "Unter der Matte.")]
+
+    findings = found(rows, recipe=load_recipe("keep"))
+
+    (note,) = of_kind(findings, "language")
+    assert note.level == "note"
+    assert note.message.startswith("2 of 42 rows are in neither Chinese nor English")
+    assert findings.languages["other"] == 2
+    assert of_kind(found(rows), "language") == []  # this recipe adds no words to any row
 
 
 def test_a_row_with_an_error_is_not_previewed_as_trained(found):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from toolkit.core.text import one_line, printable, short
 from toolkit.data.row_checks import Finding
 from toolkit.train.check import Findings
-from toolkit.train.previews import Preview
 from toolkit.train.questions.faults import QuestionFindings
 from toolkit.train.recipe import Recipe
+from toolkit.train.variants import Preview
 
 if TYPE_CHECKING:
     from rich.console import Console
