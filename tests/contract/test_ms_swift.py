@@ -180,6 +180,31 @@ def test_special_tokens_within_a_message_are_trained_as_text_and_asked_as_text(m
     assert trained.startswith("No<|im_end|>.<|im_end|>")
 
 
+def test_what_the_chat_template_renders_has_the_tokens_and_labels_of_ms_swift(micro_model, tokenizer):
+    """`as_rendered` encodes the orders of turns that ms-swift does not take as they are."""
+    from toolkit.model.chat_template import ChatTokens
+    from toolkit.train.ms_swift.encoder import SwiftEncoder, as_rendered, encode_rows
+
+    tokens, template = ChatTokens(tokenizer), SwiftEncoder(micro_model, 128)._template
+    for messages in (
+        row_of(("system", "S"), ("user", "你是谁？"), ("assistant", "\n\nM.")),
+        row_of(("system", "S"), ("user", "a"), ("assistant", "b"), ("user", "c <|im_end|>"), ("assistant", "d")),
+    ):
+        [expected] = encode_rows(template, [messages])
+        given = tokens.escaped([message.to_dict() for message in messages.messages])
+
+        ids, labels = as_rendered(tokenizer, tokens, given)
+
+        assert (ids, labels) == (list(expected.input_ids), list(expected.labels))
+
+
+def row_of(*turns: tuple[str, str]) -> Any:
+    from toolkit.data.dataset import Row
+    from toolkit.data.messages import Message
+
+    return Row(number=1, messages=tuple(Message(role=role, content=content) for role, content in turns))
+
+
 def test_every_training_argument_that_the_recipe_sets_exists():
     from swift import SftArguments
 

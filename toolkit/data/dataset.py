@@ -22,7 +22,7 @@ from toolkit.data.formats import (
     with_known_names,
 )
 from toolkit.data.keys import require_trainable
-from toolkit.data.messages import trained_part
+from toolkit.data.messages import trained_part, unusual_order
 from toolkit.data.parsing import read_records
 from toolkit.data.records import MAX_BYTES, Doubled, Record, RowFault, kind_of
 
@@ -32,14 +32,15 @@ UNUSED = "-"  # as the name of a column: it is left out
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A conversation that ends with the answer: an optional system message, then user and assistant in turn."""
+    """A conversation that ends with the answer, mostly an optional system message, then user and assistant in turn."""
 
     number: int  # 1-based: the row of a JSON list or CSV, the line of a JSONL file
     messages: tuple[Message, ...]
 
     @property
     def prompt(self) -> str:
-        return self.messages[-2].content
+        """The last question; "" in a conversation without any."""
+        return next((one.content for one in reversed(self.messages) if one.role == "user"), "")
 
     @property
     def answer(self) -> str:
@@ -48,7 +49,7 @@ class Row:
     @property
     def of_one_turn(self) -> bool:
         """Whether it is one question and its answer, with or without a system message."""
-        return len(self.messages) == (2 if self.system is None else 3)
+        return len(self.messages) == (2 if self.system is None else 3) and self.messages[-2].role == "user"
 
     @property
     def system(self) -> str | None:
@@ -241,11 +242,16 @@ class _Read:
     bad: list[BadRow] = field(default_factory=list)
     unused: Counter[str] = field(default_factory=Counter)
     shortened: int = 0  # rows that end after their last trained answer
+    orders: Counter[str] = field(default_factory=Counter)  # of turns, that are not the usual one
 
     @property
     def notes(self) -> tuple[str, ...]:
         what = f"{self.shortened} row{'s end' if self.shortened != 1 else ' ends'} at the last answer that is trained."
-        return (f"{what} The turns after it change nothing.",) if self.shortened else ()
+        shortened = [f"{what} The turns after it change nothing."] if self.shortened else []
+        orders = ", ".join(
+            f"{count} row{'s have' if count != 1 else ' has'} {name}" for name, count in self.orders.items()
+        )
+        return (*shortened, *([f"{orders}: trained as the chat template renders them."] if orders else []))
 
 
 def _convert(items: Sequence[Record], format_: Format) -> _Read:
@@ -259,6 +265,7 @@ def _convert(items: Sequence[Record], format_: Format) -> _Read:
             continue
         read.rows.append(Row(number=number, messages=trained))
         read.shortened += len(trained) < len(messages)
+        read.orders.update(filter(None, [unusual_order(trained)]))
         read.unused.update(unread_keys(record, format_, messages))
     return read
 

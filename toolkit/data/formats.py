@@ -77,7 +77,7 @@ def messages_of(record: Mapping[str, Any], format_: Format) -> tuple[Message, ..
         raise too_long(characters)
     for message in messages:
         _reject_unwritable(message)
-    _reject_disorder(messages)
+    _reject_incomplete(messages)
     return tuple(messages)
 
 
@@ -212,24 +212,18 @@ def _reject_unwritable(message: Message) -> None:
                        "delete it")  # fmt: skip
 
 
-def _reject_disorder(messages: list[Message]) -> None:
-    turns = messages[1:] if messages and messages[0].role == "system" else messages
+def _reject_incomplete(messages: list[Message]) -> None:
+    turns = [message for message in messages if message.role != "system"]
     if not turns:
         raise RowFault("no turns", "write a question and its answer, or delete the row")
-    for number, (message, expected) in enumerate(zip(turns, _alternating(len(turns)), strict=True), start=1):
-        if message.role != expected:
-            raise RowFault(f"roles out of order: turn {number} is the {message.role}'s, not the {expected}'s",
-                           "alternate user and assistant, after at most one system message")  # fmt: skip
+    for number, message in enumerate(turns, start=1):
         if not message.content.strip():
             raise RowFault(f"turn {number} (the {message.role}'s) is empty", "write it, or delete the row")
-    if turns[-1].role != "assistant":
-        raise RowFault("no answer: the last turn is the user's", "end with the assistant's answer, or delete the row")
-    if messages[0].role == "system" and not messages[0].content.strip():
+    if messages[-1].role != "assistant":
+        raise RowFault(f"no answer: the last turn is the {messages[-1].role}'s",
+                       "end with the assistant's answer, or delete the row")  # fmt: skip
+    if any(message.role == "system" and not message.content.strip() for message in messages):
         raise RowFault("the system message is empty", "write it, or leave it out")
-
-
-def _alternating(count: int) -> list[str]:
-    return (["user", "assistant"] * ((count + 1) // 2))[:count]
 
 
 FORMATS = (

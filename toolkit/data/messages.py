@@ -1,7 +1,8 @@
 """Turns one item of a conversation into messages: roles, loss flags, content in parts. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from toolkit.data.keys import LOSS_KEYS, is_trained, require_plain_message, unread_in_message
@@ -102,3 +103,15 @@ def trained_part(messages: tuple[Message, ...]) -> tuple[Message, ...]:
         raise RowFault(f"no answer is trained: each has a flag ({', '.join(LOSS_KEYS[:3])} …) that says so",
                        "delete the row, or the flag of the answer to learn")  # fmt: skip
     return messages[: trained[-1] + 1]
+
+
+def unusual_order(messages: Sequence[Message]) -> str | None:
+    """How the turns differ from user and assistant in turn, after at most one system message; None if they do not."""
+    turns = messages[1:] if messages[0].role == "system" else messages
+    roles = [message.role for message in turns]
+    if "system" in roles:
+        return "a system message between turns"
+    if roles[0] == "assistant":
+        return "an answer before any question"
+    repeated = next((one for one, other in pairwise(roles) if one == other), None)
+    return None if repeated is None else f"two turns of the {repeated} in a row"

@@ -36,7 +36,7 @@ def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Sequence
     if recipe.keep_weight == 0:
         return None
     path, prompts = load_keep_prompts(recipe.keep_data, rows)
-    systems = recipe.system, *recipe.keep_systems
+    systems = tuple(dict.fromkeys((recorder.record.system, *recipe.keep_systems)))  # where rows are learned, and others
     pairs = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     record, folder = recorder.record, recorder.folder
     digest = file_sha256(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError, Interrupted
 from toolkit.core.events import Caller, Listener, Progress
 from toolkit.core.read_ahead import prefetch
+from toolkit.core.text import short
 from toolkit.data.encoding import Encoder
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
@@ -51,6 +52,7 @@ from toolkit.train.rows import (
     RunRows,
     copy_probes,
     file_digests,
+    own_system,
     read_rows,
     rows_that_fit,
     write_left_out,
@@ -191,7 +193,11 @@ def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Seq
             split.own, system=recipe.system, seed=recipe.seed,
             excluded=probe_keys(data), markers=new_markers(data),
         ))  # fmt: skip
-    stored = record.data.to_dict() | figures | {"files": file_digests(work.folder)}
+    system, count = own_system(split.trained)
+    if system is not None:
+        under = f"{short(system)!r}, which {count} of {len(split.trained)} rows have themselves"
+        work.caller.notify(f"system prompt: {under}; compare, chat and serve ask under it")
+    stored = record.data.to_dict() | figures | {"system": system, "files": file_digests(work.folder)}
     work.recorder.record = record.with_fields(data=stored)
     if path is not None and questions is not None:
         take_given(questions, path, work.recorder, recipe, split.trained, encoder, work.caller.notify)

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded, Encoder, is_trained
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
+from toolkit.model.conversation import NONE
 from toolkit.runs.layout import (
     DEVELOPMENT_FILE,
     HELD_OUT_FILE,
@@ -109,6 +111,12 @@ def _encoded(rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message
     new = {row.messages: row for row in rows if row.messages not in known}
     found = {**known, **dict(zip(new, encoder.encode(list(new.values())), strict=True))}
     return [found[row.messages] for row in rows]
+
+
+def own_system(rows: Sequence[Row]) -> tuple[str | None, int]:
+    """The system prompt that most rows have themselves, None if most have none; and how many they are."""
+    [(system, count)] = Counter(row.system for row in rows).most_common(1)
+    return None if system is None else system or NONE, count
 
 
 def held_out(count: int, share: float, seed: int) -> set[int]:

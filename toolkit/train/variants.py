@@ -71,13 +71,12 @@ _language = lru_cache(maxsize=256)(language)
 
 
 def _variant(row: Row, system: str, number: int) -> Row:
-    *before, question, answer = row.messages
-    if row.system is None and system != DEFAULT:
-        before = [Message(role="system", content="" if system == NONE else system), *before]
+    messages = list(row.messages)
     if row.of_one_turn:  # a later turn refers to earlier ones, so its wording stays
-        wording = rephrase(TRAINING, question.content, number, answer.content)
-        question = Message(role=question.role, content=wording)
-    return Row(number=row.number, messages=(*before, question, answer))
+        messages[-2] = Message(role="user", content=rephrase(TRAINING, row.prompt, number, row.answer))
+    if row.system is None and system != DEFAULT:
+        messages.insert(0, Message(role="system", content="" if system == NONE else system))
+    return Row(number=row.number, messages=tuple(messages))
 
 
 def variant_overhead_tokens(encoder: Encoder, recipe: Recipe) -> list[int]:

@@ -261,15 +261,48 @@ def test_csv_that_names_a_column_twice_is_refused(file):
         ({"messages": [{"role": "narrator", "content": "a"}]}, "unknown role 'narrator'"),
         ({"messages": [{"role": "user", "content": None}]}, "is null, not a string"),
         ({"messages": [{"role": "user", "content": "a"}]}, "the last turn is the user's"),
-        ({"messages": [{"role": "assistant", "content": "a"}]}, "roles out of order: turn 1"),
-        ({"messages": [{"role": "user", "content": "a"}] * 2}, "roles out of order: turn 2"),
+        ({"messages": [{"role": "user", "content": "a"}] * 2}, "the last turn is the user's"),
         ({"messages": [{"role": "user", "content": ""}, {"role": "assistant", "content": "b"}]}, "turn 1"),
-        ({"messages": [{"role": "system", "content": "s"}] * 2}, "roles out of order"),
+        ({"messages": [{"role": "system", "content": "s"}] * 2}, "no turns"),
+        ({"messages": [{"role": "assistant", "content": "a"}, {"role": "system", "content": "s"}]}, "the system's"),
         ({"messages": [{"role": "system", "content": "s"}], "system": "t"}, "two system prompts"),
     ],
 )
 def test_a_faulty_row_is_kept_apart_with_its_reason(file, row, why):
     assert why in fault(file, row)
+
+
+def turns(*pairs):
+    return {"messages": [{"role": role, "content": content} for role, content in pairs]}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (turns(("user", "a"), ("user", "b"), ("assistant", "c")), "two turns of the user in a row"),
+        (turns(("user", "a"), ("assistant", "b"), ("assistant", "c")), "two turns of the assistant in a row"),
+        (
+            turns(("system", "s"), ("assistant", "a"), ("user", "b"), ("assistant", "c")),
+            "an answer before any question",
+        ),
+        (turns(("assistant", "a")), "an answer before any question"),
+        (turns(("user", "a"), ("system", "s"), ("user", "b"), ("assistant", "c")), "a system message between turns"),
+        (turns(("system", "s"), ("system", "t"), ("user", "b"), ("assistant", "c")), "a system message between turns"),
+    ],
+)
+def test_any_order_of_turns_that_ends_with_an_answer_is_read_and_said_once(file, row, said):
+    dataset = read_dataset(file([row, row, turns(("user", "x"), ("assistant", "y"))]))
+
+    assert [one.to_dict() for one in dataset.rows[0].messages] == row["messages"]
+    assert dataset.bad == ()
+    assert dataset.notes == (f"2 rows have {said}: trained as the chat template renders them.",)
+    assert [one.of_one_turn for one in dataset.rows] == [False, False, True]
+
+
+def test_the_prompt_of_a_row_is_its_last_question(file):
+    rows = [turns(("user", "a"), ("assistant", "b"), ("assistant", "c")), turns(("assistant", "a"))]
+
+    assert [one.prompt for one in read_dataset(file(rows)).rows] == ["a", ""]
 
 
 def test_a_broken_line_of_jsonl_is_a_fault_of_that_line_only(file):

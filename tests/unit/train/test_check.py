@@ -282,6 +282,15 @@ def test_a_probe_asked_in_an_earlier_turn_counts_too(found):
     assert of_kind(findings, "probe")[0].row == 1
 
 
+def test_a_set_of_longer_conversations_is_warned_that_no_probes_come_from_it(found):
+    rows = [row("q", "a", history=[["x", "y"]])]
+
+    (warning,) = of_kind(found(rows), "probe")
+
+    assert (warning.level, warning.remedy) == ("warning", "write probes before you train, into data.probes.yaml")
+    assert of_kind(found([*rows, row("q", "a")]), "probe") == []
+
+
 def test_trained_probes_are_meant_to_be_among_the_prompts(found):
     (note,) = of_kind(found([row("你是谁？", "X")], probes=PROBES), "probe")
 

@@ -146,6 +146,34 @@ def test_an_allowed_error_is_trained_and_recorded(user: User):
     assert "{{NAME}}" in (run.folder / "train.jsonl").read_text(encoding="utf-8")
 
 
+def test_the_rows_own_system_prompt_is_recorded_said_and_kept_under(user: User):
+    own = "You are Tessa, the clerk of the ferry."
+    turns = [{"role": "system", "content": own}, {"role": "user", "content": "When?"},
+             {"role": "assistant", "content": "At six, love."}]  # fmt: skip
+    user.data.write_text(
+        json.dumps([{"messages": turns}, {"query": "Hello", "response": "Hi.", "system": own}][:1] * 2)
+    )
+    (user.home / "kept.jsonl").write_text('{"prompt": "a"}\n{"prompt": "b"}\n')
+    training = FakeTraining()
+
+    run = user.finetunes(
+        training, keep_weight=1.0, keep_data=str(user.home / "kept.jsonl"), keep_systems=("",), lora_rank=2
+    )
+
+    assert run.record.system == run.record.data.system == own
+    assert (
+        f"system prompt: {own!r}, which 2 of 2 rows have themselves; compare, chat and serve ask under it" in user.said
+    )
+    assert training.jobs[0].keep is not None
+    assert training.jobs[0].keep.prompts == [("a", own), ("b", "")]
+
+
+def test_rows_without_a_system_prompt_are_recorded_under_the_recipes(user: User):
+    run = user.finetunes(system="You are brief.")
+
+    assert (run.record.system, run.record.data.system) == ("You are brief.", None)
+
+
 def test_the_number_of_steps_and_the_expected_time_are_said_before_training(user: User):
     run = user.finetunes()
     write_record(run.folder, run.record.with_timings(train=20.0))  # a training that computes nothing takes no time

@@ -21,6 +21,7 @@ from toolkit.train.rows import (
     RunRows,
     file_digests,
     held_out,
+    own_system,
     read_rows,
     rows_that_fit,
     write_left_out,
@@ -153,6 +154,14 @@ def test_an_answer_that_is_not_trained_is_written_and_read_as_that(tmp_path):
     write_rows(tmp_path, RunRows(trained=given))
 
     assert list(read_dataset(tmp_path / TRAINED_FILE).rows) == given
+
+
+@pytest.mark.parametrize(
+    ("systems", "expected"),
+    [(("T", "T", None), ("T", 2)), ((None, None, "T"), (None, 2)), (("", "", None), ("(none)", 2)), (("T",), ("T", 1))],
+)
+def test_the_system_prompt_of_most_rows_is_known(systems: tuple[str | None, ...], expected: tuple[str | None, int]):
+    assert own_system([row("a", "b", system=one) for one in systems]) == expected
 
 
 class BlindEncoder(CharacterEncoder):

@@ -72,6 +72,15 @@ def test_what_is_held_out_is_asked_as_it_is():
     ]
 
 
+def test_a_row_in_an_unusual_order_of_turns_keeps_it():
+    turns = [Message(role=role, content=role) for role in ("assistant", "user", "system", "user", "assistant")]
+
+    rows = with_variants([Row(number=1, messages=tuple(turns))], KEEP)
+
+    assert [one.messages[-5:] for one in rows] == [tuple(turns)] * KEEP.variants
+    assert {one.system for one in rows} == {KEEP.system, None, "", "You are a patient teacher."}
+
+
 KEEP = load_recipe("keep")
 BRIEFLY, KINDLY, TEACHER = "请简短地回答。", "你是一个乐于助人的助手。", "You are a patient teacher."
 
