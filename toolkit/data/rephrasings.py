@@ -19,6 +19,13 @@ PROBES: Mapping[str, Sequence[str]] = {
 
 
 CODES: Mapping[Language, str] = {"Chinese": "zh", "English": "en"}
+UNCHANGED = ("{}",)
+
+
+def phrases(wordings: Mapping[str, Sequence[str]], prompt_language: Language) -> Sequence[str]:
+    """The phrases for prompts in this language; in a third one they stay as they are."""
+    code = CODES.get(prompt_language)
+    return UNCHANGED if code is None else wordings[code]
 
 
 def rephrase(wordings: Mapping[str, Sequence[str]], prompt: str, number: int, answer: str = "") -> str:
@@ -26,8 +33,5 @@ def rephrase(wordings: Mapping[str, Sequence[str]], prompt: str, number: int, an
 
     `answer`: where the prompt leaves its language open, such as "1 + 1", the answer's counts.
     """
-    code = CODES.get(language(prompt, answer))
-    if code is None:
-        return prompt
-    phrases = wordings[code]
-    return phrases[number % len(phrases)].format(prompt)
+    several = phrases(wordings, language(prompt, answer))
+    return several[number % len(several)].format(prompt)

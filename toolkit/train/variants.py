@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
-from toolkit.core.languages import language
+from toolkit.core.languages import Language, language
 from toolkit.core.text import content_words
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
 from toolkit.data.formats import Message
-from toolkit.data.rephrasings import TRAINING, rephrase
+from toolkit.data.rephrasings import TRAINING, UNCHANGED, phrases
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.train.recipe import Recipe
 
@@ -26,25 +26,28 @@ def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
 
     A row without a system message means DEFAULT: the chat template then adds its own.
     """
-    systems = [systems_above(row, recipe) for row in rows]
+    of_each = [variants(row, at, recipe) for at, row in enumerate(rows)]
+    return [several[lap] for lap in range(recipe.variants) for several in of_each]
+
+
+def variants(row: Row, at: int, recipe: Recipe) -> list[Row]:
+    """How a row, at this position among the trained ones, is trained in each lap of an epoch."""
+    if not recipe.row_systems and not recipe.row_wordings:
+        return without_variants([row], recipe)
+    of_row = language(row.prompt, row.answer)
+    wordings = phrases(TRAINING, of_row) if recipe.row_wordings and row.of_one_turn else UNCHANGED
     return [
-        _variant(row, systems[at][lap], lap + at if recipe.row_wordings else 0)
-        for lap in range(recipe.variants)
-        for at, row in enumerate(rows)
+        _variant(row, system, wordings[(lap + at) % len(wordings)].format(row.prompt))
+        for lap, system in enumerate(_systems_above(row, of_row, recipe))
     ]
-
-
-def variant(row: Row, at: int, lap: int, recipe: Recipe) -> Row:
-    """How a row, at this position among the trained ones, is trained in an epoch's lap."""
-    return _variant(row, systems_above(row, recipe)[lap], lap + at if recipe.row_wordings else 0)
 
 
 def without_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
     """Each row once, under its own system prompt or else the recipe's."""
-    return [_variant(row, recipe.system, 0) for row in rows]
+    return [_variant(row, recipe.system, row.prompt) for row in rows]
 
 
-def systems_above(row: Row, recipe: Recipe) -> list[str]:
+def _systems_above(row: Row, of_row: Language, recipe: Recipe) -> list[str]:
     """The system prompt of a row in each lap of an epoch: the recipe's, but for those that do not suit the row.
 
     In their place others come again. Chinese ones suit Chinese rows, English ones Chinese and English rows; none that
@@ -53,12 +56,12 @@ def systems_above(row: Row, recipe: Recipe) -> list[str]:
     systems = [recipe.system, *recipe.row_systems]
     if row.system is not None or len(systems) == 1:
         return systems
-    of_row, long = language(row.prompt, row.answer), len(content_words(row.answer)) > LONG_ANSWER_WORDS
+    long = len(content_words(row.answer)) > LONG_ANSWER_WORDS
     suited = [one for one in systems if one == recipe.system or _suits(one, of_row, long=long)]
     return [one if one in suited else suited[lap % len(suited)] for lap, one in enumerate(systems)]
 
 
-def _suits(system: str, of_row: str, *, long: bool) -> bool:
+def _suits(system: str, of_row: Language, *, long: bool) -> bool:
     if system in {DEFAULT, NONE}:
         return True
     if long and BRIEF.search(system):
@@ -70,10 +73,10 @@ def _suits(system: str, of_row: str, *, long: bool) -> bool:
 _language = lru_cache(maxsize=256)(language)
 
 
-def _variant(row: Row, system: str, number: int) -> Row:
+def _variant(row: Row, system: str, question: str) -> Row:
     messages = list(row.messages)
     if row.of_one_turn:  # a later turn refers to earlier ones, so its wording stays
-        messages[-2] = Message(role="user", content=rephrase(TRAINING, row.prompt, number, row.answer))
+        messages[-2] = Message(role="user", content=question)
     if row.system is None and system != DEFAULT:
         messages.insert(0, Message(role="system", content="" if system == NONE else system))
     return Row(number=row.number, messages=tuple(messages))
@@ -120,7 +123,7 @@ class Preview:
 def previews(encoder: Encoder | None, rows: Sequence[Row], recipe: Recipe, count: int) -> Iterator[Preview]:
     """Of the first `count` of the trained rows; without an encoder, by roles."""
     for at, row in enumerate(rows[:count]):
-        first, *others = (variant(row, at, lap, recipe) for lap in range(recipe.variants))
+        first, *others = variants(row, at, recipe)
         pieces = _pieces_by_role(first) if encoder is None else _pieces(encoder, encoder.encode([first])[0])
         yield Preview(
             row=row.number,

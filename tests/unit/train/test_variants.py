@@ -5,12 +5,11 @@ import pytest
 from tests.fakes.training import CharacterEncoder
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
-from toolkit.train.recipe import load_recipe
+from toolkit.train.recipe import Recipe, load_recipe
 from toolkit.train.variants import (
     LONG_ANSWER_WORDS,
-    systems_above,
-    variant,
     variant_overhead_tokens,
+    variants,
     with_variants,
     without_variants,
 )
@@ -85,10 +84,10 @@ KEEP = load_recipe("keep")
 BRIEFLY, KINDLY, TEACHER = "请简短地回答。", "你是一个乐于助人的助手。", "You are a patient teacher."
 
 
-def above(prompt: str, answer: str) -> list[str]:
-    systems = systems_above(row(prompt, answer), KEEP)
-    assert len(systems) == KEEP.variants
-    return systems
+def above(prompt: str, answer: str, recipe: Recipe = KEEP) -> list[str]:
+    found = variants(row(prompt, answer), 0, recipe)
+    assert len(found) == recipe.variants
+    return ["" if one.system is None else one.system or "(none)" for one in found]
 
 
 def test_a_chinese_row_is_trained_under_every_system_prompt_of_the_recipe():
@@ -118,7 +117,7 @@ def test_no_system_prompt_asks_for_brevity_above_a_long_answer():
 def test_the_recipes_own_system_prompt_is_never_replaced():
     recipe = load_recipe("article").changed(system="Answer in one sentence.", row_systems=(BRIEFLY,))
 
-    assert systems_above(row("Tell a story.", "Once upon a time. " * LONG_ANSWER_WORDS), recipe) == [recipe.system] * 2
+    assert above("Tell a story.", "Once upon a time. " * LONG_ANSWER_WORDS, recipe) == [recipe.system] * 2
 
 
 def test_a_japanese_row_keeps_its_words_in_every_lap():
@@ -130,9 +129,9 @@ def test_a_japanese_row_keeps_its_words_in_every_lap():
 def test_one_row_is_trained_as_all_are():
     rows = [row("Hi?", "Yo."), row("嗨？", "哟。"), row("Où est la gare ?", "Ici."), row("Ho?", "Ya. " * 99)]
 
-    one_by_one = [variant(one, at, lap, KEEP) for lap in range(KEEP.variants) for at, one in enumerate(rows)]
+    one_by_one = [variants(one, at, KEEP) for at, one in enumerate(rows)]
 
-    assert one_by_one == with_variants(rows, KEEP)
+    assert [several[lap] for lap in range(KEEP.variants) for several in one_by_one] == with_variants(rows, KEEP)
 
 
 @pytest.mark.parametrize(("prompt", "answer"), [
@@ -144,7 +143,6 @@ def test_no_row_grows_by_more_than_the_room_that_is_left_for_it(prompt: str, ans
     most = variant_overhead_tokens(encoder, KEEP)
     [plain] = encoder.encode(without_variants([one], KEEP))
 
-    for lap in range(KEEP.variants):
-        for at in range(5):
-            [grown] = encoder.encode([variant(one, at, lap, KEEP)])
+    for at in range(5):
+        for lap, grown in enumerate(encoder.encode(variants(one, at, KEEP))):
             assert len(grown.input_ids) - len(plain.input_ids) <= most[lap]
