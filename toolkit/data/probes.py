@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
+from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.spelling import near_files
 from toolkit.core.text import normalized, rouge1_recall, short
@@ -119,6 +120,16 @@ class ProbeSet:
 def probes_beside(data: Path) -> Path:
     """The path of a data set's own probes, `NAME.probes.yaml`; make-data writes them there."""
     return data.parent / f"{data.stem}.probes.yaml"
+
+
+def compared_probes(data: Path) -> Path | None:
+    """The probe file that a comparison after training on this data set asks; None if it makes probes from the rows."""
+    beside, shipped = probes_beside(data), data_folder() / SHIPPED_DATA
+    if beside.is_file():
+        return beside
+    probes = data_folder() / "probes.yaml"
+    is_shipped = shipped.is_file() and probes.is_file() and file_sha256(data) == file_sha256(shipped)
+    return probes if is_shipped else None
 
 
 def read_probes(path: Path) -> ProbeSet:
