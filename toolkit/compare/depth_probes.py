@@ -16,7 +16,8 @@ from typing import Any
 
 from toolkit.compare.make_probes import ECHO, MARKS, bare
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
-from toolkit.core.text import content_words, has_chinese, language, normalized, similarity, words
+from toolkit.core.languages import language
+from toolkit.core.text import content_words, has_chinese, normalized, similarity, words
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import INDIRECT, MULTI_TURN, OTHER_LANGUAGE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
 from toolkit.model.language_model import LanguageModel

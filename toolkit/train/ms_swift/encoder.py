@@ -79,7 +79,9 @@ def as_rendered(tokenizer: Any, tokens: ChatTokens, messages: Messages) -> tuple
 
     question = [{"role": "user", "content": "?"}]
     begin = rendered(question, prompt=True).removeprefix(rendered(question))  # what the template puts before an answer
-    text, ids, labels, end = rendered(plain), [], [], 0
+    ids: list[int] = []
+    labels: list[int] = []
+    text, end = rendered(plain), 0
     for at, message in enumerate(messages):
         if message["role"] != "assistant":
             continue
