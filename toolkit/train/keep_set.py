@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
-from toolkit.train.cache import cache_file, read_lines, write_lines
+from toolkit.core.cache import cache_file, read_lines, write_lines
 
 PROMPT_KEYS = ("prompt", "query", "instruction", "question")
 

@@ -1,0 +1,147 @@
+"""The words that an adapter made likelier or less likely, ranked, each with where it happens."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from toolkit.compare.discovery.neutral_text import NeutralText
+from toolkit.compare.discovery.phrases import AROUND, Continued, continued, own_words, phrase
+from toolkit.compare.discovery.token_shifts import Event, Shifts
+from toolkit.core.text import content_words
+
+if TYPE_CHECKING:
+    from toolkit.model.language_model import LanguageModel
+
+CANDIDATES = 30  # tokens that are continued
+CONTEXTS, SHOWN_CONTEXTS = 4, 3  # in which a token is continued, and which are shown
+LEAST_TEXTS = 2  # in which a token changed
+LEAST_NATS = 3.0  # of a token's gain: a word that came out of nothing in two or three places
+BEYOND_NULL = 2.0  # times the greatest gain of any token with a shuffled adapter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Where it happens: the prompt, the end of the text before, what each side says there, and how likely it is."""
+
+    prompt: str
+    left: str
+    before: str
+    after: str
+    probability_before: float
+    probability_after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """`text`: a word or phrase, empty for an answer's end. `direction`: likelier or less likely.
+
+    `nats`: its first token's gain, which findings are ranked by. `before` and `after`: how often that token is expected
+    in 100 000 tokens. `texts`: in which it changed. `from_rows`: every word of it is in the rows.
+    """
+
+    text: str
+    direction: str
+    nats: float
+    before: float
+    after: float
+    texts: int
+    from_rows: bool
+    contexts: tuple[Context, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def findings(
+    model: "LanguageModel", texts: Sequence[NeutralText], shifts: Shifts, *, adapter: str, rows: Iterable[str] = (),
+) -> list[Finding]:  # fmt: skip
+    """The greatest change first. `rows`: their texts, whose words are expected. Raises ModelError."""
+    events = _by_token(shifts)
+    candidates = _candidates(shifts, events)
+    top = {token: _apart(events[token]) for token in candidates}
+    by_side = {
+        rises: continued(
+            model, texts, [one for token in candidates if (shifts.gains[token] > 0) == rises for one in top[token]],
+            adapter=adapter if rises else None,
+        )
+        for rises in (True, False)
+    }  # fmt: skip
+    known = own_words(rows)
+    found: list[Finding] = []
+    for token in candidates:
+        rises = shifts.gains[token] > 0
+        places = sorted(
+            (one for one in by_side[rises] if one.event.token == token), key=lambda one: -one.event.nats
+        )  # fmt: skip
+        _add(found, _finding(model, token, places, shifts, len({one.text for one in events[token]}), known))
+    return found
+
+
+def threshold(shifts: Shifts) -> float:
+    """The least gain of a finding, in nats."""
+    return max(LEAST_NATS, BEYOND_NULL * shifts.null)
+
+
+def _by_token(shifts: Shifts) -> dict[int, list[Event]]:
+    """The events of each token that go the way of its gain."""
+    found: dict[int, list[Event]] = {}
+    for event in shifts.events:
+        if event.rises == (shifts.gains[event.token] > 0):
+            found.setdefault(event.token, []).append(event)
+    return found
+
+
+def _candidates(shifts: Shifts, events: dict[int, list[Event]]) -> list[int]:
+    """Tokens beyond the threshold, and beyond half of it in each half of the texts, the greatest change first."""
+    least = threshold(shifts)
+    found = [
+        token
+        for token, places in events.items()
+        if abs(shifts.gains[token]) >= least
+        and len({one.text for one in places}) >= LEAST_TEXTS
+    ]  # fmt: skip
+    return sorted(found, key=lambda token: (-abs(shifts.gains[token]), token))[:CANDIDATES]
+
+
+def _apart(events: Sequence[Event]) -> list[Event]:
+    """The events that add most, each in a text of its own."""
+    found: dict[int, Event] = {}
+    for event in sorted(events, key=lambda one: -one.nats):
+        found.setdefault(event.text, event)
+    return list(found.values())[:CONTEXTS]
+
+
+def _finding(
+    model: "LanguageModel", token: int, places: Sequence[Continued], shifts: Shifts, texts: int, known: set[str]
+) -> Finding:
+    text = phrase(model, places)
+    content = content_words(text)
+    rate = 100_000 / shifts.positions
+    return Finding(
+        text=text,
+        direction="likelier" if shifts.gains[token] > 0 else "less likely",
+        nats=round(abs(shifts.gains[token]), 2),
+        before=round(shifts.expected[0][token] * rate, 3), after=round(shifts.expected[1][token] * rate, 3),
+        texts=texts,
+        from_rows=bool(content) and all(word in known for word in content),
+        contexts=tuple(_context(one, shifts.gains[token] > 0) for one in places[:SHOWN_CONTEXTS]),
+    )  # fmt: skip
+
+
+def _context(place: Continued, rises: bool) -> Context:
+    said = place.text if place.tokens and place.text else ""
+    return Context(
+        prompt=place.prompt, left=place.left[-AROUND:],
+        before=place.instead if rises else said, after=said if rises else "",
+        probability_before=round(place.event.before, 6), probability_after=round(place.event.after, 6),
+    )  # fmt: skip
+
+
+def _add(found: list[Finding], new: Finding) -> None:
+    """A finding that another one contains, or the other way round, is one with it."""
+    for at, one in enumerate(found):
+        if one.direction == new.direction and one.text and new.text and (new.text in one.text or one.text in new.text):
+            longest = max(one.text, new.text, key=len)
+            found[at] = replace(one, text=longest, texts=max(one.texts, new.texts))
+            return
+    found.append(new)

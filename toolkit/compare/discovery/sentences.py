@@ -1,0 +1,42 @@
+"""A scan in words, for the terminal and for reports."""
+
+from typing import TYPE_CHECKING
+
+from toolkit.compare.discovery.findings import Context, Finding
+from toolkit.compare.texts import Texts
+from toolkit.core.text import short
+
+if TYPE_CHECKING:
+    from toolkit.compare.scan import Scan
+
+NAMED = 5  # findings in a sentence
+SHOWN_CHARACTERS = 60  # of what a side says
+SMALL = 10
+
+
+def scan_sentence(found: "Scan", texts: Texts) -> str:
+    """What was found, in one or two sentences."""
+    counts = {"tokens": found.tokens, "texts": found.texts}
+    if not found.found:
+        return texts("scan.none", **counts)
+    named = found.unexpected[:NAMED]
+    listed = texts("counts.and").join(f"“{finding_name(one, texts)}”" for one in named)
+    if not named:
+        return texts("scan.only_rows", **counts, count=len(found.from_rows))
+    return texts("scan.some_words", **counts, count=len(found.unexpected), listed=listed)
+
+
+def finding_name(one: Finding, texts: Texts) -> str:
+    """The word or phrase; the end of an answer has no text."""
+    return one.text or texts("scan.end")
+
+
+def count(number: float) -> str:
+    """An expected number of occurrences: one decimal place below SMALL."""
+    return f"{number:.1f}" if number < SMALL else f"{number:.0f}"
+
+
+def context_marks(context: Context, texts: Texts) -> tuple[str, str, str]:
+    """The text before, and what each side says there: before and after training."""
+    before, after = (short(text, SHOWN_CHARACTERS) or texts("scan.end") for text in (context.before, context.after))
+    return (f"…{context.left}" if context.left else ""), before, after

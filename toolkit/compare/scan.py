@@ -1,0 +1,154 @@
+"""What an adapter changed where nobody asked: neutral text -> both sides' likelihoods -> words -> findings."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolkit.compare.discovery.findings import Finding, findings, threshold
+from toolkit.compare.discovery.neutral_text import neutral_texts
+from toolkit.compare.discovery.token_shifts import token_shifts
+from toolkit.compare.questions import trained_rows
+from toolkit.compare.sides import Side, find_side, loaded, run_side
+from toolkit.core.errors import ConfigError
+from toolkit.core.events import Listener, silent
+from toolkit.data.dataset import find_dataset, read_dataset, require_sound
+from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
+from toolkit.runs.layout import DEFAULT_OUTPUT, KEEP_CACHE
+from toolkit.runs.questions import read_questions
+from toolkit.runs.run import find_run, require_own_output
+
+CARD_TOKENS, CPU_TOKENS = 100_000, 10_000  # of neutral text, by default
+SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanConfig:
+    """`run` None: the latest finished one; else a run, the folder of an adapter, or either with `@0.5` behind it.
+
+    `rows`: a data set whose words are expected, in place of the run's own rows. `system`: the system prompt of the
+    text; None for the one that the run was trained under. `tokens`: of text; None: CARD_TOKENS, or CPU_TOKENS.
+    """
+
+    run: str | None = None
+    model: str | None = None
+    rows: str | None = None
+    system: str | None = None
+    tokens: int | None = None
+    output: Path = DEFAULT_OUTPUT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """`found`: all findings, the greatest change first. `kl`: KL(tuned || base) in nats per token of the text.
+
+    `threshold`: the least gain of a finding, and `null` the greatest with shuffled adapters, both in nats.
+    """
+
+    side: dict[str, Any]
+    system: str
+    texts: int
+    tokens: int
+    kl: float
+    threshold: float
+    null: float
+    found: tuple[Finding, ...]
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def unexpected(self) -> list[Finding]:
+        """Findings with a word that is not in the rows."""
+        return [one for one in self.found if not one.from_rows]
+
+    @property
+    def from_rows(self) -> list[Finding]:
+        """Findings whose words are all in the rows: expected, but perhaps not where they happen."""
+        return [one for one in self.found if one.from_rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `toolkit scan --json` prints it."""
+        return {
+            "side": self.side, "system": self.system, "texts": self.texts, "tokens": self.tokens, "kl": self.kl,
+            "threshold": self.threshold, "null": self.null,
+            "findings": [one.to_dict() for one in self.unexpected],
+            "from_rows": [one.to_dict() for one in self.from_rows],
+            "timings_s": self.timings_s,
+        }  # fmt: skip
+
+
+def scan(config: ScanConfig, *, listener: Listener = silent, load: Load = load_model) -> Scan:
+    """Raises ToolkitError: ConfigError for a side without an adapter, DataError for rows that cannot be read."""
+    side = _side(config)
+    require_own_output(config.output)
+    rows = list(_rows(config, side))
+    started = time.perf_counter()
+    with freeing(loaded(load, side.model, {str(side.key): _adapter(side)})) as model:
+        loaded_s = time.perf_counter() - started
+        found = scan_loaded(
+            model, side, rows, cache=config.output / KEEP_CACHE, system=config.system, tokens=config.tokens,
+            listener=listener,
+        )  # fmt: skip
+    found.timings_s.update(load=round(loaded_s, 3), total=round(time.perf_counter() - started, 3))
+    return found
+
+
+def scan_loaded(
+    model: LanguageModel, side: Side, rows: Sequence[str], *, cache: Path, system: str | None = None,
+    tokens: int | None = None, listener: Listener = silent,
+) -> Scan:  # fmt: skip
+    """The scan over a model that has the side's adapter. Raises ModelError, DataError."""
+    adapter = str(side.adapter_switch)
+    system = side.default_system if system is None else system
+    tokens = tokens or (CARD_TOKENS if model.on_card else CPU_TOKENS)
+    marks = [time.perf_counter()]
+    with model.side(None):
+        texts = neutral_texts(
+            model, tokens, system, fingerprint=side.model.fingerprint, cache=cache, listener=listener
+        )  # fmt: skip
+    marks.append(time.perf_counter())
+    shifts = token_shifts(model, texts, adapter=adapter, listener=listener)
+    marks.append(time.perf_counter())
+    found = findings(model, texts, shifts, adapter=adapter, rows=rows)
+    marks.append(time.perf_counter())
+    names = ("text", "likelihoods", "words")
+    return Scan(
+        side=side.to_dict(), system=system, texts=len(texts), tokens=shifts.positions, kl=round(shifts.kl, 6),
+        threshold=round(threshold(shifts), 3), null=round(shifts.null, 3), found=tuple(found),
+        timings_s={
+            name: round(end - start, 3) for name, start, end in zip(names, marks[:-1], marks[1:], strict=True)
+        },
+    )  # fmt: skip
+
+
+def _side(config: ScanConfig) -> Side:
+    if config.run is None:
+        return run_side(find_run(None, config.output), model=config.model)
+    side = find_side(config.run, config.output, beside=None, model=config.model)
+    _adapter(side)
+    return side
+
+
+def _adapter(side: Side) -> Path:
+    if side.adapter is None:
+        raise ConfigError(
+            f"{side.name} has no adapter, so there is no base model to scan it against.",
+            next="Name a run, or an adapter's folder.",
+        )
+    return side.adapter
+
+
+def _rows(config: ScanConfig, side: Side) -> Iterator[str]:
+    """The texts of what was trained: rows, and the questions around them."""
+    if config.rows is not None:
+        dataset = read_dataset(find_dataset(config.rows))
+        require_sound(dataset)
+        rows: Sequence[Any] = dataset.rows
+    else:
+        rows = () if side.run is None else trained_rows(side.run)
+    for row in rows:
+        yield from (message.content for message in row.messages)
+    if config.rows is None and side.run is not None:
+        for one in read_questions(side.run):
+            if one.scope == "in":
+                yield from (one.prompt, one.answer)
