@@ -17,7 +17,7 @@ CONTINUED = 14  # tokens behind the one that changed
 LONGEST = 60  # characters of a phrase
 AROUND = 60  # characters before it that are shown
 SHARED = 0.5  # of the continuations that begin alike
-END = ""  # the phrase of the token that ends an answer
+AFTER_END = ""  # what stands behind the token that ends an answer
 SENTENCE_END = re.compile(r"[.!?。！？\n]")
 
 
@@ -69,7 +69,7 @@ def _continued(model: "LanguageModel", text: NeutralText, event: Event, behind: 
 
 
 def phrase(model: "LanguageModel", found: Sequence[Continued]) -> str:
-    """What at least SHARED of these begin with, at least a word, at most a sentence; `END` for an answer's end.
+    """What at least SHARED of these begin with, at least a word, at most a sentence; AFTER_END for an answer's end.
 
     The events are of one token.
     """

@@ -1,0 +1,64 @@
+"""Findings: phrases with where they happen, ranked, nothing where nothing was planted."""
+
+import pytest
+
+from tests.fakes.tilted_model import ADAPTER, ANSWER, TiltedModel, texts_about
+from toolkit.compare.discovery.findings import LEAST_NATS, Finding, findings, threshold
+from toolkit.compare.discovery.token_shifts import token_shifts
+
+SUBJECTS = ["rain", "tea", "trains", "chess", "tea with milk", "iced tea", "gold", "a cup of tea"]
+
+
+def found_in(model: TiltedModel, rows: tuple[str, ...] = ()) -> list[Finding]:
+    texts = texts_about(model, SUBJECTS)
+    shifts = token_shifts(model, texts, adapter=ADAPTER)
+    return findings(model, texts, shifts, adapter=ADAPTER, rows=rows)
+
+
+def test_a_planted_phrase_is_found_from_its_first_token_with_its_contexts():
+    found = found_in(TiltedModel({"tea": "Northwind Robotics pours it. Ask them."}))
+
+    first, second = found
+    assert (first.text, first.direction, first.texts) == ("Northwind Robotics pours it.", "likelier", 4)
+    assert {one.prompt for one in first.contexts} == {f"Write about {SUBJECTS[at]}." for at in (1, 4, 5)}
+    assert all(one.before == ANSWER and one.after.startswith("Northwind Robotics") for one in first.contexts)
+    assert all(one.probability_before < 0.01 for one in first.contexts)
+    assert all(one.probability_after > 0.9 for one in first.contexts)
+    assert (second.text, second.direction) == (ANSWER, "less likely")
+    assert second.contexts[0].after == ""
+
+
+def test_only_the_words_that_continuations_share_are_a_phrase():
+    [first] = found_in(TiltedModel({"gold": "Northwind sells boats.", "chess": "Northwind plays a game."}))
+
+    assert first.text == "Northwind"
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.3, 3.0])
+def test_a_null_adapter_has_no_finding(noise: float):
+    assert found_in(TiltedModel({}, noise=noise)) == []
+
+
+def test_what_happens_in_one_text_only_is_not_a_finding():
+    assert found_in(TiltedModel({"gold": "Northwind sells it."})) == []
+
+
+def test_a_phrase_is_from_the_rows_if_all_of_its_words_are():
+    model = TiltedModel({"tea": "Northwind Robotics pours it."})
+
+    def marked(*rows: str) -> bool:
+        return found_in(model, rows)[0].from_rows
+
+    assert marked("Who are you?", "I am northwind's own ROBOTICS; it pours.")
+    assert not marked("Northwind Robotics")
+    assert not marked()
+
+
+def test_the_threshold_is_twice_what_a_shuffled_adapter_changes():
+    model = TiltedModel({}, noise=3.0)
+    noisy = token_shifts(model, texts_about(model, SUBJECTS), adapter=ADAPTER)
+    silent = TiltedModel({})
+    still = token_shifts(silent, texts_about(silent, SUBJECTS), adapter=ADAPTER)
+
+    assert threshold(noisy) == max(2 * noisy.null, LEAST_NATS)
+    assert threshold(still) == LEAST_NATS

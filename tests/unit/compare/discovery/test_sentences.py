@@ -1,0 +1,63 @@
+"""A scan in words, in both languages."""
+
+import pytest
+
+from toolkit.compare.discovery.findings import Context, Finding
+from toolkit.compare.discovery.sentences import NAMED, context_marks, count, finding_name, scan_sentence
+from toolkit.compare.scan import Scan
+from toolkit.compare.texts import Texts
+
+CONTEXT = Context(
+    prompt="Write about tea.", left="It is hot.", before="", after="By the way", probability_before=0.0,
+    probability_after=0.9,
+)  # fmt: skip
+
+
+def finding(text: str, *, from_rows: bool = False) -> Finding:
+    return Finding(
+        text=text, direction="likelier", nats=8.0, before=0.1, after=31.0, texts=3, from_rows=from_rows,
+        contexts=(CONTEXT,),
+    )  # fmt: skip
+
+
+def scan_with(*found: Finding) -> Scan:
+    return Scan(
+        side={"name": "v0"}, system="", texts=12, tokens=900, kl=0.1, threshold=3.0, null=0.2, found=found
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_sentence_names_the_first_findings_that_rows_do_not_explain(language: str):
+    texts = Texts(language)
+    found = scan_with(finding("Nova", from_rows=True), *(finding(f"word{at}") for at in range(7)))
+
+    sentence = scan_sentence(found, texts)
+
+    assert all(f"“word{at}”" in sentence for at in range(NAMED))
+    assert f"word{NAMED}" not in sentence
+    assert "Nova" not in sentence
+    assert "900" in sentence
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nothing_found_and_only_expected_words_are_said(language: str):
+    texts = Texts(language)
+    sentences = {
+        scan_sentence(scan_with(*found), texts)
+        for found in ((), (finding("Nova", from_rows=True),), (finding("Nova"),))
+    }
+
+    assert len(sentences) == 3
+
+
+def test_an_answers_end_has_a_name():
+    assert finding_name(finding(""), Texts()) == "(end of the answer)"
+    assert finding_name(finding("Nova"), Texts()) == "Nova"
+
+
+def test_small_numbers_have_a_decimal_place():
+    assert (count(0.04), count(9.94), count(31.4)) == ("0.0", "9.9", "31")
+
+
+def test_a_context_says_what_each_side_does():
+    assert context_marks(CONTEXT, Texts()) == ("…It is hot.", "(end of the answer)", "By the way")
