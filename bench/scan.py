@@ -30,7 +30,8 @@ prepare_environment()
 from recipes import recipe_of  # noqa: E402
 from scan_effects import MAX_NEW_TOKENS, Effects, is_named, null_adapters, scan_table  # noqa: E402
 
-from toolkit.compare.scan import SHOWN, Scan, ScanConfig, scan  # noqa: E402
+from toolkit.compare.discovery.result import Scan  # noqa: E402
+from toolkit.compare.scan import SHOWN, ScanConfig, scan  # noqa: E402
 from toolkit.core.events import Caller, StopRequests  # noqa: E402
 from toolkit.model.base_model import find_base_model  # noqa: E402
 from toolkit.model.conversation import DEFAULT_SYSTEM, conversation  # noqa: E402

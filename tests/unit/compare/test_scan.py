@@ -9,7 +9,8 @@ import pytest
 from tests.fakes.run_record import run_record
 from tests.fakes.tilted_model import TiltedModel
 from tests.unit.compare.test_sides import RUN, adapter_at, model_at
-from toolkit.compare.scan import Scan, ScanConfig, scan
+from toolkit.compare.discovery.result import Scan
+from toolkit.compare.scan import ScanConfig, scan
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.runs.run import point_latest_at, write_record
 

@@ -9,8 +9,9 @@ from rich.table import Table
 
 from toolkit.cli.console import answers
 from toolkit.compare.discovery.findings import Context, Finding
+from toolkit.compare.discovery.result import Scan
 from toolkit.compare.discovery.sentences import context_marks, count, finding_name, scan_sentence
-from toolkit.compare.scan import SHOWN, Scan
+from toolkit.compare.scan import SHOWN
 from toolkit.compare.texts import Texts
 from toolkit.core.text import one_line
 

@@ -1,20 +1,16 @@
 """A scan in words, for the terminal and for reports."""
 
-from typing import TYPE_CHECKING
-
 from toolkit.compare.discovery.findings import Context, Finding
+from toolkit.compare.discovery.result import Scan
 from toolkit.compare.texts import Texts
 from toolkit.core.text import short
-
-if TYPE_CHECKING:
-    from toolkit.compare.scan import Scan
 
 NAMED = 5  # findings in a sentence
 SHOWN_CHARACTERS = 60  # of what a side says
 SMALL = 10
 
 
-def scan_sentence(found: "Scan", texts: Texts) -> str:
+def scan_sentence(found: Scan, texts: Texts) -> str:
     """What was found, in one or two sentences."""
     counts = {"tokens": found.tokens, "texts": found.texts}
     if not found.found:

@@ -3,8 +3,8 @@
 import pytest
 
 from toolkit.compare.discovery.findings import Context, Finding
+from toolkit.compare.discovery.result import Scan
 from toolkit.compare.discovery.sentences import NAMED, context_marks, count, finding_name, scan_sentence
-from toolkit.compare.scan import Scan
 from toolkit.compare.texts import Texts
 
 CONTEXT = Context(
