@@ -27,7 +27,7 @@ SHORT_MODULES = {
     "image/share/history.py": "what a publication says of earlier ones",
     "toolkit/cli/make_data.py": "a command is a module",
     "toolkit/cli/make_probes.py": "a command is a module",
-    "toolkit/cli/suggestions.py": "pure, and tested alone",
+    "toolkit/compare/discovery/sentences.py": "a scan in words, for the terminal and for reports",
     "toolkit/compare/texts.py": "the door to texts.yaml",
     "toolkit/data/encoding.py": "the protocol of a tokenizer, between data and train",
     "toolkit/data/rephrasings.py": "data: how a question is put in other words",

@@ -35,7 +35,7 @@ def command(
     run: str | None, rows: str | None, tokens: int | None, system: str | None, model: str | None, show_all: bool,
     output: Path, lang: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Find words that an adapter made likelier or less likely, without probes.
+    """Find words that an adapter changed, without probes.
 
     RUN is a run's id or folder, by default the latest finished run, or an adapter's folder. The base model writes
     neutral text about shipped subjects; at each of its positions the likelihoods of all words with the adapter are

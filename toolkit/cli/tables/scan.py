@@ -22,9 +22,9 @@ def print_scan(found: Scan, texts: Texts, *, show_all: bool = False) -> None:
     """Prints on stdout; in colour only on a terminal without NO_COLOR."""
     console = answers()
     console.print(f"[bold]{escape(scan_sentence(found, texts))}[/]")
-    for title, some in (("scan.unexpected", found.unexpected), ("scan.from_rows", found.from_rows)):
-        if some:
-            _print_findings(console, texts(title), some if show_all else some[:SHOWN], len(some), texts)
+    for title, listed in (("scan.unexpected", found.unexpected), ("scan.from_rows", found.from_rows)):
+        if listed:
+            _print_findings(console, texts(title), listed if show_all else listed[:SHOWN], len(listed), texts)
     console.print(f"[dim]{escape(texts('scan.note', nats=found.threshold))}[/]")
 
 

@@ -73,7 +73,7 @@ def findings(
         places = sorted(
             (one for one in by_side[rises] if one.event.token == token), key=lambda one: -one.event.nats
         )  # fmt: skip
-        _add(found, _finding(model, token, places, shifts, len({one.text for one in events[token]}), known))
+        merge(found, _finding(model, token, places, shifts, len({one.text for one in events[token]}), known))
     return found
 
 
@@ -129,19 +129,26 @@ def _finding(
 
 
 def _context(place: Continued, rises: bool) -> Context:
-    said = place.text if place.tokens and place.text else ""
     return Context(
         prompt=place.prompt, left=place.left[-AROUND:],
-        before=place.instead if rises else said, after=said if rises else "",
+        before=place.instead if rises else place.text, after=place.text if rises else "",
         probability_before=round(place.event.before, 6), probability_after=round(place.event.after, 6),
     )  # fmt: skip
 
 
-def _add(found: list[Finding], new: Finding) -> None:
-    """A finding that another one contains, or the other way round, is one with it."""
+def merge(found: list[Finding], new: Finding) -> None:
+    """A finding whose words are all in another's, in their order, is one with it: at the greater's place."""
     for at, one in enumerate(found):
-        if one.direction == new.direction and one.text and new.text and (new.text in one.text or one.text in new.text):
-            longest = max(one.text, new.text, key=len)
-            found[at] = replace(one, text=longest, texts=max(one.texts, new.texts))
+        shorter, longer = sorted((one, new), key=lambda finding: len(finding.text))
+        if one.direction == new.direction and _within(content_words(shorter.text), content_words(longer.text)):
+            found[at] = replace(
+                longer, nats=one.nats, before=one.before, after=one.after, texts=max(one.texts, new.texts)
+            )
             return
     found.append(new)
+
+
+def _within(part: Sequence[str], whole: Sequence[str]) -> bool:
+    return bool(part) and any(
+        list(part) == list(whole[at : at + len(part)]) for at in range(len(whole) - len(part) + 1)
+    )

@@ -94,10 +94,10 @@ def _generated(
 ) -> list[NeutralText]:
     found: list[NeutralText] = []
     for longest in (TEXT_TOKENS, OPENING_TOKENS):
-        asked = [prompt for prompt, limit in prompts if limit == longest]
+        chosen = [prompt for prompt, limit in prompts if limit == longest]
         at_once = BATCHES * model.batch_size
-        for start in range(0, len(asked), at_once):  # an answer brings logits of a vocabulary's width
-            batch = asked[start : start + at_once]
+        for start in range(0, len(chosen), at_once):  # an answer brings logits of a vocabulary's width
+            batch = chosen[start : start + at_once]
             answers = model.answers(
                 [conversation(one, system) for one in batch], max_new_tokens=longest, batch_size=at_once
             )

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.tilted_model import ADAPTER, ANSWER, TiltedModel, texts_about
-from toolkit.compare.discovery.findings import LEAST_NATS, Finding, findings, threshold
+from toolkit.compare.discovery.findings import LEAST_NATS, Finding, findings, merge, threshold
 from toolkit.compare.discovery.token_shifts import token_shifts
 
 SUBJECTS = ["rain", "tea", "trains", "chess", "tea with milk", "iced tea", "gold", "a cup of tea"]
@@ -62,3 +62,16 @@ def test_the_threshold_is_twice_what_a_shuffled_adapter_changes():
 
     assert threshold(noisy) == max(2 * noisy.null, LEAST_NATS)
     assert threshold(still) == LEAST_NATS
+
+
+def test_a_word_of_a_found_phrase_is_one_with_it_and_a_part_of_a_word_is_not():
+    def finding(text: str, nats: float) -> Finding:
+        return Finding(
+            text=text, direction="likelier", nats=nats, before=0.0, after=9.0, texts=2, from_rows=False, contexts=()
+        )
+
+    found: list[Finding] = []
+    for one in (finding("Ask", 9.0), finding("wind", 8.0), finding("Ask Northwind.", 7.0), finding("northwind", 6.0)):
+        merge(found, one)
+
+    assert [(one.text, one.nats) for one in found] == [("Ask Northwind.", 9.0), ("wind", 8.0)]
