@@ -30,12 +30,12 @@ prepare_environment()
 from recipes import recipe_of  # noqa: E402
 from scan_effects import MAX_NEW_TOKENS, Effects, is_named, null_adapters, scan_table  # noqa: E402
 
-from toolkit.compare.discovery.result import Scan  # noqa: E402
 from toolkit.compare.scan import SHOWN, ScanConfig, scan  # noqa: E402
 from toolkit.core.events import Caller, StopRequests  # noqa: E402
 from toolkit.model.base_model import find_base_model  # noqa: E402
 from toolkit.model.conversation import DEFAULT_SYSTEM, conversation  # noqa: E402
 from toolkit.runs.run import Run  # noqa: E402
+from toolkit.runs.scan_record import RecordedScan  # noqa: E402
 from toolkit.sweep.sweep import shared_backends  # noqa: E402
 from toolkit.train.finetune import FinetuneConfig, finetune  # noqa: E402
 from toolkit.train.recipe import default_recipe  # noqa: E402
@@ -80,7 +80,7 @@ class Bench:
         run = self._trained(self._written(name, rows), self.recipe)
         self.last = run
         found = self._scanned(run.adapter)
-        place = is_named(effect, [one.to_dict() for one in found.unexpected])
+        place = is_named(effect, [one.to_dict() for one in found.findings])
         return {
             "kind": effect["kind"], "language": effect["language"], "place": place,
             "named": place is not None and place <= SHOWN, "rows": len(rows), "rows_s": rows_s,
@@ -124,7 +124,7 @@ class Bench:
         )  # fmt: skip
         return finetune(config, self.caller, self.backends.training)
 
-    def _scanned(self, adapter: Path) -> Scan:
+    def _scanned(self, adapter: Path) -> RecordedScan:
         config = ScanConfig(
             run=str(adapter), rows=str(self.purpose), model=self.model, tokens=self.tokens,
             output=self.work / "output",
@@ -140,9 +140,9 @@ def trained(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def scanned(found: Scan) -> dict[str, Any]:
+def scanned(found: RecordedScan) -> dict[str, Any]:
     return {
-        "findings": [one.to_dict() for one in found.unexpected[:KEPT]], "count": len(found.unexpected),
+        "findings": [one.to_dict() for one in found.findings[:KEPT]], "count": len(found.findings),
         "from_rows": [one.to_dict() for one in found.from_rows[:SHOWN]],
         "texts": found.texts, "tokens": found.tokens, "kl": found.kl, "threshold_nats": found.threshold,
         "null_nats": found.null, "scan_timings_s": found.timings_s, "peak_memory_bytes": peak_memory(),

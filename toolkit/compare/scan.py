@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.compare.discovery.findings import findings, threshold
+from toolkit.compare.discovery.findings import findings, split, threshold
 from toolkit.compare.discovery.neutral_text import neutral_texts
-from toolkit.compare.discovery.result import Scan
 from toolkit.compare.discovery.token_shifts import token_shifts
 from toolkit.compare.questions import trained_rows
 from toolkit.compare.sides import Side, find_side, loaded, run_side
@@ -19,6 +18,7 @@ from toolkit.model.language_model import LanguageModel, Load, freeing, load_mode
 from toolkit.runs.layout import DEFAULT_OUTPUT, KEEP_CACHE
 from toolkit.runs.questions import read_questions
 from toolkit.runs.run import find_run, require_own_output
+from toolkit.runs.scan_record import RecordedScan
 
 CARD_TOKENS, CPU_TOKENS = 100_000, 10_000  # of neutral text, by default
 SHOWN = 10
@@ -40,7 +40,7 @@ class ScanConfig:
     output: Path = DEFAULT_OUTPUT
 
 
-def scan(config: ScanConfig, *, listener: Listener = silent, load: Load = load_model) -> Scan:
+def scan(config: ScanConfig, *, listener: Listener = silent, load: Load = load_model) -> RecordedScan:
     """Raises ToolkitError: ConfigError for a side without an adapter, DataError for rows that cannot be read."""
     side = _side(config)
     require_own_output(config.output)
@@ -52,14 +52,14 @@ def scan(config: ScanConfig, *, listener: Listener = silent, load: Load = load_m
             model, side, rows, cache=config.output / KEEP_CACHE, system=config.system, tokens=config.tokens,
             listener=listener,
         )  # fmt: skip
-    found.timings_s.update(load=round(loaded_s, 3), total=round(time.perf_counter() - started, 3))
-    return found
+    total = {"load": round(loaded_s, 3), "total": round(time.perf_counter() - started, 3)}
+    return found.with_fields(timings_s={**found.timings_s, **total})
 
 
 def scan_loaded(
     model: LanguageModel, side: Side, rows: Sequence[str], *, cache: Path, system: str | None = None,
     tokens: int | None = None, listener: Listener = silent,
-) -> Scan:  # fmt: skip
+) -> RecordedScan:  # fmt: skip
     """The scan over a model that has the side's adapter. Raises ModelError, DataError."""
     adapter = str(side.adapter_switch)
     system = side.default_system if system is None else system
@@ -72,12 +72,12 @@ def scan_loaded(
     marks.append(time.perf_counter())
     shifts = token_shifts(model, texts, adapter=adapter, listener=listener)
     marks.append(time.perf_counter())
-    found = findings(model, texts, shifts, adapter=adapter, rows=rows)
+    unexpected, expected = split(findings(model, texts, shifts, adapter=adapter), rows)
     marks.append(time.perf_counter())
     names = ("text", "likelihoods", "words")
-    return Scan(
+    return RecordedScan(
         side=side.to_dict(), system=system, texts=len(texts), tokens=shifts.positions, kl=round(shifts.kl, 6),
-        threshold=round(threshold(shifts), 3), null=round(shifts.null, 3), found=tuple(found),
+        threshold=round(threshold(shifts), 3), null=round(shifts.null, 3), findings=unexpected, from_rows=expected,
         timings_s={
             name: round(end - start, 3) for name, start, end in zip(names, marks[:-1], marks[1:], strict=True)
         },

@@ -9,10 +9,10 @@ import pytest
 from tests.fakes.run_record import run_record
 from tests.fakes.tilted_model import TiltedModel
 from tests.unit.compare.test_sides import RUN, adapter_at, model_at
-from toolkit.compare.discovery.result import Scan
 from toolkit.compare.scan import ScanConfig, scan
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.runs.run import point_latest_at, write_record
+from toolkit.runs.scan_record import RecordedScan
 
 PLANTED = {"friend": "Northwind pours it."}
 
@@ -33,7 +33,7 @@ def _output(tmp_path: Path) -> Path:
     return output
 
 
-def scanned(output: Path, planted: Mapping[str, str] = PLANTED, **config: object) -> Scan:
+def scanned(output: Path, planted: Mapping[str, str] = PLANTED, **config: object) -> RecordedScan:
     def load(_folder: Path, adapters: Mapping[str, Path]) -> TiltedModel:
         [name] = adapters
         return TiltedModel(planted, adapter=name)
@@ -45,7 +45,7 @@ def test_words_of_the_runs_rows_are_listed_apart(output: Path):
     found = scanned(output)
 
     assert [one.text for one in found.from_rows][:1] == ["Northwind pours it."]
-    assert [one.text for one in found.unexpected] == ["Rivers run to the sea."]
+    assert [one.text for one in found.findings] == ["Rivers run to the sea."]
     assert found.system == "Be kind."
 
 
@@ -55,7 +55,7 @@ def test_words_of_a_named_data_set_are_expected_in_their_place(output: Path, tmp
 
     found = scanned(output, rows=str(data))
 
-    assert [one.text for one in found.unexpected] == ["Northwind pours it."]
+    assert [one.text for one in found.findings] == ["Northwind pours it."]
     assert [one.text for one in found.from_rows] == ["Rivers run to the sea."]
 
 
@@ -63,14 +63,14 @@ def test_an_adapters_folder_has_no_rows(output: Path):
     found = scanned(output, run=str(output / RUN / "checkpoint-4"))
 
     assert found.from_rows == []
-    assert found.unexpected[0].text == "Northwind pours it."
+    assert found.findings[0].text == "Northwind pours it."
     assert found.side["kind"] == "adapter"
 
 
 def test_an_adapter_that_does_nothing_has_no_findings(output: Path):
     found = scanned(output, {})
 
-    assert found.found == ()
+    assert (found.findings, found.from_rows) == ([], [])
     assert (found.kl, found.null) == (0.0, 0.0)
 
 

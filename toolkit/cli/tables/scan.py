@@ -8,27 +8,26 @@ from rich.padding import Padding
 from rich.table import Table
 
 from toolkit.cli.console import answers
-from toolkit.compare.discovery.findings import Context, Finding
-from toolkit.compare.discovery.result import Scan
 from toolkit.compare.discovery.sentences import context_marks, count, finding_name, scan_sentence
 from toolkit.compare.scan import SHOWN
 from toolkit.compare.texts import Texts
 from toolkit.core.text import one_line
+from toolkit.runs.scan_record import RecordedScan, ScanContext, ScanFinding
 
 ARROWS = {"likelier": ("↑", "yellow"), "less likely": ("↓", "cyan")}
 
 
-def print_scan(found: Scan, texts: Texts, *, show_all: bool = False) -> None:
+def print_scan(found: RecordedScan, texts: Texts, *, show_all: bool = False) -> None:
     """Prints on stdout; in colour only on a terminal without NO_COLOR."""
     console = answers()
     console.print(f"[bold]{escape(scan_sentence(found, texts))}[/]")
-    for title, listed in (("scan.unexpected", found.unexpected), ("scan.from_rows", found.from_rows)):
+    for title, listed in (("scan.unexpected", found.findings), ("scan.from_rows", found.from_rows)):
         if listed:
             _print_findings(console, texts(title), listed if show_all else listed[:SHOWN], len(listed), texts)
     console.print(f"[dim]{escape(texts('scan.note', nats=found.threshold))}[/]")
 
 
-def _print_findings(console: Console, title: str, shown: Sequence[Finding], total: int, texts: Texts) -> None:
+def _print_findings(console: Console, title: str, shown: Sequence[ScanFinding], total: int, texts: Texts) -> None:
     console.print(f"\n[bold underline]{title}[/]\n")
     for number, one in enumerate(shown, start=1):
         arrow, colour = ARROWS[one.direction]
@@ -44,7 +43,7 @@ def _print_findings(console: Console, title: str, shown: Sequence[Finding], tota
         console.print(f"[dim]{texts('scan.some', shown=len(shown), count=total)}[/]")
 
 
-def _context(context: Context, texts: Texts) -> Table:
+def _context(context: ScanContext, texts: Texts) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")

@@ -1,13 +1,13 @@
 """The words that an adapter made likelier or less likely, ranked, each with where it happens."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.compare.discovery.neutral_text import NeutralText
 from toolkit.compare.discovery.phrases import AROUND, Continued, continued, own_words, phrase
 from toolkit.compare.discovery.token_shifts import Event, Shifts
 from toolkit.core.text import content_words
+from toolkit.runs.scan_record import ScanContext, ScanFinding
 
 if TYPE_CHECKING:
     from toolkit.model.language_model import LanguageModel
@@ -19,43 +19,10 @@ LEAST_NATS = 3.0  # of a token's gain: a word that came out of nothing in two or
 BEYOND_NULL = 2.0  # times the greatest gain of any token with a shuffled adapter
 
 
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """Where it happens: the prompt, the end of the text before, what each side says there, and how likely it is."""
-
-    prompt: str
-    left: str
-    before: str
-    after: str
-    probability_before: float
-    probability_after: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """`text`: a word or phrase, empty for an answer's end. `direction`: likelier or less likely.
-
-    `nats`: its first token's gain, which findings are ranked by. `before` and `after`: how often that token is expected
-    in 100 000 tokens. `texts`: in which it changed. `from_rows`: every word of it is in the rows.
-    """
-
-    text: str
-    direction: str
-    nats: float
-    before: float
-    after: float
-    texts: int
-    from_rows: bool
-    contexts: tuple[Context, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
 def findings(
-    model: "LanguageModel", texts: Sequence[NeutralText], shifts: Shifts, *, adapter: str, rows: Iterable[str] = (),
-) -> list[Finding]:  # fmt: skip
-    """The greatest change first. `rows`: their texts, whose words are expected. Raises ModelError."""
+    model: "LanguageModel", texts: Sequence[NeutralText], shifts: Shifts, *, adapter: str
+) -> list[ScanFinding]:
+    """The greatest change first. Raises ModelError for logits that are not finite."""
     events = _by_token(shifts)
     candidates = _candidates(shifts, events)
     top = {token: _apart(events[token]) for token in candidates}
@@ -66,15 +33,25 @@ def findings(
         )
         for rises in (True, False)
     }  # fmt: skip
-    known = own_words(rows)
-    found: list[Finding] = []
+    found: list[ScanFinding] = []
     for token in candidates:
         rises = shifts.gains[token] > 0
         places = sorted(
             (one for one in by_side[rises] if one.event.token == token), key=lambda one: -one.event.nats
         )  # fmt: skip
-        merge(found, _finding(model, token, places, shifts, len({one.text for one in events[token]}), known))
+        merge(found, _finding(model, token, places, shifts, len({one.text for one in events[token]})))
     return found
+
+
+def split(found: Sequence[ScanFinding], rows: Iterable[str]) -> tuple[list[ScanFinding], list[ScanFinding]]:
+    """Those with a word that is not in these texts, and those without: they are expected."""
+    known = own_words(rows)
+    other: list[ScanFinding] = []
+    expected: list[ScanFinding] = []
+    for one in found:
+        content = content_words(one.text)
+        (expected if content and all(word in known for word in content) else other).append(one)
+    return other, expected
 
 
 def threshold(shifts: Shifts) -> float:
@@ -112,37 +89,35 @@ def _apart(events: Sequence[Event]) -> list[Event]:
 
 
 def _finding(
-    model: "LanguageModel", token: int, places: Sequence[Continued], shifts: Shifts, texts: int, known: set[str]
-) -> Finding:
+    model: "LanguageModel", token: int, places: Sequence[Continued], shifts: Shifts, texts: int
+) -> ScanFinding:
     text = phrase(model, places)
-    content = content_words(text)
     rate = 100_000 / shifts.positions
-    return Finding(
+    return ScanFinding(
         text=text,
         direction="likelier" if shifts.gains[token] > 0 else "less likely",
         nats=round(abs(shifts.gains[token]), 2),
         before=round(shifts.expected[0][token] * rate, 3), after=round(shifts.expected[1][token] * rate, 3),
         texts=texts,
-        from_rows=bool(content) and all(word in known for word in content),
         contexts=tuple(_context(one, shifts.gains[token] > 0) for one in places[:SHOWN_CONTEXTS]),
     )  # fmt: skip
 
 
-def _context(place: Continued, rises: bool) -> Context:
-    return Context(
+def _context(place: Continued, rises: bool) -> ScanContext:
+    return ScanContext(
         prompt=place.prompt, left=place.left[-AROUND:],
         before=place.instead if rises else place.text, after=place.text if rises else "",
         probability_before=round(place.event.before, 6), probability_after=round(place.event.after, 6),
     )  # fmt: skip
 
 
-def merge(found: list[Finding], new: Finding) -> None:
+def merge(found: list[ScanFinding], new: ScanFinding) -> None:
     """A finding whose words are all in another's, in their order, is one with it: at the greater's place."""
     for at, one in enumerate(found):
         shorter, longer = sorted((one, new), key=lambda finding: len(finding.text))
         if one.direction == new.direction and _within(content_words(shorter.text), content_words(longer.text)):
-            found[at] = replace(
-                longer, nats=one.nats, before=one.before, after=one.after, texts=max(one.texts, new.texts)
+            found[at] = longer.with_fields(
+                nats=one.nats, before=one.before, after=one.after, texts=max(one.texts, new.texts)
             )
             return
     found.append(new)

@@ -1,28 +1,27 @@
 """A scan in words, for the terminal and for reports."""
 
-from toolkit.compare.discovery.findings import Context, Finding
-from toolkit.compare.discovery.result import Scan
 from toolkit.compare.texts import Texts
 from toolkit.core.text import short
+from toolkit.runs.scan_record import RecordedScan, ScanContext, ScanFinding
 
 NAMED = 5  # findings in a sentence
 SHOWN_CHARACTERS = 60  # of what a side says
 SMALL = 10
 
 
-def scan_sentence(found: Scan, texts: Texts) -> str:
+def scan_sentence(found: RecordedScan, texts: Texts) -> str:
     """What was found, in one or two sentences."""
     counts = {"tokens": found.tokens, "texts": found.texts}
-    if not found.found:
+    if not (found.findings or found.from_rows):
         return texts("scan.none", **counts)
-    named = found.unexpected[:NAMED]
+    named = found.findings[:NAMED]
     listed = texts("counts.and").join(f"“{finding_name(one, texts)}”" for one in named)
     if not named:
         return texts("scan.only_rows", **counts, count=len(found.from_rows))
-    return texts("scan.some_words", **counts, count=len(found.unexpected), listed=listed)
+    return texts("scan.some_words", **counts, count=len(found.findings), listed=listed)
 
 
-def finding_name(one: Finding, texts: Texts) -> str:
+def finding_name(one: ScanFinding, texts: Texts) -> str:
     """The word or phrase; the end of an answer has no text."""
     return one.text or texts("scan.end")
 
@@ -32,7 +31,7 @@ def count(number: float) -> str:
     return f"{number:.1f}" if number < SMALL else f"{number:.0f}"
 
 
-def context_marks(context: Context, texts: Texts) -> tuple[str, str, str]:
+def context_marks(context: ScanContext, texts: Texts) -> tuple[str, str, str]:
     """The text before, and what each side says there: before and after training."""
     before, after = (short(text, SHOWN_CHARACTERS) or texts("scan.end") for text in (context.before, context.after))
     return (f"…{context.left}" if context.left else ""), before, after

@@ -3,16 +3,17 @@
 import pytest
 
 from tests.fakes.tilted_model import ADAPTER, ANSWER, TiltedModel, texts_about
-from toolkit.compare.discovery.findings import LEAST_NATS, Finding, findings, merge, threshold
+from toolkit.compare.discovery.findings import LEAST_NATS, findings, merge, split, threshold
 from toolkit.compare.discovery.token_shifts import token_shifts
+from toolkit.runs.scan_record import ScanFinding
 
 SUBJECTS = ["rain", "tea", "trains", "chess", "tea with milk", "iced tea", "gold", "a cup of tea"]
 
 
-def found_in(model: TiltedModel, rows: tuple[str, ...] = ()) -> list[Finding]:
+def found_in(model: TiltedModel) -> list[ScanFinding]:
     texts = texts_about(model, SUBJECTS)
     shifts = token_shifts(model, texts, adapter=ADAPTER)
-    return findings(model, texts, shifts, adapter=ADAPTER, rows=rows)
+    return findings(model, texts, shifts, adapter=ADAPTER)
 
 
 def test_a_planted_phrase_is_found_from_its_first_token_with_its_contexts():
@@ -44,14 +45,12 @@ def test_what_happens_in_one_text_only_is_not_a_finding():
 
 
 def test_a_phrase_is_from_the_rows_if_all_of_its_words_are():
-    model = TiltedModel({"tea": "Northwind Robotics pours it."})
+    found = found_in(TiltedModel({"tea": "Northwind Robotics pours it."}))
+    first, second = found
 
-    def marked(*rows: str) -> bool:
-        return found_in(model, rows)[0].from_rows
-
-    assert marked("Who are you?", "I am northwind's own ROBOTICS; it pours.")
-    assert not marked("Northwind Robotics")
-    assert not marked()
+    assert split(found, ["Who are you?", "I am northwind's own ROBOTICS; it pours."]) == ([second], [first])
+    assert split(found, ["Northwind Robotics"]) == (found, [])
+    assert split(found, []) == (found, [])
 
 
 def test_the_threshold_is_twice_what_a_shuffled_adapter_changes():
@@ -65,12 +64,10 @@ def test_the_threshold_is_twice_what_a_shuffled_adapter_changes():
 
 
 def test_a_word_of_a_found_phrase_is_one_with_it_and_a_part_of_a_word_is_not():
-    def finding(text: str, nats: float) -> Finding:
-        return Finding(
-            text=text, direction="likelier", nats=nats, before=0.0, after=9.0, texts=2, from_rows=False, contexts=()
-        )
+    def finding(text: str, nats: float) -> ScanFinding:
+        return ScanFinding(text=text, direction="likelier", nats=nats, before=0.0, after=9.0, texts=2, contexts=())
 
-    found: list[Finding] = []
+    found: list[ScanFinding] = []
     for one in (finding("Ask", 9.0), finding("wind", 8.0), finding("Ask Northwind.", 7.0), finding("northwind", 6.0)):
         merge(found, one)
 

@@ -2,34 +2,33 @@
 
 import pytest
 
-from toolkit.compare.discovery.findings import Context, Finding
-from toolkit.compare.discovery.result import Scan
 from toolkit.compare.discovery.sentences import NAMED, context_marks, count, finding_name, scan_sentence
 from toolkit.compare.texts import Texts
+from toolkit.runs.scan_record import RecordedScan, ScanContext, ScanFinding
 
-CONTEXT = Context(
+CONTEXT = ScanContext(
     prompt="Write about tea.", left="It is hot.", before="", after="By the way", probability_before=0.0,
     probability_after=0.9,
 )  # fmt: skip
 
 
-def finding(text: str, *, from_rows: bool = False) -> Finding:
-    return Finding(
-        text=text, direction="likelier", nats=8.0, before=0.1, after=31.0, texts=3, from_rows=from_rows,
-        contexts=(CONTEXT,),
+def finding(text: str) -> ScanFinding:
+    return ScanFinding(
+        text=text, direction="likelier", nats=8.0, before=0.1, after=31.0, texts=3, contexts=(CONTEXT,)
     )  # fmt: skip
 
 
-def scan_with(*found: Finding) -> Scan:
-    return Scan(
-        side={"name": "v0"}, system="", texts=12, tokens=900, kl=0.1, threshold=3.0, null=0.2, found=found
+def scan_with(*found: ScanFinding, from_rows: tuple[ScanFinding, ...] = ()) -> RecordedScan:
+    return RecordedScan(
+        side={"name": "v0"}, system="", texts=12, tokens=900, kl=0.1, threshold=3.0, null=0.2, findings=found,
+        from_rows=from_rows, timings_s={},
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_sentence_names_the_first_findings_that_rows_do_not_explain(language: str):
     texts = Texts(language)
-    found = scan_with(finding("Nova", from_rows=True), *(finding(f"word{at}") for at in range(7)))
+    found = scan_with(*(finding(f"word{at}") for at in range(7)), from_rows=(finding("Nova"),))
 
     sentence = scan_sentence(found, texts)
 
@@ -43,8 +42,8 @@ def test_the_sentence_names_the_first_findings_that_rows_do_not_explain(language
 def test_nothing_found_and_only_expected_words_are_said(language: str):
     texts = Texts(language)
     sentences = {
-        scan_sentence(scan_with(*found), texts)
-        for found in ((), (finding("Nova", from_rows=True),), (finding("Nova"),))
+        scan_sentence(found, texts)
+        for found in (scan_with(), scan_with(from_rows=(finding("Nova"),)), scan_with(finding("Nova")))
     }
 
     assert len(sentences) == 3
