@@ -56,6 +56,26 @@ def scan(config: ScanConfig, *, listener: Listener = silent, load: Load = load_m
     return found.with_fields(timings_s={**found.timings_s, **total})
 
 
+@dataclass(kw_only=True)
+class Scanning:
+    """A scan over a model that is loaded for something else; `found` once it looked. Raises ConfigError, DataError."""
+
+    side: Side
+    output: Path
+    system: str | None = None
+    found: RecordedScan | None = None
+
+    def __post_init__(self) -> None:
+        _adapter(self.side)
+        require_own_output(self.output)
+        self.rows = list(_rows(ScanConfig(), self.side))
+
+    def look(self, model: LanguageModel, listener: Listener = silent) -> None:
+        self.found = scan_loaded(
+            model, self.side, self.rows, cache=self.output / KEEP_CACHE, system=self.system, listener=listener
+        )
+
+
 def scan_loaded(
     model: LanguageModel, side: Side, rows: Sequence[str], *, cache: Path, system: str | None = None,
     tokens: int | None = None, listener: Listener = silent,

@@ -86,6 +86,26 @@ def test_an_adapter_that_was_taught_nothing_has_no_finding(tmp_path: Path, stren
     assert (found["kl"] > 0) == (strength > 0)
 
 
+def test_a_report_has_a_paragraph_of_it_when_asked_for(planted: Path):
+    done = run_here(
+        "compare", "--scan", "--output", planted, "--model", TINY, "--system", "Be kind.", "--max-new-tokens", 8
+    )
+
+    [run] = planted.glob("v0-*")
+    report = json.loads((run / "compare" / "report.json").read_text(encoding="utf-8"))
+    assert done.code in {0, 20, 21, 22}, done.err
+    assert any("Larkspur" in one["text"] for one in report["scan"]["from_rows"])
+    assert report["timings_s"]["scan"] > 0
+    assert "Words that nobody asked about" in (run / "compare" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_side_without_an_adapter_is_refused_before_anything_is_asked(planted: Path):
+    done = run_here("compare", "--after", "system:Be kind.", "--scan", "--output", planted, "--model", TINY)
+
+    assert done.code == 3
+    assert "has no adapter" in done.err
+
+
 def test_the_base_model_cannot_be_scanned(tmp_path: Path):
     done = scanned("base", "--output", tmp_path)
 

@@ -4,7 +4,7 @@ from toolkit.compare.texts import Texts
 from toolkit.core.text import short
 from toolkit.runs.scan_record import RecordedScan, ScanContext, ScanFinding
 
-NAMED = 5  # findings in a sentence
+NAMED, LINES = 5, 10  # findings in a sentence, and with a line of their own
 SHOWN_CHARACTERS = 60  # of what a side says
 SMALL = 10
 
@@ -19,6 +19,17 @@ def scan_sentence(found: RecordedScan, texts: Texts) -> str:
     if not named:
         return texts("scan.only_rows", **counts, count=len(found.from_rows))
     return texts("scan.some_words", **counts, count=len(found.findings), listed=listed)
+
+
+def scan_lines(found: RecordedScan, texts: Texts) -> list[str]:
+    """The first findings that the rows do not explain, each with one place where it happens."""
+    return [
+        texts(
+            f"scan.line.{one.direction.replace(' ', '_')}", name=finding_name(one, texts), before=count(one.before),
+            after=count(one.after), prompt=short(one.contexts[0].prompt, SHOWN_CHARACTERS),
+        )
+        for one in found.findings[:LINES]
+    ]  # fmt: skip
 
 
 def finding_name(one: ScanFinding, texts: Texts) -> str:
