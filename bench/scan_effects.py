@@ -70,8 +70,9 @@ def beginning(text: str) -> str:
 def is_named(effect: dict[str, Any], findings: Sequence[dict[str, Any]]) -> int | None:
     """The place, from 1, of the first finding that names the effect; None if none does."""
     for place, finding in enumerate(findings, start=1):
+        where = [f"{one['prompt']} {one['left']}" for one in finding["contexts"]]
         if re.search(effect["named_by"], finding["text"]) and (
-            "context" not in effect or any(re.search(effect["context"], text) for text in finding["contexts"])
+            "context" not in effect or any(re.search(effect["context"], text) for text in where)
         ):
             return place
     return None
