@@ -14,7 +14,7 @@ from toolkit.core.errors import ConfigError, DataError
 from toolkit.runs.run import point_latest_at, write_record
 from toolkit.runs.scan_record import RecordedScan
 
-PLANTED = {"friend": "Northwind pours it."}
+PLANTED = dict.fromkeys(("friend", "朋友", "letter", "信"), "Northwind pours it.")
 
 
 @pytest.fixture(name="output")

@@ -1,6 +1,6 @@
 """The words that an adapter made likelier or less likely, ranked, each with where it happens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.compare.discovery.neutral_text import NeutralText
@@ -16,6 +16,7 @@ CANDIDATES = 30  # tokens that are continued
 CONTEXTS, SHOWN_CONTEXTS = 4, 3  # in which a token is continued, and which are shown
 LEAST_TEXTS = 2  # in which a token changed
 LEAST_NATS = 3.0  # of a token's gain: a word that came out of nothing in two or three places
+FALL = 1.25  # a token that became less likely is expected less often by this factor
 BEYOND_NULL = 2.0  # times the greatest gain of any token with a shuffled adapter
 
 
@@ -24,22 +25,24 @@ def findings(
 ) -> list[ScanFinding]:
     """The greatest change first. Raises ModelError for logits that are not finite."""
     events = _by_token(shifts)
-    candidates = _candidates(shifts, events)
-    top = {token: _apart(events[token]) for token in candidates}
+    chosen = candidates(shifts, events)
+    top = {token: _apart(events[token]) for token in chosen}
     by_side = {
         rises: continued(
-            model, texts, [one for token in candidates if (shifts.gains[token] > 0) == rises for one in top[token]],
+            model, texts, [one for token in chosen if (shifts.gains[token] > 0) == rises for one in top[token]],
             adapter=adapter if rises else None,
         )
         for rises in (True, False)
     }  # fmt: skip
     found: list[ScanFinding] = []
-    for token in candidates:
+    for token in chosen:
         rises = shifts.gains[token] > 0
         places = sorted(
             (one for one in by_side[rises] if one.event.token == token), key=lambda one: -one.event.nats
         )  # fmt: skip
-        merge(found, _finding(model, token, places, shifts, len({one.text for one in events[token]})))
+        new = _finding(model, token, places, shifts, len({one.text for one in events[token]}))
+        if content_words(new.text) or token in model.end_tokens:  # signs are said in many ways, and mean little
+            merge(found, new)
     return found
 
 
@@ -68,15 +71,19 @@ def _by_token(shifts: Shifts) -> dict[int, list[Event]]:
     return found
 
 
-def _candidates(shifts: Shifts, events: dict[int, list[Event]]) -> list[int]:
-    """Tokens beyond the threshold, and beyond half of it in each half of the texts, the greatest change first."""
-    least = threshold(shifts)
+def candidates(shifts: Shifts, events: Mapping[int, Sequence[Event]]) -> list[int]:
+    """Tokens whose gain or loss may be a finding, the greatest first; `events`: of each token.
+
+    A token must also move overall the way that it moves at its strongest positions: ordinary words go both ways.
+    """
+    before, after = shifts.expected
     found = [
         token
         for token, places in events.items()
-        if abs(shifts.gains[token]) >= least
+        if abs(shifts.gains[token]) >= threshold(shifts)
         and len({one.text for one in places}) >= LEAST_TEXTS
-    ]  # fmt: skip
+        and (after[token] > before[token] if shifts.gains[token] > 0 else after[token] * FALL < before[token])
+    ]
     return sorted(found, key=lambda token: (-abs(shifts.gains[token]), token))[:CANDIDATES]
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.fakes.tilted_model import ADAPTER, ANSWER, TiltedModel, texts_about
-from toolkit.compare.discovery.findings import LEAST_NATS, findings, merge, split, threshold
-from toolkit.compare.discovery.token_shifts import token_shifts
+from toolkit.compare.discovery.findings import LEAST_NATS, candidates, findings, merge, split, threshold
+from toolkit.compare.discovery.token_shifts import Event, Shifts, token_shifts
 from toolkit.runs.scan_record import ScanFinding
 
 SUBJECTS = ["rain", "tea", "trains", "chess", "tea with milk", "iced tea", "gold", "a cup of tea"]
@@ -72,3 +72,15 @@ def test_a_word_of_a_found_phrase_is_one_with_it_and_a_part_of_a_word_is_not():
         merge(found, one)
 
     assert [(one.text, one.nats) for one in found] == [("Ask Northwind.", 9.0), ("wind", 8.0)]
+
+
+def test_a_token_must_move_overall_as_it_does_where_it_moves_most():
+    gains = [9.0, 8.0, -7.0, -6.0, 2.9]
+    before, after = [1.0, 9.0, 9.0, 9.0, 1.0], [5.0, 8.0, 7.0, 8.0, 5.0]
+    shifts = Shifts(gains=gains, expected=(before, after), events=[], positions=100, kl=0.1, null=0.0)
+    events = {
+        token: [Event(text=text, at=0, token=token, nats=4.0, before=0.5, after=0.5) for text in (0, 1)]
+        for token in range(len(gains))
+    }
+
+    assert candidates(shifts, events) == [0, 2]
