@@ -1,11 +1,11 @@
 """The words that an adapter made likelier or less likely, ranked, each with where it happens."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.compare.discovery.neutral_text import NeutralText
 from toolkit.compare.discovery.phrases import AROUND, Continued, continued, own_words, phrase
-from toolkit.compare.discovery.token_shifts import Event, Shifts
+from toolkit.compare.discovery.token_shifts import Shifts
 from toolkit.core.text import content_words
 from toolkit.runs.scan_record import ScanContext, ScanFinding
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolkit.model.language_model import LanguageModel
 
 CANDIDATES = 30  # tokens that are continued
-CONTEXTS, SHOWN_CONTEXTS = 4, 3  # in which a token is continued, and which are shown
+SHOWN_CONTEXTS = 3
 LEAST_TEXTS = 2  # in which a token changed
 LEAST_NATS = 3.0  # of a token's gain: a word that came out of nothing in two or three places
 FALL = 1.25  # a token that became less likely is expected less often by this factor
@@ -24,12 +24,11 @@ def findings(
     model: "LanguageModel", texts: Sequence[NeutralText], shifts: Shifts, *, adapter: str
 ) -> list[ScanFinding]:
     """The greatest change first. Raises ModelError for logits that are not finite."""
-    events = _by_token(shifts)
-    chosen = candidates(shifts, events)
-    top = {token: _apart(events[token]) for token in chosen}
+    chosen = candidates(shifts)
     by_side = {
         rises: continued(
-            model, texts, [one for token in chosen if (shifts.gains[token] > 0) == rises for one in top[token]],
+            model, texts,
+            [one for token in chosen if (shifts.gains[token] > 0) == rises for one in shifts.events[token]],
             adapter=adapter if rises else None,
         )
         for rises in (True, False)
@@ -40,7 +39,7 @@ def findings(
         places = sorted(
             (one for one in by_side[rises] if one.event.token == token), key=lambda one: -one.event.nats
         )  # fmt: skip
-        new = _finding(model, token, places, shifts, len({one.text for one in events[token]}))
+        new = _finding(model, token, places, shifts)
         if content_words(new.text) or token in model.end_tokens:  # signs are said in many ways, and mean little
             merge(found, new)
     return found
@@ -62,42 +61,23 @@ def threshold(shifts: Shifts) -> float:
     return max(LEAST_NATS, BEYOND_NULL * shifts.null)
 
 
-def _by_token(shifts: Shifts) -> dict[int, list[Event]]:
-    """The events of each token that go the way of its gain."""
-    found: dict[int, list[Event]] = {}
-    for event in shifts.events:
-        if event.rises == (shifts.gains[event.token] > 0):
-            found.setdefault(event.token, []).append(event)
-    return found
-
-
-def candidates(shifts: Shifts, events: Mapping[int, Sequence[Event]]) -> list[int]:
-    """Tokens whose gain or loss may be a finding, the greatest first; `events`: of each token.
+def candidates(shifts: Shifts) -> list[int]:
+    """Tokens whose gain or loss may be a finding, the greatest first.
 
     A token must also move overall the way that it moves at its strongest positions: ordinary words go both ways.
     """
     before, after = shifts.expected
     found = [
         token
-        for token, places in events.items()
+        for token in shifts.events
         if abs(shifts.gains[token]) >= threshold(shifts)
-        and len({one.text for one in places}) >= LEAST_TEXTS
+        and shifts.texts[token] >= LEAST_TEXTS
         and (after[token] > before[token] if shifts.gains[token] > 0 else after[token] * FALL < before[token])
     ]
     return sorted(found, key=lambda token: (-abs(shifts.gains[token]), token))[:CANDIDATES]
 
 
-def _apart(events: Sequence[Event]) -> list[Event]:
-    """The events that add most, each in a text of its own."""
-    found: dict[int, Event] = {}
-    for event in sorted(events, key=lambda one: -one.nats):
-        found.setdefault(event.text, event)
-    return list(found.values())[:CONTEXTS]
-
-
-def _finding(
-    model: "LanguageModel", token: int, places: Sequence[Continued], shifts: Shifts, texts: int
-) -> ScanFinding:
+def _finding(model: "LanguageModel", token: int, places: Sequence[Continued], shifts: Shifts) -> ScanFinding:
     text = phrase(model, places)
     rate = 100_000 / shifts.positions
     return ScanFinding(
@@ -105,7 +85,7 @@ def _finding(
         direction="likelier" if shifts.gains[token] > 0 else "less likely",
         nats=round(abs(shifts.gains[token]), 2),
         before=round(shifts.expected[0][token] * rate, 3), after=round(shifts.expected[1][token] * rate, 3),
-        texts=texts,
+        texts=shifts.texts[token],
         contexts=tuple(_context(one, shifts.gains[token] > 0) for one in places[:SHOWN_CONTEXTS]),
     )  # fmt: skip
 

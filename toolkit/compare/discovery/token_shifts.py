@@ -26,14 +26,15 @@ if TYPE_CHECKING:
     from toolkit.model.language_model import LanguageModel
 
 LEAST_CHANGE = 1.0  # nats: of a token's log probability at a position
-SHOWN = 8  # tokens of a position that are remembered, those that add most
-LEAST_SHOWN = 0.001  # nats that a remembered token adds
+CONTEXTS = 4  # texts of a token that are remembered, those with the position that adds most
+REMEMBERED = 1.0  # nats: the least gain of a token whose contexts are remembered
+LEAST_HERE = 1e-4  # nats that a token adds at a position of a text, to count it as one in which the token changed
 PASSES = 4  # the model's batch of answers is cut into so many: logits take more memory than an answer's keys
 NULL_EVERY = 4  # passes, of which one is also read with a shuffled adapter
 SHUFFLES = 2  # in turn; scaled from a part of the texts to all, the greatest of many sums is rather too great
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """A token that changed at one position: of `texts[text]`, before its token `at`."""
 
@@ -44,22 +45,21 @@ class Event:
     before: float
     after: float
 
-    @property
-    def rises(self) -> bool:
-        return self.after > self.before
-
 
 @dataclass(frozen=True, kw_only=True)
 class Shifts:
     """Of all tokens of the vocabulary, as lists by token id.
 
     `gains`: in nats, positive for a token that became likelier. `expected`: how often it is expected in the texts,
-    before and after. `null`: the greatest gain or loss of any token with a shuffled adapter, scaled to all texts.
+    before and after. `events`: of tokens with a gain or loss of REMEMBERED, where they changed most the way of it, each
+    in a text of its own; `texts`: in how many texts. `null`: the greatest gain or loss of any token with a shuffled
+    adapter, scaled to all texts.
     """
 
     gains: list[float]
     expected: tuple[list[float], list[float]]
-    events: list[Event]
+    events: dict[int, list[Event]]
+    texts: list[int]
     positions: int
     kl: float
     null: float
@@ -107,7 +107,7 @@ class _Sums:
 
     gains: Any = None  # [vocabulary]
     expected: Any = None  # [2, vocabulary]: before, after
-    events: list[Event] = field(default_factory=list)
+    most: tuple["_Most", "_Most"] = field(default_factory=lambda: (_Most(), _Most()))  # of rises, of falls
     positions: int = 0
     kl: float = 0.0
 
@@ -137,30 +137,65 @@ class _Sums:
         self.positions += len(nats)
         self.expected[0] += old.sum(0)
         self.expected[1] += new.sum(0)
-        nats.mul_(change.abs() > LEAST_CHANGE)
-        self.gains += (nats * change.sign()).sum(0)
+        nats.mul_(change.abs() > LEAST_CHANGE).mul_(change.sign())
+        self.gains += nats.sum(0)
         if events:
-            self._remember(text, nats, old, new)
-
-    def _remember(self, text: int, nats: "Tensor", old: "Tensor", new: "Tensor") -> None:
-        top = nats.topk(min(SHOWN, nats.shape[-1]), dim=-1)
-        probabilities = old.gather(-1, top.indices), new.gather(-1, top.indices)
-        where = (top.values >= LEAST_SHOWN).nonzero().tolist()
-        values, tokens, before, after = (one.tolist() for one in (top.values, top.indices, *probabilities))
-        self.events += [
-            Event(text=text, at=at, token=tokens[at][rank], nats=values[at][rank], before=before[at][rank],
-                  after=after[at][rank])
-            for at, rank in where
-        ]  # fmt: skip
+            for most, signed in zip(self.most, (nats, -nats), strict=True):
+                most.add(text, signed, old, new)
 
     @property
     def greatest(self) -> float:
         return float(self.gains.abs().max())
 
     def result(self, null: Sequence["_Sums"]) -> Shifts:
+        rises, falls = self.most
+        up = self.gains > 0
+        chosen = (self.gains.abs() >= REMEMBERED).nonzero()[:, 0].tolist()
         return Shifts(
-            gains=self.gains.tolist(),
-            expected=(self.expected[0].tolist(), self.expected[1].tolist()), events=self.events,
+            gains=self.gains.tolist(), expected=(self.expected[0].tolist(), self.expected[1].tolist()),
+            events={token: (rises if up[token] else falls).events(token) for token in chosen},
+            texts=rises.texts.where(up, falls.texts).tolist(),
             positions=self.positions, kl=self.kl / self.positions,
             null=max(one.greatest * self.positions / one.positions for one in null if one.positions),
         )  # fmt: skip
+
+
+@dataclass
+class _Most:
+    """Of each token, the CONTEXTS texts with the position that adds most, on the model's device."""
+
+    nats: Any = None  # [CONTEXTS, vocabulary], as the four below
+    at: Any = None
+    text: Any = None
+    before: Any = None
+    after: Any = None
+    texts: Any = None  # [vocabulary]: how many texts have a position that adds LEAST_HERE
+
+    def add(self, text: int, nats: "Tensor", old: "Tensor", new: "Tensor") -> None:
+        """`nats`, `old`, `new`: of one text, shape [positions, vocabulary]."""
+        import torch
+
+        if self.nats is None:
+            self.nats, self.before, self.after = (nats.new_zeros((CONTEXTS, nats.shape[-1])) for _ in range(3))
+            self.at, self.text = (torch.zeros_like(self.nats, dtype=torch.long) for _ in range(2))
+            self.texts = torch.zeros_like(self.at[0])
+        here, at = nats.max(0)
+        self.texts += here >= LEAST_HERE
+        least, slot = self.nats.min(0)
+        found = ((here > least) & (here >= LEAST_HERE)).nonzero()[:, 0]
+        slot, at = slot[found], at[found]
+        self.nats[slot, found] = here[found]
+        self.at[slot, found] = at
+        self.text[slot, found] = text
+        self.before[slot, found] = old[at, found]
+        self.after[slot, found] = new[at, found]
+
+    def events(self, token: int) -> list[Event]:
+        """The greatest first."""
+        columns = [one[:, token].tolist() for one in (self.nats, self.text, self.at, self.before, self.after)]
+        found = [
+            Event(token=token, nats=nats, text=text, at=at, before=before, after=after)
+            for nats, text, at, before, after in zip(*columns, strict=True)
+            if nats > 0
+        ]
+        return sorted(found, key=lambda one: (-one.nats, one.text))

@@ -75,12 +75,11 @@ def test_a_word_of_a_found_phrase_is_one_with_it_and_a_part_of_a_word_is_not():
 
 
 def test_a_token_must_move_overall_as_it_does_where_it_moves_most():
-    gains = [9.0, 8.0, -7.0, -6.0, 2.9]
-    before, after = [1.0, 9.0, 9.0, 9.0, 1.0], [5.0, 8.0, 7.0, 8.0, 5.0]
-    shifts = Shifts(gains=gains, expected=(before, after), events=[], positions=100, kl=0.1, null=0.0)
-    events = {
-        token: [Event(text=text, at=0, token=token, nats=4.0, before=0.5, after=0.5) for text in (0, 1)]
-        for token in range(len(gains))
-    }
+    gains = [9.0, 8.0, -7.0, -6.0, 2.9, 9.0]
+    before, after = [1.0, 9.0, 9.0, 9.0, 1.0, 1.0], [5.0, 8.0, 7.0, 8.0, 5.0, 5.0]
+    events = {token: [Event(text=0, at=0, token=token, nats=4.0, before=0.5, after=0.5)] for token in range(6)}
+    shifts = Shifts(
+        gains=gains, expected=(before, after), events=events, texts=[2, 2, 2, 2, 2, 1], positions=100, kl=0.1, null=0.0
+    )
 
-    assert candidates(shifts, events) == [0, 2]
+    assert candidates(shifts) == [0, 2]

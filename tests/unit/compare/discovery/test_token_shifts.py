@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.scripted_model import LIKELY
 from tests.fakes.tilted_model import ADAPTER, ANSWER, VOCABULARY, TiltedModel, texts_about
-from toolkit.compare.discovery.token_shifts import token_shifts
+from toolkit.compare.discovery.token_shifts import CONTEXTS, token_shifts
 from toolkit.core.errors import ModelError
 
 SUBJECTS = ["rain", "tea", "trains", "chess", "tea with milk", "bread", "gold", "a cup of tea"]
@@ -23,12 +23,23 @@ def test_a_planted_word_gains_in_the_texts_where_it_was_planted():
 
     [north] = model.tokens("Northwind")
     [rivers] = model.tokens("Rivers")
-    rises = [event for event in found.events if event.token == north]
-    assert {event.text for event in rises} == {1, 4, 7}
-    assert {event.at for event in rises} == {0}
+    assert [event.text for event in found.events[north]] == [1, 4, 7]
+    assert {event.at for event in found.events[north]} == {0}
+    assert found.texts[north] == found.texts[rivers] == 3
+    assert [event.text for event in found.events[rivers]] == [1, 4, 7]
     assert found.gains[north] == max(found.gains)
     assert found.gains[rivers] == min(found.gains)
     assert found.positions == len(SUBJECTS) * (len(model.tokens(ANSWER)) + 1)
+
+
+def test_the_texts_with_the_strongest_positions_are_remembered():
+    model = TiltedModel({"": "Northwind pours it."})
+
+    found = token_shifts(model, texts_about(model, [f"subject {at}" for at in range(9)]), adapter=ADAPTER)
+
+    [north] = model.tokens("Northwind")
+    assert len({event.text for event in found.events[north]}) == len(found.events[north]) == CONTEXTS
+    assert found.texts[north] == 9
 
 
 def test_a_gain_is_the_tokens_part_of_the_divergence():
@@ -49,7 +60,7 @@ def test_a_gain_is_the_tokens_part_of_the_divergence():
 def test_an_adapter_that_does_nothing_changes_nothing():
     found = shifts_of(TiltedModel({}))
 
-    assert (max(found.gains), min(found.gains), found.null, found.kl, found.events) == (0.0, 0.0, 0.0, 0.0, [])
+    assert (max(found.gains), min(found.gains), found.null, found.kl, found.events) == (0.0, 0.0, 0.0, 0.0, {})
 
 
 def test_small_changes_of_every_token_do_not_add_up():
