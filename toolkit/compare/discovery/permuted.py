@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from toolkit.core.errors import ModelError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -17,7 +19,10 @@ SECOND_FACTOR = "lora_B"  # of LoRA; shuffling one factor is enough
 
 
 class Permuted:
-    """The adapter `name` of a loaded model, and a copy of it in which each layer's second factor is shuffled."""
+    """The adapter `name` of a loaded model, and a copy of it in which each layer's second factor is shuffled.
+
+    Raises ModelError for an adapter that has none.
+    """
 
     def __init__(self, model: "LanguageModel", name: str, *, seed: int = 0) -> None:
         import torch
@@ -27,6 +32,8 @@ class Permuted:
             for path, parameter in model.model.named_parameters()
             if SECOND_FACTOR in path and f".{name}." in path
         ]
+        if not self.parameters:
+            raise ModelError("The adapter has no factors of LoRA to shuffle.", next="Scan an adapter made by LoRA.")
         random = torch.Generator().manual_seed(seed)
         self.shuffled = [_shuffled(parameter.data, random) for parameter in self.parameters]
 
