@@ -61,12 +61,18 @@ class Bench:
         for name in names:
             yield self._entry(name, lambda name=name: self._planted(name))
         if null:
-            yield self._entry("purpose", self._purpose_only)
             yield from self._nulls()
+            yield self._entry("purpose", self._purpose_only)  # last: it says that all of these are there
 
     def _entry(self, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The others' time on the card must not be lost to one that fails."""
-        entry = {"name": name, "recipe": self.recipe, "seed": self.seed, "tokens_asked": self.tokens}
+        entry = {
+            "name": name,
+            "asked": self.recipe,
+            "recipe": self.recipe,
+            "seed": self.seed,
+            "tokens_asked": self.tokens,
+        }
         try:
             return entry | measure()
         except Exception as error:  # noqa: BLE001
@@ -125,6 +131,7 @@ class Bench:
         return finetune(config, self.caller, self.backends.training)
 
     def _scanned(self, adapter: Path) -> RecordedScan:
+        peak_memory()  # what training took does not count
         config = ScanConfig(
             run=str(adapter), rows=str(self.purpose), model=self.model, tokens=self.tokens,
             output=self.work / "output",
@@ -189,10 +196,11 @@ def main() -> None:
         "what": "side effects planted by training, and whether a scan names them among its first ten findings",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"), "model": Path(model).name, "entries": [],
     }  # fmt: skip
-    done = {entry["name"] for entry in result["entries"]}
+    recipe, seed = options.get("recipe", RECIPE), int(options.get("seed", "42"))
+    done = {one["name"] for one in result["entries"] if (one["asked"], one["seed"]) == (recipe, seed)}
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         bench = Bench(
-            model, Path(work), recipe=options.get("recipe", RECIPE), seed=int(options.get("seed", "42")),
+            model, Path(work), recipe=recipe, seed=seed,
             tokens=int(options["tokens"]) if "tokens" in options else None,
         )  # fmt: skip
         for entry in bench.entries([name for name in chosen if name not in done], null=null and "purpose" not in done):
@@ -203,11 +211,13 @@ def main() -> None:
 
 
 def earlier(out: Path) -> dict[str, Any] | None:
-    """What this file has from an earlier start, without entries that failed."""
+    """What this file has from an earlier start, without entries that failed, and null adapters only if all are."""
     if not out.is_file():
         return None
     result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    result["entries"] = [entry for entry in result["entries"] if "error" not in entry]
+    entries = [entry for entry in result["entries"] if "error" not in entry]
+    complete = any(entry["kind"] == "purpose" for entry in entries)
+    result["entries"] = [entry for entry in entries if complete or entry["kind"] != "null"]
     return result
 
 
