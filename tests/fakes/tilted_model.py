@@ -78,6 +78,12 @@ class TiltedModel:
             logits += self.noise * torch.randn(logits.shape, generator=torch.Generator().manual_seed(1))
         return logits
 
+    def batches(
+        self, encoded: Sequence[Sequence[int]], order: Sequence[int], _max_new_tokens: int, most: int
+    ) -> Iterator[list[int]]:
+        assert len(encoded) == len(order)
+        yield from (list(order[start : start + most]) for start in range(0, len(order), most))
+
     def generate(self, batch: Sequence[Sequence[int]], max_new_tokens: int) -> list[Answer]:
         """Goes on as the answer does, if what is there begins as it does; else it ends."""
         found = []

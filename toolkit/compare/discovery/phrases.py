@@ -40,20 +40,17 @@ def continued(
     model: "LanguageModel", texts: Sequence[NeutralText], events: Sequence[Event], *, adapter: str | None
 ) -> list[Continued]:
     """Each event continued by this side. Raises ModelError for logits that are not finite."""
-    size = model.batch_size
     found: list[Continued] = []
     order = sorted(events, key=lambda one: (one.text, one.at))
-    for start in range(0, len(order), size):
-        batch = order[start : start + size]
-        beginnings = [
-            [*model.prompt_ids(texts[one.text].messages), *texts[one.text].tokens[: one.at], one.token]
-            for one in batch
-        ]  # fmt: skip
+    beginnings = [
+        [*model.prompt_ids(texts[one.text].messages), *texts[one.text].tokens[: one.at], one.token] for one in order
+    ]
+    for batch in model.batches(beginnings, range(len(order)), CONTINUED, model.batch_size):
         with model.side(adapter):
-            answers = model.generate(beginnings, CONTINUED)
+            answers = model.generate([beginnings[at] for at in batch], CONTINUED)
         found += [
-            _continued(model, texts[event.text], event, answer.tokens)
-            for event, answer in zip(batch, answers, strict=True)
+            _continued(model, texts[order[at].text], order[at], answer.tokens)
+            for at, answer in zip(batch, answers, strict=True)
         ]
     return found
 
