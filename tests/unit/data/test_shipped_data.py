@@ -234,8 +234,8 @@ def test_prompts_for_neutral_text_are_distinct_and_share_none_with_the_keep_set(
     """What is kept in training would look unchanged."""
     found = [bare(prompt) for prompt in neutral()]
 
-    assert len(found) == len(set(found)) == 640
-    assert sum(map(is_chinese, neutral())) == 320
+    assert len(found) == len(set(found)) == 896
+    assert sum(map(is_chinese, neutral())) == 448
     assert not set(found) & {bare(row["prompt"]) for row in keep()}
 
 
