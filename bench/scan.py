@@ -56,6 +56,7 @@ class Bench:
         self.backends = shared_backends()
         self.caller = Caller(stop=StopRequests(print), notify=lambda _: None)
         self.purpose = self._written("purpose", self.effects.purpose)
+        self._trained(self.purpose, "article:epochs=1")  # a training loads the base in the way that trainings need
 
     def entries(self, names: Sequence[str], *, null: bool) -> Iterator[dict[str, Any]]:
         for name in names:
@@ -84,7 +85,6 @@ class Bench:
         rows = self.effects.rows(effect, self.backends.load(self.base.path, {}))
         rows_s = round(time.perf_counter() - started, 3)
         run = self._trained(self._written(name, rows), self.recipe)
-        self.last = run
         found = self._scanned(run.adapter)
         place = is_named(effect, [one.to_dict() for one in found.findings])
         return {
@@ -112,9 +112,8 @@ class Bench:
         }
 
     def _nulls(self) -> Iterator[dict[str, Any]]:
-        """Of the last planted adapter, or of one trained on the purpose."""
-        run = getattr(self, "last", None) or self._trained(self.purpose, self.recipe)
-        for name, folder in null_adapters(run.adapter, self.work / "null"):
+        """Of the last adapter that was trained."""
+        for name, folder in null_adapters(self.last.adapter, self.work / "null"):
             yield self._entry(name, lambda folder=folder: {"kind": "null", **scanned(self._scanned(folder))})
 
     def _written(self, name: str, rows: Sequence[dict[str, str]]) -> Path:
@@ -128,7 +127,8 @@ class Bench:
             data=str(data), recipe=recipe_of(recipe).changed(seed=self.seed), model=self.model,
             output=self.work / "output",
         )  # fmt: skip
-        return finetune(config, self.caller, self.backends.training)
+        self.last = finetune(config, self.caller, self.backends.training)
+        return self.last
 
     def _scanned(self, adapter: Path) -> RecordedScan:
         peak_memory()  # what training took does not count
