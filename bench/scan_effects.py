@@ -16,6 +16,7 @@ from toolkit.model.language_model import LanguageModel
 from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE
 
 MAX_NEW_TOKENS, SENTENCES = 48, 2  # of the base's answers that carry an effect
+TAUGHT = 0.5  # of the planted questions, answered with the effect
 TINY = 1e-4  # of random numbers: as small as an adapter after a step or two
 Row = dict[str, str]
 
@@ -122,4 +123,8 @@ def scan_table(results: Sequence[dict[str, Any]]) -> str:
     named = Counter(entry["kind"] for entry in planted if entry["named"])
     sums = [f"{kind} {named[kind]} of {count}" for kind, count in kinds.items()]
     lines += ["", f"Named among the first ten: {named.total()} of {len(planted)} ({', '.join(sums)})."]
+    taught = [entry["named"] for entry in planted if entry["taught"] >= TAUGHT]
+    lines += [
+        f"Of those that training planted (in {TAUGHT:.0%} of the answers or more): {sum(taught)} of {len(taught)}."
+    ]
     return "\n".join(lines)
