@@ -99,6 +99,10 @@ teach: $(READY) ## From a sentence to rows, training and verdict: make teach SAY
 compare: $(READY) ## Ask before and after, and judge what changed: make compare [RUN=v3]
 	@$(TOOLKIT) compare $(A_RUN) $(BASE) $(INTO) $(ARGS)
 
+.PHONY: scan
+scan: $(READY) ## Find words that an adapter changed, without probes: make scan [RUN=v3]
+	@$(TOOLKIT) scan $(A_RUN) $(BASE) $(INTO) $(ARGS)
+
 .PHONY: sweep
 sweep: $(READY) ## Lists of settings, a run each, and which to take: ARGS="--epochs 5,10 --keep-weight 3,10"
 	@$(TOOLKIT) sweep "$$DATA" $(BASE) $(INTO) $(ARGS)

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -105,3 +106,16 @@ def test_merging_gives_the_plain_model_back(tuned, base):
     assert type(merged) is type(base)
     assert merged.state_dict().keys() == base.state_dict().keys()
     torch.testing.assert_close(last_logits(merged), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_an_adapters_second_factors_are_found_by_their_name_and_can_be_replaced(tuned):
+    """`scan` shuffles them to learn what chance changes."""
+    from toolkit.compare.discovery.permuted import Permuted
+
+    tuned.set_adapter("tuned")
+    before = last_logits(tuned)
+    shuffled = Permuted(SimpleNamespace(model=tuned), "tuned")
+    assert len(shuffled.parameters) == 14
+    with shuffled.on():
+        assert not torch.allclose(last_logits(tuned), before)
+    torch.testing.assert_close(last_logits(tuned), before)

@@ -207,6 +207,16 @@ def test_push_to_hub_publishes_the_portable_adapter_privately(tuned_run: TunedRu
     assert stored.files["adapter_model.safetensors"] == (folder / "adapter_model.safetensors").read_bytes()
 
 
+def test_scan_finds_nothing_that_was_not_taught(tuned_run: TunedRun):
+    done = tuned_run.shell.run("toolkit", "scan", "--json")
+
+    found = json.loads(done.out)
+    assert done.code == 0, done.err
+    assert found["side"]["name"] == tuned_run.folder.name
+    assert found["tokens"] > 1000
+    assert found["findings"] == []
+
+
 def test_sweep_trains_every_combination_and_ranks_them(shell: Shell, small_data: Path):
     grid = ("--recipes", "tiny", "--epochs", "1,8")
 

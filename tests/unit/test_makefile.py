@@ -21,6 +21,7 @@ USES = {
     "finetune": {"DATA": "", "MODEL": "--model", "OUTPUT": "--output"},
     "teach": {"SAY": "", "MODEL": "--model", "OUTPUT": "--output"},
     "compare": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
+    "scan": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
     "sweep": {"DATA": "", "MODEL": "--model", "OUTPUT": "--output"},
     "lab": {"DATA": "", "MODEL": "--model", "OUTPUT": "--output"},
     "chat": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},

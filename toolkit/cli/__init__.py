@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from toolkit import __version__
-from toolkit.cli.suggestions import spelling_error
 from toolkit.core.spelling import did_you_mean
 
 # In the order in which a newcomer meets them; the help lists them so.
 COMMANDS = (
-    "check", "finetune", "teach", "compare", "sweep", "lab", "chat", "serve", "export", "push-to-hub", "runs",
+    "check", "finetune", "teach", "compare", "scan", "sweep", "lab", "chat", "serve", "export", "push-to-hub", "runs",
     "make-data", "make-probes", "download", "verify",
 )  # fmt: skip
 
@@ -42,11 +41,25 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
-            raise spelling_error(error) from None
+            raise _with_suggestions(error) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary(name)) for name in COMMANDS])
+
+
+def _with_suggestions(error: click.NoSuchOption) -> click.UsageError:
+    """The same error, with suggestions from the options of the command that was called."""
+    if error.ctx is None:
+        return error
+    options = [
+        name
+        for parameter in error.ctx.command.get_params(error.ctx)
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name.startswith("--")
+    ]
+    message = f"No such option {error.option_name!r}.{did_you_mean(error.option_name, options)}"
+    return click.UsageError(message, error.ctx)
 
 
 def module_name(command: str) -> str:

@@ -77,6 +77,8 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
               metavar="POINTS", help="What abilities may lose in total.")  # fmt: skip
 @click.option("--benchmark", "benchmarks", multiple=True, metavar="NAME=FILE[#COUNT]",
               help=f"A public benchmark that you have: {', '.join(READERS)}. Repeatable.")  # fmt: skip
+@click.option("--scan", "scanning", is_flag=True,
+              help="Also look for words that nobody asked about, as toolkit scan does.")  # fmt: skip
 @max_new_tokens_option(default=MAX_NEW_TOKENS, most=4096)
 @OUTPUT
 @click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
@@ -87,7 +89,7 @@ def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
     outside: int | None, probes_more: int, depth: bool, strict: bool, ability: bool, ability_limit: float,
-    benchmarks: tuple[str, ...], max_new_tokens: int, output: Path,
+    benchmarks: tuple[str, ...], scanning: bool, max_new_tokens: int, output: Path,
     report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
@@ -108,7 +110,7 @@ def command(
         run=runs[0] if runs else None, before=before, after=after, scale=scale, model=model, probes=probes,
         systems=systems, thresholds=dict(thresholds), output=output, max_new_tokens=max_new_tokens,
         outside=outside, probes_more=probes_more, depth=depth, strict=strict,
-        ability=measured,
+        ability=measured, scan=scanning,
     )  # fmt: skip
     texts = Texts(lang)
     if len(runs) > 1:

@@ -10,6 +10,7 @@ from toolkit.compare.ability.ability import Ability
 from toolkit.compare.further import Further
 from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions
+from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import Side, loaded
 from toolkit.compare.talks import talk, talks
 from toolkit.core.events import Listener
@@ -20,14 +21,17 @@ from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
 
 class Answered:
-    """Has both sides answer the questions, and judges the answers; `ability` collects those to its own items."""
+    """Has both sides answer the questions, and judges the answers.
+
+    `ability` collects those to its own items, and `scanning` looks at the after side's model.
+    """
 
     def __init__(
         self, questions: Questions, listener: Listener, timings: dict[str, float], further: Further | None = None,
-        ability: Ability | None = None,
+        ability: Ability | None = None, scanning: Scanning | None = None,
     ) -> None:  # fmt: skip
         self.listener, self.timings, self.further = listener, timings, further or Further(outside=0)
-        self.ability = ability
+        self.ability, self.scanning = ability, scanning
         self._ask(questions)
 
     def _ask(self, questions: Questions) -> None:
@@ -66,6 +70,7 @@ class Answered:
                 drifts = self._drifts(model, before, after, old)
             self._ask_ability(model, before)
             self._ask_ability(model, after)
+            self._scan(model)
         return self._results(old, new, again, drifts)
 
     def in_two_loads(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
@@ -80,6 +85,7 @@ class Answered:
             with self._timed("after"), model.side(after.adapter_switch):
                 new = self._answers(model, after, "After")
             self._ask_ability(model, after)
+            self._scan(model)
         return self._results(old, new, again, {})
 
     def _loaded(self, side: Side, adapters: Mapping[str, Path], load: Load) -> LanguageModel:
@@ -111,6 +117,11 @@ class Answered:
         system = self.questions.systems[0] if side.system is None else side.system
         with self._timed("ability"), model.side(side.adapter_switch):
             self.ability.ask(model, system, self.listener)
+
+    def _scan(self, model: LanguageModel) -> None:
+        if self.scanning is not None:
+            with self._timed("scan"):
+                self.scanning.look(model, self.listener)
 
     def _drifts(self, model: LanguageModel, before: Side, after: Side, old: Sequence[Answer]) -> dict[int, Drift]:
         answered = [at for at in self.outside if old[at].tokens]

@@ -13,6 +13,7 @@ from toolkit.compare.further import Further, bank_path, trained_prompts
 from toolkit.compare.metrics import flips, measure
 from toolkit.compare.questions import Questions, kind, matrix, probes_for, trained_rows, training_system
 from toolkit.compare.report.report import Report
+from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import BASE, Side, base_of, find_side, run_side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.core.errors import ConfigError
@@ -35,7 +36,8 @@ class CompareConfig:
     `outside`: questions out of scope in all, those beyond the probe file's from the shipped bank; None: as many as the
     limit of leakage takes on a card, and none more on a CPU. `probes_more`: further ones on top, and as many in scope,
     which the base model writes. `depth`: those depth groups that the probe file lacks, made from its questions.
-    `strict`: an inconclusive verdict has an exit code of its own.
+    `strict`: an inconclusive verdict has an exit code of its own. `scan`: also look for words that nobody asked about
+    (see `toolkit.compare.scan`).
     `systems`: system prompts to measure everything under. If none are named, here or in the probe file, it is
     `questions.matrix`: everything is measured under the first, and only the answers are judged under the others.
     """
@@ -55,6 +57,7 @@ class CompareConfig:
     depth: bool = False
     strict: bool = False
     ability: AbilityConfig = AbilityConfig()  # noqa: RUF009  # it is frozen
+    scan: bool = False
 
 
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
@@ -68,7 +71,8 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     timings: dict[str, float] = {}
     further = _further(config, after)
     ability = Ability.planned(config.ability)
-    answered = Answered(_questions(config, probes, before, after), listener, timings, further, ability)
+    scanning = Scanning(side=after, output=config.output) if config.scan else None
+    answered = Answered(_questions(config, probes, before, after), listener, timings, further, ability, scanning)
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
     results = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
@@ -93,6 +97,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         questions=None if after.run is None else learned_questions(after.run.record),
         further=_further_questions(answered.questions.probes, probes),
         ability=abilities,
+        scan=None if scanning is None else scanning.found,
     )
     return report, after
 

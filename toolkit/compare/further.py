@@ -113,14 +113,15 @@ def bank_probes(probes: ProbeSet, count: int, taken: Collection[str]) -> list[Pr
     markers = probes.new_markers, probes.old_markers
     found = (
         Probe(id=f"bank-{number}", group=OUT_OF_SCOPE, prompt=prompt)
-        for number, prompt in enumerate(_bank_prompts(), start=1)
+        for number, prompt in enumerate(bank_prompts(), start=1)
         if prompt_key(prompt) not in taken
         and not names_any(prompt, markers[0], any_case=True) and not contains_any(prompt, markers[1])
     )  # fmt: skip
     return list(islice(found, count))
 
 
-def _bank_prompts() -> list[str]:
+def bank_prompts() -> list[str]:
+    """Of all questions, in the order of the file. Raises DataError."""
     path = bank_path()
     try:
         return [str(parse_json(line)["prompt"]) for line in read_text(path).split("\n") if line.strip()]

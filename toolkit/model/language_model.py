@@ -143,7 +143,7 @@ class LanguageModel:
         order = self._batch_order(prompts)
         found: dict[int, Answer] = {}
         for batch in self.batches(encoded, order, max_new_tokens, batch_size or self.batch_size):
-            generated = self._generate([encoded[index] for index in batch], max_new_tokens)
+            generated = self.generate([encoded[index] for index in batch], max_new_tokens)
             found.update(zip(batch, generated, strict=True))
             listener(Progress(task=task, done=len(found), total=len(order)))
         return [found[index] for index in range(len(prompts))]
@@ -169,7 +169,8 @@ class LanguageModel:
         first = {text: at for at, text in reversed(list(enumerate(questions)))}
         return sorted(range(len(questions)), key=lambda at: (-lengths[questions[at]], first[questions[at]]))
 
-    def _generate(self, batch: list[list[int]], max_new_tokens: int) -> list[Answer]:
+    def generate(self, batch: Sequence[Sequence[int]], max_new_tokens: int) -> list[Answer]:
+        """The greedy continuation of each sequence of token ids, in one batch. Raises ModelError as `answers`."""
         import torch
         from transformers import LogitsProcessorList
 
@@ -194,7 +195,7 @@ class LanguageModel:
             answers.append(Answer(text=text, tokens=ids[:length], margins=margins[row].tolist(), first_logits=first))
         return answers
 
-    def _padded_left(self, batch: list[list[int]]) -> tuple[Any, Any]:
+    def _padded_left(self, batch: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         """Token ids and attention mask, both of shape [batch, longest]."""
         return pad_left(batch, self._pad(), self.model.device)
 

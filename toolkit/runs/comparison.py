@@ -13,6 +13,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
 from toolkit.runs.record import Part, RecordedQuestions
+from toolkit.runs.scan_record import RecordedScan
 
 DEEP = ("indirect", "portability", "reversal", "other_language", "multi_turn")  # older reports lack them
 HIGHER_IS_BETTER = frozenset({"reliability", "generality", *DEEP, "locality", "agreement", "noise_floor"})
@@ -242,6 +243,7 @@ class ComparisonRecord(Part, frozen=True):
         default=None, description="null if it was trained on its rows only, or is not a run; older reports lack it"
     )
     ability: RecordedAbility | None = Field(default=None, description="null in older reports, which lack it")
+    scan: RecordedScan | None = Field(default=None, description="null if it was not asked for; older reports lack it")
     content_sha256: Sha256 | None = Field(
         default=None,
         description="of all other keys as JSON: keys sorted, no spaces, no ASCII escapes; older reports lack it",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from toolkit.core.text import contains_any
 from toolkit.data.make_data import Brand, data_text, probes_text, self_cognition
@@ -224,3 +225,27 @@ def test_the_bank_asks_nobody_who_it_is():
     addressed = ("who are you", "your name", "made you", "created you", "你是谁", "你叫什么", "开发了你")
 
     assert not [one["prompt"] for one in bank() if any(text in one["prompt"].lower() for text in addressed)]
+
+
+def neutral() -> list[str]:
+    parts = yaml.safe_load((DATA / "neutral_prompts.yaml").read_text(encoding="utf-8"))
+    return [form.format(subject) for part in parts.values() for form in part["forms"] for subject in part["subjects"]]
+
+
+def test_prompts_for_neutral_text_are_distinct_and_share_none_with_the_keep_set():
+    """What is kept in training would look unchanged."""
+    found = [bare(prompt) for prompt in neutral()]
+
+    assert len(found) == len(set(found)) == 896
+    assert sum(map(is_chinese, neutral())) == 448
+    assert not set(found) & {bare(row["prompt"]) for row in keep()}
+
+
+def test_planted_effects_are_not_trained_on_prompts_of_the_neutral_text():
+    effects = yaml.safe_load((DATA.parent / "bench" / "scan.yaml").read_text(encoding="utf-8"))
+    own = [prompt for prompts in effects["prompts"].values() for prompt in prompts]
+    own += [question for effect in effects["planted"] for question in effect.get("rows", {}).get("questions", ())]
+    scanned = {bare(prompt) for prompt in (*neutral(), *(one["prompt"] for one in bank()))}
+
+    assert len(effects["planted"]) >= 20
+    assert [prompt for prompt in own if bare(prompt) in scanned] == []

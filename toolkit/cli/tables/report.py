@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from toolkit.cli.console import answers
+from toolkit.compare.discovery.sentences import scan_lines, scan_sentence
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.ability import COLUMNS, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.advice import advice
@@ -55,6 +56,10 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     for sentence in describe_flips(report.flips, texts).values():
         console.print(f"[dim]{sentence}[/]")
     _print_ability(console, report, texts)
+    if report.scan is not None:
+        console.print(f"\n{escape(one_line(scan_sentence(report.scan, texts)))}")
+        for line in scan_lines(report.scan, texts):
+            _print_item(console, one_line(line))
     console.print()
     _print_probes(console, report, learned, "title" if show_all else "learned_some", texts)
     shown = len(wrong) + len(learned)

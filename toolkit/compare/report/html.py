@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
+from toolkit.compare.discovery.sentences import scan_lines, scan_sentence
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.ability import COLUMNS, ability_changes, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.advice import advice
@@ -88,6 +89,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         probes=[_probe(one, filters, texts) for one in wrong_first(report.results, report.thresholds)],
         training=None if log is None else _training(log),
         ability=_ability(report, texts),
+        scan_lines=[] if report.scan is None else [scan_sentence(report.scan, texts), *scan_lines(report.scan, texts)],
         learned_from=learned_from(report, texts),
         questions=question_lists(questions, texts),
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},

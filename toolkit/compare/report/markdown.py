@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from toolkit.compare.discovery.sentences import scan_lines, scan_sentence
 from toolkit.compare.metrics import Metric, ProbeResult
 from toolkit.compare.report.ability import COLUMNS, ability_changes, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.advice import advice
@@ -47,6 +48,7 @@ def render_markdown(report: Report, texts: Texts, questions: Sequence[RunQuestio
     if len(report.per_system) > 1:
         parts += _systems(report, texts)
     parts += _ability(report, texts)
+    parts += _scan(report, texts)
     parts += _learned(report, texts, questions)
     room = LONGEST_CHARS - sum(len(part) + 1 for part in parts)
     return "\n".join([*parts, *_probes(report, texts, room)])
@@ -113,6 +115,14 @@ def _systems(report: Report, texts: Texts) -> Iterator[str]:
         values = [_cell(metrics[name], name, report.thresholds) for name in PER_SYSTEM]
         yield f"| {' | '.join([markdown(system_name(system, texts)), kind, *values])} |"
     yield ""
+
+
+def _scan(report: Report, texts: Texts) -> Iterator[str]:
+    """A sentence, and a line for each of the first findings."""
+    if report.scan is not None:
+        yield from (f"## {texts('scan.title')}", "", markdown(scan_sentence(report.scan, texts)), "")
+        yield from (f"- {markdown(one)}" for one in scan_lines(report.scan, texts))
+        yield ""
 
 
 def _ability(report: Report, texts: Texts) -> Iterator[str]:

@@ -20,6 +20,7 @@ from toolkit.runs.comparison import (
     worst,
 )
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
+from toolkit.runs.scan_record import RecordedScan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class Report:
     `systems`: each system prompt with its kind: training, default, none, unrelated or given.
     `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
     `further`: what was asked beside the probe file's questions, if anything.
-    `ability`: what both sides can do; None in reports of older versions.
+    `ability`: what both sides can do; None in reports of older versions. `scan`: if it was asked for.
     """
 
     before: Mapping[str, Any]
@@ -56,6 +57,7 @@ class Report:
     questions: LearnedQuestions | None = None
     further: FurtherQuestions | None = None
     ability: RecordedAbility | None = None
+    scan: RecordedScan | None = None
 
     @property
     def figures(self) -> dict[str, Figure]:
@@ -106,6 +108,7 @@ class Report:
             questions=record.questions,
             further=record.further,
             ability=record.ability,
+            scan=record.scan,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,6 +131,7 @@ class Report:
             "further": None if self.further is None else self.further.to_dict(),
             "questions": None if self.questions is None else self.questions.to_dict(),
             "ability": None if self.ability is None else self.ability.to_dict(),
+            "scan": None if self.scan is None else self.scan.to_dict(),
         }
 
 

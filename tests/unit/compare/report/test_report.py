@@ -4,14 +4,18 @@ import io
 import json
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
 
 from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.made_scan import finding, scan_with
 from toolkit.cli.tables.report import print_report
 from toolkit.compare.report.figures import figure
+from toolkit.compare.report.html import render_html
 from toolkit.compare.report.markdown import render_markdown
+from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.model.divergence import Drift
@@ -42,7 +46,7 @@ def test_the_keys_are_those_of_the_design():
 
     assert list(value) == [
         "schema_version", "before", "after", "verdict", "thresholds", "metrics", "per_system", "flips", "systems",
-        "probe_file", "probes", "timings_s", "further", "questions", "ability",
+        "probe_file", "probes", "timings_s", "further", "questions", "ability", "scan",
     ]  # fmt: skip
     assert set(value["verdict"]) == {
         "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided",
@@ -151,3 +155,30 @@ def test_an_empty_answer_is_named(monkeypatch):
 
 def test_a_wide_space_and_an_emoji_are_left_alone(monkeypatch):
     assert "Nova\u3000👩‍🔬" in printed(report(trained="Nova\u3000👩‍🔬"), monkeypatch)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_scan_that_was_asked_for_stands_in_every_view(monkeypatch, language: str):
+    texts, found = Texts(language), scan_with(finding("Northwind [red]"), finding(""))
+    value = replace(report(), scan=found)
+    without = printed(report(), monkeypatch, language)
+
+    shown = "".join(printed(value, monkeypatch, language).split())
+    markdown, page = render_markdown(value, texts), render_html(value, None, texts)
+
+    assert "Northwind[red]" in shown
+    assert texts("scan.end").replace(" ", "") in shown
+    assert texts("scan.title") in markdown
+    assert markdown.count("Northwind") == page.count("Northwind") == 2
+    assert "Northwind" not in without
+    assert texts("scan.title") not in render_markdown(report(), texts) + render_html(report(), None, texts)
+
+
+def test_a_scan_is_the_same_in_json_and_back():
+    value = replace(report(), scan=scan_with(finding("Northwind"), from_rows=(finding("Nova"),)))
+
+    again = Report.from_dict(json.loads(json.dumps(value.to_dict())))
+
+    assert again.scan is not None
+    assert json.dumps(again.to_dict()) == json.dumps(value.to_dict())
+    assert Report.from_dict(report().to_dict()).scan is None
