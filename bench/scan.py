@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Bench:
 
     def entries(self, names: Sequence[str], *, null: bool) -> Iterator[dict[str, Any]]:
         for name in names:
-            yield self._entry(name, lambda name=name: self._planted(name))
+            yield self._entry(name, partial(self._planted, name))
         if null:
             yield from self._nulls()
             yield self._entry("purpose", self._purpose_only)  # last: it says that all of these are there
@@ -114,7 +115,10 @@ class Bench:
     def _nulls(self) -> Iterator[dict[str, Any]]:
         """Of the last adapter that was trained."""
         for name, folder in null_adapters(self.last.adapter, self.work / "null"):
-            yield self._entry(name, lambda folder=folder: {"kind": "null", **scanned(self._scanned(folder))})
+            yield self._entry(name, partial(self._null, folder))
+
+    def _null(self, folder: Path) -> dict[str, Any]:
+        return {"kind": "null", **scanned(self._scanned(folder))}
 
     def _written(self, name: str, rows: Sequence[dict[str, str]]) -> Path:
         path = self.work / "data" / name / "rows.jsonl"

@@ -28,7 +28,7 @@ SHORT_MODULES = {
     "toolkit/cli/make_data.py": "a command is a module",
     "toolkit/cli/make_probes.py": "a command is a module",
     "toolkit/compare/teacher.py": "one teacher of further questions and of depth probes",
-    "toolkit/data/parquet_file.py": "the door to pyarrow",
+    "toolkit/data/containers/parquet_file.py": "the door to pyarrow",
     "toolkit/compare/discovery/sentences.py": "a scan in words, for the terminal and for reports",
     "toolkit/compare/texts.py": "the door to texts.yaml",
     "toolkit/data/encoding.py": "the protocol of a tokenizer, between data and train",

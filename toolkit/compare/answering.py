@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from toolkit.compare.ability.ability import Ability
+from toolkit.compare.depth.talks import talk, talks
 from toolkit.compare.further import Further
 from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions
 from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import Side, loaded
-from toolkit.compare.talks import talk, talks
 from toolkit.core.events import Listener
 from toolkit.data.probes import Probe
 from toolkit.model.conversation import Messages

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
-from toolkit.compare.depth_probes import depth_probes
+from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.make_probes import same_questions, usable
 from toolkit.compare.metrics import Z
 from toolkit.compare.questions import Questions

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.answered import PROBES, SYSTEM, answered, enough, report_on
 from toolkit.compare.answering import Answered
+from toolkit.compare.depth.talks import talk
 from toolkit.compare.metrics import judge, measure
 from toolkit.compare.questions import Questions
 from toolkit.compare.report.figures import first_changed, ledger_lines, prompt_in_context
@@ -16,7 +17,6 @@ from toolkit.compare.report.junit import render_junit
 from toolkit.compare.report.markdown import render_markdown
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import Side
-from toolkit.compare.talks import talk
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import reach_verdict
 from toolkit.core.errors import DataError

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from toolkit.compare.talks import talk, talks
+from toolkit.compare.depth.talks import talk, talks
 from toolkit.data.probes import MULTI_TURN, Probe
 
 PLAIN = Probe(id="p", group=MULTI_TURN, prompt="Who?")

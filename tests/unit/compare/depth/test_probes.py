@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.fakes.scripted_model import ScriptedModel
-from toolkit.compare.depth_probes import FORMS, MOST, Ordinary, depth_probes, expectation, names_in_both
+from toolkit.compare.depth.probes import FORMS, MOST, Ordinary, depth_probes, expectation, names_in_both
 from toolkit.core.text import has_chinese
 from toolkit.data.probes import (
     DEFAULT_THRESHOLDS,
