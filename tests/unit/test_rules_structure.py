@@ -29,7 +29,7 @@ SHORT_MODULES = {
     "toolkit/cli/make_probes.py": "a command is a module",
     "toolkit/cli/suggestions.py": "pure, and tested alone",
     "toolkit/compare/teacher.py": "one teacher of further questions and of depth probes",
-    "toolkit/data/parquet_file.py": "the door to pyarrow",
+    "toolkit/data/containers/parquet_file.py": "the door to pyarrow",
     "toolkit/compare/texts.py": "the door to texts.yaml",
     "toolkit/data/encoding.py": "the protocol of a tokenizer, between data and train",
     "toolkit/data/rephrasings.py": "data: how a question is put in other words",

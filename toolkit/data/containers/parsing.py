@@ -7,9 +7,9 @@ import zlib
 from pathlib import Path
 
 from toolkit.core.errors import DataError
-from toolkit.data.csv_rows import csv_records
-from toolkit.data.json_rows import json_records
-from toolkit.data.parquet_file import parquet_records
+from toolkit.data.containers.csv_rows import csv_records
+from toolkit.data.containers.json_rows import json_records
+from toolkit.data.containers.parquet_file import parquet_records
 from toolkit.data.records import ACCEPTED_FILES, MAX_BYTES, Records
 
 GZIP, PARQUET, ZIP, OLD_EXCEL = b"\x1f\x8b", b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"

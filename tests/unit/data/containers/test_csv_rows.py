@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import DataError
-from toolkit.data.csv_rows import csv_records
+from toolkit.data.containers.csv_rows import csv_records
 from toolkit.data.dataset import read_dataset
 from toolkit.data.records import RowFault
 

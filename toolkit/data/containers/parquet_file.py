@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from toolkit.core.errors import DataError, first_line
-from toolkit.data.json_rows import as_conversation
+from toolkit.data.containers.json_rows import as_conversation
 from toolkit.data.records import MAX_BYTES, Record, Records
 
 BATCH_ROWS = 256  # a compressed file may be many times larger in memory, so it is counted as it is read

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import DataError
-from toolkit.data.json_rows import json_records
+from toolkit.data.containers.json_rows import json_records
 
 ROW = {"question": "Where?", "answer": "There."}
 TURNS = [{"role": "user", "content": "Where?"}, {"role": "assistant", "content": "There."}]
