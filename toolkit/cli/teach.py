@@ -24,8 +24,8 @@ from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune
 from toolkit.train.recipe import Recipe, default_recipe, load_recipe
 from toolkit.train.teach import Taught, TeachConfig, read_text_file, teach
-from toolkit.train.text_set import KINDS
 from toolkit.train.texts.from_text import TextKind
+from toolkit.train.texts.text_set import KINDS
 
 STDIN = "-"
 

@@ -11,6 +11,7 @@ from typing import Any
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
+from toolkit.data.containers.parsing import read_records
 from toolkit.data.formats import (
     FORMATS,
     Format,
@@ -23,7 +24,6 @@ from toolkit.data.formats import (
 )
 from toolkit.data.keys import require_trainable
 from toolkit.data.messages import trained_part, unusual_order
-from toolkit.data.parsing import read_records
 from toolkit.data.records import MAX_BYTES, Doubled, Record, RowFault, kind_of
 
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")

@@ -26,10 +26,10 @@ from toolkit.runs.run import require_own_output
 from toolkit.train.keep_set import read_keep_prompts
 from toolkit.train.questions.question import Pair
 from toolkit.train.questions.terms import common_units
-from toolkit.train.text_set import Part, file_words, probes_text, read_parts, write_set
 from toolkit.train.texts.from_text import TextKind
 from toolkit.train.texts.rule_text import fixed_words, visible_check
 from toolkit.train.texts.text_rows import Rows, Tried, enough_judged
+from toolkit.train.texts.text_set import Part, file_words, probes_text, read_parts, write_set
 
 FOLDER = "taught"  # in the output folder
 LEAST_ROWS = 4

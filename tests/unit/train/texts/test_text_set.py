@@ -1,7 +1,7 @@
 """Rows and probes of a text of several parts."""
 
 from toolkit.data.probes import Probe
-from toolkit.train.text_set import file_words, probes_text, read_parts, write_set
+from toolkit.train.texts.text_set import file_words, probes_text, read_parts, write_set
 
 OUTSIDE = [Probe(id="out-1", group="out-of-scope", prompt="Why is grass green?")]
 

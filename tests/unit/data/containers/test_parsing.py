@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import DataError
-from toolkit.data.parsing import read_records
+from toolkit.data.containers.parsing import read_records
 
 ROW = '{"instruction": "a", "output": "b"}'
 
