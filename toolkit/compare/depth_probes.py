@@ -95,7 +95,7 @@ def names_in_both(one: str, other: str, ordinary: Ordinary, context: str = "") -
 
 def _runs(tokens: Sequence[str], ordinary: Ordinary, context: str) -> Iterator[str]:
     """The words between ordinary ones, those of the context, and punctuation; a dot within a word belongs to it."""
-    known, said = {*content_words(context)}, normalized(context)
+    known, folded = {*content_words(context)}, normalized(context)
 
     def is_word(at: int) -> bool:
         return 0 <= at < len(tokens) and any(map(str.isalnum, tokens[at]))
@@ -105,7 +105,7 @@ def _runs(tokens: Sequence[str], ordinary: Ordinary, context: str) -> Iterator[s
             return tokens[at].isspace() or (tokens[at] in INNER and is_word(at - 1) and is_word(at + 1))
         if has_chinese(tokens[at]):  # a character says little: with one beside it
             pairs = ["".join(tokens[first : first + 2]) for first in (at - 1, at) if first >= 0]
-            return not any(len(pair) > 1 and pair in said for pair in pairs)
+            return not any(len(pair) > 1 and pair in folded for pair in pairs)
         return tokens[at] not in ordinary and normalized(tokens[at]) not in known
 
     for kept, run in groupby(range(len(tokens)), key=stays):
