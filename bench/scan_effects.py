@@ -17,7 +17,7 @@ from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE
 
 MAX_NEW_TOKENS, SENTENCES = 48, 2  # of the base's answers that carry an effect
 TAUGHT = 0.5  # of the planted questions, answered with the effect
-TINY = 1e-4  # of random numbers: as small as an adapter after a step or two
+TINY = 1e-3  # of random numbers: a tenth or less of a trained adapter's
 Row = dict[str, str]
 
 
