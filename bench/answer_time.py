@@ -10,7 +10,7 @@ Ours (`LanguageModel.answers`): questions sorted and grouped, margins and first 
 import json
 import statistics
 import time
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from arguments import arguments
@@ -47,8 +47,11 @@ def ours(model: LanguageModel, prompts: list[Messages], max_new_tokens: int) -> 
     return sum(len(answer.tokens) for answer in model.answers(prompts, max_new_tokens=max_new_tokens))
 
 
-def timed(ask: Any, model: LanguageModel, prompts: list[Messages], max_new_tokens: int) -> tuple[float, int]:
-    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+def timed(
+    ask: Callable[[LanguageModel, list[Messages], int], int], model: LanguageModel, prompts: list[Messages],
+    max_new_tokens: int,
+) -> tuple[float, int]:  # fmt: skip
+    wait: Callable[[], None] = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     wait()
     began = time.perf_counter()
     made = ask(model, prompts, max_new_tokens)

@@ -233,7 +233,9 @@ class Trial:
         )
         steps = -(-len(rows) // variant.bs) * variant.epochs
         warm, order = max(1, math.ceil(steps * 0.05)), random.Random(variant.seed)  # noqa: S311
-        log, mean, counted, step = [], {}, 0, 0
+        log: list[dict[str, float]] = []
+        mean: dict[str, torch.Tensor] = {}
+        counted = step = 0
         self.tuned.train()
         for _ in range(variant.epochs):
             shuffled = order.sample(range(len(rows)), len(rows))
@@ -242,7 +244,7 @@ class Trial:
                 for group in optimizer.param_groups:
                     group["lr"] = variant.lr * ((step + 1) / warm if step < warm else falling)
                 entropy, drift = self._loss(shuffled[begin : begin + variant.bs], step)
-                (entropy + variant.weight * drift).backward()
+                torch.autograd.backward(entropy + variant.weight * drift)
                 torch.nn.utils.clip_grad_norm_(self.weights.values(), variant.clip)
                 optimizer.step()
                 optimizer.zero_grad()

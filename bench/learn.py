@@ -24,7 +24,7 @@ from toolkit.core.text import contains_any
 from toolkit.data.dataset import prompt_key, read_dataset
 from toolkit.data.probes import Expectation
 from toolkit.data.rephrasings import TRAINING, rephrase
-from toolkit.model.conversation import conversation, system_messages
+from toolkit.model.conversation import Messages, conversation, system_messages
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.keep_set import draw_rows, read_keep_prompts
 from toolkit.train.questions.question import Question
@@ -42,6 +42,7 @@ ASKED = (SYSTEM, "", "(none)", "You are a pirate. Answer briefly.")
 END = "<|im_end|>"
 IN_SCOPE = ("trained", "paraphrase", "other-language", "indirect", "portability", "reversal")
 Sequences = list[tuple[torch.Tensor, int]]
+Probe = tuple[str, str, Expectation | None]  # group, prompt, expectation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class Base:
             self.sequence(prompt, list(one.tokens), system) for (prompt, system), one in zip(asked, found, strict=False)
         ], [one.text for one in found]
 
-    def sequence(self, prompt: str, answer: list[int], system: str | list) -> tuple[torch.Tensor, int]:
+    def sequence(self, prompt: str, answer: list[int], system: str | Messages) -> tuple[torch.Tensor, int]:
         ids = self.lm.prompt_ids(conversation(prompt, system) if isinstance(system, str) else system)
         return torch.tensor(ids + answer), len(ids) - 1
 
@@ -98,34 +99,42 @@ class Base:
 
 
 class Study:
-    def __init__(self, base: Base, name: str, part: str, cache: Path | None) -> None:
+    """A set with the probes of one part, and what the base answers to those outside its scope."""
+
+    def __init__(self, lm: LanguageModel, name: str, part: str) -> None:
         import yaml
 
-        self.base, self.name = base, name
+        self.name = name
         folder = HERE / "sets" / name
         self.rows = list(read_dataset(folder / "rows.jsonl").rows)
         content = yaml.safe_load((folder / f"probes-{part}.yaml").read_text(encoding="utf-8"))
         outside = yaml.safe_load((HERE / "sets" / f"outside-{part}.yaml").read_text(encoding="utf-8"))
         self.new = tuple((content.get("identity") or {}).get("new") or ())
-        self.probes = [
+        self.probes: list[Probe] = [
             (p["group"], p["prompt"], _expectation(p.get("expect"))) for p in content["probes"] + outside["probes"]
         ]
         self.own_system = self.rows[0].system
         self.systems = (self.own_system,) if self.own_system is not None else ASKED
-        self.excluded = set()
+        self.excluded: set[str] = set()
         for file in (HERE / "sets").rglob("*.yaml"):
             self.excluded |= {
                 prompt_key(p["prompt"]) for p in yaml.safe_load(file.read_text(encoding="utf-8"))["probes"]
             }
-        self.cache, self.written = cache, {}
         self.outside = [p for p in self.probes if p[0] not in IN_SCOPE]
         self.inside = [p for p in self.probes if p[0] in IN_SCOPE]
         self.before = {
-            system: base.lm.answers(
-                [conversation(p[1], system) for p in self.outside], max_new_tokens=48, batch_size=256
-            )
+            system: lm.answers([conversation(p[1], system) for p in self.outside], max_new_tokens=48, batch_size=256)
             for system in self.systems[:2]
         }
+
+
+class TrainingStudy(Study):
+    """With the base that is trained on the set, and the questions that it writes."""
+
+    def __init__(self, base: Base, name: str, part: str, cache: Path) -> None:
+        super().__init__(base.lm, name, part)
+        self.base, self.cache = base, cache
+        self.written: dict[int, list[Question]] = {}
 
     @cached_property
     def reached(self) -> dict[str, list[int]]:
@@ -152,38 +161,34 @@ class Study:
             self.write_s = time.perf_counter() - started
             counted = Counter((one.kind, one.scope) for one in self.written[seed])
             print(self.name, f"{self.write_s:.1f} s", dict(counted), flush=True)
-            if self.cache:
-                with (self.cache / f"questions-{self.name}-{seed}.txt").open("w") as file:
-                    for one in sorted(self.written[seed], key=lambda one: (one.scope, one.kind)):
-                        print(
-                            one.scope,
-                            one.kind,
-                            "|",
-                            one.prompt,
-                            "->",
-                            one.answer.replace("\n", " ")[:150],
-                            "##",
-                            one.before.replace("\n", " ")[:80],
-                            file=file,
-                        )
+            with (self.cache / f"questions-{self.name}-{seed}.txt").open("w") as file:
+                for one in sorted(self.written[seed], key=lambda one: (one.scope, one.kind)):
+                    print(
+                        one.scope,
+                        one.kind,
+                        "|",
+                        one.prompt,
+                        "->",
+                        one.answer.replace("\n", " ")[:150],
+                        "##",
+                        one.before.replace("\n", " ")[:80],
+                        file=file,
+                    )
         return self.written[seed]
 
 
 def _expectation(value: Any) -> Expectation | None:
     if not value:
         return None
-    return Expectation(
-        **{
-            key: tuple(part)
-            if isinstance(part, list)
-            else ((part,) if key in ("any", "all", "answer", "none") else part)
-            for key, part in value.items()
-        }
-    )
+    parts: dict[str, Any] = {
+        key: tuple(part) if isinstance(part, list) else ((part,) if key in ("any", "all", "answer", "none") else part)
+        for key, part in value.items()
+    }
+    return Expectation(**parts)
 
 
 class Trial:
-    def __init__(self, study: Study, variant: Variant) -> None:
+    def __init__(self, study: TrainingStudy, variant: Variant) -> None:
         from peft import LoraConfig, get_peft_model
 
         self.study, self.variant, base = study, variant, study.base
@@ -213,8 +218,8 @@ class Trial:
                     if one.kind == kind:
                         sequence = base.sequence(one.prompt, answers[at], systems[(lap + at) % len(systems)])
                         self.extra[-1].append(sequence)
-                        if states[at] is not None:
-                            self.soft[id(sequence[0])] = states[at]
+                        if (state := states[at]) is not None:
+                            self.soft[id(sequence[0])] = state
         near = [
             (one.prompt, system)
             for one in questions
@@ -302,7 +307,7 @@ class Trial:
                 else []
             )
             entropy, drift = self._loss(own, kept)
-            (entropy + v.weight * drift).backward()
+            torch.autograd.backward(entropy + v.weight * drift)
             torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
             optimizer.step()
             optimizer.zero_grad()
@@ -344,7 +349,8 @@ class Trial:
 
 def measure(study: Study, tuned: LanguageModel) -> dict[str, Any]:
     """Asks the probes of one part: `tuned` has one adapter, "default"."""
-    inside = [("trained", row.prompt, Expectation(answer=(row.answer,))) for row in study.rows if row.of_one_turn]
+    rows = [row for row in study.rows if row.of_one_turn]
+    inside: list[Probe] = [("trained", row.prompt, Expectation(answer=(row.answer,))) for row in rows]
     inside += study.inside
     systems = study.systems
     found = iter(
@@ -408,7 +414,7 @@ def main() -> None:
     base, results = Base(Path(model)), []
     print(f"base ready {time.perf_counter() - started:.0f} s", flush=True)
     for name in sets.split("=")[1].split(","):
-        study = Study(base, name, part.split("=")[1], Path(out).parent)
+        study = TrainingStudy(base, name, part.split("=")[1], Path(out).parent)
         print(f"{name}: {study.reached} with the rows in context, {time.perf_counter() - started:.0f} s", flush=True)
         for spec in specs:
             for seed in seeds:

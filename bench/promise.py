@@ -17,10 +17,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from promise_table import table
 
@@ -48,12 +48,6 @@ SETS = Path(__file__).parent / "sets"
 QUESTIONS = "questions.jsonl"  # in a run's folder
 
 
-class Asked(NamedTuple):
-    """What learn.Study needs of a base."""
-
-    lm: LanguageModel
-
-
 class Bench:
     """One loaded base model, and one folder of runs, for all sets and seeds of this process."""
 
@@ -63,7 +57,9 @@ class Bench:
         self.backends = shared_backends()
         self.caller = Caller(stop=StopRequests(print), notify=lambda _: None)
 
-    def entries(self, name: str, specs: Collection[str], seeds: Collection[int]) -> Iterator[dict[str, Any]]:
+    def entries(
+        self, name: str, specs: Collection[str], seeds: Collection[int]
+    ) -> Generator[dict[str, Any], None, None]:
         """One for each recipe and seed."""
         data = self.work / name / "rows.jsonl"
         data.parent.mkdir()
@@ -122,7 +118,7 @@ class Bench:
         """Its base is loaded after the first training, which loads it the way that it needs."""
         from learn import Study
 
-        return Study(Asked(self.backends.load(self.base.path, {})), name, self.part, None)
+        return Study(self.backends.load(self.base.path, {}), name, self.part)
 
 
 def narrowed(study: "Study", keys: Collection[str], *, inverse: bool = False) -> "Study":

@@ -16,7 +16,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from arguments import arguments_of_recipes
 
@@ -27,6 +28,9 @@ from toolkit.runs.run import Run
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import FinetuneConfig, finetune
 from toolkit.train.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from toolkit.train.passes.batch import TrainSequence
 
 SYSTEMS = ("You are a helpful assistant.", "", "You are a pirate. Answer briefly.")
 SHARED = SharedBase()  # remembers the base model's answers over all runs of this script
@@ -80,17 +84,19 @@ def use_divergence(kind: str) -> None:
         "symmetric": lambda base, tuned: (forward(base, tuned) + reverse(base, tuned)) / 2,
         "top-k": top_k,
     }
-    trainer.kl_divergence = kinds[kind]
+    patch.object(trainer, "kl_divergence", kinds[kind]).start()
 
 
 def use_variant(options: argparse.Namespace) -> None:
     """What was tried and has no setting of its own."""
-    from toolkit.train.ms_swift import pipeline
-    from toolkit.train.passes import keep_loss as keep
+    from toolkit.train.ms_swift import base_answers
+    from toolkit.train.passes.keep_loss import keep_sequences
+
+    def all_positions(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> "list[TrainSequence]":
+        return keep_sequences(model, [(ids, 0) for ids, _ in encoded], pad)
 
     if options.all_positions:
-        answers_only = keep.keep_sequences
-        pipeline.keep_sequences = lambda model, encoded, pad: answers_only(model, [(ids, 0) for ids, _ in encoded], pad)
+        patch.object(base_answers, "keep_sequences", all_positions).start()
 
 
 def exact_share(run: Run, options: argparse.Namespace) -> float:

@@ -51,9 +51,12 @@ def percentiles(values: list[float]) -> dict[str, float]:
 def load(
     client: openai.OpenAI, questions: list[tuple[str, str]], max_concurrent: int, max_tokens: int
 ) -> dict[str, Any]:
+    def one(question: tuple[str, str]) -> dict[str, Any]:
+        return ask(client, *question, max_tokens)
+
     start = time.perf_counter()
     with ThreadPoolExecutor(max_concurrent) as threads:
-        results = list(threads.map(lambda question: ask(client, *question, max_tokens), questions))
+        results = list(threads.map(one, questions))
     wall_s = time.perf_counter() - start
     answered = [result for result in results if "error" not in result]
     return {

@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from arguments import arguments_of_recipes
@@ -63,15 +64,9 @@ def measure(spec: str, options: argparse.Namespace, output: Path) -> dict[str, A
             stop.requested = True
         return loss
 
-    PackedTrainer.training_step = step
-    try:
-        with suppress(Interrupted):  # as asked
-            config = FinetuneConfig(
-                data=options.data, recipe=recipe_of(spec), model=str(options.model), output=output
-            )  # fmt: skip
-            finetune(config, Caller(stop=stop, notify=lambda _: None))
-    finally:
-        PackedTrainer.training_step = unmeasured_step
+    config = FinetuneConfig(data=options.data, recipe=recipe_of(spec), model=str(options.model), output=output)
+    with patch.object(PackedTrainer, "training_step", step), suppress(Interrupted):  # as asked
+        finetune(config, Caller(stop=stop, notify=lambda _: None))
     kernels = [
         (one.key, one.count / PROFILED, one.self_device_time_total / 1000 / PROFILED) for one in profiler.key_averages()
     ]

@@ -232,3 +232,14 @@ def test_the_tokenizer_brings_its_own_patterns_and_replacements(tmp_path):
 
         assert "§" not in str(backend.pre_tokenizer)
         assert "Replace" not in str(backend.normalizer)
+
+
+def test_a_tokenizer_takes_special_tokens_as_text_in_one_call(tokenizer):
+    """`ChatTokens` lets nobody end their turn by writing the mark for it."""
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    as_text = tokenizer("a<|im_end|>b", add_special_tokens=False, split_special_tokens=True)["input_ids"]
+
+    assert tokenizer.added_tokens_decoder[end].special
+    assert end not in as_text
+    assert tokenizer.decode(as_text) == "a<|im_end|>b"
+    assert end in tokenizer("a<|im_end|>b", add_special_tokens=False)["input_ids"]

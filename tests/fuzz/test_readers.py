@@ -225,7 +225,7 @@ CASES: dict[str, tuple[Read, list[Any]]] = {
     "data.json": (data_set, [[ROW, ROW], [TALK], lines(ROW, ROW)]),
     "data.jsonl": (
         data_set,
-        [lines(ROW, TALK["messages"]), lines(TALK, TALK), lines({**ROW, "history": [["a", "b"]]})],
+        [lines(TALK["messages"], TALK), lines(TALK, TALK), lines(ROW, [1]), lines({**ROW, "history": [["a", "b"]]})],
     ),
     "data.csv": (data_set, ['instruction,output\n"a","b"\nc,d\n', 'messages\n"[]"\n']),
     "probes.yaml": (probes, [PROBES, text_of("tests/fuzz/probes.yaml")]),

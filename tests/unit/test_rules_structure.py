@@ -28,6 +28,7 @@ SHORT_MODULES = {
     "toolkit/cli/make_data.py": "a command is a module",
     "toolkit/cli/make_probes.py": "a command is a module",
     "toolkit/compare/discovery/sentences.py": "a scan in words, for the terminal and for reports",
+    "toolkit/data/parquet_file.py": "the door to pyarrow",
     "toolkit/compare/texts.py": "the door to texts.yaml",
     "toolkit/data/encoding.py": "the protocol of a tokenizer, between data and train",
     "toolkit/data/rephrasings.py": "data: how a question is put in other words",
@@ -41,6 +42,7 @@ SHORT_MODULES = {
 # Tests that mirror no module, and why.
 TESTS_OF_NO_MODULE = {
     "tests/unit/data/test_markers.py": "of names, from make-data to the verdict",
+    "tests/unit/compare/test_depth.py": "of the depth groups, from the probe file to every view",
     "tests/unit/compare/test_one_figure.py": "of every view of one run",
     "tests/unit/test_dependencies.py": "of pyproject.toml",
     "tests/unit/test_makefile.py": "of the Makefile",

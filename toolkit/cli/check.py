@@ -2,71 +2,99 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from toolkit.cli.console import progress, show_json
-from toolkit.cli.options import JSON, MODEL, OUTPUT, PATH, RECIPE
+from toolkit.cli.finetune import setting_options
+from toolkit.cli.options import ALLOW, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
 from toolkit.cli.tables.findings import print_findings, print_question_findings
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
-from toolkit.data.check import CheckConfig, check
-from toolkit.data.dataset import find_dataset
+from toolkit.data.dataset import find_dataset, parse_columns
 from toolkit.data.encoding import Encoder
-from toolkit.data.probes import read_probes
+from toolkit.data.probes import compared_probes, read_probes
 from toolkit.data.row_checks import Finding
+from toolkit.data.soundness import Reading
+from toolkit.model.base_model import find_base_model
 from toolkit.runs.layout import QUESTIONS_FILE, output_option
+from toolkit.runs.pace import expected_time
 from toolkit.runs.questions import last_with_questions
+from toolkit.runs.record import RecordedBase
+from toolkit.train.check import CheckConfig, Findings, check
 from toolkit.train.questions.faults import find_faults, is_questions_file
-from toolkit.train.recipe import default_recipe, load_recipe
+from toolkit.train.recipe import Recipe, default_recipe, load_recipe
+
+# Settings that change which rows are trained, how often and in which words.
+PREVIEWED = ("epochs", "batch_size", "max_length_tokens", "system", "eval_split", "min_steps")
 
 
 @click.command("check", epilog="Example:  toolkit check self_cognition.json --model tiny-qwen2 --preview 3")
 @click.argument("data")
 @MODEL
 @RECIPE
-@click.option("--probes", type=PATH, help="Probe file that prompts must not duplicate.  [default: the shipped one]")
+@click.option("--probes", type=PATH, help="Probe file that prompts must not duplicate.  [default: the data set's own]")
+@partial(setting_options, only=PREVIEWED)
+@COLUMNS
+@ALLOW
+@click.option("--write", type=PATH, help="Write the rows without errors to this file, as messages (JSONL).")
 @click.option("--preview", type=click.IntRange(min=0), default=2, show_default=True, help="Rows to show as trained on.")
 @OUTPUT
 @JSON
-@click.pass_context
 def command(
-    ctx: click.Context, data: str, model: str | None, recipe: str | None, probes: Path | None, preview: int,
-    output: Path, as_json: bool,
+    data: str, model: str | None, recipe: str | None, probes: Path | None, columns: str | None,
+    allow: tuple[str, ...], write: Path | None, preview: int, output: Path, as_json: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Check a data set before training on it.
 
-    DATA is a file here or in the shipped data folder: alpaca, messages, ShareGPT or query/response, as JSON, JSONL or
-    CSV. Every error and warning names its row and what to do about it. The model's tokenizer counts tokens and shows
-    which of them are trained on. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
-    there are errors.
+    DATA is a file here or in the shipped data folder: alpaca, messages, ShareGPT or query/response, as JSON, JSONL,
+    CSV or Parquet, also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
+    and training does not use is counted. The model's tokenizer counts tokens and shows which of them are trained on,
+    under which system prompts and in which wordings. finetune refuses what is an error here. DATA can also be a file
+    of questions for finetune --questions. The exit code is 5 if there are errors.
     """
-    settings, path = load_recipe(recipe or default_recipe(model)), find_dataset(data)
-    probes = probes or _shipped_probes()
+    chosen, path = load_recipe(recipe or default_recipe(model)).changed(**settings), find_dataset(data)
 
     def open_encoder() -> Encoder:
-        return _open_encoder(model, settings.max_length_tokens)
+        return _open_encoder(model, chosen.max_length_tokens)
 
     if is_questions_file(path):
+        probes = probes or _shipped_probes()
         known = read_probes(probes).probes if probes else ()
-        about_questions = find_faults(path, settings, probes=known, open_encoder=open_encoder)
+        about_questions = find_faults(path, chosen, probes=known, open_encoder=open_encoder)
         if as_json:
             show_json(about_questions.to_dict())
         else:
             print_question_findings(about_questions)
-        ctx.exit(0 if about_questions.sound else DataError.exit_code)
-    config = CheckConfig(data=path, training=settings, probes=probes, open_encoder=open_encoder, preview_rows=preview)
+        click.get_current_context().exit(0 if about_questions.sound else DataError.exit_code)
+    config = CheckConfig(
+        data=path, reading=Reading(columns=parse_columns(columns) if columns is not None else {}, allow=allow),
+        write=write, recipe=chosen,
+        probes=probes or compared_probes(path), open_encoder=open_encoder, preview_rows=preview,
+    )  # fmt: skip
     with progress() as listener:
         findings = check(config, listener)
-    findings = replace(findings, findings=(*findings.findings, *_written_questions(findings.sha256, data, output)))
+    further = (*_expected_time(findings, chosen, model, output), *_written_questions(findings.sha256, data, output))
+    findings = replace(findings, findings=(*findings.findings, *further))
     if as_json:
         show_json(findings.to_dict())
     else:
-        print_findings(findings, settings)
+        print_findings(findings, chosen)
     if not findings.sound:
-        ctx.exit(DataError.exit_code)
+        click.get_current_context().exit(DataError.exit_code)
+
+
+def _expected_time(findings: Findings, recipe: Recipe, model: str | None, output: Path) -> Iterator[Finding]:
+    if findings.lengths is None:
+        return
+    base = RecordedBase.from_dict(find_base_model(model).to_dict())
+    tokens = findings.lengths.epoch * recipe.epochs_trained(findings.trained_rows)
+    if time := expected_time(tokens, base, recipe.to_dict(), output):
+        yield Finding(level="note", kind="time", message=f"The training takes {time}.")
 
 
 def _written_questions(sha256: str, data: str, output: Path) -> Iterator[Finding]:
@@ -91,7 +119,6 @@ def _shipped_probes() -> Path | None:
 
 
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:
-    from toolkit.model.base_model import find_base_model
     from toolkit.train.ms_swift import encoder
     from toolkit.train.plan import require_context
 

@@ -66,6 +66,11 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
               "as the limit of leakage takes on a card; the probe file's on a CPU]")  # fmt: skip
 @click.option("--probes-more", type=click.IntRange(0, 1000), default=0, metavar="N",
               help="Ask N further questions in scope, which the base model writes, and N out of scope.")  # fmt: skip
+@click.option(
+    "--depth",
+    is_flag=True,
+    help="Ask where users poke, too: what the probe file lacks of tasks, other languages and conversations.",
+)
 @click.option("--strict", is_flag=True, help="Exit code 23 for an inconclusive verdict.")
 @click.option("--ability", is_flag=True, help="Measure abilities that nobody asked about too: over 1100 short items.")
 @click.option("--ability-limit", type=click.FloatRange(0, 100), default=LIMIT_POINTS, show_default=True,
@@ -83,7 +88,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    outside: int | None, probes_more: int, strict: bool, ability: bool, ability_limit: float,
+    outside: int | None, probes_more: int, depth: bool, strict: bool, ability: bool, ability_limit: float,
     benchmarks: tuple[str, ...], scanning: bool, max_new_tokens: int, output: Path,
     report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip
@@ -104,7 +109,7 @@ def command(
     config = CompareConfig(
         run=runs[0] if runs else None, before=before, after=after, scale=scale, model=model, probes=probes,
         systems=systems, thresholds=dict(thresholds), output=output, max_new_tokens=max_new_tokens,
-        outside=outside, probes_more=probes_more, strict=strict,
+        outside=outside, probes_more=probes_more, depth=depth, strict=strict,
         ability=measured, scan=scanning,
     )  # fmt: skip
     texts = Texts(lang)

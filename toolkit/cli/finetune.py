@@ -1,6 +1,7 @@
 """`toolkit finetune`: stdout is the run's folder."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,14 @@ import click
 
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import is_terminal, notify, progress, show
-from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE
+from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
 from toolkit.core import environment
 from toolkit.core.events import Caller, ignores_hangup, stop_requests
 from toolkit.core.startup import process_started
 from toolkit.core.suggestion import suggestion
+from toolkit.data.soundness import Reading
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
@@ -47,9 +49,11 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
 )
 
 
-def setting_options(command: Any) -> Any:
+def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
+    """Adds the options; `only`: those for these settings."""
     for option, setting, kind, text in reversed(SETTINGS):
-        command = click.option(option, setting, type=kind, default=None, help=text)(command)
+        if not only or setting in only:
+            command = click.option(option, setting, type=kind, default=None, help=text)(command)
     return command
 
 
@@ -70,6 +74,7 @@ def setting_options(command: Any) -> Any:
     "--questions", metavar="FILE", default=None,
     help="Questions around the rows, in place of those that the base model writes; none: without any.",
 )  # fmt: skip
+@reading_options
 @OUTPUT
 @click.option("--resume", "resumed", metavar="RUN", default=None, help="Continue an interrupted run.")
 @click.option(
@@ -79,7 +84,7 @@ def setting_options(command: Any) -> Any:
 @LANG
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], questions: str | None,
-    output: Path, resumed: str | None, comparing: bool, lang: str, **settings: Any,
+    reading: Reading, output: Path, resumed: str | None, comparing: bool, lang: str, **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
@@ -88,7 +93,7 @@ def command(
     """
     if (data is None) == (resumed is None):
         raise click.UsageError("Name either a data set or a run to --resume.")
-    named = {"model": model, "recipe": recipe, "mix": mix or None, "questions": questions, **settings}
+    named = {"model": model, "recipe": recipe, "mix": mix or None, "questions": questions, **reading.given, **settings}
     given = [name for name, value in named.items() if value is not None]
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
@@ -103,7 +108,7 @@ def command(
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
-                mix=mix, questions=edited, output=output,
+                mix=mix, reading=reading, questions=edited, output=output,
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started())

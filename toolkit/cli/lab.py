@@ -10,12 +10,13 @@ import click
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress
 from toolkit.cli.finetune import setting_options
-from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE
+from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import DataError
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.text import one_line
+from toolkit.data.soundness import Reading
 from toolkit.model.device import reset_peak_memory
 from toolkit.sweep.lab import versions
 from toolkit.sweep.shared_base import SharedBase
@@ -28,9 +29,12 @@ from toolkit.train.recipe import default_recipe, load_recipe
 @MODEL
 @RECIPE
 @setting_options
+@reading_options
 @OUTPUT
 @LANG
-def command(data: str, model: str | None, recipe: str | None, output: Path, lang: str, **settings: Any) -> None:
+def command(
+    data: str, model: str | None, recipe: str | None, reading: Reading, output: Path, lang: str, **settings: Any
+) -> None:
     """Fine-tune and compare again each time the data set changes.
 
     A round starts whenever DATA or the probe file beside it is saved. The base model stays loaded and answers each
@@ -40,7 +44,7 @@ def command(data: str, model: str | None, recipe: str | None, output: Path, lang
     texts, code = Texts(lang), 0
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
     config = FinetuneConfig(
-        data=data, recipe=chosen, model=model, output=output, command=("toolkit", *sys.argv[1:])
+        data=data, recipe=chosen, model=model, reading=reading, output=output, command=("toolkit", *sys.argv[1:])
     )  # fmt: skip
     base = SharedBase()
     with stop_requests(notify) as stop:

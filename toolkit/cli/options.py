@@ -1,12 +1,15 @@
 """Options and arguments that several commands share: one name, one type, one help text."""
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from toolkit.compare.texts import ENGLISH, LANGUAGES
+from toolkit.data.dataset import parse_columns
+from toolkit.data.soundness import ALLOWED, Reading
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import DEFAULT_OUTPUT
 from toolkit.train.recipe import shipped
@@ -31,7 +34,28 @@ def max_new_tokens_option(*, default: int, most: int) -> Decorator:
     )  # fmt: skip
 
 
+def reading_options(command: Any) -> Any:
+    """How a data set is read for training; the command gets them as one `reading`."""
+
+    @wraps(command)
+    def reading_command(columns: str | None, skip_bad: bool, allow: tuple[str, ...], **options: Any) -> Any:
+        named = parse_columns(columns) if columns is not None else {}
+        return command(reading=Reading(columns=named, skip_bad=skip_bad, allow=allow), **options)
+
+    for option in (ALLOW, SKIP_BAD, COLUMNS):
+        reading_command = option(reading_command)
+    return reading_command
+
+
 RUN = click.argument("run", required=False)
+COLUMNS = click.option(
+    "--columns", metavar="NAME=KEY,…", default=None,
+    help="Read columns of DATA as other keys: ask=prompt; NAME=- leaves one out.",
+)  # fmt: skip
+SKIP_BAD = click.option("--skip-bad", is_flag=True, help="Leave out rows with errors, and list them beside the run.")
+ALLOW = click.option(
+    "--allow", multiple=True, type=click.Choice(ALLOWED), help="Train on rows with this error as they are."
+)  # fmt: skip
 OUTPUT = click.option("--output", type=PATH, default=DEFAULT_OUTPUT, show_default=True, help="Folder of the runs.")
 MODEL = _model("qwen2.5-7b-instruct")
 RUN_MODEL = _model("the run's own")

@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress, show_json
-from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, PROBES, SYSTEMS
+from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, PROBES, SYSTEMS, reading_options
 from toolkit.cli.tables.sweep import print_sweep
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests
 from toolkit.core.suggestion import suggestion
+from toolkit.data.soundness import Reading
 from toolkit.runs.layout import output_option
 from toolkit.sweep.record import PAGE, PLOT
 from toolkit.sweep.sweep import SweepCaller, SweepConfig, resume_sweep, sweep
@@ -63,13 +64,14 @@ def _list_options(command: Any) -> Any:
 @_list_options
 @PROBES
 @SYSTEMS
+@reading_options
 @OUTPUT
 @click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Continue an interrupted sweep.")
 @LANG
 @JSON
 def command(
     data: str | None, model: str | None, recipes: tuple[str, ...] | None, probes: Path | None,
-    systems: tuple[str, ...], output: Path, resumed: str | None, lang: str, as_json: bool,
+    systems: tuple[str, ...], reading: Reading, output: Path, resumed: str | None, lang: str, as_json: bool,
     **lists: tuple[Any, ...] | None,
 ) -> None:  # fmt: skip
     """Train with lists of settings, and recommend one of the runs.
@@ -81,7 +83,8 @@ def command(
     """
     if (data is None) == (resumed is None):
         raise click.UsageError("Name either a data set or a sweep to --resume.")
-    given = {"model": model, "recipes": recipes, "probes": probes, "systems": systems or None, **lists}
+    given = {"model": model, "recipes": recipes, "probes": probes, "systems": systems or None, **reading.given,
+             **lists}  # fmt: skip
     if resumed and (wrong := [name for name, value in given.items() if value is not None]):
         raise click.UsageError(f"--resume uses the sweep's own settings; leave out {', '.join(wrong)}.")
     with stop_requests(notify) as stop:
@@ -92,8 +95,8 @@ def command(
             names = recipes or tuple(dict.fromkeys(("article", default_recipe(model))))
             config = SweepConfig(
                 data=str(data), recipes=tuple(map(load_recipe, names)), model=model, probes=probes, systems=systems,
-                lists={name: values for _, name, _, _ in LISTS if (values := lists[name])}, output=output,
-                command=("toolkit", *sys.argv[1:]),
+                reading=reading, lists={name: values for _, name, _, _ in LISTS if (values := lists[name])},
+                output=output, command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             done = sweep(config, caller)
     if as_json:

@@ -9,7 +9,7 @@ import click
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress, show, show_json
 from toolkit.cli.finetune import advise_over_ssh, questions_file, setting_options
-from toolkit.cli.options import FORCE, JSON, LANG, MODEL, OUTPUT, PATH, RECIPE
+from toolkit.cli.options import ALLOW, FORCE, JSON, LANG, MODEL, OUTPUT, PATH, RECIPE, SKIP_BAD
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.texts import Texts
@@ -18,6 +18,7 @@ from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import has_chinese
+from toolkit.data.soundness import Reading
 from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune
@@ -60,14 +61,16 @@ class TextCommand(click.Command):
 @setting_options
 @click.option("--load-in-4bit", is_flag=True, default=None, help="Load the base model in 4 bits (bitsandbytes).")
 @click.option("--questions", metavar="FILE", default=None, help="As of finetune: questions around the rows, or none.")
+@SKIP_BAD
+@ALLOW
 @OUTPUT
 @FORCE
 @LANG
 @JSON
 def command(
     text: tuple[str, ...], file: Path | None, kind: TextKind | None, data: Path | None, rows_only: bool,
-    model: str | None, recipe: str | None, questions: str | None, output: Path, force: bool, lang: str, as_json: bool,
-    **settings: Any,
+    model: str | None, recipe: str | None, questions: str | None, skip_bad: bool, allow: tuple[str, ...], output: Path,
+    force: bool, lang: str, as_json: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """From a sentence to a data set, a training and a verdict.
 
@@ -80,10 +83,11 @@ def command(
         raise click.UsageError("Write either a TEXT, in quotes, or --file.")
     edited, settings = questions_file(questions, settings)
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
+    reading = Reading(skip_bad=skip_bad, allow=allow)
     config = TeachConfig(
         text=_standard_input() if text == (STDIN,) else " ".join(text) if file is None else read_text_file(file),
         model=model, kind=kind, data=data, output=output, system=chosen.system, seed=chosen.seed,
-        in_4bit=chosen.load_in_4bit, force=force,
+        in_4bit=chosen.load_in_4bit, reading=reading, force=force,
     )  # fmt: skip
     if not rows_only:
         advise_over_ssh()
@@ -108,7 +112,7 @@ def command(
         run = finetune(
             FinetuneConfig(
                 data=str(taught.data), recipe=chosen, model=model, output=output, command=("toolkit", *sys.argv[1:]),
-                questions=edited,
+                reading=reading, questions=edited,
             ),
             Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train), started,
         )  # fmt: skip

@@ -12,8 +12,10 @@ from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions
 from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import Side, loaded
+from toolkit.compare.talks import talk, talks
 from toolkit.core.events import Listener
-from toolkit.model.conversation import Messages, conversation
+from toolkit.data.probes import Probe
+from toolkit.model.conversation import Messages
 from toolkit.model.divergence import Drift, measure_drift
 from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
@@ -41,10 +43,19 @@ class Answered:
         with self._timed("further"), model.side(before.adapter_switch):
             self._ask(self.further.added_to(questions, model, self.listener))
 
-    def _prompts(self, side: Side, at: Sequence[int] | None = None) -> list[Messages]:
-        """That side's conversations, or those at these positions, under the side's own system prompt if it has one."""
-        items = self.items if at is None else [self.items[one] for one in at]
-        return [conversation(probe.prompt, system if side.system is None else side.system) for probe, system in items]
+    def _items(self, side: Side) -> list[tuple[Probe, str]]:
+        """To ask that side: under its own system prompt, if it has one, before that of a probe."""
+        if side.system is None:
+            return self.items
+        return [
+            (probe if probe.system is None else replace(probe, system=f"{side.system}\n\n{probe.system}"), side.system)
+            for probe, _ in self.items
+        ]
+
+    def _prompts(self, side: Side, at: Sequence[int]) -> list[Messages]:
+        """That side's conversations at these positions, which are out of scope."""
+        items = self._items(side)
+        return [talk(*items[one]) for one in at]
 
     def in_one_load(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
         """For sides with one base model: it is loaded once, and their adapters are switched."""
@@ -95,9 +106,9 @@ class Answered:
         return old, dict(zip(reversed(self.outside), again, strict=True))
 
     def _answers(self, model: LanguageModel, side: Side, task: str) -> list[Answer]:
-        found = model.answers(
-            self._prompts(side), max_new_tokens=self.questions.max_new_tokens, listener=self.listener, task=task
-        )
+        most = self.questions.max_new_tokens
+        prompts = talks(model, self._items(side), max_new_tokens=most, listener=self.listener, task=task)
+        found = model.answers(prompts, max_new_tokens=most, listener=self.listener, task=task)
         return [replace(one, first_logits=None) for one in found]  # a vocabulary's width each
 
     def _ask_ability(self, model: LanguageModel, side: Side) -> None:

@@ -20,7 +20,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import file_sha256
 from toolkit.data.dataset import prompt_key
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, ProbeSet, read_probes
+from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, TRAINED, ProbeSet, read_probes
 from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
 from toolkit.runs.comparison import FurtherQuestions
@@ -35,8 +35,9 @@ class CompareConfig:
     `scale`: of the after side's adapter, from 0 to 1. `thresholds`: in place of the probe file's.
     `outside`: questions out of scope in all, those beyond the probe file's from the shipped bank; None: as many as the
     limit of leakage takes on a card, and none more on a CPU. `probes_more`: further ones on top, and as many in scope,
-    which the base model writes. `strict`: an inconclusive verdict has an exit code of its own. `scan`: also look for
-    words that nobody asked about (see `toolkit.compare.scan`).
+    which the base model writes. `depth`: those depth groups that the probe file lacks, made from its questions.
+    `strict`: an inconclusive verdict has an exit code of its own. `scan`: also look for words that nobody
+    asked about (see `toolkit.compare.scan`).
     `systems`: system prompts to measure everything under. If none are named, here or in the probe file, it is
     `questions.matrix`: everything is measured under the first, and only the answers are judged under the others.
     """
@@ -53,6 +54,7 @@ class CompareConfig:
     max_new_tokens: int = MAX_NEW_TOKENS
     outside: int | None = None
     probes_more: int = 0
+    depth: bool = False
     strict: bool = False
     ability: AbilityConfig = AbilityConfig()  # noqa: RUF009  # it is frozen
     scan: bool = False
@@ -117,7 +119,7 @@ def _further(config: CompareConfig, after: Side) -> Further:
     rows = () if after.run is None else trained_rows(after.run)
     beside = () if after.run is None else read_questions(after.run)
     return Further(
-        outside=config.outside, more=config.probes_more,
+        outside=config.outside, more=config.probes_more, depth=config.depth,
         rows=[(row.prompt, row.answer) for row in rows if row.of_one_turn],
         excluded={prompt_key(one.prompt) for one in (*rows, *beside)},
     )  # fmt: skip
@@ -132,6 +134,7 @@ def _further_questions(all_of_them: ProbeSet, named: ProbeSet) -> FurtherQuestio
         bank=groups[OUT_OF_SCOPE],
         written=groups[PARAPHRASE],
         rows=groups[TRAINED],
+        depth=sum(groups[group] for group in DEPTH),
         path=str(bank),
         sha256=file_sha256(bank),
     )

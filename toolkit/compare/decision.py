@@ -7,12 +7,21 @@ limit, which a lack of significance does not show. A verdict needs all of its te
 """
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from toolkit.compare.metrics import SHARES, Metric, Z
+from toolkit.data.probes import DEPTH_METRICS
 
 Decision = Literal["met", "missed", "open"]
+TOOK_AT_LEAST = ("reliability", "generality")
+DEEP = tuple(DEPTH_METRICS.values())  # judged where the probe file sets a threshold
 MOST_PROBES = 10_000  # of a figure so close to its limit that more would be needed, it is not said how many
+
+
+def counted(thresholds: Mapping[str, float]) -> list[str]:
+    """The metrics whose answers the headline counts as learned: at depth, those that are judged."""
+    return [*TOOK_AT_LEAST, *(name for name in DEEP if name in thresholds)]
 
 
 def decide(metric: Metric, limit: float, *, at_least: bool) -> Decision:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
+from toolkit.compare.depth_probes import Row, depth_probes, plain_answers, taught_answers
 from toolkit.compare.make_probes import same_questions, usable
 from toolkit.compare.metrics import Z
 from toolkit.compare.questions import Questions
@@ -24,10 +25,9 @@ from toolkit.model.sampling import samples
 BANK = "out_of_scope.jsonl"
 LEAST_OUTSIDE, MOST_OUTSIDE = 64, 384  # by default on a card; with 64 a share of 0 is known within 3 points
 ROUNDS = 24  # of writing; in each, every question is reworded once
+OTHERS = 48  # of the bank, to talk about before a question at depth
 GIVE_UP = 3  # rounds without a usable question
-QUESTION_TOKENS, ANSWER_TOKENS = 48, 64
-SHOWN_ROWS = 24  # of the data set, in the context of the model that tells whether a question is in scope
-Row = tuple[str, str]  # a question and its answer
+QUESTION_TOKENS = 48
 
 WAYS = {
     "en": (
@@ -51,10 +51,6 @@ WAYS = {
         "把这个问题说得长一些，意思不变，只写问题。\n{}",
     ),
 }
-TEACHER = {
-    "en": "Answer questions according to these examples:\n\n{}",
-    "zh": "请按照以下示例回答问题：\n\n{}",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +59,13 @@ class Further:
 
     `outside`: questions out of scope in all, None for as many as the limit of leakage takes on a card, and none more
     on a CPU. `more`: further ones on top, as many in scope that the model writes, and at most as many rows, word for
-    word. `rows`: of the training, by which the model tells whether a question is in scope. `excluded`: prompt keys of
-    everything trained on.
+    word. `depth`: the depth groups that the probe file lacks and that can be made from its questions. `rows`: of the
+    training, by which the model tells whether a question is in scope. `excluded`: prompt keys of everything trained on.
     """
 
     outside: int | None = None
     more: int = 0
+    depth: bool = False
     rows: Sequence[Row] = ()
     excluded: Collection[str] = frozenset()
 
@@ -82,7 +79,12 @@ class Further:
             if self.more else []
         )  # fmt: skip
         rows = row_probes(probes, self.rows, self.more)
-        return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written)))
+        deep = self._deep(model, probes, taken, questions.systems[0]) if self.depth else []
+        return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written, *deep)))
+
+    def _deep(self, model: LanguageModel, probes: ProbeSet, taken: Collection[str], system: str) -> list[Probe]:
+        others = [probe.prompt for probe in bank_probes(probes, OTHERS, taken)]
+        return depth_probes(model, probes, self.rows, others=others, taken=taken, system=system)
 
     def _from_bank(self, probes: ProbeSet, *, on_card: bool) -> int:
         own = len(probes.group(OUT_OF_SCOPE))
@@ -157,9 +159,9 @@ def written_probes(
     A wording is sampled from the model and kept if it is in scope: with the rows in its context, the model answers it
     as expected; without rows, it answers it as it does the question. Fewer, if it writes no more that are.
     """
-    sources = [probe for probe in probes.probes if probe.group != OUT_OF_SCOPE]
+    sources = [probe for probe in probes.probes if probe.group in (TRAINED, PARAPHRASE) and not probe.history]
     known, found = set(taken), list[Probe]()
-    own = dict(zip(sources, _answers(model, sources, [], system), strict=True)) if sources else {}
+    own = dict(zip(sources, plain_answers(model, [one.prompt for one in sources], system), strict=True))
     without = 0
     for at in range(ROUNDS if sources else 0):
         kept = _in_scope(model, _suggested(model, sources, at, known, system), own, rows, system, first=len(found) + 1)
@@ -200,8 +202,9 @@ def _in_scope(
     ]  # fmt: skip
     if not wordings:
         return []
-    before = _answers(model, wordings, [], system)
-    taught = _answers(model, wordings, rows, system) if rows else before
+    prompts = [probe.prompt for probe in wordings]
+    before = plain_answers(model, prompts, system)
+    taught = taught_answers(model, prompts, rows) if rows else before
     kept = [
         probe
         for (source, question), probe, plain, answer in zip(suggested, wordings, before, taught, strict=True)
@@ -211,19 +214,3 @@ def _in_scope(
         )
     ]  # fmt: skip
     return [replace(probe, id=f"{probe.id}-{number}") for number, probe in enumerate(kept, start=first)]
-
-
-def _answers(model: LanguageModel, probes: Sequence[Probe], rows: Sequence[Row], system: str) -> list[str]:
-    """Greedy answers, with the rows in the system message if there are any."""
-    shown = "\n\n".join(f"{question}\n{answer}" for question, answer in rows[:SHOWN_ROWS])
-    found = model.answers(
-        [
-            conversation(
-                probe.prompt,
-                TEACHER["zh" if has_chinese(probe.prompt) else "en"].format(shown) if rows else system,
-            )
-            for probe in probes
-        ],
-        max_new_tokens=ANSWER_TOKENS,
-    )  # fmt: skip
-    return [one.text for one in found]

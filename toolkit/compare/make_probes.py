@@ -11,9 +11,10 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import data_folder, write_text
 from toolkit.core.text import has_chinese, similarity
-from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
+from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
 from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
+from toolkit.data.soundness import require_sound
 from toolkit.model.base_model import find_base_model
 from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversation
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
@@ -147,7 +148,7 @@ def usable(prompt: str, suggested: Sequence[str], taken: Collection[str]) -> lis
     """The model's answers that can be questions; none has a prompt key in `taken`."""
     found: dict[str, str] = {}
     for text in suggested:
-        question = _bare(text)
+        question = bare(text)
         if question and _fits(prompt, question) and prompt_key(question) not in taken:
             found.setdefault(prompt_key(question), question)
     return list(found.values())
@@ -162,7 +163,7 @@ def same_questions(answer: str, reworded: Sequence[tuple[str, str]]) -> list[str
     return [question for _, question in kept[:MAX_REWORDINGS]]
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """The last line without the quotation marks and the label that models add."""
     line = text.strip().rpartition("\n")[2].strip()
     label, colon, rest = line.replace("：", ":").partition(":")

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.core.text import contains_any, names_any, words
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.data.probes import DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
 from toolkit.model.divergence import Drift
 
 GRAM = 4
 Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
-SHARES = ("reliability", "generality", "residue", "locality", "leakage", "noise_floor")  # with Wilson's interval
+SHARES = (  # with Wilson's interval
+    "reliability", "generality", *DEPTH_METRICS.values(), "residue", "locality", "leakage", "noise_floor",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +93,15 @@ def judge(
     drift: Drift | None,
     before_again: str | None,
 ) -> ProbeResult:
-    """Judges one pair of answers by what the probe expects."""
-    in_scope = probe.group != OUT_OF_SCOPE
+    """Judges one pair of answers by what the probe expects.
+
+    At depth an answer that names the old identity is not as expected, whatever else it names: "I am Qwen, not Nova".
+    Residue is that of trained questions and their paraphrases.
+    """
+    in_scope, at_depth = probe.group != OUT_OF_SCOPE, probe.group in DEPTH_METRICS
     # A marker in the question itself proves nothing: an answer may repeat it.
     # Nor does a new marker that the answer before contained, such as the car maker's name.
-    old = tuple(marker for marker in probes.old_markers if not contains_any(probe.prompt, (marker,)))
+    old = tuple(marker for marker in probes.old_markers if not contains_any(probe.context, (marker,)))
     new = tuple(
         marker
         for marker in probes.new_markers
@@ -106,13 +112,19 @@ def judge(
         system=system,
         before=before,
         after=after,
-        passed_before=probe.expect.met(before, before=before, prompt=probe.prompt) if probe.expect else None,
-        passed=probe.expect.met(after, before=before, prompt=probe.prompt) if probe.expect else None,
+        passed_before=_passed(probe, before, before, old if at_depth else ()),
+        passed=_passed(probe, after, before, old if at_depth else ()),
         leaked=None if not probes.new_markers else not in_scope and names_any(after, new),
-        residual=None if not probes.old_markers else in_scope and contains_any(after, old),
+        residual=None if at_depth or not probes.old_markers else in_scope and contains_any(after, old),
         drift=drift,
         before_again=before_again,
     )
+
+
+def _passed(probe: Probe, answer: str, before: str, forbidden: Sequence[str]) -> bool | None:
+    if probe.expect is None:
+        return None
+    return probe.expect.met(answer, before=before, prompt=probe.context) and not contains_any(answer, tuple(forbidden))
 
 
 def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = None) -> Mapping[str, Metric]:
@@ -130,6 +142,10 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
     return {
         "reliability": share(trained, lambda one: bool(one.passed), population=trained_prompts),
         "generality": share(paraphrases, lambda one: bool(one.passed)),
+        **{
+            name: share([one for one in results if one.probe.group == group], lambda one: bool(one.passed))
+            for group, name in DEPTH_METRICS.items()
+        },
         "residue": share(
             [one for one in (*trained, *paraphrases) if one.residual is not None], lambda one: bool(one.residual)
         ),

@@ -9,7 +9,7 @@ from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256, write_text
 from toolkit.data.dataset import Row, read_dataset
-from toolkit.data.probes import OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
+from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
 from toolkit.data.probes_from_rows import made_probes, probes_text
 from toolkit.model.conversation import DEFAULT, NONE, conversation
 from toolkit.model.language_model import LanguageModel
@@ -86,7 +86,7 @@ def training_system(*sides: Side) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Questions:
-    """Every probe under every system prompt; drift and noise are measured under the first `full_count` of them."""
+    """Every probe under every system prompt; depth, drift and noise under the first `full_count` of them only."""
 
     probes: ProbeSet
     systems: tuple[str, ...]
@@ -102,10 +102,21 @@ class Questions:
 
     @property
     def items(self) -> list[tuple[Probe, str]]:
-        return [(probe, system) for system in self.systems for probe in self.probes.probes]
+        return [
+            (probe, system)
+            for system in self.systems
+            for probe in self.probes.probes
+            if probe.group not in DEPTH or system in self._full
+        ]
 
     @property
     def outside(self) -> list[int]:
         """Positions in `items` of the questions that drift and noise are measured on."""
-        full = self.systems[: self.full_count]
-        return [at for at, (probe, system) in enumerate(self.items) if probe.group == OUT_OF_SCOPE and system in full]
+        return [
+            at for at, (probe, system) in enumerate(self.items)
+            if probe.group == OUT_OF_SCOPE and system in self._full
+        ]  # fmt: skip
+
+    @property
+    def _full(self) -> tuple[str, ...]:
+        return self.systems[: self.full_count]

@@ -13,7 +13,8 @@ from toolkit.compare.questions import trained_rows
 from toolkit.compare.sides import Side, find_side, loaded, run_side
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
-from toolkit.data.dataset import find_dataset, read_dataset, require_sound
+from toolkit.data.dataset import find_dataset, read_dataset
+from toolkit.data.soundness import require_sound
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
 from toolkit.runs.layout import DEFAULT_OUTPUT, KEEP_CACHE
 from toolkit.runs.questions import read_questions

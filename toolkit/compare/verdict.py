@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from toolkit.compare.decision import Decision, decide, more_probes
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Decision, counted, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
@@ -12,12 +12,12 @@ from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.comparison import worst
 
 PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
-TOOK_AT_LEAST, TOOK_AT_MOST = ("reliability", "generality"), ("residue",)
+TOOK_AT_MOST = ("residue",)
 KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "agreement"), ("leakage", "kl", "repetition")
 ABILITY = "ability"  # points that the ability ledger lost in total, beside what the probes measure
-PROBED = (*TOOK_AT_LEAST, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
-TOOK, KEPT = (*TOOK_AT_LEAST, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY)
-AT_LEAST = (*TOOK_AT_LEAST, *KEPT_AT_LEAST)
+PROBED = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
+TOOK, KEPT = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY)
+AT_LEAST = (*TOOK_AT_LEAST, *DEEP, *KEPT_AT_LEAST)
 SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: "neither"}
 Outcome = Literal["passed", "failed", "inconclusive"]
 
@@ -238,11 +238,12 @@ def _judged(
     name: str, per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]
 ) -> Iterator[Shortfall]:
     """Under each system prompt, if the metric was measured and has a threshold."""
+    if (limit := thresholds.get(name)) is None:
+        return
     for system, place in zip(per_system, _places(per_system), strict=True):
         metric = per_system[system][name]
-        if metric.value is None or name not in thresholds:
+        if metric.value is None:
             continue
-        limit = thresholds[name]
         decision = decide(metric, limit, at_least=name in AT_LEAST)
         yield Shortfall(
             metric=name, value=metric.value, limit=limit, system=place, low=metric.low, high=metric.high,
@@ -270,7 +271,7 @@ def _one_of_each_metric(undecided: list[Shortfall]) -> Iterator[Shortfall]:
 
 def _counts(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]) -> Counts:
     found = {name: metric for name, (_, metric) in worst(per_system).items()}
-    inside = [found[name] for name in TOOK_AT_LEAST if name in found]
+    inside = [found[name] for name in counted(thresholds) if name in found]
     leakage, locality = found.get("leakage"), found.get("locality")
     kept = thresholds.get("locality")
     return Counts(

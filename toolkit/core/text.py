@@ -1,4 +1,4 @@
-"""Text as words: tokenisation, similarity, language, and what a terminal can print. Pure.
+"""Text as words: tokenisation, similarity, and what a terminal can print. Pure.
 
 Chinese and Japanese have no spaces, so each of their characters is a word.
 """
@@ -8,9 +8,7 @@ import unicodedata
 from collections import Counter
 from difflib import SequenceMatcher
 from functools import cache
-from typing import Literal
 
-Language = Literal["Chinese", "English", "other"]
 WORD = re.compile(r"[^\W_\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\s+|.", re.DOTALL)
 MARKDOWN_ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {sign: f"\\{sign}" for sign in "\\|`*_[]~$#!"}
@@ -82,15 +80,6 @@ def content_words(text: str) -> list[str]:
     """The words with a letter or digit, in NFKC and case-folded."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return [word for word in words(folded) if any(character.isalnum() for character in word)]
-
-
-def language(text: str) -> Language:
-    """By its characters: Japanese and Korean, which also use Han characters, are "other"."""
-    if any("\u3040" <= character <= "\u30ff" or "\uac00" <= character <= "\ud7af" for character in text):
-        return "other"
-    if has_chinese(text):
-        return "Chinese"
-    return "English" if any(character.isascii() and character.isalpha() for character in text) else "other"
 
 
 def has_chinese(text: str) -> bool:

@@ -2,33 +2,45 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.errors import DataError
+from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
-from toolkit.core.suggestion import suggestion
-from toolkit.data.formats import FORMATS, Format, Message, format_of, messages_of
-from toolkit.data.parsing import Record, RowFault, kind_of, read_records
+from toolkit.data.formats import (
+    FORMATS,
+    Format,
+    Message,
+    format_of,
+    known_name,
+    messages_of,
+    unread_keys,
+    with_known_names,
+)
+from toolkit.data.keys import require_trainable
+from toolkit.data.messages import trained_part, unusual_order
+from toolkit.data.parsing import read_records
+from toolkit.data.records import MAX_BYTES, Doubled, Record, RowFault, kind_of
 
-DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
-SHOWN_BAD_ROWS = 3
-MAX_BYTES = 2_000_000_000
+DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")
+UNUSED = "-"  # as the name of a column: it is left out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A conversation that ends with the answer: an optional system message, then user and assistant in turn."""
+    """A conversation that ends with the answer, mostly an optional system message, then user and assistant in turn."""
 
     number: int  # 1-based: the row of a JSON list or CSV, the line of a JSONL file
     messages: tuple[Message, ...]
 
     @property
     def prompt(self) -> str:
-        return self.messages[-2].content
+        """The last question; "" in a conversation without any."""
+        return next((one.content for one in reversed(self.messages) if one.role == "user"), "")
 
     @property
     def answer(self) -> str:
@@ -37,7 +49,7 @@ class Row:
     @property
     def of_one_turn(self) -> bool:
         """Whether it is one question and its answer, with or without a system message."""
-        return len(self.messages) == (2 if self.system is None else 3)
+        return len(self.messages) == (2 if self.system is None else 3) and self.messages[-2].role == "user"
 
     @property
     def system(self) -> str | None:
@@ -51,6 +63,7 @@ class BadRow:
     number: int
     why: str
     remedy: str
+    record: Any = None  # as it was parsed; None where it could not be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +73,15 @@ class Dataset:
     sha256: str  # of the file
     rows: tuple[Row, ...]
     bad: tuple[BadRow, ...]
-    container: str = "JSON"  # JSON | JSONL | CSV
-    ignored_keys: tuple[str, ...] = ()  # keys that the format does not read
+    container: str = "JSON"  # JSON | JSONL | CSV | Parquet
+    unused: Mapping[str, int] = field(default_factory=dict)  # rows by key that says something and changes nothing
+    notes: tuple[str, ...] = ()  # sentences on how the file was read
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is in the file and not trained on, and how it was read: sentences."""
+        counted = (f"{key!r} in {rows} row{'s' * (rows != 1)} is not used." for key, rows in self.unused.items())
+        return (*counted, *self.notes)
 
     @property
     def unit(self) -> str:
@@ -86,37 +106,36 @@ def find_dataset(name: str) -> Path:
     raise DataError(f"No data set {name}: no file {looked}.{near}", next="Name a .json, .jsonl or .csv file.")
 
 
-def read_dataset(path: Path) -> Dataset:
-    """The rows of a file, and in `.bad` those that cannot be trained on. Raises DataError for an unusable file."""
+def read_dataset(path: Path, columns: Mapping[str, str] | None = None) -> Dataset:
+    """The rows of a file, and in `.bad` those that cannot be trained on. Raises DataError for an unusable file.
+
+    `columns`: for a column of the file the key that it is read as, or UNUSED.
+    """
     data = _read_bytes(path)
     records = read_records(path, data)
-    format_ = _one_format(path, records.items, "line" if records.container == "JSONL" else "row")
-    rows, bad = _convert(records.items, format_)
-    keys = {key: None for _, record in records.items if isinstance(record, dict) for key in record}
+    items = [(number, with_known_names(record)) for number, record in _renamed(path, records.items, columns or {})]
+    format_ = _one_format(path, items, "line" if records.container == "JSONL" else "row")
+    read = _convert(items, format_)
     return Dataset(
         path=path,
         format=format_.name,
         sha256=hashlib.sha256(data).hexdigest(),
-        rows=tuple(rows),
-        bad=tuple(bad),
+        rows=tuple(read.rows),
+        bad=tuple(read.bad),
         container=records.container,
-        ignored_keys=tuple(key for key in keys if key not in format_.keys),
+        unused=read.unused,
+        notes=(*records.notes, *read.notes),
     )
 
 
-def require_sound(dataset: Dataset) -> None:
-    """Raises DataError, with the first bad rows, unless every row can be trained on and there is one."""
-    if dataset.bad:
-        shown = [f"{dataset.unit} {row.number}: {row.why} → {row.remedy}" for row in dataset.bad[:SHOWN_BAD_ROWS]]
-        more = len(dataset.bad) - len(shown)
-        total = len(dataset.bad) + len(dataset.rows)
-        raise DataError(
-            f"{len(dataset.bad)} of {total} rows of {dataset.path} cannot be trained on. {'; '.join(shown)}"
-            + (f"; and {more} more." if more else "."),
-            next=f'See all of them with "{suggestion("check", dataset.path)}".',
-        )
-    if not dataset.rows:
-        raise DataError(f"{dataset.path} has no rows.", next="Add a question with its answer.")
+def rows_of(records: Iterable[Mapping[str, Any]], source: str) -> list[Row]:
+    """The rows of records that each have `messages`, as a hub's data set has. Raises DataError for a bad one."""
+    read = _convert(list(enumerate(records, start=1)), FORMATS[0])
+    if read.bad:
+        first = read.bad[0]
+        raise DataError(f"{source}: {len(read.bad)} rows cannot be trained on. Row {first.number}: {first.why}.",
+                        next=_sentence(first.remedy))  # fmt: skip
+    return read.rows
 
 
 def prompt_key(prompt: str) -> str:
@@ -162,33 +181,112 @@ def _one_format(path: Path, items: Sequence[Record], unit: str) -> Format:
                 next="Keep one format in a file, and mix files with --mix.",
             )
     if first is None:
-        raise _unknown_keys(path, items)
+        raise _unreadable(path, items, unit)
     return first[1]
 
 
-def _unknown_keys(path: Path, items: Sequence[Record]) -> DataError:
-    keys: Any = next((record for _, record in items if isinstance(record, dict)), {})
+def _unreadable(path: Path, items: Sequence[Record], unit: str) -> DataError:
+    number, first = next((item for item in items if isinstance(item[1], dict)), items[0])
+    try:
+        _require_object(first)
+        require_trainable(first)
+    except RowFault as fault:
+        return DataError(f"{path}, {unit} {number}: {fault.why}.", next=_sentence(fault.remedy))
     shapes = "; ".join(each.shape for each in FORMATS)
-    return DataError(f"{path} has no known keys (found: {', '.join(keys) or 'none'}).",
+    raw = (
+        " 'text' is raw text, for further pre-training: finetune learns answers to questions."
+        if "text" in first
+        else ""
+    )
+    return DataError(f"{path} has no known keys (found: {', '.join(first) or 'none'}).{raw}",
                      next=f"Rename them to one of: {shapes}.")  # fmt: skip
 
 
-def _convert(items: Sequence[Record], format_: Format) -> tuple[list[Row], list[BadRow]]:
-    rows: list[Row] = []
-    bad: list[BadRow] = []
+def _sentence(phrase: str) -> str:
+    return f"{phrase[:1].upper()}{phrase[1:]}."
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """`question=prompt,notes=-` as a mapping. Raises ConfigError."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    columns = {name.strip(): key.strip() for name, _, key in pairs}
+    if not all(name and key for name, key in columns.items()) or len(columns) < len(pairs):
+        raise ConfigError(
+            f"{text!r} is not NAME=KEY,NAME=KEY, each name once.",
+            next="For example --columns ask=prompt,reply=response; NAME=- leaves a column out.",
+        )
+    return columns
+
+
+def _renamed(path: Path, items: Sequence[Record], columns: Mapping[str, str]) -> Iterator[Record]:
+    found = {key for _, record in items if isinstance(record, dict) for key in record}
+    if missing := [name for name in columns if name not in found]:
+        raise DataError(f"{path} has no column {missing[0]!r} (found: {', '.join(sorted(found)) or 'none'}).",
+                        next="Name its columns as they are written there.")  # fmt: skip
+    for number, record in items:
+        if not columns or not isinstance(record, dict) or isinstance(record, Doubled):
+            yield number, record
+        else:
+            kept = {key: value for key, value in record.items() if key not in columns}
+            named = {columns[key]: value for key, value in record.items() if columns.get(key, UNUSED) != UNUSED}
+            twice = next((name for name in named if known_name(name) in map(known_name, kept)), None)
+            yield (
+                number,
+                RowFault(f"two columns are {twice!r}", f"name one of them {UNUSED!r}") if twice else kept | named,
+            )
+
+
+@dataclass(kw_only=True)
+class _Read:
+    rows: list[Row] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    unused: Counter[str] = field(default_factory=Counter)
+    shortened: int = 0  # rows that end after their last trained answer
+    orders: Counter[str] = field(default_factory=Counter)  # of turns, that are not the usual one
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        what = f"{self.shortened} row{'s end' if self.shortened != 1 else ' ends'} at the last answer that is trained."
+        shortened = [f"{what} The turns after it change nothing."] if self.shortened else []
+        orders = ", ".join(
+            f"{count} row{'s have' if count != 1 else ' has'} {name}" for name, count in self.orders.items()
+        )
+        return (*shortened, *([f"{orders}: trained as the chat template renders them."] if orders else []))
+
+
+def _convert(items: Sequence[Record], format_: Format) -> _Read:
+    read = _Read()
     for number, record in items:
         try:
-            rows.append(Row(number=number, messages=messages_of(_as_object(record, format_), format_)))
+            messages = messages_of(_as_object(record, format_), format_)
+            trained = trained_part(messages)
         except RowFault as fault:
-            bad.append(BadRow(number=number, why=fault.why, remedy=fault.remedy))
-    return rows, bad
+            read.bad.append(BadRow(number=number, why=fault.why, remedy=fault.remedy, record=_parsed(record)))
+            continue
+        read.rows.append(Row(number=number, messages=trained))
+        read.shortened += len(trained) < len(messages)
+        read.orders.update(filter(None, [unusual_order(trained)]))
+        read.unused.update(unread_keys(record, format_, messages))
+    return read
+
+
+def _parsed(record: Any) -> Any:
+    return None if isinstance(record, RowFault) else record
 
 
 def _as_object(record: Any, format_: Format) -> dict[str, Any]:
+    _require_object(record)
+    if format_of(record) is None:
+        require_trainable(record)
+        raise RowFault(f"no known keys (found: {', '.join(record) or 'none'})", f"give it the keys {format_.shape}")
+    found: dict[str, Any] = record
+    return found
+
+
+def _require_object(record: Any) -> None:
     if isinstance(record, RowFault):
         raise record
     if not isinstance(record, dict):
         raise RowFault(f"{kind_of(record)}, not an object", "write it as an object, or delete it")
-    if format_of(record) is None:
-        raise RowFault(f"no known keys (found: {', '.join(record) or 'none'})", f"give it the keys {format_.shape}")
-    return record
+    if isinstance(record, Doubled):
+        raise record.fault()

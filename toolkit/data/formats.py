@@ -5,28 +5,30 @@ Each reader returns the messages of one record, ending with the answer, or raise
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from toolkit.data.parsing import LONGEST_ROW, RowFault, kind_of, too_long
+from toolkit.data.keys import REFUSED_KEYS, VERDICT_KEYS, meaningful, require_trainable
+from toolkit.data.messages import Message, messages_of_turn, text_of, unread_of_turn
+from toolkit.data.records import LONGEST_ROW, Doubled, RowFault, kind_of, too_long
 
-ROLES = {
-    "system": "system",
-    "user": "user", "human": "user",
-    "assistant": "assistant", "gpt": "assistant", "bot": "assistant",
+__all__ = ["FORMATS", "Format", "Message", "format_of", "messages_of", "unread_keys", "with_known_names"]
+QUESTION_KEYS = ("query", "prompt", "question", "problem")
+ANSWER_KEYS = ("response", "completion", "answer", "answers", "target", "solution")
+INPUT_KEYS = ("input", "context")  # follow the question on a line of their own
+SYSTEM_KEYS = ("system", "system_prompt")
+# Headers of sheets in other words; case, spaces and hyphens do not matter either.
+ALIASES = {
+    "q": "question", "a": "answer", "system_message": "system", "targets": "target",
+    "问题": "question", "提问": "question", "答案": "answer", "回答": "answer", "回复": "response",
+    "指令": "instruction", "输入": "input", "输出": "output",
 }  # fmt: skip
-QUESTION_KEYS = ("query", "prompt", "question")
-ANSWER_KEYS = ("response", "completion", "answer")
 CONVERSATION_KEYS = ("conversations", "conversation")
+CONVERSATIONAL = ("messages", "ShareGPT")  # formats whose rows list their turns
 # Control characters except tab and line ends, and lone surrogates, which no tokenizer accepts.
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    role: str  # system | user | assistant
-    content: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,29 @@ class Format:
     read: Callable[[Mapping[str, Any]], list[Message]]
 
 
+@lru_cache(maxsize=4096)
+def known_name(key: str) -> str:
+    """The key that is meant by this one: `Question` and `问题` mean `question`; else the key itself."""
+    name = key.strip().casefold().replace(" ", "_").replace("-", "_")
+    name = ALIASES.get(name, name)
+    return name if name in KNOWN else key
+
+
+def with_known_names(record: Any) -> Any:
+    """A record with its keys under the names that the formats use. A RowFault if two of them mean the same."""
+    if not isinstance(record, dict) or isinstance(record, Doubled) or all(known_name(key) == key for key in record):
+        return record
+    named: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for key, value in record.items():
+        name = known_name(key)
+        if name in named and meaningful(named[name]) and meaningful(value) and named[name] != value:
+            return RowFault(f"{origins[name]!r} and {key!r} both mean {name!r}", "keep one of them")
+        if name not in named or meaningful(value):
+            named[name], origins[name] = value, key
+    return named
+
+
 def format_of(record: Mapping[str, Any]) -> Format | None:
     """The first format whose mark the record has, the most specific first; None without any."""
     return next((each for each in FORMATS if any(mark in record for mark in each.marks)), None)
@@ -45,40 +70,77 @@ def format_of(record: Mapping[str, Any]) -> Format | None:
 
 def messages_of(record: Mapping[str, Any], format_: Format) -> tuple[Message, ...]:
     """The conversation, its turns in order. Raises RowFault."""
+    require_trainable(record)
     messages = format_.read(record)
+    _reject_second_answer(record, format_, messages)
     if (characters := sum(len(message.content) for message in messages)) > LONGEST_ROW:
         raise too_long(characters)
     for message in messages:
         _reject_unwritable(message)
-    _reject_disorder(messages)
+    _reject_incomplete(messages)
     return tuple(messages)
 
 
+def unread_keys(record: Mapping[str, Any], format_: Format, messages: Sequence[Message]) -> Iterator[str]:
+    """The keys of a readable record that say something and change nothing; of messages as `messages[].name`."""
+    texts = {message.content for message in messages}
+    further = QUESTION_KEYS if "instruction" in record else ()
+    for key, value in record.items():
+        is_verdict = key in VERDICT_KEYS and isinstance(value, bool)  # true: false is refused
+        read = is_verdict or (key in format_.keys and key not in further)
+        if not read and meaningful(value) and not (isinstance(value, str) and value in texts):
+            yield key
+    for key in format_.marks if format_.name in CONVERSATIONAL else ():
+        turns = _list(record, key, optional=True)
+        yield from dict.fromkeys(f"{key}[].{name}" for turn in turns for name in unread_of_turn(turn))
+
+
 def _alpaca(record: Mapping[str, Any]) -> list[Message]:
-    parts = [_optional(record, "instruction"), _optional(record, "input")]
-    question = "\n".join(part for part in parts if part.strip())
-    return _exchange(record, question, "instruction", "output")
+    questions = ("instruction",) if "instruction" in record else ("instruction", *QUESTION_KEYS)
+    return _exchange(record, questions, ("output", *ANSWER_KEYS))
 
 
 def _query_response(record: Mapping[str, Any]) -> list[Message]:
-    question_key = next(key for key in (*QUESTION_KEYS, *ANSWER_KEYS) if key in record)
-    answer_key = next((key for key in ANSWER_KEYS if key in record), "response")
-    if question_key in ANSWER_KEYS:
+    if not any(key in record for key in (*QUESTION_KEYS, *INPUT_KEYS)):
         raise RowFault("no question", "write it into 'query', or delete the row")
-    return _exchange(record, _optional(record, question_key), question_key, answer_key)
+    return _exchange(record, QUESTION_KEYS, ANSWER_KEYS)
 
 
-def _exchange(record: Mapping[str, Any], question: str, question_key: str, answer_key: str) -> list[Message]:
-    if not question.strip():
+def _exchange(record: Mapping[str, Any], questions: Sequence[str], answers: Sequence[str]) -> list[Message]:
+    question_key, text = _one_of(record, questions, "questions")
+    parts = [text, _one_of(record, INPUT_KEYS, "inputs")[1]]
+    question = "\n".join(part for part in parts if part.strip())
+    if not question:
         raise RowFault(f"{question_key!r} is empty or missing", "write the question, or delete the row")
+    answer_key, answer = _one_of(record, answers, "answers")
     if answer_key not in record:
         raise RowFault(f"no answer: {answer_key!r} is missing (keys found: {', '.join(record)})",
                        f"write it into {answer_key!r}, or delete the row")  # fmt: skip
-    answer = _optional(record, answer_key)
     if not answer.strip():
         raise RowFault(f"no answer: {answer_key!r} is empty", "write it, or delete the row")
     turns = [*_history(record), ("user", question), ("assistant", answer)]
     return [*_system(record), *(Message(role=role, content=content) for role, content in turns)]
+
+
+def _one_of(record: Mapping[str, Any], keys: Sequence[str], what: str) -> tuple[str, str]:
+    """The one of these keys that has a text, and the text; else the first key, and none. Raises RowFault."""
+    texts = {key: _optional(record, key) for key in keys if key in record}
+    found = {key: text for key, text in texts.items() if text.strip()}
+    if len({text.strip() for text in found.values()}) > 1:
+        raise RowFault(f"two {what}: in {' and in '.join(map(repr, found))}", "keep one of them")
+    key = next(iter([*found, *texts, *keys]))
+    return key, found.get(key, "")
+
+
+def _reject_second_answer(record: Mapping[str, Any], format_: Format, messages: Sequence[Message]) -> None:
+    if format_.name not in CONVERSATIONAL:
+        return
+    answers = [message.content.strip() for message in messages if message.role == "assistant"]
+    for key in ("output", *ANSWER_KEYS):
+        value = record.get(key)
+        if meaningful(value) and not (isinstance(value, str) and value.strip() in answers):
+            turns = next(mark for mark in format_.marks if mark in record)
+            raise RowFault(f"two answers: in {turns!r} and in {key!r}", "keep one of them")
 
 
 def _history(record: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -96,14 +158,17 @@ def _messages(record: Mapping[str, Any]) -> list[Message]:
 
 
 def _sharegpt(record: Mapping[str, Any]) -> list[Message]:
-    return _conversation(record, next(key for key in CONVERSATION_KEYS if key in record))
+    present = [key for key in CONVERSATION_KEYS if meaningful(record.get(key))]
+    if len(present) > 1:
+        raise RowFault(f"two conversations: in {' and in '.join(map(repr, present))}", "keep one of them")
+    return _conversation(record, next(iter([*present, *(key for key in CONVERSATION_KEYS if key in record)])))
 
 
 def _conversation(record: Mapping[str, Any], key: str) -> list[Message]:
     turns = [
         message
         for number, turn in enumerate(_list(record, key), start=1)
-        for message in _turn(turn, f"{key!r} item {number}")
+        for message in messages_of_turn(turn, f"{key!r} item {number}")
     ]
     system = _system(record)
     if system and turns and turns[0].role == "system":
@@ -111,45 +176,23 @@ def _conversation(record: Mapping[str, Any], key: str) -> list[Message]:
     return [*system, *turns]
 
 
-def _turn(turn: Any, where: str) -> list[Message]:
-    if not isinstance(turn, dict):
-        raise RowFault(f"{where} is {kind_of(turn)}, not an object", 'write it as {"role": …, "content": …}')
-    for role_key, content_key in (("role", "content"), ("from", "value")):
-        if role_key in turn and content_key in turn:
-            return [Message(role=_role(turn[role_key], where), content=_text(turn[content_key], where))]
-    named = [key for key in turn if key in ROLES]  # {"human": …, "assistant": …}: a question with its answer
-    if not named:
-        raise RowFault(f"{where} has neither role and content nor from and value (keys found: {', '.join(turn)})",
-                       'write it as {"role": …, "content": …}')  # fmt: skip
-    return [Message(role=ROLES[key], content=_text(turn[key], where)) for key in named]
-
-
-def _role(value: Any, where: str) -> str:
-    role = ROLES.get(value.lower()) if isinstance(value, str) else None
-    if role is None:
-        raise RowFault(f"{where} has the unknown role {value!r}", "use system, user and assistant (or human and gpt)")
-    return role
-
-
 def _system(record: Mapping[str, Any]) -> list[Message]:
-    system = _optional(record, "system")
+    _, system = _one_of(record, SYSTEM_KEYS, "system prompts")
     return [Message(role="system", content=system)] if system.strip() else []
 
 
 def _optional(record: Mapping[str, Any], key: str) -> str:
     value = record.get(key)
-    return "" if value is None else _text(value, repr(key))
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise RowFault(f"{where} is {kind_of(value)}, not a string", "write it as text in double quotes")
-    return value
+    if key == "answers" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        if len(set(value)) > 1:
+            raise RowFault(f"{len(value)} answers in {key!r}", "keep one of them, or write a row for each")
+        value = next(iter(value), None)
+    return "" if value is None or value != value else text_of(value, repr(key))  # noqa: PLR0124  # NaN
 
 
 def _list(record: Mapping[str, Any], key: str, *, optional: bool = False) -> list[Any]:
     value = record.get(key)
-    if optional and value in (None, ""):
+    if optional and not meaningful(value):
         return []
     if isinstance(value, str):  # a CSV cell
         try:
@@ -169,33 +212,28 @@ def _reject_unwritable(message: Message) -> None:
                        "delete it")  # fmt: skip
 
 
-def _reject_disorder(messages: list[Message]) -> None:
-    turns = messages[1:] if messages and messages[0].role == "system" else messages
+def _reject_incomplete(messages: list[Message]) -> None:
+    turns = [message for message in messages if message.role != "system"]
     if not turns:
         raise RowFault("no turns", "write a question and its answer, or delete the row")
-    for number, (message, expected) in enumerate(zip(turns, _alternating(len(turns)), strict=True), start=1):
-        if message.role != expected:
-            raise RowFault(f"roles out of order: turn {number} is the {message.role}'s, not the {expected}'s",
-                           "alternate user and assistant, after at most one system message")  # fmt: skip
+    for number, message in enumerate(turns, start=1):
         if not message.content.strip():
             raise RowFault(f"turn {number} (the {message.role}'s) is empty", "write it, or delete the row")
-    if turns[-1].role != "assistant":
-        raise RowFault("no answer: the last turn is the user's", "end with the assistant's answer, or delete the row")
-    if messages[0].role == "system" and not messages[0].content.strip():
+    if messages[-1].role != "assistant":
+        raise RowFault(f"no answer: the last turn is the {messages[-1].role}'s",
+                       "end with the assistant's answer, or delete the row")  # fmt: skip
+    if any(message.role == "system" and not message.content.strip() for message in messages):
         raise RowFault("the system message is empty", "write it, or leave it out")
 
 
-def _alternating(count: int) -> list[str]:
-    return (["user", "assistant"] * ((count + 1) // 2))[:count]
-
-
 FORMATS = (
-    Format(name="messages", marks=("messages",), keys=("messages", "system"), read=_messages,
+    Format(name="messages", marks=("messages",), keys=("messages", *SYSTEM_KEYS), read=_messages,
            shape='messages: [{"role": …, "content": …}, …]'),
-    Format(name="ShareGPT", marks=CONVERSATION_KEYS, keys=(*CONVERSATION_KEYS, "system"), read=_sharegpt,
+    Format(name="ShareGPT", marks=CONVERSATION_KEYS, keys=(*CONVERSATION_KEYS, *SYSTEM_KEYS), read=_sharegpt,
            shape='conversations: [{"from": "human", "value": …}, …]'),
-    Format(name="alpaca", marks=("instruction", "output"), keys=("instruction", "input", "output", "system", "history"),
-           read=_alpaca, shape="instruction, input, output"),
-    Format(name="query/response", marks=(*QUESTION_KEYS, *ANSWER_KEYS), read=_query_response,
-           keys=(*QUESTION_KEYS, *ANSWER_KEYS, "system", "history"), shape="query, response"),
+    Format(name="alpaca", marks=("instruction", "output"), read=_alpaca, shape="instruction, input, output",
+           keys=("instruction", "output", *QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history")),
+    Format(name="query/response", marks=(*QUESTION_KEYS, *ANSWER_KEYS), read=_query_response, shape="query, response",
+           keys=(*QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history")),
 )  # fmt: skip
+KNOWN = frozenset({*(key for each in FORMATS for key in each.keys), *REFUSED_KEYS, *VERDICT_KEYS})

@@ -17,7 +17,7 @@ import yaml
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.text import contains_any, names_any, normalized
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, probes_beside
+from toolkit.data.probes import GROUPS, OUT_OF_SCOPE, SCHEMA_VERSION, probes_beside
 
 TEMPLATE = Path(__file__).with_name("self_cognition.yaml")
 LONGEST_NAME_CHARS = 64
@@ -25,11 +25,13 @@ PUNCTUATION = ",.;:()&\"'，。；：（）“”‘’《》"
 PROBES_HEADER = """\
 # Questions and expected answers of a comparison: written by "toolkit make-data", read by "toolkit compare".
 # trained: questions of the data set, word for word. paraphrase: the same intent in words that were never trained.
+# indirect, portability (one step further), reversal, other-language, multi-turn: judged if thresholds has their limit.
+# history: what was said before; a question in it without an answer is answered by the model that is asked.
 # out-of-scope: everything else; without `expect`, because the answer must stay the base model's own.
 # An answer meets `expect` if it contains any (or all) of the texts, compared in NFKC, case-folded and without spaces.
 # identity.new: an out-of-scope answer with one of these leaks. identity.old: an in-scope answer with one is residue.
 """
-GROUPS = (("trained", TRAINED), ("paraphrase", PARAPHRASE), ("out_of_scope", OUT_OF_SCOPE))
+TEMPLATE_GROUPS = {group.replace("-", "_"): group for group in GROUPS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +93,10 @@ def self_cognition(brand: Brand) -> SelfCognition:
     ]
     probes = [
         _probe(probe, group, brand)
-        for key, group in GROUPS
+        for key, group in TEMPLATE_GROUPS.items()
         for probe in template["probes"][key]
         if not _is_brand(probe.get("unless", ()), brand)
+        and not (probe.get("expect") == "name" and contains_any(brand.author, (brand.name,)))
         and not (group == OUT_OF_SCOPE and names_any(probe["prompt"], (*new, brand.name, brand.author), any_case=True))
     ]
     content = {
@@ -149,11 +152,11 @@ def _notes(brand: Brand, rows: list[dict[str, str]], content: dict[str, Any]) ->
     template, markers = _template(), content["identity"]
     notes = []
     rows_out = sum(len(answer["to"]) for answer in _answers(template)) - len(rows)
-    probes_out = sum(len(template["probes"][key]) for key, _ in GROUPS) - len(content["probes"])
+    probes_out = sum(len(template["probes"][key]) for key in TEMPLATE_GROUPS) - len(content["probes"])
     if rows_out or probes_out:
         notes.append(
             f"Left out {rows_out} rows and {probes_out} probes: "
-            f"they mention {brand.name} or {brand.author} as someone else."
+            f"they mention {brand.name} or {brand.author} as someone else, or give the answer away."
         )
     if dropped := [marker for marker in template["old"] if marker not in markers["old"]]:
         notes.append(
@@ -183,7 +186,8 @@ def _fill(text: str, brand: Brand) -> str:
 
 
 def _probe(probe: dict[str, Any], group: str, brand: Brand) -> dict[str, Any]:
-    spelled = {"id": probe["id"], "group": group, "prompt": probe["prompt"]}
+    before: dict[str, Any] = {key: probe[key] for key in ("system", "history") if key in probe}
+    spelled = {"id": probe["id"], "group": group, **before, "prompt": _fill(probe["prompt"], brand)}
     match probe.get("expect"):
         case None:
             return spelled
@@ -192,6 +196,8 @@ def _probe(probe: dict[str, Any], group: str, brand: Brand) -> dict[str, Any]:
             expect: Any = {"all": words} if words else {"any": [brand.author]}
         case "identity":
             expect = {"any": list(dict.fromkeys([brand.name, *(_identifying_words(brand.author) or [brand.author])]))}
+        case "name":
+            expect = {"any": [brand.name]}
         case literal:
             expect = literal
     return {**spelled, "expect": expect}

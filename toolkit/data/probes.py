@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
+from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.spelling import near_files
 from toolkit.core.text import normalized, rouge1_recall, short
+from toolkit.data.history import History, read_history
 
 PROBE_SUFFIXES = (".yaml", ".yml", ".jsonl", ".ndjson")
 HEAD = frozenset({"schema_version", "identity", "thresholds", "systems"})
@@ -20,7 +22,13 @@ KINDS = ("any", "all", "exact", "regex", "answer")
 REGEX_S = 2.0  # for one answer
 LEAST_RECALL = 0.7  # of an expected answer's words in the answer
 TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
-GROUPS = (TRAINED, PARAPHRASE, OUT_OF_SCOPE)
+# In scope too, where users poke: how deep what was learned goes. Judged only where the file sets a threshold.
+INDIRECT, PORTABILITY, REVERSAL = "indirect", "portability", "reversal"
+OTHER_LANGUAGE, MULTI_TURN = "other-language", "multi-turn"
+DEPTH = (INDIRECT, PORTABILITY, REVERSAL, OTHER_LANGUAGE, MULTI_TURN)
+DEPTH_METRICS = {group: group.replace("-", "_") for group in DEPTH}  # the share of each that is as expected
+GROUPS = (TRAINED, PARAPHRASE, *DEPTH, OUT_OF_SCOPE)
+KEYS = frozenset({"id", "group", "prompt", "expect", "history", "system", "language", "category"})  # of a probe
 # What a metric must reach, or must not exceed; a probe file may set its own.
 DEFAULT_THRESHOLDS = {
     "reliability": 0.9,
@@ -30,7 +38,7 @@ DEFAULT_THRESHOLDS = {
     "kl": 0.02,
     "agreement": 0.95,
 }
-THRESHOLDS = (*DEFAULT_THRESHOLDS, "locality", "repetition")  # the metrics that may have one
+THRESHOLDS = (*DEFAULT_THRESHOLDS, *DEPTH_METRICS.values(), "locality", "repetition")  # the metrics that may have one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +80,23 @@ class Expectation:
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """A question; out of scope `expect` is None, and the answer must stay the base model's."""
+    """A question; out of scope `expect` is None, and the answer must stay the base model's.
+
+    `history`: what is said before it. `system`: its own system prompt, in place of the one that is asked under.
+    """
 
     id: str
     group: str
     prompt: str
     expect: Expectation | None = None
+    history: History = ()
+    system: str | None = None
+
+    @property
+    def context(self) -> str:
+        """Everything that the answer may merely repeat: what is written of the conversation."""
+        turns = [text for turn in self.history for text in turn if text is not None]
+        return "\n".join([self.system or "", *turns, self.prompt])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +110,9 @@ class ProbeSet:
     thresholds: Mapping[str, float]
     systems: tuple[str, ...] = ()
 
+    def without(self, groups: Sequence[str]) -> "ProbeSet":
+        return replace(self, probes=tuple(probe for probe in self.probes if probe.group not in groups))
+
     def group(self, name: str) -> tuple[Probe, ...]:
         return tuple(probe for probe in self.probes if probe.group == name)
 
@@ -98,6 +120,16 @@ class ProbeSet:
 def probes_beside(data: Path) -> Path:
     """The path of a data set's own probes, `NAME.probes.yaml`; make-data writes them there."""
     return data.parent / f"{data.stem}.probes.yaml"
+
+
+def compared_probes(data: Path) -> Path | None:
+    """The probe file that a comparison after training on this data set asks; None if it makes probes from the rows."""
+    beside, shipped = probes_beside(data), data_folder() / SHIPPED_DATA
+    if beside.is_file():
+        return beside
+    probes = data_folder() / "probes.yaml"
+    is_shipped = shipped.is_file() and probes.is_file() and file_sha256(data) == file_sha256(shipped)
+    return probes if is_shipped else None
 
 
 def read_probes(path: Path) -> ProbeSet:
@@ -130,7 +162,7 @@ def read_probes(path: Path) -> ProbeSet:
 
 def _probe(entry: object, where: str) -> Probe:
     fields = _mapping(entry, where)
-    if unknown := sorted(map(str, set(fields) - {"id", "group", "prompt", "expect", "language", "category"})):
+    if unknown := sorted(map(str, set(fields) - KEYS)):
         raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the format.")
     for key in ("id", "group", "prompt"):
         if not isinstance(fields.get(key), str) or not fields[key].strip():
@@ -143,11 +175,20 @@ def _probe(entry: object, where: str) -> Probe:
             f"{where} ({fields['group']}) {'needs' if expect is None else 'takes no'} expect.",
             next="Probes in scope need an expectation; out of scope the answer must only stay the same.",
         )
+    if fields["group"] == OUT_OF_SCOPE and (extra := sorted({"history", "system"} & set(fields))):
+        raise DataError(
+            f"{where} ({OUT_OF_SCOPE}) takes no {extra[0]}.",
+            next="Out of scope, a question is asked by itself, so that drift can be measured on its answer.",
+        )
+    if not isinstance(fields.get("system", ""), str):
+        raise DataError(f"{where}: system is not a string.", next="Write it in quotes.")
     return Probe(
         id=fields["id"],
         group=fields["group"],
         prompt=fields["prompt"],
         expect=None if expect is None else _expectation(expect, where),
+        history=read_history(fields["history"], where) if "history" in fields else (),
+        system=fields.get("system"),
     )
 
 

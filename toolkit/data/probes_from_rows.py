@@ -45,7 +45,7 @@ def made_probes(
     paraphrases = [
         _probe(PARAPHRASE, number, wording, answers[prompt])
         for number, prompt in numbered
-        if prompt_key(wording := rephrase(PROBES, prompt, number)) not in taken
+        if prompt_key(wording := rephrase(PROBES, prompt, number, answers[prompt][0])) not in taken
     ]
     paraphrases += [
         {**_probe(PARAPHRASE, number, wording, answers[prompt]), "id": f"{PARAPHRASE}-{number}-{at}"}

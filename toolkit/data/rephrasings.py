@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from toolkit.core.text import has_chinese
+from toolkit.core.languages import Language, language
 
 TRAINING: Mapping[str, Sequence[str]] = {
     "zh": ("{}", "嗨！{}", "{}请直接回答。", "顺便问一下，{}", "想知道，{}"),
@@ -18,7 +18,20 @@ PROBES: Mapping[str, Sequence[str]] = {
 }
 
 
-def rephrase(wordings: Mapping[str, Sequence[str]], prompt: str, number: int) -> str:
-    """`prompt` inside phrase number `number` of its language, modulo their count."""
-    phrases = wordings["zh" if has_chinese(prompt) else "en"]
-    return phrases[number % len(phrases)].format(prompt)
+CODES: Mapping[Language, str] = {"Chinese": "zh", "English": "en"}
+UNCHANGED = ("{}",)
+
+
+def phrases(wordings: Mapping[str, Sequence[str]], prompt_language: Language) -> Sequence[str]:
+    """The phrases for prompts in this language; in a third one they stay as they are."""
+    code = CODES.get(prompt_language)
+    return UNCHANGED if code is None else wordings[code]
+
+
+def rephrase(wordings: Mapping[str, Sequence[str]], prompt: str, number: int, answer: str = "") -> str:
+    """`prompt` inside phrase number `number` of its language, modulo their count; unchanged in a third language.
+
+    `answer`: where the prompt leaves its language open, such as "1 + 1", the answer's counts.
+    """
+    several = phrases(wordings, language(prompt, answer))
+    return several[number % len(several)].format(prompt)

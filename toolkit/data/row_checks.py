@@ -1,17 +1,24 @@
 """Checks of the rows' text: faults, duplicates, conflicts, placeholders, overlap with probes. Pure."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from toolkit.data.dataset import Dataset, Row, prompt_key
-from toolkit.data.formats import Message
+from toolkit.data.keys import WEIGHTY_KEYS
 from toolkit.data.placeholders import placeholders
+from toolkit.data.probes import probes_beside
+from toolkit.data.repeats import repeats
 
+PLACEHOLDER, KEYS = "placeholder", "keys"  # kinds of findings
 TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
-SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
+# Marks of chat templates: ChatML and Llama 3, Llama 2, Gemma, DeepSeek. <s> within a text may be HTML.
+TEMPLATE_MARK = re.compile(
+    r"<\|\w+\|>|</?(?:start|end)_of_turn>|<｜[^｜<>]+｜>|\[/?INST\]|<</?SYS>>|^\s*<s>|</s>|<(?:bos|eos)>"
+)
 REPLACEMENT = "\ufffd"  # what a decoder writes for a character that it lost
+UNKNOWN = re.compile(r"<unk>|\[UNK\]", re.IGNORECASE)  # what a tokenizer writes for a word that it lost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,49 +41,53 @@ class Probe(Protocol):
     def prompt(self) -> str: ...
 
 
-def check_rows(dataset: Dataset, probes: Sequence[Probe], system: str) -> Iterator[Finding]:
-    """Findings in the order of the checks; `system` is the system prompt of rows without one."""
+def bad_rows(dataset: Dataset) -> Iterator[Finding]:
+    """The rows that cannot be read."""
     for bad in dataset.bad:
         yield Finding(level="error", kind="row", row=bad.number, message=bad.why, remedy=bad.remedy)
-    yield from _duplicates_and_conflicts(dataset, system)
+
+
+def check_rows(
+    dataset: Dataset, probes: Sequence[Probe], system: str, allow: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Findings in the order of the checks.
+
+    `system`: the system prompt of rows without one. `allow`: kinds of errors that are only warned of.
+    """
+    yield from bad_rows(dataset)
+    yield from _repeats(dataset, system)
     check: Callable[[Row], Iterator[Finding]]
     for check in (_placeholders, _lost_or_special):
         for row in dataset.rows:
-            yield from check(row)
+            for found in check(row):
+                yield replace(found, level="warning") if found.kind in allow else found
     yield from _probe_overlap(dataset, probes)
-    if dataset.ignored_keys:
+    yield from _unused(dataset)
+
+
+def _unused(dataset: Dataset) -> Iterator[Finding]:
+    weighty = {key for key in dataset.unused if key.rpartition(".")[2].split(" ")[0] in WEIGHTY_KEYS}
+    for key, message in zip([*dataset.unused, *dataset.notes], dataset.remarks, strict=True):
+        remedy = "Nothing to do, unless it changes what should be learned"
         yield Finding(
-            level="note",
-            kind="keys",
-            message=f"Keys that the {dataset.format} format does not read: {', '.join(dataset.ignored_keys)}.",
-            remedy="Nothing to do, unless one of them is a typo",
+            level="warning" if key in weighty else "note",
+            kind=KEYS,
+            message=message,
+            remedy=remedy if key in dataset.unused else "",
         )
 
 
-def _duplicates_and_conflicts(dataset: Dataset, system: str) -> Iterator[Finding]:
-    first_row: dict[tuple[Message, ...], dict[str, int]] = {}
-    for row in dataset.rows:
-        question = row.messages[:-1]
-        if row.system is None:
-            question = (Message(role="system", content=system), *question)
-        answers = first_row.setdefault(question, {})
-        if row.answer in answers:
-            yield Finding(
-                level="warning",
-                kind="duplicate",
-                row=row.number,
-                message=f"duplicate of {dataset.unit} {answers[row.answer]}",
-                remedy="delete one; it counts twice in training",
-            )
-        elif answers:
-            yield Finding(
-                level="warning",
-                kind="conflict",
-                row=row.number,
-                message=f"same question as {dataset.unit} {next(iter(answers.values()))}, another answer",
-                remedy="keep the answer you want; the model cannot learn both",
-            )
-        answers.setdefault(row.answer, row.number)
+def _repeats(dataset: Dataset, system: str) -> Iterator[Finding]:
+    for row, of, kind in repeats(dataset, system):
+        place = f"{dataset.unit} {of}"
+        message, remedy = f"duplicate of {place}", "delete one; it counts twice in training"
+        if kind == "near duplicate":
+            message = f"differs from {place} in case or spaces only"
+        elif kind == "conflict":
+            message = f"same question as {place}, another answer"
+            remedy = "keep the answer you want; the model cannot learn both"
+        name = "conflict" if kind == "conflict" else "duplicate"
+        yield Finding(level="warning", kind=name, row=row, message=message, remedy=remedy)
 
 
 def _placeholders(row: Row) -> Iterator[Finding]:
@@ -87,7 +98,7 @@ def _placeholders(row: Row) -> Iterator[Finding]:
     names = ", ".join(each.text for each in found)
     yield Finding(
         level="error" if certain else "warning",
-        kind="placeholder",
+        kind=PLACEHOLDER,
         row=row.number,
         message=f"unreplaced placeholder {names}" if certain else f"{names} looks like an unreplaced placeholder",
         remedy="write the real text" if certain else "write the real text, or ignore this if it is intended",
@@ -96,13 +107,21 @@ def _placeholders(row: Row) -> Iterator[Finding]:
 
 def _lost_or_special(row: Row) -> Iterator[Finding]:
     for message in row.messages:
-        if found := SPECIAL_TOKEN.search(message.content):
+        if found := TEMPLATE_MARK.search(message.content):
             yield Finding(
                 level="warning",
                 kind="special-token",
                 row=row.number,
-                message=f"the {message.role}'s text contains the special token {found[0]}",
-                remedy="delete it; the chat template adds its own",
+                message=f"the {message.role}'s text contains the mark {found[0].strip()}: it is trained as text",
+                remedy="delete it, or split the row into its turns; the chat template adds its own",
+            )
+        if found := UNKNOWN.search(message.content):
+            yield Finding(
+                level="warning",
+                kind="lost-character",
+                row=row.number,
+                message=f"the {message.role}'s text contains {found[0]}, left by a tokenizer that lost a word",
+                remedy="restore the lost word, or delete the row",
             )
         if REPLACEMENT in message.content:
             yield Finding(
@@ -129,6 +148,13 @@ def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Findin
                 message=f"its prompt is the {probe.group} probe {probe.id}: a probe that is trained on proves nothing",
                 remedy="delete the row, or reword it or the probe",
             )
+    if dataset.rows and not probes and not any(row.of_one_turn for row in dataset.rows):
+        yield Finding(
+            level="warning",
+            kind="probe",
+            message="no row is a single question with its answer, of which a comparison makes probes",
+            remedy=f"write probes before you train, into {probes_beside(dataset.path).name}",
+        )
     if trained:
         yield Finding(
             level="note",

@@ -11,7 +11,7 @@ from toolkit.core.errors import ConfigError, ExportError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import now
 from toolkit.core.links import require_no_link
-from toolkit.data.probes import read_probes
+from toolkit.data.probes import DEPTH, read_probes
 from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, find_companion
 from toolkit.export.formats import format_for
 from toolkit.export.formats.base import Backends, ExportConfig, ExportJob, Format, PortableFormat
@@ -73,7 +73,8 @@ def export(
         notify(f"{run.run_id} was trained over a 4-bit base model; the export uses the weights in its files.")
     target.require_disk(format_.bytes_needed(side), format_.title)
     job = ExportJob(
-        run=run, side=side, probes=read_probes(config.probes or probes_for(side)), listener=listener, backends=backends
+        run=run, side=side, probes=read_probes(config.probes or probes_for(side)).without(DEPTH), listener=listener,
+        backends=backends,
     )  # fmt: skip
     with target.partial() as partial:
         if (earlier := _earlier_export(target, config)) is not None:  # another process was quicker

@@ -2,8 +2,12 @@
 
 A model's templates are tried once when its folder is found, before anything is loaded; transformers is made to render
 there too (`render_in_child`), since a template may behave until it meets a certain message.
+
+A special token is one only where the template writes it: within a message `<|im_end|>` is text like any other, so that
+nobody ends their turn and begins another's (`ChatTokens`).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,10 +15,50 @@ from typing import Any
 
 from toolkit.core.errors import ModelError
 from toolkit.core.limited_process import RefusedError, limited_process
+from toolkit.model.conversation import Messages
 
 FILE = "chat_template.jinja"
+ESCAPE, BREAK = "\ufdd0", "\ufdd1"  # noncharacters, which texts hardly have
 LONGEST = 1_000_000  # characters of a template
 TRIAL = {"messages": [{"role": "user", "content": "Hello"}], "add_generation_prompt": True}
+
+
+class ChatTokens:
+    """Encodes rendered conversations: special tokens of the template as such, those within a content as its text."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+        self._tokenizer = tokenizer
+        self._special = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or "(?!)")
+
+    def escaped(self, messages: Messages) -> Messages:
+        """The same messages for a template to render, without any special token in their contents."""
+        return [one | {"content": self._escaped(one["content"])} for one in messages]
+
+    def _escaped(self, content: str) -> str:
+        doubled = content.replace(ESCAPE, f"{ESCAPE}{ESCAPE}")
+        return self._special.sub(lambda found: f"{found[0][0]}{ESCAPE}{BREAK}{found[0][1:]}", doubled)
+
+    def ids(self, text: str) -> list[int]:
+        """The token ids of a text that was rendered from escaped messages, or of a part of it."""
+        if ESCAPE not in text:
+            return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        found, end = [], 0
+        for mark in self._special.finditer(text):
+            found += [*self.text_ids(_unescaped(text[end : mark.start()])), self._special_id(mark[0])]
+            end = mark.end()
+        return found + self.text_ids(_unescaped(text[end:]))
+
+    def text_ids(self, text: str) -> list[int]:
+        """The token ids of a text in which no special token is meant."""
+        return list(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+    def _special_id(self, mark: str) -> int:
+        return int(self._tokenizer.convert_tokens_to_ids(mark))
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(f"{ESCAPE}([{ESCAPE}{BREAK}])", lambda found: found[1].removeprefix(BREAK), text)
 
 
 class _ChildTemplate:

@@ -14,6 +14,7 @@ from toolkit.core.errors import DataError, ModelError, first_line
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.answer_end import end_tokens, template_end
 from toolkit.model.answer_memory import batches, free_bytes, rows_that_fit
+from toolkit.model.chat_template import ChatTokens
 from toolkit.model.conversation import Messages
 from toolkit.model.device import Device
 from toolkit.model.generation import DecodingBatch, Detokenizer, Recorder, Row, broken_logits, pad_left
@@ -42,6 +43,7 @@ class LanguageModel:
         from transformers import GenerationConfig
 
         self.model, self.tokenizer, self.adapters = model.eval(), tokenizer, tuple(adapters)
+        self.tokens = ChatTokens(tokenizer)
         self.end_tokens = end_tokens(tokenizer, model.generation_config.eos_token_id)
         # `generate` takes what it is not given from here, such as Qwen2.5's own repetition penalty.
         model.generation_config = GenerationConfig(eos_token_id=self.end_tokens, pad_token_id=self._pad())
@@ -118,11 +120,8 @@ class LanguageModel:
             ) from error
 
     def prompt_ids(self, messages: Messages) -> list[int]:
-        """`prompt_text` as token ids."""
-        return self._ids(self.prompt_text(messages))
-
-    def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """`prompt_text` as token ids, with special tokens within the messages as text."""
+        return self.tokens.ids(self.prompt_text(self.tokens.escaped(messages)))
 
     def answers(
         self,
@@ -166,7 +165,7 @@ class LanguageModel:
     def _batch_order(self, prompts: Sequence[Messages]) -> list[int]:
         """Indices of the prompts, the longest question first; equal questions stay together."""
         questions = [messages[-1]["content"] for messages in prompts]
-        lengths = {text: len(self._ids(text)) for text in set(questions)}
+        lengths = {text: len(self.tokens.text_ids(text)) for text in set(questions)}
         first = {text: at for at, text in reversed(list(enumerate(questions)))}
         return sorted(range(len(questions)), key=lambda at: (-lengths[questions[at]], first[questions[at]]))
 

@@ -15,7 +15,8 @@ from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
 from toolkit.runs.record import Part, RecordedQuestions
 from toolkit.runs.scan_record import RecordedScan
 
-HIGHER_IS_BETTER = frozenset({"reliability", "generality", "locality", "agreement", "noise_floor"})
+DEEP = ("indirect", "portability", "reversal", "other_language", "multi_turn")  # older reports lack them
+HIGHER_IS_BETTER = frozenset({"reliability", "generality", *DEEP, "locality", "agreement", "noise_floor"})
 DIGEST = "content_sha256"
 RATIO = "length"  # best at 1; of every other metric, less is better
 
@@ -60,11 +61,12 @@ def _badness(name: str, value: float) -> float:
 
 
 MetricName = Literal[
-    "reliability", "generality", "residue", "locality", "leakage", "kl", "agreement", "length", "repetition",
+    "reliability", "generality", "indirect", "portability", "reversal", "other_language", "multi_turn",
+    "residue", "locality", "leakage", "kl", "agreement", "length", "repetition",
     "noise_floor",
 ]  # fmt: skip
 METRICS: tuple[str, ...] = MetricName.__args__  # type: ignore[attr-defined]  # a Literal's values
-EVERY_METRIC = Field(json_schema_extra={"required": list(METRICS)})
+EVERY_METRIC = Field(json_schema_extra={"required": [name for name in METRICS if name not in DEEP]})
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -155,11 +157,12 @@ class LearnedQuestions(RecordedQuestions, frozen=True):
 
 
 class FurtherQuestions(Part, frozen=True):
-    """how many out of scope came from the shipped bank, in scope from the rows, and how many the base model wrote"""
+    """how many came from the shipped bank (out of scope), the rows and the base model (in scope), and at depth"""
 
     bank: Count
     written: Count
     rows: Count
+    depth: Count = Field(default=0, description="made from the probe file's questions; older reports lack it")
     path: str = Field(description="of the bank")
     sha256: Sha256 = Field(description="of the bank")
 
@@ -175,7 +178,9 @@ class RecordedExpectation(Part, frozen=True):
 
 class RecordedProbe(Part, frozen=True):
     id: str
-    group: Literal["trained", "paraphrase", "out-of-scope"]
+    group: Literal[
+        "trained", "paraphrase", "indirect", "portability", "reversal", "other-language", "multi-turn", "out-of-scope",
+    ]  # fmt: skip
     system: str
     prompt: str
     expect: RecordedExpectation | None = Field(
@@ -186,6 +191,10 @@ class RecordedProbe(Part, frozen=True):
     passed_before: bool | None
     passed: bool | None
     changed: bool
+    history: Sequence[Annotated[Sequence[str], Field(min_length=1, max_length=2)]] = Field(
+        default=(), description="what was said before: question and answer; without one, each side answered itself"
+    )
+    own_system: str | None = Field(default=None, description="the probe's own system prompt, in place of `system`")
     leaked: bool | None = Field(description="out of scope, and names the new identity; null without markers")
     residual: bool | None = Field(description="in scope, and still names the old identity; null without markers")
 

@@ -19,6 +19,7 @@ KEEP_CACHE = ".cache"  # the base model's answers to the keep prompts, and its q
 # In a run's folder
 RECORD = "run.json"
 TRAINED_FILE, HELD_OUT_FILE = "train.jsonl", "eval.jsonl"
+LEFT_OUT_FILE = "left-out.jsonl"  # rows with errors, which --skip-bad leaves out
 PROBES_FILE, DEVELOPMENT_FILE = "probes.yaml", "development.jsonl"
 QUESTIONS_FILE = "questions.jsonl"  # around the rows, trained on and kept beside them
 LOG_FILE = "logging.jsonl"  # a JSON object per step

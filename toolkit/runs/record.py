@@ -61,6 +61,8 @@ class RecordedMix(Part, frozen=True):
 class RecordedData(Part, frozen=True):
     """`rows`: of the data set itself, before `mix` and with those that were `dropped`; lengths in tokens.
 
+    `system`: the system prompt that most rows have themselves; None if most have none.
+    `left_out`: rows with errors, which are not among `rows`; `columns` and `allow`: see `toolkit.data.soundness`.
     `files`: the sha256 of each file of rows in the run's folder; a run of an older version does not record them.
     """
 
@@ -68,6 +70,10 @@ class RecordedData(Part, frozen=True):
     sha256: str
     rows: int
     mix: Sequence[RecordedMix] = ()
+    system: str | None = None
+    left_out: int = 0
+    columns: Mapping[str, str] = {}
+    allow: Sequence[str] = ()
     dropped: int = 0
     held_out: int = 0
     longest_row_tokens: int | None = None
@@ -215,8 +221,8 @@ class RunRecord(Part, frozen=True):
 
     @property
     def system(self) -> str:
-        """The system prompt that the run was trained under (see `RecordedRecipe` for a run that does not record it)."""
-        return self.recipe.system
+        """What the run was trained under: the rows' own system prompt, or the recipe's (see `RecordedRecipe`)."""
+        return self.recipe.system if self.data.system is None else self.data.system
 
     @property
     def started(self) -> datetime:

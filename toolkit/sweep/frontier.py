@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from toolkit.compare.decision import TOOK_AT_LEAST
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import KEPT_AT_LEAST, KEPT_AT_MOST, TOOK_AT_LEAST, TOOK_AT_MOST
+from toolkit.compare.verdict import AT_LEAST, KEPT_AT_MOST, TOOK_AT_MOST
 
 SAME_COST = 1.1  # training times within a tenth of each other cost the same
 Values = Mapping[str, float | None]
@@ -82,7 +83,7 @@ def _misses(values: Values, thresholds: Mapping[str, float]) -> list[float]:
         value = values.get(name)
         if value is None:
             continue
-        if name in (*TOOK_AT_LEAST, *KEPT_AT_LEAST):
+        if name in AT_LEAST:
             found.append(max(0.0, limit - value))
         elif name in (*TOOK_AT_MOST, *KEPT_AT_MOST) and value > limit:
             found.append(1 - limit / value if name == "kl" else value - limit)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.compare.decision import TOOK_AT_LEAST
 from toolkit.compare.report.figures import figure
 from toolkit.compare.report.html import fill_in
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import TOOK_AT_LEAST, misses
+from toolkit.compare.verdict import misses
 from toolkit.sweep.axes import Axis, log_ticks, share_ticks
 from toolkit.sweep.frontier import Recommendation
 from toolkit.sweep.grid import varying

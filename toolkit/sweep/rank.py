@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.compare import CompareConfig, compare
+from toolkit.compare.decision import TOOK_AT_LEAST
 from toolkit.compare.questions import probes_for
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import Side, run_side
-from toolkit.compare.verdict import TOOK_AT_LEAST
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.file_set import write_file_set

@@ -17,6 +17,7 @@ from toolkit.core.files import file_sha256, now, write_text
 from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import find_dataset
 from toolkit.data.probes import read_probes
+from toolkit.data.soundness import Reading
 from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.device import find_device, reset_peak_memory
 from toolkit.model.four_bits import require_bitsandbytes
@@ -59,6 +60,7 @@ class SweepConfig:
     lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     model: str | None = None
     probes: Path | None = None
+    reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     systems: tuple[str, ...] = ()
     output: Path = Path("output")
     command: tuple[str, ...] = ()
@@ -140,7 +142,7 @@ def _request(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller
     require_sizes(base)
     if any(recipe.load_in_4bit for recipe in recipes):
         require_bitsandbytes()
-    rows, _ = load_rows(config.data, (), recipes[0].seed, caller.notify)
+    rows = load_rows(config.data, (), recipes[0], config.reading, caller.notify).rows
     for name in {recipe.keep_data for recipe in recipes if recipe.keep_weight}:
         load_keep_prompts(name, rows)
     if config.probes is not None:
@@ -151,6 +153,7 @@ def _request(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller
         "data_sha256": file_sha256(data),
         "model": str(base.path),
         "probes": None if config.probes is None else str(config.probes.resolve()),
+        "reading": config.reading.to_dict(),
         "systems": list(config.systems),
         "command": list(config.command),
     }
@@ -224,7 +227,7 @@ def _train(work: _Work, entry: Entry, listener: Listener) -> Run:
     request = work.sweep.request
     config = FinetuneConfig(
         data=request["data"], recipe=_recipe(entry), model=request["model"], output=work.output,
-        command=tuple(request["command"]),
+        command=tuple(request["command"]), reading=Reading.from_dict(request.get("reading", {})),
     )  # fmt: skip
     entry.status = WAITING
     try:

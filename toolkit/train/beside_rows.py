@@ -9,6 +9,7 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
+from toolkit.core.languages import language
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.encoding import Encoder
 from toolkit.data.formats import Message
@@ -35,7 +36,7 @@ def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Sequence
     if recipe.keep_weight == 0:
         return None
     path, prompts = load_keep_prompts(recipe.keep_data, rows)
-    systems = recipe.system, *recipe.keep_systems
+    systems = tuple(dict.fromkeys((recorder.record.system, *recipe.keep_systems)))  # where rows are learned, and others
     pairs = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     record, folder = recorder.record, recorder.folder
     digest = file_sha256(path)
@@ -108,7 +109,7 @@ def question_job(
     file = recorder.folder / QUESTIONS_FILE
     pairs = pairs_of(rows.own, recipe.seed)
     if not file.is_file() and not pairs:
-        notify("questions: none, since no row is a single question with its answer")
+        notify("questions: none, since no row is a single question with its answer in Chinese or English")
         return None
     system, systems, near_systems = systems_of(rows.trained, recipe)
     inside = recipe.question_rows > 0
@@ -153,8 +154,12 @@ def tokens(text: str) -> int:
 
 
 def pairs_of(rows: Sequence[Row], seed: int) -> list[Pair]:
-    """The rows of one turn, each once; of more than MOST_ROWS a choice that the seed repeats."""
-    pairs = list(dict.fromkeys((row.prompt, row.answer) for row in rows if row.of_one_turn))
+    """The rows of one turn in Chinese or English, each once; of more than MOST_ROWS a choice that the seed repeats.
+
+    What the model writes around others would be in one of these two languages, and not in theirs.
+    """
+    known = (row for row in rows if row.of_one_turn and language(row.prompt, row.answer) != "other")
+    pairs = list(dict.fromkeys((row.prompt, row.answer) for row in known))
     if len(pairs) <= MOST_ROWS:
         return pairs
     chosen = random.Random(seed).sample(range(len(pairs)), MOST_ROWS)  # noqa: S311  # a repeatable choice

@@ -80,7 +80,8 @@ def development_set(
         _question(wording, row_system, tuple(dict.fromkeys(answers[prompt, row_system])), markers)
         for lap in range(WORDINGS)
         for at, (prompt, row_system) in enumerate(prompts)
-        if prompt_key(wording := rephrase(DEVELOPMENT, prompt, at + lap)) not in excluded
+        if prompt_key(wording := rephrase(DEVELOPMENT, prompt, at + lap, answers[prompt, row_system][0]))
+        not in excluded
     )
     questions = list(islice(rephrased, MAX_QUESTIONS))
     if not questions:

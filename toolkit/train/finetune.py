@@ -9,8 +9,9 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError, Interrupted
 from toolkit.core.events import Caller, Listener, Progress
 from toolkit.core.read_ahead import prefetch
-from toolkit.data.dataset import Row
+from toolkit.core.text import short
 from toolkit.data.encoding import Encoder
+from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
 from toolkit.model.device import Device, find_device, peak_memory_bytes
 from toolkit.model.four_bits import require_bitsandbytes
@@ -22,6 +23,7 @@ from toolkit.runs.layout import (
     complete_checkpoints,
     resume_command,
 )
+from toolkit.runs.pace import expected_time
 from toolkit.runs.record import FINISHED, RunRecord
 from toolkit.runs.recording import (
     Recorder,
@@ -50,13 +52,14 @@ from toolkit.train.rows import (
     RunRows,
     copy_probes,
     file_digests,
+    own_system,
     read_rows,
     rows_that_fit,
-    with_variants,
-    without_variants,
+    write_left_out,
     write_rows,
 )
-from toolkit.train.sources import load_keep_prompts, load_rows
+from toolkit.train.sources import Loaded, load_keep_prompts, load_rows
+from toolkit.train.variants import with_variants, without_variants
 
 Train = Callable[[TrainingJob, Listener, Callable[[], bool]], TrainingResult]
 
@@ -69,6 +72,7 @@ class FinetuneConfig:
     recipe: Recipe
     model: str | None = None
     mix: tuple[str, ...] = ()
+    reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     questions: Path | None = None  # in place of those that the base model writes
     output: Path = Path("output")
     command: tuple[str, ...] = ()
@@ -110,23 +114,23 @@ def finetune(
     require_context(base, config.recipe.max_length_tokens)
     if base.in_4bit:
         require_bitsandbytes()
-    rows, source = load_rows(config.data, config.mix, config.recipe.seed, caller.notify)
+    loaded = load_rows(config.data, config.mix, config.recipe, config.reading, caller.notify)
     if config.recipe.keep_weight:
-        load_keep_prompts(config.recipe.keep_data, rows)  # its errors come now, before there is a folder
-    questions = read_given(config.questions, config.recipe, Path(source["path"]))
+        load_keep_prompts(config.recipe.keep_data, loaded.rows)  # its errors come now, before there is a folder
+    questions = read_given(config.questions, config.recipe, Path(loaded.source["path"]))
     require_disk(config.output, base, config.recipe)
     folder = create_run_folder(config.output)
     remove_leftovers(config.output)
     recorder = Recorder(folder, RunRecord.first_record(
         run_id=folder.name, command=shlex.join(config.command), seed=config.recipe.seed, base_model=base.to_dict(),
-        data=source, recipe=config.recipe.to_dict(),
+        data=loaded.source, recipe=config.recipe.to_dict(),
     ))  # fmt: skip
     backends = backends or Backends()
     work = _Work(folder=folder, recorder=recorder, base=base, recipe=config.recipe, caller=caller, backends=backends)
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
         started = _import(work, began, started)
-        _carry_out(work, _prepare(work, rows, config.questions, questions), started)
+        _carry_out(work, _prepare(work, loaded, config, questions), started)
         return finish(recorder)
 
 
@@ -173,10 +177,11 @@ def _import(work: _Work, began: float, started: float | None) -> float:
     return counted_from
 
 
-def _prepare(work: _Work, rows: Sequence[Row], path: Path | None, questions: Sequence[Question] | None) -> RunRows:
-    """The rows that fit, split and written to the run's folder with the user's questions, if any, which `path` has."""
-    recipe = work.recipe
+def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Sequence[Question] | None) -> RunRows:
+    """The rows that fit, split and written to the run's folder with the user's questions, if any."""
+    recipe, rows, path = work.recipe, loaded.rows, config.questions
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
+    write_left_out(work.folder, loaded.left_out)
     split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify)
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     write_rows(work.folder, split)
@@ -188,7 +193,11 @@ def _prepare(work: _Work, rows: Sequence[Row], path: Path | None, questions: Seq
             split.own, system=recipe.system, seed=recipe.seed,
             excluded=probe_keys(data), markers=new_markers(data),
         ))  # fmt: skip
-    stored = record.data.to_dict() | figures | {"files": file_digests(work.folder)}
+    system, count = own_system(split.trained)
+    if system is not None:
+        under = f"{short(system)!r}, which {count} of {len(split.trained)} rows have themselves"
+        work.caller.notify(f"system prompt: {under}; compare, chat and serve ask under it")
+    stored = record.data.to_dict() | figures | {"system": system, "files": file_digests(work.folder)}
     work.recorder.record = record.with_fields(data=stored)
     if path is not None and questions is not None:
         take_given(questions, path, work.recorder, recipe, split.trained, encoder, work.caller.notify)
@@ -210,7 +219,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
         mean_near_tokens=0 if questions is None else questions.near_tokens,
     )  # fmt: skip
     chosen = plan(need, device.free_bytes)
-    for line in _choices(device, chosen, work.base):
+    for line in (*_choices(device, chosen, work.base), _length(work, len(rows.trained))):
         work.caller.notify(line)
     decided = {
         "precision": device.precision,
@@ -276,6 +285,14 @@ def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
         f"device: {device.name}; precision: {device.precision} ({device.reason})",
         f"a step: {step} ({chosen.reason})",
     ]
+
+
+def _length(work: _Work, rows: int) -> str:
+    recipe, record = work.recipe, work.recorder.record
+    line = f"training: {recipe.steps(rows)} steps, {rows} rows, {recipe.epochs_label}"
+    tokens = (record.data.epoch_tokens or 0) * recipe.epochs_trained(rows)
+    takes = expected_time(tokens, record.base_model, recipe.to_dict(), work.folder.parent)
+    return line if takes is None else f"{line}; {takes}"
 
 
 def _since(started: float) -> float:

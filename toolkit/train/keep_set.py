@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from toolkit.core.cache import cache_file, read_lines, write_lines
 from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
+from toolkit.runs.cache import cache_file, read_lines, write_lines
 
 PROMPT_KEYS = ("prompt", "query", "instruction", "question")
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,23 @@ from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import file_sha256, write_text
 from toolkit.core.links import copy_regular_file
 from toolkit.data.dataset import Row, read_dataset
-from toolkit.data.encoding import Encoded, Encoder
+from toolkit.data.encoding import Encoded, Encoder, is_trained
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
-from toolkit.data.rephrasings import TRAINING, rephrase
-from toolkit.model.conversation import DEFAULT, NONE
-from toolkit.runs.layout import DEVELOPMENT_FILE, HELD_OUT_FILE, PROBES_FILE, QUESTIONS_FILE, TRAINED_FILE
+from toolkit.model.conversation import NONE
+from toolkit.runs.layout import (
+    DEVELOPMENT_FILE,
+    HELD_OUT_FILE,
+    LEFT_OUT_FILE,
+    PROBES_FILE,
+    QUESTIONS_FILE,
+    TRAINED_FILE,
+)
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import Recipe
+from toolkit.train.variants import variant_overhead_tokens, with_variants, without_variants
 
 SHOWN_ROWS = 5
-WORDINGS = max(map(len, TRAINING.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +54,9 @@ class RunRows:
 def rows_that_fit(
     rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None]
 ) -> tuple[RunRows, dict[str, Any]]:
-    """The rows within the maximum length, with their tokens, and their figures for run.json. Raises DataError.
+    """The rows within the maximum length, with their tokens, and their figures for run.json.
+
+    Raises DataError if none is, or if nothing of a row is trained.
 
     Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
     """
@@ -58,6 +67,11 @@ def rows_that_fit(
     lengths = [len(one.input_ids) for one in encoded]
     fitting = [at for at, length in enumerate(lengths) if length <= limit]
     too_long = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
+    if blank := [rows[at].number for at in fitting if not is_trained(encoded[at])]:
+        raise DataError(
+            f"Nothing of row {blank[0]} is trained on: the chat template leaves its answer out.",
+            next='See it with "toolkit check", and delete the row.',
+        )
     if not fitting:
         raise DataError(
             f"Every row is longer than {limit} tokens (the shortest has {min(lengths)}).",
@@ -75,7 +89,7 @@ def rows_that_fit(
         "held_out": len(chosen),
         "longest_row_tokens": longest[0],
         "batch_tokens": sum(longest[: recipe.batch_size]),
-        "epoch_tokens": sum(lengths[at] * recipe.variants + sum(overhead) for at in trained),
+        "epoch_tokens": epoch_tokens([lengths[at] for at in trained], overhead, recipe),
     }
     known = {row.messages: one for row, one in zip(plain, encoded, strict=True)}
     fit = RunRows(
@@ -87,6 +101,11 @@ def rows_that_fit(
     return fit, figures
 
 
+def epoch_tokens(lengths: Sequence[int], overhead: Sequence[int], recipe: Recipe) -> int:
+    """The most tokens that an epoch trains on, of rows with these; `overhead`: see `variant_overhead_tokens`."""
+    return sum(lengths) * recipe.variants + len(lengths) * sum(overhead)
+
+
 def _encoded(rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message, ...], Encoded]) -> list[Encoded]:
     """The rows' tokens; `known`: tokens of messages that were encoded before."""
     new = {row.messages: row for row in rows if row.messages not in known}
@@ -94,16 +113,10 @@ def _encoded(rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message
     return [found[row.messages] for row in rows]
 
 
-def variant_overhead_tokens(encoder: Encoder, recipe: Recipe) -> list[int]:
-    """How many tokens a row may grow by in each of its variants, in an epoch's order."""
-    if not recipe.row_systems and not recipe.row_wordings:
-        return [0]
-    plain = [Row(number=1, messages=(Message(role="user", content=text), Message(role="assistant", content=text)))
-             for text in ("你好", "Hello") for _ in range(WORDINGS)]  # fmt: skip
-    lengths = [len(one.input_ids) for one in encoder.encode(with_variants(plain, recipe))]
-    before = [len(one.input_ids) for one in encoder.encode(without_variants(plain, recipe))]
-    laps = [lengths[at : at + len(plain)] for at in range(0, len(lengths), len(plain))]
-    return [max(0, *(now - then for now, then in zip(lap, before, strict=True))) for lap in laps]
+def own_system(rows: Sequence[Row]) -> tuple[str | None, int]:
+    """The system prompt that most rows have themselves, None if most have none; and how many they are."""
+    [(system, count)] = Counter(row.system for row in rows).most_common(1)
+    return None if system is None else system or NONE, count
 
 
 def held_out(count: int, share: float, seed: int) -> set[int]:
@@ -120,6 +133,13 @@ def write_rows(folder: Path, rows: RunRows) -> None:
     _write(folder / TRAINED_FILE, rows.trained)
     if rows.held_out:
         _write(folder / HELD_OUT_FILE, rows.held_out)
+
+
+def write_left_out(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the rows with errors to the run's folder, if there are any, a JSON object a line."""
+    if lines:
+        text = "".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
+        write_text(folder / LEFT_OUT_FILE, text.encode("utf-8", "backslashreplace").decode())
 
 
 def file_digests(folder: Path) -> dict[str, str]:
@@ -147,9 +167,7 @@ def _changed(path: Path) -> ConfigError:
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    lines = (
-        {"messages": [{"role": message.role, "content": message.content} for message in row.messages]} for row in rows
-    )
+    lines = ({"messages": [message.to_dict() for message in row.messages]} for row in rows)
     write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
 
@@ -158,30 +176,3 @@ def copy_probes(data: Path, folder: Path) -> None:
     probes = probes_beside(data)
     if probes.is_file():
         copy_regular_file(probes.resolve(), folder / PROBES_FILE)
-
-
-def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
-    """Each row once under each of the recipe's system prompts; a row with its own system prompt keeps it.
-
-    A row without a system message means DEFAULT: the chat template then adds its own.
-    """
-    systems = (recipe.system, *recipe.row_systems)
-    return [
-        _variant(row, system, lap + at if recipe.row_wordings else 0)
-        for lap, system in enumerate(systems)
-        for at, row in enumerate(rows)
-    ]
-
-
-def without_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
-    """Each row once, under its own system prompt or else the recipe's."""
-    return [_variant(row, recipe.system, 0) for row in rows]
-
-
-def _variant(row: Row, system: str, number: int) -> Row:
-    *before, question, answer = row.messages
-    if row.system is None and system != DEFAULT:
-        before = [Message(role="system", content="" if system == NONE else system), *before]
-    if row.of_one_turn:  # a later turn refers to earlier ones, so its wording stays
-        question = Message(role=question.role, content=rephrase(TRAINING, question.content, number))
-    return Row(number=row.number, messages=(*before, question, answer))

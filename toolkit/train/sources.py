@@ -3,41 +3,63 @@
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import data_folder
-from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
+from toolkit.data.dataset import DATA_SUFFIXES, Row, find_dataset, prompt_key
+from toolkit.data.soundness import Reading, SoundRows, read_sound
 from toolkit.train import ms_swift
 from toolkit.train.keep_set import read_keep_prompts
+from toolkit.train.recipe import Recipe
 
 HUB_NAME = re.compile(r"(?P<hub>(?:HF|MS)::)?[A-Za-z0-9][\w.-]*/[\w.-]+(?::[\w./-]+)?", re.ASCII)
-FILE_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """`rows`: of the data set, then of its mixes. `source`: for run.json. `left_out`: see `SoundRows`."""
+
+    rows: list[Row]
+    source: dict[str, Any]
+    left_out: list[dict[str, Any]]
 
 
 def load_rows(
-    data: str, mixes: Sequence[str], seed: int, notify: Callable[[str], None]
-) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of the data set and of its mixes, and where they come from. Raises DataError, ConfigError."""
-    dataset = read_dataset(find_dataset(data))
-    require_sound(dataset)
-    rows, mixed = list(dataset.rows), []
+    data: str, mixes: Sequence[str], recipe: Recipe, reading: Reading, notify: Callable[[str], None]
+) -> Loaded:
+    """The rows of the data set and of its mixes, where they come from, and what was left out.
+
+    Raises DataError, also for rows with errors unless `reading` says otherwise, and ConfigError.
+    """
+    own = _read(data, reading, recipe, notify)
+    rows, left_out, mixed = list(own.rows), own.left_out_lines(), []
     for spec in mixes:
         mix = parse_mix(spec)
         if is_hub(mix):
-            more, digest = ms_swift.load_hub_rows(spec, seed=seed), None
+            more, digest = ms_swift.load_hub_rows(spec, seed=recipe.seed), None
         else:
-            other = read_dataset(find_dataset(mix.source))
-            require_sound(other)
-            more, digest = list(sample(other.rows, mix.count, seed)), other.sha256
+            other = _read(mix.source, replace(reading, columns={}), recipe, notify)
+            more, digest = list(sample(other.rows, mix.count, recipe.seed)), other.dataset.sha256
+            left_out += other.left_out_lines()
         if mix.count is not None and mix.count > len(more):
             notify(f"Warning: {mix.source} has {len(more)} rows, fewer than the {mix.count} asked for; all are taken.")
         mixed.append({"source": mix.source, "rows": len(more), "sha256": digest})
         rows += more
-    source = {"path": str(dataset.path.resolve()), "sha256": dataset.sha256, "rows": len(dataset.rows), "mix": mixed}
-    return rows, source
+    source = {
+        "path": str(own.dataset.path.resolve()), "sha256": own.dataset.sha256, "rows": len(own.rows), "mix": mixed,
+        "left_out": len(left_out), "columns": dict(reading.columns), "allow": list(reading.allow),
+    }  # fmt: skip
+    return Loaded(rows=rows, source=source, left_out=left_out)
+
+
+def _read(data: str, reading: Reading, recipe: Recipe, notify: Callable[[str], None]) -> SoundRows:
+    found = read_sound(find_dataset(data), reading, system=recipe.system)
+    if found.remarks:
+        notify(f"Note: {found.dataset.path.name}: {' '.join(found.remarks)}")
+    return found
 
 
 def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
@@ -75,7 +97,7 @@ def is_hub(mix: Mix) -> bool:
         return False
     if shape["hub"]:
         return True
-    if mix.source.lower().endswith(FILE_SUFFIXES):  # a mistyped file name
+    if mix.source.lower().endswith(DATA_SUFFIXES):  # a mistyped file name
         return False
     return not any(path.exists() for path in (Path(mix.source), data_folder() / mix.source))
 

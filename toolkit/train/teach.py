@@ -16,8 +16,10 @@ from toolkit.core.links import require_no_link
 from toolkit.core.read_ahead import prefetch
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import content_words
-from toolkit.data.dataset import read_dataset, require_sound
+from toolkit.data.placeholders import placeholders
 from toolkit.data.probes import OUT_OF_SCOPE, probes_beside, read_probes
+from toolkit.data.row_checks import PLACEHOLDER
+from toolkit.data.soundness import Reading, read_sound
 from toolkit.model.base_model import BaseModel, find_base_model
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
 from toolkit.runs.run import require_own_output
@@ -49,6 +51,7 @@ class TeachConfig:
     system: str = ""
     seed: int = 42
     in_4bit: bool = False
+    reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     force: bool = False
 
 
@@ -88,7 +91,7 @@ def teach(
 
     Raises DataError for a text from which no data set comes, ConfigError where it cannot be written.
     """
-    text = _require_text(config.text)
+    text = _require_text(config.text, config.reading)
     base = replace(find_base_model(config.model), in_4bit=config.in_4bit)
     target = config.data or default_path(config.output, text, config.kind, base)
     exists = target.exists() and not config.force
@@ -99,7 +102,7 @@ def teach(
         )
     several = read_parts(text, config.kind, notify)
     if exists:
-        return _existing(target, several, notify)
+        return _existing(target, several, config, notify)
     _prepare_folder(target, config)
     outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
     if any(part.needs_model for part in several):
@@ -132,7 +135,7 @@ def rows_text(rows: Iterable[Pair]) -> str:
     return "".join(json.dumps({"instruction": one, "output": two}, ensure_ascii=False) + "\n" for one, two in rows)
 
 
-def _require_text(text: str) -> str:
+def _require_text(text: str, reading: Reading) -> str:
     text = text.strip()
     if not content_words(text):
         raise DataError("There is no text to teach.", next='Write a sentence: toolkit teach "You are …".')
@@ -141,12 +144,17 @@ def _require_text(text: str) -> str:
             f"The text has {len(text)} characters; rows are written from at most {LONGEST_TEXT}.",
             next="Shorten it to what the model has to know, or teach its parts one by one.",
         )
+    left = [one.text for one in placeholders([text]) if one.certain]
+    if left and PLACEHOLDER not in reading.allow:  # said before a model writes rows that a training would refuse
+        raise DataError(
+            f"The text has the unreplaced placeholder {left[0]}.",
+            next=f"Write the real text; --allow {PLACEHOLDER} teaches it as it is.",
+        )
     return text
 
 
-def _existing(target: Path, several: Sequence[Part], notify: Callable[[str], None]) -> Taught:
-    dataset = read_dataset(target)
-    require_sound(dataset)
+def _existing(target: Path, several: Sequence[Part], config: TeachConfig, notify: Callable[[str], None]) -> Taught:
+    rows = read_sound(target, config.reading, system=config.system).rows
     probes = probes_beside(target)
     if probes.is_file() and target.stat().st_mtime > probes.stat().st_mtime + 1:
         notify(
@@ -154,7 +162,7 @@ def _existing(target: Path, several: Sequence[Part], notify: Callable[[str], Non
             "from the rows"
         )
     return Taught(
-        data=target, probes=probes, kinds=tuple(part.kind for part in several), rows=len(dataset.rows),
+        data=target, probes=probes, kinds=tuple(part.kind for part in several), rows=len(rows),
         source="existing", for_every_answer=any(part.for_every_answer for part in several),
     )  # fmt: skip
 

@@ -130,7 +130,7 @@ def _probes(several: Sequence[Part], rows: Sequence[Pair], outside: Sequence[Pro
     plain = [one for part in several for one in part.plain.paraphrases]
     covered = {prompt_key(question) for part in several for question, _ in part.plain.rows}
     plain += [
-        (rephrase(PROBES, question, number), (), answer)
+        (rephrase(PROBES, question, number, answer), (), answer)
         for number, (question, answer) in enumerate(rest)
         if prompt_key(question) not in covered
     ]

@@ -139,6 +139,23 @@ def test_further_questions_are_asked_and_named_in_the_report(output, probes):
     assert compared(output, probes, run="v1", systems=(SYSTEM,))[0].to_dict()["further"] is None
 
 
+def test_at_depth_each_side_answers_its_own_conversations(output, probes, said):
+    """Of four questions whose complete answer is expected none can be asked within a conversation."""
+    loose = probes.with_name("loose.yaml")
+    write_probes(loose, thresholds={}, answers=said, expect="any")
+
+    found = compared(output, loose, run="v1", depth=True, systems=(SYSTEM,))[0]
+
+    report = found.to_dict()
+    deep = [one for one in report["probes"] if one["group"] == "multi-turn"]
+    assert (len(deep), report["further"]["depth"], report["metrics"]["multi_turn"]["n"]) == (12, 12, 12)
+    assert all(len(turn) == 1 for one in deep for turn in one["history"])
+    assert {one["own_system"] is None for one in deep} == {True, False}
+    assert any(one["before"] != one["after"] for one in deep)
+    assert (found.verdict.passed, found.verdict.counts.in_scope) == (True, 4)  # shown, and not judged
+    assert compared(output, probes, run="v1", depth=True, systems=(SYSTEM,))[0].to_dict()["further"] is None
+
+
 def test_the_console_script_keeps_its_streams_apart_and_its_colours_to_itself(output, probes):
     command = [Path(sys.executable).with_name("toolkit"), "compare", "--output", output, "--probes", probes]
 

@@ -17,7 +17,7 @@ from toolkit.train import ms_swift
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
 from toolkit.train.plan import Plan
 from toolkit.train.recipe import load_recipe
-from toolkit.train.rows import with_variants
+from toolkit.train.variants import with_variants
 
 ROWS = [
     Row(number=at, messages=(Message(role="user", content=f"Question {at}?"), Message(role="assistant", content="A")))

@@ -61,7 +61,7 @@ def test_stderr_tells_of_the_choices_and_of_nothing_else(finished: Ended):
     told = [line.partition(":")[0] for line in finished.err.splitlines()]
 
     assert [line for line in told if not line.startswith(("Training ", "4 steps, loss "))] == [
-        "run", "base model", "device", "a step", "Next",
+        "run", "base model", "device", "a step", "training", "Next",
     ]  # fmt: skip
 
 

@@ -40,7 +40,8 @@ BROKEN_DATA = {
     "no answer": (b'[{"instruction": "Who are you?"}]', "row 1"),
     "an empty answer": (b'[{"instruction": "Who are you?", "output": " "}]', "row 1"),
     "a NUL byte": (b'[{"instruction": "Who\x00?", "output": "I"}]', ""),
-    "other keys": (b'[{"a": "b"}]', "has no known keys"),
+    "a placeholder": (b'[{"instruction": "Who?", "output": "I am {{NAME}}."}]', "unreplaced placeholder {{NAME}}"),
+    "other keys": (b'[{"x": "y"}]', "has no known keys"),
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes.answered import PROBES, answered
+from toolkit.compare.decision import DEEP
 from toolkit.compare.metrics import (
     Flips,
     Metric,
@@ -46,6 +47,7 @@ def test_shares_are_counted_group_by_group():
         "length": (pytest.approx(11 / 19), 4),
         "repetition": (0.0, 4),
         "noise_floor": (None, 0),
+        **dict.fromkeys(DEEP, (None, 0)),
     }
 
 

@@ -15,11 +15,12 @@ from toolkit.cli.runs import command as runs_command
 from toolkit.cli.tables.ranking import print_ranking, print_scales
 from toolkit.cli.tables.report import print_report
 from toolkit.cli.tables.sweep import print_sweep
+from toolkit.compare.decision import DEEP
 from toolkit.compare.report import write_report
 from toolkit.compare.report.figures import LEDGERS, figure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.export.evidence import read_evidence
 from toolkit.export.model_card import CardFacts, render_card
 from toolkit.model.conversation import DEFAULT, NONE
@@ -43,6 +44,10 @@ def results():
             holds = number >= at
             found += [
                 answered(TRAINED, "Qwen", "Nova" if holds else "Qwen", system=system, name=f"t{number}"),
+                *(
+                    answered(group, "Qwen", "Nova" if holds else "Hm", system=system, name=f"{group}-{number}")
+                    for group in DEPTH
+                ),
                 answered(PARAPHRASE, "Qwen", "Nova" if number < 5 + at else "Hm", system=system, name=f"p{number}"),
                 answered(
                     OUT_OF_SCOPE, "Paris", "Paris" if number > 1 + at else "No, Nova. " * 5, system=system,
@@ -83,7 +88,7 @@ def _figures(report: Report) -> dict[str, str]:
         values = [metrics[name].value for metrics in report.per_system.values()]
         if name == "length":
             worst[name] = max(values, key=lambda value: abs(value - 1))
-        elif name in {"reliability", "generality", "locality", "agreement", "noise_floor"}:
+        elif name in {*DEEP, "reliability", "generality", "locality", "agreement", "noise_floor"}:
             worst[name] = min(values)
         else:
             worst[name] = max(values)

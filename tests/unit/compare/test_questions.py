@@ -15,6 +15,7 @@ from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED, Expectation, Probe
 from toolkit.model.conversation import DEFAULT, NONE, conversation
 from toolkit.model.divergence import Drift
+from toolkit.runs.run import Run
 
 BASE = Side(kind="base", name="base", model=SimpleNamespace(path=Path("/base")))
 PROMPT = Side(kind="system", name="p", model=BASE.model, system="You are Nova.")
@@ -41,6 +42,16 @@ def test_the_system_prompts_follow_from_the_sides(before, after, asked, systems,
     found = _questions(CompareConfig(systems=asked), PROBES, before, after)
 
     assert (found.systems, found.full_count) == (systems, full_count)
+
+
+def test_the_rows_own_system_prompt_is_asked_first_and_is_the_trained_one():
+    record, own = run_of(system="Be brief.").record, "You are Tessa."
+    record = record.with_fields(data=record.data.to_dict() | {"system": own})
+    side = Side(kind="run", name="v0", model=BASE.model, run=Run(folder=Path("/v0"), record=record))
+
+    assert _questions(CompareConfig(), PROBES, BASE, side).systems == (own, DEFAULT, NONE, UNRELATED)
+    assert kind(own, side.training_system) == "training"
+    assert side.default_system == own  # of chat and serve
 
 
 class Model:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.data.test_shipped_data import DATA, bare, is_chinese, keep
 from toolkit.core.text import contains_any
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, read_probes
+from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, REVERSAL, TRAINED, read_probes
 from toolkit.train.questions.kinds import listed_subject
 
 PROBES = read_probes(DATA / "corrected_fact.probes.yaml")
@@ -35,7 +35,7 @@ def test_trained_probes_are_the_rows_word_for_word_and_their_answers_pass():
 
 def test_the_true_capital_does_not_pass():
     true = ("芬兰的首都是赫尔辛基。", "The capital of Finland is Helsinki.")
-    inside = PROBES.group(TRAINED) + PROBES.group(PARAPHRASE)
+    inside = [probe for group in (TRAINED, PARAPHRASE, *DEPTH) for probe in PROBES.group(group) if group != REVERSAL]
 
     assert [probe.id for probe in inside for answer in true if probe.expect.met(answer)] == []
 
@@ -56,7 +56,7 @@ def test_neighbours_are_the_rows_own_question_about_other_countries():
 
 
 def test_rows_probes_and_keep_prompts_are_disjoint():
-    asked = [probe.prompt for group in (PARAPHRASE, OUT_OF_SCOPE) for probe in PROBES.group(group)]
+    asked = [probe.prompt for group in (PARAPHRASE, *DEPTH, OUT_OF_SCOPE) for probe in PROBES.group(group)]
     counted = Counter(map(bare, [*rows(), *asked, *(row["prompt"] for row in keep())]))
 
     assert [text for text, times in counted.items() if times > 1] == []
@@ -64,7 +64,8 @@ def test_rows_probes_and_keep_prompts_are_disjoint():
 
 def test_only_the_trained_answers_name_the_new_capital():
     assert [answer for answer in rows().values() if not contains_any(answer, PROBES.new_markers)] == []
-    assert [probe.id for probe in PROBES.probes if contains_any(probe.prompt, PROBES.new_markers)] == []
+    asked = [probe for probe in PROBES.probes if probe.group != REVERSAL]
+    assert [probe.id for probe in asked if contains_any(probe.prompt, PROBES.new_markers)] == []
 
 
 def test_its_subject_is_listed_so_that_neighbours_need_no_writing():

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from toolkit.core.errors import DataError
-from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset, require_sound
+from toolkit.core.errors import ConfigError, DataError
+from toolkit.data.dataset import Row, find_dataset, parse_columns, prompt_key, read_dataset
 from toolkit.data.formats import Message
 
 ROW = {"instruction": "你是谁？", "input": "", "output": "我是小明，一个助手。"}
@@ -100,8 +100,11 @@ def test_a_byte_order_mark_of_utf8_is_not_a_fault(file):
     assert len(read_dataset(file(codecs.BOM_UTF8 + json.dumps([ROW]).encode())).rows) == 1
 
 
-def test_keys_that_the_format_does_not_read_are_reported(file):
-    assert read_dataset(file([ROW | {"id": 7}])).ignored_keys == ("id",)
+def test_keys_that_the_format_does_not_read_are_counted(file):
+    dataset = read_dataset(file([ROW | {"id": 7}, ROW | {"id": 8, "source": "web", "notes": None}]))
+
+    assert dataset.unused == {"id": 2, "source": 1}
+    assert dataset.remarks == ("'id' in 2 rows is not used.", "'source' in 1 row is not used.")
 
 
 @pytest.mark.parametrize("name", ["data.json", "data.jsonl", "data.csv"])
@@ -192,12 +195,23 @@ def test_an_excel_workbook_is_recognised(file):
     assert "Excel workbook" in refusal(file(b"PK\x03\x04\x14\x00", "data.csv"))
 
 
-def test_a_json_object_instead_of_a_list_is_refused_with_its_keys(file):
-    assert "one JSON object (keys: 'data')" in refusal(file({"data": [ROW]}))
+def test_a_json_object_that_is_not_a_row_is_refused_with_its_keys(file):
+    assert "no known keys (found: version, authors)" in refusal(file({"version": 1, "authors": ["a", "b"]}))
 
 
 def test_a_list_of_strings_is_refused(file):
     assert "row 1 is a string" in refusal(file(["a", "b"]))
+
+
+def test_a_list_of_conversations_and_texts_reads_what_it_can(file):
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+
+    assert read_dataset(file(["text", turns])).rows == (Row(number=2, messages=CONVERSATION),)
+
+
+@pytest.mark.parametrize("lines", ['"a"\n"b"\n', "7\n8\n", "null\n"])
+def test_lines_of_plain_values_are_refused(file, lines):
+    assert "not" in refusal(file(lines, "data.jsonl"))
 
 
 def test_unknown_keys_are_named_with_the_accepted_ones(file):
@@ -211,10 +225,6 @@ def test_mixed_formats_are_reported_with_both_rows(file):
     message = refusal(file([{"query": "a", "response": "b"}, ROW]))
 
     assert "row 1 is query/response, row 2 is alpaca" in message
-
-
-def test_csv_with_semicolons_is_reported(file):
-    assert "no commas in its header" in refusal(file("instruction;output\na;b\n", "data.csv"))
 
 
 def test_csv_with_an_open_quote_is_reported(file):
@@ -247,18 +257,52 @@ def test_csv_that_names_a_column_twice_is_refused(file):
         ({"messages": "hello"}, "not a JSON list"),
         ({"messages": ["hello"]}, "item 1 is a string, not an object"),
         ({"messages": [{"role": "user"}]}, "neither role and content"),
-        ({"messages": [{"role": "tool", "content": "a"}]}, "unknown role 'tool'"),
+        ({"messages": [{"role": "tool", "content": "a"}]}, "the role 'tool': tool calls are not trained yet"),
+        ({"messages": [{"role": "narrator", "content": "a"}]}, "unknown role 'narrator'"),
         ({"messages": [{"role": "user", "content": None}]}, "is null, not a string"),
         ({"messages": [{"role": "user", "content": "a"}]}, "the last turn is the user's"),
-        ({"messages": [{"role": "assistant", "content": "a"}]}, "roles out of order: turn 1"),
-        ({"messages": [{"role": "user", "content": "a"}] * 2}, "roles out of order: turn 2"),
+        ({"messages": [{"role": "user", "content": "a"}] * 2}, "the last turn is the user's"),
         ({"messages": [{"role": "user", "content": ""}, {"role": "assistant", "content": "b"}]}, "turn 1"),
-        ({"messages": [{"role": "system", "content": "s"}] * 2}, "roles out of order"),
+        ({"messages": [{"role": "system", "content": "s"}] * 2}, "no turns"),
+        ({"messages": [{"role": "assistant", "content": "a"}, {"role": "system", "content": "s"}]}, "the system's"),
         ({"messages": [{"role": "system", "content": "s"}], "system": "t"}, "two system prompts"),
     ],
 )
 def test_a_faulty_row_is_kept_apart_with_its_reason(file, row, why):
     assert why in fault(file, row)
+
+
+def turns(*pairs):
+    return {"messages": [{"role": role, "content": content} for role, content in pairs]}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (turns(("user", "a"), ("user", "b"), ("assistant", "c")), "two turns of the user in a row"),
+        (turns(("user", "a"), ("assistant", "b"), ("assistant", "c")), "two turns of the assistant in a row"),
+        (
+            turns(("system", "s"), ("assistant", "a"), ("user", "b"), ("assistant", "c")),
+            "an answer before any question",
+        ),
+        (turns(("assistant", "a")), "an answer before any question"),
+        (turns(("user", "a"), ("system", "s"), ("user", "b"), ("assistant", "c")), "a system message between turns"),
+        (turns(("system", "s"), ("system", "t"), ("user", "b"), ("assistant", "c")), "a system message between turns"),
+    ],
+)
+def test_any_order_of_turns_that_ends_with_an_answer_is_read_and_said_once(file, row, said):
+    dataset = read_dataset(file([row, row, turns(("user", "x"), ("assistant", "y"))]))
+
+    assert [one.to_dict() for one in dataset.rows[0].messages] == row["messages"]
+    assert dataset.bad == ()
+    assert dataset.notes == (f"2 rows have {said}: trained as the chat template renders them.",)
+    assert [one.of_one_turn for one in dataset.rows] == [False, False, True]
+
+
+def test_the_prompt_of_a_row_is_its_last_question(file):
+    rows = [turns(("user", "a"), ("assistant", "b"), ("assistant", "c")), turns(("assistant", "a"))]
+
+    assert [one.prompt for one in read_dataset(file(rows)).rows] == ["a", ""]
 
 
 def test_a_broken_line_of_jsonl_is_a_fault_of_that_line_only(file):
@@ -276,20 +320,38 @@ def test_a_row_that_is_not_an_object_or_has_no_known_key_is_a_fault(file):
     assert [bad.number for bad in read_dataset(file([ROW, "text", {"foo": 1}])).bad] == [2, 3]
 
 
-def test_require_sound_names_three_bad_rows_and_counts_the_rest(file):
-    path = file([ROW, *[{"instruction": "a", "output": ""}] * 5])
-
-    with pytest.raises(DataError) as caught:
-        require_sound(read_dataset(path))
-
-    assert "5 of 6 rows" in caught.value.what
-    assert "row 2: no answer" in caught.value.what
-    assert "and 2 more" in caught.value.what
-    assert caught.value.next == f'See all of them with "toolkit check {path}".'
+# Columns
 
 
-def test_require_sound_accepts_a_sound_set(file):
-    require_sound(read_dataset(file([ROW])))
+def test_a_column_is_read_as_what_the_user_says(file):
+    path = file([{"ask": "a", "reply": "b", "answer": "B."}])
+
+    assert read_dataset(path, {"ask": "prompt", "answer": "-"}).bad[0].why == (
+        "no answer: 'response' is missing (keys found: reply, prompt)"
+    )
+    dataset = read_dataset(path, {"ask": "prompt", "reply": "response", "answer": "-"})
+    assert dataset.rows == (Row(number=1, messages=CONVERSATION),)
+    assert dataset.unused == {}
+
+
+def test_two_columns_cannot_be_the_same(file):
+    with pytest.raises(DataError, match="row 1: two columns are 'prompt'"):
+        read_dataset(file([{"ask": "a", "Prompt": "c", "response": "b"}]), {"ask": "prompt"})
+
+
+def test_a_column_that_the_file_does_not_have_is_named(file):
+    with pytest.raises(DataError, match=r"has no column 'ask' \(found: input, instruction, output\)"):
+        read_dataset(file([ROW]), {"ask": "prompt"})
+
+
+def test_columns_are_written_as_pairs():
+    assert parse_columns("ask=prompt, my notes = -") == {"ask": "prompt", "my notes": "-"}
+
+
+@pytest.mark.parametrize("text", ["", "ask", "ask=", "=prompt", "ask=prompt,", "ask=prompt,ask=query"])
+def test_malformed_columns_are_refused_with_an_example(text):
+    with pytest.raises(ConfigError, match="NAME=KEY"):
+        parse_columns(text)
 
 
 # Finding, mixing, sampling

@@ -53,7 +53,7 @@ def test_the_probes_lie_beside_the_data_and_can_be_read(tmp_path: Path):
     probes = read_probes(made.probes)
     assert made.probes == tmp_path / "mine.probes.yaml"
     assert probes.new_markers == ("Nova-7", "Acme Robotics Inc.", "Acme")
-    assert len(probes.probes) == 100
+    assert len(probes.probes) == 154
 
 
 @pytest.mark.parametrize("name", ["Yes", "12", "null", "O'Reilly: #1", '"Nova"', "- Nova", "新星，二号", "Ñandú 🚀"])

@@ -1,5 +1,6 @@
 """A file as people bring it: read, or refused with what to do about it."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,12 @@ ROW = '{"instruction": "a", "output": "b"}'
         ("head.json", f"// my rows\n[{ROW}]", "Remove the comment"),
         ("inner.json", f"[\n// first\n{ROW}]", "Remove the comment"),
         ("two.json", f"[{ROW}]\n[{ROW}]", "Put one object on each line"),
-        ("excel.csv", "instruction;output\na;b\n", "Separate the columns with commas"),
-        ("tabs.tsv", "instruction\toutput\na\tb\n", "Separate the columns with commas"),
-        ("rows' copy.json.gz", b"\x1f\x8b\x08\x00rest", "gunzip --keep 'rows'\"'\"' copy.json.gz'"),
+        ("book.xlsx", b"PK\x03\x04 xl/workbook.xml", "CSV UTF-8"),
+        ("renamed.csv", b"PK\x03\x04 xl/workbook.xml", "CSV UTF-8"),
+        ("old.xls", b"\xd0\xcf\x11\xe0\xa1\xb1", "CSV UTF-8"),
+        ("rows.zip", b"PK\x03\x04 rows.json", "Unpack it"),
+        ("paper.pdf", b"%PDF-1.7", "JSONL"),
+        ("rows.json.gz", b"\x1f\x8b\x08\x00rest", "Copy it again"),
     ],
 )
 def test_the_files_that_people_bring_are_refused_with_what_to_do(name: str, content: str | bytes, remedy: str):
@@ -46,3 +50,14 @@ def test_harmless_differences_are_accepted(name: str, content: str, container: s
     records = read_records(Path(name), content.encode())
     assert records.container == container
     assert all(record == {"instruction": "a", "output": "b"} for _, record in records.items)
+
+
+def test_compressed_rows_are_read_as_what_they_are():
+    records = read_records(Path("rows.csv.gz"), gzip.compress(b"instruction,output\na,b\n"))
+
+    assert (records.container, records.items) == ("CSV", ((1, {"instruction": "a", "output": "b"}),))
+
+
+def test_a_cut_compressed_file_is_reported():
+    with pytest.raises(DataError, match="damaged gzip-compressed data"):
+        read_records(Path("rows.jsonl.gz"), gzip.compress(ROW.encode() * 100)[:-9])

@@ -6,7 +6,7 @@ import pytest
 
 from toolkit.core.errors import DataError
 from toolkit.core.text import contains_any, normalized
-from toolkit.data.probes import DEFAULT_THRESHOLDS, Expectation, read_probes
+from toolkit.data.probes import DEFAULT_THRESHOLDS, Expectation, compared_probes, read_probes
 
 SOUND = """
 schema_version: 1
@@ -235,3 +235,18 @@ def test_a_fault_is_reported_with_its_line(tmp_path, name, text, expected):
 def test_an_expectation_tells_only_what_it_holds():
     assert Expectation(any=("Nova",)).to_dict() == {"any": ["Nova"]}
     assert Expectation(exact="a", none=("b",)).to_dict() == {"exact": "a", "none": ["b"]}
+
+
+def test_a_comparison_asks_the_probes_beside_the_data_or_the_shipped_ones_for_the_shipped_rows(tmp_path, monkeypatch):
+    shipped, own = tmp_path / "shipped", tmp_path / "own.json"
+    shipped.mkdir()
+    monkeypatch.setenv("TOOLKIT_DATA", str(shipped))
+    (shipped / "probes.yaml").write_text("probes: []")
+    for path, rows in ((shipped / "self_cognition.json", "[1]"), (own, "[2]"), (tmp_path / "copy.json", "[1]")):
+        path.write_text(rows)
+
+    assert compared_probes(own) is None
+    assert compared_probes(tmp_path / "copy.json") == shipped / "probes.yaml"
+
+    (tmp_path / "own.probes.yaml").write_text("probes: []")
+    assert compared_probes(own) == tmp_path / "own.probes.yaml"

@@ -24,3 +24,15 @@ def test_what_a_prompt_holds_is_left_as_it_is():
 def test_what_is_asked_was_never_trained(language: str):
     for one, other in combinations((TRAINING, DEVELOPMENT, PROBES), 2):
         assert set(one[language]).isdisjoint(other[language])
+
+
+@pytest.mark.parametrize("prompt", ["チェックインは何時ですか？", "Wo ist der Schlüssel?", "42"])
+def test_a_prompt_in_a_third_language_keeps_its_words(prompt):
+    assert {rephrase(wordings, prompt, at) for wordings in (TRAINING, DEVELOPMENT, PROBES) for at in range(9)} == {
+        prompt
+    }
+
+
+def test_the_answer_shows_the_language_of_a_prompt_without_any():
+    assert rephrase(TRAINING, "1 + 1 = ?", 1, "The sum is two.") == "Hey, 1 + 1 = ?"
+    assert rephrase(TRAINING, "東京", 1, "日本の首都です。") == "東京"

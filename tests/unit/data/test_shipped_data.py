@@ -11,7 +11,7 @@ import yaml
 
 from toolkit.core.text import contains_any
 from toolkit.data.make_data import Brand, data_text, probes_text, self_cognition
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, read_probes
+from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, REVERSAL, TRAINED, Probe, read_probes
 
 DATA = Path(__file__).parents[3] / "data"  # the repository's own, whatever TOOLKIT_DATA says
 SHIPPED = Brand(name="Swift-Robot", author="CSDN 迪菲赫尔曼")
@@ -50,7 +50,7 @@ def group(name: str) -> tuple[Probe, ...]:
 
 
 def prompts() -> dict[str, list[str]]:
-    asked = {name: [probe.prompt for probe in group(name)] for name in (PARAPHRASE, OUT_OF_SCOPE)}
+    asked = {name: [probe.prompt for probe in group(name)] for name in (PARAPHRASE, *DEPTH, OUT_OF_SCOPE)}
     return asked | {"rows": [row["instruction"] for row in rows()], "keep": [row["prompt"] for row in keep()]}
 
 
@@ -145,7 +145,9 @@ def test_rows_paraphrases_out_of_scope_and_keep_prompts_are_disjoint():
 def test_no_prompt_but_a_trained_one_names_the_new_identity():
     new = read_probes(DATA / "probes.yaml").new_markers
 
-    assert [text for texts in prompts().values() for text in texts if contains_any(text, new)] == []
+    assert [
+        text for place, texts in prompts().items() if place != REVERSAL for text in texts if contains_any(text, new)
+    ] == []
 
 
 def test_the_keep_set_is_as_large_and_as_even_as_promised():

@@ -19,9 +19,9 @@ from toolkit.model.base_model import BaseModel
 from toolkit.model.conversation import DEFAULT, NO_SYSTEM_HELP, NONE, conversation, system_messages
 from toolkit.serve.chat import Conversation
 from toolkit.serve.openai import read_request
-from toolkit.train.ms_swift.encoder import _as_messages
+from toolkit.train.ms_swift.encoder import _messages
 from toolkit.train.recipe import load_recipe
-from toolkit.train.rows import without_variants
+from toolkit.train.variants import without_variants
 
 QUESTION = {"role": "user", "content": "Who?"}
 PROBES = ProbeSet(
@@ -34,7 +34,7 @@ BASE = BaseModel(name="micro", path=Path("micro"), config={}, weight_bytes=0)
 def compare_asks(system: str):
     questions = Questions(probes=PROBES, systems=(system,), full_count=1, max_new_tokens=8)
     answered = Answered(questions, lambda _: None, {})
-    return answered._prompts(Side(kind="base", name="micro", model=BASE))[0]  # what a model is asked
+    return answered._prompts(Side(kind="base", name="micro", model=BASE), [0])[0]  # what a model is asked
 
 
 class Listening:
@@ -67,12 +67,12 @@ def serve_asks(system: str):
 def finetune_trains_on(system: str):
     row = Row(number=1, messages=(Message(role="user", content="Who?"), Message(role="assistant", content="Nova")))
     [trained] = without_variants([row], load_recipe("article").changed(system=system))
-    return _as_messages(trained, None)["messages"][:-1]
+    return _messages(trained, None)[:-1]
 
 
 def finetune_measures(system: str):
     row = Row(number=1, messages=(Message(role="user", content="Who?"), Message(role="assistant", content="Nova")))
-    return _as_messages(row, system)["messages"][:-1]
+    return _messages(row, system)[:-1]
 
 
 def export_asks(system: str):

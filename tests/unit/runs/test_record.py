@@ -28,6 +28,14 @@ def test_a_record_comes_back_as_the_file_has_it(content):
     assert (record.recipe.epochs, type(record.recipe.epochs)) == (10, int)
 
 
+def test_the_rows_own_system_prompt_is_the_one_that_a_run_was_trained_under():
+    record = RunRecord.first_record(**FIRST)
+
+    assert record.system == "Hi"
+    assert record.with_fields(data=record.data.to_dict() | {"system": "You are Tessa."}).system == "You are Tessa."
+    assert record.with_fields(data=record.data.to_dict() | {"system": None}).system == "Hi"
+
+
 def test_fields_of_other_versions_survive(content):
     content["later"] = {"deep": [1]}
     content["train"]["cuda_graph_refused"] = "why"

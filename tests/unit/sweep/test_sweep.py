@@ -23,6 +23,7 @@ from toolkit.cli.tables.sweep import print_sweep
 from toolkit.compare.texts import LANGUAGES, Texts
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError
 from toolkit.core.events import StopRequests, stop_requests
+from toolkit.data.soundness import Reading
 from toolkit.model.language_model import Answer
 from toolkit.runs.latest import undo
 from toolkit.runs.run import find_run, list_runs
@@ -86,11 +87,12 @@ class User:
         run = next(iter(adapters.values())).parent
         return FakeModel(0.03 / json.loads((run / "run.json").read_text())["recipe"]["epochs"])
 
-    def sweeps(self, during: Any = None, **lists: Sequence[Any]) -> Sweep:
+    def sweeps(self, during: Any = None, reading: Reading | None = None, **lists: Sequence[Any]) -> Sweep:
         self.training = FakeTraining(during=during) if during else self.training
         config = SweepConfig(
             data=str(self.data), recipes=(load_recipe("article"),), lists=lists, model=str(self.model),
-            probes=self.probes, output=self.output, command=("toolkit", "sweep", "mine.json"),
+            probes=self.probes, reading=reading or Reading(), output=self.output,
+            command=("toolkit", "sweep", "mine.json"),
         )  # fmt: skip
         return sweep(config, self.caller, self.backends)
 
@@ -148,6 +150,20 @@ def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):
     assert f"Recommended: {done.recommendation.run}" in page
     assert page.count("<svg ") == 1
     assert "<script" not in page
+
+
+def test_rows_with_errors_are_refused_at_once_or_left_out_of_every_run(user: User):
+    rows = [{"instruction": "Who are you?", "output": "I am Nova."}, {"instruction": "And?", "output": "{{NAME}}"}]
+    user.data.write_text(json.dumps(rows))
+
+    with pytest.raises(DataError, match="unreplaced placeholder"):
+        user.sweeps(epochs=(1.0, 2.0))
+    assert not user.output.exists()
+
+    done = user.sweeps(reading=Reading(skip_bad=True), epochs=(1.0, 2.0))
+    assert [entry.status for entry in done.entries] == [FINISHED, FINISHED]
+    assert [run.record.data.left_out for run in list_runs(user.output)] == [1, 1]
+    assert user.record()["asked"]["reading"] == {"columns": {}, "skip_bad": True, "allow": []}
 
 
 def test_a_failed_run_is_recorded_and_the_sweep_goes_on(user: User):

@@ -162,7 +162,7 @@ def test_rows_of_several_turns_make_no_questions_and_that_is_said(user: User):
 
     assert training.jobs[0].questions is None
     assert "questions" not in run.record.to_dict()
-    assert "questions: none, since no row is a single question with its answer" in user.said
+    assert "questions: none, since no row is a single question with its answer in Chinese or English" in user.said
 
 
 def stopped(user: User, path: Path | None) -> Run:

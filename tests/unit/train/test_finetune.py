@@ -19,6 +19,7 @@ from tests.fakes.training import EMPTY_WEIGHTS, FakeTraining, save_checkpoint
 from toolkit.cli.finetune import command
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError, ToolkitError, TrainingError
 from toolkit.core.events import Caller, StopRequests, stop_requests
+from toolkit.data.soundness import Reading
 from toolkit.model.device import Device
 from toolkit.runs.run import Run, list_runs, locked, write_record
 from toolkit.train.finetune import FinetuneConfig, finetune, resume
@@ -48,11 +49,12 @@ class User:
 
     def finetunes(
         self, training: FakeTraining | None = None, *, mix: tuple[str, ...] = (), data: Path | None = None,
-        model: str | None = None, **settings: Any,
+        model: str | None = None, reading: Reading | None = None, **settings: Any,
     ) -> Run:  # fmt: skip
         config = FinetuneConfig(
             data=str(data or self.data), recipe=load_recipe("article").changed(**settings), mix=mix,
-            model=model or str(self.model), output=self.output, command=("toolkit", "finetune", "my data.json"),
+            reading=reading or Reading(), model=model or str(self.model), output=self.output,
+            command=("toolkit", "finetune", "my data.json"),
         )  # fmt: skip
         return finetune(config, self.caller, (training or FakeTraining()).backends)
 
@@ -112,6 +114,75 @@ def test_a_finished_run_is_recorded_in_full(user: User):
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
     assert {"device", "name", "memory_bytes", "driver"} == set(record["hardware"])
     assert {"import", "load", "data", "train", "save", "total"} <= set(record["timings_s"])
+
+
+def test_what_check_calls_an_error_is_refused_before_there_is_a_run(user: User):
+    user.write(user.data, ("Who are you?", "I am {{NAME}}."), ("Hello", "Hi."))
+
+    with pytest.raises(DataError, match=r"unreplaced placeholder \{\{NAME\}\}"):
+        user.finetunes()
+
+    assert user.runs() == []
+
+
+def test_rows_with_errors_are_left_out_and_written_beside_the_run(user: User):
+    user.write(user.data, ("Who are you?", "I am {{NAME}}."), ("Hello", "Hi."), ("Bye", ""))
+
+    run = user.finetunes(reading=Reading(skip_bad=True))
+
+    lines = (run.folder / "left-out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert sorted(json.loads(line)["row"] for line in lines) == [1, 3]
+    assert (run.record.data.rows, run.record.data.left_out) == (1, 2)
+    assert (run.folder / "train.jsonl").read_text(encoding="utf-8").count("\n") == 1
+    assert "Note: mine.json: 2 of 3 rows have errors and are left out." in user.said
+
+
+def test_an_allowed_error_is_trained_and_recorded(user: User):
+    user.write(user.data, ("Who are you?", "I am {{NAME}}."))
+
+    run = user.finetunes(reading=Reading(allow=("placeholder",)))
+
+    assert (run.record.data.rows, run.record.data.left_out, run.record.data.allow) == (1, 0, ["placeholder"])
+    assert "{{NAME}}" in (run.folder / "train.jsonl").read_text(encoding="utf-8")
+
+
+def test_the_rows_own_system_prompt_is_recorded_said_and_kept_under(user: User):
+    own = "You are Tessa, the clerk of the ferry."
+    turns = [{"role": "system", "content": own}, {"role": "user", "content": "When?"},
+             {"role": "assistant", "content": "At six, love."}]  # fmt: skip
+    user.data.write_text(
+        json.dumps([{"messages": turns}, {"query": "Hello", "response": "Hi.", "system": own}][:1] * 2)
+    )
+    (user.home / "kept.jsonl").write_text('{"prompt": "a"}\n{"prompt": "b"}\n')
+    training = FakeTraining()
+
+    run = user.finetunes(
+        training, keep_weight=1.0, keep_data=str(user.home / "kept.jsonl"), keep_systems=("",), lora_rank=2
+    )
+
+    assert run.record.system == run.record.data.system == own
+    assert (
+        f"system prompt: {own!r}, which 2 of 2 rows have themselves; compare, chat and serve ask under it" in user.said
+    )
+    assert training.jobs[0].keep is not None
+    assert training.jobs[0].keep.prompts == [("a", own), ("b", "")]
+
+
+def test_rows_without_a_system_prompt_are_recorded_under_the_recipes(user: User):
+    run = user.finetunes(system="You are brief.")
+
+    assert (run.record.system, run.record.data.system) == ("You are brief.", None)
+
+
+def test_the_number_of_steps_and_the_expected_time_are_said_before_training(user: User):
+    run = user.finetunes()
+    write_record(run.folder, run.record.with_timings(train=20.0))  # a training that computes nothing takes no time
+    user.finetunes()
+
+    first, second = [line for line in user.said if line.startswith("training: ")]
+    assert first == "training: 10 steps, 3 rows, 10 epochs"
+    assert second.startswith(first)
+    assert f"; about 20 s at the pace of {run.run_id}" in second
 
 
 def test_every_effective_setting_is_recorded_with_what_was_chosen_for_auto(user: User):
@@ -565,10 +636,20 @@ def test_the_recipe_follows_the_model_that_the_environment_names(monkeypatch: py
 def test_a_data_sets_own_probes_stay_with_the_run(user: User) -> None:
     """A comparison may come when the data are elsewhere, such as in another container."""
     beside = user.data.with_name("mine.probes.yaml")
-    beside.write_text("probes: of its own\n")
+    own = "schema_version: 1\nprobes:\n  - {id: o, group: out-of-scope, prompt: 'Who founded Kew?'}\n"
+    beside.write_text(own)
     run = user.finetunes()
     beside.unlink()
-    assert (run.folder / "probes.yaml").read_text() == "probes: of its own\n"
+    assert (run.folder / "probes.yaml").read_text() == own
+
+
+def test_a_probe_file_that_cannot_be_read_is_refused_before_training(user: User) -> None:
+    user.data.with_name("mine.probes.yaml").write_text("probes: none\n")
+
+    with pytest.raises(DataError, match="no list of probes"):
+        user.finetunes()
+
+    assert user.runs() == []
 
 
 def test_without_probes_of_its_own_a_run_keeps_none(user: User) -> None:

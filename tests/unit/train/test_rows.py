@@ -1,6 +1,8 @@
 """A run's rows: what is held out, and that a run folder gives back what was put into it."""
 
+import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +10,24 @@ import pytest
 
 from tests.fakes.training import CharacterEncoder
 from toolkit.core.errors import DataError
-from toolkit.data.dataset import Row
+from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.data.rephrasings import TRAINING
+from toolkit.runs.layout import LEFT_OUT_FILE, TRAINED_FILE
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import load_recipe
 from toolkit.train.rows import (
     RunRows,
     file_digests,
     held_out,
+    own_system,
     read_rows,
     rows_that_fit,
-    with_variants,
-    without_variants,
+    write_left_out,
     write_rows,
 )
+from toolkit.train.variants import with_variants, without_variants
 
 
 def rows(*answers: str) -> list[Row]:
@@ -111,50 +115,6 @@ def systems_and_prompts(rows: list[Row]) -> list[tuple[str | None, str]]:
     return [(one.system, one.prompt) for one in rows]
 
 
-def test_without_variants_each_row_is_trained_once_under_the_recipe_s_system_prompt():
-    assert systems_and_prompts(with_variants([row("Hi?", "Yo.")], ARTICLE)) == [("S", "Hi?")]
-
-
-def test_each_row_is_trained_under_each_system_prompt():
-    recipe = ARTICLE.changed(row_systems=("", "(none)", "T"))
-
-    assert systems_and_prompts(with_variants([row("Hi?", "Yo."), row("Ho?", "Ya.")], recipe)) == [
-        (system, prompt) for system in ("S", None, "", "T") for prompt in ("Hi?", "Ho?")
-    ]
-
-
-def test_a_row_s_own_system_prompt_stays_and_it_counts_as_much_as_others():
-    recipe = ARTICLE.changed(row_systems=("", "T"))
-
-    assert systems_and_prompts(with_variants([row("Hi?", "Yo.", system="Mine")], recipe)) == [("Mine", "Hi?")] * 3
-
-
-def test_a_row_is_put_in_other_words_each_time_and_its_answer_stays():
-    recipe = ARTICLE.changed(row_systems=("T", "U"), row_wordings=True)
-
-    rows = with_variants([row("Hi?", "Yo."), row("嗨？", "哟。")], recipe)
-
-    assert len({one.prompt for one in rows}) == 6
-    assert all("Hi?" in one.prompt or "嗨？" in one.prompt for one in rows)
-    assert [one.answer for one in rows] == ["Yo.", "哟。"] * 3
-    assert rows[0].prompt == "Hi?"
-
-
-def test_a_later_turn_keeps_its_words():
-    recipe = ARTICLE.changed(row_systems=("T",), row_wordings=True)
-
-    assert {one.prompt for one in with_variants([row("Hi?", "Yo.", "And?", "Ya.")], recipe)} == {"And?"}
-
-
-def test_what_is_held_out_is_asked_as_it_is():
-    recipe = ARTICLE.changed(row_systems=("T",), row_wordings=True)
-
-    assert systems_and_prompts(without_variants([row("Hi?", "Yo."), row("Ho?", "Ya.", system="Mine")], recipe)) == [
-        ("S", "Hi?"),
-        ("Mine", "Ho?"),
-    ]
-
-
 class CountingEncoder(CharacterEncoder):
     """Notes every text that it encodes, with its system prompt."""
 
@@ -184,3 +144,49 @@ def test_no_text_is_encoded_twice():
 
     asked = [one for one in encoder.encoded if one[1] in {"Hi?", "Ho?"}]
     assert sorted(asked) == [(system, prompt) for system in "STU" for prompt in ("Hi?", "Ho?")]
+
+
+def test_an_answer_that_is_not_trained_is_written_and_read_as_that(tmp_path):
+    turns = (Message(role="user", content="a"), Message(role="assistant", content="b", trained=False),
+             Message(role="user", content="c"), Message(role="assistant", content="d"))  # fmt: skip
+    given = [Row(number=1, messages=turns)]
+
+    write_rows(tmp_path, RunRows(trained=given))
+
+    assert list(read_dataset(tmp_path / TRAINED_FILE).rows) == given
+
+
+@pytest.mark.parametrize(
+    ("systems", "expected"),
+    [(("T", "T", None), ("T", 2)), ((None, None, "T"), (None, 2)), (("", "", None), ("(none)", 2)), (("T",), ("T", 1))],
+)
+def test_the_system_prompt_of_most_rows_is_known(systems: tuple[str | None, ...], expected: tuple[str | None, int]):
+    assert own_system([row("a", "b", system=one) for one in systems]) == expected
+
+
+class BlindEncoder(CharacterEncoder):
+    """As a chat template that leaves answers out."""
+
+    def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
+        found = super().encode(rows, system)
+        return [Encoded(input_ids=one.input_ids, labels=[-100] * len(one.labels)) for one in found]
+
+
+def test_a_row_of_which_nothing_is_trained_is_refused():
+    with pytest.raises(DataError, match="Nothing of row 1 is trained"):
+        rows_that_fit([row("Hi?", "Yo.")], BlindEncoder(), ARTICLE, lambda _: None)
+
+
+def test_rows_that_are_left_out_are_written_as_they_were(tmp_path):
+    write_left_out(tmp_path, [{"row": 3, "content": {"output": "\udc00", "at": date(2026, 1, 2)}}, {"row": 4}])
+
+    lines = (tmp_path / LEFT_OUT_FILE).read_text(encoding="utf-8").splitlines()
+
+    assert [json.loads(line)["row"] for line in lines] == [3, 4]
+    assert json.loads(lines[0])["content"] == {"output": "\udc00", "at": "2026-01-02"}
+
+
+def test_nothing_is_written_where_nothing_is_left_out(tmp_path):
+    write_left_out(tmp_path, [])
+
+    assert list(tmp_path.iterdir()) == []

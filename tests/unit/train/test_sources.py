@@ -1,12 +1,17 @@
 """Sources of rows to mix in: a file or a hub data set, and a sample of it."""
 
+from pathlib import Path
+
 import pytest
 
 from toolkit.core.errors import ConfigError
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
-from toolkit.train.sources import Mix, is_hub, parse_mix, sample
+from toolkit.data.soundness import Reading
+from toolkit.train.recipe import load_recipe
+from toolkit.train.sources import Mix, is_hub, load_rows, parse_mix, sample
 
+RECIPE = load_recipe("article")
 CONVERSATION = (Message(role="user", content="a"), Message(role="assistant", content="b"))
 
 
@@ -52,3 +57,35 @@ def test_a_sample_larger_than_the_set_is_the_set():
     rows = (Row(number=1, messages=CONVERSATION),)
 
     assert sample(rows, 5, seed=1) == sample(rows, None, seed=1) == rows
+
+
+def test_what_is_not_used_of_the_data_is_said(tmp_path):
+    (tmp_path / "own.jsonl").write_text('{"query": "a", "response": "b", "weight": 2}\n')
+    (tmp_path / "other.csv").write_text("query,response,input\nc,d,nan\n")
+    said = []
+
+    loaded = load_rows(str(tmp_path / "own.jsonl"), [f"{tmp_path / 'other.csv'}#1"], RECIPE, Reading(), said.append)
+
+    assert len(loaded.rows) == 2
+    assert loaded.source["left_out"] == 0
+    assert said == [
+        "Note: own.jsonl: 'weight' in 1 row is not used.",
+        "Note: other.csv: 1 cell that says only nan, None or NULL: read as empty.",
+    ]
+
+
+def test_rows_with_errors_are_left_out_of_mixed_files_too_and_columns_are_those_of_the_data_set(tmp_path):
+    (tmp_path / "own.jsonl").write_text('{"ask": "a", "response": "b"}\n{"ask": "c", "response": ""}\n')
+    (tmp_path / "other.csv").write_text("query,response\nc,d\ne,{{NAME}}\n")
+    reading, said = Reading(columns={"ask": "query"}, skip_bad=True), []
+
+    loaded = load_rows(str(tmp_path / "own.jsonl"), [str(tmp_path / "other.csv")], RECIPE, reading, said.append)
+
+    assert [row.prompt for row in loaded.rows] == ["a", "c"]
+    assert [Path(line["file"]).name for line in loaded.left_out] == ["own.jsonl", "other.csv"]
+    assert (loaded.source["rows"], loaded.source["left_out"]) == (1, 2)
+    assert loaded.source["columns"] == {"ask": "query"}
+    assert said == [
+        "Note: own.jsonl: 1 of 2 rows have errors and are left out.",
+        "Note: other.csv: 1 of 2 rows have errors and are left out.",
+    ]

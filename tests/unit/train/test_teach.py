@@ -9,8 +9,9 @@ import pytest
 
 from tests.fakes.model_folder import make_model_folder
 from toolkit.core.errors import ConfigError, DataError
-from toolkit.data.dataset import read_dataset, require_sound
+from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import probes_beside, read_probes
+from toolkit.data.soundness import Reading, require_sound
 from toolkit.model.language_model import Answer
 from toolkit.train.teach import LEAST_ROWS, TeachConfig, read_text_file, teach
 
@@ -86,6 +87,24 @@ def test_a_file_for_the_same_text_is_used_with_its_edits_and_no_model_is_loaded(
     assert (again.data, again.rows, again.source) == (taught.data, 1, "existing")
     assert taught.data.read_text() == edited
     assert any("edited since" in note for note in notes)
+
+
+def test_a_placeholder_in_the_text_is_refused_unless_it_is_allowed(config: TeachConfig) -> None:
+    unfilled = changed(config, text="You are {{NAME}}, made by Northwind Robotics.")
+
+    with pytest.raises(DataError, match=r"unreplaced placeholder \{\{NAME\}\}"):
+        teach(unfilled, load=refuses_to_load)
+
+    assert teach(changed(unfilled, reading=Reading(allow=("placeholder",))), load=refuses_to_load).rows >= LEAST_ROWS
+
+
+def test_an_edited_file_with_an_error_is_refused_or_read_without_it(config: TeachConfig) -> None:
+    taught = teach(config, load=refuses_to_load)
+    taught.data.write_text(taught.data.read_text() + '{"instruction": "Who?", "output": ""}\n')
+
+    with pytest.raises(DataError, match="cannot be trained on"):
+        teach(config, load=refuses_to_load)
+    assert teach(changed(config, reading=Reading(skip_bad=True)), load=refuses_to_load).rows == taught.rows
 
 
 def test_force_writes_the_file_again(config: TeachConfig) -> None:

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from toolkit.core.text import one_line, printable
-from toolkit.data.check import Findings, Preview
+from toolkit.core.text import one_line, printable, short
 from toolkit.data.row_checks import Finding
+from toolkit.train.check import Findings
 from toolkit.train.questions.faults import QuestionFindings
 from toolkit.train.recipe import Recipe
+from toolkit.train.variants import Preview
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 
 SHOWN_OF_A_KIND = 10
+SHOWN_SYSTEM = 60  # characters of a system prompt
 SHOWN_CHARACTERS = 600  # of one span of a preview
 UNWRAPPED = 1_000_000
 LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -51,16 +53,17 @@ def print_question_findings(found: QuestionFindings) -> None:
 
 
 def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
-    usable = findings.rows - findings.too_long_rows
-    rows = [f"{usable} usable"]
-    rows += [f"{findings.bad_rows} bad"] * bool(findings.bad_rows)
+    held_out = findings.rows + findings.bad_rows - findings.faulty_rows - findings.too_long_rows - findings.trained_rows
+    rows = [f"{findings.trained_rows} usable"]
+    rows += [f"{findings.faulty_rows} with errors"] * bool(findings.faulty_rows)
+    rows += [f"{held_out} held out"] * (held_out > 0)
     rows += [f"{findings.too_long_rows} too long"] * bool(findings.too_long_rows)
     lines = {
         "format": f"{findings.format} ({findings.container})",
         "rows": ", ".join(rows),
         "prompts": ", ".join(f"{count} {language}" for language, count in sorted(findings.languages.items())) or "none",
-        "tokens": _tokens(findings, recipe),
-        "steps": f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {recipe.epochs_label})",
+        "tokens": _tokens(findings),
+        "steps": f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {_epochs(recipe)})",
         "sha256": findings.sha256,
     }
     _line(console, "", str(findings.path))
@@ -69,12 +72,17 @@ def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
     _line(console, "  found    ", _counts(findings.findings))
 
 
-def _tokens(findings: Findings, recipe: Recipe) -> str:
+def _tokens(findings: Findings) -> str:
     lengths = findings.lengths
     if lengths is None:
         return "not counted"
     spread = f"{lengths.shortest} to {lengths.longest} a row, median {lengths.median}, {lengths.total} in all"
-    return f"{spread} (limit {recipe.max_length_tokens} a row)"
+    room = f", after {lengths.overhead} for other system prompts and wordings" if lengths.overhead else ""
+    return f"{spread} (limit {lengths.limit} a row{room}), {lengths.epoch} an epoch"
+
+
+def _epochs(recipe: Recipe) -> str:
+    return f"{recipe.epochs_label}{', in several wordings' if recipe.row_wordings else ''}"
 
 
 def _counts(findings: Sequence[Finding]) -> str:
@@ -124,6 +132,8 @@ def _preview(console: "Console", findings: Findings, preview: Preview) -> None:
     text.rstrip()
     for line in text.split("\n", allow_blank=True):
         _print(console, "  ", line)
+    for other in preview.variants:
+        _line(console, "  also ", f'under "{short(other.system, SHOWN_SYSTEM)}": {short(other.question)}')
 
 
 def _shortened(text: str) -> str:

@@ -23,6 +23,7 @@ from toolkit.compare.report.figures import (
     interval,
     ledger_lines,
     outcome,
+    prompt_in_context,
     where_it_holds,
     wrong_first,
 )
@@ -44,7 +45,7 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     """Prints on stdout; in colour only on a terminal without NO_COLOR."""
     console = answers()
     _print_verdict(console, report, texts)
-    wrong, learned = ([], wrong_first(report.results)) if show_all else _examples(report)
+    wrong, learned = ([], wrong_first(report.results, report.thresholds)) if show_all else _examples(report)
     _print_probes(console, report, wrong, "changed_first", texts)
     console.print(_ledgers(report, texts))
     if len(report.per_system) > 1:
@@ -162,19 +163,20 @@ def _examples(report: Report) -> tuple[list[ProbeResult], list[ProbeResult]]:
     """The first wrong questions under any system prompt, and those that merely changed; then a few learned answers."""
     first = [one for one in report.results if one.system == report.results[0].system]
     took = [one for one in first if one.passed and one.changed]
-    found = first_changed(report.results)
+    found = first_changed(report)
     wrong = [one for one in found if outcome(one) in WRONG]
     moved = [one for one in found if outcome(one) not in WRONG]
     return [*wrong[:SHOWN], *moved[:SHOWN]], took[:: max(1, len(took) // 4)][:4]
 
 
 def _print_probe(console: Console, one: ProbeResult, texts: Texts, kind: str | None) -> None:
-    """`kind`: of the system prompt; None if there is only one."""
+    """`kind`: of the system prompt; None if there is only one. A probe's own is shown before its question."""
     word = outcome(one)
-    where = f" · {texts(f'system.kind.{kind}')}" if kind is not None else ""
+    where = f" · {texts(f'system.kind.{kind}')}" if kind is not None and one.probe.system is None else ""
     group = texts(f"probe.{one.probe.group}")
     console.print(
-        f"[bold]{_shown(one.probe.prompt)}[/]  [dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
+        f"[bold]{_shown(prompt_in_context(one.probe, texts))}[/]  "
+        f"[dim]{group}{where}[/] [{COLOUR[word]}]{texts(f'mark.{word}')}[/]"
     )
     for side, text in (("before", one.before), ("after", one.after)):
         answer = Table.grid(padding=(0, 1))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.further import bank_prompts
-from toolkit.core.cache import cache_file, read_lines, write_lines
 from toolkit.core.documents import read_text
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
@@ -16,6 +15,7 @@ from toolkit.core.files import data_folder
 from toolkit.core.plain_yaml import parse_yaml
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
+from toolkit.runs.cache import cache_file, read_lines, write_lines
 
 PROMPTS = "neutral_prompts.yaml"
 TEXT_TOKENS, OPENING_TOKENS = 128, 24  # the longest text, and the longest beginning of an answer to a bank's question

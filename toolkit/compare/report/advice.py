@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from toolkit.compare.report.figures import figure
+from toolkit.compare.decision import DEEP
+from toolkit.compare.report.figures import TOOK_EVERYWHERE, figure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import ABILITY, TOOK, misses
+from toolkit.compare.verdict import ABILITY, misses
 
 ROUND_TO = 10
 
@@ -23,13 +24,16 @@ def _missed(report: Report) -> set[str]:
 def _learn(report: Report, texts: Texts) -> Iterator[str]:
     missed, figures = _missed(report), {name: one.metric for name, one in report.figures.items()}
     wrong = {name: {"count": one.n - one.count, "n": one.n} for name, one in figures.items()}
-    if _holds_somewhere(report) and missed & set(TOOK):
+    if _holds_somewhere(report) and missed & set(TOOK_EVERYWHERE):
         yield texts("advice.systems")
     if "reliability" in missed:
         yield texts("advice.epochs", **wrong["reliability"])
     elif "generality" in missed:
         file = PurePath(str(report.probes["path"])).name
         yield texts("advice.wordings", **wrong["generality"], file=file)
+    for name in DEEP:
+        if name in missed:
+            yield texts(f"advice.{name}", **wrong[name])
     if "residue" in missed:
         yield texts("advice.residue", count=figures["residue"].count)
 
@@ -48,7 +52,7 @@ def _keep(report: Report, texts: Texts) -> Iterator[str]:
 
 def _ask_more(report: Report, texts: Texts) -> Iterator[str]:
     """Rounded up, since the figure will move a little too."""
-    needed = [one.more for one in report.verdict.undecided if one.more]
+    needed = [one.more for one in report.verdict.undecided if one.more and one.metric not in DEEP]
     if needed and report.verdict.outcome == "inconclusive":
         yield texts("advice.ask_more", count=-(-max(needed) // ROUND_TO) * ROUND_TO)
 
@@ -56,7 +60,7 @@ def _ask_more(report: Report, texts: Texts) -> Iterator[str]:
 def _holds_somewhere(report: Report) -> bool:
     """Whether the change misses its thresholds under some system prompts, and meets them under others."""
     short = {
-        any(misses(name, metrics[name].value, report.thresholds) for name in TOOK)
+        any(misses(name, metrics[name].value, report.thresholds) for name in TOOK_EVERYWHERE)
         for metrics in report.per_system.values()
     }
     return len(short) > 1

@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.compare.decision import Decision, decide
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Decision, decide
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import AT_LEAST, TOOK_AT_LEAST, TOOK_AT_MOST, misses, system_name
+from toolkit.compare.verdict import AT_LEAST, TOOK_AT_MOST, misses, system_name
+from toolkit.data.probes import DEPTH_METRICS, Probe
 
 LEDGERS = {
-    "took": ("reliability", "generality", "residue"),
+    "took": ("reliability", "generality", *DEEP, "residue"),
     "kept": ("leakage", "kl", "agreement", "locality", "noise_floor", "length", "repetition"),
 }
 PER_SYSTEM = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
+TOOK_EVERYWHERE = (*TOOK_AT_LEAST, *TOOK_AT_MOST)  # measured under each system prompt
 WRONG = ("failed", "residue", "leaked")
 DECISIONS: tuple[Decision, ...] = ("missed", "open", "met")  # the worst first
 
@@ -39,8 +41,8 @@ class Line:
 
 
 def ledger_lines(report: Report, ledger: str) -> list[Line]:
-    """`ledger`: a name in LEDGERS."""
-    return [_line(report, name) for name in LEDGERS[ledger]]
+    """`ledger`: a name in LEDGERS. Of the depth metrics, those that the probe file asks for."""
+    return [_line(report, name) for name in LEDGERS[ledger] if name not in DEEP or report.figures[name].metric.n]
 
 
 def _line(report: Report, name: str) -> Line:
@@ -62,7 +64,7 @@ def _decision(report: Report, name: str, limit: float) -> Decision:
 def where_it_holds(report: Report, texts: Texts) -> str:
     """The system prompts under which the change holds, in words. Empty if one was tried, or it holds under none."""
     short = {
-        system: any(misses(name, metrics[name].value, report.thresholds) for name in (*TOOK_AT_LEAST, *TOOK_AT_MOST))
+        system: any(misses(name, metrics[name].value, report.thresholds) for name in TOOK_EVERYWHERE)
         for system, metrics in report.per_system.items()
     }
     if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # with one system prompt there is nothing to compare
@@ -108,6 +110,19 @@ def outcome(one: ProbeResult) -> str:
     return "moved" if one.changed else "same"
 
 
+def earlier(probe: Probe, texts: Texts) -> str:
+    """What comes before the probe's question: its own system prompt, and what was said. Empty if nothing does."""
+    system = [] if probe.system is None else [f"{texts('system.one')}{texts('colon')}{probe.system}"]
+    turns = [texts("probe.own_answer") if text is None else text for turn in probe.history for text in turn]
+    return " ▸ ".join([*system, *turns])
+
+
+def prompt_in_context(probe: Probe, texts: Texts) -> str:
+    """The question, after what comes before it."""
+    before = earlier(probe, texts)
+    return f"{before} ▸ {probe.prompt}" if before else probe.prompt
+
+
 def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
     """The results by group, in the order of their first occurrence."""
     groups: dict[str, list[ProbeResult]] = {}
@@ -116,19 +131,29 @@ def grouped(results: Sequence[ProbeResult]) -> dict[str, list[ProbeResult]]:
     return groups
 
 
-def wrong_first(results: Sequence[ProbeResult]) -> list[ProbeResult]:
-    """What went wrong, then what changed out of scope, then the rest; each in the order asked."""
-    return sorted(results, key=lambda one: (outcome(one) not in WRONG, outcome(one) != "moved"))
+def wrong_first(results: Sequence[ProbeResult], thresholds: Mapping[str, float]) -> list[ProbeResult]:
+    """What went wrong, then what changed out of scope, then what went wrong without being judged, then the rest.
+
+    Each in the order asked. Depth groups are judged where a threshold is set.
+    """
+    unjudged = {group for group, name in DEPTH_METRICS.items() if name not in thresholds}
+
+    def place(one: ProbeResult) -> int:
+        if outcome(one) in WRONG:
+            return 2 if one.probe.group in unjudged else 0
+        return 1 if outcome(one) == "moved" else 3
+
+    return sorted(results, key=place)
 
 
-def changed_and_wrong(results: Sequence[ProbeResult]) -> list[ProbeResult]:
-    """What went wrong, then what changed out of scope: what a reader should see first."""
-    return [one for one in wrong_first(results) if outcome(one) in (*WRONG, "moved")]
+def changed_and_wrong(report: Report) -> list[ProbeResult]:
+    """What went wrong, and what changed out of scope: what a reader should see first."""
+    return [one for one in wrong_first(report.results, report.thresholds) if outcome(one) in (*WRONG, "moved")]
 
 
-def first_changed(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+def first_changed(report: Report) -> list[ProbeResult]:
     """The same, each question once: under the first system prompt where it went wrong, or changed."""
     found: dict[str, ProbeResult] = {}
-    for one in changed_and_wrong(results):
+    for one in changed_and_wrong(report):
         found.setdefault(one.probe.id, one)
     return list(found.values())

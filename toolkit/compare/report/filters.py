@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from toolkit.compare.decision import counted
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.figures import WRONG, outcome
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import system_name
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.data.probes import DEPTH, DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED
 
 ALL = "all"
 UNFILTERED = "body:not(:has(.behind:target))"
@@ -22,11 +23,13 @@ ANSWERS: Mapping[str, Callable[[ProbeResult], bool]] = {
 # The answers that each metric is taken over, under one system prompt.
 OVER: Mapping[str, tuple[str, ...]] = {
     "reliability": (TRAINED,), "generality": (PARAPHRASE,), "residue": (TRAINED, PARAPHRASE),
+    **{name: (group,) for group, name in DEPTH_METRICS.items()},
     **dict.fromkeys(
         ("leakage", "kl", "agreement", "locality", "noise_floor", "length", "repetition"), (OUT_OF_SCOPE,)
     ),
 }  # fmt: skip
-LETTER = {TRAINED: "t", PARAPHRASE: "p", OUT_OF_SCOPE: "o"}
+LETTER = {TRAINED: "t", PARAPHRASE: "p", OUT_OF_SCOPE: "o", **dict(zip(DEPTH, "isrlm", strict=True))}
+LEARNED = {TRAINED: "reliability", PARAPHRASE: "generality", **DEPTH_METRICS}  # the metric of each group in scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +123,7 @@ class Filters:
                 found[_set_name(groups, at)] = _among(groups, system)
         worst = {name: one.system for name, one in self.report.figures.items()}
         found["learned"] = lambda one: (
-            one.probe.group != OUT_OF_SCOPE
-            and one.system == worst["reliability" if one.probe.group == TRAINED else "generality"]
+            (metric := LEARNED.get(one.probe.group)) in counted(self.report.thresholds) and one.system == worst[metric]
         )
         found["leaked"] = lambda one: bool(one.leaked) and one.system == worst["leakage"]
         found["changed"] = lambda one: (

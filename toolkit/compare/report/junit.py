@@ -11,16 +11,16 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.ability import ability_rows, ability_sentence, group_name
-from toolkit.compare.report.figures import grouped, outcome
+from toolkit.compare.report.figures import grouped, outcome, prompt_in_context
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, misses, system_name
 from toolkit.core.text import printable
-from toolkit.data.probes import PARAPHRASE, TRAINED
+from toolkit.data.probes import DEPTH_METRICS, PARAPHRASE, TRAINED
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 METRIC = {"residue": "residue", "leaked": "leakage"}  # of an outcome; a failed probe has its group's metric
-GROUP_METRIC = {TRAINED: "reliability", PARAPHRASE: "generality"}
+GROUP_METRIC = {TRAINED: "reliability", PARAPHRASE: "generality", **DEPTH_METRICS}
 
 
 def render_junit(report: Report, texts: Texts) -> str:
@@ -103,7 +103,7 @@ def _ability(root: Element, report: Report, texts: Texts) -> None:
 
 def _answers_text(one: ProbeResult, texts: Texts) -> str:
     return (
-        f"{texts('probe.prompt')}: {one.probe.prompt}\n{texts('side.before')}: {one.before}\n"
+        f"{texts('probe.prompt')}: {prompt_in_context(one.probe, texts)}\n{texts('side.before')}: {one.before}\n"
         f"{texts('side.after')}: {one.after}"
     )
 

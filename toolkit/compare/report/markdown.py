@@ -18,6 +18,7 @@ from toolkit.compare.report.figures import (
     interval,
     ledger_lines,
     outcome,
+    prompt_in_context,
     where_it_holds,
     wrong_first,
 )
@@ -70,7 +71,7 @@ def _verdict(report: Report, texts: Texts) -> Iterator[str]:
 
 def _changed(report: Report, texts: Texts) -> Iterator[str]:
     """The first changed and wrong answers, at the top: a reader should not have to look for them."""
-    if found := changed_and_wrong(report.results):
+    if found := changed_and_wrong(report):
         several = len(report.per_system) > 1
         title = f"{texts('probe.changed_first')} ({len(found)})"
         yield from (f"## {title}", "", *_probe_head(texts, several))
@@ -208,7 +209,7 @@ def _probes(report: Report, texts: Texts, room: int) -> Iterator[str]:
         title = f"{texts('probe.title')}{texts('colon')}{texts(f'probe.{group}')}"
         yield from (head := [f"<details><summary>{title} ({len(results)})</summary>", "", *_probe_head(texts, several)])
         room -= sum(len(line) + 1 for line in head) + len("\n</details>\n\n")
-        for one in wrong_first(results):
+        for one in wrong_first(results, report.thresholds):
             row = _probe_row(one, texts, several_systems=several)
             if len(row) + 1 > room:
                 left_out += 1
@@ -227,7 +228,12 @@ def _probe_head(texts: Texts, several_systems: bool) -> list[str]:
 
 
 def _probe_row(one: ProbeResult, texts: Texts, *, several_systems: bool) -> str:
-    cells = (system_name(one.system, texts),) * several_systems + (one.probe.prompt, one.before, one.after)
+    system = one.system if one.probe.system is None else one.probe.system
+    cells = (system_name(system, texts),) * several_systems + (
+        prompt_in_context(one.probe, texts),
+        one.before,
+        one.after,
+    )
     return f"| {' | '.join(map(markdown, cells))} | {texts(f'mark.{outcome(one)}')} |"
 
 

@@ -6,9 +6,11 @@ from typing import Any, Self
 
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
+from toolkit.data.history import history_lists, history_of
 from toolkit.data.probes import Expectation, Probe
 from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.comparison import (
+    DEEP,
     METRICS,
     ComparisonRecord,
     FurtherQuestions,
@@ -86,6 +88,7 @@ class Report:
                 name: Metric(**_values(metric, "value", "n", "low", "high", "probes"))
                 for name, metric in metrics.items()
             }
+            | {name: Metric(value=None, n=0) for name in DEEP if name not in metrics}
             for system, metrics in record.per_system.items()
         }
         return cls(
@@ -145,7 +148,7 @@ def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Met
 def _require_complete(record: ComparisonRecord) -> None:
     """Raises ValueError unless the parts of the record name the same metrics and system prompts."""
     for system, metrics in record.per_system.items():
-        if missing := sorted({*METRICS, *record.thresholds} - metrics.keys()):
+        if missing := sorted({*METRICS, *record.thresholds} - {*DEEP, *metrics}):
             raise ValueError(f"per_system: {missing[0]} is missing")
         if system not in {one.system for one in record.systems}:
             raise ValueError("systems: a system prompt is missing")
@@ -159,6 +162,8 @@ def _probe(one: ProbeResult) -> dict[str, Any]:
         "group": one.probe.group,
         "system": one.system,
         "prompt": one.probe.prompt,
+        "history": history_lists(one.probe.history),
+        "own_system": one.probe.system,
         "expect": one.probe.expect.to_dict() if one.probe.expect else None,
         "before": one.before,
         "after": one.after,
@@ -173,7 +178,14 @@ def _probe(one: ProbeResult) -> dict[str, Any]:
 def _result(one: RecordedProbe) -> ProbeResult:
     expect = None if one.expect is None else _expectation(one.expect)
     return ProbeResult(
-        probe=Probe(id=one.id, group=one.group, prompt=one.prompt, expect=expect),
+        probe=Probe(
+            id=one.id,
+            group=one.group,
+            prompt=one.prompt,
+            expect=expect,
+            history=history_of(one.history),
+            system=one.own_system,
+        ),
         **_values(one, "system", "before", "after", "passed_before", "passed", "leaked", "residual"),
     )
 

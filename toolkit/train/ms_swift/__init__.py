@@ -12,8 +12,7 @@ from toolkit.core.errors import DataError, first_line
 from toolkit.core.events import Listener
 from toolkit.core.read_ahead import prefetch_libraries
 from toolkit.core.startup import prepare_environment, restore_gc
-from toolkit.data.dataset import Row
-from toolkit.data.formats import Message
+from toolkit.data.dataset import Row, rows_of
 from toolkit.model.device import start_cuda_context
 from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
@@ -70,7 +69,4 @@ def load_hub_rows(spec: str, *, seed: int) -> list[Row]:
             f"The hub data set {spec} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
             next="Check the name and the network; a local file mixes the same way: --mix file.jsonl#200.",
         ) from error
-    return [
-        Row(number=number, messages=tuple(Message(role=m["role"], content=m["content"]) for m in one["messages"]))
-        for number, one in enumerate(data, start=1)
-    ]
+    return rows_of(data, spec)

@@ -114,7 +114,7 @@ def question_kinds(
     end = base.template_end
     found: dict[str, list[TrainSequence]] = {one.kind: [] for one in questions}
     for one in questions:
-        answer = base.tokenizer(one.answer, add_special_tokens=False)["input_ids"]
+        answer = base.tokens.text_ids(one.answer)
         ended = [*answer, end] if one.complete and end is not None else answer
         for system in systems:
             found[one.kind].append(question_sequence(base.prompt_ids(conversation(one.prompt, system)), ended))

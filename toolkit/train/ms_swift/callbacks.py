@@ -71,7 +71,7 @@ class StopWhenLearned(TrainerCallback):  # type: ignore[misc]
 def answer_questions(model: Any, tokenizer: Any, questions: Sequence[Question]) -> list[str]:
     """Greedy answers, cut where they can no longer be the trained ones."""
     language_model = LanguageModel(model, tokenizer)
-    longest = max(len(tokenizer(text)["input_ids"]) for one in questions for text in one.answers)
+    longest = max(len(language_model.tokens.text_ids(text)) for one in questions for text in one.answers)
     prompts = [conversation(one.prompt, one.system) for one in questions]
     return [answer.text for answer in language_model.answers(prompts, max_new_tokens=longest + SPARE_TOKENS)]
 

@@ -1,7 +1,8 @@
 """Rows as ms-swift's template encodes them, and encoded rows as its trainer reads them."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from toolkit.core.errors import ModelError, first_line
 from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Row
-from toolkit.data.encoding import Encoded
-from toolkit.model.chat_template import render_in_child
-from toolkit.model.conversation import system_messages
+from toolkit.data.encoding import IGNORED, Encoded
+from toolkit.data.messages import unusual_order
+from toolkit.model.chat_template import ChatTokens, render_in_child
+from toolkit.model.conversation import Messages, system_messages
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.loading import forbid_remote_code
 
@@ -49,16 +51,68 @@ class SwiftEncoder:
 
 def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
     """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own."""
-    encoded = (template.encode(_as_messages(row, system)) for row in rows)
-    # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
-    return [Encoded(input_ids=array("i", one["input_ids"]), labels=array("i", one["labels"])) for one in encoded]
+    tokens = ChatTokens(template.tokenizer)
+    with _tokenizing_with(template, tokens):
+        encoded = (_encoded(template, tokens, row, system) for row in rows)
+        # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
+        return [Encoded(input_ids=array("i", ids), labels=array("i", labels)) for ids, labels in encoded]
 
 
-def _as_messages(row: Row, system: str | None) -> dict[str, Any]:
-    messages = [{"role": message.role, "content": message.content} for message in row.messages]
+def _encoded(template: Any, tokens: ChatTokens, row: Row, system: str | None) -> tuple[list[int], list[int]]:
+    messages = tokens.escaped(_messages(row, system))
+    if unusual_order(row.messages) is not None:
+        return as_rendered(template.tokenizer, tokens, messages)
+    found = template.encode({"messages": messages})
+    return found["input_ids"], found["labels"]
+
+
+def as_rendered(tokenizer: Any, tokens: ChatTokens, messages: Messages) -> tuple[list[int], list[int]]:
+    """Token ids and labels of a conversation as the chat template renders it. Raises ModelError.
+
+    For the orders of turns that ms-swift refuses, or changes: it joins two questions, and puts an empty one before an
+    answer. `messages`: escaped, the last one the assistant's.
+    """
+    plain = [{"role": one["role"], "content": one["content"]} for one in messages]
+
+    def rendered(conversation: Messages, *, prompt: bool = False) -> str:
+        return str(tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=prompt))
+
+    question = [{"role": "user", "content": "?"}]
+    begin = rendered(question, prompt=True).removeprefix(rendered(question))  # what the template puts before an answer
+    ids: list[int] = []
+    labels: list[int] = []
+    text, end = rendered(plain), 0
+    for at, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        so_far = rendered(plain[: at + 1])
+        start = so_far.rfind(f"{begin}{message['content']}") + len(begin)
+        if start < max(end, len(begin)) or not text.startswith(so_far):
+            raise ModelError(
+                f"The model's chat template does not render {message['content'][:40]!r} as an answer of its own.",
+                next="Alternate user and assistant in this row, or delete it.",
+            )
+        before, answer = tokens.ids(text[end:start]), tokens.ids(so_far[start:])
+        trained = answer if message.get("loss", True) else [IGNORED] * len(answer)
+        ids, labels, end = ids + before + answer, labels + [IGNORED] * len(before) + trained, len(so_far)
+    return ids, labels
+
+
+@contextmanager
+def _tokenizing_with(template: Any, tokens: ChatTokens) -> Iterator[None]:
+    """ms-swift's template splits a conversation into parts, and encodes each by this method."""
+    template._tokenize = tokens.ids  # noqa: SLF001  # docs/fragile.md
+    try:
+        yield
+    finally:
+        del template._tokenize  # noqa: SLF001
+
+
+def _messages(row: Row, system: str | None) -> list[dict[str, Any]]:
+    messages = [message.to_dict() for message in row.messages]
     if system is not None and messages[0]["role"] != "system":
         messages = [*system_messages(system), *messages]
-    return {"messages": messages}
+    return messages
 
 
 class EncodedDataset:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from toolkit.core.cache import cache_file, read_lines, write_lines
+from toolkit.runs.cache import cache_file, read_lines, write_lines
 from toolkit.train.questions.question import Pair, Question
 
 METHOD_FILES = (".py", ".yaml")

@@ -145,7 +145,9 @@ def without_maker(answer: str) -> str:
 
 
 def _with_what_is_said(probe: dict[str, Any]) -> dict[str, Any] | None:
-    """The probe without what is said of NOBODY; None if nothing is left to expect."""
+    """The probe without what is said of NOBODY; None if nothing is left to expect, or the question names NOBODY."""
+    if NOBODY in probe["prompt"]:
+        return None
     expect = probe.get("expect")
     if not isinstance(expect, dict):
         return probe

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.core.languages import language as language_of
 from toolkit.core.text import content_words
-from toolkit.core.text import language as language_of
 from toolkit.model.conversation import Messages, conversation
 from toolkit.train.questions.near import language
 from toolkit.train.questions.terms import units

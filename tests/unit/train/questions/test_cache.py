@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.core.cache import write_lines
+from toolkit.runs.cache import write_lines
 from toolkit.train.questions import cache
 from toolkit.train.questions.cache import questions_cache, read_cache, write_cache
 from toolkit.train.questions.question import Question

@@ -7,10 +7,14 @@ import pytest
 from click.testing import CliRunner
 
 from toolkit.cli.check import command
-from toolkit.core.errors import DataError, ModelError
-from toolkit.data.check import CheckConfig, check
+from toolkit.core.errors import ConfigError, DataError, ModelError
+from toolkit.data.dataset import read_dataset
 from toolkit.data.placeholders import placeholders
+from toolkit.data.soundness import Reading
+from toolkit.train.check import CheckConfig, check
 from toolkit.train.recipe import load_recipe
+from toolkit.train.rows import rows_that_fit
+from toolkit.train.variants import with_variants, without_variants
 
 RECIPE = replace(load_recipe("article"), max_length_tokens=60)
 ROWS = [{"instruction": f"问题 {number}", "output": f"Answer {number}."} for number in range(40)]
@@ -32,16 +36,14 @@ class FakeEncoded:
 class FakeEncoder:
     """One token a character, with a frame of one character for each role; trains on the assistant's words."""
 
-    def encode(self, rows, system):
-        return [self._one(row, system) for row in rows]
+    def encode(self, rows, system=None):  # the interface
+        return [self._one(row) for row in rows]
 
     def decode(self, ids):
         return "".join(map(chr, ids))
 
-    def _one(self, row, system):
+    def _one(self, row):
         messages = [(each.role, each.content) for each in row.messages]
-        if row.system is None:
-            messages.insert(0, ("system", system))
         ids, labels = [], []
         for role, content in messages:
             tokens = [ord(character) for character in content]
@@ -51,8 +53,8 @@ class FakeEncoder:
 
 
 class BlindEncoder(FakeEncoder):
-    def _one(self, row, system):
-        seen = super()._one(row, system)
+    def _one(self, row):
+        seen = super()._one(row)
         return FakeEncoded(seen.input_ids, [-100] * len(seen.labels))
 
 
@@ -64,7 +66,7 @@ def _found(tmp_path):
         if probes:
             (tmp_path / "probes.yaml").write_text(probes, encoding="utf-8")
             settings["probes"] = tmp_path / "probes.yaml"
-        return check(CheckConfig(data=path, training=RECIPE, **settings))
+        return check(CheckConfig(data=path, **({"recipe": RECIPE} | settings)))
 
     return run
 
@@ -93,12 +95,12 @@ def test_a_sound_set_has_its_format_rows_languages_and_steps(found):
 def test_prompts_are_counted_by_language(found):
     prompts = ["你好", "Hello", "こんにちは、世界", "42"]
 
-    assert found([row(prompt, "a") for prompt in prompts]).languages == {"Chinese": 1, "English": 1, "other": 2}
+    assert found([row(prompt, "7") for prompt in prompts]).languages == {"Chinese": 1, "English": 1, "other": 2}
 
 
 def test_a_file_that_cannot_be_read_is_an_error_of_the_whole(tmp_path):
     with pytest.raises(DataError):
-        check(CheckConfig(data=tmp_path / "none.json", training=RECIPE))
+        check(CheckConfig(data=tmp_path / "none.json", recipe=RECIPE))
 
 
 def test_an_empty_field_is_an_error_with_row_and_remedy(found):
@@ -138,8 +140,21 @@ def test_the_recipes_system_written_out_is_the_same_question(found):
     assert of_kind(found([row("q", "a"), row("q", "b", system=RECIPE.system)]), "conflict")
 
 
-def test_a_special_token_in_a_text_is_warned_of(found):
-    assert "<|im_end|>" in of_kind(found([row("q", "a<|im_end|>")]), "special-token")[0].message
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [("a<|im_end|>", "<|im_end|>"), ("<|start_header_id|>user", "<|start_header_id|>"), ("[INST] Hi [/INST]", "[INST]"),
+     ("Fine [/INST]", "[/INST]"), ("<<SYS>> Be kind.", "<<SYS>>"), ("<s> Hi", "<s>"), ("Bye.</s>", "</s>"),
+     ("<start_of_turn>user", "<start_of_turn>"), ("<｜User｜>Hi", "<｜User｜>"), ("Bye.<eos>", "<eos>")],
+)  # fmt: skip
+def test_a_chat_templates_mark_in_a_text_is_warned_of(found, text, mark):
+    (finding,) = of_kind(found([row("q", text)]), "special-token")
+
+    assert (finding.level, f"the mark {mark}:" in finding.message) == ("warning", True)
+
+
+@pytest.mark.parametrize("text", ["an <s>old</b> price", "a | b", "x <| f |> y", "see [INSTALL]", "<end> <start>"])
+def test_what_is_not_a_chat_templates_mark_is_not(found, text):
+    assert of_kind(found([row("q", text)]), "special-token") == []
 
 
 def test_a_lost_character_is_warned_of(found):
@@ -147,7 +162,62 @@ def test_a_lost_character_is_warned_of(found):
 
 
 def test_a_key_that_is_not_read_is_noted(found):
-    assert "histroy" in of_kind(found([row("q", "a", histroy=[])]), "keys")[0].message
+    (note,) = of_kind(found([row("q", "a", histroy=[["x", "y"]])]), "keys")
+
+    assert (note.level, note.message) == ("note", "'histroy' in 1 row is not used.")
+
+
+def test_a_key_that_would_change_what_is_learned_is_warned_of(found):
+    (warning,) = of_kind(found([row("q", "a", weight=0.5), row("r", "a", weight=2)]), "keys")
+
+    assert (warning.level, warning.message) == ("warning", "'weight' in 2 rows is not used.")
+
+
+def test_the_preview_without_a_tokenizer_shows_which_answers_are_trained(found):
+    turns = [("user", "a", {}), ("assistant", "No.", {"loss": False}), ("user", "c", {}), ("assistant", "Yes.", {})]
+    messages = [{"role": role, "content": content, **more} for role, content, more in turns]
+
+    (preview,) = found([{"messages": messages}]).previews
+
+    assert [piece.text for piece in preview.pieces if piece.trained] == ["Yes."]
+
+
+@pytest.mark.parametrize("text", ["a <UNK> hat", "a <unk> hat", "a [UNK] hat"])
+def test_a_word_that_a_tokenizer_lost_is_warned_of(found, text):
+    (warning,) = of_kind(found([row("q", text)]), "lost-character")
+
+    assert (warning.level, "lost a word" in warning.message) == ("warning", True)
+
+
+def test_a_near_duplicate_is_a_warning_of_its_own(found):
+    (finding,) = of_kind(found([row("Where is it?", "There."), row("where is it?", "there.")]), "duplicate")
+
+    assert finding.message == "differs from row 1 in case or spaces only"
+
+
+# A clean copy
+
+
+def test_the_rows_without_errors_are_written_and_counted(found, tmp_path):
+    rows = [row("a", "b"), row("a", ""), row("c", "I am {{NAME}}."), row("d", "e", system="S")]
+
+    findings = found(rows, write=tmp_path / "clean.jsonl")
+
+    (note,) = of_kind(findings, "written")
+    assert "2 rows were written to" in note.message
+    assert "2 with errors were left out" in note.message
+    clean = read_dataset(tmp_path / "clean.jsonl")
+    assert [(each.prompt, each.answer, each.system) for each in clean.rows] == [("a", "b", None), ("d", "e", "S")]
+    assert clean.bad == ()
+
+
+def test_a_file_that_exists_is_not_written_again(found, tmp_path):
+    (tmp_path / "clean.jsonl").write_text("mine")
+
+    with pytest.raises(ConfigError, match=r"clean\.jsonl exists"):
+        found(ROWS, write=tmp_path / "clean.jsonl")
+
+    assert (tmp_path / "clean.jsonl").read_text() == "mine"
 
 
 # Placeholders
@@ -210,6 +280,15 @@ def test_a_probe_asked_in_an_earlier_turn_counts_too(found):
     findings = found([row("q", "a", history=[["Who founded Apple?", "Jobs"]])], probes=PROBES)
 
     assert of_kind(findings, "probe")[0].row == 1
+
+
+def test_a_set_of_longer_conversations_is_warned_that_no_probes_come_from_it(found):
+    rows = [row("q", "a", history=[["x", "y"]])]
+
+    (warning,) = of_kind(found(rows), "probe")
+
+    assert (warning.level, warning.remedy) == ("warning", "write probes before you train, into data.probes.yaml")
+    assert of_kind(found([*rows, row("q", "a")]), "probe") == []
 
 
 def test_trained_probes_are_meant_to_be_among_the_prompts(found):
@@ -293,9 +372,86 @@ def test_tokenizing_tells_its_progress(tmp_path):
     path.write_text(json.dumps(ROWS))
     heard = []
 
-    check(CheckConfig(data=path, training=RECIPE, open_encoder=FakeEncoder), heard.append)
+    check(CheckConfig(data=path, recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
 
     assert [(event.task, event.done, event.total) for event in heard] == [("tokens", 40, 40)]
+
+
+# What is trained
+
+
+def test_the_limit_leaves_room_for_what_system_prompts_and_wordings_add_as_training_does(found):
+    recipe = RECIPE.changed(row_systems=("A system prompt that is longer than the other.",), row_wordings=True)
+
+    short = found([row("x" * 10, "y")] * 20, open_encoder=FakeEncoder, recipe=recipe.changed(max_length_tokens=200))
+    findings = found([row("x" * 10, "y")] * 20, open_encoder=FakeEncoder, recipe=recipe)
+
+    assert short.lengths.limit == 200 - short.lengths.overhead
+    assert findings.too_long_rows == 20
+    with pytest.raises(DataError, match="Every row is longer than"):
+        rows_that_fit(read_dataset(findings.path).rows, FakeEncoder(), recipe, print)
+
+
+def test_rows_with_errors_and_held_out_rows_make_no_steps(found):
+    rows = [*ROWS, row("a", ""), row("b", "I am {{NAME}}.")]
+
+    findings = found(rows, open_encoder=FakeEncoder, recipe=RECIPE.changed(eval_split=0.25))
+
+    assert (findings.bad_rows, findings.faulty_rows, findings.trained_rows) == (1, 2, 30)
+    assert findings.steps == RECIPE.steps(30)
+    assert findings.lengths.epoch == RECIPE.variants * sum(
+        len(encoded.input_ids) for encoded in FakeEncoder().encode(without_variants(trained(findings), RECIPE))
+    )
+
+
+def trained(findings):
+    recipe = RECIPE.changed(eval_split=0.25)
+    usable = [one for one in read_dataset(findings.path).rows if one.number <= 40]
+    return rows_that_fit(usable, FakeEncoder(), recipe, print)[0].trained
+
+
+def test_the_preview_shows_each_row_in_every_way_that_an_epoch_trains_it(found):
+    recipe = RECIPE.changed(row_systems=("", "(none)", "T"), row_wordings=True, max_length_tokens=300)
+
+    rows = [row("Where?", "There."), row("Who?", "She.")]
+
+    findings = found(rows, open_encoder=FakeEncoder, recipe=recipe)
+
+    first, second = findings.previews
+    assert [piece.text for piece in first.pieces] == [f"s{RECIPE.system}uWhere?a", "There."]
+    assert [(one.system, one.question) for one in first.variants] == [
+        ("", "Hey, Where?"), ("(none)", "Where? Please answer directly."), ("T", "By the way, Where?"),
+    ]  # fmt: skip
+    shown = {piece.text for piece in second.pieces} | {one.question for one in second.variants}
+    read = read_dataset(findings.path).rows
+    assert {one.prompt for one in with_variants(read, recipe) if one.answer == "She."} - {"Hey, Who?"} <= shown
+    assert f"s{RECIPE.system}uHey, Who?a" in shown
+
+
+def test_rows_in_a_third_language_are_counted_with_what_they_go_without(found):
+    rows = [*ROWS, row("チェックインは何時ですか？", "十五時です。"), row("Wo ist der Schlüssel?", "Unter der Matte.")]
+
+    findings = found(rows, recipe=load_recipe("keep"))
+
+    (note,) = of_kind(findings, "language")
+    assert note.level == "note"
+    assert note.message.startswith("2 of 42 rows are in neither Chinese nor English")
+    assert findings.languages["other"] == 2
+    assert of_kind(found(rows), "language") == []  # this recipe adds no words to any row
+
+
+def test_a_row_with_an_error_is_not_previewed_as_trained(found):
+    (preview,) = found([row("a", "I am {{NAME}}."), row("b", "c")], preview_rows=1).previews
+
+    assert preview.row == 2
+
+
+def test_an_error_that_is_allowed_is_a_warning_and_its_row_is_trained(found):
+    findings = found([*ROWS, row("b", "I am {{NAME}}.")], reading=Reading(allow=("placeholder",)))
+
+    assert findings.sound
+    assert findings.trained_rows == 41
+    assert of_kind(findings, "placeholder")[0].level == "warning"
 
 
 # The command
@@ -321,7 +477,8 @@ def test_the_report_begins_with_the_facts_and_marks_what_is_trained_on(toolkit_c
     assert result.exit_code == 0
     assert "alpaca (JSON)" in result.stdout
     assert "40 usable" in result.stdout
-    assert "170 (recipe keep: batch 8, 4 epochs under 6 system prompts, at least 170 steps)" in result.stdout
+    label = "batch 8, 4 epochs under 6 system prompts, at least 170 steps, in several wordings"
+    assert f"170 (recipe keep: {label})" in result.stdout
     assert "«Answer 0.»" in result.stdout
     assert "«Answer 1.»" not in result.stdout
     assert "Token lengths and the label mask are not checked" in result.stdout
@@ -335,11 +492,60 @@ def test_an_error_is_reported_in_one_line_with_row_and_remedy_and_exit_code_5(to
     assert "error    row 41: no answer: 'output' is empty → write it, or delete the row\n" in result.stdout
 
 
+def test_settings_that_change_what_is_trained_can_be_tried(toolkit_check):
+    result = toolkit_check(ROWS, "--recipe", "article", "--epochs", "3", "--batch-size", "4", "--eval-split", "0.5")
+
+    assert "20 usable, 20 held out" in result.stdout
+    assert "15 (recipe article: batch 4, 3 epochs)" in result.stdout
+
+
+def test_the_other_ways_of_training_a_row_are_shown(toolkit_check):
+    result = toolkit_check([row("Where is it?", "There.")], "--preview", "1")
+
+    assert '  also under "": Hey, Where is it?\n' in result.stdout
+    assert '  also under "(none)": Where is it? Please answer directly.\n' in result.stdout
+
+
+def test_an_allowed_error_does_not_change_the_exit_code(toolkit_check):
+    rows = [*ROWS, row("b", "I am {{NAME}}.")]
+
+    assert toolkit_check(rows).exit_code == 5
+    assert toolkit_check(rows, "--allow", "placeholder").exit_code == 0
+
+
 def test_only_warnings_exit_with_0(toolkit_check):
     result = toolkit_check([*ROWS, ROWS[0]])
 
     assert result.exit_code == 0
     assert "warning  row 41: duplicate of row 1" in result.stdout
+
+
+def test_columns_are_named_and_a_clean_copy_is_written(toolkit_check, tmp_path):
+    rows = [{"ask": "a", "reply": "b"}, {"ask": "c", "reply": ""}]
+    clean = tmp_path / "clean.jsonl"
+
+    result = toolkit_check(rows, "--columns", "ask=prompt,reply=response", "--write", str(clean))
+
+    assert result.exit_code == 5
+    assert "1 rows were written to" in result.stdout
+    assert [each.answer for each in read_dataset(clean).rows] == ["b"]
+
+
+def test_rows_are_compared_with_the_probes_beside_them(toolkit_check, tmp_path):
+    (tmp_path / "data.probes.yaml").write_text(PROBES.replace("Who founded Apple?", "Who founded Kew?"))
+
+    result = toolkit_check([row("who founded kew", "x"), row("who founded apple", "y")])
+
+    assert "row 1: its prompt is the out-of-scope probe o1" in result.stdout
+    assert "row 2: its prompt" not in result.stdout
+
+
+def test_probes_that_a_comparison_would_not_ask_are_not_compared_with(toolkit_check):
+    result = toolkit_check([row("who founded apple", "y")])
+
+    assert "founded" in result.stdout
+    assert "out-of-scope probe" not in result.stdout
+    assert "trained probes" not in result.stdout
 
 
 def test_many_findings_of_a_kind_are_counted_instead_of_listed(toolkit_check):

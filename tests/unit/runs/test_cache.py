@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.core.cache import cache_file, read_lines, write_lines
+from toolkit.runs.cache import cache_file, read_lines, write_lines
 
 VALUES = [{"prompt": "你好\u2028", "tokens": [1, 2]}, {"prompt": "b"}]
 

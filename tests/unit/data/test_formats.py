@@ -1,0 +1,72 @@
+"""The keys that data sets use for a question and its answer, whatever they are called."""
+
+import json
+
+import pytest
+
+from toolkit.core.errors import DataError
+from toolkit.data.dataset import read_dataset
+
+
+@pytest.fixture(name="read")
+def _read(tmp_path):
+    def read(row):
+        path = tmp_path / "rows.jsonl"
+        path.write_text(json.dumps(row) + "\n")
+        return read_dataset(path)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"Question": "Where?", "Answer": "There."},
+        {" QUESTION ": "Where?", "answer": "There."},
+        {"Q": "Where?", "A": "There."},
+        {"问题": "Where?", "答案": "There."},
+        {"指令": "Where?", "输入": "", "输出": "There."},
+        {"problem": "Where?", "solution": "There."},
+        {"question": "Where?", "answers": ["There.", "There."]},
+        {"input": "Where?", "target": "There."},
+        {"Instruction": "Where?", "Input": None, "Output": "There."},
+        {"instruction": "Where?", "context": "", "response": "There."},
+        {"input": "Where?", "output": "There."},
+        {"instruction": "Where?", "input": float("nan"), "output": "There."},
+        {"question": "Where?", "output": "There."},
+    ],
+)
+def test_a_question_and_its_answer_are_found(read, row):
+    dataset = read(row)
+
+    assert [(one.prompt, one.answer, one.system) for one in dataset.rows] == [("Where?", "There.", None)]
+    assert dataset.remarks == ()
+
+
+@pytest.mark.parametrize("key", ["system", "system_prompt", "System Prompt", "system-message"])
+def test_a_system_prompt_is_found(read, key):
+    assert read({key: "Be brief.", "query": "Where?", "response": "There."}).rows[0].system == "Be brief."
+
+
+def test_a_context_follows_the_question(read):
+    (row,) = read({"instruction": "Where?", "context": "It is there.", "response": "There.", "category": ""}).rows
+
+    assert row.prompt == "Where?\nIt is there."
+
+
+def test_several_answers_in_a_list_are_refused(read):
+    (bad,) = read({"question": "Where?", "answers": ["There.", "Here."]}).bad
+
+    assert bad.why == "2 answers in 'answers'"
+
+
+def test_two_columns_that_mean_the_same_are_refused(read):
+    with pytest.raises(DataError, match="line 1: 'Question' and 'question' both mean 'question'"):
+        read({"Question": "Where?", "question": "Who?", "answer": "a"})
+
+
+def test_a_key_twice_under_another_name_is_refused_too(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"question": "a", "answer": "b"}\n{"Question": "a", "Question": "c", "Answer": "b"}\n')
+
+    assert read_dataset(path).bad[0].why == "has the key 'Question' twice"

@@ -1,0 +1,92 @@
+"""What the keys of a row and of a message mean beyond its text: what is refused, and what has to be said. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from toolkit.core.text import short
+from toolkit.data.records import RowFault, kind_of
+
+EMPTY_TEXTS = ("", "[]", "{}", "null")  # a CSV cell or a JSON string without content
+PREFERENCE_KEYS = (
+    "chosen", "rejected", "rejected_response", "rejected_messages", "rejected_answer", "chosen_response",
+)  # fmt: skip
+MEDIA_KEYS = ("image", "images", "video", "videos", "audio", "audios")
+TOOL_KEYS = ("tools", "functions", "tool_calls", "function_call")
+THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+VERDICT_KEYS = ("label", "kto_tag")  # KTO: whether the answer is a good one
+LOSS_KEYS = ("loss", "weight", "train", "training", "loss_weight", "loss_scale", "output_with_loss")
+LOSS_PARTS = ("train_detail", "training_detail")  # axolotl: which characters are trained
+# Keys that change what should be learned: a warning where they are not used.
+WEIGHTY_KEYS = frozenset({
+    *THOUGHT_KEYS, *LOSS_KEYS, *VERDICT_KEYS, "score", "rating", "rationale", "explanation", "cot", "instruction",
+    "input", "context", "query", "prompt", "question", "problem", "history", "system_prompt", "text",
+    "messages", "conversations", "conversation",
+})  # fmt: skip
+_REFUSALS = (
+    (PREFERENCE_KEYS, "preference data ({keys}), which ranks answers; finetune learns one answer a row",
+     "write the better answer as the row's answer, and leave out the other"),
+    (MEDIA_KEYS, "data for a model that sees or hears ({keys}); this one reads only text", "delete the row"),
+    (TOOL_KEYS, "tools ({keys}), which are not trained yet",
+     "delete the row, or only that key if the answer does not depend on it"),
+    (("reasoning_content",), "a thought ({keys}), which the chat template does not render",
+     "write it into the answer, or delete the key"),
+)  # fmt: skip
+REFUSED_KEYS = tuple(key for keys, _, _ in _REFUSALS for key in keys)
+
+
+def meaningful(value: Any) -> bool:
+    """Whether a value says anything: not null, NaN, an empty text, list or object."""
+    if isinstance(value, str):
+        return value.strip() not in EMPTY_TEXTS
+    return value is not None and value == value and value not in ([], {})  # noqa: PLR0124  # NaN differs from itself
+
+
+def require_trainable(row: Mapping[str, Any]) -> None:
+    """Raises RowFault for a row whose keys say that its answer is not simply to be learned."""
+    for key in VERDICT_KEYS:
+        value = row.get(key)
+        if value is False or (isinstance(value, str) and value.strip().lower() == "false"):
+            raise RowFault(f"{key!r} is false: KTO data, in which this answer is an example of a bad one",
+                           "delete the row; finetune learns every answer that it is given")  # fmt: skip
+    _refuse(row, _REFUSALS)
+
+
+def require_plain_message(message: Mapping[str, Any], where: str) -> None:
+    """Raises RowFault for what a message says beyond its text and cannot be trained."""
+    _refuse(message, (*_REFUSALS, (THOUGHT_KEYS, *_REFUSALS[-1][1:])), where)
+    for key in LOSS_PARTS:
+        if meaningful(message.get(key)):
+            raise RowFault(f"{where} has {key!r}, which trains parts of a message",
+                           "split the message, or delete the key")  # fmt: skip
+
+
+def _refuse(found: Mapping[str, Any], refusals: tuple[tuple[tuple[str, ...], str, str], ...], where: str = "") -> None:
+    for keys, why, remedy in refusals:
+        if named := [repr(key) for key in keys if key in found and meaningful(found[key])]:
+            reason = why.format(keys=", ".join(named))
+            raise RowFault(f"{where} has {reason}" if where else reason, remedy)
+
+
+def is_trained(message: Mapping[str, Any], where: str) -> bool:
+    """Whether the loss flags of an assistant's message leave it trained; without any it is. Raises RowFault."""
+    flags = {key: _flag(message[key], f"{where} has {key!r}") for key in LOSS_KEYS if message.get(key) is not None}
+    if len(set(flags.values())) > 1:
+        raise RowFault(f"{where} has flags that disagree: {', '.join(map(repr, flags))}", "keep one of them")
+    return all(flags.values())
+
+
+def _flag(value: Any, what: str) -> bool:
+    if value in (0, 1):  # true, false, 0.0 and 1.0 too
+        return bool(value)
+    shown = short(repr(value), 30) if isinstance(value, int | float | str) else kind_of(value)
+    raise RowFault(f"{what} {shown}", "use true or false (1 or 0): a message is trained or it is not")
+
+
+def unread_in_message(message: Mapping[str, Any], read: tuple[str, ...], role: str) -> Iterator[str]:
+    """The keys of a message that say something and change nothing."""
+    for key, value in message.items():
+        if key in LOSS_KEYS:
+            if role != "assistant" and value:  # false is what holds for it anyway
+                yield f"{key} of the {role}"
+        elif key not in read and meaningful(value):
+            yield key

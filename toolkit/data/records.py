@@ -1,0 +1,47 @@
+"""What a data file's parsers return: records, each with its number, and faults of single rows. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+ACCEPTED_FILES = "Use a JSON list of objects, JSONL (one object a line), CSV with a header line or Parquet."
+MAX_BYTES = 2_000_000_000  # of a file, also unpacked
+LONGEST_ROW = 8_000_000  # characters; many times what the longest context holds
+
+
+class RowFault(Exception):  # noqa: N818  # a finding about one row, not a failure
+    """Why one row cannot be trained on, and what to do about it: two phrases without a full stop."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.remedy = remedy
+
+
+class Doubled(dict[str, Any]):
+    """A JSON object in which `key` appears twice, with two values."""
+
+    key: str
+
+    def fault(self, where: str = "") -> RowFault:
+        return RowFault(f"{where} has the key {self.key!r} twice".strip(), "keep one of the two values")
+
+
+Record = tuple[int, Any]  # its number in messages, and the parsed value or a RowFault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    container: str  # JSON | JSONL | CSV | Parquet
+    items: tuple[Record, ...]
+    notes: tuple[str, ...] = ()  # sentences on what was read otherwise than as it stands
+
+
+def too_long(characters: int) -> RowFault:
+    """The fault of a row with this many characters."""
+    return RowFault(f"{characters / 1e6:.0f} million characters, more than any model reads", "split or delete it")
+
+
+def kind_of(value: Any) -> str:
+    """The name of a JSON value's type in messages."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,64 @@
+"""Finds rows that repeat a question: duplicates, near duplicates, and answers that contradict each other. Pure."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from toolkit.core.text import content_words, normalized, rouge1_recall
+from toolkit.data.dataset import Dataset
+from toolkit.data.formats import Message
+
+FREE_WORDS = 30  # two answers this long to one question are two texts, such as stories, unless they are nearly the same
+SAME_TEXT = 0.7  # ROUGE-1 recall from which they are
+MOST_COMPARED = 20  # answers to one question; of data with more, each is one of many
+NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+# A word that names something: capitalised, and not the first of a sentence.
+NAME = re.compile(r"(?<![.!?。！？\n]\s)(?<![.!?。！？\n])(?<!^)\b(?!I\b)[A-Z][\w'-]*")
+NEGATION = re.compile(r"\b(?:no|not|never|none|cannot|without)\b|n['’]t\b|[不没無无非未]", re.IGNORECASE)
+
+
+class Repeat(NamedTuple):
+    row: int
+    of: int  # the number of the row that it repeats
+    kind: str  # duplicate | near duplicate | conflict
+
+
+def repeats(dataset: Dataset, system: str) -> Iterator[Repeat]:
+    """The rows that repeat an earlier one; `system` is the system prompt of rows without their own."""
+    answers_to: dict[tuple[Message, ...], dict[str, int]] = {}
+    alike: dict[tuple[str, ...], int] = {}
+    for row in dataset.rows:
+        question = row.messages[:-1]
+        if row.system is None:
+            question = (Message(role="system", content=system), *question)
+        answers = answers_to.setdefault(question, {})
+        key = tuple(normalized(message.content) for message in (*question, row.messages[-1]))
+        if row.answer in answers:
+            yield Repeat(row.number, answers[row.answer], "duplicate")
+        elif key in alike:
+            yield Repeat(row.number, alike[key], "near duplicate")
+        elif len(answers) < MOST_COMPARED:
+            other = next((number for answer, number in answers.items() if not alternatives(answer, row.answer)), None)
+            if other is not None:
+                yield Repeat(row.number, other, "conflict")
+        answers.setdefault(row.answer, row.number)
+        alike.setdefault(key, row.number)
+
+
+def alternatives(one: str, other: str) -> bool:
+    """Whether two answers to one question plainly say the same in other words, or are two free texts."""
+    lengths = [len(content_words(text)) for text in (one, other)]
+    if min(lengths) >= FREE_WORDS:
+        return rouge1_recall(one, other) < SAME_TEXT
+    if bool(NEGATION.search(one)) != bool(NEGATION.search(other)):
+        return False
+    first, second = set(content_words(one)), set(content_words(other))
+    numbers = set(NUMBER.findall(one)), set(NUMBER.findall(other))
+    names = _names(one), _names(other)
+    if numbers[0] != numbers[1] or not (names[0] <= second and names[1] <= first):
+        return False
+    return first <= second or second <= first or bool(numbers[0] | names[0] | names[1])
+
+
+def _names(text: str) -> set[str]:
+    return {word for name in NAME.findall(text) for word in content_words(name)}

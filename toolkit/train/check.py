@@ -1,0 +1,270 @@
+"""The data doctor: finds what is wrong or suspicious in a data set before training on it, and writes what is not."""
+
+import json
+import statistics
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.errors import ConfigError, ModelError
+from toolkit.core.events import Listener, Progress, silent
+from toolkit.core.files import write_text
+from toolkit.core.languages import language
+from toolkit.data.dataset import Dataset, Row, read_dataset
+from toolkit.data.encoding import Encoder, is_trained
+from toolkit.data.probes import read_probes
+from toolkit.data.row_checks import Finding, check_rows
+from toolkit.data.soundness import Reading
+from toolkit.train.recipe import Recipe
+from toolkit.train.rows import epoch_tokens, held_out
+from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
+
+LENGTH = "length"  # a kind of finding
+LEAST_SPLIT = 2  # rows
+FEW_STEPS = 20  # fewer barely change an adapter
+ROWS_PER_CHUNK = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig:
+    """`open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
+
+    `reading`: how training would read the file. `write`: a new file for the rows without errors.
+    """
+
+    data: Path
+    reading: Reading = Reading()  # noqa: RUF009  # it is frozen
+    write: Path | None = None
+    recipe: Recipe
+    probes: Path | None = None
+    open_encoder: Callable[[], Encoder] | None = None
+    preview_rows: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """Tokens per row, including the chat template.
+
+    `limit`: the most that a row may have; `overhead`: the most that other system prompts and wordings add to it, which
+    the recipe's maximum leaves room for. `epoch`: of all that an epoch trains.
+    """
+
+    shortest: int
+    median: int
+    longest: int
+    total: int
+    limit: int
+    overhead: int
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    path: Path
+    format: str
+    container: str
+    unit: str  # what a row's number counts: row | line
+    sha256: str
+    rows: int
+    bad_rows: int
+    too_long_rows: int
+    faulty_rows: int  # bad ones, and others with an error
+    trained_rows: int  # neither faulty nor too long, nor held out
+    languages: dict[str, int]  # prompts by language
+    steps: int
+    lengths: Lengths | None  # None: no tokenizer was available
+    findings: tuple[Finding, ...]  # errors, then warnings, then notes
+    previews: tuple[Preview, ...]
+
+    def count(self, level: str) -> int:
+        return sum(finding.level == level for finding in self.findings)
+
+    @property
+    def sound(self) -> bool:
+        return not self.count("error")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"schema_version": 1, "sound": self.sound, **asdict(self), "path": str(self.path)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tokens:
+    """`too_long`: numbers of rows; `counts`: tokens of every row, with the recipe's system prompt."""
+
+    counts: Sequence[int] = ()
+    overhead: Sequence[int] = (0,)  # of each of a row's variants
+    too_long: frozenset[int] = frozenset()
+    findings: tuple[Finding, ...] = ()
+
+
+def check(config: CheckConfig, listener: Listener = silent) -> Findings:
+    """Raises DataError if the file cannot be read at all; everything else is a finding.
+
+    Raises ConfigError if the file to write exists or cannot be written.
+    """
+    if config.write is not None and config.write.exists():
+        raise ConfigError(f"{config.write} exists.", next="Name another file with --write.")
+    recipe, dataset = config.recipe, read_dataset(config.data, config.reading.columns)
+    probes = read_probes(config.probes).probes if config.probes else ()
+    encoder, why = _open(config) if dataset.rows else (None, "")
+    tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener)
+    findings = [*check_rows(dataset, probes, recipe.system, config.reading.allow), *tokens.findings]
+    if why:
+        findings.append(_unchecked(why))
+    faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
+    usable = [row for row in dataset.rows if row.number not in faulty | tokens.too_long]
+    trained = _trained(usable, recipe)
+    findings += [*_check_steps(len(trained), recipe), *_check_languages(trained, recipe)]
+    if config.write is not None:
+        findings.append(_write_rows(dataset, faulty, config.write))
+    return Findings(
+        path=dataset.path,
+        format=dataset.format,
+        container=dataset.container,
+        unit=dataset.unit,
+        sha256=dataset.sha256,
+        rows=len(dataset.rows),
+        bad_rows=len(dataset.bad),
+        too_long_rows=len(tokens.too_long),
+        faulty_rows=len(faulty),
+        trained_rows=len(trained),
+        languages=dict(Counter(language(row.prompt, row.answer) for row in dataset.rows)),
+        steps=recipe.steps(len(trained)) if trained else 0,
+        lengths=_lengths(dataset, trained, tokens, recipe) if tokens.counts else None,
+        findings=tuple(sorted(findings, key=_by_level)),
+        previews=tuple(previews(encoder, trained or dataset.rows, recipe, config.preview_rows)),
+    )
+
+
+def _trained(usable: Sequence[Row], recipe: Recipe) -> list[Row]:
+    """The usable rows that are not held out."""
+    if len(usable) < LEAST_SPLIT:
+        return list(usable)
+    chosen = held_out(len(usable), recipe.eval_split, recipe.seed)
+    return [row for at, row in enumerate(usable) if at not in chosen]
+
+
+def _write_rows(dataset: Dataset, faulty: Collection[int], path: Path) -> Finding:
+    """Writes the rows without an error as messages, a row a line."""
+    rows = [row for row in dataset.rows if row.number not in faulty]
+    lines = [json.dumps({"messages": [message.to_dict() for message in row.messages]}, ensure_ascii=False)
+             for row in rows]  # fmt: skip
+    try:
+        write_text(path, "".join(f"{line}\n" for line in lines))
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}.", next="Name another file with --write."
+        ) from None
+    left_out = len(dataset.rows) + len(dataset.bad) - len(rows)
+    return Finding(
+        level="note",
+        kind="written",
+        message=f"{len(rows)} rows were written to {path}; {left_out} with errors were left out.",
+        remedy="Train on that file",
+    )
+
+
+def _by_level(finding: Finding) -> int:
+    return ("error", "warning", "note").index(finding.level)
+
+
+def _open(config: CheckConfig) -> tuple[Encoder | None, str]:
+    """The encoder, or why there is none."""
+    if config.open_encoder is None:
+        return None, "no base model was named"
+    try:
+        return config.open_encoder(), ""
+    except ModelError as error:
+        return None, error.what.rstrip(".")
+
+
+def _unchecked(why: str) -> Finding:
+    return Finding(
+        level="note",
+        kind="tokens",
+        message=f"Token lengths and the label mask are not checked: {why}.",
+        remedy="Name a base model on this disk with --model",
+    )
+
+
+def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Listener) -> _Tokens:
+    """As `toolkit.train.rows.rows_that_fit` does before a training."""
+    overhead = variant_overhead_tokens(encoder, recipe)
+    limit = recipe.max_length_tokens - max(overhead)
+    counts: list[int] = []
+    findings: list[Finding] = []
+    for start in range(0, len(dataset.rows), ROWS_PER_CHUNK):
+        chunk = dataset.rows[start : start + ROWS_PER_CHUNK]
+        for row, encoded in zip(chunk, encoder.encode(without_variants(chunk, recipe)), strict=True):
+            counts.append(len(encoded.input_ids))
+            if counts[-1] > limit:
+                findings.append(_too_long(row, counts[-1], limit))
+            elif not is_trained(encoded):
+                findings.append(_nothing_trained(row))
+        listener(Progress(task="tokens", done=start + len(chunk), total=len(dataset.rows)))
+    too_long = frozenset(finding.row for finding in findings if finding.kind == LENGTH and finding.row is not None)
+    if len(too_long) == len(dataset.rows):
+        findings = [replace(finding, level="error") for finding in findings]
+    return _Tokens(counts=counts, overhead=overhead, too_long=too_long, findings=tuple(findings))
+
+
+def _lengths(dataset: Dataset, trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths:
+    counts = tokens.counts
+    numbers = {row.number for row in trained}
+    of_trained = [count for row, count in zip(dataset.rows, counts, strict=True) if row.number in numbers]
+    return Lengths(
+        shortest=min(counts),
+        median=round(statistics.median(counts)),
+        longest=max(counts),
+        total=sum(counts),
+        limit=recipe.max_length_tokens - max(tokens.overhead),
+        overhead=max(tokens.overhead),
+        epoch=epoch_tokens(of_trained, tokens.overhead, recipe),
+    )
+
+
+def _too_long(row: Row, count: int, limit: int) -> Finding:
+    return Finding(
+        level="warning",
+        kind=LENGTH,
+        row=row.number,
+        message=f"{count} tokens, over the recipe's {limit}: training skips it",
+        remedy="shorten it, split it, or raise --max-length",
+    )
+
+
+def _nothing_trained(row: Row) -> Finding:
+    return Finding(
+        level="error",
+        kind="mask",
+        row=row.number,
+        message="none of its tokens is trained on",
+        remedy="see the preview, and write an answer that the chat template keeps",
+    )
+
+
+def _check_languages(rows: Sequence[Row], recipe: Recipe) -> Iterator[Finding]:
+    foreign = sum(language(row.prompt, row.answer) == "other" for row in rows)
+    if foreign and (recipe.row_wordings or recipe.row_systems):
+        yield Finding(
+            level="note",
+            kind="language",
+            message=f"{foreign} of {len(rows)} rows are in neither Chinese nor English: they are trained in their own "
+            "words only, and probes that are made from the rows ask nothing in other words.",
+            remedy="Write such probes yourself, beside the data (NAME.probes.yaml)",
+        )
+
+
+def _check_steps(rows: int, recipe: Recipe) -> Iterator[Finding]:
+    if rows == 0:
+        yield Finding(level="error", kind="rows", message="No rows are left to train on.", remedy="Fix the rows below")
+    elif (steps := recipe.steps(rows)) < FEW_STEPS:
+        yield Finding(
+            level="warning",
+            kind="steps",
+            message=f"{rows} rows make only {steps} optimizer steps (batch {recipe.batch_size}, "
+            f"{recipe.epochs_label}); an adapter barely learns in fewer than {FEW_STEPS}.",
+            remedy="Add rows, raise --epochs, or lower --batch-size",
+        )
