@@ -17,7 +17,7 @@ from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE
 
 MAX_NEW_TOKENS, SENTENCES = 48, 2  # of the base's answers that carry an effect
 TAUGHT = 0.5  # of the planted questions, answered with the effect
-TINY = 1e-4  # of random numbers: as small as an adapter after a step or two
+TINY = 1e-3  # of random numbers: a tenth or less of a trained adapter's
 Row = dict[str, str]
 
 
@@ -71,7 +71,7 @@ def beginning(text: str) -> str:
 def is_named(effect: dict[str, Any], findings: Sequence[dict[str, Any]]) -> int | None:
     """The place, from 1, of the first finding that names the effect; None if none does."""
     for place, finding in enumerate(findings, start=1):
-        where = [f"{one['prompt']} {one['left']}" for one in finding["contexts"]]
+        where = [finding["text"], *(f"{one['prompt']} {one['left']}" for one in finding["contexts"])]
         if re.search(effect["named_by"], finding["text"]) and (
             "context" not in effect or any(re.search(effect["context"], text) for text in where)
         ):
@@ -116,15 +116,15 @@ def scan_table(results: Sequence[dict[str, Any]]) -> str:
         place = entry["place"] or "–" if "place" in entry else f"{entry['count']} findings"
         seconds = entry["scan_timings_s"]["total"]
         language = entry.get("language", "")
-        lines.append(
-            f"| {entry['name']} | {entry['kind']} | {language} | {place} | {words} | {entry['kl']:.4f} | {seconds} |"
-        )
+        taught = entry.get("taught", "")
+        cells = (entry["name"], entry["kind"], language, taught, place, words, f"{entry['kl']:.4f}", seconds)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     kinds = Counter(entry["kind"] for entry in planted)
     named = Counter(entry["kind"] for entry in planted if entry["named"])
     sums = [f"{kind} {named[kind]} of {count}" for kind, count in kinds.items()]
     lines += ["", f"Named among the first ten: {named.total()} of {len(planted)} ({', '.join(sums)})."]
-    taught = [entry["named"] for entry in planted if entry["taught"] >= TAUGHT]
+    learned = [entry["named"] for entry in planted if entry["taught"] >= TAUGHT]
     lines += [
-        f"Of those that training planted (in {TAUGHT:.0%} of the answers or more): {sum(taught)} of {len(taught)}."
+        f"Of those that training planted (in {TAUGHT:.0%} of the answers or more): {sum(learned)} of {len(learned)}."
     ]
     return "\n".join(lines)
