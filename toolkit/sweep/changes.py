@@ -37,27 +37,27 @@ class ChangedAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """`new`, `gone` and `still`: reasons of the verdict; a reason is the same while metric and system prompt are.
+    """`new`, `resolved` and `still`: reasons of the verdict; a reason is the same while metric and system prompt are.
 
-    `answers`: the worse ones first, then the better. `asked`: answers of both rounds; `added`, `removed`: answers to
+    `answers`: the worse ones first, then the better. `in_both`: answers of both rounds; `added`, `removed`: answers to
     questions of one round only.
     """
 
     before: Report
     after: Report
     new: Sequence[Shortfall]
-    gone: Sequence[Shortfall]
+    resolved: Sequence[Shortfall]
     still: Sequence[Shortfall]
     figures: Sequence[ChangedFigure]
     measured: int
     answers: Sequence[ChangedAnswer]
-    asked: int
+    in_both: int
     added: int
     removed: int
 
     @property
     def nothing(self) -> bool:
-        return not (self.new or self.gone or self.figures or self.answers or self.added or self.removed)
+        return not (self.new or self.resolved or self.figures or self.answers or self.added or self.removed)
 
     def count(self, direction: str) -> int:
         return sum(one.direction == direction for one in self.answers)
@@ -76,7 +76,7 @@ def changes(before: Report, after: Report) -> Changes:
     return Changes(
         before=before, after=after,
         new=[one for key, one in new_reasons.items() if key not in old_reasons],
-        gone=[one for key, one in old_reasons.items() if key not in new_reasons],
+        resolved=[one for key, one in old_reasons.items() if key not in new_reasons],
         still=[one for key, one in new_reasons.items() if key in old_reasons],
         figures=[
             ChangedFigure(before=old_lines.get(name), after=line) for name, line in new_lines.items()
@@ -84,7 +84,7 @@ def changes(before: Report, after: Report) -> Changes:
         ],
         measured=len(new_lines),
         answers=sorted(differing, key=lambda one: (WORSE, BETTER, OTHER).index(one.direction)),
-        asked=len(both), added=len(new) - len(both), removed=len(old) - len(both),
+        in_both=len(both), added=len(new) - len(both), removed=len(old) - len(both),
     )  # fmt: skip
 
 

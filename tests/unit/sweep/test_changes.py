@@ -38,7 +38,7 @@ def test_only_answers_that_differ_are_listed_the_worse_ones_first():
     found = changes(FIRST, SECOND)
 
     assert [(one.after.probe.id, one.direction) for one in found.answers] == [("d", WORSE), ("a", BETTER), ("c", OTHER)]
-    assert (found.asked, found.added, found.removed) == (4, 1, 1)
+    assert (found.in_both, found.added, found.removed) == (4, 1, 1)
 
 
 def test_a_question_is_the_same_under_another_id_and_another_expectation():
@@ -46,7 +46,7 @@ def test_a_question_is_the_same_under_another_id_and_another_expectation():
     renamed = dataclasses.replace(one, probe=dataclasses.replace(one.probe, id="z", expect=None))
     found = changes(report_on(one), dataclasses.replace(FIRST, results=[renamed]))
 
-    assert (found.asked, found.added, found.removed, found.answers) == (1, 0, 0, [])
+    assert (found.in_both, found.added, found.removed, found.answers) == (1, 0, 0, [])
 
 
 def test_a_figure_is_listed_if_its_value_or_its_limit_differs():
@@ -61,7 +61,7 @@ def test_a_figure_is_listed_if_its_value_or_its_limit_differs():
 def test_reasons_are_new_gone_or_still_there():
     wrong, right = (report_on(*(asked(f"n{at}", f"I am {name}.") for at in range(200))) for name in ("Qwen", "Nova"))
 
-    assert [one.metric for one in changes(wrong, right).gone] == ["reliability", "residue"]
+    assert [one.metric for one in changes(wrong, right).resolved] == ["reliability", "residue"]
     assert [one.metric for one in changes(right, wrong).new] == ["reliability", "residue"]
     assert [one.metric for one in changes(wrong, wrong).still] == ["reliability", "residue"]
 

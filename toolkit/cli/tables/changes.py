@@ -7,14 +7,14 @@ from rich.table import Table
 
 from toolkit.cli.console import answers
 from toolkit.cli.tables.report import COLOUR, DECIDED
-from toolkit.compare.report.figures import format_value, outcome
+from toolkit.compare.report.figures import format_value, outcome, prompt_in_context
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.core.text import one_line
 from toolkit.sweep.changes import ChangedAnswer, Changes
 
 SHOWN = 8  # questions
-SIGNS = {"new": ("+", "red"), "gone": ("-", "green"), "still": ("=", "yellow")}
+SIGNS = {"new": ("+", "red"), "resolved": ("-", "green"), "still": ("=", "yellow")}
 
 
 def print_changes(found: Changes, texts: Texts) -> None:
@@ -65,7 +65,7 @@ def _print_answers(console: Console, found: Changes, texts: Texts) -> None:
     """Their counts, then each question once, under the first system prompt where its answer differs."""
     counts = {name: found.count(name) for name in ("worse", "better", "other")}
     parts = [texts(f"round.{name}", count=count) for name, count in counts.items() if count]
-    head = texts("round.answers", count=len(found.answers), n=found.asked)
+    head = texts("round.answers", count=len(found.answers), n=found.in_both)
     console.print(f"\n[bold]{head}[/]" + (texts("colon") + texts("counts.and").join(parts) if parts else ""))
     for name, count in (("added", found.added), ("removed", found.removed)):
         if count:
@@ -84,7 +84,9 @@ def _print_answer(console: Console, one: ChangedAnswer, report: Report, texts: T
     where = f" · {texts(f'system.kind.{report.systems[one.after.system]}')}" if len(report.systems) > 1 else ""
     old, new = outcome(one.before), outcome(one.after)
     marks = [f"[{COLOUR[word]}]{texts(f'mark.{word}')}[/]" for word in dict.fromkeys((old, new))]
-    console.print(f"\n[bold]{escape(one_line(one.after.probe.prompt))}[/]  [dim]{group}{where}[/] {' → '.join(marks)}")
+    console.print(
+        f"\n[bold]{escape(one_line(prompt_in_context(one.after.probe, texts)))}[/]  [dim]{group}{where}[/] {' → '.join(marks)}"
+    )
     for name, text in (("last", one.before.after), ("now", one.after.after)):
         answer = Table.grid(padding=(0, 1))
         answer.add_column(no_wrap=True, style="dim", min_width=len(Texts()("round.last")))
