@@ -40,6 +40,9 @@ for (const width of [390, 1280]) {
       ran: 'ran' in window,
       title: document.title,
       text: document.body.innerText,
+      background: getComputedStyle(document.body).backgroundColor,
+      cut: [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length,
+      plots: [...document.querySelectorAll('svg.plot')].filter((one) => one.checkVisibility()).map((one) => one.classList[1]),
     }))
     facts.folded = folded
     const shown = {}

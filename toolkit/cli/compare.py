@@ -1,5 +1,7 @@
 """`toolkit compare`: stdout is the report, the exit code the verdict."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from toolkit.compare.ability.benchmarks import READERS, Benchmark
 from toolkit.compare.ability.ledger import LIMIT_POINTS
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
+from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.core.spelling import did_you_mean
 from toolkit.data.probes import THRESHOLDS
@@ -126,12 +129,21 @@ def compare_and_print(
     config: CompareConfig, texts: Texts, *, folder: Path | None = None, show_all: bool = False, load: Load = load_model
 ) -> int:
     """Prints the report and writes it to `folder`, by default the run's; returns the verdict's exit code."""
+    shown = partial(print_report, texts=texts, show_all=show_all)
+    return compare_and_show(config, texts, shown, folder=folder, load=load).verdict.exit_code
+
+
+def compare_and_show(
+    config: CompareConfig, texts: Texts, show: Callable[[Report], None], *, folder: Path | None = None,
+    load: Load = load_model,
+) -> Report:  # fmt: skip
+    """The same with another view of the report; returns the report."""
     with progress() as listener:
         report, side = compare(config, listener=listener, load=load)
-    print_report(report, texts, show_all=show_all)
+    show(report)
     if (written := write_report(report, side, folder, texts)) is not None:
         notify(f"report: {written / REPORT_PAGE}")
-    return report.verdict.exit_code
+    return report
 
 
 def _rank(runs: tuple[str, ...], config: CompareConfig, texts: Texts) -> int:

@@ -2,22 +2,27 @@
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from toolkit.cli.compare import compare_and_print
+from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import notify, progress
 from toolkit.cli.finetune import setting_options
 from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE, reading_options
+from toolkit.cli.tables.changes import print_changes
+from toolkit.cli.tables.report import print_report
 from toolkit.compare.compare import CompareConfig
+from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import DataError
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.text import one_line
 from toolkit.data.soundness import Reading
 from toolkit.model.device import reset_peak_memory
+from toolkit.sweep.changes import changes
 from toolkit.sweep.lab import versions
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune
@@ -38,10 +43,12 @@ def command(
     """Fine-tune and compare again each time the data set changes.
 
     A round starts whenever DATA or the probe file beside it is saved. The base model stays loaded and answers each
-    question only once. Every round is an ordinary run. Ctrl-C while waiting ends it; the exit code is that of the
+    question only once. The first round prints its report, a later one what has changed since the last; every round
+    is an ordinary run, with all of its report in files. Ctrl-C while waiting ends it; the exit code is that of the
     last verdict.
     """
-    texts, code = Texts(lang), 0
+    texts = Texts(lang)
+    last: Report | None = None
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
     config = FinetuneConfig(
         data=data, recipe=chosen, model=model, reading=reading, output=output, command=("toolkit", *sys.argv[1:])
@@ -57,9 +64,16 @@ def command(
                         config, Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train)
                     )
                 compared = CompareConfig(run=str(run.folder), model=model, output=output, outside=0)  # an answer soon
-                code = compare_and_print(compared, texts, load=base.load)
+                last = compare_and_show(compared, texts, partial(_show, last=last, texts=texts), load=base.load)
                 notify(f"{run.folder}: {time.perf_counter() - started:.1f} s")
             except DataError as error:  # the next version may be right
                 notify(f"Error: {one_line(str(error))}")
             notify(f"Waiting for a change of {data}; Ctrl-C ends.")
-    click.get_current_context().exit(code)
+    click.get_current_context().exit(0 if last is None else last.verdict.exit_code)
+
+
+def _show(report: Report, *, last: Report | None, texts: Texts) -> None:
+    if last is None:
+        print_report(report, texts)
+    else:
+        print_changes(changes(last, report), texts)

@@ -1,15 +1,19 @@
-"""A sweep as one HTML file: the recommendation, the plot, a table of the runs. No network, no script."""
+"""A sweep as one HTML file: the recommendation, the plot, the runs with their thresholds. No network, no script."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
+from toolkit.compare.report.charts import LEAST_END, bar
 from toolkit.compare.report.figures import figure
-from toolkit.compare.report.html import fill_in
+from toolkit.compare.report.html import NO_SHARE, fill_in
 from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import AT_LEAST, misses
 from toolkit.runs.layout import COMPARISON, REPORT_PAGE
 from toolkit.runs.runs import verdict_word
-from toolkit.sweep.plot import STYLE, frontier_svg
+from toolkit.sweep.frontier import Recommendation
+from toolkit.sweep.plot import NARROW, STYLE, WIDE, frontier_svg
 from toolkit.sweep.record import FINISHED, Entry, Sweep
 
 COLUMNS = ("reliability", "generality", "leakage", "kl", "agreement", "locality")
@@ -19,21 +23,56 @@ def sweep_page(sweep: Sweep, texts: Texts | None = None) -> str:
     """The page's HTML, in English unless `texts` says otherwise. Reports that lie beside the sweep are linked."""
     t = texts or Texts()
     advice = sweep.recommendation_in(t)
-    frontier = {id(entry) for entry in sweep.frontier}
+    style = (STYLE, Path(__file__).with_name("page.css"))
+    drawn = [
+        frontier_svg(sweep.entries, sweep.frontier, advice, standalone=False, texts=t, canvas=canvas)
+        for canvas in (WIDE, NARROW)  # the style shows the one that fits
+    ]
+    names = _columns(sweep)
+    limits = next((entry.thresholds for entry in sweep.entries if entry.thresholds), {})
     return fill_in(
         Path(__file__).with_name("sweep.html.jinja"),
         t=t,
         sweep=sweep,
         advice=advice,
-        more_style=STYLE.read_text(encoding="utf-8"),
-        plot=frontier_svg(sweep.entries, sweep.frontier, advice, standalone=False, texts=t),
-        columns=[t(f"metric.{name}.name") for name in COLUMNS],
-        rows=[_row(entry, sweep.folder, t, on_frontier=id(entry) in frontier) for entry in sweep.entries],
+        more_style="".join(path.read_text(encoding="utf-8") for path in style),
+        plots=[plot for plot in drawn if plot],
+        columns=[{"title": t(f"metric.{name}.name"), "needs": _needs(name, limits)} for name in names],
+        rows=_rows(sweep, names, advice, t),
         version=__version__,
     )
 
 
-def _row(entry: Entry, folder: Path, t: Texts, *, on_frontier: bool) -> dict[str, Any]:
+def _columns(sweep: Sweep) -> list[str]:
+    """COLUMNS, and every other metric by which a run fails."""
+    missed = [
+        name
+        for entry in sweep.entries
+        for name, value in entry.metrics.items()
+        if misses(name, value, entry.thresholds)
+    ]
+    return list(dict.fromkeys((*COLUMNS, *missed)))
+
+
+def _needs(name: str, limits: Mapping[str, float]) -> str:
+    return f"{'≥' if name in AT_LEAST else '≤'} {limits[name]:g}" if name in limits else ""
+
+
+def _rows(sweep: Sweep, names: list[str], advice: Recommendation, t: Texts) -> list[dict[str, Any]]:
+    frontier = {id(entry) for entry in sweep.frontier}
+    ends = {name: max([LEAST_END, *(entry.metrics.get(name) or 0.0 for entry in sweep.entries)]) for name in names}
+    named = t(f"sweep.svg.{'recommended' if advice.passed else 'closest'}")
+    return [
+        _row(entry, sweep.folder, t) | {
+            "cells": [_cell(name, entry, ends[name], t) for name in names],
+            "on_frontier": id(entry) in frontier,
+            "named": named if entry.run is not None and entry.run == advice.run else "",
+        }
+        for entry in sweep.entries
+    ]  # fmt: skip
+
+
+def _row(entry: Entry, folder: Path, t: Texts) -> dict[str, Any]:
     judged = entry.status == FINISHED and entry.verdict is not None
     undecided = judged and (entry.verdict or {}).get("outcome") == "inconclusive"
     # Runs lie beside sweeps/ in the output folder, so the page can be moved only with it.
@@ -42,13 +81,26 @@ def _row(entry: Entry, folder: Path, t: Texts, *, on_frontier: bool) -> dict[str
         "run": entry.run or "",
         "report": report.as_posix() if entry.run and (folder / report).is_file() else None,
         "settings": entry.label,
-        "figures": [_figure(entry.metrics.get(name)) for name in COLUMNS],
         "seconds": "" if entry.seconds is None else f"{entry.seconds:.1f}",
         "word": entry_word(entry, t),
         "tone": "warn" if undecided else "good" if judged and entry.verdict and entry.verdict["passed"] else "bad",
         "error": entry.error,
-        "on_frontier": on_frontier,
     }
+
+
+def _cell(name: str, entry: Entry, end: float, t: Texts) -> dict[str, Any]:
+    """A figure, and where it lies on its scale beside its threshold. `end`: the column's largest figure."""
+    value = entry.metrics.get(name)
+    return {
+        "text": "-" if value is None else figure(value),
+        "name": f"{t(f'metric.{name}.name')} {_needs(name, entry.thresholds)}".strip(),
+        "missed": misses(name, value, entry.thresholds),
+        "at_least": name in AT_LEAST,
+        "bar": bar(
+            value=value, low=None, high=None, limit=entry.thresholds.get(name), noise=None,
+            share=name not in NO_SHARE, small_is_good=name not in AT_LEAST, least_end=end,
+        ),
+    }  # fmt: skip
 
 
 def entry_word(entry: Entry, texts: Texts) -> str:
@@ -56,7 +108,3 @@ def entry_word(entry: Entry, texts: Texts) -> str:
     if entry.status != FINISHED or entry.verdict is None:
         return texts(f"sweep.status.{entry.status}")
     return texts(f"rank.word.{verdict_word(entry.verdict).replace(' ', '_')}")
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else figure(value)

@@ -18,14 +18,43 @@ from toolkit.sweep.labels import Box, Label, Point, place_labels, text_width
 from toolkit.sweep.record import Entry
 
 STYLE = Path(__file__).with_name("plot.css")
-WIDTH, HEIGHT = 880, 540
-LEFT, RIGHT, TOP, BOTTOM = 66, 18, 62, 54
-PADDING_LEFT, PADDING_RIGHT = 26, 170  # beyond the axis, in pixels: labels of the best runs need room
 FONT_SIZE, LINE_HEIGHT = 12.0, 14.5
+RIGHT, BOTTOM, PADDING = 18, 54, 26  # in pixels, as everything here; PADDING: at the left of the axis
 RADIUS = 9.0  # kept free of labels around a point
 LEAST_KL = 1e-5  # smaller values are drawn here: a logarithmic axis has no zero
 LONGEST_LINE = 40
+LEGEND_TOP, LEGEND_ROW, LEGEND_GAP, FRAME_BELOW_LEGEND = 42, 18, 18, 20
+MARKS = {"passed": 14, "failed": 14, "ring": 16, "frontier": 24, "zone": 24}  # of the legend, with their widths
 SHORT = {"learning_rate": "lr", "keep_weight": "weight", "keep_rows": "rows", "lora_rank": "rank"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canvas:
+    """A drawing's size in pixels; `room`: at the right of the axis, for labels of the best runs."""
+
+    name: str
+    width: int
+    height: int
+    left: int
+    room: int
+
+
+WIDE = Canvas(name="wide", width=880, height=540, left=66, room=170)
+NARROW = Canvas(name="narrow", width=360, height=420, left=48, room=40)  # as wide as a phone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A sign of the legend, at the left end of `x`, and its word after it."""
+
+    name: str
+    x: float
+    y: float
+    text: str
+
+    @property
+    def text_x(self) -> float:
+        return self.x + MARKS[self.name] + 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +71,12 @@ class Dot:
 
 def frontier_svg(
     entries: Sequence[Entry], frontier: Sequence[Entry], advice: Recommendation, *, standalone: bool,
-    texts: Texts | None = None,
+    texts: Texts | None = None, canvas: Canvas = WIDE,
 ) -> str | None:  # fmt: skip
     """Learned against drift, a point per run; None where no run has both measures.
 
     `standalone`: with the style of its own that a file needs; a page brings `STYLE` itself.
+    `canvas`: WIDE or NARROW.
     """
     t = texts or Texts()
     shown = [entry for entry in entries if None not in entry.point]
@@ -55,34 +85,51 @@ def frontier_svg(
     thresholds = next((entry.thresholds for entry in shown if entry.thresholds), {})
     least_learned = max((thresholds[name] for name in TOOK_AT_LEAST if name in thresholds), default=None)
     most_kl = thresholds.get("kl")
-    x, y = _learned_axis(shown, least_learned), _kl_axis(shown, most_kl)
+    legend = _legend(canvas, t, passed=advice.passed, zone=None not in (least_learned, most_kl))
+    top = legend[-1].y + FRAME_BELOW_LEGEND
+    frame = Box(left=canvas.left, top=top, right=canvas.width - RIGHT, bottom=canvas.height - BOTTOM)
+    x, y = _learned_axis(shown, least_learned, frame, canvas.room), _kl_axis(shown, most_kl, frame)
     line = _steps([_pixel(entry, x, y) for entry in frontier])
-    limits = _limits(least_learned, most_kl, x, y, t)
+    limits = _limits(least_learned, most_kl, x, y, frame, t)
     return fill_in(
         Path(__file__).with_name("frontier.svg.jinja"), plot_style=STYLE.read_text(encoding="utf-8"),
-        standalone=standalone, width=WIDTH, height=HEIGHT, frame=_frame(), x_ticks=share_ticks(x),
-        y_ticks=log_ticks(y), limits=limits, zone=_zone(limits), frontier=" ".join(f"{a},{b}" for a, b in line),
-        dots=_dots(shown, advice.run, x, y, line, limits, t), line_height=LINE_HEIGHT, t=t, passed=advice.passed,
+        standalone=standalone, canvas=canvas, frame=frame, x_ticks=share_ticks(x), y_ticks=log_ticks(y),
+        limits=limits, zone=_zone(limits, frame), frontier=" ".join(f"{a},{b}" for a, b in line), legend=legend,
+        dots=_dots(shown, advice.run, x, y, line, limits, frame, t), line_height=LINE_HEIGHT, t=t,
     )  # fmt: skip
 
 
-def _frame() -> Box:
-    return Box(left=LEFT, top=TOP, right=WIDTH - RIGHT, bottom=HEIGHT - BOTTOM)
+def _legend(canvas: Canvas, t: Texts, *, passed: bool, zone: bool) -> list[Mark]:
+    """The signs in rows, as many in each as there is room for."""
+    words = {
+        "passed": "passed", "failed": "failed", "ring": "recommended" if passed else "closest", "frontier": "frontier",
+        **({"zone": "zone"} if zone else {}),
+    }  # fmt: skip
+    found: list[Mark] = []
+    x, y = float(canvas.left), float(LEGEND_TOP)
+    for name, word in words.items():
+        text = t(f"sweep.svg.{word}")
+        mark = Mark(name=name, x=x, y=y, text=text)
+        if x > canvas.left and mark.text_x + text_width(text, FONT_SIZE) > canvas.width - RIGHT:
+            y += LEGEND_ROW
+            mark = Mark(name=name, x=canvas.left, y=y, text=text)
+        found.append(mark)
+        x = round(mark.text_x + text_width(text, FONT_SIZE) + LEGEND_GAP, 1)
+    return found
 
 
-def _learned_axis(shown: Sequence[Entry], limit: float | None) -> Axis:
+def _learned_axis(shown: Sequence[Entry], limit: float | None, frame: Box, room: int) -> Axis:
     """From a tenth below the least run or limit, but at least the upper fifth."""
     least = min([0.8, *(entry.point[0] or 0.0 for entry in shown), *([] if limit is None else [limit - 0.05])])
-    frame = _frame()
     return Axis(
-        first=max(0.0, math.floor(least * 10 - 1e-9) / 10), last=1.0, start_px=frame.left + PADDING_LEFT,
-        end_px=frame.right - PADDING_RIGHT,
+        first=max(0.0, math.floor(least * 10 - 1e-9) / 10), last=1.0, start_px=frame.left + PADDING,
+        end_px=frame.right - room,
     )  # fmt: skip
 
 
-def _kl_axis(shown: Sequence[Entry], limit: float | None) -> Axis:
+def _kl_axis(shown: Sequence[Entry], limit: float | None, frame: Box) -> Axis:
     values = [_kl(entry) for entry in shown] + ([] if limit is None else [max(limit, LEAST_KL)])
-    frame, least, most = _frame(), min(values), max(values)
+    least, most = min(values), max(values)
     spread = max(2.5, (most / least) ** 0.12)  # room beyond the outermost values, as a factor
     return Axis(
         first=least / spread, last=most * spread, start_px=frame.bottom, end_px=frame.top, logarithmic=True
@@ -107,8 +154,10 @@ class Limit:
     box: Box
 
 
-def _limits(least_learned: float | None, most_kl: float | None, x: Axis, y: Axis, t: Texts) -> dict[str, Limit]:
-    frame, found = _frame(), {}
+def _limits(
+    least_learned: float | None, most_kl: float | None, x: Axis, y: Axis, frame: Box, t: Texts
+) -> dict[str, Limit]:  # fmt: skip
+    found = {}
     if least_learned is not None:
         at, text = x.at(least_learned), t("sweep.svg.at_least", limit=f"{least_learned:g}")
         box = Box(left=at - text_width(text, FONT_SIZE) - 7, top=frame.top + 5, right=at - 7, bottom=frame.top + 20)
@@ -121,11 +170,10 @@ def _limits(least_learned: float | None, most_kl: float | None, x: Axis, y: Axis
     return found
 
 
-def _zone(limits: Mapping[str, Limit]) -> Box | None:
+def _zone(limits: Mapping[str, Limit], frame: Box) -> Box | None:
     """Where both thresholds are met."""
     if len(limits) < 2:  # noqa: PLR2004  # one line bounds no corner
         return None
-    frame = _frame()
     return Box(left=limits["learned"].start[0], top=limits["kl"].start[1], right=frame.right, bottom=frame.bottom)
 
 
@@ -139,14 +187,14 @@ def _steps(points: Sequence[Point]) -> list[Point]:
 
 def _dots(
     shown: Sequence[Entry], recommended: str | None, x: Axis, y: Axis, line: Sequence[Point],
-    limits: Mapping[str, Limit], t: Texts,
+    limits: Mapping[str, Limit], frame: Box, t: Texts,
 ) -> list[Dot]:  # fmt: skip
     """Recommended and passing runs are labelled first."""
     names = [name for name in varying([entry.settings for entry in shown]) if name != "epochs"]
     order = sorted(shown, key=lambda entry: (entry.run != recommended, not _passed(entry), _kl(entry)))
     segments = [*itertools.pairwise(line), *((limit.start, limit.end) for limit in limits.values())]
     labels = place_labels(
-        [(_pixel(entry, x, y), _variants(entry, names, t)) for entry in order], bounds=_frame(),
+        [(_pixel(entry, x, y), _variants(entry, names, t)) for entry in order], bounds=frame,
         points=[_pixel(entry, x, y) for entry in shown], radius=RADIUS,
         reserved=[limit.box for limit in limits.values()],
         segments=segments, size=FONT_SIZE, line_height=LINE_HEIGHT,

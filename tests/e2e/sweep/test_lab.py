@@ -32,6 +32,10 @@ def test_a_new_verdict_comes_whenever_the_data_are_saved(user: FinetuneUser):
     assert ended.err.count("Error: ") == 1
     assert "has no rows" in ended.err
     assert ended.err.count("Waiting for a change of mine.json") == 3
+    report, changed = ended.out.split("Since the last round (v0-")
+    assert "before" in report  # the base model's answers, as compare prints them
+    assert "Figures that differ: " in changed or "No figure and no answer differs." in changed
+    assert "before" not in changed
     first, second = (user.record(number) for number in range(2))
     assert (first["status"], second["status"]) == ("finished", "finished")
     assert first["base_model"] == second["base_model"]

@@ -1,30 +1,20 @@
 """The frontier as SVG: what it shows of each run, in a file and within a page."""
 
+import itertools
 import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from toolkit.compare.texts import Texts
+from tests.fakes.swept import entry
+from toolkit.compare.texts import LANGUAGES, Texts
 from toolkit.sweep.frontier import Recommendation
-from toolkit.sweep.plot import frontier_svg
-from toolkit.sweep.record import FINISHED, Entry
+from toolkit.sweep.labels import text_width
+from toolkit.sweep.plot import FONT_SIZE, MARKS, NARROW, WIDE, Canvas, frontier_svg
+from toolkit.sweep.record import Entry
 
-LIMITS = {"reliability": 0.9, "generality": 0.8, "kl": 0.02, "leakage": 0.02}
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def entry(
-    number: int, learned: float, kl: float, *, leakage: float = 0.0, epochs: int = 5, name: str = "keep"
-) -> Entry:
-    passed = learned >= 0.9 and kl <= 0.02 and leakage <= 0.02
-    return Entry(
-        recipe={"name": name, "epochs": epochs}, settings={"epochs": epochs, "keep_weight": number},
-        status=FINISHED, run=f"v{number}-20260101-000000", seconds=1.0, thresholds=LIMITS,
-        metrics={"reliability": 1.0, "generality": learned, "kl": kl, "leakage": leakage},
-        verdict={"passed": passed, "took": True, "kept": passed, "reasons": []},
-    )  # fmt: skip
 
 
 def advice(run: str | None = None, *, passed: bool = True) -> Recommendation:
@@ -125,3 +115,31 @@ def test_a_chinese_plot_has_no_english_words():
     shown = [text for one in root.iter() if one.tag.endswith("text") and (text := one.text or "")]
     assert not [text for text in shown if "epoch" in text or "at least" in text or "passed" in text]
     assert any("推荐" in text for text in shown)
+
+
+@pytest.mark.parametrize("canvas", [WIDE, NARROW])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_word_of_the_legend_covers_another_one_or_leaves_the_drawing(language: str, canvas: Canvas):
+    entries = [entry(1, 1.0, 0.01)]
+    svg = frontier_svg(entries, entries, advice(), standalone=True, texts=Texts(language), canvas=canvas) or ""
+    root = ET.fromstring(svg)
+    frame = next(one for one in of_class(root, "frame"))
+    words = [
+        (float(one.get("y", 0)), float(one.get("x", 0)), text_width(one.text or "", FONT_SIZE))
+        for one in root.iter(f"{SVG}text")
+        if 22 < float(one.get("y", 0)) < float(frame.get("y", 0))
+    ]
+
+    assert len(words) == len(MARKS)
+    assert max(x + width for _, x, width in words) <= canvas.width
+    for (y, x, width), (next_y, next_x, _) in itertools.pairwise(words):
+        assert next_y > y or next_x > x + width + min(MARKS.values())
+
+
+def test_the_narrow_plot_is_as_wide_as_a_phone_and_shows_the_same_runs():
+    entries = [entry(1, 1.0, 0.01), entry(2, 0.6, 0.2)]
+    root = ET.fromstring(frontier_svg(entries, entries, advice(), standalone=True, canvas=NARROW) or "")
+
+    assert (root.get("viewBox") or "").split()[2] == "360"
+    assert {(title.text or "")[:2] for title in root.iter(f"{SVG}title")} == {"v1", "v2"}
+    assert {"at least 0.9", "at most 0.02"} <= set(texts(root))

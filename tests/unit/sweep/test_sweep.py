@@ -148,7 +148,7 @@ def test_sweep_json_tells_of_every_run_and_of_the_recommendation(user: User):
     page = (done.folder / "sweep.html").read_text()
     assert page.count('<th scope="row">') == len(done.entries)
     assert f"Recommended: {done.recommendation.run}" in page
-    assert page.count("<svg ") == 1
+    assert [page.count(f'<svg class="plot {width}"') for width in ("wide", "narrow")] == [1, 1]
     assert "<script" not in page
 
 
