@@ -84,9 +84,8 @@ def _print_answer(console: Console, one: ChangedAnswer, report: Report, texts: T
     where = f" · {texts(f'system.kind.{report.systems[one.after.system]}')}" if len(report.systems) > 1 else ""
     old, new = outcome(one.before), outcome(one.after)
     marks = [f"[{COLOUR[word]}]{texts(f'mark.{word}')}[/]" for word in dict.fromkeys((old, new))]
-    console.print(
-        f"\n[bold]{escape(one_line(prompt_in_context(one.after.probe, texts)))}[/]  [dim]{group}{where}[/] {' → '.join(marks)}"
-    )
+    prompt = escape(one_line(prompt_in_context(one.after.probe, texts)))
+    console.print(f"\n[bold]{prompt}[/]  [dim]{group}{where}[/] {' → '.join(marks)}")
     for name, text in (("last", one.before.after), ("now", one.after.after)):
         answer = Table.grid(padding=(0, 1))
         answer.add_column(no_wrap=True, style="dim", min_width=len(Texts()("round.last")))
