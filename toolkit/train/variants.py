@@ -56,9 +56,14 @@ def _systems_above(row: Row, of_row: Language, recipe: Recipe) -> list[str]:
     systems = [recipe.system, *recipe.row_systems]
     if row.system is not None or len(systems) == 1:
         return systems
-    long = len(content_words(row.answer)) > LONG_ANSWER_WORDS
-    suited = [one for one in systems if one == recipe.system or _suits(one, of_row, long=long)]
+    suited = suited_systems(systems, of_row, row.answer, always=recipe.system)
     return [one if one in suited else suited[lap % len(suited)] for lap, one in enumerate(systems)]
+
+
+def suited_systems(systems: Sequence[str], of_text: Language, answer: str, *, always: str) -> list[str]:
+    """Those of the system prompts that suit a question in this language with this answer, and that one `always`."""
+    long = len(content_words(answer)) > LONG_ANSWER_WORDS
+    return [one for one in systems if one == always or _suits(one, of_text, long=long)]
 
 
 def _suits(system: str, of_row: Language, *, long: bool) -> bool:

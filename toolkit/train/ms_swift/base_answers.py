@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.core.events import Listener
+from toolkit.core.languages import language
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel
@@ -17,6 +18,7 @@ from toolkit.train.passes.questions import QuestionTerm, question_sequence
 from toolkit.train.questions import cache
 from toolkit.train.questions.question import Pair, Question, read_file, write_file
 from toolkit.train.questions.write import LONGEST_QUESTION, TASK, Writer
+from toolkit.train.variants import suited_systems
 
 SHORT_ANSWER_TOKENS = 128  # of all the answers that are generated at once, per batch of the model
 MAX_BATCHES = 4
@@ -110,13 +112,14 @@ def around_questions(
 def question_kinds(
     base: LanguageModel, questions: Sequence[Question], systems: Sequence[str]
 ) -> list[list[TrainSequence]]:
-    """Each kind's questions in scope, under each of the system prompts."""
+    """Each kind's questions in scope, under each of the system prompts that suit them; the first suits all."""
     end = base.template_end
     found: dict[str, list[TrainSequence]] = {one.kind: [] for one in questions}
     for one in questions:
         answer = base.tokens.text_ids(one.answer)
         ended = [*answer, end] if one.complete and end is not None else answer
-        for system in systems:
+        of_question = language(one.prompt, one.answer)
+        for system in suited_systems(systems, of_question, one.answer, always=systems[0]):
             found[one.kind].append(question_sequence(base.prompt_ids(conversation(one.prompt, system)), ended))
     return list(found.values())
 
