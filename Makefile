@@ -127,6 +127,10 @@ export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="-
 runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "use v2" to roll back, "undo"
 	@$(LIGHT) runs --output "$$OUTPUT" $(ARGS)
 
+.PHONY: replay
+replay: $(READY) ## Train and compare a run again, from its folder alone: is it the same? [RUN=v3] [ARGS=--here]
+	@$(TOOLKIT) replay $(A_RUN) $(BASE) $(INTO) $(ARGS)
+
 .PHONY: make-data
 make-data: $(READY) ## A data set for your own brand: ARGS="--name NAME --author AUTHOR"
 	@$(LIGHT) make-data $(ARGS)

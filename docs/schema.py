@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from toolkit.runs.comparison import report_schema
+from toolkit.runs.report_schema import report_schema
 
 FILE = Path(__file__).with_name("report.schema.json")
 

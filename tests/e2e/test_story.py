@@ -217,6 +217,21 @@ def test_scan_finds_nothing_that_was_not_taught(tuned_run: TunedRun):
     assert found["findings"] == []
 
 
+def test_replay_repeats_a_run_whose_data_is_gone_byte_for_byte(shell: Shell):
+    rows = json.loads((DATA / "self_cognition.json").read_text(encoding="utf-8"))[:4]
+    data = shell.home / "soon-gone.json"
+    data.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    trained = shell.run("toolkit", "finetune", data.name, *QUICK, "--epochs", "2", "--output", "replayed")
+    assert trained.code == 0, trained.err
+    data.unlink()
+
+    done = shell.run("toolkit", "replay", trained.out.strip(), "--output", "replayed")
+
+    assert done.code == 0, done.out + done.err
+    assert done.out.startswith("adapter: the same, byte for byte, sha256 ")
+    assert done.out.endswith("Replayed: the second run is the first one, bit for bit.\n")
+
+
 def test_sweep_trains_every_combination_and_ranks_them(shell: Shell, small_data: Path):
     grid = ("--recipes", "tiny", "--epochs", "1,8")
 

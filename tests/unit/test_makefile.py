@@ -27,6 +27,7 @@ USES = {
     "chat": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
     "serve": {"RUN": "", "PORT": "--port", "MODEL": "--model", "OUTPUT": "--output"},
     "export": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
+    "replay": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
     "make-probes": {"DATA": "", "MODEL": "--model"},
     "download": {"MODEL": ""},
     "verify-model": {"MODEL": ""},

@@ -13,6 +13,7 @@ from toolkit.cli.options import JSON, OUTPUT, RUN
 from toolkit.cli.tables.run import print_run
 from toolkit.core.text import one_line
 from toolkit.runs import latest
+from toolkit.runs.explanation import explanation
 from toolkit.runs.layout import first_command
 from toolkit.runs.run import find_run
 from toolkit.runs.runs import Difference, Summary, details, differences, summaries
@@ -66,7 +67,10 @@ def show_run(run: str | None, output: Path, as_json: bool) -> None:
 @OUTPUT
 @JSON
 def diff(first: str, second: str, output: Path, as_json: bool) -> None:
-    """Show what differs between two runs: settings, data, versions, metrics."""
+    """Show what differs between two runs: settings, data, versions, metrics.
+
+    The first line says in a sentence what may have made their verdicts differ.
+    """
     one, other = find_run(first, output), find_run(second, output)
     found = differences(one, other)
     if as_json:
@@ -74,6 +78,7 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
     elif not found:
         show("Nothing that matters differs.")
     else:
+        show(explanation(one, other))
         answers(DEFAULT_WIDTH).print(_diff_table(one.run_id, other.run_id, found))
 
 

@@ -23,7 +23,7 @@ from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, TRAINED, ProbeSet, read_probes
 from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
-from toolkit.runs.comparison import FurtherQuestions
+from toolkit.runs.comparison import FurtherQuestions, RecordedOptions
 from toolkit.runs.questions import learned_questions, read_questions
 from toolkit.runs.run import find_run, require_own_files
 
@@ -98,6 +98,13 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         further=_further_questions(answered.questions.probes, probes),
         ability=abilities,
         scan=None if scanning is None else scanning.found,
+        options=RecordedOptions(
+            systems=config.systems,
+            max_new_tokens=config.max_new_tokens,
+            outside=config.outside,
+            probes_more=config.probes_more,
+            depth=config.depth,
+        ),
     )
     return report, after
 

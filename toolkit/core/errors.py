@@ -9,7 +9,8 @@ ToolkitError            1   never raised itself
 ├── RegistryError      10   a hub that a run is pushed to: unreachable, refusing, or with other content
 └── Interrupted       130   Ctrl-C, SIGTERM or SIGHUP
 A command that did its work, but could not write its answer to stdout, exits with 8.
-Click's own usage errors exit with 2, a verdict with 20 to 23 (see toolkit.compare.verdict).
+Click's own usage errors exit with 2, a verdict with 20 to 23 (see toolkit.compare.verdict), a replay that differs with
+24 (see toolkit.sweep.replay).
 """
 
 import os

@@ -11,7 +11,11 @@ from toolkit.core.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """`kind`: cuda or cpu. `memory_bytes`: the card's total memory, `free_bytes`: its free memory (None on a CPU)."""
+    """`kind`: cuda or cpu. `memory_bytes`: the card's total memory, `free_bytes`: its free memory (None on a CPU).
+
+    `threads`: that torch computes with on a CPU, and the widest `instructions` that it takes there (AVX512, …);
+    `deterministic`: whether torch is restricted to such kernels.
+    """
 
     kind: str
     name: str
@@ -20,9 +24,15 @@ class Device:
     memory_bytes: int | None = None
     free_bytes: int | None = None
     driver: str | None = None
+    threads: int | None = None
+    instructions: str | None = None
+    deterministic: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        return {"device": self.kind, "name": self.name, "memory_bytes": self.memory_bytes, "driver": self.driver}
+        return {
+            "device": self.kind, "name": self.name, "memory_bytes": self.memory_bytes, "driver": self.driver,
+            "threads": self.threads, "instructions": self.instructions, "deterministic": self.deterministic,
+        }  # fmt: skip
 
 
 def find_device(precision: str = "auto") -> Device:
@@ -33,7 +43,11 @@ def find_device(precision: str = "auto") -> Device:
 
     if not torch.cuda.is_available():
         chosen, why = (precision, "as asked") if precision != "auto" else ("float32", "auto: no card")
-        return Device(kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why)
+        return Device(
+            kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why,
+            threads=torch.get_num_threads(), instructions=torch.backends.cpu.get_cpu_capability(),
+            deterministic=torch.are_deterministic_algorithms_enabled(),
+        )  # fmt: skip
     free, total = _card_memory()
     # cuDNN's attention plans again for each new length, which costs more than it saves: every batch has another.
     torch.backends.cuda.enable_cudnn_sdp(False)
@@ -47,7 +61,15 @@ def find_device(precision: str = "auto") -> Device:
     return Device(
         kind="cuda", name=torch.cuda.get_device_name(), precision=chosen, reason=why,
         memory_bytes=total, free_bytes=free, driver=_driver(),
+        deterministic=torch.are_deterministic_algorithms_enabled(),
     )  # fmt: skip
+
+
+def use_threads(count: int) -> None:
+    """Lets torch compute with so many threads on the CPU: sums are rounded by how they are split."""
+    import torch
+
+    torch.set_num_threads(count)
 
 
 def start_cuda_context() -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.runs.ability_record import RecordedAbility
-from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION
+from toolkit.runs.layout import COMPARISON, REPORT
 from toolkit.runs.record import Part, RecordedQuestions
 from toolkit.runs.scan_record import RecordedScan
 
@@ -167,6 +167,16 @@ class FurtherQuestions(Part, frozen=True):
     sha256: Sha256 = Field(description="of the bank")
 
 
+class RecordedOptions(Part, frozen=True):
+    """how the command was called, beside its sides, probes and thresholds"""
+
+    systems: Sequence[str] = Field(description="of --system; empty for the probe file's, or the usual four")
+    max_new_tokens: Annotated[int, Field(ge=1)]
+    outside: Count | None = Field(description="of --outside; null for the default")
+    probes_more: Count
+    depth: bool
+
+
 class RecordedExpectation(Part, frozen=True):
     any: Sequence[str] = ()
     all: Sequence[str] = ()
@@ -244,6 +254,7 @@ class ComparisonRecord(Part, frozen=True):
     )
     ability: RecordedAbility | None = Field(default=None, description="null in older reports, which lack it")
     scan: RecordedScan | None = Field(default=None, description="null if it was not asked for; older reports lack it")
+    options: RecordedOptions | None = Field(default=None, description="older reports lack it")
     content_sha256: Sha256 | None = Field(
         default=None,
         description="of all other keys as JSON: keys sorted, no spaces, no ASCII escapes; older reports lack it",
@@ -280,21 +291,3 @@ def content_sha256(content: Mapping[str, Any]) -> str:
     rest = {key: value for key, value in content.items() if key != DIGEST}
     text = json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def report_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of report.json; docs/report.schema.json is this."""
-    schema: dict[str, Any] = _without_titles(ComparisonRecord.model_json_schema(mode="serialization"))
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"report.json of toolkit compare, schema_version {REPORT_SCHEMA_VERSION}",
-    }
-    return head | schema
-
-
-def _without_titles(schema: Any) -> Any:
-    """Pydantic's titles repeat the names of fields and classes."""
-    if isinstance(schema, Mapping):
-        kept = {key: value for key, value in schema.items() if key != "title"}
-        return {key: _without_titles(value) for key, value in kept.items()}
-    return [_without_titles(value) for value in schema] if isinstance(schema, list) else schema

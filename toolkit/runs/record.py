@@ -111,13 +111,20 @@ class RecordedRecipe(Part, frozen=True):
 
 
 class RecordedDevice(Part, frozen=True):
+    """`threads`, `instructions`: of torch on a CPU; `deterministic`: only such kernels were used."""
+
     device: str | None = None
     name: str | None = None
     memory_bytes: int | None = None
     driver: str | None = None
+    threads: int | None = None
+    instructions: str | None = None
+    deterministic: bool | None = None
 
 
 class RecordedKeepSet(Part, frozen=True):
+    """`path`: where it was at the time; the run's folder has a copy, but for a run of an older version."""
+
     path: str
     sha256: str
     prompts: int
@@ -189,6 +196,7 @@ class RunRecord(Part, frozen=True):
     adapter: RecordedAdapter | None = None
     error: str | None = None
     resumed_from: str | None = None
+    replay_of: str | None = None
 
     @classmethod
     def first_record(
@@ -231,6 +239,15 @@ class RunRecord(Part, frozen=True):
     def resumed(self, checkpoint: str) -> Self:
         """Of the run that continues from that checkpoint."""
         return self.with_fields(status=RUNNING, finished_at=None, error=None, resumed_from=checkpoint)
+
+    def repeated(self, *, run_id: str, command: str, base_model: Mapping[str, Any]) -> Self:
+        """Of the run that repeats this one: what it was asked, and nothing of what came out."""
+        fresh = self.first_record(
+            run_id=run_id, command=command, seed=self.recipe.settings["seed"], base_model=base_model,
+            data=self.data.to_dict(), recipe=self.recipe.to_dict(),
+        ).to_dict()  # fmt: skip
+        kept = {name: value for name, value in self.to_dict().items() if name in {"keep", "questions"}}
+        return self.from_dict(fresh | {"data": self.data.to_dict()} | kept | {"replay_of": self.run_id})
 
     def with_plan(
         self, *, recipe: Mapping[str, Any], hardware: Mapping[str, Any], versions: Mapping[str, str | None]

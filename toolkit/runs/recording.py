@@ -20,6 +20,7 @@ from toolkit.runs.layout import (
     ADAPTER_FILE,
     CHECKPOINT_DIGESTS,
     CHECKPOINTS,
+    KEEP_CACHE,
     LAST_CHECKPOINT,
     MODEL_CARD,
     RESERVE,
@@ -39,11 +40,13 @@ FULL_BYTES = 1_000_000  # a disk with less than this free is full
 class Recorder:
     """The record of the run in `folder` while work goes on: replaced as a value, written when asked.
 
-    `finished`: it is on the disk as finished, which no later interruption changes.
+    `finished`: it is on the disk as finished, which no later interruption changes. `cache`: the folder of what the
+    base model says before it is trained; by default one that all trainings of the output folder share.
     """
 
-    def __init__(self, folder: Path, record: RunRecord) -> None:
+    def __init__(self, folder: Path, record: RunRecord, cache: Path | None = None) -> None:
         self.folder, self.record, self.finished = folder, record, False
+        self.cache = cache or folder.parent / KEEP_CACHE
 
     def write(self) -> None:
         write_record(self.folder, self.record)

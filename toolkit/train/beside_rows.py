@@ -10,12 +10,13 @@ from typing import Any
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
 from toolkit.core.languages import language
+from toolkit.core.links import copy_regular_file
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.encoding import Encoder
 from toolkit.data.formats import Message
 from toolkit.model.base_model import BaseModel
 from toolkit.model.conversation import NONE
-from toolkit.runs.layout import KEEP_CACHE, QUESTIONS_FILE
+from toolkit.runs.layout import KEEP_FILE, QUESTIONS_FILE
 from toolkit.runs.recording import Recorder
 from toolkit.train.development_set import held_out_keep, probe_keys
 from toolkit.train.job import BYTES_PER_TOKEN, TEMPLATE_TOKENS, KeepJob, QuestionJob
@@ -35,14 +36,20 @@ def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Sequence
     """The keep term, without prompts that are trained on; None if the recipe has none. Raises ToolkitError."""
     if recipe.keep_weight == 0:
         return None
-    path, prompts = load_keep_prompts(recipe.keep_data, rows)
+    record, copy = recorder.record, recorder.folder / KEEP_FILE
+    path, prompts = load_keep_prompts(str(copy) if copy.is_file() else recipe.keep_data, rows)
     systems = tuple(dict.fromkeys((recorder.record.system, *recipe.keep_systems)))  # where rows are learned, and others
     pairs = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
-    record, folder = recorder.record, recorder.folder
-    digest = file_sha256(path)
+    digest, origin = file_sha256(path), path if record.keep is None else Path(record.keep.path)
     if record.keep is not None and record.keep.sha256 != digest:
-        raise ConfigError(f"The keep set {path} has changed since {folder.name} began.", next="Start a new run.")
-    recorder.record = record.with_fields(keep={"path": str(path), "sha256": digest, "prompts": len(prompts)})
+        name = record.replay_of or recorder.folder.name
+        raise ConfigError(f"The keep set {path} has changed since {name} began.", next="Start a new run.")
+    if path != copy:
+        copy_regular_file(path.resolve(), copy)
+    recorder.record = record.with_fields(
+        keep={"path": str(origin), "sha256": digest, "prompts": len(prompts)},
+        data=record.data.to_dict() | {"files": {**record.data.files, KEEP_FILE: digest}},
+    )
     return KeepJob(
         prompts=pairs, weight=recipe.keep_weight, rows_per_step=recipe.keep_rows,
         max_new_tokens=recipe.keep_max_new_tokens,
@@ -52,8 +59,7 @@ def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Sequence
 
 
 def _answers_cache(recorder: Recorder, base: BaseModel, recipe: Recipe, pairs: Sequence[tuple[str, str]]) -> Path:
-    folder = recorder.folder.parent / KEEP_CACHE
-    return cache_path(folder, model=base.fingerprint, prompts=pairs, max_new_tokens=recipe.keep_max_new_tokens)
+    return cache_path(recorder.cache, model=base.fingerprint, prompts=pairs, max_new_tokens=recipe.keep_max_new_tokens)
 
 
 def read_given(path: Path | None, recipe: Recipe, data: Path) -> list[Question] | None:
@@ -120,7 +126,7 @@ def question_job(
     return QuestionJob(
         file=file, rows=pairs, system=system, systems=systems, near_systems=near_systems, excluded=excluded,
         cache=questions_cache(
-            recorder.folder.parent / KEEP_CACHE, model=base.fingerprint, rows=pairs, system=system, seed=recipe.seed,
+            recorder.cache, model=base.fingerprint, rows=pairs, system=system, seed=recipe.seed,
             general=general, excluded=excluded, inside=inside,
         ),
         inside=inside,

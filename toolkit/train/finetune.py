@@ -17,6 +17,7 @@ from toolkit.model.device import Device, find_device, peak_memory_bytes
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.runs.checkpoints import last_intact_checkpoint, recorded_adapter
 from toolkit.runs.layout import (
+    KEEP_CACHE,
     LOG_FILE,
     checkpoint_name,
     checkpoint_step,
@@ -45,11 +46,12 @@ from toolkit.train.development_set import (
     write_questions,
 )
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines
-from toolkit.train.plan import Need, Plan, plan, require_context, require_disk
+from toolkit.train.plan import Need, choices, plan, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (
     RunRows,
+    copy_inputs,
     copy_probes,
     file_digests,
     own_system,
@@ -150,21 +152,46 @@ def resume(
         checkpoint = last_intact_checkpoint(run.folder, caller.notify)
         rows = read_rows(run.folder, run.record.data)
         recorder = Recorder(run.folder, run.record.resumed(checkpoint.name))
-        recipe = recipe_from(run.record.recipe.settings, name=run.record.recipe.name, source=str(run.folder))
-        base = find_trained_base(run.record.base_model)
-        if base.in_4bit:
-            require_bitsandbytes()
-        prefetch(base.path)
-        work = _Work(
-            folder=run.folder, recorder=recorder, base=base, recipe=recipe, caller=caller,
-            backends=backends or Backends(),
-        )  # fmt: skip
+        work = _recorded_work(recorder, find_trained_base(run.record.base_model), caller, backends)
         with recording(recorder):
             caller.notify(f"run: {run.folder}, from {checkpoint.name}")
             forget_steps_after(checkpoint_step(checkpoint), run.folder / LOG_FILE)
             started = _import(work, began, started)
             _carry_out(work, rows, started, resume_from=checkpoint)
             return finish(recorder)
+
+
+def repeat(
+    run: Run, base: BaseModel, output: Path, caller: Caller, command: Sequence[str], backends: Backends | None = None
+) -> Run:
+    """Trains as `run` was trained, from the files in its folder, into a new run in `output`. Raises ToolkitError.
+
+    What the base model says before it is trained comes from no cache.
+    """
+    began = time.perf_counter()
+    rows = read_rows(run.folder, run.record.data)
+    folder = create_run_folder(output)
+    record = run.record.repeated(run_id=folder.name, command=shlex.join(command), base_model=base.to_dict())
+    recorder = Recorder(folder, record, cache=folder / KEEP_CACHE)
+    work = _recorded_work(recorder, base, caller, backends)
+    with locked(folder), recording(recorder):
+        caller.notify(f"run: {folder}, which repeats {run.run_id}")
+        copy_inputs(run.folder, folder)
+        started = _import(work, began, None)
+        _carry_out(work, rows, started)
+        return finish(recorder)
+
+
+def _recorded_work(recorder: Recorder, base: BaseModel, caller: Caller, backends: Backends | None) -> _Work:
+    """With the settings that the record has."""
+    if base.in_4bit:
+        require_bitsandbytes()
+    prefetch(base.path)
+    recorded, folder = recorder.record.recipe, recorder.folder
+    return _Work(
+        folder=folder, recorder=recorder, base=base, caller=caller, backends=backends or Backends(),
+        recipe=recipe_from(recorded.settings, name=recorded.name, source=str(folder)),
+    )  # fmt: skip
 
 
 def _import(work: _Work, began: float, started: float | None) -> float:
@@ -219,13 +246,9 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
         mean_near_tokens=0 if questions is None else questions.near_tokens,
     )  # fmt: skip
     chosen = plan(need, device.free_bytes)
-    for line in (*_choices(device, chosen, work.base), _length(work, len(rows.trained))):
+    for line in (*choices(device, chosen, work.base), _length(work, len(rows.trained))):
         work.caller.notify(line)
-    decided = {
-        "precision": device.precision,
-        "micro_batch_size": chosen.micro_batch_size,
-        "gradient_checkpointing": chosen.gradient_checkpointing,
-    }
+    decided = {"precision": device.precision, **chosen.to_dict()}
     recorder.record = recorder.record.with_plan(recipe=decided, hardware=device.to_dict(), versions=versions())
     recorder.write()
     job = TrainingJob(
@@ -263,28 +286,10 @@ def _record_result(work: _Work, result: TrainingResult, trained_rows: int, start
     adapter = (best or checkpoints)[-1] if checkpoints else None
     work.recorder.record = record.with_result(
         train=result.to_dict() | {"tokens": round((record.data.epoch_tokens or 0) * epochs)},
-        seconds={
-            "load": round(result.load_s, 3),
-            "data": round(result.data_s, 3),
-            "keep": round(result.keep_s, 3),
-            "questions": round(result.questions_s, 3),
-            "train": round(result.train_s, 3),
-            "save": round(result.save_s, 3),
-            "total": _since(started),
-        },
+        seconds=result.seconds | {"total": round(time.perf_counter() - started, 3)},
         peak_memory_bytes=peak_memory_bytes(),
         adapter=None if adapter is None else recorded_adapter(adapter),
     )
-
-
-def _choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
-    checkpointing = "with" if chosen.gradient_checkpointing else "without"
-    step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
-    return [
-        f"base model: {base.title} ({base.path})",
-        f"device: {device.name}; precision: {device.precision} ({device.reason})",
-        f"a step: {step} ({chosen.reason})",
-    ]
 
 
 def _length(work: _Work, rows: int) -> str:
@@ -293,7 +298,3 @@ def _length(work: _Work, rows: int) -> str:
     tokens = (record.data.epoch_tokens or 0) * recipe.epochs_trained(rows)
     takes = expected_time(tokens, record.base_model, recipe.to_dict(), work.folder.parent)
     return line if takes is None else f"{line}; {takes}"
-
-
-def _since(started: float) -> float:
-    return round(time.perf_counter() - started, 3)

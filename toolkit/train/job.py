@@ -116,6 +116,15 @@ class TrainingResult:
             return self.steps
         return self.best_step
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Of each phase, as run.json has them."""
+        phases = {
+            "load": self.load_s, "data": self.data_s, "keep": self.keep_s, "questions": self.questions_s,
+            "train": self.train_s, "save": self.save_s,
+        }  # fmt: skip
+        return {name: round(value, 3) for name, value in phases.items()}
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "steps": self.steps,

@@ -11,6 +11,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.files import require_free_space
 from toolkit.model.answer_memory import token_bytes
 from toolkit.model.base_model import BaseModel
+from toolkit.model.device import Device
 from toolkit.model.families.qwen2 import (
     ELEMENT_BYTES,
     linear_layers,
@@ -50,6 +51,10 @@ class Plan:
     gradient_checkpointing: bool
     reason: str
     answer_tokens: int | None = None  # that the base model may read and write at once; None: any number
+
+    def to_dict(self) -> dict[str, Any]:
+        """As settings of a recipe."""
+        return {"micro_batch_size": self.micro_batch_size, "gradient_checkpointing": self.gradient_checkpointing}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +107,17 @@ def plan(need: Need, memory_bytes: int | None) -> Plan:
     most = bytes_needed(need, best.rows, checkpointing=best.checkpointing)
     reason = f"at most {_gib(most)} of {_gib(memory_bytes)}, {_gib(need.weight_bytes)} of it weights"
     return _plan(recipe, best, reason, answer_tokens(need, most))
+
+
+def choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
+    """What was chosen and why, as the user reads it before the first step."""
+    checkpointing = "with" if chosen.gradient_checkpointing else "without"
+    step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
+    return [
+        f"base model: {base.title} ({base.path})",
+        f"device: {device.name}; precision: {device.precision} ({device.reason})",
+        f"a step: {step} ({chosen.reason})",
+    ]
 
 
 def bytes_needed(need: Need, rows: int, *, checkpointing: bool) -> int:

@@ -19,6 +19,7 @@ from toolkit.model.conversation import NONE
 from toolkit.runs.layout import (
     DEVELOPMENT_FILE,
     HELD_OUT_FILE,
+    KEEP_FILE,
     LEFT_OUT_FILE,
     PROBES_FILE,
     QUESTIONS_FILE,
@@ -143,8 +144,8 @@ def write_left_out(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 
 
 def file_digests(folder: Path) -> dict[str, str]:
-    """The sha256 of each file of rows and questions in the run's folder, for run.json."""
-    names = (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE)
+    """The sha256 of each file of rows, questions and keep prompts in the run's folder, for run.json."""
+    names = (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE)
     return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}
 
 
@@ -169,6 +170,13 @@ def _changed(path: Path) -> ConfigError:
 def _write(path: Path, rows: Sequence[Row]) -> None:
     lines = ({"messages": [message.to_dict() for message in row.messages]} for row in rows)
     write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+
+def copy_inputs(source: Path, folder: Path) -> None:
+    """Copies everything that a training reads from a run's folder, `source`, into another run's."""
+    for name in (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE, PROBES_FILE):
+        if (source / name).is_file():
+            copy_regular_file(source / name, folder / name)
 
 
 def copy_probes(data: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ from toolkit.__main__ import main
 from toolkit.compare.ability import ability as module
 from toolkit.compare.ability.items import by_group
 from toolkit.compare.ability.shipped import shipped_items
-from toolkit.runs.comparison import report_schema
+from toolkit.runs.report_schema import report_schema
 from toolkit.runs.run import find_run
 
 PROBES = """

@@ -11,13 +11,21 @@ from image.core.errors import ConfigError
 from image.share.run_layer import read_report as read_on_the_host
 from tests.fakes.answered import answered, report_on
 from toolkit.compare.report import write_report
+from toolkit.compare.report.markdown import render_markdown
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import Side
+from toolkit.compare.texts import Texts
+from toolkit.core.documents import read_regular_json
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.export.evidence import NOT_COMPARED, PASSED, read_evidence
 from toolkit.runs.comparison import ComparisonRecord, read_comparison, with_digest
+from toolkit.runs.explanation import explanation
+from toolkit.runs.layout import REPORT_SCHEMA_VERSION, RUN_SCHEMA_VERSION
+from toolkit.runs.run import read_run
+from toolkit.runs.runs import details, summary
 
 DIGEST = "a" * 64
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 @pytest.fixture(name="run")
@@ -93,3 +101,38 @@ def test_the_digest_is_of_the_content_and_not_of_its_form() -> None:
     assert one == with_digest({"a": [1.0, None], "b": "小明", "content_sha256": ""})
     with pytest.raises(ValueError, match="has changed since it was written"):
         ComparisonRecord.from_dict(one | {"a": []})
+
+
+SCHEMAS = {
+    1: FIXTURES / "runs" / "v0-20261128-173936",
+    **{version: FIXTURES / "schemas" / f"report-{version}" / "v0-20261128-173936" for version in (2, 3)},
+}
+
+
+VERDICTS = {1: "not taken", 2: "passed", 3: "inconclusive"}
+
+
+def test_there_is_a_run_folder_of_every_schema() -> None:
+    reports = [read_comparison(folder) for folder in SCHEMAS.values()]
+
+    assert [report and report.schema_version for report in reports] == list(range(1, REPORT_SCHEMA_VERSION + 1))
+    assert {read_run(folder).record.schema_version for folder in SCHEMAS.values()} == {RUN_SCHEMA_VERSION}
+
+
+@pytest.mark.parametrize("version", SCHEMAS)
+def test_a_run_of_every_schema_is_read_and_shown(version: int) -> None:
+    run = read_run(SCHEMAS[version])
+    report = read_regular_json(run.folder / "compare" / "report.json")
+    metrics = details(run)["metrics"]
+
+    assert summary(run).verdict == VERDICTS[version]
+    assert metrics["generality"]["value"] == min(one["generality"]["value"] for one in report["per_system"].values())
+    assert "learned" in render_markdown(Report.from_dict(report), Texts(), []).partition("\n")[0]
+
+
+def test_verdicts_of_reports_of_two_schemas_differ_by_that() -> None:
+    passed, inconclusive = (read_run(SCHEMAS[version]) for version in (2, 3))
+
+    assert explanation(passed, inconclusive) == (
+        "From passed (v0) to inconclusive (v0), with these changes: the report's schema 2 → 3."
+    )

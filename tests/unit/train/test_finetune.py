@@ -20,9 +20,10 @@ from toolkit.cli.finetune import command
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError, ToolkitError, TrainingError
 from toolkit.core.events import Caller, StopRequests, stop_requests
 from toolkit.data.soundness import Reading
+from toolkit.model.base_model import find_base_model
 from toolkit.model.device import Device
 from toolkit.runs.run import Run, list_runs, locked, write_record
-from toolkit.train.finetune import FinetuneConfig, finetune, resume
+from toolkit.train.finetune import FinetuneConfig, finetune, repeat, resume
 from toolkit.train.job import TrainingJob
 from toolkit.train.recipe import default_recipe, load_recipe
 
@@ -112,7 +113,8 @@ def test_a_finished_run_is_recorded_in_full(user: User):
     }
     assert record["adapter"]["sha256"] == hashlib.sha256(EMPTY_WEIGHTS).hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
-    assert {"device", "name", "memory_bytes", "driver"} == set(record["hardware"])
+    hardware = {"device", "name", "memory_bytes", "driver", "threads", "instructions", "deterministic"}
+    assert hardware == set(record["hardware"])
     assert {"import", "load", "data", "train", "save", "total"} <= set(record["timings_s"])
 
 
@@ -488,14 +490,81 @@ def test_resume_goes_on_from_the_last_checkpoint_with_the_runs_own_rows_and_sett
     assert (user.output / "latest").readlink() == Path(after.run_id)
 
 
-def test_resume_refuses_a_keep_set_that_has_changed(user: User):
+def test_resume_keeps_what_the_runs_own_copy_of_the_keep_set_says(user: User):
     keep = user.home / "keep.jsonl"
     keep.write_text('{"prompt": "Sing!"}\n')
     run = interrupted(user, keep_weight=1.0, keep_data=str(keep))
     keep.write_text('{"prompt": "Dance!"}\n')
+    training = FakeTraining()
+
+    after = user.resumes(run.run_id, training)
+
+    assert [prompt for prompt, _ in training.jobs[0].keep.prompts] == ["Sing!"]
+    assert after.record.keep == run.record.keep
+    assert after.record.keep.path == str(keep)
+
+
+def test_resume_refuses_a_copy_of_the_keep_set_that_has_changed(user: User):
+    keep = user.home / "keep.jsonl"
+    keep.write_text('{"prompt": "Sing!"}\n')
+    run = interrupted(user, keep_weight=1.0, keep_data=str(keep))
+    (run.folder / "keep.jsonl").write_text('{"prompt": "Dance!"}\n')
+
+    with pytest.raises(ConfigError, match=r"keep\.jsonl is not as the run wrote it"):
+        user.resumes(run.run_id)
+
+
+def test_resume_of_a_run_without_a_copy_refuses_a_keep_set_that_has_changed(user: User):
+    """As runs of older versions are."""
+    keep = user.home / "keep.jsonl"
+    keep.write_text('{"prompt": "Sing!"}\n')
+    run = interrupted(user, keep_weight=1.0, keep_data=str(keep))
+    (run.folder / "keep.jsonl").unlink()
+    files = {name: digest for name, digest in run.record.data.files.items() if name != "keep.jsonl"}
+    write_record(run.folder, run.record.with_fields(data=run.record.data.to_dict() | {"files": files}))
+    keep.write_text('{"prompt": "Dance!"}\n')
 
     with pytest.raises(ConfigError, match="has changed since v0"):
         user.resumes(run.run_id)
+
+
+def test_repeating_a_run_takes_everything_from_its_folder(user: User):
+    keep = user.home / "keep.jsonl"
+    keep.write_text('{"prompt": "Sing!"}\n')
+    first = FakeTraining()
+    run = user.finetunes(
+        first, keep_weight=1.0, keep_data=str(keep), eval_split=0.3, stop_when_took=True, epochs=2.0, seed=7
+    )  # fmt: skip
+    for path in (keep, user.data):
+        path.unlink()
+    second = FakeTraining()
+
+    repeated = repeat(
+        run, find_base_model(str(user.model)), user.output, user.caller, ("toolkit", "again"), second.backends
+    )
+
+    [before], [after] = first.jobs, second.jobs
+    for name in ("rows", "eval_rows"):
+        assert [row.messages for row in getattr(after, name)] == [row.messages for row in getattr(before, name)], name
+    assert after.development == before.development
+    assert after.keep.prompts == before.keep.prompts
+    assert after.keep.held_out == before.keep.held_out
+    assert (after.plan.to_dict(), after.precision) == (before.plan.to_dict(), before.precision)
+    assert repeated.record.recipe == run.record.recipe
+    assert repeated.record.data == run.record.data
+    assert (repeated.record.keep, repeated.record.questions) == (run.record.keep, run.record.questions)
+    assert (repeated.record.replay_of, repeated.record.seed) == (run.run_id, 7)
+    assert repeated.record.command == "toolkit again"
+
+
+def test_repeating_a_run_whose_rows_have_changed_writes_nothing(user: User):
+    run = user.finetunes()
+    (run.folder / "train.jsonl").write_text("{}\n")
+
+    with pytest.raises(ConfigError, match=r"train\.jsonl is not as the run wrote it"):
+        repeat(run, find_base_model(str(user.model)), user.home / "new", user.caller, (), FakeTraining().backends)
+
+    assert not (user.home / "new").exists()
 
 
 def test_resume_after_a_kill_forgets_the_steps_that_are_done_again(user: User):

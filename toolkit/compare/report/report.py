@@ -16,6 +16,7 @@ from toolkit.runs.comparison import (
     FurtherQuestions,
     LearnedQuestions,
     RecordedExpectation,
+    RecordedOptions,
     RecordedProbe,
     worst,
 )
@@ -42,6 +43,7 @@ class Report:
     `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
     `further`: what was asked beside the probe file's questions, if anything.
     `ability`: what both sides can do; None in reports of older versions. `scan`: if it was asked for.
+    `options`: how the command was called; None in older reports.
     """
 
     before: Mapping[str, Any]
@@ -58,6 +60,7 @@ class Report:
     further: FurtherQuestions | None = None
     ability: RecordedAbility | None = None
     scan: RecordedScan | None = None
+    options: RecordedOptions | None = None
 
     @property
     def figures(self) -> dict[str, Figure]:
@@ -109,6 +112,7 @@ class Report:
             further=record.further,
             ability=record.ability,
             scan=record.scan,
+            options=record.options,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,6 +136,7 @@ class Report:
             "questions": None if self.questions is None else self.questions.to_dict(),
             "ability": None if self.ability is None else self.ability.to_dict(),
             "scan": None if self.scan is None else self.scan.to_dict(),
+            "options": None if self.options is None else self.options.to_dict(),
         }
 
 

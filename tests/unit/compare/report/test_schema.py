@@ -11,7 +11,8 @@ from toolkit.compare.sides import Side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
 from toolkit.model.divergence import Drift
-from toolkit.runs.comparison import DEEP, ComparisonRecord, report_schema, with_digest
+from toolkit.runs.comparison import DEEP, ComparisonRecord, with_digest
+from toolkit.runs.report_schema import report_schema
 
 DOCS = Path(__file__).parents[4] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
