@@ -20,8 +20,8 @@ from tests.unit.export.test_model_card import FACTS
 from toolkit import __main__ as boundary
 from toolkit.cli import cli
 from toolkit.cli.console import answers, notify, show, show_json
-from toolkit.cli.tables.report import print_report
-from toolkit.cli.tables.sweep import print_sweep
+from toolkit.cli.console.report import print_report
+from toolkit.cli.console.sweep import print_sweep
 from toolkit.compare.report.html import render_html
 from toolkit.compare.report.junit import render_junit
 from toolkit.compare.report.markdown import render_markdown
@@ -48,7 +48,7 @@ EXCEPTIONS = {
     "toolkit/__main__.py",
     "toolkit/cli/chat.py",
     "toolkit/swift_compat/__main__.py",
-    "toolkit/cli/tables/findings.py",
+    "toolkit/cli/console/findings.py",
     "toolkit/core/limited_child.py",  # to its parent, through a pipe
     "toolkit/compare/ability/sandbox_child.py",  # to its parent, into a file
 }
@@ -257,4 +257,4 @@ def test_nothing_is_printed_in_another_way():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in PRINTING
     }
-    assert printing - {"toolkit/cli/console.py"} == EXCEPTIONS
+    assert printing - {"toolkit/cli/console/__init__.py"} == EXCEPTIONS

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from toolkit.cli.console import progress, show_json
+from toolkit.cli.console.findings import print_findings, print_question_findings
 from toolkit.cli.finetune import setting_options
 from toolkit.cli.options import ALLOW, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
-from toolkit.cli.tables.findings import print_findings, print_question_findings
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress
+from toolkit.cli.console.ranking import print_ranking, print_scales
+from toolkit.cli.console.report import print_report
 from toolkit.cli.options import LANG, OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
-from toolkit.cli.tables.ranking import print_ranking, print_scales
-from toolkit.cli.tables.report import print_report
 from toolkit.compare.ability.ability import AbilityConfig
 from toolkit.compare.ability.benchmarks import READERS, Benchmark
 from toolkit.compare.ability.ledger import LIMIT_POINTS

@@ -10,10 +10,10 @@ import click
 
 from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import notify, progress
+from toolkit.cli.console.changes import print_changes
+from toolkit.cli.console.report import print_report
 from toolkit.cli.finetune import setting_options
 from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE, reading_options
-from toolkit.cli.tables.changes import print_changes
-from toolkit.cli.tables.report import print_report
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers, notify, show, show_json
+from toolkit.cli.console.run import print_run
 from toolkit.cli.options import JSON, OUTPUT, RUN
-from toolkit.cli.tables.run import print_run
 from toolkit.core.text import one_line
 from toolkit.runs import latest
 from toolkit.runs.explanation import explanation

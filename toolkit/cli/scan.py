@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import progress, show_json
+from toolkit.cli.console.scan import print_scan
 from toolkit.cli.options import JSON, LANG, OUTPUT, RUN, RUN_MODEL, SYSTEM
-from toolkit.cli.tables.scan import print_scan
 from toolkit.compare.scan import CARD_TOKENS, CPU_TOKENS, ScanConfig, scan
 from toolkit.compare.texts import Texts
 

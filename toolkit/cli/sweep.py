@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress, show_json
+from toolkit.cli.console.sweep import print_sweep
 from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, PROBES, SYSTEMS, reading_options
-from toolkit.cli.tables.sweep import print_sweep
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests

@@ -34,7 +34,7 @@ class Parts:
     """
 
     adapter: Path
-    recorded: RecordedAdapter
+    recorded_adapter: RecordedAdapter
     comparison: ComparisonRecord | None
     probes: Path | None
     notes: tuple[str, ...]
@@ -59,7 +59,7 @@ def require_parts(run: Run) -> Parts:
     elif comparison.after.adapter_sha256 != adapter.sha256:
         comparison, notes = None, [*notes, "The run's report is about another adapter: its figures are not repeated."]
     return Parts(
-        adapter=run.folder / adapter.path, recorded=adapter, comparison=comparison,
+        adapter=run.folder / adapter.path, recorded_adapter=adapter, comparison=comparison,
         probes=None if comparison is None else _probes(run, comparison), notes=tuple(notes),
     )  # fmt: skip
 
@@ -94,10 +94,10 @@ def _require_file(run: Run, name: str, sha256: str | None) -> None:
 def _require_log(run: Run) -> None:
     """The log says the same as the record, step for step."""
     _require_file(run, LOG_FILE, None)
-    recorded, logged = list(run.record.train.loss), [step.loss for step in read_training_log(run).steps]
-    if recorded != logged:
-        pairs = enumerate(zip(recorded, logged, strict=False), start=1)
-        first = next((step for step, (one, other) in pairs if one != other), min(len(recorded), len(logged)) + 1)
+    in_record, logged = list(run.record.train.loss), [step.loss for step in read_training_log(run).steps]
+    if in_record != logged:
+        pairs = enumerate(zip(in_record, logged, strict=False), start=1)
+        first = next((step for step, (one, other) in pairs if one != other), min(len(in_record), len(logged)) + 1)
         raise ConfigError(
             f"{run.folder / LOG_FILE} has another loss for step {first} than run.json: one of them has changed.",
             next=RESTORE,

@@ -164,7 +164,7 @@ def replay(config: ReplayConfig, caller: Caller, backends: SweepBackends | None 
     run = repeat(original, base, into, caller, config.command, backends.training)
     found = None if compared is None else _figures(parts, compared, run, base, caller, backends)
     weights = run.adapter / ADAPTER_FILE
-    same = file_sha256(weights) == parts.recorded.sha256
+    same = file_sha256(weights) == parts.recorded_adapter.sha256
     return Replay(
         original=original, run=run, here=config.here, adapter_same=same,
         loss=loss_difference(original.record.train.loss, run.record.train.loss),
@@ -179,15 +179,15 @@ def _adapter_sha256(run: Run) -> str | None:
 
 def _base(run: Run, model: str | None) -> BaseModel:
     """Raises ModelError for a base model with another lock, or whose bytes are not those of its lock."""
-    recorded = run.record.base_model
-    base = find_recorded_base(recorded.name, recorded.path) if model is None else find_base_model(model)
-    if recorded.lock_sha256 and recorded.lock_sha256 != base.lock_sha256:
+    trained_on = run.record.base_model
+    base = find_recorded_base(trained_on.name, trained_on.path) if model is None else find_base_model(model)
+    if trained_on.lock_sha256 and trained_on.lock_sha256 != base.lock_sha256:
         state = "it has changed, or is not complete" if base.lock_sha256 is None else "its lock is another"
         raise ModelError(
-            f"The base model in {base.path} is not {recorded.name} as {run.run_id} was trained on it: {state}.",
+            f"The base model in {base.path} is not {trained_on.name} as {run.run_id} was trained on it: {state}.",
             next="Download that one again, or name its folder with --model.",
         )
-    return replace(base, in_4bit=recorded.load_in_4bit)
+    return replace(base, in_4bit=trained_on.load_in_4bit)
 
 
 def differences_of(record: RunRecord, hardware: Mapping[str, Any], found: Mapping[str, str | None]) -> list[str]:

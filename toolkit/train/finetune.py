@@ -187,10 +187,10 @@ def _recorded_work(recorder: Recorder, base: BaseModel, caller: Caller, backends
     if base.in_4bit:
         require_bitsandbytes()
     prefetch(base.path)
-    recorded, folder = recorder.record.recipe, recorder.folder
+    recipe, folder = recorder.record.recipe, recorder.folder
     return _Work(
         folder=folder, recorder=recorder, base=base, caller=caller, backends=backends or Backends(),
-        recipe=recipe_from(recorded.settings, name=recorded.name, source=str(folder)),
+        recipe=recipe_from(recipe.settings, name=recipe.name, source=str(folder)),
     )  # fmt: skip
 
 

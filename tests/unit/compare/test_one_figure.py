@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from tests.fakes.answered import SYSTEM, answered, report_on
 from tests.fakes.run_record import run_record
+from toolkit.cli.console.ranking import print_ranking, print_scales
+from toolkit.cli.console.report import print_report
+from toolkit.cli.console.sweep import print_sweep
 from toolkit.cli.runs import command as runs_command
-from toolkit.cli.tables.ranking import print_ranking, print_scales
-from toolkit.cli.tables.report import print_report
-from toolkit.cli.tables.sweep import print_sweep
 from toolkit.compare.decision import DEEP
 from toolkit.compare.report import write_report
 from toolkit.compare.report.figures import LEDGERS, figure

@@ -65,7 +65,7 @@ def run_in(folder: Path) -> Run:
 def test_an_untouched_run_has_every_part_and_nothing_to_note(folder: Path):
     parts = require_parts(run_in(folder))
 
-    assert (parts.adapter, parts.recorded.sha256) == (folder / "checkpoint-2", file_sha256(folder / WEIGHTS))
+    assert (parts.adapter, parts.recorded_adapter.sha256) == (folder / "checkpoint-2", file_sha256(folder / WEIGHTS))
     assert parts.comparison is not None
     assert parts.probes == folder / "probes.yaml"
     assert parts.notes == ()

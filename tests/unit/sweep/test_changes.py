@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.fakes.answered import answered, report_on
-from toolkit.cli.tables.changes import SHOWN, print_changes
+from toolkit.cli.console.changes import SHOWN, print_changes
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import LANGUAGES, Texts

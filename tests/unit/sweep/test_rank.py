@@ -9,7 +9,7 @@ import yaml
 from tests.fakes.logits import logits_with_kl
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.run_record import run_record
-from toolkit.cli.tables.ranking import print_ranking, print_scales
+from toolkit.cli.console.ranking import print_ranking, print_scales
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import ConfigError

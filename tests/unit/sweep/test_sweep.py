@@ -18,8 +18,8 @@ from rich.cells import cell_len
 from tests.fakes.logits import logits_with_kl
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.training import FakeTraining
+from toolkit.cli.console.sweep import print_sweep
 from toolkit.cli.sweep import ValueList, command
-from toolkit.cli.tables.sweep import print_sweep
 from toolkit.compare.texts import LANGUAGES, Texts
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError
 from toolkit.core.events import StopRequests, stop_requests

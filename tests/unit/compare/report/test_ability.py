@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.fakes.answered import answered, report_on
-from toolkit.cli.tables.report import print_report
+from toolkit.cli.console.report import print_report
 from toolkit.compare.ability.asking import Outcome
 from toolkit.compare.ability.items import ARITHMETIC, CODE, Written
 from toolkit.compare.ability.ledger import changes, group_entries, incoherent_entry, outcome_of, total_entry

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.answered import answered, report_on
 from tests.fakes.asked_questions import QUESTIONS, write_questions
 from tests.fakes.run_record import run_record
-from toolkit.cli.tables.report import print_report
+from toolkit.cli.console.report import print_report
 from toolkit.compare.report import write_report
 from toolkit.compare.report.html import render_html
 from toolkit.compare.report.learned import SHOWN, kind_name, learned_from, question_lists

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from tests.fakes.answered import SYSTEM, answered, report_on
 from tests.fakes.made_scan import finding, scan_with
-from toolkit.cli.tables.report import print_report
+from toolkit.cli.console.report import print_report
 from toolkit.compare.report.figures import figure
 from toolkit.compare.report.html import render_html
 from toolkit.compare.report.markdown import render_markdown
@@ -46,7 +46,7 @@ def test_the_keys_are_those_of_the_design():
 
     assert list(value) == [
         "schema_version", "before", "after", "verdict", "thresholds", "metrics", "per_system", "flips", "systems",
-        "probe_file", "probes", "timings_s", "further", "questions", "ability", "scan",
+        "probe_file", "probes", "timings_s", "further", "questions", "ability", "scan", "options",
     ]  # fmt: skip
     assert set(value["verdict"]) == {
         "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided",

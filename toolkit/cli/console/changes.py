@@ -6,7 +6,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from toolkit.cli.console import answers
-from toolkit.cli.tables.report import COLOUR, DECIDED
+from toolkit.cli.console.report import COLOUR, DECIDED
 from toolkit.compare.report.figures import format_value, outcome, prompt_in_context
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
