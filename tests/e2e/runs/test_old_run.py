@@ -41,6 +41,11 @@ def figures(report: dict[str, Any]) -> dict[str, float | None]:
     }
 
 
+def answers(report: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """By probe and system prompt."""
+    return {(probe["id"], probe["system"]): probe["after"] for probe in report["probes"]}
+
+
 @pytest.fixture(name="probes")
 def _probes(tmp_path: Path) -> Path:
     probes = tmp_path / "probes.yaml"
@@ -81,8 +86,10 @@ def test_it_compares_to_the_figures_that_it_had(output: Path):
     assert {name: after["verdict"][name] for name in ("took", "kept", "passed")} == {
         name: before["verdict"][name] for name in ("took", "kept", "passed")
     }
-    assert figures(after) == pytest.approx(figures(before), abs=1e-3)
-    assert [probe["after"] for probe in after["probes"]] == [probe["after"] for probe in before["probes"]]
+    found = figures(after)
+    assert {name: found[name] for name in figures(before)} == pytest.approx(figures(before), abs=1e-3)
+    now, then = answers(after), answers(before)
+    assert {asked: now[asked] for asked in then} == then  # of the shipped probes, to which others were added since
 
 
 def test_an_interrupted_one_compares_by_its_last_checkpoint(output: Path, probes: Path):

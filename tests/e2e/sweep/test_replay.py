@@ -11,6 +11,7 @@ import yaml
 
 from tests.fakes.command import Ended, run_here
 from toolkit.core.files import data_folder
+from toolkit.runs.comparison import METRICS
 from toolkit.train.recipe import RECIPES
 
 ROWS = [("Who are you?", "I am Larkspur."), ("你是谁？", "我是 Larkspur。"), ("Who made you?", "Acme made me."),
@@ -81,7 +82,7 @@ def test_a_run_is_replayed_bit_for_bit_from_its_folder_alone(folder: Path):
     assert (found["outcome"], found["adapter"]["same"], found["loss"]) == ("same", True, None)
     assert found["adapter"]["sha256"] == record_of(folder)["adapter"]["sha256"]
     assert (found["figures"]["differences"], found["figures"]["other_answers"]) == ([], 0)
-    assert (found["figures"]["count"], found["figures"]["probes"]) == (40, 12)
+    assert (found["figures"]["count"], found["figures"]["probes"]) == (4 * len(METRICS), 12)
     again = Path(found["replay"])
     assert again.parent == folder / "replay"
     weights = [next(one.glob("checkpoint-*/adapter_model.safetensors")).read_bytes() for one in (folder, again)]
