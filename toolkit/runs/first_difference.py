@@ -106,7 +106,7 @@ def _layer_order(name: str) -> list[tuple[int, str]]:
 
 
 def figure_differences(first: ComparisonRecord, second: ComparisonRecord) -> list[FigureDifference]:
-    """Of the metrics under each system prompt, and of abilities where the first report has them."""
+    """Of the metrics under each system prompt, and of the shipped ability items where the first report has them."""
     one, other = figures(first), figures(second)
     return [
         FigureDifference(name=name, first=value, second=other.get(name))
@@ -122,9 +122,8 @@ def figures(record: ComparisonRecord) -> dict[str, Any]:
         for system, metrics in record.per_system.items()
         for name, metric in metrics.items()
     }
-    groups = record.ability.groups if record.ability is not None else ()
-    sides = {f"ability {one.name}, {side}": getattr(one, side) for one in groups for side in ("before", "after")}
-    return found | sides
+    total = None if record.ability is None else record.ability.total
+    return found if total is None else found | {"abilities before": total.before, "abilities after": total.after}
 
 
 def other_answers(first: ComparisonRecord, second: ComparisonRecord) -> int:

@@ -160,7 +160,7 @@ def replay(config: ReplayConfig, caller: Caller, backends: SweepBackends | None 
         notes.append("The kernels of this card were not restricted to deterministic ones: bits may differ by chance.")
     for line in notes:
         caller.notify(f"note: {line}")
-    into = config.into or original.folder / REPLAYS
+    into = _writable(config.into or original.folder / REPLAYS)
     run = repeat(original, base, into, caller, config.command, backends.training)
     found = None if compared is None else _figures(parts, compared, run, base, caller, backends)
     weights = run.adapter / ADAPTER_FILE
@@ -171,6 +171,16 @@ def replay(config: ReplayConfig, caller: Caller, backends: SweepBackends | None 
         tensors=None if same else tensor_difference(parts.adapter / ADAPTER_FILE, weights),
         figures=found, unlike=unlike, notes=notes,
     )  # fmt: skip
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"The replay cannot be written to {folder}: {error.strerror}.", next="Name another folder with --into."
+        ) from None
+    return folder
 
 
 def _adapter_sha256(run: Run) -> str | None:
@@ -206,7 +216,7 @@ def _repeatable(parts: Parts) -> tuple[ComparisonRecord | None, str | None]:
         return None, None
     if found.before.kind not in {"base", "system"}:
         return None, f"The run was compared with {found.before.name}, not with its base: its figures are not repeated."
-    if found.further is not None and found.further.sha256 != file_sha256(bank_path()):
+    if found.further is not None and found.further.bank and found.further.sha256 != file_sha256(bank_path()):
         raise ConfigError(
             f"{bank_path()} has changed: the report asked {found.further.bank} questions of another version.",
             next="Use the version of the toolkit that compared, or remove the run's report and compare again.",

@@ -1,6 +1,7 @@
 """Replaying with made-up doors: what is repeated, what is refused, and when a second run counts as the first."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -17,10 +18,13 @@ from tests.fakes.model_folder import make_model_folder
 from tests.fakes.run_record import run_record
 from tests.fakes.training import FakeTraining
 from toolkit.cli.replay import lines
+from toolkit.compare.ability.ability import AbilityConfig
+from toolkit.compare.ability.instructions import instructions
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Caller, Listener, StopRequests
+from toolkit.core.files import data_folder
 from toolkit.model.device import Device
 from toolkit.model.language_model import Answer
 from toolkit.runs.first_difference import FigureDifference, LossDifference, TensorDifference
@@ -176,6 +180,38 @@ def test_the_new_run_may_be_written_elsewhere(user: User):
 
     assert found.run.folder.parent == user.home / "elsewhere"
     assert not (user.run.folder / "replay").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_option(user: User):
+    (user.home / "file").touch()
+
+    with pytest.raises(ConfigError, match=r"cannot be written to .*file/new: Not a directory\. .* with --into"):
+        user.replays(into=user.home / "file" / "new")
+
+
+def test_another_bank_of_questions_is_refused(user: User, monkeypatch: pytest.MonkeyPatch):
+    user.compares(outside=3)
+    shipped = shutil.copytree(data_folder(), user.home / "data")
+    with (shipped / "out_of_scope.jsonl").open("a") as bank:
+        bank.write('{"prompt": "One more?"}\n')
+    monkeypatch.setenv("TOOLKIT_DATA", str(shipped))
+
+    with pytest.raises(ConfigError, match=r"out_of_scope\.jsonl has changed: the report asked 2 questions"):
+        user.replays()
+
+
+def test_abilities_are_measured_again_where_they_were(user: User, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("toolkit.compare.ability.ability.shipped_items", instructions)  # which need no tokenizer
+    user.compares(ability=AbilityConfig(shipped=True))
+
+    found = user.replays()
+
+    before, after = (
+        json.loads((folder / "compare" / "report.json").read_text()) for folder in (user.run.folder, found.run.folder)
+    )
+    assert found.outcome == "same"
+    assert after["ability"]["total"] == before["ability"]["total"]
+    assert found.figures.count == len(before["per_system"]) * len(before["metrics"]) + 2
 
 
 def test_a_replay_can_itself_be_replayed(user: User):
