@@ -40,10 +40,13 @@ def _run(tuned_run):
 
 @pytest.fixture(scope="module", name="probes")
 def _probes(run):
-    """A few of each group of the comparison's probes, under each of its system prompts: (messages, before, after)."""
+    """A few of each group of the comparison's probes, under each of its system prompts: (messages, before, after).
+
+    None with a history: in that, each side answered itself, which the report does not have.
+    """
     report = json.loads((run / "compare/report.json").read_text(encoding="utf-8"))
     groups: dict[tuple[str, str], list[dict]] = {}
-    for probe in report["probes"]:
+    for probe in (one for one in report["probes"] if not one["history"] and one["own_system"] is None):
         groups.setdefault((probe["group"], probe["system"]), []).append(probe)
     few = [probe for group in groups.values() for probe in group[:4]]
     assert len({probe["system"] for probe in few}) == 4
