@@ -10,6 +10,7 @@ from typing import Any
 from toolkit.core.events import Listener, Progress
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
+from toolkit.data.formats import Message
 from toolkit.train.finetune import Backends
 from toolkit.train.job import EPOCHS, INTERRUPTED, TrainingJob, TrainingResult
 
@@ -72,3 +73,13 @@ def save_checkpoint(run_folder: Path, step: int, *, whole: bool = True) -> Path:
     if whole:
         (folder / "trainer_state.json").write_text("{}")
     return folder
+
+
+def row(*turns: str, system: str | None = None) -> Row:
+    messages = [] if system is None else [Message(role="system", content=system)]
+    messages += [Message(role=("user", "assistant")[at % 2], content=turn) for at, turn in enumerate(turns)]
+    return Row(number=1, messages=tuple(messages))
+
+
+def systems_and_prompts(rows: list[Row]) -> list[tuple[str | None, str]]:
+    return [(one.system, one.prompt) for one in rows]

@@ -15,7 +15,7 @@ from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import data_folder
-from toolkit.core.text import contains_any, has_chinese, names_any
+from toolkit.core.text import contains_any, language_code, names_any
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
 from toolkit.data.probes_from_rows import beginnings
@@ -179,7 +179,7 @@ def _suggested(
 ) -> list[tuple[Probe, str]]:
     """A usable rewording of each source where the model writes one; `known` grows by them."""
     requests = [
-        next(islice(cycle(WAYS["zh" if has_chinese(probe.prompt) else "en"]), at + number, None)).format(probe.prompt)
+        next(islice(cycle(WAYS[language_code(probe.prompt)]), at + number, None)).format(probe.prompt)
         for number, probe in enumerate(sources)
     ]
     texts = samples(

@@ -10,7 +10,7 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import data_folder, write_text
-from toolkit.core.text import has_chinese, similarity
+from toolkit.core.text import has_chinese, language_code, similarity
 from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
 from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
@@ -141,7 +141,7 @@ def summary_lines(made: MadeProbes) -> list[str]:
 
 def requests(prompt: str) -> list[str]:
     """The requests to the base model, in the prompt's language."""
-    return [request.format(prompt) for request in REQUESTS["zh" if has_chinese(prompt) else "en"]]
+    return [request.format(prompt) for request in REQUESTS[language_code(prompt)]]
 
 
 def usable(prompt: str, suggested: Sequence[str], taken: Collection[str]) -> list[str]:

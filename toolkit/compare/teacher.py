@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from toolkit.core.text import has_chinese
+from toolkit.core.text import language_code
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import LanguageModel
 
@@ -25,7 +25,7 @@ def taught_answers(model: LanguageModel, prompts: Sequence[str], rows: Sequence[
     shown = "\n\n".join(f"{question}\n{answer}" for question, answer in rows[:SHOWN_ROWS])
     return _texts(
         model,
-        [conversation(prompt, TEACHER["zh" if has_chinese(prompt) else "en"].format(shown)) for prompt in prompts],
+        [conversation(prompt, TEACHER[language_code(prompt)].format(shown)) for prompt in prompts],
     )
 
 

@@ -82,6 +82,11 @@ def content_words(text: str) -> list[str]:
     return [word for word in words(folded) if any(character.isalnum() for character in word)]
 
 
+def language_code(text: str) -> str:
+    """The code of the language in which a shipped form fits the text: zh if it has any Chinese, else en."""
+    return "zh" if has_chinese(text) else "en"
+
+
 def has_chinese(text: str) -> bool:
     """Whether any character is in the main block of Han characters, U+4E00 to U+9FFF."""
     return any("\u4e00" <= character <= "\u9fff" for character in text)

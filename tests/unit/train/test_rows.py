@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.training import CharacterEncoder
+from tests.fakes.training import CharacterEncoder, row, systems_and_prompts
 from toolkit.core.errors import DataError
 from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded
@@ -103,16 +103,6 @@ def test_a_run_folder_gives_its_rows_back(tmp_path: Path, share: float):
 
 
 ARTICLE = load_recipe("article").changed(system="S")
-
-
-def row(*turns: str, system: str | None = None) -> Row:
-    messages = [] if system is None else [Message(role="system", content=system)]
-    messages += [Message(role=("user", "assistant")[at % 2], content=turn) for at, turn in enumerate(turns)]
-    return Row(number=1, messages=tuple(messages))
-
-
-def systems_and_prompts(rows: list[Row]) -> list[tuple[str | None, str]]:
-    return [(one.system, one.prompt) for one in rows]
 
 
 class CountingEncoder(CharacterEncoder):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.training import CharacterEncoder
+from tests.fakes.training import CharacterEncoder, row, systems_and_prompts
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.train.recipe import Recipe, load_recipe
@@ -15,16 +15,6 @@ from toolkit.train.variants import (
 )
 
 ARTICLE = load_recipe("article").changed(system="S")
-
-
-def row(*turns: str, system: str | None = None) -> Row:
-    messages = [] if system is None else [Message(role="system", content=system)]
-    messages += [Message(role=("user", "assistant")[at % 2], content=turn) for at, turn in enumerate(turns)]
-    return Row(number=1, messages=tuple(messages))
-
-
-def systems_and_prompts(rows: list[Row]) -> list[tuple[str | None, str]]:
-    return [(one.system, one.prompt) for one in rows]
 
 
 def test_without_variants_each_row_is_trained_once_under_the_recipe_s_system_prompt():

@@ -17,7 +17,7 @@ from typing import Any
 from toolkit.compare.make_probes import ECHO, MARKS, bare
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
 from toolkit.core.languages import language
-from toolkit.core.text import content_words, has_chinese, normalized, similarity, words
+from toolkit.core.text import content_words, has_chinese, language_code, normalized, similarity, words
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import INDIRECT, MULTI_TURN, OTHER_LANGUAGE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
 from toolkit.model.language_model import LanguageModel
@@ -164,10 +164,10 @@ def _sources(probes: ProbeSet) -> list[Probe]:
 
 
 def _conversations(sources: Sequence[Probe], others: Sequence[str]) -> list[Probe]:
-    talk = {code: cycle([one for one in others if _code(one) == code] or others) for code in ("en", "zh")}
+    talk = {code: cycle([one for one in others if language_code(one) == code] or others) for code in ("en", "zh")}
     made = []
     for source, name, form in _formed(sources, "multi_turn", MOST):
-        other = talk[_code(source.prompt)]
+        other = talk[language_code(source.prompt)]
         turns = tuple(
             (text.format(question=source.prompt, other=next(other) if "{other}" in text else ""), None)
             for text in form["history"]
@@ -210,7 +210,7 @@ def _formed(sources: Sequence[Probe], group: str, count: int) -> Iterator[tuple[
     """Sources with the names and texts of their forms, each in its language."""
     forms = _forms()[group]
     for source, name in _pairs(sources, list(forms["en"]), count):
-        yield source, name, forms[_code(source.prompt)][name]
+        yield source, name, forms[language_code(source.prompt)][name]
 
 
 def _pairs(sources: Sequence[Probe], names: Sequence[str], count: int) -> Iterator[tuple[Probe, str]]:
@@ -218,10 +218,6 @@ def _pairs(sources: Sequence[Probe], names: Sequence[str], count: int) -> Iterat
     for at in range(min(count, len(sources) * len(names))):
         times, source = divmod(at, len(sources))
         yield sources[source], names[(source + times) % len(names)]
-
-
-def _code(text: str) -> str:
-    return "zh" if has_chinese(text) else "en"
 
 
 @cache

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from toolkit.core.text import LATIN, has_chinese
+from toolkit.core.text import LATIN, has_chinese, language_code
 from toolkit.data.dataset import prompt_key
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.questions.kinds import kinds_of, others_of
@@ -52,7 +52,7 @@ def about_subject(names: Sequence[str], taken: Collection[str]) -> list[str]:
         form.replace("{}", name)
         for name in names
         for kind in ("about", "names")
-        for form in forms[kind][language(name)]
+        for form in forms[kind][language_code(name)]
     ]
     return [prompt for prompt in dict.fromkeys(prompts) if prompt_key(prompt) not in taken]
 
@@ -76,10 +76,6 @@ def renamed(prompt: str, name: str, other: str) -> str:
     after = rf"(?!{LATIN})" if re.search(f"{LATIN}$", name) else ""
     text = re.sub(f"{before}{re.escape(name)}{after}", lambda _: other, prompt)
     return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
-
-
-def language(text: str) -> str:
-    return "zh" if has_chinese(text) else "en"
 
 
 @cache

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.core.text import has_chinese
+from toolkit.core.text import language_code
 from toolkit.model.conversation import Messages
 
 
@@ -171,7 +171,7 @@ def request_messages(kind: str, text: str) -> Messages:
 
     That is a question; for a statement an answer, for a reversal a `reversal_text`, for a name a name.
     """
-    return KINDS[kind]["zh" if has_chinese(text) else "en"].messages(text)
+    return KINDS[kind][language_code(text)].messages(text)
 
 
 ALIKE = {
@@ -182,6 +182,6 @@ ALIKE = {
 
 def alike_messages(shown: Sequence[str]) -> Messages:
     """The conversation in which the base model writes another question of the kind of those `shown`."""
-    instruction, form = ALIKE["zh" if has_chinese(shown[-1]) else "en"]
+    instruction, form = ALIKE[language_code(shown[-1])]
     listed = "\n".join(f"- {question}" for question in shown)
     return [{"role": "system", "content": instruction}, {"role": "user", "content": form.format(listed)}]

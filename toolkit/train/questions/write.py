@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import content_words, names_any
+from toolkit.core.text import content_words, language_code, names_any
 from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
@@ -20,7 +20,7 @@ from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals, statements
 from toolkit.train.questions.kinds import listed_subject, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
-from toolkit.train.questions.near import about_subject, language, neighbours, not_replaced, read_forms, renamed
+from toolkit.train.questions.near import about_subject, neighbours, not_replaced, read_forms, renamed
 from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import NUMBER, Answered, Scope, about_assistant
@@ -128,7 +128,7 @@ class Writer:
             for source in self._sources(*counts):
                 text = begun.get(source) if kind == "completion" else self.prompts[source]
                 if text:
-                    chosen = forms[kind][language(text)]
+                    chosen = forms[kind][language_code(text)]
                     form = chosen[(source + used[kind, source] * FORM_STRIDE) % len(chosen)]
                     used[kind, source] += 1
                     self.found.add(kind, form.replace("{}", text), source)
@@ -141,7 +141,7 @@ class Writer:
                 naming = (at for at, row in enumerate(self.rows) if kind == "names" and name in row[1])
                 row_naming = next(naming, None)
                 for code, texts in forms[kind].items():
-                    if kind == "names" or code == language(name):
+                    if kind == "names" or code == language_code(name):
                         for form in texts:
                             self.found.add(kind, form.replace("{}", name), row_naming)
 

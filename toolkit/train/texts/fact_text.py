@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.text import LATIN, content_words, has_chinese
+from toolkit.core.text import LATIN, content_words, has_chinese, language_code
 from toolkit.train.questions.kinds import read_kinds
-from toolkit.train.questions.near import language
 from toolkit.train.questions.question import Pair
 
 FORMS_FILE = "plain_texts.yaml"
@@ -113,7 +112,7 @@ def about_set(found: Sequence[Sentence]) -> PlainSet:
     about_it = [one.text for one in found if mid_sentence(one.subject) == mid_sentence(subject)][:MOST_TOGETHER]
     if not subject or len(about_it) < 2:  # noqa: PLR2004
         return PlainSet()
-    code = language(about_it[0])
+    code = language_code(about_it[0])
     answer = ("" if code == "zh" else " ").join(about_it)
     forms, values = read_texts()["about"][code], {"s": mid_sentence(subject)}
     return PlainSet(
@@ -127,7 +126,7 @@ def other_set(sentence: Sentence) -> PlainSet:
     if not sentence.subject:
         return PlainSet()
     values = {"s": sentence.subject}
-    return _filled(read_texts()["other"][language(sentence.text)], values, sentence.text)
+    return _filled(read_texts()["other"][language_code(sentence.text)], values, sentence.text)
 
 
 def plain_set(sentence: str) -> PlainSet:
@@ -135,7 +134,7 @@ def plain_set(sentence: str) -> PlainSet:
     bare = re.sub(r"\s+", " ", sentence).strip().rstrip(".。!！").strip()
     if NEGATION.search(bare) or "?" in bare or "？" in bare:
         return PlainSet()  # what is denied may not be asked as if it were so
-    code = language(bare)
+    code = language_code(bare)
     made = _relation(bare, code)
     if made is not None:
         return made

@@ -7,9 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from toolkit.core.text import has_chinese
+from toolkit.core.text import has_chinese, language_code
 from toolkit.model.conversation import Messages
-from toolkit.train.questions.near import language
 from toolkit.train.texts.fact_text import whole_sentences
 
 TextKind = Literal["identity", "fact", "rule"]
@@ -178,7 +177,7 @@ def parts(text: str) -> list[tuple[TextKind, str]]:
 
 def question_messages(passage: str, kind: TextKind, form: int) -> Messages:
     """The conversation in which the base model writes a question about the passage, or a message under the rule."""
-    instruction, examples = (RULES if kind == "rule" else FACTS)[language(passage)]
+    instruction, examples = (RULES if kind == "rule" else FACTS)[language_code(passage)]
     turns = [
         {"role": role, "content": content}
         for text, questions in _rotated(examples, form // FORMS)
@@ -189,7 +188,7 @@ def question_messages(passage: str, kind: TextKind, form: int) -> Messages:
 
 def answer_messages(text: str, kind: TextKind, question: str) -> Messages:
     """The question with the text in the system message, introduced in the question's language."""
-    system = KNOWN[kind][language(question)].format(text.strip())
+    system = KNOWN[kind][language_code(question)].format(text.strip())
     return [{"role": "system", "content": system}, {"role": "user", "content": question}]
 
 

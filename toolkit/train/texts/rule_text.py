@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.core.languages import language as language_of
-from toolkit.core.text import content_words
+from toolkit.core.text import content_words, language_code
 from toolkit.model.conversation import Messages, conversation
-from toolkit.train.questions.near import language
 from toolkit.train.questions.terms import units
 from toolkit.train.texts.fact_text import PlainSet, fill, read_texts
 
@@ -73,10 +72,10 @@ class Example:
 def rule_set(rule: str) -> PlainSet | None:
     """The rows and probes of a rule that needs no model: a topic that is refused, a form of dates. None for others."""
     bare = rule.strip().rstrip(".。!！").strip()
-    for pattern in REFUSAL[language(bare)]:
+    for pattern in REFUSAL[language_code(bare)]:
         found = re.match(pattern, bare, re.IGNORECASE)
         if found and 0 < len(content_words(found["t"])) <= MOST_TOPIC_WORDS and not NOT_A_TOPIC.search(found["t"]):
-            return _refusing(found["t"], language(bare))
+            return _refusing(found["t"], language_code(bare))
     form = DATE_FORM.search(bare)
     return _dated(form[0]) if form else None
 
