@@ -18,6 +18,7 @@ from typing import Any
 
 from arguments import arguments
 
+from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.core.events import Caller, StopRequests
 from toolkit.data.probes import OUT_OF_SCOPE
@@ -36,7 +37,9 @@ def measure(data: str, seed: int, recipe: dict[str, Any], model: Path, output: P
         data=data, recipe=load_recipe("tiny").changed(seed=seed, **recipe), model=str(model), output=output
     )
     run = finetune(config, Caller(stop=StopRequests(print), notify=lambda _: None))
-    report, _ = compare(CompareConfig(run=run.run_id, output=output, model=str(model)), load=SHARED.load)
+    report, _ = compare(
+        CompareConfig(run=run.run_id, output=output, model=str(model), ability=NO_ABILITIES), load=SHARED.load
+    )
     record = run.record.to_dict()
     groups: dict[str, list[int]] = {}
     for one in report.results:

@@ -29,6 +29,7 @@ from toolkit.core.startup import prepare_environment
 prepare_environment()
 from recipes import recipe_of  # noqa: E402
 
+from toolkit.compare.ability.ability import NO_ABILITIES  # noqa: E402
 from toolkit.compare.compare import CompareConfig, compare  # noqa: E402
 from toolkit.compare.report.report import Report  # noqa: E402
 from toolkit.core.events import Caller, StopRequests  # noqa: E402
@@ -83,7 +84,9 @@ class Bench:
         told = self._asked(name, run)
         told["asking_s"] = round(time.perf_counter() - started, 3)
         if self.comparing:
-            report, _ = compare(CompareConfig(run=run.run_id, output=output), load=self.backends.load)
+            report, _ = compare(
+                CompareConfig(run=run.run_id, output=output, ability=NO_ABILITIES), load=self.backends.load
+            )
             told["compare"] = compared(report)
         return told | {
             "rows": record["data"]["rows"], "steps": record["train"]["steps"],

@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 from arguments import arguments_of_recipes
 
+from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.core.events import Caller, StopRequests
 from toolkit.model.conversation import conversation
@@ -155,7 +156,14 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
     record = run.record.to_dict()
     systems = SYSTEMS if options.systems else SYSTEMS[:1]
     report, _ = compare(
-        CompareConfig(run=run.run_id, output=output, systems=systems, probes=options.probes, model=str(options.model)),
+        CompareConfig(
+            run=run.run_id,
+            output=output,
+            systems=systems,
+            probes=options.probes,
+            model=str(options.model),
+            ability=NO_ABILITIES,
+        ),
         load=SHARED.load,
     )
     lines = [json.loads(line) for line in (run.folder / "logging.jsonl").read_text().splitlines()]

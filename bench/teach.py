@@ -15,6 +15,7 @@ from typing import Any
 from toolkit.core.startup import prepare_environment
 
 prepare_environment()
+from toolkit.compare.ability.ability import NO_ABILITIES  # noqa: E402
 from toolkit.compare.compare import CompareConfig, compare  # noqa: E402
 from toolkit.core.errors import ToolkitError  # noqa: E402
 from toolkit.core.events import Caller, StopRequests  # noqa: E402
@@ -58,7 +59,9 @@ def trained(data: Path, recipe: Any, model: str, base: SharedBase, output: Path)
         Backends(train=base.train),
     )
     middle = time.perf_counter()
-    report, _ = compare(CompareConfig(run=str(run.folder), model=model, output=output), load=base.load)
+    report, _ = compare(
+        CompareConfig(run=str(run.folder), model=model, output=output, ability=NO_ABILITIES), load=base.load
+    )
     return {
         "steps": run.record.train.steps, "train_s": round(middle - started, 2),
         "compare_s": round(time.perf_counter() - middle, 2), "verdict": report.verdict.to_dict(),

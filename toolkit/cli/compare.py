@@ -11,7 +11,7 @@ from toolkit.cli.console import notify, progress
 from toolkit.cli.console.ranking import print_ranking, print_scales
 from toolkit.cli.console.report import print_report
 from toolkit.cli.options import LANG, OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
-from toolkit.compare.ability.ability import AbilityConfig
+from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
 from toolkit.compare.ability.benchmarks import READERS, Benchmark
 from toolkit.compare.ability.ledger import LIMIT_POINTS
 from toolkit.compare.compare import CompareConfig, compare
@@ -75,7 +75,9 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
     help="Ask where users poke, too: what the probe file lacks of tasks, other languages and conversations.",
 )
 @click.option("--strict", is_flag=True, help="Exit code 23 for an inconclusive verdict.")
-@click.option("--ability", is_flag=True, help="Measure abilities that nobody asked about too: over 1100 short items.")
+@click.option("--ability/--no-ability", default=None,
+              help="Measure abilities that nobody asked about too: over 1100 short items.  "
+              "[default: on a card, for one run]")  # fmt: skip
 @click.option("--ability-limit", type=click.FloatRange(0, 100), default=LIMIT_POINTS, show_default=True,
               metavar="POINTS", help="What abilities may lose in total.")  # fmt: skip
 @click.option("--benchmark", "benchmarks", multiple=True, metavar="NAME=FILE[#COUNT]",
@@ -91,7 +93,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    outside: int | None, probes_more: int, depth: bool, strict: bool, ability: bool, ability_limit: float,
+    outside: int | None, probes_more: int, depth: bool, strict: bool, ability: bool | None, ability_limit: float,
     benchmarks: tuple[str, ...], scanning: bool, max_new_tokens: int, output: Path,
     report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip
@@ -106,6 +108,8 @@ def command(
         raise click.UsageError("--scale, --sweep-scale and --report are for one run.")
     if scale is not None and sweeping:
         raise click.UsageError("Use either --scale or --sweep-scale.")
+    if ability is None and (len(runs) > 1 or sweeping):
+        ability = NO_ABILITIES.shipped
     measured = AbilityConfig(
         shipped=ability, benchmarks=tuple(map(Benchmark.parse, benchmarks)), limit_points=ability_limit
     )

@@ -14,6 +14,7 @@ from toolkit.cli.console.changes import print_changes
 from toolkit.cli.console.report import print_report
 from toolkit.cli.finetune import setting_options
 from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE, reading_options
+from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -63,7 +64,9 @@ def command(
                     run = finetune(
                         config, Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train)
                     )
-                compared = CompareConfig(run=str(run.folder), model=model, output=output, outside=0)  # an answer soon
+                compared = CompareConfig(
+                    run=str(run.folder), model=model, output=output, outside=0, ability=NO_ABILITIES
+                )  # an answer soon
                 last = compare_and_show(compared, texts, partial(_show, last=last, texts=texts), load=base.load)
                 notify(f"{run.folder}: {time.perf_counter() - started:.1f} s")
             except DataError as error:  # the next version may be right

@@ -10,6 +10,7 @@ from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress, show, show_json
 from toolkit.cli.finetune import advise_over_ssh, questions_file, setting_options
 from toolkit.cli.options import ALLOW, FORCE, JSON, LANG, MODEL, OUTPUT, PATH, RECIPE, SKIP_BAD
+from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.texts import Texts
@@ -116,7 +117,7 @@ def command(
             ),
             Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train), started,
         )  # fmt: skip
-    compared = CompareConfig(run=str(run.folder), model=model, output=output)
+    compared = CompareConfig(run=str(run.folder), model=model, output=output, ability=NO_ABILITIES)
     if as_json:
         with progress() as listener:
             report, side = compare(compared, listener=listener, load=base.load)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from toolkit.compare.ability.ability import AbilityConfig
+from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.further import bank_path
 from toolkit.compare.report import write_report
@@ -255,5 +255,5 @@ def _compare_config(probes: Path, before: ComparisonRecord, run: Run, base: Base
         thresholds=before.thresholds, systems=tuple(options.systems), max_new_tokens=options.max_new_tokens,
         outside=own_outside + asked_outside, probes_more=options.probes_more, depth=options.depth,
         ability=AbilityConfig(shipped=True, limit_points=ability.limit_points)
-        if shipped and ability is not None else AbilityConfig(),
+        if shipped and ability is not None else NO_ABILITIES,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.report.report import Report
@@ -255,7 +256,7 @@ def _compare(work: _Work, entry: Entry, listener: Listener) -> None:
     request = work.sweep.request
     config = CompareConfig(
         run=entry.run, output=work.output, model=request["model"], systems=tuple(request["systems"]),
-        probes=None if request["probes"] is None else Path(request["probes"]),
+        probes=None if request["probes"] is None else Path(request["probes"]), ability=NO_ABILITIES,
     )  # fmt: skip
     report, side = compare(config, listener=listener, load=work.backends.load)
     write_report(report, side, None, work.caller.texts)

@@ -26,11 +26,16 @@ NO_SANDBOX = "sandbox"  # why code is not run
 
 @dataclass(frozen=True, kw_only=True)
 class AbilityConfig:
-    """`shipped`: ask the shipped items. `limit_points`: what their total may lose."""
+    """`shipped`: ask the shipped items; None: on a card, where they take seconds. `limit_points`: what their total may
+    lose.
+    """
 
-    shipped: bool = False
+    shipped: bool | None = None
     benchmarks: Sequence[Benchmark] = ()
     limit_points: float = LIMIT_POINTS
+
+
+NO_ABILITIES = AbilityConfig(shipped=False)  # where answers must come soon, or the base model would be asked again
 
 
 @dataclass(kw_only=True)
@@ -41,6 +46,7 @@ class Ability:
     benchmark_items: Sequence[Item] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    shipped: bool = False
     items: list[Item] | None = None
     outcomes: list[list[Outcome]] = field(default_factory=list)
     system: str = ""
@@ -54,12 +60,14 @@ class Ability:
         """The side that the model is switched to answers: first the one before, then the one after."""
         started = time.perf_counter()
         if self.items is None:
-            self.items, self.system = self._chosen(), system
+            wanted = self.config.shipped
+            self.shipped, self.system = model.on_card if wanted is None else wanted, system
+            self.items = self._chosen()
         self.outcomes.append(ask(model, self.items, system, listener) if self.items else [])
         self.seconds += time.perf_counter() - started
 
     def _chosen(self) -> list[Item]:
-        shipped = list(shipped_items()) if self.config.shipped else []
+        shipped = list(shipped_items()) if self.shipped else []
         if shipped and not sandbox_holds():
             shipped, self.left_out = [one for one in shipped if one.group != CODE], {CODE: NO_SANDBOX}
         return [*shipped, *self.benchmark_items]
@@ -70,7 +78,7 @@ class Ability:
         before, after = self.outcomes
         total = total_entry(items, before, after)
         return RecordedAbility(
-            not_run=None if self.config.shipped else "off",
+            not_run=None if self.shipped else "off",
             system=self.system,
             limit_points=self.config.limit_points,
             outcome=None if total is None else outcome_of(total, self.config.limit_points),

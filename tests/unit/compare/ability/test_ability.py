@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.answering_model import AnsweringModel
 from toolkit.compare.ability import ability as module
-from toolkit.compare.ability.ability import Ability, AbilityConfig
+from toolkit.compare.ability.ability import NO_ABILITIES, Ability, AbilityConfig
 from toolkit.compare.ability.checks import says
 from toolkit.compare.ability.items import ARITHMETIC, CODE, Program, Written
 from toolkit.runs.ability_record import RecordedAbility
@@ -42,6 +42,22 @@ def test_both_sides_answer_the_same_items(monkeypatch):
     assert [(one.id, one.passed) for one in found.changes] == [("1", False), ("2", True)]
     assert found.left_out == {CODE: "sandbox"}
     assert RecordedAbility.from_dict(found.to_dict()) == found
+
+
+def test_on_a_card_abilities_are_asked_unless_they_are_declined(monkeypatch):
+    monkeypatch.setattr(module, "sandbox_holds", lambda: False)
+    model = AnsweringModel({"q0": "4"})
+    model.on_card = True
+
+    def asked(config):
+        ability = Ability.planned(config)
+        for _ in range(2):
+            ability.ask(model, "system")
+        found = ability.record()
+        return found.not_run, found.total is not None
+
+    assert asked(AbilityConfig()) == (None, True)
+    assert asked(NO_ABILITIES) == ("off", False)
 
 
 def test_a_comparison_without_abilities_says_why():
