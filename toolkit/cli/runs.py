@@ -11,9 +11,9 @@ from rich.table import Table
 from toolkit.cli.console import answers, notify, show, show_json
 from toolkit.cli.console.run import print_run
 from toolkit.cli.options import JSON, OUTPUT, RUN
+from toolkit.compare.report.pair.explanation import explanation
 from toolkit.core.text import one_line
 from toolkit.runs import latest
-from toolkit.compare.report.pair.explanation import explanation
 from toolkit.runs.layout import first_command
 from toolkit.runs.run import find_run
 from toolkit.runs.runs import Difference, Summary, details, differences, summaries

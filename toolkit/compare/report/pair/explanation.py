@@ -1,7 +1,7 @@
 """Why two verdicts differ, in a sentence: rows, probes, settings, versions. Reads only."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from toolkit.compare.texts import Texts
@@ -31,7 +31,7 @@ def explanation(first: Run, second: Run, texts: Texts | None = None) -> str:
         else t("why.from_to", before=before, after=after, first=names[0], second=names[1])
     )  # fmt: skip
     changes = [
-        *_rows(first, second, t), *_probes(*sides, t), *_settings(first, second, t),
+        *_rows(first, second, t), *_probes(sides, t), *_settings(first, second, t),
         *_surroundings(first, second, t),
     ]  # fmt: skip
     listed = t("why.changes", changes=t("why.and").join(changes)) if changes else t("why.nothing")
@@ -56,20 +56,21 @@ def _lines(run: Run, name: str) -> Counter[str] | None:
         return Counter() if name == QUESTIONS_FILE and run.record.questions is None else None
 
 
-def _probes(first: ComparisonRecord | None, second: ComparisonRecord | None, t: Texts) -> Iterator[str]:
+def _probes(sides: Sequence[ComparisonRecord | None], t: Texts) -> Iterator[str]:
+    first, second = sides
     if first is None or second is None:
         return
     if first.probe_file.sha256 != second.probe_file.sha256:
         yield t("why.probes")
     if first.schema_version != second.schema_version:
         yield t("why.schema", first=first.schema_version, second=second.schema_version)
-    changed = _changes(dict(first.thresholds), dict(second.thresholds), t)
-    yield from (t("why.limit", change=change) for change in changed)
+    limits = [dict(one.thresholds) for one in (first, second)]
+    yield from (t("why.limit", change=change) for change in _changes(limits, t))
 
 
 def _settings(first: Run, second: Run, t: Texts) -> Iterator[str]:
-    settings = ({t("about.model"): _base(run, t)} | flat(run.record.recipe.settings) for run in (first, second))
-    yield from _changes(*settings, t)
+    settings = [{t("about.model"): _base(run, t)} | flat(run.record.recipe.settings) for run in (first, second)]
+    yield from _changes(settings, t)
 
 
 def _base(run: Run, t: Texts) -> str:
@@ -79,14 +80,16 @@ def _base(run: Run, t: Texts) -> str:
 
 
 def _surroundings(first: Run, second: Run, t: Texts) -> Iterator[str]:
-    yield from _changes(
-        *({t("why.device"): run.record.hardware.name or run.record.hardware.device, **run.record.versions}
-          for run in (first, second)), t,
-    )  # fmt: skip
+    places = [
+        {t("why.device"): run.record.hardware.name or run.record.hardware.device, **run.record.versions}
+        for run in (first, second)
+    ]  # fmt: skip
+    yield from _changes(places, t)
 
 
-def _changes(first: dict[str, Any], second: dict[str, Any], t: Texts) -> Iterator[str]:
+def _changes(pair: Sequence[dict[str, Any]], t: Texts) -> Iterator[str]:
     """`epochs 10 → 5` for each value that both have and do not share; of many, the first few and their number."""
+    first, second = pair
     names = [name for name, value in first.items() if name in second and second[name] != value]
     for name in names[:MOST_NAMED]:
         yield f"{name} {_text(first[name])} → {_text(second[name])}"
