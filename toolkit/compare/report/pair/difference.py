@@ -4,9 +4,8 @@ A metric's figure in each report is that of its worst system prompt, which need 
 difference is taken over every answer that both gave, and a question counts once: by its mean over the system prompts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from toolkit.compare.metrics import ProbeResult, Z, holm, ratio, repetition, sign_test
 from toolkit.compare.report.filters import OVER
@@ -129,8 +128,3 @@ def paired_interval(differences: Sequence[float]) -> tuple[float, float]:
     mean = sum(differences) / n
     half = Z * ((sum(one * one for one in differences) + 2) / n - mean**2) ** 0.5 / n**0.5
     return max(mean - half, -1.0), min(mean + half, 1.0)
-
-
-def to_dict(found: Mapping[str, Difference]) -> dict[str, dict[str, Any]]:
-    """As in pair.json."""
-    return {name: vars(one) | {"better": one.better(name) or None} for name, one in found.items()}

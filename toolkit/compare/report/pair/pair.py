@@ -1,5 +1,6 @@
 """Two finished comparisons of runs of one base model as one value: the questions of both, and of one only."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,11 +13,12 @@ from toolkit.compare.report.report import Report
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.suggestion import suggestion
-from toolkit.data.probes import Probe
+from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe
 from toolkit.runs.layout import COMPARISON, REPORT, output_option
 from toolkit.runs.run import Run, find_run
 
 LEFT, RIGHT = SIDES = ("left", "right")
+FIRST_GROUPS = (OUT_OF_SCOPE, PARAPHRASE, TRAINED, *DEPTH)  # what a reader should see some of at the top
 Key = tuple[str, Probe, int]  # system prompt, the question with its expectation, and its number among equal ones
 
 
@@ -202,6 +204,17 @@ def once_each(questions: Sequence[Question]) -> list[Question]:
     for one in questions:
         found.setdefault(one.either.probe.id, one)
     return list(found.values())
+
+
+def of_every_group(questions: Sequence[Question], count: int) -> list[Question]:
+    """The first of each group, then the second, and so on, until there are `count`; in the order that they came in."""
+    seen: Counter[str] = Counter()
+    placed = []
+    for at, one in enumerate(questions):
+        group = one.either.probe.group
+        placed.append((seen[group], FIRST_GROUPS.index(group), at))
+        seen[group] += 1
+    return [questions[at] for at in sorted(at for _, _, at in sorted(placed)[:count])]
 
 
 def on_side(side: str, holds: Callable[[ProbeResult], bool]) -> Callable[[Question], bool]:
