@@ -107,7 +107,7 @@ def _print_question(console: Console, one: Question, pair: Pair, texts: Texts) -
     kind = next(pair.of(side).report.systems[result.system] for side in SIDES if one.of(side) is not None)
     where = f" · {texts(f'system.kind.{kind}')}" if len(pair.systems) > 1 and result.probe.system is None else ""
     console.print(
-        f"\n[bold]{_shown(one_line(prompt_in_context(result.probe, texts)))}[/]  "
+        f"\n[bold]{_shown(prompt_in_context(result.probe, texts))}[/]  "
         f"[dim]{texts(f'probe.{result.probe.group}')}{where}[/]"
     )
     befores = dict.fromkeys(side.before for side in (one.left, one.right) if side is not None)
@@ -127,10 +127,10 @@ def _print_answer(console: Console, name: str, text: str, mark: str, texts: Text
     answer = Table.grid(padding=(0, 1))
     answer.add_column(style="dim", width=16, overflow="fold")
     answer.add_column(overflow="fold")  # Chinese has no spaces to wrap at
-    answer.add_row(_shown(name), f"{mark}{_shown(text) or '[dim]' + texts('side.no_answer') + '[/]'}")
+    answer.add_row(_shown(name), f"{mark}{escape(text) or '[dim]' + texts('side.no_answer') + '[/]'}")
     console.print(Padding(answer, (0, 0, 0, 2)))
 
 
 def _shown(text: str) -> str:
-    """Others' text without rich markup; the console escapes control characters."""
-    return escape(text)
+    """Others' text on one line, without rich markup; the console escapes control characters."""
+    return escape(one_line(text))

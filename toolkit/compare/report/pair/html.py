@@ -18,7 +18,7 @@ from toolkit.compare.report.pair.difference import Difference, differences, sepa
 from toolkit.compare.report.pair.explanation import explanation
 from toolkit.compare.report.pair.named import named
 from toolkit.compare.report.pair.pair import LEFT, RIGHT, SIDES, Pair, Question, of_every_group, on_side, once_each
-from toolkit.compare.report.pair.words import counts, p_value, signed, span
+from toolkit.compare.report.pair.words import counts, p_value, points, signed, span
 from toolkit.compare.report.report import Report
 from toolkit.compare.report.spans import differences as marked_differences
 from toolkit.compare.report.spans import marked
@@ -219,23 +219,36 @@ def _answer(side: str, one: ProbeResult | None, pair: Pair) -> dict[str, Any]:
 def _ability(found: Abilities | None, pair: Pair, texts: Texts) -> dict[str, Any] | None:
     if found is None:
         return None
+    only = {side: texts("pair.ability.only", name=pair.of(side).name) for side in SIDES}
+    names = {
+        "n": texts("ledger.n"), "before": texts("side.base"), **{side: pair.of(side).name for side in SIDES},
+        **{f"only-{side}": only[side] for side in SIDES}, "points": texts("pair.ability.points"),
+        "interval": texts("ability.column.interval"), "p": texts("ability.column.p"),
+    }  # fmt: skip
+    items = {side: [one for one in found.items if one.right_solves == (side == RIGHT)] for side in SIDES}
     return {
+        "columns": names,
         "rows": [_ability_row(one, texts) for one in (*found.groups, *([found.total] if found.total else []))],
         "apart": ", ".join(group_name(name, texts) for name in found.apart),
         "lists": [
-            (texts("pair.ability.items", name=pair.of(side).name, count=len(items)),
-             [(one, group_name(one.group, texts)) for one in items])
-            for side in SIDES
-            if (items := [one for one in found.items if one.right_solves == (side == RIGHT)])
+            (side, texts("pair.ability.items", name=pair.of(side).name, count=len(those)),
+             [(one, group_name(one.group, texts)) for one in those])
+            for side, those in items.items() if those
         ],
     }  # fmt: skip
 
 
 def _ability_row(one: AbilityDifference, texts: Texts) -> dict[str, Any]:
-    shares = [f"{count / one.n * 100:.1f} % ({count}/{one.n})" for count in (one.before, one.left, one.right)]
-    interval = f"{one.low:.1f} – {one.high:.1f}"
+    """`cells`: by column, with the items behind it where it counts some."""
+    only = {"only-left": one.left_only, "only-right": one.right_only}
+    cells = {"n": one.n, "before": one.before, "left": one.left, "right": one.right, **only}
+    shown = {name: (str(count), f"#items-{name.removeprefix('only-')}" if only.get(name) else "")
+             for name, count in cells.items()}  # fmt: skip
+    shown |= {
+        "points": (points(one.points), ""), "interval": (f"{points(one.low)} … {points(one.high)}", ""),
+        "p": (f"{one.p:.2g}", ""),
+    }  # fmt: skip
     return {
-        "name": group_name(one.name, texts), "significant": one.significant,
-        "tone": "" if not one.significant else "good" if one.points > 0 else "bad",
-        "cells": [*shares, str(one.left_only), str(one.right_only), f"{one.points:+.1f}", interval, f"{one.p:.2g}"],
+        "name": group_name(one.name, texts), "cells": shown, "significant": one.significant,
+        "tone": "bad" if one.significant and one.points < 0 else "",
     }  # fmt: skip

@@ -28,6 +28,11 @@ def span(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{signed(low)} … {signed(high)}"
 
 
+def points(value: float) -> str:
+    """Percentage points with their sign and one decimal."""
+    return f"{value:+.1f}".replace("-", "−") if round(value, 1) else "0.0"
+
+
 def p_value(p: float, texts: Texts) -> str:
     """Two digits."""
     return texts("pair.p", p=f"{p:.2g}")
@@ -37,6 +42,6 @@ def ability_total(one: AbilityDifference, pair: Pair, texts: Texts) -> str:
     """The total of the shipped items, in a sentence."""
     return texts(
         "pair.ability.total", n=one.n, left=one.left, right=one.right, left_name=pair.left.name,
-        right_name=pair.right.name, points=f"{one.points:+.1f}", low=f"{one.low:.1f}", high=f"{one.high:.1f}",
+        right_name=pair.right.name, points=points(one.points), low=points(one.low), high=points(one.high),
         left_only=one.left_only, right_only=one.right_only, p=f"{one.p:.2g}",
     )  # fmt: skip
