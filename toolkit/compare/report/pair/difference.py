@@ -90,8 +90,8 @@ def _value(name: str, one: ProbeResult) -> tuple[float, float] | None:
         return float(len(one.after)), float(len(one.before))
     if name == "repetition":
         return repetition(one.after) - repetition(one.before), 1.0
-    held = {"residue": one.residual, "leakage": one.leaked, "locality": not one.changed}.get(name, one.passed)
-    return None if held is None else (float(held), 1.0)
+    holds = {"residue": one.residual, "leakage": one.leaked, "locality": not one.changed}.get(name, one.passed)
+    return None if holds is None else (float(holds), 1.0)
 
 
 def _difference(name: str, measured: Sequence[_Measured]) -> Difference:

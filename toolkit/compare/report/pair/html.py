@@ -231,9 +231,9 @@ def _ability(found: Abilities | None, pair: Pair, texts: Texts) -> dict[str, Any
         "rows": [_ability_row(one, texts) for one in (*found.groups, *([found.total] if found.total else []))],
         "apart": ", ".join(group_name(name, texts) for name in found.apart),
         "lists": [
-            (side, texts("pair.ability.items", name=pair.of(side).name, count=len(those)),
-             [(one, group_name(one.group, texts)) for one in those])
-            for side, those in items.items() if those
+            (side, texts("pair.ability.items", name=pair.of(side).name, count=len(listed)),
+             [(one, group_name(one.group, texts)) for one in listed])
+            for side, listed in items.items() if listed
         ],
     }  # fmt: skip
 

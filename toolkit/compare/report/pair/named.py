@@ -21,8 +21,8 @@ def _questions(pair: Pair, texts: Texts) -> Iterator[tuple[str, str]]:
     for side in SIDES:
         if only := pair.only(side):
             yield texts("pair.named.only", count=len(only), name=pair.of(side).name), f"only-{side}"
-    asked = [{_without_expectation(one) for one in pair.only(side)} for side in SIDES]
-    if twice := asked[0] & asked[1]:
+    questions = [{_without_expectation(one) for one in pair.only(side)} for side in SIDES]
+    if twice := questions[0] & questions[1]:
         yield texts("pair.named.expectations", count=len({probe for _, probe in twice})), ""
     for side, other in zip(SIDES, reversed(SIDES), strict=True):
         others = pair.of(other).report.per_system

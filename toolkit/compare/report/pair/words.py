@@ -24,7 +24,7 @@ def signed(value: float) -> str:
 
 
 def span(low: float | None, high: float | None) -> str:
-    """The interval of a difference; empty where there is none."""
+    """The interval of a difference; empty without one."""
     return "" if low is None or high is None else f"{signed(low)} … {signed(high)}"
 
 
