@@ -125,7 +125,7 @@ export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="-
 
 .PHONY: runs
 runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "compare v2 v3" (a page), "use v2" to roll back, "undo"
-	@$(LIGHT) runs --output "$$OUTPUT" $(ARGS)
+	@$(if $(filter compare,$(ARGS)),$(TOOLKIT) runs $(ARGS) $(INTO),$(LIGHT) runs --output "$$OUTPUT" $(ARGS))
 
 .PHONY: replay
 replay: $(READY) ## Train and compare a run again, from its folder alone: is it the same? [RUN=v3] [ARGS=--here]
