@@ -42,7 +42,7 @@ def test_the_page_and_its_json_have_both_runs_and_their_difference(output):
     assert (value["counts"]["both"], value["counts"]["only_left"], value["counts"]["only_right"]) == (16, 0, 4)
     assert value["left"]["name"] == "v0"
     assert "other probes were asked" in value["explanation"]
-    assert value["differs"][0] == "4 answers are to questions that only v1 was asked"
+    assert value["differs"][0] == "Answers to questions that only v1 was asked: 4"
 
 
 def test_each_figure_is_the_one_of_the_runs_own_report(output):

@@ -32,8 +32,8 @@ def test_questions_of_one_run_and_its_system_prompts_are_counted(tmp_path: Path)
     compared_run(tmp_path, 1, [*learned(forgets=False), *more])
 
     assert what_differs(tmp_path) == [
-        ("2 answers are to questions that only v1 (keep) was asked", "only-right"),
-        ("only v1 (keep) was asked under these system prompts: Rhyme.", ""),
+        ("Answers to questions that only v1 (keep) was asked: 2", "only-right"),
+        ("System prompts of v1 (keep) only: Rhyme.", ""),
     ]
 
 
@@ -44,9 +44,9 @@ def test_a_question_with_another_expectation_is_one_of_each_and_named(tmp_path: 
     compared_run(tmp_path, 1, [*learned(forgets=False), other])
 
     assert [text for text, _ in what_differs(tmp_path)] == [
-        "1 answers are to questions that only v0 (article) was asked",
-        "1 answers are to questions that only v1 (keep) was asked",
-        "1 questions were judged by other expectations, so that they are listed apart",
+        "Answers to questions that only v0 (article) was asked: 1",
+        "Answers to questions that only v1 (keep) was asked: 1",
+        "Questions with other expectations, which are listed apart: 1",
     ]
 
 
@@ -72,7 +72,7 @@ def test_what_the_base_model_said_otherwise_is_counted_and_can_be_seen(tmp_path:
     compared_run(tmp_path, 1, [answered(TRAINED, "Qwen", "Nova", name="t")])
 
     assert what_differs(tmp_path) == [
-        ("the base model itself answered 1 of 1 questions in other words (shown with each)", "base")
+        ("Answers of the base model itself in other words, both of which are shown: 1 of 1", "base")
     ]
 
 
@@ -83,4 +83,4 @@ def test_what_one_report_lacks_is_named(tmp_path: Path):
     found = [text for text, _ in what_differs(tmp_path)]
 
     assert found[0].startswith("v0 (article) was compared by a version that did not record the drift")
-    assert found[1] == "abilities of v0 (article) were not measured (--ability)"
+    assert found[1] == "Abilities of v0 (article) were not measured (--ability)"
