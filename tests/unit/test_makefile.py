@@ -109,7 +109,7 @@ def test_two_runs_side_by_side_are_made_where_the_toolkits_libraries_are(
 
     assert compared[: len(image)] == image
     assert "my runs" in compared
-    assert ["runs", "compare", "v0", "v1", "--lang", "zh"] == compared[(at := compared.index("runs")) : at + 6]
+    assert compared[(at := compared.index("runs")) : at + 6] == ["runs", "compare", "v0", "v1", "--lang", "zh"]
     assert listed[-6:] == ["runs", "--output", "my runs", "diff", "v0", "v1"]
     assert "image" not in listed
 
