@@ -7,9 +7,14 @@ import pytest
 
 from tests.fakes.answered import SYSTEM, answered
 from tests.fakes.paired import POET, compared_run, learned, two_runs
+from toolkit.compare.report.pair.difference import differences
+from toolkit.compare.report.pair.named import named
 from toolkit.compare.report.pair.pair import LEFT, RIGHT, of_every_group, once_each, read_pair
+from toolkit.compare.texts import Texts
 from toolkit.core.errors import ConfigError
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation
+
+SCHEMAS = Path(__file__).parents[4] / "fixtures" / "schemas"
 
 
 def test_answers_to_the_same_question_under_the_same_system_prompt_are_a_pair(tmp_path: Path):
@@ -133,3 +138,15 @@ def test_a_run_is_not_compared_with_itself_nor_without_a_report(tmp_path: Path):
     with pytest.raises(ConfigError, match="v1-20260101-000001 has not been compared yet") as raised:
         read_pair("v0", "v1", tmp_path)
     assert "compare v1-20260101-000001" in raised.value.next
+
+
+def test_reports_of_older_versions_are_paired_too(tmp_path: Path):
+    """Of the run that all versions compared: what they did not record has no difference, and is named."""
+    first, second = (str(next((SCHEMAS / name).glob("v0-*"))) for name in ("report-2", "report-3"))
+
+    pair = read_pair(first, second, tmp_path)
+
+    assert len(pair.both) == 12
+    assert {"reliability", "locality"} <= differences(pair).keys()
+    assert "kl" not in differences(pair)
+    assert [text.rpartition("; ")[2] for text, _ in named(pair, Texts())] == ["compare it again"] * 2
