@@ -124,8 +124,8 @@ export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="-
 	@$(TOOLKIT) export $(A_RUN) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: runs
-runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "use v2" to roll back, "undo"
-	@$(LIGHT) runs --output "$$OUTPUT" $(ARGS)
+runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "compare v2 v3" (a page), "use v2" to roll back, "undo"
+	@$(if $(filter compare,$(ARGS)),$(TOOLKIT) runs $(ARGS) $(INTO),$(LIGHT) runs --output "$$OUTPUT" $(ARGS))
 
 .PHONY: replay
 replay: $(READY) ## Train and compare a run again, from its folder alone: is it the same? [RUN=v3] [ARGS=--here]

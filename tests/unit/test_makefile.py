@@ -99,6 +99,21 @@ def test_every_value_of_every_variable_arrives_and_runs_nothing(checkout: Path, 
         assert any(hands_on(call, option, values[name]) for call in calls), name
 
 
+@pytest.mark.parametrize(("runtime", "image"), [("local", []), ("docker", ["-m", "image", "run"])])
+def test_two_runs_side_by_side_are_made_where_the_toolkits_libraries_are(
+    checkout: Path, runtime: str, image: list[str]
+) -> None:
+    """The host beside Docker has what lists runs, and neither scipy nor jinja2."""
+    [compared] = make(checkout, "runs", f"RUNTIME={runtime}", "ARGS=compare v0 v1 --lang zh", "OUTPUT=my runs")
+    [listed] = make(checkout, "runs", f"RUNTIME={runtime}", "ARGS=diff v0 v1", "OUTPUT=my runs")
+
+    assert compared[: len(image)] == image
+    assert "my runs" in compared
+    assert compared[(at := compared.index("runs")) : at + 6] == ["runs", "compare", "v0", "v1", "--lang", "zh"]
+    assert listed[-6:] == ["runs", "--output", "my runs", "diff", "v0", "v1"]
+    assert "image" not in listed
+
+
 @pytest.mark.parametrize("value", HOSTILE)
 def test_any_file_name_works(checkout: Path, value: str) -> None:
     [call] = make(checkout, "check", "RUNTIME=local", f"DATA={value}")

@@ -89,6 +89,26 @@ def test_a_runs_record_is_shown_escaped(output: Path, arguments: tuple[str, ...]
     is_harmless(done.out + done.err)
 
 
+@pytest.mark.parametrize("options", [(), ("--json",), ("--all",), ("--lang", "zh")])
+def test_two_runs_side_by_side_are_shown_escaped(output: Path, options: tuple[str, ...]):
+    """Names, settings and answers of both, on the page and in the terminal."""
+    hostile = json.loads(json.dumps(hostile_report().to_dict()).replace(r"\ud800", ""))
+    for at in range(2):
+        folder = output / f"v{at}-20260101-000000"
+        (folder / "compare").mkdir()
+        (folder / "compare" / "report.json").write_text(json.dumps(hostile))
+    record = json.loads((output / RUN_ID / "run.json").read_text())
+    other = json.loads((output / "v1-20260101-000000" / "run.json").read_text())
+    (output / "v1-20260101-000000" / "run.json").write_text(json.dumps(other | {"base_model": record["base_model"]}))
+
+    done = run_here("runs", "compare", "v0", "v1", *options, "--output", str(output), "--to", str(output / "page"))
+
+    assert done.code == 0, done.err
+    assert r"\u2028" in done.out
+    is_harmless(done.out + done.err)
+    assert UNPRINTABLE.search((output / "page" / "pair.html").read_text(encoding="utf-8")) is None
+
+
 def test_a_damaged_record_is_named_escaped(output: Path):
     (output / RUN_ID / "run.json").write_text(json.dumps({"schema_version": 1, "status": HOSTILE, HOSTILE: 1}))
 

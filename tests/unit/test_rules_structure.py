@@ -28,6 +28,7 @@ SHORT_MODULES = {
     "toolkit/cli/make_data.py": "a command is a module",
     "toolkit/cli/make_probes.py": "a command is a module",
     "toolkit/compare/teacher.py": "one teacher of further questions and of depth probes",
+    "toolkit/compare/report/pair/files.py": "the only writer of a pair's files",
     "toolkit/data/containers/parquet_file.py": "the door to pyarrow",
     "toolkit/compare/discovery/sentences.py": "a scan in words, for the terminal and for reports",
     "toolkit/compare/texts.py": "the door to texts.yaml",

@@ -1,4 +1,4 @@
-"""`toolkit runs`: stdout is the list of runs, one of them, or what differs between two."""
+"""`toolkit runs`: stdout is the list of runs, one of them, or two of them beside each other."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,12 +9,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers, notify, show, show_json
+from toolkit.cli.console.pair import print_pair
 from toolkit.cli.console.run import print_run
-from toolkit.cli.options import JSON, OUTPUT, RUN
+from toolkit.cli.options import JSON, LANG, OUTPUT, PATH, RUN
+from toolkit.compare.report.pair.explanation import explanation
+from toolkit.compare.report.pair.files import write_pair
+from toolkit.compare.report.pair.pair import read_pair
+from toolkit.compare.report.pair.record import pair_record
+from toolkit.compare.texts import Texts
 from toolkit.core.text import one_line
 from toolkit.runs import latest
-from toolkit.runs.explanation import explanation
-from toolkit.runs.layout import first_command
+from toolkit.runs.layout import PAIR_PAGE, first_command
 from toolkit.runs.run import find_run
 from toolkit.runs.runs import Difference, Summary, details, differences, summaries
 
@@ -28,7 +33,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 @JSON
 @click.pass_context
 def command(ctx: click.Context, output: Path, as_json: bool) -> None:
-    """List the runs, show or diff them, or go back to one.
+    """List the runs, show, diff or compare them, or go back to one.
 
     The newest is last; * marks the one that compare, chat and export use by default.
     """
@@ -80,6 +85,30 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
     else:
         show(explanation(one, other))
         answers(DEFAULT_WIDTH).print(_diff_table(one.run_id, other.run_id, found))
+
+
+@command.command("compare")
+@click.argument("left")
+@click.argument("right")
+@OUTPUT
+@click.option("--to", "folder", type=PATH, help="Folder of the page.  [default: pairs/LEFT-and-RIGHT in the output]")
+@LANG
+@JSON
+@click.option("--all", "show_all", is_flag=True, help="Show every question.")
+def compare_runs(
+    left: str, right: str, output: Path, folder: Path | None, lang: str, as_json: bool, show_all: bool
+) -> None:
+    """Put two compared runs side by side: verdicts, figures and answers.
+
+    Reads the reports that toolkit compare wrote; asks no model. Writes pair.html and pair.json.
+    """
+    pair, texts = read_pair(left, right, output), Texts(lang)
+    written = write_pair(pair, output, folder, texts)
+    if as_json:
+        show_json(pair_record(pair))
+    else:
+        print_pair(pair, texts, show_all=show_all)
+    notify(f"page: {written / PAIR_PAGE}")
 
 
 @command.command()

@@ -219,14 +219,28 @@ def paired_flips(pairs: Sequence[tuple[str, bool, bool]]) -> Flips:
     Answers to one question under several system prompts are not independent, so a question counts once: by whether it
     gained or lost in more of them.
     """
-    from scipy.stats import binomtest
-
     balance: Counter[str] = Counter()
     for name, first, second in pairs:
         balance[name] += second - first
     gained, lost = sum(one > 0 for one in balance.values()), sum(one < 0 for one in balance.values())
-    p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    return Flips(gained=gained, lost=lost, n=len(balance), p=p)
+    return Flips(gained=gained, lost=lost, n=len(balance), p=sign_test(gained, lost))
+
+
+def sign_test(up: int, down: int) -> float:
+    """The two-sided p of the exact sign test; 1 for nothing in either direction."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(up, up + down).pvalue) if up + down else 1.0
+
+
+def holm(p_values: Mapping[str, float], *, level: float = 0.05) -> list[str]:
+    """The names whose p is significant among so many: Holm's step-down method (1979), the smallest first."""
+    found: list[str] = []
+    for rank, (name, p) in enumerate(sorted(p_values.items(), key=lambda one: one[1])):
+        if p >= level / (len(p_values) - rank):
+            break
+        found.append(name)
+    return found
 
 
 def flips(results: Sequence[ProbeResult]) -> Mapping[str, Flips]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.runs.ability_record import RecordedAbility
+from toolkit.runs.answer_record import Count, RecordedProbe
 from toolkit.runs.layout import COMPARISON, REPORT
 from toolkit.runs.record import Part, RecordedQuestions
 from toolkit.runs.scan_record import RecordedScan
@@ -69,7 +70,6 @@ METRICS: tuple[str, ...] = MetricName.__args__  # type: ignore[attr-defined]  # 
 EVERY_METRIC = Field(json_schema_extra={"required": [name for name in METRICS if name not in DEEP]})
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
 
 
 class RecordedModel(Part, frozen=True):
@@ -175,38 +175,6 @@ class RecordedOptions(Part, frozen=True):
     outside: Count | None = Field(description="of --outside; null for the default")
     probes_more: Count
     depth: bool
-
-
-class RecordedExpectation(Part, frozen=True):
-    any: Sequence[str] = ()
-    all: Sequence[str] = ()
-    exact: str | None = None
-    regex: str | None = None
-    answer: Sequence[str] = ()
-    none: Sequence[str] = ()
-
-
-class RecordedProbe(Part, frozen=True):
-    id: str
-    group: Literal[
-        "trained", "paraphrase", "indirect", "portability", "reversal", "other-language", "multi-turn", "out-of-scope",
-    ]  # fmt: skip
-    system: str
-    prompt: str
-    expect: RecordedExpectation | None = Field(
-        description="null out of scope, where the answer must be the one from before"
-    )
-    before: str
-    after: str
-    passed_before: bool | None
-    passed: bool | None
-    changed: bool
-    history: Sequence[Annotated[Sequence[str], Field(min_length=1, max_length=2)]] = Field(
-        default=(), description="what was said before: question and answer; without one, each side answered itself"
-    )
-    own_system: str | None = Field(default=None, description="the probe's own system prompt, in place of `system`")
-    leaked: bool | None = Field(description="out of scope, and names the new identity; null without markers")
-    residual: bool | None = Field(description="in scope, and still names the old identity; null without markers")
 
 
 class RecordedFlipPairs(Part, frozen=True):

@@ -16,6 +16,7 @@ REPORT_SCHEMA_VERSION = 3
 NAME = re.compile(r"v(\d+)-\d{8}-\d{6}")  # a run's folder
 LATEST, HISTORY = "latest", "latest.jsonl"
 KEEP_CACHE = ".cache"  # the base model's answers to the keep prompts, and its questions
+PAIRS, PAIR_RECORD, PAIR_PAGE = "pairs", "pair.json", "pair.html"  # two runs side by side, a folder each
 # In a run's folder
 RECORD = "run.json"
 TRAINED_FILE, HELD_OUT_FILE = "train.jsonl", "eval.jsonl"

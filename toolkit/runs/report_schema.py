@@ -1,20 +1,22 @@
-"""The published form of report.json, made from its type."""
+"""The published form of report.json and of other files, made from their types."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from toolkit.runs.comparison import ComparisonRecord
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
+from toolkit.runs.record import Part
 
 
 def report_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of report.json; docs/report.schema.json is this."""
-    schema: dict[str, Any] = _without_titles(ComparisonRecord.model_json_schema(mode="serialization"))
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"report.json of toolkit compare, schema_version {REPORT_SCHEMA_VERSION}",
-    }
-    return head | schema
+    return schema_of(ComparisonRecord, f"report.json of toolkit compare, schema_version {REPORT_SCHEMA_VERSION}")
+
+
+def schema_of(kind: type[Part], title: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a type as it is written."""
+    schema: dict[str, Any] = _without_titles(kind.model_json_schema(mode="serialization"))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | schema
 
 
 def _without_titles(schema: Any) -> Any:

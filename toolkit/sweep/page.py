@@ -29,7 +29,6 @@ def sweep_page(sweep: Sweep, texts: Texts | None = None) -> str:
         for canvas in (WIDE, NARROW)  # the style shows the one that fits
     ]
     names = _columns(sweep)
-    limits = next((entry.thresholds for entry in sweep.entries if entry.thresholds), {})
     return fill_in(
         Path(__file__).with_name("sweep.html.jinja"),
         t=t,
@@ -37,7 +36,7 @@ def sweep_page(sweep: Sweep, texts: Texts | None = None) -> str:
         advice=advice,
         more_style="".join(path.read_text(encoding="utf-8") for path in style),
         plots=[plot for plot in drawn if plot],
-        columns=[{"title": t(f"metric.{name}.name"), "needs": _needs(name, limits)} for name in names],
+        columns=[{"title": t(f"metric.{name}.name"), "needs": needs(name, sweep.thresholds)} for name in names],
         rows=_rows(sweep, names, advice, t),
         version=__version__,
     )
@@ -54,7 +53,8 @@ def _columns(sweep: Sweep) -> list[str]:
     return list(dict.fromkeys((*COLUMNS, *missed)))
 
 
-def _needs(name: str, limits: Mapping[str, float]) -> str:
+def needs(name: str, limits: Mapping[str, float]) -> str:
+    """The metric's threshold, such as `≥ 0.9`; empty without one."""
     return f"{'≥' if name in AT_LEAST else '≤'} {limits[name]:g}" if name in limits else ""
 
 
@@ -93,7 +93,7 @@ def _cell(name: str, entry: Entry, end: float, t: Texts) -> dict[str, Any]:
     value = entry.metrics.get(name)
     return {
         "text": "-" if value is None else figure(value),
-        "name": f"{t(f'metric.{name}.name')} {_needs(name, entry.thresholds)}".strip(),
+        "name": f"{t(f'metric.{name}.name')} {needs(name, entry.thresholds)}".strip(),
         "missed": misses(name, value, entry.thresholds),
         "at_least": name in AT_LEAST,
         "bar": bar(

@@ -84,6 +84,11 @@ class Sweep:
         return recommend([_candidate(entry, texts) for entry in self.entries if entry.verdict is not None], texts)
 
     @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Which every compared run shares; empty before the first."""
+        return next((entry.thresholds for entry in self.entries if entry.thresholds), {})
+
+    @property
     def exit_code(self) -> int:
         """The verdict's of the run that is recommended, or comes closest; 0 if nothing was compared."""
         named = self.recommendation.run

@@ -56,7 +56,7 @@ class CachingModel(LanguageModel):
         return super().side(adapter)
 
     def answers(self, prompts: Sequence[Messages], **how: Any) -> list[Answer]:
-        if self._adapter is not None:
+        if self._adapter is not None or how["max_new_tokens"] == 1:  # one token is asked for the sake of its logits
             return super().answers(prompts, **how)
         key = json.dumps([self.base, list(prompts), how.get("batch_size"), how["max_new_tokens"]])
         if key not in self.cache:

@@ -1,6 +1,7 @@
 """Abilities of both sides for real: shipped items, a public benchmark's format, and the reports."""
 
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -60,6 +61,18 @@ def test_a_few_of_every_group_and_a_benchmark(output, probes, tmp_path, monkeypa
     assert found["outcome"] in {"kept", "lost", "open"}
     assert "arithmetic" in capsys.readouterr().out
     assert "harmful requests refused" in text
+
+
+def test_several_runs_with_one_load_have_the_abilities_that_each_has_by_itself(output, probes, monkeypatch):
+    """Questions with choices need logits, which the base model's remembered answers do not have."""
+    few = [one for items in by_group(shipped_items()).values() for one in items[:2]]
+    monkeypatch.setattr(module, "shipped_items", lambda: few)
+    make_run(output, Path(find_run("v0", output).record.base_model.path), number=1, seed=3, strength=0.3)
+    by_itself, _ = compared(output, probes, "--ability")
+
+    together, _ = compared(output, probes, "v1", "--ability")
+
+    assert {**together, "seconds": 0} == {**by_itself, "seconds": 0}
 
 
 def test_abilities_are_not_measured_unless_one_says_so(output, probes):

@@ -10,6 +10,7 @@ from toolkit.compare.metrics import (
     Flips,
     Metric,
     flips,
+    holm,
     judge,
     measure,
     paired_flips,
@@ -296,3 +297,8 @@ def test_an_expectation_of_an_answer_knows_what_was_said_before():
 )
 def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, repeated):
     assert repetition(text) == pytest.approx(repeated)
+
+
+def test_holm_stops_at_the_first_that_is_too_likely():
+    assert holm({"a": 0.04, "b": 0.001, "c": 0.02}) == ["b", "c", "a"]
+    assert holm({"a": 0.04, "b": 0.001, "c": 0.03}) == ["b"]

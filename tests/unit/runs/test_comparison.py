@@ -12,6 +12,7 @@ from image.share.run_layer import read_report as read_on_the_host
 from tests.fakes.answered import answered, report_on
 from toolkit.compare.report import write_report
 from toolkit.compare.report.markdown import render_markdown
+from toolkit.compare.report.pair.explanation import explanation
 from toolkit.compare.report.report import Report
 from toolkit.compare.sides import Side
 from toolkit.compare.texts import Texts
@@ -19,7 +20,6 @@ from toolkit.core.documents import read_regular_json
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.export.evidence import NOT_COMPARED, PASSED, read_evidence
 from toolkit.runs.comparison import ComparisonRecord, read_comparison, with_digest
-from toolkit.runs.explanation import explanation
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION, RUN_SCHEMA_VERSION
 from toolkit.runs.run import read_run
 from toolkit.runs.runs import details, summary

@@ -76,6 +76,16 @@ def test_a_run_that_was_not_compared_has_its_error_in_place_of_figures():
     assert "failed" in shown(found)
 
 
+@pytest.mark.parametrize(
+    ("language", "frame"),
+    [("en", "Error: The loss"), ("zh", "错误信息（英文原文）：The loss")],
+)
+def test_an_error_is_introduced_in_the_readers_language(language: str, frame: str):
+    found = row(page(entry(1, 1.0, 0.01), broken(2, "The loss is not finite."), language=language), "v2-")
+
+    assert frame in shown(found)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "entries",

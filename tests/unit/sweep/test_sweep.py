@@ -17,6 +17,8 @@ from rich.cells import cell_len
 
 from tests.fakes.logits import logits_with_kl
 from tests.fakes.model_folder import make_model_folder
+from tests.fakes.swept import broken as broken_run
+from tests.fakes.swept import entry, sweep_of
 from tests.fakes.training import FakeTraining
 from toolkit.cli.console.sweep import print_sweep
 from toolkit.cli.sweep import ValueList, command
@@ -305,6 +307,28 @@ def test_the_table_fits_80_columns_and_holds_every_run(user: User, capsys: pytes
     assert all(cell_len(line) <= 80 for line in table), text
     assert sum("0.123 0.123 0.123 0.123 0.123 0.123" in " ".join(line.split()) for line in table) == 3
     assert ["v10" in text, "v11" in text, "not taken" in text, "failed" in text, "Broken." in text] == [True] * 5
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_table_has_the_threshold_of_each_column(language: str, capsys: pytest.CaptureFixture[str]):
+    print_sweep(sweep_of(entry(1, 0.55, 0.09, leakage=0.14), entry(2, 1.0, 0.001)), Texts(language))
+
+    table = capsys.readouterr().out.partition("\n*")[0].splitlines()
+    assert table[1].split() == [{"en": "needs", "zh": "要求"}[language], "≥0.9", "≥0.8", "≤0.02", "≤0.02"]
+    for limit, value in (("≥0.9", "1.000"), ("≥0.8", "0.550"), ("≤0.02", "0.140")):
+        end = cell_len(table[1].partition(limit)[0]) + len(limit)
+        assert cell_len(table[2].partition(value)[0]) + len(value) == end  # below it, aligned to the right
+    assert all(cell_len(line) <= 80 for line in table)
+
+
+@pytest.mark.parametrize(("language", "frame"), [("en", "20260101-000000: Error: "), ("zh", "错误信息（英文原文）：")])
+def test_the_error_of_a_failed_run_is_introduced_in_the_readers_language(
+    language: str, frame: str, capsys: pytest.CaptureFixture[str]
+):
+    sweep = sweep_of(entry(1, 1.0, 0.001), broken_run(4, "The loss is not finite."))
+    print_sweep(sweep, Texts(language))
+
+    assert f"{frame}The loss is not finite." in capsys.readouterr().out
 
 
 def test_the_frontier_is_marked_and_the_recommendation_has_its_reason(user: User, capsys: pytest.CaptureFixture[str]):

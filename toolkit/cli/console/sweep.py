@@ -8,9 +8,10 @@ from rich.table import Table
 from toolkit.cli.console import answers
 from toolkit.compare.report.figures import figure
 from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import misses
 from toolkit.core.text import one_line
 from toolkit.sweep.grid import varying
-from toolkit.sweep.page import entry_word
+from toolkit.sweep.page import entry_word, needs
 from toolkit.sweep.record import Entry, Sweep
 
 SHORT = {
@@ -35,6 +36,10 @@ def print_sweep(sweep: Sweep, texts: Texts | None = None) -> None:
         table.add_column(header, justify=right, overflow="fold", no_wrap=header not in first[2:])
     names = varying([entry.settings for entry in sweep.entries])
     frontier = {id(entry) for entry in sweep.frontier}
+    limits = sweep.thresholds
+    if limits:
+        wanted = (needs(name, limits).replace(" ", "") for name in COLUMNS)
+        table.add_row("", "", t("ledger.needs"), "", *wanted, "", "", style="dim")
     for entry in sweep.entries:
         table.add_row(*_row(entry, names, t, on_frontier=id(entry) in frontier))
     console.print(table)
@@ -46,14 +51,15 @@ def print_sweep(sweep: Sweep, texts: Texts | None = None) -> None:
         console.print(_shown(advice.reason))
     for entry in sweep.failed:
         name = _shown(entry.run or entry.recipe["name"])
-        console.print(f"[red]{t('sweep.failed')}{t('colon')}{name}[/]{t('colon')}{_shown(entry.error or '')}")
+        error = _shown(t("sweep.error", error=entry.error or ""))
+        console.print(f"[red]{t('sweep.failed')}{t('colon')}{name}[/]{t('colon')}{error}")
 
 
 def _row(entry: Entry, names: list[str], t: Texts, *, on_frontier: bool) -> tuple[str, ...]:
     settings = ", ".join(
         f"{SHORT.get(name, name)} {entry.settings[name]:g}" for name in names if name in entry.settings
     )
-    measured = [_figure(entry.metrics.get(name)) if entry.metrics else "" for name in COLUMNS]
+    measured = [_figure(name, entry) if entry.metrics else "" for name in COLUMNS]
     seconds = "" if entry.seconds is None else f"{entry.seconds:.{0 if entry.seconds >= 100 else 1}f}"  # noqa: PLR2004  # four signs
     return (
         "*" if on_frontier else "",
@@ -71,5 +77,8 @@ def _shown(text: object) -> str:
     return escape(one_line(str(text)))
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else figure(value)
+def _figure(name: str, entry: Entry) -> str:
+    value = entry.metrics.get(name)
+    if value is None:
+        return "-"
+    return f"[red]{figure(value)}[/]" if misses(name, value, entry.thresholds) else figure(value)

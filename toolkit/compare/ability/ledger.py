@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from toolkit.compare.ability.asking import Outcome
 from toolkit.compare.ability.items import GROUPS, Item
-from toolkit.compare.metrics import paired_flips
+from toolkit.compare.metrics import holm, paired_flips
 from toolkit.runs.ability_record import AbilityOutcome, RecordedAbilityChange, RecordedAbilityGroup
 
 LIMIT_POINTS = 3.0  # of the total: about 1100 items with one in twenty flipped have an interval of ± 1.3 points
-SIGNIFICANT = 0.05
 TOTAL = "total"
 Z_95 = 1.96
 Pairs = Sequence[tuple[bool, bool]]
@@ -47,13 +46,9 @@ def outcome_of(total: RecordedAbilityGroup, limit_points: float) -> AbilityOutco
 
 
 def significant_losses(groups: Sequence[RecordedAbilityGroup]) -> list[str]:
-    """The groups that lost significantly, among so many groups: Holm's step-down method (1979)."""
-    found: list[str] = []
-    for rank, one in enumerate(sorted(groups, key=lambda one: one.p)):
-        if one.p >= SIGNIFICANT / (len(groups) - rank):
-            break
-        found += [one.name] * (one.lost > one.won)
-    return found
+    """The groups that lost significantly, among so many groups."""
+    lost = {one.name for one in groups if one.lost > one.won}
+    return [name for name in holm({one.name: one.p for one in groups}) if name in lost]
 
 
 def group_entries(

@@ -3,10 +3,7 @@
 import base64
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,29 +33,20 @@ from toolkit.compare.report.figures import (
 from toolkit.compare.report.filters import Filters
 from toolkit.compare.report.learned import learned_from, question_lists
 from toolkit.compare.report.report import Report
+from toolkit.compare.report.spans import differences, marked
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, misses, system_name
-from toolkit.core.text import printable, sentences, words
+from toolkit.core.text import printable
 from toolkit.data.probes import Expectation
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 from toolkit.runs.questions import RunQuestion
 from toolkit.runs.training_log import TrainingLog
 
-LEAST_COMMON = 0.3  # texts that share less are shown side by side, without marks
-MOST_PAIRS = 500_000  # about 700 words each; a fifth of a second
 TEMPLATES = Path(__file__).parent
 NO_SHARE = ("kl", "length", "repetition")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 SHOWN_FIRST = 6  # changed and wrong questions at the top
 GIB = 2**30
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiffSpan:
-    """A part of one text; `changed`: the other text differs there."""
-
-    text: str
-    changed: bool
 
 
 def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions: Sequence[RunQuestion] = ()) -> str:
@@ -69,7 +57,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         TEMPLATES / "report.html.jinja",
         more_style=filters.style,
         filters=filters,
-        headline=_headline(report, filters, texts),
+        headline=headline(report, filters.named, texts),
         reasons=[(one.reason(texts), filters.link(one.metric, one.system)) for one in report.verdict.why],
         advice=advice(report, texts),
         first=[_probe(one, filters, texts) for one in first_changed(report)[:SHOWN_FIRST]],
@@ -78,7 +66,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         t=texts,
         report=report,
         ledgers={
-            ledger: [_metric(line, report, filters, texts) for line in ledger_lines(report, ledger)]
+            ledger: [drawn_metric(line, report, filters.link, texts) for line in ledger_lines(report, ledger)]
             for ledger in LEDGERS
         },
         where_it_holds=where_it_holds(report, texts),
@@ -94,7 +82,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         questions=question_lists(questions, texts),
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
         figure=figure,
-        lang=_language,
+        lang=language_of,
         earlier=earlier,
         version=__version__,
     )
@@ -125,7 +113,7 @@ def _environment(folder: Path) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader([folder, TEMPLATES]), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, finalize=_printable,
     )  # fmt: skip
 
@@ -135,22 +123,28 @@ def _printable(value: Any) -> Any:
     return type(value)(printable(value)) if isinstance(value, str) else value
 
 
-def _headline(report: Report, filters: Filters, texts: Texts) -> list[tuple[str, str]]:
-    """The verdict's sentence in parts, each with the fragment of the answers behind it, empty for words."""
+def headline(report: Report, named: Callable[[str], str], texts: Texts) -> list[tuple[str, str]]:
+    """The verdict's sentence in parts, each with the fragment of the answers behind it, empty for words.
+
+    `named`: the fragment behind `learned`, `leaked` or `changed`.
+    """
     counts = report.verdict.counts
     parts = [(report.verdict.head(texts), "")]
     for at, (name, text) in enumerate(counts.parts(texts).items()):
-        parts += [(texts("colon") if at == 0 else counts.join(name, texts), ""), (text, filters.named(name))]
+        parts += [(texts("colon") if at == 0 else counts.join(name, texts), ""), (text, named(name))]
     return [*parts, (texts("stop"), "")]
 
 
-def _metric(line: Line, report: Report, filters: Filters, texts: Texts) -> dict[str, Any]:
+def drawn_metric(
+    line: Line, report: Report, link: Callable[[str, str | None], str], texts: Texts, *, least_end: float = LEAST_END
+) -> dict[str, Any]:
+    """What a template shows of a metric. `link`: to the answers it was taken over; `least_end`: of its scale."""
     metric = line.metric
     noise = report.values["noise_floor"] if line.name == "locality" else None
     drawn: Bar = bar(
         value=metric.value, low=metric.low, high=metric.high, limit=line.limit, noise=noise,
         share=line.name not in NO_SHARE, small_is_good=line.name not in (*AT_LEAST, "noise_floor", "length"),
-        least_end=2.0 if line.name == "length" else LEAST_END,
+        least_end=max(least_end, 2.0 if line.name == "length" else LEAST_END),
     )  # fmt: skip
     differs = len({metrics[line.name].value for metrics in report.per_system.values() if metrics[line.name].n}) > 1
     return {
@@ -159,7 +153,7 @@ def _metric(line: Line, report: Report, filters: Filters, texts: Texts) -> dict[
         "interval": interval(metric),
         "bar": drawn,
         "at_least": line.name in AT_LEAST,
-        "link": filters.link(line.name, line.system),
+        "link": link(line.name, line.system),
         "under": system_name(line.system, texts) if differs else None,
     }
 
@@ -192,18 +186,14 @@ def _probe(one: ProbeResult, filters: Filters, texts: Texts) -> dict[str, Any]:
         "behind": filters.sets_of(one),
         "mark": word,
         "wrong": word in WRONG,
-        "before": _shown(old),
-        "after": _shown(new),
-        "expected": _expected(one.probe.expect, texts),
+        "before": marked(old),
+        "after": marked(new),
+        "expected": expected(one.probe.expect, texts),
     }
 
 
-def _shown(pieces: list[DiffSpan]) -> list[DiffSpan]:
-    """Without marks if an answer is entirely different: marking all of it would show nothing."""
-    return [DiffSpan(text=piece.text, changed=False) for piece in pieces] if len(pieces) == 1 else pieces
-
-
-def _expected(expect: Expectation | None, texts: Texts) -> str:
+def expected(expect: Expectation | None, texts: Texts) -> str:
+    """In words."""
     if expect is None:
         return texts("probe.expect.unchanged")
     parts = []
@@ -239,58 +229,6 @@ def _training(log: TrainingLog) -> dict[str, Any]:
     }
 
 
-def _language(text: str) -> str:
+def language_of(text: str) -> str:
     """So that a browser picks the right glyphs and line breaks."""
     return "zh-CN" if CHINESE.search(text) else "en"
-
-
-def differences(before: str, after: str) -> tuple[list[DiffSpan], list[DiffSpan]]:
-    """Both texts in spans; what is only in one of them is marked as changed: words, or sentences of long texts."""
-    for units in (words, sentences):
-        old, new = units(before), units(after)
-        if _pairs(old, new) <= MOST_PAIRS:
-            break
-    else:
-        return _entirely_changed(before), _entirely_changed(after)
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    if _common(old, new, matcher) < LEAST_COMMON:
-        return _entirely_changed(before), _entirely_changed(after)
-    left: list[DiffSpan] = []
-    right: list[DiffSpan] = []
-    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
-        left.append(DiffSpan(text="".join(old[old_from:old_to]), changed=tag != "equal"))
-        right.append(DiffSpan(text="".join(new[new_from:new_to]), changed=tag != "equal"))
-    return _joined(left), _joined(right)
-
-
-def _pairs(old: Sequence[str], new: Sequence[str]) -> int:
-    """How often a unit of one text is one of the other: the work of one pass over both."""
-    counted = Counter(new)
-    return sum(counted[unit] for unit in old)
-
-
-def _common(old: Sequence[str], new: Sequence[str], matcher: "SequenceMatcher[str]") -> float:
-    """The share of the longer text's characters that both have."""
-    same = sum(len("".join(old[at : at + size]).strip()) for at, _, size in matcher.get_matching_blocks())
-    return same / max(len("".join(old)), len("".join(new)), 1)
-
-
-def _entirely_changed(text: str) -> list[DiffSpan]:
-    return [DiffSpan(text=text, changed=True)] if text else []
-
-
-def _joined(pieces: Sequence[DiffSpan]) -> list[DiffSpan]:
-    """Without empty spans, and without islands: white space and punctuation between two changes belong to them."""
-    found: list[DiffSpan] = []
-    shown = [piece for piece in pieces if piece.text]
-    for at, piece in enumerate(shown):
-        island = (
-            0 < at < len(shown) - 1 and shown[at - 1].changed and shown[at + 1].changed
-            and not any(sign.isalnum() for sign in piece.text)
-        )  # fmt: skip
-        changed = piece.changed or island
-        if found and found[-1].changed == changed:
-            found[-1] = DiffSpan(text=found[-1].text + piece.text, changed=changed)
-        else:
-            found.append(DiffSpan(text=piece.text, changed=changed))
-    return found

@@ -1,23 +1,23 @@
 """A comparison's outcome as one value, and as report.json and back. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
 from toolkit.data.history import history_lists, history_of
 from toolkit.data.probes import Expectation, Probe
+from toolkit.model.divergence import Drift
 from toolkit.runs.ability_record import RecordedAbility
+from toolkit.runs.answer_record import RecordedExpectation, RecordedProbe
 from toolkit.runs.comparison import (
     DEEP,
     METRICS,
     ComparisonRecord,
     FurtherQuestions,
     LearnedQuestions,
-    RecordedExpectation,
     RecordedOptions,
-    RecordedProbe,
     worst,
 )
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
@@ -80,7 +80,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, content: object) -> Self:
-        """From report.json of any version. What JSON does not have (drift, the noise of decoding) is None.
+        """From report.json of any version. What JSON does not have (the answers in another batch) is None.
 
         Raises ValueError.
         """
@@ -177,6 +177,7 @@ def _probe(one: ProbeResult) -> dict[str, Any]:
         "changed": one.changed,
         "leaked": one.leaked,
         "residual": one.residual,
+        "drift": None if one.drift is None else asdict(one.drift),
     }
 
 
@@ -192,6 +193,7 @@ def _result(one: RecordedProbe) -> ProbeResult:
             system=one.own_system,
         ),
         **_values(one, "system", "before", "after", "passed_before", "passed", "leaked", "residual"),
+        drift=None if one.drift is None else Drift(**_values(one.drift, "kl_sum", "agreeing", "tokens")),
     )
 
 

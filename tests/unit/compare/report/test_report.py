@@ -182,3 +182,13 @@ def test_a_scan_is_the_same_in_json_and_back():
     assert again.scan is not None
     assert json.dumps(again.to_dict()) == json.dumps(value.to_dict())
     assert Report.from_dict(report().to_dict()).scan is None
+
+
+def test_the_drift_of_each_answer_survives_json():
+    """The paired difference of two runs is taken over it."""
+    first = report()
+
+    again = Report.from_dict(json.loads(json.dumps(first.to_dict())))
+
+    assert [one.drift for one in again.results] == [one.drift for one in first.results]
+    assert again.results[-1].drift == Drift(kl_sum=0.0, agreeing=2, tokens=2)

@@ -1,9 +1,10 @@
 """Why two verdicts differ, in a sentence: rows, probes, settings, versions. Reads only."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from toolkit.compare.texts import Texts
 from toolkit.core.documents import read_text
 from toolkit.core.text import one_line, short
 from toolkit.runs.comparison import ComparisonRecord, read_comparison
@@ -13,32 +14,38 @@ from toolkit.runs.runs import flat, verdict_word
 
 MOST_NAMED = 4  # settings, and versions
 NOT_COMPARED = "not compared"
-NOTHING = "rows, probes, settings, versions and device are the same"
 
 
-def explanation(first: Run, second: Run) -> str:
+def explanation(first: Run, second: Run, texts: Texts | None = None) -> str:
     """Such as `From passed (v1) to moved (v2), with these changes: 3 rows were added, epochs 10 → 5.`
 
     The changes are all that a verdict may depend on; which of them mattered, two runs cannot say.
     """
+    t = texts or Texts()
     sides = [read_comparison(run.folder) for run in (first, second)]
     words = [NOT_COMPARED if one is None else verdict_word(one.verdict.to_dict()) for one in sides]
+    before, after = (t(f"why.word.{word.replace(' ', '_')}") for word in words)
     names = [run.run_id.partition("-")[0] for run in (first, second)]
-    same = words[0] == words[1]
-    verdicts = f"Both {words[0]}" if same else f"From {words[0]} ({names[0]}) to {words[1]} ({names[1]})"
-    changes = [*_rows(first, second), *_probes(*sides), *_settings(first, second), *_surroundings(first, second)]
-    listed = f"with these changes: {', '.join(changes)}" if changes else f"though {NOTHING}"
-    return one_line(f"{verdicts}, {listed}.")
+    verdicts = (
+        t("why.both", word=before) if before == after
+        else t("why.from_to", before=before, after=after, first=names[0], second=names[1])
+    )  # fmt: skip
+    changes = [
+        *_rows(first, second, t), *_probes(sides, t), *_settings(first, second, t),
+        *_surroundings(first, second, t),
+    ]  # fmt: skip
+    listed = t("why.changes", changes=t("why.and").join(changes)) if changes else t("why.nothing")
+    return one_line(f"{verdicts}{listed}")
 
 
-def _rows(first: Run, second: Run) -> Iterator[str]:
-    for name, one, many in ((TRAINED_FILE, "row", "rows"), (QUESTIONS_FILE, "question", "questions")):
+def _rows(first: Run, second: Run, t: Texts) -> Iterator[str]:
+    for name, kind in ((TRAINED_FILE, "row"), (QUESTIONS_FILE, "question")):
         before, after = (_lines(run, name) for run in (first, second))
         if before is None or after is None:
             continue
         for count, verb in (((after - before).total(), "added"), ((before - after).total(), "removed")):
             if count:
-                yield f"{count} {one} was {verb}" if count == 1 else f"{count} {many} were {verb}"
+                yield t(f"why.{kind}.{verb}" if count == 1 else f"why.{kind}s.{verb}", count=count)
 
 
 def _lines(run: Run, name: str) -> Counter[str] | None:
@@ -49,40 +56,45 @@ def _lines(run: Run, name: str) -> Counter[str] | None:
         return Counter() if name == QUESTIONS_FILE and run.record.questions is None else None
 
 
-def _probes(first: ComparisonRecord | None, second: ComparisonRecord | None) -> Iterator[str]:
+def _probes(sides: Sequence[ComparisonRecord | None], t: Texts) -> Iterator[str]:
+    first, second = sides
     if first is None or second is None:
         return
     if first.probe_file.sha256 != second.probe_file.sha256:
-        yield "other probes were asked"
+        yield t("why.probes")
     if first.schema_version != second.schema_version:
-        yield f"the report's schema {first.schema_version} → {second.schema_version}"
-    changed = _changes(dict(first.thresholds), dict(second.thresholds))
-    yield from (f"the limit of {change}" for change in changed)
+        yield t("why.schema", first=first.schema_version, second=second.schema_version)
+    limits = [dict(one.thresholds) for one in (first, second)]
+    yield from (t("why.limit", change=change) for change in _changes(limits, t))
 
 
-def _settings(first: Run, second: Run) -> Iterator[str]:
-    yield from _changes(*({"base model": _base(run)} | flat(run.record.recipe.settings) for run in (first, second)))
+def _settings(first: Run, second: Run, t: Texts) -> Iterator[str]:
+    settings = [{t("about.model"): _base(run, t)} | flat(run.record.recipe.settings) for run in (first, second)]
+    yield from _changes(settings, t)
 
 
-def _base(run: Run) -> str:
+def _base(run: Run, t: Texts) -> str:
     base = run.record.base_model
-    return f"{base.name}{' in 4 bits' if base.load_in_4bit else ''} {(base.revision or '')[:12]}".strip()
+    bits = f" {t('why.in_4bit')}" if base.load_in_4bit else ""
+    return f"{base.name}{bits} {(base.revision or '')[:12]}".strip()
 
 
-def _surroundings(first: Run, second: Run) -> Iterator[str]:
-    yield from _changes(
-        *({"device": run.record.hardware.name or run.record.hardware.device, **run.record.versions}
-          for run in (first, second))
-    )  # fmt: skip
+def _surroundings(first: Run, second: Run, t: Texts) -> Iterator[str]:
+    places = [
+        {t("why.device"): run.record.hardware.name or run.record.hardware.device, **run.record.versions}
+        for run in (first, second)
+    ]  # fmt: skip
+    yield from _changes(places, t)
 
 
-def _changes(first: dict[str, Any], second: dict[str, Any]) -> Iterator[str]:
+def _changes(pair: Sequence[dict[str, Any]], t: Texts) -> Iterator[str]:
     """`epochs 10 → 5` for each value that both have and do not share; of many, the first few and their number."""
+    first, second = pair
     names = [name for name, value in first.items() if name in second and second[name] != value]
     for name in names[:MOST_NAMED]:
         yield f"{name} {_text(first[name])} → {_text(second[name])}"
     if len(names) > MOST_NAMED:
-        yield f"{len(names) - MOST_NAMED} more"
+        yield t("why.more", count=len(names) - MOST_NAMED)
 
 
 def _text(value: Any) -> str:

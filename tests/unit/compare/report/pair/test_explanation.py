@@ -7,9 +7,9 @@ import pytest
 
 from tests.fakes.answered import answered, report_on
 from tests.fakes.run_record import run_record
+from toolkit.compare.report.pair.explanation import explanation
 from toolkit.core.files import write_json
 from toolkit.data.probes import TRAINED
-from toolkit.runs.explanation import explanation
 from toolkit.runs.run import Run, read_run, write_record
 
 RECIPE = {"name": "article", "epochs": 10, "learning_rate": 1e-4, "batch_size": 8, "seed": 42, "warmup_ratio": 0.1}

@@ -1,0 +1,53 @@
+"""One answer of a report.json: the question, what was expected, what both sides said, and how it was judged."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from toolkit.runs.record import Part
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class RecordedExpectation(Part, frozen=True):
+    any: Sequence[str] = ()
+    all: Sequence[str] = ()
+    exact: str | None = None
+    regex: str | None = None
+    answer: Sequence[str] = ()
+    none: Sequence[str] = ()
+
+
+class RecordedDrift(Part, frozen=True):
+    """KL(before || after) in nats, summed over the before side's own answer; agreeing: tokens with one first choice"""
+
+    kl_sum: float
+    agreeing: Count
+    tokens: Count
+
+
+class RecordedProbe(Part, frozen=True):
+    id: str
+    group: Literal[
+        "trained", "paraphrase", "indirect", "portability", "reversal", "other-language", "multi-turn", "out-of-scope",
+    ]  # fmt: skip
+    system: str
+    prompt: str
+    expect: RecordedExpectation | None = Field(
+        description="null out of scope, where the answer must be the one from before"
+    )
+    before: str
+    after: str
+    passed_before: bool | None
+    passed: bool | None
+    changed: bool
+    history: Sequence[Annotated[Sequence[str], Field(min_length=1, max_length=2)]] = Field(
+        default=(), description="what was said before: question and answer; without one, each side answered itself"
+    )
+    own_system: str | None = Field(default=None, description="the probe's own system prompt, in place of `system`")
+    leaked: bool | None = Field(description="out of scope, and names the new identity; null without markers")
+    residual: bool | None = Field(description="in scope, and still names the old identity; null without markers")
+    drift: RecordedDrift | None = Field(
+        default=None, description="null in scope, where it was not measured, and in older reports"
+    )
