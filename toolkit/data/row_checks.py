@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.keys import WEIGHTY_KEYS
+from toolkit.data.messages import uses_tools
 from toolkit.data.placeholders import placeholders
 from toolkit.data.probes import probes_beside
 from toolkit.data.repeats import repeats
@@ -173,7 +174,7 @@ def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Findin
                 message=f"its prompt is the {probe.group} probe {probe.id}: a probe that is trained on proves nothing",
                 remedy="delete the row, or reword it or the probe",
             )
-    if dataset.rows and not probes and not any(row.of_one_turn for row in dataset.rows):
+    if dataset.rows and not probes and not any(row.of_one_turn or uses_tools(row) for row in dataset.rows):
         yield Finding(
             level="warning",
             kind="probe",

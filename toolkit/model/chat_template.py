@@ -85,15 +85,15 @@ def rendered(tokenizer: Any, messages: Messages, *, prompt: bool) -> str:
 
     Raises ModelError for a template that cannot be used, or has no place for the tools of this conversation.
     """
-    tools = json.loads(messages[0]["content"]) if messages[0]["role"] == TOOLS else []
-    turns = messages[1:] if tools else messages
-    if (tools or any(one["role"] == "tool" or one.get("tool_calls") for one in turns)) and not takes_tools(tokenizer):
+    values = template_values(messages)
+    needs = "tools" in values or any(one["role"] == "tool" or one.get("tool_calls") for one in values["messages"])
+    if needs and not takes_tools(tokenizer):
         raise ModelError(
             "The base model's chat template has no place for tools and their calls.",
             next="Use a model whose template has one, such as Qwen2.5-7B-Instruct, or leave the tools out.",
         )
     try:
-        return _applied(tokenizer, turns, tools, prompt=prompt)
+        return _applied(tokenizer, values, prompt=prompt)
     except ValueError as error:
         raise ModelError(
             f"The base model has no chat template that can be used: {first_line(error)}.",
@@ -101,9 +101,18 @@ def rendered(tokenizer: Any, messages: Messages, *, prompt: bool) -> str:
         ) from error
 
 
-def _applied(tokenizer: Any, turns: Messages, tools: list[Any], *, prompt: bool) -> str:
-    further = {"tools": tools} if tools else {}
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt, **further))
+def template_values(messages: Messages) -> dict[str, Any]:
+    """`messages` and, if there are any, `tools`, as chat templates take them."""
+    if messages and messages[0]["role"] == TOOLS:
+        return {"messages": messages[1:], "tools": json.loads(messages[0]["content"])}
+    return {"messages": messages}
+
+
+def _applied(tokenizer: Any, values: Mapping[str, Any], *, prompt: bool) -> str:
+    further = {name: value for name, value in values.items() if name != "messages"}
+    return str(
+        tokenizer.apply_chat_template(values["messages"], tokenize=False, add_generation_prompt=prompt, **further)
+    )
 
 
 def takes_tools(tokenizer: Any) -> bool:
@@ -112,7 +121,7 @@ def takes_tools(tokenizer: Any) -> bool:
     known = _TAKES_TOOLS.get(template) if isinstance(template, str) else None
     if known is None:
         try:
-            text = _applied(tokenizer, CALL_TRIAL, [TOOL_TRIAL], prompt=True)
+            text = _applied(tokenizer, {"messages": CALL_TRIAL, "tools": [TOOL_TRIAL]}, prompt=True)
         except (ModelError, ValueError):
             text = ""
         known = all(mark in text for mark in ("the_tool", "the_argument", "the_result"))

@@ -19,7 +19,8 @@ from toolkit.compare.metrics import (
     share,
     wilson,
 )
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe
 from toolkit.model.divergence import Drift
 
 
@@ -48,6 +49,7 @@ def test_shares_are_counted_group_by_group():
         "length": (pytest.approx(11 / 19), 4),
         "repetition": (0.0, 4),
         "noise_floor": (None, 0),
+        "tool_locality": (None, 0),
         **dict.fromkeys(DEEP, (None, 0)),
     }
 

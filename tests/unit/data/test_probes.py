@@ -6,7 +6,8 @@ import pytest
 
 from toolkit.core.errors import DataError
 from toolkit.core.text import contains_any, normalized
-from toolkit.data.probes import DEFAULT_THRESHOLDS, Expectation, compared_probes, read_probes
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import DEFAULT_THRESHOLDS, compared_probes, read_probes
 
 SOUND = """
 schema_version: 1
@@ -98,7 +99,7 @@ FAULTS = {
 
 
 def test_a_regex_that_backtracks_on_an_answer_is_an_error_of_the_probe(monkeypatch):
-    monkeypatch.setattr("toolkit.data.probes.REGEX_S", 0.5)
+    monkeypatch.setattr("toolkit.data.expectation.REGEX_S", 0.5)
     with pytest.raises(DataError, match=r"regex '\(a\+\)\+\$': it takes more than 0.5 seconds"):
         Expectation(regex="(a+)+$").met("a" * 50 + "!")
 

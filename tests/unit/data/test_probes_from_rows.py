@@ -11,7 +11,8 @@ from toolkit.compare.questions import run_probes
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import prompt_key, read_dataset
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, read_probes
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, read_probes
 from toolkit.data.probes_from_rows import LONGEST_ANSWER_WORDS, MOST, made_probes
 from toolkit.runs.run import Run
 

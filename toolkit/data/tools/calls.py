@@ -82,10 +82,10 @@ def same_json(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def same_calls(some: Sequence[ToolCall], others: Sequence[ToolCall]) -> bool:
+def same_calls(calls: Sequence[ToolCall], others: Sequence[ToolCall]) -> bool:
     """Whether the same functions are called with the same arguments, in any order."""
     left = list(others)
-    for call in some:
+    for call in calls:
         at = next(
             (at for at, one in enumerate(left) if one.name == call.name and same_json(one.values, call.values)), None
         )
