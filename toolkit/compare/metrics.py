@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from toolkit.core.text import contains_any, names_any, words
 from toolkit.data.probes import DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
-from toolkit.data.tools.calls import reply_of, same_calls
+from toolkit.data.tools.calls import meant_calls, same_calls
 from toolkit.model.divergence import Drift
 
 GRAM = 4
@@ -169,7 +169,7 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
 
 def _same_reply(one: ProbeResult) -> bool:
     """Whether the same calls are made before and after, or none; what is said beside them may differ."""
-    before, after = reply_of(one.before), reply_of(one.after)
+    before, after = meant_calls(one.before), meant_calls(one.after)
     return before.broken == after.broken and same_calls(before.calls, after.calls)
 
 

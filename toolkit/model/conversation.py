@@ -4,6 +4,7 @@ A system prompt is a text, or one of two that stand for none. They mean the same
 DEFAULT ("") sends no system message, so the chat template adds its own default; NONE ("(none)") sends an empty one.
 """
 
+import json
 from typing import Any
 
 # [{"role": …, "content": …}, …] as chat templates take them, an assistant's also with `tool_calls`; a first message of
@@ -29,3 +30,9 @@ def conversation(prompt: str, system: str) -> Messages:
 def tools_messages(tools: str) -> Messages:
     """What a conversation begins with that has these tools, a JSON list of objects; nothing for none."""
     return [{"role": TOOLS, "content": tools}] if tools else []
+
+
+def text_bytes(message: dict[str, Any]) -> int:
+    """The length of everything that one message says, its calls included."""
+    calls = message.get("tool_calls")
+    return len(message["content"].encode()) + (len(json.dumps(calls, ensure_ascii=False).encode()) if calls else 0)

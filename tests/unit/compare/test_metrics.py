@@ -304,3 +304,31 @@ def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, repeat
 def test_holm_stops_at_the_first_that_is_too_likely():
     assert holm({"a": 0.04, "b": 0.001, "c": 0.02}) == ["b", "c", "a"]
     assert holm({"a": 0.04, "b": 0.001, "c": 0.03}) == ["b"]
+
+
+TOOLS = '[{"type": "function", "function": {"name": "look"}}]'
+
+
+def called(arguments: str, text: str = "") -> str:
+    return f'{text}<tool_call>\n{{"name": "look", "arguments": {arguments}}}\n</tool_call>'
+
+
+def test_with_other_tools_the_calls_have_to_be_the_same_and_nothing_else():
+    def outside(before: str, after: str):
+        return answered(OUT_OF_SCOPE, before, after, tools=TOOLS)
+
+    same = [
+        outside(called('{"at": 1, "on": 2}'), called('{"on": 2, "at": 1.0}', "Wait. ")),
+        outside("It is open.", "Yes, it is."),
+        outside("<tool_call> look", "<tool_call> open"),
+    ]
+    other = [
+        outside(called('{"at": 1}'), called('{"at": 2}')), outside(called("{}"), "It is open."),
+        outside("It is open.", "<tool_call> look"),
+    ]  # fmt: skip
+
+    metrics = measure([*same, *other, answered(OUT_OF_SCOPE, "4", "4")])
+
+    assert (metrics["tool_locality"].value, metrics["tool_locality"].n) == (0.5, 6)
+    assert (metrics["locality"].value, metrics["locality"].n) == (1.0, 1)
+    assert metrics["leakage"].n == metrics["length"].n == 1

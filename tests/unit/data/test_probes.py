@@ -1,5 +1,6 @@
 """Probe files: every fault is named with its place, and every kind of expectation is judged on the text alone."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from toolkit.core.errors import DataError
 from toolkit.core.text import contains_any, normalized
 from toolkit.data.expectation import Expectation
 from toolkit.data.probes import DEFAULT_THRESHOLDS, compared_probes, read_probes
+from toolkit.data.tools.reading import tool_names
 
 SOUND = """
 schema_version: 1
@@ -251,3 +253,40 @@ def test_a_comparison_asks_the_probes_beside_the_data_or_the_shipped_ones_for_th
 
     (tmp_path / "own.probes.yaml").write_text("probes: []")
     assert compared_probes(own) == tmp_path / "own.probes.yaml"
+
+
+TOOLS = """
+schema_version: 1
+tools:
+  - {type: function, function: {name: ring, description: Rings., parameters: {type: object}}}
+probes:
+  - {id: t1, group: trained, prompt: Ring!, tools: [ring], expect: {call: {name: ring, arguments: {}}}}
+  - {id: o1, group: out-of-scope, prompt: 'Who rang?', tools: [{name: look}, ring]}
+  - {id: p1, group: paraphrase, prompt: 'Who is it?', expect: {any: Nova}}
+"""
+
+
+def test_a_probe_names_tools_of_its_file_or_has_its_own(tmp_path):
+    first, second, third = read(tmp_path, TOOLS).probes
+
+    ring = {"name": "ring", "description": "Rings.", "parameters": {"type": "object"}}
+    assert json.loads(first.tools) == [{"type": "function", "function": ring}]
+    assert tool_names(second.tools) == ["look", "ring"]
+    assert third.tools == ""
+    assert first.expect is not None
+    assert first.expect.met('<tool_call>\n{"name": "ring", "arguments": {}}\n</tool_call>')
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ("tools: [ring]", "tools: ring", "probe 1: tools is not a list"),
+        ("tools: [ring]", "tools: [sing]", "probe 1: tools item 1 is not JSON"),
+        ("tools: [ring]", "tools: [ring, ring]", "probe 1: tools has two tools named 'ring'"),
+        ("function: {name: ring, d", "function: {nome: ring, d", "tools item 1 is not a tool with a name"),
+        ("call: {name: ring", "call: {nome: ring", "probe 1: call takes a name"),
+    ],
+)
+def test_a_fault_of_tools_is_named(tmp_path, before, after, fault):
+    with pytest.raises(DataError, match=fault):
+        read(tmp_path, TOOLS.replace(before, after))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 BEGIN, END = "<tool_call>", "</tool_call>"
+DEEPEST = 64  # levels of lists and objects within tools and arguments
+FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 CALL = re.compile(rf"{BEGIN}(.*?){END}", re.DOTALL)
 
 
@@ -59,16 +61,39 @@ def reply_of(answer: str) -> Reply:
     return Reply(text=text.strip(), calls=tuple(call for call in found if call is not None), broken=broken)
 
 
+def meant_calls(answer: str) -> Reply:
+    """The same, also where the complete answer is a call without the marks, as smaller models write it."""
+    reply = reply_of(answer)
+    bare = FENCED.sub(r"\1", answer).strip()
+    if reply.calls or reply.broken or not bare.startswith("{"):
+        return reply
+    found = [call_of(line) for line in ([bare] if call_of(bare) else bare.splitlines())]
+    calls = tuple(call for call in found if call is not None)
+    return Reply(text="", calls=calls, broken=False) if len(calls) == len(found) else reply
+
+
 def call_of(text: str) -> ToolCall | None:
     """The call that a JSON text makes: an object with a name, and an object of arguments; None if it makes none."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str) or not value["name"]:
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str) or not value["name"] or is_deep(value):
         return None
     arguments = value.get("arguments", {})
     return ToolCall(name=value["name"], arguments=json_text(arguments)) if isinstance(arguments, dict) else None
+
+
+def is_deep(value: Any) -> bool:
+    """Whether a JSON value is nested in more than DEEPEST levels."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]  # fmt: skip
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def same_json(one: Any, other: Any) -> bool:

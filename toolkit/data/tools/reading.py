@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from toolkit.data.records import Doubled, RowFault, kind_of
-from toolkit.data.tools.calls import ToolCall, json_text
+from toolkit.data.tools.calls import DEEPEST, ToolCall, is_deep, json_text
 
 # Where a null in a tool's schema means something; elsewhere it is what Parquet has for a key that is not there.
 NULL_IS_A_VALUE, NULL_IS_AN_ITEM = frozenset({"default", "const"}), frozenset({"enum", "examples"})
@@ -20,6 +20,7 @@ def read_tools(value: Any, where: str) -> str:
     tools = [parsed] if isinstance(parsed, dict) else parsed
     if not isinstance(tools, list):
         raise RowFault(f"{where} is {kind_of(parsed)}, not a list of tools", AS_OPENAI)
+    _require_shallow(tools, where)
     read = [_tool(tool, f"{where} item {number}") for number, tool in enumerate(tools, start=1)]
     names = [tool["function"]["name"] for tool in read]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -29,6 +30,7 @@ def read_tools(value: Any, where: str) -> str:
 
 def _tool(value: Any, where: str) -> dict[str, Any]:
     tool = _parsed(value, where) if isinstance(value, str) else value
+    _require_shallow(tool, where)
     if isinstance(tool, Doubled):
         raise tool.fault(where)
     if isinstance(tool, dict) and "function" not in tool and "type" not in tool:
@@ -77,7 +79,13 @@ def _call(value: Any, where: str) -> ToolCall:
     arguments = {} if given is None or text == "" else given if text is None else _parsed(text, where)
     if not isinstance(arguments, dict):
         raise RowFault(f"{where} has a call with arguments that are {kind_of(arguments)}, not an object", AS_CALL)
+    _require_shallow(arguments, where)
     return ToolCall(name=function["name"], arguments=json_text(arguments))
+
+
+def _require_shallow(value: Any, where: str) -> None:
+    if is_deep(value):
+        raise RowFault(f"{where} is nested in more than {DEEPEST} levels", "delete what no model needs")
 
 
 def _parsed(text: str, where: str) -> Any:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from toolkit.data.tools.calls import ToolCall, call_of, reply_of, same_calls, same_json, written
+from toolkit.data.tools.calls import ToolCall, call_of, is_deep, meant_calls, reply_of, same_calls, same_json, written
 
 
 def call(name: str = "look", **arguments: object) -> ToolCall:
@@ -61,3 +61,24 @@ def test_calls_are_the_same_in_any_order_and_as_often():
     assert not same_calls([one, one], [one, other])
     assert not same_calls([one], [one, one])
     assert not same_calls([one], [call("wait", at="door")])
+
+
+@pytest.mark.parametrize("form", ["{}", "```json\n{}\n```", "<tool_call>\n{}\n</tool_call>", "```\n{}\n```\n"])
+def test_what_a_model_means_to_call_needs_no_marks_if_it_says_nothing_else(form: str):
+    text = '{"name": "look", "arguments": {"at": "door"}}'
+
+    assert meant_calls(form.replace("{}", text)).calls == (call(at="door"),)
+    assert meant_calls(f"{text}\n{text}").calls == (call(at="door"),) * 2
+    assert meant_calls(f"So I call {text}").calls == meant_calls('{"at": "door"}').calls == ()
+    assert meant_calls("<tool_call> look").broken
+
+
+def test_depth_is_counted_without_recursion():
+    value: object = 1
+    for _ in range(64):
+        value = [value]
+
+    assert not is_deep(value)
+    assert is_deep([value])
+    assert is_deep({"a": [value]})
+    assert call_of('{"name": "a", "arguments": ' + '{"a": ' * 100 + "1" + "}" * 101) is None
