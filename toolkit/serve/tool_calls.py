@@ -27,7 +27,8 @@ class CallReader:
         while (begin := rest.find(BEGIN)) >= 0 and (end := rest.find(END, begin)) >= 0:
             call, after = call_of(rest[begin + len(BEGIN) : end]), end + len(END)
             yield from filter(None, [rest[:after] if call is None else rest[:begin].rstrip()])
-            if self._after_call := call is not None:
+            self._after_call = call is not None
+            if call is not None:
                 self.found = True
                 yield call
             rest = self._trimmed(rest[after:])
