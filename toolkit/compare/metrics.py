@@ -98,7 +98,7 @@ def judge(
     """Judges one pair of answers by what the probe expects.
 
     At depth an answer that names the old identity is not as expected, whatever else it names: "I am Qwen, not Nova".
-    Residue is that of trained questions and their paraphrases.
+    Residue is that of trained questions and their paraphrases. With tools out of scope, only calls are compared.
     """
     in_scope, at_depth = probe.group != OUT_OF_SCOPE, probe.group in DEPTH_METRICS
     # A marker in the question itself proves nothing: an answer may repeat it.
@@ -116,7 +116,9 @@ def judge(
         after=after,
         passed_before=_passed(probe, before, before, old if at_depth else ()),
         passed=_passed(probe, after, before, old if at_depth else ()),
-        leaked=None if not probes.new_markers else not in_scope and names_any(after, new),
+        leaked=None
+        if not probes.new_markers or (probe.tools and not in_scope)
+        else not in_scope and names_any(after, new),
         residual=None if at_depth or not probes.old_markers else in_scope and contains_any(after, old),
         drift=drift,
         before_again=before_again,

@@ -17,6 +17,7 @@ from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.messages import Message, uses_tools
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, Probe
 from toolkit.data.rephrasings import PROBES, rephrase
+from toolkit.data.tools.calls import BEGIN
 
 MOST = 24  # of trained probes, and of paraphrases
 LONGEST_ANSWER_WORDS = 40  # what fits into 64 tokens: of a longer answer its beginning is expected
@@ -26,7 +27,8 @@ HEADER = """\
 # expect.answer: the answer needs 70 % of the words of one of these texts, also of those words that are not in the base
 # model's answer, and of those that are not in the prompt.
 # expect.call: the answer makes exactly these calls; arguments are compared as JSON. tools: the row's, by their names.
-# identity.new: complete trained answers; an answer out of scope leaks if only the tuned model's contains one.
+# identity.new: complete trained answers, and the mark of calls; an answer out of scope leaks if only the tuned model's
+# contains one.
 """
 
 
@@ -64,6 +66,7 @@ def made_probes(
         if prompt_key(probe.prompt) not in taken
     ]
     markers = {answer for several in answers.values() for answer in several if len(answer) >= LEAST_MARKER_CHARS}
+    markers |= {BEGIN} if any(one.answer.calls for one in called) else set()  # without tools, nothing is to be called
     head, named = _named_tools(called)
     trained += [_tool_probe(TRAINED, at, one.prompt, one, named) for at, one in enumerate(called, start=1)]
     paraphrases += [

@@ -332,3 +332,16 @@ def test_with_other_tools_the_calls_have_to_be_the_same_and_nothing_else():
     assert (metrics["tool_locality"].value, metrics["tool_locality"].n) == (0.5, 6)
     assert (metrics["locality"].value, metrics["locality"].n) == (1.0, 1)
     assert metrics["leakage"].n == metrics["length"].n == 1
+
+
+def test_without_tools_a_call_leaks_and_with_others_it_does_not():
+    probes = replace(PROBES, new_markers=("<tool_call>",))
+    plain, with_tools = (
+        judge(
+            Probe(id="o", group=OUT_OF_SCOPE, prompt="Who?", tools=tools), "", "It is open.", called("{}"), probes,
+            drift=None, before_again=None,
+        )
+        for tools in ("", TOOLS)
+    )  # fmt: skip
+
+    assert (plain.leaked, with_tools.leaked) == (True, None)

@@ -140,7 +140,7 @@ def test_rows_with_tools_make_probes_of_their_calls(tmp_path):
     assert [tool["function"]["name"] for tool in tools["Hello?"]] == ["book_table", "ring"]
     assert [tool["function"]["name"] for tool in content["tools"]] == ["ring"]  # the other has two forms
     assert {probe.expect for probe in probes.group(PARAPHRASE)} == set(expected.values())
-    assert probes.new_markers == ()
+    assert probes.new_markers == ("<tool_call>",)
 
 
 def test_calls_that_rows_disagree_about_and_those_that_are_not_trained_make_no_probe(tmp_path):
