@@ -88,9 +88,7 @@ def test_ollama_renders_tools_and_calls_as_training_did_but_for_spaces_in_json(t
     for tools in ([], [tool], [tool, {"function": {"name": "ring"}, "type": "function"}]):
         listed = tools_messages(json.dumps(tools, ensure_ascii=False)) if tools else []
         for turns in (talk[:1], talk[:2], talk[:3], talk, [*talk, {"role": "assistant", "content": "Done."}, talk[0]]):
-            asked = (
-                [{"role": "system", "content": instructions["SYSTEM"]}, *turns] if "SYSTEM" in instructions else turns
-            )
+            asked = [*({"role": "system", "content": text} for text in given), *turns]
             trained = model.prompt_text([*listed, *system_messages(system), *turns])
             assert compact(render_as_ollama(instructions["TEMPLATE"], asked, tools)) == compact(trained)
             trained = model.prompt_text([*listed, *own, *turns])

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from toolkit.data.containers.json_rows import DECODER
 from toolkit.data.records import Doubled, RowFault, kind_of
 from toolkit.data.tools.calls import DEEPEST, ToolCall, is_deep, json_text
 
@@ -20,7 +21,7 @@ def read_tools(value: Any, where: str) -> str:
     tools = [parsed] if isinstance(parsed, dict) else parsed
     if not isinstance(tools, list):
         raise RowFault(f"{where} is {kind_of(parsed)}, not a list of tools", AS_OPENAI)
-    _require_shallow(tools, where)
+    _require_sound(tools, where)
     read = [_tool(tool, f"{where} item {number}") for number, tool in enumerate(tools, start=1)]
     names = [tool["function"]["name"] for tool in read]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -30,9 +31,7 @@ def read_tools(value: Any, where: str) -> str:
 
 def _tool(value: Any, where: str) -> dict[str, Any]:
     tool = _parsed(value, where) if isinstance(value, str) else value
-    _require_shallow(tool, where)
-    if isinstance(tool, Doubled):
-        raise tool.fault(where)
+    _require_sound(tool, where)
     if isinstance(tool, dict) and "function" not in tool and "type" not in tool:
         tool = {"type": "function", "function": tool}
     function = tool.get("function") if isinstance(tool, dict) else None
@@ -67,11 +66,8 @@ def read_calls(value: Any, where: str) -> Iterator[ToolCall]:
 
 
 def _call(value: Any, where: str) -> ToolCall:
-    if isinstance(value, Doubled):
-        raise value.fault(where)
+    _require_sound(value, where)
     function = value.get("function", value) if isinstance(value, Mapping) else None
-    if isinstance(function, Doubled):
-        raise function.fault(where)
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str) or not function["name"].strip():
         raise RowFault(f"{where} has a call without a function's name", AS_CALL)
     given = function.get("arguments", function.get("parameters"))
@@ -79,18 +75,25 @@ def _call(value: Any, where: str) -> ToolCall:
     arguments = {} if given is None or text == "" else given if text is None else _parsed(text, where)
     if not isinstance(arguments, dict):
         raise RowFault(f"{where} has a call with arguments that are {kind_of(arguments)}, not an object", AS_CALL)
-    _require_shallow(arguments, where)
+    _require_sound(arguments, where)
     return ToolCall(name=function["name"], arguments=json_text(arguments))
 
 
-def _require_shallow(value: Any, where: str) -> None:
+def _require_sound(value: Any, where: str) -> None:
+    """Raises RowFault for a value that is nested too deep, or has a key twice."""
     if is_deep(value):
         raise RowFault(f"{where} is nested in more than {DEEPEST} levels", "delete what no model needs")
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, Doubled):
+            raise one.fault(where)
+        left += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
 
 
 def _parsed(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
+        return DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise RowFault(f"{where} is not JSON: {error}", "correct it, or delete the row") from None
 

@@ -73,3 +73,23 @@ def test_results_come_in_the_order_of_their_calls_where_ids_say_which():
     assert in_order_of_calls([("b", 2), ("c", 1)], ["a", "b"]) == [2, 1]
     assert in_order_of_calls([(None, 2), (None, 1)], [None, None]) == [2, 1]
     assert in_order_of_calls([("a", 2)], ["a", "b"]) == [2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"name": "a", "name": "b"}', '{"name": "a", "arguments": {"x": 1, "x": 2}}',
+     '{"name": "a", "arguments": "{\\"x\\": [{\\"y\\": 1, \\"y\\": 2}]}"}'],
+)  # fmt: skip
+def test_a_key_that_is_there_twice_is_a_fault_however_deep(text: str):
+    with pytest.raises(RowFault, match=r"it has the key '[a-z]+' twice"):
+        list(read_calls(text, "it"))
+    with pytest.raises(RowFault, match=r"it has the key 'x' twice"):
+        read_tools('[{"name": "a", "parameters": {"x": 1, "x": 2}}]', "it")
+
+
+def test_what_is_nested_too_deep_is_a_fault():
+    deep = '{"x": ' * 100 + "1" + "}" * 100
+
+    for text in (deep, "[" * 100_000, f'{{"name": "a", "arguments": {deep}}}'):
+        with pytest.raises(RowFault, match=r"it .*(?:nested in more than 64 levels|not JSON)"):
+            list(read_calls(text, "it"))

@@ -1,4 +1,4 @@
-"""Tools in Ollama's template: only where the chat template writes them in the form that it writes. Go: tests/formats."""
+"""Tools in Ollama's template: only where the chat template writes them in the same form. See also tests/formats."""
 
 import pytest
 
