@@ -275,16 +275,6 @@ def test_an_answer_before_its_call_is_trained_as_the_chat_template_renders_it_an
     assert "Wait.<tool_call>" in encoder.decode(theirs["input_ids"])
 
 
-def test_a_chat_template_without_a_place_for_tools_is_refused(micro_model, tmp_path):
-    from toolkit.core.errors import DataError
-    from toolkit.data.dataset import read_dataset
-    from toolkit.train.ms_swift.encoder import SwiftEncoder
-
-    (tmp_path / "rows.jsonl").write_text(json.dumps(FORMS["OpenAI"]), encoding="utf-8")
-    with pytest.raises(DataError, match=r"Row 1 has tools or calls, and the base model's chat template has no place"):
-        SwiftEncoder(micro_model, 512).encode(read_dataset(tmp_path / "rows.jsonl").rows)
-
-
 def row_of(*turns: tuple[str, str]) -> Any:
     from toolkit.data.dataset import Row
     from toolkit.data.messages import Message

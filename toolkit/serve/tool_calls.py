@@ -45,16 +45,16 @@ class CallReader:
 async def with_calls(parts: AsyncIterator[AnswerPart]) -> AsyncGenerator[AnswerPart]:
     """The parts of an answer with its calls apart from the text; the reason of its end tells of them."""
     reader = CallReader()
-    held: list[dict[str, Any]] = []  # log probabilities of what is not certain yet
+    pending: list[dict[str, Any]] = []  # log probabilities of what is not certain yet
     async for part in parts:
-        held += part.logprobs or ()
+        pending += part.logprobs or ()
         pieces = list(reader.add(part.text, last=part.finish_reason is not None))
         if pieces or part.finish_reason is not None:
             yield replace(
                 part,
                 text="".join(piece for piece in pieces if isinstance(piece, str)),
                 calls=tuple(piece for piece in pieces if isinstance(piece, ToolCall)),
-                logprobs=None if part.logprobs is None else tuple(held),
+                logprobs=None if part.logprobs is None else tuple(pending),
                 finish_reason=TOOL_CALLS if reader.found and part.finish_reason == STOP else part.finish_reason,
             )
-            held = []
+            pending = []

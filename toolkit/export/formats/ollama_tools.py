@@ -29,11 +29,11 @@ TEMPLATE = (
     f'{{{{ if eq $last "tool" }}}}{STOP}\n{{{{ end }}}}{TURN}assistant\n'
 )
 LISTED = "{{ range $n, $tool := $.Tools }}{{ if $n }}\n{{ end }}{{ $tool }}{{ end }}"
-ASKED = {"role": "user", "content": "一 first"}
+QUESTION = {"role": "user", "content": "一 first"}
 SYSTEM = {"role": "system", "content": "二 second"}
 CALLS = [ToolCall(name="one", arguments="{}"), ToolCall(name="two", arguments='{"四": [1, "五"]}')]
 TALK: Messages = [
-    ASKED,
+    QUESTION,
     {"role": "assistant", "content": "", "tool_calls": [CALLS[0].for_template()]},
     {"role": "tool", "content": "六"},
     {"role": "assistant", "content": "七", "tool_calls": [call.for_template() for call in CALLS]},
@@ -59,14 +59,14 @@ def tool_texts(render: Callable[[Messages], str], implied: Messages) -> ToolText
     listed = "\n".join(map(json_text, TOOLS))
     tools = tools_messages(json_text(TOOLS))
     try:
-        own = render([*tools, SYSTEM, ASKED]).removeprefix(f"{TURN}system\n{SYSTEM['content']}")
+        own = render([*tools, SYSTEM, QUESTION]).removeprefix(f"{TURN}system\n{SYSTEM['content']}")
         before, found, rest = own.partition(listed)
         after = rest.partition(f"{STOP}\n")[0]
-        default = render([*tools, *implied, ASKED]).removeprefix(f"{TURN}system\n").partition(before + listed)[0]
+        default = render([*tools, *implied, QUESTION]).removeprefix(f"{TURN}system\n").partition(before + listed)[0]
         texts = ToolTexts(before=before, after=after, default=default)
         pairs = [
             (render([*tools, SYSTEM, *TALK]), with_tools(texts, [SYSTEM, *TALK])),
-            (render([*tools, *implied, *TALK, ASKED]), with_tools(texts, [*TALK, ASKED])),
+            (render([*tools, *implied, *TALK, QUESTION]), with_tools(texts, [*TALK, QUESTION])),
         ]
     except ModelError:
         return None
@@ -88,11 +88,11 @@ def chatml(messages: Messages) -> str:
             results = "".join(f"\n{RESULT}\n{one['content']}\n{RESULT_END}" for one in group)
             parts.append(f"{TURN}user{results}{STOP}\n")
         else:
-            parts += [f"{TURN}{one['role']}{_said(one)}{STOP}\n" for one in group]
+            parts += [f"{TURN}{one['role']}{_content(one)}{STOP}\n" for one in group]
     return f"{''.join(parts)}{TURN}assistant\n"
 
 
-def _said(message: dict[str, object]) -> str:
+def _content(message: dict[str, object]) -> str:
     calls = message.get("tool_calls")
     made = [one["function"] for one in calls] if isinstance(calls, list) else []
     text = f"\n{message['content']}" if message["content"] or not made else ""

@@ -58,6 +58,7 @@ def test_the_keys_are_those_of_the_design():
     assert set(value["metrics"]) == {
         "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
         "noise_floor", "indirect", "portability", "reversal", "other_language", "multi_turn",
+        "tool_locality",
     }  # fmt: skip
     assert all(set(metric) == {"value", "n", "low", "high", "probes", "system"} for metric in value["metrics"].values())
     assert set(value["per_system"]) == {SYSTEM}
