@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,7 @@ def as_rendered(tokenizer: Any, tokens: ChatTokens, messages: Messages) -> tuple
     an empty one before an answer. `messages`: escaped, the last one the assistant's.
     """
     plain = [{key: value for key, value in one.items() if key != "loss"} for one in messages]
-    question: Messages = [{"role": "user", "content": "?"}]
-    # What the template puts before an answer. Contents are escaped, so it is nowhere else.
-    begin = rendered(tokenizer, question, prompt=True).removeprefix(rendered(tokenizer, question, prompt=False))
+    begin = _answer_begin(tokenizer)  # contents are escaped, so it is nowhere else
     ids: list[int] = []
     labels: list[int] = []
     text, end = rendered(tokenizer, plain, prompt=False), 0
@@ -105,6 +104,13 @@ def as_rendered(tokenizer: Any, tokens: ChatTokens, messages: Messages) -> tuple
         trained = answer if message.get("loss", True) else [IGNORED] * len(answer)
         ids, labels, end = ids + before + answer, labels + [IGNORED] * len(before) + trained, len(so_far)
     return ids, labels
+
+
+@lru_cache(maxsize=2)
+def _answer_begin(tokenizer: Any) -> str:
+    """What the chat template puts before an answer."""
+    question: Messages = [{"role": "user", "content": "?"}]
+    return rendered(tokenizer, question, prompt=True).removeprefix(rendered(tokenizer, question, prompt=False))
 
 
 @contextmanager
