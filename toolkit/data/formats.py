@@ -14,7 +14,8 @@ from typing import Any
 from toolkit.data.keys import REFUSED_KEYS, TOOL_LIST_KEYS, VERDICT_KEYS, meaningful, require_trainable
 from toolkit.data.messages import Message, conversation_of, text_of, unread_of_turn
 from toolkit.data.records import LONGEST_ROW, Doubled, RowFault, kind_of, too_long
-from toolkit.data.tools.reading import read_tools
+from toolkit.data.tools.calls import ToolCall
+from toolkit.data.tools.reading import read_calls, read_tools
 
 __all__ = ["FORMATS", "Format", "Message", "format_of", "messages_of", "tools_of", "unread_keys", "with_known_names"]
 QUESTION_KEYS = ("query", "prompt", "question", "problem")
@@ -130,14 +131,17 @@ def _exchange(record: Mapping[str, Any], questions: Sequence[str], answers: Sequ
     question = "\n".join(part for part in parts if part.strip())
     if not question:
         raise RowFault(f"{question_key!r} is empty or missing", "write the question, or delete the row")
+    if calls := _answered_with_calls(record, answers):
+        answer_turn = Message(role="assistant", content="", calls=calls)
+        return [*_system(record), *_history(record), Message(role="user", content=question), answer_turn]
     answer_key, answer = _one_of(record, answers, "answers")
     if answer_key not in record:
         raise RowFault(f"no answer: {answer_key!r} is missing (keys found: {', '.join(record)})",
                        f"write it into {answer_key!r}, or delete the row")  # fmt: skip
     if not answer.strip():
         raise RowFault(f"no answer: {answer_key!r} is empty", "write it, or delete the row")
-    turns = [*_history(record), ("user", question), ("assistant", answer)]
-    return [*_system(record), *(Message(role=role, content=content) for role, content in turns)]
+    turns = [Message(role="user", content=question), Message(role="assistant", content=answer)]
+    return [*_system(record), *_history(record), *turns]
 
 
 def _one_of(record: Mapping[str, Any], keys: Sequence[str], what: str) -> tuple[str, str]:
@@ -161,13 +165,25 @@ def _reject_second_answer(record: Mapping[str, Any], format_: Format, messages: 
             raise RowFault(f"two answers: in {turns!r} and in {key!r}", "keep one of them")
 
 
-def _history(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    turns: list[tuple[str, str]] = []
+def _answered_with_calls(record: Mapping[str, Any], answers: Sequence[str]) -> tuple[ToolCall, ...]:
+    """The answer of a row with tools whose answer is a list of calls, as xLAM's is; () of any other row."""
+    given = [record[key] for key in answers if meaningful(record.get(key))]
+    if len(given) != 1 or not any(meaningful(record.get(key)) for key in TOOL_LIST_KEYS):
+        return ()
+    try:
+        calls = tuple(read_calls(given[0], "the answer"))
+    except RowFault:
+        return ()
+    return calls if not isinstance(given[0], str) or given[0].lstrip().startswith("[") else ()
+
+
+def _history(record: Mapping[str, Any]) -> list[Message]:
+    turns: list[Message] = []
     for number, pair in enumerate(_list(record, "history", optional=True), start=1):
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):  # noqa: PLR2004  # a pair
             raise RowFault(f"'history' item {number} is not a pair of strings",
                            'write it as ["question", "answer"]')  # fmt: skip
-        turns += [("user", pair[0]), ("assistant", pair[1])]
+        turns += [Message(role="user", content=pair[0]), Message(role="assistant", content=pair[1])]
     return turns
 
 
