@@ -155,7 +155,7 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
             [one for one in (*trained, *paraphrases) if one.residual is not None], lambda one: bool(one.residual)
         ),
         "locality": share(outside, lambda one: not one.changed),
-        "tool_locality": share(with_tools, _same_reply),
+        "tool_locality": share(with_tools, same_reply),
         "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
         "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], probe_ids),
         "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], probe_ids),
@@ -169,7 +169,7 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
     }
 
 
-def _same_reply(one: ProbeResult) -> bool:
+def same_reply(one: ProbeResult) -> bool:
     """Whether the same calls are made before and after, or none; what is said beside them may differ."""
     before, after = meant_calls(one.before), meant_calls(one.after)
     return before.broken == after.broken and same_calls(before.calls, after.calls)

@@ -68,8 +68,12 @@ def answers_behind(report: Report) -> dict[str, Callable[[ProbeResult], bool]]:
     found["learned"] = lambda one: (
         (metric := LEARNED.get(one.probe.group)) in counted(report.thresholds) and one.system == worst[metric]
     )
-    found["leaked"] = lambda one: bool(one.leaked) and _group(one) == OUT_OF_SCOPE and one.system == worst["leakage"]
-    found["changed"] = lambda one: one.changed and _group(one) == OUT_OF_SCOPE and one.system == worst["locality"]
+    found["leaked"] = lambda one: (
+        bool(one.leaked) and measured_group(one) == OUT_OF_SCOPE and one.system == worst["leakage"]
+    )
+    found["changed"] = lambda one: (
+        one.changed and measured_group(one) == OUT_OF_SCOPE and one.system == worst["locality"]
+    )
     found["moved"] = lambda one: outcome(one) in (*WRONG, "moved")
     found["expected"] = lambda one: one.passed is not None and one.passed != one.passed_before
     found["unmoved"] = lambda one: one.before_again is not None and (one.before == one.before_again) == one.changed
@@ -87,7 +91,7 @@ def _name(groups: Sequence[str], at: int) -> str:
 
 
 def _among(groups: Sequence[str], system: str) -> Callable[[ProbeResult], bool]:
-    return lambda one: _group(one) in groups and one.system == system
+    return lambda one: measured_group(one) in groups and one.system == system
 
 
 def _in_group(group: str) -> Callable[[ProbeResult], bool]:
@@ -98,5 +102,10 @@ def _under(system: str) -> Callable[[ProbeResult], bool]:
     return lambda one: one.system == system
 
 
-def _group(one: ProbeResult) -> str:
+def measured_group(one: ProbeResult) -> str:
+    """The group in OVER that an answer is measured in."""
     return WITH_TOOLS if one.probe.group == OUT_OF_SCOPE and one.probe.tools else one.probe.group
+
+
+def _is_plain(one: ProbeResult) -> bool:
+    return measured_group(one) == OUT_OF_SCOPE
