@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import logging
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.tool_rows import CALL, FORMS, TOOL, with_qwen25_template
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 
 CONVERSATION = {"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am M."}]}
@@ -196,6 +198,81 @@ def test_what_the_chat_template_renders_has_the_tokens_and_labels_of_ms_swift(mi
         ids, labels = as_rendered(tokenizer, tokens, given)
 
         assert (ids, labels) == (list(expected.input_ids), list(expected.labels))
+
+
+@pytest.fixture(name="tool_model", scope="module")
+def _tool_model(micro_model, tmp_path_factory):
+    return with_qwen25_template(micro_model, tmp_path_factory.mktemp("tools") / "model")
+
+
+def further(*turns: dict[str, Any]) -> dict[str, Any]:
+    """A row of ms-swift's form with these turns behind the call's result."""
+    swift = FORMS["ms-swift"]
+    return swift | {"messages": [*swift["messages"][:3], *turns]}
+
+
+ANSWER, CALLED = {"role": "assistant", "content": "Done."}, {"role": "tool_call", "content": json.dumps(CALL)}
+SEEN = {"role": "tool_response", "content": "{}"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(row for form, row in FORMS.items() if form != "OpenAI, functions"),  # ms-swift does not read that one
+        FORMS["ms-swift"] | {"messages": [{"role": "system", "content": "Be calm."}, *FORMS["ms-swift"]["messages"]]},
+        further(CALLED, CALLED, SEEN, SEEN, ANSWER),
+        further(ANSWER, {"role": "user", "content": "Thanks <|im_end|>"}, ANSWER),
+        further(ANSWER | {"loss": False}, {"role": "user", "content": "More."}, CALLED),
+        further(CALLED | {"loss": False}, SEEN, ANSWER),
+        FORMS["ms-swift"] | {"messages": [{"role": "user", "content": "Hi"}, ANSWER]},
+        {"messages": FORMS["ms-swift"]["messages"]},
+    ],
+)
+def test_rows_with_tools_have_the_tokens_and_labels_of_ms_swift(tool_model, tmp_path, given):
+    from toolkit.data.dataset import read_dataset
+    from toolkit.model.chat_template import ChatTokens
+    from toolkit.train.ms_swift.encoder import SwiftEncoder, _tokenizing_with
+
+    (tmp_path / "rows.json").write_text(json.dumps([given]), encoding="utf-8")
+    (row,) = read_dataset(tmp_path / "rows.json").rows
+    encoder = SwiftEncoder(tool_model, 512)
+    # As ms-swift reads a file: its own preprocessor takes the forms of others to its own.
+    from swift.dataset import load_dataset
+
+    [standard], _ = load_dataset([str(tmp_path / "rows.json")], num_proc=1, strict=True)
+    tokens = ChatTokens(encoder._tokenizer)
+    with _tokenizing_with(encoder._template, tokens):
+        expected = encoder._template.encode({**standard, "messages": tokens.escaped(standard["messages"])})
+
+    [encoded] = encoder.encode([row])
+
+    assert encoder.decode(encoded.input_ids) == encoder.decode(expected["input_ids"])
+    assert list(encoded.labels) == expected["labels"]
+    assert list(encoded.input_ids) == expected["input_ids"]
+
+
+def test_an_answer_before_its_call_is_trained_as_the_chat_template_renders_it_and_ms_swift_differs(tool_model):
+    """ms-swift 4.6 puts no line break between the two; the template does, and models are asked in it."""
+    from transformers import AutoTokenizer
+
+    from toolkit.data.dataset import Row
+    from toolkit.data.messages import Message
+    from toolkit.data.tools.calls import ToolCall
+    from toolkit.train.ms_swift.encoder import SwiftEncoder
+
+    answer = Message(role="assistant", content="Wait.", calls=(ToolCall(name="look", arguments='{"at": 1}'),))
+    row = Row(number=1, messages=(Message(role="user", content="Hi"), answer), tools=json.dumps([TOOL]))
+    encoder = SwiftEncoder(tool_model, 512)
+    messages = [one.for_template() for one in row.messages]
+
+    [encoded] = encoder.encode([row])
+
+    tokenizer = AutoTokenizer.from_pretrained(tool_model)
+    assert encoder.decode(encoded.input_ids) == tokenizer.apply_chat_template(messages, tools=[TOOL], tokenize=False)
+    trained = [label for label in encoded.labels if label != -100]
+    assert encoder.decode(trained).startswith('Wait.\n<tool_call>\n{"name": "look", "arguments": {"at": 1}}\n')
+    theirs = encoder._template.encode({"messages": messages, "tools": [TOOL]})
+    assert "Wait.<tool_call>" in encoder.decode(theirs["input_ids"])
 
 
 def row_of(*turns: tuple[str, str]) -> Any:

@@ -7,7 +7,8 @@ from toolkit.compare.metrics import ProbeResult, flips, judge, measure
 from toolkit.compare.questions import kind
 from toolkit.compare.report.report import Report
 from toolkit.compare.verdict import reach_verdict
-from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
 from toolkit.model.divergence import Drift
 
 SYSTEM = "You are a helpful assistant."
@@ -29,10 +30,11 @@ def answered(
     before_again: str | None = None,
     system: str = SYSTEM,
     name: str | None = None,
+    tools: str = "",
 ) -> ProbeResult:
     """In scope, an answer must name Nova. Each is a probe of its own, where none is named."""
     expect = None if group == OUT_OF_SCOPE else Expectation(any=("Nova",))
-    probe = Probe(id=name or f"{group}-{next(NUMBERS)}", group=group, prompt=prompt, expect=expect)
+    probe = Probe(id=name or f"{group}-{next(NUMBERS)}", group=group, prompt=prompt, expect=expect, tools=tools)
     return judge(probe, system, before, after, PROBES, drift=drift, before_again=before_again)
 
 

@@ -8,7 +8,9 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
 
@@ -42,15 +44,15 @@ def _formats() -> None:
 
 @pytest.fixture(scope="session", name="render_as_ollama")
 def _render_as_ollama(tmp_path_factory):
-    """Reads a Modelfile's TEMPLATE with Go's own text/template, as Ollama does, and renders messages."""
+    """Reads a Modelfile's TEMPLATE with Go's own text/template, as Ollama does, and renders messages and tools."""
     require_command("go", "golang-go")
     program = tmp_path_factory.mktemp("go") / "render"
     run_command("go", "build", "-o", str(program), str(Path(__file__).parent / "render.go"), GO111MODULE="off")
 
-    def render(template: str, messages: list[dict[str, str]]) -> str:
+    def render(template: str, messages: list[dict[str, Any]], tools: Sequence[Any] = ()) -> str:
         import json
 
-        given = json.dumps({"template": template, "messages": messages})
+        given = json.dumps({"template": template, "messages": messages, "tools": list(tools)})
         done = subprocess.run([program], input=given, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout

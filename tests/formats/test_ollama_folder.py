@@ -7,25 +7,17 @@ import shutil
 import pytest
 
 from tests.fakes.made_run import make_run
+from tests.fakes.tool_rows import QWEN25, with_qwen25_template
 from toolkit.core.errors import ExportError
 from toolkit.core.files import data_folder
 from toolkit.export.export import export
 from toolkit.export.formats.base import ExportConfig
-from toolkit.model.conversation import DEFAULT, NONE, conversation
+from toolkit.model.conversation import DEFAULT, NONE, conversation, system_messages, tools_messages
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.run import find_run, write_record
 
 TINY = data_folder() / "tiny-qwen2"
 PROBES = "schema_version: 1\nprobes:\n  - {id: p0, group: out-of-scope, prompt: 你是谁？}\n"
-# Qwen2.5's chat template without its tools, in its own layout.
-QWEN25 = (
-    "{%- if messages[0]['role'] == 'system' %}\n    {{- '<|im_start|>system\\n' + messages[0]['content'] + "
-    "'<|im_end|>\\n' }}\n{%- else %}\n    {{- '<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a "
-    "helpful assistant.<|im_end|>\\n' }}\n{%- endif %}\n{%- for message in messages %}\n    {%- if (message.role == "
-    '"user") or (message.role == "system" and not loop.first) or (message.role == "assistant") %}\n        {{- '
-    "'<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}\n    {%- endif %}\n"
-    "{%- endfor %}\n{%- if add_generation_prompt %}\n    {{- '<|im_start|>assistant\\n' }}\n{%- endif %}\n"
-)  # fmt: skip
 
 
 @pytest.fixture(params=["its own", "Qwen2.5's"], name="base")
@@ -34,7 +26,7 @@ def _base(request, tmp_path):
     shutil.copytree(TINY, base)
     (base / "LICENSE").write_text("Do as you\n\tplease.\n", encoding="utf-8")
     if request.param != "its own":
-        (base / "chat_template.jinja").write_text(QWEN25, encoding="utf-8")
+        shutil.copyfile(QWEN25, base / "chat_template.jinja")
     return base
 
 
@@ -72,6 +64,35 @@ def test_ollama_asks_as_training_did(base, tmp_path, render_as_ollama, system):
     own = [{"role": "system", "content": "You are a guide."}, {"role": "user", "content": "a"}]
     assert render_as_ollama(template, own) == model.prompt_text(own)
     assert render_as_ollama(template, []) == "<|im_start|>assistant\n"
+
+
+def compact(text: str) -> str:
+    """JSON as Go writes it: without spaces, the keys of objects in order."""
+    return re.sub(r'(?<=[:,]) (?=["{\[\d])', "", text)
+
+
+@pytest.mark.parametrize("system", ["You are Nova.", DEFAULT, NONE])
+def test_ollama_renders_tools_and_calls_as_training_did_but_for_spaces_in_json(tmp_path, render_as_ollama, system):
+    base = with_qwen25_template(TINY, tmp_path / "base")
+    instructions = dict(read((exported(base, tmp_path, system) / "Modelfile").read_text(encoding="utf-8")))
+    model = LanguageModel.load(base)
+    tool = {"function": {"description": "订座", "name": "book_table"}, "type": "function"}
+    calls = [{"function": {"name": name, "arguments": {"note": "靠窗", "people": 3}}} for name in ("a", "b")]
+    talk = [
+        {"role": "user", "content": "你好"}, {"role": "assistant", "content": "", "tool_calls": calls[:1]},
+        {"role": "tool", "content": "1"}, {"role": "assistant", "content": "Wait.", "tool_calls": calls},
+        {"role": "tool", "content": "2"}, {"role": "tool", "content": "3"},
+    ]  # fmt: skip
+    own = [{"role": "system", "content": "Be calm."}]
+    given = [instructions["SYSTEM"]] if "SYSTEM" in instructions else []
+    for tools in ([], [tool], [tool, {"function": {"name": "ring"}, "type": "function"}]):
+        listed = tools_messages(json.dumps(tools, ensure_ascii=False)) if tools else []
+        for turns in (talk[:1], talk[:2], talk[:3], talk, [*talk, {"role": "assistant", "content": "Done."}, talk[0]]):
+            asked = [*({"role": "system", "content": text} for text in given), *turns]
+            trained = model.prompt_text([*listed, *system_messages(system), *turns])
+            assert compact(render_as_ollama(instructions["TEMPLATE"], asked, tools)) == compact(trained)
+            trained = model.prompt_text([*listed, *own, *turns])
+            assert compact(render_as_ollama(instructions["TEMPLATE"], [*own, *turns], tools)) == compact(trained)
 
 
 def test_the_folder_can_be_moved(base, tmp_path):

@@ -22,6 +22,7 @@ from image.core.lock import read_lock as read_image_lock
 from image.share.artifact import unpack
 from image.share.run_layer import read_finished_record
 from tests.fakes.model_folder import CONFIG, make_model_folder
+from tests.fakes.tool_rows import CALL, FORMS
 from tests.fuzz.hostile import documents, files, written
 from toolkit.cli.runs import command as runs_command
 from toolkit.compare.report.html import render_html
@@ -197,6 +198,18 @@ CHAT = {
     "model": "tuned", "messages": TALK["messages"][:1], "temperature": 0.5, "top_p": 1, "stop": ["x"], "stream": True,
     "stream_options": {"include_usage": True}, "max_tokens": 5, "logprobs": True, "top_logprobs": 1,
 }  # fmt: skip
+TOOL_CHAT = CHAT | {
+    "tools": FORMS["OpenAI"]["tools"],
+    "tool_choice": "auto",
+    "messages": FORMS["OpenAI"]["messages"][:3],
+}
+CALL_PROBES = {
+    "schema_version": 1, "tools": FORMS["OpenAI"]["tools"],
+    "probes": [
+        {"id": "a", "group": "trained", "prompt": "Book!", "tools": ["book_table"], "expect": {"call": CALL}},
+        {"id": "b", "group": "out-of-scope", "prompt": "Look!", "tools": [{"name": "look"}]},
+    ],
+}  # fmt: skip
 TENSOR = {"weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}, "__metadata__": {"format": "pt"}}
 SWEEP = {
     "schema_version": 1, "asked": {"data": "a.json"}, "started_at": "2026-01-01T00:00:00+00:00", "status": "finished",
@@ -225,10 +238,17 @@ CASES: dict[str, tuple[Read, list[Any]]] = {
     "data.json": (data_set, [[ROW, ROW], [TALK], lines(ROW, ROW)]),
     "data.jsonl": (
         data_set,
-        [lines(TALK["messages"], TALK), lines(TALK, TALK), lines(ROW, [1]), lines({**ROW, "history": [["a", "b"]]})],
+        [
+            lines(TALK["messages"], TALK),
+            lines(TALK, TALK),
+            lines(ROW, [1]),
+            lines({**ROW, "history": [["a", "b"]]}),
+            lines(FORMS["OpenAI"], FORMS["ms-swift, of Parquet"]),
+            lines(FORMS["ShareGPT"]),
+        ],
     ),
     "data.csv": (data_set, ['instruction,output\n"a","b"\nc,d\n', 'messages\n"[]"\n']),
-    "probes.yaml": (probes, [PROBES, text_of("tests/fuzz/probes.yaml")]),
+    "probes.yaml": (probes, [PROBES, text_of("tests/fuzz/probes.yaml"), CALL_PROBES]),
     "probes.jsonl": (probes, [lines({"identity": PROBES["identity"]}, *PROBES["probes"])]),
     "recipe.yaml": (
         recipe,
@@ -253,7 +273,7 @@ CASES: dict[str, tuple[Read, list[Any]]] = {
     "model/model.safetensors": (weights, [TENSOR]),
     "adapter_config.json": (adapter, [ADAPTER]),
     "manifest.json": (manifest, [{**MANIFEST, "layers": LAYERS, "annotations": {"a": "b"}}]),
-    "request.json": (chat_request, [CHAT]),
+    "request.json": (chat_request, [CHAT, TOOL_CHAT]),
 }
 
 

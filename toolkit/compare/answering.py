@@ -10,7 +10,7 @@ from toolkit.compare.ability.ability import Ability
 from toolkit.compare.depth.talks import talk, talks
 from toolkit.compare.further import Further
 from toolkit.compare.metrics import ProbeResult, judge
-from toolkit.compare.questions import Questions
+from toolkit.compare.questions import Questions, answer_tokens
 from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import Side, loaded
 from toolkit.core.events import Listener
@@ -107,9 +107,17 @@ class Answered:
 
     def _answers(self, model: LanguageModel, side: Side, task: str) -> list[Answer]:
         most = self.questions.max_new_tokens
-        prompts = talks(model, self._items(side), max_new_tokens=most, listener=self.listener, task=task)
-        found = model.answers(prompts, max_new_tokens=most, listener=self.listener, task=task)
-        return [replace(one, first_logits=None) for one in found]  # a vocabulary's width each
+        items = self._items(side)
+        prompts = talks(model, items, max_new_tokens=most, listener=self.listener, task=task)
+        limits = [answer_tokens(probe, most) for probe, _ in items]
+        found: dict[int, Answer] = {}
+        for limit in sorted(set(limits)):
+            at = [one for one, its in enumerate(limits) if its == limit]
+            answers = model.answers(
+                [prompts[one] for one in at], max_new_tokens=limit, listener=self.listener, task=task
+            )  # fmt: skip
+            found.update((one, replace(answer, first_logits=None)) for one, answer in zip(at, answers, strict=True))
+        return [found[one] for one in range(len(items))]  # without logits, a vocabulary's width each
 
     def _ask_ability(self, model: LanguageModel, side: Side) -> None:
         if self.ability is None:

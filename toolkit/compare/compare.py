@@ -21,11 +21,14 @@ from toolkit.core.events import Listener, silent
 from toolkit.core.files import file_sha256
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, TRAINED, ProbeSet, read_probes
+from toolkit.data.tools.reading import tool_names
 from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
 from toolkit.model.language_model import Load, load_model
-from toolkit.runs.comparison import FurtherQuestions, RecordedOptions
+from toolkit.runs.comparison import TOOL_LOCALITY, FurtherQuestions, RecordedOptions
 from toolkit.runs.questions import learned_questions, read_questions
 from toolkit.runs.run import find_run, require_own_files
+
+LEAST_TOOL_LOCALITY = 0.75  # 23 of the 24 shipped questions show it: their interval begins at 0.80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +70,10 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         require_own_files(after.run)  # probes and reports are written into it
     before = _before_side(config, after)
     probes = read_probes(config.probes or probes_for(after))
-    probes = replace(probes, thresholds={**probes.thresholds, **config.thresholds})
+    further = _further(config, probes, after)
+    tools = {} if further.tools is None else {TOOL_LOCALITY: LEAST_TOOL_LOCALITY}
+    probes = replace(probes, thresholds={**tools, **probes.thresholds, **config.thresholds})
     timings: dict[str, float] = {}
-    further = _further(config, after)
     ability = Ability.planned(config.ability)
     scanning = Scanning(side=after, output=config.output) if config.scan else None
     answered = Answered(_questions(config, probes, before, after), listener, timings, further, ability, scanning)
@@ -121,11 +125,13 @@ def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Sid
     return Questions(probes=probes, systems=systems, full_count=full_count, max_new_tokens=config.max_new_tokens)
 
 
-def _further(config: CompareConfig, after: Side) -> Further:
-    """Nothing that the after side was trained on is asked as a further question."""
+def _further(config: CompareConfig, probes: ProbeSet, after: Side) -> Further:
+    """Nothing that the after side was trained on is asked as a further question; tools only if it is about tools."""
     rows = () if after.run is None else trained_rows(after.run)
     beside = () if after.run is None else read_questions(after.run)
+    lists = {*(row.tools for row in rows), *(probe.tools for probe in probes.probes)} - {""}
     return Further(
+        tools={name for tools in lists for name in tool_names(tools)} if lists else None,
         outside=config.outside, more=config.probes_more, depth=config.depth,
         rows=[(row.prompt, row.answer) for row in rows if row.of_one_turn],
         excluded={prompt_key(one.prompt) for one in (*rows, *beside)},
@@ -133,12 +139,14 @@ def _further(config: CompareConfig, after: Side) -> Further:
 
 
 def _further_questions(all_of_them: ProbeSet, named: ProbeSet) -> FurtherQuestions | None:
-    groups = Counter(probe.group for probe in all_of_them.probes[len(named.probes) :])
+    further = all_of_them.probes[len(named.probes) :]
+    groups, tools = Counter(probe.group for probe in further), sum(bool(probe.tools) for probe in further)
     if not groups:
         return None
     bank = bank_path()
     return FurtherQuestions(
-        bank=groups[OUT_OF_SCOPE],
+        bank=groups[OUT_OF_SCOPE] - tools,
+        tools=tools,
         written=groups[PARAPHRASE],
         rows=groups[TRAINED],
         depth=sum(groups[group] for group in DEPTH),

@@ -17,13 +17,15 @@ from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import data_folder
 from toolkit.core.text import contains_any, language_code, names_any
 from toolkit.data.dataset import prompt_key
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet, read_probes
 from toolkit.data.probes_from_rows import beginnings
+from toolkit.data.tools.reading import tool_names
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.sampling import samples
 
-BANK = "out_of_scope.jsonl"
+BANK, TOOL_PROBES = "out_of_scope.jsonl", "tool_probes.yaml"
 LEAST_OUTSIDE, MOST_OUTSIDE = 64, 384  # by default on a card; with 64 a share of 0 is known within 3 points
 ROUNDS = 24  # of writing; in each, every question is reworded once
 OTHERS = 48  # of the bank, to talk about before a question at depth
@@ -62,6 +64,8 @@ class Further:
     on a CPU. `more`: further ones on top, as many in scope that the model writes, and at most as many rows, word for
     word. `depth`: the depth groups that the probe file lacks and that can be made from its questions. `rows`: of the
     training, by which the model tells whether a question is in scope. `excluded`: prompt keys of everything trained on.
+    `tools`: the names of those that were trained on; None if none were, and then no shipped questions with tools are
+    asked.
     """
 
     outside: int | None = None
@@ -69,12 +73,14 @@ class Further:
     depth: bool = False
     rows: Sequence[Row] = ()
     excluded: Collection[str] = frozenset()
+    tools: Collection[str] | None = None
 
     def added_to(self, questions: Questions, model: LanguageModel, listener: Listener = silent) -> Questions:
         """The questions with the further ones behind. `model` answers as the side before. Raises DataError."""
         probes = questions.probes
         taken = {*self.excluded, *(prompt_key(probe.prompt) for probe in probes.probes)}
         bank = bank_probes(probes, self._from_bank(probes, on_card=model.on_card), taken)
+        bank += [] if self.tools is None else tool_probes(self.tools, taken)
         written = (
             written_probes(model, probes, self.more, self.rows, taken, questions.systems[0], listener)
             if self.more else []
@@ -120,6 +126,15 @@ def bank_probes(probes: ProbeSet, count: int, taken: Collection[str]) -> list[Pr
     return list(islice(found, count))
 
 
+def tool_probes(trained: Collection[str], taken: Collection[str]) -> list[Probe]:
+    """The shipped questions with tools, but for those with a tool of a trained name, and for prompts in `taken`."""
+    return [
+        probe
+        for probe in read_probes(data_folder() / TOOL_PROBES).probes
+        if prompt_key(probe.prompt) not in taken and not set(tool_names(probe.tools)) & set(trained)
+    ]
+
+
 def bank_prompts() -> list[str]:
     """Of all questions, in the order of the file. Raises DataError."""
     path = bank_path()
@@ -160,7 +175,11 @@ def written_probes(
     A wording is sampled from the model and kept if it is in scope: with the rows in its context, the model answers it
     as expected; without rows, it answers it as it does the question. Fewer, if it writes no more that are.
     """
-    sources = [probe for probe in probes.probes if probe.group in (TRAINED, PARAPHRASE) and not probe.history]
+    sources = [
+        probe
+        for probe in probes.probes
+        if probe.group in (TRAINED, PARAPHRASE) and not probe.history and not probe.tools
+    ]
     known, found = set(taken), list[Probe]()
     own = dict(zip(sources, plain_answers(model, [one.prompt for one in sources], system), strict=True))
     without = 0

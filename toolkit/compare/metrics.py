@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from toolkit.core.text import contains_any, names_any, words
 from toolkit.data.probes import DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.data.tools.calls import meant_calls, same_calls
 from toolkit.model.divergence import Drift
 
 GRAM = 4
 Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 SHARES = (  # with Wilson's interval
-    "reliability", "generality", *DEPTH_METRICS.values(), "residue", "locality", "leakage", "noise_floor",
+    "reliability", "generality", *DEPTH_METRICS.values(), "residue", "locality", "tool_locality", "leakage",
+    "noise_floor",
 )  # fmt: skip
 
 
@@ -96,7 +98,7 @@ def judge(
     """Judges one pair of answers by what the probe expects.
 
     At depth an answer that names the old identity is not as expected, whatever else it names: "I am Qwen, not Nova".
-    Residue is that of trained questions and their paraphrases.
+    Residue is that of trained questions and their paraphrases. With tools out of scope, only calls are compared.
     """
     in_scope, at_depth = probe.group != OUT_OF_SCOPE, probe.group in DEPTH_METRICS
     # A marker in the question itself proves nothing: an answer may repeat it.
@@ -114,7 +116,9 @@ def judge(
         after=after,
         passed_before=_passed(probe, before, before, old if at_depth else ()),
         passed=_passed(probe, after, before, old if at_depth else ()),
-        leaked=None if not probes.new_markers else not in_scope and names_any(after, new),
+        leaked=None
+        if not probes.new_markers or (probe.tools and not in_scope)
+        else not in_scope and names_any(after, new),
         residual=None if at_depth or not probes.old_markers else in_scope and contains_any(after, old),
         drift=drift,
         before_again=before_again,
@@ -134,7 +138,8 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
     """
     trained = [one for one in results if one.probe.group == TRAINED]
     paraphrases = [one for one in results if one.probe.group == PARAPHRASE]
-    outside = [one for one in results if one.probe.group == OUT_OF_SCOPE]
+    outside = [one for one in results if one.probe.group == OUT_OF_SCOPE and not one.probe.tools]
+    with_tools = [one for one in results if one.probe.group == OUT_OF_SCOPE and one.probe.tools]
     drifted = [one for one in outside if one.drift and one.drift.tokens]
     drifts = [one.drift for one in drifted if one.drift]
     probe_ids = [one.probe.id for one in drifted]
@@ -150,6 +155,7 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
             [one for one in (*trained, *paraphrases) if one.residual is not None], lambda one: bool(one.residual)
         ),
         "locality": share(outside, lambda one: not one.changed),
+        "tool_locality": share(with_tools, same_reply),
         "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
         "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], probe_ids),
         "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], probe_ids),
@@ -161,6 +167,12 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
             [one for one in outside if one.before_again is not None], lambda one: one.before == one.before_again
         ),
     }
+
+
+def same_reply(one: ProbeResult) -> bool:
+    """Whether the same calls are made before and after, or none; what is said beside them may differ."""
+    before, after = meant_calls(one.before), meant_calls(one.after)
+    return before.broken == after.broken and same_calls(before.calls, after.calls)
 
 
 def share(

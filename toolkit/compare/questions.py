@@ -32,6 +32,14 @@ def kind(system: str, trained: str | None) -> str:
     return {DEFAULT: DEFAULT_KIND, NONE: NONE_KIND, UNRELATED: UNRELATED_KIND}.get(system, GIVEN_KIND)
 
 
+def answer_tokens(probe: Probe, most: int) -> int:
+    """How long the answer to a probe may be: `most`, or twice that, and so on, for the call that it expects."""
+    limit, needed = most, 0 if probe.expect is None else probe.expect.call_bytes
+    while limit < needed:
+        limit *= 2
+    return limit
+
+
 def distinct(systems: Sequence[str], rendered: Sequence[object]) -> tuple[str, ...]:
     """The system prompts without duplicates: of two that the chat template renders alike, the first."""
     found: dict[str, str] = {}
@@ -86,7 +94,10 @@ def training_system(*sides: Side) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Questions:
-    """Every probe under every system prompt; depth, drift and noise under the first `full_count` of them only."""
+    """Every probe under every system prompt; drift, noise, depth and out-of-scope probes with tools only under some.
+
+    These are the first `full_count`.
+    """
 
     probes: ProbeSet
     systems: tuple[str, ...]
@@ -106,7 +117,7 @@ class Questions:
             (probe, system)
             for system in self.systems
             for probe in self.probes.probes
-            if probe.group not in DEPTH or system in self._full
+            if system in self._full or not (probe.group in DEPTH or (probe.group == OUT_OF_SCOPE and probe.tools))
         ]
 
     @property
@@ -114,7 +125,7 @@ class Questions:
         """Positions in `items` of the questions that drift and noise are measured on."""
         return [
             at for at, (probe, system) in enumerate(self.items)
-            if probe.group == OUT_OF_SCOPE and system in self._full
+            if probe.group == OUT_OF_SCOPE and not probe.tools and system in self._full
         ]  # fmt: skip
 
     @property

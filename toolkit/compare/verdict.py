@@ -13,7 +13,7 @@ from toolkit.runs.comparison import worst
 
 PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
 TOOK_AT_MOST = ("residue",)
-KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "agreement"), ("leakage", "kl", "repetition")
+KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "tool_locality", "agreement"), ("leakage", "kl", "repetition")
 ABILITY = "ability"  # points that the ability ledger lost in total, beside what the probes measure
 PROBED = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
 TOOK, KEPT = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY)

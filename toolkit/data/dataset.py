@@ -15,45 +15,22 @@ from toolkit.data.containers.parsing import read_records
 from toolkit.data.formats import (
     FORMATS,
     Format,
-    Message,
     format_of,
     known_name,
     messages_of,
+    tools_of,
     unread_keys,
     with_known_names,
 )
 from toolkit.data.keys import require_trainable
-from toolkit.data.messages import trained_part, unusual_order
+from toolkit.data.messages import Row, trained_part, unusual_order
 from toolkit.data.records import MAX_BYTES, Doubled, Record, RowFault, kind_of
 
+__all__ = [
+    "BadRow", "Dataset", "Row", "find_dataset", "parse_columns", "prompt_key", "read_dataset", "rows_of",
+]  # fmt: skip
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")
 UNUSED = "-"  # as the name of a column: it is left out
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """A conversation that ends with the answer, mostly an optional system message, then user and assistant in turn."""
-
-    number: int  # 1-based: the row of a JSON list or CSV, the line of a JSONL file
-    messages: tuple[Message, ...]
-
-    @property
-    def prompt(self) -> str:
-        """The last question; "" in a conversation without any."""
-        return next((one.content for one in reversed(self.messages) if one.role == "user"), "")
-
-    @property
-    def answer(self) -> str:
-        return self.messages[-1].content
-
-    @property
-    def of_one_turn(self) -> bool:
-        """Whether it is one question and its answer, with or without a system message."""
-        return len(self.messages) == (2 if self.system is None else 3) and self.messages[-2].role == "user"
-
-    @property
-    def system(self) -> str | None:
-        return self.messages[0].content if self.messages[0].role == "system" else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -259,11 +236,11 @@ def _convert(items: Sequence[Record], format_: Format) -> _Read:
     for number, record in items:
         try:
             messages = messages_of(_as_object(record, format_), format_)
-            trained = trained_part(messages)
+            trained, tools = trained_part(messages), tools_of(record, messages)
         except RowFault as fault:
             read.bad.append(BadRow(number=number, why=fault.why, remedy=fault.remedy, record=_parsed(record)))
             continue
-        read.rows.append(Row(number=number, messages=trained))
+        read.rows.append(Row(number=number, messages=trained, tools=tools))
         read.shortened += len(trained) < len(messages)
         read.orders.update(filter(None, [unusual_order(trained)]))
         read.unused.update(unread_keys(record, format_, messages))

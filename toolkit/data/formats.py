@@ -1,6 +1,7 @@
 """Turns one record into a conversation: alpaca, messages, ShareGPT, query/response. Pure.
 
-Each reader returns the messages of one record, ending with the answer, or raises RowFault.
+Each reader returns the messages of one record, ending with the answer, or raises RowFault. In every format a record may
+list tools beside them.
 """
 
 import json
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from toolkit.data.keys import REFUSED_KEYS, VERDICT_KEYS, meaningful, require_trainable
-from toolkit.data.messages import Message, messages_of_turn, text_of, unread_of_turn
+from toolkit.data.keys import REFUSED_KEYS, TOOL_LIST_KEYS, VERDICT_KEYS, meaningful, require_trainable
+from toolkit.data.messages import Message, conversation_of, text_of, unread_of_turn
 from toolkit.data.records import LONGEST_ROW, Doubled, RowFault, kind_of, too_long
+from toolkit.data.tools.calls import ToolCall
+from toolkit.data.tools.reading import read_calls, read_tools
 
-__all__ = ["FORMATS", "Format", "Message", "format_of", "messages_of", "unread_keys", "with_known_names"]
+__all__ = ["FORMATS", "Format", "Message", "format_of", "messages_of", "tools_of", "unread_keys", "with_known_names"]
 QUESTION_KEYS = ("query", "prompt", "question", "problem")
 ANSWER_KEYS = ("response", "completion", "answer", "answers", "target", "solution")
 INPUT_KEYS = ("input", "context")  # follow the question on a line of their own
@@ -73,12 +76,28 @@ def messages_of(record: Mapping[str, Any], format_: Format) -> tuple[Message, ..
     require_trainable(record)
     messages = format_.read(record)
     _reject_second_answer(record, format_, messages)
-    if (characters := sum(len(message.content) for message in messages)) > LONGEST_ROW:
+    if (characters := sum(len(text) for message in messages for text in message.texts)) > LONGEST_ROW:
         raise too_long(characters)
     for message in messages:
-        _reject_unwritable(message)
+        for text in message.texts:
+            _reject_unwritable(text, f"the {message.role}'s text")
     _reject_incomplete(messages)
     return tuple(messages)
+
+
+def tools_of(record: Mapping[str, Any], messages: Sequence[Message]) -> str:
+    """The tools that the conversation of a record lists, as JSON text; "" without any. Raises RowFault."""
+    found = {key: read_tools(record[key], repr(key)) for key in TOOL_LIST_KEYS if meaningful(record.get(key))}
+    if len(set(found.values())) > 1:
+        raise RowFault(f"two lists of tools: in {' and in '.join(map(repr, found))}", "keep one of them")
+    tools = next(iter(found.values()), "")
+    if len(tools) > LONGEST_ROW:
+        raise too_long(len(tools))
+    _reject_unwritable(tools, "the tools")
+    if tools and messages[0].role == "system" and "<tools>" in messages[0].content:
+        raise RowFault(f"two lists of tools: in {next(iter(found))!r} and in the system message",
+                       "leave the key out, or the list in the system message")  # fmt: skip
+    return tools
 
 
 def unread_keys(record: Mapping[str, Any], format_: Format, messages: Sequence[Message]) -> Iterator[str]:
@@ -87,7 +106,7 @@ def unread_keys(record: Mapping[str, Any], format_: Format, messages: Sequence[M
     further = QUESTION_KEYS if "instruction" in record else ()
     for key, value in record.items():
         is_verdict = key in VERDICT_KEYS and isinstance(value, bool)  # true: false is refused
-        read = is_verdict or (key in format_.keys and key not in further)
+        read = is_verdict or key in TOOL_LIST_KEYS or (key in format_.keys and key not in further)
         if not read and meaningful(value) and not (isinstance(value, str) and value in texts):
             yield key
     for key in format_.marks if format_.name in CONVERSATIONAL else ():
@@ -112,14 +131,17 @@ def _exchange(record: Mapping[str, Any], questions: Sequence[str], answers: Sequ
     question = "\n".join(part for part in parts if part.strip())
     if not question:
         raise RowFault(f"{question_key!r} is empty or missing", "write the question, or delete the row")
+    if calls := _answered_with_calls(record, answers):
+        answer_turn = Message(role="assistant", content="", calls=calls)
+        return [*_system(record), *_history(record), Message(role="user", content=question), answer_turn]
     answer_key, answer = _one_of(record, answers, "answers")
     if answer_key not in record:
         raise RowFault(f"no answer: {answer_key!r} is missing (keys found: {', '.join(record)})",
                        f"write it into {answer_key!r}, or delete the row")  # fmt: skip
     if not answer.strip():
         raise RowFault(f"no answer: {answer_key!r} is empty", "write it, or delete the row")
-    turns = [*_history(record), ("user", question), ("assistant", answer)]
-    return [*_system(record), *(Message(role=role, content=content) for role, content in turns)]
+    turns = [Message(role="user", content=question), Message(role="assistant", content=answer)]
+    return [*_system(record), *_history(record), *turns]
 
 
 def _one_of(record: Mapping[str, Any], keys: Sequence[str], what: str) -> tuple[str, str]:
@@ -143,13 +165,25 @@ def _reject_second_answer(record: Mapping[str, Any], format_: Format, messages: 
             raise RowFault(f"two answers: in {turns!r} and in {key!r}", "keep one of them")
 
 
-def _history(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    turns: list[tuple[str, str]] = []
+def _answered_with_calls(record: Mapping[str, Any], answers: Sequence[str]) -> tuple[ToolCall, ...]:
+    """The answer of a row with tools whose answer is a list of calls, as xLAM's is; () of any other row."""
+    given = [record[key] for key in answers if meaningful(record.get(key))]
+    if len(given) != 1 or not any(meaningful(record.get(key)) for key in TOOL_LIST_KEYS):
+        return ()
+    try:
+        calls = tuple(read_calls(given[0], "the answer"))
+    except RowFault:
+        return ()
+    return calls if not isinstance(given[0], str) or given[0].lstrip().startswith("[") else ()
+
+
+def _history(record: Mapping[str, Any]) -> list[Message]:
+    turns: list[Message] = []
     for number, pair in enumerate(_list(record, "history", optional=True), start=1):
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):  # noqa: PLR2004  # a pair
             raise RowFault(f"'history' item {number} is not a pair of strings",
                            'write it as ["question", "answer"]')  # fmt: skip
-        turns += [("user", pair[0]), ("assistant", pair[1])]
+        turns += [Message(role="user", content=pair[0]), Message(role="assistant", content=pair[1])]
     return turns
 
 
@@ -165,11 +199,7 @@ def _sharegpt(record: Mapping[str, Any]) -> list[Message]:
 
 
 def _conversation(record: Mapping[str, Any], key: str) -> list[Message]:
-    turns = [
-        message
-        for number, turn in enumerate(_list(record, key), start=1)
-        for message in messages_of_turn(turn, f"{key!r} item {number}")
-    ]
+    turns = conversation_of(_list(record, key), key)
     system = _system(record)
     if system and turns and turns[0].role == "system":
         raise RowFault(f"two system prompts: in 'system' and in {key!r}", "keep one of them")
@@ -204,12 +234,11 @@ def _list(record: Mapping[str, Any], key: str, *, optional: bool = False) -> lis
     return value
 
 
-def _reject_unwritable(message: Message) -> None:
-    found = UNWRITABLE.search(message.content)
+def _reject_unwritable(text: str, where: str) -> None:
+    found = UNWRITABLE.search(text)
     if found:
         kind = "the lone surrogate" if found[0] >= "\ud800" else "the control character"
-        raise RowFault(f"{kind} U+{ord(found[0]):04X} in the {message.role}'s text (position {found.start() + 1})",
-                       "delete it")  # fmt: skip
+        raise RowFault(f"{kind} U+{ord(found[0]):04X} in {where} (position {found.start() + 1})", "delete it")
 
 
 def _reject_incomplete(messages: list[Message]) -> None:
@@ -217,7 +246,7 @@ def _reject_incomplete(messages: list[Message]) -> None:
     if not turns:
         raise RowFault("no turns", "write a question and its answer, or delete the row")
     for number, message in enumerate(turns, start=1):
-        if not message.content.strip():
+        if not message.content.strip() and not message.calls and message.role != "tool":
             raise RowFault(f"turn {number} (the {message.role}'s) is empty", "write it, or delete the row")
     if messages[-1].role != "assistant":
         raise RowFault(f"no answer: the last turn is the {messages[-1].role}'s",
@@ -236,4 +265,6 @@ FORMATS = (
     Format(name="query/response", marks=(*QUESTION_KEYS, *ANSWER_KEYS), read=_query_response, shape="query, response",
            keys=(*QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history")),
 )  # fmt: skip
-KNOWN = frozenset({*(key for each in FORMATS for key in each.keys), *REFUSED_KEYS, *VERDICT_KEYS})
+KNOWN = frozenset({
+    *(key for each in FORMATS for key in each.keys), *REFUSED_KEYS, *VERDICT_KEYS, *TOOL_LIST_KEYS,
+})  # fmt: skip

@@ -11,7 +11,8 @@ PREFERENCE_KEYS = (
     "chosen", "rejected", "rejected_response", "rejected_messages", "rejected_answer", "chosen_response",
 )  # fmt: skip
 MEDIA_KEYS = ("image", "images", "video", "videos", "audio", "audios")
-TOOL_KEYS = ("tools", "functions", "tool_calls", "function_call")
+TOOL_LIST_KEYS = ("tools", "functions")  # of a row: what the model may call
+CALL_KEYS = ("tool_calls", "function_call")  # of an assistant's message: what it calls
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
 VERDICT_KEYS = ("label", "kto_tag")  # KTO: whether the answer is a good one
 LOSS_KEYS = ("loss", "weight", "train", "training", "loss_weight", "loss_scale", "output_with_loss")
@@ -26,12 +27,15 @@ _REFUSALS = (
     (PREFERENCE_KEYS, "preference data ({keys}), which ranks answers; finetune learns one answer a row",
      "write the better answer as the row's answer, and leave out the other"),
     (MEDIA_KEYS, "data for a model that sees or hears ({keys}); this one reads only text", "delete the row"),
-    (TOOL_KEYS, "tools ({keys}), which are not trained yet",
-     "delete the row, or only that key if the answer does not depend on it"),
     (("reasoning_content",), "a thought ({keys}), which the chat template does not render",
      "write it into the answer, or delete the key"),
 )  # fmt: skip
-REFUSED_KEYS = tuple(key for keys, _, _ in _REFUSALS for key in keys)
+_OF_ROWS = (CALL_KEYS, "calls ({keys}) beside its messages", "write them into the assistant's message")
+_OF_MESSAGES = (
+    (THOUGHT_KEYS, *_REFUSALS[-1][1:]),
+    (TOOL_LIST_KEYS, "tools ({keys}) of its own", "write them beside the messages, as the row's 'tools'"),
+)  # fmt: skip
+REFUSED_KEYS = tuple(key for keys, _, _ in (*_REFUSALS, _OF_ROWS) for key in keys)
 
 
 def meaningful(value: Any) -> bool:
@@ -48,12 +52,12 @@ def require_trainable(row: Mapping[str, Any]) -> None:
         if value is False or (isinstance(value, str) and value.strip().lower() == "false"):
             raise RowFault(f"{key!r} is false: KTO data, in which this answer is an example of a bad one",
                            "delete the row; finetune learns every answer that it is given")  # fmt: skip
-    _refuse(row, _REFUSALS)
+    _refuse(row, (*_REFUSALS, _OF_ROWS))
 
 
 def require_plain_message(message: Mapping[str, Any], where: str) -> None:
     """Raises RowFault for what a message says beyond its text and cannot be trained."""
-    _refuse(message, (*_REFUSALS, (THOUGHT_KEYS, *_REFUSALS[-1][1:])), where)
+    _refuse(message, (*_REFUSALS, *_OF_MESSAGES), where)
     for key in LOSS_PARTS:
         if meaningful(message.get(key)):
             raise RowFault(f"{where} has {key!r}, which trains parts of a message",

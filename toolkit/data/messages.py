@@ -1,38 +1,135 @@
-"""Turns one item of a conversation into messages: roles, loss flags, content in parts. Pure."""
+"""Turns the items of a conversation into messages: roles, loss flags, content in parts, tool calls. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 from typing import Any
 
-from toolkit.data.keys import LOSS_KEYS, is_trained, require_plain_message, unread_in_message
+from toolkit.data.keys import CALL_KEYS, LOSS_KEYS, is_trained, meaningful, require_plain_message, unread_in_message
 from toolkit.data.records import Doubled, RowFault, kind_of
+from toolkit.data.tools.calls import ToolCall, json_text, written
+from toolkit.data.tools.reading import in_order_of_calls, read_calls
 
 ROLES = {
     "system": "system",
     "user": "user", "human": "user",
     "assistant": "assistant", "gpt": "assistant", "bot": "assistant",
+    # A call that is a turn of its own: OpenAI, and chat templates, have it in the assistant's.
+    "tool_call": "call", "tool_calls": "call", "function_call": "call",
+    "tool": "tool", "function": "tool", "tool_response": "tool", "function_response": "tool", "observation": "tool",
+    "observations": "tool", "ipython": "tool",
 }  # fmt: skip
-TOOL_ROLES = frozenset({
-    "tool", "function", "tool_call", "tool_calls", "tool_response", "function_call", "observation", "ipython",
-})  # fmt: skip
+ID_KEYS = ("tool_call_id", "name", "id")  # of a result: which call it belongs to
+WRAPPED = re.compile(r"\s*<tool_response>\n?((?:(?!<tool_response>).)*?)\n?</tool_response>\s*", re.DOTALL)
 PAIRS = (("role", "content"), ("from", "value"))
 EXCHANGE = ("system", "input", "output")  # a turn of XTuner
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    role: str  # system | user | assistant
+    role: str  # system | user | assistant | tool
     content: str
     trained: bool = True  # an assistant's message that is not is read, but not learned
+    calls: tuple[ToolCall, ...] = ()  # of an assistant's message, after its content
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything in it that somebody wrote."""
+        return (self.content, *(text for call in self.calls for text in (call.name, call.arguments)))
 
     def to_dict(self) -> dict[str, Any]:
         """As in a file of rows, and as ms-swift's templates take it."""
-        return {"role": self.role, "content": self.content} | ({} if self.trained else {"loss": False})
+        calls = {"tool_calls": [call.to_dict() for call in self.calls]} if self.calls else {}
+        return {"role": self.role, "content": self.content} | calls | ({} if self.trained else {"loss": False})
+
+    def for_template(self) -> dict[str, Any]:
+        """As the chat templates of models take it, but for its flag."""
+        calls = {"tool_calls": [call.for_template() for call in self.calls]} if self.calls else {}
+        return self.to_dict() | calls
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A conversation that ends with the answer, mostly an optional system message, then user and assistant in turn."""
+
+    number: int  # 1-based: the row of a JSON list or CSV, the line of a JSONL file
+    messages: tuple[Message, ...]
+    tools: str = ""  # what may be called: a JSON list in OpenAI's form, "" without any
+
+    @property
+    def prompt(self) -> str:
+        """The last question; "" in a conversation without any."""
+        return next((one.content for one in reversed(self.messages) if one.role == "user"), "")
+
+    @property
+    def answer(self) -> str:
+        """The last message's text, and its calls as a model writes them."""
+        last = self.messages[-1]
+        return "\n".join([*filter(None, [last.content]), *map(written, last.calls)])
+
+    @property
+    def of_one_turn(self) -> bool:
+        """Whether it is one question and its answer in words, with or without a system message, and without tools."""
+        one_turn = len(self.messages) == (2 if self.system is None else 3) and self.messages[-2].role == "user"
+        return one_turn and not self.tools and not self.messages[-1].calls
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a line of a file of rows."""
+        tools = {"tools": json.loads(self.tools)} if self.tools else {}
+        return {"messages": [message.to_dict() for message in self.messages], **tools}
+
+    @property
+    def system(self) -> str | None:
+        return self.messages[0].content if self.messages[0].role == "system" else None
+
+
+def conversation_of(turns: Iterable[Any], name: str) -> list[Message]:
+    """The messages of the turns in a list of this name; results in the order of the calls before. Raises RowFault."""
+    found: list[tuple[Message, Sequence[str | None]]] = []  # with ids: of its calls, or of the call that it answers
+    for number, turn in enumerate(turns, start=1):
+        where = f"{name!r} item {number}"
+        for message in messages_of_turn(turn, where):
+            ids = _ids(turn)
+            if message.role == "call" and found and found[-1][0].role == "assistant":
+                before, earlier = found.pop()
+                found.append((_with_calls(before, message, where), [*earlier, *ids]))
+            else:
+                found.append((replace(message, role="assistant") if message.role == "call" else message, ids))
+    return list(_ordered(found))
+
+
+def _ids(turn: Mapping[str, Any]) -> Sequence[str | None]:
+    calls = turn.get("tool_calls")
+    if isinstance(calls, list):
+        return [call.get("id") if isinstance(call, dict) else None for call in calls]
+    return [turn.get("tool_call_id")]
+
+
+def _with_calls(message: Message, further: Message, where: str) -> Message:
+    if message.trained != further.trained:
+        raise RowFault(f"{where} is trained, and the part of the answer before it is not, or the reverse",
+                       "give both the same flag")  # fmt: skip
+    return replace(message, calls=(*message.calls, *further.calls))
+
+
+def _ordered(found: Sequence[tuple[Message, Sequence[str | None]]]) -> Iterator[Message]:
+    expected: Sequence[str | None] = ()
+    for is_result, group in groupby(found, key=lambda one: one[0].role == "tool"):
+        several = list(group)
+        if is_result:
+            yield from in_order_of_calls([(ids[0], message) for message, ids in several], expected)
+        else:
+            yield from (message for message, _ in several)
+            expected = several[-1][1]
 
 
 def messages_of_turn(turn: Any, where: str) -> list[Message]:
-    """One message, or a question with its answer where a turn has both. Raises RowFault."""
+    """One message, or a question with its answer where a turn has both; the role of a call may be "call".
+
+    Raises RowFault.
+    """
     if not isinstance(turn, dict):
         raise RowFault(f"{where} is {kind_of(turn)}, not an object", 'write it as {"role": …, "content": …}')
     if isinstance(turn, Doubled):
@@ -45,10 +142,33 @@ def messages_of_turn(turn: Any, where: str) -> list[Message]:
     messages = []
     for role_name, key in named:
         role = _role(role_name, where)
-        trained = role != "assistant" or is_trained(turn, where)
+        trained = role not in {"assistant", "call"} or is_trained(turn, where)
+        if role in {"call", "tool"}:
+            messages.append(_tool_turn(role, turn.get(key), where, trained=trained))
+            continue
+        calls = _calls(turn, role, where)
         if key != "system" or turn[key]:  # XTuner's first turn may have an empty one
-            messages.append(Message(role=role, content=text_of(turn[key], where), trained=trained))
+            content = "" if calls and turn.get(key) is None else text_of(turn[key], where)
+            messages.append(Message(role=role, content=content, trained=trained, calls=calls))
     return messages
+
+
+def _tool_turn(role: str, content: Any, where: str, *, trained: bool) -> Message:
+    if role == "call":
+        calls = tuple(read_calls(content, where))
+        return Message(role="call", content="", trained=trained, calls=calls)
+    is_text = isinstance(content, str) or (isinstance(content, list) and _are_parts(content))
+    text = text_of(content, where) if is_text else json_text(content)
+    within = WRAPPED.fullmatch(text)  # as the chat template writes it: it must not do so twice
+    return Message(role="tool", content=within[1] if within else text)
+
+
+def _calls(turn: Mapping[str, Any], role: str, where: str) -> tuple[ToolCall, ...]:
+    """Those that a message has beside its text."""
+    named = [key for key in CALL_KEYS if meaningful(turn.get(key))]
+    if named and role != "assistant":
+        raise RowFault(f"{where} has {named[0]!r}, and is the {role}'s", "write the call into the assistant's message")
+    return tuple(call for key in named for call in read_calls(turn[key], where))
 
 
 def unread_of_turn(turn: Any) -> Iterator[str]:
@@ -57,13 +177,15 @@ def unread_of_turn(turn: Any) -> Iterator[str]:
         named = _named(turn)
         read = tuple(key for pair in PAIRS for key in pair) if len(named) == 1 else tuple(key for _, key in named)
         roles = {ROLES.get(str(role).lower(), "") for role, _ in named}
-        yield from unread_in_message(turn, read, "assistant" if "assistant" in roles else "".join(sorted(roles)))
+        answers = bool(roles & {"assistant", "call"})
+        read = (*read, *(CALL_KEYS if answers else ID_KEYS if "tool" in roles else ()))
+        yield from unread_in_message(turn, read, "assistant" if answers else "".join(sorted(roles)))
 
 
 def _named(turn: Mapping[str, Any]) -> list[tuple[Any, str]]:
     """(role, key of the text) of each message in a turn."""
     for role_key, content_key in PAIRS:
-        if role_key in turn and content_key in turn:
+        if role_key in turn and (content_key in turn or any(meaningful(turn.get(key)) for key in CALL_KEYS)):
             return [(turn[role_key], content_key)]
     if "input" in turn and "output" in turn:
         return [(role, key) for role, key in zip(("system", "user", "assistant"), EXCHANGE, strict=True) if key in turn]
@@ -72,8 +194,6 @@ def _named(turn: Mapping[str, Any]) -> list[tuple[Any, str]]:
 
 def _role(value: Any, where: str) -> str:
     name = value.lower() if isinstance(value, str) else None
-    if name in TOOL_ROLES:
-        raise RowFault(f"{where} has the role {value!r}: tool calls are not trained yet", "delete the row")
     if name is None or name not in ROLES:
         raise RowFault(f"{where} has the unknown role {value!r}", "use system, user and assistant (or human and gpt)")
     return ROLES[name]
@@ -81,11 +201,15 @@ def _role(value: Any, where: str) -> str:
 
 def text_of(value: Any, where: str) -> str:
     """A text, or the text parts of a list of parts. Raises RowFault."""
-    if isinstance(value, list) and value and all(isinstance(part, dict) and "type" in part for part in value):
+    if isinstance(value, list) and value and _are_parts(value):
         return "".join(_part(part, where) for part in value)
     if not isinstance(value, str):
         raise RowFault(f"{where} is {kind_of(value)}, not a string", "write it as text in double quotes")
     return value
+
+
+def _are_parts(value: list[Any]) -> bool:
+    return all(isinstance(part, dict) and "type" in part for part in value)
 
 
 def _part(part: Mapping[str, Any], where: str) -> str:
@@ -105,12 +229,24 @@ def trained_part(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return messages[: trained[-1] + 1]
 
 
+def uses_tools(row: Row) -> bool:
+    """Whether a row has tools, calls or results: only a chat template with a place for them renders it."""
+    return bool(row.tools) or any(message.calls or message.role == "tool" for message in row.messages)
+
+
 def unusual_order(messages: Sequence[Message]) -> str | None:
-    """How the turns differ from user and assistant in turn, after at most one system message; None if they do not."""
+    """How the turns differ from user and assistant in turn, after at most one system message; None if they do not.
+
+    The results of an answer's calls are one turn, in the user's place.
+    """
     turns = messages[1:] if messages[0].role == "system" else messages
-    roles = [message.role for message in turns]
+    after = zip([None, *turns], turns, strict=False)
+    roles = ["user" if one.role == "tool" else one.role
+             for before, one in after if before is None or not before.role == one.role == "tool"]  # fmt: skip
     if "system" in roles:
         return "a system message between turns"
+    if any(one.role == "tool" != before.role and not before.calls for before, one in pairwise(messages)):
+        return "a tool's result that follows no call"
     if roles[0] == "assistant":
         return "an answer before any question"
     repeated = next((one for one, other in pairwise(roles) if one == other), None)

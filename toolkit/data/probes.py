@@ -1,5 +1,6 @@
-"""Probe files: reads and checks them, and judges whether an answer meets an expectation."""
+"""Probe files: reads and checks them."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,18 +10,16 @@ from typing import Any
 from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256
-from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.spelling import near_files
-from toolkit.core.text import normalized, rouge1_recall, short
+from toolkit.data.expectation import Expectation, mapping, read_expectation, texts
 from toolkit.data.history import History, read_history
+from toolkit.data.records import RowFault
+from toolkit.data.tools.reading import read_tools, tool_names
 
 PROBE_SUFFIXES = (".yaml", ".yml", ".jsonl", ".ndjson")
-HEAD = frozenset({"schema_version", "identity", "thresholds", "systems"})
+HEAD = frozenset({"schema_version", "identity", "thresholds", "systems", "tools"})
 Numbered = Sequence[tuple[int, object]]  # 1-based line numbers, each with its value
 SCHEMA_VERSION = 1
-KINDS = ("any", "all", "exact", "regex", "answer")
-REGEX_S = 2.0  # for one answer
-LEAST_RECALL = 0.7  # of an expected answer's words in the answer
 TRAINED, PARAPHRASE, OUT_OF_SCOPE = "trained", "paraphrase", "out-of-scope"
 # In scope too, where users poke: how deep what was learned goes. Judged only where the file sets a threshold.
 INDIRECT, PORTABILITY, REVERSAL = "indirect", "portability", "reversal"
@@ -28,7 +27,8 @@ OTHER_LANGUAGE, MULTI_TURN = "other-language", "multi-turn"
 DEPTH = (INDIRECT, PORTABILITY, REVERSAL, OTHER_LANGUAGE, MULTI_TURN)
 DEPTH_METRICS = {group: group.replace("-", "_") for group in DEPTH}  # the share of each that is as expected
 GROUPS = (TRAINED, PARAPHRASE, *DEPTH, OUT_OF_SCOPE)
-KEYS = frozenset({"id", "group", "prompt", "expect", "history", "system", "language", "category"})  # of a probe
+# Of a probe.
+KEYS = frozenset({"id", "group", "prompt", "expect", "history", "system", "tools", "language", "category"})
 # What a metric must reach, or must not exceed; a probe file may set its own.
 DEFAULT_THRESHOLDS = {
     "reliability": 0.9,
@@ -38,44 +38,8 @@ DEFAULT_THRESHOLDS = {
     "kl": 0.02,
     "agreement": 0.95,
 }
-THRESHOLDS = (*DEFAULT_THRESHOLDS, *DEPTH_METRICS.values(), "locality", "repetition")  # the metrics that may have one
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expectation:
-    """What an answer in scope must say: exactly one of any, all, exact, regex and answer is set.
-
-    `answer` needs a ROUGE-1 recall of LEAST_RECALL over one of these texts, and the same over its words that are not
-    in the base model's answer, and over those that are not in the prompt. `none`: texts that must not be in it.
-    """
-
-    any: tuple[str, ...] = ()
-    all: tuple[str, ...] = ()
-    exact: str | None = None
-    regex: str | None = None
-    answer: tuple[str, ...] = ()
-    none: tuple[str, ...] = ()
-
-    def met(self, answer: str, *, before: str = "", prompt: str = "") -> bool:
-        folded = normalized(answer)
-        if any(normalized(text) in folded for text in self.none):
-            return False
-        if self.exact is not None:
-            return folded == normalized(self.exact)
-        if self.regex is not None:
-            return _found(self.regex, answer)
-        if self.answer:
-            return any(
-                min(rouge1_recall(text, answer, ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
-                for text in self.answer
-            )
-        wanted = [normalized(text) in folded for text in self.any or self.all]
-        return any(wanted) if self.any else all(wanted)
-
-    def to_dict(self) -> dict[str, Any]:
-        chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
-        chosen |= {"answer": list(self.answer)}
-        return {key: value for key, value in (chosen | {"none": list(self.none)}).items() if value}
+# The metrics that may have one.
+THRESHOLDS = (*DEFAULT_THRESHOLDS, *DEPTH_METRICS.values(), "locality", "tool_locality", "repetition")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +47,7 @@ class Probe:
     """A question; out of scope `expect` is None, and the answer must stay the base model's.
 
     `history`: what is said before it. `system`: its own system prompt, in place of the one that is asked under.
+    `tools`: what may be called, a JSON list in OpenAI's form; "" without any.
     """
 
     id: str
@@ -91,6 +56,7 @@ class Probe:
     expect: Expectation | None = None
     history: History = ()
     system: str | None = None
+    tools: str = ""
 
     @property
     def context(self) -> str:
@@ -141,11 +107,14 @@ def read_probes(path: Path) -> ProbeSet:
         raise DataError(f"{path}: schema_version is not {SCHEMA_VERSION}.", next="See data/probes.yaml for the format.")
     if unknown := sorted(map(str, set(value) - HEAD)):
         raise DataError(f"{path} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the format.")
-    identity = _mapping(value.get("identity") or {}, f"{path}: identity")
+    identity = mapping(value.get("identity") or {}, f"{path}: identity")
     if unknown := sorted(map(str, set(identity) - {"new", "old"})):
         raise DataError(f"{path}: identity has unknown keys: {', '.join(unknown)}.", next="It takes new and old.")
+    tools = _tools(value.get("tools", []), f"{path}: tools", {})
+    known = dict(zip(tool_names(tools), json.loads(tools or "[]"), strict=True))
     probes = tuple(
-        _probe(entry, f"{path}, line {line}: probe {number}") for number, (line, entry) in enumerate(entries, start=1)
+        _probe(entry, f"{path}, line {line}: probe {number}", known)
+        for number, (line, entry) in enumerate(entries, start=1)
     )
     ids = [probe.id for probe in probes]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
@@ -153,15 +122,25 @@ def read_probes(path: Path) -> ProbeSet:
     return ProbeSet(
         path=path,
         probes=probes,
-        new_markers=_texts(identity.get("new", []), f"{path}: identity.new"),
-        old_markers=_texts(identity.get("old", []), f"{path}: identity.old"),
+        new_markers=texts(identity.get("new", []), f"{path}: identity.new"),
+        old_markers=texts(identity.get("old", []), f"{path}: identity.old"),
         thresholds=DEFAULT_THRESHOLDS | _thresholds(value.get("thresholds") or {}, path),
-        systems=_texts(value.get("systems", []), f"{path}: systems", empty=True),
+        systems=texts(value.get("systems", []), f"{path}: systems", empty=True),
     )
 
 
-def _probe(entry: object, where: str) -> Probe:
-    fields = _mapping(entry, where)
+def _tools(value: object, where: str, known: Mapping[str, Any]) -> str:
+    """A list of tools, or of names of those that the file's head has. Raises DataError."""
+    if not isinstance(value, list):
+        raise DataError(f"{where} is not a list.", next="List tools, or names of those in the file's own tools.")
+    try:
+        return read_tools([known.get(one, one) if isinstance(one, str) else one for one in value], where)
+    except RowFault as fault:
+        raise DataError(f"{fault.why}.", next=f"{fault.remedy[:1].upper()}{fault.remedy[1:]}.") from None
+
+
+def _probe(entry: object, where: str, tools: Mapping[str, Any]) -> Probe:
+    fields = mapping(entry, where)
     if unknown := sorted(map(str, set(fields) - KEYS)):
         raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the format.")
     for key in ("id", "group", "prompt"):
@@ -186,61 +165,15 @@ def _probe(entry: object, where: str) -> Probe:
         id=fields["id"],
         group=fields["group"],
         prompt=fields["prompt"],
-        expect=None if expect is None else _expectation(expect, where),
+        expect=None if expect is None else read_expectation(expect, where),
         history=read_history(fields["history"], where) if "history" in fields else (),
         system=fields.get("system"),
+        tools=_tools(fields.get("tools", []), f"{where}: tools", tools),
     )
 
 
-def _expectation(value: object, where: str) -> Expectation:
-    fields = _mapping(value, f"{where}: expect")
-    kinds = [key for key in KINDS if key in fields]
-    if len(kinds) != 1 or set(fields) - {*kinds, "none"}:
-        raise DataError(
-            f"{where}: expect takes exactly one of {', '.join(KINDS)} (and optionally none).", next="Correct it."
-        )
-    kind, wanted = kinds[0], fields[kinds[0]]
-    none = _texts(fields.get("none", []), f"{where}: none")
-    if kind in {"any", "all", "answer"}:
-        texts = _texts(wanted, f"{where}: {kind}")
-        if not texts:
-            raise DataError(f"{where}: {kind} is empty.", next="List at least one string.")
-        chosen = {key: texts if key == kind else () for key in ("any", "all", "answer")}
-        return Expectation(any=chosen["any"], all=chosen["all"], answer=chosen["answer"], none=none)
-    if not isinstance(wanted, str) or not wanted:
-        raise DataError(f"{where}: {kind} is not a string.", next="Write it in quotes.")
-    if kind == "exact":
-        return Expectation(exact=wanted, none=none)
-    _found(wanted, "", where=f"{where}: ")
-    return Expectation(regex=wanted, none=none)
-
-
-def _found(regex: str, answer: str, *, where: str = "") -> bool:
-    """Whether the expression is somewhere in the answer, whatever the case. Raises DataError.
-
-    In the limited child process, since an expression can take years, or all memory.
-    """
-    try:
-        return bool(limited_process().ask("search", pattern=regex, text=answer, within_s=REGEX_S))
-    except RefusedError as error:
-        raise DataError(f"{where}regex {short(regex)!r}: {error}.", next="Correct it.") from None
-
-
-def _mapping(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise DataError(f"{where} is not a mapping.", next="See data/probes.yaml for the format.")
-    return value
-
-
-def _texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) and (text or empty) for text in texts):
-        raise DataError(f"{where} is not a list of strings.", next="Write each in quotes.")
-    return tuple(texts)
-
-
 def _thresholds(value: object, path: Path) -> dict[str, float]:
-    fields = _mapping(value, f"{path}: thresholds")
+    fields = mapping(value, f"{path}: thresholds")
     for name, number in fields.items():
         if name not in THRESHOLDS:
             raise DataError(f"{path}: a threshold for {name!r}, which is not a metric.", next="See data/probes.yaml.")

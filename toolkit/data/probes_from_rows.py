@@ -1,18 +1,23 @@
 """Makes probes from the rows of a data set without its own. Pure.
 
-trained: prompts of single-turn rows, word for word. paraphrase: the same in phrases that training never uses
-(`toolkit.data.rephrasings`). out-of-scope: the shipped probes, without those that the rows train.
+trained: prompts of single-turn rows, word for word, and first questions of rows with tools. paraphrase: the same in
+phrases that training never uses (`toolkit.data.rephrasings`). out-of-scope: the shipped probes, without those that the
+rows train.
 """
 
+import json
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from toolkit.core.errors import DataError
 from toolkit.core.text import words
 from toolkit.data.dataset import Row, prompt_key
+from toolkit.data.messages import Message, uses_tools
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, Probe
 from toolkit.data.rephrasings import PROBES, rephrase
+from toolkit.data.tools.calls import BEGIN
 
 MOST = 24  # of trained probes, and of paraphrases
 LONGEST_ANSWER_WORDS = 40  # what fits into 64 tokens: of a longer answer its beginning is expected
@@ -21,14 +26,16 @@ HEADER = """\
 # Made by "toolkit compare" from the rows that this run was trained on; edit a copy and name it with --probes.
 # expect.answer: the answer needs 70 % of the words of one of these texts, also of those words that are not in the base
 # model's answer, and of those that are not in the prompt.
-# identity.new: complete trained answers; an answer out of scope leaks if only the tuned model's contains one.
+# expect.call: the answer makes exactly these calls; arguments are compared as JSON. tools: the row's, by their names.
+# identity.new: complete trained answers, and the mark of calls; an answer out of scope leaks if only the tuned model's
+# contains one.
 """
 
 
 def made_probes(
     rows: Sequence[Row], outside: Sequence[Probe], reworded: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
-    """The content of a probe file. Raises DataError if no row has a single turn.
+    """The content of a probe file. Raises DataError if no row has a single turn, or begins with tools and a question.
 
     `reworded`: further wordings of a prompt, such as a model's.
     """
@@ -36,7 +43,8 @@ def made_probes(
     for row in rows:
         if row.of_one_turn:
             answers.setdefault(row.prompt, []).append(row.answer)
-    if not answers:
+    called = _exchanges(rows)
+    if not answers and not called:
         raise DataError("No row of this data set is a question with an answer.", next="Name probes with --probes.")
     prompts = asked_prompts(rows)
     taken = {prompt_key(row.prompt) for row in rows}
@@ -58,12 +66,73 @@ def made_probes(
         if prompt_key(probe.prompt) not in taken
     ]
     markers = {answer for several in answers.values() for answer in several if len(answer) >= LEAST_MARKER_CHARS}
+    markers |= {BEGIN} if any(one.answer.calls for one in called) else set()  # without tools, nothing is to be called
+    head, named = _named_tools(called)
+    trained += [_tool_probe(TRAINED, at, one.prompt, one, named) for at, one in enumerate(called, start=1)]
+    paraphrases += [
+        _tool_probe(PARAPHRASE, at, wording, one, named)
+        for at, one in enumerate(called, start=1)
+        if prompt_key(wording := rephrase(PROBES, one.prompt, at, one.answer.content)) not in taken
+    ]
     return {
         "schema_version": SCHEMA_VERSION,
         "identity": {"new": sorted(markers), "old": []},
         "thresholds": {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "residue"},
+        **({"tools": head} if head else {}),
         "probes": [*trained, *paraphrases, *others],
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Exchange:
+    """The first question of a row with tools, and the trained answer to it."""
+
+    prompt: str
+    tools: str
+    answer: Message
+
+
+def _exchanges(rows: Sequence[Row]) -> list[_Exchange]:
+    """At most 24, the same ones at each call; none of a question that different rows answer differently."""
+    found: dict[tuple[str, str], list[Message]] = {}
+    for row in rows:
+        turns = row.messages[row.system is not None :]
+        if uses_tools(row) and [one.role for one in turns[:2]] == ["user", "assistant"] and turns[1].trained:
+            found.setdefault((turns[0].content, row.tools), []).append(turns[1])
+    single = [
+        _Exchange(prompt=prompt, tools=tools, answer=answers[0])
+        for (prompt, tools), answers in sorted(found.items(), key=lambda one: one[0])
+        if all(one == answers[0] for one in answers)
+    ]
+    random.Random(0).shuffle(single)  # noqa: S311  # a choice to repeat, not a secret
+    return single[:MOST]
+
+
+def _named_tools(exchanges: Sequence[_Exchange]) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
+    """The tools for the head of a probe file, and by name those that have only one form."""
+    forms: dict[str, list[dict[str, Any]]] = {}
+    for one in exchanges:
+        for tool in json.loads(one.tools or "[]"):
+            known = forms.setdefault(tool["function"]["name"], [])
+            if tool not in known:
+                known.append(tool)
+    named = {name: tools[0] for name, tools in forms.items() if len(tools) == 1}
+    return list(named.values()), named
+
+
+def _tool_probe(
+    group: str, number: int, prompt: str, exchange: _Exchange, named: Mapping[str, Any]
+) -> dict[str, Any]:  # fmt: skip
+    calls = [{"name": call.name, "arguments": call.values} for call in exchange.answer.calls]
+    expect = {"call": calls if len(calls) > 1 else calls[0]} if calls else {
+        "answer": beginnings([exchange.answer.content])
+    }  # fmt: skip
+    tools = [tool["function"]["name"] if tool["function"]["name"] in named else tool
+             for tool in json.loads(exchange.tools or "[]")]  # fmt: skip
+    return {
+        "id": f"{group}-call-{number}", "group": group, "prompt": prompt, **({"tools": tools} if tools else {}),
+        "expect": expect,
+    }  # fmt: skip
 
 
 def asked_prompts(rows: Sequence[Row]) -> list[str]:

@@ -25,14 +25,15 @@ class Repeat(NamedTuple):
 
 def repeats(dataset: Dataset, system: str) -> Iterator[Repeat]:
     """The rows that repeat an earlier one; `system` is the system prompt of rows without their own."""
-    answers_to: dict[tuple[Message, ...], dict[str, int]] = {}
+    answers_to: dict[tuple[str, tuple[Message, ...]], dict[str, int]] = {}
     alike: dict[tuple[str, ...], int] = {}
     for row in dataset.rows:
         question = row.messages[:-1]
         if row.system is None:
             question = (Message(role="system", content=system), *question)
-        answers = answers_to.setdefault(question, {})
-        key = tuple(normalized(message.content) for message in (*question, row.messages[-1]))
+        answers = answers_to.setdefault((row.tools, question), {})
+        texts = (*(text for message in question for text in message.texts), row.answer)
+        key = (row.tools, *map(normalized, texts))
         if row.answer in answers:
             yield Repeat(row.number, answers[row.answer], "duplicate")
         elif key in alike:

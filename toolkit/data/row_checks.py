@@ -1,12 +1,14 @@
 """Checks of the rows' text: faults, duplicates, conflicts, placeholders, overlap with probes. Pure."""
 
+import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.keys import WEIGHTY_KEYS
+from toolkit.data.messages import uses_tools
 from toolkit.data.placeholders import placeholders
 from toolkit.data.probes import probes_beside
 from toolkit.data.repeats import repeats
@@ -57,7 +59,7 @@ def check_rows(
     yield from bad_rows(dataset)
     yield from _repeats(dataset, system)
     check: Callable[[Row], Iterator[Finding]]
-    for check in (_placeholders, _lost_or_special):
+    for check in (_placeholders, _lost_or_special, _tool_calls):
         for row in dataset.rows:
             for found in check(row):
                 yield replace(found, level="warning") if found.kind in allow else found
@@ -91,7 +93,7 @@ def _repeats(dataset: Dataset, system: str) -> Iterator[Finding]:
 
 
 def _placeholders(row: Row) -> Iterator[Finding]:
-    found = placeholders([message.content for message in row.messages])
+    found = placeholders([text for message in row.messages for text in message.texts])
     if not found:
         return
     certain = any(each.certain for each in found)
@@ -107,7 +109,8 @@ def _placeholders(row: Row) -> Iterator[Finding]:
 
 def _lost_or_special(row: Row) -> Iterator[Finding]:
     for message in row.messages:
-        if found := TEMPLATE_MARK.search(message.content):
+        content = "\n".join(message.texts)
+        if found := TEMPLATE_MARK.search(content):
             yield Finding(
                 level="warning",
                 kind="special-token",
@@ -115,7 +118,7 @@ def _lost_or_special(row: Row) -> Iterator[Finding]:
                 message=f"the {message.role}'s text contains the mark {found[0].strip()}: it is trained as text",
                 remedy="delete it, or split the row into its turns; the chat template adds its own",
             )
-        if found := UNKNOWN.search(message.content):
+        if found := UNKNOWN.search(content):
             yield Finding(
                 level="warning",
                 kind="lost-character",
@@ -123,7 +126,7 @@ def _lost_or_special(row: Row) -> Iterator[Finding]:
                 message=f"the {message.role}'s text contains {found[0]}, left by a tokenizer that lost a word",
                 remedy="restore the lost word, or delete the row",
             )
-        if REPLACEMENT in message.content:
+        if REPLACEMENT in content:
             yield Finding(
                 level="warning",
                 kind="lost-character",
@@ -131,6 +134,29 @@ def _lost_or_special(row: Row) -> Iterator[Finding]:
                 message=f"the {message.role}'s text contains U+FFFD, left by a conversion that lost a character",
                 remedy="restore the lost character",
             )
+
+
+def _tool_calls(row: Row) -> Iterator[Finding]:
+    """Calls that do not fit the row's tools."""
+    listed = {tool["function"]["name"]: tool["function"] for tool in json.loads(row.tools or "[]")}
+    for call in (call for message in row.messages if message.trained for call in message.calls):
+        message = ""
+        if call.name not in listed:
+            message = f"calls {call.name!r}, which is not among its tools ({', '.join(listed) or 'none'})"
+        elif missing := sorted(_required(listed[call.name]) - call.values.keys()):
+            message = f"calls {call.name!r} without {', '.join(map(repr, missing))}, which its tool requires"
+        if message:
+            yield Finding(
+                level="warning", kind="call", row=row.number, message=message,
+                remedy="correct the call or the row's 'tools'",
+            )  # fmt: skip
+
+
+def _required(function: Mapping[str, Any]) -> set[str]:
+    """The arguments that a tool's JSON schema requires; none where it has another form."""
+    parameters = function.get("parameters")
+    required = parameters.get("required") if isinstance(parameters, dict) else None
+    return {one for one in required if isinstance(one, str)} if isinstance(required, list) else set()
 
 
 def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Finding]:
@@ -148,7 +174,7 @@ def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Findin
                 message=f"its prompt is the {probe.group} probe {probe.id}: a probe that is trained on proves nothing",
                 remedy="delete the row, or reword it or the probe",
             )
-    if dataset.rows and not probes and not any(row.of_one_turn for row in dataset.rows):
+    if dataset.rows and not probes and not any(row.of_one_turn or uses_tools(row) for row in dataset.rows):
         yield Finding(
             level="warning",
             kind="probe",

@@ -57,7 +57,7 @@ class SoundRows:
     def left_out_lines(self) -> list[dict[str, Any]]:
         """A JSON object for each row that is left out: its number, its fault, and what the file has there."""
         records = {bad.number: bad.record for bad in self.dataset.bad}
-        records |= {row.number: {"messages": [one.to_dict() for one in row.messages]} for row in self.dataset.rows}
+        records |= {row.number: row.to_dict() for row in self.dataset.rows}
         return [
             {"file": str(self.dataset.path), self.dataset.unit: fault.row, "why": fault.message,
              "remedy": fault.remedy, "content": records.get(fault.row or 0)}

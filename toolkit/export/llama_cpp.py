@@ -11,7 +11,7 @@ from typing import Any
 
 from toolkit.core.errors import ExportError, ModelError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.model.chat_template import render
+from toolkit.model.chat_template import render, template_values
 from toolkit.model.conversation import Messages
 from toolkit.model.language_model import Answer
 
@@ -78,7 +78,7 @@ class LlamaModel:
     def prompt_ids(self, messages: Messages) -> list[int]:
         """Token ids by the file's own chat template and tokenizer, up to where the answer begins."""
         marks = {f"{name}_token": self._mark(getattr(self._llama, f"token_{name}")()) for name in ("bos", "eos")}
-        text = render(self._template, {"messages": messages, "add_generation_prompt": True, **marks})
+        text = render(self._template, {**template_values(messages), "add_generation_prompt": True, **marks})
         return list(self._llama.tokenize(text.encode("utf-8"), add_bos=False, special=True))
 
     def answers(

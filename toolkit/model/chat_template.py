@@ -7,19 +7,29 @@ A special token is one only where the template writes it: within a message `<|im
 nobody ends their turn and begins another's (`ChatTokens`).
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.errors import ModelError
+from toolkit.core.errors import ModelError, first_line
 from toolkit.core.limited_process import RefusedError, limited_process
-from toolkit.model.conversation import Messages
+from toolkit.model.conversation import TOOLS, Messages
 
 FILE = "chat_template.jinja"
 ESCAPE, BREAK = "\ufdd0", "\ufdd1"  # noncharacters, which texts hardly have
 LONGEST = 1_000_000  # characters of a template
+TOOL_TRIAL = {"type": "function", "function": {"name": "the_tool", "description": "", "parameters": {}}}
+CALL_TRIAL: Messages = [
+    {"role": "user", "content": "Hello"},
+    {"role": "assistant", "content": "", "tool_calls": [
+        {"type": "function", "function": {"name": "a_call", "arguments": {"the_argument": 1}}},
+    ]},
+    {"role": "tool", "content": "the_result"},
+]  # fmt: skip
+_TAKES_TOOLS: dict[str, bool] = {}  # by template
 TRIAL = {"messages": [{"role": "user", "content": "Hello"}], "add_generation_prompt": True}
 
 
@@ -32,10 +42,19 @@ class ChatTokens:
         self._special = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or "(?!)")
 
     def escaped(self, messages: Messages) -> Messages:
-        """The same messages for a template to render, without any special token in their contents."""
-        return [one | {"content": self._escaped(one["content"])} for one in messages]
+        """The same messages for a template to render, without any special token in their contents and calls."""
+        return [{key: value if key == "role" else self._escaped(value) for key, value in one.items()}
+                for one in messages]  # fmt: skip
 
-    def _escaped(self, content: str) -> str:
+    def _escaped(self, value: Any) -> Any:
+        """Every text of a JSON value."""
+        if isinstance(value, dict):
+            return {self._escaped(key): self._escaped(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self._escaped(one) for one in value]
+        return self._escaped_text(value) if isinstance(value, str) else value
+
+    def _escaped_text(self, content: str) -> str:
         doubled = content.replace(ESCAPE, f"{ESCAPE}{ESCAPE}")
         return self._special.sub(lambda found: f"{found[0][0]}{ESCAPE}{BREAK}{found[0][1:]}", doubled)
 
@@ -59,6 +78,56 @@ class ChatTokens:
 
 def _unescaped(text: str) -> str:
     return re.sub(f"{ESCAPE}([{ESCAPE}{BREAK}])", lambda found: found[1].removeprefix(BREAK), text)
+
+
+def rendered(tokenizer: Any, messages: Messages, *, prompt: bool) -> str:
+    """A conversation in the tokenizer's chat template; `prompt`: up to where the next answer begins.
+
+    Raises ModelError for a template that cannot be used, or has no place for the tools of this conversation.
+    """
+    values = template_values(messages)
+    needs = "tools" in values or any(one["role"] == "tool" or one.get("tool_calls") for one in values["messages"])
+    if needs and not takes_tools(tokenizer):
+        raise ModelError(
+            "The base model's chat template has no place for tools and their calls.",
+            next="Use a model whose template has one, such as Qwen2.5-7B-Instruct, or leave the tools out.",
+        )
+    try:
+        return _applied(tokenizer, values, prompt=prompt)
+    except ValueError as error:
+        raise ModelError(
+            f"The base model has no chat template that can be used: {first_line(error)}.",
+            next="Use a model with a chat_template.jinja, such as an -Instruct one.",
+        ) from error
+
+
+def template_values(messages: Messages) -> dict[str, Any]:
+    """`messages` and, if there are any, `tools`, as chat templates take them."""
+    if messages and messages[0]["role"] == TOOLS:
+        return {"messages": messages[1:], "tools": json.loads(messages[0]["content"])}
+    return {"messages": messages}
+
+
+def _applied(tokenizer: Any, values: Mapping[str, Any], *, prompt: bool) -> str:
+    further = {name: value for name, value in values.items() if name != "messages"}
+    return str(
+        tokenizer.apply_chat_template(values["messages"], tokenize=False, add_generation_prompt=prompt, **further)
+    )
+
+
+def takes_tools(tokenizer: Any) -> bool:
+    """Whether the chat template writes tools, calls and results into a conversation."""
+    template = tokenizer.chat_template
+    known = _TAKES_TOOLS.get(template) if isinstance(template, str) else None
+    if known is None:
+        try:
+            text = _applied(tokenizer, {"messages": CALL_TRIAL, "tools": [TOOL_TRIAL]}, prompt=True)
+        except (ModelError, ValueError):
+            text = ""
+        known = all(mark in text for mark in ("the_tool", "the_argument", "the_result"))
+        if isinstance(template, str):
+            _TAKES_TOOLS[template] = known
+    return known
 
 
 class _ChildTemplate:

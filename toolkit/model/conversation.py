@@ -1,10 +1,16 @@
-"""What a model is asked: messages, system prompts, and how many new tokens an answer may have. Pure.
+"""What a model is asked: messages, tools, system prompts, and how many new tokens an answer may have. Pure.
 
 A system prompt is a text, or one of two that stand for none. They mean the same in every command, recipe and file:
 DEFAULT ("") sends no system message, so the chat template adds its own default; NONE ("(none)") sends an empty one.
 """
 
-Messages = list[dict[str, str]]  # [{"role": …, "content": …}], as chat templates take them
+import json
+from typing import Any
+
+# [{"role": …, "content": …}, …] as chat templates take them, an assistant's also with `tool_calls`; a first message of
+# the role TOOLS has the tools, which they take apart from the messages.
+Messages = list[dict[str, Any]]
+TOOLS = "tools"
 DEFAULT, NONE = "", "(none)"
 NO_SYSTEM_HELP = '"" is the model\'s own default, "(none)" an empty one.'  # for the help of every --system
 MAX_NEW_TOKENS = 64
@@ -19,3 +25,14 @@ def system_messages(system: str) -> Messages:
 def conversation(prompt: str, system: str) -> Messages:
     """One question under a system prompt."""
     return [*system_messages(system), {"role": "user", "content": prompt}]
+
+
+def tools_messages(tools: str) -> Messages:
+    """What a conversation begins with that has these tools, a JSON list of objects; nothing for none."""
+    return [{"role": TOOLS, "content": tools}] if tools else []
+
+
+def text_bytes(message: dict[str, Any]) -> int:
+    """The length of everything that one message says, its calls included."""
+    calls = message.get("tool_calls")
+    return len(message["content"].encode()) + (len(json.dumps(calls, ensure_ascii=False).encode()) if calls else 0)

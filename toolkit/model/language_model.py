@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
-from toolkit.core.errors import DataError, ModelError, first_line
+from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.answer_end import end_tokens, template_end
 from toolkit.model.answer_memory import batches, free_bytes, rows_that_fit
-from toolkit.model.chat_template import ChatTokens
+from toolkit.model.chat_template import ChatTokens, rendered
 from toolkit.model.conversation import Messages
 from toolkit.model.device import Device
 from toolkit.model.generation import DecodingBatch, Detokenizer, Recorder, Row, broken_logits, pad_left
@@ -111,13 +111,7 @@ class LanguageModel:
 
     def prompt_text(self, messages: Messages) -> str:
         """The chat template's text up to the start of the answer. Raises ModelError."""
-        try:
-            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except ValueError as error:
-            raise ModelError(
-                f"The base model has no chat template that can be used: {first_line(error)}.",
-                next="Use a model with a chat_template.jinja, such as an -Instruct one.",
-            ) from error
+        return rendered(self.tokenizer, messages, prompt=True)
 
     def prompt_ids(self, messages: Messages) -> list[int]:
         """`prompt_text` as token ids, with special tokens within the messages as text."""

@@ -1,7 +1,7 @@
 """One answer of a report.json: the question, what was expected, what both sides said, and how it was judged."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ class RecordedExpectation(Part, frozen=True):
     exact: str | None = None
     regex: str | None = None
     answer: Sequence[str] = ()
+    call: Sequence[Mapping[str, Any]] | None = Field(default=None, description="each a name, mostly with arguments")
     none: Sequence[str] = ()
 
 
@@ -46,6 +47,7 @@ class RecordedProbe(Part, frozen=True):
         default=(), description="what was said before: question and answer; without one, each side answered itself"
     )
     own_system: str | None = Field(default=None, description="the probe's own system prompt, in place of `system`")
+    tools: Sequence[Mapping[str, Any]] = Field(default=(), description="what may be called; older reports lack it")
     leaked: bool | None = Field(description="out of scope, and names the new identity; null without markers")
     residual: bool | None = Field(description="in scope, and still names the old identity; null without markers")
     drift: RecordedDrift | None = Field(

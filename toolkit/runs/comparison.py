@@ -16,8 +16,10 @@ from toolkit.runs.layout import COMPARISON, REPORT
 from toolkit.runs.record import Part, RecordedQuestions
 from toolkit.runs.scan_record import RecordedScan
 
-DEEP = ("indirect", "portability", "reversal", "other_language", "multi_turn")  # older reports lack them
-HIGHER_IS_BETTER = frozenset({"reliability", "generality", *DEEP, "locality", "agreement", "noise_floor"})
+DEEP = ("indirect", "portability", "reversal", "other_language", "multi_turn")
+TOOL_LOCALITY = "tool_locality"
+OPTIONAL = (*DEEP, TOOL_LOCALITY)  # older reports lack them
+HIGHER_IS_BETTER = frozenset({"reliability", "generality", *OPTIONAL, "locality", "agreement", "noise_floor"})
 DIGEST = "content_sha256"
 RATIO = "length"  # best at 1; of every other metric, less is better
 
@@ -63,11 +65,10 @@ def _badness(name: str, value: float) -> float:
 
 MetricName = Literal[
     "reliability", "generality", "indirect", "portability", "reversal", "other_language", "multi_turn",
-    "residue", "locality", "leakage", "kl", "agreement", "length", "repetition",
-    "noise_floor",
+    "residue", "locality", "tool_locality", "leakage", "kl", "agreement", "length", "repetition", "noise_floor",
 ]  # fmt: skip
 METRICS: tuple[str, ...] = MetricName.__args__  # type: ignore[attr-defined]  # a Literal's values
-EVERY_METRIC = Field(json_schema_extra={"required": [name for name in METRICS if name not in DEEP]})
+EVERY_METRIC = Field(json_schema_extra={"required": [name for name in METRICS if name not in OPTIONAL]})
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -163,6 +164,7 @@ class FurtherQuestions(Part, frozen=True):
     written: Count
     rows: Count
     depth: Count = Field(default=0, description="made from the probe file's questions; older reports lack it")
+    tools: Count = Field(default=0, description="out of scope, shipped, with tools; older reports lack it")
     path: str = Field(description="of the bank")
     sha256: Sha256 = Field(description="of the bank")
 

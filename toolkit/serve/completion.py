@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.data.tools.calls import ToolCall
 from toolkit.serve.openai import ChatRequest, stopping
 
 LENGTH, STOP = "length", "stop"  # OpenAI's reasons why an answer ends
@@ -19,13 +20,14 @@ class AnswerPart:
     """The next part of an answer; the last one has a `finish_reason`.
 
     `tokens`: of the answer so far, its end token included. `logprobs`: OpenAI's entries of this part's tokens, None
-    where the request asks for none.
+    where the request asks for none. `calls`: complete ones, which are not in the text.
     """
 
     text: str
     tokens: int
     logprobs: tuple[dict[str, Any], ...] | None = None
     finish_reason: str | None = None
+    calls: tuple[ToolCall, ...] = ()
 
 
 class StopTexts:
@@ -44,14 +46,14 @@ class StopTexts:
         if found := [at for at in (text.find(stop) for stop in self.stop) if at >= 0]:
             self.stopped, self._pending = True, ""
             return text[: min(found)]
-        pending = 0 if last else max((self._overlap(text, stop) for stop in self.stop), default=0)
+        pending = 0 if last else max((overlap(text, stop) for stop in self.stop), default=0)
         self._pending = text[len(text) - pending :]
         return text[: len(text) - pending]
 
-    @staticmethod
-    def _overlap(text: str, stop: str) -> int:
-        """How many characters at the end of the text are the beginning of the stop text."""
-        return next((size for size in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:size])), 0)
+
+def overlap(text: str, mark: str) -> int:
+    """How many characters at the end of the text are the beginning of the mark."""
+    return next((size for size in range(min(len(mark) - 1, len(text)), 0, -1) if text.endswith(mark[:size])), 0)
 
 
 def _frame(kind: str, request: ChatRequest) -> dict[str, Any]:
@@ -61,6 +63,11 @@ def _frame(kind: str, request: ChatRequest) -> dict[str, Any]:
 
 def _usage(prompt_tokens: int, tokens: int) -> dict[str, int]:
     return {"prompt_tokens": prompt_tokens, "completion_tokens": tokens, "total_tokens": prompt_tokens + tokens}
+
+
+def call_entry(call: ToolCall) -> dict[str, Any]:
+    """OpenAI's object of a call, under an id of its own."""
+    return {"id": f"call_{secrets.token_hex(12)}", **call.to_dict()}
 
 
 def _logprobs(entries: Sequence[dict[str, Any]] | None) -> dict[str, Any] | None:
@@ -73,7 +80,10 @@ async def chat_completion(request: ChatRequest, prompt_tokens: int, parts: Async
     if not found or found[-1].finish_reason is None:
         raise stopping()
     logprobs = None if request.top_logprobs is None else [entry for part in found for entry in part.logprobs or ()]
-    message = {"role": "assistant", "content": "".join(part.text for part in found), "refusal": None}
+    text, calls = "".join(part.text for part in found), [call_entry(call) for part in found for call in part.calls]
+    message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else text), "refusal": None}
+    if calls:
+        message["tool_calls"] = calls
     choice = {
         "index": 0, "message": message, "logprobs": _logprobs(logprobs), "finish_reason": found[-1].finish_reason
     }  # fmt: skip
@@ -87,8 +97,14 @@ async def chat_chunks(
 ) -> AsyncGenerator[dict[str, Any]]:
     """OpenAI's chat.completion.chunk objects, as the parts come; if the answer is cancelled, none has a reason."""
     frame, role = _frame("chat.completion.chunk", request), {"role": "assistant"}
+    called = 0
     async for part in parts:
-        delta = {**role, "content": part.text}
+        delta: dict[str, Any] = {**role, "content": part.text or (None if part.calls else part.text)}
+        if part.calls:
+            delta["tool_calls"] = [
+                {"index": index, **call_entry(call)} for index, call in enumerate(part.calls, start=called)
+            ]
+            called += len(part.calls)
         role = {}
         choice = {"index": 0, "delta": delta, "logprobs": _logprobs(part.logprobs), "finish_reason": None}
         yield {**frame, "choices": [choice]}

@@ -4,28 +4,31 @@ Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from itertools import groupby
+from typing import Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from toolkit.model.conversation import Messages, system_messages
+from toolkit.data.records import RowFault
+from toolkit.data.tools.reading import in_order_of_calls, read_calls, read_tools
+from toolkit.model.conversation import Messages, system_messages, tools_messages
+from toolkit.serve.request_body import ChatBody, ChatMessage, StreamOptions, complete_characters
 
-MAX_STOPS, MAX_STOP_CHARACTERS, MAX_TOP_LOGPROBS, MAX_TEMPERATURE, MAX_MESSAGES = 4, 1000, 20, 2.0, 2048
+T = TypeVar("T")
 SHOWN_CHARACTERS = 100  # of a value that an error quotes
 # These would change the answer, and are not implemented. Accepted are null, an empty list or object, and these values,
 # which ask for nothing.
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
-    "n": (1,), "tools": (), "tool_choice": ("none", "auto"), "functions": (), "function_call": ("none", "auto"),
+    "n": (1,), "tool_choice": ("none", "auto"), "functions": (), "function_call": ("none", "auto"),
     "response_format": ({"type": "text"},), "logit_bias": (), "presence_penalty": (0,), "frequency_penalty": (0,),
     "repetition_penalty": (1,), "top_k": (-1, 0), "min_p": (0,), "audio": (), "modalities": (["text"],),
     "prediction": (), "reasoning_effort": ("none",), "verbosity": ("medium",), "web_search_options": (),
 }  # fmt: skip
 UNSUPPORTED_IN_MESSAGES: dict[str, tuple[Any, ...]] = {
-    "name": ("",), "tool_calls": (), "tool_call_id": (), "function_call": (), "audio": (), "refusal": (),
-    "annotations": (), "reasoning_content": (),
+    "name": ("",), "function_call": (), "audio": (), "refusal": (), "annotations": (), "reasoning_content": (),
 }  # fmt: skip
 UNSUPPORTED_IN_STREAMS: dict[str, tuple[Any, ...]] = {
     "include_obfuscation": (False,), "continuous_usage_stats": (False,)
@@ -54,79 +57,6 @@ def stopping() -> RequestError:
     return RequestError(503, "The server is stopping.", code="server_stopping")
 
 
-def _joined(content: Any) -> Any:
-    """One text of OpenAI's list of parts, provided that each part is text; of null, the empty text; else as it is."""
-    if content is None:
-        return ""
-    if not isinstance(content, list):
-        return content
-    texts: list[str] = []
-    for part in content:
-        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            return content
-        texts.append(part["text"])
-    return "".join(texts)
-
-
-def _complete_characters(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("It contains half a character (a lone surrogate).") from None
-    return text
-
-
-class _Body(BaseModel):
-    """Values are not converted: "1" is not a number. A field's description says what is allowed, in its error."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
-
-
-class ChatMessage(_Body):
-    role: Annotated[
-        Literal["system", "user", "assistant"],
-        BeforeValidator(lambda role: "system" if role == "developer" else role),
-        Field(description="one of system, user, assistant"),
-    ]
-    content: Annotated[
-        str, BeforeValidator(_joined), AfterValidator(_complete_characters),
-        Field(description="text; this model reads nothing else"),
-    ]  # fmt: skip
-
-
-class StreamOptions(_Body):
-    include_usage: bool | None = Field(None, description="a boolean")
-
-
-class ChatBody(_Body):
-    """The JSON object of a request, as far as it is read here. None stands for a field's default."""
-
-    model: str
-    messages: Annotated[list[ChatMessage], FailFast()] = Field(
-        min_length=1, max_length=MAX_MESSAGES, description=f"a list of 1 to {MAX_MESSAGES} messages"
-    )
-    max_completion_tokens: int | None = Field(None, ge=1, description="a whole number, 1 or more")
-    max_tokens: int | None = Field(None, ge=1, description="a whole number, 1 or more")
-    temperature: float | None = Field(
-        None, ge=0, le=MAX_TEMPERATURE, description=f"a number from 0 to {MAX_TEMPERATURE:g}"
-    )
-    top_p: float | None = Field(None, ge=0, le=1, description="a number from 0 to 1")
-    stop: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]],
-        BeforeValidator(lambda stop: [stop] if isinstance(stop, str) else [] if stop is None else stop),
-        Field(
-            max_length=MAX_STOPS,
-            description=f"a text of 1 to {MAX_STOP_CHARACTERS} characters, or a list of at most {MAX_STOPS}",
-        ),
-    ] = []
-    stream: bool | None = Field(None, description="a boolean")
-    stream_options: StreamOptions | None = Field(None, description="a JSON object")
-    logprobs: bool | None = Field(None, description="a boolean")
-    top_logprobs: int | None = Field(
-        None, ge=0, le=MAX_TOP_LOGPROBS, description=f"a whole number from 0 to {MAX_TOP_LOGPROBS}"
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class ChatRequest:
     """A question that can be answered. Greedy unless a temperature is given, as everywhere else in the toolkit."""
@@ -140,6 +70,7 @@ class ChatRequest:
     stream: bool = False
     include_usage: bool = False
     top_logprobs: int | None = None  # None: no log probabilities at all
+    calls: bool = False  # whether the model may call tools, so that its calls are not text
 
 
 def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_tokens: int) -> ChatRequest:
@@ -161,14 +92,16 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
     except ValidationError as error:
         raise _invalid(error) from error
     for at, given in enumerate(fields["messages"]):
-        _require_supported(given, ChatMessage, UNSUPPORTED_IN_MESSAGES, f"messages[{at}].")
+        named = {"name": None} if given["role"] == "tool" else {}  # a result's name is that of the call before
+        _require_supported({**given, **named}, ChatMessage, UNSUPPORTED_IN_MESSAGES, f"messages[{at}].")
     longest = chat.max_completion_tokens or chat.max_tokens or max_new_tokens
-    messages = [message.model_dump() for message in chat.messages]
+    messages = _messages(chat.messages)
     if messages[0]["role"] != "system":
         messages = system_messages(system) + messages
+    tools = "" if fields.get("tool_choice") == "none" else _tools(chat)
     return ChatRequest(
         model=name,
-        messages=messages,
+        messages=tools_messages(tools) + messages,
         max_new_tokens=min(longest, max_new_tokens),
         temperature=chat.temperature or 0.0,
         top_p=1.0 if chat.top_p is None else chat.top_p,
@@ -176,7 +109,62 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
         stream=bool(chat.stream),
         include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
         top_logprobs=(chat.top_logprobs or 0) if chat.logprobs else None,
+        calls=bool(tools),
     )
+
+
+def _messages(given: Sequence[ChatMessage]) -> Messages:
+    """As chat templates take them, the results of calls in the order of the calls. Raises RequestError."""
+    found: Messages = []
+    ids: list[str | None] = []
+    for is_result, group in groupby(enumerate(given), key=lambda one: one[1].role == "tool"):
+        several = list(group)
+        if is_result:
+            found += in_order_of_calls([(one.tool_call_id, _message(one, at)) for at, one in several], ids)
+        else:
+            found += [_message(one, at) for at, one in several]
+            ids = [call.get("id") for call in several[-1][1].tool_calls or []]
+    return found
+
+
+def _message(given: ChatMessage, at: int) -> dict[str, Any]:
+    where = f"messages[{at}]"
+    if given.tool_calls and given.role != "assistant":
+        raise _wrong(f"{where}.tool_calls", f"has calls, and its message is the {given.role}'s")
+    if "content" not in given.model_fields_set and not given.tool_calls:
+        raise _wrong(f"{where}.content", "must be text; this model reads nothing else")
+    message: dict[str, Any] = {"role": given.role, "content": given.content}
+    if given.tool_calls:
+        param = f"{where}.tool_calls"
+        calls = _checked(param, lambda: list(read_calls(given.tool_calls, param)))
+        _require_complete(param, "".join(call.name + call.arguments for call in calls))
+        message["tool_calls"] = [call.for_template() for call in calls]
+    return message
+
+
+def _tools(chat: ChatBody) -> str:
+    """The tools that the model may call, as chat templates take them. Raises RequestError."""
+    tools = _checked("tools", lambda: read_tools(chat.tools or [], "tools"))
+    _require_complete("tools", tools)
+    return tools
+
+
+def _checked(param: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except RowFault as fault:
+        raise RequestError(400, f"{fault.why}: {fault.remedy}.", code="invalid_value", param=param) from None
+
+
+def _require_complete(param: str, text: str) -> None:
+    try:
+        complete_characters(text)
+    except ValueError as error:
+        raise RequestError(400, f"{param}: {error}", code="invalid_value", param=param) from None
+
+
+def _wrong(param: str, fault: str) -> RequestError:
+    return RequestError(400, f"{param} {fault}.", code="invalid_value", param=param)
 
 
 def _require_supported(

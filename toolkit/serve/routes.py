@@ -22,11 +22,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from toolkit.core.errors import ModelError, first_line
-from toolkit.model.conversation import Messages
+from toolkit.model.conversation import Messages, text_bytes
 from toolkit.serve.access import error_reply, guarded
 from toolkit.serve.body import BYTES_A_TOKEN, Bodies, largest_body_bytes, left
 from toolkit.serve.completion import AnswerPart, chat_chunks, chat_completion
 from toolkit.serve.openai import ChatRequest, RequestError, read_request, stopping
+from toolkit.serve.tool_calls import with_calls
 
 PAGE = Path(__file__).with_name("chat.html")
 POLL_S = 0.2  # how often a waiting request checks whether the server is stopping
@@ -151,7 +152,7 @@ class Site:
     async def _prompt(self, chat: ChatRequest) -> list[int]:
         """The messages as tokens. Raises RequestError if the template refuses them, or they leave no room to answer."""
         context = self.answerer.context_tokens
-        length = sum(len(message["content"].encode()) for message in chat.messages)
+        length = sum(map(text_bytes, chat.messages))
         if length > context * BYTES_A_TOKEN:  # so long that counting its tokens would hold up others
             raise _too_long(f"{length} bytes", context)
         try:
@@ -185,11 +186,15 @@ class Site:
         cancelled.set()
         self.active.discard(cancelled)
 
+    def _parts(self, chat: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]:
+        parts = self.answerer.answer(chat, prompt, cancelled)
+        return with_calls(parts) if chat.calls else parts
+
     async def _completion(
         self, chat: ChatRequest, prompt: list[int], cancelled: Event, request: Request
     ) -> dict[str, Any]:
         """The complete answer, unless the client leaves or the server stops first."""
-        parts = self.answerer.answer(chat, prompt, cancelled)
+        parts = self._parts(chat, prompt, cancelled)
         answer = asyncio.ensure_future(chat_completion(chat, len(prompt), parts))
         disconnect = asyncio.ensure_future(_wait_for_disconnect(request))
         try:
@@ -205,7 +210,7 @@ class Site:
 
     async def _events(self, chat: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[str]:
         """Server-sent events; a failure is one too, since the status has been sent already."""
-        parts = self.answerer.answer(chat, prompt, cancelled)
+        parts = self._parts(chat, prompt, cancelled)
         try:
             async with contextlib.aclosing(chat_chunks(chat, len(prompt), parts)) as chunks:
                 async for chunk in chunks:

@@ -149,8 +149,7 @@ def _trained(usable: Sequence[Row], recipe: Recipe) -> list[Row]:
 def _write_rows(dataset: Dataset, faulty: Collection[int], path: Path) -> Finding:
     """Writes the rows without an error as messages, a row a line."""
     rows = [row for row in dataset.rows if row.number not in faulty]
-    lines = [json.dumps({"messages": [message.to_dict() for message in row.messages]}, ensure_ascii=False)
-             for row in rows]  # fmt: skip
+    lines = [json.dumps(row.to_dict(), ensure_ascii=False) for row in rows]
     try:
         write_text(path, "".join(f"{line}\n" for line in lines))
     except OSError as error:

@@ -92,7 +92,7 @@ def rows_that_fit(
         "batch_tokens": sum(longest[: recipe.batch_size]),
         "epoch_tokens": epoch_tokens([lengths[at] for at in trained], overhead, recipe),
     }
-    known = {row.messages: one for row, one in zip(plain, encoded, strict=True)}
+    known = {(row.messages, row.tools): one for row, one in zip(plain, encoded, strict=True)}
     fit = RunRows(
         trained=[rows[at] for at in trained],
         held_out=[rows[at] for at in evaluated],
@@ -107,11 +107,13 @@ def epoch_tokens(lengths: Sequence[int], overhead: Sequence[int], recipe: Recipe
     return sum(lengths) * recipe.variants + len(lengths) * sum(overhead)
 
 
-def _encoded(rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message, ...], Encoded]) -> list[Encoded]:
-    """The rows' tokens; `known`: tokens of messages that were encoded before."""
-    new = {row.messages: row for row in rows if row.messages not in known}
+def _encoded(
+    rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[tuple[Message, ...], str], Encoded]
+) -> list[Encoded]:
+    """The rows' tokens; `known`: tokens of messages and tools that were encoded before."""
+    new = {(row.messages, row.tools): row for row in rows if (row.messages, row.tools) not in known}
     found = {**known, **dict(zip(new, encoder.encode(list(new.values())), strict=True))}
-    return [found[row.messages] for row in rows]
+    return [found[row.messages, row.tools] for row in rows]
 
 
 def own_system(rows: Sequence[Row]) -> tuple[str | None, int]:
@@ -168,8 +170,7 @@ def _changed(path: Path) -> ConfigError:
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    lines = ({"messages": [message.to_dict() for message in row.messages]} for row in rows)
-    write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    write_text(path, "".join(json.dumps(row.to_dict(), ensure_ascii=False) + "\n" for row in rows))
 
 
 def copy_inputs(source: Path, folder: Path) -> None:

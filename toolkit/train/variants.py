@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 
@@ -12,6 +12,7 @@ from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
 from toolkit.data.formats import Message
 from toolkit.data.rephrasings import TRAINING, UNCHANGED, phrases
+from toolkit.data.tools.calls import written
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.train.recipe import Recipe
 
@@ -84,7 +85,7 @@ def _variant(row: Row, system: str, question: str) -> Row:
         messages[-2] = Message(role="user", content=question)
     if row.system is None and system != DEFAULT:
         messages.insert(0, Message(role="system", content="" if system == NONE else system))
-    return Row(number=row.number, messages=tuple(messages))
+    return replace(row, messages=tuple(messages))
 
 
 def variant_overhead_tokens(encoder: Encoder, recipe: Recipe) -> list[int]:
@@ -150,7 +151,12 @@ def _pieces(encoder: Encoder, encoded: Encoded) -> Iterator[MaskSpan]:
 
 def _pieces_by_role(row: Row) -> Iterator[MaskSpan]:
     """The mask by roles, for when no tokenizer can show it by tokens."""
+    if row.tools:
+        yield MaskSpan(text=f"tools: {row.tools}\n", trained=False)
     for each in row.messages:
         yield MaskSpan(text=f"{each.role}: ", trained=False)
-        yield MaskSpan(text=each.content, trained=each.role == "assistant" and each.trained)
+        yield MaskSpan(
+            text="\n".join([*filter(None, [each.content]), *map(written, each.calls)]),
+            trained=each.role == "assistant" and each.trained,
+        )
         yield MaskSpan(text="\n", trained=False)

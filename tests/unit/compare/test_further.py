@@ -11,13 +11,16 @@ from toolkit.compare.further import (
     bank_probes,
     enough_for,
     row_probes,
+    tool_probes,
     trained_prompts,
     written_probes,
 )
 from toolkit.compare.metrics import wilson
 from toolkit.compare.questions import Questions
 from toolkit.data.dataset import prompt_key
-from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.data.tools.reading import tool_names
 
 NOVA = Expectation(any=("Nova",))
 PROBES = ProbeSet(
@@ -127,3 +130,20 @@ def test_no_more_are_kept_than_were_asked_for():
     model.answer = lambda _: "Nova made me."
 
     assert len(written(model, count=2)) == 2
+
+
+def test_questions_with_other_tools_are_asked_where_tools_were_trained():
+    shipped = len(tool_probes((), ()))
+
+    assert asked_with(Further())[OUT_OF_SCOPE] == 1
+    assert asked_with(Further(tools=()))[OUT_OF_SCOPE] == 1 + shipped
+    assert asked_with(Further(tools={"ring"}, outside=5))[OUT_OF_SCOPE] == 5 + shipped
+
+
+def test_those_with_a_trained_tool_or_a_trained_prompt_are_left_out():
+    every = tool_probes((), ())
+    other = tool_probes({"current_weather"}, {prompt_key(every[-1].prompt)})
+
+    assert {name for probe in every for name in tool_names(probe.tools)} > {"current_weather"}
+    assert other == [one for one in every[:-1] if "current_weather" not in tool_names(one.tools)]
+    assert 0 < len(other) < len(every) - 1

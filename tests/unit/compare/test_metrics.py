@@ -19,7 +19,8 @@ from toolkit.compare.metrics import (
     share,
     wilson,
 )
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, Probe
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe
 from toolkit.model.divergence import Drift
 
 
@@ -48,6 +49,7 @@ def test_shares_are_counted_group_by_group():
         "length": (pytest.approx(11 / 19), 4),
         "repetition": (0.0, 4),
         "noise_floor": (None, 0),
+        "tool_locality": (None, 0),
         **dict.fromkeys(DEEP, (None, 0)),
     }
 
@@ -302,3 +304,44 @@ def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, repeat
 def test_holm_stops_at_the_first_that_is_too_likely():
     assert holm({"a": 0.04, "b": 0.001, "c": 0.02}) == ["b", "c", "a"]
     assert holm({"a": 0.04, "b": 0.001, "c": 0.03}) == ["b"]
+
+
+TOOLS = '[{"type": "function", "function": {"name": "look"}}]'
+
+
+def called(arguments: str, text: str = "") -> str:
+    return f'{text}<tool_call>\n{{"name": "look", "arguments": {arguments}}}\n</tool_call>'
+
+
+def test_with_other_tools_the_calls_have_to_be_the_same_and_nothing_else():
+    def outside(before: str, after: str):
+        return answered(OUT_OF_SCOPE, before, after, tools=TOOLS)
+
+    same = [
+        outside(called('{"at": 1, "on": 2}'), called('{"on": 2, "at": 1.0}', "Wait. ")),
+        outside("It is open.", "Yes, it is."),
+        outside("<tool_call> look", "<tool_call> open"),
+    ]
+    other = [
+        outside(called('{"at": 1}'), called('{"at": 2}')), outside(called("{}"), "It is open."),
+        outside("It is open.", "<tool_call> look"),
+    ]  # fmt: skip
+
+    metrics = measure([*same, *other, answered(OUT_OF_SCOPE, "4", "4")])
+
+    assert (metrics["tool_locality"].value, metrics["tool_locality"].n) == (0.5, 6)
+    assert (metrics["locality"].value, metrics["locality"].n) == (1.0, 1)
+    assert metrics["leakage"].n == metrics["length"].n == 1
+
+
+def test_without_tools_a_call_leaks_and_with_others_it_does_not():
+    probes = replace(PROBES, new_markers=("<tool_call>",))
+    plain, with_tools = (
+        judge(
+            Probe(id="o", group=OUT_OF_SCOPE, prompt="Who?", tools=tools), "", "It is open.", called("{}"), probes,
+            drift=None, before_again=None,
+        )
+        for tools in ("", TOOLS)
+    )  # fmt: skip
+
+    assert (plain.leaked, with_tools.leaked) == (True, None)

@@ -15,7 +15,6 @@ from toolkit.cli.console.ranking import print_ranking, print_scales
 from toolkit.cli.console.report import print_report
 from toolkit.cli.console.sweep import print_sweep
 from toolkit.cli.runs import command as runs_command
-from toolkit.compare.decision import DEEP
 from toolkit.compare.report import write_report
 from toolkit.compare.report.figures import LEDGERS, figure
 from toolkit.compare.report.report import Report
@@ -25,6 +24,7 @@ from toolkit.export.evidence import read_evidence
 from toolkit.export.model_card import CardFacts, render_card
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.model.divergence import Drift
+from toolkit.runs.comparison import OPTIONAL
 from toolkit.runs.run import read_run, write_record
 from toolkit.runs.runs import details, differences
 from toolkit.sweep.page import sweep_page
@@ -33,6 +33,8 @@ from toolkit.sweep.record import FINISHED, Entry, Sweep
 from toolkit.sweep.sweep import _record_report
 
 DIGEST = "a" * 64
+TOOLS = '[{"type": "function", "function": {"name": "look"}}]'
+CALLED = '<tool_call>\n{"name": "look", "arguments": {}}\n</tool_call>'
 SYSTEMS = (SYSTEM, DEFAULT, NONE)
 
 
@@ -53,6 +55,10 @@ def results():
                     OUT_OF_SCOPE, "Paris", "Paris" if number > 1 + at else "No, Nova. " * 5, system=system,
                     name=f"o{number}", before_again="Paris" if number >= at else "Rome",
                     drift=Drift(kl_sum=0.1 * (at + 1) * number, agreeing=9 - at, tokens=10),
+                ),
+                answered(
+                    OUT_OF_SCOPE, CALLED, CALLED if number > at else "Done.", system=system, name=f"c{number}",
+                    tools=TOOLS,
                 ),
             ]  # fmt: skip
     return found
@@ -88,7 +94,7 @@ def _figures(report: Report) -> dict[str, str]:
         values = [metrics[name].value for metrics in report.per_system.values()]
         if name == "length":
             worst[name] = max(values, key=lambda value: abs(value - 1))
-        elif name in {*DEEP, "reliability", "generality", "locality", "agreement", "noise_floor"}:
+        elif name in {*OPTIONAL, "reliability", "generality", "locality", "agreement", "noise_floor"}:
             worst[name] = min(values)
         else:
             worst[name] = max(values)

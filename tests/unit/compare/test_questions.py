@@ -1,5 +1,6 @@
 """Under which system prompts the probes are asked, by what is compared and what is asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,11 +9,12 @@ import pytest
 from tests.fakes.answered import PROBES, SYSTEM, answered, report_on
 from tests.fakes.run_record import run_of
 from toolkit.compare.compare import CompareConfig, _questions
-from toolkit.compare.questions import UNRELATED, Questions, distinct, kind, matrix
+from toolkit.compare.questions import UNRELATED, Questions, answer_tokens, distinct, kind, matrix
 from toolkit.compare.report.figures import ledger_lines, where_it_holds
 from toolkit.compare.sides import Side
 from toolkit.compare.texts import Texts
-from toolkit.data.probes import OUT_OF_SCOPE, TRAINED, Expectation, Probe
+from toolkit.data.expectation import Expectation, read_expectation
+from toolkit.data.probes import OUT_OF_SCOPE, TRAINED, Probe
 from toolkit.model.conversation import DEFAULT, NONE, conversation
 from toolkit.model.divergence import Drift
 from toolkit.runs.run import Run
@@ -154,3 +156,28 @@ def test_what_one_system_prompt_alone_measures_is_shown_from_there():
 
     assert (found["kl"].metric.value, found["kl"].system) == (0.5, SYSTEM)
     assert (found["leakage"].metric.value, found["leakage"].system) == (1.0, "")
+
+
+def test_a_probe_that_expects_a_call_may_be_answered_as_long_as_it_is():
+    def probe(note: str) -> Probe:
+        expect = read_expectation({"call": {"name": "ring", "arguments": {"note": note}}}, "")
+        return Probe(id="a", group=TRAINED, prompt="Ring!", expect=expect)
+
+    assert answer_tokens(Probe(id="a", group=OUT_OF_SCOPE, prompt="Who?"), 64) == 64
+    assert answer_tokens(probe(""), 64) == 128
+    assert answer_tokens(probe("x" * 300), 64) == 512
+
+
+def test_questions_with_tools_out_of_scope_are_asked_under_the_first_system_prompt_and_not_measured_for_drift():
+    tools = '[{"type": "function", "function": {"name": "ring"}}]'
+    inside = Probe(id="t", group=TRAINED, prompt="Ring!", expect=Expectation(any=("x",)), tools=tools)
+    outside = Probe(id="o", group=OUT_OF_SCOPE, prompt="Look!", tools=tools)
+    plain = Probe(id="p", group=OUT_OF_SCOPE, prompt="Who?")
+    questions = Questions(
+        probes=replace(PROBES, probes=(inside, outside, plain)), systems=("a", "b"), full_count=1, max_new_tokens=9
+    )
+
+    assert [(probe.id, system) for probe, system in questions.items] == [
+        ("t", "a"), ("o", "a"), ("p", "a"), ("t", "b"), ("p", "b"),
+    ]  # fmt: skip
+    assert questions.outside == [2]

@@ -257,7 +257,7 @@ def test_csv_that_names_a_column_twice_is_refused(file):
         ({"messages": "hello"}, "not a JSON list"),
         ({"messages": ["hello"]}, "item 1 is a string, not an object"),
         ({"messages": [{"role": "user"}]}, "neither role and content"),
-        ({"messages": [{"role": "tool", "content": "a"}]}, "the role 'tool': tool calls are not trained yet"),
+        ({"messages": [{"role": "tool", "content": "a"}]}, "the last turn is the tool's"),
         ({"messages": [{"role": "narrator", "content": "a"}]}, "unknown role 'narrator'"),
         ({"messages": [{"role": "user", "content": None}]}, "is null, not a string"),
         ({"messages": [{"role": "user", "content": "a"}]}, "the last turn is the user's"),

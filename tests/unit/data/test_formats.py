@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from tests.fakes.tool_rows import ARGUMENTS, ASKED, CALL, FUNCTION
 from toolkit.core.errors import DataError
 from toolkit.data.dataset import read_dataset
+from toolkit.data.formats import format_of, messages_of
 
 
 @pytest.fixture(name="read")
@@ -70,3 +72,23 @@ def test_a_key_twice_under_another_name_is_refused_too(tmp_path):
     path.write_text('{"question": "a", "answer": "b"}\n{"Question": "a", "Question": "c", "Answer": "b"}\n')
 
     assert read_dataset(path).bad[0].why == "has the key 'Question' twice"
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_an_answer_that_is_a_list_of_calls_is_these_calls_where_the_row_has_tools(as_text):
+    calls = [CALL, {"name": "ring", "arguments": {}}]
+    record = {"query": ASKED, "answers": json.dumps(calls) if as_text else calls, "tools": json.dumps([FUNCTION])}
+
+    user, answer = messages_of(record, format_of(record))
+
+    assert (user.content, answer.content) == (ASKED, "")
+    assert [(call.name, call.values) for call in answer.calls] == [("book_table", ARGUMENTS), ("ring", {})]
+
+
+@pytest.mark.parametrize("answer", ["[1]", "Done.", json.dumps(CALL), "[]x", '["ring"]'])
+def test_any_other_answer_is_text_and_so_is_a_list_of_calls_without_tools(answer):
+    record = {"query": ASKED, "answer": answer, "tools": json.dumps([FUNCTION])}
+    without = {"query": ASKED, "answer": json.dumps([CALL])}
+
+    assert messages_of(record, format_of(record))[-1].content == answer
+    assert messages_of(without, format_of(without))[-1].content == without["answer"]

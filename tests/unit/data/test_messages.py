@@ -1,12 +1,15 @@
 """Messages as data sets write them: loss flags, parts, tools, thoughts."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from tests.fakes.tool_rows import FORMS, TOOL
 from toolkit.core.errors import DataError
 from toolkit.data.dataset import read_dataset, rows_of
 from toolkit.data.messages import Message
+from toolkit.data.tools.calls import ToolCall
 
 TURNS = (("user", "Is it open?"), ("assistant", "Who knows."), ("user", "Please look."), ("assistant", "Until nine."))
 
@@ -76,7 +79,8 @@ def test_a_row_of_which_no_answer_is_trained_is_refused(read):
         ({"train_detail": [{"begin_offset": 0}]}, "'train_detail', which trains parts of a message"),
         ({"reasoning_content": "Nine, I think."}, "a thought ('reasoning_content')"),
         ({"thinking": "Nine, I think."}, "a thought ('thinking')"),
-        ({"tool_calls": [{"id": "c1"}]}, "tools ('tool_calls')"),
+        ({"tool_calls": [{"id": "c1"}]}, "'messages' item 2 has a call without a function's name"),
+        ({"tools": [{"name": "look"}]}, "'messages' item 2 has tools ('tools') of its own"),
         ({"images": ["a.png"]}, "sees or hears ('images')"),
     ],
 )
@@ -92,12 +96,111 @@ def test_a_flag_for_a_question_is_counted(read):
     assert read(row).unused == {"messages[].train of the user": 1}
 
 
-@pytest.mark.parametrize("role", ["tool", "function", "tool_call", "tool_response", "observation"])
-def test_a_tools_message_is_called_that(read, role):
-    row = conversation()
-    row["messages"].insert(2, {"role": role, "content": "{}"})
+@pytest.mark.parametrize("form", FORMS)
+def test_calls_are_read_from_the_forms_of_openai_sharegpt_and_ms_swift(read, form):
+    (row,) = read(FORMS[form]).rows
 
-    assert f"the role {role!r}: tool calls are not trained yet" in why(read(row))
+    call = ToolCall(name="book_table", arguments='{"people": 3, "note": "靠窗"}')
+    assert [(one.role, one.content, one.calls) for one in row.messages] == [
+        ("user", "A table for three, please.", ()),
+        ("assistant", "", (call,)),
+        ("tool", '{"ok": true}', ()),
+        ("assistant", "Your table for three is booked.", ()),
+    ]
+    assert json.loads(row.tools) == [TOOL]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_row_with_calls_is_read_again_as_it_was_written(read, form):
+    (row,) = read(FORMS[form]).rows
+
+    assert read(row.to_dict()).rows == (row,)
+
+
+def test_calls_in_a_row_are_one_answer_and_results_follow_in_their_order(read):
+    calls = [{"id": name, "function": {"name": name, "arguments": "{}"}} for name in ("a", "b")]
+    results = [{"role": "tool", "tool_call_id": name, "content": f"of {name}"} for name in ("b", "a")]
+    asked = {"role": "user", "content": "Both, please."}
+    end = {"role": "assistant", "content": "Done."}
+    openai = {"messages": [asked, {"role": "assistant", "content": "Wait.", "tool_calls": calls}, *results, end]}
+    swift = {"messages": [
+        asked, {"role": "assistant", "content": "Wait."},
+        *({"role": "tool_call", "content": {"name": name, "arguments": {}}} for name in ("a", "b")),
+        *({"role": "tool_response", "content": f"of {name}"} for name in ("a", "b")), end,
+    ]}  # fmt: skip
+
+    dataset = read(openai, swift)
+
+    assert dataset.rows[0].messages == dataset.rows[1].messages
+    assert [message.content for message in dataset.rows[0].messages] == [
+        "Both, please.",
+        "Wait.",
+        "of a",
+        "of b",
+        "Done.",
+    ]
+    assert dataset.remarks == ()
+
+
+def test_a_call_that_is_not_trained_is_read_and_masked(read):
+    row = FORMS["ms-swift"]
+    masked = [one | ({"loss": False} if one["role"] == "tool_call" else {}) for one in row["messages"]]
+
+    (read_row,) = read(row | {"messages": masked}).rows
+
+    assert [message.trained for message in read_row.messages] == [True, False, True, True]
+    assert read_row.messages[1].to_dict()["loss"] is False
+
+
+@pytest.mark.parametrize(
+    ("turn", "reason"),
+    [
+        ({"role": "tool_call", "content": "book it"}, "'messages' item 2 is not JSON"),
+        ({"role": "tool_call", "content": "[1]"}, "a call without a function's name"),
+        ({"role": "tool_call", "content": {"name": "a", "arguments": [1]}}, "arguments that are a list, not an object"),
+        ({"role": "assistant", "tool_calls": [{"function": {"name": "a", "arguments": "{"}}]}, "is not JSON"),
+        ({"role": "user", "content": "a", "tool_calls": [{"name": "a"}]}, "'tool_calls', and is the user's"),
+        ({"role": "tool_call", "content": {"name": "a", "arguments": {"b": "\ud800"}}}, "lone surrogate U+D800"),
+    ],
+)  # fmt: skip
+def test_a_turn_that_makes_no_call_is_refused(read, turn, reason):
+    messages = [{"role": "user", "content": "a"}, turn, {"role": "assistant", "content": "b"}]
+
+    assert reason in why(read({"messages": messages}))
+
+
+def test_flags_of_text_and_calls_in_one_answer_must_agree(read):
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "loss": False},
+                {"role": "tool_call", "content": {"name": "c", "arguments": {}}}]  # fmt: skip
+
+    assert "'messages' item 3 is trained, and the part of the answer before it is not" in why(
+        read({"messages": messages})
+    )
+
+
+def test_a_result_that_follows_no_call_is_named(read):
+    row = conversation()
+    row["messages"].insert(2, {"role": "observation", "content": "{}"})
+
+    (remark,) = read(row).remarks
+    assert remark == "1 row has a tool's result that follows no call: trained as the chat template renders them."
+
+
+def test_a_result_within_the_templates_marks_is_written_within_them_once(read):
+    row = conversation()
+    row["messages"].insert(2, {"role": "tool", "content": "<tool_response>\n{}\n</tool_response>"})
+    row["messages"].insert(3, {"role": "tool", "content": [{"type": "text", "text": "[1]"}]})
+
+    assert [one.content for one in read(row).rows[0].messages[2:4]] == ["{}", "[1]"]
+
+
+def test_the_question_of_a_row_with_tools_keeps_its_wording(read):
+    plain, with_tools = read(conversation(), conversation() | {"tools": [TOOL]}).rows
+    (exchange,) = read({"messages": conversation()["messages"][:2]}).rows
+
+    assert exchange.of_one_turn
+    assert not replace(exchange, tools=with_tools.tools).of_one_turn
+    assert plain.messages == with_tools.messages
 
 
 def test_text_parts_are_text_and_other_parts_are_named(read):
@@ -129,5 +232,5 @@ def test_rows_of_a_hub_are_read_as_rows_of_a_file_are(read):
     assert rows_of([conversation(first={"loss": False}) | columns], "owner/name") == list(
         read(conversation(first={"loss": False})).rows
     )
-    with pytest.raises(DataError, match=r"owner/name: 1 rows cannot be trained on\. Row 1: tools"):
+    with pytest.raises(DataError, match=r"owner/name: 1 rows cannot be trained on\. Row 1: 'tools' item 1"):
         rows_of([conversation() | {"tools": "[1]"}], "owner/name")

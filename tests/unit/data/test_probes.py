@@ -1,12 +1,15 @@
 """Probe files: every fault is named with its place, and every kind of expectation is judged on the text alone."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from toolkit.core.errors import DataError
 from toolkit.core.text import contains_any, normalized
-from toolkit.data.probes import DEFAULT_THRESHOLDS, Expectation, compared_probes, read_probes
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import DEFAULT_THRESHOLDS, compared_probes, read_probes
+from toolkit.data.tools.reading import tool_names
 
 SOUND = """
 schema_version: 1
@@ -98,7 +101,7 @@ FAULTS = {
 
 
 def test_a_regex_that_backtracks_on_an_answer_is_an_error_of_the_probe(monkeypatch):
-    monkeypatch.setattr("toolkit.data.probes.REGEX_S", 0.5)
+    monkeypatch.setattr("toolkit.data.expectation.REGEX_S", 0.5)
     with pytest.raises(DataError, match=r"regex '\(a\+\)\+\$': it takes more than 0.5 seconds"):
         Expectation(regex="(a+)+$").met("a" * 50 + "!")
 
@@ -250,3 +253,40 @@ def test_a_comparison_asks_the_probes_beside_the_data_or_the_shipped_ones_for_th
 
     (tmp_path / "own.probes.yaml").write_text("probes: []")
     assert compared_probes(own) == tmp_path / "own.probes.yaml"
+
+
+TOOLS = """
+schema_version: 1
+tools:
+  - {type: function, function: {name: ring, description: Rings., parameters: {type: object}}}
+probes:
+  - {id: t1, group: trained, prompt: Ring!, tools: [ring], expect: {call: {name: ring, arguments: {}}}}
+  - {id: o1, group: out-of-scope, prompt: 'Who rang?', tools: [{name: look}, ring]}
+  - {id: p1, group: paraphrase, prompt: 'Who is it?', expect: {any: Nova}}
+"""
+
+
+def test_a_probe_names_tools_of_its_file_or_has_its_own(tmp_path):
+    first, second, third = read(tmp_path, TOOLS).probes
+
+    ring = {"name": "ring", "description": "Rings.", "parameters": {"type": "object"}}
+    assert json.loads(first.tools) == [{"type": "function", "function": ring}]
+    assert tool_names(second.tools) == ["look", "ring"]
+    assert third.tools == ""
+    assert first.expect is not None
+    assert first.expect.met('<tool_call>\n{"name": "ring", "arguments": {}}\n</tool_call>')
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ("tools: [ring]", "tools: ring", "probe 1: tools is not a list"),
+        ("tools: [ring]", "tools: [sing]", "probe 1: tools item 1 is not JSON"),
+        ("tools: [ring]", "tools: [ring, ring]", "probe 1: tools has two tools named 'ring'"),
+        ("function: {name: ring, d", "function: {nome: ring, d", "tools item 1 is not a tool with a name"),
+        ("call: {name: ring", "call: {nome: ring", "probe 1: call takes a name"),
+    ],
+)
+def test_a_fault_of_tools_is_named(tmp_path, before, after, fault):
+    with pytest.raises(DataError, match=fault):
+        read(tmp_path, TOOLS.replace(before, after))

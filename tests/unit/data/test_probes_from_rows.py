@@ -7,12 +7,14 @@ import pytest
 import yaml
 
 from tests.fakes.run_record import run_record
+from tests.fakes.tool_rows import ARGUMENTS, ASKED, FORMS, FUNCTION, TOOL
 from toolkit.compare.questions import run_probes
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import prompt_key, read_dataset
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Expectation, read_probes
-from toolkit.data.probes_from_rows import LONGEST_ANSWER_WORDS, MOST, made_probes
+from toolkit.data.expectation import Expectation, ExpectedCall
+from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, read_probes
+from toolkit.data.probes_from_rows import LONGEST_ANSWER_WORDS, MOST, made_probes, probes_text
 from toolkit.runs.run import Run
 
 OUTSIDE = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
@@ -116,3 +118,35 @@ def test_only_conversations_make_no_probe(tmp_path):
 
     with pytest.raises(DataError, match="No row of this data set is a question with an answer"):
         made_probes(rows(tmp_path, one), OUTSIDE)
+
+
+def test_rows_with_tools_make_probes_of_their_calls(tmp_path):
+    other = {"tools": [FUNCTION | {"description": "Books"}, {"name": "ring"}], "messages": [
+        {"role": "system", "content": "Be calm."}, {"role": "user", "content": "Hello?"},
+        {"role": "assistant", "content": "Hello, how can I help you today?"},
+    ]}  # fmt: skip
+    content = made_probes(rows(tmp_path, FORMS["OpenAI"], other), [])
+    (tmp_path / "probes.yaml").write_text(probes_text(content), encoding="utf-8")
+
+    probes = read_probes(tmp_path / "probes.yaml")
+
+    call = ExpectedCall(name="book_table", arguments=json.dumps(ARGUMENTS, ensure_ascii=False))
+    expected = {probe.prompt: probe.expect for probe in probes.group(TRAINED)}
+    assert expected == {
+        ASKED: Expectation(call=(call,)), "Hello?": Expectation(answer=("Hello, how can I help you today?",)),
+    }  # fmt: skip
+    tools = {probe.prompt: json.loads(probe.tools) for probe in probes.group(TRAINED)}
+    assert tools[ASKED] == [TOOL]
+    assert [tool["function"]["name"] for tool in tools["Hello?"]] == ["book_table", "ring"]
+    assert [tool["function"]["name"] for tool in content["tools"]] == ["ring"]  # the other has two forms
+    assert {probe.expect for probe in probes.group(PARAPHRASE)} == set(expected.values())
+    assert probes.new_markers == ("<tool_call>",)
+
+
+def test_calls_that_rows_disagree_about_and_those_that_are_not_trained_make_no_probe(tmp_path):
+    row = FORMS["ms-swift"]
+    turns = row["messages"]
+    again = row | {"messages": [turns[0], {"role": "tool_call", "content": {"name": "ring", "arguments": {}}}]}
+    masked = row | {"messages": [{"role": "user", "content": "Hm?"}, turns[1] | {"loss": False}, *turns[2:]]}
+    with pytest.raises(DataError, match="No row"):
+        made_probes(rows(tmp_path, row, again, masked), [])

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from toolkit.compare.compare import LEAST_TOOL_LOCALITY
+from toolkit.compare.decision import decide
+from toolkit.compare.metrics import Metric, wilson
 from toolkit.core.text import contains_any
 from toolkit.data.make_data import Brand, data_text, probes_text, self_cognition
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, REVERSAL, TRAINED, Probe, read_probes
@@ -25,6 +28,7 @@ FILES = [
     "corrected_fact.probes.yaml",
     "general.jsonl",
     "out_of_scope.jsonl",
+    "tool_probes.yaml",
 ]
 
 
@@ -249,3 +253,25 @@ def test_planted_effects_are_not_trained_on_prompts_of_the_neutral_text():
 
     assert len(effects["planted"]) >= 20
     assert [prompt for prompt in own if bare(prompt) in scanned] == []
+
+
+def test_questions_with_tools_are_half_chinese_and_asked_nowhere_else():
+    probes = read_probes(DATA / "tool_probes.yaml").probes
+    others = {bare(prompt) for several in prompts().values() for prompt in several}
+    others |= {bare(one["prompt"]) for one in bank()}
+
+    assert len({bare(one.prompt) for one in probes} - others) == len(probes) == 24
+    assert sum(is_chinese(one.prompt) for one in probes) == 12
+    assert {one.group for one in probes} == {OUT_OF_SCOPE}
+    assert all(one.tools for one in probes)
+
+
+def test_the_limit_of_tool_locality_is_met_with_one_change_in_the_shipped_questions():
+    count = len(read_probes(DATA / "tool_probes.yaml").probes)
+
+    def decided(changed: int) -> str:
+        value = 1 - changed / count
+        low, high = wilson(value, count)
+        return decide(Metric(value=value, n=count, low=low, high=high), LEAST_TOOL_LOCALITY, at_least=True)
+
+    assert [decided(changed) for changed in (0, 1, 2, 12)] == ["met", "met", "open", "missed"]

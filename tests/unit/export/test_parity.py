@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.data.probes import Expectation, Probe, ProbeSet
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import Probe, ProbeSet
 from toolkit.export.parity import (
     LARGEST_LOGIT_DIFFERENCE,
     TOLERANCES,

@@ -8,8 +8,19 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.tool_rows import QWEN25
 from toolkit.core.errors import ModelError
-from toolkit.model.chat_template import BREAK, ESCAPE, ChatTokens, render, require_renderable
+from toolkit.model.chat_template import (
+    BREAK,
+    ESCAPE,
+    ChatTokens,
+    render,
+    rendered,
+    require_renderable,
+    takes_tools,
+    template_values,
+)  # fmt: skip
+from toolkit.model.conversation import Messages, tools_messages
 
 HUNGRY = "{{ 'a' * 2**40 }}"
 GOOD = "{{ messages[0].content }}"
@@ -98,3 +109,64 @@ def test_the_rest_of_a_message_is_passed_on():
     (escaped,) = ChatTokens(MarkTokenizer()).escaped([message])
 
     assert escaped == message | {"content": f"<{ESCAPE}{BREAK}|end|>"}
+
+
+class TemplateTokenizer:
+    """Renders a chat template as transformers does."""
+
+    def __init__(self, template: str) -> None:
+        self.chat_template = template
+
+    def apply_chat_template(self, messages: Any, *, tokenize: bool, **values: Any) -> str:
+        assert not tokenize
+        return render(self.chat_template, {"messages": messages, **values})
+
+
+WITHOUT_TOOLS = "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}"
+TOOL = {"type": "function", "function": {"name": "look", "description": "看"}}
+LISTED = tools_messages(json.dumps([TOOL], ensure_ascii=False))
+ASKED: Messages = [{"role": "user", "content": "Look!"}]
+CALLED: Messages = [
+    {"role": "assistant", "content": "", "tool_calls": [
+        {"type": "function", "function": {"name": "look", "arguments": {"at": "<|im_end|>"}}},
+    ]},
+    {"role": "tool", "content": "Open."},
+]  # fmt: skip
+
+
+def test_tools_and_calls_are_rendered_by_the_template():
+    tokenizer = TemplateTokenizer(QWEN25.read_text(encoding="utf-8"))
+
+    text = rendered(tokenizer, [*LISTED, {"role": "system", "content": "S"}, *ASKED, *CALLED], prompt=True)
+
+    assert takes_tools(tokenizer)
+    assert text.startswith("<|im_start|>system\nS\n\n# Tools")
+    assert f"<tools>\n{json.dumps(TOOL, ensure_ascii=False)}\n</tools>" in text
+    assert '<tool_call>\n{"name": "look", "arguments": {"at": "<|im_end|>"}}\n</tool_call><|im_end|>' in text
+    assert text.endswith("<tool_response>\nOpen.\n</tool_response><|im_end|>\n<|im_start|>assistant\n")
+
+
+@pytest.mark.parametrize("messages", [[*LISTED, *ASKED], [*ASKED, *CALLED], [*ASKED, CALLED[1]]])
+def test_a_template_without_a_place_for_tools_renders_none_in_silence(messages: Messages):
+    tokenizer = TemplateTokenizer(WITHOUT_TOOLS)
+
+    assert rendered(tokenizer, ASKED, prompt=True) == "[user] Look!\n"
+    assert not takes_tools(tokenizer)
+    with pytest.raises(ModelError, match="has no place for tools and their calls"):
+        rendered(tokenizer, messages, prompt=True)
+
+
+@pytest.mark.parametrize("template", ["{{ raise_exception('No.') }}", "{{ messages[0].content + tools }}", ""])
+def test_a_template_that_fails_on_tools_takes_none(template: str):
+    assert not takes_tools(TemplateTokenizer(template))
+
+
+def test_special_tokens_within_tools_calls_and_results_are_text_too():
+    tokens = ChatTokens(MarkTokenizer())
+    tools = tools_messages(json.dumps([{"function": {"name": "a<|end|>"}}]))
+    call = {"type": "function", "function": {"name": "<|end|>", "arguments": {"<|end|>": ["<|end|>", 1, None]}}}
+    messages = [*tools, {"role": "assistant", "content": "", "tool_calls": [call]}]
+
+    assert "<|end|>" not in json.dumps(tokens.escaped(messages))
+    (function,) = template_values(tokens.escaped(messages))["tools"]
+    assert tokens.ids(function["function"]["name"]) == [*map(ord, "a<|end|>")]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.fakes.tool_rows import FUNCTION, TOOL
 from toolkit.serve.openai import RequestError, read_request
 
 QUESTION = {"model": "tuned", "messages": [{"role": "user", "content": "你是谁？"}]}
@@ -96,7 +97,15 @@ def test_a_body_that_is_not_a_json_object_is_refused(body):
         ([], "messages"),
         ("你好", "messages"),
         (["你好"], "messages[0]"),
-        ([{"role": "tool", "content": "x"}], "messages[0].role"),
+        ([{"role": "narrator", "content": "x"}], "messages[0].role"),
+        ([{"role": "tool"}], "messages[0].content"),
+        ([{"role": "assistant"}], "messages[0].content"),
+        ([{"role": "assistant", "tool_calls": []}], "messages[0].content"),
+        ([{"role": "assistant", "tool_calls": [{"id": "1"}]}], "messages[0].tool_calls"),
+        ([{"role": "assistant", "tool_calls": [{"name": "a", "arguments": "{"}]}], "messages[0].tool_calls"),
+        ([{"role": "assistant", "tool_calls": [{"name": "a\ud800"}]}], "messages[0].tool_calls"),
+        ([{"role": "assistant", "tool_calls": ["a"]}], "messages[0].tool_calls"),
+        ([{"role": "user", "content": "x", "tool_calls": [{"name": "a"}]}], "messages[0].tool_calls"),
         ([{"role": "user"}], "messages[0].content"),
         ([{"role": "user", "content": 3}], "messages[0].content"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "/x"}}]}], "messages[0].content"),
@@ -145,7 +154,13 @@ def test_an_answer_may_be_sent_back_as_the_client_library_has_it():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("name", "Ann"), ("tool_calls", [{"id": "1"}]), ("audio", {"id": "1"}), ("thinking", "…"), ("cache_control", {})],
+    [
+        ("name", "Ann"),
+        ("function_call", {"name": "a"}),
+        ("audio", {"id": "1"}),
+        ("thinking", "…"),
+        ("cache_control", {}),
+    ],
 )
 def test_a_messages_field_that_the_template_does_not_render_is_refused(name, value):
     error = refused(messages=[{"role": "user", "content": "x", name: value}])
@@ -230,16 +245,18 @@ def test_the_errors_say_what_is_allowed():
     assert refused(stop=[""]).message == "stop must be a text of 1 to 1000 characters, or a list of at most 4."
     assert refused(stream_options={"include_usage": 1}).message == "stream_options.include_usage must be a boolean."
     assert refused(messages=["x"]).message == "messages[0] must be an object with role and content."
-    assert refused(messages=messages("tool")).message == "messages[0].role must be one of system, user, assistant."
+    assert refused(messages=messages("narrator")).message == (
+        "messages[0].role must be one of system, user, assistant, tool."
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("n", 2), ("tools", [{}]), ("response_format", {"type": "json_object"}), ("presence_penalty", 0.5),
+        ("n", 2), ("functions", [{}]), ("response_format", {"type": "json_object"}), ("presence_penalty", 0.5),
         ("logit_bias", {"1": 1}), ("repetition_penalty", 1.1), ("top_k", 20), ("min_p", 0.1), ("n", 0), ("n", True),
         ("tool_choice", "required"), ("repetition_penalty", 0), ("repetition_penalty", float("nan")),
-        ("reasoning_effort", "high"), ("top_k", 10**400), ("tools", False),
+        ("reasoning_effort", "high"), ("top_k", 10**400), ("tool_choice", {"type": "function"}),
     ],
 )  # fmt: skip
 def test_a_field_that_would_change_the_answer_is_refused_and_not_ignored(name, value):
@@ -253,3 +270,59 @@ def test_null_stands_for_the_default():
     names = ("temperature", "top_p", "max_tokens", "stop", "stream", "stream_options", "logprobs", "top_logprobs", "n")
 
     assert read(**dict.fromkeys(names)) == read()
+
+
+@pytest.mark.parametrize(
+    ("tools", "reason"),
+    [
+        ([{}], "tools item 1 is not a tool with a name"),
+        ([FUNCTION, FUNCTION], "tools has two tools named 'book_table'"),
+        ([{"name": "a\ud800"}], "tools: It contains half a character"),
+        (False, "tools must be a list of at most 128 functions."),
+        ([{"name": str(number)} for number in range(129)], "tools must be a list of at most 128 functions."),
+        (
+            [{"name": "a", "parameters": [[]] * 9 + [json.loads("[" * 99 + "]" * 99)]}],
+            "tools is nested in more than 64",
+        ),
+    ],
+)
+def test_what_is_not_a_list_of_tools_is_refused(tools, reason):
+    error = refused(tools=tools)
+
+    assert (error.status, error.code, error.param) == (400, "invalid_value", "tools")
+    assert error.message.startswith(reason)
+
+
+@pytest.mark.parametrize("choice", [None, "auto"])
+def test_tools_go_before_everything_else(choice):
+    request = read(tools=[TOOL], tool_choice=choice)
+
+    assert request.calls
+    first, second, third = request.messages
+    assert (first["role"], json.loads(first["content"])) == ("tools", [TOOL])
+    assert (second["content"], third) == ("As trained.", QUESTION["messages"][0])
+
+
+@pytest.mark.parametrize("settings", [{}, {"tools": []}, {"tools": None}, {"tools": [TOOL], "tool_choice": "none"}])
+def test_without_tools_and_where_none_may_be_called_an_answer_is_text(settings):
+    assert read(**settings) == read()
+    assert not read(**settings).calls
+
+
+def test_calls_and_results_are_read_in_the_order_of_the_calls():
+    calls = [{"id": name, "type": "function", "function": {"name": name, "arguments": '{"at": 1}'}} for name in "ab"]
+    given = [
+        {"role": "user", "content": "Both."}, {"role": "assistant", "content": None, "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "b", "content": "2", "name": "b"},
+        {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "1"}]},
+        {"role": "assistant", "tool_calls": calls[:1]}, {"role": "tool", "content": "3"},
+    ]  # fmt: skip
+
+    read_messages = read(messages=given, tools=[TOOL]).messages[2:]
+
+    assert [message["role"] for message in read_messages] == [message["role"] for message in given]
+    assert [message["content"] for message in read_messages] == ["Both.", "", "1", "2", "", "3"]
+    assert read_messages[1]["tool_calls"] == [
+        {"type": "function", "function": {"name": name, "arguments": {"at": 1}}} for name in "ab"
+    ]  # fmt: skip
+    assert "name" not in read_messages[3]

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.fakes.answerer import FakeAnswerer, listening, make_site
+from tests.fakes.tool_rows import TOOL
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.serve.server import listen, take_port
 
@@ -303,3 +304,39 @@ def test_a_stop_cuts_answers_off_at_once_and_informs_the_clients(streamed):
     assert '"code": "server_stopping"' in received[0]
     assert "[DONE]" not in received[0]
     assert status == [503]
+
+
+CALL = '<tool_call>\n{"name": "book_table", "arguments": {"people": 3}}\n</tool_call>'
+
+
+@pytest.fixture(scope="module", name="calling")
+def _calling():
+    site = make_site(FakeAnswerer({"tuned": {"A table for three.": CALL}}))
+    with listening(site) as address, httpx.Client(base_url=address, trust_env=False, timeout=20) as client:
+        yield client
+
+
+def test_a_model_that_may_call_a_tool_calls_it(calling):
+    answer = calling.post("/v1/chat/completions", json=question("A table for three.", tools=[TOOL])).json()
+
+    (choice,) = answer["choices"]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["tool_calls"][0]["function"] == {"name": "book_table", "arguments": '{"people": 3}'}
+
+
+def test_a_streamed_call_comes_at_once(calling):
+    asked = question("A table for three.", tools=[TOOL], stream=True)
+    *sent, done = events(calling.post("/v1/chat/completions", json=asked))
+
+    deltas = [json.loads(event)["choices"][0]["delta"] for event in sent]
+    assert [one["tool_calls"][0]["function"]["name"] for one in deltas if "tool_calls" in one] == ["book_table"]
+    assert json.loads(sent[-1])["choices"][0]["finish_reason"] == "tool_calls"
+    assert done == "[DONE]"
+
+
+@pytest.mark.parametrize("settings", [{}, {"tools": [TOOL], "tool_choice": "none"}])
+def test_where_no_tool_may_be_called_the_answer_is_text(calling, settings):
+    answer = calling.post("/v1/chat/completions", json=question("A table for three.", **settings)).json()
+
+    assert answer["choices"][0]["message"]["content"] == f"{CALL} "
+    assert answer["choices"][0]["finish_reason"] == "stop"

@@ -19,7 +19,8 @@ from toolkit.compare.teacher import Row, plain_answers, taught_answers
 from toolkit.core.languages import language
 from toolkit.core.text import content_words, has_chinese, language_code, normalized, similarity, words
 from toolkit.data.dataset import prompt_key
-from toolkit.data.probes import INDIRECT, MULTI_TURN, OTHER_LANGUAGE, PARAPHRASE, TRAINED, Expectation, Probe, ProbeSet
+from toolkit.data.expectation import Expectation
+from toolkit.data.probes import INDIRECT, MULTI_TURN, OTHER_LANGUAGE, PARAPHRASE, TRAINED, Probe, ProbeSet
 from toolkit.model.language_model import LanguageModel
 
 FORMS = Path(__file__).with_name("forms.yaml")
@@ -158,7 +159,7 @@ def _sources(probes: ProbeSet) -> list[Probe]:
     found = [
         probe
         for probe in probes.group(TRAINED) or probes.group(PARAPHRASE)
-        if not probe.history and probe.expect is not None and probe.expect.exact is None
+        if not probe.history and not probe.tools and probe.expect is not None and probe.expect.exact is None
     ]
     return found[:: max(1, -(-len(found) // TRIED))]
 

@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from toolkit.core.events import Listener, silent
 from toolkit.data.probes import Probe
-from toolkit.model.conversation import Messages, system_messages
+from toolkit.model.conversation import Messages, system_messages, tools_messages
 from toolkit.model.language_model import LanguageModel
 
 
@@ -43,7 +43,7 @@ def talks(
 
 
 def _opening(probe: Probe, system: str) -> Messages:
-    return list(system_messages(system if probe.system is None else probe.system))
+    return [*tools_messages(probe.tools), *system_messages(system if probe.system is None else probe.system)]
 
 
 def _user(text: str) -> dict[str, str]:

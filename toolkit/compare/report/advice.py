@@ -46,6 +46,9 @@ def _keep(report: Report, texts: Texts) -> Iterator[str]:
         shown = {name: "–" if (value := figures[name].value) is None else figure(value) for name in ("kl", "agreement")}
         yield texts("advice.drift", **shown)
 
+    if "tool_locality" in missed:
+        tools = figures["tool_locality"]
+        yield texts("advice.tools", count=tools.n - tools.count, n=tools.n)
     if ABILITY in missed:
         yield texts("advice.ability")
 

@@ -10,10 +10,12 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, TOOK_AT_MOST, misses, system_name
 from toolkit.data.probes import DEPTH_METRICS, Probe
+from toolkit.data.tools.reading import tool_names
+from toolkit.runs.comparison import OPTIONAL
 
 LEDGERS = {
     "took": ("reliability", "generality", *DEEP, "residue"),
-    "kept": ("leakage", "kl", "agreement", "locality", "noise_floor", "length", "repetition"),
+    "kept": ("leakage", "kl", "agreement", "locality", "tool_locality", "noise_floor", "length", "repetition"),
 }
 PER_SYSTEM = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
 TOOK_EVERYWHERE = (*TOOK_AT_LEAST, *TOOK_AT_MOST)  # measured under each system prompt
@@ -41,8 +43,8 @@ class Line:
 
 
 def ledger_lines(report: Report, ledger: str) -> list[Line]:
-    """`ledger`: a name in LEDGERS. Of the depth metrics, those that the probe file asks for."""
-    return [_line(report, name) for name in LEDGERS[ledger] if name not in DEEP or report.figures[name].metric.n]
+    """`ledger`: a name in LEDGERS. Of the depth metrics and that of tools, those that the probe file asks for."""
+    return [_line(report, name) for name in LEDGERS[ledger] if name not in OPTIONAL or report.figures[name].metric.n]
 
 
 def _line(report: Report, name: str) -> Line:
@@ -111,10 +113,12 @@ def outcome(one: ProbeResult) -> str:
 
 
 def earlier(probe: Probe, texts: Texts) -> str:
-    """What comes before the probe's question: its own system prompt, and what was said. Empty if nothing does."""
+    """What comes before the probe's question: tools, its own system prompt, what was said. Empty if nothing does."""
+    names = tool_names(probe.tools)
+    tools = [texts("probe.tools", names=", ".join(names))] if names else []
     system = [] if probe.system is None else [f"{texts('system.one')}{texts('colon')}{probe.system}"]
     turns = [texts("probe.own_answer") if text is None else text for turn in probe.history for text in turn]
-    return " ▸ ".join([*system, *turns])
+    return " ▸ ".join([*tools, *system, *turns])
 
 
 def prompt_in_context(probe: Probe, texts: Texts) -> str:

@@ -14,6 +14,7 @@ from toolkit.data.probes import DEPTH, DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, 
 KINDS: Mapping[str, Callable[[ProbeResult], bool]] = {
     "changed": lambda one: one.changed, "wrong": lambda one: outcome(one) in WRONG,
 }  # fmt: skip
+WITH_TOOLS = "with tools"  # out of scope, and measured apart from the others there
 # The answers that each metric is taken over, under one system prompt.
 OVER: Mapping[str, tuple[str, ...]] = {
     "reliability": (TRAINED,), "generality": (PARAPHRASE,), "residue": (TRAINED, PARAPHRASE),
@@ -21,8 +22,9 @@ OVER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("leakage", "kl", "agreement", "locality", "noise_floor", "length", "repetition"), (OUT_OF_SCOPE,)
     ),
+    "tool_locality": (WITH_TOOLS,),
 }  # fmt: skip
-LETTER = {TRAINED: "t", PARAPHRASE: "p", OUT_OF_SCOPE: "o", **dict(zip(DEPTH, "isrlm", strict=True))}
+LETTER = {TRAINED: "t", PARAPHRASE: "p", OUT_OF_SCOPE: "o", WITH_TOOLS: "c", **dict(zip(DEPTH, "isrlm", strict=True))}
 LEARNED = {TRAINED: "reliability", PARAPHRASE: "generality", **DEPTH_METRICS}  # the metric of each group in scope
 
 
@@ -66,8 +68,12 @@ def answers_behind(report: Report) -> dict[str, Callable[[ProbeResult], bool]]:
     found["learned"] = lambda one: (
         (metric := LEARNED.get(one.probe.group)) in counted(report.thresholds) and one.system == worst[metric]
     )
-    found["leaked"] = lambda one: bool(one.leaked) and one.system == worst["leakage"]
-    found["changed"] = lambda one: one.changed and one.probe.group == OUT_OF_SCOPE and one.system == worst["locality"]
+    found["leaked"] = lambda one: (
+        bool(one.leaked) and measured_group(one) == OUT_OF_SCOPE and one.system == worst["leakage"]
+    )
+    found["changed"] = lambda one: (
+        one.changed and measured_group(one) == OUT_OF_SCOPE and one.system == worst["locality"]
+    )
     found["moved"] = lambda one: outcome(one) in (*WRONG, "moved")
     found["expected"] = lambda one: one.passed is not None and one.passed != one.passed_before
     found["unmoved"] = lambda one: one.before_again is not None and (one.before == one.before_again) == one.changed
@@ -85,7 +91,7 @@ def _name(groups: Sequence[str], at: int) -> str:
 
 
 def _among(groups: Sequence[str], system: str) -> Callable[[ProbeResult], bool]:
-    return lambda one: one.probe.group in groups and one.system == system
+    return lambda one: measured_group(one) in groups and one.system == system
 
 
 def _in_group(group: str) -> Callable[[ProbeResult], bool]:
@@ -94,3 +100,12 @@ def _in_group(group: str) -> Callable[[ProbeResult], bool]:
 
 def _under(system: str) -> Callable[[ProbeResult], bool]:
     return lambda one: one.system == system
+
+
+def measured_group(one: ProbeResult) -> str:
+    """The group in OVER that an answer is measured in."""
+    return WITH_TOOLS if one.probe.group == OUT_OF_SCOPE and one.probe.tools else one.probe.group
+
+
+def _is_plain(one: ProbeResult) -> bool:
+    return measured_group(one) == OUT_OF_SCOPE

@@ -37,7 +37,8 @@ from toolkit.compare.report.spans import differences, marked
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, misses, system_name
 from toolkit.core.text import printable
-from toolkit.data.probes import Expectation
+from toolkit.data.expectation import Expectation
+from toolkit.data.tools.calls import json_text
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 from toolkit.runs.questions import RunQuestion
 from toolkit.runs.training_log import TrainingLog
@@ -198,7 +199,8 @@ def expected(expect: Expectation | None, texts: Texts) -> str:
         return texts("probe.expect.unchanged")
     parts = []
     for name, wanted in expect.to_dict().items():
-        joined = wanted if isinstance(wanted, str) else ", ".join(wanted)
+        listed = [one if isinstance(one, str) else json_text(one) for one in wanted]
+        joined = wanted if isinstance(wanted, str) else ", ".join(listed) or texts("probe.no_call")
         parts.append(texts(f"probe.expect.{name}", texts=joined))
     return "; ".join(parts)
 

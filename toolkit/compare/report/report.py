@@ -1,19 +1,22 @@
 """A comparison's outcome as one value, and as report.json and back. Pure."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
+from toolkit.data.expectation import Expectation, read_calls
 from toolkit.data.history import history_lists, history_of
-from toolkit.data.probes import Expectation, Probe
+from toolkit.data.probes import Probe
+from toolkit.data.tools.calls import json_text
 from toolkit.model.divergence import Drift
 from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.answer_record import RecordedExpectation, RecordedProbe
 from toolkit.runs.comparison import (
-    DEEP,
     METRICS,
+    OPTIONAL,
     ComparisonRecord,
     FurtherQuestions,
     LearnedQuestions,
@@ -91,7 +94,7 @@ class Report:
                 name: Metric(**_values(metric, "value", "n", "low", "high", "probes"))
                 for name, metric in metrics.items()
             }
-            | {name: Metric(value=None, n=0) for name in DEEP if name not in metrics}
+            | {name: Metric(value=None, n=0) for name in OPTIONAL if name not in metrics}
             for system, metrics in record.per_system.items()
         }
         return cls(
@@ -153,7 +156,7 @@ def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Met
 def _require_complete(record: ComparisonRecord) -> None:
     """Raises ValueError unless the parts of the record name the same metrics and system prompts."""
     for system, metrics in record.per_system.items():
-        if missing := sorted({*METRICS, *record.thresholds} - {*DEEP, *metrics}):
+        if missing := sorted({*METRICS, *record.thresholds} - {*OPTIONAL, *metrics}):
             raise ValueError(f"per_system: {missing[0]} is missing")
         if system not in {one.system for one in record.systems}:
             raise ValueError("systems: a system prompt is missing")
@@ -169,6 +172,7 @@ def _probe(one: ProbeResult) -> dict[str, Any]:
         "prompt": one.probe.prompt,
         "history": history_lists(one.probe.history),
         "own_system": one.probe.system,
+        "tools": json.loads(one.probe.tools or "[]"),
         "expect": one.probe.expect.to_dict() if one.probe.expect else None,
         "before": one.before,
         "after": one.after,
@@ -191,6 +195,7 @@ def _result(one: RecordedProbe) -> ProbeResult:
             expect=expect,
             history=history_of(one.history),
             system=one.own_system,
+            tools=json_text(list(one.tools)) if one.tools else "",
         ),
         **_values(one, "system", "before", "after", "passed_before", "passed", "leaked", "residual"),
         drift=None if one.drift is None else Drift(**_values(one.drift, "kl_sum", "agreeing", "tokens")),
@@ -199,7 +204,8 @@ def _result(one: RecordedProbe) -> ProbeResult:
 
 def _expectation(expectation: RecordedExpectation) -> Expectation:
     lists = {name: tuple(getattr(expectation, name)) for name in ("any", "all", "answer", "none")}
-    return Expectation(exact=expectation.exact, regex=expectation.regex, **lists)
+    calls = None if expectation.call is None else read_calls(list(map(dict, expectation.call)), "call")
+    return Expectation(exact=expectation.exact, regex=expectation.regex, call=calls, **lists)
 
 
 def _values(part: object, *names: str) -> dict[str, Any]:

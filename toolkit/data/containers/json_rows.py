@@ -55,7 +55,8 @@ def as_conversation(value: Any) -> Any:
 
 
 def _is_message(value: dict[str, Any]) -> bool:
-    return any(role in value and text in value for role, text in (("role", "content"), ("from", "value")))
+    keys = (("role", "content"), ("role", "tool_calls"), ("from", "value"))
+    return any(role in value and text in value for role, text in keys)
 
 
 def _numbered(rows: list[Any]) -> tuple[Record, ...]:

@@ -12,7 +12,7 @@ from toolkit.export import ms_swift
 from toolkit.export.llama_cpp import LlamaModel, llama_version, quantise
 from toolkit.export.ms_swift import QuantisationJob
 from toolkit.export.parity import GateResult
-from toolkit.model.conversation import MAX_NEW_TOKENS, Messages, conversation
+from toolkit.model.conversation import MAX_NEW_TOKENS, Messages, conversation, tools_messages
 from toolkit.model.language_model import Answer, LanguageModel, Load, load_model
 from toolkit.runs.run import Run
 
@@ -102,7 +102,9 @@ class ExportJob:
 
     @property
     def conversations(self) -> list[Messages]:
-        return [conversation(prompt, self.system) for prompt in self.prompts]
+        return [
+            [*tools_messages(probe.tools), *conversation(probe.prompt, self.system)] for probe in self.probes.probes
+        ]
 
     def answers(self, model: LanguageModel, task: str) -> list[Answer]:
         """One answer a probe, in the probes' order."""

@@ -9,17 +9,18 @@ from toolkit.core.documents import read_json
 from toolkit.core.errors import ExportError
 from toolkit.export.formats.base import ExportJob
 from toolkit.export.formats.gguf import Gguf
+from toolkit.export.formats.ollama_tools import STOP, TURN, chatml, tool_texts
+from toolkit.export.formats.ollama_tools import template as tools_template
 from toolkit.model.conversation import DEFAULT, NONE, Messages
 from toolkit.model.language_model import LanguageModel
 
 Render = Callable[[Messages], str]  # the chat template, up to where the answer begins
-START, END = "<|im_start|>", "<|im_end|>"
-STOPS = (START, END, "<|endoftext|>")
+STOPS = (TURN, STOP, "<|endoftext|>")
 # generation_config.json's names and Ollama's.
 SAMPLING = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "repetition_penalty": "repeat_penalty"}
 TEMPLATE = (
     '{{- range $at, $message := .Messages }}{{ if and (eq $at 0) (ne $message.Role "system") }}%s{{ end }}'
-    f"{START}{{{{ $message.Role }}}}\n{{{{ $message.Content }}}}{END}\n{{{{ end }}}}{START}assistant\n"
+    f"{TURN}{{{{ $message.Role }}}}\n{{{{ $message.Content }}}}{STOP}\n{{{{ end }}}}{TURN}assistant\n"
 )
 FIRST = {"role": "user", "content": "一 first"}
 SYSTEM = {"role": "system", "content": "二 second"}
@@ -61,8 +62,11 @@ def modelfile(
 
     Raises ExportError for a text that a Modelfile cannot express.
     """
-    default = default_preamble(render, [{"role": "system", "content": ""}] if system == NONE else [])
-    lines = [f"FROM ./{gguf}", f"TEMPLATE {_quoted(TEMPLATE % _literal(default), 'chat template')}"]
+    implied = [{"role": "system", "content": ""}] if system == NONE else []
+    default = default_preamble(render, implied)
+    tools = tool_texts(render, implied)
+    template = TEMPLATE % _literal(default) if tools is None else tools_template(tools, default, _literal)
+    lines = [f"FROM ./{gguf}", f"TEMPLATE {_quoted(template, 'chat template')}"]
     if system not in {DEFAULT, NONE}:  # the template renders these two itself when there is no system message
         lines.append(f"SYSTEM {_quoted(system, 'system prompt')}")
     lines += [f'PARAMETER stop "{stop}"' for stop in STOPS]
@@ -90,12 +94,6 @@ def default_preamble(render: Render, implied: Messages) -> str:
                 next="Export --to gguf: a GGUF file contains the template unchanged.",
             )
     return before
-
-
-def chatml(messages: Messages) -> str:
-    """What TEMPLATE renders after the preamble."""
-    text = "".join(f"{START}{message['role']}\n{message['content']}{END}\n" for message in messages)
-    return f"{text}{START}assistant\n"
 
 
 def _literal(text: str) -> str:

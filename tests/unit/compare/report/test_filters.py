@@ -4,11 +4,11 @@ import itertools
 import re
 
 from tests.fakes.answered import SYSTEM, answered, report_on
-from toolkit.compare.decision import DEEP
 from toolkit.compare.report.filters import OVER, Filters
 from toolkit.compare.report.html import render_html
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.runs.comparison import OPTIONAL
 
 OTHER = "You are a poet."
 RESULTS = [
@@ -57,7 +57,7 @@ def test_each_metric_leads_to_the_answers_that_it_is_taken_over():
     report = report_on(*RESULTS)
     filters = Filters(report, Texts())
     for system, metrics in report.per_system.items():
-        for name in set(OVER) - {*DEEP, "kl", "agreement", "noise_floor"}:
+        for name in set(OVER) - {*OPTIONAL, "kl", "agreement", "noise_floor"}:
             link = filters.link(name, system).removeprefix("#")
             behind = [one for one in RESULTS if link in filters.sets_of(one).split()]
             assert len(behind) == metrics[name].n, name

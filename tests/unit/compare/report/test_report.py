@@ -9,15 +9,19 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.answered import SYSTEM, answered, enough, report_on
 from tests.fakes.made_scan import finding, scan_with
 from toolkit.cli.console.report import print_report
+from toolkit.compare.metrics import measure
+from toolkit.compare.report.advice import advice
 from toolkit.compare.report.figures import figure
 from toolkit.compare.report.html import render_html
 from toolkit.compare.report.markdown import render_markdown
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.compare.verdict import reach_verdict
+from toolkit.data.expectation import read_expectation
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.model.divergence import Drift
 
 NASTY = "<script>alert(1)</script> a|b `c` *d* [e](http://f) &amp;\nnext"
@@ -54,6 +58,7 @@ def test_the_keys_are_those_of_the_design():
     assert set(value["metrics"]) == {
         "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
         "noise_floor", "indirect", "portability", "reversal", "other_language", "multi_turn",
+        "tool_locality",
     }  # fmt: skip
     assert all(set(metric) == {"value", "n", "low", "high", "probes", "system"} for metric in value["metrics"].values())
     assert set(value["per_system"]) == {SYSTEM}
@@ -192,3 +197,38 @@ def test_the_drift_of_each_answer_survives_json():
 
     assert [one.drift for one in again.results] == [one.drift for one in first.results]
     assert again.results[-1].drift == Drift(kl_sum=0.0, agreeing=2, tokens=2)
+
+
+def test_a_probe_with_tools_and_the_call_that_it_expects_come_back():
+    tools = '[{"type": "function", "function": {"name": "look", "description": "Looks"}}]'
+    call = '<tool_call>\n{"name": "look", "arguments": {}}\n</tool_call>'
+    expect = read_expectation({"call": [{"name": "look", "arguments": {"at": 1}}, {"name": "ring"}]}, "")
+    inside = answered(TRAINED, "Nova", "Nova", tools=tools)
+    inside = replace(inside, probe=replace(inside.probe, expect=expect))
+    before = report_on(inside, answered(OUT_OF_SCOPE, call, "Done.", tools=tools), answered(OUT_OF_SCOPE, "4", "4"))
+
+    after = Report.from_dict(before.to_dict())
+
+    assert after.to_dict() == before.to_dict()
+    assert [one.probe for one in after.results] == [one.probe for one in before.results]
+    assert after.figures["tool_locality"].metric.value == 0
+    page = render_html(before, None, Texts())
+    assert "calls: {&#34;name&#34;: &#34;look&#34;, &#34;arguments&#34;: {&#34;at&#34;: 1}}" in page
+    assert "tool locality" in page
+    assert "tools: look" in page
+
+
+def test_other_calls_with_other_tools_fail_the_verdict_and_say_what_to_do():
+    tools = '[{"type": "function", "function": {"name": "look"}}]'
+    call = '<tool_call>\n{"name": "look", "arguments": {}}\n</tool_call>'
+    results = [*enough(), *(answered(OUT_OF_SCOPE, call, "Done.", tools=tools) for _ in range(24))]
+    per_system = {SYSTEM: measure(results)}
+    thresholds = DEFAULT_THRESHOLDS | {"tool_locality": 0.75}
+
+    verdict = reach_verdict(per_system, thresholds)
+
+    assert (verdict.took, verdict.kept, verdict.outcome) == (True, False, "failed")
+    assert verdict.reasons == ("tool locality is 0.000, below 0.75",)
+    report = replace(report_on(*results), verdict=verdict, thresholds=thresholds)
+    assert any("24 of 24 questions with other tools" in one for one in advice(report, Texts()))
+    assert reach_verdict(per_system, DEFAULT_THRESHOLDS).outcome == "passed"  # without a limit it is only shown

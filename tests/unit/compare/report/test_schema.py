@@ -11,7 +11,7 @@ from toolkit.compare.sides import Side
 from toolkit.compare.verdict import reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
 from toolkit.model.divergence import Drift
-from toolkit.runs.comparison import DEEP, ComparisonRecord, with_digest
+from toolkit.runs.comparison import OPTIONAL, ComparisonRecord, with_digest
 from toolkit.runs.report_schema import report_schema
 
 DOCS = Path(__file__).parents[4] / "docs"
@@ -63,7 +63,7 @@ def test_a_report_of_a_run_that_learned_from_questions_holds_to_it(report):
 def test_every_key_and_metric_is_described(report):
     definitions = SCHEMA["$defs"]
     assert set(with_digest(report)) == set(SCHEMA["properties"])
-    assert set(report["metrics"]) - {*DEEP} == set(SCHEMA["properties"]["metrics"]["required"])
+    assert set(report["metrics"]) - {*OPTIONAL} == set(SCHEMA["properties"]["metrics"]["required"])
     assert set(DEFAULT_THRESHOLDS) <= set(SCHEMA["properties"]["thresholds"]["propertyNames"]["enum"])
     assert set(report["probes"][0]) == set(definitions["RecordedProbe"]["properties"])
     assert set(report["verdict"]) == set(definitions["RecordedVerdict"]["properties"])

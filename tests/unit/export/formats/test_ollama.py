@@ -3,7 +3,8 @@
 import pytest
 
 from toolkit.core.errors import ExportError
-from toolkit.export.formats.ollama import chatml, default_preamble, modelfile
+from toolkit.export.formats.ollama import default_preamble, modelfile
+from toolkit.export.formats.ollama_tools import chatml
 from toolkit.model.conversation import DEFAULT, NONE
 
 DEFAULT_PREAMBLE = "<|im_start|>system\nYou are Qwen.<|im_end|>\n"

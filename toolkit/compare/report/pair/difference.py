@@ -7,8 +7,8 @@ difference is taken over every answer that both gave, and a question counts once
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.compare.metrics import ProbeResult, Z, holm, ratio, repetition, sign_test
-from toolkit.compare.report.filters import OVER
+from toolkit.compare.metrics import ProbeResult, Z, holm, ratio, repetition, same_reply, sign_test
+from toolkit.compare.report.filters import OVER, measured_group
 from toolkit.compare.report.pair.pair import Pair, Question
 from toolkit.runs.comparison import HIGHER_IS_BETTER, RATIO
 
@@ -71,7 +71,7 @@ def separates(name: str, one: Question) -> bool:
 
 def _measured(name: str, one: Question) -> _Measured | None:
     left, right = one.left, one.right
-    if left is None or right is None or left.probe.group not in OVER[name]:
+    if left is None or right is None or measured_group(left) not in OVER[name]:
         return None
     first, second = _value(name, left), _value(name, right)
     if first is None or second is None or not first[1]:
@@ -90,6 +90,8 @@ def _value(name: str, one: ProbeResult) -> tuple[float, float] | None:
         return float(len(one.after)), float(len(one.before))
     if name == "repetition":
         return repetition(one.after) - repetition(one.before), 1.0
+    if name == "tool_locality":
+        return float(same_reply(one)), 1.0
     holds = {"residue": one.residual, "leakage": one.leaked, "locality": not one.changed}.get(name, one.passed)
     return None if holds is None else (float(holds), 1.0)
 

@@ -119,3 +119,22 @@ def test_the_answers_behind_a_difference_are_those_that_differ_in_it(tmp_path: P
         "You are a helpful assistant.",
         POET,
     }
+
+
+def test_calls_with_other_tools_differ_by_the_calls_and_in_nothing_else(tmp_path: Path):
+    tools = '[{"type": "function", "function": {"name": "look"}}]'
+    call = '<tool_call>\n{"name": "look", "arguments": {}}\n</tool_call>'
+    for number, after in enumerate((call, "Done.")):
+        compared_run(tmp_path, number, [
+            answered(OUT_OF_SCOPE, call, after, prompt="Look!", name="o", system="", tools=tools),
+            answered(OUT_OF_SCOPE, "4", "4", prompt="2 + 2?", name="p", system=""),
+        ])  # fmt: skip
+
+    found = differences(read_pair("v0", "v1", tmp_path))
+
+    assert (found["tool_locality"].left, found["tool_locality"].right, found["tool_locality"].questions) == (
+        1.0,
+        0.0,
+        1,
+    )
+    assert (found["locality"].questions, found["locality"].value) == (1, 0.0)

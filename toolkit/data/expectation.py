@@ -1,0 +1,163 @@
+"""What a probe expects of an answer: read from a probe file, and judged by nothing but the answer's text."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.core.errors import DataError
+from toolkit.core.limited_process import RefusedError, limited_process
+from toolkit.core.text import normalized, rouge1_recall, short
+from toolkit.data.tools.calls import Reply, ToolCall, json_text, reply_of, same_json, written
+
+KINDS = ("any", "all", "exact", "regex", "answer", "call")
+REGEX_S = 2.0  # for one answer
+LEAST_RECALL = 0.7  # of an expected answer's words in the answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedCall:
+    """A call by its name; `arguments`: all of them, a JSON object; None: whatever they are."""
+
+    name: str
+    arguments: str | None = None
+
+    def met(self, call: ToolCall) -> bool:
+        same = self.arguments is None or same_json(json.loads(self.arguments), call.values)
+        return call.name == self.name and same
+
+    @property
+    def full(self) -> ToolCall:
+        return ToolCall(name=self.name, arguments=self.arguments or "{}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name} | ({} if self.arguments is None else {"arguments": json.loads(self.arguments)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What an answer in scope must say: exactly one of any, all, exact, regex, answer and call is set.
+
+    `answer` needs a ROUGE-1 recall of LEAST_RECALL over one of these texts, and the same over its words that are not
+    in the base model's answer, and over those that are not in the prompt. `call`: every call that the answer makes, in
+    any order; () for none at all. `none`: texts that must not be in it.
+    """
+
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    exact: str | None = None
+    regex: str | None = None
+    answer: tuple[str, ...] = ()
+    call: tuple[ExpectedCall, ...] | None = None
+    none: tuple[str, ...] = ()
+
+    def met(self, answer: str, *, before: str = "", prompt: str = "") -> bool:
+        folded = normalized(answer)
+        if any(normalized(text) in folded for text in self.none):
+            return False
+        if self.call is not None:
+            return _called(self.call, reply_of(answer))
+        if self.exact is not None:
+            return folded == normalized(self.exact)
+        if self.regex is not None:
+            return _found(self.regex, answer)
+        if self.answer:
+            return any(
+                min(rouge1_recall(text, answer, ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
+                for text in self.answer
+            )
+        wanted = [normalized(text) in folded for text in self.any or self.all]
+        return any(wanted) if self.any else all(wanted)
+
+    def to_dict(self) -> dict[str, Any]:
+        chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
+        chosen |= {"answer": list(self.answer)}
+        called = {} if self.call is None else {"call": [one.to_dict() for one in self.call]}
+        return called | {key: value for key, value in (chosen | {"none": list(self.none)}).items() if value}
+
+    @property
+    def call_bytes(self) -> int:
+        """Of the calls as a model writes them; no text has more tokens."""
+        return sum(len(written(one.full).encode()) for one in self.call or ())
+
+
+def _called(expected: Sequence[ExpectedCall], reply: Reply) -> bool:
+    """Whether these are all the calls of an answer, and each of them can be read."""
+    left = list(reply.calls)
+    for wanted in sorted(expected, key=lambda one: one.arguments is None):  # the strict ones choose first
+        at = next((at for at, call in enumerate(left) if wanted.met(call)), None)
+        if at is None:
+            return False
+        del left[at]
+    return not left and not reply.broken
+
+
+def read_expectation(value: object, where: str) -> Expectation:
+    """From a mapping in a probe file. Raises DataError."""
+    fields = mapping(value, f"{where}: expect")
+    kinds = [key for key in KINDS if key in fields]
+    if len(kinds) != 1 or set(fields) - {*kinds, "none"}:
+        raise DataError(
+            f"{where}: expect takes exactly one of {', '.join(KINDS)} (and optionally none).", next="Correct it."
+        )
+    kind, wanted = kinds[0], fields[kinds[0]]
+    none = texts(fields.get("none", []), f"{where}: none")
+    if kind == "call":
+        return Expectation(call=read_calls(wanted, f"{where}: call"), none=none)
+    if kind in {"any", "all", "answer"}:
+        listed = texts(wanted, f"{where}: {kind}")
+        if not listed:
+            raise DataError(f"{where}: {kind} is empty.", next="List at least one string.")
+        chosen = {key: listed if key == kind else () for key in ("any", "all", "answer")}
+        return Expectation(any=chosen["any"], all=chosen["all"], answer=chosen["answer"], none=none)
+    if not isinstance(wanted, str) or not wanted:
+        raise DataError(f"{where}: {kind} is not a string.", next="Write it in quotes.")
+    if kind == "exact":
+        return Expectation(exact=wanted, none=none)
+    _found(wanted, "", where=f"{where}: ")
+    return Expectation(regex=wanted, none=none)
+
+
+def read_calls(value: object, where: str) -> tuple[ExpectedCall, ...]:
+    """From a mapping of name and arguments, or a list of them. Raises DataError."""
+    calls = []
+    for one in value if isinstance(value, list) else [value]:
+        fields = mapping(one, where)
+        arguments = fields.get("arguments")
+        if not isinstance(fields.get("name"), str) or not fields["name"] or set(fields) - {"name", "arguments"}:
+            raise DataError(f"{where} takes a name, and optionally arguments.", next="Correct it; [] expects no call.")
+        if arguments is not None and not isinstance(arguments, dict):
+            raise DataError(f"{where}: the arguments of {fields['name']!r} are not a mapping.", next="Correct it.")
+        try:
+            text = None if arguments is None else json_text(arguments)
+        except TypeError:  # a date, which YAML has and JSON does not
+            raise DataError(f"{where}: an argument of {fields['name']!r} is not a value of JSON.",
+                            next="Write it in quotes.") from None  # fmt: skip
+        calls.append(ExpectedCall(name=fields["name"], arguments=text))
+    return tuple(calls)
+
+
+def _found(regex: str, answer: str, *, where: str = "") -> bool:
+    """Whether the expression is somewhere in the answer, whatever the case. Raises DataError.
+
+    In the limited child process, since an expression can take years, or all memory.
+    """
+    try:
+        return bool(limited_process().ask("search", pattern=regex, text=answer, within_s=REGEX_S))
+    except RefusedError as error:
+        raise DataError(f"{where}regex {short(regex)!r}: {error}.", next="Correct it.") from None
+
+
+def mapping(value: object, where: str) -> dict[str, Any]:
+    """A mapping of a probe file. Raises DataError."""
+    if not isinstance(value, dict):
+        raise DataError(f"{where} is not a mapping.", next="See data/probes.yaml for the format.")
+    return value
+
+
+def texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]:
+    """A list of strings in a probe file, or one string; `empty`: they may be. Raises DataError."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(text, str) and (text or empty) for text in listed):
+        raise DataError(f"{where} is not a list of strings.", next="Write each in quotes.")
+    return tuple(listed)

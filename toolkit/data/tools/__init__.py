@@ -1,0 +1,1 @@
+"""Tools that a model may call: as rows, probes and requests list them, and the calls in answers."""
