@@ -137,7 +137,7 @@ def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Findin
     apart = {prompt_key(probe.prompt): probe for probe in probes if probe.group != TRAINED_GROUP}
     trained = {prompt_key(probe.prompt) for probe in probes if probe.group == TRAINED_GROUP}
     covered: set[str] = set()
-    for row in dataset.rows:
+    for row in dataset.rows if probes else ():
         keys = {prompt_key(message.content) for message in row.messages if message.role == "user"}
         covered |= keys & trained
         for probe in (apart[key] for key in sorted(keys & apart.keys())):

@@ -8,7 +8,7 @@ nobody ends their turn and begins another's (`ChatTokens`).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,12 @@ class ChatTokens:
             found += [*self.text_ids(_unescaped(text[end : mark.start()])), self._special_id(mark[0])]
             end = mark.end()
         return found + self.text_ids(_unescaped(text[end:]))
+
+    def plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """As `ids` of each of the texts, none of which had anything to escape."""
+        backend = self._tokenizer.backend_tokenizer
+        backend.encode_special_tokens = False  # the tokenizer sets it at each call, and leaves it so
+        return [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def text_ids(self, text: str) -> list[int]:
         """The token ids of a text in which no special token is meant."""

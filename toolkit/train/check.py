@@ -24,7 +24,7 @@ from toolkit.train.variants import Preview, previews, variant_overhead_tokens, w
 LENGTH = "length"  # a kind of finding
 LEAST_SPLIT = 2  # rows
 FEW_STEPS = 20  # fewer barely change an adapter
-ROWS_PER_CHUNK = 256
+ROWS_PER_CHUNK = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,9 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
     usable = [row for row in dataset.rows if row.number not in faulty | tokens.too_long]
     trained = _trained(usable, recipe)
-    findings += [*_check_steps(len(trained), recipe), *_check_languages(trained, recipe)]
+    languages = {row.number: language(row.prompt, row.answer) for row in dataset.rows}
+    foreign = sum(languages[row.number] == "other" for row in trained)
+    findings += [*_check_steps(len(trained), recipe), *_check_languages(foreign, len(trained), recipe)]
     if config.write is not None:
         findings.append(_write_rows(dataset, faulty, config.write))
     return Findings(
@@ -130,7 +132,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         too_long_rows=len(tokens.too_long),
         faulty_rows=len(faulty),
         trained_rows=len(trained),
-        languages=dict(Counter(language(row.prompt, row.answer) for row in dataset.rows)),
+        languages=dict(Counter(languages.values())),
         steps=recipe.steps(len(trained)) if trained else 0,
         lengths=_lengths(dataset, trained, tokens, recipe) if tokens.counts else None,
         findings=tuple(sorted(findings, key=_by_level)),
@@ -245,13 +247,12 @@ def _nothing_trained(row: Row) -> Finding:
     )
 
 
-def _check_languages(rows: Sequence[Row], recipe: Recipe) -> Iterator[Finding]:
-    foreign = sum(language(row.prompt, row.answer) == "other" for row in rows)
+def _check_languages(foreign: int, rows: int, recipe: Recipe) -> Iterator[Finding]:
     if foreign and (recipe.row_wordings or recipe.row_systems):
         yield Finding(
             level="note",
             kind="language",
-            message=f"{foreign} of {len(rows)} rows are in neither Chinese nor English: they are trained in their own "
+            message=f"{foreign} of {rows} rows are in neither Chinese nor English: they are trained in their own "
             "words only, and probes that are made from the rows ask nothing in other words.",
             remedy="Write such probes yourself, beside the data (NAME.probes.yaml)",
         )
