@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.events import Listener, reporting, silent
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
 from toolkit.data.containers.parsing import read_records
@@ -106,7 +107,7 @@ def find_dataset(name: str) -> Path:
     raise DataError(f"No data set {name}: no file {looked}.{near}", next="Name a .json, .jsonl or .csv file.")
 
 
-def read_dataset(path: Path, columns: Mapping[str, str] | None = None) -> Dataset:
+def read_dataset(path: Path, columns: Mapping[str, str] | None = None, listener: Listener = silent) -> Dataset:
     """The rows of a file, and in `.bad` those that cannot be trained on. Raises DataError for an unusable file.
 
     `columns`: for a column of the file the key that it is read as, or UNUSED.
@@ -115,7 +116,7 @@ def read_dataset(path: Path, columns: Mapping[str, str] | None = None) -> Datase
     records = read_records(path, data)
     items = [(number, with_known_names(record)) for number, record in _renamed(path, records.items, columns or {})]
     format_ = _one_format(path, items, "line" if records.container == "JSONL" else "row")
-    read = _convert(items, format_)
+    read = _convert(items, format_, listener)
     return Dataset(
         path=path,
         format=format_.name,
@@ -254,9 +255,9 @@ class _Read:
         return (*shortened, *([f"{orders}: trained as the chat template renders them."] if orders else []))
 
 
-def _convert(items: Sequence[Record], format_: Format) -> _Read:
+def _convert(items: Sequence[Record], format_: Format, listener: Listener = silent) -> _Read:
     read = _Read()
-    for number, record in items:
+    for number, record in reporting(items, "Rows", listener):
         try:
             messages = messages_of(_as_object(record, format_), format_)
             trained = trained_part(messages)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from toolkit.core.events import Listener, reporting, silent
 from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.keys import WEIGHTY_KEYS
 from toolkit.data.placeholders import placeholders
@@ -48,7 +49,7 @@ def bad_rows(dataset: Dataset) -> Iterator[Finding]:
 
 
 def check_rows(
-    dataset: Dataset, probes: Sequence[Probe], system: str, allow: Collection[str] = ()
+    dataset: Dataset, probes: Sequence[Probe], system: str, allow: Collection[str] = (), listener: Listener = silent
 ) -> Iterator[Finding]:
     """Findings in the order of the checks.
 
@@ -57,8 +58,8 @@ def check_rows(
     yield from bad_rows(dataset)
     yield from _repeats(dataset, system)
     check: Callable[[Row], Iterator[Finding]]
-    for check in (_placeholders, _lost_or_special):
-        for row in dataset.rows:
+    for check, task in ((_placeholders, "Placeholders"), (_lost_or_special, "Marks")):
+        for row in reporting(dataset.rows, task, listener):
             for found in check(row):
                 yield replace(found, level="warning") if found.kind in allow else found
     yield from _probe_overlap(dataset, probes)

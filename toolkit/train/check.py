@@ -13,7 +13,7 @@ from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import write_text
 from toolkit.core.languages import language
 from toolkit.data.dataset import Dataset, Row, read_dataset
-from toolkit.data.encoding import Encoder, is_trained
+from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, encoded, is_trained
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
@@ -24,7 +24,6 @@ from toolkit.train.variants import Preview, previews, variant_overhead_tokens, w
 LENGTH = "length"  # a kind of finding
 LEAST_SPLIT = 2  # rows
 FEW_STEPS = 20  # fewer barely change an adapter
-ROWS_PER_CHUNK = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +105,13 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     """
     if config.write is not None and config.write.exists():
         raise ConfigError(f"{config.write} exists.", next="Name another file with --write.")
-    recipe, dataset = config.recipe, read_dataset(config.data, config.reading.columns)
+    recipe, dataset = config.recipe, read_dataset(config.data, config.reading.columns, listener)
     probes = read_probes(config.probes).probes if config.probes else ()
+    if dataset.rows and config.open_encoder is not None:
+        listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))
     encoder, why = _open(config) if dataset.rows else (None, "")
     tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener)
-    findings = [*check_rows(dataset, probes, recipe.system, config.reading.allow), *tokens.findings]
+    findings = [*check_rows(dataset, probes, recipe.system, config.reading.allow, listener), *tokens.findings]
     if why:
         findings.append(_unchecked(why))
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
@@ -197,15 +198,15 @@ def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Liste
     limit = recipe.max_length_tokens - max(overhead)
     counts: list[int] = []
     findings: list[Finding] = []
-    for start in range(0, len(dataset.rows), ROWS_PER_CHUNK):
-        chunk = dataset.rows[start : start + ROWS_PER_CHUNK]
-        for row, encoded in zip(chunk, encoder.encode(without_variants(chunk, recipe)), strict=True):
-            counts.append(len(encoded.input_ids))
-            if counts[-1] > limit:
-                findings.append(_too_long(row, counts[-1], limit))
-            elif not is_trained(encoded):
-                findings.append(_nothing_trained(row))
-        listener(Progress(task="tokens", done=start + len(chunk), total=len(dataset.rows)))
+    plain = without_variants(dataset.rows, recipe)
+    for row, found in zip(dataset.rows, encoded(encoder, plain, listener), strict=True):
+        counts.append(len(found.input_ids))
+        if counts[-1] > limit:
+            findings.append(_too_long(row, counts[-1], limit))
+        elif not is_trained(found):
+            findings.append(_nothing_trained(row))
+    if len(dataset.rows) <= ROWS_AT_ONCE:
+        listener(Progress(task=TOKENS, done=len(dataset.rows), total=len(dataset.rows)))
     too_long = frozenset(finding.row for finding in findings if finding.kind == LENGTH and finding.row is not None)
     if len(too_long) == len(dataset.rows):
         findings = [replace(finding, level="error") for finding in findings]

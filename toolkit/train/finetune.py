@@ -116,7 +116,7 @@ def finetune(
     require_context(base, config.recipe.max_length_tokens)
     if base.in_4bit:
         require_bitsandbytes()
-    loaded = load_rows(config.data, config.mix, config.recipe, config.reading, caller.notify)
+    loaded = load_rows(config.data, config.mix, config.recipe, config.reading, caller.notify, caller.listener)
     if config.recipe.keep_weight:
         load_keep_prompts(config.recipe.keep_data, loaded.rows)  # its errors come now, before there is a folder
     questions = read_given(config.questions, config.recipe, Path(loaded.source["path"]))
@@ -195,11 +195,17 @@ def _recorded_work(recorder: Recorder, base: BaseModel, caller: Caller, backends
 
 
 def _import(work: _Work, began: float, started: float | None) -> float:
-    """Imports the libraries, and records the time since the process began; returns where the total is counted from."""
+    """Imports the libraries; records the time for that since the process began, and for what has been read.
+
+    Returns where the total is counted from.
+    """
     counted_from = began if started is None else started
     before = time.perf_counter()
     work.backends.imports()
-    seconds = {"import": round(began - counted_from + time.perf_counter() - before, 3)}
+    seconds = {
+        "import": round(began - counted_from + time.perf_counter() - before, 3),
+        "read": round(before - began, 3),
+    }
     work.recorder.record = work.recorder.record.with_timings(**seconds)
     return counted_from
 
@@ -209,7 +215,7 @@ def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Seq
     recipe, rows, path = work.recipe, loaded.rows, config.questions
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
-    split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify)
+    split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify, work.caller.listener)
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     write_rows(work.folder, split)
     copy_probes(data, work.folder)
@@ -249,7 +255,10 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     for line in (*choices(device, chosen, work.base), _length(work, len(rows.trained))):
         work.caller.notify(line)
     decided = {"precision": device.precision, **chosen.to_dict()}
+    before = recorder.record.timings_s
+    spent = {"encode": round(time.perf_counter() - started - before["import"] - before["read"], 3)}
     recorder.record = recorder.record.with_plan(recipe=decided, hardware=device.to_dict(), versions=versions())
+    recorder.record = recorder.record.with_timings(**spent)
     recorder.write()
     job = TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=with_variants(rows.trained, recipe),

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.events import Listener, silent
 from toolkit.core.files import file_sha256, write_text
 from toolkit.core.links import copy_regular_file
 from toolkit.data.dataset import Row, read_dataset
-from toolkit.data.encoding import Encoded, Encoder, is_trained
+from toolkit.data.encoding import Encoded, Encoder, encoded, is_trained
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.model.conversation import NONE
@@ -53,7 +54,7 @@ class RunRows:
 
 
 def rows_that_fit(
-    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None]
+    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None], listener: Listener = silent
 ) -> tuple[RunRows, dict[str, Any]]:
     """The rows within the maximum length, with their tokens, and their figures for run.json.
 
@@ -64,11 +65,11 @@ def rows_that_fit(
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
     plain = without_variants(rows, recipe)
-    encoded = encoder.encode(plain)
-    lengths = [len(one.input_ids) for one in encoded]
+    tokens = list(encoded(encoder, plain, listener))
+    lengths = [len(one.input_ids) for one in tokens]
     fitting = [at for at, length in enumerate(lengths) if length <= limit]
     too_long = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
-    if blank := [rows[at].number for at in fitting if not is_trained(encoded[at])]:
+    if blank := [rows[at].number for at in fitting if not is_trained(tokens[at])]:
         raise DataError(
             f"Nothing of row {blank[0]} is trained on: the chat template leaves its answer out.",
             next='See it with "toolkit check", and delete the row.',
@@ -92,12 +93,12 @@ def rows_that_fit(
         "batch_tokens": sum(longest[: recipe.batch_size]),
         "epoch_tokens": epoch_tokens([lengths[at] for at in trained], overhead, recipe),
     }
-    known = {row.messages: one for row, one in zip(plain, encoded, strict=True)}
+    known = {row.messages: one for row, one in zip(plain, tokens, strict=True)}
     fit = RunRows(
         trained=[rows[at] for at in trained],
         held_out=[rows[at] for at in evaluated],
-        tokens=_encoded(with_variants([rows[at] for at in trained], recipe), encoder, known),
-        held_out_tokens=[encoded[at] for at in evaluated],
+        tokens=_encoded(with_variants([rows[at] for at in trained], recipe), encoder, known, listener),
+        held_out_tokens=[tokens[at] for at in evaluated],
     )
     return fit, figures
 
@@ -107,10 +108,12 @@ def epoch_tokens(lengths: Sequence[int], overhead: Sequence[int], recipe: Recipe
     return sum(lengths) * recipe.variants + len(lengths) * sum(overhead)
 
 
-def _encoded(rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message, ...], Encoded]) -> list[Encoded]:
+def _encoded(
+    rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[Message, ...], Encoded], listener: Listener
+) -> list[Encoded]:
     """The rows' tokens; `known`: tokens of messages that were encoded before."""
     new = {row.messages: row for row in rows if row.messages not in known}
-    found = {**known, **dict(zip(new, encoder.encode(list(new.values())), strict=True))}
+    found = {**known, **dict(zip(new, encoded(encoder, list(new.values()), listener), strict=True))}
     return [found[row.messages] for row in rows]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.events import Listener, silent
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import DATA_SUFFIXES, Row, find_dataset, prompt_key
 from toolkit.data.soundness import Reading, SoundRows, read_sound
@@ -28,20 +29,21 @@ class Loaded:
 
 
 def load_rows(
-    data: str, mixes: Sequence[str], recipe: Recipe, reading: Reading, notify: Callable[[str], None]
-) -> Loaded:
+    data: str, mixes: Sequence[str], recipe: Recipe, reading: Reading, notify: Callable[[str], None],
+    listener: Listener = silent,
+) -> Loaded:  # fmt: skip
     """The rows of the data set and of its mixes, where they come from, and what was left out.
 
     Raises DataError, also for rows with errors unless `reading` says otherwise, and ConfigError.
     """
-    own = _read(data, reading, recipe, notify)
+    own = _read(data, reading, recipe, notify, listener)
     rows, left_out, mixed = list(own.rows), own.left_out_lines(), []
     for spec in mixes:
         mix = parse_mix(spec)
         if is_hub(mix):
             more, digest = ms_swift.load_hub_rows(spec, seed=recipe.seed), None
         else:
-            other = _read(mix.source, replace(reading, columns={}), recipe, notify)
+            other = _read(mix.source, replace(reading, columns={}), recipe, notify, listener)
             more, digest = list(sample(other.rows, mix.count, recipe.seed)), other.dataset.sha256
             left_out += other.left_out_lines()
         if mix.count is not None and mix.count > len(more):
@@ -55,8 +57,8 @@ def load_rows(
     return Loaded(rows=rows, source=source, left_out=left_out)
 
 
-def _read(data: str, reading: Reading, recipe: Recipe, notify: Callable[[str], None]) -> SoundRows:
-    found = read_sound(find_dataset(data), reading, system=recipe.system)
+def _read(data: str, reading: Reading, recipe: Recipe, notify: Callable[[str], None], listener: Listener) -> SoundRows:
+    found = read_sound(find_dataset(data), reading, system=recipe.system, listener=listener)
     if found.remarks:
         notify(f"Note: {found.dataset.path.name}: {' '.join(found.remarks)}")
     return found

@@ -374,7 +374,7 @@ def test_tokenizing_tells_its_progress(tmp_path):
 
     check(CheckConfig(data=path, recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
 
-    assert [(event.task, event.done, event.total) for event in heard] == [("tokens", 40, 40)]
+    assert [(event.task, event.done, event.total) for event in heard] == [("Tokens", 0, 40), ("Tokens", 40, 40)]
 
 
 # What is trained

@@ -1,6 +1,5 @@
 """Rows as ms-swift's template encodes them, and encoded rows as its trainer reads them."""
 
-from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial

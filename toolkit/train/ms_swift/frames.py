@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
 from toolkit.data.encoding import IGNORED, Encoded
@@ -108,12 +108,10 @@ class Frames:
             ids, labels = self._one_by_one(marked)
         finally:
             self._template._tokenize = original  # noqa: SLF001
-        ends = [0]
-        while seen and ends[-1] < len(ids):  # what is encoded besides, such as the end of an answer by itself, follows
-            text, count = seen[len(ends) - 1]
-            ends.append(ends[-1] + count)
-        if ends[-1] != len(ids):
+        ends = [0, *accumulate(count for _, count in seen)]
+        if len(ids) not in ends:
             return None
+        ends = ends[: ends.index(len(ids)) + 1]  # the end of an answer is encoded once more, by itself
         return tuple(_part(seen[at][0], labels[start:end]) for at, (start, end) in enumerate(pairwise(ends)))
 
     def _shows(self, frame: Sequence[Part], messages: Messages, expected: tuple[list[int], list[int]]) -> bool:
