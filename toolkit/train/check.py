@@ -17,7 +17,7 @@ from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, encoded, is_tra
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
-from toolkit.train.recipe import Recipe
+from toolkit.train.recipe import GENERAL, Recipe, better_recipe
 from toolkit.train.rows import epoch_tokens, held_out
 from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
 
@@ -120,6 +120,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     languages = {row.number: language(row.prompt, row.answer) for row in dataset.rows}
     foreign = sum(languages[row.number] == "other" for row in trained)
     findings += [*_check_steps(len(trained), recipe), *_check_languages(foreign, len(trained), recipe)]
+    findings += _propose_recipe(len(trained), recipe)
     if config.write is not None:
         findings.append(_write_rows(dataset, faulty, config.write))
     return Findings(
@@ -257,6 +258,11 @@ def _check_languages(foreign: int, rows: int, recipe: Recipe) -> Iterator[Findin
             "words only, and probes that are made from the rows ask nothing in other words.",
             remedy="Write such probes yourself, beside the data (NAME.probes.yaml)",
         )
+
+
+def _propose_recipe(rows: int, recipe: Recipe) -> Iterator[Finding]:
+    if (why := better_recipe(recipe, rows)) is not None:
+        yield Finding(level="note", kind="recipe", message=why, remedy=f"Train with --recipe {GENERAL}")
 
 
 def _check_steps(rows: int, recipe: Recipe) -> Iterator[Finding]:

@@ -195,18 +195,14 @@ def _recorded_work(recorder: Recorder, base: BaseModel, caller: Caller, backends
 
 
 def _import(work: _Work, began: float, started: float | None) -> float:
-    """Imports the libraries; records the time for that since the process began, and for what has been read.
-
-    Returns where the total is counted from.
-    """
+    """Imports the libraries, and records the time since the process began; returns where the total is counted from."""
     counted_from = began if started is None else started
     before = time.perf_counter()
     work.backends.imports()
-    seconds = {
-        "import": round(began - counted_from + time.perf_counter() - before, 3),
-        "read": round(before - began, 3),
-    }
-    work.recorder.record = work.recorder.record.with_timings(**seconds)
+    seconds = began - counted_from + time.perf_counter() - before
+    work.recorder.record = work.recorder.record.with_timings(
+        **{"import": round(seconds, 3)}, read=round(before - began, 3)
+    )
     return counted_from
 
 
@@ -255,10 +251,9 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     for line in (*choices(device, chosen, work.base), _length(work, len(rows.trained))):
         work.caller.notify(line)
     decided = {"precision": device.precision, **chosen.to_dict()}
-    before = recorder.record.timings_s
-    spent = {"encode": round(time.perf_counter() - started - before["import"] - before["read"], 3)}
     recorder.record = recorder.record.with_plan(recipe=decided, hardware=device.to_dict(), versions=versions())
-    recorder.record = recorder.record.with_timings(**spent)
+    before = recorder.record.timings_s["import"] + recorder.record.timings_s["read"]
+    recorder.record = recorder.record.with_timings(encode=round(time.perf_counter() - started - before, 3))
     recorder.write()
     job = TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=with_variants(rows.trained, recipe),

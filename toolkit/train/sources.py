@@ -14,7 +14,7 @@ from toolkit.data.dataset import DATA_SUFFIXES, Row, find_dataset, prompt_key
 from toolkit.data.soundness import Reading, SoundRows, read_sound
 from toolkit.train import ms_swift
 from toolkit.train.keep_set import read_keep_prompts
-from toolkit.train.recipe import Recipe
+from toolkit.train.recipe import Recipe, better_recipe
 
 HUB_NAME = re.compile(r"(?P<hub>(?:HF|MS)::)?[A-Za-z0-9][\w.-]*/[\w.-]+(?::[\w./-]+)?", re.ASCII)
 
@@ -50,6 +50,8 @@ def load_rows(
             notify(f"Warning: {mix.source} has {len(more)} rows, fewer than the {mix.count} asked for; all are taken.")
         mixed.append({"source": mix.source, "rows": len(more), "sha256": digest})
         rows += more
+    if (why := better_recipe(recipe, len(rows))) is not None:
+        notify(f"Note: {why}")
     source = {
         "path": str(own.dataset.path.resolve()), "sha256": own.dataset.sha256, "rows": len(own.rows), "mix": mixed,
         "left_out": len(left_out), "columns": dict(reading.columns), "allow": list(reading.allow),

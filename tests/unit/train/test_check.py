@@ -312,6 +312,16 @@ def test_too_few_steps_are_warned_of(found):
     assert "16 rows make only 10 optimizer steps" in finding.message
 
 
+def test_many_rows_are_told_of_the_recipe_for_general_data(found):
+    many = [row(f"Question {number}?", f"Answer {number}.") for number in range(1001)]
+
+    (finding,) = of_kind(found(many, recipe=load_recipe("keep")), "recipe")
+
+    assert (finding.level, finding.remedy) == ("note", "Train with --recipe general")
+    assert not of_kind(found(many, recipe=load_recipe("general")), "recipe")
+    assert not of_kind(found(many[:1000], recipe=load_recipe("keep")), "recipe")
+
+
 def test_token_lengths_are_measured(found):
     lengths = found([row("ab", "c"), row("abc", "d"), row("abcd", "e")], open_encoder=FakeEncoder).lengths
 
@@ -378,6 +388,19 @@ def test_tokenizing_tells_its_progress(tmp_path):
 
 
 # What is trained
+
+
+def test_a_large_set_tells_how_far_it_is_while_it_is_read_checked_and_tokenized(tmp_path):
+    path = tmp_path / "many.jsonl"
+    path.write_text("".join(f'{{"query": "q{number}", "response": "a{number}"}}\n' for number in range(5000)))
+    heard = []
+
+    check(CheckConfig(data=path, recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
+
+    assert [(event.task, event.done) for event in heard] == [
+        ("Rows", 4096), ("Rows", 5000), ("Tokens", 0), ("Tokens", 2048), ("Tokens", 4096), ("Tokens", 5000),
+        ("Checks", 4096), ("Checks", 5000),
+    ]  # fmt: skip
 
 
 def test_the_limit_leaves_room_for_what_system_prompts_and_wordings_add_as_training_does(found):

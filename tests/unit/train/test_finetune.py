@@ -115,7 +115,10 @@ def test_a_finished_run_is_recorded_in_full(user: User):
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
     hardware = {"device", "name", "memory_bytes", "driver", "threads", "instructions", "deterministic"}
     assert hardware == set(record["hardware"])
-    assert {"import", "load", "data", "train", "save", "total"} <= set(record["timings_s"])
+    timings = record["timings_s"]
+    phases = {"import", "read", "encode", "load", "data", "keep", "questions", "train", "save"}
+    assert phases | {"total"} == set(timings)
+    assert timings["import"] + timings["read"] + timings["encode"] == pytest.approx(timings["total"], abs=0.1)
 
 
 def test_what_check_calls_an_error_is_refused_before_there_is_a_run(user: User):

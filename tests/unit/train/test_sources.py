@@ -74,6 +74,15 @@ def test_what_is_not_used_of_the_data_is_said(tmp_path):
     ]
 
 
+def test_many_rows_that_would_be_repeated_are_told_of_the_recipe_for_general_data(tmp_path):
+    (tmp_path / "own.jsonl").write_text("".join(f'{{"query": "q{n}", "response": "a{n}"}}\n' for n in range(1001)))
+    said = []
+
+    load_rows(str(tmp_path / "own.jsonl"), [], load_recipe("keep"), Reading(), said.append)
+
+    assert ["recipe general" in one for one in said] == [True]
+
+
 def test_rows_with_errors_are_left_out_of_mixed_files_too_and_columns_are_those_of_the_data_set(tmp_path):
     (tmp_path / "own.jsonl").write_text('{"ask": "a", "response": "b"}\n{"ask": "c", "response": ""}\n')
     (tmp_path / "other.csv").write_text("query,response\nc,d\ne,{{NAME}}\n")
