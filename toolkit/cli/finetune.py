@@ -69,7 +69,9 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     "--load-in-4bit", is_flag=True, default=None,
     help="Load the base model in 4 bits (bitsandbytes): for 16 GB cards; its own answers change.",
 )  # fmt: skip
-@click.option("--mix", multiple=True, metavar="SPEC", help="More rows: file.jsonl#200, or owner/name#500 on a hub.")
+@click.option(
+    "--mix", multiple=True, metavar="SPEC", help="More rows: file.jsonl#200, or owner/name#500 on a hub, as DATA."
+)
 @click.option(
     "--questions", metavar="FILE", default=None,
     help="Questions around the rows, in place of those that the base model writes; none: without any.",
@@ -88,7 +90,8 @@ def command(
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
-    DATA is looked up in the current folder, then among the shipped data sets. Every setting comes from the recipe; an
+    DATA is looked up in the current folder, then among the shipped data sets; owner/name is a data set of ModelScope,
+    HF::owner/name one of Hugging Face; #200 takes a sample of its rows. Every setting comes from the recipe; an
     option here replaces it for this run. Prints the run's folder.
     """
     if (data is None) == (resumed is None):

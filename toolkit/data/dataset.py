@@ -1,24 +1,25 @@
 """Finds a data set and reads it into conversations, with the faults of its rows."""
 
 import hashlib
+import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, reporting, silent
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
+from toolkit.data.columns import renamed
 from toolkit.data.containers.parsing import read_records
 from toolkit.data.formats import (
     FORMATS,
     Format,
     Message,
     format_of,
-    known_name,
     messages_of,
     unread_keys,
     with_known_names,
@@ -28,7 +29,7 @@ from toolkit.data.messages import trained_part, unusual_order
 from toolkit.data.records import MAX_BYTES, Doubled, Record, RowFault, kind_of
 
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")
-UNUSED = "-"  # as the name of a column: it is left out
+HUB = "hub"  # the container of a data set that is in no file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,14 +70,15 @@ class BadRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    path: Path
+    path: Path  # of a hub's data set, its name
     format: str  # alpaca | messages | ShareGPT | query/response
-    sha256: str  # of the file
+    sha256: str  # of the file; of a hub's rows
     rows: tuple[Row, ...]
     bad: tuple[BadRow, ...]
-    container: str = "JSON"  # JSON | JSONL | CSV | Parquet
+    container: str = "JSON"  # JSON | JSONL | CSV | Parquet | hub
     unused: Mapping[str, int] = field(default_factory=dict)  # rows by key that says something and changes nothing
     notes: tuple[str, ...] = ()  # sentences on how the file was read
+    sampled_from: int | None = None  # so many rows, if these are a sample
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -90,19 +92,23 @@ class Dataset:
         return "line" if self.container == "JSONL" else "row"
 
 
+def places(name: str) -> tuple[Path, ...]:
+    """Where a data set of this name is looked for: here, then in the shipped data folder."""
+    return tuple(dict.fromkeys((Path(name), data_folder() / name)))
+
+
 def find_dataset(name: str) -> Path:
     """The file `name`, or the one of that name in the shipped data folder. Raises DataError."""
-    places = list(dict.fromkeys((Path(name), data_folder() / name)))
     try:
-        found = next((place for place in places if place.is_file()), None)
-        folder = next((place for place in places if place.is_dir()), None)
+        found = next((place for place in places(name) if place.is_file()), None)
+        folder = next((place for place in places(name) if place.is_dir()), None)
     except OSError as error:
         raise DataError(f"Cannot look for the data set {name}: {error.strerror}.", next="Name another file.") from None
     if found:
         return found
     if folder:
         raise DataError(f"The data set {folder} is a folder.", next="Name a file in it.")
-    looked = " or ".join(str(place) for place in places)
+    looked = " or ".join(str(place) for place in places(name))
     near = near_files(Path(name), DATA_SUFFIXES, beside=(data_folder(),))
     raise DataError(f"No data set {name}: no file {looked}.{near}", next="Name a .json, .jsonl or .csv file.")
 
@@ -110,11 +116,11 @@ def find_dataset(name: str) -> Path:
 def read_dataset(path: Path, columns: Mapping[str, str] | None = None, listener: Listener = silent) -> Dataset:
     """The rows of a file, and in `.bad` those that cannot be trained on. Raises DataError for an unusable file.
 
-    `columns`: for a column of the file the key that it is read as, or UNUSED.
+    `columns`: for a column of the file the key that it is read as, or `columns.UNUSED`.
     """
     data = _read_bytes(path)
     records = read_records(path, data)
-    items = [(number, with_known_names(record)) for number, record in _renamed(path, records.items, columns or {})]
+    items = [(number, with_known_names(record)) for number, record in renamed(path, records.items, columns or {})]
     format_ = _one_format(path, items, "line" if records.container == "JSONL" else "row")
     read = _convert(items, format_, listener)
     return Dataset(
@@ -129,14 +135,23 @@ def read_dataset(path: Path, columns: Mapping[str, str] | None = None, listener:
     )
 
 
-def rows_of(records: Iterable[Mapping[str, Any]], source: str) -> list[Row]:
-    """The rows of records that each have `messages`, as a hub's data set has. Raises DataError for a bad one."""
-    read = _convert(list(enumerate(records, start=1)), FORMATS[0])
-    if read.bad:
-        first = read.bad[0]
-        raise DataError(f"{source}: {len(read.bad)} rows cannot be trained on. Row {first.number}: {first.why}.",
-                        next=_sentence(first.remedy))  # fmt: skip
-    return read.rows
+def hub_dataset(records: Iterable[Mapping[str, Any]], name: str, listener: Listener = silent) -> Dataset:
+    """A hub's data set: records that each have `messages`. Its digest is that of its rows as JSON lines."""
+    read = _convert(list(enumerate(records, start=1)), FORMATS[0], listener)
+    lines = (json.dumps([one.to_dict() for one in row.messages], ensure_ascii=False) + "\n" for row in read.rows)
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8", "backslashreplace"))
+    return Dataset(
+        path=Path(name),
+        format=FORMATS[0].name,
+        sha256=digest.hexdigest(),
+        rows=tuple(read.rows),
+        bad=tuple(read.bad),
+        container=HUB,
+        unused=read.unused,
+        notes=read.notes,
+    )
 
 
 def prompt_key(prompt: str) -> str:
@@ -205,36 +220,6 @@ def _unreadable(path: Path, items: Sequence[Record], unit: str) -> DataError:
 
 def _sentence(phrase: str) -> str:
     return f"{phrase[:1].upper()}{phrase[1:]}."
-
-
-def parse_columns(text: str) -> dict[str, str]:
-    """`question=prompt,notes=-` as a mapping. Raises ConfigError."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    columns = {name.strip(): key.strip() for name, _, key in pairs}
-    if not all(name and key for name, key in columns.items()) or len(columns) < len(pairs):
-        raise ConfigError(
-            f"{text!r} is not NAME=KEY,NAME=KEY, each name once.",
-            next="For example --columns ask=prompt,reply=response; NAME=- leaves a column out.",
-        )
-    return columns
-
-
-def _renamed(path: Path, items: Sequence[Record], columns: Mapping[str, str]) -> Iterator[Record]:
-    found = {key for _, record in items if isinstance(record, dict) for key in record}
-    if missing := [name for name in columns if name not in found]:
-        raise DataError(f"{path} has no column {missing[0]!r} (found: {', '.join(sorted(found)) or 'none'}).",
-                        next="Name its columns as they are written there.")  # fmt: skip
-    for number, record in items:
-        if not columns or not isinstance(record, dict) or isinstance(record, Doubled):
-            yield number, record
-        else:
-            kept = {key: value for key, value in record.items() if key not in columns}
-            named = {columns[key]: value for key, value in record.items() if columns.get(key, UNUSED) != UNUSED}
-            twice = next((name for name in named if known_name(name) in map(known_name, kept)), None)
-            yield (
-                number,
-                RowFault(f"two columns are {twice!r}", f"name one of them {UNUSED!r}") if twice else kept | named,
-            )
 
 
 @dataclass(kw_only=True)

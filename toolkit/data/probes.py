@@ -128,7 +128,7 @@ def compared_probes(data: Path) -> Path | None:
     if beside.is_file():
         return beside
     probes = data_folder() / "probes.yaml"
-    is_shipped = shipped.is_file() and probes.is_file() and file_sha256(data) == file_sha256(shipped)
+    is_shipped = data.is_file() and shipped.is_file() and probes.is_file() and file_sha256(data) == file_sha256(shipped)
     return probes if is_shipped else None
 
 

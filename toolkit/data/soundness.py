@@ -66,13 +66,17 @@ class SoundRows:
         ]  # fmt: skip
 
 
-def read_sound(path: Path, reading: Reading, *, system: str, listener: Listener = silent) -> SoundRows:
-    """The rows of a file without errors. Raises DataError for a file that cannot be read, and for errors in rows.
+def read_sound(path: Path, reading: Reading, *, system: str) -> SoundRows:
+    """The rows of a file without errors: as `sound_rows`. Raises DataError for a file that cannot be read, too."""
+    return sound_rows(read_dataset(path, reading.columns), reading, system=system)
+
+
+def sound_rows(dataset: Dataset, reading: Reading, *, system: str, listener: Listener = silent) -> SoundRows:
+    """The rows of a data set without errors. Raises DataError for errors in rows.
 
     `system`: the system prompt of rows without one.
     """
-    dataset = read_dataset(path, reading.columns, listener)
-    probes = compared_probes(path)
+    path, probes = dataset.path, compared_probes(dataset.path)
     known = read_probes(probes).probes if probes else ()
     found = list(check_rows(dataset, known, system, reading.allow, listener))
     faults = sorted((one for one in found if one.level == "error"), key=lambda one: one.row or 0)

@@ -12,13 +12,14 @@ from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import write_text
 from toolkit.core.languages import language
-from toolkit.data.dataset import Dataset, Row, read_dataset
+from toolkit.data.dataset import Dataset, Row
 from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, encoded, is_trained
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
 from toolkit.train.recipe import GENERAL, Recipe, better_recipe
 from toolkit.train.rows import epoch_tokens, held_out
+from toolkit.train.sources import read_source
 from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
 
 LENGTH = "length"  # a kind of finding
@@ -28,12 +29,14 @@ FEW_STEPS = 20  # fewer barely change an adapter
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig:
-    """`open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
+    """`data`: a file, or a hub data set, as `toolkit.train.sources.read_source` takes it.
+
+    `open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
 
     `reading`: how training would read the file. `write`: a new file for the rows without errors.
     """
 
-    data: Path
+    data: str
     reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     write: Path | None = None
     recipe: Recipe
@@ -105,7 +108,8 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     """
     if config.write is not None and config.write.exists():
         raise ConfigError(f"{config.write} exists.", next="Name another file with --write.")
-    recipe, dataset = config.recipe, read_dataset(config.data, config.reading.columns, listener)
+    recipe = config.recipe
+    dataset = read_source(config.data, config.reading.columns, recipe.seed, listener)
     probes = read_probes(config.probes).probes if config.probes else ()
     if dataset.rows and config.open_encoder is not None:
         listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))

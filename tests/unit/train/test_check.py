@@ -66,7 +66,7 @@ def _found(tmp_path):
         if probes:
             (tmp_path / "probes.yaml").write_text(probes, encoding="utf-8")
             settings["probes"] = tmp_path / "probes.yaml"
-        return check(CheckConfig(data=path, **({"recipe": RECIPE} | settings)))
+        return check(CheckConfig(data=str(path), **({"recipe": RECIPE} | settings)))
 
     return run
 
@@ -100,7 +100,7 @@ def test_prompts_are_counted_by_language(found):
 
 def test_a_file_that_cannot_be_read_is_an_error_of_the_whole(tmp_path):
     with pytest.raises(DataError):
-        check(CheckConfig(data=tmp_path / "none.json", recipe=RECIPE))
+        check(CheckConfig(data=str(tmp_path / "none.json"), recipe=RECIPE))
 
 
 def test_an_empty_field_is_an_error_with_row_and_remedy(found):
@@ -382,7 +382,7 @@ def test_tokenizing_tells_its_progress(tmp_path):
     path.write_text(json.dumps(ROWS))
     heard = []
 
-    check(CheckConfig(data=path, recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
+    check(CheckConfig(data=str(path), recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
 
     assert [(event.task, event.done, event.total) for event in heard] == [("Tokens", 0, 40), ("Tokens", 40, 40)]
 
@@ -395,7 +395,7 @@ def test_a_large_set_tells_how_far_it_is_while_it_is_read_checked_and_tokenized(
     path.write_text("".join(f'{{"query": "q{number}", "response": "a{number}"}}\n' for number in range(5000)))
     heard = []
 
-    check(CheckConfig(data=path, recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
+    check(CheckConfig(data=str(path), recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
 
     assert [(event.task, event.done) for event in heard] == [
         ("Rows", 4096), ("Rows", 5000), ("Tokens", 0), ("Tokens", 2048), ("Tokens", 4096), ("Tokens", 5000),
