@@ -20,6 +20,7 @@ from toolkit.data.dataset import find_dataset
 from toolkit.data.encoding import Encoder
 from toolkit.data.probes import compared_probes, read_probes
 from toolkit.data.row_checks import Finding
+from toolkit.data.samples import parse_source
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import find_base_model
 from toolkit.runs.layout import QUESTIONS_FILE, output_option
@@ -29,7 +30,7 @@ from toolkit.runs.record import RecordedBase
 from toolkit.train.check import CheckConfig, Findings, check
 from toolkit.train.questions.faults import find_faults, is_questions_file
 from toolkit.train.recipe import Recipe, default_recipe, load_recipe
-from toolkit.train.sources import is_hub, parse_source
+from toolkit.train.sources import is_hub
 
 # Settings that change which rows are trained, how often and in which words.
 PREVIEWED = ("epochs", "batch_size", "max_length_tokens", "system", "eval_split", "min_steps")

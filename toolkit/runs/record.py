@@ -59,6 +59,15 @@ class RecordedMix(Part, frozen=True):
     sampled_from: int | None = None
 
 
+class RecordedTestRows(Part, frozen=True):
+    """The rows that are never trained, but for those of the file that are; the run's folder has them."""
+
+    path: str
+    rows: int
+    sha256: str
+    sampled_from: int | None = None
+
+
 class RecordedData(Part, frozen=True):
     """`rows`: of the data set itself, before `mix` and with those that were `dropped`; lengths in tokens.
 
@@ -73,6 +82,7 @@ class RecordedData(Part, frozen=True):
     rows: int
     sampled_from: int | None = None
     mix: Sequence[RecordedMix] = ()
+    test: RecordedTestRows | None = None
     system: str | None = None
     left_out: int = 0
     columns: Mapping[str, str] = {}

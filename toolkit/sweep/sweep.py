@@ -17,6 +17,7 @@ from toolkit.core.events import Caller, Listener, StopRequests, silent
 from toolkit.core.files import file_sha256, now, write_text
 from toolkit.core.suggestion import suggestion
 from toolkit.data.probes import read_probes
+from toolkit.data.samples import parse_source
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.device import find_device, reset_peak_memory
@@ -48,7 +49,7 @@ from toolkit.sweep.shared_base import SharedBase
 from toolkit.train import ms_swift
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.recipe import Recipe, recipe_from
-from toolkit.train.sources import load_keep_prompts, load_rows, parse_source, source_file
+from toolkit.train.sources import load_keep_prompts, load_rows, source_file
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from toolkit.runs.layout import (
     LEFT_OUT_FILE,
     PROBES_FILE,
     QUESTIONS_FILE,
+    TEST_FILE,
     TRAINED_FILE,
 )
 from toolkit.runs.record import RecordedData
@@ -133,10 +134,12 @@ def held_out(count: int, share: float, seed: int) -> set[int]:
     return set(random.Random(seed).sample(range(count), size))  # noqa: S311  # a repeatable choice, not a secret
 
 
-def write_rows(folder: Path, rows: RunRows) -> None:
+def write_rows(folder: Path, rows: RunRows, test: Sequence[Row] = ()) -> None:
+    """`test`: rows that a comparison scores."""
     _write(folder / TRAINED_FILE, rows.trained)
-    if rows.held_out:
-        _write(folder / HELD_OUT_FILE, rows.held_out)
+    for name, further in ((HELD_OUT_FILE, rows.held_out), (TEST_FILE, test)):
+        if further:
+            _write(folder / name, further)
 
 
 def write_left_out(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -148,7 +151,7 @@ def write_left_out(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """The sha256 of each file of rows, questions and keep prompts in the run's folder, for run.json."""
-    names = (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE)
+    names = (TRAINED_FILE, HELD_OUT_FILE, TEST_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE)
     return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}
 
 
@@ -177,7 +180,7 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
 
 def copy_inputs(source: Path, folder: Path) -> None:
     """Copies everything that a training reads from a run's folder, `source`, into another run's."""
-    for name in (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE, PROBES_FILE):
+    for name in (TRAINED_FILE, HELD_OUT_FILE, TEST_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE, PROBES_FILE):
         if (source / name).is_file():
             copy_regular_file(source / name, folder / name)
 

@@ -1,6 +1,5 @@
 """Where training rows come from: data files, `--mix` sources, hub data sets, keep prompts."""
 
-import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from toolkit.data.dataset import (
     prompt_key,
     read_dataset,
 )
+from toolkit.data.samples import Source, parse_source, sample, unseen
 from toolkit.data.soundness import Reading, SoundRows, sound_rows
 from toolkit.train import ms_swift
 from toolkit.train.keep_set import read_keep_prompts
@@ -31,18 +31,22 @@ HUB_NAME = re.compile(r"(?P<hub>(?:HF|MS)::)?[A-Za-z0-9][\w.-]*/[\w.-]+(?::[\w./
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """`rows`: of the data set, then of its mixes. `source`: for run.json. `left_out`: see `SoundRows`."""
+    """`rows`: of the data set, then of its mixes; `test`: rows that must not be trained, for scores.
+
+    `source`: for run.json. `left_out`: see `SoundRows`.
+    """
 
     rows: list[Row]
     source: dict[str, Any]
     left_out: list[dict[str, Any]]
+    test: list[Row]
 
 
 def load_rows(
     data: str, mixes: Sequence[str], recipe: Recipe, reading: Reading, notify: Callable[[str], None],
-    listener: Listener = silent,
+    listener: Listener = silent, test: str | None = None,
 ) -> Loaded:  # fmt: skip
-    """The rows of the data set and of its mixes, where they come from, and what was left out.
+    """The rows of the data set and of its mixes, and of `test`; where they come from, and what was left out.
 
     Raises DataError, also for rows with errors unless `reading` says otherwise, and ConfigError.
     """
@@ -50,6 +54,8 @@ def load_rows(
     others = [_sound(spec, replace(reading, columns={}), recipe, notify, listener) for spec in mixes]
     rows = [row for each in (own, *others) for row in each.rows]
     left_out = [line for each in (own, *others) for line in each.left_out_lines()]
+    held_out = None if test is None else _sound(test, reading, recipe, notify, listener)
+    unseen_rows = [] if held_out is None else _unseen(held_out, rows, notify)
     if (why := better_recipe(recipe, len(rows))) is not None:
         notify(f"Note: {why}")
     source = {
@@ -57,7 +63,19 @@ def load_rows(
         "mix": [{"source": str(each.dataset.path), **_extent(each)} for each in others],
         "left_out": len(left_out), "columns": dict(reading.columns), "allow": list(reading.allow),
     }  # fmt: skip
-    return Loaded(rows=rows, source=source, left_out=left_out)
+    if held_out is not None:
+        source["test"] = {"path": _path(held_out.dataset), **_extent(held_out), "rows": len(unseen_rows)}
+    return Loaded(rows=rows, source=source, left_out=left_out, test=unseen_rows)
+
+
+def _unseen(test: SoundRows, rows: Sequence[Row], notify: Callable[[str], None]) -> list[Row]:
+    """The rows of a test that are not among those to train. Raises DataError if all of them are."""
+    found, path = unseen(test.rows, rows), test.dataset.path
+    if not found:
+        raise DataError(f"Every row of {path} is trained: it shows nothing.", next="Name other rows with --test.")
+    if trained := len(test.rows) - len(found):
+        notify(f"Warning: {trained} of {len(test.rows)} rows of {path} are left out of the test: they are trained.")
+    return found
 
 
 def read_source(spec: str, columns: Mapping[str, str], seed: int, listener: Listener = silent) -> Dataset:
@@ -102,29 +120,6 @@ def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
     return path, prompts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A data set: a file or a hub data set, and how many of its rows to take (None: all)."""
-
-    name: str
-    count: int | None
-
-
-def parse_source(spec: str) -> Source:
-    """Parses `file.jsonl#200` or `owner/name#500`; the count is optional. Raises ConfigError.
-
-    A file whose name has a # is meant where it exists.
-    """
-    name, mark, count = spec.rpartition("#")
-    if not mark or any(path.is_file() for path in places(spec)):
-        name, mark, count = spec, "", ""
-    if not name.strip() or (mark and not (count.isascii() and count.isdigit() and int(count))):
-        raise ConfigError(
-            f"The data set {spec!r} is not SOURCE or SOURCE#COUNT.", next="Write, say, general.jsonl#200."
-        )
-    return Source(name=name, count=int(count) if mark else None)
-
-
 def source_file(spec: str) -> Path:
     """The file of a data set that is read again and again. Raises DataError, also for a hub's, and ConfigError."""
     source = parse_source(spec)
@@ -146,21 +141,3 @@ def is_hub(source: Source) -> bool:
     if source.name.lower().endswith(DATA_SUFFIXES):  # a mistyped file name
         return False
     return not any(path.exists() for path in places(source.name))
-
-
-def sample(dataset: Dataset, count: int | None, seed: int) -> Dataset:
-    """With `count` different rows in the file's order, the same for the same seed; with all if there are no more."""
-    total = len(dataset.rows)
-    if count is None:
-        return dataset
-    if count >= total:
-        few = f"It has {total} rows, fewer than the {count} asked for: all are taken."
-        return replace(dataset, notes=(*dataset.notes, *([few] if count > total else [])))
-    chosen = sorted(random.Random(seed).sample(range(total), count))  # noqa: S311  # a repeatable choice, not a secret
-    taken = f"{count} of {total} rows are taken, by the seed {seed}."
-    return replace(
-        dataset,
-        rows=tuple(dataset.rows[at] for at in chosen),
-        sampled_from=total,
-        notes=(*dataset.notes, taken),
-    )

@@ -22,6 +22,7 @@ from toolkit.runs.comparison import (
 )
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 from toolkit.runs.scan_record import RecordedScan
+from toolkit.runs.score_record import RecordedTest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ class Report:
     `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
     `further`: what was asked beside the probe file's questions, if anything.
     `ability`: what both sides can do; None in reports of older versions. `scan`: if it was asked for.
+    `test`: scores on rows that were not trained, if there are such rows.
     `options`: how the command was called; None in older reports.
     """
 
@@ -60,6 +62,7 @@ class Report:
     further: FurtherQuestions | None = None
     ability: RecordedAbility | None = None
     scan: RecordedScan | None = None
+    test: RecordedTest | None = None
     options: RecordedOptions | None = None
 
     @property
@@ -112,6 +115,7 @@ class Report:
             further=record.further,
             ability=record.ability,
             scan=record.scan,
+            test=record.test,
             options=record.options,
         )
 
@@ -136,6 +140,7 @@ class Report:
             "questions": None if self.questions is None else self.questions.to_dict(),
             "ability": None if self.ability is None else self.ability.to_dict(),
             "scan": None if self.scan is None else self.scan.to_dict(),
+            "test": None if self.test is None else self.test.to_dict(),
             "options": None if self.options is None else self.options.to_dict(),
         }
 
