@@ -87,7 +87,8 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
 @LANG
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], test: str | None,
-    questions: str | None, reading: Reading, output: Path, resumed: str | None, comparing: bool, lang: str, **settings: Any,
+    questions: str | None, reading: Reading, output: Path, resumed: str | None, comparing: bool, lang: str,
+    **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 

@@ -80,7 +80,9 @@ class HeldOut:
         if not self.sides:
             self.system = system
             self.expected = [
-                row.answer if len(ids) <= ANSWER_TOKENS else model.tokenizer.decode(ids[:ANSWER_TOKENS])
+                row.answer
+                if len(ids) <= ANSWER_TOKENS
+                else model.tokenizer.decode(ids[:ANSWER_TOKENS], skip_special_tokens=True)
                 for row, ids in zip(self.rows, wanted, strict=True)
             ]
         prompts = [_prompt(row, system) for row in self.rows]

@@ -9,7 +9,7 @@ from toolkit.data.soundness import Reading
 from toolkit.runs.record import RecordedData
 from toolkit.train import ms_swift
 from toolkit.train.recipe import load_recipe
-from toolkit.train.sources import Source, is_hub, load_rows, parse_source, read_source, source_file
+from toolkit.train.sources import Source, is_hub, load_rows, source_file
 
 RECIPE = load_recipe("article")
 
@@ -20,25 +20,6 @@ def _hundred(tmp_path) -> Path:
     path = tmp_path / "hundred.jsonl"
     path.write_text("".join(f'{{"query": "q{number}", "response": "a{number}"}}\n' for number in range(100)))
     return path
-
-
-def test_a_source_has_an_optional_count():
-    assert parse_source("general.jsonl#200") == Source(name="general.jsonl", count=200)
-    assert parse_source("owner/name") == Source(name="owner/name", count=None)
-
-
-def test_a_file_whose_name_has_a_number_sign_is_that_file(tmp_path):
-    path = tmp_path / "rows#2"
-    path.write_text("[]")
-
-    assert parse_source(str(path)) == Source(name=str(path), count=None)
-    assert parse_source(f"{path}#3") == Source(name=str(path), count=3)
-
-
-@pytest.mark.parametrize("spec", ["", "#5", "a.jsonl#", "a.jsonl#0", "a.jsonl#-1", "a.jsonl#many"])
-def test_a_malformed_source_is_refused(spec):
-    with pytest.raises(ConfigError, match="SOURCE#COUNT"):
-        parse_source(spec)
 
 
 @pytest.mark.parametrize(
@@ -56,25 +37,6 @@ def test_a_local_file_goes_before_the_hub(tmp_path, monkeypatch):
     (tmp_path / "owner" / "name").write_text("[]")
 
     assert not is_hub(Source(name="owner/name", count=None))
-
-
-def test_a_sample_repeats_no_row_and_is_the_same_for_the_same_seed(hundred):
-    chosen = read_source(f"{hundred}#10", {}, 1)
-
-    assert chosen.rows == read_source(f"{hundred}#10", {}, 1).rows
-    assert chosen.rows != read_source(f"{hundred}#10", {}, 2).rows
-    assert [row.number for row in chosen.rows] == sorted({row.number for row in chosen.rows})
-    assert (len(chosen.rows), chosen.sampled_from) == (10, 100)
-    assert chosen.remarks == ("10 of 100 rows are taken, by the seed 1.",)
-    assert chosen.sha256 == read_source(str(hundred), {}, 1).sha256
-
-
-def test_a_sample_larger_than_the_set_is_the_set_and_says_so(hundred):
-    everything = read_source(f"{hundred}#101", {}, 1)
-
-    assert (len(everything.rows), everything.sampled_from) == (100, None)
-    assert everything.remarks == ("It has 100 rows, fewer than the 101 asked for: all are taken.",)
-    assert read_source(f"{hundred}#100", {}, 1).remarks == ()
 
 
 def test_the_data_set_may_be_a_sample_and_run_json_says_of_how_many(hundred):
@@ -122,6 +84,27 @@ def test_a_hubs_data_set_has_no_file_and_is_written_to_one_by_check(hundred):
     assert source_file(f"{hundred}#3") == hundred
     with pytest.raises(DataError, match=r"check .owner/name#5. --write rows\.jsonl"):
         source_file("owner/name#5")
+
+
+def test_the_rows_of_a_test_are_recorded_without_those_that_are_trained(tmp_path, hundred):
+    (tmp_path / "test.jsonl").write_text(
+        '{"query": "q1", "response": "other"}\n{"query": "new", "response": "b"}\n{"query": "newer", "response": "c"}\n'
+    )
+    said = []
+
+    loaded = load_rows(str(hundred), [], RECIPE, Reading(), said.append, test=f"{tmp_path / 'test.jsonl'}")
+
+    assert [row.prompt for row in loaded.test] == ["new", "newer"]
+    assert len(loaded.rows) == 100
+    recorded = RecordedData.from_dict(loaded.source).test
+    assert recorded is not None
+    assert (recorded.path, recorded.rows) == (str(tmp_path / "test.jsonl"), 2)
+    assert said == [f"Warning: 1 of 3 rows of {tmp_path / 'test.jsonl'} are left out of the test: they are trained."]
+
+
+def test_a_test_of_trained_rows_only_is_refused(hundred):
+    with pytest.raises(DataError, match=r"Every row of .* is trained"):
+        load_rows(str(hundred), [], RECIPE, Reading(), lambda _: None, test=str(hundred))
 
 
 def test_columns_are_named_for_files_only():
