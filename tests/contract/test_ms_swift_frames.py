@@ -1,5 +1,6 @@
 """Rows that are encoded together, in the frames that ms-swift's template shows, against ms-swift's own encoding."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -54,6 +55,26 @@ def test_rows_that_are_encoded_together_have_ms_swifts_own_tokens_and_labels(tem
 
     assert [list(one.input_ids) for one in found] == [one["input_ids"] for one in expected]
     assert [list(one.labels) for one in found] == [one["labels"] for one in expected]
+
+
+def test_rows_in_an_unusual_order_of_turns_are_encoded_together_too(template):
+    from toolkit.train.ms_swift.encoder import _encoded, _tokenizing_with, encode_rows
+
+    tokens = ChatTokens(template.tokenizer)
+    first, second = Message(role="assistant", content="a"), Message(role="user", content="b")
+    orders = (
+        [first, second, first],
+        [second, second, first],
+        [second, first, Message(role="system", content="S"), first],
+    )
+    rows = [Row(number=1, messages=(*order[:-1], replace(order[-1], content=content)))
+            for order in orders for content in CONTENTS]  # fmt: skip
+    with _tokenizing_with(template, tokens):
+        expected = [_encoded(template, tokens, row, "S") for row in rows]
+
+    found = encode_rows(template, rows, "S")
+
+    assert [(list(one.input_ids), list(one.labels)) for one in found] == expected
 
 
 def test_ms_swifts_template_is_asked_for_each_shape_and_not_for_each_row(template, monkeypatch):

@@ -15,7 +15,7 @@ from toolkit.cli.options import ALLOW, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIP
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
-from toolkit.data.columns import parse_columns
+from toolkit.data.containers.columns import parse_columns
 from toolkit.data.dataset import find_dataset
 from toolkit.data.encoding import Encoder
 from toolkit.data.probes import compared_probes, read_probes

@@ -13,7 +13,7 @@ from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, reporting, silent
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
-from toolkit.data.columns import renamed
+from toolkit.data.containers.columns import renamed
 from toolkit.data.containers.parsing import read_records
 from toolkit.data.formats import (
     FORMATS,

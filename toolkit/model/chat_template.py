@@ -49,8 +49,12 @@ class ChatTokens:
             end = mark.end()
         return found + self.text_ids(_unescaped(text[end:]))
 
+    def is_plain(self, text: str) -> bool:
+        """Whether there is nothing to escape in it."""
+        return ESCAPE not in text and self._special.search(text) is None
+
     def plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """As `ids` of each of the texts, none of which had anything to escape."""
+        """As `ids` of each of the texts, which were rendered from plain ones."""
         backend = self._tokenizer.backend_tokenizer
         backend.encode_special_tokens = False  # the tokenizer sets it at each call, and leaves it so
         return [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]

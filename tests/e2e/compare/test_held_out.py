@@ -33,7 +33,7 @@ def _compared(lively_model: Path, tmp_path_factory: pytest.TempPathFactory):
         "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in ROWS), encoding="utf-8"
     )
     (home / "probes.yaml").write_text(PROBES, encoding="utf-8")
-    run = make_run(home / "output", lively_model, strength=0.3)
+    run = make_run(home / "output", lively_model)
     config = CompareConfig(
         run=run.name, output=home / "output", model=str(lively_model), probes=home / "probes.yaml",
         test=str(home / "test.jsonl"), max_new_tokens=8,

@@ -8,26 +8,25 @@ that shape are then encoded together, on every core. What a frame cannot show is
 
 import os
 import re
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import accumulate, islice, pairwise
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any
 
-from toolkit.data.encoding import IGNORED, Encoded
+from toolkit.data.dataset import Row
+from toolkit.data.encoding import IGNORED
+from toolkit.data.messages import Message
 from toolkit.model.chat_template import ChatTokens
-from toolkit.model.conversation import Messages
 
 ROWS_AT_ONCE = 512
 OPEN, CLOSE = "\ufdd2", "\ufdd3"  # around a message's number: noncharacters, which texts hardly have
 SLOT = re.compile(f"{OPEN}(\\d+){CLOSE}")
 ROLES = frozenset({"system", "user", "assistant"})
 PARALLEL = "TOKENIZERS_PARALLELISM"
-# Contents that ms-swift may change: its placeholders, thoughts, and what `ChatTokens` escapes.
-CHANGED = re.compile(r"\{\{|think>|[\ufdd0-\ufdd3]")
+CHANGED = re.compile(rf"\{{\{{|think>|[{OPEN}{CLOSE}]")  # contents that ms-swift may change: its placeholders, thoughts
 
-OneByOne = Callable[[Messages], tuple[list[int], list[int]]]
+Encoding = tuple[list[int], list[int]]  # token ids and labels
 Shape = tuple[tuple[str, bool, bool], ...]  # of each message: its role, whether it is trained, whether it has a text
 
 
@@ -41,8 +40,8 @@ class Part:
     pieces: tuple[str | int, ...]
     trained: int | None
 
-    def text(self, messages: Messages) -> str:
-        return "".join(one if isinstance(one, str) else messages[one]["content"] for one in self.pieces)
+    def text(self, row: Row) -> str:
+        return "".join(one if isinstance(one, str) else row.messages[one].content for one in self.pieces)
 
     def labels(self, ids: Sequence[int]) -> list[int]:
         trained = len(ids) if self.trained is None else self.trained
@@ -50,72 +49,89 @@ class Part:
 
 
 class Frames:
-    """Encodes conversations as `one_by_one`, ms-swift's way, does, many at once. For one template in training mode."""
+    """Encodes rows as `one_by_one`, ms-swift's way, does, many at once.
 
-    def __init__(self, template: Any, tokens: ChatTokens, one_by_one: OneByOne) -> None:
+    `template`: ms-swift's, in training mode, encoding texts by `tokens.ids`. Every row gets the same system prompt, if
+    it has none.
+    """
+
+    def __init__(self, template: Any, tokens: ChatTokens, one_by_one: Callable[[Row], Encoding]) -> None:
         self._template, self._tokens, self._one_by_one = template, tokens, one_by_one
         stops = [word for word in template.template_meta.stop_words if isinstance(word, str)]
         self._special = re.compile("|".join(map(re.escape, [*template.special_tokens, *stops])) or "(?!)")
         self._known: dict[Shape, tuple[Part, ...] | None] = {}  # None: rows of this shape are encoded one by one
 
-    def encode(self, conversations: Iterable[Messages]) -> Iterator[Encoded]:
-        """`conversations`: escaped, each with its system message, if it has any."""
-        remaining = iter(conversations)
-        while some := list(islice(remaining, ROWS_AT_ONCE)):
-            yield from self._together(some)
+    def encode(self, rows: Sequence[Row]) -> Iterator[Encoding]:
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            yield from self._together(rows[start : start + ROWS_AT_ONCE])
 
-    def _together(self, conversations: Sequence[Messages]) -> Iterator[Encoded]:
-        frames = [self._frame(one) for one in conversations]
-        texts = [part.text(one) for one, frame in zip(conversations, frames, strict=True) for part in frame or ()]
+    def _together(self, rows: Sequence[Row]) -> Iterator[Encoding]:
+        frames = [self._frame(row) for row in rows]
+        texts = [part.text(row) for row, frame in zip(rows, frames, strict=True) for part in frame or ()]
         with _on_every_core():
             encoded = iter(self._tokens.plain_ids(texts))
-        for one, frame in zip(conversations, frames, strict=True):
-            yield _encoded(*(self._one_by_one(one) if frame is None else _joined(frame, encoded)))
+        for row, frame in zip(rows, frames, strict=True):
+            yield self._one_by_one(row) if frame is None else _joined(frame, encoded)
 
-    def _frame(self, messages: Messages) -> tuple[Part, ...] | None:
-        """None for a conversation that is encoded by itself."""
-        if not self._is_plain(messages):
+    def _frame(self, row: Row) -> tuple[Part, ...] | None:
+        """None for a row that is encoded by itself."""
+        if not self._is_plain(row):
             return None
-        shape = tuple((one["role"], bool(one.get("loss", True)), bool(one["content"])) for one in messages)
+        shape = tuple((one.role, one.trained, bool(one.content)) for one in row.messages)
         if shape not in self._known:
-            frame = self._learned(messages)
-            expected = self._one_by_one(messages)
-            self._known[shape] = frame if frame and self._shows(frame, messages, expected) else None
+            frame, expected = self._learned(row), self._one_by_one(row)
+            self._known[shape] = frame if frame and self._shown(frame, row) == expected else None
         return self._known[shape]
 
-    def _is_plain(self, messages: Messages) -> bool:
-        contents = [one["content"] for one in messages]
-        earlier = [one["content"] for one in messages[:-1] if one["role"] == "assistant"]  # ms-swift strips these
-        return (
-            all(one.keys() <= {"role", "content", "loss"} and one["role"] in ROLES for one in messages)
-            and not any(CHANGED.search(one) or self._special.search(one) for one in contents)
-            and all(one == one.strip() for one in earlier)
+    def _is_plain(self, row: Row) -> bool:
+        """Whether there is nothing in it but turns, and nothing in these that changes what stands around them."""
+        messages = row.messages
+        bare = (Message(role=one.role, content=one.content, trained=one.trained) for one in messages)
+        if row != Row(number=row.number, messages=messages) or tuple(bare) != messages:  # it says something besides
+            return False
+        return all(one.role in ROLES and self._is_plain_text(one.content) for one in messages) and all(
+            one.content == one.content.strip()
+            for one in messages[:-1]
+            if one.role == "assistant"  # else stripped
         )
 
-    def _learned(self, messages: Messages) -> tuple[Part, ...] | None:
-        """From the texts that ms-swift's template encodes of a conversation of marks."""
-        marked = [one | {"content": f"{OPEN}{at}{CLOSE}" if one["content"] else ""} for at, one in enumerate(messages)]
-        seen: list[tuple[str, int]] = []  # each text, and the number of its tokens
-        original = self._template._tokenize  # noqa: SLF001  # docs/fragile.md
+    def _is_plain_text(self, text: str) -> bool:
+        return not (CHANGED.search(text) or self._special.search(text)) and self._tokens.is_plain(text)
 
-        def watched(context: str, **how: Any) -> list[int]:
-            ids: list[int] = original(context, **how)
-            seen.append((context, len(ids)))
+    def _learned(self, row: Row) -> tuple[Part, ...] | None:
+        """From the texts that are encoded of the same row with marks for contents."""
+        marks = (f"{OPEN}{at}{CLOSE}" if one.content else "" for at, one in enumerate(row.messages))
+        marked = tuple(replace(one, content=mark) for one, mark in zip(row.messages, marks, strict=True))
+        seen: list[tuple[str, int]] = []  # each text, and the number of its tokens
+        original = self._tokens.ids
+
+        def watched(text: str, **_: Any) -> list[int]:
+            ids = original(text)
+            seen.append((text, len(ids)))
             return ids
 
-        self._template._tokenize = watched  # noqa: SLF001
-        try:
-            ids, labels = self._one_by_one(marked)
-        finally:
-            self._template._tokenize = original  # noqa: SLF001
+        with _encoding_by(self._template, self._tokens, watched):
+            ids, labels = self._one_by_one(replace(row, messages=marked))
         ends = [0, *accumulate(count for _, count in seen)]
         if len(ids) not in ends:
             return None
         ends = ends[: ends.index(len(ids)) + 1]  # the end of an answer is encoded once more, by itself
         return tuple(_part(seen[at][0], labels[start:end]) for at, (start, end) in enumerate(pairwise(ends)))
 
-    def _shows(self, frame: Sequence[Part], messages: Messages, expected: tuple[list[int], list[int]]) -> bool:
-        return _joined(frame, iter(self._tokens.plain_ids([part.text(messages) for part in frame]))) == expected
+    def _shown(self, frame: Sequence[Part], row: Row) -> Encoding:
+        return _joined(frame, iter(self._tokens.plain_ids([part.text(row) for part in frame])))
+
+
+@contextmanager
+def _encoding_by(template: Any, tokens: ChatTokens, ids: Callable[..., list[int]]) -> Iterator[None]:
+    """Within, texts are encoded by this function: those of ms-swift's template, and those of rendered rows."""
+    before = template._tokenize  # noqa: SLF001  # docs/fragile.md
+    template._tokenize = tokens.ids = ids  # type: ignore[method-assign]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        template._tokenize = before  # noqa: SLF001
+        del tokens.ids
 
 
 def _part(text: str, labels: Sequence[int]) -> Part:
@@ -125,19 +141,14 @@ def _part(text: str, labels: Sequence[int]) -> Part:
     return Part(pieces=tuple(one for one in pieces if one != ""), trained=trained)
 
 
-def _joined(frame: Sequence[Part], encoded: Iterator[list[int]]) -> tuple[list[int], list[int]]:
-    """Token ids and labels; `encoded`: the token ids of each part of the frame, and further ones."""
+def _joined(frame: Sequence[Part], encoded: Iterator[list[int]]) -> Encoding:
+    """`encoded`: the token ids of each part of the frame, and further ones."""
     ids: list[int] = []
     labels: list[int] = []
     for part, more in zip(frame, encoded, strict=False):
         ids += more
         labels += part.labels(more)
     return ids, labels
-
-
-def _encoded(ids: Sequence[int], labels: Sequence[int]) -> Encoded:
-    # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
-    return Encoded(input_ids=array("i", ids), labels=array("i", labels))
 
 
 @contextmanager

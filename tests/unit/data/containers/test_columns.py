@@ -5,7 +5,7 @@ import json
 import pytest
 
 from toolkit.core.errors import ConfigError, DataError
-from toolkit.data.columns import parse_columns
+from toolkit.data.containers.columns import parse_columns
 from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.formats import Message
 
