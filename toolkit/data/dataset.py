@@ -26,9 +26,10 @@ from toolkit.data.formats import (
 )
 from toolkit.data.keys import require_trainable
 from toolkit.data.messages import trained_part, unusual_order
-from toolkit.data.records import MAX_BYTES, Doubled, Record, RowFault, kind_of
+from toolkit.data.records import FROM_RAW_TEXT, MAX_BYTES, RAW_TEXT, Doubled, Record, RowFault, kind_of
 
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")
+CORPUS_KEYS = {"text", "id", "meta", "source", "url", "title", "date", "timestamp", "lang", "language"}  # of raw text
 HUB = "hub"  # the container of a data set that is in no file
 
 
@@ -208,13 +209,10 @@ def _unreadable(path: Path, items: Sequence[Record], unit: str) -> DataError:
         require_trainable(first)
     except RowFault as fault:
         return DataError(f"{path}, {unit} {number}: {fault.why}.", next=_sentence(fault.remedy))
+    if isinstance(first.get("text"), str) and first.keys() <= CORPUS_KEYS:
+        return DataError(f"{path} has no known keys but 'text': {RAW_TEXT}.", next=FROM_RAW_TEXT)
     shapes = "; ".join(each.shape for each in FORMATS)
-    raw = (
-        " 'text' is raw text, for further pre-training: finetune learns answers to questions."
-        if "text" in first
-        else ""
-    )
-    return DataError(f"{path} has no known keys (found: {', '.join(first) or 'none'}).{raw}",
+    return DataError(f"{path} has no known keys (found: {', '.join(first) or 'none'}).",
                      next=f"Rename them to one of: {shapes}.")  # fmt: skip
 
 

@@ -8,6 +8,16 @@ MAX_BYTES = 2_000_000_000  # of a file, also unpacked
 LONGEST_ROW = 8_000_000  # characters; many times what the longest context holds
 
 
+RAW_TEXT = (
+    "raw text, for continued pre-training: the toolkit trains answers to questions, and text without a question has no "
+    "answer whose change could be proved"
+)
+FROM_RAW_TEXT = (
+    "Write rows with a question and an answer from it; toolkit teach --file FILE --rows-only does so for a text of up "
+    "to 4000 characters. To pre-train on all of its tokens, use ms-swift itself: swift pt."
+)
+
+
 class RowFault(Exception):  # noqa: N818  # a finding about one row, not a failure
     """Why one row cannot be trained on, and what to do about it: two phrases without a full stop."""
 
