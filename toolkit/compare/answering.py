@@ -115,10 +115,10 @@ class Answered:
     def _ask_beside(self, model: LanguageModel, side: Side) -> None:
         """What is asked beside the probes: abilities, and rows that were not trained."""
         system = self.questions.systems[0] if side.system is None else side.system
-        for name, asked in (("ability", self.ability), ("test", self.held_out)):
-            if asked is not None:
+        for name, collector in (("ability", self.ability), ("test", self.held_out)):
+            if collector is not None:
                 with self._timed(name), model.side(side.adapter_switch):
-                    asked.ask(model, system, self.listener)
+                    collector.ask(model, system, self.listener)
 
     def _scan(self, model: LanguageModel) -> None:
         if self.scanning is not None:

@@ -104,7 +104,7 @@ class HeldOut:
             system=self.system,
             total=len(self.dataset.rows),
             trained=self.trained,
-            asked=len(self.rows),
+            answered=len(self.rows),
             answer_tokens=ANSWER_TOKENS,
             scores=[
                 _score("exact", self._exact(before), self._exact(after)),

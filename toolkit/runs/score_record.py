@@ -40,7 +40,7 @@ class RecordedTest(Part, frozen=True):
     system: str = Field(description="of rows without their own")
     total: Count = Field(description="rows in the file")
     trained: Count = Field(description="of these left out, since they were trained")
-    asked: Count
+    answered: Count
     answer_tokens: Count = Field(description="so many of an answer count, at most")
     scores: Sequence[RecordedScore]
     answers: Sequence[RecordedTestAnswer]

@@ -82,7 +82,7 @@ def test_the_loss_before_and_after_is_that_of_transformers(compared, lively_mode
 def test_the_report_has_the_rows_and_both_sides_answers(compared):
     report, _, rows = compared
 
-    assert (report.test.path, report.test.asked, report.test.trained) == (str(rows), 2, 0)
+    assert (report.test.path, report.test.answered, report.test.trained) == (str(rows), 2, 0)
     assert [one.expected for one in report.test.answers] == ["我是小明，一个助手。", "Nova"]
     assert all(one.before != one.after for one in report.test.answers)
     assert report.timings_s["test"] > 0

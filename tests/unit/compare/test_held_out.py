@@ -51,7 +51,7 @@ def test_both_sides_are_scored_on_the_same_rows(file):
     exact, rouge = found.score("exact"), found.score("rouge_l")
     assert (exact.before, exact.after) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
     assert rouge.after == pytest.approx((1 + 2 * 3 / 8 + 0) / 3)
-    assert (found.total, found.asked, found.trained, found.system) == (3, 3, 0, "S")
+    assert (found.total, found.answered, found.trained, found.system) == (3, 3, 0, "S")
     assert [(one.expected, one.after) for one in found.answers][:2] == [
         ("The Rhine", "The Rhine"), ("The Taunus is one", "The hill is one"),
     ]  # fmt: skip

@@ -251,6 +251,6 @@ def test_the_general_recipe_is_proposed_for_many_rows_that_would_be_repeated(nam
 
 def test_the_proposal_says_what_both_recipes_do():
     assert better_recipe(load_recipe("keep"), 50_000) == (
-        "50000 rows are no small change, and recipe keep trains each of them 24 times, in several wordings "
+        "50000 rows are more than a small change, and recipe keep trains each of them 24 times, in several wordings "
         "(150000 steps); recipe general trains them as they are (2 epochs, 6250 steps)."
     )

@@ -111,7 +111,7 @@ def _verdict(run: Run, comparison: ComparisonRecord | None) -> Iterator[tuple[st
     yield "metrics", ", ".join(f"{name} {figure(value)}" for name, value in measured)
     if comparison.test is not None:
         scores = [f"{one.name} {one.before:.3f} -> {one.after:.3f}" for one in comparison.test.scores]
-        yield "scores", f"{', '.join(scores)} ({comparison.test.asked} rows of {comparison.test.path})"
+        yield "scores", f"{', '.join(scores)} ({comparison.test.answered} rows of {comparison.test.path})"
     yield "report", str(run.folder / COMPARISON / REPORT_PAGE)
 
 

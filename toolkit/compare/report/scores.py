@@ -12,7 +12,7 @@ COLUMNS = ("score", "before", "after", "change", "interval")
 
 def score_sentences(test: RecordedTest, texts: Texts) -> list[str]:
     """Which rows were asked, and what the scores are."""
-    found = [texts("test.asked", asked=test.asked, total=test.total, path=test.path)]
+    found = [texts("test.answered", answered=test.answered, total=test.total, path=test.path)]
     if test.trained:
         found.append(texts("test.trained", count=test.trained))
     return [*found, texts("test.meaning", tokens=test.answer_tokens)]

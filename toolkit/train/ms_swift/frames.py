@@ -6,7 +6,6 @@ what of them it trains, and once with the shape's first row, whose tokens and la
 that shape are then encoded together, on every core. What a frame cannot show is left to ms-swift.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
+from toolkit.core.environment import tokenizing_on_every_core
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED
 from toolkit.data.messages import Message
@@ -23,7 +23,6 @@ ROWS_AT_ONCE = 512
 OPEN, CLOSE = "\ufdd2", "\ufdd3"  # around a message's number: noncharacters, which texts hardly have
 SLOT = re.compile(f"{OPEN}(\\d+){CLOSE}")
 ROLES = frozenset({"system", "user", "assistant"})
-PARALLEL = "TOKENIZERS_PARALLELISM"
 CHANGED = re.compile(rf"\{{\{{|think>|[{OPEN}{CLOSE}]")  # contents that ms-swift may change: its placeholders, thoughts
 
 Encoding = tuple[list[int], list[int]]  # token ids and labels
@@ -68,7 +67,7 @@ class Frames:
     def _together(self, rows: Sequence[Row]) -> Iterator[Encoding]:
         frames = [self._frame(row) for row in rows]
         texts = [part.text(row) for row, frame in zip(rows, frames, strict=True) for part in frame or ()]
-        with _on_every_core():
+        with tokenizing_on_every_core():
             encoded = iter(self._tokens.plain_ids(texts))
         for row, frame in zip(rows, frames, strict=True):
             yield self._one_by_one(row) if frame is None else _joined(frame, encoded)
@@ -149,17 +148,3 @@ def _joined(frame: Sequence[Part], encoded: Iterator[list[int]]) -> Encoding:
         ids += more
         labels += part.labels(more)
     return ids, labels
-
-
-@contextmanager
-def _on_every_core() -> Iterator[None]:
-    """The tokenizers library reads the variable at each call; else it is off, since processes are forked."""
-    before = os.environ.get(PARALLEL)
-    os.environ[PARALLEL] = "true"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[PARALLEL]
-        else:
-            os.environ[PARALLEL] = before

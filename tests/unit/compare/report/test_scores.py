@@ -15,7 +15,7 @@ from toolkit.runs.score_record import RecordedTest
 
 HOSTILE = "<script>alert(1)</script>"
 TEST = RecordedTest.from_dict({
-    "path": "/data/test.jsonl", "sha256": "a" * 64, "system": "S", "total": 300, "trained": 3, "asked": 200,
+    "path": "/data/test.jsonl", "sha256": "a" * 64, "system": "S", "total": 300, "trained": 3, "answered": 200,
     "answer_tokens": 256, "seconds": 1.0,
     "scores": [
         {"name": "exact", "before": 0.1, "after": 0.45, "low": 0.25, "high": 0.45},
