@@ -143,8 +143,8 @@ def better_recipe(recipe: Recipe, rows: int) -> str | None:
         else (f"{recipe.epochs * recipe.variants:g} times")
     )
     return (
-        f"{rows} rows are more than a small change, and recipe {recipe.name} trains each of them {often} ({recipe.steps(rows)} "
-        f"steps); recipe {GENERAL} trains them as they are ({other.epochs:g} epochs, {other.steps(rows)} steps)."
+        f"{rows} rows are more than a small change, and recipe {recipe.name} trains each of them {often} "
+        f"({recipe.steps(rows)} steps); recipe {GENERAL} trains them as they are ({other.epochs:g} epochs, {other.steps(rows)} steps)."
     )
 
 
