@@ -144,7 +144,8 @@ def better_recipe(recipe: Recipe, rows: int) -> str | None:
     )
     return (
         f"{rows} rows are more than a small change, and recipe {recipe.name} trains each of them {often} "
-        f"({recipe.steps(rows)} steps); recipe {GENERAL} trains them as they are ({other.epochs:g} epochs, {other.steps(rows)} steps)."
+        f"({recipe.steps(rows)} steps); recipe {GENERAL} trains them as they are "
+        f"({other.epochs:g} epochs, {other.steps(rows)} steps)."
     )
 
 
