@@ -1,7 +1,7 @@
 """A large data set through `toolkit check` and up to the first steps of `toolkit finetune`, each a process of its own.
 
     python bench/large.py MODEL OUT.json
-    python bench/large.py MODEL OUT.json --rows 50000 --repeat 3
+    python bench/large.py MODEL OUT.json --rows 50000 --repeat 3 --trained data/tiny-qwen2
 
 The rows are made up: words at random, a fifth of them Chinese, 40 to 270 tokens by Qwen2.5's tokenizer. `first_line_s`:
 until anything is said. `memory_mib`: the largest resident set of a process. `explained`: the phases in timings_s over
@@ -58,21 +58,21 @@ def told(ended: Ended) -> dict[str, Any]:
     return {**ended.told(), "first_line_s": first, "memory_mib": largest}
 
 
-def measure(model: Path, rows: int, repeat: int, home: Path) -> dict[str, Any]:
+def measure(model: Path, trained_model: Path, rows: int, repeat: int, home: Path) -> dict[str, Any]:
     """Checks first: the largest process so far is then a check."""
     data, output = home / "rows.jsonl", home / "output"
     data.write_text(rows_text(rows), encoding="utf-8")
     toolkit = [sys.executable, "-m", "toolkit"]
-    named = [str(data), "--model", str(model), "--recipe", "general", "--output", str(output)]
-    checks = [told(run([*toolkit, "check", *named, "--preview", "0"], os.environ)) for _ in range(repeat)]
+    named = [str(data), "--recipe", "general", "--output", str(output), "--model"]
+    checks = [told(run([*toolkit, "check", "--preview", "0", *named, str(model)], os.environ)) for _ in range(repeat)]
     few = ["--keep-weight", "0", "--epochs", "0.01"]
-    trained = told(run([*toolkit, "finetune", *named, *few], os.environ))
+    trained = told(run([*toolkit, "finetune", *few, *named, str(trained_model)], os.environ))
     record = json.loads((output / "latest" / "run.json").read_text(encoding="utf-8"))
     timings = record["timings_s"]
     total = timings.pop("total")
     trained |= {
         "timings_s": {**timings, "total": total}, "explained": round(sum(timings.values()) / total, 4),
-        "steps": record["train"]["steps"],
+        "steps": record["train"]["steps"], "model": trained_model.name,
     }  # fmt: skip
     return {
         "model": model.name, "rows": rows, "bytes": data.stat().st_size, "cores": os.cpu_count(), "check": checks,
@@ -84,9 +84,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--trained", type=Path, help="the model of finetune, if it is another one than that of check")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as home:
-        found = measure(options.model, options.rows, options.repeat, Path(home))
+        found = measure(options.model, options.trained or options.model, options.rows, options.repeat, Path(home))
     options.out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     for one in found["check"]:
         print(
