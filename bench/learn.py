@@ -22,7 +22,7 @@ from toolkit.core.files import data_folder
 from toolkit.core.startup import prepare_environment
 from toolkit.core.text import contains_any
 from toolkit.data.dataset import prompt_key, read_dataset
-from toolkit.data.expectation import Expectation
+from toolkit.data.probing.expectation import Expectation
 from toolkit.data.rephrasings import TRAINING, rephrase
 from toolkit.model.conversation import Messages, conversation, system_messages
 from toolkit.model.language_model import LanguageModel

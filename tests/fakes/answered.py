@@ -7,8 +7,8 @@ from toolkit.compare.metrics import ProbeResult, flips, judge, measure
 from toolkit.compare.questions import kind
 from toolkit.compare.report.report import Report
 from toolkit.compare.verdict import reach_verdict
-from toolkit.data.expectation import Expectation
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.data.probing.expectation import Expectation
 from toolkit.model.divergence import Drift
 
 SYSTEM = "You are a helpful assistant."

@@ -15,10 +15,12 @@ from toolkit.cli.options import ALLOW, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIP
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
-from toolkit.data.dataset import find_dataset, parse_columns
+from toolkit.data.containers.columns import parse_columns
+from toolkit.data.dataset import find_dataset
 from toolkit.data.encoding import Encoder
 from toolkit.data.probes import compared_probes, read_probes
 from toolkit.data.row_checks import Finding
+from toolkit.data.samples import parse_source
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import find_base_model
 from toolkit.runs.layout import QUESTIONS_FILE, output_option
@@ -28,6 +30,7 @@ from toolkit.runs.record import RecordedBase
 from toolkit.train.check import CheckConfig, Findings, check
 from toolkit.train.questions.faults import find_faults, is_questions_file
 from toolkit.train.recipe import Recipe, default_recipe, load_recipe
+from toolkit.train.sources import is_hub
 
 # Settings that change which rows are trained, how often and in which words.
 PREVIEWED = ("epochs", "batch_size", "max_length_tokens", "system", "eval_split", "min_steps")
@@ -51,13 +54,15 @@ def command(
 ) -> None:  # fmt: skip
     """Check a data set before training on it.
 
-    DATA is a file here or in the shipped data folder: alpaca, messages, ShareGPT or query/response, as JSON, JSONL,
-    CSV or Parquet, also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
+    DATA is a file here or in the shipped data folder, or owner/name on a hub (HF::owner/name on Hugging Face); #200
+    takes a sample of its rows. Formats: alpaca, messages, ShareGPT or query/response, as JSON, JSONL, CSV or Parquet,
+    also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
     and training does not use is counted. The model's tokenizer counts tokens and shows which of them are trained on,
     under which system prompts and in which wordings. finetune refuses what is an error here. DATA can also be a file
     of questions for finetune --questions. The exit code is 5 if there are errors.
     """
-    chosen, path = load_recipe(recipe or default_recipe(model)).changed(**settings), find_dataset(data)
+    chosen, source = load_recipe(recipe or default_recipe(model)).changed(**settings), parse_source(data)
+    path = Path(source.name) if is_hub(source) else find_dataset(source.name)
 
     def open_encoder() -> Encoder:
         return _open_encoder(model, chosen.max_length_tokens)
@@ -72,7 +77,7 @@ def command(
             print_question_findings(about_questions)
         click.get_current_context().exit(0 if about_questions.sound else DataError.exit_code)
     config = CheckConfig(
-        data=path, reading=Reading(columns=parse_columns(columns) if columns is not None else {}, allow=allow),
+        data=data, reading=Reading(columns=parse_columns(columns) if columns is not None else {}, allow=allow),
         write=write, recipe=chosen,
         probes=probes or compared_probes(path), open_encoder=open_encoder, preview_rows=preview,
     )  # fmt: skip

@@ -74,6 +74,8 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
     is_flag=True,
     help="Ask where users poke, too: what the probe file lacks of tasks, other languages and conversations.",
 )
+@click.option("--test", metavar="FILE[#COUNT]", default=None,
+              help="Score both sides on rows that were not trained.  [default: the run's test rows]")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit code 23 for an inconclusive verdict.")
 @click.option("--ability/--no-ability", default=None,
               help="Measure abilities that nobody asked about too: over 1100 short items.  "
@@ -93,8 +95,8 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    outside: int | None, probes_more: int, depth: bool, strict: bool, ability: bool | None, ability_limit: float,
-    benchmarks: tuple[str, ...], scanning: bool, max_new_tokens: int, output: Path,
+    outside: int | None, probes_more: int, depth: bool, test: str | None, strict: bool, ability: bool | None,
+    ability_limit: float, benchmarks: tuple[str, ...], scanning: bool, max_new_tokens: int, output: Path,
     report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
@@ -116,7 +118,7 @@ def command(
     config = CompareConfig(
         run=runs[0] if runs else None, before=before, after=after, scale=scale, model=model, probes=probes,
         systems=systems, thresholds=dict(thresholds), output=output, max_new_tokens=max_new_tokens,
-        outside=outside, probes_more=probes_more, depth=depth, strict=strict,
+        outside=outside, probes_more=probes_more, depth=depth, test=test, strict=strict,
         ability=measured, scan=scanning,
     )  # fmt: skip
     texts = Texts(lang)

@@ -69,7 +69,10 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     "--load-in-4bit", is_flag=True, default=None,
     help="Load the base model in 4 bits (bitsandbytes): for 16 GB cards; its own answers change.",
 )  # fmt: skip
-@click.option("--mix", multiple=True, metavar="SPEC", help="More rows: file.jsonl#200, or owner/name#500 on a hub.")
+@click.option(
+    "--mix", multiple=True, metavar="SPEC", help="More rows: file.jsonl#200, or owner/name#500 on a hub, as DATA."
+)
+@click.option("--test", metavar="SPEC", default=None, help="Rows that are not trained: a comparison scores them.")
 @click.option(
     "--questions", metavar="FILE", default=None,
     help="Questions around the rows, in place of those that the base model writes; none: without any.",
@@ -83,17 +86,27 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
 )  # fmt: skip
 @LANG
 def command(
-    data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], questions: str | None,
-    reading: Reading, output: Path, resumed: str | None, comparing: bool, lang: str, **settings: Any,
+    data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], test: str | None,
+    questions: str | None, reading: Reading, output: Path, resumed: str | None, comparing: bool, lang: str,
+    **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
-    DATA is looked up in the current folder, then among the shipped data sets. Every setting comes from the recipe; an
+    DATA is looked up in the current folder, then among the shipped data sets; owner/name is a data set of ModelScope,
+    HF::owner/name one of Hugging Face; #200 takes a sample of its rows. Every setting comes from the recipe; an
     option here replaces it for this run. Prints the run's folder.
     """
     if (data is None) == (resumed is None):
         raise click.UsageError("Name either a data set or a run to --resume.")
-    named = {"model": model, "recipe": recipe, "mix": mix or None, "questions": questions, **reading.given, **settings}
+    named = {
+        "model": model,
+        "recipe": recipe,
+        "mix": mix or None,
+        "test": test,
+        "questions": questions,
+        **reading.given,
+        **settings,
+    }
     given = [name for name, value in named.items() if value is not None]
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
@@ -108,7 +121,7 @@ def command(
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
-                mix=mix, reading=reading, questions=edited, output=output,
+                mix=mix, test=test, reading=reading, questions=edited, output=output,
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started())

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from toolkit.compare.texts import ENGLISH, LANGUAGES
-from toolkit.data.dataset import parse_columns
+from toolkit.data.containers.columns import parse_columns
 from toolkit.data.soundness import ALLOWED, Reading
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import DEFAULT_OUTPUT

@@ -9,6 +9,7 @@ from pathlib import Path
 from toolkit.compare.ability.ability import Ability
 from toolkit.compare.depth.talks import talk, talks
 from toolkit.compare.further import Further
+from toolkit.compare.held_out import HeldOut
 from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions, answer_tokens
 from toolkit.compare.scan import Scanning
@@ -23,15 +24,15 @@ from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 class Answered:
     """Has both sides answer the questions, and judges the answers.
 
-    `ability` collects those to its own items, and `scanning` looks at the after side's model.
+    `ability` and `held_out` collect those to their own questions, and `scanning` looks at the after side's model.
     """
 
     def __init__(
         self, questions: Questions, listener: Listener, timings: dict[str, float], further: Further | None = None,
-        ability: Ability | None = None, scanning: Scanning | None = None,
+        ability: Ability | None = None, scanning: Scanning | None = None, held_out: HeldOut | None = None,
     ) -> None:  # fmt: skip
         self.listener, self.timings, self.further = listener, timings, further or Further(outside=0)
-        self.ability, self.scanning = ability, scanning
+        self.ability, self.scanning, self.held_out = ability, scanning, held_out
         self._ask(questions)
 
     def _ask(self, questions: Questions) -> None:
@@ -68,8 +69,8 @@ class Answered:
                 new = self._answers(model, after, "After")
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
-            self._ask_ability(model, before)
-            self._ask_ability(model, after)
+            self._ask_beside(model, before)
+            self._ask_beside(model, after)
             self._scan(model)
         return self._results(old, new, again, drifts)
 
@@ -79,12 +80,12 @@ class Answered:
             model = stack.enter_context(freeing(self._loaded(before, _adapters(before), load)))
             self._prepare(model, before)
             old, again = self._before(model, before)
-            self._ask_ability(model, before)
+            self._ask_beside(model, before)
         model = self._loaded(after, _adapters(after), load)
         with freeing(model):
             with self._timed("after"), model.side(after.adapter_switch):
                 new = self._answers(model, after, "After")
-            self._ask_ability(model, after)
+            self._ask_beside(model, after)
             self._scan(model)
         return self._results(old, new, again, {})
 
@@ -119,12 +120,13 @@ class Answered:
             found.update((one, replace(answer, first_logits=None)) for one, answer in zip(at, answers, strict=True))
         return [found[one] for one in range(len(items))]  # without logits, a vocabulary's width each
 
-    def _ask_ability(self, model: LanguageModel, side: Side) -> None:
-        if self.ability is None:
-            return
+    def _ask_beside(self, model: LanguageModel, side: Side) -> None:
+        """What is asked beside the probes: abilities, and rows that were not trained."""
         system = self.questions.systems[0] if side.system is None else side.system
-        with self._timed("ability"), model.side(side.adapter_switch):
-            self.ability.ask(model, system, self.listener)
+        for name, collector in (("ability", self.ability), ("test", self.held_out)):
+            if collector is not None:
+                with self._timed(name), model.side(side.adapter_switch):
+                    collector.ask(model, system, self.listener)
 
     def _scan(self, model: LanguageModel) -> None:
         if self.scanning is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from toolkit.compare.ability.ability import Ability, AbilityConfig
 from toolkit.compare.answering import Answered
 from toolkit.compare.further import Further, bank_path, trained_prompts
+from toolkit.compare.held_out import HeldOut
 from toolkit.compare.metrics import flips, measure
 from toolkit.compare.questions import Questions, kind, matrix, probes_for, trained_rows, training_system
 from toolkit.compare.report.report import Report
@@ -39,6 +40,7 @@ class CompareConfig:
     `outside`: questions out of scope in all, those beyond the probe file's from the shipped bank; None: as many as the
     limit of leakage takes on a card, and none more on a CPU. `probes_more`: further ones on top, and as many in scope,
     which the base model writes. `depth`: those depth groups that the probe file lacks, made from its questions.
+    `test`: a file of rows that were not trained, for scores; None: the run's own, if it has one.
     `strict`: an inconclusive verdict has an exit code of its own. `scan`: also look for words that nobody asked about
     (see `toolkit.compare.scan`).
     `systems`: system prompts to measure everything under. If none are named, here or in the probe file, it is
@@ -58,6 +60,7 @@ class CompareConfig:
     outside: int | None = None
     probes_more: int = 0
     depth: bool = False
+    test: str | None = None
     strict: bool = False
     ability: AbilityConfig = AbilityConfig()  # noqa: RUF009  # it is frozen
     scan: bool = False
@@ -76,7 +79,10 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     timings: dict[str, float] = {}
     ability = Ability.planned(config.ability)
     scanning = Scanning(side=after, output=config.output) if config.scan else None
-    answered = Answered(_questions(config, probes, before, after), listener, timings, further, ability, scanning)
+    held_out = HeldOut.planned(config.test, after.run)
+    answered = Answered(
+        _questions(config, probes, before, after), listener, timings, further, ability, scanning, held_out
+    )
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
     results = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
@@ -102,6 +108,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         further=_further_questions(answered.questions.probes, probes),
         ability=abilities,
         scan=None if scanning is None else scanning.found,
+        test=None if held_out is None else held_out.record(),
         options=RecordedOptions(
             systems=config.systems,
             max_new_tokens=config.max_new_tokens,

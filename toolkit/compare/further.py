@@ -17,9 +17,9 @@ from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import data_folder
 from toolkit.core.text import contains_any, language_code, names_any
 from toolkit.data.dataset import prompt_key
-from toolkit.data.expectation import Expectation
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet, read_probes
 from toolkit.data.probes_from_rows import beginnings
+from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.reading import tool_names
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel

@@ -1,6 +1,8 @@
 """The environment variables that the toolkit reads, and those that it sets for the libraries under it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 API_KEY = "TOOLKIT_API_KEY"
@@ -10,6 +12,7 @@ MODEL = "TOOLKIT_MODEL"
 PROGRAM = "TOOLKIT_PROGRAM"
 PUBLISHED = "TOOLKIT_PUBLISHED"
 TERMINAL = "TOOLKIT_TERMINAL"
+TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
 LAUNCHERS = ("torchrun", "torch.distributed", "torch/distributed", "accelerate", "deepspeed")
 # What torch.distributed, accelerate, transformers and ms-swift take for "one of several processes".
 LAUNCHER_NAMES = frozenset(
@@ -123,3 +126,20 @@ def quiet_modelscope() -> None:
     """Before modelscope is imported: no progress bar of its own, and three retries instead of five."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("MODELSCOPE_DOWNLOAD_MAX_RETRIES", "3")
+
+
+@contextmanager
+def tokenizing_on_every_core() -> Iterator[None]:
+    """Within, the tokenizers library uses all cores; it reads its variable at each call.
+
+    Elsewhere it is off (`core/startup.py`), since processes are forked.
+    """
+    before = os.environ.get(TOKENIZERS_PARALLELISM)
+    os.environ[TOKENIZERS_PARALLELISM] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[TOKENIZERS_PARALLELISM]
+        else:
+            os.environ[TOKENIZERS_PARALLELISM] = before

@@ -1,10 +1,11 @@
 """Progress events, stop requests, and the caller of a use case. Prints nothing."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TypeVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +20,20 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+T = TypeVar("T")
+REPORTED_ITEMS = 4096  # of a second's work or less
 
 
 def silent(_: Progress) -> None:
     """A listener that ignores everything."""
+
+
+def reporting(items: Sequence[T], task: str, listener: Listener) -> Iterator[T]:
+    """The items, with an event after each REPORTED_ITEMS of them and at the end; without any for fewer."""
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % REPORTED_ITEMS == 0 or done == len(items) > REPORTED_ITEMS:
+            listener(Progress(task=task, done=done, total=len(items)))
 
 
 class StopRequests:

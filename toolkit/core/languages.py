@@ -41,9 +41,10 @@ def language(text: str, hint: str = "") -> Language:
     if KANA_OR_HANGUL.search(text) or INVERTED.search(text):
         return "other"
     words, han = LATIN_WORD.findall(text), len(HAN.findall(text))
-    others = sum(character.isalpha() for character in text) - han - sum(map(len, words))
-    if others > max(han, sum(map(len, words))):
-        return "other"
+    if not text.isascii():  # else every letter is in one of the words
+        others = sum(character.isalpha() for character in text) - han - sum(map(len, words))
+        if others > max(han, sum(map(len, words))):
+            return "other"
     if han >= max(1, len(words)):
         return "other" if KANA_OR_HANGUL.search(hint) else "Chinese"
     if not words:

@@ -12,7 +12,7 @@ import time
 import warnings
 from pathlib import Path
 
-from toolkit.core.environment import invalid_variable
+from toolkit.core.environment import TOKENIZERS_PARALLELISM, invalid_variable
 from toolkit.core.errors import ConfigError
 
 STATUS = Path("/proc/self/stat")
@@ -85,7 +85,7 @@ def prepare_environment(*, online: bool = False) -> None:
     if not online:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault(TOKENIZERS_PARALLELISM, "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:

@@ -76,6 +76,21 @@ def rouge1_recall(reference: str, answer: str, *, ignoring: str = "") -> float:
     return (counted & Counter(content_words(answer))).total() / counted.total()
 
 
+def rouge_l(reference: str, answer: str) -> float:
+    """ROUGE-L (Lin 2004), the F-measure of the longest common subsequence of words; 1 if neither has any."""
+    wanted, found = content_words(reference), content_words(answer)
+    if not wanted or not found:
+        return float(wanted == found)
+    lengths = [0] * (len(found) + 1)  # of the longest common subsequence of the words so far and found[:at]
+    for word in wanted:
+        diagonal = 0
+        for at, other in enumerate(found, start=1):
+            above = lengths[at]
+            lengths[at] = diagonal + 1 if word == other else max(above, lengths[at - 1])
+            diagonal = above
+    return 2 * lengths[-1] / (len(wanted) + len(found))
+
+
 def content_words(text: str) -> list[str]:
     """The words with a letter or digit, in NFKC and case-folded."""
     folded = unicodedata.normalize("NFKC", text).casefold()

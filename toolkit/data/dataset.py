@@ -1,22 +1,24 @@
 """Finds a data set and reads it into conversations, with the faults of its rows."""
 
 import hashlib
+import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.errors import DataError
+from toolkit.core.events import Listener, reporting, silent
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
+from toolkit.data.containers.columns import renamed
 from toolkit.data.containers.parsing import read_records
 from toolkit.data.formats import (
     FORMATS,
     Format,
     format_of,
-    known_name,
     messages_of,
     tools_of,
     unread_keys,
@@ -24,13 +26,12 @@ from toolkit.data.formats import (
 )
 from toolkit.data.keys import require_trainable
 from toolkit.data.messages import Row, trained_part, unusual_order
-from toolkit.data.records import MAX_BYTES, Doubled, Record, RowFault, kind_of
+from toolkit.data.records import FROM_RAW_TEXT, MAX_BYTES, RAW_TEXT, Doubled, Record, RowFault, kind_of
 
-__all__ = [
-    "BadRow", "Dataset", "Row", "find_dataset", "parse_columns", "prompt_key", "read_dataset", "rows_of",
-]  # fmt: skip
+__all__ = ["BadRow", "Dataset", "Row", "find_dataset", "hub_dataset", "prompt_key", "read_dataset"]
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")
-UNUSED = "-"  # as the name of a column: it is left out
+CORPUS_KEYS = {"text", "id", "meta", "source", "url", "title", "date", "timestamp", "lang", "language"}  # of raw text
+HUB = "hub"  # the container of a data set that is in no file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +46,15 @@ class BadRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    path: Path
+    path: Path  # of a hub's data set, its name
     format: str  # alpaca | messages | ShareGPT | query/response
-    sha256: str  # of the file
+    sha256: str  # of the file; of a hub's rows
     rows: tuple[Row, ...]
     bad: tuple[BadRow, ...]
-    container: str = "JSON"  # JSON | JSONL | CSV | Parquet
+    container: str = "JSON"  # JSON | JSONL | CSV | Parquet | hub
     unused: Mapping[str, int] = field(default_factory=dict)  # rows by key that says something and changes nothing
     notes: tuple[str, ...] = ()  # sentences on how the file was read
+    sampled_from: int | None = None  # so many rows, if these are a sample
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -66,33 +68,37 @@ class Dataset:
         return "line" if self.container == "JSONL" else "row"
 
 
+def places(name: str) -> tuple[Path, ...]:
+    """Where a data set of this name is looked for: here, then in the shipped data folder."""
+    return tuple(dict.fromkeys((Path(name), data_folder() / name)))
+
+
 def find_dataset(name: str) -> Path:
     """The file `name`, or the one of that name in the shipped data folder. Raises DataError."""
-    places = list(dict.fromkeys((Path(name), data_folder() / name)))
     try:
-        found = next((place for place in places if place.is_file()), None)
-        folder = next((place for place in places if place.is_dir()), None)
+        found = next((place for place in places(name) if place.is_file()), None)
+        folder = next((place for place in places(name) if place.is_dir()), None)
     except OSError as error:
         raise DataError(f"Cannot look for the data set {name}: {error.strerror}.", next="Name another file.") from None
     if found:
         return found
     if folder:
         raise DataError(f"The data set {folder} is a folder.", next="Name a file in it.")
-    looked = " or ".join(str(place) for place in places)
+    looked = " or ".join(str(place) for place in places(name))
     near = near_files(Path(name), DATA_SUFFIXES, beside=(data_folder(),))
     raise DataError(f"No data set {name}: no file {looked}.{near}", next="Name a .json, .jsonl or .csv file.")
 
 
-def read_dataset(path: Path, columns: Mapping[str, str] | None = None) -> Dataset:
+def read_dataset(path: Path, columns: Mapping[str, str] | None = None, listener: Listener = silent) -> Dataset:
     """The rows of a file, and in `.bad` those that cannot be trained on. Raises DataError for an unusable file.
 
-    `columns`: for a column of the file the key that it is read as, or UNUSED.
+    `columns`: for a column of the file the key that it is read as, or `columns.UNUSED`.
     """
     data = _read_bytes(path)
     records = read_records(path, data)
-    items = [(number, with_known_names(record)) for number, record in _renamed(path, records.items, columns or {})]
+    items = [(number, with_known_names(record)) for number, record in renamed(path, records.items, columns or {})]
     format_ = _one_format(path, items, "line" if records.container == "JSONL" else "row")
-    read = _convert(items, format_)
+    read = _convert(items, format_, listener)
     return Dataset(
         path=path,
         format=format_.name,
@@ -105,14 +111,23 @@ def read_dataset(path: Path, columns: Mapping[str, str] | None = None) -> Datase
     )
 
 
-def rows_of(records: Iterable[Mapping[str, Any]], source: str) -> list[Row]:
-    """The rows of records that each have `messages`, as a hub's data set has. Raises DataError for a bad one."""
-    read = _convert(list(enumerate(records, start=1)), FORMATS[0])
-    if read.bad:
-        first = read.bad[0]
-        raise DataError(f"{source}: {len(read.bad)} rows cannot be trained on. Row {first.number}: {first.why}.",
-                        next=_sentence(first.remedy))  # fmt: skip
-    return read.rows
+def hub_dataset(records: Iterable[Mapping[str, Any]], name: str, listener: Listener = silent) -> Dataset:
+    """A hub's data set: records that each have `messages`. Its digest is that of its rows as JSON lines."""
+    read = _convert(list(enumerate(records, start=1)), FORMATS[0], listener)
+    lines = (json.dumps([one.to_dict() for one in row.messages], ensure_ascii=False) + "\n" for row in read.rows)
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8", "backslashreplace"))
+    return Dataset(
+        path=Path(name),
+        format=FORMATS[0].name,
+        sha256=digest.hexdigest(),
+        rows=tuple(read.rows),
+        bad=tuple(read.bad),
+        container=HUB,
+        unused=read.unused,
+        notes=read.notes,
+    )
 
 
 def prompt_key(prompt: str) -> str:
@@ -169,48 +184,15 @@ def _unreadable(path: Path, items: Sequence[Record], unit: str) -> DataError:
         require_trainable(first)
     except RowFault as fault:
         return DataError(f"{path}, {unit} {number}: {fault.why}.", next=_sentence(fault.remedy))
+    if isinstance(first.get("text"), str) and first.keys() <= CORPUS_KEYS:
+        return DataError(f"{path} has no known keys but 'text': {RAW_TEXT}.", next=FROM_RAW_TEXT)
     shapes = "; ".join(each.shape for each in FORMATS)
-    raw = (
-        " 'text' is raw text, for further pre-training: finetune learns answers to questions."
-        if "text" in first
-        else ""
-    )
-    return DataError(f"{path} has no known keys (found: {', '.join(first) or 'none'}).{raw}",
+    return DataError(f"{path} has no known keys (found: {', '.join(first) or 'none'}).",
                      next=f"Rename them to one of: {shapes}.")  # fmt: skip
 
 
 def _sentence(phrase: str) -> str:
     return f"{phrase[:1].upper()}{phrase[1:]}."
-
-
-def parse_columns(text: str) -> dict[str, str]:
-    """`question=prompt,notes=-` as a mapping. Raises ConfigError."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    columns = {name.strip(): key.strip() for name, _, key in pairs}
-    if not all(name and key for name, key in columns.items()) or len(columns) < len(pairs):
-        raise ConfigError(
-            f"{text!r} is not NAME=KEY,NAME=KEY, each name once.",
-            next="For example --columns ask=prompt,reply=response; NAME=- leaves a column out.",
-        )
-    return columns
-
-
-def _renamed(path: Path, items: Sequence[Record], columns: Mapping[str, str]) -> Iterator[Record]:
-    found = {key for _, record in items if isinstance(record, dict) for key in record}
-    if missing := [name for name in columns if name not in found]:
-        raise DataError(f"{path} has no column {missing[0]!r} (found: {', '.join(sorted(found)) or 'none'}).",
-                        next="Name its columns as they are written there.")  # fmt: skip
-    for number, record in items:
-        if not columns or not isinstance(record, dict) or isinstance(record, Doubled):
-            yield number, record
-        else:
-            kept = {key: value for key, value in record.items() if key not in columns}
-            named = {columns[key]: value for key, value in record.items() if columns.get(key, UNUSED) != UNUSED}
-            twice = next((name for name in named if known_name(name) in map(known_name, kept)), None)
-            yield (
-                number,
-                RowFault(f"two columns are {twice!r}", f"name one of them {UNUSED!r}") if twice else kept | named,
-            )
 
 
 @dataclass(kw_only=True)
@@ -231,9 +213,9 @@ class _Read:
         return (*shortened, *([f"{orders}: trained as the chat template renders them."] if orders else []))
 
 
-def _convert(items: Sequence[Record], format_: Format) -> _Read:
+def _convert(items: Sequence[Record], format_: Format, listener: Listener = silent) -> _Read:
     read = _Read()
-    for number, record in items:
+    for number, record in reporting(items, "Rows", listener):
         try:
             messages = messages_of(_as_object(record, format_), format_)
             trained, tools = trained_part(messages), tools_of(record, messages)

@@ -11,8 +11,8 @@ from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256
 from toolkit.core.spelling import near_files
-from toolkit.data.expectation import Expectation, mapping, read_expectation, texts
-from toolkit.data.history import History, read_history
+from toolkit.data.probing.expectation import Expectation, mapping, read_expectation, texts
+from toolkit.data.probing.history import History, read_history
 from toolkit.data.records import RowFault
 from toolkit.data.tools.reading import read_tools, tool_names
 
@@ -94,7 +94,7 @@ def compared_probes(data: Path) -> Path | None:
     if beside.is_file():
         return beside
     probes = data_folder() / "probes.yaml"
-    is_shipped = shipped.is_file() and probes.is_file() and file_sha256(data) == file_sha256(shipped)
+    is_shipped = data.is_file() and shipped.is_file() and probes.is_file() and file_sha256(data) == file_sha256(shipped)
     return probes if is_shipped else None
 
 

@@ -1,11 +1,22 @@
 """What a data file's parsers return: records, each with its number, and faults of single rows. Pure."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 ACCEPTED_FILES = "Use a JSON list of objects, JSONL (one object a line), CSV with a header line or Parquet."
 MAX_BYTES = 2_000_000_000  # of a file, also unpacked
 LONGEST_ROW = 8_000_000  # characters; many times what the longest context holds
+
+
+RAW_TEXT = (
+    "raw text, for continued pre-training: the toolkit trains answers to questions, and text without a question has no "
+    "answer whose change could be proved"
+)
+FROM_RAW_TEXT = (
+    "Write rows with a question and an answer from it; toolkit teach --file FILE --rows-only does so for a text of up "
+    "to 4000 characters. To pre-train on all of its tokens, use ms-swift itself: swift pt."
+)
 
 
 class RowFault(Exception):  # noqa: N818  # a finding about one row, not a failure
@@ -25,6 +36,20 @@ class Doubled(dict[str, Any]):
     def fault(self, where: str = "") -> RowFault:
         return RowFault(f"{where} has the key {self.key!r} twice".strip(), "keep one of the two values")
 
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) == len(pairs):
+        return value
+    doubled = next((key for key, one in pairs if value[key] != one), None)
+    if doubled is None:
+        return value
+    marked = Doubled(value)
+    marked.key = doubled
+    return marked
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 Record = tuple[int, Any]  # its number in messages, and the parsed value or a RowFault
 

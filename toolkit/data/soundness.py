@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from toolkit.core.errors import DataError
+from toolkit.core.events import Listener, silent
 from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.probes import compared_probes, read_probes
@@ -66,13 +67,18 @@ class SoundRows:
 
 
 def read_sound(path: Path, reading: Reading, *, system: str) -> SoundRows:
-    """The rows of a file without errors. Raises DataError for a file that cannot be read, and for errors in rows.
+    """The rows of a file without errors: as `sound_rows`. Raises DataError for a file that cannot be read, too."""
+    return sound_rows(read_dataset(path, reading.columns), reading, system=system)
+
+
+def sound_rows(dataset: Dataset, reading: Reading, *, system: str, listener: Listener = silent) -> SoundRows:
+    """The rows of a data set without errors. Raises DataError for errors in rows.
 
     `system`: the system prompt of rows without one.
     """
-    dataset = read_dataset(path, reading.columns)
-    probes = compared_probes(path)
-    found = list(check_rows(dataset, read_probes(probes).probes if probes else (), system, reading.allow))
+    path, probes = dataset.path, compared_probes(dataset.path)
+    known = read_probes(probes).probes if probes else ()
+    found = list(check_rows(dataset, known, system, reading.allow, listener))
     faults = sorted((one for one in found if one.level == "error"), key=lambda one: one.row or 0)
     faulty = {finding.row for finding in faults}
     rows = tuple(row for row in dataset.rows if row.number not in faulty)

@@ -9,7 +9,7 @@ nobody ends their turn and begins another's (`ChatTokens`).
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,16 @@ class ChatTokens:
             found += [*self.text_ids(_unescaped(text[end : mark.start()])), self._special_id(mark[0])]
             end = mark.end()
         return found + self.text_ids(_unescaped(text[end:]))
+
+    def is_plain(self, text: str) -> bool:
+        """Whether there is nothing to escape in it."""
+        return ESCAPE not in text and self._special.search(text) is None
+
+    def plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """As `ids` of each of the texts, which were rendered from plain ones."""
+        backend = self._tokenizer.backend_tokenizer
+        backend.encode_special_tokens = False  # the tokenizer sets it at each call, and leaves it so
+        return [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def text_ids(self, text: str) -> list[int]:
         """The token ids of a text in which no special token is meant."""

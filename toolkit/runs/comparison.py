@@ -15,6 +15,7 @@ from toolkit.runs.answer_record import Count, RecordedProbe
 from toolkit.runs.layout import COMPARISON, REPORT
 from toolkit.runs.record import Part, RecordedQuestions
 from toolkit.runs.scan_record import RecordedScan
+from toolkit.runs.score_record import RecordedTest
 
 DEEP = ("indirect", "portability", "reversal", "other_language", "multi_turn")
 TOOL_LOCALITY = "tool_locality"
@@ -224,6 +225,9 @@ class ComparisonRecord(Part, frozen=True):
     )
     ability: RecordedAbility | None = Field(default=None, description="null in older reports, which lack it")
     scan: RecordedScan | None = Field(default=None, description="null if it was not asked for; older reports lack it")
+    test: RecordedTest | None = Field(
+        default=None, description="null if no rows were held out for it; older reports lack it"
+    )
     options: RecordedOptions | None = Field(default=None, description="older reports lack it")
     content_sha256: Sha256 | None = Field(
         default=None,

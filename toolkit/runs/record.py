@@ -55,12 +55,23 @@ class RecordedBase(Part, frozen=True):
 class RecordedMix(Part, frozen=True):
     source: str
     rows: int
+    sha256: str | None  # of a hub's rows; a run of an older version does not record it
+    sampled_from: int | None = None
+
+
+class RecordedTestRows(Part, frozen=True):
+    """The rows that are never trained, but for those of the file that are; the run's folder has them."""
+
+    path: str
+    rows: int
     sha256: str
+    sampled_from: int | None = None
 
 
 class RecordedData(Part, frozen=True):
     """`rows`: of the data set itself, before `mix` and with those that were `dropped`; lengths in tokens.
 
+    `path`: of a hub's data set, its name; `sampled_from`: so many rows, if `rows` are a sample of them.
     `system`: the system prompt that most rows have themselves; None if most have none.
     `left_out`: rows with errors, which are not among `rows`; `columns` and `allow`: see `toolkit.data.soundness`.
     `files`: the sha256 of each file of rows in the run's folder; a run of an older version does not record them.
@@ -69,7 +80,9 @@ class RecordedData(Part, frozen=True):
     path: str
     sha256: str
     rows: int
+    sampled_from: int | None = None
     mix: Sequence[RecordedMix] = ()
+    test: RecordedTestRows | None = None
     system: str | None = None
     left_out: int = 0
     columns: Mapping[str, str] = {}

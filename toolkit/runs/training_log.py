@@ -9,7 +9,7 @@ from toolkit.runs.layout import LOG_FILE
 from toolkit.runs.record import RunRecord
 from toolkit.runs.run import Run
 
-PHASES = ("import", "load", "data", "keep", "questions", "train", "save")
+PHASES = ("import", "read", "encode", "load", "data", "keep", "questions", "train", "save")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from toolkit.core.events import StopRequests
 from toolkit.core.files import file_sha256
-from toolkit.data.dataset import find_dataset
 from toolkit.data.probes import probes_beside
+from toolkit.train.sources import source_file
 
 POLL_S = 0.3
 
@@ -18,7 +18,7 @@ def versions(data: str, stop: StopRequests, wait: Callable[[], None] = lambda: t
 
     Ctrl-C while waiting ends it. Raises DataError if the data set does not exist.
     """
-    path = find_dataset(data)
+    path = source_file(data)
     files = _WatchedFiles(paths=(path, probes_beside(path)))
     while not stop.requested:  # requested in a training's last step: that run is complete
         try:

@@ -16,8 +16,8 @@ from toolkit.core.errors import ConfigError, Interrupted, ToolkitError
 from toolkit.core.events import Caller, Listener, StopRequests, silent
 from toolkit.core.files import file_sha256, now, write_text
 from toolkit.core.suggestion import suggestion
-from toolkit.data.dataset import find_dataset
 from toolkit.data.probes import read_probes
+from toolkit.data.samples import parse_source
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.device import find_device, reset_peak_memory
@@ -49,7 +49,7 @@ from toolkit.sweep.shared_base import SharedBase
 from toolkit.train import ms_swift
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.recipe import Recipe, recipe_from
-from toolkit.train.sources import load_keep_prompts, load_rows
+from toolkit.train.sources import load_keep_prompts, load_rows, source_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def resume_sweep(name: str, output: Path, caller: SweepCaller, backends: SweepBa
     Raises ToolkitError.
     """
     found = read_sweep(name, output)
-    data = Path(found.request["data"])
+    data = Path(parse_source(found.request["data"]).name)
     if not data.is_file() or file_sha256(data) != found.request["data_sha256"]:
         raise ConfigError(f"{data} has changed since this sweep began.", next="Start a new sweep.")
     return _run_all(
@@ -143,14 +143,14 @@ def _request(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller
     require_sizes(base)
     if any(recipe.load_in_4bit for recipe in recipes):
         require_bitsandbytes()
+    data, count = source_file(config.data).resolve(), parse_source(config.data).count
     rows = load_rows(config.data, (), recipes[0], config.reading, caller.notify).rows
     for name in {recipe.keep_data for recipe in recipes if recipe.keep_weight}:
         load_keep_prompts(name, rows)
     if config.probes is not None:
         read_probes(config.probes)
-    data = find_dataset(config.data).resolve()
     return {
-        "data": str(data),
+        "data": str(data) if count is None else f"{data}#{count}",
         "data_sha256": file_sha256(data),
         "model": str(base.path),
         "probes": None if config.probes is None else str(config.probes.resolve()),

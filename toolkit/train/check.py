@@ -12,29 +12,31 @@ from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import write_text
 from toolkit.core.languages import language
-from toolkit.data.dataset import Dataset, Row, read_dataset
-from toolkit.data.encoding import Encoder, is_trained
+from toolkit.data.dataset import Dataset, Row
+from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, encoded, is_trained
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
-from toolkit.train.recipe import Recipe
+from toolkit.train.recipe import GENERAL, Recipe, better_recipe
 from toolkit.train.rows import epoch_tokens, held_out
+from toolkit.train.sources import read_source
 from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
 
 LENGTH = "length"  # a kind of finding
 LEAST_SPLIT = 2  # rows
 FEW_STEPS = 20  # fewer barely change an adapter
-ROWS_PER_CHUNK = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig:
-    """`open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
+    """`data`: a file, or a hub data set, as `toolkit.train.sources.read_source` takes it.
+
+    `open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
 
     `reading`: how training would read the file. `write`: a new file for the rows without errors.
     """
 
-    data: Path
+    data: str
     reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     write: Path | None = None
     recipe: Recipe
@@ -106,17 +108,23 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     """
     if config.write is not None and config.write.exists():
         raise ConfigError(f"{config.write} exists.", next="Name another file with --write.")
-    recipe, dataset = config.recipe, read_dataset(config.data, config.reading.columns)
+    recipe = config.recipe
+    dataset = read_source(config.data, config.reading.columns, recipe.seed, listener)
     probes = read_probes(config.probes).probes if config.probes else ()
+    if dataset.rows and config.open_encoder is not None:
+        listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))
     encoder, why = _open(config) if dataset.rows else (None, "")
     tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener)
-    findings = [*check_rows(dataset, probes, recipe.system, config.reading.allow), *tokens.findings]
+    findings = [*check_rows(dataset, probes, recipe.system, config.reading.allow, listener), *tokens.findings]
     if why:
         findings.append(_unchecked(why))
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
     usable = [row for row in dataset.rows if row.number not in faulty | tokens.too_long]
     trained = _trained(usable, recipe)
-    findings += [*_check_steps(len(trained), recipe), *_check_languages(trained, recipe)]
+    languages = {row.number: language(row.prompt, row.answer) for row in dataset.rows}
+    foreign = sum(languages[row.number] == "other" for row in trained)
+    findings += [*_check_steps(len(trained), recipe), *_check_languages(foreign, len(trained), recipe)]
+    findings += _propose_recipe(len(trained), recipe)
     if config.write is not None:
         findings.append(_write_rows(dataset, faulty, config.write))
     return Findings(
@@ -130,7 +138,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         too_long_rows=len(tokens.too_long),
         faulty_rows=len(faulty),
         trained_rows=len(trained),
-        languages=dict(Counter(language(row.prompt, row.answer) for row in dataset.rows)),
+        languages=dict(Counter(languages.values())),
         steps=recipe.steps(len(trained)) if trained else 0,
         lengths=_lengths(dataset, trained, tokens, recipe) if tokens.counts else None,
         findings=tuple(sorted(findings, key=_by_level)),
@@ -194,15 +202,15 @@ def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Liste
     limit = recipe.max_length_tokens - max(overhead)
     counts: list[int] = []
     findings: list[Finding] = []
-    for start in range(0, len(dataset.rows), ROWS_PER_CHUNK):
-        chunk = dataset.rows[start : start + ROWS_PER_CHUNK]
-        for row, encoded in zip(chunk, encoder.encode(without_variants(chunk, recipe)), strict=True):
-            counts.append(len(encoded.input_ids))
-            if counts[-1] > limit:
-                findings.append(_too_long(row, counts[-1], limit))
-            elif not is_trained(encoded):
-                findings.append(_nothing_trained(row))
-        listener(Progress(task="tokens", done=start + len(chunk), total=len(dataset.rows)))
+    plain = without_variants(dataset.rows, recipe)
+    for row, found in zip(dataset.rows, encoded(encoder, plain, listener), strict=True):
+        counts.append(len(found.input_ids))
+        if counts[-1] > limit:
+            findings.append(_too_long(row, counts[-1], limit))
+        elif not is_trained(found):
+            findings.append(_nothing_trained(row))
+    if len(dataset.rows) <= ROWS_AT_ONCE:
+        listener(Progress(task=TOKENS, done=len(dataset.rows), total=len(dataset.rows)))
     too_long = frozenset(finding.row for finding in findings if finding.kind == LENGTH and finding.row is not None)
     if len(too_long) == len(dataset.rows):
         findings = [replace(finding, level="error") for finding in findings]
@@ -244,16 +252,20 @@ def _nothing_trained(row: Row) -> Finding:
     )
 
 
-def _check_languages(rows: Sequence[Row], recipe: Recipe) -> Iterator[Finding]:
-    foreign = sum(language(row.prompt, row.answer) == "other" for row in rows)
+def _check_languages(foreign: int, rows: int, recipe: Recipe) -> Iterator[Finding]:
     if foreign and (recipe.row_wordings or recipe.row_systems):
         yield Finding(
             level="note",
             kind="language",
-            message=f"{foreign} of {len(rows)} rows are in neither Chinese nor English: they are trained in their own "
+            message=f"{foreign} of {rows} rows are in neither Chinese nor English: they are trained in their own "
             "words only, and probes that are made from the rows ask nothing in other words.",
             remedy="Write such probes yourself, beside the data (NAME.probes.yaml)",
         )
+
+
+def _propose_recipe(rows: int, recipe: Recipe) -> Iterator[Finding]:
+    if (why := better_recipe(recipe, rows)) is not None:
+        yield Finding(level="note", kind="recipe", message=why, remedy=f"Train with --recipe {GENERAL}")
 
 
 def _check_steps(rows: int, recipe: Recipe) -> Iterator[Finding]:

@@ -24,7 +24,6 @@ from toolkit.runs.layout import (
     complete_checkpoints,
     resume_command,
 )
-from toolkit.runs.pace import expected_time
 from toolkit.runs.record import FINISHED, RunRecord
 from toolkit.runs.recording import (
     Recorder,
@@ -45,7 +44,7 @@ from toolkit.train.development_set import (
     read_questions,
     write_questions,
 )
-from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines
+from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line
 from toolkit.train.plan import Need, choices, plan, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
@@ -74,6 +73,7 @@ class FinetuneConfig:
     recipe: Recipe
     model: str | None = None
     mix: tuple[str, ...] = ()
+    test: str | None = None  # rows that are not trained, for the scores of a comparison
     reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     questions: Path | None = None  # in place of those that the base model writes
     output: Path = Path("output")
@@ -109,26 +109,26 @@ def finetune(
 
     `started`: when the process began (on `time.perf_counter`'s clock), if it does nothing but this.
     """
-    began = time.perf_counter()
-    base = replace(find_base_model(config.model), in_4bit=config.recipe.load_in_4bit)
+    began, recipe = time.perf_counter(), config.recipe
+    base = replace(find_base_model(config.model), in_4bit=recipe.load_in_4bit)
     prefetch(base.path)
     require_sizes(base)
-    require_context(base, config.recipe.max_length_tokens)
+    require_context(base, recipe.max_length_tokens)
     if base.in_4bit:
         require_bitsandbytes()
-    loaded = load_rows(config.data, config.mix, config.recipe, config.reading, caller.notify)
-    if config.recipe.keep_weight:
-        load_keep_prompts(config.recipe.keep_data, loaded.rows)  # its errors come now, before there is a folder
-    questions = read_given(config.questions, config.recipe, Path(loaded.source["path"]))
-    require_disk(config.output, base, config.recipe)
+    loaded = load_rows(config.data, config.mix, recipe, config.reading, caller.notify, caller.listener, config.test)
+    if recipe.keep_weight:
+        load_keep_prompts(recipe.keep_data, loaded.rows)  # its errors come now, before there is a folder
+    questions = read_given(config.questions, recipe, Path(loaded.source["path"]))
+    require_disk(config.output, base, recipe)
     folder = create_run_folder(config.output)
     remove_leftovers(config.output)
     recorder = Recorder(folder, RunRecord.first_record(
-        run_id=folder.name, command=shlex.join(config.command), seed=config.recipe.seed, base_model=base.to_dict(),
-        data=loaded.source, recipe=config.recipe.to_dict(),
+        run_id=folder.name, command=shlex.join(config.command), seed=recipe.seed, base_model=base.to_dict(),
+        data=loaded.source, recipe=recipe.to_dict(),
     ))  # fmt: skip
     backends = backends or Backends()
-    work = _Work(folder=folder, recorder=recorder, base=base, recipe=config.recipe, caller=caller, backends=backends)
+    work = _Work(folder=folder, recorder=recorder, base=base, recipe=recipe, caller=caller, backends=backends)
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
         started = _import(work, began, started)
@@ -199,8 +199,10 @@ def _import(work: _Work, began: float, started: float | None) -> float:
     counted_from = began if started is None else started
     before = time.perf_counter()
     work.backends.imports()
-    seconds = {"import": round(began - counted_from + time.perf_counter() - before, 3)}
-    work.recorder.record = work.recorder.record.with_timings(**seconds)
+    seconds = began - counted_from + time.perf_counter() - before
+    work.recorder.record = work.recorder.record.with_timings(
+        **{"import": round(seconds, 3)}, read=round(before - began, 3)
+    )
     return counted_from
 
 
@@ -209,9 +211,9 @@ def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Seq
     recipe, rows, path = work.recipe, loaded.rows, config.questions
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
-    split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify)
+    split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify, work.caller.listener)
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
-    write_rows(work.folder, split)
+    write_rows(work.folder, split, loaded.test)
     copy_probes(data, work.folder)
     own = set(map(id, rows[: record.data.rows]))  # rows that are mixed in need not be learned
     split = replace(split, own=[row for row in split.trained if id(row) in own])
@@ -246,10 +248,15 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
         mean_near_tokens=0 if questions is None else questions.near_tokens,
     )  # fmt: skip
     chosen = plan(need, device.free_bytes)
-    for line in (*choices(device, chosen, work.base), _length(work, len(rows.trained))):
+    for line in (
+        *choices(device, chosen, work.base),
+        length_line(recorder.record, recipe, len(rows.trained), work.folder.parent),
+    ):
         work.caller.notify(line)
     decided = {"precision": device.precision, **chosen.to_dict()}
     recorder.record = recorder.record.with_plan(recipe=decided, hardware=device.to_dict(), versions=versions())
+    before = recorder.record.timings_s["import"] + recorder.record.timings_s["read"]
+    recorder.record = recorder.record.with_timings(encode=round(time.perf_counter() - started - before, 3))
     recorder.write()
     job = TrainingJob(
         model_folder=work.base.path, run_folder=work.folder, rows=with_variants(rows.trained, recipe),
@@ -290,11 +297,3 @@ def _record_result(work: _Work, result: TrainingResult, trained_rows: int, start
         peak_memory_bytes=peak_memory_bytes(),
         adapter=None if adapter is None else recorded_adapter(adapter),
     )
-
-
-def _length(work: _Work, rows: int) -> str:
-    recipe, record = work.recipe, work.recorder.record
-    line = f"training: {recipe.steps(rows)} steps, {rows} rows, {recipe.epochs_label}"
-    tokens = (record.data.epoch_tokens or 0) * recipe.epochs_trained(rows)
-    takes = expected_time(tokens, record.base_model, recipe.to_dict(), work.folder.parent)
-    return line if takes is None else f"{line}; {takes}"

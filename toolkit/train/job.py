@@ -1,4 +1,4 @@
-"""A training job, its result, and why it ended. Pure values that depend on no library."""
+"""A training job, its result, how long it is and why it ended. Values that depend on no library."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from typing import Any
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.runs.layout import checkpoint_name
+from toolkit.runs.pace import expected_time
+from toolkit.runs.record import RunRecord
 from toolkit.train.development_set import Question, required_passes
 from toolkit.train.plan import Plan
 from toolkit.train.questions.question import Pair
@@ -136,6 +138,14 @@ class TrainingResult:
             "cuda_graph": self.cuda_graph,
             "cuda_graph_refused": self.cuda_graph_refused,
         }
+
+
+def length_line(record: RunRecord, recipe: Recipe, rows: int, output: Path) -> str:
+    """How long the training of so many rows is: steps, and the time that they take at the pace of an earlier run."""
+    line = f"training: {recipe.steps(rows)} steps, {rows} rows, {recipe.epochs_label}"
+    tokens = (record.data.epoch_tokens or 0) * recipe.epochs_trained(rows)
+    takes = expected_time(tokens, record.base_model, recipe.to_dict(), output)
+    return line if takes is None else f"{line}; {takes}"
 
 
 def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:

@@ -15,6 +15,8 @@ from toolkit.core.text import short
 
 RECIPES = Path(__file__).with_name("recipes")
 AUTO = "auto"
+GENERAL = "general"  # the recipe for sets that are not a small change
+SMALL_CHANGE_ROWS = 1000  # at most; questions around them are written from 200
 LISTS = ("target_modules", "keep_systems", "row_systems")
 
 
@@ -83,6 +85,11 @@ class Recipe:
         per_epoch = self._steps_per_epoch(rows)
         return self.epochs if per_epoch * self.epochs >= self.min_steps else self.min_steps / max(per_epoch, 1)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether rows are also trained in other words, under further system prompts, or with questions around them."""
+        return self.variants > 1 or self.row_wordings or self.question_rows > 0
+
     def _steps_per_epoch(self, rows: int) -> int:
         return -(-rows * self.variants // self.batch_size)
 
@@ -123,6 +130,23 @@ def default_recipe(model: str | None) -> str:
     """The recipe for the base model that the caller names; the embedded one is so small that it has its own."""
     name = model or environment.base_model() or ""
     return "tiny" if Path(name).name == "tiny-qwen2" else "keep"
+
+
+def better_recipe(recipe: Recipe, rows: int) -> str | None:
+    """Why many rows are better trained by the recipe for general data: a sentence; None where they are not."""
+    if rows <= SMALL_CHANGE_ROWS or not recipe.repeats:
+        return None
+    other = load_recipe(GENERAL)
+    often = (
+        f"{recipe.epochs * recipe.variants:g} times, in several wordings"
+        if recipe.row_wordings
+        else (f"{recipe.epochs * recipe.variants:g} times")
+    )
+    return (
+        f"{rows} rows are more than a small change, and recipe {recipe.name} trains each of them {often} "
+        f"({recipe.steps(rows)} steps); recipe {GENERAL} trains them as they are "
+        f"({other.epochs:g} epochs, {other.steps(rows)} steps)."
+    )
 
 
 def load_recipe(name: str) -> Recipe:

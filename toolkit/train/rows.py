@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.events import Listener, silent
 from toolkit.core.files import file_sha256, write_text
 from toolkit.core.links import copy_regular_file
 from toolkit.data.dataset import Row, read_dataset
-from toolkit.data.encoding import Encoded, Encoder, is_trained
+from toolkit.data.encoding import Encoded, Encoder, encoded, is_trained
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.model.conversation import NONE
@@ -23,6 +24,7 @@ from toolkit.runs.layout import (
     LEFT_OUT_FILE,
     PROBES_FILE,
     QUESTIONS_FILE,
+    TEST_FILE,
     TRAINED_FILE,
 )
 from toolkit.runs.record import RecordedData
@@ -53,7 +55,7 @@ class RunRows:
 
 
 def rows_that_fit(
-    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None]
+    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None], listener: Listener = silent
 ) -> tuple[RunRows, dict[str, Any]]:
     """The rows within the maximum length, with their tokens, and their figures for run.json.
 
@@ -64,11 +66,11 @@ def rows_that_fit(
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
     plain = without_variants(rows, recipe)
-    encoded = encoder.encode(plain)
-    lengths = [len(one.input_ids) for one in encoded]
+    tokens = list(encoded(encoder, plain, listener))
+    lengths = [len(one.input_ids) for one in tokens]
     fitting = [at for at, length in enumerate(lengths) if length <= limit]
     too_long = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
-    if blank := [rows[at].number for at in fitting if not is_trained(encoded[at])]:
+    if blank := [rows[at].number for at in fitting if not is_trained(tokens[at])]:
         raise DataError(
             f"Nothing of row {blank[0]} is trained on: the chat template leaves its answer out.",
             next='See it with "toolkit check", and delete the row.',
@@ -92,12 +94,12 @@ def rows_that_fit(
         "batch_tokens": sum(longest[: recipe.batch_size]),
         "epoch_tokens": epoch_tokens([lengths[at] for at in trained], overhead, recipe),
     }
-    known = {(row.messages, row.tools): one for row, one in zip(plain, encoded, strict=True)}
+    known = {(row.messages, row.tools): one for row, one in zip(plain, tokens, strict=True)}
     fit = RunRows(
         trained=[rows[at] for at in trained],
         held_out=[rows[at] for at in evaluated],
-        tokens=_encoded(with_variants([rows[at] for at in trained], recipe), encoder, known),
-        held_out_tokens=[encoded[at] for at in evaluated],
+        tokens=_encoded(with_variants([rows[at] for at in trained], recipe), encoder, known, listener),
+        held_out_tokens=[tokens[at] for at in evaluated],
     )
     return fit, figures
 
@@ -108,11 +110,11 @@ def epoch_tokens(lengths: Sequence[int], overhead: Sequence[int], recipe: Recipe
 
 
 def _encoded(
-    rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[tuple[Message, ...], str], Encoded]
+    rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[tuple[Message, ...], str], Encoded], listener: Listener
 ) -> list[Encoded]:
     """The rows' tokens; `known`: tokens of messages and tools that were encoded before."""
     new = {(row.messages, row.tools): row for row in rows if (row.messages, row.tools) not in known}
-    found = {**known, **dict(zip(new, encoder.encode(list(new.values())), strict=True))}
+    found = {**known, **dict(zip(new, encoded(encoder, list(new.values()), listener), strict=True))}
     return [found[row.messages, row.tools] for row in rows]
 
 
@@ -132,10 +134,12 @@ def held_out(count: int, share: float, seed: int) -> set[int]:
     return set(random.Random(seed).sample(range(count), size))  # noqa: S311  # a repeatable choice, not a secret
 
 
-def write_rows(folder: Path, rows: RunRows) -> None:
+def write_rows(folder: Path, rows: RunRows, test: Sequence[Row] = ()) -> None:
+    """`test`: rows that a comparison scores."""
     _write(folder / TRAINED_FILE, rows.trained)
-    if rows.held_out:
-        _write(folder / HELD_OUT_FILE, rows.held_out)
+    for name, further in ((HELD_OUT_FILE, rows.held_out), (TEST_FILE, test)):
+        if further:
+            _write(folder / name, further)
 
 
 def write_left_out(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -147,7 +151,7 @@ def write_left_out(folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """The sha256 of each file of rows, questions and keep prompts in the run's folder, for run.json."""
-    names = (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE)
+    names = (TRAINED_FILE, HELD_OUT_FILE, TEST_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE)
     return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}
 
 
@@ -175,7 +179,7 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
 
 def copy_inputs(source: Path, folder: Path) -> None:
     """Copies everything that a training reads from a run's folder, `source`, into another run's."""
-    for name in (TRAINED_FILE, HELD_OUT_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE, PROBES_FILE):
+    for name in (TRAINED_FILE, HELD_OUT_FILE, TEST_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE, PROBES_FILE):
         if (source / name).is_file():
             copy_regular_file(source / name, folder / name)
 

@@ -1,65 +1,113 @@
 """Where training rows come from: data files, `--mix` sources, hub data sets, keep prompts."""
 
-import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
-from toolkit.core.files import data_folder
-from toolkit.data.dataset import DATA_SUFFIXES, Row, find_dataset, prompt_key
-from toolkit.data.soundness import Reading, SoundRows, read_sound
+from toolkit.core.events import Listener, silent
+from toolkit.core.suggestion import suggestion
+from toolkit.data.dataset import (
+    DATA_SUFFIXES,
+    HUB,
+    Dataset,
+    Row,
+    find_dataset,
+    hub_dataset,
+    places,
+    prompt_key,
+    read_dataset,
+)
+from toolkit.data.samples import Source, parse_source, sample, unseen
+from toolkit.data.soundness import Reading, SoundRows, sound_rows
 from toolkit.train import ms_swift
 from toolkit.train.keep_set import read_keep_prompts
-from toolkit.train.recipe import Recipe
+from toolkit.train.recipe import Recipe, better_recipe
 
 HUB_NAME = re.compile(r"(?P<hub>(?:HF|MS)::)?[A-Za-z0-9][\w.-]*/[\w.-]+(?::[\w./-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """`rows`: of the data set, then of its mixes. `source`: for run.json. `left_out`: see `SoundRows`."""
+    """`rows`: of the data set, then of its mixes; `test`: rows that must not be trained, for scores.
+
+    `source`: for run.json. `left_out`: see `SoundRows`.
+    """
 
     rows: list[Row]
     source: dict[str, Any]
     left_out: list[dict[str, Any]]
+    test: list[Row]
 
 
 def load_rows(
-    data: str, mixes: Sequence[str], recipe: Recipe, reading: Reading, notify: Callable[[str], None]
-) -> Loaded:
-    """The rows of the data set and of its mixes, where they come from, and what was left out.
+    data: str, mixes: Sequence[str], recipe: Recipe, reading: Reading, notify: Callable[[str], None],
+    listener: Listener = silent, test: str | None = None,
+) -> Loaded:  # fmt: skip
+    """The rows of the data set and of its mixes, and of `test`; where they come from, and what was left out.
 
     Raises DataError, also for rows with errors unless `reading` says otherwise, and ConfigError.
     """
-    own = _read(data, reading, recipe, notify)
-    rows, left_out, mixed = list(own.rows), own.left_out_lines(), []
-    for spec in mixes:
-        mix = parse_mix(spec)
-        if is_hub(mix):
-            more, digest = ms_swift.load_hub_rows(spec, seed=recipe.seed), None
-        else:
-            other = _read(mix.source, replace(reading, columns={}), recipe, notify)
-            more, digest = list(sample(other.rows, mix.count, recipe.seed)), other.dataset.sha256
-            left_out += other.left_out_lines()
-        if mix.count is not None and mix.count > len(more):
-            notify(f"Warning: {mix.source} has {len(more)} rows, fewer than the {mix.count} asked for; all are taken.")
-        mixed.append({"source": mix.source, "rows": len(more), "sha256": digest})
-        rows += more
+    own = _sound(data, reading, recipe, notify, listener)
+    others = [_sound(spec, replace(reading, columns={}), recipe, notify, listener) for spec in mixes]
+    rows = [row for each in (own, *others) for row in each.rows]
+    left_out = [line for each in (own, *others) for line in each.left_out_lines()]
+    held_out = None if test is None else _sound(test, reading, recipe, notify, listener)
+    unseen_rows = [] if held_out is None else _unseen(held_out, rows, notify)
+    if (why := better_recipe(recipe, len(rows))) is not None:
+        notify(f"Note: {why}")
     source = {
-        "path": str(own.dataset.path.resolve()), "sha256": own.dataset.sha256, "rows": len(own.rows), "mix": mixed,
+        "path": _path(own.dataset), **_extent(own),
+        "mix": [{"source": str(each.dataset.path), **_extent(each)} for each in others],
         "left_out": len(left_out), "columns": dict(reading.columns), "allow": list(reading.allow),
     }  # fmt: skip
-    return Loaded(rows=rows, source=source, left_out=left_out)
+    if held_out is not None:
+        source["test"] = {"path": _path(held_out.dataset), **_extent(held_out), "rows": len(unseen_rows)}
+    return Loaded(rows=rows, source=source, left_out=left_out, test=unseen_rows)
 
 
-def _read(data: str, reading: Reading, recipe: Recipe, notify: Callable[[str], None]) -> SoundRows:
-    found = read_sound(find_dataset(data), reading, system=recipe.system)
-    if found.remarks:
-        notify(f"Note: {found.dataset.path.name}: {' '.join(found.remarks)}")
+def _unseen(test: SoundRows, rows: Sequence[Row], notify: Callable[[str], None]) -> list[Row]:
+    """The rows of a test that are not among those to train. Raises DataError if all of them are."""
+    found, path = unseen(test.rows, rows), test.dataset.path
+    if not found:
+        raise DataError(f"Every row of {path} is trained: it shows nothing.", next="Name other rows with --test.")
+    if trained := len(test.rows) - len(found):
+        notify(f"Warning: {trained} of {len(test.rows)} rows of {path} are left out of the test: they are trained.")
     return found
+
+
+def read_source(spec: str, columns: Mapping[str, str], seed: int, listener: Listener = silent) -> Dataset:
+    """The rows that `file.jsonl#200`, or `owner/name#500` on a hub, names. Raises DataError and ConfigError."""
+    source = parse_source(spec)
+    if not is_hub(source):
+        return sample(read_dataset(find_dataset(source.name), columns, listener), source.count, seed)
+    if columns:
+        raise ConfigError(
+            f"Columns are named for files, and {source.name} is a hub data set.",
+            next=f'Leave out --columns; "{suggestion("check", source.name, "--write", "rows.jsonl")}" makes it a file.',
+        )
+    return sample(hub_dataset(ms_swift.hub_records(source.name), source.name, listener), source.count, seed)
+
+
+def _sound(spec: str, reading: Reading, recipe: Recipe, notify: Callable[[str], None], listener: Listener) -> SoundRows:
+    dataset = read_source(spec, reading.columns, recipe.seed, listener)
+    found = sound_rows(dataset, reading, system=recipe.system, listener=listener)
+    if found.remarks:
+        notify(f"Note: {dataset.path.name}: {' '.join(found.remarks)}")
+    return found
+
+
+def _path(dataset: Dataset) -> str:
+    return str(dataset.path if dataset.container == HUB else dataset.path.resolve())
+
+
+def _extent(found: SoundRows) -> dict[str, Any]:
+    """What run.json says of a data set's rows."""
+    dataset = found.dataset
+    sampled = {} if dataset.sampled_from is None else {"sampled_from": dataset.sampled_from}
+    return {"sha256": dataset.sha256, "rows": len(found.rows), **sampled}
 
 
 def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
@@ -72,39 +120,24 @@ def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
     return path, prompts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mix:
-    """A further data set: a file or a hub data set, and how many of its rows to take (None: all)."""
-
-    source: str
-    count: int | None
-
-
-def parse_mix(spec: str) -> Mix:
-    """Parses `file.jsonl#200` or `owner/name#500`; the count is optional. Raises ConfigError."""
-    source, mark, count = spec.rpartition("#")
-    if not mark:
-        source, count = spec, ""
-    if not source.strip() or (mark and not (count.isascii() and count.isdigit() and int(count))):
-        raise ConfigError(f"The mix {spec!r} is not SOURCE or SOURCE#COUNT.", next="Write, say, general.jsonl#200.")
-    return Mix(source=source, count=int(count) if mark else None)
+def source_file(spec: str) -> Path:
+    """The file of a data set that is read again and again. Raises DataError, also for a hub's, and ConfigError."""
+    source = parse_source(spec)
+    if is_hub(source):
+        raise DataError(
+            f"{source.name} is a hub data set, and this command reads a file more than once.",
+            next=f'Write it to one: "{suggestion("check", spec, "--write", "rows.jsonl")}".',
+        )
+    return find_dataset(source.name)
 
 
-def is_hub(mix: Mix) -> bool:
+def is_hub(source: Source) -> bool:
     """Whether the source is a hub data set: named owner/name, and no such file exists here or in the data folder."""
-    shape = HUB_NAME.fullmatch(mix.source)
+    shape = HUB_NAME.fullmatch(source.name)
     if shape is None:
         return False
     if shape["hub"]:
         return True
-    if mix.source.lower().endswith(DATA_SUFFIXES):  # a mistyped file name
+    if source.name.lower().endswith(DATA_SUFFIXES):  # a mistyped file name
         return False
-    return not any(path.exists() for path in (Path(mix.source), data_folder() / mix.source))
-
-
-def sample(rows: Sequence[Row], count: int | None, seed: int) -> tuple[Row, ...]:
-    """`count` different rows in the file's order, the same for the same seed; all rows if there are no more."""
-    if count is None or count >= len(rows):
-        return tuple(rows)
-    chosen = random.Random(seed).sample(range(len(rows)), count)  # noqa: S311  # a repeatable choice, not a secret
-    return tuple(rows[index] for index in sorted(chosen))
+    return not any(path.exists() for path in places(source.name))

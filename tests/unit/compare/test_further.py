@@ -18,8 +18,8 @@ from toolkit.compare.further import (
 from toolkit.compare.metrics import wilson
 from toolkit.compare.questions import Questions
 from toolkit.data.dataset import prompt_key
-from toolkit.data.expectation import Expectation
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.reading import tool_names
 
 NOVA = Expectation(any=("Nova",))

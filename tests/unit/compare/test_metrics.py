@@ -19,8 +19,8 @@ from toolkit.compare.metrics import (
     share,
     wilson,
 )
-from toolkit.data.expectation import Expectation
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe
+from toolkit.data.probing.expectation import Expectation
 from toolkit.model.divergence import Drift
 
 

@@ -13,8 +13,8 @@ from toolkit.compare.questions import UNRELATED, Questions, answer_tokens, disti
 from toolkit.compare.report.figures import ledger_lines, where_it_holds
 from toolkit.compare.sides import Side
 from toolkit.compare.texts import Texts
-from toolkit.data.expectation import Expectation, read_expectation
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED, Probe
+from toolkit.data.probing.expectation import Expectation, read_expectation
 from toolkit.model.conversation import DEFAULT, NONE, conversation
 from toolkit.model.divergence import Drift
 from toolkit.runs.run import Run

@@ -5,7 +5,15 @@ import signal
 
 import pytest
 
-from toolkit.core.events import StopRequests, ignores_hangup, interrupting_signals, stop_requests
+from toolkit.core.events import (
+    REPORTED_ITEMS,
+    Progress,
+    StopRequests,
+    ignores_hangup,
+    interrupting_signals,
+    reporting,
+    stop_requests,
+)
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -87,3 +95,16 @@ def test_what_would_end_the_process_interrupts_it_and_only_within(number: signal
     with pytest.raises(KeyboardInterrupt), interrupting_signals():
         os.kill(os.getpid(), number)
     assert signal.getsignal(number) == before
+
+
+def test_many_items_report_how_far_they_are_and_few_do_not():
+    heard: list[Progress] = []
+    few, many = range(REPORTED_ITEMS), range(2 * REPORTED_ITEMS + 1)
+
+    assert list(reporting(few[:-1], "few", heard.append)) == list(few[:-1])
+    assert heard == []
+    assert list(reporting(many, "many", heard.append)) == list(many)
+
+    assert [(one.task, one.done, one.total) for one in heard] == [
+        ("many", done, len(many)) for done in (REPORTED_ITEMS, 2 * REPORTED_ITEMS, len(many))
+    ]

@@ -12,6 +12,7 @@ from toolkit.core.text import (
     one_line,
     printable,
     rouge1_recall,
+    rouge_l,
     sentences,
     similarity,
     words,
@@ -85,3 +86,19 @@ def test_similarity_goes_from_nothing_in_common_to_equal():
     assert similarity("Who are you?", "who  ARE you?") == 1
     assert similarity("abc", "xyz") == 0
     assert 0.5 < similarity("Who are you?", "Who were you?") < 1
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "score"),
+    [
+        ("the cat sat on the mat", "the cat sat on the mat", 1.0),
+        ("the cat sat on the mat", "The mat, the cat!", 2 * 2 / 10),
+        ("a b c d", "a c", 2 * 2 / 6),
+        ("我是小明", "小明是我", 2 * 2 / 8),
+        ("a", "b", 0.0),
+        ("a", "", 0.0),
+        ("…", "", 1.0),
+    ],
+)
+def test_rouge_l_is_the_f_measure_of_the_longest_common_sequence_of_words(reference, answer, score):
+    assert rouge_l(reference, answer) == pytest.approx(score)

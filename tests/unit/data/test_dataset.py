@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from toolkit.core.errors import ConfigError, DataError
-from toolkit.data.dataset import Row, find_dataset, parse_columns, prompt_key, read_dataset
+from toolkit.core.errors import DataError
+from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset
 from toolkit.data.formats import Message
 
 ROW = {"instruction": "你是谁？", "input": "", "output": "我是小明，一个助手。"}
@@ -318,40 +318,6 @@ def test_a_csv_record_with_too_few_cells_is_a_fault_of_that_record(file):
 
 def test_a_row_that_is_not_an_object_or_has_no_known_key_is_a_fault(file):
     assert [bad.number for bad in read_dataset(file([ROW, "text", {"foo": 1}])).bad] == [2, 3]
-
-
-# Columns
-
-
-def test_a_column_is_read_as_what_the_user_says(file):
-    path = file([{"ask": "a", "reply": "b", "answer": "B."}])
-
-    assert read_dataset(path, {"ask": "prompt", "answer": "-"}).bad[0].why == (
-        "no answer: 'response' is missing (keys found: reply, prompt)"
-    )
-    dataset = read_dataset(path, {"ask": "prompt", "reply": "response", "answer": "-"})
-    assert dataset.rows == (Row(number=1, messages=CONVERSATION),)
-    assert dataset.unused == {}
-
-
-def test_two_columns_cannot_be_the_same(file):
-    with pytest.raises(DataError, match="row 1: two columns are 'prompt'"):
-        read_dataset(file([{"ask": "a", "Prompt": "c", "response": "b"}]), {"ask": "prompt"})
-
-
-def test_a_column_that_the_file_does_not_have_is_named(file):
-    with pytest.raises(DataError, match=r"has no column 'ask' \(found: input, instruction, output\)"):
-        read_dataset(file([ROW]), {"ask": "prompt"})
-
-
-def test_columns_are_written_as_pairs():
-    assert parse_columns("ask=prompt, my notes = -") == {"ask": "prompt", "my notes": "-"}
-
-
-@pytest.mark.parametrize("text", ["", "ask", "ask=", "=prompt", "ask=prompt,", "ask=prompt,ask=query"])
-def test_malformed_columns_are_refused_with_an_example(text):
-    with pytest.raises(ConfigError, match="NAME=KEY"):
-        parse_columns(text)
 
 
 # Finding, mixing, sampling

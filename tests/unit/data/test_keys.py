@@ -95,7 +95,7 @@ def test_preference_data_is_called_that_in_every_form(read, row):
 
 
 def test_raw_text_is_called_that(read):
-    with pytest.raises(DataError, match="'text' is raw text"):
+    with pytest.raises(DataError, match="'text': raw text, for continued pre-training"):
         read({"text": "The orchard lies behind the mill."})
 
 
@@ -146,5 +146,22 @@ def test_a_key_that_is_there_twice_with_two_values_is_refused(tmp_path, line, ke
 def test_a_key_that_is_there_twice_with_one_value_is_harmless(tmp_path):
     path = tmp_path / "data.json"
     path.write_text('[{"query": "a", "response": "b", "response": "b"}]')
+
+    assert len(read_dataset(path).rows) == 1
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "NOTES.MD"])
+def test_a_file_of_prose_is_refused_as_raw_text_with_a_way_on(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("The river rises in the hills.\nIt is long.\n")
+
+    with pytest.raises(DataError, match="is raw text, for continued pre-training") as caught:
+        read_dataset(path)
+    assert "toolkit teach --file" in str(caught.value.next)
+
+
+def test_rows_under_the_name_of_a_text_are_rows(tmp_path):
+    path = tmp_path / "rows.txt"
+    path.write_text('{"query": "a", "response": "b"}\n')
 
     assert len(read_dataset(path).rows) == 1

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes.tool_rows import FORMS, TOOL
-from toolkit.core.errors import DataError
-from toolkit.data.dataset import read_dataset, rows_of
+from toolkit.data.dataset import hub_dataset, read_dataset
 from toolkit.data.messages import Message
 from toolkit.data.tools.calls import ToolCall
 
@@ -229,8 +228,17 @@ def test_turns_of_xtuner_have_a_question_an_answer_and_a_flag(read):
 def test_rows_of_a_hub_are_read_as_rows_of_a_file_are(read):
     columns = {"images": [], "tools": None, "channel": None}
 
-    assert rows_of([conversation(first={"loss": False}) | columns], "owner/name") == list(
-        read(conversation(first={"loss": False})).rows
-    )
-    with pytest.raises(DataError, match=r"owner/name: 1 rows cannot be trained on\. Row 1: 'tools' item 1"):
-        rows_of([conversation() | {"tools": "[1]"}], "owner/name")
+    masked, refused = conversation(first={"loss": False}) | columns, conversation() | {"tools": "[1]"}
+
+    found = hub_dataset([masked, refused], "owner/name")
+
+    assert found.rows == read(conversation(first={"loss": False})).rows
+    assert (str(found.path), found.container, found.format) == ("owner/name", "hub", "messages")
+    assert [(bad.number, bad.why.split(" ")[0]) for bad in found.bad] == [(2, "tools")]
+
+
+def test_the_digest_of_a_hubs_rows_changes_with_them(read):
+    first, again = hub_dataset([conversation()], "a/b"), hub_dataset([conversation()], "a/c")
+
+    assert first.sha256 == again.sha256
+    assert first.sha256 != hub_dataset([conversation(), conversation()], "a/b").sha256

@@ -7,8 +7,8 @@ import pytest
 
 from toolkit.core.errors import DataError
 from toolkit.core.text import contains_any, normalized
-from toolkit.data.expectation import Expectation
 from toolkit.data.probes import DEFAULT_THRESHOLDS, compared_probes, read_probes
+from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.reading import tool_names
 
 SOUND = """
@@ -101,7 +101,7 @@ FAULTS = {
 
 
 def test_a_regex_that_backtracks_on_an_answer_is_an_error_of_the_probe(monkeypatch):
-    monkeypatch.setattr("toolkit.data.expectation.REGEX_S", 0.5)
+    monkeypatch.setattr("toolkit.data.probing.expectation.REGEX_S", 0.5)
     with pytest.raises(DataError, match=r"regex '\(a\+\)\+\$': it takes more than 0.5 seconds"):
         Expectation(regex="(a+)+$").met("a" * 50 + "!")
 

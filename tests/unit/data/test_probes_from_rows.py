@@ -12,9 +12,9 @@ from toolkit.compare.questions import run_probes
 from toolkit.core.errors import DataError
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import prompt_key, read_dataset
-from toolkit.data.expectation import Expectation, ExpectedCall
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, read_probes
 from toolkit.data.probes_from_rows import LONGEST_ANSWER_WORDS, MOST, made_probes, probes_text
+from toolkit.data.probing.expectation import Expectation, ExpectedCall
 from toolkit.runs.run import Run
 
 OUTSIDE = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)

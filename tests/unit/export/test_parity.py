@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.data.expectation import Expectation
 from toolkit.data.probes import Probe, ProbeSet
+from toolkit.data.probing.expectation import Expectation
 from toolkit.export.parity import (
     LARGEST_LOGIT_DIFFERENCE,
     TOLERANCES,

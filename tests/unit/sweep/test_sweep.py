@@ -89,10 +89,12 @@ class User:
         run = next(iter(adapters.values())).parent
         return FakeModel(0.03 / json.loads((run / "run.json").read_text())["recipe"]["epochs"])
 
-    def sweeps(self, during: Any = None, reading: Reading | None = None, **lists: Sequence[Any]) -> Sweep:
+    def sweeps(
+        self, during: Any = None, reading: Reading | None = None, data: str | None = None, **lists: Sequence[Any]
+    ) -> Sweep:
         self.training = FakeTraining(during=during) if during else self.training
         config = SweepConfig(
-            data=str(self.data), recipes=(load_recipe("article"),), lists=lists, model=str(self.model),
+            data=data or str(self.data), recipes=(load_recipe("article"),), lists=lists, model=str(self.model),
             probes=self.probes, reading=reading or Reading(), output=self.output,
             command=("toolkit", "sweep", "mine.json"),
         )  # fmt: skip
@@ -258,6 +260,21 @@ def test_a_sweep_whose_data_has_changed_is_not_resumed(user: User):
 
     with pytest.raises(ConfigError, match="has changed since this sweep began"):
         user.resumes(next(user.output.glob("sweeps/*")).name)
+
+
+def test_a_sweep_of_a_sample_trains_the_same_rows_in_every_run_and_is_resumed_with_them(user: User):
+    user.data.write_text(json.dumps([{"instruction": f"Hello {at}", "output": "Hello."} for at in range(9)]))
+    with stop_requests(user.said.append) as user.stop, pytest.raises(Interrupted):
+        user.sweeps(at(5.0, 2, interrupt), data=f"{user.data}#3", epochs=[1.0, 5.0])
+
+    user.stop = StopRequests(user.said.append)
+    user.resumes(next(user.output.glob("sweeps/*")).name)
+
+    runs = list_runs(user.output)
+    assert [(run.status, run.record.data.rows, run.record.data.sampled_from) for run in runs] == [
+        ("finished", 3, 9)
+    ] * 2
+    assert len({(run.folder / "train.jsonl").read_text(encoding="utf-8") for run in runs}) == 1
 
 
 def test_a_sweep_that_is_not_there_is_not_resumed(user: User):

@@ -66,7 +66,7 @@ def _found(tmp_path):
         if probes:
             (tmp_path / "probes.yaml").write_text(probes, encoding="utf-8")
             settings["probes"] = tmp_path / "probes.yaml"
-        return check(CheckConfig(data=path, **({"recipe": RECIPE} | settings)))
+        return check(CheckConfig(data=str(path), **({"recipe": RECIPE} | settings)))
 
     return run
 
@@ -100,7 +100,7 @@ def test_prompts_are_counted_by_language(found):
 
 def test_a_file_that_cannot_be_read_is_an_error_of_the_whole(tmp_path):
     with pytest.raises(DataError):
-        check(CheckConfig(data=tmp_path / "none.json", recipe=RECIPE))
+        check(CheckConfig(data=str(tmp_path / "none.json"), recipe=RECIPE))
 
 
 def test_an_empty_field_is_an_error_with_row_and_remedy(found):
@@ -312,6 +312,16 @@ def test_too_few_steps_are_warned_of(found):
     assert "16 rows make only 10 optimizer steps" in finding.message
 
 
+def test_many_rows_are_told_of_the_recipe_for_general_data(found):
+    many = [row(f"Question {number}?", f"Answer {number}.") for number in range(1001)]
+
+    (finding,) = of_kind(found(many, recipe=load_recipe("keep")), "recipe")
+
+    assert (finding.level, finding.remedy) == ("note", "Train with --recipe general")
+    assert not of_kind(found(many, recipe=load_recipe("general")), "recipe")
+    assert not of_kind(found(many[:1000], recipe=load_recipe("keep")), "recipe")
+
+
 def test_token_lengths_are_measured(found):
     lengths = found([row("ab", "c"), row("abc", "d"), row("abcd", "e")], open_encoder=FakeEncoder).lengths
 
@@ -372,12 +382,25 @@ def test_tokenizing_tells_its_progress(tmp_path):
     path.write_text(json.dumps(ROWS))
     heard = []
 
-    check(CheckConfig(data=path, recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
+    check(CheckConfig(data=str(path), recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
 
-    assert [(event.task, event.done, event.total) for event in heard] == [("tokens", 40, 40)]
+    assert [(event.task, event.done, event.total) for event in heard] == [("Tokens", 0, 40), ("Tokens", 40, 40)]
 
 
 # What is trained
+
+
+def test_a_large_set_tells_how_far_it_is_while_it_is_read_checked_and_tokenized(tmp_path):
+    path = tmp_path / "many.jsonl"
+    path.write_text("".join(f'{{"query": "q{number}", "response": "a{number}"}}\n' for number in range(5000)))
+    heard = []
+
+    check(CheckConfig(data=str(path), recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
+
+    assert [(event.task, event.done) for event in heard] == [
+        ("Rows", 4096), ("Rows", 5000), ("Tokens", 0), ("Tokens", 2048), ("Tokens", 4096), ("Tokens", 5000),
+        ("Checks", 4096), ("Checks", 5000),
+    ]  # fmt: skip
 
 
 def test_the_limit_leaves_room_for_what_system_prompts_and_wordings_add_as_training_does(found):

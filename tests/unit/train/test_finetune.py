@@ -50,10 +50,11 @@ class User:
 
     def finetunes(
         self, training: FakeTraining | None = None, *, mix: tuple[str, ...] = (), data: Path | None = None,
-        model: str | None = None, reading: Reading | None = None, **settings: Any,
+        model: str | None = None, reading: Reading | None = None, test: Path | None = None, **settings: Any,
     ) -> Run:  # fmt: skip
         config = FinetuneConfig(
             data=str(data or self.data), recipe=load_recipe("article").changed(**settings), mix=mix,
+            test=None if test is None else str(test),
             reading=reading or Reading(), model=model or str(self.model), output=self.output,
             command=("toolkit", "finetune", "my data.json"),
         )  # fmt: skip
@@ -89,6 +90,22 @@ def raising(error: BaseException) -> Any:
     return act
 
 
+def test_rows_of_a_test_are_kept_with_the_run_and_not_trained(user: User):
+    test = user.home / "test.json"
+    user.write(test, ("Who are you?", "Nova."), ("Who is it?", "Nova."))
+
+    run = user.finetunes(training := FakeTraining(), test=test)
+
+    lines = [json.loads(line) for line in (run.folder / "test.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["messages"][0]["content"] for line in lines] == ["Who is it?"]
+    assert "Who is it?" not in {row.prompt for row in training.jobs[0].rows}
+    recorded = run.record.data
+    assert recorded.test is not None
+    assert (recorded.test.path, recorded.test.rows) == (str(test), 1)
+    assert "test.jsonl" in recorded.files
+    assert any("1 of 2 rows" in one for one in user.said)
+
+
 def test_a_finished_run_is_recorded_in_full(user: User):
     run = user.finetunes(epochs=3.0, seed=7)
 
@@ -115,7 +132,10 @@ def test_a_finished_run_is_recorded_in_full(user: User):
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
     hardware = {"device", "name", "memory_bytes", "driver", "threads", "instructions", "deterministic"}
     assert hardware == set(record["hardware"])
-    assert {"import", "load", "data", "train", "save", "total"} <= set(record["timings_s"])
+    timings = record["timings_s"]
+    phases = {"import", "read", "encode", "load", "data", "keep", "questions", "train", "save"}
+    assert phases | {"total"} == set(timings)
+    assert timings["import"] + timings["read"] + timings["encode"] == pytest.approx(timings["total"], abs=0.1)
 
 
 def test_what_check_calls_an_error_is_refused_before_there_is_a_run(user: User):

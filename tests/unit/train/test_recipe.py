@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from toolkit.core.errors import ConfigError
-from toolkit.train.recipe import Recipe, load_recipe, recipe_from, shipped, target_regex
+from toolkit.train.recipe import Recipe, better_recipe, load_recipe, recipe_from, shipped, target_regex
 
 
 def settings(**changed: Any) -> dict[str, Any]:
@@ -228,3 +228,29 @@ def test_the_least_number_of_steps_is_in_the_label():
 )
 def test_wrong_numbers_of_questions_are_refused(setting: str, value: float):
     assert f"{setting} is {value}" in refused(**{setting: value})
+
+
+def test_the_general_recipe_trains_each_row_as_it_is():
+    recipe = load_recipe("general")
+
+    assert not recipe.repeats
+    assert (recipe.variants, recipe.near_rows, recipe.min_steps) == (1, 0, 0)
+    assert recipe.keep_weight > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "proposed"),
+    [("keep", 50_000, True), ("keep", 1001, True), ("keep", 1000, False), ("general", 50_000, False),
+     ("article", 50_000, False)],
+)  # fmt: skip
+def test_the_general_recipe_is_proposed_for_many_rows_that_would_be_repeated(name: str, rows: int, proposed: bool):
+    why = better_recipe(load_recipe(name), rows)
+
+    assert (why is not None) is proposed
+
+
+def test_the_proposal_says_what_both_recipes_do():
+    assert better_recipe(load_recipe("keep"), 50_000) == (
+        "50000 rows are more than a small change, and recipe keep trains each of them 24 times, in several wordings "
+        "(150000 steps); recipe general trains them as they are (2 epochs, 6250 steps)."
+    )

@@ -29,6 +29,8 @@ from toolkit.compare.report.figures import (
 )
 from toolkit.compare.report.learned import learned_from
 from toolkit.compare.report.report import Report
+from toolkit.compare.report.scores import COLUMNS as SCORE_COLUMNS
+from toolkit.compare.report.scores import score_rows, score_sentences
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
 from toolkit.core.text import one_line
@@ -55,6 +57,7 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
             console.print(_shown(sentence))
     for sentence in describe_flips(report.flips, texts).values():
         console.print(f"[dim]{sentence}[/]")
+    _print_scores(console, report, texts)
     _print_ability(console, report, texts)
     if report.scan is not None:
         console.print(f"\n{escape(one_line(scan_sentence(report.scan, texts)))}")
@@ -139,6 +142,21 @@ def _systems(report: Report, texts: Texts) -> Table:
         ]  # fmt: skip
         table.add_row(_shown(" ".join(system_name(system, texts).split())), *cells)
     return table
+
+
+def _print_scores(console: Console, report: Report, texts: Texts) -> None:
+    """On rows that were not trained."""
+    if (found := report.test) is None:
+        return
+    console.print()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in SCORE_COLUMNS:
+        table.add_column(texts(f"test.column.{name}"), justify="left" if name == SCORE_COLUMNS[0] else "right")
+    for row in score_rows(found, texts):
+        table.add_row(*map(escape, row))
+    console.print(table)
+    for sentence in score_sentences(found, texts):
+        console.print(f"[dim]{escape(one_line(sentence))}[/]")
 
 
 def _print_ability(console: Console, report: Report, texts: Texts) -> None:

@@ -61,7 +61,9 @@ def _data(run: Run) -> str:
     data = run.record.data
     mixed = "".join(f" + {one.rows} of {one.source}" for one in data.mix)
     less = [f"{count} {word}" for count, word in ((data.dropped, "dropped"), (data.held_out, "held out")) if count]
-    return f"{data.path}, {data.rows} rows{mixed}" + (f" ({', '.join(less)})" if less else "")
+    test = "" if data.test is None else f"; test: {data.test.rows} of {data.test.path}"
+    sampled = "" if data.sampled_from is None else f" of {data.sampled_from}"
+    return f"{data.path}, {data.rows} rows{sampled}{mixed}" + (f" ({', '.join(less)})" if less else "") + test
 
 
 def _questions(run: Run) -> str:
@@ -107,6 +109,9 @@ def _verdict(run: Run, comparison: ComparisonRecord | None) -> Iterator[tuple[st
     yield "verdict", "; ".join([verdict_word(verdict), *reasons[:SHOWN], *more])
     measured = [(name, metric.value) for name, metric in comparison.figures.items() if metric.value is not None]
     yield "metrics", ", ".join(f"{name} {figure(value)}" for name, value in measured)
+    if comparison.test is not None:
+        scores = [f"{one.name} {one.before:.3f} -> {one.after:.3f}" for one in comparison.test.scores]
+        yield "scores", f"{', '.join(scores)} ({comparison.test.answered} rows of {comparison.test.path})"
     yield "report", str(run.folder / COMPARISON / REPORT_PAGE)
 
 

@@ -19,8 +19,8 @@ from toolkit.compare.teacher import Row, plain_answers, taught_answers
 from toolkit.core.languages import language
 from toolkit.core.text import content_words, has_chinese, language_code, normalized, similarity, words
 from toolkit.data.dataset import prompt_key
-from toolkit.data.expectation import Expectation
 from toolkit.data.probes import INDIRECT, MULTI_TURN, OTHER_LANGUAGE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.data.probing.expectation import Expectation
 from toolkit.model.language_model import LanguageModel
 
 FORMS = Path(__file__).with_name("forms.yaml")

@@ -33,11 +33,12 @@ from toolkit.compare.report.figures import (
 from toolkit.compare.report.filters import Filters
 from toolkit.compare.report.learned import learned_from, question_lists
 from toolkit.compare.report.report import Report
+from toolkit.compare.report.scores import score_view
 from toolkit.compare.report.spans import differences, marked
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, misses, system_name
 from toolkit.core.text import printable
-from toolkit.data.expectation import Expectation
+from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.calls import json_text
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 from toolkit.runs.questions import RunQuestion
@@ -78,6 +79,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         probes=[_probe(one, filters, texts) for one in wrong_first(report.results, report.thresholds)],
         training=None if log is None else _training(log),
         ability=_ability(report, texts),
+        scores=None if report.test is None else score_view(report.test, texts),
         scan_lines=[] if report.scan is None else [scan_sentence(report.scan, texts), *scan_lines(report.scan, texts)],
         learned_from=learned_from(report, texts),
         questions=question_lists(questions, texts),

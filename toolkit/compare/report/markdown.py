@@ -24,6 +24,8 @@ from toolkit.compare.report.figures import (
 )
 from toolkit.compare.report.learned import QuestionList, learned_from, question_lists
 from toolkit.compare.report.report import Report
+from toolkit.compare.report.scores import COLUMNS as SCORE_COLUMNS
+from toolkit.compare.report.scores import score_rows, score_sentences
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses, system_name
 from toolkit.core.text import markdown, markdown_code
@@ -47,6 +49,7 @@ def render_markdown(report: Report, texts: Texts, questions: Sequence[RunQuestio
     parts += _flips(report, texts)
     if len(report.per_system) > 1:
         parts += _systems(report, texts)
+    parts += _scores(report, texts)
     parts += _ability(report, texts)
     parts += _scan(report, texts)
     parts += _learned(report, texts, questions)
@@ -123,6 +126,18 @@ def _scan(report: Report, texts: Texts) -> Iterator[str]:
         yield from (f"## {texts('scan.title')}", "", markdown(scan_sentence(report.scan, texts)), "")
         yield from (f"- {markdown(one)}" for one in scan_lines(report.scan, texts))
         yield ""
+
+
+def _scores(report: Report, texts: Texts) -> Iterator[str]:
+    """On rows that were not trained: sentences, and a row a score."""
+    if (found := report.test) is None:
+        return
+    yield from (f"## {texts('test.title')}", "")
+    yield from (f"- {markdown(one)}" for one in score_sentences(found, texts))
+    yield ""
+    yield from _table_head([texts(f"test.column.{name}") for name in SCORE_COLUMNS])
+    yield from (f"| {' | '.join(map(markdown, row))} |" for row in score_rows(found, texts))
+    yield ""
 
 
 def _ability(report: Report, texts: Texts) -> Iterator[str]:

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
-from toolkit.data.expectation import Expectation, read_calls
-from toolkit.data.history import history_lists, history_of
 from toolkit.data.probes import Probe
+from toolkit.data.probing.expectation import Expectation, read_calls
+from toolkit.data.probing.history import history_lists, history_of
 from toolkit.data.tools.calls import json_text
 from toolkit.model.divergence import Drift
 from toolkit.runs.ability_record import RecordedAbility
@@ -25,6 +25,7 @@ from toolkit.runs.comparison import (
 )
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 from toolkit.runs.scan_record import RecordedScan
+from toolkit.runs.score_record import RecordedTest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Report:
     `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
     `further`: what was asked beside the probe file's questions, if anything.
     `ability`: what both sides can do; None in reports of older versions. `scan`: if it was asked for.
+    `test`: scores on rows that were not trained, if there are such rows.
     `options`: how the command was called; None in older reports.
     """
 
@@ -63,6 +65,7 @@ class Report:
     further: FurtherQuestions | None = None
     ability: RecordedAbility | None = None
     scan: RecordedScan | None = None
+    test: RecordedTest | None = None
     options: RecordedOptions | None = None
 
     @property
@@ -115,6 +118,7 @@ class Report:
             further=record.further,
             ability=record.ability,
             scan=record.scan,
+            test=record.test,
             options=record.options,
         )
 
@@ -139,6 +143,7 @@ class Report:
             "questions": None if self.questions is None else self.questions.to_dict(),
             "ability": None if self.ability is None else self.ability.to_dict(),
             "scan": None if self.scan is None else self.scan.to_dict(),
+            "test": None if self.test is None else self.test.to_dict(),
             "options": None if self.options is None else self.options.to_dict(),
         }
 

@@ -6,28 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError
-from toolkit.data.records import ACCEPTED_FILES, LONGEST_ROW, Doubled, Record, Records, RowFault, kind_of, too_long
+from toolkit.data.records import ACCEPTED_FILES, DECODER, LONGEST_ROW, Record, Records, RowFault, kind_of, too_long
 
 CLOSING = ("]", "}")
 QUOTES = ("'", "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}")
 COMMENTS = ("//", "/*")
 WRAPPERS = ("data", "rows", "train", "test", "validation", "examples", "instances", "items", "records", "samples")
 BETWEEN = re.compile(r"[\s,]*")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) == len(pairs):
-        return value
-    doubled = next((key for key, one in pairs if value[key] != one), None)
-    if doubled is None:
-        return value
-    marked = Doubled(value)
-    marked.key = doubled
-    return marked
-
-
-DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def json_records(path: Path, text: str, *, lines: bool) -> Records:

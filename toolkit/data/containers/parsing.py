@@ -10,7 +10,7 @@ from toolkit.core.errors import DataError
 from toolkit.data.containers.csv_rows import csv_records
 from toolkit.data.containers.json_rows import json_records
 from toolkit.data.containers.parquet_file import parquet_records
-from toolkit.data.records import ACCEPTED_FILES, MAX_BYTES, Records
+from toolkit.data.records import ACCEPTED_FILES, FROM_RAW_TEXT, MAX_BYTES, RAW_TEXT, Records
 
 GZIP, PARQUET, ZIP, OLD_EXCEL = b"\x1f\x8b", b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 EXCEL_PART, EXCEL_SUFFIXES = b"xl/workbook", (".xlsx", ".xlsm")
@@ -18,6 +18,7 @@ AS_CSV = 'In Excel, save the sheet as "CSV UTF-8".'
 WIDE_BOMS = (
     (b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
 )  # fmt: skip
+PROSE_SUFFIXES = (".txt", ".md", ".rst")
 GB2312_SHARE = 0.9  # of the non-ASCII characters: Chinese prose is in GB2312, misread bytes are not
 
 
@@ -133,4 +134,6 @@ def _parse(path: Path, name: Path, text: str) -> Records:
     if suffix in {".csv", ".tsv"}:
         items, notes = csv_records(path, text)
         return Records(container="CSV", items=tuple(items), notes=notes)
+    if suffix in PROSE_SUFFIXES and text.lstrip()[:1] not in {"[", "{"}:
+        raise DataError(f"{path} is {RAW_TEXT}.", next=FROM_RAW_TEXT)
     return json_records(path, text, lines=suffix in {".jsonl", ".ndjson"})

@@ -5,8 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.data.containers.json_rows import DECODER
-from toolkit.data.records import Doubled, RowFault, kind_of
+from toolkit.data.records import DECODER, Doubled, RowFault, kind_of
 from toolkit.data.tools.calls import DEEPEST, ToolCall, is_deep, json_text
 
 # Where a null in a tool's schema means something; elsewhere it is what Parquet has for a key that is not there.

@@ -4,15 +4,15 @@ Training runs in this process, in a subclass of ms-swift's own pipeline: the row
 encoded, and progress goes to a listener instead of the console.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from logging import CRITICAL, getLogger
 from pathlib import Path
+from typing import Any
 
 from toolkit.core.errors import DataError, first_line
 from toolkit.core.events import Listener
 from toolkit.core.read_ahead import prefetch_libraries
 from toolkit.core.startup import prepare_environment, restore_gc
-from toolkit.data.dataset import Row, rows_of
 from toolkit.model.device import start_cuda_context
 from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
@@ -57,16 +57,20 @@ def encoder(model_folder: Path, max_length_tokens: int) -> "SwiftEncoder":
     return SwiftEncoder(model_folder, max_length_tokens)
 
 
-def load_hub_rows(spec: str, *, seed: int) -> list[Row]:
-    """The rows of a hub data set in ms-swift's syntax (`owner/name#count`); needs a network. Raises DataError."""
+def hub_records(name: str) -> Iterable[Mapping[str, Any]]:
+    """The rows of a hub data set, each with its `messages`, without those that ms-swift cannot read. Raises DataError.
+
+    `name`: `owner/name` or `owner/name:subset`, after `HF::` for Hugging Face. Needs a network.
+    """
     prepare_environment(online=True)
     from swift.dataset import load_dataset
 
     try:
-        data, _ = load_dataset([spec], num_proc=1, seed=seed, strict=False)
+        data, _ = load_dataset([name], num_proc=1, seed=0, strict=False)
     except Exception as error:
         raise DataError(
-            f"The hub data set {spec} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
-            next="Check the name and the network; a local file mixes the same way: --mix file.jsonl#200.",
+            f"The hub data set {name} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
+            next="Check the name and the network; HF::owner/name is Hugging Face's, owner/name ModelScope's.",
         ) from error
-    return rows_of(data, spec)
+    records: Iterable[Mapping[str, Any]] = data
+    return records

@@ -17,6 +17,7 @@ from toolkit.model.chat_template import ChatTokens, render_in_child, rendered, t
 from toolkit.model.conversation import Messages, system_messages, tools_messages
 from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.model.loading import forbid_remote_code
+from toolkit.train.ms_swift.frames import Frames
 
 
 class SwiftEncoder:
@@ -54,7 +55,7 @@ def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -
     """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own."""
     tokens = ChatTokens(template.tokenizer)
     with _tokenizing_with(template, tokens):
-        encoded = (_encoded(template, tokens, row, system) for row in rows)
+        encoded = Frames(template, tokens, lambda row: _encoded(template, tokens, row, system)).encode(rows)
         # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
         return [Encoded(input_ids=array("i", ids), labels=array("i", labels)) for ids, labels in encoded]
 

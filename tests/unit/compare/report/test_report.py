@@ -20,8 +20,8 @@ from toolkit.compare.report.markdown import render_markdown
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import reach_verdict
-from toolkit.data.expectation import read_expectation
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.data.probing.expectation import read_expectation
 from toolkit.model.divergence import Drift
 
 NASTY = "<script>alert(1)</script> a|b `c` *d* [e](http://f) &amp;\nnext"
@@ -50,7 +50,7 @@ def test_the_keys_are_those_of_the_design():
 
     assert list(value) == [
         "schema_version", "before", "after", "verdict", "thresholds", "metrics", "per_system", "flips", "systems",
-        "probe_file", "probes", "timings_s", "further", "questions", "ability", "scan", "options",
+        "probe_file", "probes", "timings_s", "further", "questions", "ability", "scan", "test", "options",
     ]  # fmt: skip
     assert set(value["verdict"]) == {
         "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided",

@@ -13,7 +13,7 @@ from toolkit.compare.report.pair.explanation import explanation
 from toolkit.compare.report.pair.named import named
 from toolkit.compare.report.pair.pair import LEFT, RIGHT, SIDES, Pair, Question
 from toolkit.compare.texts import Texts
-from toolkit.data.history import history_lists
+from toolkit.data.probing.history import history_lists
 from toolkit.runs.answer_record import Count
 from toolkit.runs.comparison import METRICS, RecordedFigure, RecordedVerdict, Sha256, Share
 from toolkit.runs.record import Part

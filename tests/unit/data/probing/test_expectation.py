@@ -3,7 +3,7 @@
 import pytest
 
 from toolkit.core.errors import DataError
-from toolkit.data.expectation import Expectation, ExpectedCall, read_expectation
+from toolkit.data.probing.expectation import Expectation, ExpectedCall, read_expectation
 from toolkit.data.tools.calls import ToolCall, written
 
 TABLE = {"name": "book_table", "arguments": {"people": 3, "at": "8 pm"}}

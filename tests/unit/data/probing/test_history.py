@@ -3,7 +3,7 @@
 import pytest
 
 from toolkit.core.errors import DataError
-from toolkit.data.history import history_lists, history_of, read_history
+from toolkit.data.probing.history import history_lists, history_of, read_history
 
 
 def test_an_answer_may_be_left_to_the_model():

@@ -1,0 +1,110 @@
+"""Rows that are encoded together, in the frames that ms-swift's template shows, against ms-swift's own encoding."""
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from toolkit.data.dataset import Row
+from toolkit.data.messages import Message
+from toolkit.model.chat_template import ChatTokens
+
+# Among them what ms-swift's template splits, replaces or strips, and what the tokenizer joins across a border.
+CONTENTS = (
+    "你好！", "  two  spaces \n\n", "\n", " ", "`<image>` and <video>", "<think>no</think> yes", "{{QUERY}} {{SYSTEM}}",
+    "<|im_end|>", "a <|endoftext|>", "\ufdd0\ufdd2 1\ufdd3", "e\u0301 \U0001f600", "<bbox>", "1 + 1 = 2", "</s>",
+    "x" * 500,
+)  # fmt: skip
+
+
+@pytest.fixture(name="template", scope="module")
+def _template(micro_model) -> Any:
+    from toolkit.train.ms_swift.encoder import SwiftEncoder
+
+    return SwiftEncoder(micro_model, 128)._template
+
+
+def conversation(*contents: str, system: str | None = None, masked: tuple[int, ...] = ()) -> Row:
+    """Turns of user and assistant; `masked`: those that are not trained."""
+    messages = [] if system is None else [Message(role="system", content=system)]
+    messages += [
+        Message(role=("user", "assistant")[at % 2], content=content, trained=at not in masked)
+        for at, content in enumerate(contents)
+    ]
+    return Row(number=1, messages=tuple(messages))
+
+
+ROWS = [
+    *(conversation(*pair) for pair in product(CONTENTS, repeat=2)),
+    *(conversation("Hi", content, system=other) for content, other in product(CONTENTS, ("", *CONTENTS))),
+    *(conversation("a", content, "b", "c", content, "d") for content in CONTENTS),
+    *(conversation("a", content, content, "d", masked=(1,)) for content in CONTENTS),
+    *(conversation("a", content, content, "d", "e", "f", system="S", masked=(3,)) for content in CONTENTS),
+]
+
+
+def test_rows_that_are_encoded_together_have_ms_swifts_own_tokens_and_labels(template):
+    from toolkit.train.ms_swift.encoder import _messages, _tokenizing_with, encode_rows
+
+    tokens = ChatTokens(template.tokenizer)
+    with _tokenizing_with(template, tokens):
+        expected = [template.encode({"messages": tokens.escaped(_messages(row, None))}) for row in ROWS]
+
+    found = encode_rows(template, ROWS)
+
+    assert [list(one.input_ids) for one in found] == [one["input_ids"] for one in expected]
+    assert [list(one.labels) for one in found] == [one["labels"] for one in expected]
+
+
+def test_rows_in_an_unusual_order_of_turns_are_encoded_together_too(template):
+    from toolkit.train.ms_swift.encoder import _encoded, _tokenizing_with, encode_rows
+
+    tokens = ChatTokens(template.tokenizer)
+    first, second = Message(role="assistant", content="a"), Message(role="user", content="b")
+    orders = (
+        [first, second, first],
+        [second, second, first],
+        [second, first, Message(role="system", content="S"), first],
+    )
+    rows = [Row(number=1, messages=(*order[:-1], replace(order[-1], content=content)))
+            for order in orders for content in CONTENTS]  # fmt: skip
+    with _tokenizing_with(template, tokens):
+        expected = [_encoded(template, tokens, row, "S") for row in rows]
+
+    found = encode_rows(template, rows, "S")
+
+    assert [(list(one.input_ids), list(one.labels)) for one in found] == expected
+
+
+def test_ms_swifts_template_is_asked_for_each_shape_and_not_for_each_row(template, monkeypatch):
+    from toolkit.train.ms_swift.encoder import encode_rows
+
+    asked = []
+    encode = template.encode
+    monkeypatch.setattr(template, "encode", lambda inputs: asked.append(inputs) or encode(inputs))
+
+    encode_rows(template, [conversation(f"Question {number}?", f"Answer {number}.") for number in range(2000)])
+
+    assert len(asked) == 2  # marks, and the first row
+
+
+def test_a_template_whose_frame_does_not_show_what_it_encodes_is_asked_for_every_row(template, monkeypatch):
+    from toolkit.train.ms_swift.encoder import encode_rows
+
+    encode, rows = template.encode, [conversation(f"Question {number}?", "Yes.") for number in range(5)]
+
+    def changing(inputs: dict[str, Any]) -> dict[str, Any]:
+        messages = [one | {"content": one["content"].replace("Question", "Q")} for one in inputs["messages"]]
+        return dict(encode({"messages": messages}))
+
+    monkeypatch.setattr(template, "encode", changing)
+
+    found = encode_rows(template, rows)
+
+    assert [list(one.input_ids) for one in found] == [
+        encode({"messages": [{"role": "user", "content": f"Q {at}?"}, {"role": "assistant", "content": "Yes."}]})[
+            "input_ids"
+        ]
+        for at in range(5)
+    ]

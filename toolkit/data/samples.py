@@ -1,0 +1,62 @@
+"""Data sets by name with a number of rows, `file.jsonl#200`, and rows that are held out. Reads only names.
+
+A sample is the same for the same seed, in the file's order.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from toolkit.core.errors import ConfigError
+from toolkit.data.dataset import Dataset, Row, places, prompt_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A data set: a file or a hub data set, and how many of its rows to take (None: all)."""
+
+    name: str
+    count: int | None
+
+
+def parse_source(spec: str) -> Source:
+    """Parses `file.jsonl#200` or `owner/name#500`; the count is optional. Raises ConfigError.
+
+    A file whose name has a # is meant where it exists.
+    """
+    name, mark, count = spec.rpartition("#")
+    if not mark or any(path.is_file() for path in places(spec)):
+        name, mark, count = spec, "", ""
+    if not name.strip() or (mark and not (count.isascii() and count.isdigit() and int(count))):
+        raise ConfigError(
+            f"The data set {spec!r} is not SOURCE or SOURCE#COUNT.", next="Write, say, general.jsonl#200."
+        )
+    return Source(name=name, count=int(count) if mark else None)
+
+
+def sample(dataset: Dataset, count: int | None, seed: int) -> Dataset:
+    """With `count` different rows in the file's order, the same for the same seed; with all if there are no more."""
+    total = len(dataset.rows)
+    if count is None:
+        return dataset
+    if count >= total:
+        few = f"It has {total} rows, fewer than the {count} asked for: all are taken."
+        return replace(dataset, notes=(*dataset.notes, *([few] if count > total else [])))
+    chosen = sorted(random.Random(seed).sample(range(total), count))  # noqa: S311  # a repeatable choice, not a secret
+    taken = f"{count} of {total} rows are taken, by the seed {seed}."
+    return replace(
+        dataset,
+        rows=tuple(dataset.rows[at] for at in chosen),
+        sampled_from=total,
+        notes=(*dataset.notes, taken),
+    )
+
+
+def unseen(rows: Iterable[Row], trained: Sequence[Row]) -> list[Row]:
+    """Those rows whose question, with what was said before it, is in none of the trained ones, whatever the system."""
+    known = {_question(row) for row in trained}
+    return [row for row in rows if _question(row) not in known]
+
+
+def _question(row: Row) -> tuple[str, ...]:
+    return tuple(prompt_key(one.content) for one in row.messages[:-1] if one.role != "system")
