@@ -101,7 +101,7 @@ def _run(config: VerifyEvidenceConfig) -> Run | None:
     folder = Path(config.evidence)
     if not folder.is_dir():
         return find_run(config.evidence, config.output)
-    is_run = (folder / RECORD).is_file() and not (folder / ADAPTER_FILE).exists()
+    is_run = (folder / RECORD).is_file() and not ((folder / ADAPTER_FILE).exists() or evidence_files(folder))
     return read_run(folder) if is_run else None
 
 

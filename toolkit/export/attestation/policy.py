@@ -119,7 +119,7 @@ def read_policy(path: Path) -> Policy:
         raise _invalid(path, "it is not a mapping")
     for name in value:
         if name not in KEYS:
-            raise _invalid(path, f'"{name}" is not known.{did_you_mean(str(name), KEYS)}')
+            raise _invalid(path, f'"{name}" is not known', did_you_mean(str(name), KEYS))
     if value.get("schema_version") != VERSION:
         raise _invalid(path, f"schema_version must be {VERSION}")
     return Policy(
@@ -130,8 +130,8 @@ def read_policy(path: Path) -> Policy:
     )  # fmt: skip
 
 
-def _invalid(path: Path, why: str) -> ConfigError:
-    return ConfigError(f"The policy {path} is not valid: {why}.", next="docs/evidence.md has an example.")
+def _invalid(path: Path, why: str, near: str = "") -> ConfigError:
+    return ConfigError(f"The policy {path} is not valid: {why}.{near}", next="docs/evidence.md has an example.")
 
 
 def _list(path: Path, value: Any, name: str) -> list[str]:
@@ -160,7 +160,8 @@ def _thresholds(path: Path, value: Any) -> dict[str, float]:
         raise _invalid(path, "thresholds must be a mapping of metrics to numbers")
     for name, limit in value.items():
         if name not in PROBED:
-            raise _invalid(path, f'thresholds: "{name}" is not a judged metric.{did_you_mean(str(name), PROBED)}')
+            near = did_you_mean(str(name), PROBED)
+            raise _invalid(path, f'thresholds: "{name}" is not a judged metric', near)
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= 0:
             raise _invalid(path, f"thresholds: {name} must be a number, and not a negative one")
     return {name: float(limit) for name, limit in value.items()}
