@@ -28,13 +28,16 @@ REGISTRY ?=
 TAG ?=
 REF ?=
 REPO ?=
+# For `verify-evidence`
+POLICY ?=
+FOLDER ?=
 # For the container: RUN_ARGS="--gpus 0 --network host"; shell words, as ARGS
 RUN_ARGS ?=
 
 # The values of these reach a recipe's shell only through the environment, quoted: any file name works, and nothing in a
 # value runs, neither $(…) of make nor of the shell. ARGS and RUN_ARGS stay shell words: quote in them as in
 # a command, and never take them from others.
-VALUES := RUNTIME PYTHON TORCH DATA SAY MODEL RUN PORT OUTPUT REGISTRY TAG REF REPO
+VALUES := RUNTIME PYTHON TORCH DATA SAY MODEL RUN PORT OUTPUT REGISTRY TAG REF REPO FOLDER POLICY
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 export $(VALUES)
 
@@ -67,7 +70,7 @@ endif
 .PHONY: help
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: RUNTIME, DATA, SAY, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
+	@echo "  Variables: RUNTIME, DATA, SAY, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, FOLDER, POLICY, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
@@ -168,6 +171,15 @@ pull-adapter: .host/.ready ## Fetch one, every byte checked: REF=ghcr.io/me/fine
 push-to-hub: $(READY) ## Put a run's adapter and card on the Hugging Face hub, privately: REPO=me/my-adapter [RUN=v3]
 	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
 	@$(LIGHT) push-to-hub $(A_RUN) $${REPO:+"$$REPO"} $(BASE) --output "$$OUTPUT" $(ARGS)
+
+.PHONY: attest
+attest: $(READY) ## Sign a run's verdict, for publish-adapter and push-to-hub to take along: [RUN=v3] [ARGS=--new-key]
+	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
+	@$(LIGHT) attest $(A_RUN) $(BASE) --output "$$OUTPUT" $(ARGS)
+
+.PHONY: verify-evidence
+verify-evidence: $(READY) ## Check signed evidence: POLICY=policy.yaml FOLDER=output/pulled/…, or RUN=v3
+	@$(LIGHT) verify-evidence "$${FOLDER:-$$RUN}" --policy "$$POLICY" --output "$$OUTPUT" $(ARGS)
 
 .PHONY: sbom
 sbom: .host/.ready ## Print the bill of materials of the image's Python environment

@@ -36,6 +36,7 @@ def command(
 
     The adapter is the one that "toolkit export RUN --to adapter" wrote. The result is a CNCF ModelPack artifact that
     `oras pull` and model tools can read. The same content gets the same digest, however often it is pushed.
+    If "toolkit attest RUN" has signed its verdict, that is attached to it, as an OCI referrer.
     """
     target = f"{registry.rstrip('/')}/{name}" + (f":{tag}" if tag else "")
     config = PublishAdapterConfig(

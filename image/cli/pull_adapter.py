@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Download a published adapter by REFERENCE (REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…) into a folder.
 
-    Every file is checked against its digest, and the folder appears only when it is complete.
+    Every file is checked against its digest, and the folder appears only when it is complete. Signed evidence that is
+    attached to the adapter comes along.
     """
     config = PullAdapterConfig(
         reference=reference, output=output, folder=folder, ca_bundle=ca_bundle, plain_http=plain_http, tries=tries
@@ -44,4 +45,8 @@ def command(
     notify(f"run: {result.run_id}")
     notify(f"verdict when published: {result.verdict}")
     notify(f"base model: {result.base}")
+    if result.evidence:
+        notify(
+            f"signed evidence: {result.evidence}, not checked yet; toolkit verify-evidence FOLDER --policy FILE does"
+        )
     click.echo(result.folder)

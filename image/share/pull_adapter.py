@@ -14,6 +14,7 @@ from image.core.text import printable
 from image.engine import find_login
 from image.registry import Repository
 from image.share.artifact import Blob, unpack
+from image.share.evidence import find_evidence
 
 PULLED_FOLDER = "pulled"
 VERDICTS = ("passed", "failed", "not compared")
@@ -34,7 +35,10 @@ class PullAdapterConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PullResult:
-    """`base`: repository@revision or name of the base model. `downloaded`: False if the folder was complete already."""
+    """`base`: repository@revision or name of the base model. `downloaded`: False if the folder was complete already.
+
+    `evidence`: how many signed verdicts were attached; who signed them is not checked here.
+    """
 
     folder: Path
     digest: str
@@ -42,6 +46,7 @@ class PullResult:
     run_id: str
     verdict: str
     downloaded: bool
+    evidence: int
 
 
 def pull_adapter(
@@ -60,10 +65,12 @@ def pull_adapter(
             f"The registry sent {digest} when asked for {address}.",
             next="Pull it again; if that does not help, do not trust this registry.",
         )
-    blobs, annotations = unpack(manifest, str(address))
+    files, annotations = unpack(manifest, str(address))
+    evidence = find_evidence(registry, digest)
+    blobs = (*files, *evidence)
     folder = config.folder or _own_folder(config.output) / _folder_name(address)
     downloaded = not _is_complete(folder, blobs) and _download(registry, blobs, folder, listener)
-    return _result(folder, digest, annotations, downloaded=downloaded)
+    return _result(folder, digest, annotations, downloaded=downloaded, evidence=len(evidence))
 
 
 def _own_folder(output: Path) -> Path:
@@ -136,7 +143,9 @@ def _require_space(folder: Path, needed_bytes: int) -> None:
         )
 
 
-def _result(folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool) -> PullResult:
+def _result(
+    folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool, evidence: int
+) -> PullResult:
     base = annotations.get(labels.MODEL_REPOSITORY) or annotations.get(labels.MODEL_NAME, "unknown")
     verdict = annotations.get(labels.RUN_VERDICT)
     revision = annotations.get(labels.MODEL_REVISION, "") if labels.MODEL_REPOSITORY in annotations else ""
@@ -147,4 +156,5 @@ def _result(folder: Path, digest: str, annotations: Mapping[str, str], *, downlo
         run_id=printable(annotations.get(labels.RUN_ID, "unknown"), MAX_TEXT),
         verdict=verdict if verdict in VERDICTS else "unknown",
         downloaded=downloaded,
+        evidence=evidence,
     )

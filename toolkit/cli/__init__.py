@@ -25,8 +25,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        path = module_path(cmd_name).relative_to(Path(__file__).parent).with_suffix("")
-        command: click.Command = importlib.import_module(".".join(("toolkit.cli", *path.parts))).command
+        command: click.Command = importlib.import_module(import_name(cmd_name)).command
         return command
 
     def resolve_command(
@@ -71,6 +70,11 @@ def module_path(command: str) -> Path:
     """Its module, in this room or in `sharing`."""
     here = Path(__file__).with_name(f"{module_name(command)}.py")
     return here if here.is_file() else here.parent / "sharing" / here.name
+
+
+def import_name(command: str) -> str:
+    """`toolkit.cli.sharing.attest`."""
+    return ".".join(("toolkit.cli", *module_path(command).relative_to(Path(__file__).parent).with_suffix("").parts))
 
 
 def summary(name: str) -> str:

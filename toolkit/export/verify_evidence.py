@@ -97,7 +97,7 @@ def verify_evidence(config: VerifyEvidenceConfig) -> Verified:
 
 
 def _run(config: VerifyEvidenceConfig) -> Run | None:
-    """The run that is named, by its folder or its name; None for the folder of a portable adapter, which is no run."""
+    """The run that is named, by its folder or its name; None for the folder of a portable adapter."""
     folder = Path(config.evidence)
     if not folder.is_dir():
         return find_run(config.evidence, config.output)
