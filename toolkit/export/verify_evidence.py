@@ -29,7 +29,8 @@ from toolkit.runs.layout import (
 from toolkit.runs.run import Run, find_run, read_run
 
 NOT_VERIFIED = 25  # the exit code
-LARGEST = 20  # files of evidence
+MOST_FILES = 20  # of evidence
+CHANGED = "has changed since it was signed"
 KINDS = {ADAPTER_FILE: "adapter", REPORT: "report", RECORD: "record"}
 
 
@@ -106,12 +107,13 @@ def _run(config: VerifyEvidenceConfig) -> Run | None:
 
 
 def _signed(folder: Path, policy: Policy) -> tuple[Check, Statement | None, PublicKey | None]:
-    """The first evidence in the folder that one of the policy's keys has signed."""
-    paths = evidence_files(folder)[:LARGEST]
+    """The first evidence in the folder that one of the policy's keys has signed; else what is wrong with one."""
+    paths = evidence_files(folder)[:MOST_FILES]
     if not paths:
         return Check(subject="signature", holds=False, text=f"{folder} has no {EVIDENCE}"), None, None
     found = [_opened(path, policy) for path in paths]
-    return next((one for one in found if one[1] is not None), found[0])
+    wrong = next((one for one in found if CHANGED in one[0].text), found[0])  # rather than what others signed
+    return next((one for one in found if one[1] is not None), wrong)
 
 
 def _opened(path: Path, policy: Policy) -> tuple[Check, Statement | None, PublicKey | None]:
@@ -121,7 +123,7 @@ def _opened(path: Path, policy: Policy) -> tuple[Check, Statement | None, Public
         value, key = envelope.verified(policy.keys)
         statement = Statement.from_dict(value)
     except WrongSignatureError as error:
-        text = f"{path.name} has changed since it was signed: {error}"
+        text = f"{path.name} {CHANGED}: {error}"
     except UnknownKeyError:
         text = f"{path.name} is not signed by a key of the policy ({names}), but by {envelope.hint}"
     except (OSError, ValueError) as error:
@@ -160,7 +162,7 @@ def _difference(path: Path, sha256: str) -> str | None:
         found = file_sha256(path)
     except OSError:
         return f"{path.name} is missing"
-    return None if found == sha256 else f"{path.name} has changed since it was signed: its sha256 is {found}"
+    return None if found == sha256 else f"{path.name} {CHANGED}: its sha256 is {found}"
 
 
 def _run_files(run: Run, statement: Statement) -> Iterator[Check]:
