@@ -7,6 +7,7 @@ https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md
 import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,20 +62,43 @@ def pack_evidence(folder: Path, artifact: Artifact) -> Artifact | None:
     return Artifact(manifest=json.dumps(manifest, indent=2).encode(), blobs=(evidence, config))
 
 
-def evidence_descriptor(evidence: Artifact) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Attached:
+    """The layers of one referrer, as its manifest has them."""
+
+    layers: tuple[Any, ...]
+
+    @staticmethod
+    def blob(layer: Any, max_bytes: int) -> tuple[str, int] | None:
+        """Digest and size; None for a layer that has not both."""
+        if not isinstance(layer, Mapping):
+            return None
+        digest, size = str(layer.get("digest")), layer.get("size")
+        valid = DIGEST.fullmatch(digest) and isinstance(size, int) and 0 <= size <= max_bytes
+        return (digest, size) if valid and isinstance(size, int) else None
+
+
+def descriptor(referrer: Artifact) -> dict[str, Any]:
     """What a list of referrers says about it."""
-    annotations = json.loads(evidence.manifest)["annotations"]
+    content = json.loads(referrer.manifest)
+    annotations = {"annotations": content["annotations"]} if "annotations" in content else {}
     return {
-        "mediaType": MANIFEST_TYPE, "digest": evidence.digest, "size": len(evidence.manifest),
-        "artifactType": BUNDLE_TYPE, "annotations": annotations,
-    }  # fmt: skip
+        "mediaType": MANIFEST_TYPE, "digest": referrer.digest, "size": len(referrer.manifest),
+        "artifactType": content["artifactType"],
+    } | annotations  # fmt: skip
 
 
 def find_evidence(registry: Repository, subject: str) -> tuple[Blob, ...]:
     """The bundles attached to the manifest with the digest `subject`, named as files. Raises RegistryError."""
-    listed = registry.referrers(subject)[:MAX_LISTED]
-    digests = sorted({str(one["digest"]) for one in listed if _is_bundle(one)})[:MAX_ATTACHED]
-    found = dict.fromkeys(layer for digest in digests for layer in _layers(registry, digest, subject))
+    found: dict[tuple[str, int], None] = {}
+    for attached in find_attached(registry, subject, BUNDLE_TYPE):
+        for layer in attached.layers:
+            if (blob := Attached.blob(layer, MAX_TEXT_BYTES)) is None:
+                raise RegistryError(
+                    f"{registry.address} has evidence attached that is not valid.",
+                    next="Pull only from sources that you trust.",
+                )
+            found[blob] = None
     return tuple(
         Blob(
             media_type=BUNDLE_TYPE, digest=digest, size_bytes=size,
@@ -84,31 +108,26 @@ def find_evidence(registry: Repository, subject: str) -> tuple[Blob, ...]:
     )  # fmt: skip
 
 
-def _is_bundle(descriptor: Any) -> bool:
+def find_attached(registry: Repository, subject: str, artifact_type: str) -> Iterator[Attached]:
+    """The referrers of that type to the manifest with the digest `subject`, in the order of their own digests."""
+    listed = registry.referrers(subject)[:MAX_LISTED]
+    digests = sorted({str(one["digest"]) for one in listed if _may_be(one, artifact_type)})
+    for digest in digests[:MAX_ATTACHED]:
+        manifest = registry.manifest(digest)
+        try:
+            content = json.loads(manifest)
+            kind, about = content["artifactType"], content["subject"]["digest"]
+            layers = tuple(content["layers"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+        if (content_digest(manifest), about, kind) == (digest, subject, artifact_type):
+            yield Attached(layers=layers)
+
+
+def _may_be(listed: Any, artifact_type: str) -> bool:
     """By the type in the list, which a registry that does not know it leaves out."""
     return (
-        isinstance(descriptor, Mapping)
-        and descriptor.get("artifactType", BUNDLE_TYPE) == BUNDLE_TYPE
-        and DIGEST.fullmatch(str(descriptor.get("digest"))) is not None
+        isinstance(listed, Mapping)
+        and listed.get("artifactType", artifact_type) == artifact_type
+        and DIGEST.fullmatch(str(listed.get("digest"))) is not None
     )
-
-
-def _layers(registry: Repository, digest: str, subject: str) -> Iterator[tuple[str, int]]:
-    """Digest and size of each bundle in that referrer; none of a referrer to something else."""
-    manifest = registry.manifest(digest)
-    try:
-        content = json.loads(manifest)
-        about = content["subject"]["digest"]
-        layers = [(one["mediaType"], one["digest"], one["size"]) for one in content["layers"]]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return
-    if content_digest(manifest) != digest or about != subject:
-        return
-    for kind, blob, size in layers:
-        if kind != BUNDLE_TYPE:
-            continue
-        if not DIGEST.fullmatch(str(blob)) or not isinstance(size, int) or not 0 <= size <= MAX_TEXT_BYTES:
-            raise RegistryError(
-                f"{registry.address} has evidence attached that is not valid.", next="Pull only from sources you trust."
-            )
-        yield blob, size

@@ -15,6 +15,7 @@ from image.engine import find_login
 from image.registry import Repository
 from image.share.artifact import Blob, unpack
 from image.share.evidence import find_evidence
+from image.share.rows import pull_rows
 
 PULLED_FOLDER = "pulled"
 VERDICTS = ("passed", "failed", "not compared")
@@ -23,11 +24,12 @@ MAX_TEXT = 200  # characters of an annotation that are shown
 
 @dataclass(frozen=True, kw_only=True)
 class PullAdapterConfig:
-    """`folder` None: a folder named after the artifact, in `output`/pulled."""
+    """`folder` None: a folder named after the artifact, in `output`/pulled. `with_rows`: make a run of it too."""
 
     reference: str
     output: Path
     folder: Path | None = None
+    with_rows: bool = False
     ca_bundle: Path | None = None
     plain_http: bool = False
     tries: int = 5
@@ -37,7 +39,8 @@ class PullAdapterConfig:
 class PullResult:
     """`base`: repository@revision or name of the base model. `downloaded`: False if the folder was complete already.
 
-    `evidence`: how many signed verdicts were attached; who signed them is not checked here.
+    `evidence`: how many signed verdicts were attached; who signed them is not checked here. `run`: the run's folder, if
+    its rows were asked for.
     """
 
     folder: Path
@@ -47,6 +50,7 @@ class PullResult:
     verdict: str
     downloaded: bool
     evidence: int
+    run: Path | None
 
 
 def pull_adapter(
@@ -70,7 +74,8 @@ def pull_adapter(
     blobs = (*files, *evidence)
     folder = config.folder or _own_folder(config.output) / _folder_name(address)
     downloaded = not _is_complete(folder, blobs) and _download(registry, blobs, folder, listener)
-    return _result(folder, digest, annotations, downloaded=downloaded, evidence=len(evidence))
+    run = pull_rows(registry, digest, folder) if config.with_rows else None
+    return _result(folder, digest, annotations, downloaded=downloaded, evidence=len(evidence), run=run)
 
 
 def _own_folder(output: Path) -> Path:
@@ -144,8 +149,9 @@ def _require_space(folder: Path, needed_bytes: int) -> None:
 
 
 def _result(
-    folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool, evidence: int
-) -> PullResult:
+    folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool, evidence: int,
+    run: Path | None,
+) -> PullResult:  # fmt: skip
     base = annotations.get(labels.MODEL_REPOSITORY) or annotations.get(labels.MODEL_NAME, "unknown")
     verdict = annotations.get(labels.RUN_VERDICT)
     revision = annotations.get(labels.MODEL_REVISION, "") if labels.MODEL_REPOSITORY in annotations else ""
@@ -157,4 +163,5 @@ def _result(
         verdict=verdict if verdict in VERDICTS else "unknown",
         downloaded=downloaded,
         evidence=evidence,
+        run=run,
     )

@@ -217,6 +217,48 @@ def test_an_adapter_that_somebody_else_signed_is_not_accepted(signed: Host, regi
     assert "is not signed by a key of the policy (release.pub)" in verified.stdout
 
 
+def test_a_stranger_verifies_and_replays_in_three_commands(user: Host, registry: Registry, tmp_path: Path) -> None:
+    """What docs/evidence.md shows, with a training of the embedded model."""
+    rows = json.loads((ROOT / "data" / "self_cognition.json").read_text(encoding="utf-8"))[:4]
+    data = user.folder / "few.json"
+    data.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    shutil.copyfile(user.folder / "probes.yaml", user.folder / "few.probes.yaml")
+    mine = user.folder / "trained"
+    key = ("--new-key", "--key", user.folder / "release.key")
+    for command in (
+        ("finetune", data, "--model", "tiny-qwen2", "--keep-weight", "0", "--epochs", "2"),
+        ("compare", "--system", "Be brief.", "--outside", "0"),
+        ("export", "--to", "adapter"),
+        ("attest", *key),
+    ):
+        done = toolkit(user, *command, "--output", mine)
+        assert done.returncode in {0, 20, 21, 22}, done.stderr
+    given = ("--tag", "replayable", "--output", str(mine), "--with-rows", "--even-if-failed")
+    published = user.image("publish-adapter", f"{registry.address}/team", *given)
+    assert published.returncode == 0, published.stderr
+    shutil.rmtree(mine)
+    (user.folder / "policy.yaml").write_text(
+        "schema_version: 1\nkeys: [release.pub]\nverdict: any\nbase: [tiny-qwen2]\n"
+    )
+
+    pulled = pulls(user, published.stdout.strip(), "--with-rows")
+    assert pulled.returncode == 0, pulled.stderr
+    run = pulled.stdout.strip()
+    assert run.endswith("-replayable-run")
+    verified = toolkit(user, "verify-evidence", run, "--policy", user.folder / "policy.yaml")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "run: its adapter, report and rows are those of the evidence" in verified.stdout
+    replayed = toolkit(user, "replay", run)
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    assert replayed.stdout.endswith("Replayed: the second run is the first one, bit for bit.\n")
+
+    (Path(run) / "train.jsonl").write_text('{"messages": []}\n')
+    changed = toolkit(user, "verify-evidence", run, "--policy", user.folder / "policy.yaml")
+    assert changed.returncode == 25
+    assert "FAILED data: train.jsonl has changed since it was signed" in changed.stdout
+    assert toolkit(user, "replay", run).returncode == 3
+
+
 def test_make_publishes_and_pulls(user: Host, registry: Registry) -> None:
     """As the README has it; what make exports beforehand is there already."""
     given = {"RUNTIME": "local", "OUTPUT": str(user.output)}

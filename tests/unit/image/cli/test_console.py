@@ -64,6 +64,7 @@ def test_an_annotation_forges_no_verdict(capsys: pytest.CaptureFixture[str], mon
         verdict="failed",
         downloaded=True,
         evidence=0,
+        run=None,
     )
     monkeypatch.setattr(pull_adapter, "pull_adapter", lambda *_, **__: result)
     click.Context(pull_adapter.command).invoke(pull_adapter.command, reference="r/a:1", tries=1, output=Path())

@@ -162,7 +162,7 @@ def attach(registry: FakeRegistry, to: str, **changes: Any) -> None:
     """A referrer that somebody else made, in the list of the digest `to`."""
     registry.blobs["sha256:" + hashlib.sha256(b"{}").hexdigest()] = b"{}"
     layer = {"mediaType": BUNDLE_TYPE, "digest": "sha256:" + hashlib.sha256(b"{}").hexdigest(), "size": 2}
-    content = json.dumps({"subject": {"digest": to}, "layers": [layer]} | changes).encode()
+    content = json.dumps({"artifactType": BUNDLE_TYPE, "subject": {"digest": to}, "layers": [layer]} | changes).encode()
     digest = "sha256:" + hashlib.sha256(content).hexdigest()
     registry.manifests[digest] = content
     descriptor = {"digest": digest, "size": len(content), "artifactType": BUNDLE_TYPE}
