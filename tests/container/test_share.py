@@ -217,7 +217,7 @@ def test_an_adapter_that_somebody_else_signed_is_not_accepted(signed: Host, regi
     assert "is not signed by a key of the policy (release.pub)" in verified.stdout
 
 
-def test_a_stranger_verifies_and_replays_in_three_commands(user: Host, registry: Registry, tmp_path: Path) -> None:
+def test_somebody_else_verifies_and_replays_in_three_commands(user: Host, registry: Registry, tmp_path: Path) -> None:
     """What docs/evidence.md shows, with a training of the embedded model."""
     rows = json.loads((ROOT / "data" / "self_cognition.json").read_text(encoding="utf-8"))[:4]
     data = user.folder / "few.json"

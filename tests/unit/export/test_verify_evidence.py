@@ -39,7 +39,7 @@ def _run(tmp_path: Path) -> Path:
 
 @pytest.fixture(name="pulled")
 def _pulled(run: Path, tmp_path: Path) -> Path:
-    """The portable adapter as a stranger has it."""
+    """The portable adapter as others have it."""
     folder = tmp_path / "pulled"
     shutil.copytree(run / "adapter", folder, ignore=shutil.ignore_patterns("export.json"))
     return folder
