@@ -265,18 +265,23 @@ test-gpu: setup ## Training on an NVIDIA card: captured steps, memory, resumptio
 	.venv/bin/pytest tests/gpu
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cli.md is current
+lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cli.md and the tables of measurements are current
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/hadolint Dockerfile
 	PYTHONPATH=. .venv/bin/python docs/cli.py --check
+	.venv/bin/python bench/figures.py --check
 
 .PHONY: docs
 docs: setup ## Write docs/cli.md from the commands themselves
 	PYTHONPATH=. .venv/bin/python docs/cli.py
 	PYTHONPATH=. .venv/bin/python docs/schema.py
+
+.PHONY: figures
+figures: setup ## Write the tables of README and docs that come from bench/results
+	.venv/bin/python bench/figures.py
 
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header
