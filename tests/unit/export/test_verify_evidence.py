@@ -12,7 +12,8 @@ from tests.fakes.attestable_run import BASE, LOCK, attested, make_attestable_run
 from toolkit.cli.sharing.verify_evidence import lines
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import data_folder, file_sha256, write_json
-from toolkit.export.attestation.signing import create_key_pair
+from toolkit.export.attestation.bundle import read_bundle, signed_bundle
+from toolkit.export.attestation.signing import create_key_pair, read_key_pair
 from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
 from toolkit.runs.comparison import with_digest
 
@@ -202,9 +203,6 @@ def test_evidence_that_is_none_is_a_failure(pulled: Path, content: str):
 
 
 def test_a_signed_statement_about_something_else_is_a_failure(pulled: Path, tmp_path: Path):
-    from toolkit.export.attestation.bundle import signed_bundle
-    from toolkit.export.attestation.signing import read_key_pair
-
     pair = read_key_pair(tmp_path / "release.key")
     value = {"_type": "https://in-toto.io/Statement/v1", "subject": [], "predicateType": "https://slsa.dev/x",
              "predicate": {}}  # fmt: skip
@@ -212,6 +210,15 @@ def test_a_signed_statement_about_something_else_is_a_failure(pulled: Path, tmp_
 
     text = f"{EVIDENCE} cannot be used: it states something else (https://slsa.dev/x)"
     assert failures(pulled) == [("signature", text)]
+
+
+def test_a_figure_that_is_not_a_number_meets_nothing(pulled: Path, tmp_path: Path):
+    pair = read_key_pair(tmp_path / "release.key")
+    value = json.loads(read_bundle(json.loads((pulled / EVIDENCE).read_text())).payload)
+    value["predicate"]["metrics"]["reliability"]["value"] = float("nan")
+    (pulled / EVIDENCE).write_text(signed_bundle(value, pair))
+
+    assert failures(pulled) == [("reliability", "nan, at least 0.5 was demanded")]
 
 
 def test_a_lock_that_has_changed_here_is_named_with_both_digests(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from toolkit.compare.verdict import AT_LEAST, PROBED, misses
+from toolkit.compare.verdict import AT_LEAST, PROBED
 from toolkit.core.documents import read_text
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
@@ -96,15 +96,18 @@ def _allowed(*, holds: bool) -> str:
 def _threshold(name: str, limit: float, signed: Predicate) -> Check:
     """The run was judged by at least this threshold, and its figure meets it."""
     judged, figure = signed.thresholds.get(name), signed.metrics.get(name)
-    at_least = name in AT_LEAST
     if judged is None or figure is None or figure.value is None:
         return Check(subject=name, holds=False, text=f"was not judged; the policy demands {limit:g}")
-    looser = judged < limit if at_least else judged > limit
-    if looser:
+    if not _meets(name, judged, limit):
         return Check(subject=name, holds=False, text=f"was judged by {judged:g}; the policy demands {limit:g}")
-    text = f"{figure.value:.4g}, {'at least' if at_least else 'at most'} {limit:g}"
-    missed = misses(name, figure.value, {name: limit})
-    return Check(subject=name, holds=not missed, text=f"{text}{' was demanded' if missed else ''}")
+    holds = _meets(name, figure.value, limit)
+    text = f"{figure.value:.4g}, {'at least' if name in AT_LEAST else 'at most'} {limit:g}"
+    return Check(subject=name, holds=holds, text=text if holds else f"{text} was demanded")
+
+
+def _meets(name: str, value: float, limit: float) -> bool:
+    """False for what is not a number."""
+    return value >= limit if name in AT_LEAST else value <= limit
 
 
 def read_policy(path: Path) -> Policy:
