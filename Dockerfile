@@ -133,6 +133,7 @@ ARG MODEL_FOLDER=Qwen2.5-7B-Instruct
 # - HOME, USER: an unknown uid would get "/" and no name, and Python's getpass raises without one
 # - LANG: the questions and answers are Chinese and English
 # - PATH: our `swift` before ms-swift's own
+# - TOOLKIT_IMAGE: an image cannot contain its own digest; `image run` gives it, for run.json
 ENV HOME=/root \
     USER=root \
     LANG=C.UTF-8 \
@@ -140,6 +141,7 @@ ENV HOME=/root \
     PYTHONUNBUFFERED=1 \
     DO_NOT_TRACK=1 \
     HF_HUB_DISABLE_TELEMETRY=1 \
+    TOOLKIT_IMAGE=unknown \
     TOOLKIT_MODEL=/root/${MODEL_FOLDER}
 # No ENTRYPOINT: people expect a shell.
 CMD ["bash"]

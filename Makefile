@@ -28,13 +28,16 @@ REGISTRY ?=
 TAG ?=
 REF ?=
 REPO ?=
+# For `verify-evidence`
+POLICY ?=
+FOLDER ?=
 # For the container: RUN_ARGS="--gpus 0 --network host"; shell words, as ARGS
 RUN_ARGS ?=
 
 # The values of these reach a recipe's shell only through the environment, quoted: any file name works, and nothing in a
 # value runs, neither $(…) of make nor of the shell. ARGS and RUN_ARGS stay shell words: quote in them as in
 # a command, and never take them from others.
-VALUES := RUNTIME PYTHON TORCH DATA SAY MODEL RUN PORT OUTPUT REGISTRY TAG REF REPO
+VALUES := RUNTIME PYTHON TORCH DATA SAY MODEL RUN PORT OUTPUT REGISTRY TAG REF REPO FOLDER POLICY
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 export $(VALUES)
 
@@ -67,7 +70,7 @@ endif
 .PHONY: help
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: RUNTIME, DATA, SAY, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
+	@echo "  Variables: RUNTIME, DATA, SAY, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, FOLDER, POLICY, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
@@ -169,6 +172,15 @@ push-to-hub: $(READY) ## Put a run's adapter and card on the Hugging Face hub, p
 	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
 	@$(LIGHT) push-to-hub $(A_RUN) $${REPO:+"$$REPO"} $(BASE) --output "$$OUTPUT" $(ARGS)
 
+.PHONY: attest
+attest: $(READY) ## Sign a run's verdict, for publish-adapter and push-to-hub to take along: [RUN=v3] [ARGS=--new-key]
+	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
+	@$(LIGHT) attest $(A_RUN) $(BASE) --output "$$OUTPUT" $(ARGS)
+
+.PHONY: verify-evidence
+verify-evidence: $(READY) ## Check signed evidence: POLICY=policy.yaml FOLDER=output/pulled/…, or RUN=v3
+	@$(LIGHT) verify-evidence "$${FOLDER:-$$RUN}" --policy "$$POLICY" --output "$$OUTPUT" $(ARGS)
+
 .PHONY: sbom
 sbom: .host/.ready ## Print the bill of materials of the image's Python environment
 	@$(IMAGE) sbom $(BAKED) $(ARGS)
@@ -253,18 +265,23 @@ test-gpu: setup ## Training on an NVIDIA card: captured steps, memory, resumptio
 	.venv/bin/pytest tests/gpu
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cli.md is current
+lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cli.md and the tables of measurements are current
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/hadolint Dockerfile
 	PYTHONPATH=. .venv/bin/python docs/cli.py --check
+	.venv/bin/python bench/figures.py --check
 
 .PHONY: docs
 docs: setup ## Write docs/cli.md from the commands themselves
 	PYTHONPATH=. .venv/bin/python docs/cli.py
 	PYTHONPATH=. .venv/bin/python docs/schema.py
+
+.PHONY: figures
+figures: setup ## Write the tables of README and docs that come from bench/results
+	.venv/bin/python bench/figures.py
 
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header

@@ -35,6 +35,7 @@ Every command prints its answer on stdout and everything else on stderr.
 | 20, 21, 22 | `compare`, `lab`, `teach`, and `sweep` of the run named: not learned; something else moved; both |
 | 23 | `compare --strict`: inconclusive, too few probes to tell |
 | 24 | `replay`: the second run is not the first one |
+| 25 | `verify-evidence`: the evidence is missing, was changed, or does not meet the policy |
 | 130 | interrupted: Ctrl-C, SIGTERM or SIGHUP |
 
 The streams cost no work: runs and reports are finished whatever becomes of stdout and stderr.

@@ -21,6 +21,7 @@ Examples:
 @click.option("--tag", help="The tag.  [default: the run's full name]")
 @click.option("--name", default=f"{NAME}-adapter", show_default=True, help="The name in the registry.")
 @click.option("--even-if-failed", is_flag=True, help="Push even if the verdict failed or the run was not compared.")
+@click.option("--with-rows", is_flag=True, help="Attach rows, log and probes too, so that others can replay the run.")
 @click.option("--ca-bundle", type=click.Path(path_type=Path), help="A certificate to trust besides Docker's.")
 @click.option("--plain-http", is_flag=True, help="Use no TLS, and send no login.  [default on loopback: detected]")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="output", show_default=True,
@@ -29,18 +30,19 @@ Examples:
     "--tries", type=click.IntRange(1), default=5, show_default=True, help="Attempts, if the connection fails."
 )
 def command(
-    registry: str, run: str, tag: str | None, name: str, even_if_failed: bool, ca_bundle: Path | None,
-    plain_http: bool, output: Path, tries: int,
+    registry: str, run: str, tag: str | None, name: str, even_if_failed: bool, with_rows: bool,
+    ca_bundle: Path | None, plain_http: bool, output: Path, tries: int,
 ) -> None:  # fmt: skip
     """Push a run's portable adapter and its report to REGISTRY (such as ghcr.io/me) as an OCI artifact.
 
     The adapter is the one that "toolkit export RUN --to adapter" wrote. The result is a CNCF ModelPack artifact that
     `oras pull` and model tools can read. The same content gets the same digest, however often it is pushed.
+    If "toolkit attest RUN" has signed its verdict, that is attached to it, as an OCI referrer.
     """
     target = f"{registry.rstrip('/')}/{name}" + (f":{tag}" if tag else "")
     config = PublishAdapterConfig(
-        target=target, run=run, output=output, even_if_failed=even_if_failed, ca_bundle=ca_bundle,
-        plain_http=plain_http, tries=tries,
+        target=target, run=run, output=output, even_if_failed=even_if_failed, with_rows=with_rows,
+        ca_bundle=ca_bundle, plain_http=plain_http, tries=tries,
     )  # fmt: skip
     with progress() as listener:
         record = publish_adapter(config, notify=notify, listener=listener)

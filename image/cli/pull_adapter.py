@@ -18,6 +18,7 @@ Examples:
 @click.argument("reference")
 @click.option("--to", "folder", type=click.Path(path_type=Path),
               help="The folder to write.  [default: pulled/NAME-TAG in the output folder]")  # fmt: skip
+@click.option("--with-rows", is_flag=True, help="Make a run of it, with the rows that are attached: for replay.")
 @click.option("--ca-bundle", type=click.Path(path_type=Path), help="A certificate to trust besides Docker's.")
 @click.option("--plain-http", is_flag=True, help="Use no TLS, and send no login.  [default on loopback: detected]")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default="output", show_default=True,
@@ -26,14 +27,17 @@ Examples:
     "--tries", type=click.IntRange(1), default=5, show_default=True, help="Attempts, if the connection fails."
 )
 def command(
-    reference: str, folder: Path | None, ca_bundle: Path | None, plain_http: bool, output: Path, tries: int
-) -> None:
+    reference: str, folder: Path | None, with_rows: bool, ca_bundle: Path | None, plain_http: bool, output: Path,
+    tries: int,
+) -> None:  # fmt: skip
     """Download a published adapter by REFERENCE (REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…) into a folder.
 
-    Every file is checked against its digest, and the folder appears only when it is complete.
+    Every file is checked against its digest, and the folder appears only when it is complete. Signed evidence that is
+    attached to the adapter comes along.
     """
     config = PullAdapterConfig(
-        reference=reference, output=output, folder=folder, ca_bundle=ca_bundle, plain_http=plain_http, tries=tries
+        reference=reference, output=output, folder=folder, with_rows=with_rows, ca_bundle=ca_bundle,
+        plain_http=plain_http, tries=tries,
     )  # fmt: skip
     with progress() as listener:
         result = pull_adapter(config, notify=notify, listener=listener)
@@ -44,4 +48,8 @@ def command(
     notify(f"run: {result.run_id}")
     notify(f"verdict when published: {result.verdict}")
     notify(f"base model: {result.base}")
-    click.echo(result.folder)
+    if result.evidence:
+        notify(
+            f"signed evidence: {result.evidence}, not checked yet; toolkit verify-evidence FOLDER --policy FILE does"
+        )
+    click.echo(result.run or result.folder)

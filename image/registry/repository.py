@@ -1,7 +1,8 @@
 """One repository of one registry: pushes and fetches manifests and blobs, with retries."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from image.registry.transport import Answer, Sink, Transport
 
 FIRST_WAIT_S = 2.0
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"  # OCI image specification 1.1
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+# What a registry answers that has no such list, or no referrers API.
+NO_INDEX = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED})
 
 
 class Repository:
@@ -63,19 +67,60 @@ class Repository:
 
         return self._with_retries(f"pushing {path.name}", push) is not None
 
-    def push_manifest(self, content: bytes) -> None:
-        self._with_retries(
-            "pushing the manifest",
-            lambda: self.client.do_request(self._manifest_url(), "PUT", content, {"Content-Type": MANIFEST_TYPE}),
+    def push_manifest(self, content: bytes, version: str = "", media_type: str = MANIFEST_TYPE) -> Answer:
+        """As the address's tag or digest, or as `version`."""
+        url, headers = self._manifest_url(version), {"Content-Type": media_type}
+        answer: Answer = self._with_retries(
+            "pushing the manifest", lambda: self.client.do_request(url, "PUT", content, headers)
         )
+        return answer
 
-    def manifest(self) -> bytes:
-        """The exact bytes of the manifest that the address's tag or digest names."""
-        answer = self._with_retries(
-            "reading the manifest",
-            lambda: self.client.do_request(self._manifest_url(), "GET", headers={"Accept": MANIFEST_TYPE}),
-        )
+    def manifest(self, version: str = "") -> bytes:
+        """The exact bytes of the manifest that the address's tag or digest names, or `version`."""
+        url, headers = self._manifest_url(version), {"Accept": MANIFEST_TYPE}
+        answer = self._with_retries("reading the manifest", lambda: self.client.do_request(url, "GET", headers=headers))
         return bytes(answer.body)
+
+    def push_referrer(self, content: bytes, descriptor: Mapping[str, Any], subject: str) -> None:
+        """Pushes a manifest that refers to the one with the digest `subject`.
+
+        A registry without the referrers API gets the index in its place that the distribution specification asks for.
+        """
+        answer = self.push_manifest(content, descriptor["digest"])
+        if "OCI-Subject" in answer.headers:
+            return
+        tag = _referrers_tag(subject)
+        others = [one for one in self._listed(self._manifest_url(tag)) or [] if one != descriptor]
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [*others, descriptor]}
+        self.push_manifest(json.dumps(index, indent=2).encode(), tag, INDEX_TYPE)
+
+    def referrers(self, subject: str) -> list[Any]:
+        """The descriptors of the manifests that refer to the one with that digest, as the registry lists them."""
+        url = self._manifest_url("").partition("/manifests/")[0]
+        found = self._listed(f"{url}/referrers/{subject}")
+        return (self._listed(self._manifest_url(_referrers_tag(subject))) if found is None else found) or []
+
+    def _listed(self, url: str) -> list[Any] | None:
+        """The manifests of an index; None where the registry has no such index."""
+
+        def read() -> Answer:
+            assert self.client is not None  # connects
+            assert self._authentication is not None
+            answer = self._authentication.send("GET", url, headers={"Accept": INDEX_TYPE})
+            if answer.ok or answer.status_code in NO_INDEX:
+                return answer
+            raise response_error(self.address, answer)
+
+        answer = self._with_retries("reading what is attached", read)
+        if not answer.ok:
+            return None
+        try:
+            found = answer.json()["manifests"]
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if not isinstance(found, list):
+            raise registry_error(self.address, "its list of what is attached is not one")
+        return found
 
     def fetch_blob(self, digest: str, size_bytes: int, target: Path) -> None:
         """Writes the blob to `target`. Raises RegistryError if size or digest differ, and OSError if writing fails."""
@@ -153,8 +198,8 @@ class Repository:
 
         return Container(f"{self.address.server}/{self.address.repository}:{self.address.tag or 'latest'}")
 
-    def _manifest_url(self) -> str:
-        version = self.address.digest or self.address.tag
+    def _manifest_url(self, version: str = "") -> str:
+        version = version or self.address.digest or self.address.tag
         return f"{self.client.prefix}://{self._container().manifest_url(version)}"
 
     def _with_retries(self, action: str, request: Callable[[], Any]) -> Any:
@@ -178,3 +223,8 @@ class Repository:
             except ValueError as error:  # raised by oras if the registry names no place for an upload
                 raise registry_error(self.address, f"{action} failed: {printable(first_line(error), 100)}") from error
         raise AssertionError("unreachable")
+
+
+def _referrers_tag(digest: str) -> str:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema"""
+    return digest.replace(":", "-")

@@ -42,7 +42,7 @@ def run(config: RunConfig, *, notify: Notify) -> int:
     remove_abandoned(engine)
     info = engine.info()
     _require_writable(config.output)
-    container = _container_config(config, info)
+    container = _container_config(config, info, image)
     if config.gpus == "auto":
         result = _run_on_gpu_or_cpu(engine, container, _ModelSize.of(config, image), config, info, notify)
     else:
@@ -96,9 +96,11 @@ def _run(engine: Engine, container: ContainerConfig, config: RunConfig) -> Conta
     return run_container(engine, container, stdin=stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer)
 
 
-def _container_config(config: RunConfig, info: EngineInfo) -> ContainerConfig:
+def _container_config(config: RunConfig, info: EngineInfo, image: ImageInfo) -> ContainerConfig:
     mounts = mounts_for(config.command[1:], output=config.output, data=config.data)
-    environment = {"HF_HUB_OFFLINE": "1"} if config.network == "none" else {}
+    environment = {"TOOLKIT_IMAGE": image_digest(image)}
+    if config.network == "none":
+        environment["HF_HUB_OFFLINE"] = "1"
     if config.program is not None:
         environment["TOOLKIT_PROGRAM"] = config.program
     if config.port is not None:
@@ -124,6 +126,11 @@ def _container_config(config: RunConfig, info: EngineInfo) -> ContainerConfig:
         memory_bytes=config.memory_bytes,
         terminal=terminal,
     )
+
+
+def image_digest(image: ImageInfo) -> str:
+    """Its digest in a registry, by which others find it; without one, the engine's own id of it."""
+    return min((one.partition("@")[2] for one in image.repo_digests), default=image.image_id)
 
 
 def _server_environment(port: Port) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,9 @@ from image.core.suggestion import make_command
 from image.engine import find_login
 from image.registry import Repository
 from image.share.artifact import MEDIA_TYPES, Artifact, Blob, Facts, pack
+from image.share.evidence import descriptor, pack_evidence
 from image.share.history import PublishRecord, append_record
+from image.share.rows import pack_rows
 from image.share.run_layer import RECORD, find_run, read_finished_record, read_report
 
 PORTABLE = "adapter"  # the folder in the run that `toolkit export --to adapter` writes
@@ -27,12 +29,16 @@ COMPARED_KEYS = ("verdict", "metrics", "timings_s")  # equal in two reports of t
 
 @dataclass(frozen=True, kw_only=True)
 class PublishAdapterConfig:
-    """`target`: registry/name:tag, or registry/name to use the run's name as the tag."""
+    """`target`: registry/name:tag, or registry/name to use the run's name as the tag.
+
+    `with_rows`: attach what the run was trained on, so that others can replay it.
+    """
 
     target: str
     run: str
     output: Path
     even_if_failed: bool = False
+    with_rows: bool = False
     ca_bundle: Path | None = None
     plain_http: bool = False
     tries: int = 5
@@ -47,17 +53,25 @@ def publish_adapter(
     _require_verdict(facts, run, even_if_failed=config.even_if_failed)
     address = read_address(config.target if ":" in config.target.rpartition("/")[2] else f"{config.target}:{run.name}")
     artifact = pack(run / PORTABLE, facts)
+    rows = pack_rows(run, read_finished_record(run), artifact) if config.with_rows else None
+    attached = {"the signed evidence": pack_evidence(run / PORTABLE, artifact), "rows, log and probes": rows}
     registry = registry or Repository(
         address, notify=notify, login=find_login(address.registry), ca_bundle=config.ca_bundle,
         plain_http=config.plain_http, tries=config.tries,
     )  # fmt: skip
     start = time.monotonic()
-    sent = _push(registry, artifact, listener)
+    sent = _push(registry, artifact.blobs, listener)
+    registry.push_manifest(artifact.manifest)  # last, so that a tag is always complete
     _confirm_digest(registry, artifact, address)
+    referrers = {what: referrer for what, referrer in attached.items() if referrer is not None}
+    for what, referrer in referrers.items():
+        sent += _push(registry, referrer.blobs, listener)
+        registry.push_referrer(referrer.manifest, descriptor(referrer), artifact.digest)
+        notify(f"attached: {what}, {referrer.digest}")
     record = PublishRecord(
         reference=str(address),
         digest=artifact.digest,
-        layers=len(artifact.blobs),
+        layers=sum(len(one.blobs) for one in (artifact, *referrers.values())),
         layers_sent=len(sent),
         bytes_sent=sum(blob.size_bytes for blob in sent),
         seconds=round(time.monotonic() - start, 1),
@@ -153,11 +167,11 @@ def _shipped_lock(base: Mapping[str, Any]) -> Lock | None:
     return lock if lock.sha256 == base.get("lock_sha256") else None
 
 
-def _push(registry: Repository, artifact: Artifact, listener: Listener) -> list[Blob]:
-    """Returns the blobs that the registry did not have. The manifest goes last, so that a tag is always complete."""
-    sent, done, total = [], 0, sum(blob.size_bytes for blob in artifact.blobs)
+def _push(registry: Repository, blobs: Sequence[Blob], listener: Listener) -> list[Blob]:
+    """Returns the blobs that the registry did not have."""
+    sent, done, total = [], 0, sum(blob.size_bytes for blob in blobs)
     with tempfile.TemporaryDirectory(prefix="artifact-") as folder:
-        for blob in artifact.blobs:
+        for blob in blobs:
             path = blob.path
             if path is None:
                 path = Path(folder) / "config.json"
@@ -166,7 +180,6 @@ def _push(registry: Repository, artifact: Artifact, listener: Listener) -> list[
                 sent.append(blob)
             done += blob.size_bytes
             listener(Progress(task="adapter", done=done, total=total))
-    registry.push_manifest(artifact.manifest)
     return sent
 
 

@@ -14,6 +14,8 @@ from image.core.text import printable
 from image.engine import find_login
 from image.registry import Repository
 from image.share.artifact import Blob, unpack
+from image.share.evidence import find_evidence
+from image.share.rows import pull_rows
 
 PULLED_FOLDER = "pulled"
 VERDICTS = ("passed", "failed", "not compared")
@@ -22,11 +24,12 @@ MAX_TEXT = 200  # characters of an annotation that are shown
 
 @dataclass(frozen=True, kw_only=True)
 class PullAdapterConfig:
-    """`folder` None: a folder named after the artifact, in `output`/pulled."""
+    """`folder` None: a folder named after the artifact, in `output`/pulled. `with_rows`: make a run of it too."""
 
     reference: str
     output: Path
     folder: Path | None = None
+    with_rows: bool = False
     ca_bundle: Path | None = None
     plain_http: bool = False
     tries: int = 5
@@ -34,7 +37,11 @@ class PullAdapterConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PullResult:
-    """`base`: repository@revision or name of the base model. `downloaded`: False if the folder was complete already."""
+    """`base`: repository@revision or name of the base model. `downloaded`: False if the folder was complete already.
+
+    `evidence`: how many signed verdicts were attached; who signed them is not checked here. `run`: the run's folder, if
+    its rows were asked for.
+    """
 
     folder: Path
     digest: str
@@ -42,6 +49,8 @@ class PullResult:
     run_id: str
     verdict: str
     downloaded: bool
+    evidence: int
+    run: Path | None
 
 
 def pull_adapter(
@@ -60,10 +69,13 @@ def pull_adapter(
             f"The registry sent {digest} when asked for {address}.",
             next="Pull it again; if that does not help, do not trust this registry.",
         )
-    blobs, annotations = unpack(manifest, str(address))
+    files, annotations = unpack(manifest, str(address))
+    evidence = find_evidence(registry, digest)
+    blobs = (*files, *evidence)
     folder = config.folder or _own_folder(config.output) / _folder_name(address)
     downloaded = not _is_complete(folder, blobs) and _download(registry, blobs, folder, listener)
-    return _result(folder, digest, annotations, downloaded=downloaded)
+    run = pull_rows(registry, digest, folder) if config.with_rows else None
+    return _result(folder, digest, annotations, downloaded=downloaded, evidence=len(evidence), run=run)
 
 
 def _own_folder(output: Path) -> Path:
@@ -136,7 +148,10 @@ def _require_space(folder: Path, needed_bytes: int) -> None:
         )
 
 
-def _result(folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool) -> PullResult:
+def _result(
+    folder: Path, digest: str, annotations: Mapping[str, str], *, downloaded: bool, evidence: int,
+    run: Path | None,
+) -> PullResult:  # fmt: skip
     base = annotations.get(labels.MODEL_REPOSITORY) or annotations.get(labels.MODEL_NAME, "unknown")
     verdict = annotations.get(labels.RUN_VERDICT)
     revision = annotations.get(labels.MODEL_REVISION, "") if labels.MODEL_REPOSITORY in annotations else ""
@@ -147,4 +162,6 @@ def _result(folder: Path, digest: str, annotations: Mapping[str, str], *, downlo
         run_id=printable(annotations.get(labels.RUN_ID, "unknown"), MAX_TEXT),
         verdict=verdict if verdict in VERDICTS else "unknown",
         downloaded=downloaded,
+        evidence=evidence,
+        run=run,
     )

@@ -143,6 +143,122 @@ def test_plain_oras_pulls_the_same_files(user: Host, registry: Registry, tmp_pat
     assert pulled == {path.name: path.read_bytes() for path in ours.iterdir() if path.name != "export.json"}
 
 
+@pytest.fixture(name="signed")
+def _signed(user: Host) -> Host:
+    """The user has signed the verdict, and wrote what they demand of others' evidence."""
+    run = (user.output / "latest").resolve()
+    (run / "train.jsonl").write_text('{"messages": []}\n')
+    (run / "logging.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
+    done = toolkit(user, "attest", "v0", "--output", user.output, "--new-key", "--key", user.folder / "release.key")
+    assert done.returncode == 0, done.stderr
+    (user.folder / "policy.yaml").write_text("schema_version: 1\nkeys: [release.pub]\n")
+    return user
+
+
+def toolkit(user: Host, *arguments: str | Path) -> Done:
+    return subprocess.run(
+        [sys.executable, "-m", "toolkit", *arguments],
+        cwd=ROOT, env=user.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_signed_evidence_is_attached_pulled_and_holds(signed: Host, registry: Registry) -> None:
+    """With make, as docs/evidence.md has it, on a registry that has no referrers API."""
+    given = {"RUNTIME": "local", "OUTPUT": str(signed.output)}
+    published = signed.make("publish-adapter", REGISTRY=f"{registry.address}/team", TAG="signed", **given)
+    assert published.returncode == 0, published.stderr
+    assert "attached: the signed evidence, sha256:" in published.stderr
+    pulled = signed.make("pull-adapter", REF=published.stdout.splitlines()[-1], **given)
+    assert pulled.returncode == 0, pulled.stderr
+    assert "signed evidence: 1, not checked yet" in pulled.stderr
+
+    folder = pulled.stdout.strip()
+    given |= {"POLICY": str(signed.folder / "policy.yaml")}
+    verified = signed.make("verify-evidence", FOLDER=folder, **given)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "Verified: signed by release.pub" in verified.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("adapter_model.safetensors", "FAILED adapter: adapter_model.safetensors has changed since it was signed"),
+        ("report.json", "FAILED report: report.json has changed since it was signed"),
+        ("run.json", "FAILED record: run.json has changed since it was signed"),  # data and base model
+        ("evidence*.sigstore.json", ".sigstore.json has changed since it was signed: its signature is not the one of"),
+    ],
+)
+def test_what_was_changed_on_its_way_through_a_registry_is_named(
+    signed: Host, registry: Registry, name: str, said: str
+) -> None:
+    """By somebody who may write to the registry, and whose digests are all right.
+
+    All tests sign the same files, so that this artifact has the evidence of several signers.
+    """
+    published = publishes(signed, registry.address, "--tag", "changed")
+    assert published.returncode == 0, published.stderr
+    folder = Path(pulls(signed, published.stdout.strip()).stdout.strip())
+    for path in folder.glob(name):
+        path.write_bytes(path.read_bytes().replace(b'"payload": "ewog', b'"payload": "ewoK') + b"\n")
+
+    verified = toolkit(signed, "verify-evidence", folder, "--policy", signed.folder / "policy.yaml")
+    assert verified.returncode == 25
+    assert said in verified.stdout
+
+
+def test_an_adapter_that_somebody_else_signed_is_not_accepted(signed: Host, registry: Registry) -> None:
+    key = signed.folder / "intruder.key"
+    assert toolkit(signed, "attest", "v0", "--output", signed.output, "--new-key", "--key", key).returncode == 0
+    reference = publishes(signed, registry.address, "--tag", "intruder").stdout.strip()
+    folder = pulls(signed, reference).stdout.strip()
+
+    verified = toolkit(signed, "verify-evidence", folder, "--policy", signed.folder / "policy.yaml")
+    assert verified.returncode == 25
+    assert "is not signed by a key of the policy (release.pub)" in verified.stdout
+
+
+def test_somebody_else_verifies_and_replays_in_three_commands(user: Host, registry: Registry, tmp_path: Path) -> None:
+    """What docs/evidence.md shows, with a training of the embedded model."""
+    rows = json.loads((ROOT / "data" / "self_cognition.json").read_text(encoding="utf-8"))[:4]
+    data = user.folder / "few.json"
+    data.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    shutil.copyfile(user.folder / "probes.yaml", user.folder / "few.probes.yaml")
+    mine = user.folder / "trained"
+    key = ("--new-key", "--key", user.folder / "release.key")
+    for command in (
+        ("finetune", data, "--model", "tiny-qwen2", "--keep-weight", "0", "--epochs", "2"),
+        ("compare", "--system", "Be brief.", "--outside", "0"),
+        ("export", "--to", "adapter"),
+        ("attest", *key),
+    ):
+        done = toolkit(user, *command, "--output", mine)
+        assert done.returncode in {0, 20, 21, 22}, done.stderr
+    given = ("--tag", "replayable", "--output", str(mine), "--with-rows", "--even-if-failed")
+    published = user.image("publish-adapter", f"{registry.address}/team", *given)
+    assert published.returncode == 0, published.stderr
+    shutil.rmtree(mine)
+    (user.folder / "policy.yaml").write_text(
+        "schema_version: 1\nkeys: [release.pub]\nverdict: any\nbase: [tiny-qwen2]\n"
+    )
+
+    pulled = pulls(user, published.stdout.strip(), "--with-rows")
+    assert pulled.returncode == 0, pulled.stderr
+    run = pulled.stdout.strip()
+    assert run.endswith("-replayable-run")
+    verified = toolkit(user, "verify-evidence", run, "--policy", user.folder / "policy.yaml")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "run: its adapter, report and rows are those of the evidence" in verified.stdout
+    replayed = toolkit(user, "replay", run)
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    assert replayed.stdout.endswith("Replayed: the second run is the first one, bit for bit.\n")
+
+    (Path(run) / "train.jsonl").write_text('{"messages": []}\n')
+    changed = toolkit(user, "verify-evidence", run, "--policy", user.folder / "policy.yaml")
+    assert changed.returncode == 25
+    assert "FAILED data: train.jsonl has changed since it was signed" in changed.stdout
+    assert toolkit(user, "replay", run).returncode == 3
+
+
 def test_make_publishes_and_pulls(user: Host, registry: Registry) -> None:
     """As the README has it; what make exports beforehand is there already."""
     given = {"RUNTIME": "local", "OUTPUT": str(user.output)}

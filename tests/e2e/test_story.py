@@ -1,5 +1,6 @@
 """The story of every command, as a user types it: each a process of its own, on the embedded model."""
 
+import base64
 import json
 import shutil
 import signal
@@ -230,6 +231,44 @@ def test_replay_repeats_a_run_whose_data_is_gone_byte_for_byte(shell: Shell):
     assert done.code == 0, done.out + done.err
     assert done.out.startswith("adapter: the same, byte for byte, sha256 ")
     assert done.out.endswith("Replayed: the second run is the first one, bit for bit.\n")
+
+
+@pytest.fixture(scope="module", name="evidence")
+def _evidence(tuned_run: TunedRun, small_data: Path) -> Path:
+    """The tuned run's signed verdict, by a key pair that was made for it."""
+    probes = small_data.with_suffix(".probes.yaml").name
+    key = ("--new-key", "--key", "release.key")
+    done = tuned_run.shell.run("toolkit", "attest", *key, "--probes", probes)
+    assert done.code == 0, done.err
+    assert "public key, for those who verify: release.pub" in done.err
+    return tuned_run.shell.home / done.out.strip()
+
+
+def test_attest_signs_the_verdict_beside_the_portable_adapter(evidence: Path, tuned_run: TunedRun):
+    payload = json.loads(evidence.read_text())["dsseEnvelope"]["payload"]
+    statement = json.loads(base64.b64decode(payload))
+
+    assert evidence == tuned_run.folder / "adapter" / "evidence.sigstore.json"
+    assert statement["predicate"]["verdict"] == tuned_run.report["verdict"]
+    assert statement["predicate"]["metrics"] == tuned_run.report["metrics"]
+    assert "adapter_model.safetensors" in [one["name"] for one in statement["subject"]]
+
+
+def test_verify_evidence_accepts_what_was_published_and_refuses_what_was_changed(evidence: Path, shell: Shell):
+    (shell.home / "policy.yaml").write_text("schema_version: 1\nkeys: [release.pub]\nbase: [tiny-qwen2]\n")
+    folder = shell.home / "received"
+    shutil.copytree(evidence.parent, folder)
+    command = ("toolkit", "verify-evidence", "received", "--policy", "policy.yaml")
+
+    accepted = shell.run(*command)
+    with (folder / "adapter_model.safetensors").open("ab") as weights:
+        weights.write(b"\0")
+    refused = shell.run(*command)
+
+    assert accepted.code == 0, accepted.out
+    assert accepted.out.endswith("Verified: signed by release.pub, and all 4 checks hold.\n")
+    assert refused.code == 25
+    assert "FAILED adapter: adapter_model.safetensors has changed since it was signed" in refused.out
 
 
 def test_sweep_trains_every_combination_and_ranks_them(shell: Shell, small_data: Path):

@@ -24,9 +24,9 @@ def published(registry: FakeRegistry, output: Path, repository: Repository | Non
 
 
 def pulled(
-    registry: FakeRegistry, output: Path, reference: str = "", repository: Repository | None = None
+    registry: FakeRegistry, output: Path, reference: str = "", repository: Repository | None = None, **options
 ) -> PullResult:
     reference = reference or f"{registry.address}/team/adapter:1"
     repository = repository or Repository(read_address(reference), notify=lambda _: None, pause=lambda _: None)
-    config = PullAdapterConfig(reference=reference, output=output)
+    config = PullAdapterConfig(reference=reference, output=output, **options)
     return pull_adapter(config, notify=lambda _: None, listener=lambda _: None, registry=repository)

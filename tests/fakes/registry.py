@@ -14,7 +14,10 @@ LOGIN = "Basic Y2k6c2VjcmV0"  # ci:secret
 
 @dataclass
 class FakeRegistry:
-    """`auth`: "", "basic" or "token". `faults`: method and part of a path → statuses, one an answer."""
+    """`auth`: "", "basic" or "token". `faults`: method and part of a path → statuses, one an answer.
+
+    `has_referrers`: it lists what refers to a manifest, as registries of the distribution specification 1.1 do.
+    """
 
     auth: str = ""
     faults: dict[tuple[str, str], list[int]] = field(default_factory=dict)
@@ -23,6 +26,7 @@ class FakeRegistry:
     asked: list[tuple[str, str]] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     port: int = 0
+    has_referrers: bool = False
 
     @property
     def address(self) -> str:
@@ -115,11 +119,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(201 if right else 400, b"")
         elif self.command == "PUT":
             manifests |= {last: body, f"sha256:{hashlib.sha256(body).hexdigest()}": body}
-            self._send(201, b"")
+            subject = json.loads(body).get("subject", {}).get("digest")
+            listed = {"OCI-Subject": subject} if subject and self.registry.has_referrers else {}
+            self._send(201, b"", listed)
+        elif "/referrers/" in path and self.registry.has_referrers:
+            self._send(200, json.dumps({"manifests": self._referrers(last)}).encode())
         elif (found := (manifests if "/manifests/" in path else blobs).get(last)) is not None:
             self._send(200, found)
         else:
             self._send(404, json.dumps({"errors": [{"code": "UNKNOWN", "message": "unknown"}]}).encode())
+
+    def _referrers(self, subject: str) -> list[dict[str, str]]:
+        found = {digest: json.loads(content) for digest, content in self.registry.manifests.items()}
+        return [
+            {"digest": digest, "artifactType": one["artifactType"]}
+            for digest, one in found.items()
+            if one.get("subject", {}).get("digest") == subject
+        ]
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

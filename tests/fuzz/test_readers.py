@@ -3,6 +3,7 @@
 Derandomized, so that a failure repeats; `--hypothesis-profile=long` tries a hundred times as many inputs.
 """
 
+import base64
 import contextlib
 import dataclasses
 import io
@@ -25,6 +26,7 @@ from tests.fakes.model_folder import CONFIG, make_model_folder
 from tests.fakes.tool_rows import CALL, FORMS
 from tests.fuzz.hostile import documents, files, written
 from toolkit.cli.runs import command as runs_command
+from toolkit.cli.sharing.verify_evidence import lines as evidence_lines
 from toolkit.compare.report.html import render_html
 from toolkit.compare.report.junit import render_junit
 from toolkit.compare.report.markdown import render_markdown
@@ -37,7 +39,11 @@ from toolkit.core.text import one_line
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import check_rows
+from toolkit.export.attestation.bundle import PAYLOAD_TYPE, pre_authentication_encoding, signed_bundle
+from toolkit.export.attestation.signing import create_key_pair, read_key_pair
+from toolkit.export.attestation.statement import PREDICATE_TYPE, STATEMENT_TYPE
 from toolkit.export.evidence import read_evidence
+from toolkit.export.verify_evidence import VerifyEvidenceConfig, verify_evidence
 from toolkit.model.adapter_config import require_bounded_adapter
 from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.lock import read_lock
@@ -153,6 +159,33 @@ def manifest(path: Path) -> None:
     unpack(path.read_bytes(), "registry.example/adapter:1")
 
 
+def evidence(path: Path) -> None:
+    config = VerifyEvidenceConfig(evidence=str(path.parent), policy=path.parents[1] / "demanded.yaml")
+    found = verify_evidence(config)
+    assert json.dumps(found.to_dict()).encode()
+    assert "".join(evidence_lines(found)).encode()
+
+
+def statement(path: Path) -> None:
+    """What one of the policy's own keys has signed."""
+    pair, payload = read_key_pair(path.parents[1] / "release.key"), path.read_bytes()
+    bundle = json.loads(signed_bundle({}, pair))
+    signature = pair.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
+    bundle["dsseEnvelope"] |= {
+        "payload": base64.b64encode(payload).decode(), "signatures": [{"sig": base64.b64encode(signature).decode()}],
+    }  # fmt: skip
+    signed = path.with_name("evidence.sigstore.json")
+    signed.write_text(json.dumps(bundle))
+    try:
+        evidence(signed)
+    finally:
+        signed.unlink()
+
+
+def policy(path: Path) -> None:
+    verify_evidence(VerifyEvidenceConfig(evidence=str(path.parent / "published"), policy=path))
+
+
 def chat_request(path: Path) -> None:
     read_request(path.read_bytes(), names=("tuned",), system="", max_new_tokens=10)
 
@@ -209,6 +242,26 @@ CALL_PROBES = {
         {"id": "a", "group": "trained", "prompt": "Book!", "tools": ["book_table"], "expect": {"call": CALL}},
         {"id": "b", "group": "out-of-scope", "prompt": "Look!", "tools": [{"name": "look"}]},
     ],
+}  # fmt: skip
+POLICY = {
+    "schema_version": 1, "keys": ["release.pub"], "verdict": "strict", "thresholds": {"kl": 0.1},
+    "base": ["tiny-qwen2", "0" * 64], "data": ["0" * 64], "probes": [DIGEST], "image": [DIGEST],
+}  # fmt: skip
+BUNDLE = {
+    "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+    "verificationMaterial": {"publicKey": {"hint": "AAAA"}},
+    "dsseEnvelope": {"payload": "e30=", "payloadType": PAYLOAD_TYPE, "signatures": [{"sig": "AAAA", "keyid": ""}]},
+}
+STATEMENT = {
+    "_type": STATEMENT_TYPE, "predicateType": PREDICATE_TYPE,
+    "subject": [{"name": "adapter_model.safetensors", "digest": {"sha256": "0" * 64}}],
+    "predicate": {
+        "run_id": RUN_ID, "finished_at": None, "adapter_sha256": "0" * 64, "base_model": {"name": "tiny-qwen2"},
+        "data": {"sha256": "0" * 64, "rows": 1, "files": {"train.jsonl": "0" * 64}}, "probes": {"sha256": "0" * 64},
+        "report_sha256": "0" * 64, "thresholds": {"kl": 0.1}, "toolkit": {"versions": {}, "image": None},
+        "metrics": {"kl": {"value": 0.05, "n": 1, "low": None, "high": None, "system": ""}},
+        "verdict": {"passed": True, "took": True, "kept": True, "reasons": []},
+    },
 }  # fmt: skip
 TENSOR = {"weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}, "__metadata__": {"format": "pt"}}
 SWEEP = {
@@ -274,6 +327,9 @@ CASES: dict[str, tuple[Read, list[Any]]] = {
     "adapter_config.json": (adapter, [ADAPTER]),
     "manifest.json": (manifest, [{**MANIFEST, "layers": LAYERS, "annotations": {"a": "b"}}]),
     "request.json": (chat_request, [CHAT, TOOL_CHAT]),
+    "policy.yaml": (policy, [POLICY]),
+    "published/evidence.sigstore.json": (evidence, [BUNDLE]),
+    "published/statement.json": (statement, [STATEMENT]),
 }
 
 
@@ -284,6 +340,9 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(RUN, place / RUN_ID)
     make_model_folder(place / "model")
     (place / "adapter_model.safetensors").write_bytes(b"")
+    (place / "published").mkdir()
+    create_key_pair(place / "release.key")
+    (place / "demanded.yaml").write_text(json.dumps(POLICY))
     return place
 
 

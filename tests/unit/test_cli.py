@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from toolkit.cli import COMMANDS, cli, module_name, summary
+from toolkit.cli import COMMANDS, cli, import_name, summary
 
 HEAVY = ("torch", "transformers", "swift", "peft", "datasets", "numpy", "scipy", "huggingface_hub", "starlette")
 
@@ -29,7 +29,7 @@ def test_help_lists_every_command_with_its_summary():
 
 def test_help_of_a_command_imports_no_heavy_library():
     """Neither torch nor anything else that takes tenths of a second."""
-    modules = ", ".join(f"toolkit.cli.{module_name(name)}" for name in COMMANDS)
+    modules = ", ".join(import_name(name) for name in COMMANDS)
     script = f"import sys, {modules}; print(*sorted(set(sys.modules) & {set(HEAVY)}))"
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

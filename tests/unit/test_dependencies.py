@@ -78,7 +78,10 @@ def test_everything_declared_is_locked(file: str) -> None:
     assert {canonicalize_name(requirement.name) for requirement in REQUIRED} - locked.keys() == {"torch"}
 
 
-LIGHT = ("download", "make_data", "push_to_hub", "runs", "verify")  # the Makefile runs them on the host, without torch
+# The Makefile runs them on the host, without torch
+LIGHT = (
+    "download", "make_data", "runs", "verify", "sharing.attest", "sharing.push_to_hub", "sharing.verify_evidence",
+)  # fmt: skip
 
 
 def test_the_light_commands_import_only_what_the_host_has() -> None:

@@ -32,6 +32,8 @@ USES = {
     "download": {"MODEL": ""},
     "verify-model": {"MODEL": ""},
     "push-to-hub": {"RUN": "", "REPO": "", "MODEL": "--model", "OUTPUT": "--output"},
+    "attest": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
+    "verify-evidence": {"FOLDER": "", "POLICY": "--policy", "OUTPUT": "--output"},
     "build": {"MODEL": "--model"},
     "doctor": {"MODEL": "--model", "OUTPUT": "--output"},
     "verify": {"REF": "", "MODEL": "--model"},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from image.cli import COMMANDS as IMAGE_COMMANDS
-from toolkit.cli import COMMANDS, module_name
+from toolkit.cli import COMMANDS, module_name, module_path
 
 ROOT = Path(__file__).parents[2]
 PRODUCTS = ("toolkit", "image")
@@ -48,6 +48,7 @@ TESTS_OF_NO_MODULE = {
     "tests/unit/compare/test_depth.py": "of the depth groups, from the probe file to every view",
     "tests/unit/compare/test_one_figure.py": "of every view of one run",
     "tests/unit/test_dependencies.py": "of pyproject.toml",
+    "tests/unit/test_figures.py": "of bench/figures.py",
     "tests/unit/test_makefile.py": "of the Makefile",
     "tests/unit/test_printing.py": "of everything that prints or writes for people",
     "tests/unit/test_threats.py": "of docs/threats.md",
@@ -120,7 +121,7 @@ def test_a_toolkit_command_is_a_module_of_cli_and_one_of_a_room(command: str):
     name = f"{module_name(command)}.py"
     rooms = [path.parent.name for path in (ROOT / "toolkit").glob(f"*/{name}") if path.parent.name != "cli"]
 
-    assert (ROOT / "toolkit" / "cli" / name).is_file()
+    assert module_path(command).is_file()
     assert len(rooms) == 1, f"{name} is in {rooms}"
 
 

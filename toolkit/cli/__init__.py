@@ -11,8 +11,8 @@ from toolkit.core.spelling import did_you_mean
 
 # In the order in which a newcomer meets them; the help lists them so.
 COMMANDS = (
-    "check", "finetune", "teach", "compare", "scan", "sweep", "lab", "chat", "serve", "export", "push-to-hub", "runs",
-    "replay", "make-data", "make-probes", "download", "verify",
+    "check", "finetune", "teach", "compare", "scan", "sweep", "lab", "chat", "serve", "export", "push-to-hub", "attest",
+    "verify-evidence", "runs", "replay", "make-data", "make-probes", "download", "verify",
 )  # fmt: skip
 
 
@@ -25,7 +25,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"toolkit.cli.{module_name(cmd_name)}").command
+        command: click.Command = importlib.import_module(import_name(cmd_name)).command
         return command
 
     def resolve_command(
@@ -66,9 +66,20 @@ def module_name(command: str) -> str:
     return command.replace("-", "_")
 
 
+def module_path(command: str) -> Path:
+    """Its module, in this room or in `sharing`."""
+    here = Path(__file__).with_name(f"{module_name(command)}.py")
+    return here if here.is_file() else here.parent / "sharing" / here.name
+
+
+def import_name(command: str) -> str:
+    """`toolkit.cli.sharing.attest`."""
+    return ".".join(("toolkit.cli", *module_path(command).relative_to(Path(__file__).parent).with_suffix("").parts))
+
+
 def summary(name: str) -> str:
     """The first line of a command's help, read from its source: importing it could import torch."""
-    source = Path(__file__).with_name(f"{module_name(name)}.py").read_text(encoding="utf-8")
+    source = module_path(name).read_text(encoding="utf-8")
     functions = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
     command = next(node for node in functions if node.name == "command")
     return (ast.get_docstring(command) or "").partition("\n")[0]

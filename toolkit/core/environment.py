@@ -8,6 +8,8 @@ from pathlib import Path
 API_KEY = "TOOLKIT_API_KEY"
 DATA = "TOOLKIT_DATA"
 GPU_MEMORY_GIB = "TOOLKIT_GPU_MEMORY_GIB"
+IMAGE = "TOOLKIT_IMAGE"
+KEY_PASSWORD = "TOOLKIT_KEY_PASSWORD"  # noqa: S105  # the variable's name
 MODEL = "TOOLKIT_MODEL"
 PROGRAM = "TOOLKIT_PROGRAM"
 PUBLISHED = "TOOLKIT_PUBLISHED"
@@ -43,6 +45,11 @@ def cache_folder() -> str | None:
     return os.environ.get("XDG_CACHE_HOME")
 
 
+def config_folder() -> Path:
+    """Where programs keep what the user gave them (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
 def data_folder() -> str | None:
     """Where the shipped data is, if not beside the package."""
     return os.environ.get(DATA)
@@ -51,6 +58,16 @@ def data_folder() -> str | None:
 def gpu_memory_gib() -> str | None:
     """How much memory of a shared card may be used, in GiB; not yet parsed."""
     return os.environ.get(GPU_MEMORY_GIB)
+
+
+def image() -> str | None:
+    """The digest of the image that this container is of, as the host knows it; None outside of one."""
+    return os.environ.get(IMAGE) or None
+
+
+def key_password() -> str | None:
+    """The password of the private key that signs."""
+    return os.environ.get(KEY_PASSWORD) or None
 
 
 def base_model() -> str | None:

@@ -10,7 +10,7 @@ ToolkitError            1   never raised itself
 └── Interrupted       130   Ctrl-C, SIGTERM or SIGHUP
 A command that did its work, but could not write its answer to stdout, exits with 8.
 Click's own usage errors exit with 2, a verdict with 20 to 23 (see toolkit.compare.verdict), a replay that differs with
-24 (see toolkit.sweep.replay).
+24 (see toolkit.sweep.replay), evidence that does not hold with 25 (see toolkit.export.verify_evidence).
 """
 
 import os

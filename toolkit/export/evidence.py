@@ -56,8 +56,16 @@ def require_passed(evidence: Evidence, run: Path, *, even_if_failed: bool) -> No
             f"{name} did not pass its comparison{shown}.",
             next="Train again, or give --even-if-failed: the model card then says so.",
         )
-    compare = suggestion("compare", name, *output_option(run.parent))
-    raise ConfigError(
-        f"{name} was not compared: {evidence.reason}.",
-        next=f'Run "{compare}" first, or give --even-if-failed: the model card then says so.',
-    )
+    raise _not_compared(evidence, run, ", or give --even-if-failed: the model card then says so")
+
+
+def require_compared(evidence: Evidence, run: Path) -> Report:
+    """The report. Raises ConfigError if the adapter in the folder `run` was not compared with its base."""
+    if evidence.report is None:
+        raise _not_compared(evidence, run, "")
+    return evidence.report
+
+
+def _not_compared(evidence: Evidence, run: Path, otherwise: str) -> ConfigError:
+    compare = suggestion("compare", run.name, *output_option(run.parent))
+    return ConfigError(f"{run.name} was not compared: {evidence.reason}.", next=f'Run "{compare}" first{otherwise}.')

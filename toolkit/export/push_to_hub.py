@@ -1,26 +1,23 @@
 """Uploads a run's portable adapter, with its model card and report, to a repository on the hub."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError, RegistryError
 from toolkit.core.events import Listener, silent
 from toolkit.core.links import require_no_links_in
+from toolkit.export.attestation.statement import require_current_evidence
 from toolkit.export.evidence import Evidence, read_evidence, require_passed
-from toolkit.export.export import ExportResult, export
-from toolkit.export.formats.adapter import REPORT_FILES, PortableAdapter
-from toolkit.export.formats.base import ExportConfig
+from toolkit.export.formats.adapter import REPORT_FILES
+from toolkit.export.portable_folder import Export, export_adapter, portable_folder
 from toolkit.model.hub.upload import Remote, Uploaded, find_remote, require_token, upload
-from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE, COMPARISON, EXPORT_MANIFEST, adapter_sha256
+from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, EVIDENCE, EXPORT_MANIFEST, adapter_sha256
 from toolkit.runs.run import Run, find_run, require_own_files
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}", re.ASCII)
 # A repository with the first was filled by this command; the hub itself adds the second.
 OWN_FILES, HUB_FILES = frozenset({EXPORT_MANIFEST, ADAPTER_FILE}), frozenset({".gitattributes"})
-Export = Callable[[ExportConfig, Listener], ExportResult]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +44,6 @@ class PushResult:
     verdict: str
 
 
-def export_adapter(config: ExportConfig, listener: Listener) -> ExportResult:
-    """The real export; tests pass a fake."""
-    return export(config, listener=listener)
-
-
 def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export = export_adapter) -> PushResult:
     """Raises ConfigError, ExportError and RegistryError. Looks the repository up before anything is exported."""
     if not REPOSITORY.fullmatch(config.repository):
@@ -65,13 +57,14 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
     remote = find_remote(config.repository, config.endpoint)
     if remote is not None:
         _require_own_repository(remote, config)
-    folder = _portable_folder(run, digest, config, listener, make)
+    folder = portable_folder(run, config.model, config.probes, listener, make)
     require_no_links_in(folder)
+    require_current_evidence(folder, run)
     files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
     uploaded = upload(
         files, config.repository, remote=remote, private=not config.public, endpoint=config.endpoint,
         message=_message(run, evidence),
-        outdated=frozenset() if remote is None else (remote.files & REPORT_FILES) - files.keys(),
+        outdated=frozenset() if remote is None else (remote.files & {*REPORT_FILES, EVIDENCE}) - files.keys(),
     )  # fmt: skip
     private = not config.public if remote is None else remote.private
     return PushResult(folder=folder, uploaded=uploaded, private=private, verdict=evidence.verdict)
@@ -94,32 +87,3 @@ def _require_own_repository(remote: Remote, config: PushConfig) -> None:
             f"{config.repository} is public on the hub.",
             next="Give --public if you mean that, or make it private in its settings on the hub.",
         )
-
-
-def _portable_folder(run: Run, digest: str | None, config: PushConfig, listener: Listener, make: Export) -> Path:
-    """The folder of `export --to adapter`, exported now unless it is there and up to date."""
-    folder = run.folder / PortableAdapter.folder
-    require_no_links_in(folder)
-    if not _is_current(folder, run, digest):
-        wanted = ExportConfig(
-            run=str(run.folder), to=PortableAdapter.name, model=config.model, probes=config.probes, output=config.output
-        )  # fmt: skip
-        folder = make(wanted, listener).folder
-    return folder
-
-
-def _is_current(folder: Path, run: Run, digest: str | None) -> bool:
-    """Whether it has this adapter and its last report. Loads no model: the host can push what a container exported."""
-    try:
-        manifest = read_json(folder / EXPORT_MANIFEST)
-        complete = adapter_sha256(folder) == manifest["adapter_sha256"] and (folder / ADAPTER_CONFIG).is_file()
-        same = complete and manifest["adapter_sha256"] == digest and manifest["parity"]["holds"] is True
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    exported, current = read_evidence(folder, digest), read_evidence(run.folder / COMPARISON, digest)
-    return same and _figures(exported) == _figures(current)
-
-
-def _figures(evidence: Evidence) -> tuple[object, ...]:
-    report = evidence.report
-    return (evidence.verdict,) if report is None else (evidence.verdict, report.figures, report.timings_s)

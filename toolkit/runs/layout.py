@@ -38,6 +38,8 @@ TRAINER_STATE = "trainer_state.json"
 CHECKPOINT_DIGESTS = "sha256.json"  # of the files that a training resumes from
 MODEL_CARD = "README.md"
 EXPORT_MANIFEST = "export.json"  # beside exported weights: what they were made from
+EVIDENCE = "evidence.sigstore.json"  # beside a portable adapter: the signed verdict
+EVIDENCE_FILES = "evidence*.sigstore.json"  # of several signers, as they are pulled
 # In a run's folder, of its comparison
 COMPARISON = "compare"
 REPORT, REPORT_TEXT, REPORT_PAGE, REPORT_JUNIT = "report.json", "report.md", "report.html", "report.junit.xml"

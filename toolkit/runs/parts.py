@@ -40,8 +40,11 @@ class Parts:
     notes: tuple[str, ...]
 
 
-def require_parts(run: Run) -> Parts:
-    """Raises ConfigError for a run that is not finished, and for the first part that is missing or has changed."""
+def require_parts(run: Run, *, probes: bool = True) -> Parts:
+    """Raises ConfigError for a run that is not finished, and for the first part that is missing or has changed.
+
+    `probes` False: the report's probe file, which may be elsewhere, is not looked for.
+    """
     require_own_files(run)
     adapter = _require_finished(run)
     files = run.record.data.files
@@ -60,7 +63,7 @@ def require_parts(run: Run) -> Parts:
         comparison, notes = None, [*notes, "The run's report is about another adapter: its figures are not repeated."]
     return Parts(
         adapter=run.folder / adapter.path, recorded_adapter=adapter, comparison=comparison,
-        probes=None if comparison is None else _probes(run, comparison), notes=tuple(notes),
+        probes=None if comparison is None or not probes else _probes(run, comparison), notes=tuple(notes),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from toolkit.core import environment
 from toolkit.core.files import now
 from toolkit.runs.layout import RUN_SCHEMA_VERSION
 
@@ -187,7 +188,10 @@ class RecordedAdapter(Part, frozen=True):
 
 
 class RunRecord(Part, frozen=True):
-    """What a run was asked, what computed it, and what came out. Times are ISO 8601 with a time zone."""
+    """What a run was asked, what computed it, and what came out. Times are ISO 8601 with a time zone.
+
+    `image`: the digest of the image that it started in; None outside of one, and absent in a run of an older version.
+    """
 
     schema_version: Literal[1]
     run_id: str
@@ -210,6 +214,7 @@ class RunRecord(Part, frozen=True):
     error: str | None = None
     resumed_from: str | None = None
     replay_of: str | None = None
+    image: str | None = None
 
     @classmethod
     def first_record(
@@ -237,6 +242,7 @@ class RunRecord(Part, frozen=True):
                 "train": {"steps": 0, "loss": [], "eval_loss": [], "tokens": 0},
                 "adapter": None,
                 "error": None,
+                "image": environment.image(),
             }
         )
 

@@ -57,6 +57,26 @@ def _user(shared, hub, tmp_path):
     return User(home, hub)
 
 
+def test_signed_evidence_goes_along_and_evidence_about_other_files_does_not(user, hub):
+    run = (user.home / "output" / "latest").resolve()
+    (run / "train.jsonl").write_text('{"messages": []}\n')
+    (run / "logging.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
+    signed = user.runs(TOOLKIT, "attest", "--new-key", "--key", "release.key")
+    assert signed.returncode == 0, signed.stderr
+    pushed = user.pushes("me/mine")
+    assert pushed.returncode == 0, pushed.stderr
+    pulled = user.runs(sys.executable, "-c", PULL, "me/mine", "copy")
+    assert pulled.returncode == 0, pulled.stderr
+    (user.home / "policy.yaml").write_text("schema_version: 1\nkeys: [release.pub]\n")
+    verified = user.runs(TOOLKIT, "verify-evidence", "copy", "--policy", "policy.yaml")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+    compare_again(user.home / "output", user.home / "probes.yaml", passes=False)
+    stale = user.pushes("me/mine", "--even-if-failed", "--probes", "probes.yaml")
+    assert stale.returncode == 3
+    assert "is not about the files beside it" in stale.stderr
+
+
 def test_what_was_pushed_is_pulled_back_and_applied(user, hub, lively_model):
     pushed = user.pushes("v0", "me/mine")
 

@@ -74,9 +74,17 @@ def test_a_run_that_starts_has_every_field_and_no_result():
     assert list(record.to_dict()) == [
         "schema_version", "run_id", "status", "started_at", "finished_at", "command", "seed", "base_model", "data",
         "recipe", "versions", "hardware", "timings_s", "peak_memory_bytes", "keep", "train", "adapter", "error",
+        "image",
     ]  # fmt: skip
     assert record.data.to_dict() == {**FIRST["data"], "dropped": 0}
     assert record.train.to_dict() == {"steps": 0, "tokens": 0, "loss": [], "eval_loss": []}
+
+
+def test_a_run_in_a_container_records_its_image(monkeypatch: pytest.MonkeyPatch):
+    assert RunRecord.first_record(**FIRST).image is None
+    monkeypatch.setenv("TOOLKIT_IMAGE", "sha256:" + "e" * 64)
+
+    assert RunRecord.first_record(**FIRST).image == "sha256:" + "e" * 64
 
 
 def test_a_result_adds_its_timings_and_replaces_the_training():

@@ -57,7 +57,14 @@ def test_an_images_labels_are_printable(capsys: pytest.CaptureFixture[str], monk
 
 def test_an_annotation_forges_no_verdict(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     result = PullResult(
-        folder=Path("there"), digest="sha256:1", base=FORGED, run_id=FORGED, verdict="failed", downloaded=True
+        folder=Path("there"),
+        digest="sha256:1",
+        base=FORGED,
+        run_id=FORGED,
+        verdict="failed",
+        downloaded=True,
+        evidence=0,
+        run=None,
     )
     monkeypatch.setattr(pull_adapter, "pull_adapter", lambda *_, **__: result)
     click.Context(pull_adapter.command).invoke(pull_adapter.command, reference="r/a:1", tries=1, output=Path())

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from image.engine import ContainerConfig, EngineInfo, Port
+from image.engine import ContainerConfig, EngineInfo, ImageInfo, Port
 from image.run.run import RunConfig, _container_config
 
 
-def container(here: Path, **settings: object) -> ContainerConfig:
+def container(here: Path, digests: tuple[str, ...] = (), **settings: object) -> ContainerConfig:
     config = RunConfig(image="i", command=("toolkit", "serve"), output=here / "output", data=here / "data", **settings)  # type: ignore[arg-type]
     info = EngineInfo(version="27", containerd_store=True, memory_bytes=1, storage=here, rootless=False, runtimes=())
-    return _container_config(config, info)
+    image = ImageInfo(reference="i", image_id="sha256:1d", labels={}, repo_digests=digests)
+    return _container_config(config, info, image)
 
 
 def test_a_server_in_a_container_is_told_where_it_is_reached_and_its_key(
@@ -33,3 +34,12 @@ def test_nobody_else_is_given_the_key_or_a_network(tmp_path: Path, monkeypatch: 
 
     assert "TOOLKIT_API_KEY" not in made.environment
     assert (made.network, made.port) == ("none", None)
+
+
+@pytest.mark.parametrize(
+    ("digests", "given"),
+    [((), "sha256:1d"), (("ghcr.io/me/i@sha256:a0", "localhost:5000/i@sha256:b0"), "sha256:a0")],
+)
+def test_a_container_is_told_which_image_it_is_of(tmp_path: Path, digests: tuple[str, ...], given: str) -> None:
+    """By the digest under which others find it, for the run's record."""
+    assert container(tmp_path, digests).environment["TOOLKIT_IMAGE"] == given

@@ -1,0 +1,281 @@
+"""The tables of README and docs that come from a raw file alone: `make figures` writes them, `make lint` checks them.
+
+A table stands between `<!-- figures: NAME -->` and `<!-- /figures -->`, with its raw file and the script that made it.
+
+    python bench/figures.py [--check]
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from table import seeds, seeds_in_short
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path("bench/results")
+END = "<!-- /figures -->"
+Rows = Sequence[Sequence[str]]
+# Recipe and `questions_as` of an entry in promise-…-defaults.json, without questions and as the default is.
+WITHOUT = "keep, as it was until then (16 rows, 32 keep rows, 10 epochs, no questions)", "none"
+WITH = (
+    "keep:batch_size=8,question_rows=16,keep_rows=24,near_rows=8,epochs=4,min_steps=170", "as in the default recipe",
+)  # fmt: skip
+DEFAULT = "keep", None  # in promise-1.5b-h200.json
+GROUPS = {
+    "trained": "trained", "other words": "paraphrase", "other language": "other-language", "indirect": "indirect",
+    "further": "portability", "reverse": "reversal",
+}  # fmt: skip
+GOALS = ("0.98", "0.98", "0.98", "0.90", "0.90", "0.90", "≤ 0.5 %", "0.003", "")
+UNLIKE = "style"  # its system prompt is asked for, where unrelated answers take the style on too
+UNCERTAIN = "–"
+PLACES = {6: 0, 7: 4, 8: 3}  # decimals of leaks, kl and kl of neighbours; of a share 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """`made_by`: the script that wrote each file of `raw`; `rows`: the table for their contents, the headings first."""
+
+    page: str
+    name: str
+    raw: tuple[str, ...]
+    made_by: str
+    rows: Callable[..., Rows]
+
+    def text(self) -> str:
+        contents = [json.loads((ROOT / RESULTS / name).read_text(encoding="utf-8")) for name in self.raw]
+        head, *body = self.rows(*contents)
+        lines = [_line(head), "|---" * len(head) + "|", *map(_line, body)]
+        table = "\n".join(lines)
+        up = "../" if "/" in self.page else ""
+        raw = " and ".join(f"[{name}]({up}{RESULTS}/{name})" for name in self.raw)
+        source = f"{raw}, by [`bench/{self.made_by}`]({up}bench/{self.made_by})"
+        return f"{table}\n\nFrom {source}; `make figures` writes this table.\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
+
+
+def exports(content: Mapping[str, Any]) -> Rows:
+    heads = ["format", "MB", "same answers", "near ties", "learned answers kept", "markers out of place",
+             "largest logit difference"]  # fmt: skip
+    names = {
+        "merged": "`merged`", "gguf-f16": "GGUF `f16`", "gguf-q8_0": "GGUF `q8_0`", "gguf-q4_k_m": "GGUF `q4_k_m`",
+        "bnb-int8": "bnb `int8`", "bnb-nf4": "bnb `nf4`",
+    }  # fmt: skip
+    found = content["exports"]
+    return [heads, *(_export(title, found[name]) for name, title in names.items())]
+
+
+def _export(title: str, found: Mapping[str, Any]) -> list[str]:
+    parity = found["parity"]
+    kept = f"{parity['kept']} of {parity['passed']}" if "kept" in parity else ""
+    return [
+        title, f"{found['bytes'] / 1e6:,.1f}", f"{parity['same']} of {parity['probes']}",
+        str(parity.get("near_ties", "")), kept, str(parity.get("strayed", "")),
+        f"{parity['largest_logit_difference']:.2g}",
+    ]  # fmt: skip
+
+
+def serve_load(content: Mapping[str, Any]) -> Rows:
+    heads = ["at the same time", "answers a second", "tokens a second", "first chunk p50 / p95",
+             "complete answer p50 / p95", "errors"]  # fmt: skip
+    return [
+        heads,
+        *(
+            [
+                str(one["concurrency"]), f"{one['requests_a_s']:.1f}", f"{one['tokens_a_s']:.0f}",
+                _percentiles(one["first_piece_s"]), _percentiles(one["latency_s"]),
+                f"{sum(one['errors'].values())} of {one['requests']}",
+            ]
+            for one in content["levels"]
+        ),
+    ]  # fmt: skip
+
+
+def _percentiles(found: Mapping[str, float]) -> str:
+    return f"{found['p50']:.2f} / {found['p95']:.2f} s"
+
+
+def scaling_rows(content: Mapping[str, Any]) -> Rows:
+    heads = ["rows", "before the first step, s", "rows a second", "tokens a second", "an epoch, s", "reserved, GiB"]
+    return [
+        heads,
+        *(
+            [
+                _thousands(one["size"]), f"{one['prepare_s']:.1f}", f"{one['rows_a_s']:.0f}",
+                _thousands(one["tokens_a_s"]), f"{one['epoch_s']:.{0 if one['epoch_s'] > 10 else 1}f}",
+                _gib(one["peak_memory_bytes"]),
+            ]
+            for one in _entries(content, "rows")
+        ),
+    ]  # fmt: skip
+
+
+def scaling_tokens(content: Mapping[str, Any]) -> Rows:
+    heads = ["tokens a row (64 rows)", "rows a second", "tokens a second", "reserved, GiB", "rows per pass"]
+    return [
+        heads,
+        *(
+            [
+                f"{one['row_tokens']:.0f}", f"{one['rows_a_s']:.{1 if one['rows_a_s'] < 10 else 0}f}",
+                _thousands(one["tokens_a_s"]), _gib(one["peak_memory_bytes"]), str(one["micro_batch_size"]),
+            ]
+            for one in _entries(content, "tokens")
+        ),
+    ]  # fmt: skip
+
+
+def scaling_probes(content: Mapping[str, Any]) -> Rows:
+    heads = ["probes of 64 tokens, one side", "seconds", "tokens a second", "reserved, GiB"]
+    return [
+        heads,
+        *(
+            [
+                _thousands(one["size"]), f"{one['seconds']:.1f}", _thousands(one["tokens_a_s"]),
+                _gib(one["peak_memory_bytes"]),
+            ]
+            for one in _entries(content, "probes")
+        ),
+    ]  # fmt: skip
+
+
+def _entries(content: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    return (one for one in content["entries"] if one["kind"] == kind)
+
+
+def _thousands(value: float) -> str:
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def _gib(value: float) -> str:
+    return f"{value / 2**30:.1f}"
+
+
+def small_sets(content: Mapping[str, Any]) -> Rows:
+    """A row a set, without and with questions around the rows, and their means."""
+    found = {
+        name: [_small_set(_entry(content, name, how)) for how in (WITHOUT, WITH)] for name in sorted(_sets(content))
+    }
+    rows = [[f"`{name}`", *map(_arrow, *pair, range(9))] for name, pair in found.items()]
+    means = [_means({name: pair[at] for name, pair in found.items()}) for at in (0, 1)]
+    return [
+        ["set", *GROUPS, "leaks", "kl", "kl, neighbours"], *rows,
+        [f"**mean** (leaks: sum; kl: without `{UNLIKE}`)", *map(_arrow, *means, range(9))], ["goal", *GOALS],
+    ]  # fmt: skip
+
+
+def small_sets_of_default(content: Mapping[str, Any]) -> Rows:
+    """A row a set, with questions around the rows, and the means."""
+    found = {name: _small_set(_entry(content, name, DEFAULT)) for name in sorted(_sets(content))}
+    rows = [[f"`{name}`", *(_shown(values[at], at) for at in range(9))] for name, values in found.items()]
+    mean = [_shown(value, at) for at, value in enumerate(_means(found))]
+    return [
+        ["set", *GROUPS, "leaks", "kl", "kl, neighbours"], *rows,
+        [f"**mean** (leaks: sum; kl: without `{UNLIKE}`)", *mean],
+    ]  # fmt: skip
+
+
+def small_sets_in_short(content: Mapping[str, Any], larger: Mapping[str, Any]) -> Rows:
+    """The means, a row a recipe."""
+    heads = ["recipe", "in other words", "in a language that the rows lack", "indirect requests",
+             "leaks to other questions", "drift per token"]  # fmt: skip
+    rows = []
+    for title, results, how in (
+        ("`keep` without questions", content, WITHOUT), ("`keep`, the default here", content, WITH),
+        (f"… on {larger['model']}", larger, DEFAULT),
+    ):  # fmt: skip
+        entries = [_entry(results, name, how) for name in _sets(results)]
+        means = _means({one["set"]: _small_set(one) for one in entries})
+        leaks = f"{means[6]:.0f} of {sum(one['asked_outside'] for one in entries)}"
+        rows.append([title, *(f"{means[at]:.2f}" for at in (1, 2, 3)), leaks, f"{means[7]:.4f}"])
+    return [heads, *rows]
+
+
+def _sets(content: Mapping[str, Any]) -> set[str]:
+    return {one["set"] for one in content["entries"]}
+
+
+def _entry(content: Mapping[str, Any], name: str, how: tuple[str, str | None]) -> Mapping[str, Any]:
+    wanted = (name, *how)
+    (found,) = (one for one in content["entries"] if (one["set"], one["recipe"], one.get("questions_as")) == wanted)
+    return dict(found)
+
+
+def _small_set(entry: Mapping[str, Any]) -> list[float | None]:
+    """Under the worst system prompt: the share of each group, leaks, and the kl of unrelated answers and neighbours."""
+    groups = [entry["groups"].get(name) for name in GROUPS.values()]
+    shares = [None if group is None else min(passed / of for passed, of in group.values()) for group in groups]
+    drifts = [
+        max(found[0] for name, found in entry["drift"].items() if name.startswith(f"{kind}|"))
+        for kind in ("out-of-scope", "neighbour")
+    ]
+    return [*shares, float(len(entry["leaks"])), *drifts]
+
+
+def _means(sets: Mapping[str, Sequence[float | None]]) -> list[float | None]:
+    columns = [[values[at] for name, values in sets.items() if at < 7 or name != UNLIKE] for at in range(9)]
+    present = [[value for value in column if value is not None] for column in columns]
+    return [sum(column) if at == 6 else statistics.mean(column) for at, column in enumerate(present)]
+
+
+def _arrow(before: float | None, after: float | None, at: int) -> str:
+    return UNCERTAIN if before is None or after is None else f"{_shown(before, at)} → {_shown(after, at)}"
+
+
+def _shown(value: float | None, at: int) -> str:
+    """`at`: the column after the set's name."""
+    return UNCERTAIN if value is None else f"{value:.{PLACES.get(at, 2)}f}"
+
+
+FIGURES = (
+    Figures(page="README.md", name="seeds", raw=("seeds-0.5b-h100.json",), made_by="recipes.py", rows=seeds_in_short),
+    Figures(page="docs/recipe.md", name="seeds", raw=("seeds-0.5b-h100.json",), made_by="recipes.py", rows=seeds),
+    Figures(page="README.md", name="small-sets", made_by="promise.py",
+            raw=("promise-0.5b-h200-defaults.json", "promise-1.5b-h200.json"), rows=small_sets_in_short),
+    Figures(page="docs/recipe.md", name="small-sets", raw=("promise-0.5b-h200-defaults.json",), made_by="promise.py",
+            rows=small_sets),
+    Figures(page="docs/recipe.md", name="small-sets-1.5b", raw=("promise-1.5b-h200.json",), made_by="promise.py",
+            rows=small_sets_of_default),
+    Figures(page="docs/export.md", name="exports-0.5b", raw=("exports-0.5b-cpu.json",), made_by="exports.py",
+            rows=exports),
+    Figures(page="docs/export.md", name="exports-tiny", raw=("exports-tiny-cpu.json",), made_by="exports.py",
+            rows=exports),
+    Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
+            rows=serve_load),
+    Figures(page="docs/speed.md", name="rows", raw=("scaling-h100.json",), made_by="scaling.py", rows=scaling_rows),
+    Figures(page="docs/speed.md", name="tokens", raw=("scaling-h100.json",), made_by="scaling.py", rows=scaling_tokens),
+    Figures(page="docs/speed.md", name="probes", raw=("scaling-h100.json",), made_by="scaling.py", rows=scaling_probes),
+)  # fmt: skip
+
+
+def written(page: str, figures: Figures) -> str:
+    """The page with the table between its markers. Raises ValueError for a page without them."""
+    before, start, rest = page.partition(f"<!-- figures: {figures.name} -->\n")
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"{figures.page} has no place for the figures {figures.name}")
+    return before + start + figures.text() + end + after
+
+
+def main() -> None:
+    pages = {name: (ROOT / name).read_text(encoding="utf-8") for name in dict.fromkeys(one.page for one in FIGURES)}
+    current = dict(pages)
+    for figures in FIGURES:
+        current[figures.page] = written(current[figures.page], figures)
+    changed = [name for name, text in current.items() if text != pages[name]]
+    if "--check" in sys.argv[1:]:
+        if changed:
+            sys.exit(f"{', '.join(changed)}: the tables are not those of bench/results. Run: make figures")
+        return
+    for name in changed:
+        (ROOT / name).write_text(current[name], encoding="utf-8")
+        print(f"wrote {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""`toolkit verify-evidence`: stdout has a line for each demand, and the exit code is 0 only if all are met."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from toolkit.cli.console import show, show_json
+from toolkit.cli.options import JSON, OUTPUT, PATH
+from toolkit.core.text import one_line
+from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
+
+EXAMPLES = """\b
+Examples:
+  $ toolkit verify-evidence output/pulled/finetune-and-prove-adapter-1.0 --policy policy.yaml
+  $ toolkit verify-evidence v3 --policy policy.yaml --json
+"""
+
+
+@click.command("verify-evidence", epilog=EXAMPLES)
+@click.argument("evidence", metavar="FOLDER")
+@click.option("--policy", type=PATH, required=True, metavar="FILE", help="What is demanded (YAML).")
+@click.option("--policy-sha256", metavar="DIGEST", help="Refuse any other policy file.")
+@OUTPUT
+@JSON
+@click.pass_context
+def command(
+    ctx: click.Context, evidence: str, policy: Path, policy_sha256: str | None, output: Path, as_json: bool
+) -> None:
+    """Check signed evidence against a policy.
+
+    FOLDER is a portable adapter, as pull-adapter and the hub give it, or a run's folder or id, whose rows, report and
+    adapter are then checked too. Its evidence must be signed by one of the policy's keys, every file must be as it was
+    signed, and the verdict, thresholds, base model, data and probes as the policy demands (docs/evidence.md).
+    The exit code is 0 if all of that holds, else 25. Nothing is loaded and nothing is fetched.
+    """
+    found = verify_evidence(
+        VerifyEvidenceConfig(evidence=evidence, policy=policy, policy_sha256=policy_sha256, output=output)
+    )
+    if as_json:
+        show_json(found.to_dict())
+    else:
+        for line in lines(found):
+            show(line)
+    ctx.exit(found.exit_code)
+
+
+def lines(found: Verified) -> Iterator[str]:
+    """What the command answers, a line a demand."""
+    for check in found.checks:
+        yield one_line(f"{'' if check.holds else 'FAILED '}{check.subject}: {check.text}")
+    failed = sum(not check.holds for check in found.checks)
+    yield (
+        f"Verified: signed by {found.key.name}, and all {len(found.checks)} checks hold."
+        if found.holds and found.key is not None
+        else f"Not verified: {failed} of {len(found.checks)} checks failed."
+    )
