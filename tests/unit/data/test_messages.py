@@ -234,7 +234,7 @@ def test_rows_of_a_hub_are_read_as_rows_of_a_file_are(read):
 
     assert found.rows == read(conversation(first={"loss": False})).rows
     assert (str(found.path), found.container, found.format) == ("owner/name", "hub", "messages")
-    assert [(bad.number, bad.why.split(" ")[0]) for bad in found.bad] == [(2, "tools")]
+    assert [(bad.number, bad.why.split(" ")[0]) for bad in found.bad] == [(2, "'tools'")]
 
 
 def test_the_digest_of_a_hubs_rows_changes_with_them(read):
