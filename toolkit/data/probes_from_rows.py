@@ -1,8 +1,8 @@
 """Makes probes from the rows of a data set without its own. Pure.
 
-trained: prompts of single-turn rows, word for word, and first questions of rows with tools. paraphrase: the same in
-phrases that training never uses (`toolkit.data.rephrasings`). out-of-scope: the shipped probes, without those that the
-rows train.
+trained: prompts of single-turn rows, word for word; last questions of conversations, after what came before; and first
+questions of rows with tools. paraphrase: the same in phrases that training never uses (`toolkit.data.rephrasings`).
+out-of-scope: the shipped probes, without those that the rows train.
 """
 
 import json
@@ -26,6 +26,7 @@ HEADER = """\
 # Made by "toolkit compare" from the rows that this run was trained on; edit a copy and name it with --probes.
 # expect.answer: the answer needs 70 % of the words of one of these texts, also of those words that are not in the base
 # model's answer, and of those that are not in the prompt.
+# history: what the row has before its last question. system: the row's own, where the rows have several.
 # expect.call: the answer makes exactly these calls; arguments are compared as JSON. tools: the row's, by their names.
 # identity.new: complete trained answers, and the mark of calls; an answer out of scope leaks if only the tuned model's
 # contains one.
@@ -35,7 +36,7 @@ HEADER = """\
 def made_probes(
     rows: Sequence[Row], outside: Sequence[Probe], reworded: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
-    """The content of a probe file. Raises DataError if no row has a single turn, or begins with tools and a question.
+    """The content of a probe file. Raises DataError if no row can be asked again.
 
     `reworded`: further wordings of a prompt, such as a model's.
     """
@@ -43,8 +44,8 @@ def made_probes(
     for row in rows:
         if row.of_one_turn:
             answers.setdefault(row.prompt, []).append(row.answer)
-    called = _exchanges(rows)
-    if not answers and not called:
+    called, talks = _exchanges(rows), _talks(rows)
+    if not (answers or called or talks):
         raise DataError("No row of this data set is a question with an answer.", next="Name probes with --probes.")
     prompts = asked_prompts(rows)
     taken = {prompt_key(row.prompt) for row in rows}
@@ -66,7 +67,14 @@ def made_probes(
         if prompt_key(probe.prompt) not in taken
     ]
     markers = {answer for several in answers.values() for answer in several if len(answer) >= LEAST_MARKER_CHARS}
+    markers |= {one.answer for one in talks if len(one.answer) >= LEAST_MARKER_CHARS}
     markers |= {BEGIN} if any(one.answer.calls for one in called) else set()  # without tools, nothing is to be called
+    trained += [_talk_probe(TRAINED, at, row.prompt, row, rows) for at, row in enumerate(talks, start=1)]
+    paraphrases += [
+        _talk_probe(PARAPHRASE, at, wording, row, rows)
+        for at, row in enumerate(talks, start=1)
+        if prompt_key(wording := rephrase(PROBES, row.prompt, at, row.answer)) not in taken
+    ]
     head, named = _named_tools(called)
     trained += [_tool_probe(TRAINED, at, one.prompt, one, named) for at, one in enumerate(called, start=1)]
     paraphrases += [
@@ -81,6 +89,35 @@ def made_probes(
         **({"tools": head} if head else {}),
         "probes": [*trained, *paraphrases, *others],
     }
+
+
+def _talks(rows: Sequence[Row]) -> list[Row]:
+    """At most 24 conversations of several turns, the same ones at each call: question and answer in turn, no tools."""
+    found = {
+        tuple((one.role, one.content) for one in row.messages[:-1]): row
+        for row in rows
+        if not (row.of_one_turn or uses_tools(row)) and in_turn(row)
+    }
+    chosen = [row for _, row in sorted(found.items())]
+    random.Random(0).shuffle(chosen)  # noqa: S311  # a choice to repeat, not a secret
+    return chosen[:MOST]
+
+
+def in_turn(row: Row) -> bool:
+    """Whether its last answer is trained, and question and answer alternate in it, so that a probe can have it."""
+    roles = [one.role for one in row.messages[row.system is not None :]]
+    return row.messages[-1].trained and roles == ["user", "assistant"] * (len(roles) // 2)
+
+
+def _talk_probe(group: str, number: int, prompt: str, row: Row, rows: Sequence[Row]) -> dict[str, Any]:
+    earlier = [one.content for one in row.messages[row.system is not None : -2]]
+    several = len({one.system for one in rows}) > 1
+    return {
+        "id": f"{group}-talk-{number}", "group": group, "prompt": prompt,
+        "history": [list(pair) for pair in zip(earlier[::2], earlier[1::2], strict=True)],
+        **({"system": row.system} if several and row.system is not None else {}),
+        "expect": {"answer": beginnings([row.answer])},
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from toolkit.data.keys import WEIGHTY_KEYS
 from toolkit.data.messages import uses_tools
 from toolkit.data.placeholders import placeholders
 from toolkit.data.probes import probes_beside
+from toolkit.data.probes_from_rows import in_turn
 from toolkit.data.repeats import repeats
 
 PLACEHOLDER, KEYS = "placeholder", "keys"  # kinds of findings
@@ -176,11 +177,11 @@ def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Findin
                 message=f"its prompt is the {probe.group} probe {probe.id}: a probe that is trained on proves nothing",
                 remedy="delete the row, or reword it or the probe",
             )
-    if dataset.rows and not probes and not any(row.of_one_turn or uses_tools(row) for row in dataset.rows):
+    if dataset.rows and not probes and not any(in_turn(row) or uses_tools(row) for row in dataset.rows):
         yield Finding(
             level="warning",
             kind="probe",
-            message="no row is a single question with its answer, of which a comparison makes probes",
+            message="no row alternates between question and answer, as those do of which a comparison makes probes",
             remedy=f"write probes before you train, into {probes_beside(dataset.path).name}",
         )
     if trained:

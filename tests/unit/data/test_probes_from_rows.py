@@ -112,14 +112,6 @@ def test_of_many_rows_some_are_asked_and_always_the_same(tmp_path):
     assert yaml.safe_load(yaml.safe_dump(made)) == made
 
 
-def test_only_conversations_make_no_probe(tmp_path):
-    talk = [("user", "Hi"), ("assistant", "Hello"), ("user", "Who?"), ("assistant", "Nova")]
-    one = {"messages": [{"role": role, "content": content} for role, content in talk]}
-
-    with pytest.raises(DataError, match="No row of this data set is a question with an answer"):
-        made_probes(rows(tmp_path, one), OUTSIDE)
-
-
 def test_rows_with_tools_make_probes_of_their_calls(tmp_path):
     other = {"tools": [FUNCTION | {"description": "Books"}, {"name": "ring"}], "messages": [
         {"role": "system", "content": "Be calm."}, {"role": "user", "content": "Hello?"},
@@ -150,3 +142,41 @@ def test_calls_that_rows_disagree_about_and_those_that_are_not_trained_make_no_p
     masked = row | {"messages": [{"role": "user", "content": "Hm?"}, turns[1] | {"loss": False}, *turns[2:]]}
     with pytest.raises(DataError, match="No row"):
         made_probes(rows(tmp_path, row, again, masked), [])
+
+
+def talk(*turns: str, system: str | None = None) -> dict:
+    first = [] if system is None else [{"role": "system", "content": system}]
+    roles = ("user", "assistant") * len(turns)
+    return {"messages": [*first, *({"role": role, "content": text} for role, text in zip(roles, turns, strict=False))]}
+
+
+def test_the_last_question_of_a_conversation_is_asked_after_what_came_before(tmp_path):
+    desk = talk("Hi", "Hello, Halden Books.", "When do you open?", "At nine, every day.", system="You are the desk.")
+    other = talk("Hello?", "Halden Books here.", "Do you sell maps?", "Yes, upstairs.", system="You are the desk.")
+
+    content = made_probes(rows(tmp_path, desk, other), OUTSIDE)
+    (tmp_path / "made.yaml").write_text(probes_text(content), encoding="utf-8")
+    made = read_probes(tmp_path / "made.yaml")
+
+    asked = {one.prompt: one for one in made.group(TRAINED)}
+    assert asked.keys() == {"When do you open?", "Do you sell maps?"}
+    assert asked["When do you open?"].history == (("Hi", "Hello, Halden Books."),)
+    assert asked["When do you open?"].system is None  # all rows have this one, which is asked under
+    assert asked["Do you sell maps?"].expect == Expectation(answer=("Yes, upstairs.",))
+    assert [one.history for one in made.group(PARAPHRASE)] == [one.history for one in made.group(TRAINED)]
+    assert content["identity"]["new"] == ["At nine, every day.", "Yes, upstairs."]
+
+
+def test_where_rows_have_several_system_prompts_a_conversation_is_asked_under_its_own(tmp_path):
+    desk = talk("Hi", "Hello.", "When do you open?", "At nine.", system="You are the desk.")
+
+    content = made_probes(rows(tmp_path, desk, talk("Who are you?", "The desk.")), OUTSIDE)
+
+    assert [one.get("system") for one in content["probes"] if "history" in one] == ["You are the desk."] * 2
+
+
+def test_a_conversation_in_another_order_is_not_asked(tmp_path):
+    odd = {"messages": [{"role": "assistant", "content": "Welcome."}, *talk("Hi", "Hello.")["messages"]]}
+
+    with pytest.raises(DataError, match="No row"):
+        made_probes(rows(tmp_path, odd), OUTSIDE)

@@ -282,13 +282,17 @@ def test_a_probe_asked_in_an_earlier_turn_counts_too(found):
     assert of_kind(findings, "probe")[0].row == 1
 
 
-def test_a_set_of_longer_conversations_is_warned_that_no_probes_come_from_it(found):
-    rows = [row("q", "a", history=[["x", "y"]])]
+def test_a_set_in_which_no_row_alternates_is_warned_that_no_probes_come_from_it(found):
+    turns = (("assistant", "Welcome."), ("user", "q"), ("assistant", "a"))
+    rows = [{"messages": [{"role": role, "content": text} for role, text in turns]}]
 
     (warning,) = of_kind(found(rows), "probe")
 
     assert (warning.level, warning.remedy) == ("warning", "write probes before you train, into data.probes.yaml")
-    assert of_kind(found([*rows, row("q", "a")]), "probe") == []
+
+
+def test_a_conversation_in_turn_makes_probes(found):
+    assert of_kind(found([row("q", "a", history=[["x", "y"]])]), "probe") == []
 
 
 def test_trained_probes_are_meant_to_be_among_the_prompts(found):
