@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from toolkit.cli.console import answers
-from toolkit.cli.console.report import COLOUR
+from toolkit.cli.console.report import COLOUR, print_item
 from toolkit.compare.report.figures import LEDGERS, figure, outcome, prompt_in_context
 from toolkit.compare.report.pair.abilities import abilities
 from toolkit.compare.report.pair.difference import Difference, differences
@@ -36,7 +36,7 @@ def print_pair(pair: Pair, texts: Texts, *, show_all: bool = False) -> None:
         console.print(f"{_shown(one.name)}{texts('colon')}[bold {verdict.colour}]{_shown(verdict.sentence(texts))}[/]")
     console.print(f"\n{_shown(explanation(pair.left.run, pair.right.run, texts))}")
     for text, _ in named(pair, texts):
-        _print_item(console, text)
+        print_item(console, text)
     console.print()
     console.print(_figures(pair, texts))
     console.print(f"[dim]{_shown(texts('pair.short'))}[/]")
@@ -45,15 +45,6 @@ def print_pair(pair: Pair, texts: Texts, *, show_all: bool = False) -> None:
             f"\n{_shown(texts('ability.title'))}{texts('colon')}{_shown(ability_total(found.total, pair, texts))}"
         )
     _print_questions(console, pair, texts, show_all=show_all)
-
-
-def _print_item(console: Console, text: str) -> None:
-    """An item of a list, later lines indented to match."""
-    item = Table.grid(padding=(0, 1))
-    item.add_column(no_wrap=True)
-    item.add_column(overflow="fold")
-    item.add_row("  -", _shown(text))
-    console.print(item)
 
 
 def _figures(pair: Pair, texts: Texts) -> Table:

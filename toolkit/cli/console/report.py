@@ -62,7 +62,7 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
     if report.scan is not None:
         console.print(f"\n{escape(one_line(scan_sentence(report.scan, texts)))}")
         for line in scan_lines(report.scan, texts):
-            _print_item(console, one_line(line))
+            print_item(console, one_line(line))
     console.print()
     _print_probes(console, report, learned, "title" if show_all else "learned_some", texts)
     shown = len(wrong) + len(learned)
@@ -74,13 +74,13 @@ def _print_verdict(console: Console, report: Report, texts: Texts) -> None:
     """The outcome, its reasons, what to do about it, and what was compared."""
     console.print(f"[bold {report.verdict.colour}]{report.verdict.sentence(texts)}[/]")
     for reason in report.verdict.why:
-        _print_item(console, reason.reason(texts))
+        print_item(console, reason.reason(texts))
     if figures := report.verdict.by_figures(texts):
         console.print(_shown(figures))
     if todo := advice(report, texts):
         console.print(f"[bold]{texts('advice.title')}[/]")
         for one in todo:
-            _print_item(console, one)
+            print_item(console, one)
     console.print(
         f"{texts('side.Before')}{texts('colon')}{escape(one_line(str(report.before['name'])))}   "
         f"{texts('side.After')}{texts('colon')}{escape(one_line(str(report.after['name'])))}\n"
@@ -97,7 +97,7 @@ def _print_probes(console: Console, report: Report, results: Sequence[ProbeResul
         console.print()
 
 
-def _print_item(console: Console, text: str) -> None:
+def print_item(console: Console, text: str) -> None:
     """An item of a list, later lines indented to match."""
     item = Table.grid(padding=(0, 1))
     item.add_column(no_wrap=True)
