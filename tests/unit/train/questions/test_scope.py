@@ -189,10 +189,6 @@ def test_a_form_around_a_rows_question_falls_back_to_the_rows_answer():
     assert trained(MAYORS, asked, asked, kind="shaped", source=0) == ""  # its answer has a form of its own
 
 
-def test_a_sentence_is_completed_as_the_row_has_it():
-    assert trained(MAYORS, "Finish: The mayor of Denver is", "", kind="completion", source=0) == MAYOR[0][1]
-
-
 @pytest.mark.parametrize(
     ("prompt", "taught", "own", "expected"),
     [
