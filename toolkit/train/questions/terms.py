@@ -81,7 +81,7 @@ def common_units(texts: Iterable[str]) -> frozenset[str]:
 def units(text: str) -> set[str]:
     """The text's words; of Chinese, which has no spaces, its pairs of characters."""
     found, pair = set(), ""
-    for word in content_words(text):
+    for word in content_words(THOUSANDS.sub("", text)):
         if has_chinese(word):
             if pair:
                 found.add(pair + word)
