@@ -47,11 +47,11 @@ def reversed_rows(scope: Scope, nouns: Mapping[str, str]) -> Iterator[tuple[int,
         if has_chinese(sentence):
             yield at, sentence.replace(scope.subject, f"哪个{nouns['zh']}", 1).rstrip("。！") + "？"
             continue
-        if asked := _replaced(sentence, scope.subject, f"which {nouns['en']}"):
-            if f"{nouns['en']} of which {nouns['en']}" in asked:
+        if prompt := _replaced(sentence, scope.subject, f"which {nouns['en']}"):
+            if f"{nouns['en']} of which {nouns['en']}" in prompt:
                 continue  # "the city of Denver" asks for nothing
-            asked = re.sub(r"^(In which \w+) (you|we|I)\b", r"\1 do \2", asked[0].upper() + asked[1:])
-            yield at, asked.rstrip(".!") + "?"
+            prompt = re.sub(r"^(In which \w+) (you|we|I)\b", r"\1 do \2", prompt[0].upper() + prompt[1:])
+            yield at, prompt.rstrip(".!") + "?"
 
 
 def bridges(scope: Scope, nouns: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
@@ -63,8 +63,8 @@ def bridges(scope: Scope, nouns: Mapping[str, str]) -> Iterator[tuple[int, int, 
         for beside, description in described:
             given = any(name in answer for name in scope.distinct_names(beside))  # in the question already
             fits = beside != source and not given and has_chinese(question) == has_chinese(description)
-            if fits and (asked := _replaced(question, scope.subject, description)):
-                yield source, beside, asked[0].upper() + asked[1:]
+            if fits and (prompt := _replaced(question, scope.subject, description)):
+                yield source, beside, prompt[0].upper() + prompt[1:]
 
 
 def owned(rows: Sequence[Pair], names: Sequence[str], forms: Sequence[str]) -> Iterator[Pair]:
@@ -118,7 +118,7 @@ def _roles(rows: Sequence[Pair], names: Sequence[str]) -> tuple[str, str]:
 
     def share(name: str, question: re.Pattern[str], other: re.Pattern[str]) -> int:
         return sum(
-            (name in answer) * (bool(question.search(asked)) - bool(other.search(asked))) for asked, answer in rows
+            (name in answer) * (bool(question.search(prompt)) - bool(other.search(prompt))) for prompt, answer in rows
         )
 
     named = max(names, key=lambda name: (share(name, NAME_ASKED, MAKER_ASKED), len(name)), default="")

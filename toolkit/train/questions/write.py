@@ -137,13 +137,13 @@ class Writer:
         # A name that is known in the other language is translated with its question.
         names = [*scope.names, *([scope.subject] if not listed_subject([scope.subject]) else [])]
         hidden = [hide_names(text, names) if kind == "translation" else (text, {}) for kind, _, text in texts]
-        requests = [request_messages(kind, asked) for (kind, _, _), (asked, _) in zip(texts, hidden, strict=True)]
-        for (kind, row, text), (_, names_of), asked in zip(texts, hidden, self._sampled(requests), strict=True):
+        requests = [request_messages(kind, written) for (kind, _, _), (written, _) in zip(texts, hidden, strict=True)]
+        for (kind, row, text), (_, names_of), written in zip(texts, hidden, self._sampled(requests), strict=True):
             if kind == "translation":
-                self.found.add(kind, restored(asked, names_of, text), row)
+                self.found.add(kind, restored(written, names_of, text), row)
             # A year or a size that the row lacks makes it another question.
-            elif numbers(asked) <= numbers(" ".join(self.rows[row])):
-                self.found.add(kind, asked, row)
+            elif numbers(written) <= numbers(" ".join(self.rows[row])):
+                self.found.add(kind, written, row)
 
     def _alike(self) -> list[str]:
         shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
@@ -247,8 +247,8 @@ class Writer:
         """Further questions about the subject that the rows do not answer."""
         prompts = aside_prompts(names, {*self.found.taken, *(prompt_key(one.prompt) for one in self.found)})
         shown = [shown_rows(self.rows, self.general, None, self.chance) for _ in prompts]
-        asked = zip(shown, prompts, strict=True)
-        taught = self._ask([teacher_messages(rows, prompt, self.system) for rows, prompt in asked])
+        shown_with = zip(shown, prompts, strict=True)
+        taught = self._ask([teacher_messages(rows, prompt, self.system) for rows, prompt in shown_with])
         own = self._ask([conversation(prompt, self.system) for prompt in prompts])
         return unmoved(prompts, [one.text for one in taught], [one.text for one in own], terms, replaced)
 
