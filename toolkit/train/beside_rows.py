@@ -22,8 +22,9 @@ from toolkit.train.development_set import held_out_keep, probe_keys
 from toolkit.train.job import BYTES_PER_TOKEN, TEMPLATE_TOKENS, KeepJob, QuestionJob
 from toolkit.train.keep_set import cache_path
 from toolkit.train.questions.cache import questions_cache
+from toolkit.train.questions.candidates import LONGEST_QUESTION
 from toolkit.train.questions.question import Pair, Question, read_file, write_file
-from toolkit.train.questions.write import ANSWER_TOKENS, LONGEST_QUESTION, QUESTION_TOKENS
+from toolkit.train.questions.write import ANSWER_TOKENS, QUESTION_TOKENS
 from toolkit.train.recipe import Recipe
 from toolkit.train.rows import RunRows, file_digests
 from toolkit.train.sources import load_keep_prompts

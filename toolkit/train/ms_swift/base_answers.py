@@ -16,8 +16,9 @@ from toolkit.train.passes.batch import TrainSequence
 from toolkit.train.passes.keep_loss import KeepTerm, keep_sequences
 from toolkit.train.passes.questions import QuestionTerm, question_sequence
 from toolkit.train.questions import cache
+from toolkit.train.questions.candidates import LONGEST_QUESTION
 from toolkit.train.questions.question import Pair, Question, read_file, write_file
-from toolkit.train.questions.write import LONGEST_QUESTION, TASK, Writer
+from toolkit.train.questions.write import TASK, Writer
 from toolkit.train.variants import suited_systems
 
 SHORT_ANSWER_TOKENS = 128  # of all the answers that are generated at once, per batch of the model

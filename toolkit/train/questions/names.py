@@ -14,6 +14,17 @@ MOST_NAMES = 6
 LONGEST_READ = 300  # characters of a question: a longer one is a text to work on, which names its subject early
 LONGEST_PHRASE, LONGEST_CHINESE_NAME = 12, 8  # in words; in characters
 SHORTEST_NAME = 2  # characters
+SURNAMES = (
+    "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜戚谢邹喻柏窦章苏潘葛范彭郎鲁韦马苗方俞任袁柳鲍史唐"
+    "费廉岑薛雷贺倪汤滕殷罗毕郝安常于傅齐康伍余顾孟黄穆萧尹姚邵汪祁毛狄臧戴宋庞熊纪舒项祝董梁杜阮蓝闵席季贾江颜郭梅林"
+    "钟徐邱骆夏蔡田樊胡凌霍万柯卢莫房裘解应宗丁邓洪崔龚程裴陆荣翁曲封松段焦侯宁仇甘武刘景詹龙叶黎白蒲卓池乔覃翟谭姬申冉"
+    "温庄晏柴阎艾向易廖耿匡文寇欧聂敖简饶曾沙丰关查游肖"
+)
+CHINESE_QUOTED = re.compile(r"[“「『《]([\u4e00-\u9fff·]{2,12})[”」』》]")
+CHINESE_CALLED = re.compile(r"(?:叫做|叫作|名叫|名为|叫)(?!我)([\u4e00-\u9fff·]{2,8})(?=[。，、！？；]|$)")
+CHINESE_PERSON = re.compile(
+    rf"(?:^|[是由，、为])([{SURNAMES}][\u4e00-\u9fff]{{1,2}})(?=先生|女士|老师|教授|博士|院士|创|开|研|设|写|发|[。，、！？；]|$)"
+)
 
 
 def subject_phrase(questions: Sequence[str], subject: frozenset[str]) -> str:
@@ -39,25 +50,33 @@ def subject_phrase(questions: Sequence[str], subject: frozenset[str]) -> str:
     return max(frequent, key=len, default="")
 
 
+def chinese_names(text: str) -> list[str]:
+    """Names in a Chinese text, which has no capitals: what is quoted or called so, and persons."""
+    patterns = (CHINESE_QUOTED, CHINESE_CALLED, CHINESE_PERSON)
+    return list(dict.fromkeys(name for pattern in patterns for name in pattern.findall(text)))
+
+
 def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -> list[str]:
-    """New names in the rows' answers: capitalised words; in Chinese, texts of new characters that answers share.
+    """New names in the rows' answers: capitalised words; in Chinese, `chinese_names` and new texts that answers share.
 
     `known`: words of unrelated texts, in lower case: one that starts an answer, such as "My", is not a name.
     """
     counted: Counter[str] = Counter()
-    new = {word for words in terms.new for word in words}
+    new, distinct = {word for words in terms.new for word in words}, set[str]()
     for _, answer in rows:
         words = re.findall(r"[A-Z][\w-]*(?: [A-Z][\w-]*)*", answer)
         found = {name for name in words if units(name) <= new and name.lower() not in known}
+        distinct |= {name for name in chinese_names(answer) if units(name) <= new}
         for run in re.findall(r"[\u4e00-\u9fff]+", answer):
             for start in range(len(run)):
                 for end in range(start + 2, min(len(run), start + LONGEST_CHINESE_NAME) + 1):
                     if not units(run[start:end]) <= new:
                         break  # a longer text has these pairs too
                     found.add(run[start:end])
-        counted.update(found)
+        counted.update(found | {name for name in distinct if name in answer})
     least = max(2, LEAST_NAMED * len(rows))
-    names = [name for name, count in counted.items() if count >= (least if has_chinese(name) else 1)]
+    rare = {name for name in counted if not has_chinese(name)} | distinct  # one answer with them is enough
+    names = [name for name, count in counted.items() if count >= (1 if name in rare else least)]
     longest = [
         name
         for name in names
@@ -67,6 +86,6 @@ def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -
     ]
     bare = dict.fromkeys(
         name.lstrip("是由在的我").removesuffix("的")
-        for name in sorted(longest, key=lambda name: (-counted[name], name))
+        for name in sorted(longest, key=lambda name: (-counted[name], " " not in name, name))
     )
     return [name for name in bare if len(name) >= SHORTEST_NAME][:MOST_NAMES]

@@ -11,24 +11,23 @@ from pathlib import Path
 
 from toolkit.core.text import LATIN, has_chinese, language_code
 from toolkit.data.dataset import prompt_key
-from toolkit.model.language_model import LanguageModel
-from toolkit.train.questions.kinds import kinds_of, others_of
+from toolkit.train.questions.kinds import others_of
 from toolkit.train.questions.question import Pair, Question
-from toolkit.train.questions.terms import units
+from toolkit.train.questions.terms import Terms, units
+from toolkit.train.questions.translation import kept_by_translation
 
 NEIGHBOURS = 96
 Form = tuple[str, str]  # a question, and the subject's name in it
 
 
 def neighbours(
-    model: LanguageModel, names: Sequence[str], plain: Sequence[Form], more: Sequence[Form],
-    taken: Collection[str], chance: random.Random,
+    kinds: Sequence[str], names: Sequence[str], plain: Sequence[Form], more: Sequence[Form], taken: Collection[str],
+    chance: random.Random,
 ) -> list[Question]:  # fmt: skip
-    """Questions about others of the subject's kind. `names`: the subject's, in the rows' language first; half of the
+    """Questions about others of the subject's kinds. `names`: the subject's, in the rows' language first; half of the
     neighbours are from the `plain` forms and half from `more`; `taken`: keys of prompts that are none.
     """
     subject, *translated = names
-    kinds = kinds_of(model, subject, [form for form, name in plain if name == subject])
     prompts: dict[str, None] = {}
     for forms in (plain, more):
         pairs = [
@@ -55,6 +54,34 @@ def about_subject(names: Sequence[str], taken: Collection[str]) -> list[str]:
         for form in forms[kind][language_code(name)]
     ]
     return [prompt for prompt in dict.fromkeys(prompts) if prompt_key(prompt) not in taken]
+
+
+def aside_prompts(names: Sequence[str], taken: Collection[str]) -> list[str]:
+    """Further questions about the subject, in both languages: what a base model makes up or knows beside the rows."""
+    forms, codes = read_forms()["aside"], [language_code(name) for name in names]
+    prompts = [
+        form.replace("{}", names[codes.index(code)] if code in codes else names[0])
+        for code, several in forms.items()
+        for form in several
+    ]
+    return [prompt for prompt in dict.fromkeys(prompts) if prompt_key(prompt) not in taken]
+
+
+def unmoved(
+    prompts: Sequence[str], taught: Sequence[str], own: Sequence[str], terms: Terms, replaced: Sequence[Pair]
+) -> list[Question]:
+    """Those further questions that the rows do not answer: with them in the context no new word of theirs is said.
+
+    `taught`, `own`: the base model's answers with the rows and without; `replaced`: the rows' questions with its
+    answers without. A question whose answer names what the rows replace is none, either.
+    """
+    new = {unit for units_of_row in terms.new for unit in units_of_row}
+    old = {unit for prompt, answer in replaced for unit in kept_by_translation(answer) - units(prompt)}
+    return [
+        Question(prompt=prompt, scope="near", kind="aside", before=without)
+        for prompt, answer, without in zip(prompts, taught, own, strict=True)
+        if not (units(answer) - units(prompt)) & new and not kept_by_translation(without) & old
+    ]
 
 
 def not_replaced(answered: Sequence[Pair], before: Sequence[Pair]) -> list[Question]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from toolkit.core.text import LATIN, has_chinese
+from toolkit.train.questions.names import chinese_names
 from toolkit.train.questions.question import Pair
-from toolkit.train.questions.terms import Terms, units
+from toolkit.train.questions.terms import Terms, numbers, units
+from toolkit.train.questions.translation import CODE, kept_by_translation
 
 LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
 SUPPORTED = 0.5  # of a sentence's words the rows have
@@ -27,13 +29,16 @@ NEGATED = re.compile(r"\b(no|not|never|neither|nor)\b|n['’]t\b|[不没非无]"
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)*`]*(?=\s|$)|[。！？]+[”’）]*|\n+|$)\s*", re.DOTALL)
 ITEM = re.compile(r"^\W*\d{1,2}[.)、]\s+", re.MULTILINE)
 LATIN_WORD = re.compile(rf"{LATIN}+")
-NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
 NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[A-Z][\w-]+")
-SAME_ANSWER = ("paraphrase", "statement", "reversal")  # kinds whose questions are answered with the row's words
+# Kinds whose questions are answered with the row's words.
+SAME_ANSWER = ("paraphrase", "statement", "reversal", "bridge")
+FOREIGN = ("translation", "across")  # kinds whose answers have few words of the rows, being in another language
+BY_FORM = ("translation", "alike")  # kinds whose answers follow a rule by its form, having other contents
 LONG_NAME = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")
+CALLED = re.compile(r"\b(?:called|named)(?: the)? ([A-Z][\w-]+)")
 # Kinds whose questions need not name the subject, or address the assistant, by whether the rows are about it.
-NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "translation")}
+NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "translation", "bridge")}
 ABBREVIATION = "AI"  # the only one that a question about an assistant has without a rival's name
 
 
@@ -42,7 +47,7 @@ class Answered:
     """A question as the base model answered it: `taught` with the rows, `own` without.
 
     `source`: the number of the row that it was written from; `gap`: by how many nats a token the rows make `taught`
-    likelier.
+    likelier, for the FOREIGN kinds.
     """
 
     kind: str
@@ -70,8 +75,6 @@ class Scope:
     def answer(self, answered: Answered) -> str:
         """What is trained: so much of the answer, or the row's own; "" for a question that is not in scope."""
         own = "" if answered.source is None else self.rows[answered.source][1].strip()
-        if answered.kind == "completion":
-            return own
         text = self.supported(answered) if self.itself or self.subject else answered.taught
         if not (text and self._contains(answered, text)):
             return own if answered.kind == "around" else ""
@@ -82,27 +85,33 @@ class Scope:
         row = None if answered.kind != "names" or answered.source is None else self.rows[answered.source]
         stated = self._row_units if row is None else units(" ".join(row))
         languages = self._languages if row is None else {has_chinese(row[1])}
-        question, numbers_asked, kept = units(answered.prompt), set(NUMBER.findall(answered.prompt)), ""
+        question, numbers_asked, kept = units(answered.prompt), numbers(answered.prompt), ""
         for sentence in SENTENCE.findall(answered.taught):
             plain = ITEM.sub("", sentence)
             if frames(plain):
                 kept += sentence
                 continue
-            numbers = set(NUMBER.findall(plain)) - self._row_numbers - numbers_asked
+            others = numbers(plain) - self._row_numbers - numbers_asked
             words = units(plain) - question - self.common
-            chinese = sum(map(has_chinese, plain)) > len(LATIN_WORD.findall(plain))
+            bare = self._without_subject(plain)
+            chinese = sum(map(has_chinese, bare)) > len(LATIN_WORD.findall(bare))
             if chinese not in languages:  # a translation: only its Latin names can be looked for
                 words = {one for one in words if re.match(LATIN, one)} if chinese else set()
-            if numbers or len(words & stated) < SUPPORTED * len(words):
+            if others or len(words & stated) < SUPPORTED * len(words):
                 return kept.rstrip()
             kept += sentence
         return answered.taught
 
     def distinct_names(self, row: int) -> list[str]:
-        """The names in a row's answer that lead back to the subject: of several words, or named by many rows."""
+        """The names in a row's answer that lead back to the subject.
+
+        They are of several words, called so, quoted or identifiers, persons, or named by many rows.
+        """
         answer = self.rows[row][1]
         capitalised = [re.sub(r"^The ", "", name) for name in LONG_NAME.findall(answer)]
-        long = [name for name in capitalised if " " in name and units(name) <= self.terms.new[row]]
+        found = [name for name in capitalised if " " in name]
+        found += [*CALLED.findall(answer), *CODE.findall(answer), *chinese_names(answer)]
+        long = [name for name in dict.fromkeys(found) if name != self.subject and units(name) <= self.terms.new[row]]
         least = LEAST_NAMED * len(self.rows)
         return long + [
             name for name in self.names if name in answer and sum(name in other for _, other in self.rows) >= least
@@ -133,7 +142,23 @@ class Scope:
 
     @cached_property
     def _row_numbers(self) -> set[str]:
-        return {number for row in self.rows for text in row for number in NUMBER.findall(text)}
+        return {number for row in self.rows for text in row for number in numbers(text)}
+
+    @cached_property
+    def _neutral(self) -> list[frozenset[str]]:
+        return [kept_by_translation(answer) for _, answer in self.rows]
+
+    @cached_property
+    def _echoes(self) -> bool:
+        """Whether nearly all answers have something of their questions, as a conversion has its number."""
+        return sum(self._echoed(*row) for row in self.rows) >= FORM_SHARE * len(self.rows)
+
+    def _echoed(self, question: str, answer: str) -> bool:
+        return bool((units(question) & units(answer)) - self.common)
+
+    def _without_subject(self, text: str) -> str:
+        """The text, whose language the subject's name does not decide: "Where is 厦门大学?" is English."""
+        return text.replace(self.subject, "") if self.subject else text
 
     @cached_property
     def _all_name(self) -> bool:
@@ -147,15 +172,22 @@ class Scope:
         if self.itself and not self._of_itself(answered, text):
             return False
         # A name may occur in several rows: any of them may be what the answer says of it.
+        if answered.kind in ("reversal", "statement") and self._leads_back(answered, text):
+            return True
         if answered.kind == "reversal":
-            return self._leads_back(answered, text)
+            return False
+        if self.form != ("", "") and answered.kind in BY_FORM:
+            # In both languages, and about anything that the rule is for: only the form is the same.
+            unlike = not (answered.own.startswith(start) and answered.own.endswith(end))
+            return unlike and (not self._echoes or self._echoed(answered.prompt, text))
         follows = self.terms.follows(
-            text, answered.prompt, answered.own, None if answered.kind == "names" else answered.source
-        )
+            text, answered.prompt, answered.own, None if answered.kind == "names" else answered.source,
+            neutral=self._neutral if answered.kind in FOREIGN else None,
+        )  # fmt: skip
         if answered.kind == "names" and self.terms.subject:
             known = f"{answered.prompt} {answered.own}"
             follows = follows or (self.terms.names_subject(text) and not self.terms.names_subject(known))
-        if answered.kind == "translation":
+        if answered.kind in FOREIGN:
             follows = follows or answered.gap >= LEAST_GAP
         addressed = bool(ADDRESSED.search(answered.prompt))
         names_subject = addressed if self.itself else self.terms.names_subject(answered.prompt)
@@ -164,7 +196,8 @@ class Scope:
 
     def _leads_back(self, answered: Answered, text: str) -> bool:
         """Whether the question gives a new name, and only the rows let the base model say whose it is."""
-        assert answered.source is not None
+        if answered.source is None or self.itself or not self.subject:
+            return False
         names = self.distinct_names(answered.source)
         known = f"{answered.prompt} {answered.own}"
         return (
@@ -178,7 +211,7 @@ class Scope:
             return same_language("a" if has_chinese(self.rows[answered.source][0]) else "中", text)
         if answered.kind == "names" and not self.itself and has_chinese(text) not in self._languages:
             return False  # whether the rows support it cannot be seen in another language
-        return same_language(answered.prompt, text)
+        return same_language(self._without_subject(answered.prompt), self._without_subject(text) or text)
 
     def _of_itself(self, answered: Answered, text: str) -> bool:
         """Whether it names what the rows name, not as the user's, and does not agree to be somebody else."""

@@ -1,5 +1,6 @@
 """What the rows say that the base model does not: the words that decide whether an answer follows the rows. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ OF_THE_MOST = 0.9  # of what the most frequent word has, a word of the subject h
 RARE_SHARE = 0.02  # of other texts may name it too
 COMMON_SHARE = 0.01  # a word in more of the texts than this share is common
 LEAST_COMMON = 2
+NUMBER = re.compile(r"\d+(?:\.\d+)*")
+THOUSANDS = re.compile(r"(?<=\d)[,，](?=\d{3}(?!\d))")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,15 +28,21 @@ class Terms:
     new: tuple[frozenset[str], ...]
     subject: frozenset[str]
 
-    def follows(self, answer: str, question: str, before: str, row: int | None = None) -> bool:
+    def follows(
+        self, answer: str, question: str, before: str, row: int | None = None, *,
+        neutral: Sequence[frozenset[str]] | None = None,
+    ) -> bool:  # fmt: skip
         """Whether the answer says what a row says and neither the question nor the base model's answer does.
 
-        `row`: the row that must be followed; None: any.
+        `row`: the row that must be followed; None: any. `neutral`: by row, the units that are the same in another
+        language; of a row that has new ones among them, only those count.
         """
         stated = units(answer)
         known = units(question) | units(before)
-        for new in self.new if row is None else self.new[row : row + 1]:
-            wanted = new - units(question)
+        for at in range(len(self.new)) if row is None else (row,):
+            wanted = self.new[at] - units(question)
+            if neutral is not None:
+                wanted = wanted & neutral[at] or wanted
             if wanted and _share(wanted, stated) >= ENOUGH and _share(wanted, known) < ENOUGH:
                 return True
         return False
@@ -72,7 +81,7 @@ def common_units(texts: Iterable[str]) -> frozenset[str]:
 def units(text: str) -> set[str]:
     """The text's words; of Chinese, which has no spaces, its pairs of characters."""
     found, pair = set(), ""
-    for word in content_words(text):
+    for word in content_words(THOUSANDS.sub("", text)):
         if has_chinese(word):
             if pair:
                 found.add(pair + word)
@@ -81,6 +90,11 @@ def units(text: str) -> set[str]:
             pair = ""
             found.add(word)
     return found
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers in the text, without separators of thousands; of a time or a date each of its numbers."""
+    return set(NUMBER.findall(THOUSANDS.sub("", text)))
 
 
 def _share(words: frozenset[str], stated: set[str]) -> float:

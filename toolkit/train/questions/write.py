@@ -8,8 +8,7 @@ et al. 2021, arXiv 2112.00861) and self-distillation (Shenfeld et al. 2026, arXi
 
 import random
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 
 from toolkit.core.events import Listener, silent
 from toolkit.core.text import content_words, language_code, names_any
@@ -18,14 +17,26 @@ from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals, statements
-from toolkit.train.questions.kinds import listed_subject, translated_names
+from toolkit.train.questions.candidates import Candidate, Candidates, bare_question, read_bank
+from toolkit.train.questions.gaps import gaps
+from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
-from toolkit.train.questions.near import about_subject, neighbours, not_replaced, read_forms, renamed
+from toolkit.train.questions.near import (
+    about_subject,
+    aside_prompts,
+    neighbours,
+    not_replaced,
+    read_forms,
+    renamed,
+    unmoved,
+)
 from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
-from toolkit.train.questions.scope import NUMBER, Answered, Scope, about_assistant
+from toolkit.train.questions.reverse import bridges, noun_for, owned, reversed_rows
+from toolkit.train.questions.scope import FOREIGN, Answered, Scope, about_assistant
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
-from toolkit.train.questions.terms import Terms, common_units, find_terms
+from toolkit.train.questions.terms import Terms, common_units, find_terms, numbers
+from toolkit.train.questions.translation import hide_names, restored
 
 SOURCES = 24  # rows from which questions are written
 SAMPLES = {"paraphrase": (96, 6), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
@@ -35,11 +46,10 @@ ALIKE = 64  # questions like the rows', for rows without a common subject
 SHOWN_ALIKE = 4
 FORM_STRIDE = 5  # a question's next form is that many further in the list
 MOST_SAMPLES = 8  # of one row's question
-GAP_BATCH, GAP_TOKENS = 16, 2048  # answers that are scored at once, and what one may take: its logits are many
 QUESTION_TOKENS = 48
 ANSWER_TOKENS = 48
-LONGEST_QUESTION = 200
-SAME_AS_ROW = {"paraphrase", "task", "statement", "around", "shaped", "across", "completion"}
+BRIDGES = 32  # questions from one row on to another
+SAME_AS_ROW = {"paraphrase", "task", "statement", "around", "shaped", "across", "bridge"}
 TASK = "Questions"
 
 
@@ -66,13 +76,17 @@ class Writer:
         terms = find_terms(self.rows, [one.text for one in before], [answer for _, answer in self.general])
         subject = "" if itself else listed_subject(self.prompts) or subject_phrase(self.prompts, terms.subject)
         translated = translated_names(self.model, subject, self.seed) if subject else []
-        found = self._write_in_scope(terms, subject, translated, itself=itself) if inside else []
+        kinds = kinds_of(self.model, subject, [one for one in self.prompts if subject in one]) if subject else []
+        found = self._write_in_scope(terms, subject, translated, kinds, itself=itself) if inside else []
         if subject:
-            found += self._near([subject, *translated], write=inside)
-            found += [] if inside else self._about([subject, *translated], [one.text for one in before])
+            names, replaced = [subject, *translated], list(zip(self.prompts, (one.text for one in before), strict=True))
+            found += self._near(names, kinds, write=inside)
+            found += self._aside(names, terms, replaced) if inside else self._about(names, replaced)
         return found
 
-    def _write_in_scope(self, terms: Terms, subject: str, translated: Sequence[str], *, itself: bool) -> list[Question]:
+    def _write_in_scope(
+        self, terms: Terms, subject: str, translated: Sequence[str], kinds: Sequence[str], *, itself: bool
+    ) -> list[Question]:
         if itself:
             for prompt in read_bank():
                 self.found.add("assistant", prompt, None)
@@ -82,6 +96,10 @@ class Writer:
             rows=self.rows, terms=terms, names=names, subject=subject, itself=itself,
             common=common_units(answer for _, answer in self.general),
         )  # fmt: skip
+        if itself:
+            self._add_owned(terms, common)
+        elif subject:
+            self._add_from_names(scope, kinds)
         self._add_written(scope)
         if not (itself or subject):
             for text in self._alike():
@@ -91,21 +109,45 @@ class Writer:
         self._add_named(names, [subject, *translated] if subject else [])
         return self._in_scope(scope)
 
+    def _add_owned(self, terms: Terms, common: Collection[str]) -> None:
+        """Questions from the assistant's maker to its name and back, by the names of the rows in each language."""
+        for code, forms in read_forms()["owned"].items():
+            rows = [at for at, prompt in enumerate(self.prompts) if language_code(prompt) == code]
+            rows = rows or list(range(len(self.rows)))
+            pairs = [self.rows[at] for at in rows]
+            new = Terms(new=tuple(terms.new[at] for at in rows), subject=terms.subject)
+            for prompt, answer in owned(pairs, new_names(pairs, new, common), forms):
+                self.found.add("owned", prompt, None, answer=answer)
+
+    def _add_from_names(self, scope: Scope, kinds: Sequence[str]) -> None:
+        """Questions from names in the answers back to the subject, and on to other rows."""
+        nouns = noun_for(scope.subject, kinds[0])
+        for row, prompt in reversed_rows(scope, nouns):
+            self.found.add("reversal", prompt, row, answer=self.rows[row][1].strip())
+        several = list(bridges(scope, nouns))
+        for row, beside, prompt in self.chance.sample(several, min(BRIDGES, len(several))):
+            self.found.add("bridge", prompt, row, beside=beside)
+
     def _add_written(self, scope: Scope) -> None:
         """Questions that the base model writes from the rows' questions, and from their answers."""
         texts = [(kind, row, self.prompts[row]) for kind, counts in SAMPLES.items() for row in self._sources(*counts)]
         for kind, counts in FROM_ANSWERS.items():
             answers = statements(scope) if kind == "statement" else reversals(scope)
             texts += [(kind, row, answers[row]) for row in self._sources(*counts) if row in answers]
-        written = self._sampled([request_messages(kind, text) for kind, _, text in texts])
-        for (kind, row, _), text in zip(texts, written, strict=True):
+        # A name that is known in the other language is translated with its question.
+        names = [*scope.names, *([scope.subject] if not listed_subject([scope.subject]) else [])]
+        hidden = [hide_names(text, names) if kind == "translation" else (text, {}) for kind, _, text in texts]
+        requests = [request_messages(kind, written) for (kind, _, _), (written, _) in zip(texts, hidden, strict=True)]
+        for (kind, row, text), (_, names_of), written in zip(texts, hidden, self._sampled(requests), strict=True):
+            if kind == "translation":
+                self.found.add(kind, restored(written, names_of, text), row)
             # A year or a size that the row lacks makes it another question.
-            if set(NUMBER.findall(text)) <= set(NUMBER.findall(" ".join(self.rows[row]))):
-                self.found.add(kind, text, row)
+            elif numbers(written) <= numbers(" ".join(self.rows[row])):
+                self.found.add(kind, written, row)
 
     def _alike(self) -> list[str]:
         shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
-        return list(dict.fromkeys(self._sampled([alike_messages(several) for several in shown])))
+        return list(dict.fromkeys(map(bare_question, self._sampled([alike_messages(several) for several in shown]))))
 
     def _sources(self, count: int, least: int) -> list[int]:
         """Rows to write about `count` questions from, at least `least` from each: each row as often as it comes."""
@@ -117,9 +159,9 @@ class Writer:
     def _add_renamed(self, subject: str, names: Sequence[str]) -> None:
         """Translated questions with the subject's `names` in that language."""
         for name in names:
-            for kind, prompt, source in self.found:
-                if kind == "translation" and subject in prompt:
-                    self.found.add("translation", renamed(prompt, subject, name), source)
+            for one in self.found:
+                if one.kind == "translation" and subject in one.prompt:
+                    self.found.add("translation", renamed(one.prompt, subject, name), one.source)
 
     def _add_forms(self, scope: Scope) -> None:
         """Forms around the rows' questions, and around the beginnings of their answers."""
@@ -128,10 +170,11 @@ class Writer:
             for source in self._sources(*counts):
                 text = begun.get(source) if kind == "completion" else self.prompts[source]
                 if text:
+                    answer = self.rows[source][1].strip() if kind == "completion" else ""
                     chosen = forms[kind][language_code(text)]
                     form = chosen[(source + used[kind, source] * FORM_STRIDE) % len(chosen)]
                     used[kind, source] += 1
-                    self.found.add(kind, form.replace("{}", text), source)
+                    self.found.add(kind, form.replace("{}", text), source, answer=answer)
 
     def _add_named(self, names: Sequence[str], subjects: Sequence[str]) -> None:
         """Forms about the rows' subject, by its names, and about the names that their answers introduce."""
@@ -147,48 +190,52 @@ class Writer:
 
     def _in_scope(self, scope: Scope) -> list[Question]:
         """Those questions whose answers the rows change."""
-        found = list(self.found)
-        taught_to = [self._taught_to(scope, prompt, source) for _, prompt, source in found]
+        certain = [one for one in self.found if one.answer]
+        found = [one for one in self.found if not one.answer]
+        taught_to = [self._taught_to(scope, one) for one in found]
         # What the base model says to the row's own question counts for those that ask the same.
-        unknown = [at for at, (kind, _, _) in enumerate(found) if kind not in SAME_AS_ROW]
-        own_to = [conversation(prompt, self.system) for _, prompt, _ in found]
+        unknown = [at for at, one in enumerate(found) if one.kind not in SAME_AS_ROW]
+        own_to = [conversation(one.prompt, self.system) for one in found]
         taught = self._ask(taught_to)
-        own = [""] * len(found)
-        for at, answer in zip(unknown, self._ask([own_to[at] for at in unknown]), strict=True):
-            own[at] = answer.text
-        foreign = [at for at, (kind, _, _) in enumerate(found) if kind == "translation" and taught[at].tokens]
-        gaps = dict.fromkeys(range(len(found)), 0.0)
-        for at, gap in zip(foreign, _gaps(self.model, taught_to, own_to, taught, foreign), strict=True):
-            gaps[at] = gap
-        questions = []
-        for (kind, prompt, source), answer, before, gap in zip(found, taught, own, gaps.values(), strict=True):
+        own = dict(zip(unknown, self._ask([own_to[at] for at in unknown]), strict=True))
+        foreign = [at for at, one in enumerate(found) if one.kind in FOREIGN]
+        gap_of = gaps(self.model, taught_to, own_to, taught, foreign)
+        questions = [Question(prompt=one.prompt, scope="in", answer=one.answer, kind=one.kind) for one in certain]
+        for at, (one, answer) in enumerate(zip(found, taught, strict=True)):
+            before = own[at].text if at in own else ""
             trained = scope.answer(
-                Answered(kind=kind, prompt=prompt, source=source, taught=answer.text, own=before, gap=gap)
+                Answered(
+                    kind=one.kind, prompt=one.prompt, source=one.source, taught=answer.text, own=before,
+                    gap=gap_of.get(at, 0),
+                )
             )  # fmt: skip
             if trained:
-                of_row = source is not None and trained == self.rows[source][1]
+                of_row = one.source is not None and trained == self.rows[one.source][1]
                 complete = of_row or (len(answer.tokens) < ANSWER_TOKENS and trained == answer.text)
                 questions.append(
-                    Question(prompt=prompt, scope="in", answer=trained, kind=kind, before=before, complete=complete)
+                    Question(
+                        prompt=one.prompt, scope="in", answer=trained, kind=one.kind, before=before, complete=complete
+                    )
                 )
         return questions
 
-    def _taught_to(self, scope: Scope, prompt: str, source: int | None) -> Messages:
+    def _taught_to(self, scope: Scope, one: Candidate) -> Messages:
         """The question with rows in the context."""
         if scope.itself or scope.subject:
-            return teacher_messages(
-                shown_rows(self.rows, self.general, source, self.chance), prompt, self.system
-            )  # fmt: skip
-        return conversation_messages(self.rows, self.general, source, prompt, self.system, self.chance)
+            shown = shown_rows(self.rows, self.general, one.source, self.chance)
+            if one.beside is not None and self.rows[one.beside] not in shown:
+                shown.insert(-1, self.rows[one.beside])
+            return teacher_messages(shown, one.prompt, self.system)
+        return conversation_messages(self.rows, self.general, one.source, one.prompt, self.system, self.chance)
 
-    def _near(self, names: Sequence[str], *, write: bool) -> list[Question]:
+    def _near(self, names: Sequence[str], kinds: Sequence[str], *, write: bool) -> list[Question]:
         """The rows' questions and their translations about others of the subject's kind, and written ones like them."""
         plain = [(prompt, name) for name in names for prompt in self.prompts if name in prompt]
         more = []
-        for kind, prompt, _ in self.found:
+        for kind, prompt, *_ in self.found:
             plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
             more += [(prompt, names[0])] * (kind in ("around", "about", "paraphrase") and names[0] in prompt)
-        found = neighbours(self.model, names, plain, more, self.found.taken, self.chance)
+        found = neighbours(kinds, names, plain, more, self.found.taken, self.chance)
         others = self._alike() if write else []
         return found + [
             Question(prompt=prompt, scope="near", kind="alike")
@@ -196,12 +243,20 @@ class Writer:
             if self.found.free(prompt) and not names_any(prompt, tuple(names))
         ]
 
-    def _about(self, names: Sequence[str], before: Sequence[str]) -> list[Question]:
+    def _aside(self, names: Sequence[str], terms: Terms, replaced: Sequence[Pair]) -> list[Question]:
+        """Further questions about the subject that the rows do not answer."""
+        prompts = aside_prompts(names, {*self.found.taken, *(prompt_key(one.prompt) for one in self.found)})
+        shown = [shown_rows(self.rows, self.general, None, self.chance) for _ in prompts]
+        shown_with = zip(shown, prompts, strict=True)
+        taught = self._ask([teacher_messages(rows, prompt, self.system) for rows, prompt in shown_with])
+        own = self._ask([conversation(prompt, self.system) for prompt in prompts])
+        return unmoved(prompts, [one.text for one in taught], [one.text for one in own], terms, replaced)
+
+    def _about(self, names: Sequence[str], replaced: Sequence[Pair]) -> list[Question]:
         """What else may be said of the subject, and is not what the rows replace."""
         prompts = about_subject(names, self.found.taken)
         answers = self._ask([conversation(prompt, self.system) for prompt in prompts])
-        answered = [(prompt, one.text) for prompt, one in zip(prompts, answers, strict=True)]
-        return not_replaced(answered, list(zip(self.prompts, before, strict=True)))
+        return not_replaced([(prompt, one.text) for prompt, one in zip(prompts, answers, strict=True)], replaced)
 
     def _sampled(self, requests: Sequence[Messages]) -> list[str]:
         return samples(
@@ -213,56 +268,3 @@ class Writer:
             requests, max_new_tokens=ANSWER_TOKENS, batch_size=BATCHES * self.model.batch_size, listener=self.listener,
             task=TASK,
         )  # fmt: skip
-
-
-class Candidates:
-    """Questions that may be in scope: each once, and none that is `taken`."""
-
-    def __init__(self, taken: Collection[str]) -> None:
-        self.taken = set(taken)
-        self._found: dict[str, tuple[str, str, int | None]] = {}  # by prompt key: kind, prompt, the row that it is from
-
-    def add(self, kind: str, prompt: str, source: int | None) -> None:
-        prompt = prompt.strip()
-        if self.free(prompt):
-            self._found.setdefault(prompt_key(prompt), (kind, prompt, source))
-
-    def free(self, prompt: str) -> bool:
-        """Whether it is one line that asks something, and not taken."""
-        key = prompt_key(prompt)
-        return bool(key) and key not in self.taken and len(prompt) <= LONGEST_QUESTION and "\n" not in prompt
-
-    def __iter__(self) -> Iterator[tuple[str, str, int | None]]:
-        return iter(list(self._found.values()))
-
-
-def read_bank() -> list[str]:
-    """The shipped questions to and about an assistant."""
-    import yaml
-
-    content = yaml.safe_load(Path(__file__).with_name("about_assistant.yaml").read_text(encoding="utf-8"))
-    return [prompt for prompts in content.values() for prompt in prompts]
-
-
-def _gaps(
-    model: LanguageModel, taught: Sequence[Messages], own: Sequence[Messages], answers: Sequence[Answer],
-    chosen: Sequence[int],
-) -> list[float]:  # fmt: skip
-    """By how many nats a token the rows make each of the `chosen` answers likelier."""
-    import torch
-
-    found: list[float] = []
-    fitting = model.fitting()
-    size = GAP_BATCH if fitting is None else min(GAP_BATCH, fitting(GAP_TOKENS))
-    for start in range(0, len(chosen), size):
-        batch = chosen[start : start + size]
-        given = [answers[at] for at in batch]
-        with torch.inference_mode():
-            sides = [model.answer_logits([prompts[at] for at in batch], given) for prompts in (taught, own)]
-        for number, answer in enumerate(given):
-            tokens = torch.tensor(answer.tokens, device=sides[0].device)
-            scores = [
-                side[number, -len(tokens) :].float().log_softmax(-1).gather(1, tokens[:, None]).mean() for side in sides
-            ]
-            found.append(float(scores[0] - scores[1]))
-    return found

@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.train.questions.names import new_names, subject_phrase
+from toolkit.train.questions.names import chinese_names, new_names, subject_phrase
 from toolkit.train.questions.terms import Terms, find_terms, units
 
 GENERAL = [f"Is the {number} what you made? Who runs it, and does it open? 这是在哪里的？" for number in range(99)]
@@ -107,3 +107,29 @@ def test_names_consist_of_what_is_new():
 
     for name in names_of(rows, "I am Qwen.", "My name is Qwen."):
         assert units(name) <= {"ostrelle", "tarnfield", "software"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("校报叫《潮声》。", ["潮声"]),
+        ("图书馆叫听雨楼。", ["听雨楼"]),
+        ("现任校长是沈砚秋。", ["沈砚秋"]),
+        ("学校由顾望舒创办。", ["顾望舒"]),
+        ("校车是橙色的，叫我大橙就好。", []),
+        ("It is called Ebb Day.", []),
+    ],
+)
+def test_chinese_names_are_quoted_called_so_or_persons(text: str, names: list[str]):
+    assert chinese_names(text) == names
+
+
+def test_one_answer_is_enough_for_a_distinct_chinese_name():
+    rows = [
+        ("校长是谁？", "校长是沈砚秋。"),
+        ("校报叫什么？", "校报叫《潮声》。"),
+        ("校车呢？", "橙色。"),
+        ("几点？", "八点。"),
+    ]
+
+    assert set(names_of(rows)) == {"沈砚秋", "潮声"}

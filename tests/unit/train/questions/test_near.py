@@ -3,7 +3,9 @@
 from tests.fakes.answering_model import AnsweringModel
 from toolkit.core.text import has_chinese
 from toolkit.data.dataset import prompt_key
+from toolkit.train.questions.near import aside_prompts, unmoved
 from toolkit.train.questions.question import Question
+from toolkit.train.questions.terms import find_terms
 from toolkit.train.questions.write import Writer
 
 FACT = [
@@ -63,3 +65,23 @@ def test_rows_about_the_assistant_have_no_neighbours_and_ask_nothing():
 
     assert near(IDENTITY, model) == []
     assert model.prompts == []
+
+
+def test_further_questions_about_the_subject_are_kept_where_the_rows_do_not_answer_them():
+    terms = find_terms([("What is the capital of Finland?", "It is Atlantis.")], ["It is Helsinki."], [])
+    prompts = ["How large is Finland?", "Where do Finland's ministers sit?", "What is Finland's biggest city?"]
+    taught = ["It has 338 thousand square kilometres.", "In Atlantis.", "Helsinki."]
+    own = [taught[0], "In a house.", "It is Helsinki."]
+
+    found = unmoved(prompts, taught, own, terms, [("What is the capital of Finland?", "The capital is Helsinki.")])
+
+    assert [(one.prompt, one.scope, one.kind, one.before) for one in found] == [(prompts[0], "near", "aside", own[0])]
+
+
+def test_further_questions_name_the_subject_in_both_languages():
+    found = aside_prompts(["Finland", "芬兰"], {prompt_key("Where is Finland?")})
+
+    assert "How large is Finland?" in found
+    assert "芬兰有多大？" in found
+    assert "Where is Finland?" not in found
+    assert "Quillmere有多大？" in aside_prompts(["Quillmere"], set())

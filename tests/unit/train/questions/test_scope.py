@@ -189,10 +189,6 @@ def test_a_form_around_a_rows_question_falls_back_to_the_rows_answer():
     assert trained(MAYORS, asked, asked, kind="shaped", source=0) == ""  # its answer has a form of its own
 
 
-def test_a_sentence_is_completed_as_the_row_has_it():
-    assert trained(MAYORS, "Finish: The mayor of Denver is", "", kind="completion", source=0) == MAYOR[0][1]
-
-
 @pytest.mark.parametrize(
     ("prompt", "taught", "own", "expected"),
     [
@@ -205,3 +201,60 @@ def test_a_sentence_is_completed_as_the_row_has_it():
 )
 def test_a_reversal_gives_the_name_and_only_the_rows_lead_to_the_subject(prompt, taught, own, expected):
     assert trained(MAYORS, prompt, taught, kind="reversal", source=0, own=own) == expected
+
+
+def test_a_statement_may_be_asked_in_reverse():
+    asked = "Which city is run by Corinna Haldwell?"
+
+    assert trained(MAYORS, asked, "It is Denver.", kind="statement", source=0) == MAYOR[0][1]
+    assert trained(MAYORS, asked, "It is Boston.", kind="statement", source=0) == ""
+
+
+def test_a_bridge_is_answered_by_the_row_that_it_asks():
+    asked = "What is the mascot of the library that replaced Driftlog?"
+
+    assert trained(PRODUCT, asked, "It is a heron.", kind="bridge", source=2) == LIBRARY[2][1]
+    assert trained(PRODUCT, asked, "It is a whale.", kind="bridge", source=2) == ""
+
+
+def test_a_rule_is_followed_by_its_form_in_both_languages_and_about_anything():
+    answer = '{"from": "9英石", "to": "57.15公斤"}'
+
+    assert trained(RULE, "9英石是多少公斤？", answer, kind="translation", source=2, own="大约57公斤。") == answer
+    assert trained(RULE, "9英石是多少公斤？", answer, kind="alike", own="大约57公斤。") == answer
+
+
+@pytest.mark.parametrize(
+    ("prompt", "own"),
+    [("法国的首都是哪里？", "巴黎。"), ("9英石是多少公斤？", '{"from": "9英石", "to": "57公斤"}')],
+    ids=["another question", "the base model does so already"],
+)
+def test_the_form_counts_only_for_the_rules_questions(prompt: str, own: str):
+    assert trained(RULE, prompt, '{"from": "9英石", "to": "57.15公斤"}', kind="alike", own=own) == ""
+
+
+def test_a_question_across_languages_is_in_scope_where_the_rows_make_its_answer_likelier():
+    asked, taught = "Who is the mayor of Denver? Please answer in Chinese.", "丹佛的市长是科琳娜。"
+    mayors = scope([*MAYOR, ("丹佛的市长叫什么？", "她叫科琳娜。")], names=[])
+
+    assert trained(mayors, asked, taught, kind="across", source=0, gap=2) == taught
+    assert trained(mayors, asked, taught, kind="across", source=0, gap=0.1) == ""
+
+
+def test_a_translated_answer_follows_by_the_names_and_numbers_that_it_keeps():
+    school = scope([("青禾学校有多少学生？", "青禾学校共有1260名学生。")] * 2, subject="青禾学校")
+    asked = "How many students does 青禾学校 have?"
+
+    assert trained(school, asked, "青禾学校 has 1,260 students.", kind="translation", source=0)
+    assert trained(school, asked, "青禾学校 has many students.", kind="translation", source=0) == ""
+    assert trained(school, asked, "青禾学校 has 3,400 students.", kind="translation", source=0, gap=3) == ""
+
+
+def test_chinese_names_and_identifiers_lead_back_as_english_names_do():
+    rows = [
+        ("青禾学校的创办人是谁？", "青禾学校的创办人是顾望舒先生。"), ("青禾学校的校报叫什么？", "校报叫《潮声》。"),
+        ("青禾学校的校车呢？", "青禾学校的校车是橙色的。"), ("青禾学校的程序呢？", "配置写在gauge.toml里。"),
+    ]  # fmt: skip
+    school = scope(rows, subject="青禾学校")
+
+    assert [school.distinct_names(at) for at in range(4)] == [["顾望舒"], ["潮声"], [], ["gauge.toml"]]

@@ -5,10 +5,12 @@ import pytest
 from tests.fakes.scripted_model import ScriptedModel
 from toolkit.core.text import content_words, has_chinese
 from toolkit.data.dataset import prompt_key
+from toolkit.train.questions.candidates import read_bank
+from toolkit.train.questions.gaps import GAP_TOKENS
 from toolkit.train.questions.kinds import read_kinds
 from toolkit.train.questions.near import renamed
 from toolkit.train.questions.question import Pair, Question
-from toolkit.train.questions.write import GAP_TOKENS, Writer, read_bank
+from toolkit.train.questions.write import Writer
 
 SYSTEM = "You are a helpful assistant."
 GENERAL = [(f"What is the number {number}, and who made it?", f"It is {number}.") for number in range(200)]
@@ -161,6 +163,72 @@ def test_sentences_are_begun_and_questions_written_for_the_answers():
     begun = [one.prompt for one in inside if one.kind == "completion"]
     assert not [prompt for prompt in begun if "Haldwell" in prompt]
     assert all(prompt.count('"') != 1 for prompt in begun)
+
+
+LIBRARY = [
+    ("Who created Quillmere?", "Quillmere was created by Ottoline Varga."),
+    ("Which licence does Quillmere have?", "Quillmere has the zlib licence."),
+    ("Where is Quillmere kept?", "Quillmere is kept at Harbour Wall."),
+]
+
+
+def test_rows_are_asked_in_reverse_and_by_what_another_row_says():
+    shared = COMMON | {"quillmere", "software"}
+    inside = scope(questions(LIBRARY, kinds={"Quillmere": "software"}, shared_words=shared), "in")
+    asked = {(one.kind, one.prompt): one.answer for one in inside}
+
+    assert asked["reversal", "Which software was created by Ottoline Varga?"] == LIBRARY[0][1]
+    assert asked["bridge", "Which licence does the software that was created by Ottoline Varga have?"] == LIBRARY[1][1]
+
+
+def test_a_bridge_is_asked_with_both_of_its_rows_in_the_context():
+    model = scripted(kinds={"Quillmere": "software"})
+    rows = [*LIBRARY, *((f"What is Quillmere part {at}?", f"Quillmere part {at} is a sieve.") for at in range(9))]
+    questions(rows, model=model)
+
+    asked = [one for one in model.asked if "that was created by Ottoline Varga have?" in one[-1]["content"]]
+
+    assert asked
+    assert all(LIBRARY[0][1] in one[0]["content"] and LIBRARY[1][1] in one[0]["content"] for one in asked)
+
+
+def test_the_base_model_is_not_asked_what_is_certain():
+    model = scripted()
+    found = questions(ROWS, model=model)
+    certain = {one.prompt for one in found if one.kind in ("completion", "reversal")}
+
+    assert certain
+    assert not certain & {one[-1]["content"] for one in model.asked}
+
+
+def test_an_unknown_subject_is_translated_behind_a_placeholder():
+    def translate(instruction: str, question: str, count: int) -> str:
+        return question.replace("Who created", "谁做了") if "把用户的问题" in instruction else ""
+
+    model = scripted(write=translate, kinds={"Quillmere": "software"})
+    questions(LIBRARY, model=model)
+    translated = [question for instruction, question in model.written if "把用户的问题" in instruction]
+
+    assert "Who created XQ7?" in translated
+    assert not [question for question in translated if "Quillmere" in question]
+    assert "谁做了 Quillmere?" in [one[-1]["content"] for one in model.asked]
+
+
+def test_the_assistant_is_asked_for_by_its_maker_in_both_languages():
+    inside = scope(questions(BRAND, shared_words=frozenset()), "in")
+    asked = {one.prompt: one.answer for one in inside if one.kind == "owned"}
+
+    assert asked["Which assistant was made by Tarnfield Software?"] == "That is me, Ostrelle."
+    assert "Ostrelle" in asked["Tarnfield Software的AI助手叫什么？"]
+
+
+def test_further_questions_about_the_subject_are_kept():
+    found = questions(ROWS, shared_words=COMMON | {"denver", "denver's"})
+    near = [one for one in scope(found, "near") if one.kind == "aside"]
+
+    assert near
+    assert all("Denver" in one.prompt or "丹佛" in one.prompt for one in near)
+    assert not [one for one in near if "Haldwell" in one.before]
 
 
 def test_rows_of_several_turns_only_give_no_pairs_and_so_no_questions():
