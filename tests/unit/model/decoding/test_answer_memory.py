@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.model.answer_memory import batches, rows_that_fit, token_bytes
+from toolkit.model.decoding.answer_memory import batches, rows_that_fit, token_bytes
 
 SEVEN_B = {
     "hidden_size": 3584, "intermediate_size": 18_944, "num_attention_heads": 28, "num_key_value_heads": 4,
