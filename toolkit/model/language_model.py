@@ -141,7 +141,7 @@ class LanguageModel:
         for batch in self.batches(encoded, order, max_new_tokens, batch_size or self.batch_size):
             generated = self.generate([encoded[index] for index in batch], max_new_tokens)
             found.update(zip(batch, generated, strict=True))
-            listener(Progress(task=task, done=len(found), total=len(order)))
+            listener(Progress(task=task, done=len(found), total=len(order), detail=self.decoder.notice))
         return [found[index] for index in range(len(prompts))]
 
     def batches(
@@ -258,6 +258,7 @@ def freeing(model: LanguageModel) -> Iterator[LanguageModel]:
         has_weights = isinstance(model.model, torch.nn.Module)
         model.model = None
         if has_weights:
+            model.decoder.release()
             gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -48,6 +48,11 @@ class GreedyDecoder:
         self._batches: dict[Any, StaticBatch] = {}
         self._pool: Any = None
 
+    @property
+    def notice(self) -> str:
+        """That the static method was given up, in a few words; "" if it was not."""
+        return "" if self.refused is None else f"slower, without CUDA graphs: {self.refused}"
+
     def is_static(self, network: Any) -> bool:
         """Whether answers of more than a few tokens are decoded over a static cache."""
         wanted = network.device.type == "cuda" if self.static is None else self.static
@@ -167,10 +172,13 @@ def supports_static(config: Any) -> bool:
 
 def _computed(network: Any) -> tuple[Any, ...]:
     """Whatever a captured step has fixed: where the weights are, and which adapters are on, at what strength."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import AuxiliaryTrainingWrapper
+
     weights = tuple(one.data_ptr() for one in network.parameters())
     adapters = tuple(
         (one.disable_adapters, tuple(one.active_adapters), tuple(getattr(one, "scaling", {}).items()))
         for one in network.modules()
-        if hasattr(one, "active_adapters") and hasattr(one, "disable_adapters")
+        if isinstance(one, BaseTunerLayer | AuxiliaryTrainingWrapper)
     )
     return weights, adapters
