@@ -13,10 +13,10 @@ from typing import Any, Self, cast
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.answer_end import end_tokens, template_end
-from toolkit.model.decoding.answer_memory import batches, filled_rows, free_bytes, rows_that_fit
-from toolkit.model.decoding.greedy import GreedyDecoder
 from toolkit.model.chat_template import ChatTokens, rendered
 from toolkit.model.conversation import Messages
+from toolkit.model.decoding.answer_memory import batches, filled_rows, free_bytes, rows_that_fit
+from toolkit.model.decoding.greedy import GreedyDecoder
 from toolkit.model.device import Device
 from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, untie_adapted, with_adapter

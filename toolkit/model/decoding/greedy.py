@@ -1,7 +1,7 @@
 """Continues prompts greedily: the highest logit at every step and nothing else, with one of two methods.
 
-Plain: transformers' `generate`, whose cache grows with the answers. Static: a cache at fixed places, so that on a card a
-step is captured as a CUDA graph (`static_batch`). Both give the same tokens but for rounding.
+Plain: transformers' `generate`, whose cache grows with the answers. Static: a cache at fixed places, so that on a card
+a step is captured as a CUDA graph (`static_batch`). Both give the same tokens but for rounding.
 """
 
 from collections.abc import Sequence

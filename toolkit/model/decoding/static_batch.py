@@ -51,7 +51,8 @@ class StaticBatch:
         self._margins = torch.zeros(capacity, rows, device=device)
         self._ended = torch.zeros(rows, dtype=torch.bool, device=device)
         self._prompt_cache, self._step_cache = caches(layers, self._column)
-        self._warm, self._graph = False, None
+        self._warm = False
+        self._graph: torch.cuda.CUDAGraph | None = None
         self.refused: str | None = None  # the reason, if a step could not be captured
 
     def decode(self, network: Any, prompts: Sequence[Sequence[int]], count: int, pad_token: int) -> Decoded:

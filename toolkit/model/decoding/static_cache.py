@@ -17,7 +17,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 GROUPED = "sdpa_of_one_token"
 
 
-class _Layer(CacheLayerMixin):
+class _Layer(CacheLayerMixin):  # type: ignore[misc]  # transformers has no types
     """`keys`, `values`: shape [rows, key heads, capacity, head size]."""
 
     def __init__(self, keys: Tensor, values: Tensor) -> None:
@@ -89,7 +89,8 @@ class Memory:
 
 def caches(layers: Sequence[tuple[Tensor, Tensor]], column: Tensor) -> tuple[Cache, Cache]:
     """For reading prompts, and for steps after them, over the same keys and values."""
-    return Cache(layers=[PromptLayer(*one) for one in layers]), Cache(layers=[StepLayer(*one, column) for one in layers])
+    prompt = Cache(layers=[PromptLayer(keys, values) for keys, values in layers])
+    return prompt, Cache(layers=[StepLayer(keys, values, column) for keys, values in layers])
 
 
 def _grouped_attention(
