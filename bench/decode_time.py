@@ -19,10 +19,10 @@ from arguments import arguments
 from toolkit.compare.questions import matrix
 from toolkit.core.files import data_folder
 from toolkit.data.probes import read_probes
+from toolkit.export.parity import first_difference
 from toolkit.model.conversation import DEFAULT_SYSTEM, Messages, conversation
 from toolkit.model.device import peak_memory_bytes, reset_peak_memory
 from toolkit.model.language_model import Answer, LanguageModel
-from toolkit.runs.first_difference import first_difference
 from toolkit.runs.recording import versions
 
 METHODS = {"plain": False, "static": True}
@@ -32,7 +32,7 @@ def made_prompts(count: int) -> list[Messages]:
     probes = read_probes(data_folder() / "probes.yaml").probes
     asked = [(probe.prompt, system) for system in matrix(DEFAULT_SYSTEM) for probe in probes]
     rounds = [asked, *([(f"{number}. {text}", system) for text, system in asked] for number in range(1, count))]
-    return [conversation(*one) for some in rounds[: -(-count // len(asked))] for one in some][:count]
+    return [conversation(*one) for each in rounds[: -(-count // len(asked))] for one in each][:count]
 
 
 def timed(model: LanguageModel, prompts: list[Messages], tokens: int, method: str) -> tuple[float, list[Answer]]:
@@ -69,8 +69,8 @@ def measured(
     medians = {name: statistics.median(several) for name, several in seconds.items()}
     return {
         "side": side, "first_s": first, "seconds": seconds, "medians_s": medians, "peak_memory_bytes": peaks,
-        "ratio": round(medians["plain"] / medians["static"], 2), "tokens": sum(len(one.tokens) for one in found["plain"]),
-        "refused": model.decoder.refused, **agreement(found["plain"], found["static"]),
+        "ratio": round(medians["plain"] / medians["static"], 2), "refused": model.decoder.refused,
+        "tokens": sum(len(one.tokens) for one in found["plain"]), **agreement(found["plain"], found["static"]),
     }  # fmt: skip
 
 
@@ -86,17 +86,17 @@ def main() -> None:
     if options.without_ends:
         model.decoder.ends = (-1,)  # which no token is
     prompts = made_prompts(options.prompts)
+    sides: list[dict[str, object]] = []
     result = {
         "what": "seconds to answer in one load, and whether the methods agree", "model": options.model.name,
         "prompts": len(prompts), "max_new_tokens": options.max_new_tokens, "batch_size": model.batch_size,
         "device": torch.cuda.get_device_name() if model.on_card else "cpu", "precision": model.precision,
-        "versions": versions(), "sides": [],
+        "versions": versions(), "sides": sides,
     }  # fmt: skip
     for side in [None] if options.adapter is None else ["adapter", None]:
-        entry = measured(model, side, prompts, options.max_new_tokens, options.repeat)
-        result["sides"] = [*result["sides"], entry]
+        sides.append(measured(model, side, prompts, options.max_new_tokens, options.repeat))
         options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        print(json.dumps(entry), flush=True)
+        print(json.dumps(sides[-1]), flush=True)
 
 
 if __name__ == "__main__":

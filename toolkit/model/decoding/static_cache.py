@@ -107,7 +107,7 @@ def _grouped_attention(
     The query heads that share a key head see the same columns, so they are to it what several tokens are: nothing is
     copied for each of them (transformers' own repeats keys and values as soon as there is a mask).
     """
-    rows, heads, _, size = query.shape
+    rows, heads, _one, size = query.shape
     grouped = query.reshape(rows, key.shape[1], heads // key.shape[1], size)
     found = scaled_dot_product_attention(grouped, key, value, attn_mask=attention_mask, scale=scaling)
     return found.reshape(rows, 1, heads, size), None
