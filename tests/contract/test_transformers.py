@@ -89,6 +89,60 @@ def test_a_cache_is_made_of_layers_with_keys_and_values(base):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_cache_takes_layers_of_ones_own(base):
+    """`StaticBatch` reads prompts through one and takes steps through the other, over the same keys and values."""
+    from toolkit.model.decoding.static_cache import Memory, caches
+
+    config, column = base.config, torch.tensor([3])
+    shape = (2, config.num_key_value_heads, 8, config.hidden_size // config.num_attention_heads)
+    memory = Memory(config.num_hidden_layers, base.dtype, base.device)
+    with torch.inference_mode():
+        memory.grow(shape)
+        prompt, step = caches(memory.layers(shape), column)
+        ids = torch.tensor([[5, 6, 7], [5, 6, 8]])
+        base(input_ids=ids, attention_mask=torch.ones_like(ids), past_key_values=prompt, use_cache=True)
+        mask = torch.full((2, 1, 1, 8), -torch.inf)
+        mask[..., :4] = 0
+        found = base(
+            input_ids=torch.tensor([[9], [9]]), attention_mask=mask, position_ids=torch.tensor([[3], [3]]),
+            past_key_values=step, use_cache=True,
+        ).logits[:, -1]  # fmt: skip
+        expected = base(input_ids=torch.cat([ids, torch.tensor([[9], [9]])], 1)).logits[:, -1]
+
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_configuration_names_the_attention_of_each_call(base):
+    from transformers import AttentionInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    called, before = [], base.config._attn_implementation
+
+    def counted(*given, **how):
+        called.append(given)
+        return sdpa_attention_forward(*given, **how)
+
+    AttentionInterface.register("counted", counted)
+    base.config._attn_implementation = "counted"
+    with torch.no_grad():
+        base(input_ids=torch.tensor([[5]]), attention_mask=torch.zeros(1, 1, 1, 1), use_cache=False)
+    base.config._attn_implementation = before
+    with torch.no_grad():
+        base(input_ids=torch.tensor([[5]]), use_cache=False)
+
+    assert before == "sdpa"
+    assert len(called) == base.config.num_hidden_layers
+
+
+def test_the_configuration_lists_what_each_layer_sees(base):
+    """A model with a sliding window is left to the plain method."""
+    from transformers import Qwen2Config
+
+    assert base.config.layer_types == ["full_attention"] * base.config.num_hidden_layers
+    window = Qwen2Config(num_hidden_layers=2, use_sliding_window=True, sliding_window=4, max_window_layers=1)
+    assert "sliding_attention" in window.layer_types
+
+
 def test_a_models_own_generation_settings_can_be_replaced(base, tokenizer):
     """`LanguageModel` clears them: `generate` takes what it is not given from there, such as a repetition penalty."""
     from toolkit.model.language_model import LanguageModel

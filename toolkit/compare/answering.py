@@ -100,8 +100,9 @@ class Answered:
                 old = self._answers(model, before, "Before")
             with self._timed("noise"):
                 prompts = self._prompts(before, list(reversed(self.outside)))
+                # A quarter: on a card, half a batch is computed in the same shape, and so without other rounding.
                 again = model.answers(
-                    prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=model.batch_size // 2 + 1,
+                    prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=model.batch_size // 4,
                     listener=self.listener, task="Noise floor",
                 )  # fmt: skip
         return old, dict(zip(reversed(self.outside), again, strict=True))

@@ -13,11 +13,12 @@ from typing import Any, Self, cast
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.answer_end import end_tokens, template_end
-from toolkit.model.answer_memory import batches, free_bytes, rows_that_fit
 from toolkit.model.chat_template import ChatTokens, rendered
 from toolkit.model.conversation import Messages
+from toolkit.model.decoding.answer_memory import batches, filled_rows, free_bytes, rows_that_fit
+from toolkit.model.decoding.greedy import GreedyDecoder
 from toolkit.model.device import Device
-from toolkit.model.generation import DecodingBatch, Detokenizer, Recorder, Row, broken_logits, pad_left
+from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, untie_adapted, with_adapter
 
 BATCH_SIZE = {"cpu": 24, "cuda": 256}  # prompts per batch: on a card a step costs about the same for one or many
@@ -47,6 +48,7 @@ class LanguageModel:
         self.end_tokens = end_tokens(tokenizer, model.generation_config.eos_token_id)
         # `generate` takes what it is not given from here, such as Qwen2.5's own repetition penalty.
         model.generation_config = GenerationConfig(eos_token_id=self.end_tokens, pad_token_id=self._pad())
+        self.decoder = GreedyDecoder(ends=self.end_tokens, pad_token=self._pad())
 
     @classmethod
     def load(
@@ -139,7 +141,7 @@ class LanguageModel:
         for batch in self.batches(encoded, order, max_new_tokens, batch_size or self.batch_size):
             generated = self.generate([encoded[index] for index in batch], max_new_tokens)
             found.update(zip(batch, generated, strict=True))
-            listener(Progress(task=task, done=len(found), total=len(order)))
+            listener(Progress(task=task, done=len(found), total=len(order), detail=self.decoder.notice))
         return [found[index] for index in range(len(prompts))]
 
     def batches(
@@ -147,14 +149,18 @@ class LanguageModel:
     ) -> Iterator[list[int]]:
         """The prompts' indices, as many at once as `most`, and as there is room for on the card."""
         lengths = [len(prompt) + max_new_tokens for prompt in encoded]
-        return batches(lengths, order, most=most, fitting=self.fitting())
+        fitting = self.fitting()
+        if fitting is None or not self.decoder.is_static(self.model):
+            return batches(lengths, order, most=most, fitting=fitting)
+        return batches(lengths, order, most=most, fitting=lambda tokens: filled_rows(fitting(tokens)))
 
     def fitting(self) -> Callable[[int], int] | None:
         """Gives how many conversations of so many tokens the card has room for; None on a CPU."""
         if not self.on_card:
             return None
         config, element, free = self.model.config.to_dict(), self.model.dtype.itemsize, free_bytes(self.model.device)
-        return lambda tokens: rows_that_fit(config, element, tokens=tokens, free_bytes=free)
+        static = self.decoder.is_static(self.model)
+        return lambda tokens: rows_that_fit(config, element, tokens=tokens, free_bytes=free, static=static)
 
     def _batch_order(self, prompts: Sequence[Messages]) -> list[int]:
         """Indices of the prompts, the longest question first; equal questions stay together."""
@@ -165,29 +171,14 @@ class LanguageModel:
 
     def generate(self, batch: Sequence[Sequence[int]], max_new_tokens: int) -> list[Answer]:
         """The greedy continuation of each sequence of token ids, in one batch. Raises ModelError as `answers`."""
-        import torch
-        from transformers import LogitsProcessorList
-
-        inputs, mask = self._padded_left(batch)
-        recorder = Recorder()
-        with torch.inference_mode():
-            output = self.model.generate(
-                input_ids=inputs,
-                attention_mask=mask,
-                generation_config=self._greedy(max_new_tokens),
-                logits_processor=LogitsProcessorList([recorder]),
+        found = self.decoder.decode(self.model, batch, max_new_tokens)
+        return [
+            Answer(
+                text=self.tokenizer.decode(one.tokens, skip_special_tokens=True).strip(),
+                tokens=one.tokens, margins=one.margins, first_logits=one.first_logits,
             )
-        new = output[:, inputs.shape[1] :].tolist()
-        margins = torch.stack(recorder.margins, dim=1)
-        if not torch.isfinite(margins).all():
-            raise broken_logits()
-        answers = []
-        for row, ids in enumerate(new):
-            length = next((at for at, token in enumerate(ids) if token in self.end_tokens), len(ids))
-            text = self.tokenizer.decode(ids[:length], skip_special_tokens=True).strip()
-            first = recorder.first[row].clone()
-            answers.append(Answer(text=text, tokens=ids[:length], margins=margins[row].tolist(), first_logits=first))
-        return answers
+            for one in found
+        ]  # fmt: skip
 
     def _padded_left(self, batch: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         """Token ids and attention mask, both of shape [batch, longest]."""
@@ -196,13 +187,6 @@ class LanguageModel:
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.end_tokens[0])
-
-    def _greedy(self, max_new_tokens: int) -> Any:
-        from transformers import GenerationConfig
-
-        return GenerationConfig(
-            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self.end_tokens, pad_token_id=self._pad()
-        )
 
     def answer_logits(self, prompts: Sequence[Messages], answers: Sequence[Answer]) -> Any:
         """The logits that predict the answers' tokens, shape [prompts, longest answer, vocabulary].
@@ -274,6 +258,7 @@ def freeing(model: LanguageModel) -> Iterator[LanguageModel]:
         has_weights = isinstance(model.model, torch.nn.Module)
         model.model = None
         if has_weights:
+            model.decoder.release()
             gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

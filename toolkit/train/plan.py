@@ -9,8 +9,8 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import require_free_space
-from toolkit.model.answer_memory import token_bytes
 from toolkit.model.base_model import BaseModel
+from toolkit.model.decoding.answer_memory import token_bytes
 from toolkit.model.device import Device
 from toolkit.model.families.qwen2 import (
     ELEMENT_BYTES,

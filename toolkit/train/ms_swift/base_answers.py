@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from toolkit.core.events import Listener
 from toolkit.core.languages import language
@@ -28,9 +27,9 @@ MAX_BATCHES = 4
 class WithinMemory(LanguageModel):
     """Answers at most so many tokens at once (`answer_tokens`; None: without a limit), whatever the batch size."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, answer_tokens: int | None) -> None:
-        super().__init__(model, tokenizer)
-        self.answer_tokens = answer_tokens
+    def __init__(self, base: LanguageModel, *, answer_tokens: int | None) -> None:
+        super().__init__(base.model, base.tokenizer)
+        self.answer_tokens, self.decoder = answer_tokens, base.decoder
 
     def fitting(self) -> Callable[[int], int] | None:
         room, planned = super().fitting(), self.answer_tokens
@@ -55,7 +54,7 @@ def loss_terms(base: LanguageModel, job: TrainingJob, listener: Listener) -> Los
     started = time.perf_counter()
     questions: list[Question] = []
     if job.questions is not None:
-        writer = WithinMemory(base.model, base.tokenizer, answer_tokens=job.plan.answer_tokens)
+        writer = WithinMemory(base, answer_tokens=job.plan.answer_tokens)
         questions = around_questions(writer, job.questions, pairs(base, answers), recipe.seed, listener)
     near = [] if keep is None or job.questions is None else near_rows(base, job.questions, keep, questions, listener)
     term = None

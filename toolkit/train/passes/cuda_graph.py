@@ -1,18 +1,15 @@
 """A forward and backward pass over tensors of one shape, captured as a CUDA graph.
 
 A step over a few hundred tokens launches some seven thousand kernels, and launching them one by one from Python takes
-longer than running them; a graph launches them together
-(https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
+longer than running them; a graph launches them together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from toolkit.core.errors import first_line
+from toolkit.model.decoding.cuda_capture import CaptureError, captured, warmed_up
 from toolkit.train.passes.batch import Batch
 
 if TYPE_CHECKING:
@@ -86,34 +83,17 @@ class GraphedPass:
         return {name: one.detach() for name, one in outputs.items()}
 
     def _warm_up(self) -> PassOutputs:
-        """An eager pass on a side stream, as torch's documentation requires before a capture."""
-        if self._device.type != "cuda":
-            return self._eager()
-        torch.cuda.empty_cache()  # a side stream cannot reuse what the current one has cached: the peak would grow
-        stream, current = _side_stream(self._device), torch.cuda.current_stream()
-        stream.wait_stream(current)
-        with torch.cuda.stream(stream):
-            outputs = self._eager()
-        current.wait_stream(stream)
-        return outputs
+        return warmed_up(self._eager, self._device) if self._device.type == "cuda" else self._eager()
 
     def _capture(self) -> None:
         """Gradients are accumulated in tensors of our own: each replay would overwrite the graph's."""
         before = [one.grad for one in self._parameters]
         self._gradients = [torch.zeros_like(one) for one in self._parameters]
         self._set_gradients()
-        graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
-        current = torch.cuda.current_stream()
         try:
-            with torch.cuda.graph(graph, pool=pool, stream=_side_stream(self._device)):
-                outputs = self._compute(self._inputs)
-                self._backward(outputs["loss"])
-        except RuntimeError as error:  # out of memory, or a kernel that cannot be captured
-            torch.cuda.set_stream(current)  # torch.cuda.graph leaves its own stream set if ending the capture fails too
-            torch.cuda.synchronize()
-            _abandon(pool, self._device)
-            # The first error, if ending the capture raised another.
-            self.refused = first_line(error.__context__ or error)
+            self._graph, self._outputs = captured(self._eager, self._device)
+        except CaptureError as error:
+            self.refused = str(error)
             for parameter, gradient in zip(self._parameters, before, strict=True):
                 parameter.grad = gradient
             self._gradients = []
@@ -121,7 +101,6 @@ class GraphedPass:
         for own, gradient in zip(self._gradients, before, strict=True):
             if gradient is not None:
                 own.copy_(gradient)
-        self._graph, self._outputs = graph, {name: one.detach() for name, one in outputs.items()}
 
     def _set_gradients(self) -> None:
         """Puts our gradient tensors back, zeroed, after the optimizer has dropped them at the end of a step."""
@@ -130,20 +109,3 @@ class GraphedPass:
         torch._foreach_zero_(self._gradients)
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
-
-
-@cache
-def _side_stream(device: torch.device) -> Any:
-    """One stream for every warm-up and capture: cuBLAS keeps 32 MiB of workspace for each that it has seen."""
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-
-def _abandon(pool: Any, device: torch.device) -> None:
-    """Ends the allocator's recording into the pool of a capture that failed.
-
-    torch does so only if ending the capture succeeds; otherwise nothing that the process caches can be freed again.
-    """
-    index = torch.cuda.current_device() if device.index is None else device.index
-    with suppress(RuntimeError):  # the capture ended after all
-        torch._C._cuda_endAllocateToPool(index, pool)  # noqa: SLF001  # see docs/fragile.md
-        torch._C._cuda_releasePool(index, pool)  # noqa: SLF001

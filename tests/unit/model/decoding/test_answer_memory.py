@@ -2,7 +2,15 @@
 
 import pytest
 
-from toolkit.model.answer_memory import batches, rows_that_fit, token_bytes
+from toolkit.model.decoding.answer_memory import (
+    batches,
+    cached_bytes,
+    filled_rows,
+    rows_of_shape,
+    rows_that_fit,
+    token_bytes,
+    tokens_of_shape,
+)
 
 SEVEN_B = {
     "hidden_size": 3584, "intermediate_size": 18_944, "num_attention_heads": 28, "num_key_value_heads": 4,
@@ -44,3 +52,29 @@ def test_a_batch_has_as_many_rows_as_its_longest_leaves_room_for():
 
 def test_a_longer_row_closes_the_batch_before_it():
     assert list(batches([10, 10, 60], range(3), most=9, fitting=lambda tokens: 100 // tokens)) == [[0, 1], [2]]
+
+
+def test_a_shape_has_room_for_the_batch_and_rows_that_fit_fill_one():
+    assert [rows_of_shape(rows) for rows in (1, 4, 5, 65, 256, 257, 1024, 1025)] == [
+        4,
+        4,
+        16,
+        128,
+        256,
+        512,
+        1024,
+        None,
+    ]
+    assert [tokens_of_shape(tokens) for tokens in (1, 256, 257, 512, 3000)] == [256, 256, 512, 512, 4096]
+    assert [filled_rows(rows) for rows in (1, 3, 4, 63, 98, 5000)] == [1, 1, 4, 16, 64, 1024]
+    assert all(rows_of_shape(filled_rows(rows)) <= max(rows, 4) for rows in range(1, 1025))
+
+
+def test_a_static_cache_counts_with_the_room_of_its_shape():
+    free = 60 * GIB
+
+    assert rows_that_fit(SEVEN_B, 2, tokens=257, free_bytes=free, static=True) * cached_bytes(SEVEN_B, 2) * 512 < free
+    # A growing cache is copied: it counts twice, as much as a shape of twice the tokens.
+    for tokens in (256, 512):
+        rows = rows_that_fit(SEVEN_B, 2, tokens=tokens, free_bytes=free)
+        assert rows < rows_that_fit(SEVEN_B, 2, tokens=tokens, free_bytes=free, static=True)
