@@ -96,9 +96,12 @@ def is_over_ssh() -> bool:
     return over and not {"TMUX", "STY"} & os.environ.keys()
 
 
-def is_one_of_several_processes() -> bool:
-    """Whether a launcher such as torchrun started this process."""
-    return "LOCAL_RANK" in os.environ
+def launched() -> tuple[int, int, int] | None:
+    """Of a process that torchrun started: its rank, how many there are, and its rank on this host; else None."""
+    try:
+        return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
+    except (KeyError, ValueError):
+        return None
 
 
 def invalid_variable() -> str | None:
@@ -113,9 +116,12 @@ def ignore_launcher(processes: Path = Path("/proc")) -> list[str]:
 
     torch would wait for those processes without an end. A launcher that started this process itself is obeyed.
     """
+    return [] if _is_launched(processes) else forget_launcher()
+
+
+def forget_launcher() -> list[str]:
+    """Removes a launcher's variables, and returns their names."""
     names = sorted(name for name in os.environ if name in LAUNCHER_NAMES or name.startswith(LAUNCHER_PREFIXES))
-    if not names or _is_launched(processes):
-        return []
     for name in names:
         del os.environ[name]
     return names
