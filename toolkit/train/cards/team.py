@@ -127,11 +127,13 @@ class Team:
     def start(self) -> None:
         """Starts the processes, which import the libraries meanwhile. Raises ConfigError."""
         prepare_environment()
-        store = "env://" if environment.launched() else f"file://{self._temporary()}/store"
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="toolkit-cards-"))
+        store = "env://" if environment.launched() else f"file://{folder}/store"
         variables = {**os.environ, **({} if environment.launched() else {"GLOO_SOCKET_IFNAME": "lo"})}
         environment.forget_launcher()
         for place in self.places:
-            self._workers.append(self._started(place, store, variables | process_variables(place.card, place.size)))
+            more = process_variables(place.card, place.size)
+            self._workers.append(self._started(place, store, folder, variables | more))
         ms_swift.import_encoder()
 
     def device(self, precision: str) -> Device:
@@ -154,13 +156,10 @@ class Team:
         for _ in range(2):  # the devices, and the training
             self._heard(silent, lambda *_: None, lambda: False)
 
-    def _temporary(self) -> str:
-        return self._stack.enter_context(tempfile.TemporaryDirectory(prefix="toolkit-cards-"))
-
-    def _started(self, place: Place, store: str, variables: dict[str, str]) -> _Worker:
+    def _started(self, place: Place, store: str, folder: str, variables: dict[str, str]) -> _Worker:
         ours, theirs = Pipe()
-        said = self._stack.enter_context(tempfile.TemporaryFile())
-        arguments = map(str, (place.rank, place.size, store, theirs.fileno()))
+        said = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # it is closed with the others
+        arguments = map(str, (place.rank, place.size, store, folder, theirs.fileno()))
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "toolkit.train.cards.worker", *arguments], env=variables,

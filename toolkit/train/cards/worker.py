@@ -1,25 +1,26 @@
-"""One of several processes that train together: `python -m toolkit.train.cards.worker RANK SIZE STORE DESCRIPTOR`.
+"""One of several processes that train together.
 
-It finds the others by STORE (a URL of torch.distributed), and hears by DESCRIPTOR from the process that started it.
-That one tells the worker of rank 0 the precision and then the job; the others have both from there. What a worker says
-is a pair: one of the kinds below, and the content.
+    python -m toolkit.train.cards.worker RANK SIZE STORE FOLDER DESCRIPTOR
+
+It finds the others by STORE (a URL of torch.distributed), writes what is not kept to FOLDER, and hears by DESCRIPTOR
+from the process that started it. That one tells the worker of rank 0 the precision and then the job; the others have
+both from there. What a worker says is a pair: one of the kinds below, and the content.
 """
 
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from multiprocessing.pool import ExceptionWithTraceback
+from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]  # typeshed leaves it out
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core.environment import forget_launcher, let_waiting_threads_sleep
-from toolkit.core.events import Progress, silent
+from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.startup import relax_gc
 from toolkit.model.device import Device, find_device
 from toolkit.train import ms_swift
@@ -50,6 +51,10 @@ class Starter:
     def say(self, kind: str, content: object = None) -> None:
         self._connection.send((kind, content))
 
+    def hear_of(self, event: Progress) -> None:
+        """A listener of events."""
+        self.say(PROGRESS, event)
+
     def _listen(self) -> None:
         while True:
             try:
@@ -64,7 +69,7 @@ class Starter:
 
 def join(store: str, rank: int, size: int) -> "Group":
     """The group of all workers, once every one is there."""
-    from torch.distributed import rendezvous
+    from torch.distributed import rendezvous  # type: ignore[attr-defined]
 
     from toolkit.train.passes.group import Group
 
@@ -73,27 +78,22 @@ def join(store: str, rank: int, size: int) -> "Group":
     return Group(found, rank, size)
 
 
-def work(starter: Starter, group: "Group") -> None:
+def work(starter: Starter, group: "Group", folder: Path) -> None:
     """Says what the devices are, and what the training leaves. Whatever it raises is for the starter to hear."""
     ms_swift.import_all()
     starter.say(DONE, alike(group.every(find_device(group.first(starter.message)))))
     job: TrainingJob = group.first(starter.message)
-    with tempfile.TemporaryDirectory(prefix="toolkit-worker-") as unused:
-        if group.rank == 0 and job.questions is not None:
+    listener: Listener = silent
+    if group.rank > 0:
+        job = replace(job, run_folder=folder / f"process-{group.rank}")
+    else:
+        listener = starter.hear_of
+        if job.questions is not None:
             job = replace(job, questions=replace(job.questions, written=lambda *all_: starter.say(WRITTEN, all_)))
-        if group.rank > 0:
-            job = replace(job, run_folder=Path(unused))
-
-        def report(event: Progress) -> None:
-            starter.say(PROGRESS, event)
-
-        result = ms_swift.train(
-            job, report if group.rank == 0 else silent, lambda: group.first(starter.stop_requested), group=group
-        )
-        # The peak is each process's own.
-        peaks = group.every(result.peak_memory_bytes)
-        left: TrainingResult = replace(result, model=None, tokenizer=None, peak_memory_bytes=max(peaks))
-        starter.say(DONE, left)
+    result = ms_swift.train(job, listener, lambda: group.first(starter.stop_requested), group=group)
+    peaks = group.every(result.peak_memory_bytes)
+    left: TrainingResult = replace(result, model=None, tokenizer=None, peak_memory_bytes=max(peaks))
+    starter.say(DONE, left)
 
 
 def alike(devices: Sequence[Device]) -> Device:
@@ -113,24 +113,24 @@ def portable(error: BaseException) -> Any:
     try:
         found = ExceptionWithTraceback(error, error.__traceback__)
         pickle.loads(pickle.dumps(found))  # noqa: S301  # our own bytes
-    except Exception:
+    except Exception:  # noqa: BLE001  # pickling runs whatever the error's class defines
         return ExceptionWithTraceback(RuntimeError(f"{type(error).__name__}: {error}"), error.__traceback__)
     return found
 
 
-def main(rank: int, size: int, store: str, descriptor: int) -> None:
+def main(rank: int, size: int, store: str, folder: str, descriptor: int) -> None:
     let_waiting_threads_sleep()
     relax_gc()
     starter = Starter(Connection(descriptor))
     try:
-        work(starter, join(store, rank, size))
-    except BaseException as error:
+        work(starter, join(store, rank, size), Path(folder))
+    except BaseException as error:  # noqa: BLE001  # the starter raises it
         from toolkit.train.passes.group import LostPeerError
 
         starter.say(LOST if isinstance(error, LostPeerError) else FAILED, portable(error))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]))
     sys.stdout.flush()
     os._exit(0)  # else what is left of the group waits for the others, or aborts without them
