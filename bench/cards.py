@@ -4,10 +4,10 @@
     python bench/cards.py MODEL OUT.json --cards 1 2 --rows 5000 --batch-size 64 --repeat 2
 
 Three trainings: the shipped identity as `finetune` trains it by default, and `--rows` made-up rows (see large.py) by
-recipe general, with and without its keep term. All share the base model's answers and questions, which a first run makes
-and which are not timed. `step_s`: the median time between two steps; `tokens_a_s`: of the rows, at the mean one.
-`loss_difference`: the largest of any step from the first number of cards, relative. Targets, printed and never asserted:
-a difference of at most 1e-3.
+recipe general, with and without its keep term. All share the base model's answers and questions, which a first run of
+one step makes. `step_s`: the median time between two steps; `tokens_a_s`: of the rows, at the mean one.
+`loss_difference`: the largest of any step from the first run, relative. The target, printed and never asserted: at most
+1e-3.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import Any
 
 from arguments import arguments
 from large import rows_text
-from processes import run
+from processes import Ended, run
 
 DIFFERENCE_TARGET = 1e-3
 IDENTITY, ROWS, PLAIN = "identity", "rows", "rows-without-keep"
@@ -34,19 +34,26 @@ def trainings(rows: Path, batch_size: int, epochs: float) -> dict[str, list[str]
     return {IDENTITY: ["self_cognition.json"], ROWS: many, PLAIN: [*many, "--keep-weight", "0"]}
 
 
-def measure(arguments: Sequence[str], model: Path, cards: int, output: Path) -> dict[str, Any]:
-    """One run, from its folder; raises SystemExit with its last lines if it failed."""
+def trained(arguments: Sequence[str], model: Path, cards: int, output: Path) -> Ended:
+    """Raises SystemExit with the last lines if it failed."""
     command = [sys.executable, "-m", "toolkit", "finetune", *arguments, "--cards", str(cards)]
     ended = run([*command, "--model", str(model), "--output", str(output)], os.environ)
     if ended.exit_code:
         sys.exit(ended.tail)
+    return ended
+
+
+def measure(arguments: Sequence[str], model: Path, cards: int, output: Path) -> dict[str, Any]:
+    """One run, from its folder."""
+    ended = trained(arguments, model, cards, output)
     folder = output / "latest"
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     logged = [json.loads(line) for line in (folder / "logging.jsonl").read_text(encoding="utf-8").splitlines()]
     at = [entry["elapsed_s"] for entry in logged if "loss" in entry]
     steps = [after - before for before, after in pairwise(at)]
     return {
-        "cards": cards, **ended.told(), "step_s": round(median(steps), 4), "mean_step_s": round(sum(steps) / len(steps), 4),
+        "cards": cards, **ended.told(), "step_s": round(median(steps), 4),
+        "mean_step_s": round(sum(steps) / len(steps), 4),
         "tokens_a_s": round(record["train"]["tokens"] / len(at) / (sum(steps) / len(steps))),
         "timings_s": record["timings_s"], "peak_memory_bytes": record["peak_memory_bytes"],
         "loss": record["train"]["loss"], "cuda_graph": record["train"]["cuda_graph"],
@@ -86,8 +93,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, command in trainings(data, options.batch_size, options.epochs).items():
             if name not in options.only:
                 continue
-            first = measure([*command, "--epochs", "0.01"], options.model, options.cards[0], Path(home, "output"))
-            print(f"{name}: answers and questions of the base model, {first['wall_s']:.1f} s", flush=True)
+            first = trained([*command, "--epochs", "0.01"], options.model, options.cards[0], Path(home, "output"))
+            print(f"{name}: one step, with what the base model says before it: {first.wall_s:.1f} s", flush=True)
             runs = [
                 measure(command, options.model, cards, Path(home, "output"))
                 for _ in range(options.repeat)
