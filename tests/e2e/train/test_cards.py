@@ -1,7 +1,9 @@
 """Training in several processes, by the command line: the losses of one, and how it ends when one of them ends."""
 
 import json
+import math
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from tests.fakes.finetune_user import QUICK, FinetuneUser, wait_for
 from toolkit.train.questions.question import Question, write_file
@@ -134,7 +136,12 @@ def test_a_fault_before_training_has_its_own_exit_code(user: FinetuneUser):
 
 
 def test_a_diverging_training_ends_as_in_one_process(user: FinetuneUser):
-    ended = user.runs(*user.job("--cards", "2", "--learning-rate", "1", "--epochs", "60", "--lora-alpha", "8192"))
+    weights = load_file(shutil.copytree(user.model, user.home / "broken") / "model.safetensors")
+    weights["model.norm.weight"].fill_(math.nan)
+    save_file(weights, user.home / "broken" / "model.safetensors", {"format": "pt"})
+    user.model = user.home / "broken"
+
+    ended = user.runs(*user.job("--cards", "2"))
 
     assert ended.code == 6, ended.err
     assert "the training diverged" in ended.err

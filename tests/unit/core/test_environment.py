@@ -35,7 +35,7 @@ def test_what_a_launcher_left_is_removed_and_named(monkeypatch: pytest.MonkeyPat
     assert environment.ignore_launcher() == sorted(LEFT_BY[launcher])
     assert not LEFT_BY[launcher].keys() & os.environ.keys()
     assert environment.ignore_launcher() == []
-    assert not environment.is_one_of_several_processes()
+    assert environment.launched() is None
 
 
 @pytest.mark.parametrize(
