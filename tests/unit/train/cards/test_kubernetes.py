@@ -95,7 +95,7 @@ def test_a_data_set_that_is_here_goes_along_letter_for_letter(tmp_path: Path, na
 def test_a_data_set_that_is_too_large_is_to_be_copied(tmp_path: Path):
     (tmp_path / "many.jsonl").write_bytes(b"x" * 1_000_000)
 
-    with pytest.raises(ConfigError, match="Copy it to the claim, and name it as /results/many.jsonl"):
+    with pytest.raises(ConfigError, match=r"Copy it to the claim, and name it as /results/many\.jsonl"):
         documents(str(tmp_path / "many.jsonl"), kubeflow=True)
 
 

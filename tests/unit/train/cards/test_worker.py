@@ -24,16 +24,19 @@ def test_a_card_that_cannot_compute_in_bfloat16_decides_for_all():
     assert alike([card(9), card(9, "float32", "Old card")]).name == "Card and Old card"
 
 
-class _OfOneProcess(Exception):
+class UnsendableError(Exception):
     def __init__(self, first: str, second: str) -> None:
         super().__init__(f"{first} {second}")
 
 
 def received(error: Exception) -> BaseException:
-    try:
-        raise error
-    except Exception as raised:
-        return pickle.loads(pickle.dumps(portable(raised)))
+    with pytest.raises(type(error)) as caught:
+        _raise(error)
+    return pickle.loads(pickle.dumps(portable(caught.value)))
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_an_error_arrives_with_its_class_its_advice_and_its_traceback():
@@ -45,8 +48,8 @@ def test_an_error_arrives_with_its_class_its_advice_and_its_traceback():
 
 
 def test_an_error_that_cannot_be_sent_arrives_as_its_text():
-    found = received(_OfOneProcess("out", "of order"))
+    found = received(UnsendableError("out", "of order"))
 
     assert not isinstance(found, ToolkitError)
-    with pytest.raises(RuntimeError, match="_OfOneProcess: out of order"):
+    with pytest.raises(RuntimeError, match="UnsendableError: out of order"):
         raise found
