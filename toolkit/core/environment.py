@@ -136,6 +136,22 @@ def _is_launched(processes: Path) -> bool:
     return any(name in parent for name in LAUNCHERS)
 
 
+def of_process(card: int, cards: int, processes: int, *, on_one_host: bool) -> dict[str, str]:
+    """The environment of one of several processes: its card of so many, or without any its share of the cores.
+
+    On one host they meet over the loopback address: its own name may lead nowhere.
+    """
+    found = dict(os.environ)
+    if on_one_host:
+        found.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    if cards:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        numbers = visible.split(",") if visible else [str(number) for number in range(cards)]
+        return found | {"CUDA_VISIBLE_DEVICES": numbers[card]}
+    found.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    return found
+
+
 def let_waiting_threads_sleep() -> None:
     """Before torch is loaded: its threads spin a moment for a small model's short steps, then sleep.
 

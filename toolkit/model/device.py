@@ -1,6 +1,5 @@
 """The device that computes: chosen once, with its reason, and described for run.json."""
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
@@ -74,15 +73,6 @@ def card_count() -> int:
     import torch
 
     return torch.cuda.device_count()
-
-
-def process_variables(card: int, processes: int) -> dict[str, str]:
-    """The environment of one of several processes that compute: its own card, or without cards its share of cores."""
-    if card_count():
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        cards = visible.split(",") if visible else [str(number) for number in range(card_count())]
-        return {"CUDA_VISIBLE_DEVICES": cards[card]}
-    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // processes))}
 
 
 def use_threads(count: int) -> None:

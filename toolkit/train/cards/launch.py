@@ -27,7 +27,7 @@ SLURM = """#!/bin/bash
 set -eu
 PET_MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 export PET_MASTER_ADDR PET_MASTER_PORT={port} PET_NNODES={hosts} PET_NPROC_PER_NODE={cards}
-# A task's number is known to the task alone.
+# Only the task itself knows its number.
 exec srun --kill-on-bad-exit=1 bash -c {task}
 """
 

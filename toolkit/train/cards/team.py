@@ -1,10 +1,9 @@
 """Trains in several processes, one a card: they are started, watched and ended from here, the user's own process.
 
-This process reads the data and keeps the run's folder, as when it trains alone. It takes no part in the training, so a
-process that fails, hangs or is killed costs the others, and not the record.
+This process reads the data and keeps the run's folder, as when it trains by itself. It takes no part in the training,
+so a process that fails, hangs or is killed costs the others, and not the record.
 """
 
-import os
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from toolkit.core import environment
 from toolkit.core.errors import ConfigError, TrainingError, first_line
 from toolkit.core.events import Listener, StopRequests, silent
 from toolkit.core.startup import prepare_environment
-from toolkit.model.device import Device, card_count, process_variables
+from toolkit.model.device import Device, card_count
 from toolkit.runs.layout import complete_checkpoints, resume_command
 from toolkit.train import ms_swift
 from toolkit.train.cards.worker import DONE, FAILED, LOST, PROGRESS, STOP, WRITTEN, not_written
@@ -48,7 +47,7 @@ class _Worker:
     place: Place
     process: "subprocess.Popen[bytes]"
     connection: "Connection[Any, Any]"
-    said: IO[bytes]  # what it wrote to stdout and stderr: the libraries' noise, or its last words
+    output: IO[bytes]  # what it wrote to stdout and stderr: the libraries' noise, or its last words
 
     @property
     def name(self) -> str:
@@ -65,8 +64,8 @@ class _Worker:
         return TrainingError(f"{self.name} ended with exit code {code}.{self._last_words()}")
 
     def _last_words(self) -> str:
-        self.said.seek(0)
-        lines = [line.strip() for line in self.said.read().decode(errors="replace").splitlines() if line.strip()]
+        self.output.seek(0)
+        lines = [line.strip() for line in self.output.read().decode(errors="replace").splitlines() if line.strip()]
         return f" It said: {lines[-1][:300]}" if lines else ""
 
 
@@ -128,12 +127,14 @@ class Team:
         """Starts the processes, which import the libraries meanwhile. Raises ConfigError."""
         prepare_environment()
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="toolkit-cards-"))
-        store = "env://" if environment.launched() else f"file://{folder}/store"
-        variables = {**os.environ, **({} if environment.launched() else {"GLOO_SOCKET_IFNAME": "lo"})}
-        environment.forget_launcher()
-        for place in self.places:
-            more = process_variables(place.card, place.size)
-            self._workers.append(self._started(place, store, folder, variables | more))
+        launched, cards = environment.launched() is not None, card_count()
+        store = "env://" if launched else f"file://{folder}/store"
+        variables = [
+            environment.of_process(one.card, cards, one.size, on_one_host=not launched) for one in self.places
+        ]  # fmt: skip
+        environment.forget_launcher()  # the libraries that this process imports would obey it
+        for place, its_variables in zip(self.places, variables, strict=True):
+            self._workers.append(self._started(place, store, folder, its_variables))
         ms_swift.import_encoder()
 
     def device(self, precision: str) -> Device:
@@ -158,15 +159,15 @@ class Team:
 
     def _started(self, place: Place, store: str, folder: str, variables: dict[str, str]) -> _Worker:
         ours, theirs = Pipe()
-        said = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # it is closed with the others
+        output = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # it is closed with the others
         arguments = map(str, (place.rank, place.size, store, folder, theirs.fileno()))
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "toolkit.train.cards.worker", *arguments], env=variables,
-                stdin=subprocess.DEVNULL, stdout=said, stderr=said, pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C in the terminal is for this process alone
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C in the terminal is for this process only
             )  # fmt: skip
-        return _Worker(place=place, process=process, connection=ours, said=said)
+        return _Worker(place=place, process=process, connection=ours, output=output)
 
     def _answer(
         self, message: object, listener: Listener, written: Callable[..., None] = lambda *_: None,
@@ -204,11 +205,11 @@ class Team:
         waiting, until = [other for other in self._workers if other is not one], time.monotonic() + CAUSE_S
         while kind == LOST and waiting and time.monotonic() < until:
             for other in _ready(waiting):
-                said, error = _message(other)
-                if said in (FAILED, LOST):
+                its_kind, error = _message(other)
+                if its_kind in (FAILED, LOST):
                     waiting.remove(other)
-                if said == FAILED:
-                    kind, content = said, error
+                if its_kind == FAILED:
+                    kind, content = its_kind, error
         if kind == LOST:
             content = TrainingError(f"The processes have lost each other: {first_line(content)}.")
         if isinstance(content, TrainingError) and not content.next:

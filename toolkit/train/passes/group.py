@@ -1,8 +1,8 @@
 """Processes that train together, one a card: what they add up, and what the first of them tells the others.
 
-The group is not torch's default one. To ms-swift, transformers and accelerate each process trains alone, on every row
-and with every setting; only its passes are its share of each step (`toolkit.train.passes.batch.share`), and gradients
-and losses are added up here. So a step is the same whatever the number of processes, and so are its checkpoints.
+The group is not torch's default one. To ms-swift, transformers and accelerate each process is the only one, with every
+row and every setting; its passes are its share of each step (`toolkit.train.passes.batch.share`), and gradients and
+losses are added up here. So a step is the same whatever the number of processes, and so are its checkpoints.
 """
 
 import pickle
@@ -28,7 +28,7 @@ class LostPeerError(RuntimeError):
 
 
 class Group:
-    """One process's view of the group; alone by default, and then nothing here does anything.
+    """One process's view of the group; by default it is the only one, and then nothing here does anything.
 
     `store`: torch's, by which the processes find each other. Methods of several processes raise LostPeerError.
     """
@@ -43,7 +43,7 @@ class Group:
                 self._on_hosts: Any = ProcessGroupGloo(PrefixStore("hosts", store), rank, size, PATIENCE)
 
     def first(self, make: Callable[[], T]) -> T:
-        """What `make` returns in the first process, which alone calls it; it has to be picklable."""
+        """What `make` returns in the first process, where it is called; it has to be picklable."""
         if self.size == 1:
             return make()
         content = _bytes(make()) if self.rank == 0 else torch.empty(0, dtype=torch.uint8)

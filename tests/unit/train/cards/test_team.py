@@ -62,10 +62,10 @@ class Processes(Team):
         for place, program in zip(self.places, programs, strict=True):
             ours, theirs = Pipe()
             self.theirs.append(theirs)
-            said = tempfile.TemporaryFile()  # noqa: SIM115  # the team closes no file of its own here
-            process = subprocess.Popen([sys.executable, "-c", program], stdout=said, stderr=said)
+            output = tempfile.TemporaryFile()  # noqa: SIM115  # the team closes no file of its own here
+            process = subprocess.Popen([sys.executable, "-c", program], stdout=output, stderr=output)
             process.wait()
-            self._workers.append(team._Worker(place=place, process=process, connection=ours, said=said))
+            self._workers.append(team._Worker(place=place, process=process, connection=ours, output=output))
 
     def error(self) -> ToolkitError:
         with pytest.raises(ToolkitError) as caught:
