@@ -115,7 +115,9 @@ def command(
     edited, settings = questions_file(questions, settings)
     advise_over_ssh()
     base = SharedBase()
-    with stop_requests(notify) as stop, progress() as listener, Team(places(cards)) as team:
+    launched, team = environment.launched() is not None, Team(places(cards))
+    with stop_requests(notify if team.leads else lambda _: None) as stop, progress() as listener, team:
+        stop.patient = launched
         if not team.leads:
             team.assist(stop)
             return

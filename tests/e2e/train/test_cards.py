@@ -148,19 +148,26 @@ def test_a_diverging_training_ends_as_in_one_process(user: FinetuneUser):
     assert user.record()["status"] == "failed"
 
 
-def test_two_hosts_under_torchrun_train_as_one_process_does(user: FinetuneUser):
-    alone, _ = trains(user, *KEEP, number=0)
+def two_hosts(user: FinetuneUser, *options: str) -> list["subprocess.Popen[str]"]:
+    """A torchrun of one process for each, as two hosts would start it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
-    hosts = [
+    return [
         subprocess.Popen(
             [*command, "--node-rank", str(host), "--master-addr", "127.0.0.1", "--master-port", str(port),
-             "-m", "toolkit", "finetune", "mine.json", "--model", user.model, *KEEP],
+             "-m", "toolkit", "finetune", "mine.json", "--model", user.model, *options],
             cwd=user.home, env=user.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
         ) for host in range(2)
     ]  # fmt: skip
+
+
+def test_two_hosts_under_torchrun_train_as_one_process_does(user: FinetuneUser):
+    alone, _ = trains(user, *KEEP, number=0)
+
+    hosts = two_hosts(user, *KEEP)
     ends = [(host.communicate(), host.returncode) for host in hosts]
 
     assert [code for _, code in ends] == [0, 0], ends
@@ -169,3 +176,18 @@ def test_two_hosts_under_torchrun_train_as_one_process_does(user: FinetuneUser):
     assert user.record(1)["train"]["loss"] == pytest.approx(alone, rel=1e-3)
     assert user.record(1)["hardware"]["cards"] == 2
     assert len([*user.output.glob("v*")]) == 2
+
+
+def test_a_signal_to_all_processes_of_torchrun_saves_once(user: FinetuneUser):
+    """Slurm and a terminal signal every process, and torchrun sends another one to each of its own."""
+    hosts = two_hosts(user, *QUICK, "--epochs", "400")
+    wait_for(lambda: len(user.logged_steps()) > 3 if any(user.output.glob("v*/logging.jsonl")) else False, hosts[0])
+    for host in hosts:
+        os.killpg(host.pid, signal.SIGTERM)
+    said = [host.communicate()[1] for host in hosts]
+
+    assert said[0].count("SIGTERM: saving after this step.") == 1
+    assert "the checkpoint is saved" in said[0]
+    assert "saving" not in said[1]
+    assert user.record()["status"] == "interrupted"
+    assert len([*user.run().glob("checkpoint-*")]) == 1
