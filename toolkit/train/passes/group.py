@@ -6,6 +6,7 @@ losses are added up here. So a step is the same whatever the number of processes
 """
 
 import pickle
+import re
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Whoever started the processes ends them when one fails; before that, one may work for long while the others wait.
 PATIENCE = timedelta(days=7)
+PLACE = re.compile(r"^\[[^\]\s]*\]\s*")
 
 
 class LostPeerError(RuntimeError):
@@ -123,4 +125,6 @@ def _peers() -> "Iterator[None]":
     try:
         yield
     except RuntimeError as error:  # torch has classes for some of these errors, and they are this one too
-        raise LostPeerError(str(error)) from error
+        # Without the place in torch's source that comes first, and the advice that comes last.
+        text = PLACE.sub("", str(error)).partition(". ")[0]
+        raise LostPeerError(text or type(error).__name__) from error

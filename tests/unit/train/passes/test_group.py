@@ -73,7 +73,7 @@ def test_a_process_that_is_gone_is_noticed():
     def act(group: Group) -> str:
         if group.rank == 1:
             return "gone"
-        with pytest.raises(LostPeerError):
+        with pytest.raises(LostPeerError, match=r"^[A-Z][^[]"):
             _add_up_for_ever(group)
         return "noticed"
 
