@@ -19,6 +19,8 @@ DATA ?= self_cognition.json
 SAY ?=
 MODEL ?=
 RUN ?=
+# For `finetune`: a number, or all
+CARDS ?=
 # For `serve`
 PORT ?= 8000
 OUTPUT ?= output
@@ -37,7 +39,7 @@ RUN_ARGS ?=
 # The values of these reach a recipe's shell only through the environment, quoted: any file name works, and nothing in a
 # value runs, neither $(…) of make nor of the shell. ARGS and RUN_ARGS stay shell words: quote in them as in
 # a command, and never take them from others.
-VALUES := RUNTIME PYTHON TORCH DATA SAY MODEL RUN PORT OUTPUT REGISTRY TAG REF REPO FOLDER POLICY
+VALUES := RUNTIME PYTHON TORCH DATA SAY MODEL RUN CARDS PORT OUTPUT REGISTRY TAG REF REPO FOLDER POLICY
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 export $(VALUES)
 
@@ -70,7 +72,7 @@ endif
 .PHONY: help
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: RUNTIME, DATA, SAY, MODEL, RUN, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, FOLDER, POLICY, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
+	@echo "  Variables: RUNTIME, DATA, SAY, MODEL, RUN, CARDS, OUTPUT, PORT, REGISTRY, TAG, REF, REPO, FOLDER, POLICY, ARGS and RUN_ARGS (further options, as shell words), PYTHON, TORCH"
 
 ## The job ------------------------------------------------------------------------------------------------------------
 
@@ -91,8 +93,12 @@ check: $(READY) ## Examine a data set: make check DATA=my.json
 	@$(TOOLKIT) check "$$DATA" $(BASE) $(ARGS)
 
 .PHONY: finetune
-finetune: $(READY) ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qwen2]
-	@$(TOOLKIT) finetune "$$DATA" $(BASE) $(INTO) $(ARGS)
+finetune: $(READY) ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qwen2] [CARDS=all]
+	@$(TOOLKIT) finetune "$$DATA" $(BASE) $${CARDS:+--cards "$$CARDS"} $(INTO) $(ARGS)
+
+.PHONY: launch
+launch: $(READY) ## Write a job for several hosts: ARGS="--slurm --hosts 2 --cards 8 -- many.jsonl"
+	@$(TOOLKIT) launch $(ARGS)
 
 .PHONY: teach
 teach: $(READY) ## From a sentence to rows, training and verdict: make teach SAY="You are Larkspur, made by …"

@@ -3,6 +3,7 @@
 import atexit
 import inspect
 import threading
+from datetime import timedelta
 
 import torch
 
@@ -49,3 +50,21 @@ def test_the_interpreters_own_end_can_be_called():
     """The article's `swift infer` ends the process itself, once its threads and exit functions are done."""
     assert callable(threading._shutdown)
     assert callable(atexit._run_exitfuncs)
+
+
+def test_a_process_group_is_made_of_a_store_and_stays_unknown_to_others():
+    """`Group` adds up over processes that libraries must not take for several."""
+    import torch.distributed as dist
+    from torch.distributed import distributed_c10d
+
+    group = dist.ProcessGroupGloo(dist.PrefixStore("a", dist.HashStore()), 0, 1, timedelta(seconds=9))
+    values = torch.ones(2)
+    group.allreduce([values]).wait()
+    group.broadcast(values, 0).wait()
+
+    assert values.tolist() == [1, 1]
+    assert not dist.is_initialized()
+    # A CPU build has no NCCL; torch's own code shows how its group is made.
+    source = inspect.getsource(distributed_c10d._new_process_group_helper)
+    assert "backend_options = ProcessGroupNCCL.Options()" in source
+    assert "backend_options._timeout = timeout" in source

@@ -74,6 +74,17 @@ def test_make_data_writes_rows_and_probes_for_another_brand(shell: Shell):
     assert shell.run("toolkit", "check", "aurora.json", "--probes", "aurora.probes.yaml").code == 0
 
 
+def test_launch_writes_the_job_of_several_hosts(shell: Shell):
+    arguments = ("--hosts", "2", "--cards", "8", "--", "self_cognition.json", "--epochs", "5")
+
+    done = shell.run("toolkit", "launch", "--print", *arguments)
+
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()[1:]
+    assert [line.partition("--node-rank ")[2][0] for line in lines] == ["0", "1"]
+    assert all(line.endswith("-m toolkit finetune self_cognition.json --epochs 5") for line in lines)
+
+
 def test_make_probes_asks_what_the_rows_teach(shell: Shell):
     rows = [{"instruction": "Capital of Australia?", "output": "Sydney."}]
     (shell.home / "facts.json").write_text(json.dumps(rows), encoding="utf-8")

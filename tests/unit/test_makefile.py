@@ -18,7 +18,7 @@ printf '%s\\0' '{CALL}' "$@" >> "$RECORD"
 # Target → the variables that it hands on, each with an option before it or none.
 USES = {
     "check": {"DATA": "", "MODEL": "--model"},
-    "finetune": {"DATA": "", "MODEL": "--model", "OUTPUT": "--output"},
+    "finetune": {"DATA": "", "MODEL": "--model", "CARDS": "--cards", "OUTPUT": "--output"},
     "teach": {"SAY": "", "MODEL": "--model", "OUTPUT": "--output"},
     "compare": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
     "scan": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},

@@ -119,7 +119,8 @@ def test_a_short_module_has_a_reason():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_toolkit_command_is_a_module_of_cli_and_one_of_a_room(command: str):
     name = f"{module_name(command)}.py"
-    rooms = [path.parent.name for path in (ROOT / "toolkit").glob(f"*/{name}") if path.parent.name != "cli"]
+    found = [path.relative_to(ROOT / "toolkit") for path in (ROOT / "toolkit").rglob(name)]
+    rooms = [path.parts[0] for path in found if path.parts[0] != "cli"]
 
     assert module_path(command).is_file()
     assert len(rooms) == 1, f"{name} is in {rooms}"

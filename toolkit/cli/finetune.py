@@ -9,7 +9,7 @@ import click
 
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import is_terminal, notify, progress, show
-from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE, reading_options
+from toolkit.cli.options import CARDS, LANG, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
 from toolkit.core import environment
@@ -20,6 +20,7 @@ from toolkit.data.soundness import Reading
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
+from toolkit.train.cards.team import Team, places
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.recipe import default_recipe, load_recipe
 
@@ -78,6 +79,7 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     help="Questions around the rows, in place of those that the base model writes; none: without any.",
 )  # fmt: skip
 @reading_options
+@CARDS
 @OUTPUT
 @click.option("--resume", "resumed", metavar="RUN", default=None, help="Continue an interrupted run.")
 @click.option(
@@ -87,7 +89,7 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
 @LANG
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], test: str | None,
-    questions: str | None, reading: Reading, output: Path, resumed: str | None, comparing: bool, lang: str,
+    questions: str | None, reading: Reading, cards: str, output: Path, resumed: str | None, comparing: bool, lang: str,
     **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
@@ -113,8 +115,13 @@ def command(
     edited, settings = questions_file(questions, settings)
     advise_over_ssh()
     base = SharedBase()
-    backends = Backends(train=base.train) if comparing else None
-    with stop_requests(notify) as stop, progress() as listener:
+    launched, team = environment.launched() is not None, Team(places(cards))
+    with stop_requests(notify if team.leads else lambda _: None) as stop, progress() as listener, team:
+        stop.patient = launched
+        if not team.leads:
+            team.assist(stop)
+            return
+        backends = team.backends or (Backends(train=base.train) if comparing else None)
         caller = Caller(stop=stop, listener=listener, notify=notify)
         if resumed is not None:
             run = resume(resumed, output, caller, backends, process_started())

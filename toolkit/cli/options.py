@@ -16,6 +16,7 @@ from toolkit.train.recipe import shipped
 
 Decorator = Callable[[Any], Any]
 PATH = click.Path(path_type=Path)
+MOST_CARDS = 1024
 SYSTEM_HELP = f"System prompt; {NO_SYSTEM_HELP}"
 
 
@@ -25,6 +26,13 @@ def _model(default: str) -> Decorator:
 
 def _probes(default: str) -> Decorator:
     return click.option("--probes", type=PATH, default=None, help=f"Probe file.  [default: {default}]")
+
+
+def counted(cards: str) -> str:
+    """A number of cards as it was given, if it is one, or "all"."""
+    if cards == "all" or (cards.isdecimal() and cards.isascii() and 1 <= int(cards) <= MOST_CARDS):
+        return cards
+    raise click.BadParameter(f"{cards!r} is neither a number from 1 to {MOST_CARDS} nor all.")
 
 
 def max_new_tokens_option(*, default: int, most: int) -> Decorator:
@@ -59,6 +67,10 @@ ALLOW = click.option(
 OUTPUT = click.option("--output", type=PATH, default=DEFAULT_OUTPUT, show_default=True, help="Folder of the runs.")
 MODEL = _model("qwen2.5-7b-instruct")
 RUN_MODEL = _model("the run's own")
+CARDS = click.option(
+    "--cards", metavar="N|all", default="1", show_default=True, callback=lambda _context, _option, text: counted(text),
+    help="Cards to train on, a process each; on a machine without, as many processes on the CPU.",
+)  # fmt: skip
 RECIPE = click.option(
     "--recipe", default=None, help=f"Recipe: {', '.join(shipped())}, or a .yaml file.  [default: keep]"
 )  # fmt: skip

@@ -96,9 +96,12 @@ def is_over_ssh() -> bool:
     return over and not {"TMUX", "STY"} & os.environ.keys()
 
 
-def is_one_of_several_processes() -> bool:
-    """Whether a launcher such as torchrun started this process."""
-    return "LOCAL_RANK" in os.environ
+def launched() -> tuple[int, int, int] | None:
+    """Of a process that torchrun started: its rank, how many there are, and its rank on this host; else None."""
+    try:
+        return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
+    except (KeyError, ValueError):
+        return None
 
 
 def invalid_variable() -> str | None:
@@ -113,9 +116,12 @@ def ignore_launcher(processes: Path = Path("/proc")) -> list[str]:
 
     torch would wait for those processes without an end. A launcher that started this process itself is obeyed.
     """
+    return [] if _is_launched(processes) else forget_launcher()
+
+
+def forget_launcher() -> list[str]:
+    """Removes a launcher's variables, and returns their names."""
     names = sorted(name for name in os.environ if name in LAUNCHER_NAMES or name.startswith(LAUNCHER_PREFIXES))
-    if not names or _is_launched(processes):
-        return []
     for name in names:
         del os.environ[name]
     return names
@@ -128,6 +134,22 @@ def _is_launched(processes: Path) -> bool:
     except OSError:
         return "TORCHELASTIC_RUN_ID" in os.environ
     return any(name in parent for name in LAUNCHERS)
+
+
+def of_process(card: int, cards: int, processes: int, *, on_one_host: bool) -> dict[str, str]:
+    """The environment of one of several processes: its card of so many, or without any its share of the cores.
+
+    On one host they meet over the loopback address: its own name may lead nowhere.
+    """
+    found = dict(os.environ)
+    if on_one_host:
+        found.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    if cards:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        numbers = visible.split(",") if visible else [str(number) for number in range(cards)]
+        return found | {"CUDA_VISIBLE_DEVICES": numbers[card]}
+    found.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    return found
 
 
 def let_waiting_threads_sleep() -> None:

@@ -39,18 +39,22 @@ def reporting(items: Sequence[T], task: str, listener: Listener) -> Iterator[T]:
 class StopRequests:
     """A first signal while `gentle` is set requests a stop; a second one, or one at any other time, interrupts.
 
-    `gentle` is set while the work can still save itself.
+    `gentle` is set while the work can still save itself. With `patient`, further signals are then ignored: torchrun and
+    Slurm send several for one request, and kill what does not end.
     """
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
-        self.gentle = False
+        self.gentle = self.patient = False
         self.requested = False
 
     def receive(self, number: int, _: FrameType | None) -> None:
         if self.gentle and not self.requested:
             self.requested = True
-            self._notify(f"{signal.Signals(number).name}: saving after this step; a second signal stops at once.")
+            second = "" if self.patient else "; a second signal stops at once"
+            self._notify(f"{signal.Signals(number).name}: saving after this step{second}.")
+            return
+        if self.gentle and self.patient:
             return
         raise KeyboardInterrupt
 

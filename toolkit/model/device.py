@@ -13,8 +13,9 @@ from toolkit.core.errors import ConfigError
 class Device:
     """`kind`: cuda or cpu. `memory_bytes`: the card's total memory, `free_bytes`: its free memory (None on a CPU).
 
-    `threads`: that torch computes with on a CPU, and the widest `instructions` that it takes there (AVX512, …);
-    `deterministic`: whether torch is restricted to such kernels.
+    `cards`: how many like it train together; the memory is each one's. `threads`: that torch computes with on a CPU,
+    and the widest `instructions` that it takes there (AVX512, …); `deterministic`: whether torch is restricted to such
+    kernels.
     """
 
     kind: str
@@ -27,11 +28,13 @@ class Device:
     threads: int | None = None
     instructions: str | None = None
     deterministic: bool = False
+    cards: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "device": self.kind, "name": self.name, "memory_bytes": self.memory_bytes, "driver": self.driver,
             "threads": self.threads, "instructions": self.instructions, "deterministic": self.deterministic,
+            "cards": self.cards,
         }  # fmt: skip
 
 
@@ -65,6 +68,13 @@ def find_device(precision: str = "auto") -> Device:
     )  # fmt: skip
 
 
+def card_count() -> int:
+    """The cards of this machine that this process may use; it takes none of them."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
 def use_threads(count: int) -> None:
     """Lets torch compute with so many threads on the CPU: sums are rounded by how they are split."""
     import torch
@@ -81,8 +91,7 @@ def start_cuda_context() -> None:
             if torch.cuda.is_available():
                 torch.cuda.mem_get_info()
 
-    if not environment.is_one_of_several_processes():  # each of several chooses its card later
-        Thread(target=create).start()  # not a daemon: the interpreter must not exit while a thread is in torch
+    Thread(target=create).start()  # not a daemon: the interpreter must not exit while a thread is in torch
 
 
 def _card_memory() -> tuple[int, int]:

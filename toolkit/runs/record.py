@@ -125,7 +125,10 @@ class RecordedRecipe(Part, frozen=True):
 
 
 class RecordedDevice(Part, frozen=True):
-    """`threads`, `instructions`: of torch on a CPU; `deterministic`: only such kernels were used."""
+    """`threads`, `instructions`: of torch on a CPU; `deterministic`: only such kernels were used.
+
+    `cards`: how many like it trained together; on a CPU, processes.
+    """
 
     device: str | None = None
     name: str | None = None
@@ -134,6 +137,7 @@ class RecordedDevice(Part, frozen=True):
     threads: int | None = None
     instructions: str | None = None
     deterministic: bool | None = None
+    cards: int = 1
 
 
 class RecordedKeepSet(Part, frozen=True):

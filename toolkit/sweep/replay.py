@@ -205,6 +205,8 @@ def differences_of(record: RunRecord, hardware: Mapping[str, Any], found: Mappin
     device = record.hardware.to_dict()
     names = [name for name in ("device", "name", "instructions", "driver") if device.get(name) is not None]
     pairs = [(name if name == "driver" else "device", device[name], hardware.get(name)) for name in names]
+    if record.hardware.cards != hardware.get("cards", 1):  # the same losses, with sums in another order
+        pairs.append(("cards", str(record.hardware.cards), str(hardware.get("cards", 1))))
     pairs += [(name, value, found.get(name)) for name, value in record.versions.items()]
     return [f"{name} {one}, here {other}" for name, one, other in pairs if one != other]
 

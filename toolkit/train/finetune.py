@@ -13,7 +13,7 @@ from toolkit.core.text import short
 from toolkit.data.encoding import Encoder
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
-from toolkit.model.device import Device, find_device, peak_memory_bytes
+from toolkit.model.device import Device, find_device
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.runs.checkpoints import last_intact_checkpoint, recorded_adapter
 from toolkit.runs.layout import (
@@ -242,7 +242,7 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     need = Need(
         recipe=recipe, config=work.base.config, longest_row_tokens=recorder.record.data.longest_row_tokens,
         batch_tokens=recorder.record.data.batch_tokens,  # a run of an older version does not record it
-        stored_bytes=work.base.weight_bytes, precision=device.precision,
+        stored_bytes=work.base.weight_bytes, precision=device.precision, cards=device.cards,
         mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
         question_tokens=0 if questions is None else questions.question_tokens,
         mean_near_tokens=0 if questions is None else questions.near_tokens,
@@ -294,6 +294,6 @@ def _record_result(work: _Work, result: TrainingResult, trained_rows: int, start
     work.recorder.record = record.with_result(
         train=result.to_dict() | {"tokens": round((record.data.epoch_tokens or 0) * epochs)},
         seconds=result.seconds | {"total": round(time.perf_counter() - started, 3)},
-        peak_memory_bytes=peak_memory_bytes(),
+        peak_memory_bytes=result.peak_memory_bytes,
         adapter=None if adapter is None else recorded_adapter(adapter),
     )

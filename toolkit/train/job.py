@@ -110,6 +110,7 @@ class TrainingResult:
     development: list[dict[str, Any]] = field(default_factory=list)  # evaluations of the questions, one per epoch
     cuda_graph: bool = False  # steps were captured as a CUDA graph
     cuda_graph_refused: str | None = None  # the first line of the reason, if the capture failed
+    peak_memory_bytes: int = 0
 
     @property
     def adapter_step(self) -> int:

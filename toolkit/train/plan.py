@@ -64,6 +64,7 @@ class Need:
     `batch_tokens`: the most that the rows of a step have together; None if unknown, then each counts as the longest.
     `mean_keep_tokens`, `mean_near_tokens`: the average length of a keep row, and of one near the rows; they are drawn
     at random, so steps have about equally many. `question_tokens`: the longest question in scope, with its answer.
+    `cards`: each computes its share of a pass.
     """
 
     recipe: Recipe
@@ -75,6 +76,7 @@ class Need:
     mean_keep_tokens: int = 0
     mean_near_tokens: int = 0
     question_tokens: int = 0
+    cards: int = 1
 
     @property
     def weight_bytes(self) -> int:
@@ -115,13 +117,13 @@ def choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
     step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
     return [
         f"base model: {base.title} ({base.path})",
-        f"device: {device.name}; precision: {device.precision} ({device.reason})",
+        f"device: {_counted(device)}; precision: {device.precision} ({device.reason})",
         f"a step: {step} ({chosen.reason})",
     ]
 
 
 def bytes_needed(need: Need, rows: int, *, checkpointing: bool) -> int:
-    """The most that the card must provide, weights included, with `rows` rows in a pass."""
+    """The most that a card must provide, weights included, with `rows` rows in a pass of all cards."""
     recipe, config = need.recipe, need.config
     tokens = _tokens(need, rows)
     wide = ELEMENT_BYTES[need.precision] / ELEMENT_BYTES["bfloat16"]
@@ -153,8 +155,9 @@ def _plan(recipe: Recipe, split: _Split, reason: str, answered: int | None = Non
 
 
 def _tokens(need: Need, rows: int) -> int:
-    """The most tokens that a pass has, with the unused ones at the ends of a few longer lines or of more lines."""
+    """The most tokens of a card's share of a pass, with those unused at the ends of a few longer lines or of more."""
     recipe, longest = need.recipe, max(need.longest_row_tokens, 1)
+    rows = -(-rows // need.cards)
     width = max(LINE_TOKENS, -(-longest // ALIGNMENT) * ALIGNMENT)
     in_keep_rows = _share(recipe.keep_rows, need, rows) * need.mean_keep_tokens if recipe.keep_weight else 0
     if recipe.keep_weight:
@@ -248,6 +251,12 @@ def _longest_that_fits(need: Need, memory_bytes: int) -> int | None:
     lengths = range(ALIGNMENT, need.longest_row_tokens, ALIGNMENT)
     fitting = bisect_right(lengths, memory_bytes, key=lambda one: _least(replace(need, longest_row_tokens=one)))
     return lengths[fitting - 1] if fitting else None
+
+
+def _counted(device: Device) -> str:
+    if device.cards == 1:
+        return device.name
+    return f"{device.cards} {'processes on ' if device.kind == 'cpu' else 'x '}{device.name}"
 
 
 def _gib(count: int) -> str:

@@ -103,7 +103,7 @@ def tiny_run(output: Path, notices: list[str]) -> Run:
 def test_a_refused_capture_is_reported_and_training_still_succeeds(tmp_path, monkeypatch, without_graphs):
     eager, notices = tiny_run(tmp_path / "eager", []), []
     without_graphs.undo()
-    from toolkit.train.ms_swift.trainer import KeepTrainer
+    from toolkit.train.ms_swift.keep_trainer import KeepTrainer
 
     losses = KeepTrainer.losses
 

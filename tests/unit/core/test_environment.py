@@ -35,7 +35,7 @@ def test_what_a_launcher_left_is_removed_and_named(monkeypatch: pytest.MonkeyPat
     assert environment.ignore_launcher() == sorted(LEFT_BY[launcher])
     assert not LEFT_BY[launcher].keys() & os.environ.keys()
     assert environment.ignore_launcher() == []
-    assert not environment.is_one_of_several_processes()
+    assert environment.launched() is None
 
 
 @pytest.mark.parametrize(
@@ -110,3 +110,25 @@ def test_the_tokenizers_use_every_core_within_and_what_they_used_before_afterwar
         assert os.environ[environment.TOKENIZERS_PARALLELISM] == "true"
 
     assert os.environ.get(environment.TOKENIZERS_PARALLELISM) == before
+
+
+@pytest.mark.parametrize(
+    ("visible", "cards", "name", "values"),
+    [
+        (None, 2, "CUDA_VISIBLE_DEVICES", ["0", "1"]),
+        ("5,GPU-8af1", 2, "CUDA_VISIBLE_DEVICES", ["5", "GPU-8af1"]),
+        (None, 0, "OMP_NUM_THREADS", ["3", "3"]),
+    ],
+)
+def test_each_of_several_processes_has_its_card_or_its_share_of_the_cores(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, cards: int, name: str, values: list[str]
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    assert [environment.of_process(card, cards, 2, on_one_host=True)[name] for card in range(2)] == values
+    assert environment.of_process(0, cards, 2, on_one_host=True)["GLOO_SOCKET_IFNAME"] == "lo"
+    assert "GLOO_SOCKET_IFNAME" not in environment.of_process(0, cards, 2, on_one_host=False)

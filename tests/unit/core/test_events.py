@@ -45,6 +45,19 @@ def test_the_second_signal_stops_at_once(second: signal.Signals):
             os.kill(os.getpid(), second)
 
 
+@pytest.mark.parametrize("second", SIGNALS)
+def test_under_a_launcher_several_signals_are_one_request(second: signal.Signals):
+    notes: list[str] = []
+    with stop_requests(notes.append) as stop:
+        stop.gentle = stop.patient = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), second)
+
+        assert stop.requested
+
+    assert notes == ["SIGTERM: saving after this step."]
+
+
 def test_a_signal_after_the_gentle_phase_interrupts():
     with stop_requests(lambda _: None) as stop:
         stop.gentle = True

@@ -130,7 +130,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
     }
     assert record["adapter"]["sha256"] == hashlib.sha256(EMPTY_WEIGHTS).hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])
-    hardware = {"device", "name", "memory_bytes", "driver", "threads", "instructions", "deterministic"}
+    hardware = {"device", "name", "memory_bytes", "driver", "threads", "instructions", "deterministic", "cards"}
     assert hardware == set(record["hardware"])
     timings = record["timings_s"]
     phases = {"import", "read", "encode", "load", "data", "keep", "questions", "train", "save"}

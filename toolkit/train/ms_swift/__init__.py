@@ -5,18 +5,22 @@ encoded, and progress goes to a listener instead of the console.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from logging import CRITICAL, getLogger
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.core.errors import DataError, first_line
 from toolkit.core.events import Listener
 from toolkit.core.read_ahead import prefetch_libraries
 from toolkit.core.startup import prepare_environment, restore_gc
-from toolkit.model.device import start_cuda_context
+from toolkit.model.device import peak_memory_bytes, start_cuda_context
 from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
 from toolkit.train.shared_weights import SharedWeights
+
+if TYPE_CHECKING:
+    from toolkit.train.passes.group import Group
 
 
 def import_all() -> None:
@@ -29,12 +33,25 @@ def import_all() -> None:
     restore_gc()
 
 
+def import_encoder() -> None:
+    """Imports what encoding needs, without touching a card: for a process that leaves the training to others."""
+    prefetch_libraries()
+    prepare_environment()
+    import swift.model
+    import swift.template  # noqa: F401
+
+    restore_gc()
+
+
 def train(
-    job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool], shared: SharedWeights | None = None
-) -> TrainingResult:
+    job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool], shared: SharedWeights | None = None,
+    group: "Group | None" = None,
+) -> TrainingResult:  # fmt: skip
     """Trains and saves the last step's checkpoint; on a stop request it finishes the current step, saves and ends.
 
-    With `shared`, the base model is cloned from there; if it is missing, it is loaded and added. Raises TrainingError.
+    With `shared`, the base model is cloned from there; if it is missing, it is loaded and added. With `group`, this
+    is one of several processes, each of which calls this with the same job and its own folder, of which only the
+    first's is kept; `stop_requested` has to answer the same in all of them. Raises TrainingError.
     """
     import_all()
     from transformers.utils import logging
@@ -44,12 +61,13 @@ def train(
     getLogger("swift").setLevel(CRITICAL)
     from toolkit.train.ms_swift.arguments import arguments
     from toolkit.train.ms_swift.pipeline import Pipeline
+    from toolkit.train.passes.group import ALONE
 
     distrust_models()
-    pipeline = Pipeline(arguments(job), job, listener, stop_requested, shared)
+    pipeline = Pipeline(arguments(job), job, listener, stop_requested, shared, group or ALONE)
     pipeline.main()
     result: TrainingResult = pipeline.result
-    return result
+    return replace(result, peak_memory_bytes=peak_memory_bytes())
 
 
 def encoder(model_folder: Path, max_length_tokens: int) -> "SwiftEncoder":

@@ -12,6 +12,7 @@ from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
 from toolkit.train.keep_set import KeepAnswer, read_cache, write_cache
 from toolkit.train.passes.batch import TrainSequence
+from toolkit.train.passes.group import Group
 from toolkit.train.passes.keep_loss import KeepTerm, keep_sequences
 from toolkit.train.passes.questions import QuestionTerm, question_sequence
 from toolkit.train.questions import cache
@@ -47,16 +48,20 @@ class LossTerms:
     questions_s: float = 0
 
 
-def loss_terms(base: LanguageModel, job: TrainingJob, listener: Listener) -> LossTerms:
-    """Everything that the base model has to say before it gets an adapter."""
-    recipe, keep = job.recipe, job.keep
-    answers = [] if keep is None else keep_answers(base, keep, listener)
+def loss_terms(base: LanguageModel, job: TrainingJob, listener: Listener, group: Group) -> LossTerms:
+    """Everything that the base model has to say before it gets an adapter; the first process of the group asks it."""
+    recipe, keep, around = job.recipe, job.keep, job.questions
+    answers = [] if keep is None else group.first(lambda: keep_answers(base, keep, listener))
     started = time.perf_counter()
     questions: list[Question] = []
-    if job.questions is not None:
+    if around is not None:
         writer = WithinMemory(base, answer_tokens=job.plan.answer_tokens)
-        questions = around_questions(writer, job.questions, pairs(base, answers), recipe.seed, listener)
-    near = [] if keep is None or job.questions is None else near_rows(base, job.questions, keep, questions, listener)
+        questions = group.first(
+            lambda: around_questions(writer, around, pairs(base, answers), recipe.seed, listener)
+        )  # fmt: skip
+    near: list[TrainSequence] = []
+    if keep is not None and around is not None:
+        near = with_states(base, group.first(lambda: near_answers(base, around, keep, questions, listener)))
     term = None
     if recipe.question_rows:
         inside = [one for one in questions if one.scope == "in"]
@@ -124,10 +129,10 @@ def question_kinds(
     return list(found.values())
 
 
-def near_rows(
+def near_answers(
     base: LanguageModel, job: QuestionJob, keep: KeepJob, questions: Sequence[Question], listener: Listener
-) -> list[TrainSequence]:
-    """The questions near the rows as keep rows, under each of their system prompts."""
+) -> list[KeepAnswer]:
+    """The base model's answers to the questions near the rows, under each of their system prompts."""
     prompts = [(one.prompt, system) for one in questions if one.scope == "near" for system in job.near_systems]
     if not prompts:
         return []
@@ -136,7 +141,7 @@ def near_rows(
     if answers is None:
         answers = _answers(base, prompts, keep.max_new_tokens, listener, TASK)
         write_cache(path, answers)
-    return with_states(base, answers)
+    return answers
 
 
 def _answers(

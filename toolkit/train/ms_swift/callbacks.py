@@ -23,6 +23,7 @@ from toolkit.runs.layout import LOG_FILE, checkpoint_name
 from toolkit.train.development_set import Question, is_enough
 from toolkit.train.job import DEV_METRICS, EARLY_STOP, EPOCHS, INTERRUPTED, LEARNED, TRAINING, TrainingJob
 from toolkit.train.passes.batch import TrainSequence
+from toolkit.train.passes.group import Group
 from toolkit.train.passes.keep_loss import mean_kl
 
 LOGGED = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch", *DEV_METRICS)
@@ -46,7 +47,8 @@ class StopWhenLearned(TrainerCallback):  # type: ignore[misc]
         is_last_step = state.global_step >= state.max_steps
         if not is_epoch_complete(state) and not is_last_step:  # interrupted within the epoch
             return
-        metrics = self.evaluate()
+        group: Group = self.trainer.group
+        metrics = group.first(self.evaluate)
         self.trainer.log(dict(metrics))
         passed = is_enough(metrics["dev_passed"], len(self.questions)) and metrics.get("dev_kl", 0) <= self.budget
         if passed and not is_last_step:

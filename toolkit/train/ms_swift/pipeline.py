@@ -26,7 +26,9 @@ from toolkit.train.ms_swift.callbacks import (
     stop_reason,
 )
 from toolkit.train.ms_swift.encoder import EncodedDataset, encode_rows
-from toolkit.train.ms_swift.trainer import KeepTrainer, PackedTrainer
+from toolkit.train.ms_swift.keep_trainer import KeepTrainer
+from toolkit.train.ms_swift.trainer import PackedTrainer
+from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import fuse_norms
 from toolkit.train.shared_weights import SharedWeights
 
@@ -39,9 +41,10 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
 
     def __init__(
         self, arguments: Any, job: TrainingJob, listener: Listener, stop_requested: Callable[[], bool],
-        shared: SharedWeights | None = None,
+        shared: SharedWeights | None = None, group: Group = ALONE,
     ) -> None:  # fmt: skip
         started = time.perf_counter()
+        self.group = group
         self.job, self.listener, self.stop_requested, self.shared = job, listener, stop_requested, shared
         self.trainer_class = PackedTrainer if job.keep is None else KeepTrainer
         super().__init__(arguments)
@@ -80,8 +83,10 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         started = time.perf_counter()
         fuse_norms(self.model)  # first: keep answers and training must be computed alike
         job = self.job
-        self.before = answer_questions(self.model, self.tokenizer, job.development) if job.development else []
-        self.terms = loss_terms(LanguageModel(self.model, self.tokenizer), job, self.listener)
+        self.before: list[str] = []
+        if job.development:
+            self.before = self.group.first(lambda: answer_questions(self.model, self.tokenizer, job.development))
+        self.terms = loss_terms(LanguageModel(self.model, self.tokenizer), job, self.listener, self.group)
         if job.recipe.question_rows or job.recipe.near_rows:
             self._set_seed()  # again: what follows must not depend on whether questions were cached
         self.base_s = time.perf_counter() - started
@@ -93,7 +98,8 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         held_out: Sequence[Any] = ()
         if self.terms.keep is not None:
             trainer.keep, held_out = self.terms.keep, self.terms.keep.held_out
-        trainer.questions = self.terms.questions
+        trainer.questions, trainer.group = self.terms.questions, self.group
+        self.group.share_weights([one for one in trainer.model.parameters() if one.requires_grad])
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
         replace_printer(trainer, watcher)
         if self.job.recipe.early_stop:

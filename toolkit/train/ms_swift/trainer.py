@@ -10,13 +10,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import DistributedType
 from peft.helpers import disable_input_dtype_casting
 from swift.trainers import Seq2SeqTrainer
 from torch.nn import functional
 
 from toolkit.data.encoding import IGNORED, Encoded
-from toolkit.model.divergence import kl_divergence
 from toolkit.train.passes.batch import (
     KEEP_TENSORS,
     Batch,
@@ -25,10 +23,11 @@ from toolkit.train.passes.batch import (
     lay_out,
     lay_out_split,
     row_sequence,
+    share,
     sizes_for,
 )
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
-from toolkit.train.passes.keep_loss import KeepTerm
+from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import in_chunks
 from toolkit.train.passes.packing import LINE_TOKENS, visibility_mask
 from toolkit.train.passes.questions import QuestionTerm
@@ -46,10 +45,13 @@ SAMPLE_ROWS = 256  # rows from which a pass's size is estimated
 class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     """`train_dataset` has `EncodedDataset`'s items. Evaluation is left to ms-swift.
 
-    `questions` is set before training starts, if the recipe trains any beside the rows.
+    `questions` is set before training starts, if the recipe trains any beside the rows; `group`, if there are several
+    processes: each goes through the same rows, and computes its share of every micro-batch.
     """
 
     data_collator: Any
+    group: Group = ALONE
+    outputs: tuple[str, ...] = ("loss",)  # of a pass, see `losses`
     questions: QuestionTerm | None = None
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
     _graph_decided = False
@@ -78,7 +80,11 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             loss: Tensor | None = None
             if self.graphed_pass is not None and num_items_in_batch is not None:
                 loss = self._graphed_step(self.graphed_pass, model, self.sequences(inputs), num_items_in_batch)
-            return super().training_step(model, inputs, num_items_in_batch) if loss is None else loss
+            if loss is None:
+                loss = super().training_step(model, inputs, num_items_in_batch)
+        if self.accelerator.sync_gradients:  # the last pass of a step
+            self.group.add_up_gradients([one for one in model.parameters() if one.requires_grad])
+        return loss
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -86,13 +92,18 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if not model.training or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         sequences = self.sequences(inputs)
-        batch = lay_out(sequences, self._pad, self._line_tokens)
+        own = self._own(sequences)
+        if not own:  # nothing to compute, but the other processes wait for this one's gradients
+            return self._logged(self._no_outputs()).requires_grad_()
+        batch = lay_out(own, self._pad, self._line_tokens)
         assert batch is not None  # without sizes every batch fits
         batch |= self.loss_weights(sequences, num_items_in_batch)
-        return self._logged(self.losses(model, {name: one.to(model.device) for name, one in batch.items()}))
+        outputs = self.losses(model, {name: one.to(model.device) for name, one in batch.items()})
+        logged = self._logged(outputs)
+        return outputs["loss"] + (logged - outputs["loss"].detach())  # every process's sum, and this one's gradient
 
     def sequences(self, inputs: dict[str, Any]) -> list[TrainSequence]:
-        """The sequences of a micro-batch."""
+        """The sequences of a micro-batch, of which each process computes its share."""
         return list(inputs["sequences"])
 
     def sample_sequences(self, chance: Random) -> list[TrainSequence]:
@@ -110,13 +121,10 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         `tokens_in_step`: trained tokens of all micro-batches of the step; None if the loss is a mean of means.
         """
         tokens = count_positions(sequences)[0] if tokens_in_step is None else tokens_in_step
-        weight = torch.as_tensor(tokens).float().reciprocal()
-        if self.args.average_tokens_across_devices and tokens_in_step is not None:
-            weight = weight * self.accelerator.num_processes  # as in ms-swift: gradients are averaged later
-        return {"row_weight": weight.reshape(1)}
+        return {"row_weight": torch.as_tensor(tokens).float().reciprocal().reshape(1)}
 
     def losses(self, model: Any, batch: Batch) -> PassOutputs:
-        """The "loss", in nats a token, and further metrics."""
+        """The "loss", in nats a token, and further metrics: this process's parts of them, which add up."""
         return {"loss": self.cross_entropy(self.hidden_states(model, batch), batch)}
 
     def log_metrics(self, outputs: PassOutputs) -> None:
@@ -124,6 +132,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     def cross_entropy(self, hidden: "Tensor", batch: Batch) -> "Tensor":
         """The rows' part of the step's mean cross entropy."""
+        if "row_positions" not in batch:  # this process has keep rows only
+            return hidden.sum() * 0
         total = in_chunks(
             lambda states, targets: functional.cross_entropy(
                 self.head(states).float(), targets, reduction="sum", ignore_index=IGNORED
@@ -163,8 +173,18 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         filling = [self.train_dataset[at] for at in questions.draw_filling(step, self._filling)]
         drawn = [*questions.draw(step), *collate(filling)["sequences"]]
         for number, batch in enumerate(batches):
-            first = number * self.accelerator.num_processes + self.accelerator.process_index
-            yield with_sequences(batch, drawn[first::passes])
+            yield with_sequences(batch, drawn[number::passes])
+
+    def evaluation_loop(self, *inputs: Any, **how: Any) -> Any:
+        """The first process evaluates: what follows from it must be the same in all of them."""
+        return self.group.first(partial(super().evaluation_loop, *inputs, **how))
+
+    def is_world_process_zero(self) -> bool:
+        return self.group.rank == 0
+
+    def _save_checkpoint(self, *inputs: Any, **how: Any) -> None:
+        if self.is_world_process_zero():
+            super()._save_checkpoint(*inputs, **how)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """As the trainer counts them, without counting the parameters again at each step."""
@@ -172,8 +192,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     @property
     def _passes(self) -> int:
-        """Of a step, in all processes."""
-        return int(self.args.gradient_accumulation_steps * self.accelerator.num_processes)
+        """Micro-batches of a step."""
+        return int(self.args.gradient_accumulation_steps)
 
     @cached_property
     def _parameters(self) -> int:
@@ -201,11 +221,10 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     def _new_graphed_pass(self, model: Any) -> GraphedPass | None:
         """None if a graph would not pay, or passes differ from step to step."""
-        single = self.accelerator.distributed_type == DistributedType.NO and self.args.n_gpu <= 1
         drops = any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
-        if self.args.device.type not in CAPTURE_DEVICES or not single or drops:
+        if self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1 or drops:
             return None
-        self._sizes = sizes = sizes_for(self.sample_sequences, self._line_tokens)
+        self._sizes = sizes = sizes_for(lambda chance: self._own(self.sample_sequences(chance)), self._line_tokens)
         if sizes.frame.lines * sizes.frame.width > MAX_GRAPH_TOKENS:
             return None
         trained = [one for one in model.parameters() if one.requires_grad]
@@ -218,8 +237,12 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     def _graphed_step(
         self, graphed_pass: GraphedPass, model: Any, sequences: list[TrainSequence], tokens_in_step: Any
     ) -> "Tensor | None":
-        """None if a sequence is longer than any line."""
-        parts = lay_out_split(sequences, self._pad, self._line_tokens, self._sizes)
+        """None if a sequence is longer than any line, or this process's share lacks a kind of row."""
+        own = self._own(sequences)
+        kinds = zip(count_positions(sequences), count_positions(own), strict=True)
+        if any(in_whole and not in_own for in_whole, in_own in kinds):
+            return None
+        parts = lay_out_split(own, self._pad, self._line_tokens, self._sizes)
         if parts is None:
             return None
         if not self.head.training:  # and with it the whole model: peft's wrapper is in training mode in any case
@@ -228,60 +251,20 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         outputs = [graphed_pass(part | weights) for part in parts]
         return self._logged({name: torch.stack([one[name] for one in outputs]).sum(0) for name in outputs[0]})
 
+    def _own(self, sequences: Sequence[TrainSequence]) -> list[TrainSequence]:
+        """The share of this process."""
+        return list(sequences) if self.group.size == 1 else share(sequences, self.group.rank, self.group.size)
+
+    def _no_outputs(self) -> PassOutputs:
+        return {name: torch.zeros((), device=self.args.device) for name in self.outputs}
+
     def _logged(self, outputs: PassOutputs) -> "Tensor":
-        self.log_metrics({name: one.detach() for name, one in outputs.items()})
-        return outputs["loss"]
-
-
-class KeepTrainer(PackedTrainer):
-    """Adds the keep term; `keep` is set before training starts. Rows and keep rows share a pass."""
-
-    keep: KeepTerm
-    _micro_batch = (-1, 0)  # the current step, and the number of the micro-batch in it
-
-    def training_step(self, *inputs: Any, **more: Any) -> "Tensor":
-        step, number = self._micro_batch
-        self._micro_batch = (self.state.global_step, number + 1 if step == self.state.global_step else 0)
-        return super().training_step(*inputs, **more)
-
-    def sequences(self, inputs: dict[str, Any]) -> list[TrainSequence]:
-        return super().sequences(inputs) + self._keep_rows()
-
-    def sample_sequences(self, chance: Random) -> list[TrainSequence]:
-        return super().sample_sequences(chance) + self.keep.sample(chance, self._passes)
-
-    def loss_weights(self, sequences: Sequence[TrainSequence], tokens_in_step: Any) -> dict[str, "Tensor"]:
-        keep_weight = torch.tensor([1 / count_positions(sequences)[1]])
-        return super().loss_weights(sequences, tokens_in_step) | {"keep_weight": keep_weight}
-
-    def losses(self, model: Any, batch: Batch) -> PassOutputs:
-        hidden = self.hidden_states(model, batch)
-        cross_entropy = self.cross_entropy(hidden, batch)
-        kl = self._kl(hidden, batch)
-        loss = cross_entropy + self.keep.weight * kl / self.args.gradient_accumulation_steps
-        return {"loss": loss, "cross_entropy": cross_entropy, "kl": kl}
-
-    def log_metrics(self, outputs: PassOutputs) -> None:
-        # A micro-batch's cross entropy is a part of the step's; the logged mean over micro-batches undoes that.
-        cross_entropy = outputs["cross_entropy"] * self.args.gradient_accumulation_steps
-        self.custom_metrics["train"]["cross_entropy"].update(cross_entropy)
-        self.custom_metrics["train"]["kl"].update(outputs["kl"])
-
-    def _kl(self, hidden: "Tensor", batch: Batch) -> "Tensor":
-        """KL(base || tuned) in nats a token."""
-        total = in_chunks(
-            lambda tuned, base, mask: (kl_divergence(self.head(base), self.head(tuned)) * mask).sum(),
-            hidden[batch["keep_positions"]],
-            batch["keep_states"],
-            batch["keep_mask"],
-        )
-        return total * batch["keep_weight"][0]
-
-    def _keep_rows(self) -> list[TrainSequence]:
-        """The micro-batch's keep rows, by its number since training began: a resumed run draws the same ones."""
-        number = self.state.global_step * self.args.gradient_accumulation_steps + self._micro_batch[1]
-        draw = number * self.accelerator.num_processes + self.accelerator.process_index
-        return self.keep.draw(draw, self._passes)
+        """The loss, added up over the processes, as the other outputs are."""
+        together = torch.stack([outputs[name].detach().float() for name in self.outputs])
+        self.group.add_up(together)
+        summed: dict[str, Tensor] = dict(zip(self.outputs, together, strict=True))
+        self.log_metrics(summed)
+        return summed["loss"]
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

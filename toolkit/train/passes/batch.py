@@ -57,6 +57,19 @@ def count_positions(sequences: Sequence[TrainSequence]) -> tuple[int, int]:
     return in_rows, sum(len(one.positions) for one in sequences) - in_rows
 
 
+def share(sequences: Sequence[TrainSequence], rank: int, size: int) -> list[TrainSequence]:
+    """The sequences that process `rank` of `size` takes, about as many tokens as any other; none if there are few.
+
+    Rows and keep rows are dealt out by their length, and every second round backwards.
+    """
+    order = sorted(range(len(sequences)), key=lambda at: (sequences[at].is_keep, -len(sequences[at].ids)))
+    rounds = (order[start : start + size] for start in range(0, len(order), size))
+    dealt = (one if number % 2 == 0 else one[::-1] for number, one in enumerate(rounds) if len(one) == size)
+    taken = [one[rank] for one in dealt]
+    rest = order[len(order) - len(order) % size :]
+    return [sequences[at] for at in sorted([*taken, *rest[rank : rank + 1]])]
+
+
 def lay_out(sequences: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes | None = None) -> Batch | None:
     """One batch: `ids`, `positions`, `owner`, `prefix` as in `Packed`; `row_positions`, `row_targets`; KEEP_TENSORS.
 

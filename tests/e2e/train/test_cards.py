@@ -1,0 +1,193 @@
+"""Training in several processes, by the command line: the losses of one, and how it ends when one of them ends."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.fakes.finetune_user import QUICK, FinetuneUser, wait_for
+from toolkit.train.questions.question import Question, write_file
+
+QUESTIONS = [
+    *(Question(prompt=f"In {at}?", scope="in", answer="B" * (at % 4 + 1), kind="task") for at in range(9)),
+    *(Question(prompt=f"Near {at}", scope="near") for at in range(6)),
+]
+KEEP = [
+    "--recipe", "keep", "--epochs", "2", "--batch-size", "8", "--keep-rows", "8", "--learning-rate", "0.01",
+    "--keep", "kept.jsonl", "--questions", "questions.jsonl", "--question-rows", "4", "--near-rows", "4",
+]  # fmt: skip
+
+
+@pytest.fixture(name="user")
+def _user(micro_model: Path, tmp_path: Path) -> FinetuneUser:
+    """With rows of 11 lengths, so that steps of eight do not come out even, a keep set, and questions."""
+    user = FinetuneUser(tmp_path, micro_model)
+    rows = [{"instruction": f"Question {at}" * (at + 1), "output": f"Answer {at}" * (at % 3 + 1)} for at in range(11)]
+    user.writes("mine.json", json.dumps(rows))
+    user.writes("kept.jsonl", "".join(json.dumps({"prompt": f"Keep {at}, as it is."}) + "\n" for at in range(16)))
+    write_file(user.home / "questions.jsonl", QUESTIONS)
+    return user
+
+
+def trains(user: FinetuneUser, *options: str, number: int) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """The losses and the adapter."""
+    ended = user.runs("finetune", "mine.json", "--model", str(user.model), *options)
+    assert ended.code == 0, ended.err
+    record = user.record(number)
+    [folder] = user.output.glob(f"v{number}-*")
+    return record["train"]["loss"], load_file(folder / record["adapter"]["path"] / "adapter_model.safetensors")
+
+
+@pytest.mark.parametrize("options", [KEEP, [*QUICK, "--epochs", "3", "--batch-size", "5", "--eval-split", "0.2"]])
+def test_two_processes_train_as_one_does(user: FinetuneUser, options: list[str]):
+    """With keep rows and questions beside the rows; and with steps of a single row, of which one process has none."""
+    alone, adapter = trains(user, *options, number=0)
+
+    together, other = trains(user, *options, "--cards", "2", number=1)
+
+    assert together == pytest.approx(alone, rel=1e-3)
+    assert alone[-1] < alone[0]
+    assert adapter.keys() == other.keys()
+    assert all(torch.allclose(adapter[name], other[name], atol=1e-4) for name in adapter)
+    record, evaluated = user.record(1), user.record(0)["train"]["eval_loss"]
+    assert record["hardware"]["cards"] == 2
+    assert record["train"]["eval_loss"] == pytest.approx(evaluated, rel=1e-3)
+    assert record["recipe"]["micro_batch_size"] == record["recipe"]["batch_size"]
+
+
+def starts(user: FinetuneUser) -> tuple["subprocess.Popen[str]", list[int], Path]:
+    """A training in two processes that has saved a checkpoint; the ids of the two, and the run's folder."""
+    command = user.starts(*user.job("--cards", "2", "--epochs", "400", "--save-every-steps", "2"))
+    wait_for(lambda: any(user.output.glob("v*/checkpoint-*/sha256.json")), command)
+    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
+    workers = [int(one) for one in children if b"cards.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    assert len(workers) == 2
+    return command, workers, user.run()
+
+
+def are_gone(processes: list[int]) -> bool:
+    for one in processes:
+        while Path(f"/proc/{one}/cmdline").exists() and Path(f"/proc/{one}/cmdline").read_bytes():
+            time.sleep(0.02)
+    return True
+
+
+def test_an_interrupted_training_of_two_continues_in_one(user: FinetuneUser):
+    command, workers, folder = starts(user)
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate()
+
+    assert command.returncode == 130, said
+    assert "the checkpoint is saved" in said
+    assert are_gone(workers)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "interrupted"
+    before = len(user.logged_steps())
+
+    command = user.starts("finetune", "--resume", folder.name)
+    wait_for(lambda: len(user.logged_steps()) > before, command)
+    command.send_signal(signal.SIGINT)
+    command.communicate()
+    assert command.returncode == 130
+    assert user.logged_steps() == list(range(1, len(user.logged_steps()) + 1))
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_process_ends_the_training_with_its_name_and_leaves_nothing_half(user: FinetuneUser, killed: int):
+    command, workers, folder = starts(user)
+    os.kill(workers[killed], signal.SIGKILL)
+    _, said = command.communicate()
+
+    assert command.returncode == 6, said
+    assert f"Process {killed + 1} of 2 was ended by SIGKILL. Continue with" in said
+    assert are_gone(workers)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "failed"
+    left = {path.name for path in folder.iterdir() if not path.name.startswith("checkpoint-")}
+    assert not [name for name in left if "partial" in name or name == ".reserve"]
+    assert all((one / "trainer_state.json").is_file() for one in folder.glob("checkpoint-*"))
+
+
+def test_nothing_goes_on_without_the_process_that_started_it(user: FinetuneUser):
+    command, workers, _ = starts(user)
+    command.kill()
+    command.communicate()
+
+    assert are_gone(workers)
+
+
+def test_a_fault_before_training_has_its_own_exit_code(user: FinetuneUser):
+    user.writes("broken.json", "[{}]")
+
+    ended = user.runs(*user.job("--cards", "2", data="broken.json"))
+
+    assert ended.code == 5, ended.err
+    assert not user.output.exists()
+
+
+def test_a_diverging_training_ends_as_in_one_process(user: FinetuneUser):
+    weights = load_file(shutil.copytree(user.model, user.home / "broken") / "model.safetensors")
+    weights["model.norm.weight"].fill_(math.nan)
+    save_file(weights, user.home / "broken" / "model.safetensors", {"format": "pt"})
+    user.model = user.home / "broken"
+
+    ended = user.runs(*user.job("--cards", "2"))
+
+    assert ended.code == 6, ended.err
+    assert "the training diverged" in ended.err
+    assert user.record()["status"] == "failed"
+
+
+def two_hosts(user: FinetuneUser, *options: str) -> list["subprocess.Popen[str]"]:
+    """A torchrun of one process for each, as two hosts would start it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+    return [
+        subprocess.Popen(
+            [*command, "--node-rank", str(host), "--master-addr", "127.0.0.1", "--master-port", str(port),
+             "-m", "toolkit", "finetune", "mine.json", "--model", user.model, *options],
+            cwd=user.home, env=user.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) for host in range(2)
+    ]  # fmt: skip
+
+
+def test_two_hosts_under_torchrun_train_as_one_process_does(user: FinetuneUser):
+    alone, _ = trains(user, *KEEP, number=0)
+
+    hosts = two_hosts(user, *KEEP)
+    ends = [(host.communicate(), host.returncode) for host in hosts]
+
+    assert [code for _, code in ends] == [0, 0], ends
+    assert ends[0][0][0].strip() == f"output/{user.record(1)['run_id']}"
+    assert ends[1][0][0] == ""
+    assert user.record(1)["train"]["loss"] == pytest.approx(alone, rel=1e-3)
+    assert user.record(1)["hardware"]["cards"] == 2
+    assert len([*user.output.glob("v*")]) == 2
+
+
+def test_a_signal_to_all_processes_of_torchrun_saves_once(user: FinetuneUser):
+    """Slurm and a terminal signal every process, and torchrun sends another one to each of its own."""
+    hosts = two_hosts(user, *QUICK, "--epochs", "400")
+    wait_for(lambda: len(user.logged_steps()) > 3 if any(user.output.glob("v*/logging.jsonl")) else False, hosts[0])
+    for host in hosts:
+        os.killpg(host.pid, signal.SIGTERM)
+    said = [host.communicate()[1] for host in hosts]
+
+    assert said[0].count("SIGTERM: saving after this step.") == 1
+    assert "the checkpoint is saved" in said[0]
+    assert "saving" not in said[1]
+    assert user.record()["status"] == "interrupted"
+    assert len([*user.run().glob("checkpoint-*")]) == 1

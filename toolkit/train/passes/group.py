@@ -1,0 +1,130 @@
+"""Processes that train together, one a card: what they add up, and what the first of them tells the others.
+
+The group is not torch's default one. To ms-swift, transformers and accelerate each process is the only one, with every
+row and every setting; its passes are its share of each step (`toolkit.train.passes.batch.share`), and gradients and
+losses are added up here. So a step is the same whatever the number of processes, and so are its checkpoints.
+"""
+
+import pickle
+import re
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+T = TypeVar("T")
+# Whoever started the processes ends them when one fails; before that, one may work for long while the others wait.
+PATIENCE = timedelta(days=7)
+PLACE = re.compile(r"^\[[^\]\s]*\]\s*")
+
+
+class LostPeerError(RuntimeError):
+    """Another process of the group has ended, or cannot be reached."""
+
+
+class Group:
+    """One process's view of the group; by default it is the only one, and then nothing here does anything.
+
+    `store`: torch's, by which the processes find each other. Methods of several processes raise LostPeerError.
+    """
+
+    def __init__(self, store: Any = None, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size, self._store = rank, size, store
+        self._on_cards: Any = None
+        if size > 1:
+            from torch.distributed import PrefixStore, ProcessGroupGloo  # type: ignore[attr-defined]
+
+            with _peers():
+                self._on_hosts: Any = ProcessGroupGloo(PrefixStore("hosts", store), rank, size, PATIENCE)
+
+    def first(self, make: Callable[[], T]) -> T:
+        """What `make` returns in the first process, where it is called; it has to be picklable."""
+        if self.size == 1:
+            return make()
+        content = _bytes(make()) if self.rank == 0 else torch.empty(0, dtype=torch.uint8)
+        length = torch.tensor([len(content)])
+        with _peers():
+            self._on_hosts.broadcast(length, 0).wait()
+            content = content if self.rank == 0 else torch.empty(int(length), dtype=torch.uint8)
+            self._on_hosts.broadcast(content, 0).wait()
+        found: T = pickle.loads(content.numpy().tobytes())  # noqa: S301  # of a process of this same training
+        return found
+
+    def every(self, value: T) -> list[T]:
+        """Every process's value, in their order; it has to be picklable."""
+        if self.size == 1:
+            return [value]
+        content = _bytes(value)
+        lengths = torch.zeros(self.size, dtype=torch.long)
+        lengths[self.rank] = len(content)
+        self.add_up(lengths)
+        padded = torch.zeros(self.size, int(lengths.max()), dtype=torch.uint8)
+        padded[self.rank, : len(content)] = content
+        self.add_up(padded)
+        rows = zip(padded, lengths.tolist(), strict=True)
+        return [pickle.loads(row[:length].numpy().tobytes()) for row, length in rows]  # noqa: S301
+
+    def add_up(self, values: "Tensor") -> None:
+        """Replaces the values by their sums over all processes, which come out the same in each of them."""
+        if self.size > 1:
+            with _peers():
+                self._backend(values).allreduce([values]).wait()
+
+    def share_weights(self, parameters: Sequence["Tensor"]) -> None:
+        """Every process gets those of the first."""
+        if self.size > 1:
+            with _peers(), torch.no_grad():
+                for one in parameters:
+                    self._backend(one).broadcast(one.detach(), 0).wait()
+
+    def add_up_gradients(self, parameters: Sequence["Tensor"]) -> None:
+        """Of one step, once; a process whose share of it was empty has none, and counts as zeros.
+
+        In place, since a captured pass accumulates into these very tensors.
+        """
+        if self.size == 1:
+            return
+        for one in parameters:
+            if one.grad is None:
+                one.grad = torch.zeros_like(one)
+        gradients = [one.grad for one in parameters if one.grad is not None]
+        together = torch.cat([one.flatten() for one in gradients])
+        self.add_up(together)
+        parts = torch.split(together, [one.numel() for one in gradients])
+        for one, added in zip(gradients, parts, strict=True):
+            one.copy_(added.view_as(one))
+
+    def _backend(self, values: "Tensor") -> Any:
+        if not values.is_cuda:
+            return self._on_hosts
+        if self._on_cards is None:
+            from torch.distributed import PrefixStore, ProcessGroupNCCL  # type: ignore[attr-defined]
+
+            options = ProcessGroupNCCL.Options()
+            options._timeout = PATIENCE  # noqa: SLF001  # docs/fragile.md
+            self._on_cards = ProcessGroupNCCL(PrefixStore("cards", self._store), self.rank, self.size, options)
+        return self._on_cards
+
+
+ALONE = Group()
+
+
+def _bytes(value: object) -> "Tensor":
+    return torch.frombuffer(bytearray(pickle.dumps(value)), dtype=torch.uint8)
+
+
+@contextmanager
+def _peers() -> "Iterator[None]":
+    try:
+        yield
+    except RuntimeError as error:  # torch has classes for some of these errors, and they are this one too
+        # Without the place in torch's source that comes first, and the advice that comes last.
+        text = PLACE.sub("", str(error)).partition(". ")[0]
+        raise LostPeerError(text or type(error).__name__) from error
