@@ -1,0 +1,103 @@
+"""What `toolkit check` says of a data set, asked in a child process and kept by the file's digest and the settings."""
+
+import hashlib
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.core.documents import read_json
+from toolkit.core.errors import DataError
+from toolkit.core.files import write_json
+from toolkit.studio.jobs import PROGRAM
+from toolkit.studio.workspace import DataFile
+
+KEPT = 100
+KINDS = frozenset({0, DataError.exit_code})  # a sound file, and one with errors
+UNKNOWN: dict[str, Any] = {"state": "checking", "findings": [], "previews": []}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A file at one state of it, with the options of `toolkit check`."""
+
+    file: DataFile
+    sha256: str
+    options: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(json.dumps([self.file.name, self.sha256, self.options]).encode()).hexdigest()[:24]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return ("check", self.file.name, *self.options)
+
+
+class Checks:
+    """One child at a time: it reads a tokenizer, and the newest question counts."""
+
+    def __init__(self, folder: Path, work_folder: Path, changed: Callable[[], None]) -> None:
+        self.folder, self.work_folder, self.changed = folder, work_folder, changed
+        self.lock = threading.Lock()
+        self.waiting: Request | None = None
+        self.child: subprocess.Popen[bytes] | None = None
+        self.closed = False
+
+    def of(self, file: DataFile, options: Sequence[str]) -> dict[str, Any]:
+        """The findings, `state` "checked" or "failed" (then with `error`); "checking" until they are there."""
+        request = Request(file=file, sha256=file.sha256, options=tuple(options))
+        with suppress(OSError, ValueError):
+            return dict(read_json(self.folder / f"{request.key}.json"))
+        with self.lock:
+            begins = self.waiting is None and self.child is None
+            self.waiting = request
+            if begins and not self.closed:
+                threading.Thread(target=self._work, daemon=True).start()
+        return UNKNOWN
+
+    def close(self) -> None:
+        with self.lock:
+            self.closed, self.waiting = True, None
+            if self.child is not None:
+                self.child.kill()
+
+    def _work(self) -> None:
+        while True:
+            with self.lock:
+                request, self.waiting = self.waiting, None
+                if request is None or self.closed:
+                    return
+                command = [*PROGRAM, *request.arguments, "--json", "--preview", "3"]
+                self.child = subprocess.Popen(
+                    command, cwd=self.work_folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE, start_new_session=True,
+                )  # fmt: skip
+            out, err = self.child.communicate()
+            found = _found(self.child.returncode, out, err)
+            with self.lock:
+                self.child = None
+            if not self.closed:
+                self._keep(request, found)
+
+    def _keep(self, request: Request, found: dict[str, Any]) -> None:
+        with suppress(OSError):
+            kept = sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+            for old in kept[: max(0, len(kept) + 1 - KEPT)]:
+                old.unlink(missing_ok=True)
+            write_json(self.folder / f"{request.key}.json", found)
+        self.changed()
+
+
+def _found(code: int, out: bytes, err: bytes) -> dict[str, Any]:
+    """A file that cannot be read at all has exit code 5 too, and no JSON."""
+    if code in KINDS:
+        with suppress(ValueError):
+            return {"state": "checked", **json.loads(out)}
+    lines = [line for line in err.decode("utf-8", "replace").splitlines() if line.strip()]
+    error = lines[-1].removeprefix("Error: ") if lines else f"exit code {code}"
+    return {"state": "failed", "error": error, "findings": [], "previews": []}
