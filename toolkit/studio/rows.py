@@ -19,6 +19,7 @@ TEXT_KEYS = (*SYSTEM_KEYS, "instruction", *QUESTION_KEYS, *INPUT_KEYS, "output",
 TURN_LISTS = ("messages", *CONVERSATION_KEYS)
 TURN_TEXTS = (("role", "content"), ("from", "value"))
 QUESTIONS, ANSWERS = ("instruction", *QUESTION_KEYS), ("output", *ANSWER_KEYS)
+OPTIONAL = frozenset({*SYSTEM_KEYS, *INPUT_KEYS})  # empty ones say nothing
 LINES = (".jsonl", ".ndjson")
 MOST_BYTES = 20_000_000
 MOST_UNDONE = 100
@@ -185,7 +186,7 @@ class RowFile:
 def texts_of(record: Mapping[str, Any]) -> Iterator[Text]:
     """The texts of a record in the order in which a reader meets them: of its keys, then of its turns."""
     for key in TEXT_KEYS:
-        if isinstance(record.get(key), str):
+        if isinstance(record.get(key), str) and (record[key] or key not in OPTIONAL):
             yield Text(name=key, place=(key,), text=record[key])
     for key in TURN_LISTS:
         for at, turn in enumerate(record[key] if isinstance(record.get(key), list) else ()):
