@@ -1,4 +1,4 @@
-"""`toolkit studio` as a process of its own, and a browser without a screen: it has the cookie, and sends what forms do."""
+"""`toolkit studio` as a process of its own, and a browser without a screen that sends what forms do."""
 
 import html
 import json

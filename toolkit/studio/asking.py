@@ -25,7 +25,7 @@ WAITING, ANSWERED, FAILED = "waiting", "answered", "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Exchange:
     """One question with both answers; `state`: waiting, answered or failed (then `error` says why)."""
 
     question: str
@@ -50,10 +50,10 @@ class Asker:
         self.server: _Server | None = None
         self.used_at = time.monotonic()
 
-    def asked(self, run_id: str) -> list[Asked]:
+    def exchanges(self, run_id: str) -> list[Exchange]:
         """The newest first."""
         try:
-            return [Asked(**one) for one in read_json(self.folder / f"{run_id}.json")["asked"]]
+            return [Exchange(**one) for one in read_json(self.folder / f"{run_id}.json")["asked"]]
         except (OSError, ValueError, TypeError, KeyError):
             return []
 
@@ -62,8 +62,8 @@ class Asker:
         question = question.strip()
         if not question or len(question) > LONGEST:
             raise DataError(f"A question has 1 to {LONGEST} characters.", next="Write it, or shorten it.")
-        self._put(run_id, Asked(question=question))
-        threading.Thread(target=self._answer, args=(run_id, Asked(question=question)), daemon=True).start()
+        self._put(run_id, Exchange(question=question))
+        threading.Thread(target=self._answer, args=(run_id, Exchange(question=question)), daemon=True).start()
 
     def close(self) -> None:
         """Ends the loaded model; a question that waits for it fails."""
@@ -75,7 +75,7 @@ class Asker:
         if self.server is not None and not self.busy.locked() and time.monotonic() - self.used_at > IDLE_S:
             self.close()
 
-    def _answer(self, run_id: str, one: Asked) -> None:
+    def _answer(self, run_id: str, one: Exchange) -> None:
         with self.busy:
             try:
                 server = self._served(run_id)
@@ -93,9 +93,9 @@ class Asker:
             self.server.wait()
         return self.server
 
-    def _put(self, run_id: str, one: Asked) -> None:
+    def _put(self, run_id: str, one: Exchange) -> None:
         with self.files, suppress(OSError):
-            others = [other for other in self.asked(run_id) if other.question != one.question]
+            others = [other for other in self.exchanges(run_id) if other.question != one.question]
             kept = [one, *others][:MOST_KEPT]
             write_json(self.folder / f"{run_id}.json", {"asked": [asdict(each) for each in kept]})
         self.changed()
@@ -112,7 +112,7 @@ class _Server:
             # Not the address that a host publishes for the studio's own port.
             env=environment.for_child(environment.PUBLISHED, **{environment.API_KEY: self.key}),
         )  # fmt: skip
-        self.said: list[str] = []
+        self.messages: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()
         self.address = ""
 
@@ -126,8 +126,8 @@ class _Server:
         self.address = self.child.stdout.readline().partition("/v1")[0]
         if not self.address:
             self.child.wait()
-            errors = [line.removeprefix("Error: ") for line in self.said if line.startswith("Error: ")]
-            raise ConfigError((errors or self.said or ["The model was closed, since a job began."])[-1])
+            errors = [line.removeprefix("Error: ") for line in self.messages if line.startswith("Error: ")]
+            raise ConfigError((errors or self.messages or ["The model was closed, since a job began."])[-1])
 
     def answer(self, side: str, question: str) -> str:
         import httpx
@@ -151,4 +151,4 @@ class _Server:
     def _listen(self) -> None:
         assert self.child.stderr is not None  # a pipe, which must not fill up
         for line in self.child.stderr:
-            self.said = [*self.said[-20:], line.strip()]
+            self.messages = [*self.messages[-20:], line.strip()]

@@ -85,6 +85,7 @@ class Commands:
         options = {option: name for name, option, _ in SETTINGS}
         given = [word for option, text in choice.settings.items() if options[option] in OF_CHECK
                  for word in (option, text)]  # fmt: skip
+        given += ["--load-in-4bit"] if choice.in_4bit else []
         return ("--recipe", choice.recipe, *given, *self.common)
 
     def train(self, file: DataFile, choice: Choice) -> Arguments:

@@ -60,10 +60,10 @@ def plan_page(desk: Desk, reader: Reader, name: str, fields: Mapping[str, str]) 
     file = desk.workspace.data_file(name)
     commands, choice = desk.commands(reader.lang), read_choice(fields, desk.model)
     check = desk.checks.of(file, commands.check_options(choice))
-    said = {one["kind"]: one["message"] for one in check["findings"] if one["kind"] in PLAN_KINDS}
+    notes = {one["kind"]: one["message"] for one in check["findings"] if one["kind"] in PLAN_KINDS}
     return page(
         "plan", desk, reader, title=reader.texts("plan.title"), section="data", file=file, choice=choice, check=check,
-        time=said.get("time"), memory=said.get("memory"),
+        time=notes.get("time"), memory=notes.get("memory"),
         errors=[one for one in check["findings"] if one["level"] == "error"],
         fields=[("file", file.name), *((key, value) for key, value in fields.items() if key != "file")],
         train=suggestion(*commands.train(file, choice)),

@@ -97,7 +97,7 @@ class Job:
         return (named or lines or [f"exit code {self.record.code}"])[-1]
 
     def run(self, output: Path) -> Run | None:
-        """The run that it makes, or is about; None where there is none yet."""
+        """The run that it makes, or is about; None before it has one."""
         if self.record.action in {"resume", "compare", "export"}:
             with suppress(ConfigError):
                 return find_run(self.record.subject, output)

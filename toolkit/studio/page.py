@@ -8,7 +8,6 @@ from typing import Any
 from toolkit.compare.report.html import fill_in
 from toolkit.compare.texts import LANGUAGES, Texts
 from toolkit.core.events import Task
-from toolkit.runs.pace import duration
 from toolkit.studio.desk import Desk
 from toolkit.studio.jobs import Job
 
@@ -64,7 +63,7 @@ def shown_tasks(tasks: Sequence[Task], texts: Texts) -> list[Mapping[str, Any]]:
             "name": _task_name(task.event.task, texts),
             "amount": _amount(task.event.done, task.event.total, task.event.unit),
             "share": None if not task.event.total else round(min(task.event.done / task.event.total, 1), 4),
-            "left": None if not task.seconds_left else duration(task.seconds_left),
+            "left": None if not task.seconds_left else _time(task.seconds_left),
             "detail": task.event.detail,
         }
         for task in tasks
@@ -73,6 +72,14 @@ def shown_tasks(tasks: Sequence[Task], texts: Texts) -> list[Mapping[str, Any]]:
 
 def _task_name(name: str, texts: Texts) -> str:
     return name if texts.language == "en" or f"task.{name}" not in texts else texts(f"task.{name}")
+
+
+def _time(seconds: float) -> str:
+    """With units that both languages have."""
+    for name, unit in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{max(1, round(seconds))} s"
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:

@@ -225,9 +225,9 @@ def _like(record: Mapping[str, Any], question: str, answer: str) -> dict[str, An
             who, what = TURN_TEXTS[sharegpt]
             names = ("human", "gpt") if sharegpt else ("user", "assistant")
             return {key: [{who: names[0], what: question}, {who: names[1], what: answer}]}
-    asked = next((key for key in QUESTIONS if key in record), QUESTIONS[0])
-    answered = next((key for key in ANSWERS if key in record), ANSWERS[0])
-    return {asked: question, answered: answer}
+    question_key = next((key for key in QUESTIONS if key in record), QUESTIONS[0])
+    answer_key = next((key for key in ANSWERS if key in record), ANSWERS[0])
+    return {question_key: question, answer_key: answer}
 
 
 def _digest(record: Any) -> str:

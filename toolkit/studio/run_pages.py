@@ -17,7 +17,7 @@ from toolkit.runs.layout import COMPARISON, PAIR_PAGE, REPORT_PAGE
 from toolkit.runs.record import FINISHED, RUNNING
 from toolkit.runs.run import Run
 from toolkit.runs.runs import summaries, summary
-from toolkit.studio.asking import Asked
+from toolkit.studio.asking import Exchange
 from toolkit.studio.commands import FORMATS
 from toolkit.studio.desk import Desk
 from toolkit.studio.page import Reader, page
@@ -49,11 +49,11 @@ def run_page(desk: Desk, reader: Reader, run_id: str) -> str:
     run, commands = desk.run(run_id), desk.commands(reader.lang)
     latest = desk.workspace.results / "latest"
     shown = summary(run, latest=latest.is_symlink() and latest.resolve().name == run_id)
-    asked = [_asked(one) for one in desk.asker.asked(run_id)]
+    exchanges = [_shown(one) for one in desk.asker.exchanges(run_id)]
     return page(
         "run", desk, reader, title=run_id, section="runs", run=run, summary=shown,
         error=run.record.error, resumable=is_resumable(run), comparable=run.status == FINISHED,
-        report=report_file(run).is_file(), asked=asked, note=desk.notes.get(run_id, ""),
+        report=report_file(run).is_file(), exchanges=exchanges, note=desk.notes.get(run_id, ""),
         can_probe=own_probes(desk, run) is not None, probe_file=own_probes(desk, run),
         exports=[(name, suggestion(*commands.export(run_id, name))) for name in FORMATS],
         commands={
@@ -120,7 +120,7 @@ def own_probes(desk: Desk, run: Run) -> Path | None:
     return probes_beside(mine[0].path) if mine else None
 
 
-def _asked(one: Asked) -> dict[str, Any]:
+def _shown(one: Exchange) -> dict[str, Any]:
     old, new = differences(one.before, one.after)
     return {"key": one.key, "question": one.question, "state": one.state, "error": one.error,
             "old": marked(old), "new": marked(new)}  # fmt: skip

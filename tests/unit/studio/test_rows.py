@@ -138,7 +138,9 @@ def test_hidden_characters_outlive_an_edit_beside_them(file):
     assert content(rows)[0]["instruction"] == "a\u200bb\u202e!"
 
 
-@pytest.mark.parametrize(("text", "name"), [("a,b\n1,2\n", "rows.csv"), ('{"data": []}', "rows.json"), ("[1]", "r.json")])
+@pytest.mark.parametrize(
+    ("text", "name"), [("a,b\n1,2\n", "rows.csv"), ('{"data": []}', "rows.json"), ("[1]", "r.json")]
+)
 def test_a_file_of_another_kind_is_refused_with_what_to_do(file, text: str, name: str):
     with pytest.raises(DataError, match="cannot be edited here"):
         file(text, name).rows()
