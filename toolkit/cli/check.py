@@ -59,8 +59,9 @@ def command(
     takes a sample of its rows. Formats: alpaca, messages, ShareGPT or query/response, as JSON, JSONL, CSV or Parquet,
     also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
     and training does not use is counted. The model's tokenizer counts tokens and shows which of them are trained on,
-    under which system prompts and in which wordings, and what a training takes of the card's memory. finetune refuses what is an error here. DATA can also be a file
-    of questions for finetune --questions. The exit code is 5 if there are errors.
+    under which system prompts and in which wordings; then comes what a training takes of the card's memory. finetune
+    refuses what is an error here. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
+    there are errors.
     """
     chosen, source = load_recipe(recipe or default_recipe(model)).changed(**settings), parse_source(data)
     path = Path(source.name) if is_hub(source) else find_dataset(source.name)
