@@ -74,7 +74,7 @@ class Desk:
         """The rows without errors, as `toolkit check --write` writes them. Raises DataError without any."""
         with TemporaryDirectory() as folder:
             target = Path(folder, "rows.jsonl")
-            config = CheckConfig(data=file.name, recipe=load_recipe(default_recipe(self.model)), write=target)
+            config = CheckConfig(data=str(file.path), recipe=load_recipe(default_recipe(self.model)), write=target)
             check(config)
             rows = target.read_bytes()
         if not rows:

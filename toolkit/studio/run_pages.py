@@ -13,7 +13,7 @@ from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.suggestion import suggestion
 from toolkit.data.probes import probes_beside
 from toolkit.runs.latest import history
-from toolkit.runs.layout import COMPARISON, PAIR_PAGE, REPORT_PAGE
+from toolkit.runs.layout import COMPARISON, LATEST, PAIR_PAGE, REPORT_PAGE
 from toolkit.runs.record import FINISHED, RUNNING
 from toolkit.runs.run import Run
 from toolkit.runs.runs import summaries, summary
@@ -47,7 +47,7 @@ def runs_page(desk: Desk, reader: Reader, query: str, verdict: str) -> str:
 def run_page(desk: Desk, reader: Reader, run_id: str) -> str:
     """Raises ConfigError."""
     run, commands = desk.run(run_id), desk.commands(reader.lang)
-    latest = desk.workspace.results / "latest"
+    latest = desk.workspace.results / LATEST
     shown = summary(run, latest=latest.is_symlink() and latest.resolve().name == run_id)
     exchanges = [_shown(one) for one in desk.asker.exchanges(run_id)]
     return page(
@@ -82,10 +82,11 @@ def pair_page(desk: Desk, reader: Reader, run_ids: tuple[str, ...]) -> str:
     """Raises DataError unless two are named, and ConfigError for one without a report."""
     if len(run_ids) != SIDES:
         raise DataError(reader.texts("runs.choose_two"), next="")
+    commands = desk.commands(reader.lang)
     right, left = (desk.run(run_id).run_id for run_id in run_ids)  # the list has the newest first
     return page(
         "framed", desk, reader, title=f"{left} · {right}", section="runs", source=f"/pair/{left}/{right}",
-        shown=suggestion(*desk.commands().runs("compare", left, right)),
+        shown=suggestion(*commands.runs("compare", left, right), *commands.in_language),
     )  # fmt: skip
 
 

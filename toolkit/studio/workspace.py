@@ -113,7 +113,10 @@ class Workspace:
         seen += [self.results / TAUGHT, self.results / BROUGHT, self.folder, self.results / "sweeps"]
         seen += [file.path for file in self.data_files()]
         seen += sorted((self.results / STATE).glob("*.json"))
-        seen += sorted((self.results / STATE).glob("*/*.json"))
+        seen += [
+            *sorted((self.results / STATE).glob("*/*.json")),
+            *sorted((self.results / STATE).glob("jobs/*/job.json")),
+        ]
         return hashlib.sha256(repr([_stamp(path) for path in seen]).encode()).hexdigest()[:16]
 
 
