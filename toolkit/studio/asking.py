@@ -49,6 +49,10 @@ class Asker:
         self.busy, self.files = threading.Lock(), threading.Lock()
         self.server: _Server | None = None
         self.used_at = time.monotonic()
+        for file in folder.glob("*.json"):  # nobody answers what waited when the last studio ended
+            for one in self.exchanges(file.stem):
+                if one.state == WAITING:
+                    self._put(file.stem, replace(one, state=FAILED, error="The studio was closed."))
 
     def exchanges(self, run_id: str) -> list[Exchange]:
         """The newest first."""

@@ -19,7 +19,7 @@ ROWS_A_PAGE = 25
 CHARACTERS_A_LINE = 60
 MOST_LINES = 14
 TINY = "tiny"  # the embedded model's recipe
-PLAN_KINDS = ("time", "memory")
+TIME, MEMORY = "time", "memory"  # kinds of findings
 
 
 def start_page(desk: Desk, reader: Reader) -> str:
@@ -33,9 +33,10 @@ def start_page(desk: Desk, reader: Reader) -> str:
 def data_page(desk: Desk, reader: Reader, name: str, number: int) -> str:
     """Raises DataError."""
     file = desk.workspace.data_file(name)
-    rows, problem = _rows(desk, file)
-    pages = max(1, -(-len(rows) // ROWS_A_PAGE))
+    count, problem = _count(desk, file)
+    pages = max(1, -(-count // ROWS_A_PAGE))
     number = min(max(number, 1), pages)
+    rows = desk.rows(file).rows((number - 1) * ROWS_A_PAGE, ROWS_A_PAGE) if count else []
     commands, choice = desk.commands(reader.lang), read_choice({}, desk.model)
     options = commands.check_options(choice)
     check = desk.checks.of(file, options)
@@ -44,11 +45,11 @@ def data_page(desk: Desk, reader: Reader, name: str, number: int) -> str:
     return page(
         "data", desk, reader, title=file.name, section="data", file=file, check=check,
         check_command=suggestion("check", file.name, *options),
-        general=[one for one in check["findings"] if one["row"] is None or not rows],
+        general=[one for one in check["findings"] if one["row"] is None or not count],
         findings=_by_row(check["findings"]), problem=problem, editable=editable,
         undoable=desk.rows(file).undoable if editable else 0,
-        rows=[_shown(row) for row in rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE]],
-        page=number, pages=pages, shown_pages=_near(number, pages), recipes=recipes(desk.model), recipe=choice.recipe,
+        rows=[_shown(row) for row in rows], page=number,
+        pages=pages, shown_pages=_near(number, pages), recipes=recipes(desk.model), recipe=choice.recipe,
         settings=[setting for setting, _, _ in SETTINGS],
         questions=[MODEL_QUESTIONS, NO_QUESTIONS, *([OWN_QUESTIONS] if file.questions.is_file() else [])],
         **around,
@@ -60,11 +61,12 @@ def plan_page(desk: Desk, reader: Reader, name: str, fields: Mapping[str, str]) 
     file = desk.workspace.data_file(name)
     commands, choice = desk.commands(reader.lang), read_choice(fields, desk.model)
     check = desk.checks.of(file, commands.check_options(choice))
-    notes = {one["kind"]: one["message"] for one in check["findings"] if one["kind"] in PLAN_KINDS}
+    notes = {one["kind"]: one["message"] for one in check["findings"] if one["level"] == "note"}
     return page(
         "plan", desk, reader, title=reader.texts("plan.title"), section="data", file=file, choice=choice, check=check,
-        time=notes.get("time"), memory=notes.get("memory"),
+        time=notes.get(TIME), memory=notes.get(MEMORY),
         errors=[one for one in check["findings"] if one["level"] == "error"],
+        warnings=[one for one in check["findings"] if (one["level"], one["kind"]) == ("warning", MEMORY)],
         fields=[("file", file.name), *((key, value) for key, value in fields.items() if key != "file")],
         train=suggestion(*commands.train(file, choice)),
     )  # fmt: skip
@@ -100,12 +102,12 @@ def _around(desk: Desk, file: DataFile) -> dict[str, Any]:
     return {"around": [] if file.shipped else shown, "around_run": run_id}
 
 
-def _rows(desk: Desk, file: DataFile) -> tuple[list[EditableRow], str]:
-    """The rows, or why they cannot be edited."""
+def _count(desk: Desk, file: DataFile) -> tuple[int, str]:
+    """How many rows can be edited, and why none can."""
     try:
-        return desk.rows(file).rows(), ""
+        return desk.rows(file).count(), ""
     except DataError as error:
-        return [], str(error)
+        return 0, str(error)
 
 
 def _shown(row: EditableRow) -> dict[str, Any]:

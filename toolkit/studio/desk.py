@@ -1,5 +1,6 @@
 """Everything that the pages and actions of one studio work on."""
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -103,8 +104,9 @@ class Desk:
         """Of everything that a page shows; a running job's progress is a part of it."""
         self.asker.close_if_idle()
         job = self.jobs.running
-        return f"{self.workspace.version()} {'' if job is None else _progress(job)}"
+        return f"{self.workspace.version()} | {'' if job is None else _progress(job)}"
 
 
 def _progress(job: Job) -> str:
-    return f"{job.number} {[(task.event.task, task.event.done) for task in job.tasks]} {len(job.log)} {job.record}"
+    seen = [(task.event.task, task.event.done) for task in job.tasks], job.log, job.record
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]

@@ -4,7 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,58 +56,65 @@ class RowFile:
     path: Path
     history: Path
 
-    def rows(self) -> list[EditableRow]:
-        """Raises DataError for a file whose rows cannot be edited one by one."""
+    def rows(self, first: int = 0, most: int | None = None) -> list[EditableRow]:
+        """Those from an index on. Raises DataError for a file whose rows cannot be edited one by one."""
         return [
             EditableRow(number=number, seen=_digest(record), texts=tuple(texts_of(record)))
-            for number, record in self._records()
+            for number, record in self._records()[first : None if most is None else first + most]
         ]
+
+    def count(self) -> int:
+        """Raises DataError, as `rows`."""
+        return len(self._records())
 
     def edit(self, number: int, seen: str, texts: Sequence[str]) -> None:
         """Replaces the texts of a row. Raises DataError, also if the row is not as it was seen."""
-        record = self._seen(number, seen)
-        found = list(texts_of(record))
-        if len(found) != len(texts):
-            raise _changed(number)
-        for one, text in zip(found, texts, strict=True):
-            _put(record, one.place, text)
-        self._replace(number, record)
+        with self._no_other_edit():
+            record = self._seen(number, seen)
+            found = list(texts_of(record))
+            if len(found) != len(texts):
+                raise _changed(number)
+            for one, text in zip(found, texts, strict=True):
+                _put(record, one.place, text)
+            self._replace(number, record)
 
     def delete(self, number: int, seen: str) -> None:
         """Raises DataError, also for the only row: a data set has one."""
-        self._seen(number, seen)
-        if len(self._records()) == 1:
-            raise DataError("This is the only row.", next="Edit it, or add another one first.")
-        self._replace(number, None)
+        with self._no_other_edit():
+            self._seen(number, seen)
+            if self.count() == 1:
+                raise DataError("This is the only row.", next="Edit it, or add another one first.")
+            self._replace(number, None)
 
     def add(self, question: str, answer: str) -> int:
         """Appends a row of one turn, with the keys that the file's rows have; returns its number. Raises DataError."""
         if not question.strip() or not answer.strip():
             raise DataError("A row needs a question and an answer.", next="Write both.")
-        records = self._records()
-        record = _like(records[-1][1], question, answer)
-        if self._is_lines:
-            lines = self._text().rstrip("\n").split("\n")
-            self._write("\n".join([*lines, json.dumps(record, ensure_ascii=False)]) + "\n")
-            return len(lines) + 1
-        self._write_list([*(one for _, one in records), record])
-        return records[-1][0] + 1
+        with self._no_other_edit():
+            records = self._records()
+            record = _like(records[-1][1], question, answer)
+            if self._is_lines:
+                lines = self._text().rstrip("\n").split("\n")
+                self._write("\n".join([*lines, json.dumps(record, ensure_ascii=False)]) + "\n")
+                return len(lines) + 1
+            self._write_list([*(one for _, one in records), record])
+            return records[-1][0] + 1
 
     def undo(self) -> None:
         """Takes the last edit back. Raises DataError without one, or if the file was changed elsewhere since."""
-        states = self._states()
-        if not states:
-            raise DataError(f"There is nothing to undo in {self.path.name}.", next="Edit a row.")
-        before = states[-1]
-        after = before.with_suffix(".after")
-        if after.read_text(encoding="ascii") != hashlib.sha256(self.path.read_bytes()).hexdigest():
-            raise DataError(
-                f"{self.path.name} was changed outside the studio since its last edit here.",
-                next="Undo would lose that change; correct the rows themselves.",
-            )
-        write_bytes(self.path, before.read_bytes())
-        before.unlink()
-        after.unlink()
+        with self._no_other_edit():
+            states = self._states()
+            if not states:
+                raise DataError(f"There is nothing to undo in {self.path.name}.", next="Edit a row.")
+            before, after = states[-1], states[-1].with_suffix(".after")
+            if after.read_text(encoding="ascii") != hashlib.sha256(self.path.read_bytes()).hexdigest():
+                raise DataError(
+                    f"{self.path.name} was changed outside the studio since its last edit here.",
+                    next="Undo would lose that change; correct the rows themselves.",
+                )
+            write_bytes(self.path, before.read_bytes())
+            before.unlink()
+            after.unlink()
 
     @property
     def undoable(self) -> int:
@@ -126,9 +136,9 @@ class RowFile:
         except (OSError, ValueError) as error:
             raise DataError(f"{self.path.name} cannot be read: {error}.", next="Save it as UTF-8.") from None
 
-    def _records(self) -> list[tuple[int, Any]]:
+    def _records(self) -> tuple[tuple[int, Any], ...]:
         try:
-            records = list(_parsed(self._text(), lines=self._is_lines))
+            records = _parsed(self._text(), self._is_lines)
         except ValueError as error:
             raise self._not_editable(str(error)) from None
         if not records or not all(isinstance(record, dict) for _, record in records):
@@ -145,7 +155,7 @@ class RowFile:
         record: dict[str, Any] | None = dict(self._records()).get(number)
         if record is None or _digest(record) != seen:
             raise _changed(number)
-        return record
+        return deepcopy(record)
 
     def _replace(self, number: int, record: dict[str, Any] | None) -> None:
         """With None the row is deleted; what is around it stays as it is."""
@@ -163,20 +173,23 @@ class RowFile:
         self._write(json.dumps(records, ensure_ascii=False, indent=2) + "\n")
 
     def _write(self, text: str) -> None:
-        """Keeps the file as it was, for `undo`. Raises ConfigError."""
-        content = text.encode()
+        """Keeps the file as it was, for `undo`."""
+        content, states = text.encode(), self._states()
+        number = int(states[-1].stem) + 1 if states else 1
+        write_bytes(self.history / f"{number}.before", self.path.read_bytes())
+        write_bytes(self.history / f"{number}.after", hashlib.sha256(content).hexdigest().encode())
+        write_bytes(self.path, content)
+        for old in states[: max(0, len(states) + 1 - MOST_UNDONE)]:
+            old.unlink()
+            old.with_suffix(".after").unlink(missing_ok=True)
+
+    @contextmanager
+    def _no_other_edit(self) -> Iterator[None]:
+        """Within, edits of other requests wait: each begins from what the last one wrote. Raises ConfigError."""
         try:
             self.history.mkdir(parents=True, exist_ok=True, mode=0o700)
             with write_lock(self.history):
-                states = self._states()
-                number = int(states[-1].stem) + 1 if states else 1
-                write_bytes(self.history / f"{number}.before", self.path.read_bytes())
-                digest = hashlib.sha256(content).hexdigest()
-                write_bytes(self.history / f"{number}.after", digest.encode())
-                write_bytes(self.path, content)
-                for old in states[: max(0, len(states) + 1 - MOST_UNDONE)]:
-                    old.unlink()
-                    old.with_suffix(".after").unlink(missing_ok=True)
+                yield
         except OSError as error:
             raise ConfigError(
                 f"{self.path} cannot be written: {error.strerror}.", next="Make it writable, or free some space."
@@ -195,16 +208,16 @@ def texts_of(record: Mapping[str, Any]) -> Iterator[Text]:
                     yield Text(name=str(turn.get(who, what)), place=(key, at, what), text=turn[what])
 
 
-def _parsed(text: str, *, lines: bool) -> Iterator[tuple[int, Any]]:
+@lru_cache(maxsize=4)  # a page is read again whenever something changes
+def _parsed(text: str, lines: bool) -> tuple[tuple[int, Any], ...]:
+    """Records with their numbers; for reading only."""
     if lines:
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield number, parse_json(line)
-        return
+        several = enumerate(text.split("\n"), start=1)
+        return tuple((number, parse_json(line)) for number, line in several if line.strip())
     found = parse_json(text)
     if not isinstance(found, list):
         raise ValueError("it is not a list of rows")  # noqa: TRY004  # a fault of the file, as the others
-    yield from enumerate(found, start=1)
+    return tuple(enumerate(found, start=1))
 
 
 def _put(record: Any, place: Place, text: str) -> None:

@@ -22,7 +22,7 @@ from toolkit.studio.desk import Desk
 from toolkit.studio.forms import Form, read_form
 from toolkit.studio.guard import FORM_TOKEN, REPORT_POLICY, form_token, guarded
 from toolkit.studio.job_pages import job_page, jobs_page
-from toolkit.studio.page import TEMPLATES, Reader, language_of, message
+from toolkit.studio.page import TEMPLATES, Reader, language_of, message, page
 from toolkit.studio.run_pages import (
     pair_html,
     pair_page,
@@ -49,6 +49,7 @@ PAGES: dict[str, Show] = {
     "/plan": lambda desk, reader, request: plan_page(
         desk, reader, request.query_params.get("file", ""), dict(request.query_params)
     ),
+    "/frame": lambda desk, reader, _: page("base", desk, reader, title="", section="frame"),
     "/jobs": lambda desk, reader, _: jobs_page(desk, reader),
     "/jobs/{number:int}": lambda desk, reader, request: job_page(desk, reader, request.path_params["number"]),
     "/runs": lambda desk, reader, request: runs_page(

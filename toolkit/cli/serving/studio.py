@@ -40,5 +40,8 @@ def command(model: str | None, host: str, port: int, names: tuple[str, ...], out
 def _print_address(opened: Opened) -> None:
     show(opened.address)
     if opened.exposed:
-        notify("Warning: other machines can reach this address without encryption. An SSH tunnel is safer.")
+        notify(
+            "Warning: other machines reach this port, without encryption, by the names of --allow-host. "
+            "An SSH tunnel is safer."
+        )
     notify("Open it in a browser. Ctrl-C stops.")

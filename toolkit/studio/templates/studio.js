@@ -2,16 +2,20 @@
 // that are marked data-live are replaced. What somebody types is never replaced.
 'use strict'
 
-let versions = null
+let versions = []
 let busy = false
+let waiting = null
 
 const typing = (part) => part.querySelector('form[data-dirty]') || (part.contains(document.activeElement) && document.activeElement.matches('textarea,input,select'))
 
-async function refresh() {
-  if (busy) return
+async function refresh(address) {
+  if (busy) {
+    waiting = location.href
+    return
+  }
   busy = true
   try {
-    const reply = await fetch(location.href)
+    const reply = await fetch(address)
     if (!reply.ok) return
     const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html')
     const wasThere = document.querySelector('a[data-go]') !== null
@@ -36,17 +40,34 @@ async function refresh() {
     }
     const onward = document.querySelector('a[data-go]')
     if (!wasThere && onward) location.assign(onward.href)
+  } catch {
+    return // the server is gone for now; the next version that it sends leads here again
   } finally {
     busy = false
+    if (waiting) [address, waiting] = [waiting, null]
+    else address = null
   }
+  if (address) refresh(address)
 }
 
-const source = new EventSource('/events')
-source.onmessage = ({ data }) => {
-  if (versions !== null && versions !== data) refresh()
-  versions = data
+function changed({ data }) {
+  const [files, progress] = data.split(' | ')
+  // Where only a job went on, a page that shows no job needs its frame and nothing else. The first version comes after
+  // the page was made, and may be a newer one.
+  const onlyProgress = versions[0] === files && 'quiet' in document.body.dataset
+  if (versions[0] !== files || versions[1] !== progress) refresh(onlyProgress ? '/frame' : location.href)
+  versions = [files, progress]
 }
-addEventListener('pagehide', () => source.close())
+
+// A browser opens few connections to one server: a tab that nobody sees needs none.
+let source = null
+function follow() {
+  source?.close()
+  source = document.hidden ? null : new EventSource('/events')
+  if (source) source.onmessage = changed
+}
+document.addEventListener('visibilitychange', follow)
+follow()
 document.addEventListener('input', ({ target }) => target.form?.setAttribute('data-dirty', ''))
 
 const drop = document.querySelector('form[data-drop]')
