@@ -20,6 +20,8 @@ def say(desk: Desk, lang: str, form: Form) -> str:
     text = form.text("text").strip()
     if not text:
         raise DataError("There is no text to teach.", next="Write a sentence.")
+    if "\0" in text:  # which no command can be given
+        raise DataError("The text has a NUL character.", next="Delete it.")
     rows_only = form.text("rows_only") != "no"
     job = desk.start("say" if rows_only else "teach", text, desk.commands(lang).say(text, rows_only=rows_only))
     return f"/jobs/{job.number}"

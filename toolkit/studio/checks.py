@@ -97,7 +97,13 @@ def _found(code: int, out: bytes, err: bytes) -> dict[str, Any]:
     """A file that cannot be read at all has exit code 5 too, and no JSON."""
     if code in KINDS:
         with suppress(ValueError):
-            return {"state": "checked", **json.loads(out)}
+            found = json.loads(out)
+            if "previews" not in found:  # see `toolkit.train.questions.faults`
+                return _failed("These are questions for finetune --questions, not a data set.")
+            return {"state": "checked", **found}
     lines = [line for line in err.decode("utf-8", "replace").splitlines() if line.strip()]
-    error = lines[-1].removeprefix("Error: ") if lines else f"exit code {code}"
+    return _failed(lines[-1].removeprefix("Error: ") if lines else f"exit code {code}")
+
+
+def _failed(error: str) -> dict[str, Any]:
     return {"state": "failed", "error": error, "findings": [], "previews": []}

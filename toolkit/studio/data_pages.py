@@ -18,6 +18,7 @@ from toolkit.train.recipe import default_recipe, shipped
 ROWS_A_PAGE = 25
 CHARACTERS_A_LINE = 60
 MOST_LINES = 14
+MOST_FINDINGS = 200  # of a file whose rows are not shown
 TINY = "tiny"  # the embedded model's recipe
 TIME, MEMORY = "time", "memory"  # kinds of findings
 
@@ -45,7 +46,7 @@ def data_page(desk: Desk, reader: Reader, name: str, number: int) -> str:
     return page(
         "data", desk, reader, title=file.name, section="data", file=file, check=check,
         check_command=suggestion("check", file.name, *options),
-        general=[one for one in check["findings"] if one["row"] is None or not count],
+        general=[one for one in check["findings"] if one["row"] is None or not count][:MOST_FINDINGS],
         findings=_by_row(check["findings"]), problem=problem, editable=editable,
         undoable=desk.rows(file).undoable if editable else 0,
         rows=[_shown(row) for row in rows], page=number,

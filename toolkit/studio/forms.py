@@ -13,7 +13,7 @@ from toolkit.studio.workspace import MOST_UPLOADED
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 MOST_TYPED = 2_000_000  # bytes of a form without a file
-MOST_FIELDS = 1000
+MOST_FIELDS = 20_000  # a tick for each question that a model may have written
 SURROUNDINGS = 100_000  # bytes around a file
 
 
