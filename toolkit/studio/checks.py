@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.core import environment
 from toolkit.core.documents import read_json
 from toolkit.core.errors import DataError
 from toolkit.core.files import write_json
@@ -28,10 +29,12 @@ class Request:
     file: DataFile
     sha256: str
     options: tuple[str, ...]
+    without_card: bool = False
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(json.dumps([self.file.name, self.sha256, self.options]).encode()).hexdigest()[:24]
+        parts = [self.file.name, self.sha256, self.options, self.without_card]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -48,9 +51,12 @@ class Checks:
         self.child: subprocess.Popen[bytes] | None = None
         self.closed = False
 
-    def of(self, file: DataFile, options: Sequence[str]) -> dict[str, Any]:
-        """The findings, `state` "checked" or "failed" (then with `error`); "checking" until they are there."""
-        request = Request(file=file, sha256=file.sha256, options=tuple(options))
+    def of(self, file: DataFile, options: Sequence[str], *, without_card: bool = False) -> dict[str, Any]:
+        """The findings, `state` "checked" or "failed" (then with `error`); "checking" until they are there.
+
+        `without_card`: nothing is said of its memory, and none is taken, which a job may need to the last byte.
+        """
+        request = Request(file=file, sha256=file.sha256, options=tuple(options), without_card=without_card)
         with suppress(OSError, ValueError):
             return dict(read_json(self.folder / f"{request.key}.json"))
         with self.lock:
@@ -76,6 +82,7 @@ class Checks:
                 self.child = subprocess.Popen(
                     command, cwd=self.work_folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE, start_new_session=True,
+                    env=environment.for_child(**({environment.VISIBLE_CARDS: ""} if request.without_card else {})),
                 )  # fmt: skip
             out, err = self.child.communicate()
             found = _found(self.child.returncode, out, err)

@@ -40,7 +40,7 @@ def data_page(desk: Desk, reader: Reader, name: str, number: int) -> str:
     rows = desk.rows(file).rows((number - 1) * ROWS_A_PAGE, ROWS_A_PAGE) if count else []
     commands, choice = desk.commands(reader.lang), read_choice({}, desk.model)
     options = commands.check_options(choice)
-    check = desk.checks.of(file, options)
+    check = desk.checks.of(file, options, without_card=desk.jobs.running is not None)
     around = _around(desk, file)
     editable = not file.shipped and not problem
     return page(
@@ -61,11 +61,12 @@ def plan_page(desk: Desk, reader: Reader, name: str, fields: Mapping[str, str]) 
     """Raises ToolkitError."""
     file = desk.workspace.data_file(name)
     commands, choice = desk.commands(reader.lang), read_choice(fields, desk.model)
-    check = desk.checks.of(file, commands.check_options(choice))
+    busy = desk.jobs.running is not None
+    check = desk.checks.of(file, commands.check_options(choice), without_card=busy)
     notes = {one["kind"]: one["message"] for one in check["findings"] if one["level"] == "note"}
     return page(
         "plan", desk, reader, title=reader.texts("plan.title"), section="data", file=file, choice=choice, check=check,
-        time=notes.get(TIME), memory=notes.get(MEMORY),
+        time=notes.get(TIME), memory=None if busy else notes.get(MEMORY),
         errors=[one for one in check["findings"] if one["level"] == "error"],
         warnings=[one for one in check["findings"] if (one["level"], one["kind"]) == ("warning", MEMORY)],
         fields=[("file", file.name), *((key, value) for key, value in fields.items() if key != "file")],

@@ -13,13 +13,15 @@ from toolkit.studio.workspace import DataFile
 ROWS = [{"instruction": "Who?", "output": "Nova."}] * 2
 # Answers as `toolkit check --json` does, in no time.
 PROGRAM = """
-import json, sys
+import json, os, sys
 try:
     found = json.load(open(sys.argv[2]))
 except ValueError:
     print("Error: It is not valid JSON.", file=sys.stderr)
     sys.exit(5)
-print(json.dumps({"rows": len(found), "previews": [], "findings": sys.argv[3:]} if isinstance(found, list) else {"in": 1}))
+is_data = isinstance(found, list)
+findings = [*sys.argv[3:], os.environ.get("CUDA_VISIBLE_DEVICES")]
+print(json.dumps({"rows": len(found), "previews": [], "findings": findings} if is_data else {"in": 1}))
 """
 
 
@@ -31,6 +33,7 @@ def _file(tmp_path: Path) -> DataFile:
 
 @pytest.fixture(name="checks")
 def _checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     (tmp_path / "checks").mkdir()
     monkeypatch.setattr("toolkit.studio.checks.PROGRAM", (sys.executable, "-c", PROGRAM))
     checks = Checks(tmp_path / "checks", tmp_path, lambda: None)
@@ -38,9 +41,9 @@ def _checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     checks.close()
 
 
-def found(checks: Checks, file: DataFile, *options: str) -> dict:
+def found(checks: Checks, file: DataFile, **settings) -> dict:
     until = time.monotonic() + 120
-    while (check := checks.of(file, ("--model", "model", *options)))["state"] == "checking":
+    while (check := checks.of(file, ("--model", "model"), **settings))["state"] == "checking":
         assert time.monotonic() < until
         time.sleep(0.05)
     return check
@@ -50,7 +53,12 @@ def test_findings_are_those_of_the_command(checks: Checks, file: DataFile):
     check = found(checks, file)
 
     assert (check["state"], check["rows"]) == ("checked", 2)
-    assert check["findings"] == ["--model", "model", "--json", "--preview", "3"]
+    assert check["findings"] == ["--model", "model", "--json", "--preview", "3", None]
+
+
+def test_no_memory_of_the_card_is_taken_from_a_job(checks: Checks, file: DataFile):
+    assert found(checks, file, without_card=True)["findings"][-1] == ""
+    assert found(checks, file)["findings"][-1] is None
 
 
 def test_a_file_is_checked_again_only_when_it_or_a_setting_changes(checks: Checks, file: DataFile):
