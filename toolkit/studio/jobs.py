@@ -52,10 +52,11 @@ class JobRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One command that the studio started, as its folder has it."""
+    """One command that the studio started, as its folder has it. `watched`: its end is about to be written there."""
 
     folder: Path
     record: JobRecord
+    watched: bool = False
 
     @property
     def number(self) -> int:
@@ -65,7 +66,7 @@ class Job:
     def state(self) -> str:
         """`lost`: it ended while no studio was there to see how."""
         if self.record.code is None:
-            return RUNNING if is_locked(self.folder) else LOST
+            return RUNNING if self.watched or is_locked(self.folder) else LOST
         if self.record.code == 0 or self.record.code in VERDICTS:
             return DONE
         return STOPPED if self.record.code == STOPPED_CODE or self.record.stopping else FAILED
@@ -118,6 +119,7 @@ class Jobs:
         self.folder, self.work_folder, self.changed = folder, work_folder, changed
         self.starting, self.writing = threading.Lock(), threading.Lock()
         self.child: subprocess.Popen[bytes] | None = None
+        self.watched: set[Path] = set()
 
     def all(self) -> list[Job]:
         """The newest first."""
@@ -130,12 +132,13 @@ class Jobs:
     def find(self, number: int) -> Job:
         """Raises ConfigError."""
         folder = self.folder / str(number)
+        watched = folder in self.watched  # first: the end is noted before it is not watched any more
         try:
             value = read_json(folder / RECORD)
             record = JobRecord(**{**value, "arguments": tuple(value["arguments"])})
         except (OSError, ValueError, TypeError, KeyError):
             raise ConfigError(f"There is no job {number}.", next="See the list of jobs.") from None
-        return Job(folder=folder, record=record)
+        return Job(folder=folder, record=record, watched=watched)
 
     @property
     def running(self) -> Job | None:
@@ -166,6 +169,7 @@ class Jobs:
             record = replace(record, pid=child.pid)
             _write(folder, record)
             self.child = child
+            self.watched.add(folder)
         threading.Thread(target=self._see_the_end, args=(child, folder), daemon=True).start()
         self.changed()
         return Job(folder=folder, record=record)
@@ -174,7 +178,7 @@ class Jobs:
         """Asks for the end: a training saves a checkpoint first; asked twice, it ends at once. Raises ConfigError."""
         with self.writing:
             job = self.find(number)
-            if job.state != RUNNING or job.record.pid is None:
+            if job.record.pid is None or not is_locked(job.folder):  # its number may be another process's by now
                 raise ConfigError(f"Job {number} is not running.", next="See the list of jobs.")
             _write(job.folder, replace(job.record, stopping=True))
             with suppress(ProcessLookupError):
@@ -198,6 +202,7 @@ class Jobs:
         code = child.wait()
         with suppress(OSError, ConfigError):
             self._write_end(folder, code)
+        self.watched.discard(folder)
         self.changed()
 
     def _write_end(self, folder: Path, code: int) -> None:

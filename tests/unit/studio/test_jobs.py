@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import lock_folder
+from toolkit.core.files import is_locked, lock_folder
 from toolkit.studio.jobs import DONE, FAILED, LOST, RUNNING, STOPPED, Job, Jobs
 
 
@@ -94,6 +94,20 @@ def test_a_job_that_was_killed_has_failed(jobs: Jobs, waiting):
     os.kill(job.record.pid, signal.SIGKILL)
 
     assert ended(jobs, job).state == FAILED
+
+
+def test_a_job_is_never_lost_between_its_end_and_the_note_of_it(jobs: Jobs, waiting):
+    job = jobs.start("train", "x", ("finetune", "x"))
+    begun(jobs, job)
+    with jobs.writing:  # nobody can note the end
+        os.kill(job.record.pid, signal.SIGTERM)
+        until = time.monotonic() + 60
+        while is_locked(job.folder):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert jobs.find(job.number).state == RUNNING
+
+    assert ended(jobs, job).state == STOPPED
 
 
 def test_closing_waits_until_the_job_has_saved(jobs: Jobs, waiting):
