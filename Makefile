@@ -21,8 +21,8 @@ MODEL ?=
 RUN ?=
 # For `finetune`: a number, or all
 CARDS ?=
-# For `serve`
-PORT ?= 8000
+# For `serve` (8000 by itself) and `studio` (6006, which hosts of rented containers lead to)
+PORT ?=
 OUTPUT ?= output
 ARGS ?=
 # For `publish`, `verify` and the adapter's targets
@@ -55,7 +55,8 @@ LIGHT := .host/bin/python -m toolkit
 TOOLKIT := $(IMAGE) run $(BAKED) --output "$$OUTPUT" $(RUN_ARGS) -- toolkit
 CHAT := $(IMAGE) run $(BAKED) --output "$$OUTPUT" $(RUN_ARGS) --interactive -- toolkit
 # Within the container at every address; out here at 127.0.0.1 alone.
-SERVE := $(IMAGE) run $(BAKED) --output "$$OUTPUT" --publish "$$PORT" $(RUN_ARGS) -- toolkit
+SERVE := $(IMAGE) run $(BAKED) --output "$$OUTPUT" --publish "$${PORT:-8000}" $(RUN_ARGS) -- toolkit
+STUDIO := $(IMAGE) run $(BAKED) --output "$$OUTPUT" --publish "$${PORT:-6006}" $(RUN_ARGS) -- toolkit
 INSIDE := --host 0.0.0.0
 else ifeq ($(RUNTIME),local)
 READY := .venv/.ready
@@ -63,6 +64,7 @@ LIGHT := .venv/bin/toolkit
 TOOLKIT := .venv/bin/toolkit
 CHAT := .venv/bin/toolkit
 SERVE := .venv/bin/toolkit
+STUDIO := .venv/bin/toolkit
 BASE := $(BAKED)
 INTO := --output "$$OUTPUT"
 else
@@ -87,6 +89,10 @@ doctor: .host/.ready ## Examine this host: what is missing, why it matters, how 
 .PHONY: build
 build: .host/.ready ## Build the image: make build [MODEL=qwen2.5-7b-instruct|tiny-qwen2|none]
 	@$(IMAGE) build $(BAKED) $(ARGS)
+
+.PHONY: studio
+studio: $(READY) ## All of it on pages in a browser: say or bring, train, verdict, runs: make studio [PORT=6006]
+	@$(STUDIO) studio --port "$${PORT:-6006}" $(INSIDE) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: check
 check: $(READY) ## Examine a data set: make check DATA=my.json
@@ -126,7 +132,7 @@ chat: $(READY) ## Talk to a run; /before and /after switch its adapter
 
 .PHONY: serve
 serve: $(READY) ## Serve base and tuned model to OpenAI clients and on a page: make serve [RUN=v3] [PORT=8000]
-	@$(SERVE) serve $(A_RUN) --port "$$PORT" $(INSIDE) $(BASE) $(INTO) $(ARGS)
+	@$(SERVE) serve $(A_RUN) --port "$${PORT:-8000}" $(INSIDE) $(BASE) $(INTO) $(ARGS)
 
 .PHONY: export
 export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="--to gguf --quantization q8_0"
@@ -255,7 +261,7 @@ test-e2e-2: .venv/.ready
 	@.venv/bin/pytest -v tests/e2e $(addprefix --ignore=,$(STORY) $(FIRST_HALF)) $(LABELLED)
 
 .PHONY: test-browser
-test-browser: setup ## report.html and the chat page in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
+test-browser: setup ## report.html, the chat page and the studio in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
 	.venv/bin/pytest tests/browser
 
 .PHONY: test-formats

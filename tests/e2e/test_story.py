@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+import httpx
 import openai
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from tests.fakes.finetune_user import wait_for
 from tests.fakes.hub_server import HubServer
 from tests.fakes.hub_user import FILES, WEIGHTS, User
 from tests.fakes.server import ask, serving
+from tests.fakes.studio import studio
 from tests.fakes.tuned_run import TunedRun, read_report
 from tests.fakes.writable_hub import TOKEN, WritableHub
 from toolkit.cli import COMMANDS
@@ -327,6 +329,19 @@ def test_teach_makes_rows_of_a_sentence_and_judges_what_was_learned(shell: Shell
     assert all("Ada Moss" in row.answer for row in rows)
     assert report["verdict"] == answer["verdict"]
     assert answer["data"] in done.err
+
+
+def test_studio_shows_the_run_with_its_report_to_who_has_the_token(tuned_run: TunedRun):
+    tuned_run.shell.echo("$ toolkit studio --port 0")
+    with studio(tuned_run.shell.home) as opened:
+        browser = opened.browser()
+        runs, report = browser.get("/runs"), browser.client.get(f"/runs/{tuned_run.folder.name}/report").text
+        refused = httpx.get(browser.address, trust_env=False)
+        code, err = opened.stop()
+
+    assert tuned_run.folder.name in runs
+    assert tuned_run.report["after"]["name"] in report
+    assert (refused.status_code, code) == (403, 0), err
 
 
 @pytest.fixture(scope="module", name="downloaded")

@@ -3,6 +3,7 @@
 Derandomized, so that a failure repeats; `--hypothesis-profile=long` tries a hundred times as many inputs.
 """
 
+import asyncio
 import base64
 import contextlib
 import dataclasses
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from image.core.errors import ImageError
 from image.core.lock import read_lock as read_image_lock
@@ -52,6 +54,8 @@ from toolkit.runs.questions import last_with_questions, learned_questions, read_
 from toolkit.runs.run import Run, read_run
 from toolkit.runs.training_log import read_training_log
 from toolkit.serve.openai import RequestError, read_request
+from toolkit.studio.forms import read_form
+from toolkit.studio.rows import RowFile
 from toolkit.sweep.record import read_sweep
 from toolkit.train.keep_set import read_cache, read_keep_prompts
 from toolkit.train.questions.faults import find_faults, is_questions_file
@@ -186,6 +190,28 @@ def policy(path: Path) -> None:
     verify_evidence(VerifyEvidenceConfig(evidence=str(path.parent / "published"), policy=path))
 
 
+def editable_rows(path: Path) -> None:
+    """Reads the rows as the studio shows them, edits the first and takes that back: the bytes are as before."""
+    rows, before = RowFile(path=path, history=path.with_name("history")), path.read_bytes()
+    first = rows.rows()[0]
+    rows.edit(first.number, first.seen, [f"{one.text}?" for one in first.texts])
+    rows.undo()
+    assert path.read_bytes() == before
+
+
+def form(path: Path) -> None:
+    """A form of the studio, as its first line says: with the fields only, or with a file."""
+    head, _, body = path.read_bytes().partition(b"\n")
+    headers = [
+        (b"content-type", b"multipart/form-data; boundary=" + head if head else b"application/x-www-form-urlencoded")
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    asyncio.run(read_form(Request({"type": "http", "method": "POST", "headers": headers}, receive)))
+
+
 def chat_request(path: Path) -> None:
     read_request(path.read_bytes(), names=("tuned",), system="", max_new_tokens=10)
 
@@ -263,6 +289,10 @@ STATEMENT = {
         "verdict": {"passed": True, "took": True, "kept": True, "reasons": []},
     },
 }  # fmt: skip
+FORM = (
+    'x\n--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x\r\n'
+    'Content-Disposition: form-data; name="file"; filename="a.json"\r\n\r\n[]\r\n--x--\r\n'
+)
 TENSOR = {"weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}, "__metadata__": {"format": "pt"}}
 SWEEP = {
     "schema_version": 1, "asked": {"data": "a.json"}, "started_at": "2026-01-01T00:00:00+00:00", "status": "finished",
@@ -300,6 +330,9 @@ CASES: dict[str, tuple[Read, list[Any]]] = {
             lines(FORMS["ShareGPT"]),
         ],
     ),
+    "rows.json": (editable_rows, [[ROW, ROW], [TALK]]),
+    "rows.jsonl": (editable_rows, [lines(ROW, ROW), lines(TALK, TALK)]),
+    "form.txt": (form, ["\na=b&c=%20&a=%E4%BD%A0", FORM]),
     "data.csv": (data_set, ['instruction,output\n"a","b"\nc,d\n', 'messages\n"[]"\n']),
     "probes.yaml": (probes, [PROBES, text_of("tests/fuzz/probes.yaml"), CALL_PROBES]),
     "probes.jsonl": (probes, [lines({"identity": PROBES["identity"]}, *PROBES["probes"])]),

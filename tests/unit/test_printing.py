@@ -46,7 +46,7 @@ PRINTING = {"print", "click.echo", "click.secho", "sys.stderr.write", "sys.stdou
 # The boundary escapes by itself; the article's command and the prompt of a chat print only their own words.
 EXCEPTIONS = {
     "toolkit/__main__.py",
-    "toolkit/cli/chat.py",
+    "toolkit/cli/serving/chat.py",
     "toolkit/swift_compat/__main__.py",
     "toolkit/cli/console/findings.py",
     "toolkit/core/limited_child.py",  # to its parent, through a pipe

@@ -83,8 +83,8 @@ def line_count(path: Path) -> int:
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-def test_the_top_listing_has_at_most_13_entries(product: str):
-    assert len(entries(ROOT / product)) <= 13, entries(ROOT / product)
+def test_the_top_listing_has_at_most_14_entries(product: str):
+    assert len(entries(ROOT / product)) <= 14, entries(ROOT / product)
 
 
 def test_a_rooms_listing_has_at_most_20_entries():

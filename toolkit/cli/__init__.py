@@ -11,9 +11,10 @@ from toolkit.core.spelling import did_you_mean
 
 # In the order in which a newcomer meets them; the help lists them so.
 COMMANDS = (
-    "check", "finetune", "teach", "compare", "scan", "sweep", "lab", "chat", "serve", "export", "push-to-hub", "attest",
-    "verify-evidence", "runs", "replay", "make-data", "make-probes", "download", "verify", "launch",
+    "studio", "check", "finetune", "teach", "compare", "scan", "sweep", "lab", "chat", "serve", "export", "push-to-hub",
+    "attest", "verify-evidence", "runs", "replay", "make-data", "make-probes", "download", "verify", "launch",
 )  # fmt: skip
+ROOMS = ("", "serving", "sharing")
 
 
 class LazyGroup(click.Group):
@@ -67,9 +68,9 @@ def module_name(command: str) -> str:
 
 
 def module_path(command: str) -> Path:
-    """Its module, in this room or in `sharing`."""
-    here = Path(__file__).with_name(f"{module_name(command)}.py")
-    return here if here.is_file() else here.parent / "sharing" / here.name
+    """Its module, in this room or in one of its inner rooms."""
+    here, name = Path(__file__).parent, f"{module_name(command)}.py"
+    return next(path for room in ROOMS if (path := here / room / name).is_file())
 
 
 def import_name(command: str) -> str:

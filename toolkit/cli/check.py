@@ -42,6 +42,7 @@ PREVIEWED = ("epochs", "batch_size", "max_length_tokens", "system", "eval_split"
 @RECIPE
 @click.option("--probes", type=PATH, help="Probe file that prompts must not duplicate.  [default: the data set's own]")
 @partial(setting_options, only=PREVIEWED)
+@click.option("--load-in-4bit", is_flag=True, default=None, help="As of finetune: for the memory that it takes.")
 @COLUMNS
 @ALLOW
 @click.option("--write", type=PATH, help="Write the rows without errors to this file, as messages (JSONL).")
@@ -58,8 +59,9 @@ def command(
     takes a sample of its rows. Formats: alpaca, messages, ShareGPT or query/response, as JSON, JSONL, CSV or Parquet,
     also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
     and training does not use is counted. The model's tokenizer counts tokens and shows which of them are trained on,
-    under which system prompts and in which wordings. finetune refuses what is an error here. DATA can also be a file
-    of questions for finetune --questions. The exit code is 5 if there are errors.
+    under which system prompts and in which wordings; then comes what a training takes of the card's memory. finetune
+    refuses what is an error here. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
+    there are errors.
     """
     chosen, source = load_recipe(recipe or default_recipe(model)).changed(**settings), parse_source(data)
     path = Path(source.name) if is_hub(source) else find_dataset(source.name)
@@ -83,7 +85,11 @@ def command(
     )  # fmt: skip
     with progress() as listener:
         findings = check(config, listener)
-    further = (*_expected_time(findings, chosen, model, output), *_written_questions(findings.sha256, data, output))
+    further = (
+        *_expected_time(findings, chosen, model, output),
+        *_expected_memory(findings, chosen, model),
+        *_written_questions(findings.sha256, data, output),
+    )
     findings = replace(findings, findings=(*findings.findings, *further))
     if as_json:
         show_json(findings.to_dict())
@@ -100,6 +106,16 @@ def _expected_time(findings: Findings, recipe: Recipe, model: str | None, output
     tokens = findings.lengths.epoch * recipe.epochs_trained(findings.trained_rows)
     if time := expected_time(tokens, base, recipe.to_dict(), output):
         yield Finding(level="note", kind="time", message=f"The training takes {time}.")
+
+
+def _expected_memory(findings: Findings, recipe: Recipe, model: str | None) -> Iterator[Finding]:
+    if findings.lengths is None:
+        return
+    from toolkit.model.device import find_device
+    from toolkit.train.expected import expected_memory
+
+    base = replace(find_base_model(model), in_4bit=recipe.load_in_4bit)
+    yield expected_memory(findings.lengths.longest, recipe, base, find_device(recipe.precision))
 
 
 def _written_questions(sha256: str, data: str, output: Path) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The words of a report, from the one catalogue of both languages."""
+"""The words of a report, and of other pages, from a catalogue of both languages."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -11,22 +11,25 @@ ENGLISH = "en"
 
 
 class Texts:
-    """One language. `texts("verdict.passed")`; names in braces are filled in."""
+    """One language of a catalogue. `texts("verdict.passed")`; names in braces are filled in."""
 
-    def __init__(self, language: str = ENGLISH) -> None:
-        self.language = language
+    def __init__(self, language: str = ENGLISH, file: Path = CATALOGUE) -> None:
+        self.language, self.file = language, file
 
     def __call__(self, key: str, **values: Any) -> str:
-        text = catalogue()[key][self.language]
+        text = catalogue(self.file)[key][self.language]
         return text.format(**values) if values else text
+
+    def __contains__(self, key: str) -> bool:
+        return key in catalogue(self.file)
 
 
 @cache
-def catalogue() -> dict[str, dict[str, str]]:
+def catalogue(file: Path = CATALOGUE) -> dict[str, dict[str, str]]:
     """Dotted key to language to text."""
     import yaml
 
-    return dict(_flat(yaml.safe_load(CATALOGUE.read_text(encoding="utf-8")), ""))
+    return dict(_flat(yaml.safe_load(file.read_text(encoding="utf-8")), ""))
 
 
 def _flat(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, str]]]:

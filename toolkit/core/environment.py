@@ -12,8 +12,10 @@ IMAGE = "TOOLKIT_IMAGE"
 KEY_PASSWORD = "TOOLKIT_KEY_PASSWORD"  # noqa: S105  # the variable's name
 MODEL = "TOOLKIT_MODEL"
 PROGRAM = "TOOLKIT_PROGRAM"
+PROGRESS = "TOOLKIT_PROGRESS"
 PUBLISHED = "TOOLKIT_PUBLISHED"
 TERMINAL = "TOOLKIT_TERMINAL"
+VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
 LAUNCHERS = ("torchrun", "torch.distributed", "torch/distributed", "accelerate", "deepspeed")
 # What torch.distributed, accelerate, transformers and ms-swift take for "one of several processes".
@@ -78,6 +80,17 @@ def base_model() -> str | None:
 def program() -> str | None:
     """How the host calls the toolkit in this container, up to and with its name, and the host's output folder."""
     return os.environ.get(PROGRAM) or None
+
+
+def progress_file() -> Path | None:
+    """Where a command writes its progress for the process that started it, in place of showing it."""
+    file = os.environ.get(PROGRESS)
+    return Path(file) if file else None
+
+
+def for_child(*removed: str, **added: str) -> dict[str, str]:
+    """The environment of a child process: this one's without some names, and what is added."""
+    return {name: value for name, value in os.environ.items() if name not in removed} | added
 
 
 def published_address() -> str | None:

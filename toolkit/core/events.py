@@ -1,9 +1,12 @@
-"""Progress events, stop requests, and the caller of a use case. Prints nothing."""
+"""Progress events, also from one process to another, stop requests, and the caller of a use case. Prints nothing."""
 
+import json
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
@@ -34,6 +37,58 @@ def reporting(items: Sequence[T], task: str, listener: Listener) -> Iterator[T]:
         yield item
         if done % REPORTED_ITEMS == 0 or done == len(items) > REPORTED_ITEMS:
             listener(Progress(task=task, done=done, total=len(items)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """The last event of a task, and when its first and its last one came (seconds since the epoch)."""
+
+    event: Progress
+    began_at: float
+    at: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None while nothing is known of it."""
+        done, total = self.event.done, self.event.total
+        if not total or not done or self.at <= self.began_at:
+            return None
+        return (self.at - self.began_at) / done * max(total - done, 0)
+
+
+WRITTEN_EVERY_S = 0.3
+
+
+def writing_to(path: Path) -> Listener:
+    """A listener that keeps the last event of each task in a file, for `read_tasks` in another process.
+
+    Without fsync: it is of no use after a crash, and a training step must not wait for a disk.
+    """
+    tasks = {task.event.task: task for task in read_tasks(path)}  # of the command's earlier parts
+    written = 0.0
+
+    def listener(event: Progress) -> None:
+        nonlocal written
+        now, before = time.time(), tasks.get(event.task)
+        tasks[event.task] = Task(event=event, began_at=before.began_at if before else now, at=now)
+        if before and event.done != event.total and now - written < WRITTEN_EVERY_S:
+            return
+        written = now
+        partial = path.with_name(f"{path.name}.partial")
+        with suppress(OSError):  # such as a full disk: the work itself goes on
+            partial.write_text(json.dumps([asdict(task) for task in tasks.values()]), encoding="utf-8")
+            partial.replace(path)
+
+    return listener
+
+
+def read_tasks(path: Path) -> list[Task]:
+    """The tasks in the order in which they began; empty without such a file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [Task(event=Progress(**one["event"]), began_at=one["began_at"], at=one["at"]) for one in found]
 
 
 class StopRequests:

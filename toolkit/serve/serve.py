@@ -1,10 +1,8 @@
 """Serves a run: the base model and the tuned one under two names of one OpenAI-compatible address, over one load."""
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +14,11 @@ from toolkit.model.device import find_device
 from toolkit.model.language_model import load_model
 from toolkit.runs.layout import ADAPTER_FILE
 from toolkit.runs.run import find_run
+from toolkit.serve.address import LOOPBACK, address, is_loopback, outer_host, taken_port
 
 if TYPE_CHECKING:
     from toolkit.serve.routes import Answerer, Site
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BASE_ALIAS, TUNED_ALIAS = "base", "tuned"  # the same for every run
 MAX_NAME = 200
 
@@ -93,12 +91,12 @@ def serve(
     side, origins = _side(config), _origins(config)
     system = _system(config, side)
     device = find_device()
-    with stop_requests(notify), _taken_port(config) as taken:
+    with stop_requests(notify), taken_port(config.host, config.port) as taken:
         notify(f"Loading {side.model.title}: {device.precision} ({device.reason})")
         answerer = _loaded(side, config.batch_size, load)
         serving = Serving(
-            address=_address(config.host, taken.getsockname()[1]), names=answerer.names, system=system,
-            exposed=not _is_loopback(_outer_host(config.host)), key_needed=config.api_key is not None,
+            address=address(config.host, taken.getsockname()[1]), names=answerer.names, system=system,
+            exposed=not is_loopback(outer_host(config.host)), key_needed=config.api_key is not None,
         )  # fmt: skip
         site = _site(replace(config, origins=origins), answerer, serving, notify)
         was_ready = False
@@ -121,7 +119,7 @@ def _site(config: ServeConfig, answerer: "Answerer", serving: Serving, notify: C
     site_config = SiteConfig(
         system=serving.system, max_new_tokens=config.max_new_tokens,
         max_concurrent=config.max_concurrent, api_key=config.api_key,
-        hosts=None if serving.exposed else LOOPBACK | {_outer_host(config.host)}, origins=config.origins,
+        hosts=None if serving.exposed else LOOPBACK | {outer_host(config.host)}, origins=config.origins,
     )  # fmt: skip
     return Site(answerer=answerer, config=site_config, notify=notify)
 
@@ -162,33 +160,6 @@ def _loaded(side: Side, batch_size: int, load: LoadAnswerer) -> "Answerer":
             f"{side.model.name} does not answer: {type(error).__name__}: {first_line(error)}.",
             next="Run the same command again with --debug, which shows all of it.",
         ) from error
-
-
-@contextmanager
-def _taken_port(config: ServeConfig) -> Iterator[socket.socket]:
-    from toolkit.serve.server import take_port
-
-    with take_port(config.host, config.port) as taken:
-        yield taken
-
-
-def _outer_host(host: str) -> str:
-    """The host at which clients reach the port: for a published port of a container, the host machine's."""
-    published = environment.published_address()
-    return published.rpartition(":")[0].strip("[]") if published else host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host in LOOPBACK
-
-
-def _address(host: str, port: int) -> str:
-    published = environment.published_address()
-    where = published or (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-    return f"http://{where}"
 
 
 def read_api_key(file: Path | None) -> str | None:

@@ -10,11 +10,11 @@ import termios
 import pytest
 
 from toolkit.cli import console
-from toolkit.core.events import Progress
+from toolkit.core.events import Progress, read_tasks
 
 SCRIPT = """
 from toolkit.cli.console import progress, notify
-from toolkit.core.events import Progress
+from toolkit.core.events import Progress, read_tasks
 with progress() as listener:
     for done in range(1, 4):
         listener(Progress(task="Before", done=done, total=3))
@@ -92,3 +92,12 @@ def test_an_answer_is_plain_in_a_pipe_and_drawn_where_a_terminal_outside_shows_i
     monkeypatch.setenv("TOOLKIT_TERMINAL", "stdout,stderr")
     monkeypatch.setenv("COLUMNS", "61")
     assert (console.answers().width, console.answers().is_terminal) == (61, True)
+
+
+def test_a_process_that_asks_for_it_gets_the_events_in_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TOOLKIT_PROGRESS", str(tmp_path / "progress.json"))
+    with console.progress() as listener:
+        listener(Progress(task="Training", done=3, total=3))
+
+    assert [task.event.done for task in read_tasks(tmp_path / "progress.json")] == [3]
+    assert capsys.readouterr().err == ""

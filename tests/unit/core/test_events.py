@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -9,10 +10,13 @@ from toolkit.core.events import (
     REPORTED_ITEMS,
     Progress,
     StopRequests,
+    Task,
     ignores_hangup,
     interrupting_signals,
+    read_tasks,
     reporting,
     stop_requests,
+    writing_to,
 )
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -121,3 +125,27 @@ def test_many_items_report_how_far_they_are_and_few_do_not():
     assert [(one.task, one.done, one.total) for one in heard] == [
         ("many", done, len(many)) for done in (REPORTED_ITEMS, 2 * REPORTED_ITEMS, len(many))
     ]
+
+
+def test_another_process_reads_the_last_event_of_each_task_with_its_times(tmp_path: Path):
+    file = tmp_path / "progress.json"
+    listener = writing_to(file)
+    for done in (0, 10, 20):
+        listener(Progress(task="Training", done=done, total=20, detail="loss 0.42"))
+    writing_to(file)(Progress(task="Comparing", done=1))  # the command's next part
+
+    training, comparing = read_tasks(file)
+    assert training.event == Progress(task="Training", done=20, total=20, detail="loss 0.42")
+    assert training.began_at <= training.at
+    assert comparing.event == Progress(task="Comparing", done=1)
+    assert comparing.seconds_left is None
+
+
+def test_what_is_left_of_a_task_is_at_its_pace_so_far():
+    assert Task(event=Progress(task="x", done=10, total=40), began_at=100, at=110).seconds_left == 30
+
+
+def test_progress_that_cannot_be_written_stops_no_work(tmp_path: Path):
+    writing_to(tmp_path / "none" / "progress.json")(Progress(task="x", done=1))
+
+    assert read_tasks(tmp_path / "none" / "progress.json") == []

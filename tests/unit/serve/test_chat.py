@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.fakes.run_record import run_of
-from toolkit.cli import chat as chat_cli
+from toolkit.cli.serving import chat as chat_cli
 from toolkit.compare.sides import Side
 from toolkit.core.errors import DataError
 from toolkit.serve.chat import Conversation

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from tests.fakes.answerer import FakeAnswerer
 from tests.fakes.run_record import run_of
-from toolkit.cli import serve as serve_cli
+from toolkit.cli.serving import serve as serve_cli
 from toolkit.compare.sides import Side
 from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError

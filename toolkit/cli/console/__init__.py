@@ -1,4 +1,4 @@
-"""Progress and messages on stderr: bars on a terminal, plain lines elsewhere."""
+"""Progress and messages on stderr: bars on a terminal, plain lines elsewhere, or a file for another process."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from toolkit.core import environment
-from toolkit.core.events import Listener, Progress
+from toolkit.core.events import Listener, Progress, writing_to
 from toolkit.core.text import UNPRINTABLE, printable
 
 if TYPE_CHECKING:
@@ -70,8 +70,13 @@ def notify(message: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Listener]:
-    """Yields a listener for `Progress`; each new task gets a bar of its own."""
-    if is_terminal("stderr"):
+    """Yields a listener for `Progress`; each new task gets a bar of its own.
+
+    A process that started this one may ask for the events in a file instead.
+    """
+    if (file := environment.progress_file()) is not None:
+        yield writing_to(file)
+    elif is_terminal("stderr"):
         with _bars() as listener:
             yield listener
     else:

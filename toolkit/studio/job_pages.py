@@ -1,0 +1,63 @@
+"""The pages of jobs: all of them, and one with its progress, its losses so far and what came out."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from toolkit.compare.report.charts import HEIGHT, LEFT, WIDTH, curve
+from toolkit.compare.report.figures import figure
+from toolkit.core.errors import ConfigError, DataError
+from toolkit.runs.record import FINISHED
+from toolkit.runs.run import Run
+from toolkit.runs.training_log import read_training_log
+from toolkit.studio.desk import Desk
+from toolkit.studio.jobs import DONE, RUNNING, Job
+from toolkit.studio.page import Reader, page, shown_tasks
+from toolkit.studio.run_pages import is_resumable
+
+SHOWN = 50
+LEAST_STEPS = 2  # of a curve
+
+
+def jobs_page(desk: Desk, reader: Reader) -> str:
+    title = reader.texts("nav.jobs")
+    return page("jobs", desk, reader, title=title, section="jobs", jobs=desk.jobs.all()[:SHOWN])
+
+
+def job_page(desk: Desk, reader: Reader, number: int) -> str:
+    """Raises ConfigError."""
+    job, texts = desk.jobs.find(number), reader.texts
+    run = job.run(desk.workspace.results)
+    ended = job.state != RUNNING
+    result, kind = _result(desk, job, run) if ended else ("", "")
+    return page(
+        "job", desk, reader, title=texts(f"action.{job.record.action}"), section="jobs", job=job,
+        tasks=shown_tasks(job.tasks, texts), result=result, result_kind=kind,
+        resumable=run.run_id if ended and run is not None and is_resumable(run) else "", **_losses(job, run),
+    )  # fmt: skip
+
+
+def _result(desk: Desk, job: Job, run: Run | None) -> tuple[str, str]:
+    """Where the job leads, and what that is: a run or a data set."""
+    if job.record.action in {"say", "teach"} and (run is None or run.record.status != FINISHED):
+        with suppress(DataError, IndexError):
+            path = Path(job.answer.splitlines()[0])
+            name = next(one.name for one in desk.workspace.data_files() if one.path == desk.workspace.folder / path)
+            return f"/data?file={name}", "rows"
+    if run is not None and (job.state == DONE or run.record.status == FINISHED):
+        return f"/runs/{run.run_id}", "run"
+    return "", ""
+
+
+def _losses(job: Job, run: Run | None) -> dict[str, Any]:
+    if run is None or job.record.action not in {"train", "teach", "resume"}:
+        return {"curve": None}
+    with suppress(ConfigError):
+        steps = read_training_log(run).steps
+        if len(steps) >= LEAST_STEPS:
+            losses = {"loss": [(float(one.step), one.loss) for one in steps]}
+            return {
+                "curve": curve(losses), "chart": {"width": WIDTH, "height": HEIGHT, "left": LEFT},
+                "first": figure(steps[0].loss), "last": figure(steps[-1].loss),
+            }  # fmt: skip
+    return {"curve": None}
