@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from toolkit.model.families.sizes import attention_widths
+
 PASSING_STATES = 4  # copies of a layer's states, and of its MLP's, that exist at once without gradients
 LOGIT_BYTES = 16  # of a row's last logits: as computed, in float32, and what is copied to choose a token
 COPIED = 2  # the cache of keys and values is copied as it grows, and fragments are left between batches
@@ -10,10 +12,10 @@ COPIED = 2  # the cache of keys and values is copied as it grows, and fragments 
 
 def token_bytes(config: Mapping[str, Any], element_bytes: int) -> int:
     """What a token of a conversation takes of the card while it is read and answered."""
-    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-    key_heads = int(config.get("num_key_value_heads") or heads)
-    cached = 2 * int(config["num_hidden_layers"]) * key_heads * hidden // heads
-    passing = PASSING_STATES * (hidden + int(config["intermediate_size"]))  # in the layer that is being computed
+    _, keys = attention_widths(config)
+    cached = 2 * int(config["num_hidden_layers"]) * keys
+    # In the layer that is being computed.
+    passing = PASSING_STATES * (int(config["hidden_size"]) + int(config["intermediate_size"]))
     return COPIED * element_bytes * (cached + passing)
 
 

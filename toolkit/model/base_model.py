@@ -15,7 +15,9 @@ from toolkit.core.files import data_folder, file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
 from toolkit.model.chat_template import require_renderable
-from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
+from toolkit.model.families.family import family_of, why_refused
+from toolkit.model.families.sizes import SIZES
+from toolkit.model.families.tensors import require_all_layers, standard_sizes
 from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock
 from toolkit.model.verify import is_locked_content
 
@@ -24,7 +26,6 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 CODE_KEYS, CUSTOM_GENERATE = frozenset({"auto_map", "custom_generate"}), "custom_generate"
 DATA_FILES = frozenset({"tokenizer.json", "vocab.json"})  # large, and read as data only
 MAX_CONFIG_BYTES = 32_000_000  # the index of a model of 400 billion parameters has a tenth of that
-MAX_LAYERS = 2000  # the largest models have 126
 LONGEST_NAME = 200  # characters of a file's name
 MAX_DATA_BYTES = 256_000_000
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -150,19 +151,20 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
     """The model in a folder; where `named` is a link, the model takes the link's name."""
     folder, name = named.resolve(), os.path.basename(os.path.abspath(named))  # noqa: PTH100, PTH119  # links stay
     config = _json(folder, "config.json")
-    if (kind := config.get("model_type")) != ARCHITECTURE:
-        raise ModelError(
-            f"{folder} is a {kind or 'nameless'} model (model_type in config.json).",
-            next=f"The toolkit trains {TITLE} models: name one of those.",
-        )
+    if (why := why_refused(config)) is not None:
+        raise ModelError(f"{folder} cannot be trained: {why}.", next="docs/models.md lists what can be.")
     _reject_remote_code(folder)
     _, tokenizer_config = (_json(folder, file) for file in TOKENIZER_FILES)
     require_renderable(folder, tokenizer_config)
+    known_family = family_of(config).known
+    if not known_family:
+        config = config | standard_sizes(folder, config)
     weight_bytes, tensors = 0, set[str]()
     for path in _shards(folder):
         size, names = _read_header(path)
         weight_bytes, tensors = weight_bytes + size, tensors | names
-    _require_all_layers(folder, tensors, config.get("num_hidden_layers"))
+    if known_family:  # of others transformers itself says what is missing, once it loads them
+        require_all_layers(folder, tensors, config.get("num_hidden_layers"))
     for known, (path, lock) in locks.items():
         if {name, folder.name} & {known, lock.folder} and _same_sizes(folder, lock):
             checked = is_locked_content(folder, lock)
@@ -279,20 +281,3 @@ def _read_header(path: Path) -> tuple[int, set[str]]:
         raise ModelError(f"{path} is truncated: {size} of {expected} bytes.", next="Download it again.")
     return size, set(tensors)
 
-
-def _require_all_layers(folder: Path, tensors: set[str], layers: object) -> None:
-    """Every layer must have what any layer has: transformers silently fills gaps with random numbers."""
-    named = {(int(match[1]), match[2]) for name in tensors if (match := LAYER_TENSOR.fullmatch(name))}
-    parts = {part for _, part in named}
-    count = layers if isinstance(layers, int) else 0
-    if count > MAX_LAYERS:
-        raise ModelError(f"{folder / 'config.json'} names {count} layers.", next="Download it again.")
-    # Counted, not listed: a configuration may name a billion layers.
-    gaps = (f"model.layers.{at}.{part}" for at in range(count) for part in sorted(parts) if (at, part) not in named)
-    missing = count * len(parts) - sum(at < count for at, _ in named)
-    has_embedding = not parts or EMBEDDING in tensors
-    if missing > 0 or not has_embedding:
-        first = next(gaps) if has_embedding else EMBEDDING
-        others = missing - has_embedding
-        more = f" and {others} more tensors" if others > 0 else ""
-        raise ModelError(f"{folder} is incomplete: {first}{more} missing.", next="Download it again.")

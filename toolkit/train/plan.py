@@ -12,7 +12,7 @@ from toolkit.core.files import require_free_space
 from toolkit.model.answer_memory import token_bytes
 from toolkit.model.base_model import BaseModel
 from toolkit.model.device import Device
-from toolkit.model.families.qwen2 import (
+from toolkit.model.families.sizes import (
     ELEMENT_BYTES,
     linear_layers,
     lora_parameters,

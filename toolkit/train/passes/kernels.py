@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
-from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+
+from toolkit.model.families.family import family_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,8 +22,9 @@ def fuse_norms(model: Any) -> None:
     """Makes this model's norms run in one kernel: the same function, rounded once instead of twice."""
     if model.device.type not in FUSED_DEVICES:
         return
+    norms = family_of(model.config.to_dict()).norms
     for module in model.modules():
-        if isinstance(module, Qwen2RMSNorm):
+        if type(module).__name__ in norms:
             module.forward = MethodType(_fused_norm, module)
 
 
