@@ -31,7 +31,7 @@ def template_end(tokenizer: Any) -> int | None:
     except Exception:  # noqa: BLE001  # a template that fails is reported where a question is rendered
         return None
     _, found, rest = text.rpartition(ANSWER)
-    ids = list(tokenizer(rest, add_special_tokens=False)["input_ids"]) if found else []
+    ids = list(tokenizer(rest.lstrip(), add_special_tokens=False)["input_ids"]) if found else []
     special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     return int(ids[0]) if ids and ids[0] in special else None
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import yaml
 
+from toolkit.core.documents import read_json
+
 TABLE = Path(__file__).with_name("families.yaml")
 # Fields of config.json that say how many experts a mixture has.
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok")
@@ -47,6 +49,11 @@ class Family:
     names: tuple[Mapping[str, Any], ...] = ()
     known: bool = True
 
+    @property
+    def attention_implementation(self) -> str | None:
+        """For transformers; None leaves it the choice."""
+        return "eager" if self.eager else None
+
     def markers(self, model_name: str) -> tuple[str, ...]:
         """The names that a model of this family, so called, has for itself and its makers."""
         for entry in self.names:
@@ -66,6 +73,11 @@ def family_of(config: Mapping[str, Any]) -> Family:
     kind = str(config.get("model_type") or "")
     known = next((one for one in families().values() if kind in one.model_types), None)
     return known or Family(key=kind, title=kind, model_types=(kind,), known=False)
+
+
+def family_in(folder: Path) -> Family:
+    """The family of the model in a folder. Raises OSError and ValueError for a config.json that cannot be read."""
+    return family_of(read_json(folder / "config.json"))
 
 
 def default_names() -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,17 @@ from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED, Encoded
 from toolkit.data.messages import unusual_order, uses_tools
-from toolkit.model.chat_template import ChatTokens, render_in_child, rendered, takes_tools
-from toolkit.model.conversation import Messages, system_messages, tools_messages
-from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools
+from toolkit.model.conversation import system_messages, tools_messages
+from toolkit.model.families.family import family_of
 from toolkit.model.loading import forbid_remote_code
 from toolkit.train.ms_swift.frames import Frames
+from toolkit.train.ms_swift.names import PLAIN, swift_names
+from toolkit.train.ms_swift.rendered_rows import as_rendered
+
+TRIAL = [
+    {"role": "system", "content": "s"}, {"role": "user", "content": "?"}, {"role": "assistant", "content": "!"},
+]  # fmt: skip
 
 
 class SwiftEncoder:
@@ -31,8 +37,9 @@ class SwiftEncoder:
 
         self.max_length_tokens = max_length_tokens
         try:
-            self._tokenizer = get_processor(str(model_folder), model_type=MODEL_TYPE, download_model=False)
-            self._template = get_template(self._tokenizer, template_type=TEMPLATE)
+            names = swift_names(model_folder)
+            self._tokenizer = get_processor(str(model_folder), model_type=names.model_type, download_model=False)
+            self._template = get_template(self._tokenizer, template_type=names.template)
         except ModelError:
             raise
         except Exception as error:
@@ -55,21 +62,39 @@ def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -
     """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own."""
     tokens = ChatTokens(template.tokenizer)
     with _tokenizing_with(template, tokens):
-        encoded = Frames(template, tokens, lambda row: _encoded(template, tokens, row, system)).encode(rows)
+        alike = _writes_alike(template, tokens)
+        one_by_one = partial(_encoded, template, tokens, system, alike=alike)
+        encoded = Frames(template, tokens, one_by_one).encode(rows)
         # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
         return [Encoded(input_ids=array("i", ids), labels=array("i", labels)) for ids, labels in encoded]
 
 
-def _encoded(template: Any, tokens: ChatTokens, row: Row, system: str | None) -> tuple[list[int], list[int]]:
+def _encoded(
+    template: Any, tokens: ChatTokens, system: str | None, row: Row, *, alike: bool
+) -> tuple[list[int], list[int]]:
     messages = tokens.escaped(_messages(row, system))
-    if uses_tools(row):
-        if not takes_tools(template.tokenizer):
-            raise _without_tools(row)
-        return as_rendered(template.tokenizer, tokens, messages)
-    if unusual_order(row.messages) is not None:
-        return as_rendered(template.tokenizer, tokens, messages)
+    if uses_tools(row) and not takes_tools(template.tokenizer):
+        raise _without_tools(row)
+    if not alike or uses_tools(row) or unusual_order(row.messages) is not None:
+        return as_rendered(template.tokenizer, tokens, messages, _answer_end(template))
     found = template.encode({"messages": messages})
     return found["input_ids"], found["labels"]
+
+
+def _writes_alike(template: Any, tokens: ChatTokens) -> bool:
+    """Whether ms-swift's template writes a conversation as the model's own chat template does."""
+    if template.template_meta.template_type == PLAIN.template:
+        return False
+    try:
+        expected, _ = as_rendered(template.tokenizer, tokens, TRIAL)
+    except ModelError:  # a model without a chat template: ms-swift's is all that there is
+        return True
+    found: list[int] = template.encode({"messages": TRIAL})["input_ids"]
+    return expected[: len(found)] == found
+
+
+def _answer_end(template: Any) -> str | None:
+    return family_of(template.config.to_dict()).answer_end
 
 
 def _without_tools(row: Row) -> DataError:
@@ -77,41 +102,6 @@ def _without_tools(row: Row) -> DataError:
         f"Row {row.number} has tools or calls, and the base model's chat template has no place for them.",
         next="Name a base model that takes tools with --model, such as Qwen2.5-7B-Instruct, or delete these rows.",
     )
-
-
-def as_rendered(tokenizer: Any, tokens: ChatTokens, messages: Messages) -> tuple[list[int], list[int]]:
-    """Token ids and labels of a conversation as the chat template renders it. Raises ModelError.
-
-    For rows with tools, and for the orders of turns that ms-swift refuses, or changes: it joins two questions, and puts
-    an empty one before an answer. `messages`: escaped, the last one the assistant's.
-    """
-    plain = [{key: value for key, value in one.items() if key != "loss"} for one in messages]
-    begin = _answer_begin(tokenizer)  # contents are escaped, so it is nowhere else
-    ids: list[int] = []
-    labels: list[int] = []
-    text, end = rendered(tokenizer, plain, prompt=False), 0
-    for at, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        so_far = text if at + 1 == len(messages) else rendered(tokenizer, plain[: at + 1], prompt=False)
-        start = so_far.rfind(f"{begin}{message['content']}") + len(begin)
-        if start < max(end, len(begin)) or not text.startswith(so_far):
-            answer = message["content"][:40] or "a call"
-            raise ModelError(
-                f"The model's chat template does not render {answer!r} as an answer of its own.",
-                next="Alternate user and assistant in this row, or delete it.",
-            )
-        before, answer = tokens.ids(text[end:start]), tokens.ids(so_far[start:])
-        trained = answer if message.get("loss", True) else [IGNORED] * len(answer)
-        ids, labels, end = ids + before + answer, labels + [IGNORED] * len(before) + trained, len(so_far)
-    return ids, labels
-
-
-@lru_cache(maxsize=2)
-def _answer_begin(tokenizer: Any) -> str:
-    """What the chat template puts before an answer."""
-    question: Messages = [{"role": "user", "content": "?"}]
-    return rendered(tokenizer, question, prompt=True).removeprefix(rendered(tokenizer, question, prompt=False))
 
 
 @contextmanager
