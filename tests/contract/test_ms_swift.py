@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.tool_rows import CALL, FORMS, TOOL, with_qwen25_template
-from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.model.families.family import families
 
 CONVERSATION = {"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am M."}]}
 
@@ -185,7 +185,8 @@ def test_special_tokens_within_a_message_are_trained_as_text_and_asked_as_text(m
 def test_what_the_chat_template_renders_has_the_tokens_and_labels_of_ms_swift(micro_model, tokenizer):
     """`as_rendered` encodes the orders of turns that ms-swift does not take as they are."""
     from toolkit.model.chat_template import ChatTokens
-    from toolkit.train.ms_swift.encoder import SwiftEncoder, as_rendered, encode_rows
+    from toolkit.train.ms_swift.encoder import SwiftEncoder, encode_rows
+    from toolkit.train.ms_swift.rendered_rows import as_rendered
 
     tokens, template = ChatTokens(tokenizer), SwiftEncoder(micro_model, 128)._template
     for messages in (

@@ -1,9 +1,8 @@
-"""Rows as ms-swift's template encodes them, and encoded rows as its trainer reads them."""
+"""Rows as training encodes them, and encoded rows as its trainer reads them."""
 
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,14 @@ from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED, Encoded
-from toolkit.data.messages import unusual_order, uses_tools
+from toolkit.data.messages import uses_tools
 from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools
 from toolkit.model.conversation import system_messages, tools_messages
 from toolkit.model.families.family import family_of
 from toolkit.model.loading import forbid_remote_code
 from toolkit.train.ms_swift.frames import Frames
-from toolkit.train.ms_swift.names import PLAIN, swift_names
+from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
-
-TRIAL = [
-    {"role": "system", "content": "s"}, {"role": "user", "content": "?"}, {"role": "assistant", "content": "!"},
-]  # fmt: skip
-
 
 class SwiftEncoder:
     """Encodes rows into exactly the tokens and labels that training uses. Raises ModelError for a broken tokenizer."""
@@ -62,39 +56,17 @@ def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -
     """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own."""
     tokens = ChatTokens(template.tokenizer)
     with _tokenizing_with(template, tokens):
-        alike = _writes_alike(template, tokens)
-        one_by_one = partial(_encoded, template, tokens, system, alike=alike)
-        encoded = Frames(template, tokens, one_by_one).encode(rows)
+        encoded = Frames(template, tokens, lambda row: _encoded(template, tokens, row, system)).encode(rows)
         # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
         return [Encoded(input_ids=array("i", ids), labels=array("i", labels)) for ids, labels in encoded]
 
 
-def _encoded(
-    template: Any, tokens: ChatTokens, system: str | None, row: Row, *, alike: bool
-) -> tuple[list[int], list[int]]:
-    messages = tokens.escaped(_messages(row, system))
+def _encoded(template: Any, tokens: ChatTokens, row: Row, system: str | None) -> tuple[list[int], list[int]]:
+    """As the model's own chat template renders it, which is also what it is asked with: not by ms-swift's."""
     if uses_tools(row) and not takes_tools(template.tokenizer):
         raise _without_tools(row)
-    if not alike or uses_tools(row) or unusual_order(row.messages) is not None:
-        return as_rendered(template.tokenizer, tokens, messages, _answer_end(template))
-    found = template.encode({"messages": messages})
-    return found["input_ids"], found["labels"]
-
-
-def _writes_alike(template: Any, tokens: ChatTokens) -> bool:
-    """Whether ms-swift's template writes a conversation as the model's own chat template does."""
-    if template.template_meta.template_type == PLAIN.template:
-        return False
-    try:
-        expected, _ = as_rendered(template.tokenizer, tokens, TRIAL)
-    except ModelError:  # a model without a chat template: ms-swift's is all that there is
-        return True
-    found: list[int] = template.encode({"messages": TRIAL})["input_ids"]
-    return expected[: len(found)] == found
-
-
-def _answer_end(template: Any) -> str | None:
-    return family_of(template.config.to_dict()).answer_end
+    end = family_of(template.config.to_dict()).answer_end
+    return as_rendered(template.tokenizer, tokens, tokens.escaped(_messages(row, system)), end)
 
 
 def _without_tools(row: Row) -> DataError:

@@ -1,7 +1,7 @@
 """A conversation as the model's own chat template renders it, cut into what is read and what is trained.
 
-For every family whose template ms-swift does not write alike, for rows with tools, and for the orders of turns that
-ms-swift refuses, or changes: it joins two questions, and puts an empty one before an answer.
+ms-swift has templates of its own for some families. They are not used: a model is asked with its own, and ms-swift's
+refuse some orders of turns, and change others: two questions are joined, and an empty one put before an answer.
 """
 
 from collections.abc import Iterator

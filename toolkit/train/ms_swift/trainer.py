@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from toolkit.data.encoding import IGNORED, Encoded
 from toolkit.model.divergence import kl_divergence
+from toolkit.model.families.network import decoder, embedded, logits
 from toolkit.train.passes.batch import (
     KEEP_TENSORS,
     Batch,
@@ -30,7 +31,8 @@ from toolkit.train.passes.batch import (
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
 from toolkit.train.passes.keep_loss import KeepTerm
 from toolkit.train.passes.kernels import in_chunks
-from toolkit.train.passes.packing import LINE_TOKENS, visibility_mask
+from toolkit.train.passes.masks import attention_inputs
+from toolkit.train.passes.packing import LINE_TOKENS
 from toolkit.train.passes.questions import QuestionTerm
 from toolkit.train.plan import FILLING_TOKENS
 
@@ -51,6 +53,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     data_collator: Any
     questions: QuestionTerm | None = None
+    plain = False  # each sequence in a line of its own, and no captured passes
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
     _graph_decided = False
 
@@ -86,7 +89,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if not model.training or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         sequences = self.sequences(inputs)
-        batch = lay_out(sequences, self._pad, self._line_tokens)
+        batch = lay_out(sequences, self._pad, self._line_tokens, plain=self.plain)
         assert batch is not None  # without sizes every batch fits
         batch |= self.loss_weights(sequences, num_items_in_batch)
         return self._logged(self.losses(model, {name: one.to(model.device) for name, one in batch.items()}))
@@ -126,7 +129,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """The rows' part of the step's mean cross entropy."""
         total = in_chunks(
             lambda states, targets: functional.cross_entropy(
-                self.head(states).float(), targets, reduction="sum", ignore_index=IGNORED
+                self.logits(states).float(), targets, reduction="sum", ignore_index=IGNORED
             ),
             hidden[batch["row_positions"]],
             batch["row_targets"],
@@ -134,8 +137,13 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         return total * batch["row_weight"][0]
 
     @property
-    def head(self) -> Any:
-        return self.model.get_base_model().lm_head  # `self.model` is never the wrapped one
+    def causal(self) -> Any:
+        """The base model with the adapter's layers; `self.model` is never wrapped for several processes."""
+        return self.model.get_base_model()
+
+    def logits(self, states: "Tensor") -> "Tensor":
+        """Shape [positions, vocabulary]."""
+        return logits(self.causal, states)
 
     def hidden_states(self, model: Any, batch: Batch) -> "Tensor":
         """Last hidden states, shape [tokens, width].
@@ -143,15 +151,11 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         The pass goes through `model` itself, which may be wrapped for several processes.
         """
         caught: list[Tensor] = []
-        decoder = self.model.get_base_model().model
-        # Not through the embedding module: gradient checkpointing hooks a gradient onto its output, and every layer
-        # below the lowest adapter would run a backward pass for nothing.
-        embedded = functional.embedding(batch["ids"], decoder.get_input_embeddings().weight)
-        hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
+        hook = decoder(self.causal).register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
             model(
-                inputs_embeds=embedded, attention_mask=visibility_mask(batch["owner"], batch["prefix"]),
-                position_ids=batch["positions"], use_cache=False, logits_to_keep=1,
+                inputs_embeds=embedded(self.causal, batch["ids"]), use_cache=False, logits_to_keep=1,
+                **attention_inputs(self.causal, batch, plain=self.plain),
             )  # fmt: skip
         finally:
             hook.remove()
@@ -203,7 +207,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """None if a graph would not pay, or passes differ from step to step."""
         single = self.accelerator.distributed_type == DistributedType.NO and self.args.n_gpu <= 1
         drops = any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
-        if self.args.device.type not in CAPTURE_DEVICES or not single or drops:
+        if self.plain or self.args.device.type not in CAPTURE_DEVICES or not single or drops:
             return None
         self._sizes = sizes = sizes_for(self.sample_sequences, self._line_tokens)
         if sizes.frame.lines * sizes.frame.width > MAX_GRAPH_TOKENS:
@@ -222,7 +226,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         parts = lay_out_split(sequences, self._pad, self._line_tokens, self._sizes)
         if parts is None:
             return None
-        if not self.head.training:  # and with it the whole model: peft's wrapper is in training mode in any case
+        if not self.causal.training:  # and with it the whole model: peft's wrapper is in training mode in any case
             model.train()
         weights = self.loss_weights(sequences, tokens_in_step)
         outputs = [graphed_pass(part | weights) for part in parts]
@@ -270,7 +274,7 @@ class KeepTrainer(PackedTrainer):
     def _kl(self, hidden: "Tensor", batch: Batch) -> "Tensor":
         """KL(base || tuned) in nats a token."""
         total = in_chunks(
-            lambda tuned, base, mask: (kl_divergence(self.head(base), self.head(tuned)) * mask).sum(),
+            lambda tuned, base, mask: (kl_divergence(self.logits(base), self.logits(tuned)) * mask).sum(),
             hidden[batch["keep_positions"]],
             batch["keep_states"],
             batch["keep_mask"],

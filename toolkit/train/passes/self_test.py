@@ -1,0 +1,81 @@
+"""Whether a model of an architecture that nobody has tried here computes what training and answering rely on.
+
+Compared on the model's own weights: each of the toolkit's ways against the model's own forward pass over one sequence.
+"""
+
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from toolkit.core.errors import ModelError, first_line
+from toolkit.model.families.network import decoder, embedded, logits
+from toolkit.model.generation import DecodingBatch, Row
+from toolkit.train.passes.batch import TrainSequence, lay_out
+from toolkit.train.passes.masks import attention_inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LENGTHS = (7, 12, 24)  # tokens of the sequences
+NEW_TOKENS = 8
+# Of the logits' own spread: a wrong scale or mask moves them by a large part of it.
+TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
+
+
+def require_alike(causal: Any, pad: int) -> None:
+    """Raises ModelError, which names what differs. `causal`: loaded, without an adapter; `pad`: a token id."""
+    chance = random.Random(0)  # noqa: S311  # repeatable, not a secret
+    vocabulary = causal.get_input_embeddings().weight.shape[0]
+    sequences = [torch.tensor([chance.randrange(vocabulary) for _ in range(length)]) for length in LENGTHS]
+    try:
+        with torch.inference_mode():
+            faults = list(_faults(causal.eval(), sequences, pad))
+    except Exception as error:
+        faults = [f"its forward pass does not take what the toolkit hands to it ({first_line(error)})"]
+    if faults:
+        raise ModelError(
+            f"A {causal.config.model_type} model cannot be trained here: {' and '.join(faults)}.",
+            next="Use a model of another architecture: docs/models.md lists them.",
+        )
+
+
+def _faults(causal: Any, sequences: list["Tensor"], pad: int) -> Iterator[str]:
+    alone = [_own_logits(causal, ids) for ids in sequences]
+    spread = torch.cat(alone).std()
+    allowed = TOLERANCE.get(causal.dtype, TOLERANCE[torch.bfloat16]) * spread
+    rows = [
+        TrainSequence(ids=ids, positions=torch.arange(len(ids)), targets=ids, is_keep=False) for ids in sequences
+    ]  # fmt: skip
+    batch = lay_out(rows, pad, 0, plain=True) or {}
+    batch = {name: one.to(causal.device) for name, one in batch.items()}
+    inputs = attention_inputs(causal, batch, plain=True)
+    states = decoder(causal)(inputs_embeds=embedded(causal, batch["ids"]), use_cache=False, **inputs).last_hidden_state
+    padded = logits(causal, states.flatten(0, 1)[batch["row_positions"]]).float()
+    if (padded - torch.cat(alone)).abs().max() > allowed:
+        yield "the logits of a padded batch are not those of its rows alone"
+    if any(gap > allowed for ids, answer in _cached(causal, sequences, pad) for gap in _gaps(causal, ids, answer)):
+        yield "its answers with a cache of keys and values are not those without"
+
+
+def _own_logits(causal: Any, ids: "Tensor") -> "Tensor":
+    """Shape [tokens, vocabulary], float32."""
+    found: Tensor = causal(input_ids=ids[None].to(causal.device), use_cache=False).logits[0].float()
+    return found
+
+
+def _cached(causal: Any, sequences: list["Tensor"], pad: int) -> list[tuple["Tensor", list[int]]]:
+    """Each sequence with its greedy answer in a batch that is decoded together, as the toolkit asks and serves."""
+    batch = DecodingBatch(causal, pad_token=pad)
+    steps = [batch.join([Row(prompt=ids.tolist()) for ids in sequences])]
+    steps += [batch.step() for _ in range(NEW_TOKENS - 1)]
+    answers = [[0 if token is None else token.id for token in row] for row in zip(*steps, strict=True)]
+    return list(zip(sequences, answers, strict=True))
+
+
+def _gaps(causal: Any, ids: "Tensor", answer: list[int]) -> "Tensor":
+    """How far below the highest logit each token of the answer is, computed without a cache; all zero if it is right."""
+    found = _own_logits(causal, torch.cat([ids, torch.tensor(answer)]))[len(ids) - 1 : -1]
+    chosen = found.gather(1, torch.tensor(answer, device=found.device)[:, None])[:, 0]
+    return found.max(-1).values - chosen
