@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.fakes.tool_rows import CALL, FORMS, TOOL, with_qwen25_template
-from toolkit.model.families.family import families
 
 CONVERSATION = {"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am M."}]}
 
@@ -118,19 +117,14 @@ def test_rows_reach_the_trainer_as_lists_of_ids_and_labels(micro_model):
     assert len(row["input_ids"]) == len(row["labels"])
 
 
-def test_the_template_trains_on_the_answer_and_its_end_mark_only(micro_model, tokenizer):
-    from swift.model import get_processor
-    from swift.template import get_template
+def test_training_predicts_the_answer_and_its_end_mark_only(micro_model, tokenizer):
+    from toolkit.train.ms_swift.encoder import SwiftEncoder
 
-    processor = get_processor(str(micro_model), model_type=MODEL_TYPE, download_model=False)
-    template = get_template(processor, template_type=TEMPLATE)
-    template.set_mode("train")
-    template.max_length = None
-    encoded = template.encode(CONVERSATION)
+    [encoded] = SwiftEncoder(micro_model, 128).encode([row_of(("user", "Who?"), ("assistant", "I am M."))])
 
-    trained = [label for label in encoded["labels"] if label != -100]
+    trained = [label for label in encoded.labels if label != -100]
     assert tokenizer.decode(trained).startswith("I am M.<|im_end|>")
-    assert tokenizer.decode(encoded["input_ids"]).startswith("<|im_start|>system\n")
+    assert tokenizer.decode(encoded.input_ids).startswith("<|im_start|>system\n")
 
 
 def test_the_template_masks_an_answer_whose_loss_is_false(micro_model, tokenizer):

@@ -95,7 +95,7 @@ class ChatTokens:
 
     @cached_property
     def _begins_with_space(self) -> bool:
-        first = self._tokenizer.convert_ids_to_tokens(self.ids("a")[:1])
+        first = self._tokenizer.convert_ids_to_tokens(self._tokenizer("a", add_special_tokens=False)["input_ids"][:1])
         return bool(first) and str(first[0]).startswith(SENTENCEPIECE_SPACE)
 
     def text_ids(self, text: str) -> list[int]:

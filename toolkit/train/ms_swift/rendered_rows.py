@@ -65,7 +65,8 @@ def _pieces(tokenizer: Any, messages: Messages, answer_end: str) -> Iterator[Pie
             so_far=text if is_last else rendered(tokenizer, plain[: at + 1], prompt=False),
         )  # fmt: skip
         before, answer, end = _cut(turn, text, end)
-        if not turn.ending.strip() and not answer.endswith(answer_end):
+        written = answer[answer.rfind(turn.body) + len(turn.body) :] if turn.body else answer
+        if not written.strip() and not answer.endswith(answer_end):
             if is_last:
                 answer += answer_end
             elif text.startswith(answer_end, end):  # of the next turn, which it begins
