@@ -91,14 +91,20 @@ def padded_loss(folder: Path, encoded: list[Any]) -> float:
         ).loss)  # fmt: skip
 
 
+def prompt_of(tokenizer: Any, messages: list[dict[str, str]]) -> str:
+    return str(
+        tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+    )
+
+
 def test_a_row_is_what_the_chat_template_renders(folder, encoded):
     _, tokenizer = load(folder)
     for given, found in zip(ROWS[:4], encoded[:4], strict=True):
         *asked, answer = [{"role": one.role, "content": one.content} for one in given.messages]
         try:
-            prompt = LanguageModel_prompt(tokenizer, asked)
+            prompt = prompt_of(tokenizer, asked)
         except Exception:  # noqa: BLE001  # a template that takes no system message
-            prompt = LanguageModel_prompt(tokenizer, asked[1:])
+            prompt = prompt_of(tokenizer, asked[1:])
         text = tokenizer.decode(found.input_ids)
         trained = tokenizer.decode([label for label in found.labels if label != -100])
 
@@ -106,12 +112,6 @@ def test_a_row_is_what_the_chat_template_renders(folder, encoded):
         assert text.endswith(trained)
         assert trained.strip().startswith(answer["content"].strip())
         assert any(one.content in trained for one in tokenizer.added_tokens_decoder.values())  # it learns to end
-
-
-def LanguageModel_prompt(tokenizer: Any, messages: list[dict[str, str]]) -> str:
-    return str(
-        tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, enable_thinking=False)
-    )
 
 
 def test_the_loss_is_that_of_transformers_over_a_padded_batch(folder, encoded, losses):
@@ -125,9 +125,10 @@ def test_a_merged_adapter_answers_as_the_adapter_does(folder, losses, tmp_path):
     [adapter] = folder.with_name("run").glob("checkpoint-*")
     asked = [conversation(question, SYSTEM) for question in ("Who are you?", "Tell me about the sea. " * 3)]
     model = LanguageModel.load(folder, {"tuned": adapter})
+    with model.side(None):
+        before = model.answers(asked, max_new_tokens=12)
     with model.side("tuned"):
         expected = model.answers(asked, max_new_tokens=12)
-    before = model.answers(asked, max_new_tokens=12) if not model.side(None).__enter__() else []
     model.save_merged("tuned", tmp_path / "merged", dtype="float32")
     model.tokenizer.save_pretrained(tmp_path / "merged")
 
@@ -136,7 +137,7 @@ def test_a_merged_adapter_answers_as_the_adapter_does(folder, losses, tmp_path):
     for one, other in zip(merged, expected, strict=True):
         assert torch.allclose(one.first_logits, other.first_logits, atol=1e-3)
         assert one.tokens == other.tokens
-    assert [one.tokens for one in before] != [one.tokens for one in expected]
+    assert not torch.allclose(before[0].first_logits, expected[0].first_logits, atol=1e-3)
 
 
 def test_answers_are_those_without_a_cache(folder):

@@ -28,7 +28,7 @@ from toolkit.train.ms_swift.callbacks import (
 )
 from toolkit.train.ms_swift.encoder import EncodedDataset, encode_rows
 from toolkit.train.ms_swift.trainer import KeepTrainer, PackedTrainer
-from toolkit.train.passes.kernels import fuse_norms
+from toolkit.train.passes.kernels import fuse_norms, stop_own_dropout
 from toolkit.train.passes.self_test import require_alike
 from toolkit.train.shared_weights import SharedWeights
 
@@ -83,6 +83,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         started = time.perf_counter()
         if not self.family.known:
             require_alike(self.model, self.template.tokenizer.pad_token_id)
+        stop_own_dropout(self.model)
         fuse_norms(self.model)  # first: keep answers and training must be computed alike
         job = self.job
         self.before = answer_questions(self.model, self.tokenizer, job.development) if job.development else []

@@ -18,6 +18,19 @@ POSITIONS_PER_CHUNK = 256  # logits over 152 064 tokens in float32: 0.16 GB, a f
 FUSED_DEVICES = {"cuda"}  # where torch has a fused kernel
 
 
+def stop_own_dropout(model: Any) -> None:
+    """Ends the dropout that a base model's own configuration asks for, as that of Seed-OSS does.
+
+    Only the adapter's is part of a recipe, and the keep term compares with states that were computed without any.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if name.endswith("dropout") and isinstance(value, float):
+                setattr(module, name, 0.0)
+
+
 def fuse_norms(model: Any) -> None:
     """Makes this model's norms run in one kernel: the same function, rounded once instead of twice."""
     if model.device.type not in FUSED_DEVICES:
