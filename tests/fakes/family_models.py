@@ -101,7 +101,8 @@ _COHERE = {
     "special": ("<|START_OF_TURN_TOKEN|>", "<|USER_TOKEN|>", "<|CHATBOT_TOKEN|>", "<|SYSTEM_TOKEN|>"),
 }  # fmt: skip
 _GLM = {
-    "template": GLM4, "eos": "<|endoftext|>", "special": ("[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|system|>"),
+    "template": GLM4, "eos": "<|endoftext|>",
+    "special": ("[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|system|>"),
 }  # fmt: skip
 _WINDOWS = {"sliding_window": WINDOW, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}
 _LLAMA3 = ("<|start_header_id|>", "<|end_header_id|>")

@@ -15,7 +15,7 @@ from toolkit.core.files import data_folder, file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
 from toolkit.model.chat_template import folder_takes_system, require_renderable
-from toolkit.model.families.family import family_of, why_refused
+from toolkit.model.families.family import default_names, family_of, why_refused
 from toolkit.model.families.sizes import SIZES
 from toolkit.model.families.tensors import require_all_layers, standard_sizes
 from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock
@@ -60,6 +60,11 @@ class BaseModel:
         """The name in reports."""
         return f"{self.name} in 4 bits" if self.in_4bit else self.name
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that it has for itself and its makers."""
+        return family_of(self.config).markers(f"{self.name} {self.repository or ''} {self.path.name}")
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -94,6 +99,13 @@ def find_base_model(name: str | None = None) -> BaseModel:
         f"The base model {wanted} is not on this disk (looked in {', '.join(map(str, places))}).",
         next=f'Run "{suggestion("download", wanted)}", or name another with --model (tiny-qwen2 is shipped).',
     )
+
+
+def base_names(name: str | None) -> tuple[str, ...]:
+    """`BaseModel.names`; the default model need not be on this disk. Raises as `find_base_model`."""
+    if (name or environment.base_model() or DEFAULT_MODEL) == DEFAULT_MODEL:
+        return default_names()
+    return find_base_model(name).names
 
 
 class TrainedOn(Protocol):
@@ -283,4 +295,3 @@ def _read_header(path: Path) -> tuple[int, set[str]]:
     if size != expected:
         raise ModelError(f"{path} is truncated: {size} of {expected} bytes.", next="Download it again.")
     return size, set(tensors)
-

@@ -85,7 +85,7 @@ class ChatTokens:
         return [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def after(self, before: str, text: str) -> list[int]:
-        """As `ids` of a text that follows another: some tokenizers begin every text that they are given with a space."""
+        """As `ids` of a text that follows another: some tokenizers begin every text with a space of their own."""
         if not self._begins_with_space:
             return self.ids(text)
         head, whole = self.ids(before), self.ids(before + text)

@@ -12,6 +12,7 @@ from toolkit.core.files import require_free_space
 from toolkit.model.answer_memory import token_bytes
 from toolkit.model.base_model import BaseModel
 from toolkit.model.device import Device
+from toolkit.model.families.family import notes_of
 from toolkit.model.families.sizes import (
     ELEMENT_BYTES,
     linear_layers,
@@ -115,6 +116,7 @@ def choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
     step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
     return [
         f"base model: {base.title} ({base.path})",
+        *notes_of(base.name, base.config, takes_system=base.takes_system),
         f"device: {device.name}; precision: {device.precision} ({device.reason})",
         f"a step: {step} ({chosen.reason})",
     ]

@@ -1,5 +1,6 @@
 """Every family with random weights: rows as its chat template renders them, losses as transformers computes them from a
-padded batch, adapters that merge, and answers that do not depend on a cache."""
+padded batch, adapters that merge, and answers that do not depend on a cache.
+"""
 
 import json
 from pathlib import Path
@@ -7,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.family_models import KINDS, UNKNOWN, Kind, make_family_model
-from toolkit.core.errors import ModelError
+from tests.fakes.family_models import KINDS, Kind, make_family_model
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.model.conversation import conversation
@@ -77,7 +77,7 @@ def load(folder: Path) -> tuple[Any, Any]:
 
 
 def padded_loss(folder: Path, encoded: list[Any]) -> float:
-    """transformers' own loss over one padded batch, in nats a trained token."""
+    """Transformers' own loss over one padded batch, in nats a trained token."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 

@@ -86,7 +86,7 @@ def default_names() -> tuple[str, ...]:
 
 
 def why_refused(config: Mapping[str, Any]) -> str | None:
-    """Why a model of this config.json is not trained at all, whatever its weights; None if nothing speaks against it."""
+    """Why a model of this config.json is not trained at all, whatever its weights; None if there is no reason."""
     if not config.get("model_type"):
         return "its config.json names no model_type"
     if any(config.get(name) for name in PARTS):
@@ -96,6 +96,19 @@ def why_refused(config: Mapping[str, Any]) -> str | None:
     if any(_is_number(config.get(name)) and config[name] > 1 for name in EXPERTS):
         return "it is a mixture of experts, and the toolkit trains dense models"
     return None
+
+
+def notes_of(name: str, config: Mapping[str, Any], *, takes_system: bool) -> list[str]:
+    """What a user hears of a base model that is not trained or asked as most are, a line each."""
+    notes = []
+    if not takes_system:
+        notes.append(f"system prompts: none, since the chat template of {name} has no place for one")
+    if not (family := family_of(config)).known:
+        notes.append(
+            f"architecture: {family.title}, which the toolkit does not know: rows are padded and not packed, steps are "
+            "not captured, and a test on its own weights comes first"
+        )
+    return notes
 
 
 def _is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The sizes of a dense decoder, from its config.json: its layers, an adapter's parameters, bytes of its weights. Pure."""
+"""The sizes of a dense decoder by its config.json: layers, an adapter's parameters, bytes of weights. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.errors import ModelError
+from toolkit.core.errors import ModelError, first_line
 from toolkit.model.families.sizes import SIZES
 
 LAYER_TENSOR = re.compile(r"model\.layers\.(\d+)\.(.+)")
@@ -49,8 +49,10 @@ def standard_sizes(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         )
     try:
         read: Any = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:
-        raise ModelError(f"{folder / 'config.json'} cannot be read: {error}.", next="Download it again.") from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(
+            f"{folder / 'config.json'} cannot be read: {first_line(error)}.", next="Download it again."
+        ) from None
     found = {name: getattr(read, name, None) for name in (*SIZES, "max_position_embeddings")}
     found["intermediate_size"] = found["intermediate_size"] or MLP_FACTOR * (found["hidden_size"] or 0)
     return {name: size for name, size in found.items() if size}

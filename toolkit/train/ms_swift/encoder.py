@@ -10,7 +10,7 @@ from toolkit.core.errors import DataError, ModelError, first_line
 from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Row
-from toolkit.data.encoding import IGNORED, Encoded
+from toolkit.data.encoding import Encoded
 from toolkit.data.messages import uses_tools
 from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools
 from toolkit.model.conversation import system_messages, tools_messages
@@ -19,6 +19,7 @@ from toolkit.model.loading import forbid_remote_code
 from toolkit.train.ms_swift.frames import Frames
 from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
+
 
 class SwiftEncoder:
     """Encodes rows into exactly the tokens and labels that training uses. Raises ModelError for a broken tokenizer."""

@@ -1,9 +1,9 @@
 """What a chat template puts around the contents of a conversation, learned from the template itself.
 
-Rendering takes a millisecond a row, and one core. Here each shape of a conversation (who speaks
-in turn, what is trained) goes through it twice: once with marks for contents, which shows the texts that it encodes and
-what of them it trains, and once with the shape's first row, whose tokens and labels must come out the same. Rows of
-that shape are then encoded together, on every core. What a frame cannot show is encoded row by row.
+Rendering takes a millisecond a row, and one core. Here each shape of a conversation (who speaks in turn, what is
+trained) is rendered twice: once with marks for contents, which shows the texts that are encoded and what of them is
+trained, and once with the shape's first row, whose tokens and labels must come out the same. Rows of that shape are then
+encoded together, on every core. What a frame cannot show is encoded row by row.
 """
 
 import re
@@ -26,7 +26,7 @@ ROLES = frozenset({"system", "user", "assistant"})
 CHANGED = re.compile(rf"\{{\{{|think>|[{OPEN}{CLOSE}]")  # contents that a template may change, such as thoughts
 
 Encoding = tuple[list[int], list[int]]  # token ids and labels
-# Of each message: its role, whether it is trained, has a text, and begins or ends with a space, which some templates cut.
+# Of each message: its role, whether it is trained, has a text, begins or ends with a space, which some templates cut.
 Shape = tuple[tuple[str, bool, bool, bool, bool], ...]
 
 

@@ -22,4 +22,3 @@ def swift_names(folder: Path) -> SwiftNames:
     if PLAIN.model_type not in MODEL_MAPPING:
         register_model(ModelMeta(PLAIN.model_type, [], ModelLoader, template=PLAIN.template, model_arch=None))
     return PLAIN
-

@@ -32,7 +32,7 @@ def require_alike(causal: Any, pad: int) -> None:
     try:
         with torch.inference_mode():
             faults = list(_faults(causal.eval(), sequences, pad))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever a model that nobody tried raises is an answer
         faults = [f"its forward pass does not take what the toolkit hands to it ({first_line(error)})"]
     if faults:
         raise ModelError(
@@ -75,7 +75,7 @@ def _cached(causal: Any, sequences: list["Tensor"], pad: int) -> list[tuple["Ten
 
 
 def _gaps(causal: Any, ids: "Tensor", answer: list[int]) -> "Tensor":
-    """How far below the highest logit each token of the answer is, computed without a cache; all zero if it is right."""
+    """How far each token of the answer is below the highest logit, computed without a cache; zero if it is right."""
     found = _own_logits(causal, torch.cat([ids, torch.tensor(answer)]))[len(ids) - 1 : -1]
     chosen = found.gather(1, torch.tensor(answer, device=found.device)[:, None])[:, 0]
     return found.max(-1).values - chosen
