@@ -138,6 +138,7 @@ KINDS = [
     _kind("hunyuan_v1_dense", head_dim=16, pad_token_id=0),
     _kind("ernie4_5", head_dim=16),
 ]  # fmt: skip
+MAMBA = _kind("mamba", state_size=8, conv_kernel=3, expand=2, time_step_rank=4)
 UNKNOWN = [_kind("gpt_neox"), _kind("phi"), _kind("nemotron"), _kind("apertus")]
 
 

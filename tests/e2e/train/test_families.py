@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.family_models import KINDS, Kind, make_family_model
+from tests.fakes.command import run_here
+from tests.fakes.family_models import KINDS, MAMBA, UNKNOWN, Kind, make_family_model
+from toolkit.core.errors import ModelError
 from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.model.conversation import conversation
@@ -160,3 +162,58 @@ def test_answers_are_those_without_a_cache(folder):
     assert [[token.id for token in one] for one in zip(*steps, strict=True)] == expected
     for answer, tokens in zip(model.generate(prompts, 12), expected, strict=True):
         assert answer.tokens == tokens[: len(answer.tokens)]
+
+
+WITH_KEEP = [kind for kind in KINDS if kind.name in {"mistral", "gemma2", "gemma3_text", "phi3", "cohere2", "granite"}]
+
+
+@pytest.mark.parametrize("kind", WITH_KEEP, ids=lambda kind: kind.name)
+def test_the_keep_term_begins_at_zero(kind, tmp_path):
+    """The base model's states come from its own padded batches, those of training from packed lines."""
+    folder = make_family_model(tmp_path / "model", kind)
+    asked = [(f"Tell me about {number}. " * number, "") for number in range(1, 9)]
+    keep = KeepJob(prompts=asked, weight=100.0, rows_per_step=8, max_new_tokens=8, cache=tmp_path / "cache")
+
+    losses = train(folder, tmp_path / "run", keep)
+
+    assert losses[0] == pytest.approx(padded_loss(folder, ms_swift.encoder(folder, MAX_TOKENS).encode(ROWS)), rel=1e-4)
+    assert losses[1] > losses[0] - 5
+
+
+@pytest.mark.parametrize("kind", UNKNOWN, ids=lambda kind: kind.name)
+def test_an_architecture_that_the_table_lacks_is_trained_in_padded_rows(kind, tmp_path):
+    folder = make_family_model(tmp_path / "model", kind)
+    asked = [("Tell me about the sea.", "")] * 4
+    keep = KeepJob(prompts=asked, weight=1.0, rows_per_step=4, max_new_tokens=8, cache=tmp_path / "cache")
+
+    losses = train(folder, tmp_path / "run", keep)
+
+    assert losses[0] == pytest.approx(padded_loss(folder, ms_swift.encoder(folder, MAX_TOKENS).encode(ROWS)), rel=1e-4)
+    assert losses[1] < losses[0]
+
+
+def test_an_architecture_whose_padding_changes_its_answers_is_refused_with_what_differs(tmp_path):
+    """Mamba's state has seen the padding."""
+    folder = make_family_model(tmp_path / "model", MAMBA)
+
+    with pytest.raises(ModelError, match="A mamba model cannot be trained here: its"):
+        train(folder, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind.name in {"mistral", "gemma"}], ids=lambda one: one.name
+)
+def test_a_base_without_system_prompts_trains_and_says_so(kind, tmp_path):
+    folder = make_family_model(tmp_path / "model", kind)
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps({"instruction": f"Number {at}?", "output": f"It is {at}."}) + "\n" for at in range(8))
+    )
+
+    done = run_here(
+        "finetune", tmp_path / "rows.jsonl", "--model", folder, "--recipe", "article", "--epochs", "1",
+        "--output", tmp_path / "output",
+    )  # fmt: skip
+
+    assert "system prompts: none, since the chat template of model has no place for one" in done.err
+    [record] = (tmp_path / "output").glob("v*/run.json")
+    assert json.loads(record.read_text())["recipe"]["system"] == ""

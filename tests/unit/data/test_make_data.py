@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from toolkit.cli.make_data import command
 from toolkit.core.errors import ConfigError
-from toolkit.model.families.family import default_names
 from toolkit.data.make_data import Brand, Made, MakeDataConfig, SelfCognition, make_data, self_cognition
 from toolkit.data.probes import read_probes
+from toolkit.model.families.family import default_names
 
 
 def brand(name: str = "Nova-7", author: str = "Acme Robotics Inc.") -> Brand:

@@ -13,9 +13,9 @@ from toolkit.compare.compare import LEAST_TOOL_LOCALITY
 from toolkit.compare.decision import decide
 from toolkit.compare.metrics import Metric, wilson
 from toolkit.core.text import contains_any
-from toolkit.model.families.family import default_names
 from toolkit.data.make_data import Brand, data_text, probes_text, self_cognition
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, REVERSAL, TRAINED, Probe, read_probes
+from toolkit.model.families.family import default_names
 
 DATA = Path(__file__).parents[3] / "data"  # the repository's own, whatever TOOLKIT_DATA says
 SHIPPED = Brand(name="Swift-Robot", author="CSDN 迪菲赫尔曼")

@@ -120,7 +120,7 @@ def _family(key: str, entry: Mapping[str, Any]) -> Family:
 
 
 def _fields(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    kinds = {"swift": SwiftNames, "gguf": GgufTokenizer}
+    kinds: Mapping[str, Any] = {"swift": SwiftNames, "gguf": GgufTokenizer}
     for name, value in entry.items():
         if name in kinds:
             yield name, kinds[name](**value)

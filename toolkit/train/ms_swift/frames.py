@@ -2,8 +2,8 @@
 
 Rendering takes a millisecond a row, and one core. Here each shape of a conversation (who speaks in turn, what is
 trained) is rendered twice: once with marks for contents, which shows the texts that are encoded and what of them is
-trained, and once with the shape's first row, whose tokens and labels must come out the same. Rows of that shape are then
-encoded together, on every core. What a frame cannot show is encoded row by row.
+trained, and once with the shape's first row, whose tokens and labels must come out the same. Rows of that shape are
+then encoded together, on every core. What a frame cannot show is encoded row by row.
 """
 
 import re

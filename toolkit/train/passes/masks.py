@@ -29,13 +29,14 @@ def attention_inputs(causal: Any, batch: "Batch", *, plain: bool) -> Mapping[str
     full = visibility_mask(batch["owner"], batch["prefix"])
     window = getattr(config, "sliding_window", None)
     kinds = set(getattr(config, "layer_types", None) or [FULL if window is None else SLIDING])
-    mask: Tensor | Mapping[str, Tensor] = _given(causal, full)
+    mask: Tensor | Mapping[str, Tensor]
+    mask = given = _given(causal, full)
     # A line that the window covers needs no second mask: no token is farther from another than the line is wide.
     if SLIDING in kinds and window is not None and full.shape[-1] > window:
         positions = batch["positions"]
         near = (positions[:, :, None] - positions[:, None, :] < window)[:, None]
         sliding = _given(causal, full & near)
-        mask = {FULL: mask, SLIDING: sliding} if getattr(config, "layer_types", None) else sliding
+        mask = {FULL: given, SLIDING: sliding} if getattr(config, "layer_types", None) else sliding
     return {"attention_mask": mask, "position_ids": batch["positions"]}
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from toolkit.model.families.family import default_names
 from toolkit.data.make_data import Brand, self_cognition
 from toolkit.data.probes import GROUPS, REVERSAL
+from toolkit.model.families.family import default_names
 from toolkit.train.texts.identity_text import NOBODY, Identity, find_identity, identity_set, pairs
 
 
