@@ -57,11 +57,9 @@ class SelfCognition:
 
 @dataclass(frozen=True, kw_only=True)
 class MakeDataConfig:
-    """`old`: the names that the base model has for itself and its makers."""
-
     brand: Brand
     to: Path
-    old: tuple[str, ...] = ()
+    old: tuple[str, ...] = ()  # the names that the base model has for itself and its makers
     probes_to: Path | None = None  # None: `<stem>.probes.yaml` beside `to`
     force: bool = False
 

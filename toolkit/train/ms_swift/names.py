@@ -1,6 +1,6 @@
-"""What ms-swift is told of a base model: its own names for the family, or ours for a decoder that it just loads.
+"""What ms-swift calls a base model: its own names for the family, or ours for a decoder that it only loads.
 
-ms-swift knows hundreds of models by their repositories' names, and cannot tell a folder's from its architecture alone.
+ms-swift knows hundreds of models by their repositories' names, and cannot say which it is from a folder's architecture.
 It needs to know no more than how to load one: its template is used only where it writes what the model's own does.
 """
 

@@ -129,7 +129,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """The rows' part of the step's mean cross entropy."""
         total = in_chunks(
             lambda states, targets: functional.cross_entropy(
-                self.logits(states).float(), targets, reduction="sum", ignore_index=IGNORED
+                logits(self.causal, states).float(), targets, reduction="sum", ignore_index=IGNORED
             ),
             hidden[batch["row_positions"]],
             batch["row_targets"],
@@ -140,10 +140,6 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     def causal(self) -> Any:
         """The base model with the adapter's layers; `self.model` is never wrapped for several processes."""
         return self.model.get_base_model()
-
-    def logits(self, states: "Tensor") -> "Tensor":
-        """Shape [positions, vocabulary]."""
-        return logits(self.causal, states)
 
     def hidden_states(self, model: Any, batch: Batch) -> "Tensor":
         """Last hidden states, shape [tokens, width].
@@ -274,7 +270,9 @@ class KeepTrainer(PackedTrainer):
     def _kl(self, hidden: "Tensor", batch: Batch) -> "Tensor":
         """KL(base || tuned) in nats a token."""
         total = in_chunks(
-            lambda tuned, base, mask: (kl_divergence(self.logits(base), self.logits(tuned)) * mask).sum(),
+            lambda tuned, base, mask: (
+                kl_divergence(logits(self.causal, base), logits(self.causal, tuned)) * mask
+            ).sum(),
             hidden[batch["keep_positions"]],
             batch["keep_states"],
             batch["keep_mask"],

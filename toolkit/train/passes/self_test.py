@@ -4,14 +4,15 @@ Compared on the model's own weights: each of the toolkit's ways against the mode
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.model.families.network import decoder, embedded, logits
-from toolkit.model.generation import DecodingBatch, Row
+from toolkit.model.generation import DecodingBatch, Row, Token
 from toolkit.train.passes.batch import TrainSequence, lay_out
 from toolkit.train.passes.masks import attention_inputs
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LENGTHS = (7, 12, 24)  # tokens of the sequences
-NEW_TOKENS = 8
+NEW_TOKENS = 6
 # Of the logits' own spread: a wrong scale or mask moves them by a large part of it.
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
 
@@ -33,7 +34,7 @@ def require_alike(causal: Any, pad: int) -> None:
         with torch.inference_mode():
             faults = list(_faults(causal.eval(), sequences, pad))
     except Exception as error:  # noqa: BLE001  # whatever a model that nobody tried raises is an answer
-        faults = [f"its forward pass does not take what the toolkit hands to it ({first_line(error)})"]
+        faults = [f"what the toolkit does with a model fails with it ({type(error).__name__}: {first_line(error)})"]
     if faults:
         raise ModelError(
             f"A {causal.config.model_type} model cannot be trained here: {' and '.join(faults)}.",
@@ -54,7 +55,7 @@ def _faults(causal: Any, sequences: list["Tensor"], pad: int) -> Iterator[str]:
     states = decoder(causal)(inputs_embeds=embedded(causal, batch["ids"]), use_cache=False, **inputs).last_hidden_state
     padded = logits(causal, states.flatten(0, 1)[batch["row_positions"]]).float()
     if (padded - torch.cat(alone)).abs().max() > allowed:
-        yield "the logits of a padded batch are not those of its rows alone"
+        yield "the logits of a padded batch are not those of its rows"
     if any(gap > allowed for ids, answer in _cached(causal, sequences, pad) for gap in _gaps(causal, ids, answer)):
         yield "its answers with a cache of keys and values are not those without"
 
@@ -65,17 +66,29 @@ def _own_logits(causal: Any, ids: "Tensor") -> "Tensor":
     return found
 
 
-def _cached(causal: Any, sequences: list["Tensor"], pad: int) -> list[tuple["Tensor", list[int]]]:
-    """Each sequence with its greedy answer in a batch that is decoded together, as the toolkit asks and serves."""
+def _cached(causal: Any, sequences: list["Tensor"], pad: int) -> list[tuple["Tensor", list[Token]]]:
+    """Each sequence with its greedy answer in a batch that others join and leave, as the toolkit serves them."""
     batch = DecodingBatch(causal, pad_token=pad)
-    steps = [batch.join([Row(prompt=ids.tolist()) for ids in sequences])]
-    steps += [batch.step() for _ in range(NEW_TOKENS - 1)]
-    answers = [[0 if token is None else token.id for token in row] for row in zip(*steps, strict=True)]
-    return list(zip(sequences, answers, strict=True))
+    rows = [Row(prompt=ids.tolist(), top_logprobs=1) for ids in sequences]
+    answers: dict[Row, list[Token]] = {row: [] for row in rows}
+
+    def take(tokens: Sequence[Token | None], of: Sequence[Row]) -> None:
+        for row, token in zip(of, tokens, strict=True):
+            answers[row].append(token or Token(id=0))
+
+    take(batch.join(rows[:-1]), rows[:-1])
+    take(batch.step(), batch.rows)
+    take(batch.join(rows[-1:]), rows[-1:])
+    for _ in range(NEW_TOKENS):
+        take(batch.step(), batch.rows)
+    batch.leave(rows[-1:])  # the longest, and padding that only it needed
+    take(batch.step(), batch.rows)
+    return [(ids, answers[row]) for ids, row in zip(sequences, rows, strict=True)]
 
 
-def _gaps(causal: Any, ids: "Tensor", answer: list[int]) -> "Tensor":
-    """How far each token of the answer is below the highest logit, computed without a cache; zero if it is right."""
-    found = _own_logits(causal, torch.cat([ids, torch.tensor(answer)]))[len(ids) - 1 : -1]
-    chosen = found.gather(1, torch.tensor(answer, device=found.device)[:, None])[:, 0]
-    return found.max(-1).values - chosen
+def _gaps(causal: Any, ids: "Tensor", answer: Sequence[Token]) -> "Tensor":
+    """How far each token's log probability is from that without a cache; infinite for one that could not be chosen."""
+    chosen = torch.tensor([token.id for token in answer], device=causal.device)
+    found = _own_logits(causal, torch.cat([ids.to(causal.device), chosen]))[len(ids) - 1 : -1].log_softmax(-1)
+    cached = [-inf if token.logprob is None else token.logprob for token in answer]
+    return (found.gather(1, chosen[:, None])[:, 0] - torch.tensor(cached, device=causal.device)).abs()
