@@ -138,8 +138,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     @property
     def causal(self) -> Any:
-        """The base model with the adapter's layers; `self.model` is never wrapped for several processes."""
-        return self.model.get_base_model()
+        return self.model.get_base_model()  # `self.model` is never the wrapped one
 
     def hidden_states(self, model: Any, batch: Batch) -> "Tensor":
         """Last hidden states, shape [tokens, width].
