@@ -7,10 +7,12 @@ import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.fakes.tool_rows import CALL, FORMS, TOOL, with_qwen25_template
+from toolkit.model.families.family import family_of
 
 CONVERSATION = {"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am M."}]}
 
@@ -275,6 +277,20 @@ def row_of(*turns: tuple[str, str]) -> Any:
     from toolkit.data.messages import Message
 
     return Row(number=1, messages=tuple(Message(role=role, content=content) for role, content in turns))
+
+
+def test_a_decoder_that_ms_swift_does_not_know_is_registered_and_only_loaded():
+    from swift.model.model_meta import MODEL_MAPPING
+    from swift.template.constant import LLMTemplateType
+
+    from toolkit.train.ms_swift.names import PLAIN, swift_names
+
+    folder = Path(__file__).parents[2] / "data/tiny-qwen2"
+    assert swift_names(folder) != PLAIN
+    with patch("toolkit.train.ms_swift.names.family_in", lambda _: family_of({"model_type": "llama"})):
+        assert swift_names(folder) == swift_names(folder) == PLAIN
+
+    assert MODEL_MAPPING[PLAIN.model_type].template == PLAIN.template == LLMTemplateType.dummy
 
 
 def test_every_training_argument_that_the_recipe_sets_exists():
