@@ -19,7 +19,7 @@ def test_the_norms_of_the_table_are_rms_norms_with_these_attributes(kind):
     """`fuse_norms` replaces their forward pass by torch's kernel."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = AutoConfig.for_model(kind, **{**SIZES, "vocab_size": 50, "pad_token_id": 0})
+    config = AutoConfig.for_model(kind, **{**SIZES, "head_dim": 16, "vocab_size": 50, "pad_token_id": 0})
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     names = family_of({"model_type": kind}).norms
     norms = [module for module in model.modules() if type(module).__name__ in names]

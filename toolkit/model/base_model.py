@@ -73,6 +73,7 @@ class BaseModel:
             "revision": self.revision,
             "lock_sha256": self.lock_sha256,
             "load_in_4bit": self.in_4bit,
+            "family": self.config.get("model_type"),
         } | ({"lock_checked": False} if self.unchecked_lock else {})
 
 

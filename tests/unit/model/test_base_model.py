@@ -122,6 +122,7 @@ def test_a_lock_is_recognised_by_the_folders_name(data: Path, tmp_path: Path):
         "revision": "0123456789abcdef0123456789abcdef01234567",
         "lock_sha256": file_sha256(data / "locks" / "small.json"),
         "load_in_4bit": False,
+        "family": "qwen2",
     }
 
 
