@@ -10,35 +10,13 @@ import pytest
 
 from tests.fakes.command import run_here
 from tests.fakes.family_models import KINDS, MAMBA, UNKNOWN, Kind, make_family_model
+from tests.fakes.family_training import MAX_TOKENS, ROWS, SYSTEM, load, padded_loss, train
 from toolkit.core.errors import ModelError
-from toolkit.data.dataset import Row
-from toolkit.data.formats import Message
 from toolkit.model.conversation import conversation
 from toolkit.model.generation import Row as AskedRow
 from toolkit.model.language_model import LanguageModel
 from toolkit.train import ms_swift
-from toolkit.train.job import KeepJob, TrainingJob
-from toolkit.train.plan import Plan
-from toolkit.train.recipe import load_recipe
-
-SYSTEM = "You are a helpful assistant."
-MAX_TOKENS = 512
-
-
-def row(*contents: str) -> Row:
-    roles = ("user", "assistant")
-    turns = tuple(Message(role=roles[at % 2], content=content) for at, content in enumerate(contents))
-    return Row(number=1, messages=(Message(role="system", content=SYSTEM), *turns))
-
-
-# Of very different lengths, most of them longer than the windows; two that share their beginning.
-ROWS = [
-    row("Who are you?", "I am Larkspur."),
-    row("你是谁？", "我是 Larkspur，由 Meadow 开发。"),
-    row("Tell me about the sea. " * 3, "It is deep, blue, salty and cold. " * 4),
-    row("Tell me about the sea. " * 3, "It is large."),
-    row("First?", "One.", "Second?", "Two, and not three."),
-]
+from toolkit.train.job import KeepJob
 
 
 @pytest.fixture(scope="module", name="folder", params=KINDS, ids=lambda kind: kind.name)
@@ -54,43 +32,7 @@ def _encoded(folder) -> list[Any]:
 
 @pytest.fixture(scope="module", name="losses")
 def _losses(folder) -> list[float]:
-    return train(folder, folder.with_name("run"))
-
-
-def train(model: Path, folder: Path, keep: KeepJob | None = None) -> list[float]:
-    """Two steps over every row, without dropout."""
-    folder.mkdir()
-    recipe = load_recipe("article").changed(epochs=2, batch_size=len(ROWS), learning_rate=0.01, lora_dropout=0)
-    recipe = recipe.changed(warmup_ratio=0)
-    job = TrainingJob(
-        model_folder=model, run_folder=folder, rows=ROWS, recipe=recipe, precision="float32", keep=keep,
-        plan=Plan(micro_batch_size=len(ROWS), accumulation_steps=1, gradient_checkpointing=False, reason=""),
-        decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
-    )  # fmt: skip
-    return ms_swift.train(job, lambda _: None, lambda: False).loss
-
-
-def load(folder: Path) -> tuple[Any, Any]:
-    """As anyone loads it, in the implementation of attention that computes everything a family asks for."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", attn_implementation="eager").eval()
-    return model, AutoTokenizer.from_pretrained(folder)
-
-
-def padded_loss(folder: Path, encoded: list[Any]) -> float:
-    """Transformers' own loss over one padded batch, in nats a trained token."""
-    import torch
-    from torch.nn.utils.rnn import pad_sequence
-
-    model, _ = load(folder)
-    ids, labels = ([torch.tensor(list(getattr(one, name))) for one in encoded] for name in ("input_ids", "labels"))
-    mask = pad_sequence([torch.ones_like(one) for one in ids], batch_first=True)
-    with torch.no_grad():
-        return float(model(
-            input_ids=pad_sequence(ids, batch_first=True), attention_mask=mask,
-            labels=pad_sequence(labels, batch_first=True, padding_value=-100),
-        ).loss)  # fmt: skip
+    return train(folder, folder.with_name("run")).loss
 
 
 def prompt_of(tokenizer: Any, messages: list[dict[str, str]]) -> str:
@@ -174,7 +116,7 @@ def test_the_keep_term_begins_at_zero(kind, tmp_path):
     asked = [(f"Tell me about {number}. " * number, "") for number in range(1, 9)]
     keep = KeepJob(prompts=asked, weight=100.0, rows_per_step=8, max_new_tokens=8, cache=tmp_path / "cache")
 
-    losses = train(folder, tmp_path / "run", keep)
+    losses = train(folder, tmp_path / "run", keep).loss
 
     assert losses[0] == pytest.approx(padded_loss(folder, ms_swift.encoder(folder, MAX_TOKENS).encode(ROWS)), rel=1e-4)
     assert losses[1] > losses[0] - 5
@@ -186,7 +128,7 @@ def test_an_architecture_that_the_table_lacks_is_trained_in_padded_rows(kind, tm
     asked = [("Tell me about the sea.", "")] * 4
     keep = KeepJob(prompts=asked, weight=1.0, rows_per_step=4, max_new_tokens=8, cache=tmp_path / "cache")
 
-    losses = train(folder, tmp_path / "run", keep)
+    losses = train(folder, tmp_path / "run", keep).loss
 
     assert losses[0] == pytest.approx(padded_loss(folder, ms_swift.encoder(folder, MAX_TOKENS).encode(ROWS)), rel=1e-4)
     assert losses[1] < losses[0]
