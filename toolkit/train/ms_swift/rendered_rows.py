@@ -4,15 +4,18 @@ ms-swift has templates of its own for some families. They are not used: a model 
 refuse some orders of turns, and change others: two questions are joined, and an empty one put before an answer.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from toolkit.core.errors import ModelError
 from toolkit.data.encoding import IGNORED
-from toolkit.model.chat_template import ChatTokens, rendered
+from toolkit.model.chat_template import OPEN_THOUGHT, ChatTokens, rendered
 from toolkit.model.conversation import Messages
 
+CLOSE_THOUGHT = "</think>"
+EMPTY_THOUGHT = re.compile(rf"{OPEN_THOUGHT}\s*{CLOSE_THOUGHT}\s*\Z")
 Piece = tuple[str, bool]  # a text, and whether it is trained
 
 
@@ -30,9 +33,18 @@ class _Turn:
         return str(self.message["content"]).strip()
 
     @property
+    def visible(self) -> str:
+        """The body after its thought, if it has one: what a template that leaves out thoughts writes of it."""
+        return self.body.rpartition(CLOSE_THOUGHT)[2].strip() if self.has_thought else self.body
+
+    @property
+    def has_thought(self) -> bool:
+        return self.body.startswith(OPEN_THOUGHT) and CLOSE_THOUGHT in self.body
+
+    @property
     def ending(self) -> str:
         """What the template writes after the content."""
-        return self.so_far[self.so_far.rfind(self.body) + len(self.body) :]
+        return self.so_far[self.so_far.rfind(self.visible) + len(self.visible) :]
 
 
 def as_rendered(
@@ -65,7 +77,7 @@ def _pieces(tokenizer: Any, messages: Messages, answer_end: str) -> Iterator[Pie
             so_far=text if is_last else rendered(tokenizer, plain[: at + 1], prompt=False),
         )  # fmt: skip
         before, answer, end = _cut(turn, text, end)
-        written = answer[answer.rfind(turn.body) + len(turn.body) :] if turn.body else answer
+        written = answer[answer.rfind(turn.visible) + len(turn.visible) :] if turn.visible else answer
         if not written.strip() and not answer.endswith(answer_end):
             if is_last:
                 answer += answer_end
@@ -80,22 +92,21 @@ def _cut(turn: _Turn, text: str, end: int) -> tuple[str, str, int]:
 
     `end`: where the last answer ended. Raises ModelError for a template that does not render it as one.
     """
-    if turn.so_far.startswith(turn.prompt) and text.startswith(turn.so_far) and len(turn.prompt) >= end:
+    empty = EMPTY_THOUGHT.search(turn.prompt)
+    own = turn.has_thought and empty is not None  # in the place of the empty thought that the prompt ends with
+    if turn.so_far.startswith(turn.prompt) and text.startswith(turn.so_far) and len(turn.prompt) >= end and not own:
         return text[end : len(turn.prompt)], turn.so_far[len(turn.prompt) :], len(turn.so_far)
-    if turn.so_far == text:  # the prompt opens a thought, and the template renders an answer without one
-        begin = text.rfind(turn.body) if turn.body else -1
-        common = _common(turn.prompt, text)
-        if begin >= max(end, common) >= end and not text[common:begin].strip():
-            return turn.prompt[end:], text[begin:], len(text)
-    elif turn.body and (begin := text.find(turn.body + turn.ending, end)) >= 0:  # it leaves out an earlier thought
-        return text[end:begin], turn.body + turn.ending, begin + len(turn.body + turn.ending)
+    head = turn.prompt[: empty.start()] if empty else turn.prompt
+    if turn.so_far == text and own and text.startswith(head):
+        return head[end:], turn.body + turn.ending, len(text)
+    # The template renders an answer without the thought that the prompt opens, or an earlier one without its own.
+    rest = text[len(head) :]
+    begin, shown = len(head) + len(rest) - len(rest.lstrip()), turn.visible + turn.ending
+    if text.startswith(head) and turn.visible and text.startswith(shown, begin) and len(head) >= end:
+        read = turn.prompt[end:] if turn.so_far == text else text[end:begin]
+        return read, shown, begin + len(shown)
     answer = turn.body[:40] or "a call"
     raise ModelError(
         f"The model's chat template does not render {answer!r} as an answer of its own.",
         next="Alternate user and assistant in this row, or delete it.",
     )
-
-
-def _common(one: str, other: str) -> int:
-    """The length of the longest text that both begin with."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
