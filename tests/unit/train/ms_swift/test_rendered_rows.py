@@ -55,7 +55,7 @@ def test_each_answer_is_trained_with_its_end_where_its_prompt_ends(template, exp
 def test_an_answer_that_the_template_does_not_end_is_ended_by_the_familys_token():
     found = pieces(GLM4, *TURNS, end="<|user|>")
 
-    assert trained(found) == ["\nOne.<|user|>", "\nTwo.<|user|>"] or trained(found) == ["One.<|user|>", "Two.<|user|>"]
+    assert trained(found) == ["One.<|user|>", "Two.<|user|>"]
     assert "".join(text for text, _ in found).count("<|user|>") == 3  # the first turn's, and two ends
 
 
