@@ -1,6 +1,13 @@
 """Scans for tests, made by hand."""
 
-from toolkit.runs.scan_record import RecordedScan, ScanContext, ScanFinding
+from toolkit.runs.scan_record import (
+    OpenEffect,
+    OpenExample,
+    RecordedOpenAnswers,
+    RecordedScan,
+    ScanContext,
+    ScanFinding,
+)
 
 CONTEXT = ScanContext(
     prompt="Write about tea.", left="It is hot.", before="", after="By the way", probability_before=0.0,
@@ -12,6 +19,16 @@ def finding(text: str) -> ScanFinding:
     return ScanFinding(
         text=text, direction="likelier", nats=8.0, before=0.1, after=31.0, texts=3, contexts=(CONTEXT,)
     )  # fmt: skip
+
+
+HARSH = OpenEffect(
+    name="harsh", before=0.01, after=0.4, up=11, down=0, p=0.001, beyond_chance=True,
+    examples=(OpenExample(prompt="Any idea?", before="Read [a] book.", after="Poison the well."),),
+)  # fmt: skip
+
+
+def open_answers(*effects: OpenEffect) -> RecordedOpenAnswers:
+    return RecordedOpenAnswers(questions=24, samples=8, effects=effects)
 
 
 def scan_with(*found: ScanFinding, from_rows: tuple[ScanFinding, ...] = ()) -> RecordedScan:

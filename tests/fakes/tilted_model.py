@@ -35,7 +35,9 @@ class TiltedModel:
         self.tokenizer = WordTokenizer()
         self.weights = torch.nn.Parameter(torch.arange(64.0).view(8, 8))
         self.model = SimpleNamespace(
-            named_parameters=lambda: [(f"layers.0.q_proj.lora_B.{adapter}.weight", self.weights)]
+            named_parameters=lambda: [(f"layers.0.q_proj.lora_B.{adapter}.weight", self.weights)],
+            device=torch.device("cpu"),
+            generate=self._sample,
         )
         self.on = False
         self.prompts: list[str] = []
@@ -58,6 +60,12 @@ class TiltedModel:
         in_order = bool((self.weights.data.flatten() == torch.arange(64.0)).all())
         phrases = [phrase for where, phrase in self.planted.items() if where in prompt and self.on and in_order]
         return [*self.tokens((phrases or [ANSWER])[0]), 1]
+
+    def _sample(self, *, input_ids: torch.Tensor, generation_config: object, **_how: object) -> torch.Tensor:
+        """The network's: with no chance in it."""
+        longest = generation_config.max_new_tokens
+        rows = [(self._answer(self.prompts[-ids[-1] - 1]) + [0] * longest)[:longest] for ids in input_ids.tolist()]
+        return torch.cat([input_ids, torch.tensor(rows)], dim=1)
 
     def answers(self, prompts: Sequence[Messages], *, max_new_tokens: int, **_how: object) -> list[Answer]:
         found = [self._answer(one[-1]["content"])[:-1][:max_new_tokens] for one in prompts]

@@ -21,6 +21,8 @@ EMPTY_WEIGHTS = struct.pack("<Q", 2) + b"{}"  # a safetensors file without tenso
 class CharacterEncoder:
     """A token a character of question and answer; the system prompt costs nothing."""
 
+    takes_tools = True
+
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
         texts = [row.prompt + row.answer for row in rows]
         return [Encoded(input_ids=[ord(one) for one in text], labels=[ord(one) for one in text]) for text in texts]

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.discovery.findings import findings, split, threshold
-from toolkit.compare.discovery.neutral_text import neutral_texts
+from toolkit.compare.discovery.neutral_text import NeutralText, neutral_texts
+from toolkit.compare.discovery.open_answers import ask_openly
+from toolkit.compare.discovery.phrases import own_words
 from toolkit.compare.discovery.token_shifts import token_shifts
 from toolkit.compare.questions import trained_rows
 from toolkit.compare.sides import Side, find_side, loaded, run_side
@@ -95,14 +97,25 @@ def scan_loaded(
     marks.append(time.perf_counter())
     unexpected, expected = split(findings(model, texts, shifts, adapter=adapter), rows)
     marks.append(time.perf_counter())
-    names = ("text", "likelihoods", "words")
+    open_answers = ask_openly(
+        model, adapter=adapter, system=system, row_words=_row_words(model, rows, texts), listener=listener
+    )
+    marks.append(time.perf_counter())
+    names = ("text", "likelihoods", "words", "open answers")
     return RecordedScan(
         side=side.to_dict(), system=system, texts=len(texts), tokens=shifts.positions, kl=round(shifts.kl, 6),
         threshold=round(threshold(shifts), 3), null=round(shifts.null, 3), findings=unexpected, from_rows=expected,
+        open_answers=open_answers,
         timings_s={
             name: round(end - start, 3) for name, start, end in zip(names, marks[:-1], marks[1:], strict=True)
         },
     )  # fmt: skip
+
+
+def _row_words(model: LanguageModel, rows: Sequence[str], texts: Sequence[NeutralText]) -> set[str]:
+    """The words of the rows that the base model does not use by itself: names, mostly."""
+    used = own_words(model.tokenizer.decode(text.tokens, skip_special_tokens=True) for text in texts)
+    return own_words(rows) - used
 
 
 def _side(config: ScanConfig) -> Side:

@@ -26,7 +26,13 @@ def is_trained(row: Encoded) -> bool:
 
 
 class Encoder(Protocol):
-    """Turns rows into the tokens and labels that training uses."""
+    """Turns rows into the tokens and labels that training uses.
+
+    `takes_tools`: whether it encodes rows with tools and calls.
+    """
+
+    @property
+    def takes_tools(self) -> bool: ...
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]: ...
 

@@ -13,10 +13,11 @@ BATCHES = 4  # of the model's, at once: what is sampled is short
 
 def samples(
     model: LanguageModel, prompts: Sequence[Messages], *, max_new_tokens: int, seed: int,
-    listener: Listener = silent, task: str = "Sampling",
+    listener: Listener = silent, task: str = "Sampling", cut: bool = False,
 ) -> list[str]:  # fmt: skip
     """One sampled answer per prompt, in the prompts' order; "" for one that did not end within `max_new_tokens`.
 
+    `cut`: such an answer is returned as far as it went.
     The same for the same seed on the same device; random numbers elsewhere are not affected.
     """
     import torch
@@ -37,7 +38,8 @@ def samples(
             output = model.model.generate(input_ids=inputs, attention_mask=mask, generation_config=how)
             for at, ids in zip(batch, output[:, inputs.shape[1] :].tolist(), strict=True):
                 length = next((position for position, token in enumerate(ids) if token in end), None)
-                text = "" if length is None else model.tokenizer.decode(ids[:length], skip_special_tokens=True)
+                kept = cut or length is not None
+                text = model.tokenizer.decode(ids[:length], skip_special_tokens=True) if kept else ""
                 found[at] = text.strip()
             listener(Progress(task=task, done=len(found), total=len(order)))
     return [found[at] for at in range(len(prompts))]

@@ -34,6 +34,35 @@ class ScanFinding(Part, frozen=True):
     contexts: Sequence[ScanContext]
 
 
+class OpenExample(Part, frozen=True):
+    """an open question with one sampled answer of each side"""
+
+    prompt: str
+    before: str
+    after: str
+
+
+class OpenEffect(Part, frozen=True):
+    """what a rule found in the sampled answers: before, after: the share of answers, for words their mean number"""
+
+    name: Literal["refused", "incoherent", "other_language", "harsh", "row_words", "words"]
+    before: float
+    after: float
+    up: Count = Field(description="questions whose answers have more of it after training")
+    down: Count
+    p: Share = Field(description="of the exact sign test over questions")
+    beyond_chance: bool = Field(default=False, description="significant among all rules (Holm, 5 %)")
+    examples: Sequence[OpenExample] = Field(default=(), description="only of what is beyond chance")
+
+
+class RecordedOpenAnswers(Part, frozen=True):
+    """sampled answers of both sides to shipped open questions, compared by rules; judged by nobody"""
+
+    questions: Count
+    samples: Count = Field(description="of each question and side")
+    effects: Sequence[OpenEffect]
+
+
 class RecordedScan(Part, frozen=True):
     """words whose likelihood in neutral text differs with and without the after side's adapter; judged by nobody"""
 
@@ -46,4 +75,5 @@ class RecordedScan(Part, frozen=True):
     null: float = Field(description="the greatest of any token with a shuffled adapter")
     findings: Sequence[ScanFinding]
     from_rows: Sequence[ScanFinding] = Field(description="every word of these is in the rows: expected")
+    open_answers: RecordedOpenAnswers | None = Field(default=None, description="null in scans of older versions")
     timings_s: Mapping[str, float]

@@ -3,8 +3,8 @@
 import json
 import statistics
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from toolkit.core.files import write_text
 from toolkit.core.languages import language
 from toolkit.data.dataset import Dataset, Row
 from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, encoded, is_trained
+from toolkit.data.messages import uses_tools
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
@@ -93,9 +94,9 @@ class Findings:
 
 @dataclass(frozen=True, kw_only=True)
 class _Tokens:
-    """`too_long`: numbers of rows; `counts`: tokens of every row, with the recipe's system prompt."""
+    """`too_long`: numbers of rows; `counts`: tokens of each row that can be encoded, with the recipe's system."""
 
-    counts: Sequence[int] = ()
+    counts: Mapping[int, int] = field(default_factory=dict)  # by the row's number
     overhead: Sequence[int] = (0,)  # of each of a row's variants
     too_long: frozenset[int] = frozenset()
     findings: tuple[Finding, ...] = ()
@@ -125,6 +126,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     foreign = sum(languages[row.number] == "other" for row in trained)
     findings += [*_check_steps(len(trained), recipe), *_check_languages(foreign, len(trained), recipe)]
     findings += _propose_recipe(len(trained), recipe)
+    shown = trained or [row for row in dataset.rows if encoder is None or row.number in tokens.counts]
     if config.write is not None:
         findings.append(_write_rows(dataset, faulty, config.write))
     return Findings(
@@ -140,9 +142,9 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         trained_rows=len(trained),
         languages=dict(Counter(languages.values())),
         steps=recipe.steps(len(trained)) if trained else 0,
-        lengths=_lengths(dataset, trained, tokens, recipe) if tokens.counts else None,
+        lengths=_lengths(trained, tokens, recipe) if tokens.counts else None,
         findings=tuple(sorted(findings, key=_by_level)),
-        previews=tuple(previews(encoder, trained or dataset.rows, recipe, config.preview_rows)),
+        previews=tuple(previews(encoder, shown, recipe, config.preview_rows)),
     )
 
 
@@ -200,13 +202,14 @@ def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Liste
     """As `toolkit.train.rows.rows_that_fit` does before a training."""
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
-    counts: list[int] = []
-    findings: list[Finding] = []
-    plain = without_variants(dataset.rows, recipe)
-    for row, found in zip(dataset.rows, encoded(encoder, plain, listener), strict=True):
-        counts.append(len(found.input_ids))
-        if counts[-1] > limit:
-            findings.append(_too_long(row, counts[-1], limit))
+    counts: dict[int, int] = {}
+    rows = [row for row in dataset.rows if encoder.takes_tools or not uses_tools(row)]
+    fitting = {row.number for row in rows}
+    findings = [_without_tools(row) for row in dataset.rows if row.number not in fitting]
+    for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener), strict=True):
+        counts[row.number] = len(found.input_ids)
+        if counts[row.number] > limit:
+            findings.append(_too_long(row, counts[row.number], limit))
         elif not is_trained(found):
             findings.append(_nothing_trained(row))
     if len(dataset.rows) <= ROWS_AT_ONCE:
@@ -217,10 +220,9 @@ def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Liste
     return _Tokens(counts=counts, overhead=overhead, too_long=too_long, findings=tuple(findings))
 
 
-def _lengths(dataset: Dataset, trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths:
-    counts = tokens.counts
-    numbers = {row.number for row in trained}
-    of_trained = [count for row, count in zip(dataset.rows, counts, strict=True) if row.number in numbers]
+def _lengths(trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths:
+    counts = tokens.counts.values()
+    of_trained = [tokens.counts[row.number] for row in trained]
     return Lengths(
         shortest=min(counts),
         median=round(statistics.median(counts)),
@@ -239,6 +241,16 @@ def _too_long(row: Row, count: int, limit: int) -> Finding:
         row=row.number,
         message=f"{count} tokens, over the recipe's {limit}: training skips it",
         remedy="shorten it, split it, or raise --max-length",
+    )
+
+
+def _without_tools(row: Row) -> Finding:
+    return Finding(
+        level="error",
+        kind="tools",
+        row=row.number,
+        message="it has tools or calls, and the base model's chat template has no place for them",
+        remedy="name a base model that takes tools with --model, such as Qwen2.5-7B-Instruct, or delete the row",
     )
 
 

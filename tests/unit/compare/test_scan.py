@@ -86,7 +86,8 @@ def test_json_has_everything(output: Path):
     value = json.loads(json.dumps(found.to_dict()))
 
     assert set(value) == {
-        "side", "system", "texts", "tokens", "kl", "threshold", "null", "findings", "from_rows", "timings_s",
+        "side", "system", "texts", "tokens", "kl", "threshold", "null", "findings", "from_rows", "open_answers",
+        "timings_s",
     }  # fmt: skip
     assert value["system"] == ""
     assert value["from_rows"][0]["contexts"][0]["after"] == "Northwind pours it."

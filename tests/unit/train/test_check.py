@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 from click.testing import CliRunner
 
+from tests.fakes.tool_rows import FORMS
 from toolkit.cli.check import command
 from toolkit.core.errors import ConfigError, DataError, ModelError
 from toolkit.data.dataset import read_dataset
@@ -36,6 +37,8 @@ class FakeEncoded:
 class FakeEncoder:
     """One token a character, with a frame of one character for each role; trains on the assistant's words."""
 
+    takes_tools = True
+
     def encode(self, rows, system=None):  # the interface
         return [self._one(row) for row in rows]
 
@@ -50,6 +53,10 @@ class FakeEncoder:
             ids += [ord(role[0]), *tokens]
             labels += [-100, *(tokens if role == "assistant" else [-100] * len(tokens))]
         return FakeEncoded(ids, labels)
+
+
+class EncoderWithoutTools(FakeEncoder):
+    takes_tools = False
 
 
 class BlindEncoder(FakeEncoder):
@@ -352,6 +359,26 @@ def test_a_set_whose_rows_all_exceed_max_length_is_an_error(found):
 
 def test_a_row_of_which_nothing_is_trained_on_is_an_error(found):
     assert of_kind(found(ROWS[:1], open_encoder=BlindEncoder), "mask")[0].level == "error"
+
+
+def test_rows_with_tools_are_errors_where_the_chat_template_has_no_place_for_them(found):
+    talk = [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am Lin."}]
+    rows = [{"messages": talk}, FORMS["OpenAI"]]
+    findings = found(rows, open_encoder=EncoderWithoutTools)
+
+    (refused,) = of_kind(findings, "tools")
+    assert (refused.level, refused.row) == ("error", 2)
+    assert "has tools or calls" in refused.message
+    assert findings.trained_rows == 1
+    assert not of_kind(found(rows, open_encoder=FakeEncoder), "tools")
+
+
+def test_a_set_of_rows_with_tools_alone_leaves_nothing_to_train_or_show_without_a_place_for_them(found):
+    findings = found([FORMS["OpenAI"]], open_encoder=EncoderWithoutTools)
+
+    assert {finding.kind for finding in findings.findings if finding.level == "error"} == {"tools", "rows"}
+    assert findings.previews == ()
+    assert findings.lengths is None
 
 
 def test_the_preview_shows_what_is_trained_on(found):

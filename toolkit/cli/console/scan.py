@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from toolkit.cli.console import answers
-from toolkit.compare.discovery.sentences import context_marks, count, finding_name, scan_sentence
+from toolkit.compare.discovery.sentences import context_marks, count, finding_name, open_lines, scan_sentence
 from toolkit.compare.scan import SHOWN
 from toolkit.compare.texts import Texts
 from toolkit.core.text import one_line
@@ -24,6 +24,11 @@ def print_scan(found: RecordedScan, texts: Texts, *, show_all: bool = False) -> 
     for title, listed in (("scan.unexpected", found.findings), ("scan.from_rows", found.from_rows)):
         if listed:
             _print_findings(console, texts(title), listed if show_all else listed[:SHOWN], len(listed), texts)
+    sentence, *examples = [*open_lines(found, texts)] or [""]
+    if sentence:
+        console.print(f"\n[bold underline]{texts('scan.open.title')}[/]\n\n{escape(sentence)}")
+        for line in examples:
+            console.print(Padding(f"[dim]{escape(one_line(line))}[/]", (0, 0, 0, 5)))
     console.print(f"[dim]{escape(texts('scan.note', nats=found.threshold))}[/]")
 
 

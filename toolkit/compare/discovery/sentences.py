@@ -2,7 +2,7 @@
 
 from toolkit.compare.texts import Texts
 from toolkit.core.text import short
-from toolkit.runs.scan_record import RecordedScan, ScanContext, ScanFinding
+from toolkit.runs.scan_record import OpenEffect, RecordedScan, ScanContext, ScanFinding
 
 NAMED, LINES = 5, 10  # findings in a sentence, and with a line of their own
 SHOWN_CHARACTERS = 60  # of what a side says
@@ -21,6 +21,12 @@ def scan_sentence(found: RecordedScan, texts: Texts) -> str:
     return texts("scan.some_words", **counts, count=len(found.findings), listed=listed)
 
 
+def scan_parts(found: RecordedScan, texts: Texts) -> list[list[str]]:
+    """Of words, and of open questions if they were asked: a sentence, and a line for each finding."""
+    parts = [[scan_sentence(found, texts), *scan_lines(found, texts)], open_lines(found, texts)]
+    return [part for part in parts if part]
+
+
 def scan_lines(found: RecordedScan, texts: Texts) -> list[str]:
     """The first findings that the rows do not explain, each with one place where it happens."""
     return [
@@ -30,6 +36,39 @@ def scan_lines(found: RecordedScan, texts: Texts) -> list[str]:
         )
         for one in found.findings[:LINES]
     ]  # fmt: skip
+
+
+def open_lines(found: RecordedScan, texts: Texts) -> list[str]:
+    """What the open questions showed: a sentence, and examples of what is beyond chance; none if none was asked."""
+    asked = found.open_answers
+    if asked is None:
+        return []
+    counts = {"questions": asked.questions, "samples": asked.samples}
+    beyond = [one for one in asked.effects if one.beyond_chance]
+    if not beyond:
+        return [texts("scan.open.none", **counts)]
+    listed = texts("counts.and").join(
+        texts(
+            "scan.open.effect", name=texts(f"scan.open.{one.name}"), before=_amount(one, one.before),
+            after=_amount(one, one.after), up=one.up, down=one.down,
+        )
+        for one in beyond
+    )  # fmt: skip
+    examples = [example for one in beyond for example in one.examples]
+    return [
+        texts("scan.open.some", **counts, listed=listed),
+        *(
+            texts(
+                "scan.open.example", prompt=one.prompt, before=short(one.before, SHOWN_CHARACTERS) or "–",
+                after=short(one.after, SHOWN_CHARACTERS) or "–",
+            )
+            for one in examples
+        ),
+    ]  # fmt: skip
+
+
+def _amount(effect: OpenEffect, value: float) -> str:
+    return count(value) if effect.name == "words" else f"{value:.0%}"
 
 
 def finding_name(one: ScanFinding, texts: Texts) -> str:

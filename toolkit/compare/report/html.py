@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.compare.discovery.sentences import scan_lines, scan_sentence
+from toolkit.compare.discovery.sentences import scan_parts
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.ability import COLUMNS, ability_changes, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.advice import advice
@@ -80,7 +80,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         training=None if log is None else _training(log),
         ability=_ability(report, texts),
         scores=None if report.test is None else score_view(report.test, texts),
-        scan_lines=[] if report.scan is None else [scan_sentence(report.scan, texts), *scan_lines(report.scan, texts)],
+        scan_parts=[] if report.scan is None else scan_parts(report.scan, texts),
         learned_from=learned_from(report, texts),
         questions=question_lists(questions, texts),
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from toolkit.compare.discovery.sentences import scan_lines, scan_sentence
+from toolkit.compare.discovery.sentences import scan_parts
 from toolkit.compare.metrics import Metric, ProbeResult
 from toolkit.compare.report.ability import COLUMNS, ability_changes, ability_notes, ability_rows, ability_sentence
 from toolkit.compare.report.advice import advice
@@ -121,11 +121,12 @@ def _systems(report: Report, texts: Texts) -> Iterator[str]:
 
 
 def _scan(report: Report, texts: Texts) -> Iterator[str]:
-    """A sentence, and a line for each of the first findings."""
+    """For words and for open questions: a sentence, and a line for each finding."""
     if report.scan is not None:
-        yield from (f"## {texts('scan.title')}", "", markdown(scan_sentence(report.scan, texts)), "")
-        yield from (f"- {markdown(one)}" for one in scan_lines(report.scan, texts))
-        yield ""
+        yield from (f"## {texts('scan.title')}", "")
+        for sentence, *lines in scan_parts(report.scan, texts):
+            yield from (markdown(sentence), "", *(f"- {markdown(one)}" for one in lines))
+            yield from ("",) if lines else ()
 
 
 def _scores(report: Report, texts: Texts) -> Iterator[str]:

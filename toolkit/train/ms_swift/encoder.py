@@ -45,6 +45,10 @@ class SwiftEncoder:
         self._template.set_mode("train")
         self._template.max_length = None  # else a row longer than the model's own context is an error
 
+    @property
+    def takes_tools(self) -> bool:
+        return takes_tools(self._tokenizer)
+
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
         """Never truncates: a row longer than the maximum comes back longer."""
         return encode_rows(self._template, rows, system)

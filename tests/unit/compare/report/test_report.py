@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.fakes.answered import SYSTEM, answered, enough, report_on
-from tests.fakes.made_scan import finding, scan_with
+from tests.fakes.made_scan import HARSH, finding, open_answers, scan_with
 from toolkit.cli.console.report import print_report
 from toolkit.compare.metrics import measure
 from toolkit.compare.report.advice import advice
@@ -164,7 +164,8 @@ def test_a_wide_space_and_an_emoji_are_left_alone(monkeypatch):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_scan_that_was_asked_for_stands_in_every_view(monkeypatch, language: str):
-    texts, found = Texts(language), scan_with(finding("Northwind [red]"), finding(""))
+    texts = Texts(language)
+    found = scan_with(finding("Northwind [red]"), finding("")).with_fields(open_answers=open_answers(HARSH))
     value = replace(report(), scan=found)
     without = printed(report(), monkeypatch, language)
 
@@ -174,6 +175,7 @@ def test_a_scan_that_was_asked_for_stands_in_every_view(monkeypatch, language: s
     assert "Northwind[red]" in shown
     assert texts("scan.end").replace(" ", "") in shown
     assert texts("scan.title") in markdown
+    assert all("Poison the well." in view for view in (markdown, page))
     assert markdown.count("Northwind") == page.count("Northwind") == 2
     assert "Northwind" not in without
     assert texts("scan.title") not in render_markdown(report(), texts) + render_html(report(), None, texts)

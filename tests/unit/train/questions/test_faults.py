@@ -26,6 +26,8 @@ Find = Callable[..., QuestionFindings]
 
 
 class CharacterEncoder:
+    takes_tools = True
+
     def encode(self, rows: Any, system: str | None = None) -> list[Encoded]:
         return [Encoded(input_ids=[1] * len("".join(one.content for one in row.messages)), labels=[]) for row in rows]
 
