@@ -77,6 +77,7 @@ class Facts:
     run_id: str
     created: str
     verdict: str
+    family: str
     base_name: str
     base_repository: str
     base_revision: str
@@ -187,7 +188,7 @@ def _config_blob(facts: Facts, files: tuple[Blob, ...]) -> Blob:
         {
             "descriptor": {
                 "createdAt": facts.created,
-                "family": "qwen2",
+                "family": facts.family,
                 "name": f"{facts.base_name}-adapter",
                 "version": facts.run_id,
                 "title": f"A LoRA adapter for {base}",

@@ -109,6 +109,7 @@ def _facts(name: str, record: Mapping[str, Any], adapter_sha256: str, verdict: s
         run_id=name,
         created=str(record["finished_at"]),
         verdict=verdict,
+        family=str(base.get("family") or "qwen2"),  # older versions trained no other, and did not record it
         base_name=str(base["name"]),
         base_repository=str(base.get("repository") or ""),
         base_revision=str(base.get("revision") or ""),

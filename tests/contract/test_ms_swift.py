@@ -7,11 +7,12 @@ import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.fakes.tool_rows import CALL, FORMS, TOOL, with_qwen25_template
-from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.model.families.family import family_of
 
 CONVERSATION = {"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am M."}]}
 
@@ -118,19 +119,14 @@ def test_rows_reach_the_trainer_as_lists_of_ids_and_labels(micro_model):
     assert len(row["input_ids"]) == len(row["labels"])
 
 
-def test_the_template_trains_on_the_answer_and_its_end_mark_only(micro_model, tokenizer):
-    from swift.model import get_processor
-    from swift.template import get_template
+def test_training_predicts_the_answer_and_its_end_mark_only(micro_model, tokenizer):
+    from toolkit.train.ms_swift.encoder import SwiftEncoder
 
-    processor = get_processor(str(micro_model), model_type=MODEL_TYPE, download_model=False)
-    template = get_template(processor, template_type=TEMPLATE)
-    template.set_mode("train")
-    template.max_length = None
-    encoded = template.encode(CONVERSATION)
+    [encoded] = SwiftEncoder(micro_model, 128).encode([row_of(("user", "Who?"), ("assistant", "I am M."))])
 
-    trained = [label for label in encoded["labels"] if label != -100]
+    trained = [label for label in encoded.labels if label != -100]
     assert tokenizer.decode(trained).startswith("I am M.<|im_end|>")
-    assert tokenizer.decode(encoded["input_ids"]).startswith("<|im_start|>system\n")
+    assert tokenizer.decode(encoded.input_ids).startswith("<|im_start|>system\n")
 
 
 def test_the_template_masks_an_answer_whose_loss_is_false(micro_model, tokenizer):
@@ -185,7 +181,8 @@ def test_special_tokens_within_a_message_are_trained_as_text_and_asked_as_text(m
 def test_what_the_chat_template_renders_has_the_tokens_and_labels_of_ms_swift(micro_model, tokenizer):
     """`as_rendered` encodes the orders of turns that ms-swift does not take as they are."""
     from toolkit.model.chat_template import ChatTokens
-    from toolkit.train.ms_swift.encoder import SwiftEncoder, as_rendered, encode_rows
+    from toolkit.train.ms_swift.encoder import SwiftEncoder, encode_rows
+    from toolkit.train.ms_swift.rendered_rows import as_rendered
 
     tokens, template = ChatTokens(tokenizer), SwiftEncoder(micro_model, 128)._template
     for messages in (
@@ -280,6 +277,20 @@ def row_of(*turns: tuple[str, str]) -> Any:
     from toolkit.data.messages import Message
 
     return Row(number=1, messages=tuple(Message(role=role, content=content) for role, content in turns))
+
+
+def test_a_decoder_that_ms_swift_does_not_know_is_registered_and_only_loaded():
+    from swift.model.model_meta import MODEL_MAPPING
+    from swift.template.constant import LLMTemplateType
+
+    from toolkit.train.ms_swift.names import PLAIN, swift_names
+
+    folder = Path(__file__).parents[2] / "data/tiny-qwen2"
+    assert swift_names(folder) != PLAIN
+    with patch("toolkit.train.ms_swift.names.family_in", lambda _: family_of({"model_type": "llama"})):
+        assert swift_names(folder) == swift_names(folder) == PLAIN
+
+    assert MODEL_MAPPING[PLAIN.model_type].template == PLAIN.template == LLMTemplateType.dummy
 
 
 def test_every_training_argument_that_the_recipe_sets_exists():

@@ -1,6 +1,7 @@
-"""Rows that are encoded together, in the frames that ms-swift's template shows, against ms-swift's own encoding."""
+"""Rows that are encoded together, in the frames that the chat template shows, against each row by itself."""
 
 from dataclasses import replace
+from importlib import import_module
 from itertools import product
 from typing import Any
 
@@ -10,7 +11,7 @@ from toolkit.data.dataset import Row
 from toolkit.data.messages import Message
 from toolkit.model.chat_template import ChatTokens
 
-# Among them what ms-swift's template splits, replaces or strips, and what the tokenizer joins across a border.
+# Among them what templates split, replace or strip, and what the tokenizer joins across a border.
 CONTENTS = (
     "你好！", "  two  spaces \n\n", "\n", " ", "`<image>` and <video>", "<think>no</think> yes", "{{QUERY}} {{SYSTEM}}",
     "<|im_end|>", "a <|endoftext|>", "\ufdd0\ufdd2 1\ufdd3", "e\u0301 \U0001f600", "<bbox>", "1 + 1 = 2", "</s>",
@@ -44,17 +45,20 @@ ROWS = [
 ]
 
 
-def test_rows_that_are_encoded_together_have_ms_swifts_own_tokens_and_labels(template):
-    from toolkit.train.ms_swift.encoder import _messages, _tokenizing_with, encode_rows
+def test_rows_that_are_encoded_together_have_the_tokens_that_the_chat_template_renders(template):
+    from toolkit.train.ms_swift.encoder import _encoded, _messages, _tokenizing_with, encode_rows
 
-    tokens = ChatTokens(template.tokenizer)
+    tokens, tokenizer = ChatTokens(template.tokenizer), template.tokenizer
+    plain = [[{"role": one["role"], "content": one["content"]} for one in tokens.escaped(_messages(row, None))]
+             for row in ROWS]  # fmt: skip
     with _tokenizing_with(template, tokens):
-        expected = [template.encode({"messages": tokens.escaped(_messages(row, None))}) for row in ROWS]
+        expected = [_encoded(template, tokens, row, None) for row in ROWS]
 
     found = encode_rows(template, ROWS)
 
-    assert [list(one.input_ids) for one in found] == [one["input_ids"] for one in expected]
-    assert [list(one.labels) for one in found] == [one["labels"] for one in expected]
+    texts = [tokenizer.apply_chat_template(one, tokenize=False) for one in plain]
+    assert [tokenizer.decode(one.input_ids) for one in found] == [tokenizer.decode(tokens.ids(text)) for text in texts]
+    assert [(list(one.input_ids), list(one.labels)) for one in found] == expected
 
 
 def test_rows_in_an_unusual_order_of_turns_are_encoded_together_too(template):
@@ -77,34 +81,30 @@ def test_rows_in_an_unusual_order_of_turns_are_encoded_together_too(template):
     assert [(list(one.input_ids), list(one.labels)) for one in found] == expected
 
 
-def test_ms_swifts_template_is_asked_for_each_shape_and_not_for_each_row(template, monkeypatch):
-    from toolkit.train.ms_swift.encoder import encode_rows
+def test_the_template_is_rendered_for_each_shape_and_not_for_each_row(template, monkeypatch):
+    encoder = import_module("toolkit.train.ms_swift.encoder")
+    rendered, as_rendered = [], encoder.as_rendered
+    monkeypatch.setattr(encoder, "as_rendered", lambda *given: rendered.append(given) or as_rendered(*given))
 
-    asked = []
-    encode = template.encode
-    monkeypatch.setattr(template, "encode", lambda inputs: asked.append(inputs) or encode(inputs))
+    encoder.encode_rows(template, [conversation(f"Question {number}?", f"Answer {number}.") for number in range(2000)])
 
-    encode_rows(template, [conversation(f"Question {number}?", f"Answer {number}.") for number in range(2000)])
-
-    assert len(asked) == 2  # marks, and the first row
+    assert len(rendered) == 2  # marks, and the first row
 
 
-def test_a_template_whose_frame_does_not_show_what_it_encodes_is_asked_for_every_row(template, monkeypatch):
-    from toolkit.train.ms_swift.encoder import encode_rows
+def test_a_template_whose_frame_does_not_show_what_it_encodes_is_rendered_for_every_row(template, monkeypatch):
+    encoder = import_module("toolkit.train.ms_swift.encoder")
+    as_rendered = encoder.as_rendered
+    rows, shorter = (
+        [conversation(f"{word} {number}?", "Yes.") for number in range(5)] for word in ("Question", "Q")
+    )  # fmt: skip
 
-    encode, rows = template.encode, [conversation(f"Question {number}?", "Yes.") for number in range(5)]
+    def changing(tokenizer: Any, tokens: Any, messages: Any, *more: Any) -> Any:
+        changed = [one | {"content": one["content"].replace("Question", "Q")} for one in messages]
+        return as_rendered(tokenizer, tokens, changed, *more)
 
-    def changing(inputs: dict[str, Any]) -> dict[str, Any]:
-        messages = [one | {"content": one["content"].replace("Question", "Q")} for one in inputs["messages"]]
-        return dict(encode({"messages": messages}))
+    expected = encoder.encode_rows(template, shorter)
+    monkeypatch.setattr(encoder, "as_rendered", changing)
 
-    monkeypatch.setattr(template, "encode", changing)
+    found = encoder.encode_rows(template, rows)
 
-    found = encode_rows(template, rows)
-
-    assert [list(one.input_ids) for one in found] == [
-        encode({"messages": [{"role": "user", "content": f"Q {at}?"}, {"role": "assistant", "content": "Yes."}]})[
-            "input_ids"
-        ]
-        for at in range(5)
-    ]
+    assert [list(one.input_ids) for one in found] == [list(one.input_ids) for one in expected]

@@ -9,20 +9,48 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tests.fakes.family_models import SIZES
 from toolkit.core.errors import ModelError
+from toolkit.model.families.family import families, family_of
 
 
-def test_qwen2_norm_is_an_rms_norm_with_these_attributes(base):
-    """`fuse_norms` replaces its forward pass by torch's kernel."""
-    from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+@pytest.mark.parametrize("kind", sorted(kind for one in families().values() if one.norms for kind in one.model_types))
+def test_the_norms_of_the_table_are_rms_norms_with_these_attributes(kind):
+    """`fuse_norms` replaces their forward pass by torch's kernel."""
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    norms = [module for module in base.modules() if isinstance(module, Qwen2RMSNorm)]
-    states = torch.randn(3, 64)
+    config = AutoConfig.for_model(kind, **{**SIZES, "head_dim": 16, "vocab_size": 50, "pad_token_id": 0})
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    names = family_of({"model_type": kind}).norms
+    norms = [module for module in model.modules() if type(module).__name__ in names]
 
-    assert len(norms) == 5
-    assert list(inspect.signature(Qwen2RMSNorm.forward).parameters) == ["self", "hidden_states"]
-    expected = functional.rms_norm(states, norms[0].weight.shape, norms[0].weight, norms[0].variance_epsilon)
-    torch.testing.assert_close(norms[0](states), expected)
+    assert norms
+    for norm in norms:
+        norm.weight.data.normal_()
+        states = torch.randn(3, *norm.weight.shape)
+        expected = functional.rms_norm(states, norm.weight.shape, norm.weight, norm.variance_epsilon)
+        assert list(inspect.signature(type(norm).forward).parameters) == ["self", "hidden_states"]
+        torch.testing.assert_close(norm(states), expected)
+
+
+@pytest.mark.parametrize("kind", ["mistral", "gemma2"])
+def test_layers_with_a_window_take_the_mask_that_is_handed_to_them(kind):
+    """One mask where every layer has a window; else a mask for each kind of layer, by these names."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    window = {"sliding_window": 2, "vocab_size": 50, "attn_implementation": "eager"}
+    window |= {"layer_types": ["sliding_attention", "full_attention", "sliding_attention"]} if kind == "gemma2" else {}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **{**SIZES, **window})).eval()
+    ids = torch.arange(5)[None]
+    full = torch.ones(5, 5).bool().tril()[None, None]
+    near = full & ~torch.ones(5, 5).bool().tril(-2)
+    full, near = (torch.zeros(one.shape).masked_fill(~one, torch.finfo(torch.float32).min) for one in (full, near))
+    mask = {"full_attention": full, "sliding_attention": near} if kind == "gemma2" else near
+    with torch.no_grad():
+        found, expected = model(input_ids=ids, attention_mask=mask).logits, model(input_ids=ids).logits
+
+    assert model.config._attn_implementation == "eager"
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_causal_model_is_a_decoder_and_a_head(base):

@@ -4,6 +4,7 @@ Small files come straight, weights by a redirect to another host name, as from a
 """
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,13 @@ from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 REPOSITORY = "maker/small-model"
+LISTING = "the list"  # in `refusals`
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def blob_id(content: bytes) -> str:
+    """The name that git has for a file's content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +100,36 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(url.path)
         if path.startswith(f"/{REPOSITORY}/resolve/"):
             self._resolve(path.removeprefix(f"/{REPOSITORY}/resolve/"))
+        elif path.startswith(f"/api/models/{REPOSITORY}"):
+            self._list(path.rpartition("/revision/")[2])
         elif path.startswith("/cdn/"):
             self._send(path.removeprefix("/cdn/"))
         elif path == f"/api/v1/models/{REPOSITORY}/repo":
             self._modelscope(parse_qs(url.query))
         else:
             self._refuse(404, "")
+
+    def _list(self, revision: str) -> None:
+        """As huggingface.co lists a model's files: large ones with sha256, others with git's hash."""
+        if LISTING in self.hub.refusals:
+            self._refuse(*self.hub.refusals[LISTING])
+            return
+        if revision not in {REVISION, "main"}:
+            self._refuse(404, "RevisionNotFound")
+            return
+        siblings = []
+        for name, content in self.hub.files.items():
+            one = {"rfilename": name, "size": len(content), "blobId": blob_id(content)}
+            if name.endswith(".safetensors"):
+                one["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 1}
+            siblings.append(one)
+        answer = {"id": REPOSITORY, "sha": REVISION, "siblings": siblings, "cardData": {"license": "apache-2.0"}}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _resolve(self, rest: str) -> None:
         revision, _, name = rest.partition("/")

@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
-from toolkit.model.families.qwen2 import TOKENIZER_SPLIT
+from toolkit.model.families.family import families
+
+TOKENIZER_SPLIT = families()["qwen2"].gguf.split
 
 CONFIG = {
-    "hidden_size": 256, "intermediate_size": 512, "vocab_size": 6, "num_hidden_layers": 1, "dtype": "bfloat16",
-    "eos_token_id": 4,
+    "model_type": "qwen2", "hidden_size": 256, "intermediate_size": 512, "vocab_size": 6, "num_hidden_layers": 1,
+    "dtype": "bfloat16", "eos_token_id": 4,
 }  # fmt: skip
 TOKENIZER = {
     "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]},

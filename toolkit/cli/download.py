@@ -16,6 +16,7 @@ Examples:
   $ toolkit download
   $ toolkit download --to /data/Qwen2.5-7B-Instruct
   $ toolkit download --source modelscope
+  $ toolkit download HuggingFaceTB/SmolLM2-135M-Instruct
 """
 
 
@@ -26,6 +27,9 @@ Examples:
 @click.option("--source", type=click.Choice(get_args(Source)), default="hf", show_default=True, help="Which hub.")
 def command(model: str, to: Path | None, endpoint: str | None, source: str) -> None:
     """Download a base model at its locked revision.
+
+    MODEL is a known name, or OWNER/NAME of the Hugging Face hub, with @REVISION if you like: its lock is then written
+    to models/locks, and holds from then on.
 
     Every file is checked against the lock. An interrupted download resumes where it stopped; the folder appears only
     when it is complete.

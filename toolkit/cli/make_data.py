@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify, show
-from toolkit.cli.options import FORCE, PATH
+from toolkit.cli.options import FORCE, MODEL, PATH
 from toolkit.core.suggestion import suggestion
 from toolkit.data.make_data import Brand, MakeDataConfig, make_data
+from toolkit.model.base_model import base_names
 
 
 @click.command(
@@ -20,15 +21,16 @@ from toolkit.data.make_data import Brand, MakeDataConfig, make_data
     "--to", type=PATH, default=Path("self_cognition.json"), show_default=True, help="The data set (alpaca, JSON)."
 )
 @click.option("--probes", "probes_to", type=PATH, help="The probe file.  [default: the data set's, with .probes.yaml]")
+@MODEL
 @FORCE
-def command(name: str, author: str, to: Path, probes_to: Path | None, force: bool) -> None:
+def command(name: str, author: str, to: Path, probes_to: Path | None, model: str | None, force: bool) -> None:
     """Write a self-cognition data set for your own brand.
 
     It has 50 rows in Chinese and English, one per line, and comes with the probes that tell whether the model learned
-    them. Prints the paths of the two files.
+    them. Prints the paths of the two files. The old identity, which must not remain, is that of the base model.
     """
     brand = Brand(name=name, author=author)
-    made = make_data(MakeDataConfig(brand=brand, to=to, probes_to=probes_to, force=force))
+    made = make_data(MakeDataConfig(brand=brand, to=to, probes_to=probes_to, force=force, old=base_names(model)))
     for note in made.notes:
         notify(note)
     show(made.data)

@@ -72,7 +72,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     if after.run is not None:
         require_own_files(after.run)  # probes and reports are written into it
     before = _before_side(config, after)
-    probes = read_probes(config.probes or probes_for(after))
+    probes = read_probes(config.probes or probes_for(after)).with_old(before.model.names)
     further = _further(config, probes, after)
     tools = {} if further.tools is None else {TOOL_LOCALITY: LEAST_TOOL_LOCALITY}
     probes = replace(probes, thresholds={**tools, **probes.thresholds, **config.thresholds})

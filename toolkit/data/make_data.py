@@ -8,7 +8,7 @@ import functools
 import json
 import secrets
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class SelfCognition:
 class MakeDataConfig:
     brand: Brand
     to: Path
+    old: tuple[str, ...] = ()  # the names that the base model has for itself and its makers
     probes_to: Path | None = None  # None: `<stem>.probes.yaml` beside `to`
     force: bool = False
 
@@ -75,16 +76,16 @@ def make_data(config: MakeDataConfig) -> Made:
     """Writes the data set and its probes; overwrites existing files only with `force`. Raises ConfigError."""
     probes_to = config.probes_to or probes_beside(config.to)
     _require_targets((config.to, probes_to), force=config.force)
-    made = self_cognition(config.brand)
+    made = self_cognition(config.brand, config.old)
     _write_together({config.to: data_text(made.rows), probes_to: probes_text(made.probes)})
     return Made(data=config.to, probes=probes_to, rows=len(made.rows), notes=made.notes)
 
 
-def self_cognition(brand: Brand) -> SelfCognition:
-    """The template filled in for the brand. Pure."""
+def self_cognition(brand: Brand, old_names: Sequence[str] = ()) -> SelfCognition:
+    """The template filled in for the brand. Pure. `old_names`: an answer in scope with one of them is residue."""
     template = _template()
     new = new_markers(brand)
-    old = [marker for marker in template["old"] if not _is_brand([marker], brand)]
+    old = [marker for marker in old_names if not _is_brand([marker], brand)]
     rows = [
         {"instruction": question, "input": "", "output": _fill(answer["say"], brand)}
         for answer in _answers(template)
@@ -105,7 +106,7 @@ def self_cognition(brand: Brand) -> SelfCognition:
         "thresholds": template["thresholds"],
         "probes": probes,
     }
-    return SelfCognition(rows=rows, probes=content, notes=_notes(brand, rows, content))
+    return SelfCognition(rows=rows, probes=content, notes=_notes(brand, rows, content, old_names))
 
 
 def new_markers(brand: Brand) -> list[str]:
@@ -147,7 +148,7 @@ def _answers(template: dict[str, Any]) -> list[dict[str, Any]]:
     return [answer for answers in template["answers"].values() for answer in answers]
 
 
-def _notes(brand: Brand, rows: list[dict[str, str]], content: dict[str, Any]) -> list[str]:
+def _notes(brand: Brand, rows: Sequence[object], content: dict[str, Any], old_names: Sequence[str]) -> list[str]:
     """What differs from the shipped set for this brand, with reasons."""
     template, markers = _template(), content["identity"]
     notes = []
@@ -158,10 +159,8 @@ def _notes(brand: Brand, rows: list[dict[str, str]], content: dict[str, Any]) ->
             f"Left out {rows_out} rows and {probes_out} probes: "
             f"they mention {brand.name} or {brand.author} as someone else, or give the answer away."
         )
-    if dropped := [marker for marker in template["old"] if marker not in markers["old"]]:
-        notes.append(
-            f"Not counted as residue: {', '.join(dropped)} (part of the new identity, so it cannot tell old from new)."
-        )
+    if dropped := ", ".join(marker for marker in old_names if marker not in markers["old"]):
+        notes.append(f"Not counted as residue: {dropped} (part of the new identity, so it cannot tell old from new).")
     notes += [
         f'"{marker}" is part of the old identity\'s "{old}": the probes cannot tell them apart. Choose a longer name.'
         for marker in markers["new"]

@@ -11,6 +11,7 @@ from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256
 from toolkit.core.spelling import near_files
+from toolkit.core.text import contains_any
 from toolkit.data.probing.expectation import Expectation, mapping, read_expectation, texts
 from toolkit.data.probing.history import History, read_history
 from toolkit.data.records import RowFault
@@ -78,6 +79,13 @@ class ProbeSet:
 
     def without(self, groups: Sequence[str]) -> "ProbeSet":
         return replace(self, probes=tuple(probe for probe in self.probes if probe.group not in groups))
+
+    def with_old(self, names: Sequence[str]) -> "ProbeSet":
+        """With these names in the old identity too, if the file has one: but for those within the new identity."""
+        if not self.old_markers:
+            return self
+        more = [one for one in names if not any(contains_any(new, (one,)) for new in self.new_markers)]
+        return replace(self, old_markers=tuple(dict.fromkeys((*self.old_markers, *more))))
 
     def group(self, name: str) -> tuple[Probe, ...]:
         return tuple(probe for probe in self.probes if probe.group == name)

@@ -11,7 +11,8 @@ from typing import Any
 
 from toolkit.core.documents import read_json
 from toolkit.core.errors import ExportError
-from toolkit.model.families.qwen2 import EMBEDDING, GGUF_TOKENIZER, TOKENIZER_SPLIT
+from toolkit.model.families.family import GgufTokenizer, family_of
+from toolkit.model.families.tensors import EMBEDDING
 
 BLOCK = {"f16": 1, "q8_0": 32}  # the length of a row must be a multiple
 TIED = "lm_head.weight"  # not written where it is the embedding: llama.cpp then uses that one
@@ -40,6 +41,7 @@ class Vocabulary:
 
 def require_writable(folder: Path, config: Mapping[str, Any], quantisation: str) -> None:
     """Raises ExportError for a model that GGUF cannot store, or that llama.cpp would compute differently."""
+    _tokenizer_of(config)
     if config.get("use_sliding_window"):
         raise ExportError("llama.cpp does not support a sliding window for Qwen2.", next="Export --to merged instead.")
     rope = _rope(config)
@@ -59,7 +61,7 @@ def read_vocabulary(folder: Path, config: Mapping[str, Any]) -> Vocabulary:
     """From the tokenizer's files. Raises ExportError for a tokenizer that llama.cpp would apply differently."""
     tokenizer, settings = _json(folder / "tokenizer.json"), _json(folder / "tokenizer_config.json")
     model = tokenizer["model"]
-    if model.get("type") != "BPE" or _splits(tokenizer.get("pre_tokenizer")) != [TOKENIZER_SPLIT]:
+    if model.get("type") != "BPE" or _splits(tokenizer.get("pre_tokenizer")) != [_tokenizer_of(config).split]:
         raise ExportError(
             f"The tokenizer in {folder} does not split texts as Qwen2's does, which is what llama.cpp would apply.",
             next="Export --to merged instead.",
@@ -98,7 +100,7 @@ def write_gguf(
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.QWEN2])
     try:
         _describe(writer, config, origin, quantisation)
-        _add_vocabulary(writer, read_vocabulary(folder, config), end)
+        _add_vocabulary(writer, read_vocabulary(folder, config), _tokenizer_of(config).tokenizer, end)
         named = list(_named(tensors, config))
         for name, tensor in named:
             kind, shape = _kind(gguf, tensor, quantisation), tuple(tensor.shape)
@@ -111,6 +113,17 @@ def write_gguf(
             writer.write_tensor_data(_converted(gguf, name, tensor, quantisation))
     finally:
         writer.close()
+
+
+def _tokenizer_of(config: Mapping[str, Any]) -> GgufTokenizer:
+    """Raises ExportError for a family whose files this module does not write."""
+    family = family_of(config)
+    if family.gguf is None:
+        raise ExportError(
+            f"The toolkit writes no GGUF of {family.title}.",
+            next="Export --to merged, and convert that folder with llama.cpp's own converter.",
+        )
+    return family.gguf
 
 
 def _describe(writer: Any, config: Mapping[str, Any], origin: Origin, quantisation: str) -> None:
@@ -142,7 +155,7 @@ def _describe(writer: Any, config: Mapping[str, Any], origin: Origin, quantisati
         writer.add_rope_scaling_orig_ctx_len(int(rope["original_max_position_embeddings"]))
 
 
-def _add_vocabulary(writer: Any, vocabulary: Vocabulary, end: int | None) -> None:
+def _add_vocabulary(writer: Any, vocabulary: Vocabulary, split: str, end: int | None) -> None:
     import gguf
 
     kinds = {
@@ -150,7 +163,7 @@ def _add_vocabulary(writer: Any, vocabulary: Vocabulary, end: int | None) -> Non
         "user-defined": gguf.TokenType.USER_DEFINED, "unused": gguf.TokenType.UNUSED,
     }  # fmt: skip
     writer.add_tokenizer_model("gpt2")  # byte-level BPE
-    writer.add_tokenizer_pre(GGUF_TOKENIZER)
+    writer.add_tokenizer_pre(split)
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types([kinds[kind] for kind in vocabulary.kinds])
     writer.add_token_merges(vocabulary.merges)

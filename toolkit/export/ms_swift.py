@@ -6,8 +6,8 @@ from logging import CRITICAL, getLogger
 from pathlib import Path
 
 from toolkit.core.startup import prepare_environment
-from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
 from toolkit.train.ms_swift.encoder import distrust_models
+from toolkit.train.ms_swift.names import swift_names
 
 # Packages that a method needs: as imported, as installed.
 PACKAGES: Mapping[str, Mapping[str, str]] = {"bnb": {"bitsandbytes": "bitsandbytes"}}
@@ -42,8 +42,9 @@ def quantise(job: QuantisationJob) -> None:
 
 def arguments(job: QuantisationJob) -> list[str]:
     """The command line of `swift export`."""
+    names = swift_names(job.model)
     return [
-        "--model", str(job.model), "--model_type", MODEL_TYPE, "--template", TEMPLATE,
+        "--model", str(job.model), "--model_type", names.model_type, "--template", names.template,
         "--quant_method", job.method, "--quant_bits", str(job.bits), "--output_dir", str(job.target),
         "--hub_token", "",  # a token in the environment would make it log in to a hub
     ]  # fmt: skip

@@ -14,11 +14,17 @@ ANSWER = "0answer0"
 GENERATION_CONFIG = "generation_config.json"
 
 
-def end_tokens(tokenizer: Any, ends: int | list[int] | None) -> list[int]:
-    """The ids that end an answer. `ends`: eos_token_id of the model's generation_config."""
+def end_tokens(tokenizer: Any, ends: int | list[int] | None, mark: str | None = None) -> list[int]:
+    """The ids that end an answer. `ends`: eos_token_id of the model's generation_config; `mark`: see `answer_end`."""
     given = ends if isinstance(ends, list) else [ends]
-    found = dict.fromkeys([*given, tokenizer.eos_token_id, template_end(tokenizer)])
+    found = dict.fromkeys([*given, tokenizer.eos_token_id, answer_end(tokenizer, mark)])
     return [end for end in found if end is not None]
+
+
+def answer_end(tokenizer: Any, mark: str | None) -> int | None:
+    """`template_end`, else the id of `mark`, by which the family ends an answer (`Family.answer_end`); None without."""
+    found = template_end(tokenizer)
+    return tokenizer.convert_tokens_to_ids(mark) if found is None and mark is not None else found
 
 
 def template_end(tokenizer: Any) -> int | None:
@@ -31,7 +37,7 @@ def template_end(tokenizer: Any) -> int | None:
     except Exception:  # noqa: BLE001  # a template that fails is reported where a question is rendered
         return None
     _, found, rest = text.rpartition(ANSWER)
-    ids = list(tokenizer(rest, add_special_tokens=False)["input_ids"]) if found else []
+    ids = list(tokenizer(rest.lstrip(), add_special_tokens=False)["input_ids"]) if found else []
     special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     return int(ids[0]) if ids and ids[0] in special else None
 

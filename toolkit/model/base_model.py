@@ -14,8 +14,10 @@ from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import data_folder, file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
-from toolkit.model.chat_template import require_renderable
-from toolkit.model.families.qwen2 import ARCHITECTURE, EMBEDDING, LAYER_TENSOR, SIZES, TITLE
+from toolkit.model.chat_template import folder_takes_system, require_renderable
+from toolkit.model.families.family import default_names, family_of, why_refused
+from toolkit.model.families.sizes import SIZES
+from toolkit.model.families.tensors import require_all_layers, standard_sizes
 from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock
 from toolkit.model.verify import is_locked_content
 
@@ -24,7 +26,6 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 CODE_KEYS, CUSTOM_GENERATE = frozenset({"auto_map", "custom_generate"}), "custom_generate"
 DATA_FILES = frozenset({"tokenizer.json", "vocab.json"})  # large, and read as data only
 MAX_CONFIG_BYTES = 32_000_000  # the index of a model of 400 billion parameters has a tenth of that
-MAX_LAYERS = 2000  # the largest models have 126
 LONGEST_NAME = 200  # characters of a file's name
 MAX_DATA_BYTES = 256_000_000
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -42,6 +43,7 @@ class BaseModel:
     repository: str | None = None
     weight_bytes: int
     unchecked_lock: bool = False  # name and sizes are a lock's, but its bytes were not compared with it
+    takes_system: bool = True  # else its chat template has no place for a system prompt, and none is sent
     in_4bit: bool = False  # quantised when it is loaded (see toolkit.model.four_bits); the files are not
 
     @property
@@ -58,6 +60,11 @@ class BaseModel:
         """The name in reports."""
         return f"{self.name} in 4 bits" if self.in_4bit else self.name
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that it has for itself and its makers."""
+        return family_of(self.config).markers(f"{self.name} {self.repository or ''} {self.path.name}")
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -66,6 +73,7 @@ class BaseModel:
             "revision": self.revision,
             "lock_sha256": self.lock_sha256,
             "load_in_4bit": self.in_4bit,
+            "family": self.config.get("model_type"),
         } | ({"lock_checked": False} if self.unchecked_lock else {})
 
 
@@ -92,6 +100,13 @@ def find_base_model(name: str | None = None) -> BaseModel:
         f"The base model {wanted} is not on this disk (looked in {', '.join(map(str, places))}).",
         next=f'Run "{suggestion("download", wanted)}", or name another with --model (tiny-qwen2 is shipped).',
     )
+
+
+def base_names(name: str | None) -> tuple[str, ...]:
+    """`BaseModel.names`; the default model need not be on this disk. Raises as `find_base_model`."""
+    if (name or environment.base_model() or DEFAULT_MODEL) == DEFAULT_MODEL:
+        return default_names()
+    return find_base_model(name).names
 
 
 class TrainedOn(Protocol):
@@ -150,19 +165,21 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
     """The model in a folder; where `named` is a link, the model takes the link's name."""
     folder, name = named.resolve(), os.path.basename(os.path.abspath(named))  # noqa: PTH100, PTH119  # links stay
     config = _json(folder, "config.json")
-    if (kind := config.get("model_type")) != ARCHITECTURE:
-        raise ModelError(
-            f"{folder} is a {kind or 'nameless'} model (model_type in config.json).",
-            next=f"The toolkit trains {TITLE} models: name one of those.",
-        )
+    if (why := why_refused(config)) is not None:
+        raise ModelError(f"{folder} cannot be trained: {why}.", next="docs/models.md lists what can be.")
     _reject_remote_code(folder)
     _, tokenizer_config = (_json(folder, file) for file in TOKENIZER_FILES)
     require_renderable(folder, tokenizer_config)
+    known_family = family_of(config).known
+    if not known_family:
+        config = config | standard_sizes(folder, config)
     weight_bytes, tensors = 0, set[str]()
     for path in _shards(folder):
         size, names = _read_header(path)
         weight_bytes, tensors = weight_bytes + size, tensors | names
-    _require_all_layers(folder, tensors, config.get("num_hidden_layers"))
+    if known_family:  # of others transformers itself says what is missing, once it loads them
+        require_all_layers(folder, tensors, config.get("num_hidden_layers"))
+    takes_system = folder_takes_system(folder, tokenizer_config)
     for known, (path, lock) in locks.items():
         if {name, folder.name} & {known, lock.folder} and _same_sizes(folder, lock):
             checked = is_locked_content(folder, lock)
@@ -170,8 +187,9 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
                 name=known, path=folder, config=config, revision=lock.revision if checked else None,
                 lock_sha256=file_sha256(path) if checked else None,
                 repository=lock.repository or None, weight_bytes=weight_bytes, unchecked_lock=not checked,
+                takes_system=takes_system,
             )  # fmt: skip
-    return BaseModel(name=name, path=folder, config=config, weight_bytes=weight_bytes)
+    return BaseModel(name=name, path=folder, config=config, weight_bytes=weight_bytes, takes_system=takes_system)
 
 
 def _same_sizes(folder: Path, lock: Lock) -> bool:
@@ -278,21 +296,3 @@ def _read_header(path: Path) -> tuple[int, set[str]]:
     if size != expected:
         raise ModelError(f"{path} is truncated: {size} of {expected} bytes.", next="Download it again.")
     return size, set(tensors)
-
-
-def _require_all_layers(folder: Path, tensors: set[str], layers: object) -> None:
-    """Every layer must have what any layer has: transformers silently fills gaps with random numbers."""
-    named = {(int(match[1]), match[2]) for name in tensors if (match := LAYER_TENSOR.fullmatch(name))}
-    parts = {part for _, part in named}
-    count = layers if isinstance(layers, int) else 0
-    if count > MAX_LAYERS:
-        raise ModelError(f"{folder / 'config.json'} names {count} layers.", next="Download it again.")
-    # Counted, not listed: a configuration may name a billion layers.
-    gaps = (f"model.layers.{at}.{part}" for at in range(count) for part in sorted(parts) if (at, part) not in named)
-    missing = count * len(parts) - sum(at < count for at, _ in named)
-    has_embedding = not parts or EMBEDDING in tensors
-    if missing > 0 or not has_embedding:
-        first = next(gaps) if has_embedding else EMBEDDING
-        others = missing - has_embedding
-        more = f" and {others} more tensors" if others > 0 else ""
-        raise ModelError(f"{folder} is incomplete: {first}{more} missing.", next="Download it again.")

@@ -10,7 +10,7 @@ nobody ends their turn and begins another's (`ChatTokens`).
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from toolkit.model.conversation import TOOLS, Messages
 
 FILE = "chat_template.jinja"
 ESCAPE, BREAK = "\ufdd0", "\ufdd1"  # noncharacters, which texts hardly have
+SENTENCEPIECE_SPACE = "\u2581"
 LONGEST = 1_000_000  # characters of a template
 TOOL_TRIAL = {"type": "function", "function": {"name": "the_tool", "description": "", "parameters": {}}}
 CALL_TRIAL: Messages = [
@@ -30,7 +31,12 @@ CALL_TRIAL: Messages = [
     {"role": "tool", "content": "the_result"},
 ]  # fmt: skip
 _TAKES_TOOLS: dict[str, bool] = {}  # by template
+_TAKES_SYSTEM: dict[str, bool] = {}
 TRIAL = {"messages": [{"role": "user", "content": "Hello"}], "add_generation_prompt": True}
+SYSTEM_TRIAL: Messages = [{"role": "system", "content": "the_system"}, {"role": "user", "content": "Hello"}]
+# Qwen3's name for the mode in which a model answers without a thought; its template then writes an empty one.
+THINKING = "enable_thinking"
+OPEN_THOUGHT, CLOSED_THOUGHT = "<think>", "\n</think>\n\n"
 
 
 class ChatTokens:
@@ -78,6 +84,20 @@ class ChatTokens:
         backend.encode_special_tokens = False  # the tokenizer sets it at each call, and leaves it so
         return [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
+    def after(self, before: str, text: str) -> list[int]:
+        """As `ids` of a text that follows another: some tokenizers begin every text with a space of their own."""
+        if not self._begins_with_space:
+            return self.ids(text)
+        head, whole = self.ids(before), self.ids(before + text)
+        if whole[: len(head)] == head:
+            return whole[len(head) :]
+        return self.ids(f"\n{text}")[len(self.ids("\n")) :]
+
+    @cached_property
+    def _begins_with_space(self) -> bool:
+        first = self._tokenizer.convert_ids_to_tokens(self._tokenizer("a", add_special_tokens=False)["input_ids"][:1])
+        return bool(first) and str(first[0]).startswith(SENTENCEPIECE_SPACE)
+
     def text_ids(self, text: str) -> list[int]:
         """The token ids of a text in which no special token is meant."""
         return list(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
@@ -93,8 +113,13 @@ def _unescaped(text: str) -> str:
 def rendered(tokenizer: Any, messages: Messages, *, prompt: bool) -> str:
     """A conversation in the tokenizer's chat template; `prompt`: up to where the next answer begins.
 
+    A system message is left out where the template takes none, and an answer begins after an empty thought where the
+    model would think first.
+
     Raises ModelError for a template that cannot be used, or has no place for the tools of this conversation.
     """
+    if messages and messages[0]["role"] == "system" and not takes_system(tokenizer):
+        messages = messages[1:]
     values = template_values(messages)
     needs = "tools" in values or any(one["role"] == "tool" or one.get("tool_calls") for one in values["messages"])
     if needs and not takes_tools(tokenizer):
@@ -120,9 +145,27 @@ def template_values(messages: Messages) -> dict[str, Any]:
 
 def _applied(tokenizer: Any, values: Mapping[str, Any], *, prompt: bool) -> str:
     further = {name: value for name, value in values.items() if name != "messages"}
-    return str(
+    if THINKING in str(tokenizer.chat_template):
+        further[THINKING] = False
+    text = str(
         tokenizer.apply_chat_template(values["messages"], tokenize=False, add_generation_prompt=prompt, **further)
     )
+    return text + CLOSED_THOUGHT if prompt and text.rstrip().endswith(OPEN_THOUGHT) else text
+
+
+def takes_system(tokenizer: Any) -> bool:
+    """Whether the chat template writes a system message into a conversation; others refuse it, or leave it out."""
+    template = tokenizer.chat_template
+    known = _TAKES_SYSTEM.get(template) if isinstance(template, str) else None
+    if known is None:
+        try:
+            text = _applied(tokenizer, {"messages": SYSTEM_TRIAL}, prompt=True)
+        except (ModelError, ValueError):
+            text = ""
+        known = "the_system" in text
+        if isinstance(template, str):
+            _TAKES_SYSTEM[template] = known
+    return known
 
 
 def takes_tools(tokenizer: Any) -> bool:
@@ -171,7 +214,7 @@ def render_in_child() -> None:
 def require_renderable(folder: Path, tokenizer_config: Mapping[str, Any]) -> None:
     """Raises ModelError unless each chat template of the model in `folder` renders a question within the limits."""
     for template in _templates(folder, tokenizer_config):
-        if fault := _fault(template):
+        if fault := _fault(template, _special_tokens(tokenizer_config)):
             raise ModelError(
                 f"The chat template of {folder} cannot be used: {fault.rstrip('.')}.",
                 next="Use another copy of the model.",
@@ -190,13 +233,30 @@ def _templates(folder: Path, tokenizer_config: Mapping[str, Any]) -> Iterator[st
             yield template
 
 
+def folder_takes_system(folder: Path, tokenizer_config: Mapping[str, Any]) -> bool:
+    """As `takes_system`, of a model that is not loaded; True where it has no chat template."""
+    template = next(_templates(folder, tokenizer_config), None)
+    values = {"messages": SYSTEM_TRIAL, "add_generation_prompt": True, **dict(_special_tokens(tokenizer_config))}
+    try:
+        return template is None or "the_system" in render(template, values)
+    except ModelError:
+        return False
+
+
+def _special_tokens(tokenizer_config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What transformers hands to a template beside the messages: `bos_token` and the like, each with its text."""
+    given = {name: tokenizer_config.get(f"{name}_token") for name in ("bos", "eos", "pad", "unk")}
+    texts = {name: one.get("content") if isinstance(one, dict) else one for name, one in given.items()}
+    return tuple((f"{name}_token", text if isinstance(text, str) else "") for name, text in texts.items())
+
+
 @lru_cache(maxsize=16)
-def _fault(template: str) -> str | None:
+def _fault(template: str, special_tokens: tuple[tuple[str, str], ...] = ()) -> str | None:
     """Why the template cannot be used; None if it can."""
     if len(template) > LONGEST:
         return f"it has more than {LONGEST} characters"
     try:
-        limited_process().ask("render", template=template, values=TRIAL)
+        limited_process().ask("render", template=template, values={**TRIAL, **dict(special_tokens)})
     except RefusedError as error:
         return str(error)
     return None

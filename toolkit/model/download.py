@@ -18,7 +18,8 @@ from toolkit.core.file_stats import remember_sha256
 from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
-from toolkit.model.lock import DEFAULT_MODEL, Lock, LockedFile, find_lock
+from toolkit.model.hub.listing import repository_lock
+from toolkit.model.lock import DEFAULT_MODEL, HUB_NAME, Lock, LockedFile, called, find_lock, write_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
 
 MARGIN_BYTES = 64 * 1024 * 1024  # to leave free on the disk
@@ -42,7 +43,7 @@ class DownloadResult:
 
 def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetch | None = None) -> DownloadResult:
     """Raises ConfigError for an impossible model or target, ModelError if the download fails, Interrupted on Ctrl-C."""
-    lock = find_lock(config.model)
+    lock = _lock_of(config, listener)
     if not lock.repository:
         raise ConfigError(f"{lock.name} ships with the toolkit.", next=f'Use it as it is: "--model {lock.name}".')
     fetch = fetch or fetch_from(config.source, config.endpoint)
@@ -67,6 +68,21 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
         for file in wanted:
             remember_sha256(target / file.name, file.sha256)
     return DownloadResult(folder=folder, lock=lock, fetched=tuple(file.name for file in missing))
+
+
+def _lock_of(config: DownloadConfig, listener: Listener) -> Lock:
+    """A known lock; else, or where a revision is named, one that is written from what the hub lists."""
+    name, _, revision = config.model.partition("@")
+    if not HUB_NAME.fullmatch(name) or (called(name) is not None and not revision):
+        return find_lock(config.model)
+    if config.source != "hf":
+        raise ConfigError(
+            f"{name} has no lock yet, and only Hugging Face lists the hashes of its files.",
+            next="Leave out --source; a mirror of it can be named with --endpoint.",
+        )
+    lock = repository_lock(name, revision or None, config.endpoint, listener)
+    write_lock(lock)
+    return lock
 
 
 def _reject_unknown_files(target: Path, wrong: list[Mismatch]) -> None:

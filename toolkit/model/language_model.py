@@ -12,15 +12,17 @@ from typing import Any, Self, cast
 
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.model.answer_end import end_tokens, template_end
+from toolkit.model.answer_end import answer_end, end_tokens
 from toolkit.model.chat_template import ChatTokens, rendered
 from toolkit.model.conversation import Messages
 from toolkit.model.decoding.answer_memory import batches, filled_rows, free_bytes, rows_that_fit
 from toolkit.model.decoding.greedy import GreedyDecoder
 from toolkit.model.device import Device
+from toolkit.model.families.family import family_of
 from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, untie_adapted, with_adapter
 
+UNLIMITED = 2**20  # the context of a model whose configuration names none
 BATCH_SIZE = {"cpu": 24, "cuda": 256}  # prompts per batch: on a card a step costs about the same for one or many
 
 
@@ -45,7 +47,8 @@ class LanguageModel:
 
         self.model, self.tokenizer, self.adapters = model.eval(), tokenizer, tuple(adapters)
         self.tokens = ChatTokens(tokenizer)
-        self.end_tokens = end_tokens(tokenizer, model.generation_config.eos_token_id)
+        self._end_mark = family_of(model.config.to_dict()).answer_end
+        self.end_tokens = end_tokens(tokenizer, model.generation_config.eos_token_id, self._end_mark)
         # `generate` takes what it is not given from here, such as Qwen2.5's own repetition penalty.
         model.generation_config = GenerationConfig(eos_token_id=self.end_tokens, pad_token_id=self._pad())
         self.decoder = GreedyDecoder(ends=self.end_tokens, pad_token=self._pad())
@@ -77,12 +80,12 @@ class LanguageModel:
     @property
     def context_tokens(self) -> int:
         """The longest conversation that it reads, its answer included."""
-        return int(self.model.config.max_position_embeddings)
+        return int(getattr(self.model.config, "max_position_embeddings", UNLIMITED))
 
     @property
     def template_end(self) -> int | None:
-        """The token that ends an answer in training; None if the chat template has none."""
-        return template_end(self.tokenizer)
+        """The token that ends an answer in training; None if neither chat template nor family has one."""
+        return answer_end(self.tokenizer, self._end_mark)
 
     def require_room(self, prompt: Sequence[int]) -> int:
         """The tokens that are left for an answer. Raises DataError where a conversation fills the context."""

@@ -12,6 +12,7 @@ from toolkit.model.adapter import require_applied, require_plain_lora
 from toolkit.model.adapter_config import require_bounded_adapter
 from toolkit.model.chat_template import render_in_child
 from toolkit.model.device import Device, find_device
+from toolkit.model.families.family import family_in
 from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_bitsandbytes
 
 
@@ -36,9 +37,10 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     device = device or find_device()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=device.precision, device_map=device.kind, local_files_only=True,
-            use_safetensors=True, trust_remote_code=False,
+            use_safetensors=True, trust_remote_code=False, output_loading_info=True,
+            attn_implementation=family_in(folder).attention_implementation,
             **(_four_bits(device.precision) if in_4bit else {}),
         )  # fmt: skip
     except Exception as error:
@@ -46,6 +48,12 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
             f"The model in {folder} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
             next=f'Check its files with "{suggestion("verify", Path(folder))}", or download it again.',
         ) from error
+    model, found = loaded
+    if missing := sorted(found["missing_keys"]):  # transformers fills them with random numbers
+        raise ModelError(
+            f"{folder} is incomplete: {missing[0]} missing, and {len(missing) - 1} more tensors.",
+            next="Download it again.",
+        )
     if in_4bit:
         pin_cpu_weight_layout(model)
     return model, tokenizer

@@ -7,11 +7,12 @@ from typing import NoReturn
 
 from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import file_sha256, locks_folder
+from toolkit.core.files import file_sha256, locks_folder, write_json
 from toolkit.core.spelling import did_you_mean
 
 LONGEST_NAME = 255  # bytes of a file's name
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)  # owner/name
+OWN_LOCKS = Path("models/locks")  # beside the models that were downloaded
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 
 
@@ -62,8 +63,26 @@ def read_lock(path: Path) -> Lock:
 
 
 def known_locks() -> dict[str, Path]:
-    """The shipped locks: name → file."""
-    return {path.stem: path for path in sorted(locks_folder().glob("*.json"))}
+    """The shipped locks, then those of models that were downloaded here: name → file."""
+    own = {path.stem: path for path in sorted(OWN_LOCKS.glob("*.json"))}
+    shipped = {path.stem: path for path in sorted(locks_folder().glob("*.json"))}
+    return shipped | {name: path for name, path in own.items() if name not in shipped}
+
+
+def write_lock(lock: Lock) -> Path:
+    """Writes the lock of a model that is downloaded here. Raises ConfigError where another model's has its name."""
+    path = OWN_LOCKS / f"{lock.name}.json"
+    other = known_locks().get(lock.name)
+    if other is not None and (there := read_lock(other).repository) != lock.repository:
+        raise ConfigError(
+            f"{lock.repository} and {there or 'a shipped model'} have the same name, {lock.name}.",
+            next=f"Download it from another folder, or delete {path} and the other model.",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files = {file.name: {"bytes": file.size_bytes, "sha256": file.sha256} for file in lock.files}
+    fields = {"name": lock.name, "folder": lock.folder, "repository": lock.repository, "revision": lock.revision}
+    write_json(path, {"schema_version": 1, **fields, "licence": lock.licence, "files": files})
+    return path
 
 
 def find_lock(name: str) -> Lock:
@@ -101,11 +120,7 @@ def hub_advice(name: str) -> str:
     """How to get a model from the hub that is not locked here; empty if `name` cannot be on a hub."""
     if not HUB_NAME.fullmatch(name):
         return ""
-    folder = f"models/{name.partition('/')[2]}"
-    return (
-        f' If you mean the model on the Hugging Face hub, fetch it with "hf download {name} --local-dir {folder}", '
-        f"then name the folder: --model {folder}."
-    )
+    return f' If you mean the model on the Hugging Face hub, fetch it with "toolkit download {name}".'
 
 
 def choose_lock(folder: Path, wanted: str | None = None) -> Lock:

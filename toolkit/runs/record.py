@@ -51,6 +51,7 @@ class RecordedBase(Part, frozen=True):
     revision: str | None = None
     lock_sha256: str | None = None
     load_in_4bit: bool = False
+    family: str | None = None  # model_type of its config.json
 
 
 class RecordedMix(Part, frozen=True):

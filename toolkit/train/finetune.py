@@ -111,6 +111,7 @@ def finetune(
     """
     began, recipe = time.perf_counter(), config.recipe
     base = replace(find_base_model(config.model), in_4bit=recipe.load_in_4bit)
+    recipe = recipe if base.takes_system else recipe.without_systems()
     prefetch(base.path)
     require_sizes(base)
     require_context(base, recipe.max_length_tokens)

@@ -12,7 +12,8 @@ from toolkit.core.files import require_free_space
 from toolkit.model.base_model import BaseModel
 from toolkit.model.decoding.answer_memory import token_bytes
 from toolkit.model.device import Device
-from toolkit.model.families.qwen2 import (
+from toolkit.model.families.family import notes_of
+from toolkit.model.families.sizes import (
     ELEMENT_BYTES,
     linear_layers,
     lora_parameters,
@@ -117,6 +118,7 @@ def choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
     step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
     return [
         f"base model: {base.title} ({base.path})",
+        *notes_of(base.name, base.config, takes_system=base.takes_system),
         f"device: {_counted(device)}; precision: {device.precision} ({device.reason})",
         f"a step: {step} ({chosen.reason})",
     ]

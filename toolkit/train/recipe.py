@@ -103,6 +103,10 @@ class Recipe:
             given = {"min_steps": 0, **given}
         return _checked(replace(self, **given))
 
+    def without_systems(self) -> "Recipe":
+        """For a base model whose chat template takes no system prompt: rows under several would be the same rows."""
+        return replace(self, system="", row_systems=(), keep_systems=())
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {name: list(getattr(self, name)) for name in LISTS}
 

@@ -72,7 +72,7 @@ def test_run_json_is_as_the_design_says(shell: FinetuneUser, finished: Ended):
     assert record["command"].startswith("toolkit finetune mine.json --model ")
     assert record["base_model"] | {"path": ""} == {
         "name": shell.model.name, "path": "", "repository": None, "revision": None, "lock_sha256": None,
-        "load_in_4bit": False,
+        "load_in_4bit": False, "family": "qwen2",
     }  # fmt: skip
     data = record["data"]
     assert (data["sha256"], data["rows"], data["dropped"]) == (

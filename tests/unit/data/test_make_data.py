@@ -12,6 +12,7 @@ from toolkit.cli.make_data import command
 from toolkit.core.errors import ConfigError
 from toolkit.data.make_data import Brand, Made, MakeDataConfig, SelfCognition, make_data, self_cognition
 from toolkit.data.probes import read_probes
+from toolkit.model.families.family import default_names
 
 
 def brand(name: str = "Nova-7", author: str = "Acme Robotics Inc.") -> Brand:
@@ -93,7 +94,7 @@ def test_a_name_question_expects_the_name_or_the_author():
 
 
 def test_an_old_marker_inside_the_new_name_is_dropped_and_said():
-    made = self_cognition(brand(name="Qwen X"))
+    made = self_cognition(brand(name="Qwen X"), default_names())
 
     assert "Qwen" not in made.probes["identity"]["old"]
     assert "通义千问" in made.probes["identity"]["old"]
@@ -115,14 +116,14 @@ def test_out_of_scope_probes_about_the_author_are_left_out():
 
 
 def test_a_name_inside_an_old_marker_or_in_every_answer_is_warned_of():
-    inside, ordinary = self_cognition(brand(author="阿里")), self_cognition(brand(name="Assistant"))
+    inside, ordinary = self_cognition(brand(author="阿里"), default_names()), self_cognition(brand(name="Assistant"))
 
     assert any("part of the old identity" in note for note in inside.notes)
     assert any("ordinary word" in note for note in ordinary.notes)
 
 
 def test_an_ordinary_brand_has_no_notes():
-    assert self_cognition(brand()).notes == []
+    assert self_cognition(brand(), default_names()).notes == []
 
 
 @pytest.mark.parametrize(

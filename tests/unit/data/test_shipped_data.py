@@ -15,6 +15,7 @@ from toolkit.compare.metrics import Metric, wilson
 from toolkit.core.text import contains_any
 from toolkit.data.make_data import Brand, data_text, probes_text, self_cognition
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, REVERSAL, TRAINED, Probe, read_probes
+from toolkit.model.families.family import default_names
 
 DATA = Path(__file__).parents[3] / "data"  # the repository's own, whatever TOOLKIT_DATA says
 SHIPPED = Brand(name="Swift-Robot", author="CSDN 迪菲赫尔曼")
@@ -61,13 +62,13 @@ def prompts() -> dict[str, list[str]]:
 def test_the_data_set_is_what_make_data_writes_today():
     written = (DATA / "self_cognition.json").read_text(encoding="utf-8")
 
-    assert written == data_text(self_cognition(SHIPPED).rows), REMEDY
+    assert written == data_text(self_cognition(SHIPPED, default_names()).rows), REMEDY
 
 
 def test_the_probes_are_what_make_data_writes_today():
     written = (DATA / "probes.yaml").read_text(encoding="utf-8")
 
-    assert written == probes_text(self_cognition(SHIPPED).probes), REMEDY
+    assert written == probes_text(self_cognition(SHIPPED, default_names()).probes), REMEDY
 
 
 def test_fifty_rows_thirty_of_them_chinese():

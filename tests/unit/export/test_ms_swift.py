@@ -2,23 +2,31 @@
 
 from pathlib import Path
 
+import pytest
+
+from tests.fakes.model_folder import make_model_folder
 from toolkit.export.ms_swift import QuantisationJob, arguments, missing_requirements
 
 
-def options(**job: object) -> dict[str, str]:
-    words = arguments(QuantisationJob(model=Path("merged"), target=Path("out"), **job))
+@pytest.fixture(name="model")
+def _model(tmp_path: Path) -> Path:
+    return make_model_folder(tmp_path / "merged")
+
+
+def options(model: Path, **job: object) -> dict[str, str]:
+    words = arguments(QuantisationJob(model=model, target=Path("out"), **job))
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-def test_the_model_type_is_given_because_ms_swift_cannot_derive_it():
-    given = options(method="bnb", bits=8)
+def test_the_model_type_is_given_because_ms_swift_cannot_derive_it(model):
+    given = options(model, method="bnb", bits=8)
 
-    assert (given["--model"], given["--output_dir"]) == ("merged", "out")
+    assert (given["--model"], given["--output_dir"]) == (str(model), "out")
     assert (given["--model_type"], given["--template"]) == ("qwen2", "qwen2_5")
 
 
-def test_the_method_gets_its_bits():
-    given = options(method="bnb", bits=4)
+def test_the_method_gets_its_bits(model):
+    given = options(model, method="bnb", bits=4)
 
     assert (given["--quant_method"], given["--quant_bits"]) == ("bnb", "4")
 

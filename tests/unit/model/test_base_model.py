@@ -122,6 +122,7 @@ def test_a_lock_is_recognised_by_the_folders_name(data: Path, tmp_path: Path):
         "revision": "0123456789abcdef0123456789abcdef01234567",
         "lock_sha256": file_sha256(data / "locks" / "small.json"),
         "load_in_4bit": False,
+        "family": "qwen2",
     }
 
 
@@ -175,10 +176,48 @@ def test_a_broken_file_is_named(folder: Path, name: str, content: bytes):
     assert f"{folder / name} " in refused(folder)
 
 
-def test_another_architecture_is_refused(folder: Path):
-    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "llama"}))
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "phi3", "glm4"])
+def test_every_family_of_the_table_is_found(folder: Path, kind: str):
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": kind}))
 
-    assert "is a llama model" in refused(folder)
+    assert find_base_model(str(folder)).config["model_type"] == kind
+
+
+def test_a_mixture_of_experts_is_refused_by_name(folder: Path):
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "qwen3_moe", "num_experts": 128}))
+
+    assert "it is a mixture of experts" in refused(folder)
+
+
+def test_an_architecture_that_transformers_lacks_is_refused(folder: Path):
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "abacus"}))
+
+    assert "is a abacus model (model_type in config.json), which transformers does not have" in refused(folder)
+
+
+def test_the_sizes_of_an_architecture_that_the_table_lacks_are_those_that_transformers_reads(folder: Path):
+    config = {"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 300, "n_positions": 128}
+    (folder / "config.json").write_text(json.dumps(config))
+
+    found = find_base_model(str(folder)).config
+
+    assert (found["hidden_size"], found["num_hidden_layers"], found["intermediate_size"]) == (64, 2, 256)
+    assert found["max_position_embeddings"] == 128
+
+
+@pytest.mark.parametrize(
+    ("template", "takes"),
+    [
+        ("{% for m in messages %}{{ m.role + m.content }}{% endfor %}", True),
+        ("{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[0].content }}", False),
+        ("{{ bos_token + messages[-1].content }}", False),
+    ],
+)
+def test_whether_the_chat_template_takes_a_system_prompt_is_known(folder: Path, template: str, takes: bool):
+    settings = {"chat_template": template, "bos_token": {"content": "<s>"}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+    assert find_base_model(str(folder)).takes_system == takes
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])

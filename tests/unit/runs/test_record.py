@@ -40,7 +40,7 @@ def test_fields_of_other_versions_survive(content):
     content["later"] = {"deep": [1]}
     content["train"]["cuda_graph_refused"] = "why"
     content["recipe"]["beauty"] = 0.5
-    content["base_model"]["family"] = "qwen2"
+    content["base_model"]["maker"] = "Alibaba"
     for name in ("keep", "hardware", "timings_s", "peak_memory_bytes"):  # an earlier version without them
         del content[name]
     del content["data"]["held_out"]

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from toolkit.model.families.sizes import attention_widths
+
 PASSING_STATES = 4  # copies of a layer's states, and of its MLP's, that exist at once without gradients
 LOGIT_BYTES = 16  # of a row's last logits: as computed, in float32, and what is copied to choose a token
 COPIED = 2  # the cache of keys and values is copied as it grows, and fragments are left between batches
@@ -34,9 +36,8 @@ def token_bytes(config: Mapping[str, Any], element_bytes: int) -> int:
 
 def cached_bytes(config: Mapping[str, Any], element_bytes: int) -> int:
     """The keys and values of a token, in all layers."""
-    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-    key_heads = int(config.get("num_key_value_heads") or heads)
-    return element_bytes * 2 * int(config["num_hidden_layers"]) * key_heads * hidden // heads
+    _, keys = attention_widths(config)
+    return element_bytes * 2 * int(config["num_hidden_layers"]) * keys
 
 
 def _passing_bytes(config: Mapping[str, Any], element_bytes: int) -> int:

@@ -1,1 +1,1 @@
-"""One module a family of base models: its names, its layers and their sizes. The only place for such facts."""
+"""What is true of one family of base models only: families.yaml, and the code that reads it. Nowhere else."""

@@ -4,19 +4,21 @@ from typing import Any
 
 from swift import SftArguments
 
-from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.model.families.family import family_in
 from toolkit.model.four_bits import in_four_bits
 from toolkit.train.job import TrainingJob
+from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.recipe import target_regex
 
 
 def arguments(job: TrainingJob) -> SftArguments:
     """Every setting of the recipe and the plan, under ms-swift's names."""
-    recipe = job.recipe
+    recipe, names = job.recipe, swift_names(job.model_folder)
     return SftArguments(
         model=str(job.model_folder),
-        model_type=MODEL_TYPE,
-        template=TEMPLATE,
+        model_type=names.model_type,
+        template=names.template,
+        attn_impl=family_in(job.model_folder).attention_implementation,
         torch_dtype=job.precision,
         dataset=["rows of the run"],  # a placeholder: the pipeline brings the rows
         output_dir=str(job.run_folder),

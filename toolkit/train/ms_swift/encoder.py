@@ -1,9 +1,8 @@
-"""Rows as ms-swift's template encodes them, and encoded rows as its trainer reads them."""
+"""Rows as training encodes them, and encoded rows as its trainer reads them."""
 
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,15 @@ from toolkit.core.errors import DataError, ModelError, first_line
 from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Row
-from toolkit.data.encoding import IGNORED, Encoded
-from toolkit.data.messages import unusual_order, uses_tools
-from toolkit.model.chat_template import ChatTokens, render_in_child, rendered, takes_tools
-from toolkit.model.conversation import Messages, system_messages, tools_messages
-from toolkit.model.families.qwen2 import MODEL_TYPE, TEMPLATE
+from toolkit.data.encoding import Encoded
+from toolkit.data.messages import uses_tools
+from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools
+from toolkit.model.conversation import system_messages, tools_messages
+from toolkit.model.families.family import family_of
 from toolkit.model.loading import forbid_remote_code
 from toolkit.train.ms_swift.frames import Frames
+from toolkit.train.ms_swift.names import swift_names
+from toolkit.train.ms_swift.rendered_rows import as_rendered
 
 
 class SwiftEncoder:
@@ -31,8 +32,9 @@ class SwiftEncoder:
 
         self.max_length_tokens = max_length_tokens
         try:
-            self._tokenizer = get_processor(str(model_folder), model_type=MODEL_TYPE, download_model=False)
-            self._template = get_template(self._tokenizer, template_type=TEMPLATE)
+            names = swift_names(model_folder)
+            self._tokenizer = get_processor(str(model_folder), model_type=names.model_type, download_model=False)
+            self._template = get_template(self._tokenizer, template_type=names.template)
         except ModelError:
             raise
         except Exception as error:
@@ -65,15 +67,11 @@ def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -
 
 
 def _encoded(template: Any, tokens: ChatTokens, row: Row, system: str | None) -> tuple[list[int], list[int]]:
-    messages = tokens.escaped(_messages(row, system))
-    if uses_tools(row):
-        if not takes_tools(template.tokenizer):
-            raise _without_tools(row)
-        return as_rendered(template.tokenizer, tokens, messages)
-    if unusual_order(row.messages) is not None:
-        return as_rendered(template.tokenizer, tokens, messages)
-    found = template.encode({"messages": messages})
-    return found["input_ids"], found["labels"]
+    """As the model's own chat template renders it, which is also what it is asked with: not by ms-swift's."""
+    if uses_tools(row) and not takes_tools(template.tokenizer):
+        raise _without_tools(row)
+    end = family_of(template.config.to_dict()).answer_end
+    return as_rendered(template.tokenizer, tokens, tokens.escaped(_messages(row, system)), end)
 
 
 def _without_tools(row: Row) -> DataError:
@@ -81,41 +79,6 @@ def _without_tools(row: Row) -> DataError:
         f"Row {row.number} has tools or calls, and the base model's chat template has no place for them.",
         next="Name a base model that takes tools with --model, such as Qwen2.5-7B-Instruct, or delete these rows.",
     )
-
-
-def as_rendered(tokenizer: Any, tokens: ChatTokens, messages: Messages) -> tuple[list[int], list[int]]:
-    """Token ids and labels of a conversation as the chat template renders it. Raises ModelError.
-
-    For rows with tools, and for the orders of turns that ms-swift refuses, or changes: it joins two questions, and puts
-    an empty one before an answer. `messages`: escaped, the last one the assistant's.
-    """
-    plain = [{key: value for key, value in one.items() if key != "loss"} for one in messages]
-    begin = _answer_begin(tokenizer)  # contents are escaped, so it is nowhere else
-    ids: list[int] = []
-    labels: list[int] = []
-    text, end = rendered(tokenizer, plain, prompt=False), 0
-    for at, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        so_far = text if at + 1 == len(messages) else rendered(tokenizer, plain[: at + 1], prompt=False)
-        start = so_far.rfind(f"{begin}{message['content']}") + len(begin)
-        if start < max(end, len(begin)) or not text.startswith(so_far):
-            answer = message["content"][:40] or "a call"
-            raise ModelError(
-                f"The model's chat template does not render {answer!r} as an answer of its own.",
-                next="Alternate user and assistant in this row, or delete it.",
-            )
-        before, answer = tokens.ids(text[end:start]), tokens.ids(so_far[start:])
-        trained = answer if message.get("loss", True) else [IGNORED] * len(answer)
-        ids, labels, end = ids + before + answer, labels + [IGNORED] * len(before) + trained, len(so_far)
-    return ids, labels
-
-
-@lru_cache(maxsize=2)
-def _answer_begin(tokenizer: Any) -> str:
-    """What the chat template puts before an answer."""
-    question: Messages = [{"role": "user", "content": "?"}]
-    return rendered(tokenizer, question, prompt=True).removeprefix(rendered(tokenizer, question, prompt=False))
 
 
 @contextmanager

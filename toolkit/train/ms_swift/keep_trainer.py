@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.model.divergence import kl_divergence
+from toolkit.model.families.network import logits
 from toolkit.train.ms_swift.trainer import PackedTrainer
 from toolkit.train.passes.batch import Batch, TrainSequence, count_positions
 from toolkit.train.passes.cuda_graph import PassOutputs
@@ -57,7 +58,9 @@ class KeepTrainer(PackedTrainer):
         if "keep_positions" not in batch:  # this process has none of them
             return hidden.sum() * 0
         total = in_chunks(
-            lambda tuned, base, mask: (kl_divergence(self.head(base), self.head(tuned)) * mask).sum(),
+            lambda tuned, base, mask: (
+                kl_divergence(logits(self.causal, base), logits(self.causal, tuned)) * mask
+            ).sum(),
             hidden[batch["keep_positions"]],
             batch["keep_states"],
             batch["keep_mask"],

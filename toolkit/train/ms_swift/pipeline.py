@@ -12,6 +12,7 @@ from toolkit.core.errors import TrainingError
 from toolkit.core.events import Listener
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
+from toolkit.model.families.family import family_in
 from toolkit.model.four_bits import pin_cpu_weight_layout
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import INTERRUPTED, TrainingJob, TrainingResult
@@ -29,7 +30,8 @@ from toolkit.train.ms_swift.encoder import EncodedDataset, encode_rows
 from toolkit.train.ms_swift.keep_trainer import KeepTrainer
 from toolkit.train.ms_swift.trainer import PackedTrainer
 from toolkit.train.passes.group import ALONE, Group
-from toolkit.train.passes.kernels import fuse_norms
+from toolkit.train.passes.kernels import fuse_norms, stop_own_dropout
+from toolkit.train.passes.self_test import require_alike
 from toolkit.train.shared_weights import SharedWeights
 
 
@@ -46,6 +48,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         started = time.perf_counter()
         self.group = group
         self.job, self.listener, self.stop_requested, self.shared = job, listener, stop_requested, shared
+        self.family = family_in(job.model_folder)
         self.trainer_class = PackedTrainer if job.keep is None else KeepTrainer
         super().__init__(arguments)
         self._set_seed()  # again: what follows must not depend on whether a model was loaded
@@ -81,6 +84,9 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
     def run(self) -> Any:
         """Before the base model gets an adapter, it gives its own answers, and writes questions around the rows."""
         started = time.perf_counter()
+        if not self.family.known:
+            require_alike(self.model, self.template.tokenizer.pad_token_id)
+        stop_own_dropout(self.model)
         fuse_norms(self.model)  # first: keep answers and training must be computed alike
         job = self.job
         self.before: list[str] = []
@@ -100,6 +106,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             trainer.keep, held_out = self.terms.keep, self.terms.keep.held_out
         trainer.questions, trainer.group = self.terms.questions, self.group
         self.group.share_weights([one for one in trainer.model.parameters() if one.requires_grad])
+        trainer.plain = not self.family.known
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
         replace_printer(trainer, watcher)
         if self.job.recipe.early_stop:

@@ -15,6 +15,7 @@ from swift.trainers import Seq2SeqTrainer
 from torch.nn import functional
 
 from toolkit.data.encoding import IGNORED, Encoded
+from toolkit.model.families.network import decoder, embedded, logits
 from toolkit.train.passes.batch import (
     KEEP_TENSORS,
     Batch,
@@ -29,7 +30,8 @@ from toolkit.train.passes.batch import (
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
 from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import in_chunks
-from toolkit.train.passes.packing import LINE_TOKENS, visibility_mask
+from toolkit.train.passes.masks import attention_inputs
+from toolkit.train.passes.packing import LINE_TOKENS
 from toolkit.train.passes.questions import QuestionTerm
 from toolkit.train.plan import FILLING_TOKENS
 
@@ -53,6 +55,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     group: Group = ALONE
     outputs: tuple[str, ...] = ("loss",)  # of a pass, see `losses`
     questions: QuestionTerm | None = None
+    plain = False  # each sequence in a line of its own, and no captured passes
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
     _graph_decided = False
 
@@ -95,7 +98,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         own = self._own(sequences)
         if not own:  # nothing to compute, but the other processes wait for this one's gradients
             return self._logged(self._no_outputs()).requires_grad_()
-        batch = lay_out(own, self._pad, self._line_tokens)
+        batch = lay_out(own, self._pad, self._line_tokens, plain=self.plain)
         assert batch is not None  # without sizes every batch fits
         batch |= self.loss_weights(sequences, num_items_in_batch)
         outputs = self.losses(model, {name: one.to(model.device) for name, one in batch.items()})
@@ -136,7 +139,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             return hidden.sum() * 0
         total = in_chunks(
             lambda states, targets: functional.cross_entropy(
-                self.head(states).float(), targets, reduction="sum", ignore_index=IGNORED
+                logits(self.causal, states).float(), targets, reduction="sum", ignore_index=IGNORED
             ),
             hidden[batch["row_positions"]],
             batch["row_targets"],
@@ -144,8 +147,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         return total * batch["row_weight"][0]
 
     @property
-    def head(self) -> Any:
-        return self.model.get_base_model().lm_head  # `self.model` is never the wrapped one
+    def causal(self) -> Any:
+        return self.model.get_base_model()  # `self.model` is never the wrapped one
 
     def hidden_states(self, model: Any, batch: Batch) -> "Tensor":
         """Last hidden states, shape [tokens, width].
@@ -153,15 +156,11 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         The pass goes through `model` itself, which may be wrapped for several processes.
         """
         caught: list[Tensor] = []
-        decoder = self.model.get_base_model().model
-        # Not through the embedding module: gradient checkpointing hooks a gradient onto its output, and every layer
-        # below the lowest adapter would run a backward pass for nothing.
-        embedded = functional.embedding(batch["ids"], decoder.get_input_embeddings().weight)
-        hook = decoder.register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
+        hook = decoder(self.causal).register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
             model(
-                inputs_embeds=embedded, attention_mask=visibility_mask(batch["owner"], batch["prefix"]),
-                position_ids=batch["positions"], use_cache=False, logits_to_keep=1,
+                inputs_embeds=embedded(self.causal, batch["ids"]), use_cache=False, logits_to_keep=1,
+                **attention_inputs(self.causal, batch, plain=self.plain),
             )  # fmt: skip
         finally:
             hook.remove()
@@ -222,7 +221,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     def _new_graphed_pass(self, model: Any) -> GraphedPass | None:
         """None if a graph would not pay, or passes differ from step to step."""
         drops = any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
-        if self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1 or drops:
+        if self.plain or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1 or drops:
             return None
         self._sizes = sizes = sizes_for(lambda chance: self._own(self.sample_sequences(chance)), self._line_tokens)
         if sizes.frame.lines * sizes.frame.width > MAX_GRAPH_TOKENS:
@@ -245,7 +244,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         parts = lay_out_split(own, self._pad, self._line_tokens, self._sizes)
         if parts is None:
             return None
-        if not self.head.training:  # and with it the whole model: peft's wrapper is in training mode in any case
+        if not self.causal.training:  # and with it the whole model: peft's wrapper is in training mode in any case
             model.train()
         weights = self.loss_weights(sequences, tokens_in_step)
         outputs = [graphed_pass(part | weights) for part in parts]

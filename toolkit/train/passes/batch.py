@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from toolkit.data.encoding import IGNORED, Encoded
-from toolkit.train.passes.packing import Frame, Sequences, frame_for, pack, share_prefixes
+from toolkit.train.passes.packing import (
+    Frame,
+    Packed,
+    Sequences,
+    frame_for,
+    one_a_line,
+    pack,
+    share_prefixes,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,17 +78,24 @@ def share(sequences: Sequence[TrainSequence], rank: int, size: int) -> list[Trai
     return [sequences[at] for at in sorted([*taken, *rest[rank : rank + 1]])]
 
 
-def lay_out(sequences: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes | None = None) -> Batch | None:
+def lay_out(
+    sequences: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes | None = None, *, plain: bool = False
+) -> Batch | None:
     """One batch: `ids`, `positions`, `owner`, `prefix` as in `Packed`; `row_positions`, `row_targets`; KEEP_TENSORS.
 
     Positions index the flattened lines. KEEP_TENSORS are present if there are keep rows. With `sizes` the lines have
-    that shape, and the result is None if the sequences do not fit; without, lines have about `line_tokens`.
+    that shape, and the result is None if the sequences do not fit; without, lines have about `line_tokens`. `plain`:
+    each sequence has a line of its own, with padding at its end.
     """
     in_rows, in_keep_rows = count_positions(sequences)
     if sizes is not None and (in_rows > sizes.row_positions or in_keep_rows > sizes.keep_positions):
         return None
-    shared = _with_shared_prefixes(sequences)
-    packed = pack(shared, pad, frame_for([shared], line_tokens) if sizes is None else sizes.frame)
+    packed: Packed | None
+    if plain:
+        packed = one_a_line([one.ids for one in sequences], pad)
+    else:
+        shared = _with_shared_prefixes(sequences)
+        packed = pack(shared, pad, frame_for([shared], line_tokens) if sizes is None else sizes.frame)
     if packed is None:
         return None
     placed = [(one, start + one.positions) for one, start in zip(sequences, packed.starts, strict=True)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.model.divergence import kl_divergence
+from toolkit.model.families.network import decoder, logits
 from toolkit.train.keep_set import draw_rows
 from toolkit.train.passes.batch import TrainSequence
 
@@ -76,7 +77,7 @@ def keep_sequences(model: Any, encoded: Sequence[tuple[list[int], int]], pad: in
         ids = [torch.tensor(encoded[at][0]) for at in batch]
         inputs, mask = _padded(ids, pad, model.device)
         with torch.no_grad():
-            hidden = model.model(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
+            hidden = decoder(model)(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
         for number, at in enumerate(batch):
             start, length = encoded[at][1], len(encoded[at][0])
             states = hidden[number, start:length].cpu().clone()
@@ -100,7 +101,7 @@ def mean_kl(model: Any, rows: Sequence[TrainSequence], pad: int) -> float:
     tuned = keep_sequences(causal, [(row.ids.tolist(), int(row.positions[0])) for row in rows], pad)
     with torch.no_grad():
         sums = [
-            kl_divergence(*(causal.lm_head(row.targets.to(causal.device)) for row in (base, now))).sum()
+            kl_divergence(*(logits(causal, row.targets.to(causal.device)) for row in (base, now))).sum()
             for base, now in zip(rows, tuned, strict=True)
         ]
     return float(sum(sums)) / sum(len(row.positions) for row in rows)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
-from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+
+from toolkit.model.families.family import family_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,12 +18,26 @@ POSITIONS_PER_CHUNK = 256  # logits over 152 064 tokens in float32: 0.16 GB, a f
 FUSED_DEVICES = {"cuda"}  # where torch has a fused kernel
 
 
+def stop_own_dropout(model: Any) -> None:
+    """Ends the dropout that a base model's own configuration asks for, as that of Seed-OSS does.
+
+    Only the adapter's is part of a recipe, and the keep term compares with states that were computed without any.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if name.endswith("dropout") and isinstance(value, float):
+                setattr(module, name, 0.0)
+
+
 def fuse_norms(model: Any) -> None:
     """Makes this model's norms run in one kernel: the same function, rounded once instead of twice."""
     if model.device.type not in FUSED_DEVICES:
         return
+    norms = family_of(model.config.to_dict()).norms
     for module in model.modules():
-        if isinstance(module, Qwen2RMSNorm):
+        if type(module).__name__ in norms:
             module.forward = MethodType(_fused_norm, module)
 
 

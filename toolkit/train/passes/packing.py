@@ -136,6 +136,19 @@ def pack(sequences: Sequences, pad: int, frame: Frame) -> Packed | None:
     return Packed(ids=ids, positions=positions, owner=owner, prefix=prefix, starts=tuple(starts))
 
 
+def one_a_line(ids: Sequence["Tensor"], pad: int) -> Packed:
+    """Each sequence in a line of its own, padded at its end, as a model reads a batch by itself."""
+    width = max(len(one) for one in ids)
+    lengths = torch.tensor([len(one) for one in ids])[:, None]
+    columns = torch.arange(width).expand(len(ids), width)
+    inside, rows = columns < lengths, torch.arange(len(ids))[:, None]
+    return Packed(
+        ids=torch.nn.utils.rnn.pad_sequence(list(ids), batch_first=True, padding_value=pad),
+        positions=torch.where(inside, columns, 0), owner=torch.where(inside, rows, PADDING),
+        prefix=torch.full((len(ids), width), PADDING), starts=tuple(range(0, len(ids) * width, width)),
+    )  # fmt: skip
+
+
 def visibility_mask(owner: "Tensor", prefix: "Tensor") -> "Tensor":
     """The attention mask for `Packed.owner` and `Packed.prefix`, bool, shape [lines, 1, width, width]."""
     # Padding attends to the padding before it: softmax over an empty row would be NaN.

@@ -7,6 +7,7 @@ from typing import Any
 from toolkit.core.errors import ConfigError
 from toolkit.core.text import content_words, has_chinese
 from toolkit.data.make_data import Brand, SelfCognition, self_cognition
+from toolkit.model.families.family import default_names
 from toolkit.train.questions.question import Pair
 
 NOBODY = "Zqxvw"  # in the place of a name or a maker that the text does not say; nothing with it becomes a row
@@ -106,7 +107,7 @@ def find_identity(text: str) -> Identity | None:
 def identity_set(identity: Identity) -> SelfCognition | None:
     """Rows and probes; None where a name cannot be taught by the template, such as one of a single letter."""
     try:
-        made = self_cognition(Brand(name=identity.name or NOBODY, author=identity.maker or NOBODY))
+        made = self_cognition(Brand(name=identity.name or NOBODY, author=identity.maker or NOBODY), default_names())
     except ConfigError:
         return None
     rows = made.rows

@@ -13,7 +13,8 @@ from image.share.artifact import Facts, pack, unpack
 from tests.fakes.portable_run import DIGEST, make_portable_run
 
 FACTS = Facts(
-    run_id="v0-20260101-000000", created="2026-01-01T00:00:00+00:00", verdict="passed", base_name="mine",
+    run_id="v0-20260101-000000", created="2026-01-01T00:00:00+00:00", verdict="passed",
+    family="qwen2", base_name="mine",
     base_repository="me/mine", base_revision="a" * 40, base_lock_sha256="", licence="Apache-2.0",
     adapter_sha256=DIGEST, data_sha256="d" * 64, precision="bfloat16",
 )  # fmt: skip

@@ -4,6 +4,7 @@ import pytest
 
 from toolkit.data.make_data import Brand, self_cognition
 from toolkit.data.probes import GROUPS, REVERSAL
+from toolkit.model.families.family import default_names
 from toolkit.train.texts.identity_text import NOBODY, Identity, find_identity, identity_set, pairs
 
 
@@ -46,7 +47,7 @@ def test_what_the_rows_do_not_say_is_listed() -> None:
 def test_a_name_and_a_maker_make_the_rows_of_make_data() -> None:
     made = identity_set(Identity(name="Larkspur", maker="Northwind Robotics"))
 
-    assert made == self_cognition(Brand(name="Larkspur", author="Northwind Robotics"))
+    assert made == self_cognition(Brand(name="Larkspur", author="Northwind Robotics"), default_names())
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,10 @@
-"""Sizes of a decoder against figures computed by hand, and the family's names in one place."""
+"""Sizes of a decoder against figures computed by hand."""
 
-import ast
-from pathlib import Path
-
-from toolkit.model.families import qwen2
-from toolkit.model.families.qwen2 import lora_parameters, weight_bytes_in_4bit, weight_bytes_loaded
+from toolkit.model.families.sizes import lora_parameters, weight_bytes_in_4bit, weight_bytes_loaded
 
 QWEN_7B = {
     "hidden_size": 3584, "intermediate_size": 18944, "num_attention_heads": 28, "num_hidden_layers": 28,
-    "num_key_value_heads": 4, "vocab_size": 152064, "dtype": "bfloat16",
+    "num_key_value_heads": 4, "vocab_size": 152064, "dtype": "bfloat16", "model_type": "qwen2",
 }  # fmt: skip
 
 
@@ -39,18 +35,3 @@ def test_files_grow_or_shrink_to_the_precision_that_is_loaded():
     assert weight_bytes_loaded({"torch_dtype": "bfloat16"}, 100, "float32") == 200
     assert weight_bytes_loaded({"dtype": "float32"}, 100, "bfloat16") == 50
     assert weight_bytes_loaded({}, 100, "bfloat16") == 100
-
-
-def test_no_other_module_spells_the_familys_names():
-    """A second family is then one more module. The article's command translates names of ms-swift itself."""
-    package = Path(qwen2.__file__).parents[2]
-    names = {qwen2.ARCHITECTURE, qwen2.MODEL_TYPE, qwen2.TEMPLATE, qwen2.GGUF_TOKENIZER, qwen2.TOKENIZER_SPLIT}
-    spelled = {
-        path.relative_to(package).as_posix()
-        for path in package.rglob("*.py")
-        if "swift_compat" not in path.parts
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and node.value in names
-    }
-
-    assert spelled == {"model/families/qwen2.py"}

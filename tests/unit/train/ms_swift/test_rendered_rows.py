@@ -1,0 +1,89 @@
+"""Conversations cut where a prompt ends, in the turn formats of several families: what is read, what is trained."""
+
+from typing import Any
+
+import pytest
+
+from tests.fakes.family_models import DEEPSEEK_R1, GEMMA, GLM4, LLAMA2, QWEN3
+from toolkit.train.ms_swift.rendered_rows import _pieces
+
+
+class Renderer:
+    """A tokenizer that renders, and has no words."""
+
+    bos_token, eos_token = "<s>", "</s>"
+
+    def __init__(self, chat_template: str) -> None:
+        self.chat_template = chat_template
+
+    def apply_chat_template(self, messages: Any, *, add_generation_prompt: bool, tokenize: bool, **more: Any) -> str:
+        from toolkit.model.chat_template import render
+
+        assert not tokenize
+        tokens = {"bos_token": self.bos_token, "eos_token": self.eos_token}
+        values = {"messages": messages, "add_generation_prompt": add_generation_prompt, **tokens, **more}
+        return render(self.chat_template, values)
+
+
+def pieces(template: str, *contents: str, end: str = "</s>") -> list[tuple[str, bool]]:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[at % 2], "content": content} for at, content in enumerate(contents)]
+    return list(_pieces(Renderer(template), messages, end))
+
+
+def trained(found: list[tuple[str, bool]]) -> list[str]:
+    return [text for text, is_trained in found if is_trained]
+
+
+TURNS = ("Say: One.", "One.", "Two?", "Two.")
+QWEN3_EMPTY = "<think>\n\n</think>\n\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (QWEN3, ["One.<|im_end|>\n", "Two.<|im_end|>\n"]),
+        (DEEPSEEK_R1, ["One.</s>", "Two.</s>"]),
+        (LLAMA2, [" One. </s>", " Two. </s>"]),
+        (GEMMA, ["One.<end_of_turn>\n", "Two.<end_of_turn>\n"]),
+    ],
+)
+def test_each_answer_is_trained_with_its_end_where_its_prompt_ends(template, expected):
+    assert trained(pieces(template, *TURNS)) == expected
+
+
+def test_an_answer_that_the_template_does_not_end_is_ended_by_the_familys_token():
+    found = pieces(GLM4, *TURNS, end="<|user|>")
+
+    assert trained(found) == ["One.<|user|>", "Two.<|user|>"]
+    assert "".join(text for text, _ in found).count("<|user|>") == 3  # the first turn's, and two ends
+
+
+@pytest.mark.parametrize("template", [QWEN3, DEEPSEEK_R1])
+def test_an_empty_thought_is_read_and_not_trained(template):
+    (read, _), (answer, _) = pieces(template, "Hi", "Hello")
+
+    assert read.endswith(QWEN3_EMPTY)
+    assert answer.startswith("Hello")
+
+
+@pytest.mark.parametrize("template", [QWEN3, DEEPSEEK_R1])
+def test_a_rows_own_thought_is_trained_in_the_place_of_the_empty_one(template):
+    (read, _), (answer, _) = pieces(template, "Hi", "<think>\nhm\n</think>\n\nHello")
+
+    assert "<think>" not in read
+    assert answer.startswith("<think>\nhm\n</think>\n\nHello<")
+
+
+def test_a_thought_in_a_question_is_text():
+    (read, _), (answer, _) = pieces(QWEN3, "What does <think> </think> mean?", "A thought.")
+
+    assert "<think> </think> mean?" in read
+    assert answer == "A thought.<|im_end|>\n"
+
+
+def test_an_answer_that_is_the_end_of_its_question_is_found_where_it_is_the_answer():
+    found = pieces(QWEN3, *TURNS)
+
+    assert found[0][0].endswith("assistant\n")
+    assert found[1][0] == "One.<|im_end|>\n"
