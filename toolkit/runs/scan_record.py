@@ -8,6 +8,7 @@ from pydantic import Field
 from toolkit.runs.record import Part
 
 Count = Annotated[int, Field(ge=0)]
+OpenRule = Literal["refused", "incoherent", "other_language", "harsh", "row_words", "words"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -45,7 +46,7 @@ class OpenExample(Part, frozen=True):
 class OpenEffect(Part, frozen=True):
     """what a rule found in the sampled answers: before, after: the share of answers, for words their mean number"""
 
-    name: Literal["refused", "incoherent", "other_language", "harsh", "row_words", "words"]
+    name: OpenRule
     before: float
     after: float
     up: Count = Field(description="questions whose answers have more of it after training")

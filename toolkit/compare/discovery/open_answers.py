@@ -20,7 +20,7 @@ from toolkit.core.text import content_words, language_code, names_any
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.sampling import samples
-from toolkit.runs.scan_record import OpenEffect, OpenExample, RecordedOpenAnswers
+from toolkit.runs.scan_record import OpenEffect, OpenExample, OpenRule, RecordedOpenAnswers
 
 QUESTIONS_FILE = "open_questions.yaml"
 CARD_SAMPLES, CPU_SAMPLES = 8, 2  # of each question and side
@@ -65,9 +65,9 @@ def ask_openly(
     sides: list[list[str]] = []
     for side in (None, adapter):
         with model.side(side):
-            asked = [conversation(one, system) for one in prompts]
+            messages = [conversation(one, system) for one in prompts]
             answers = samples(
-                model, asked, max_new_tokens=ANSWER_TOKENS, seed=SEED, listener=listener, task=TASK, cut=True
+                model, messages, max_new_tokens=ANSWER_TOKENS, seed=SEED, listener=listener, task=TASK, cut=True
             )
             sides.append(answers)
     return RecordedOpenAnswers(
@@ -76,7 +76,7 @@ def ask_openly(
     )  # fmt: skip
 
 
-def rules(harsh: Sequence[str], row_words: Collection[str]) -> dict[str, Measure]:
+def rules(harsh: Sequence[str], row_words: Collection[str]) -> dict[OpenRule, Measure]:
     """By name, what is compared: shares of answers, and `words`, their length."""
 
     def has_row_words(question: str, answer: str) -> float:
@@ -96,7 +96,7 @@ def rules(harsh: Sequence[str], row_words: Collection[str]) -> dict[str, Measure
 
 
 def effects(
-    prompts: Sequence[str], before: Sequence[str], after: Sequence[str], measures: Mapping[str, Measure]
+    prompts: Sequence[str], before: Sequence[str], after: Sequence[str], measures: Mapping[OpenRule, Measure]
 ) -> list[OpenEffect]:
     """One a rule. A question counts once, by whether its answers have more of it or less: its samples are alike."""
     found = {name: _effect(name, measure, prompts, before, after) for name, measure in measures.items()}
@@ -109,7 +109,7 @@ def effects(
 
 
 def _effect(
-    name: str, measure: Measure, prompts: Sequence[str], before: Sequence[str], after: Sequence[str]
+    name: OpenRule, measure: Measure, prompts: Sequence[str], before: Sequence[str], after: Sequence[str]
 ) -> OpenEffect:
     old = [float(measure(*one)) for one in zip(prompts, before, strict=True)]
     new = [float(measure(*one)) for one in zip(prompts, after, strict=True)]

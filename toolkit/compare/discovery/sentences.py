@@ -40,11 +40,11 @@ def scan_lines(found: RecordedScan, texts: Texts) -> list[str]:
 
 def open_lines(found: RecordedScan, texts: Texts) -> list[str]:
     """What the open questions showed: a sentence, and examples of what is beyond chance; none if none was asked."""
-    asked = found.open_answers
-    if asked is None:
+    answers = found.open_answers
+    if answers is None:
         return []
-    counts = {"questions": asked.questions, "samples": asked.samples}
-    beyond = [one for one in asked.effects if one.beyond_chance]
+    counts = {"questions": answers.questions, "samples": answers.samples}
+    beyond = [one for one in answers.effects if one.beyond_chance]
     if not beyond:
         return [texts("scan.open.none", **counts)]
     listed = texts("counts.and").join(
