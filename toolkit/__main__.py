@@ -13,9 +13,11 @@ def main(arguments: list[str] | None = None) -> None:
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = keep_interruption
     try:
+        from toolkit.core.environment import see_one_card
         from toolkit.core.events import interrupting_signals
         from toolkit.core.streams import output_failure, prepare_streams
 
+        see_one_card()
         stdout = prepare_streams()
         with interrupting_signals():
             code = exit_code(sys.argv[1:] if arguments is None else arguments)

@@ -194,7 +194,7 @@ def test_a_fast_tokenizer_keeps_its_words_in_these_attributes():
     from transformers import AutoTokenizer
 
     from toolkit.core.files import data_folder
-    from toolkit.train.shared_weights import VOCABULARY
+    from toolkit.train.ms_swift.shared_weights import VOCABULARY
 
     assert vars(AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")).keys() >= VOCABULARY
 

@@ -40,7 +40,7 @@ SHORT_MODULES = {
     "toolkit/model/hub/card.py": "the hub's model card, a door of its own",
     "toolkit/runs/report_schema.py": "of the type of a report, which is long enough",
     "toolkit/train/ms_swift/names.py": "ms-swift's names, for training and for quantising",
-    "toolkit/train/shared_weights.py": "between train and sweep",
+    "toolkit/train/ms_swift/shared_weights.py": "between train and sweep",
     "toolkit/swift_compat/run_script.py": "a process of its own",
 }
 # Tests that mirror no module, and why.

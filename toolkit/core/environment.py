@@ -17,6 +17,7 @@ PUBLISHED = "TOOLKIT_PUBLISHED"
 TERMINAL = "TOOLKIT_TERMINAL"
 VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
+_cards_before: list[str | None] = []  # of VISIBLE_CARDS, once this process sees one card alone
 LAUNCHERS = ("torchrun", "torch.distributed", "torch/distributed", "accelerate", "deepspeed")
 # What torch.distributed, accelerate, transformers and ms-swift take for "one of several processes".
 LAUNCHER_NAMES = frozenset(
@@ -90,7 +91,33 @@ def progress_file() -> Path | None:
 
 def for_child(*removed: str, **added: str) -> dict[str, str]:
     """The environment of a child process: this one's without some names, and what is added."""
-    return {name: value for name, value in os.environ.items() if name not in removed} | added
+    with every_card():
+        return {name: value for name, value in os.environ.items() if name not in removed} | added
+
+
+def see_one_card() -> None:
+    """Before a library looks for cards: they spread a model, or a batch, over all that they see, unasked."""
+    before = os.environ.get(VISIBLE_CARDS)
+    _cards_before.append(before)
+    os.environ[VISIBLE_CARDS] = "0" if before is None else before.split(",")[0]
+
+
+@contextmanager
+def every_card() -> Iterator[None]:
+    """Within, the variable is as the user has it."""
+    now = os.environ.get(VISIBLE_CARDS)
+    _set(VISIBLE_CARDS, _cards_before[0] if _cards_before else now)
+    try:
+        yield
+    finally:
+        _set(VISIBLE_CARDS, now)
+
+
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def published_address() -> str | None:
@@ -154,13 +181,13 @@ def of_process(card: int, cards: int, processes: int, *, on_one_host: bool) -> d
 
     On one host they meet over the loopback address: its own name may lead nowhere.
     """
-    found = dict(os.environ)
+    found = for_child()
     if on_one_host:
         found.setdefault("GLOO_SOCKET_IFNAME", "lo")
     if cards:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        visible = found.get(VISIBLE_CARDS)
         numbers = visible.split(",") if visible else [str(number) for number in range(cards)]
-        return found | {"CUDA_VISIBLE_DEVICES": numbers[card]}
+        return found | {VISIBLE_CARDS: numbers[card]}
     found.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     return found
 

@@ -69,10 +69,11 @@ def find_device(precision: str = "auto") -> Device:
 
 
 def card_count() -> int:
-    """The cards of this machine that this process may use; it takes none of them."""
+    """The cards of this machine that the user may use; this process takes none of them."""
     import torch
 
-    return torch.cuda.device_count()
+    with environment.every_card():
+        return torch.cuda.device_count()
 
 
 def use_threads(count: int) -> None:

@@ -14,7 +14,7 @@ from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.loading import load_pretrained
 from toolkit.train import ms_swift
 from toolkit.train.job import TrainingJob, TrainingResult
-from toolkit.train.shared_weights import SharedWeights
+from toolkit.train.ms_swift.shared_weights import SharedWeights
 
 AnswerCache = dict[str, list[Answer]]
 

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 
 from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, kills, lines_in, once
 from toolkit.core.files import data_folder
+from toolkit.train.ms_swift.shared_weights import SharedWeights
 from toolkit.train.recipe import RECIPES
-from toolkit.train.shared_weights import SharedWeights
 
 __all__ = ["_call", "_user"]  # fixtures
 

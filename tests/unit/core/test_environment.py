@@ -125,10 +125,30 @@ def test_each_of_several_processes_has_its_card_or_its_share_of_the_cores(
 ):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(environment, "_cards_before", [])
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
 
     assert [environment.of_process(card, cards, 2, on_one_host=True)[name] for card in range(2)] == values
+    environment.see_one_card()
+    assert [environment.of_process(card, cards, 2, on_one_host=True)[name] for card in range(2)] == values
     assert environment.of_process(0, cards, 2, on_one_host=True)["GLOO_SOCKET_IFNAME"] == "lo"
     assert "GLOO_SOCKET_IFNAME" not in environment.of_process(0, cards, 2, on_one_host=False)
+
+
+@pytest.mark.parametrize(("visible", "one"), [(None, "0"), ("3,1", "3"), ("GPU-8af1", "GPU-8af1"), ("", "")])
+def test_a_process_sees_one_card_and_its_children_all_of_the_users(monkeypatch, visible: str | None, one: str):
+    monkeypatch.setattr(environment, "_cards_before", [])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+
+    environment.see_one_card()
+    environment.see_one_card()
+
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == one
+    assert environment.for_child().get("CUDA_VISIBLE_DEVICES") == visible
+    with environment.every_card():
+        assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == one

@@ -17,7 +17,7 @@ from toolkit.core.startup import prepare_environment, restore_gc
 from toolkit.model.device import peak_memory_bytes, start_cuda_context
 from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
-from toolkit.train.shared_weights import SharedWeights
+from toolkit.train.ms_swift.shared_weights import SharedWeights
 
 if TYPE_CHECKING:
     from toolkit.train.passes.group import Group

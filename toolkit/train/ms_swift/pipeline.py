@@ -28,11 +28,11 @@ from toolkit.train.ms_swift.callbacks import (
 )
 from toolkit.train.ms_swift.encoder import EncodedDataset, encode_rows
 from toolkit.train.ms_swift.keep_trainer import KeepTrainer
+from toolkit.train.ms_swift.shared_weights import SharedWeights
 from toolkit.train.ms_swift.trainer import PackedTrainer
 from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import fuse_norms, stop_own_dropout
 from toolkit.train.passes.self_test import require_alike
-from toolkit.train.shared_weights import SharedWeights
 
 
 class Pipeline(SwiftSft):  # type: ignore[misc]
