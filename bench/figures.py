@@ -32,6 +32,8 @@ GROUPS = {
 GOALS = ("0.98", "0.98", "0.98", "0.90", "0.90", "0.90", "≤ 0.5 %", "0.003", "")
 UNLIKE = "style"  # its system prompt is asked for, where unrelated answers take the style on too
 UNCERTAIN = "–"
+LEAKS = 6  # its place
+REPORTED = ("promise-report-0.5b-h200.json", "promise-report-1.5b-h200.json")
 PLACES = {6: 0, 7: 4, 8: 3}  # decimals of leaks, kl and kl of neighbours; of a share 2
 
 
@@ -169,31 +171,78 @@ def small_sets(content: Mapping[str, Any]) -> Rows:
     ]  # fmt: skip
 
 
-def small_sets_of_default(content: Mapping[str, Any]) -> Rows:
-    """A row a set, with questions around the rows, and the means."""
-    found = {name: _small_set(_entry(content, name, DEFAULT)) for name in sorted(_sets(content))}
-    rows = [[f"`{name}`", *(_shown(values[at], at) for at in range(9))] for name, values in found.items()]
-    mean = [_shown(value, at) for at, value in enumerate(_means(found))]
+def small_sets_reported(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -> Rows:
+    """A row a set: the mean over seeds for the smaller base / the larger one, and how many verdicts passed."""
+    found = [{name: _over_seeds(content, name) for name in sorted(_sets(content))} for content in (smaller, larger)]
+    rows = [
+        [f"`{name}`", *(_beside(*(one[name][at] for one in found), at) for at in range(9)),
+         " / ".join(_passed(content, name) for content in (smaller, larger))]
+        for name in found[0]
+    ]  # fmt: skip
+    means = [_means(one) for one in found]
     return [
-        ["set", *GROUPS, "leaks", "kl", "kl, neighbours"], *rows,
-        [f"**mean** (leaks: sum; kl: without `{UNLIKE}`)", *mean],
+        ["set", *GROUPS, "leaks", "kl", "kl, neighbours", "verdict passed"], *rows,
+        [f"**mean** (leaks, verdicts: sum; kl: without `{UNLIKE}`)", *(_beside(*pair, at) for at, pair in
+         enumerate(zip(*means, strict=True))), " / ".join(_passed(content) for content in (smaller, larger))],
+        ["goal", *GOALS, ""],
     ]  # fmt: skip
 
 
-def small_sets_in_short(content: Mapping[str, Any], larger: Mapping[str, Any]) -> Rows:
-    """The means, a row a recipe."""
-    heads = ["recipe", "in other words", "in a language that the rows lack", "indirect requests",
-             "leaks to other questions", "drift per token"]  # fmt: skip
+def small_sets_chosen(*contents: Mapping[str, Any]) -> Rows:
+    """The means on the part that chose: before reversed questions and names behind placeholders, and with them."""
+    before, larger_before, after, larger_after = contents
     rows = []
-    for title, results, how in (
-        ("`keep` without questions", content, WITHOUT), ("`keep`, the default here", content, WITH),
-        (f"… on {larger['model']}", larger, DEFAULT),
-    ):  # fmt: skip
-        entries = [_entry(results, name, how) for name in _sets(results)]
-        means = _means({one["set"]: _small_set(one) for one in entries})
-        leaks = f"{means[6]:.0f} of {sum(one['asked_outside'] for one in entries)}"
-        rows.append([title, *(f"{means[at]:.2f}" for at in (1, 2, 3)), leaks, f"{means[7]:.4f}"])
+    for old, how, new in ((before, WITH, after), (larger_before, DEFAULT, larger_after)):
+        pair = [
+            _means({name: _small_set(_entry(old, name, how)) for name in _sets(old)}),
+            _means({name: _over_seeds(new, name) for name in _sets(new)}),
+        ]
+        rows.append([new["model"], *map(_arrow, *pair, range(9))])
+    return [["mean of ten sets", *GROUPS, "leaks", "kl", "kl, neighbours"], *rows]
+
+
+def small_sets_in_short(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -> Rows:
+    """The means, a row a base model."""
+    heads = ["base model", "trained questions", "in other words", "in a language that the rows lack",
+             "indirect requests", "in reverse", "leaks to other questions", "drift per token", "verdict passed"]  # fmt: skip
+    rows = []
+    for content in (smaller, larger):
+        means = _means({name: _over_seeds(content, name) for name in _sets(content)})
+        leaks = f"{means[6]:.0f} of {sum(one['asked_outside'] for one in content['entries'])}"
+        shares = [f"{means[at]:.2f}" for at in (0, 1, 2, 3, 5)]
+        rows.append([content["model"], *shares, leaks, f"{means[7]:.4f}", _passed(content)])
     return [heads, *rows]
+
+
+def _over_seeds(content: Mapping[str, Any], name: str) -> list[float | None]:
+    """Of a set: means, and the sum of the leaks."""
+    columns = zip(*(_small_set(one) for one in content["entries"] if one["set"] == name), strict=True)
+    return [
+        None if column[0] is None else sum(column) if at == LEAKS else statistics.mean(column)
+        for at, column in enumerate(columns)
+    ]
+
+
+def _passed(content: Mapping[str, Any], name: str | None = None) -> str:
+    verdicts = [one["compare"]["passed"] for one in content["entries"] if name in (None, one["set"])]
+    return f"{sum(verdicts)} of {len(verdicts)}"
+
+
+def _beside(smaller: float | None, larger: float | None, at: int) -> str:
+    return UNCERTAIN if smaller is None or larger is None else f"{_shown(smaller, at)} / {_shown(larger, at)}"
+
+
+def decoding(*contents: Mapping[str, Any]) -> Rows:
+    """A row a base model: seconds by each method, and how often they answer alike."""
+    rows = []
+    for one in contents:
+        (side,) = one["sides"]
+        before, after = (side["medians_s"][method] for method in ("plain", "static"))
+        rows.append([
+            one["model"], f"{one['prompts']}", f"{before:.1f}", f"{after:.1f}", f"{side['ratio']:.1f} ×",
+            f"{side['identical_answers']:.1%}",
+        ])  # fmt: skip
+    return [["base model", "answers", "by `generate`, s", "captured, s", "faster", "identical answers"], *rows]
 
 
 def _sets(content: Mapping[str, Any]) -> set[str]:
@@ -235,18 +284,22 @@ def _shown(value: float | None, at: int) -> str:
 FIGURES = (
     Figures(page="README.md", name="seeds", raw=("seeds-0.5b-h100.json",), made_by="recipes.py", rows=seeds_in_short),
     Figures(page="docs/recipe.md", name="seeds", raw=("seeds-0.5b-h100.json",), made_by="recipes.py", rows=seeds),
-    Figures(page="README.md", name="small-sets", made_by="promise.py",
-            raw=("promise-0.5b-h200-defaults.json", "promise-1.5b-h200.json"), rows=small_sets_in_short),
+    Figures(page="README.md", name="small-sets", made_by="promise.py", raw=REPORTED, rows=small_sets_in_short),
+    Figures(page="docs/recipe.md", name="small-sets-reported", made_by="promise.py", raw=REPORTED,
+            rows=small_sets_reported),
+    Figures(page="docs/recipe.md", name="small-sets-chosen", made_by="promise.py", rows=small_sets_chosen,
+            raw=("promise-0.5b-h200-defaults.json", "promise-1.5b-h200.json", "promise-choose-0.5b-h200.json",
+                 "promise-choose-1.5b-h200.json")),
     Figures(page="docs/recipe.md", name="small-sets", raw=("promise-0.5b-h200-defaults.json",), made_by="promise.py",
             rows=small_sets),
-    Figures(page="docs/recipe.md", name="small-sets-1.5b", raw=("promise-1.5b-h200.json",), made_by="promise.py",
-            rows=small_sets_of_default),
     Figures(page="docs/export.md", name="exports-0.5b", raw=("exports-0.5b-cpu.json",), made_by="exports.py",
             rows=exports),
     Figures(page="docs/export.md", name="exports-tiny", raw=("exports-tiny-cpu.json",), made_by="exports.py",
             rows=exports),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
+    Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",
+            raw=tuple(f"decode-{size}-h200.json" for size in ("0.5b", "1.5b", "7b"))),
     Figures(page="docs/speed.md", name="rows", raw=("scaling-h100.json",), made_by="scaling.py", rows=scaling_rows),
     Figures(page="docs/speed.md", name="tokens", raw=("scaling-h100.json",), made_by="scaling.py", rows=scaling_tokens),
     Figures(page="docs/speed.md", name="probes", raw=("scaling-h100.json",), made_by="scaling.py", rows=scaling_probes),

@@ -17,7 +17,7 @@ PUBLISHED = "TOOLKIT_PUBLISHED"
 TERMINAL = "TOOLKIT_TERMINAL"
 VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
-_cards_before: list[str | None] = []  # of VISIBLE_CARDS, once this process sees one card alone
+_cards_before: list[str | None] = []  # of VISIBLE_CARDS, once this process sees only one
 LAUNCHERS = ("torchrun", "torch.distributed", "torch/distributed", "accelerate", "deepspeed")
 # What torch.distributed, accelerate, transformers and ms-swift take for "one of several processes".
 LAUNCHER_NAMES = frozenset(

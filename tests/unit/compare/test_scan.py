@@ -91,7 +91,7 @@ def test_json_has_everything(output: Path):
     }  # fmt: skip
     assert value["system"] == ""
     assert value["from_rows"][0]["contexts"][0]["after"] == "Northwind pours it."
-    assert {"load", "text", "likelihoods", "words", "total"} == set(value["timings_s"])
+    assert {"load", "text", "likelihoods", "words", "open answers", "total"} == set(value["timings_s"])
 
 
 def test_what_has_no_adapter_is_refused(output: Path, tmp_path: Path):

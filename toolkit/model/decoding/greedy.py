@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.model.decoding.answer_memory import rows_of_shape, tokens_of_shape
+from toolkit.model.families.family import family_of
 from toolkit.model.generation import Recorder, broken_logits, pad_left
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from toolkit.model.decoding.static_cache import Memory
 
 FEWEST_TOKENS = 8  # of an answer: up to here, capturing takes longer than the steps
-STATIC_TYPES = ("qwen2",)  # architectures whose answers by both methods have been compared
 KEPT_GRAPHS = 8  # at most: each takes some megabytes
 
 
@@ -163,7 +163,7 @@ class GreedyDecoder:
 def supports_static(config: Any) -> bool:
     """Whether the static method is known to compute what the model of this configuration computes."""
     return (
-        config.model_type in STATIC_TYPES
+        family_of(config.to_dict()).static_cache
         and config._attn_implementation == "sdpa"  # noqa: SLF001  # see docs/fragile.md
         and getattr(config, "quantization_config", None) is None  # kernels for 4 bits depend on the number of rows
         and set(config.layer_types) == {"full_attention"}

@@ -41,6 +41,7 @@ class Family:
     model_types: tuple[str, ...]
     norms: tuple[str, ...] = ()
     eager: bool = False
+    static_cache: bool = False
     attention: Literal["split", "fused"] = "split"
     mlp: Literal["gated", "fused", "plain"] = "gated"
     answer_end: str | None = None
