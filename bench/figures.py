@@ -204,7 +204,8 @@ def small_sets_chosen(*contents: Mapping[str, Any]) -> Rows:
 def small_sets_in_short(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -> Rows:
     """The means, a row a base model."""
     heads = ["base model", "trained questions", "in other words", "in a language that the rows lack",
-             "indirect requests", "in reverse", "leaks to other questions", "drift per token", "verdict passed"]  # fmt: skip
+             "indirect requests", "in reverse", "leaks to other questions", "drift per token",
+             "verdict passed"]  # fmt: skip
     rows = []
     for content in (smaller, larger):
         means = _means({name: _over_seeds(content, name) for name in _sets(content)})
