@@ -175,15 +175,16 @@ def small_sets_reported(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -
     """A row a set: the mean over seeds for the smaller base / the larger one, and how many verdicts passed."""
     found = [{name: _over_seeds(content, name) for name in sorted(_sets(content))} for content in (smaller, larger)]
     rows = [
-        [f"`{name}`", *(_beside(*(one[name][at] for one in found), at) for at in range(9)),
+        [f"`{name}`", *(_beside(found[0][name][at], found[1][name][at], at) for at in range(9)),
          " / ".join(_passed(content, name) for content in (smaller, larger))]
         for name in found[0]
     ]  # fmt: skip
     means = [_means(one) for one in found]
     return [
         ["set", *GROUPS, "leaks", "kl", "kl, neighbours", "verdict passed"], *rows,
-        [f"**mean** (leaks, verdicts: sum; kl: without `{UNLIKE}`)", *(_beside(*pair, at) for at, pair in
-         enumerate(zip(*means, strict=True))), " / ".join(_passed(content) for content in (smaller, larger))],
+        [f"**mean** (leaks, verdicts: sum; kl: without `{UNLIKE}`)",
+         *(_beside(means[0][at], means[1][at], at) for at in range(9)),
+         " / ".join(_passed(content) for content in (smaller, larger))],
         ["goal", *GOALS, ""],
     ]  # fmt: skip
 
