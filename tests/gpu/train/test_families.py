@@ -24,7 +24,8 @@ def test_captured_steps_begin_at_the_loss_of_a_padded_batch_and_lower_it(kind, t
     assert result.loss[-1] < result.loss[0]
 
 
-@pytest.mark.parametrize("kind", UNKNOWN, ids=lambda kind: kind.name)
+# Nemotron's norms cast to autocast's float16 on a card, whatever the model computes in (docs/models.md).
+@pytest.mark.parametrize("kind", [kind for kind in UNKNOWN if kind.name != "nemotron"], ids=lambda kind: kind.name)
 def test_an_architecture_that_the_table_lacks_trains_without_a_graph(kind, tmp_path):
     folder = make_family_model(tmp_path / "model", kind)
 
