@@ -10,7 +10,7 @@ from toolkit.core.errors import ConfigError, DataError
 from toolkit.studio.commands import FORMATS, Commands, read_choice
 from toolkit.studio.workspace import DataFile
 
-FILE = DataFile(name="output/data/mine.json", path=Path("/work/output/data/mine.json"))
+FILE = DataFile(name="output/data/mine.json", path=Path("/srv/output/data/mine.json"))
 EVERYTHING = {
     "recipe": "article", "epochs": "2.5", "learning_rate": "1e-4", "lora_rank": "16", "keep_weight": "0",
     "max_length_tokens": "512", "seed": "7", "questions": "own", "in_4bit": "on",

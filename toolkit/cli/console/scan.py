@@ -24,10 +24,9 @@ def print_scan(found: RecordedScan, texts: Texts, *, show_all: bool = False) -> 
     for title, listed in (("scan.unexpected", found.findings), ("scan.from_rows", found.from_rows)):
         if listed:
             _print_findings(console, texts(title), listed if show_all else listed[:SHOWN], len(listed), texts)
-    sentence, *examples = [*open_lines(found, texts)] or [""]
-    if sentence:
-        console.print(f"\n[bold underline]{texts('scan.open.title')}[/]\n\n{escape(sentence)}")
-        for line in examples:
+    if lines := open_lines(found, texts):
+        console.print(f"\n[bold underline]{texts('scan.open.title')}[/]\n\n{escape(lines[0])}")
+        for line in lines[1:]:
             console.print(Padding(f"[dim]{escape(one_line(line))}[/]", (0, 0, 0, 5)))
     console.print(f"[dim]{escape(texts('scan.note', nats=found.threshold))}[/]")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import mean
 
-from toolkit.compare.ability.checks import in_language, is_incoherent, refuses
+from toolkit.compare.ability.checks import LEAST_LETTERS, in_language, is_incoherent, refuses
 from toolkit.compare.metrics import holm, sign_test
 from toolkit.core.documents import read_text
 from toolkit.core.errors import DataError
@@ -27,7 +27,6 @@ CARD_SAMPLES, CPU_SAMPLES = 8, 2  # of each question and side
 ANSWER_TOKENS = 96
 SEED = 20261129
 TASK = "Open questions"
-LEAST_LETTERS = 12  # in fewer, the language is not judged
 SHOWN = 2  # examples of an effect
 Measure = Callable[[str, str], float]  # question, answer -> a number whose mean is compared
 
@@ -62,10 +61,10 @@ def ask_openly(
     chosen = open_questions()
     times = CARD_SAMPLES if model.on_card else CPU_SAMPLES
     prompts = [one for one in chosen.questions for _ in range(times)]
+    messages = [conversation(one, system) for one in prompts]
     sides: list[list[str]] = []
     for side in (None, adapter):
         with model.side(side):
-            messages = [conversation(one, system) for one in prompts]
             answers = samples(
                 model, messages, max_new_tokens=ANSWER_TOKENS, seed=SEED, listener=listener, task=TASK, cut=True
             )
