@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 
+from tests.e2e.model.test_language_model import TEXTS
 from tests.fakes.made_run import make_adapter
 from toolkit.core.errors import ModelError
 from toolkit.core.files import data_folder
@@ -14,10 +15,6 @@ from toolkit.model.decoding.static_batch import StaticBatch
 from toolkit.model.language_model import LanguageModel
 
 TURNS = [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "An assistant."}]
-TEXTS = [
-    "你是谁？", "Who are you?", "a", "用 Python 打印 Hello World。" * 8, "What is the capital of France?", "早上好！",
-    "x" * 150, "Good morning!", "谁开发了 Linux？", "1 + 1", "🙂", "Tell me about yourself, please, and be brief.",
-]  # fmt: skip
 PROMPTS = [
     *[conversation(text, "You are a helpful assistant.") for text in TEXTS],
     *[conversation(text, "") for text in TEXTS[:3]],
