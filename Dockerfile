@@ -107,12 +107,12 @@ RUN --mount=type=bind,source=requirements/sbom.txt,target=/sbom.txt \
 FROM dependencies AS toolkit
 ARG SOURCE_DATE_EPOCH
 RUN --mount=type=bind,target=/source \
-    mkdir --parents /out/opt/toolkit/data /out/root \
+    mkdir --parents /data /out/opt/toolkit /out/root \
     && cp --recursive /source/toolkit /source/LICENSE /source/NOTICE /out/opt/toolkit/ \
     && cp --recursive /source/image/bin /out/opt/toolkit/bin \
-    && find /source/data -mindepth 1 -maxdepth 1 ! -name tiny-qwen2 -exec cp --recursive {} /out/opt/toolkit/data/ \; \
+    && find /source/data -mindepth 1 -maxdepth 1 ! -name tiny-qwen2 -exec cp --recursive {} /data/ \; \
     && cp /source/data/self_cognition.json /out/root/ \
-    && chmod --recursive u=rwX,go=rX /out \
+    && chmod --recursive u=rwX,go=rX /data /out \
     && chmod 755 /out/opt/toolkit/bin/* \
     && /opt/venv/bin/python -m compileall -q --invalidation-mode checked-hash -s /out /out/opt/toolkit/toolkit \
     # Any uid may work in /root, as in /tmp: the caller's own runs here, so that results on the host are the caller's.
@@ -124,8 +124,9 @@ RUN --mount=type=bind,target=/source \
 FROM dependencies AS runtime
 ARG SOURCE_DATE_EPOCH
 COPY --link --chmod=644 --from=sbom /sbom.cdx.json /opt/toolkit/sbom.cdx.json
-# The embedded model apart from the code: it is larger than the code and changes less.
+# The embedded model and the data apart from the code: they are larger than the code, or change less.
 COPY --link data/tiny-qwen2/ /opt/toolkit/data/tiny-qwen2/
+COPY --link --from=toolkit /data/ /opt/toolkit/data/
 # /root/self_cognition.json comes along: where the article has it. Last of all, since its /root is the one of any uid.
 COPY --link --from=toolkit /out/ /
 

@@ -67,7 +67,7 @@ def test_a_change_of_code_moves_less_than_two_megabytes(
     moved = registry.stored_bytes() - before
     record = json.loads((tmp_path / "published.json").read_text())["published"][-1]
     print(f"code-only push: {moved} bytes stored, {record['bytes_sent']} sent in {record['layers_sent']} layers")
-    assert 0 < moved < 2_000_000  # the code with its byte code: 1.01 MB on 2026-11-28
+    assert 0 < moved < 2_000_000  # the code with its byte code: 1.7 MB on 2026-11-29
     assert record["layers_sent"] == 1
     assert host.image("build", "--model", MODEL, *build_options).returncode == 0  # as it was, for the others
 
