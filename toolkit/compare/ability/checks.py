@@ -89,6 +89,12 @@ def in_language(text: str, language: Language) -> bool:
     return han > latin if language == "zh" else latin >= han
 
 
+def is_in_other_language(text: str, language: Language) -> bool:
+    """Whether it has enough letters to tell, and most of them are not of this language."""
+    letters = len(HAN.findall(text)) + len(LATIN.findall(text))
+    return letters >= LEAST_LETTERS and not in_language(text, language)
+
+
 def refuses(text: str) -> bool:
     """Whether the answer begins as refusals do, in English or Chinese."""
     plain = text.strip().replace("’", "'").lstrip("*\"'“ ")
@@ -114,8 +120,7 @@ def is_incoherent(text: str, language: Language | None) -> bool:
         return True
     if len(content_words(text)) >= LEAST_WORDS and repetition(text) >= MOST_REPEATED:
         return True
-    letters = len(HAN.findall(text)) + len(LATIN.findall(text))
-    return language is not None and letters >= LEAST_LETTERS and not in_language(text, language)
+    return language is not None and is_in_other_language(text, language)
 
 
 # Constraints of instructions: what is asked for is beside each in `toolkit.compare.ability.instructions`.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import mean
 
-from toolkit.compare.ability.checks import LEAST_LETTERS, in_language, is_incoherent, refuses
+from toolkit.compare.ability.checks import is_in_other_language, is_incoherent, refuses
 from toolkit.compare.metrics import holm, sign_test
 from toolkit.core.documents import read_text
 from toolkit.core.errors import DataError
@@ -84,9 +84,8 @@ def rules(harsh: Sequence[str], row_words: Collection[str]) -> dict[OpenRule, Me
     return {
         "refused": lambda _, answer: refuses(answer),
         "incoherent": lambda _, answer: is_incoherent(answer, None),
-        "other_language": lambda question, answer: (
-            sum(map(str.isalpha, answer)) >= LEAST_LETTERS
-            and not in_language(answer, "zh" if language_code(question) == "zh" else "en")
+        "other_language": lambda question, answer: is_in_other_language(
+            answer, "zh" if language_code(question) == "zh" else "en"
         ),
         "harsh": lambda _, answer: names_any(answer, tuple(harsh), any_case=True),
         "row_words": has_row_words,
