@@ -266,11 +266,11 @@ test-browser: setup ## report.html, the chat page and the studio in a real Chrom
 
 .PHONY: test-formats
 test-formats: setup ## Exports as llama.cpp, Go and bitsandbytes read them (built or installed where missing)
-	.venv/bin/pytest tests/formats
+	@.venv/bin/pytest -v tests/formats $(LABELLED)
 
 .PHONY: test-image
 test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
-	.venv/bin/pytest tests/container
+	@.venv/bin/pytest -v tests/container $(LABELLED)
 
 .PHONY: test-gpu
 test-gpu: setup ## Training on an NVIDIA card: captured steps, memory, resumption, 4 bits (two minutes)
