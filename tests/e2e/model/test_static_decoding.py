@@ -91,13 +91,17 @@ def test_answers_do_not_depend_on_what_shares_a_batch(models, decoded, batch_siz
     assert max(decoded) == batch_size
 
 
-def test_sides_alternate_over_the_same_memory(models):
+def test_sides_alternate_over_the_same_memory(models, monkeypatch):
     plain, static = models
     wanted = {side: asked(plain, side) for side in (None, "one", "two")}
+    batches = set()
+    decode = StaticBatch.decode
+    monkeypatch.setattr(StaticBatch, "decode", lambda batch, *how: batches.add(batch) or decode(batch, *how))
 
     for side in ("one", None, "two", None, "one", "two"):
         assert_same(asked(static, side), wanted[side])
     assert wanted["one"][0].tokens != wanted[None][0].tokens
+    assert len(batches) == len(wanted)  # one a side, whichever was on before
 
 
 def test_shorter_and_longer_batches_share_the_memory(models):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +32,7 @@ LOCKS_AND_WAITS = """
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from toolkit.core.files import lock_folder
 lock = lock_folder(Path(sys.argv[1]))
@@ -202,13 +204,15 @@ def test_threads_take_turns_in_a_folder_even_when_it_is_replaced(tmp_path: Path)
 
     def work(number: int) -> None:
         nonlocal inside, most
-        with write_lock(folder):
-            inside += 1
-            most = max(most, inside)
-            time.sleep(0.01)
-            folder.rename(tmp_path / f"old-{number}")
-            folder.mkdir()
-            inside -= 1
+        while not (tmp_path / f"old-{number}").exists():
+            # It is missing between another's rename and its mkdir.
+            with suppress(FileNotFoundError), write_lock(folder):
+                inside += 1
+                most = max(most, inside)
+                time.sleep(0.01)
+                folder.rename(tmp_path / f"old-{number}")
+                folder.mkdir()
+                inside -= 1
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:

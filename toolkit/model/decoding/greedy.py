@@ -177,7 +177,10 @@ def _computed(network: Any) -> tuple[Any, ...]:
 
     weights = tuple(one.data_ptr() for one in network.parameters())
     adapters = tuple(
-        (one.disable_adapters, tuple(one.active_adapters), tuple(getattr(one, "scaling", {}).items()))
+        # None: switched off, and then it does not matter which one was on before
+        None
+        if one.disable_adapters
+        else tuple((name, getattr(one, "scaling", {}).get(name)) for name in one.active_adapters)
         for one in network.modules()
         if isinstance(one, BaseTunerLayer | AuxiliaryTrainingWrapper)
     )
