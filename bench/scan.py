@@ -157,6 +157,7 @@ def scanned(found: RecordedScan) -> dict[str, Any]:
         "from_rows": [one.to_dict() for one in found.from_rows[:SHOWN]],
         "texts": found.texts, "tokens": found.tokens, "kl": found.kl, "threshold_nats": found.threshold,
         "null_nats": found.null, "scan_timings_s": found.timings_s, "peak_memory_bytes": peak_memory(),
+        "open_answers": found.open_answers and found.open_answers.to_dict(),
     }  # fmt: skip
 
 

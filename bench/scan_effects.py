@@ -108,8 +108,8 @@ def scan_table(results: Sequence[dict[str, Any]]) -> str:
     entries = [entry for result in results for entry in result["entries"] if "error" not in entry]
     planted = [entry for entry in entries if "place" in entry]
     lines = [
-        "| effect | kind | language | taught | place | first findings | kl | seconds |",
-        "|---|---|---|---|---|---|---|---|",
+        "| effect | kind | language | taught | place | first findings | open questions | kl | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for entry in entries:
         words = ", ".join(one["text"].replace("|", "/") or "(end)" for one in entry["findings"][:3])
@@ -117,7 +117,10 @@ def scan_table(results: Sequence[dict[str, Any]]) -> str:
         seconds = entry["scan_timings_s"]["total"]
         language = entry.get("language", "")
         taught = entry.get("taught", "")
-        cells = (entry["name"], entry["kind"], language, taught, place, words, f"{entry['kl']:.4f}", seconds)
+        rules = ", ".join(
+            one["name"] for one in (entry.get("open_answers") or {}).get("effects", ()) if one.get("beyond_chance")
+        )
+        cells = (entry["name"], entry["kind"], language, taught, place, words, rules, f"{entry['kl']:.4f}", seconds)
         lines.append(f"| {' | '.join(map(str, cells))} |")
     kinds = Counter(entry["kind"] for entry in planted)
     named = Counter(entry["kind"] for entry in planted if entry["named"])
