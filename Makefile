@@ -10,8 +10,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-# One version; its build (CPU or CUDA) is whatever pip's own configuration offers: see the README.
-TORCH ?= torch==2.13.0
+# A requirement or a wheel; left out, the locked version in the build for this machine: see requirements/install.py.
+TORCH ?=
 # docker: in the image, beside the engine of this host. local: in .venv, for those who rent a container without Docker.
 RUNTIME ?= docker
 DATA ?= self_cognition.json
@@ -23,7 +23,8 @@ RUN ?=
 CARDS ?=
 # For `serve` (8000 by itself) and `studio` (6006, which hosts of rented containers lead to)
 PORT ?=
-OUTPUT ?= output
+# Where runs are; left out, output/, or the data disk of a rented container (RUNTIME=local)
+OUTPUT ?=
 ARGS ?=
 # For `publish`, `verify` and the adapter's targets
 REGISTRY ?=
@@ -51,22 +52,25 @@ A_RUN := $${RUN:+"$$RUN"}
 
 ifeq ($(RUNTIME),docker)
 READY := .host/.ready
-LIGHT := .host/bin/python -m toolkit
-TOOLKIT := $(IMAGE) run $(BAKED) --output "$$OUTPUT" $(RUN_ARGS) -- toolkit
-CHAT := $(IMAGE) run $(BAKED) --output "$$OUTPUT" $(RUN_ARGS) --interactive -- toolkit
+# The image's commands know this folder alone.
+HERE := --output "$${OUTPUT:-output}"
+LIGHT := TOOLKIT_HOME=. .host/bin/python -m toolkit
+TOOLKIT := $(IMAGE) run $(BAKED) $(HERE) $(RUN_ARGS) -- toolkit
+CHAT := $(IMAGE) run $(BAKED) $(HERE) $(RUN_ARGS) --interactive -- toolkit
 # Within the container at every address; out here at 127.0.0.1 alone.
-SERVE := $(IMAGE) run $(BAKED) --output "$$OUTPUT" --publish "$${PORT:-8000}" $(RUN_ARGS) -- toolkit
-STUDIO := $(IMAGE) run $(BAKED) --output "$$OUTPUT" --publish "$${PORT:-6006}" $(RUN_ARGS) -- toolkit
+SERVE := $(IMAGE) run $(BAKED) $(HERE) --publish "$${PORT:-8000}" $(RUN_ARGS) -- toolkit
+STUDIO := $(IMAGE) run $(BAKED) $(HERE) --publish "$${PORT:-6006}" $(RUN_ARGS) -- toolkit
 INSIDE := --host 0.0.0.0
 else ifeq ($(RUNTIME),local)
 READY := .venv/.ready
+HERE := $${OUTPUT:+--output "$$OUTPUT"}
 LIGHT := .venv/bin/toolkit
 TOOLKIT := .venv/bin/toolkit
 CHAT := .venv/bin/toolkit
 SERVE := .venv/bin/toolkit
 STUDIO := .venv/bin/toolkit
 BASE := $(BAKED)
-INTO := --output "$$OUTPUT"
+INTO = $(HERE)
 else
 $(error RUNTIME=$(RUNTIME): write docker or local)
 endif
@@ -80,11 +84,11 @@ help: ## Show this
 
 .PHONY: demo
 demo: setup ## The whole story with the embedded model, without Docker: an identity and a corrected fact, each with a verdict
-	@PATH="$$PWD/.venv/bin:$$PATH" bash docs/demo.sh "$$OUTPUT"
+	@PATH="$$PWD/.venv/bin:$$PATH" bash docs/demo.sh "$${OUTPUT:-output}"
 
 .PHONY: doctor
 doctor: .host/.ready ## Examine this host: what is missing, why it matters, how to fix it
-	@$(IMAGE) doctor --runtime "$$RUNTIME" $(BAKED) --output "$$OUTPUT" $(ARGS)
+	@$(IMAGE) doctor --runtime "$$RUNTIME" $(BAKED) $(HERE) $(ARGS)
 
 .PHONY: build
 build: .host/.ready ## Build the image: make build [MODEL=qwen2.5-7b-instruct|tiny-qwen2|none]
@@ -140,7 +144,7 @@ export: $(READY) ## Write a run for use elsewhere, behind a parity gate: ARGS="-
 
 .PHONY: runs
 runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "compare v2 v3" (a page), "use v2" to roll back, "undo"
-	@$(if $(filter compare,$(ARGS)),$(TOOLKIT) runs $(ARGS) $(INTO),$(LIGHT) runs --output "$$OUTPUT" $(ARGS))
+	@$(if $(filter compare,$(ARGS)),$(TOOLKIT) runs $(ARGS) $(INTO),$(LIGHT) runs $(HERE) $(ARGS))
 
 .PHONY: replay
 replay: $(READY) ## Train and compare a run again, from its folder alone: is it the same? [RUN=v3] [ARGS=--here]
@@ -168,30 +172,30 @@ verify: .host/.ready ## Check the image, or one in a registry: make verify [REF=
 
 .PHONY: publish
 publish: .host/.ready ## Push the image: make publish REGISTRY=ghcr.io/me [TAG=1.0] [RUN=v3: with its adapter]
-	@$(IMAGE) publish $${REGISTRY:+"$$REGISTRY"} $(BAKED) $(TAGGED) $${RUN:+--with "$$RUN"} --output "$$OUTPUT" $(ARGS)
+	@$(IMAGE) publish $${REGISTRY:+"$$REGISTRY"} $(BAKED) $(TAGGED) $${RUN:+--with "$$RUN"} $(HERE) $(ARGS)
 
 .PHONY: publish-adapter
 publish-adapter: $(READY) .host/.ready ## Push a run's adapter and report alone: REGISTRY=ghcr.io/me [RUN=v3] [TAG=1.0]
 	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
-	@$(IMAGE) publish-adapter $${REGISTRY:+"$$REGISTRY"} $${RUN:+--run "$$RUN"} $(TAGGED) --output "$$OUTPUT" $(ARGS)
+	@$(IMAGE) publish-adapter $${REGISTRY:+"$$REGISTRY"} $${RUN:+--run "$$RUN"} $(TAGGED) $(HERE) $(ARGS)
 
 .PHONY: pull-adapter
 pull-adapter: .host/.ready ## Fetch one, every byte checked: REF=ghcr.io/me/finetune-and-prove-adapter:1.0
-	@$(IMAGE) pull-adapter $${REF:+"$$REF"} --output "$$OUTPUT" $(ARGS)
+	@$(IMAGE) pull-adapter $${REF:+"$$REF"} $(HERE) $(ARGS)
 
 .PHONY: push-to-hub
 push-to-hub: $(READY) ## Put a run's adapter and card on the Hugging Face hub, privately: REPO=me/my-adapter [RUN=v3]
 	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
-	@$(LIGHT) push-to-hub $(A_RUN) $${REPO:+"$$REPO"} $(BASE) --output "$$OUTPUT" $(ARGS)
+	@$(LIGHT) push-to-hub $(A_RUN) $${REPO:+"$$REPO"} $(BASE) $(HERE) $(ARGS)
 
 .PHONY: attest
 attest: $(READY) ## Sign a run's verdict, for publish-adapter and push-to-hub to take along: [RUN=v3] [ARGS=--new-key]
 	@$(TOOLKIT) export $(A_RUN) --to adapter $(BASE) $(INTO) >&2
-	@$(LIGHT) attest $(A_RUN) $(BASE) --output "$$OUTPUT" $(ARGS)
+	@$(LIGHT) attest $(A_RUN) $(BASE) $(HERE) $(ARGS)
 
 .PHONY: verify-evidence
 verify-evidence: $(READY) ## Check signed evidence: POLICY=policy.yaml FOLDER=output/pulled/…, or RUN=v3
-	@$(LIGHT) verify-evidence "$${FOLDER:-$$RUN}" --policy "$$POLICY" --output "$$OUTPUT" $(ARGS)
+	@$(LIGHT) verify-evidence "$${FOLDER:-$$RUN}" --policy "$$POLICY" $(HERE) $(ARGS)
 
 .PHONY: sbom
 sbom: .host/.ready ## Print the bill of materials of the image's Python environment
@@ -200,16 +204,21 @@ sbom: .host/.ready ## Print the bill of materials of the image's Python environm
 ## The workshop -------------------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: .venv/.ready ## Build .venv from the locked requirements
+setup: .venv/.ready ## Build .venv from the locked requirements, without the tools of tests and lint
 
-.venv/.ready: requirements/dev.txt pyproject.toml
+.venv/.ready: requirements/runtime.txt pyproject.toml
 	@"$$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 		|| { echo "$$PYTHON is not Python 3.11, 3.12 or 3.13; name one: make setup PYTHON=python3.12" >&2; exit 3; }
-	"$$PYTHON" -m venv .venv
-	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/build.txt
-	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/dev.txt
-	.venv/bin/python -m pip install --quiet "$$TORCH"
-	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@"$$PYTHON" -m venv .venv
+	@.venv/bin/python requirements/install.py toolkit $${TORCH:+"$$TORCH"}
+	@.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup-workshop
+setup-workshop: .venv/.workshop ## And the tools of tests and lint
+
+.venv/.workshop: requirements/dev.txt .venv/.ready
+	@.venv/bin/python requirements/install.py workshop
 	@touch $@
 
 .PHONY: setup-four-bits
@@ -240,7 +249,7 @@ STORY := tests/e2e/test_story.py
 FIRST_HALF := $(addprefix tests/e2e/,core image model runs swift_compat train)
 
 .PHONY: test
-test: setup ## Unit and contract tests, and the story of every command on the embedded model
+test: setup-workshop ## Unit and contract tests, and the story of every command on the embedded model
 	@$(MAKE) -j2 test-unit test-story
 
 .PHONY: test-all
@@ -248,36 +257,36 @@ test-all: test ## The same, and the other end-to-end tests
 	@$(MAKE) -j2 test-e2e-1 test-e2e-2
 
 .PHONY: test-unit test-story test-e2e-1 test-e2e-2
-test-unit: .venv/.ready
+test-unit: .venv/.workshop
 	@.venv/bin/pytest tests/unit $(wildcard tests/contract tests/fuzz) $(LABELLED)
 
-test-story: .venv/.ready
+test-story: .venv/.workshop
 	@.venv/bin/pytest -v $(STORY) $(LABELLED)
 
-test-e2e-1: .venv/.ready
+test-e2e-1: .venv/.workshop
 	@.venv/bin/pytest -v $(FIRST_HALF) $(LABELLED)
 
-test-e2e-2: .venv/.ready
+test-e2e-2: .venv/.workshop
 	@.venv/bin/pytest -v tests/e2e $(addprefix --ignore=,$(STORY) $(FIRST_HALF)) $(LABELLED)
 
 .PHONY: test-browser
-test-browser: setup ## report.html, the chat page and the studio in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
+test-browser: setup-workshop ## report.html, the chat page and the studio in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
 	.venv/bin/pytest tests/browser
 
 .PHONY: test-formats
-test-formats: setup ## Exports as llama.cpp, Go and bitsandbytes read them (built or installed where missing)
+test-formats: setup-workshop ## Exports as llama.cpp, Go and bitsandbytes read them (built or installed where missing)
 	@.venv/bin/pytest -v tests/formats $(LABELLED)
 
 .PHONY: test-image
-test-image: setup ## The image on a real engine and a real registry; starts its own where there is none
+test-image: setup-workshop ## The image on a real engine and a real registry; starts its own where there is none
 	@.venv/bin/pytest -v tests/container $(LABELLED)
 
 .PHONY: test-gpu
-test-gpu: setup ## Training on an NVIDIA card: captured steps, memory, resumption, 4 bits (two minutes)
+test-gpu: setup-workshop ## Training on an NVIDIA card: captured steps, memory, resumption, 4 bits (two minutes)
 	.venv/bin/pytest tests/gpu
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cli.md and the tables of measurements are current
+lint: setup-workshop ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cli.md and the tables of measurements are current
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
@@ -287,12 +296,12 @@ lint: setup ## ruff, mypy --strict, import-linter, hadolint, and whether docs/cl
 	.venv/bin/python bench/figures.py --check
 
 .PHONY: docs
-docs: setup ## Write docs/cli.md from the commands themselves
+docs: setup-workshop ## Write docs/cli.md from the commands themselves
 	PYTHONPATH=. .venv/bin/python docs/cli.py
 	PYTHONPATH=. .venv/bin/python docs/schema.py
 
 .PHONY: figures
-figures: setup ## Write the tables of README and docs that come from bench/results
+figures: setup-workshop ## Write the tables of README and docs that come from bench/results
 	.venv/bin/python bench/figures.py
 
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

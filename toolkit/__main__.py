@@ -50,11 +50,12 @@ def exit_code(arguments: list[str]) -> int | None:
     from toolkit.cli import cli
     from toolkit.core.environment import ignore_launcher, let_waiting_threads_sleep
     from toolkit.core.errors import Interrupted, ToolkitError, is_interruption, named_variable
-    from toolkit.core.startup import relax_gc, relax_python
+    from toolkit.core.startup import keep_caches_at_home, relax_gc, relax_python
     from toolkit.core.text import one_line
 
     debug = "--debug" in arguments
     let_waiting_threads_sleep()
+    keep_caches_at_home()
     relax_gc()
     if ignored := ignore_launcher():
         click.echo(f"Ignored, since a launcher of several processes left them: {', '.join(ignored)}.", err=True)

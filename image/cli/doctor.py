@@ -7,7 +7,8 @@ import click
 
 from image.cli.console import notify, show
 from image.core.project import DEFAULT_MODEL
-from image.doctor import Finding, Runtime, examine
+from image.doctor import Runtime, examine
+from image.machine.finding import Finding
 
 MARKS = {"ok": "ok  ", "note": "note", "bad": "BAD "}
 
@@ -17,10 +18,12 @@ MARKS = {"ok": "ok  ", "note": "note", "bad": "BAD "}
 @click.option("--output", type=click.Path(path_type=Path), default="output", show_default=True, help="For results.")
 @click.option("--runtime", type=click.Choice(get_args(Runtime)), default="docker", show_default=True,
               help="local: without Docker, in .venv.")  # fmt: skip
-@click.option("--online", is_flag=True, help="Check the model hub too.")
+@click.option("--online", is_flag=True, help="Check the model hubs too.")
 @click.pass_context
 def command(ctx: click.Context, model: str, output: Path, runtime: str, online: bool) -> None:
     """Check this host: engine, buildx, card, driver, disk, memory, permissions. Changes nothing.
+
+    With --runtime local: Python, torch against the driver, system and data disk, memory, port, mirrors, proxies.
 
     Exits with 1 if something will not work, and says what, why it matters, and how to fix it.
     """

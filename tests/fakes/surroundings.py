@@ -16,6 +16,7 @@ class FakeSurroundings:
     adapters: dict[str, Adapter] = field(
         default_factory=lambda: {TRAINED: Adapter(model=QWEN, paths=(f"/root/{QWEN}",), has_type=True)}
     )
+    places: dict[str, str] = field(default_factory=dict)  # of models and data sets, by name
     files: tuple[str, ...] = ("self_cognition.json", "general.json")
 
     def exists(self, name: str) -> bool:
@@ -26,6 +27,9 @@ class FakeSurroundings:
 
     def adapter(self, name: str) -> Adapter | None:
         return self.adapters.get(name)
+
+    def elsewhere(self, name: str, *, is_model: bool) -> str | None:
+        return self.places.get(name)
 
     def checkpoints(self) -> list[str]:
         return list(self.adapters)

@@ -50,6 +50,7 @@ TESTS_OF_NO_MODULE = {
     "tests/unit/compare/test_one_figure.py": "of every view of one run",
     "tests/unit/test_dependencies.py": "of pyproject.toml",
     "tests/unit/test_figures.py": "of bench/figures.py",
+    "tests/unit/test_install.py": "of requirements/install.py",
     "tests/unit/test_makefile.py": "of the Makefile",
     "tests/unit/test_printing.py": "of everything that prints or writes for people",
     "tests/unit/test_threats.py": "of docs/threats.md",

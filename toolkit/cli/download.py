@@ -6,7 +6,7 @@ from typing import cast, get_args
 import click
 
 from toolkit.cli.console import notify, progress, show
-from toolkit.cli.options import PATH
+from toolkit.cli.options import PATH, say_home
 from toolkit.model.download import DownloadConfig, DownloadResult, download
 from toolkit.model.hub.fetch import MODELSCOPE_REVISION, Source
 from toolkit.model.lock import DEFAULT_MODEL
@@ -34,6 +34,8 @@ def command(model: str, to: Path | None, endpoint: str | None, source: str) -> N
     Every file is checked against the lock. An interrupted download resumes where it stopped; the folder appears only
     when it is complete.
     """
+    if to is None:
+        say_home()
     if source == "modelscope":
         notify(f"revision: {MODELSCOPE_REVISION} (ModelScope has its own revisions; the lock's sha256 decides)")
     config = DownloadConfig(model=model, to=to, endpoint=endpoint, source=cast("Source", source))

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from toolkit.cli.console import notify
 from toolkit.compare.texts import ENGLISH, LANGUAGES
+from toolkit.core import environment, files
 from toolkit.data.containers.columns import parse_columns
 from toolkit.data.soundness import ALLOWED, Reading
 from toolkit.model.conversation import NO_SYSTEM_HELP
@@ -26,6 +28,17 @@ def _model(default: str) -> Decorator:
 
 def _probes(default: str) -> Decorator:
     return click.option("--probes", type=PATH, default=None, help=f"Probe file.  [default: {default}]")
+
+
+def say_home() -> Path:
+    """`files.home`; says so where it is a data disk that the toolkit found by itself."""
+    folder = files.home()
+    if folder != Path() and environment.home() is None:
+        notify(
+            f"Models, runs and caches are in {folder}, since this folder's disk is small ({environment.HOME} names "
+            "another folder)."
+        )
+    return folder
 
 
 def counted(cards: str) -> str:
@@ -64,7 +77,10 @@ SKIP_BAD = click.option("--skip-bad", is_flag=True, help="Leave out rows with er
 ALLOW = click.option(
     "--allow", multiple=True, type=click.Choice(ALLOWED), help="Train on rows with this error as they are."
 )  # fmt: skip
-OUTPUT = click.option("--output", type=PATH, default=DEFAULT_OUTPUT, show_default=True, help="Folder of the runs.")
+OUTPUT = click.option(
+    "--output", type=PATH, default=lambda: say_home() / DEFAULT_OUTPUT,
+    help=f"Folder of the runs.  [default: {DEFAULT_OUTPUT}]",
+)  # fmt: skip
 MODEL = _model("qwen2.5-7b-instruct")
 RUN_MODEL = _model("the run's own")
 CARDS = click.option(

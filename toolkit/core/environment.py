@@ -8,6 +8,7 @@ from pathlib import Path
 API_KEY = "TOOLKIT_API_KEY"
 DATA = "TOOLKIT_DATA"
 GPU_MEMORY_GIB = "TOOLKIT_GPU_MEMORY_GIB"
+HOME = "TOOLKIT_HOME"
 IMAGE = "TOOLKIT_IMAGE"
 KEY_PASSWORD = "TOOLKIT_KEY_PASSWORD"  # noqa: S105  # the variable's name
 MODEL = "TOOLKIT_MODEL"
@@ -61,6 +62,11 @@ def data_folder() -> str | None:
 def gpu_memory_gib() -> str | None:
     """How much memory of a shared card may be used, in GiB; not yet parsed."""
     return os.environ.get(GPU_MEMORY_GIB)
+
+
+def home() -> str | None:
+    """The folder of models, runs and caches that the user names."""
+    return os.environ.get(HOME) or None
 
 
 def image() -> str | None:

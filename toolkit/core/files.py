@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -24,11 +24,48 @@ PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")  # a file that is being written
 LOCK_NAME = ".lock"  # the file in a folder that its process locks
 
 SHIPPED_DATA = "self_cognition.json"  # in the data folder
+MODELS, RUNS = "models", "output"  # in `home`
+# Where hosts of rented containers mount the disk that is meant for data: AutoDL, Gpushare, ModelScope and PAI, RunPod.
+DATA_DISKS = ("/root/autodl-tmp", "/hy-tmp", "/mnt/workspace", "/workspace")
+SMALL_DISK_BYTES = 64 * 10**9  # weights (15 GB), a merge (15), libraries (6) and what the system has need more
 
 
 def data_folder() -> Path:
     """The shipped `data/`: beside the package, or the folder in TOOLKIT_DATA."""
     return Path(environment.data_folder() or Path(__file__).parents[2] / "data")
+
+
+def home() -> Path:
+    """Where models, runs and caches go unless an option says otherwise: TOOLKIT_HOME, a data disk, or this folder.
+
+    Relative for this folder. A data disk counts where `data_disk` finds one and nothing of the toolkit is here yet.
+    """
+    if named := environment.home():
+        folder = Path(named).expanduser().absolute()
+        return Path() if folder == Path.cwd() else folder
+    if environment.program() is not None or os.path.isdir(MODELS) or os.path.isdir(RUNS):  # noqa: PTH112  # never raises
+        return Path()
+    disk = data_disk()
+    return Path() if disk is None else disk / "finetune-and-prove"
+
+
+def data_disk(here: Path = Path(), known: Sequence[str] = DATA_DISKS) -> Path | None:
+    """A larger disk for data than the small one of `here`, mounted where hosts of rented containers do; else None.
+
+    By the disks' whole sizes: what is free changes with each run.
+    """
+    try:
+        small = shutil.disk_usage(here).total
+        if small >= SMALL_DISK_BYTES:
+            return None
+        device = here.stat().st_dev
+    except OSError:
+        return None
+    for path in map(Path, known):
+        with suppress(OSError):
+            if path.stat().st_dev != device and os.access(path, os.W_OK) and shutil.disk_usage(path).total > small:
+                return path
+    return None
 
 
 def locks_folder() -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from toolkit.core.environment import TOKENIZERS_PARALLELISM, invalid_variable
 from toolkit.core.errors import ConfigError
+from toolkit.core.files import home
 
 STATUS = Path("/proc/self/stat")
 START_TICKS = 19  # index of starttime, counted after the program's name, which may contain spaces (proc(5), field 22)
@@ -55,6 +56,13 @@ def relax_python() -> None:
     if any(option.startswith("error") for option in sys.warnoptions):
         warnings.simplefilter("ignore")
         os.environ.pop("PYTHONWARNINGS", None)  # of the processes that we start
+
+
+def keep_caches_at_home() -> None:
+    """Caches of the hubs' clients beside the models, where those are not in this folder; call it before any import."""
+    if (folder := home()) != Path():
+        os.environ.setdefault("XDG_CACHE_HOME", str(folder / "cache"))
+        os.environ.setdefault("MODELSCOPE_CACHE", str(folder / "cache" / "modelscope"))
 
 
 def process_started(status: Path = STATUS) -> float:

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 from toolkit.core import environment
 from toolkit.core.documents import parse_json, read_json, read_text
 from toolkit.core.errors import ConfigError, ModelError
-from toolkit.core.files import data_folder, file_sha256
+from toolkit.core.files import MODELS, data_folder, file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
 from toolkit.model.chat_template import folder_takes_system, require_renderable
 from toolkit.model.families.family import default_names, family_of, why_refused
 from toolkit.model.families.sizes import SIZES
 from toolkit.model.families.tensors import require_all_layers, standard_sizes
-from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock
+from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, models_folder, near_lock, read_lock
 from toolkit.model.verify import is_locked_content
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -158,7 +158,8 @@ def _is_folder(path: Path) -> bool:
 
 def _places(name: str, lock: Lock) -> list[Path]:
     folder = lock.folder or name
-    return [Path(folder), Path("models") / folder, Path("/root") / folder, data_folder() / name]
+    downloaded = dict.fromkeys([Path(MODELS) / folder, models_folder() / folder])
+    return [Path(folder), *downloaded, Path("/root") / folder, data_folder() / name]
 
 
 def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:

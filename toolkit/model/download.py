@@ -19,7 +19,7 @@ from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
 from toolkit.model.hub.listing import repository_lock
-from toolkit.model.lock import DEFAULT_MODEL, HUB_NAME, Lock, LockedFile, called, find_lock, write_lock
+from toolkit.model.lock import DEFAULT_MODEL, HUB_NAME, Lock, LockedFile, called, find_lock, models_folder, write_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
 
 MARGIN_BYTES = 64 * 1024 * 1024  # to leave free on the disk
@@ -28,7 +28,7 @@ MARGIN_BYTES = 64 * 1024 * 1024  # to leave free on the disk
 @dataclass(frozen=True, kw_only=True)
 class DownloadConfig:
     model: str = DEFAULT_MODEL
-    to: Path | None = None  # None: ./models/<the lock's folder>
+    to: Path | None = None  # None: the lock's folder in `models_folder`
     endpoint: str | None = None
     source: Source = "hf"
     margin_bytes: int = MARGIN_BYTES
@@ -47,7 +47,7 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
     if not lock.repository:
         raise ConfigError(f"{lock.name} ships with the toolkit.", next=f'Use it as it is: "--model {lock.name}".')
     fetch = fetch or fetch_from(config.source, config.endpoint)
-    folder = config.to or Path("models") / lock.folder
+    folder = config.to or models_folder() / lock.folder
     target = folder.resolve()
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target} is a file, not a folder.", next="Name a folder with --to.")

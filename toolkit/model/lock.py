@@ -7,12 +7,11 @@ from typing import NoReturn
 
 from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.files import file_sha256, locks_folder, write_json
+from toolkit.core.files import MODELS, file_sha256, home, locks_folder, write_json
 from toolkit.core.spelling import did_you_mean
 
 LONGEST_NAME = 255  # bytes of a file's name
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)  # owner/name
-OWN_LOCKS = Path("models/locks")  # beside the models that were downloaded
 DEFAULT_MODEL = "qwen2.5-7b-instruct"
 
 
@@ -35,6 +34,16 @@ class Lock:
     @property
     def total_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+
+def models_folder() -> Path:
+    """Where models are downloaded to."""
+    return home() / MODELS
+
+
+def own_locks() -> Path:
+    """The folder of the locks of models that were downloaded, beside them."""
+    return models_folder() / "locks"
 
 
 def read_lock(path: Path) -> Lock:
@@ -64,14 +73,14 @@ def read_lock(path: Path) -> Lock:
 
 def known_locks() -> dict[str, Path]:
     """The shipped locks, then those of models that were downloaded here: name → file."""
-    own = {path.stem: path for path in sorted(OWN_LOCKS.glob("*.json"))}
+    own = {path.stem: path for path in sorted(own_locks().glob("*.json"))}
     shipped = {path.stem: path for path in sorted(locks_folder().glob("*.json"))}
     return shipped | {name: path for name, path in own.items() if name not in shipped}
 
 
 def write_lock(lock: Lock) -> Path:
     """Writes the lock of a model that is downloaded here. Raises ConfigError where another model's has its name."""
-    path = OWN_LOCKS / f"{lock.name}.json"
+    path = own_locks() / f"{lock.name}.json"
     other = known_locks().get(lock.name)
     if other is not None and (there := read_lock(other).repository) != lock.repository:
         raise ConfigError(

@@ -8,7 +8,7 @@ from toolkit.core.documents import read_json
 from toolkit.core.files import file_sha256
 from toolkit.core.suggestion import suggestion
 
-DEFAULT_OUTPUT = Path("output")  # where runs go when no --output says otherwise
+DEFAULT_OUTPUT = Path(files.RUNS)  # in `files.home`: where runs go when no --output says otherwise
 RUN_SCHEMA_VERSION = 1
 REPORT_SCHEMA_VERSION = 3
 
@@ -98,6 +98,6 @@ def list_command(output: Path) -> str:
 
 def output_option(output: Path) -> tuple[str | Path, ...]:
     """`--output FOLDER`, for a command that a message suggests; empty for the default folder, and in a container."""
-    if environment.program() is not None or output.absolute() == DEFAULT_OUTPUT.absolute():
+    if environment.program() is not None or output.absolute() == (files.home() / DEFAULT_OUTPUT).absolute():
         return ()
     return "--output", output

@@ -1,1 +1,1 @@
-"""The image's `swift` command: translates options of ms-swift 2 and 3 to 4, says what changed, and runs ms-swift."""
+"""The `swift` command of the image and of .venv: translates options of ms-swift 2 and 3 to 4, then runs ms-swift."""

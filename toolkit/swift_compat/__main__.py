@@ -18,7 +18,9 @@ from toolkit.swift_compat.translate import COMMANDS, is_translatable, translate
 SECRETS = ("_token", "_secret", "_api_key")
 
 
-def main(words: list[str]) -> None:
+def main(words: list[str] | None = None) -> None:
+    """`words`: by default those of this process, as for the script `swift` of a virtual environment."""
+    words = sys.argv[1:] if words is None else words
     surroundings = LocalSurroundings()
     translation = translate(words, surroundings)
     line = translation.line
@@ -84,4 +86,4 @@ def _ensure_user_and_home() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

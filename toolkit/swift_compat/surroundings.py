@@ -36,6 +36,10 @@ class Surroundings(Protocol):
         ...
 
     def adapter(self, name: str) -> Adapter | None: ...
+    def elsewhere(self, name: str, *, is_model: bool) -> str | None:
+        """Where the toolkit has the model or the data set of this name; None where it has not."""
+        ...
+
     def checkpoints(self) -> list[str]:
         """The adapters below output/, oldest first."""
         ...
@@ -73,6 +77,13 @@ class LocalSurroundings:
             model=arguments.get("model"), paths=tuple(str(path) for path in paths if path),
             has_type=_has_type(arguments),
         )  # fmt: skip
+
+    def elsewhere(self, name: str, *, is_model: bool) -> str | None:
+        from toolkit.core.files import MODELS, data_folder, home
+
+        place = home() / MODELS / name if is_model else data_folder() / name
+        there = (place / "config.json") if is_model else place
+        return str(place) if name and self.exists(str(there)) else None
 
     def checkpoints(self) -> list[str]:
         found = Path("output").glob("**/checkpoint-*/adapter_config.json")

@@ -76,6 +76,33 @@ def _checkpoint(found: Option, surroundings: Surroundings) -> Change:
     return Change(old=found.name, new="model" if is_model else "adapters", why="removed in 4.0")
 
 
+def _elsewhere(line: CommandLine, surroundings: Surroundings) -> tuple[CommandLine, list[str]]:
+    """A model and data sets that the article has in its own folder, where the toolkit downloads or ships them."""
+    notes: list[str] = []
+
+    def found(each: Option) -> Option:
+        if each.name not in {"model", "dataset", "val_dataset"}:
+            return each
+        values = tuple(_found(value, each.name, surroundings) for value in each.values)
+        notes.extend(
+            f"{each.flag} {old} is {new}: {old} is not in this folder"
+            for old, new in zip(each.values, values, strict=True) if old != new
+        )  # fmt: skip
+        return replace(each, values=values)
+
+    return line.changed(found), notes
+
+
+def _found(value: str, kind: str, surroundings: Surroundings) -> str:
+    """Where `value` is, if the toolkit has it under that name; as given otherwise. `#500` stays behind a data set."""
+    name, mark, rows = value.partition("#") if kind != "model" else (value, "", "")
+    if surroundings.exists(name) or (kind == "model" and surroundings.exists(name.replace(":", "/", 1))):
+        return value
+    place = surroundings.elsewhere(name.rstrip("/").rpartition("/")[2], is_model=kind == "model")
+    is_plain = name.startswith("/root/") or "/" not in name  # as articles write it; anything else is meant as it is
+    return value if place is None or not is_plain else f"{place}{mark}{rows}"
+
+
 def _base_of_adapter(line: CommandLine, surroundings: Surroundings) -> tuple[CommandLine, list[str]]:
     """Adds the base model of an adapter whose own name for it, perhaps a relative path, does not exist here."""
     adapter = _adapter(line, surroundings)
@@ -158,4 +185,4 @@ def _merged(line: CommandLine, surroundings: Surroundings) -> tuple[CommandLine,
     return line, [f"--merge_lora uses the existing {merged} and merges nothing: remove it if the adapter is newer"]
 
 
-STEPS: tuple[Step, ...] = (_old_names, _base_of_adapter, _family, _surroundings, _names, _merged)
+STEPS: tuple[Step, ...] = (_old_names, _elsewhere, _base_of_adapter, _family, _surroundings, _names, _merged)

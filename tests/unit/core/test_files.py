@@ -230,3 +230,51 @@ def test_a_link_or_nothing_cannot_be_locked_for_writing(tmp_path: Path, thesis: 
     for name in ("link", "missing"):
         with pytest.raises(OSError, match=r"Not a directory|No such file"), write_lock(tmp_path / name):
             pass
+
+
+@pytest.fixture(name="disks")
+def _disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Sizes of disks in GB: that of the current folder, and that of a data disk, which is /dev/shm."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOOLKIT_HOME", raising=False)
+    monkeypatch.setattr(files, "DATA_DISKS", ("/nowhere", "/dev/shm"))
+
+    def sized(system: int, data: int) -> None:
+        total = lambda path: (data if str(path) == "/dev/shm" else system) * 10**9  # noqa: E731
+        monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(total=total(path)))
+
+    return sized
+
+
+def test_a_small_system_disk_leads_to_the_data_disk(disks) -> None:
+    disks(30, 50)
+
+    assert files.data_disk(known=files.DATA_DISKS) == Path("/dev/shm")
+    assert files.data_disk(known=("/nowhere", "/proc")) is None
+
+
+@pytest.mark.parametrize(("system", "data"), [(200, 500), (30, 20)])
+def test_a_large_disk_or_a_smaller_data_disk_changes_nothing(disks, system: int, data: int) -> None:
+    disks(system, data)
+
+    assert files.data_disk(known=files.DATA_DISKS) is None
+
+
+def test_what_is_here_already_stays_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOOLKIT_HOME", raising=False)
+    monkeypatch.setattr(files, "data_disk", lambda: Path("/data"))
+
+    assert files.home() == Path("/data/finetune-and-prove")
+    (tmp_path / files.RUNS).mkdir()
+    assert files.home() == Path()
+
+
+def test_toolkit_home_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "data_disk", lambda: Path("/data"))
+    monkeypatch.setenv("TOOLKIT_HOME", "elsewhere")
+    assert files.home() == tmp_path / "elsewhere"
+
+    monkeypatch.setenv("TOOLKIT_HOME", ".")
+    assert files.home() == Path()

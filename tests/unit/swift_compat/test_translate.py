@@ -186,3 +186,28 @@ def test_another_familys_folder_is_left_to_ms_swift():
     command = "infer --model distilled --model_type qwen2"
 
     assert translated(command, models={"distilled": ModelFolder(template="")}) == (command, [])
+
+
+@pytest.mark.parametrize("name", [QWEN, f"/root/{QWEN}"])
+def test_a_model_that_the_toolkit_downloaded_is_used_where_it_is(name: str):
+    there = f"models/{QWEN}"
+    places = {QWEN: there, "general.json": "data/general.json"}
+
+    command, notes = translated(
+        f"sft --model {name} --tuner_type lora --dataset 'general.json#500' self_cognition.json",
+        models={there: ModelFolder()}, files=("self_cognition.json", there), places=places,
+    )  # fmt: skip
+
+    assert command.startswith(
+        f"sft --model {there} --tuner_type lora --dataset 'data/general.json#500' self_cognition.json --model_type"
+    )
+    assert notes[0] == f"--model {name} is {there}: {name} is not in this folder"
+    assert notes[1] == "--dataset general.json#500 is data/general.json#500: general.json#500 is not in this folder"
+
+
+def test_a_path_or_a_hubs_name_is_left_as_it_is():
+    command = f"sft --model Qwen/{QWEN} --dataset ./general.json"
+
+    assert translated(command, models={}, files=(), places={QWEN: f"models/{QWEN}", "general.json": "x"})[0].startswith(
+        command
+    )
