@@ -130,7 +130,8 @@ COPY --link --from=toolkit /data/ /opt/toolkit/data/
 # /root/self_cognition.json comes along: where the article has it. Last of all, since its /root is the one of any uid.
 COPY --link --from=toolkit /out/ /
 
-ARG MODEL_FOLDER=Qwen2.5-7B-Instruct
+# The folder above, or for an image without weights the name of the model that the host is to mount in /root/models.
+ARG DEFAULT_MODEL=/root/Qwen2.5-7B-Instruct
 # - HOME, USER: an unknown uid would get "/" and no name, and Python's getpass raises without one
 # - LANG: the questions and answers are Chinese and English
 # - PATH: our `swift` before ms-swift's own
@@ -143,12 +144,13 @@ ENV HOME=/root \
     DO_NOT_TRACK=1 \
     HF_HUB_DISABLE_TELEMETRY=1 \
     TOOLKIT_IMAGE=unknown \
-    TOOLKIT_MODEL=/root/${MODEL_FOLDER}
+    TOOLKIT_MODEL=${DEFAULT_MODEL}
 # No ENTRYPOINT: people expect a shell.
 CMD ["bash"]
 
 # Last, since they change with every commit, and move no layer.
 ARG BASE_IMAGE
+ARG MODEL_FOLDER=Qwen2.5-7B-Instruct
 ARG CREATED
 ARG VERSION
 ARG REVISION

@@ -17,6 +17,7 @@ from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.file_stats import known_sha256, remember_sha256
 from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.core.links import require_no_link, require_no_links_in
+from toolkit.model.hub.arrival import partial_folder
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
 from toolkit.model.hub.listing import repository_lock
 from toolkit.model.hub.pieces import present_bytes
@@ -57,7 +58,7 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
     if existed and not wrong:
         return DownloadResult(folder=folder, lock=lock, fetched=())
     _reject_unknown_files(target, wrong)
-    partial = target / ".partial" if existed else target.with_name(f"{target.name}.partial")
+    partial = target / ".partial" if existed else partial_folder(target)
     with _locked(partial):
         if not existed and target.is_dir():  # another download has just finished
             return download(config, listener=listener, fetch=fetch)
