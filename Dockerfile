@@ -66,7 +66,9 @@ ARG PIP_NO_DEPS=1
 ARG PIP_QUIET=1
 ARG PIP_REQUIRE_HASHES=1
 ARG PIP_USE_PEP517=1
-# torch apart from the rest: its libraries are most of the bytes, and change least.
+# torch and its CUDA libraries apart from the rest: they are most of the bytes, and change least. Three layers of about
+# the same size, since an engine fetches three at a time, and stores a layer again from its start if the line breaks.
+# A file of requirements is split by the names in it; torch's CPU build has nothing for the first two.
 # pip.conf and ca_bundle are the builder's own, if any: they are mounted, never copied.
 RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     --mount=type=bind,from=wheels,target=/wheels \
@@ -74,6 +76,22 @@ RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
     && python3 -m venv /opt/venv \
+    && awk '/^[a-z]/ { wanted = /^nvidia-.*(cudnn|nccl|cusparselt|nvshmem)/ } wanted' /torch.txt > /tmp/wanted.txt \
+    && /opt/venv/bin/pip install --find-links /wheels -r /tmp/wanted.txt \
+    && rm /tmp/wanted.txt
+RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
+    --mount=type=bind,from=wheels,target=/wheels \
+    --mount=type=secret,id=pip_config,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
+    && awk '/^[a-z]/ { wanted = /^nvidia-/ } wanted' /torch.txt > /tmp/wanted.txt \
+    && /opt/venv/bin/pip install --find-links /wheels -r /tmp/wanted.txt \
+    && rm /tmp/wanted.txt
+RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
+    --mount=type=bind,from=wheels,target=/wheels \
+    --mount=type=secret,id=pip_config,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
     && /opt/venv/bin/pip install --find-links /wheels -r /torch.txt
 # build.txt, --no-build-isolation: for the packages that come as source, pip would fetch a setuptools of its own choice.
 # -g0: one that compiles (crcmod) would hold the name of pip's random folder in its debugging information.
