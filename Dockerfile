@@ -66,7 +66,9 @@ ARG PIP_NO_DEPS=1
 ARG PIP_QUIET=1
 ARG PIP_REQUIRE_HASHES=1
 ARG PIP_USE_PEP517=1
-# torch apart from the rest: its libraries are most of the bytes, and change least.
+# torch and its CUDA libraries apart from the rest: they are most of the bytes, and change least. Three layers of about
+# the same size, since an engine fetches three at a time, and stores a layer again from its start if the line breaks.
+# A file of requirements is split by the names in it; torch's CPU build has nothing for the first two.
 # pip.conf and ca_bundle are the builder's own, if any: they are mounted, never copied.
 RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     --mount=type=bind,from=wheels,target=/wheels \
@@ -74,6 +76,22 @@ RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
     && python3 -m venv /opt/venv \
+    && awk '/^[a-z]/ { wanted = /^nvidia-.*(cudnn|nccl|cusparselt|nvshmem)/ } wanted' /torch.txt > /tmp/wanted.txt \
+    && /opt/venv/bin/pip install --find-links /wheels -r /tmp/wanted.txt \
+    && rm /tmp/wanted.txt
+RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
+    --mount=type=bind,from=wheels,target=/wheels \
+    --mount=type=secret,id=pip_config,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
+    && awk '/^[a-z]/ { wanted = /^nvidia-/ } wanted' /torch.txt > /tmp/wanted.txt \
+    && /opt/venv/bin/pip install --find-links /wheels -r /tmp/wanted.txt \
+    && rm /tmp/wanted.txt
+RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
+    --mount=type=bind,from=wheels,target=/wheels \
+    --mount=type=secret,id=pip_config,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
     && /opt/venv/bin/pip install --find-links /wheels -r /torch.txt
 # build.txt, --no-build-isolation: for the packages that come as source, pip would fetch a setuptools of its own choice.
 # -g0: one that compiles (crcmod) would hold the name of pip's random folder in its debugging information.
@@ -130,7 +148,8 @@ COPY --link --from=toolkit /data/ /opt/toolkit/data/
 # /root/self_cognition.json comes along: where the article has it. Last of all, since its /root is the one of any uid.
 COPY --link --from=toolkit /out/ /
 
-ARG MODEL_FOLDER=Qwen2.5-7B-Instruct
+# The folder above, or for an image without weights the name of the model that the host is to mount in /root/models.
+ARG DEFAULT_MODEL=/root/Qwen2.5-7B-Instruct
 # - HOME, USER: an unknown uid would get "/" and no name, and Python's getpass raises without one
 # - LANG: the questions and answers are Chinese and English
 # - PATH: our `swift` before ms-swift's own
@@ -143,12 +162,13 @@ ENV HOME=/root \
     DO_NOT_TRACK=1 \
     HF_HUB_DISABLE_TELEMETRY=1 \
     TOOLKIT_IMAGE=unknown \
-    TOOLKIT_MODEL=/root/${MODEL_FOLDER}
+    TOOLKIT_MODEL=${DEFAULT_MODEL}
 # No ENTRYPOINT: people expect a shell.
 CMD ["bash"]
 
 # Last, since they change with every commit, and move no layer.
 ARG BASE_IMAGE
+ARG MODEL_FOLDER=Qwen2.5-7B-Instruct
 ARG CREATED
 ARG VERSION
 ARG REVISION

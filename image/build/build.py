@@ -18,6 +18,7 @@ from image.core.errors import ConfigError, EngineError, Interrupted, WeightsErro
 from image.core.lock import Lock, wrong_files
 from image.core.progress import Listener, Notify, Progress
 from image.core.project import (
+    DEFAULT_MODEL,
     NO_MODEL,
     ROOT,
     SOURCE_DATE_EPOCH,
@@ -120,8 +121,12 @@ def _arguments(config: BuildConfig, lock: Lock | None) -> dict[str, str]:
         "SOURCE": source(),
         "MODEL": config.model,
     }
-    if lock is not None:
+    if lock is None:
+        # Where the host's models are mounted; the toolkit looks for this one in it.
+        arguments |= {"MODEL_FOLDER": "models", "DEFAULT_MODEL": DEFAULT_MODEL}
+    else:
         arguments |= {
+            "DEFAULT_MODEL": f"/root/{lock.folder}",
             "MODEL_FOLDER": lock.folder,
             "MODEL_BYTES": str(lock.total_bytes),
             "MODEL_REPOSITORY": lock.repository,
@@ -174,16 +179,25 @@ def _require_layer_per_shard(lock: Lock) -> None:
 
 
 def _download(lock: Lock, folder: Path, notify: Notify) -> None:
-    """Runs `toolkit download`, which resumes partial downloads and needs no model library."""
+    code = start_download(lock, folder, notify).wait()
+    if code != 0:
+        raise download_failure(code, lock)
+
+
+def start_download(lock: Lock, folder: Path, notify: Notify) -> "subprocess.Popen[bytes]":
+    """Starts `toolkit download`, which resumes partial downloads and needs no model library."""
     arguments = [sys.executable, "-m", "toolkit", "download", lock.name, "--to", str(folder)]
     notify("+ toolkit " + " ".join(arguments[3:]))
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    code = subprocess.run(arguments, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
+    return subprocess.Popen(arguments, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def download_failure(code: int, lock: Lock) -> Interrupted | WeightsError:
+    """The error for that command's exit code."""
     if code == Interrupted.exit_code:
-        raise Interrupted("Interrupted.", next="The next download resumes where this one stopped.")
-    if code != 0:
-        raise WeightsError(f"Could not download {lock.folder} (see above).", next="Run the same command again.")
+        return Interrupted("Interrupted.", next="The next download resumes where this one stopped.")
+    return WeightsError(f"Could not download {lock.folder} (see above).", next="Run the same command again.")
 
 
 def require_image(engine: Engine, reference: str) -> ImageInfo:

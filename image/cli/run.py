@@ -80,7 +80,7 @@ def command(
     folder = Path(model) if Path(model).is_dir() and "/" in model else None
     config = RunConfig(
         image=image or local_reference(NO_MODEL if folder else model), command=command_line, output=output, data=data,
-        model=folder, gpus=gpus, network=network, port=port, memory_bytes=memory, shm_size_bytes=shm_size,
+        base=model, model=folder, gpus=gpus, network=network, port=port, memory_bytes=memory, shm_size_bytes=shm_size,
         interactive=interactive, program=_program(command_line, sys.orig_argv),
     )  # fmt: skip
     ctx.exit(run(config, notify=notify))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from image.build.build import require_image
 from image.core import labels
 from image.core.errors import ConfigError, EngineError, first_line
 from image.core.progress import Notify
-from image.core.project import GIB, SMALL_MODEL_BYTES, card_bytes
+from image.core.project import DEFAULT_MODEL, GIB, SMALL_MODEL_BYTES, card_bytes
 from image.engine import ContainerConfig, Engine, EngineInfo, ImageInfo, Mount, Port, connect, run_container
 from image.engine.containers import AttachStdin, ContainerResult, NoGpuError, remove_abandoned
 from image.run.mounts import DATA, HOME, mounts_for
 from image.run.terminal import attach_terminal, window_size
+from image.run.thin import Weights, arriving, has_no_weights, image_for
 
 API_KEY = "TOOLKIT_API_KEY"
 
@@ -25,6 +27,7 @@ class RunConfig:
     command: tuple[str, ...]
     output: Path
     data: Path
+    base: str = DEFAULT_MODEL  # the base model's name, for an image without weights
     model: Path | None = None  # a base model's folder on the host, instead of the image's
     gpus: str = "auto"  # auto, none, all, or ids separated by commas
     network: str = "none"
@@ -38,17 +41,22 @@ class RunConfig:
 def run(config: RunConfig, *, notify: Notify) -> int:
     """Returns the command's exit code. Raises ConfigError (3) and EngineError (9)."""
     engine = connect()
-    image = require_image(engine, config.image)
+    image = image_for(engine, config.image, config.base) or require_image(engine, config.image)
+    weights = Weights.named(config.base) if config.model is None and has_no_weights(image) else None
     remove_abandoned(engine)
     info = engine.info()
     _require_writable(config.output)
-    container = _container_config(config, info, image)
-    if config.gpus == "auto":
-        result = _run_on_gpu_or_cpu(engine, container, _ModelSize.of(config, image), config, info, notify)
-    else:
-        if config.gpus == "none":
-            notify("device: CPU (--gpus none)")
-        result = _run(engine, replace(container, gpus=config.gpus), config)
+    container = _container_config(config, info, image, weights)
+    if weights is not None:
+        notify(f"image: {image.reference}, with the base model in {weights.folder}")
+    with nullcontext() if weights is None else arriving(weights, config.command, notify, first=config.interactive):
+        if config.gpus == "auto":
+            size = _ModelSize.of(config, image, weights)
+            result = _run_on_gpu_or_cpu(engine, container, size, config, info, notify)
+        else:
+            if config.gpus == "none":
+                notify("device: CPU (--gpus none)")
+            result = _run(engine, replace(container, gpus=config.gpus), config)
     if result.out_of_memory:
         limit = config.memory_bytes or info.memory_bytes
         raise EngineError(
@@ -64,10 +72,12 @@ class _ModelSize:
     size_bytes: int
 
     @classmethod
-    def of(cls, config: RunConfig, image: ImageInfo) -> "_ModelSize":
+    def of(cls, config: RunConfig, image: ImageInfo, weights: Weights | None) -> "_ModelSize":
+        if weights is not None:
+            return cls(name=weights.lock.folder, size_bytes=sum(file.size_bytes for file in weights.lock.weights))
         if config.model is not None:
-            weights = sum(path.stat().st_size for path in config.model.glob("*.safetensors"))
-            return cls(name=config.model.name, size_bytes=weights)
+            present = sum(path.stat().st_size for path in config.model.glob("*.safetensors"))
+            return cls(name=config.model.name, size_bytes=present)
         return cls(
             name=image.labels.get(labels.MODEL_FOLDER, ""), size_bytes=int(image.labels.get(labels.MODEL_BYTES) or 0)
         )
@@ -96,7 +106,9 @@ def _run(engine: Engine, container: ContainerConfig, config: RunConfig) -> Conta
     return run_container(engine, container, stdin=stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer)
 
 
-def _container_config(config: RunConfig, info: EngineInfo, image: ImageInfo) -> ContainerConfig:
+def _container_config(
+    config: RunConfig, info: EngineInfo, image: ImageInfo, weights: Weights | None = None
+) -> ContainerConfig:
     mounts = mounts_for(config.command[1:], output=config.output, data=config.data)
     environment = {"TOOLKIT_IMAGE": image_digest(image)}
     if config.network == "none":
@@ -111,9 +123,12 @@ def _container_config(config: RunConfig, info: EngineInfo, image: ImageInfo) -> 
         target = f"{HOME}/{config.model.name}"
         mounts = (*mounts, Mount(source=str(config.model.resolve()), target=target))
         environment["TOOLKIT_MODEL"] = target
+    elif weights is not None:
+        mounts = (*mounts, *weights.mounts())
+        environment["TOOLKIT_MODEL"] = weights.lock.name
     terminal = config.interactive and sys.stdin.isatty() and sys.stdout.isatty()
     return ContainerConfig(
-        image=config.image,
+        image=image.reference,
         command=config.command if config.interactive else ("with-client", *config.command),
         # On a rootless engine, root in the container is the caller, and any other uid is nobody on the host.
         user="0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}",

@@ -161,19 +161,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(name)
 
     def _send(self, name: str) -> None:
-        content, start = self.hub.files[name], self._from_byte()
+        content, (start, end) = self.hub.files[name], self._range(name)
         self.hub.asked.append(Asked(method=self.command, name=name, from_byte=start))
         self.send_response(200 if start is None else 206)
         if start is not None:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
         self.send_header("X-Repo-Commit", REVISION)
         self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(len(content) - (start or 0)))
+        self.send_header("Content-Length", str(end - (start or 0)))
         self.end_headers()
         if self.command == "GET":
             self.hub.before.get(name, lambda: None)()
-            self._send_bytes(name, content[start or 0 :])
+            self._send_bytes(name, content[start or 0 : end])
 
     def _send_bytes(self, name: str, content: bytes) -> None:
         if self.hub.cuts.get(name):
@@ -189,11 +189,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(content)
 
-    def _from_byte(self) -> int | None:
-        asked = self.headers.get("Range", "")
+    def _range(self, name: str) -> tuple[int | None, int]:
+        """From which byte, None where the whole file is sent, and up to which."""
+        asked, size = self.headers.get("Range", ""), len(self.hub.files[name])
         if not asked or not self.hub.knows_ranges:
-            return None
-        return int(asked.removeprefix("bytes=").split("-")[0])
+            return None, size
+        first, _, last = asked.removeprefix("bytes=").partition("-")
+        return int(first), int(last) + 1 if last else size
 
     def _refuse(self, status: int, code: str) -> None:
         self.send_response(status)

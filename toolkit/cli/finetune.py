@@ -18,10 +18,12 @@ from toolkit.core.startup import process_started
 from toolkit.core.suggestion import suggestion
 from toolkit.data.soundness import Reading
 from toolkit.model.conversation import NO_SYSTEM_HELP
+from toolkit.model.hub.arrival import wait_for_base_model
 from toolkit.runs.layout import output_option
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.cards.team import Team, places
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
+from toolkit.train.ms_swift import import_all
 from toolkit.train.recipe import default_recipe, load_recipe
 
 NO_QUESTIONS = "none"  # for --questions
@@ -123,15 +125,18 @@ def command(
             return
         backends = team.backends or (Backends(train=base.train) if comparing else None)
         caller = Caller(stop=stop, listener=listener, notify=notify)
+        waited = wait_for_base_model(model, import_all)
+        if waited:
+            notify(f"waited {waited:.0f} s for the base model; the libraries were imported meanwhile")
         if resumed is not None:
-            run = resume(resumed, output, caller, backends, process_started())
+            run = resume(resumed, output, caller, backends, process_started() + waited)
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
                 mix=mix, test=test, reading=reading, questions=edited, output=output,
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
-            run = finetune(config, caller, backends, process_started())
+            run = finetune(config, caller, backends, process_started() + waited)
     train, timings = run.record.train, run.record.timings_s
     notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:

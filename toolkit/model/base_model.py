@@ -11,14 +11,15 @@ from typing import Any, Protocol
 from toolkit.core import environment
 from toolkit.core.documents import parse_json, read_json, read_text
 from toolkit.core.errors import ConfigError, ModelError
-from toolkit.core.files import MODELS, data_folder, file_sha256
+from toolkit.core.files import file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
 from toolkit.model.chat_template import folder_takes_system, require_renderable
 from toolkit.model.families.family import default_names, family_of, why_refused
 from toolkit.model.families.sizes import SIZES
 from toolkit.model.families.tensors import require_all_layers, standard_sizes
-from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, models_folder, near_lock, read_lock
+from toolkit.model.hub.arrival import places_of, wait_for
+from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock
 from toolkit.model.verify import is_locked_content
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -80,7 +81,8 @@ class BaseModel:
 def find_base_model(name: str | None = None) -> BaseModel:
     """The model in a folder or of a lock's name; without either TOOLKIT_MODEL or Qwen2.5-7B-Instruct.
 
-    Raises ConfigError for an unknown name and ModelError for a folder that cannot be used.
+    Waits for one that is being downloaded. Raises ConfigError for an unknown name, and ModelError for a folder that
+    cannot be used.
     """
     wanted = name or environment.base_model() or DEFAULT_MODEL
     locks = {known: (path, read_lock(path)) for known, path in known_locks().items()}
@@ -92,12 +94,13 @@ def find_base_model(name: str | None = None) -> BaseModel:
             f"No base model {wanted!r}: neither a folder nor a known name.{near_lock(wanted)}",
             next=f"Known: {', '.join(sorted(locks))}; or name a folder that contains config.json.{hub_advice(wanted)}",
         )
-    places = _places(wanted, locks[wanted][1])
+    places = places_of(locks[wanted][1])
+    why = ": its download ended too early" if wait_for(places) else ""
     for place in places:
         if _is_folder(place):
             return _read_model(place, locks)
     raise ModelError(
-        f"The base model {wanted} is not on this disk (looked in {', '.join(map(str, places))}).",
+        f"The base model {wanted} is not on this disk{why} (looked in {', '.join(map(str, places))}).",
         next=f'Run "{suggestion("download", wanted)}", or name another with --model (tiny-qwen2 is shipped).',
     )
 
@@ -154,12 +157,6 @@ def require_sizes(base: BaseModel) -> None:
 def _is_folder(path: Path) -> bool:
     """As Path.is_dir, but False where a parent may not be searched, such as another user's /root."""
     return os.path.isdir(path)  # noqa: PTH112
-
-
-def _places(name: str, lock: Lock) -> list[Path]:
-    folder = lock.folder or name
-    downloaded = dict.fromkeys([Path(MODELS) / folder, models_folder() / folder])
-    return [Path(folder), *downloaded, Path("/root") / folder, data_folder() / name]
 
 
 def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseModel:

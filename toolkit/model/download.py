@@ -14,11 +14,13 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError, Interrupted, ModelError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.core.file_stats import remember_sha256
+from toolkit.core.file_stats import known_sha256, remember_sha256
 from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.core.links import require_no_link, require_no_links_in
+from toolkit.model.hub.arrival import partial_folder
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
 from toolkit.model.hub.listing import repository_lock
+from toolkit.model.hub.pieces import present_bytes
 from toolkit.model.lock import DEFAULT_MODEL, HUB_NAME, Lock, LockedFile, called, find_lock, models_folder, write_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
 
@@ -56,7 +58,7 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
     if existed and not wrong:
         return DownloadResult(folder=folder, lock=lock, fetched=())
     _reject_unknown_files(target, wrong)
-    partial = target / ".partial" if existed else target.with_name(f"{target.name}.partial")
+    partial = target / ".partial" if existed else partial_folder(target)
     with _locked(partial):
         if not existed and target.is_dir():  # another download has just finished
             return download(config, listener=listener, fetch=fetch)
@@ -146,7 +148,7 @@ def _is_correct(file: LockedFile, partial: Path, listener: Listener) -> bool:
 
 def _require_space(missing: list[LockedFile], partial: Path, margin_bytes: int) -> None:
     needed = sum(file.size_bytes for file in missing)
-    present = sum(path.stat().st_size for file in missing if (path := incomplete(partial, file.name)).exists())
+    present = sum(present_bytes(incomplete(partial, file.name)) for file in missing)
     if needed:
         require_free_space(
             partial.parent, needed - present, margin_bytes, purpose="the download", option="--to", error=ModelError
@@ -156,7 +158,9 @@ def _require_space(missing: list[LockedFile], partial: Path, margin_bytes: int) 
 def _accept(file: LockedFile, partial: Path, listener: Listener) -> None:
     path = partial / file.name
     listener(Progress(task=file.name, done=file.size_bytes, total=file.size_bytes, unit="bytes", detail="checking"))
-    wrong = size_mismatch(partial, file) or sha256_mismatch(partial, file)
+    wrong = size_mismatch(partial, file)
+    if wrong is None and known_sha256(path) != file.sha256:  # else it was hashed as it arrived
+        wrong = sha256_mismatch(partial, file)
     if wrong is not None:
         path.unlink(missing_ok=True)
         raise ModelError(

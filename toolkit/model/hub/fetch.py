@@ -7,8 +7,8 @@ are the clients' own and bounded. The clients are imported inside the functions:
 
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +17,11 @@ from typing import Any, Literal, Self, cast
 from toolkit.core import environment
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress
+from toolkit.core.file_stats import remember_sha256
 from toolkit.core.network_environment import require_usable_network
+from toolkit.model.hub import pieces
 from toolkit.model.hub.failures import Trouble, failure, restart_failure, size_failure
+from toolkit.model.hub.pieces import NoRangesError, fetch_pieces
 from toolkit.model.lock import Lock, LockedFile
 
 Source = Literal["hf", "modelscope"]
@@ -47,27 +50,50 @@ def incomplete(folder: Path, name: str) -> Path:
 def _fetch_hf(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *, endpoint: str | None) -> None:
     """Over plain HTTP, as hf_hub_download without Xet, which discards an interrupted file where this keeps it."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers
 
     url = hf_hub_url(lock.repository, file.name, revision=lock.revision, endpoint=endpoint)
     require_usable_network(url, "httpx")
-    # Compressed bytes cannot be resumed by their offset in the file.
-    headers = {**build_hf_headers(library_name="toolkit"), "Accept-Encoding": "identity"}
-    meter = _Meter(file, listener)
-    arriving = incomplete(folder, file.name)
-    with translated_errors(hf_trouble, lock, file, arriving):
+    with translated_errors(hf_trouble, lock, file, incomplete(folder, file.name)):
         # One request without retries: no network, a wrong revision and a wrong size are reported at once.
         _require_size(get_hf_file_metadata(url, endpoint=endpoint).size, file)
-        with arriving.open("ab") as stream, _retries_to("huggingface_hub", meter.remark):
-            if stream.tell() > file.size_bytes:
-                stream.truncate(0)
-            present_bytes = stream.seek(0, os.SEEK_END)
-            http_get(
-                url, stream, resume_size=present_bytes, headers=headers, expected_size=file.size_bytes,
-                tqdm_class=meter.open_bar,
-            )  # fmt: skip
-        arriving.replace(folder / file.name)
+        fetch_url(url, lambda: build_hf_headers(library_name="toolkit"), file, folder, listener)
+
+
+def fetch_url(
+    url: str, headers: Callable[[], Mapping[str, str]], file: LockedFile, folder: Path, listener: Listener
+) -> None:
+    """Fetches `file` from a server that gives its bytes at `url`; in pieces if it is large and the server can.
+
+    `headers`: called for each request. Raises the client's own errors, and OSError.
+    """
+    arriving, meter = incomplete(folder, file.name), _Meter(file, listener)
+    # Compressed bytes cannot be resumed by their offset in the file.
+    plain = {"Accept-Encoding": "identity"}
+    with _retries_to("huggingface_hub", meter.remark):
+        sha256 = None
+        if file.size_bytes > pieces.PIECE_BYTES:
+            with suppress(NoRangesError):
+                sha256 = fetch_pieces(url, lambda: {**headers(), **plain}, arriving, file.size_bytes, meter.reach)
+        if sha256 is None:
+            _fetch_whole(url, {**headers(), **plain}, file, arriving, meter)
+    pieces.forget(arriving)
+    arriving.replace(folder / file.name)
+    if sha256 is not None:
+        remember_sha256(folder / file.name, sha256)
+
+
+def _fetch_whole(url: str, headers: Mapping[str, str], file: LockedFile, arriving: Path, meter: "_Meter") -> None:
+    """Over one connection; goes on after what an earlier fetch left, if that has no gaps."""
+    from huggingface_hub.file_download import http_get
+
+    with arriving.open("ab") as stream:
+        if pieces.forget(arriving) or stream.tell() > file.size_bytes:
+            stream.truncate(0)
+        http_get(
+            url, stream, resume_size=stream.seek(0, os.SEEK_END), headers=dict(headers),
+            expected_size=file.size_bytes, tqdm_class=meter.open_bar,
+        )  # fmt: skip
 
 
 def _fetch_modelscope(lock: Lock, file: LockedFile, folder: Path, listener: Listener, *, endpoint: str | None) -> None:
@@ -180,6 +206,11 @@ class _Meter:
             if self._restarts > MAX_RESTARTS:
                 raise restart_failure(self._file, self._restarts)
         self._done += int(count)
+        self.remark("")
+
+    def reach(self, done: int) -> None:
+        """So many bytes of the file are there."""
+        self._done = done
         self.remark("")
 
     def remark(self, detail: str) -> None:
