@@ -17,9 +17,9 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError
 from toolkit.serve.warm.identity import Identity, difference
 from toolkit.serve.warm.messages import ANSWER_S, Message, is_private, peer_uid, receive, send
-from toolkit.serve.warm.worker import Forked, Worker, fork
+from toolkit.serve.warm.worker import Forked, Worker, fork, run_toolkit
 
-LOOK_S = 30.0  # how often it looks whether it has been idle for too long
+LOOK_S = 30.0  # at most, between two looks whether it has been idle for too long
 
 
 @dataclass(kw_only=True)
@@ -40,14 +40,14 @@ class InWorker(Exception):  # noqa: N818  # no error: it unwinds the keeper's st
 
 
 class Keeper:
-    """`prepare` loads the base model, in a worker. Raises ConfigError if another keeper listens at `path`."""
+    """Listens at `path`. `run` is what a worker does with the command line. Raises ConfigError beside another keeper."""
 
     def __init__(
         self, path: Path, identity: Identity, model: str, *, idle_s: float, on_card: bool = False,
-        imported: Mapping[str, str] | None = None,
+        imported: Mapping[str, str] | None = None, run: Callable[[], None] = run_toolkit,
     ) -> None:  # fmt: skip
         self.path, self.identity, self.model, self.idle_s, self.on_card = path, identity, model, idle_s, on_card
-        self.imported = dict(imported or {})
+        self.imported, self.run = dict(imported or {}), run
         self.began = self.active = time.monotonic()
         self.jobs: list[Job] = []
         self.standby: Worker | None = None
@@ -70,7 +70,7 @@ class Keeper:
     def keep(self, prepare: Callable[[], None], ready: Callable[[], None]) -> None:
         """Serves until it is idle or sent away. In a worker it does not return: SystemExit is the command's end.
 
-        `ready` is called once the first worker has loaded the model, or could not.
+        `prepare` loads the base model, in a worker; `ready` is called once the first one has, or could not.
         """
         self._watch(self.listener, self._accept)
         self._watch(self.woken, self._wake)
@@ -84,13 +84,13 @@ class Keeper:
             self._close()
             return
         self._close_in_worker()
-        forked.work(prepare if waits else None, self.imported)
+        forked.work(prepare if waits else None, self.imported, self.run)
 
     def _serve(self, ready: Callable[[], None]) -> None:
         self._stand_by()
         said = False
         while self.jobs or not self.ending:
-            for key, _ in self.selector.select(LOOK_S):
+            for key, _ in self.selector.select(min(LOOK_S, self.idle_s)):
                 if self.selector.get_map().get(key.fd) is key:  # one before it may have removed it
                     key.data()
             if not said and (self.ready_at or self.failed):

@@ -40,9 +40,8 @@ class Forked:
 
     channel: socket.socket
 
-    def work(self, prepare: Callable[[], None] | None, imported: Mapping[str, str]) -> None:
-        """Does one command, and leaves by SystemExit. `imported`: the variables that the libraries set."""
-        signal.set_wakeup_fd(-1)
+    def work(self, prepare: Callable[[], None] | None, imported: Mapping[str, str], run: Callable[[], None]) -> None:
+        """Does one command with `run`. `imported`: the variables that the libraries set."""
         if prepare is not None:
             try:
                 prepare()
@@ -55,7 +54,12 @@ class Forked:
             os._exit(0)
         self.channel.close()
         _become(request, descriptors, imported)
-        runpy.run_module("toolkit.__main__", run_name="__main__")
+        run()
+
+
+def run_toolkit() -> None:
+    """As Python does for a new process. Leaves by SystemExit."""
+    runpy.run_module("toolkit.__main__", run_name="__main__")
 
 
 def fork() -> Worker | Forked:
@@ -102,11 +106,11 @@ def _become(request: Mapping[str, Any], descriptors: list[int], imported: Mappin
         signal.signal(number, signal.SIG_IGN)
     sys.argv[:], sys.orig_argv[:] = request["argv"], request["orig_argv"]
     np.random.seed()  # noqa: NPY002  # else two workers would draw the same; Python's own generator sees to itself
-    start_again_online(lambda: _start_again(own))
+    start_again_online(lambda: _start_again({**own, WARM: OFF, STARTED: os.environ[STARTED]}))
 
 
 def _start_again(environment: Mapping[str, str]) -> None:
     """The same process as a new one: the libraries were imported offline, and data of a hub are asked for."""
     sys.stdout.flush()
     print("warm: not used for data of a hub", file=sys.stderr, flush=True)
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**environment, WARM: OFF})
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(environment))  # noqa: S606  # no shell is meant
