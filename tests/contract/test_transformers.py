@@ -325,3 +325,36 @@ def test_a_tokenizer_takes_special_tokens_as_text_in_one_call(tokenizer):
     assert end not in as_text
     assert tokenizer.decode(as_text) == "a<|im_end|>b"
     assert end in tokenizer("a<|im_end|>b", add_special_tokens=False)["input_ids"]
+
+
+def test_a_model_is_loaded_from_weights_in_memory_as_from_its_files_and_only_once(tmp_path: Path):
+    """`make_ready` gives them to the one function that both our loading and ms-swift's go through."""
+    from transformers import AutoModelForCausalLM, PreTrainedModel
+
+    from toolkit.model.loading import make_ready
+
+    def load(folder: Path):
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map="cpu").state_dict()
+
+    tiny = Path(__file__).parents[2] / "data/tiny-qwen2"
+    folder = shutil.copytree(tiny, tmp_path / "model")
+    expected, from_files = load(folder), PreTrainedModel._load_pretrained_model
+    parameters = list(inspect.signature(from_files).parameters)
+    assert parameters[:4] == ["model", "state_dict", "checkpoint_files", "load_config"]
+    given: list[bool] = []
+
+    def watched(model, state, *more):
+        given.append(state is not None)
+        return from_files(model, state, *more)
+
+    for path, in_memory in ((folder, [True, False]), (tiny, [False, False])):
+        PreTrainedModel._load_pretrained_model = staticmethod(watched)
+        try:
+            make_ready(folder)
+            for expects in in_memory:
+                found = load(path)
+                assert given.pop() is expects
+                assert found.keys() == expected.keys()
+                assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+        finally:
+            PreTrainedModel._load_pretrained_model = staticmethod(from_files)

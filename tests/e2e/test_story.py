@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 import yaml
 from rich.cells import cell_len
 
-from tests.fakes.command import DATA, Shell
+from tests.fakes.command import DATA, Shell, run_here
 from tests.fakes.finetune_user import wait_for
 from tests.fakes.hub_server import HubServer
 from tests.fakes.hub_user import FILES, WEIGHTS, User
@@ -367,6 +368,44 @@ def test_verify_finds_a_wrong_byte(shell: Shell, downloaded: User):
 
     assert (sound.returncode, broken.returncode) == (0, 4), sound.stderr
     assert broken.stdout.startswith(WEIGHTS)
+
+
+@pytest.fixture(scope="module", name="warm_shell")
+def _warm_shell(shell: Shell) -> Iterator[Shell]:
+    sockets = shell.home / "run"
+    sockets.mkdir(mode=0o700)
+    warm = Shell(shell.home, shell.echo, XDG_RUNTIME_DIR=str(sockets), TOOLKIT_WARM="on")
+    yield warm
+    warm.run("toolkit", "down")
+
+
+def test_up_lets_commands_start_at_once_with_the_same_results(warm_shell: Shell, small_data: Path, tmp_path: Path):
+    def training(output: Path) -> tuple[object, ...]:
+        return "finetune", small_data, *QUICK, "--recipe", "article", "--epochs", 2, "--output", output
+
+    def made(output: Path) -> tuple[bytes, object]:
+        [adapter] = output.glob("latest/checkpoint-*/adapter_model.safetensors")
+        report = read_report(output / "latest" / "compare")
+        return adapter.read_bytes(), report["probes"]
+
+    up = warm_shell.run("toolkit", "up", "--model", "tiny-qwen2")
+    assert up.code == 0, up.err
+    assert "tiny-qwen2, loaded" in up.out
+
+    trained = warm_shell.run("toolkit", *training(tmp_path / "warm"))
+    assert trained.code == 0, trained.err
+    assert trained.err.startswith("warm: pid ")
+    compared = warm_shell.run("toolkit", "compare", "--output", tmp_path / "warm")
+    assert compared.err.startswith("warm: pid ")
+    assert run_here(*training(tmp_path / "cold")).code == 0
+    assert run_here("compare", "--output", tmp_path / "cold").code == compared.code
+    assert made(tmp_path / "warm") == made(tmp_path / "cold")
+
+
+def test_down_ends_it_and_commands_start_by_themselves(warm_shell: Shell):
+    assert warm_shell.run("toolkit", "down").out.endswith(" ended\n")
+    assert warm_shell.run("toolkit", "up", "--status").out == "Nothing is warm; toolkit up starts it.\n"
+    assert "warm:" not in warm_shell.run("toolkit", "compare", "v999").err
 
 
 def test_the_articles_swift_trains_an_adapter_that_answers(shell: Shell):

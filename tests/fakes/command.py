@@ -32,7 +32,8 @@ class Ended:
 
 def bare_environment(home: Path, **added: str) -> dict[str, str]:
     """The environment of a user whose home is `home`: nothing of the caller's but what starting a process needs."""
-    return {**{name: os.environ[name] for name in KEPT if name in os.environ}, "HOME": str(home), **added}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**kept, "HOME": str(home), "TOOLKIT_WARM": "off", **added}
 
 
 class Shell:

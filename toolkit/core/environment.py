@@ -15,7 +15,10 @@ MODEL = "TOOLKIT_MODEL"
 PROGRAM = "TOOLKIT_PROGRAM"
 PROGRESS = "TOOLKIT_PROGRESS"
 PUBLISHED = "TOOLKIT_PUBLISHED"
+STARTED = "TOOLKIT_STARTED"
 TERMINAL = "TOOLKIT_TERMINAL"
+WARM = "TOOLKIT_WARM"
+OFF = "off"
 VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
 _cards_before: list[str | None] = []  # of VISIBLE_CARDS, once this process sees only one
@@ -98,13 +101,13 @@ def progress_file() -> Path | None:
 def for_child(*removed: str, **added: str) -> dict[str, str]:
     """The environment of a child process: this one's without some names, and what is added."""
     with every_card():
-        return {name: value for name, value in os.environ.items() if name not in removed} | added
+        return {name: value for name, value in os.environ.items() if name not in (*removed, STARTED)} | added
 
 
 def see_one_card() -> None:
     """Before a library looks for cards: they spread a model, or a batch, over all that they see, unasked."""
     before = os.environ.get(VISIBLE_CARDS)
-    _cards_before.append(before)
+    _cards_before[:] = [before]
     os.environ[VISIBLE_CARDS] = "0" if before is None else before.split(",")[0]
 
 
@@ -129,6 +132,17 @@ def _set(name: str, value: str | None) -> None:
 def published_address() -> str | None:
     """The host's address, as host:port, that leads to a container's port."""
     return os.environ.get(PUBLISHED)
+
+
+def started() -> float | None:
+    """When the command began that a warm process does the work of, on `time.perf_counter`'s clock."""
+    value = os.environ.get(STARTED)
+    return float(value) if value else None
+
+
+def warm_is_off() -> bool:
+    """Whether no warm process shall be used."""
+    return os.environ.get(WARM) == OFF
 
 
 def terminal_streams() -> list[str]:

@@ -10,8 +10,10 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
+from toolkit.core import environment
 from toolkit.core.environment import TOKENIZERS_PARALLELISM, invalid_variable
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import home
@@ -21,6 +23,7 @@ START_TICKS = 19  # index of starttime, counted after the program's name, which 
 RELAXED_THRESHOLDS = (100_000, 20, 100)
 DEFAULT_THRESHOLDS = gc.get_threshold()
 _imported_at = time.perf_counter()
+_start_again: list[Callable[[], None]] = []
 
 
 def relax_gc() -> None:
@@ -68,8 +71,10 @@ def keep_caches_at_home() -> None:
 def process_started(status: Path = STATUS) -> float:
     """When the process started, in seconds on `time.perf_counter`'s clock, to a hundredth.
 
-    Without a usable /proc, when this module was imported.
+    Without a usable /proc, when this module was imported. For a warm process, when its command was.
     """
+    if (given := environment.started()) is not None:
+        return given
     try:
         ticks = int(status.read_text(encoding="utf-8").rpartition(")")[2].split()[START_TICKS])
         age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
@@ -77,6 +82,11 @@ def process_started(status: Path = STATUS) -> float:
         return _imported_at
     started = time.perf_counter() - age_s
     return started if age_s >= 0 and started <= _imported_at else _imported_at
+
+
+def start_again_online(function: Callable[[], None]) -> None:
+    """Has `function` called where libraries that were imported offline are needed online; it does not return."""
+    _start_again[:] = [function]
 
 
 def prepare_environment(*, online: bool = False) -> None:
@@ -92,6 +102,8 @@ def prepare_environment(*, online: bool = False) -> None:
         )
     if not online:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    elif _start_again:
+        _start_again[0]()
     os.environ.setdefault("LOG_LEVEL", "ERROR")
     os.environ.setdefault(TOKENIZERS_PARALLELISM, "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -103,9 +115,15 @@ def prepare_environment(*, online: bool = False) -> None:
     home = Path.home() if os.environ.get("HOME") else Path("/")
     if not os.access(home, os.W_OK) or home == Path("/"):
         os.environ["HOME"] = tempfile.mkdtemp(prefix="toolkit-home-")
-        atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
+        atexit.register(_remove_own, os.environ["HOME"], os.getpid())
     # peft imports bitsandbytes where it is installed, and that one logs its choice of kernels.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     # The second is about an adapter, whose base model has a name and not a folder.
     for message in (".*pin_memory.*", "Could not find a config file in"):
         warnings.filterwarnings("ignore", message=message)
+
+
+def _remove_own(folder: str, pid: int) -> None:
+    """Not in a process that was forked from the one that made it."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)

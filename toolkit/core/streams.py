@@ -70,6 +70,20 @@ def prepare_streams() -> TolerantWriter:
     return _replace("stdout")
 
 
+def renew_streams() -> None:
+    """Opens sys.stdin, stdout and stderr anew, as Python does at its start: their descriptors lead elsewhere now."""
+    for name, number in DESCRIPTORS.items():
+        before = getattr(sys, f"__{name}__")
+        file = io.FileIO(number, "rb" if name == "stdin" else "wb", closefd=False)
+        stream = io.TextIOWrapper(
+            io.BufferedReader(file) if name == "stdin" else io.BufferedWriter(file),
+            encoding=before.encoding, errors=before.errors, write_through=before.write_through,
+            line_buffering=name == "stderr" or file.isatty(),
+        )  # fmt: skip
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
 def output_failure(writer: TolerantWriter) -> OSError | None:
     """Why the answer on stdout is incomplete; None if it is not, or if its reader left, who has read enough."""
     sys.stdout.flush()

@@ -1,5 +1,6 @@
 """Loads models, tokenizers and adapters from their folders with transformers and peft."""
 
+from collections.abc import Iterable
 from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,38 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     if in_4bit:
         pin_cpu_weight_layout(model)
     return model, tokenizer
+
+
+def make_ready(folder: Path) -> None:
+    """Has the folder's weights in the device's memory for the first model that is loaded from these files here.
+
+    They are as they are stored: how they are loaded, and in which type, stays transformers' own. Raises ModelError.
+    """
+    from safetensors import safe_open
+    from transformers import PreTrainedModel
+
+    kind, weights = find_device().kind, {}
+    try:
+        before = _files(sorted(folder.glob("*.safetensors")))
+        for path in before:
+            with safe_open(path, framework="pt", device=kind) as file:
+                weights.update({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  # it is no dict
+    except Exception as error:
+        raise ModelError(f"The weights in {folder} cannot be read: {first_line(error)}.") from error
+    ready = [weights]
+    from_files = PreTrainedModel._load_pretrained_model  # noqa: SLF001  # tests/contract has it
+
+    def load(model: Any, state: Any, files: Any, config: Any, *more: Any) -> Any:
+        found = ready.pop() if ready else None  # once: who has it may change it, as a merge does
+        these = state is None and not config.is_quantized and files and _files(map(Path, files)) == before
+        return from_files(model, found if these and found is not None else state, files, config, *more)
+
+    PreTrainedModel._load_pretrained_model = staticmethod(load)  # noqa: SLF001
+
+
+def _files(paths: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """When each was changed, and its size: another model may take the same name."""
+    return {path.resolve(): (path.stat().st_mtime_ns, path.stat().st_size) for path in paths}
 
 
 def forbid_remote_code() -> None:

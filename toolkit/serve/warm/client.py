@@ -1,0 +1,145 @@
+"""The first thing that a command does: where a warm process of this user is there, that one does the work.
+
+The caller's folder, environment and standard streams go there, its signals too, and the exit code comes back. Imports
+the standard library alone, and little of it: a command that finds nothing warm must not start later for it.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from toolkit.core import environment
+
+if TYPE_CHECKING:
+    import socket
+
+    from toolkit.serve.warm.messages import Message
+
+COMMANDS = frozenset({"finetune", "teach", "compare", "scan", "sweep", "chat", "export"})
+# These load a model, and stay: a card's memory has to be free for them.
+LASTING = frozenset({"lab", "serve", "studio", "replay"})
+ALONE = ("--cards", "-h", "--help")  # options of commands that a warm process has nothing for
+FORWARDED = (
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
+)  # fmt: skip
+IGNORABLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+STREAMS = (0, 1, 2)
+MINUTE_S, HOUR_S = 60, 3600
+
+
+def run_warm(arguments: Sequence[str]) -> int | None:
+    """The command's exit code; None if it has to be done in this process. Raises KeyboardInterrupt."""
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    if environment.warm_is_off() or command not in COMMANDS | LASTING:
+        return None
+    if command in COMMANDS and any(word.split("=")[0] in ALONE for word in arguments):
+        return None
+    from toolkit.serve.warm.messages import connected, socket_path
+
+    path = socket_path(os.environ)
+    if not path.exists() or (connection := connected(path)) is None:
+        return None
+    with connection, suppress(OSError, EOFError, ValueError):
+        if command in LASTING:
+            _ask_back(connection)
+            return None
+        return _done_there(connection)
+    return None
+
+
+def _ask_back(connection: "socket.socket") -> None:
+    from toolkit.serve.warm.messages import receive, send
+
+    send(connection, {"kind": "give back", "of": "card"})
+    receive(connection)
+
+
+def _done_there(connection: "socket.socket") -> int | None:
+    from toolkit.serve.warm.messages import receive, send
+
+    if not all(map(_is_open, STREAMS)):
+        return None
+    folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        send(connection, _request(), (*STREAMS, folder))
+    finally:
+        os.close(folder)
+    answer, _ = receive(connection)
+    if (why := answer.get("refused")) is not None:
+        _say(f"not used, {why}")
+        return None
+    _say(f"pid {answer['pid']}, {answer['what']} {ago(answer['age_s'])}")
+    _forward_signals(connection)
+    try:
+        end, _ = receive(connection)
+    except (OSError, EOFError):
+        _say("the process is gone, and the command with it")
+        return 1
+    if "signal" in end:
+        _die_of(end["signal"])
+    return int(end["exit"])
+
+
+def _request() -> "Message":
+    from toolkit.core.startup import process_started
+    from toolkit.serve.warm.identity import identity, initial_environment
+
+    own = initial_environment()
+    mask = os.umask(0)
+    os.umask(mask)
+    return {
+        "kind": "run", "argv": sys.argv, "orig_argv": sys.orig_argv, "environment": own, "umask": mask, "identity": identity(own),
+        "ignored": [one for one in IGNORABLE if signal.getsignal(one) is signal.SIG_IGN], "started": process_started(),
+    }  # fmt: skip
+
+
+def _forward_signals(connection: "socket.socket") -> None:
+    """From here on a signal is the worker's, a stop from the terminal included."""
+
+    def forward(number: int, _: object) -> None:
+        with suppress(OSError):
+            connection.send(bytes([number]))
+
+    def stop(_: int, _frame: object) -> None:
+        forward(signal.SIGSTOP, None)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        forward(signal.SIGCONT, None)
+
+    for number in FORWARDED:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, forward)
+    signal.signal(signal.SIGTSTP, stop)
+
+
+def _die_of(number: int) -> None:
+    """As the worker did, so that a shell sees the same."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the worker's own core tells more
+    signal.signal(number, signal.SIG_DFL) if number not in {signal.SIGKILL, signal.SIGSTOP} else None
+    os.kill(os.getpid(), number)
+    time.sleep(1)  # it is delivered before
+
+
+def ago(seconds: float) -> str:
+    """`12 s ago`, `3 min ago`, `2 h ago`."""
+    if seconds < MINUTE_S:
+        return f"{seconds:.0f} s ago"
+    return f"{seconds / MINUTE_S:.0f} min ago" if seconds < HOUR_S else f"{seconds / HOUR_S:.0f} h ago"
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):
+        print(f"warm: {text}", file=sys.stderr, flush=True)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
