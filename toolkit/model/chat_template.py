@@ -16,8 +16,8 @@ from typing import Any
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.limited_process import RefusedError, limited_process
+from toolkit.core.text import CLOSE_THOUGHT, OPEN_THOUGHT
 from toolkit.model.conversation import THINKING, TOOLS, Messages, is_thinking
-from toolkit.model.families.thought import CLOSE, OPEN
 
 FILE = "chat_template.jinja"
 ESCAPE, BREAK = "\ufdd0", "\ufdd1"  # noncharacters, which texts hardly have
@@ -39,7 +39,7 @@ TRIAL = {**QUESTION, "add_generation_prompt": True}
 SYSTEM_TRIAL: Messages = [{"role": "system", "content": "the_system"}, {"role": "user", "content": "Hello"}]
 # Qwen3's name for the mode in which a model answers after a thought; else its template writes an empty one.
 SWITCH = "enable_thinking"
-CLOSED = f"\n{CLOSE}\n\n"
+CLOSED = f"\n{CLOSE_THOUGHT}\n\n"
 
 
 class ChatTokens:
@@ -160,7 +160,7 @@ def _applied(tokenizer: Any, values: Mapping[str, Any], *, prompt: bool, thinkin
 
 def opens_thought(prompt: str) -> bool:
     """Whether the answer to this rendered prompt begins within a thought."""
-    return prompt.rstrip().endswith(OPEN)
+    return prompt.rstrip().endswith(OPEN_THOUGHT)
 
 
 def thinks(tokenizer: Any) -> bool:
@@ -274,7 +274,7 @@ def folder_thinks(folder: Path, tokenizer_config: Mapping[str, Any]) -> bool:
         text = render(template, values | {SWITCH: thinking})
         return text + CLOSED if opens_thought(text) and not thinking else text
 
-    return (SWITCH in template or OPEN in template) and _asks_to_think(prompt)
+    return (SWITCH in template or OPEN_THOUGHT in template) and _asks_to_think(prompt)
 
 
 def _special_tokens(tokenizer_config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -7,8 +7,8 @@ DEFAULT ("") sends no system message, so the chat template adds its own default;
 import json
 from typing import Any
 
-# [{"role": …, "content": …}, …] as chat templates take them, an assistant's also with `tool_calls`; before them may stand
-# a message of the role THINKING, and one of the role TOOLS with the tools, both of which templates take apart.
+# [{"role": …, "content": …}, …] as chat templates take them, an assistant's also with `tool_calls`; before them may
+# stand THINKING, and a message of the role TOOLS with the tools, both of which templates take apart.
 Messages = list[dict[str, Any]]
 TOOLS = "tools"
 THINKING: Messages = [{"role": "thinking", "content": ""}]  # before a conversation that is answered after a thought

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.core.text import CLOSE_THOUGHT, Thought, divided
 from toolkit.model.decoding.greedy import Continuation
-from toolkit.model.families.thought import CLOSE, Thought, divided
 
 Decode = Callable[[Sequence[int]], str]  # token ids to their text, without special tokens
 
@@ -51,4 +51,4 @@ def _closed_at(tokens: Sequence[int], decode: Decode, *, opened: bool) -> int | 
     thought, _ = divided(decode(tokens), opened=opened)
     if thought is None or not thought.closed:
         return None
-    return bisect_left(range(len(tokens)), True, key=lambda at: CLOSE in decode(tokens[: at + 1])) + 1
+    return bisect_left(range(len(tokens)), True, key=lambda at: CLOSE_THOUGHT in decode(tokens[: at + 1])) + 1
