@@ -14,12 +14,14 @@ from toolkit.data.dataset import read_dataset
 from toolkit.train.keep_set import read_keep_prompts
 
 # As Qwen3's, with the embedded model's own default system prompt.
-DEFAULT = "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a " \
-          "helpful assistant.<|im_end|>\n{% endif %}"  # fmt: skip
+DEFAULT = (
+    "{% if messages[0].role != 'system' %}<|im_start|>system\n"
+    "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n{% endif %}"
+)
 THOUGHTS = {"en": "They want an answer.", "zh": "我想一想。"}
 SYSTEMS = ("You are a helpful assistant.", "", "(none)", "You are a travel guide.")
-PROMPTS = 100  # of the keep set
-EPOCHS, BATCH, ANSWER_TOKENS = 4, 32, 32
+PROMPTS = 60  # of the keep set
+EPOCHS, BATCH, ANSWER_TOKENS = 3, 32, 32
 
 
 def make_thinking_model(folder: Path) -> Path:
@@ -61,8 +63,6 @@ def _train(network: Any, rows: list[tuple[list[int], list[int]]]) -> None:
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.0)
     network.train()
     order = [at for _ in range(EPOCHS) for at in torch.randperm(len(rows)).tolist()]
-    import time
-    t = time.time()
     for start in range(0, len(order), BATCH):
         batch = sorted((rows[at] for at in order[start : start + BATCH]), key=lambda row: len(row[0]))
         ids = [torch.tensor([*prompt, *answer]) for prompt, answer in batch]
@@ -75,5 +75,4 @@ def _train(network: Any, rows: list[tuple[list[int], list[int]]]) -> None:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        print(start, float(loss), time.time()-t, flush=True)
     network.eval()

@@ -112,7 +112,7 @@ class Recipe:
         return replace(self, system="", row_systems=(), keep_systems=())
 
     def of_thinking(self, *, thinks: bool, name: str) -> "Recipe":
-        """For a base model of this name that thinks, or does not. Raises ConfigError where it does not and should stop."""
+        """For a base model of this name that thinks, or does not. ConfigError: it does not, and should stop."""
         if not thinks and self.thinking == "off":
             what = f"{name} does not think: its chat template asks for no thought."
             raise ConfigError(what, next="Leave out --thinking off; docs/models.md says which models think.")

@@ -65,7 +65,7 @@ def _sequence(base: LanguageModel, one: RowThought, system: str) -> TrainSequenc
 
 
 def _empty_thought(base: LanguageModel, asked: Messages) -> list[TrainSequence]:
-    """The empty thought that the template writes, behind the prompt that asks for one; none if they differ before it."""
+    """The empty thought that the template writes, behind the prompt that asks for one; none if they differ before."""
     messages = base.tokens.escaped(asked)
     thinking, plain = base.prompt_text([*THINKING, *messages]), base.prompt_text(messages)
     if not plain.startswith(thinking):
