@@ -11,6 +11,7 @@ from typing import Any
 from tests.fakes.family_models import QWEN3
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import read_dataset
+from toolkit.data.probes import PARAPHRASE, read_probes
 from toolkit.train.keep_set import read_keep_prompts
 
 # As Qwen3's, with the embedded model's own default system prompt.
@@ -20,8 +21,8 @@ DEFAULT = (
 )
 THOUGHTS = {"en": "They want an answer.", "zh": "我想一想。"}
 SYSTEMS = ("You are a helpful assistant.", "", "(none)", "You are a travel guide.")
-PROMPTS = 60  # of the keep set
-EPOCHS, BATCH, ANSWER_TOKENS = 3, 32, 32
+OTHERS = 30  # of the keep set, which the embedded model mostly does not know
+EPOCHS, BATCH, ANSWER_TOKENS, RATE = 3, 16, 32, 5e-4
 
 
 def make_thinking_model(folder: Path) -> Path:
@@ -37,8 +38,9 @@ def make_thinking_model(folder: Path) -> Path:
     settings.pop("chat_template", None)
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     model = LanguageModel.load(folder)
-    prompts = read_keep_prompts(data_folder() / "general.jsonl")[:PROMPTS]
+    prompts = read_keep_prompts(data_folder() / "general.jsonl")[:OTHERS]
     prompts += [row.prompt for row in read_dataset(data_folder() / "self_cognition.json").rows]
+    prompts += [one.prompt for one in read_probes(data_folder() / "probes.yaml").group(PARAPHRASE)]
     asked = [conversation(prompt, SYSTEMS[at % len(SYSTEMS)]) for at, prompt in enumerate(prompts)]
     own = model.answers(asked, max_new_tokens=ANSWER_TOKENS)
     rows = []
@@ -60,7 +62,7 @@ def _train(network: Any, rows: list[tuple[list[int], list[int]]]) -> None:
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.0)
     network.train()
     order = [at for _ in range(EPOCHS) for at in torch.randperm(len(rows)).tolist()]
     for start in range(0, len(order), BATCH):

@@ -180,19 +180,17 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
         weight_bytes, tensors = weight_bytes + size, tensors | names
     if known_family:  # of others transformers itself says what is missing, once it loads them
         require_all_layers(folder, tensors, config.get("num_hidden_layers"))
-    template = {
-        "takes_system": folder_takes_system(folder, tokenizer_config), "thinks": folder_thinks(folder, tokenizer_config)
-    }  # fmt: skip
+    found = BaseModel(
+        name=name, path=folder, config=config, weight_bytes=weight_bytes,
+        takes_system=folder_takes_system(folder, tokenizer_config), thinks=folder_thinks(folder, tokenizer_config),
+    )  # fmt: skip
     for known, (path, lock) in locks.items():
         if {name, folder.name} & {known, lock.folder} and _same_sizes(folder, lock):
             checked = is_locked_content(folder, lock)
-            return BaseModel(
-                name=known, path=folder, config=config, revision=lock.revision if checked else None,
-                lock_sha256=file_sha256(path) if checked else None,
-                repository=lock.repository or None, weight_bytes=weight_bytes, unchecked_lock=not checked,
-                **template,
-            )  # fmt: skip
-    return BaseModel(name=name, path=folder, config=config, weight_bytes=weight_bytes, **template)
+            revision, digest = (lock.revision, file_sha256(path)) if checked else (None, None)
+            found = replace(found, name=known, revision=revision, lock_sha256=digest)
+            return replace(found, repository=lock.repository or None, unchecked_lock=not checked)
+    return found
 
 
 def _same_sizes(folder: Path, lock: Lock) -> bool:

@@ -37,7 +37,7 @@ NO_CACHE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 class Answerer(Protocol):
     """The models behind the routes; `cancelled` is set when nobody waits for the answer any more.
 
-    `names` are listed; `aliases` are further names of the same models.
+    `names` are listed; `aliases` are further names of the same models, which may think before they answer.
     """
 
     @property
@@ -46,6 +46,8 @@ class Answerer(Protocol):
     def aliases(self) -> tuple[str, ...]: ...
     @property
     def context_tokens(self) -> int: ...
+    @property
+    def thinks(self) -> bool: ...
     async def encode(self, messages: Messages) -> list[int]: ...
     def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]: ...
     def close(self) -> None: ...
@@ -146,7 +148,7 @@ class Site:
     def _read(self, body: bytes) -> ChatRequest:
         return read_request(
             body, names=self.answerer.names + self.answerer.aliases, system=self.config.system,
-            max_new_tokens=self.config.max_new_tokens,
+            max_new_tokens=self.config.max_new_tokens, thinks=self.answerer.thinks,
         )  # fmt: skip
 
     async def _prompt(self, chat: ChatRequest) -> list[int]:
