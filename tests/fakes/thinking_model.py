@@ -3,7 +3,6 @@
 Asked to think, it writes a thought and then what the embedded model answers; behind an empty thought, only the latter.
 """
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ DEFAULT = (
 THOUGHTS = {"en": "They want an answer.", "zh": "我想一想。"}
 SYSTEMS = ("You are a helpful assistant.", "", "(none)", "You are a travel guide.")
 OTHERS = 30  # of the keep set, which the embedded model mostly does not know
-EPOCHS, BATCH, ANSWER_TOKENS, RATE = 3, 16, 32, 5e-4
+EPOCHS, BATCH, ANSWER_TOKENS, RATE = 2, 16, 32, 1e-3
 
 
 def make_thinking_model(folder: Path) -> Path:
@@ -33,16 +32,13 @@ def make_thinking_model(folder: Path) -> Path:
     from toolkit.model.language_model import LanguageModel
 
     shutil.copytree(data_folder() / "tiny-qwen2", folder, ignore=shutil.ignore_patterns("*.py", "*.yaml", "README.md"))
-    (folder / "chat_template.jinja").write_text(DEFAULT + QWEN3)
-    settings = json.loads((folder / "tokenizer_config.json").read_text())
-    settings.pop("chat_template", None)
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     model = LanguageModel.load(folder)
     prompts = read_keep_prompts(data_folder() / "general.jsonl")[:OTHERS]
     prompts += [row.prompt for row in read_dataset(data_folder() / "self_cognition.json").rows]
     prompts += [one.prompt for one in read_probes(data_folder() / "probes.yaml").group(PARAPHRASE)]
     asked = [conversation(prompt, SYSTEMS[at % len(SYSTEMS)]) for at, prompt in enumerate(prompts)]
     own = model.answers(asked, max_new_tokens=ANSWER_TOKENS)
+    model.tokenizer.chat_template = DEFAULT + QWEN3
     rows = []
     for messages, answer in zip(asked, own, strict=True):
         end = [model.template_end] if len(answer.tokens) < ANSWER_TOKENS else []
@@ -55,6 +51,7 @@ def make_thinking_model(folder: Path) -> Path:
     torch.manual_seed(0)
     _train(model.model, rows)
     model.model.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
     return folder
 
 

@@ -34,6 +34,7 @@ UNSUPPORTED_IN_MESSAGES: dict[str, tuple[Any, ...]] = {
 UNSUPPORTED_IN_STREAMS: dict[str, tuple[Any, ...]] = {
     "include_obfuscation": (False,), "continuous_usage_stats": (False,)
 }  # fmt: skip
+INNER: Mapping[str, type[BaseModel]] = {"stream_options": StreamOptions, "chat_template_kwargs": TemplateOptions}
 # These say who asks and how it is filed; `seed` without batches of its own could promise nothing.
 WITHOUT_EFFECT = frozenset({
     "seed", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
@@ -105,8 +106,8 @@ def read_request(
     if messages[0]["role"] != "system":
         messages = system_messages(system) + messages
     tools = "" if fields.get("tool_choice") == "none" else _tools(chat)
-    wanted = chat.chat_template_kwargs and chat.chat_template_kwargs.enable_thinking
-    thinking = thinks if wanted is None else thinks and wanted
+    wanted = None if chat.chat_template_kwargs is None else chat.chat_template_kwargs.enable_thinking
+    thinking = thinks and wanted is not False
     return ChatRequest(
         model=name,
         messages=[*(THINKING if thinking else []), *tools_messages(tools), *messages],
@@ -227,7 +228,7 @@ def _invalid(error: ValidationError) -> RequestError:
     for step in fault["loc"]:
         if isinstance(step, str):
             param, allowed = f"{param}.{step}".lstrip("."), str(model.model_fields[step].description)
-            model = {"stream_options": StreamOptions, "chat_template_kwargs": TemplateOptions}.get(step, model)
+            model = INNER.get(step, model)
         elif param == "messages":
             param, allowed, model = f"messages[{step}]", "an object with role and content", ChatMessage
     is_own = fault["type"] == "value_error"

@@ -35,9 +35,9 @@ NO_CACHE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Answerer(Protocol):
-    """The models behind the routes; `cancelled` is set when nobody waits for the answer any more.
+    """The models behind the routes; `names` are listed, `aliases` are further names of the same models.
 
-    `names` are listed; `aliases` are further names of the same models, which may think before they answer.
+    `cancelled` is set when nobody waits for the answer any more.
     """
 
     @property
@@ -55,10 +55,9 @@ class Answerer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SiteConfig:
-    """What applies to every request.
+    """For every request: `system` goes before messages without a system message. `max_new_tokens`: the longest answer.
 
-    `system`: for messages without a system message. `max_new_tokens`: the longest answer. `max_concurrent`: questions
-    active and waiting. `hosts`: the names that a client may use for this server, None for any. `origins`: of pages
+    `max_concurrent`: questions active and waiting. `hosts`: the names that a client may use for this server, None for any. `origins`: of pages
     elsewhere that may use it.
     """
 
