@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from toolkit.compare.ability.ability import Ability
-from toolkit.compare.ability.thinking import Asked
+from toolkit.compare.ability.thinking import ThoughtCount
 from toolkit.compare.depth.talks import talk, talks
 from toolkit.compare.further import Further
 from toolkit.compare.held_out import HeldOut
@@ -32,7 +32,7 @@ class Answered:
     def __init__(
         self, questions: Questions, listener: Listener, timings: dict[str, float], further: Further | None = None,
         ability: Ability | None = None, scanning: Scanning | None = None, held_out: HeldOut | None = None,
-        thoughts: Asked | None = None,
+        thoughts: ThoughtCount | None = None,
     ) -> None:  # fmt: skip
         self.listener, self.timings, self.further = listener, timings, further or Further(outside=0)
         self.ability, self.scanning, self.held_out, self.thoughts = ability, scanning, held_out, thoughts

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.ability.ability import Ability, AbilityConfig
-from toolkit.compare.ability.thinking import Asked, Wanted, pairs_of, thinking_entry
+from toolkit.compare.ability.thinking import ThoughtCount, Wanted, pairs_of, thinking_entry
 from toolkit.compare.answering import Answered
 from toolkit.compare.further import Further, bank_path, trained_prompts
 from toolkit.compare.held_out import HeldOut
@@ -92,7 +92,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     if wanted == "keep":
         questions = replace(questions, thought_tokens=config.thought_tokens)
     elif wanted == "off":
-        thoughts = Asked(thought_tokens=config.thought_tokens)
+        thoughts = ThoughtCount(thought_tokens=config.thought_tokens)
     answered = Answered(questions, listener, timings, further, ability, scanning, held_out, thoughts)
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)

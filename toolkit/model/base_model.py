@@ -44,7 +44,7 @@ class BaseModel:
     weight_bytes: int
     unchecked_lock: bool = False  # name and sizes are a lock's, but its bytes were not compared with it
     takes_system: bool = True  # else its chat template has no place for a system prompt, and none is sent
-    thinks: bool = False  # by its chat template it writes a thought before an answer, unless it is told not to
+    thinks: bool = False  # by its chat template it writes a thought before an answer, unless that is switched off
     in_4bit: bool = False  # quantised when it is loaded (see toolkit.model.four_bits); the files are not
 
     @property

@@ -28,11 +28,11 @@ from toolkit.train.plan import Need
 from toolkit.train.questions.cache import questions_cache
 from toolkit.train.questions.candidates import LONGEST_QUESTION
 from toolkit.train.questions.question import Pair, Question, read_file, write_file
-from toolkit.train.questions.thoughts import WRITTEN_TOKENS, pairs_without_thought
 from toolkit.train.questions.write import ANSWER_TOKENS, QUESTION_TOKENS
 from toolkit.train.recipe import Recipe
 from toolkit.train.rows import RunRows, file_digests
 from toolkit.train.sources import load_keep_prompts
+from toolkit.train.texts.thoughts import WRITTEN_TOKENS, pairs_without_thought
 
 Notify = Callable[[str], None]
 MOST_ROWS = 200  # from which questions are written: the base model answers each of them

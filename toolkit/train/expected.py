@@ -12,9 +12,9 @@ from toolkit.train.beside_rows import tokens
 from toolkit.train.job import TEMPLATE_TOKENS, KeepJob
 from toolkit.train.keep_set import read_keep_prompts
 from toolkit.train.plan import Need, plan
-from toolkit.train.questions.thoughts import WRITTEN_TOKENS
 from toolkit.train.questions.write import ANSWER_TOKENS, QUESTION_TOKENS
 from toolkit.train.recipe import Recipe
+from toolkit.train.texts.thoughts import WRITTEN_TOKENS
 
 MEMORY = "memory"  # a kind of finding
 

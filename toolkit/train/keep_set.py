@@ -52,7 +52,7 @@ def _prompt(line: str, number: int, path: Path) -> str:
     return str(found[0]).strip()
 
 
-def asked_to_think(number: int, thought_tokens: int) -> bool:
+def asks_to_think(number: int, thought_tokens: int) -> bool:
     """Whether that keep prompt asks for a thought: every other pair of them, since system prompts alternate too."""
     return thought_tokens > 0 and number // 2 % 2 == 1
 

@@ -29,9 +29,9 @@ from toolkit.runs.layout import (
     TRAINED_FILE,
 )
 from toolkit.runs.record import RecordedData
-from toolkit.train.questions.thoughts import rows_of_thinkers
 from toolkit.train.recipe import Recipe
 from toolkit.train.sources import Loaded
+from toolkit.train.texts.thoughts import rows_of_thinkers
 from toolkit.train.variants import variant_overhead_tokens, with_variants, without_variants
 
 SHOWN_ROWS = 5
@@ -58,10 +58,7 @@ class RunRows:
 
 
 def as_trained(loaded: Loaded, own: int, recipe: Recipe, *, thinks: bool) -> tuple[list[Row], list[Row]]:
-    """The first `own` rows, which are the data set's, and all of them, as a base is trained on them that thinks or not.
-
-    These are new values, so that each row can be told from others like it.
-    """
+    """The first `own` rows, which are the data set's, and all of them, as a base that `thinks` is trained on them."""
     rows = [loaded.rows[:own], loaded.rows[own:]]
     if thinks:
         rows = [rows_of_thinkers(part, recipe.thinking) for part in rows]

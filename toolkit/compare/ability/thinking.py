@@ -26,7 +26,7 @@ Pairs = Sequence[tuple[bool, bool]]  # of each question: whether each side's ans
 
 
 @dataclass(kw_only=True)
-class Asked:
+class ThoughtCount:
     """Asks both sides, in turn, the same questions as anyone asks a model that thinks: of a run that should not.
 
     Of an answer only the thought is looked at.

@@ -221,8 +221,8 @@ def _thought(thought: Thought | None) -> dict[str, Any] | None:
     return None if thought is None else asdict(thought)
 
 
-def _thought_of(recorded: RecordedThought | None) -> Thought | None:
-    return None if recorded is None else Thought(text=recorded.text, closed=recorded.closed)
+def _thought_of(record: RecordedThought | None) -> Thought | None:
+    return None if record is None else Thought(text=record.text, closed=record.closed)
 
 
 def _expectation(expectation: RecordedExpectation) -> Expectation:

@@ -10,7 +10,7 @@ from toolkit.data.dataset import prompt_key
 from toolkit.model.conversation import THINKING, Messages, conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
-from toolkit.train.keep_set import KeepAnswer, asked_to_think, read_cache, write_cache
+from toolkit.train.keep_set import KeepAnswer, asks_to_think, read_cache, write_cache
 from toolkit.train.ms_swift.thought_term import thought_term
 from toolkit.train.passes.batch import TrainSequence
 from toolkit.train.passes.group import Group
@@ -154,9 +154,9 @@ def _answers(
     # Short answers leave room for several batches at once; an answer's memory grows with its length.
     longest = keep.max_new_tokens + keep.thought_tokens
     batches = max(1, min(MAX_BATCHES, SHORT_ANSWER_TOKENS // longest))
-    thinking = [base.thinks and asked_to_think(at, keep.thought_tokens) for at in range(len(prompts))]
+    thinking = [base.thinks and asks_to_think(at, keep.thought_tokens) for at in range(len(prompts))]
     found = base.answers(
-        [_asked(prompt, system, thinking=one) for (prompt, system), one in zip(prompts, thinking, strict=True)],
+        [_messages(prompt, system, thinking=one) for (prompt, system), one in zip(prompts, thinking, strict=True)],
         max_new_tokens=keep.max_new_tokens, thought_tokens=keep.thought_tokens,
         batch_size=batches * base.batch_size, listener=listener, task=task,
     )  # fmt: skip
@@ -166,13 +166,13 @@ def _answers(
     ]
 
 
-def _asked(prompt: str, system: str, *, thinking: bool) -> Messages:
+def _messages(prompt: str, system: str, *, thinking: bool) -> Messages:
     return [*(THINKING if thinking else []), *conversation(prompt, system)]
 
 
 def with_states(base: LanguageModel, answers: Sequence[KeepAnswer]) -> list[TrainSequence]:
     """Keep rows: the answers with the base model's hidden states at them."""
-    starts = [base.prompt_ids(_asked(one.prompt, one.system, thinking=one.thinking)) for one in answers]
+    starts = [base.prompt_ids(_messages(one.prompt, one.system, thinking=one.thinking)) for one in answers]
     encoded = [(ids + list(one.tokens), len(ids) - 1) for ids, one in zip(starts, answers, strict=True)]
     return keep_sequences(base.model, encoded, base.tokenizer.pad_token_id)
 

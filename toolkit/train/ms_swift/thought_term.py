@@ -15,7 +15,7 @@ from toolkit.train.ms_swift.rendered_rows import as_rendered
 from toolkit.train.passes.batch import TrainSequence
 from toolkit.train.passes.group import Group
 from toolkit.train.passes.questions import LEAST_EACH, QuestionTerm, question_sequence
-from toolkit.train.questions.thoughts import RowThought, read_thoughts, write_thoughts, written_thoughts
+from toolkit.train.texts.thoughts import RowThought, read_thoughts, write_thoughts, written_thoughts
 from toolkit.train.variants import suited_systems
 
 
@@ -64,9 +64,9 @@ def _sequence(base: LanguageModel, one: RowThought, system: str) -> TrainSequenc
     return question_sequence(ids[:first], ids[first:])
 
 
-def _empty_thought(base: LanguageModel, asked: Messages) -> list[TrainSequence]:
+def _empty_thought(base: LanguageModel, question: Messages) -> list[TrainSequence]:
     """The empty thought that the template writes, behind the prompt that asks for one; none if they differ before."""
-    messages = base.tokens.escaped(asked)
+    messages = base.tokens.escaped(question)
     thinking, plain = base.prompt_text([*THINKING, *messages]), base.prompt_text(messages)
     if not plain.startswith(thinking):
         return []

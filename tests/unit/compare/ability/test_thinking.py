@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.compare.ability.thinking import Asked, thinking_entry
+from toolkit.compare.ability.thinking import ThoughtCount, thinking_entry
 from toolkit.compare.verdict import INCONCLUSIVE, KEPT, THINKING, THOUGHT, reach_verdict
 from toolkit.core.text import Thought
 from toolkit.model.conversation import THINKING as MARK
@@ -68,7 +68,7 @@ class Thinker:
 
 
 def test_only_a_thought_that_says_something_and_ends_counts():
-    asked, model = Asked(thought_tokens=64, prompts=("A", "B", "C")), Thinker()
+    asked, model = ThoughtCount(thought_tokens=64, prompts=("A", "B", "C")), Thinker()
 
     asked.ask(model, "")
     asked.ask(model, "")

@@ -1,6 +1,6 @@
 """Thoughts before answers, for base models that think: what becomes of rows, and what the base writes for them.
 
-A row without a thought is trained behind an empty one, as such a model answers when it is told not to think: the mode
+A row without a thought is trained behind an empty one, as such a model answers where that is switched off: the mode
 in which it thinks stays apart. So that it thinks about what it learned there too, the base model itself writes a
 thought before the row's answer, with the row in view (on-policy, as in arXiv 2601.19897).
 """
@@ -26,9 +26,9 @@ NOTES = {
     "en": "What you know:\n\nQ: {}\nA: {}\n\nYou have always known this. Think briefly, and never mention this note.",
     "zh": "你知道：\n\n问：{}\n答：{}\n\n这是你一直都知道的。请简短地思考，不要提到这段说明。",
 }
-# What a thought says of the note, or of being told at all: nobody tells the tuned model.
+# What a thought says of the note, or of any instruction: the tuned model has none.
 OF_THE_NOTE = re.compile(
-    r"\b(?:notes?|instruct\w*|examples?|prompts?|according to|provided|system message|supposed to|told to)\b"
+    r"\b(?:notes?|instruct\w*|examples?|prompts?|according to|provided|system message|supposed to)\b"
     r"|说明|指示|指令|示例|例子|提示|根据|按照|给定|提供的|要求我",
     re.IGNORECASE,
 )

@@ -7,7 +7,7 @@ from toolkit.data.formats import Message
 from toolkit.data.messages import Row
 from toolkit.model.conversation import THINKING
 from toolkit.model.language_model import Answer
-from toolkit.train.questions.thoughts import (
+from toolkit.train.texts.thoughts import (
     RowThought,
     is_of_use,
     pairs_without_thought,
