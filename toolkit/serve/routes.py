@@ -55,8 +55,8 @@ class Answerer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SiteConfig:
-    """For every request: `system` stands before messages without a system message, an answer has at most `max_new_tokens`,
-    and `max_concurrent` questions are active and waiting. `hosts`: the names that a client may use for this server,
+    """For every request: `system` stands before messages without one, an answer has at most `max_new_tokens`, and
+    `max_concurrent` questions are active and waiting. `hosts`: the names that a client may use for this server,
     None for any. `origins`: of pages elsewhere that may use it.
     """
 
