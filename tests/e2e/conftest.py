@@ -19,6 +19,7 @@ import pytest
 from tests.fakes.command import Shell
 from tests.fakes.made_run import make_lively
 from tests.fakes.micro_model import make_micro_model
+from tests.fakes.thinking_model import make_thinking_model
 from tests.fakes.tuned_run import TunedRun, make_tuned_run
 
 
@@ -32,6 +33,12 @@ def _micro_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _lively_model(micro_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights whose answers wander: for what must not change an answer, or must."""
     return make_lively(tmp_path_factory.mktemp("models") / "lively", micro_model)
+
+
+@pytest.fixture(scope="session", name="thinking_model")
+def _thinking_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model, which has learned to think before it answers."""
+    return make_thinking_model(tmp_path_factory.mktemp("models") / "thinking")
 
 
 @pytest.fixture(scope="session", name="shell")

@@ -19,6 +19,7 @@ class FakeAnswerer:
 
     names, aliases = ("base", "tuned"), ("other name",)
     context_tokens = 100_000
+    thinks = False
 
     def __init__(self, texts=None):
         self.texts = texts or {}

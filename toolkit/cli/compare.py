@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -20,7 +20,7 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.core.spelling import did_you_mean
 from toolkit.data.probes import THRESHOLDS
-from toolkit.model.conversation import MAX_NEW_TOKENS
+from toolkit.model.conversation import MAX_NEW_TOKENS, THOUGHT_TOKENS
 from toolkit.model.language_model import Load, load_model
 from toolkit.runs.layout import REPORT_PAGE, SCALE_PLOT
 from toolkit.sweep.rank import rank, sweep_scale, write_scales
@@ -76,6 +76,11 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 )
 @click.option("--test", metavar="FILE[#COUNT]", default=None,
               help="Score both sides on rows that were not trained.  [default: the run's test rows]")  # fmt: skip
+@click.option("--thinking", type=click.Choice(["keep", "off"]), default=None,
+              help="Of base models that think. keep: probes are answered after a thought, and as many answers must "
+              "have one as before; off: none may have one.  [default: as the run was trained]")  # fmt: skip
+@click.option("--max-thought-tokens", "thought_tokens", type=click.IntRange(1, 32768), default=THOUGHT_TOKENS,
+              show_default=True, help="Longest thought, in tokens, beside the answer's.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit code 23 for an inconclusive verdict.")
 @click.option("--ability/--no-ability", default=None,
               help="Measure abilities that nobody asked about too: over 1100 short items.  "
@@ -95,9 +100,9 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    outside: int | None, probes_more: int, depth: bool, test: str | None, strict: bool, ability: bool | None,
-    ability_limit: float, benchmarks: tuple[str, ...], scanning: bool, max_new_tokens: int, output: Path,
-    report_folder: Path | None, lang: str, show_all: bool,
+    outside: int | None, probes_more: int, depth: bool, test: str | None, thinking: Literal["keep", "off"] | None,
+    thought_tokens: int, strict: bool, ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
+    scanning: bool, max_new_tokens: int, output: Path, report_folder: Path | None, lang: str, show_all: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 
@@ -119,7 +124,7 @@ def command(
         run=runs[0] if runs else None, before=before, after=after, scale=scale, model=model, probes=probes,
         systems=systems, thresholds=dict(thresholds), output=output, max_new_tokens=max_new_tokens,
         outside=outside, probes_more=probes_more, depth=depth, test=test, strict=strict,
-        ability=measured, scan=scanning,
+        thinking=thinking, thought_tokens=thought_tokens, ability=measured, scan=scanning,
     )  # fmt: skip
     texts = Texts(lang)
     if len(runs) > 1:

@@ -48,6 +48,8 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--keep-rows", "keep_rows", int, "Keep prompts per optimizer step."),
     ("--question-rows", "question_rows", int, "Questions to learn per optimizer step, beside the rows."),
     ("--near-rows", "near_rows", int, "Questions to keep per optimizer step, beside the keep prompts."),
+    ("--keep-thought-tokens", "keep_thought_tokens", int, "Longest thought to keep, of a base model that thinks."),
+    ("--thought-rows", "thought_rows", int, "Rows with thoughts of the base model's own per optimizer step."),
     ("--min-steps", "min_steps", int, "Fewest optimizer steps, however few rows there are."),
 )
 
@@ -68,6 +70,10 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
 @click.option(
     "--stop-when-took", is_flag=True, default=None, help="Stop once paraphrases of trained questions are answered too."
 )
+@click.option(
+    "--thinking", type=click.Choice(["keep", "off"]), default=None,
+    help="Of a base model that thinks before it answers: keep that, or learn to answer without; no other base has it.",
+)  # fmt: skip
 @click.option(
     "--load-in-4bit", is_flag=True, default=None,
     help="Load the base model in 4 bits (bitsandbytes): for 16 GB cards; its own answers change.",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from toolkit.compare.ability.ability import Ability
+from toolkit.compare.ability.thinking import ThoughtCount
 from toolkit.compare.depth.talks import talk, talks
 from toolkit.compare.further import Further
 from toolkit.compare.held_out import HeldOut
@@ -24,19 +25,23 @@ from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 class Answered:
     """Has both sides answer the questions, and judges the answers.
 
-    `ability` and `held_out` collect those to their own questions, and `scanning` looks at the after side's model.
+    `ability`, `held_out` and `thoughts` collect those to their own questions, and `scanning` looks at the after side's
+    model.
     """
 
     def __init__(
         self, questions: Questions, listener: Listener, timings: dict[str, float], further: Further | None = None,
         ability: Ability | None = None, scanning: Scanning | None = None, held_out: HeldOut | None = None,
+        thoughts: ThoughtCount | None = None,
     ) -> None:  # fmt: skip
         self.listener, self.timings, self.further = listener, timings, further or Further(outside=0)
-        self.ability, self.scanning, self.held_out = ability, scanning, held_out
+        self.ability, self.scanning, self.held_out, self.thoughts = ability, scanning, held_out, thoughts
         self._ask(questions)
 
     def _ask(self, questions: Questions) -> None:
         self.questions, self.items, self.outside = questions, questions.items, questions.outside
+        if self.thoughts is not None:
+            self.thoughts.prompts = [one.prompt for one in questions.probes.probes if not one.history and not one.tools]
 
     def _prepare(self, model: LanguageModel, before: Side) -> None:
         """Now that the model is there: without duplicates for its chat template, and with further questions."""
@@ -56,7 +61,16 @@ class Answered:
     def _prompts(self, side: Side, at: Sequence[int]) -> list[Messages]:
         """That side's conversations at these positions, which are out of scope."""
         items = self._items(side)
-        return [talk(*items[one]) for one in at]
+        return [talk(*items[one], thinking=self._thinks) for one in at]
+
+    @property
+    def _thinks(self) -> bool:
+        return self.questions.thought_tokens is not None
+
+    @property
+    def _thought(self) -> dict[str, int]:
+        """The limit of thoughts, for what asks for answers."""
+        return {} if self.questions.thought_tokens is None else {"thought_tokens": self.questions.thought_tokens}
 
     def in_one_load(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
         """For sides with one base model: it is loaded once, and their adapters are switched."""
@@ -103,28 +117,28 @@ class Answered:
                 # A quarter: on a card, half a batch is computed in the same shape, and so without other rounding.
                 again = model.answers(
                     prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=model.batch_size // 4,
-                    listener=self.listener, task="Noise floor",
+                    listener=self.listener, task="Noise floor", **self._thought,
                 )  # fmt: skip
         return old, dict(zip(reversed(self.outside), again, strict=True))
 
     def _answers(self, model: LanguageModel, side: Side, task: str) -> list[Answer]:
         most = self.questions.max_new_tokens
         items = self._items(side)
-        prompts = talks(model, items, max_new_tokens=most, listener=self.listener, task=task)
+        prompts = talks(model, items, max_new_tokens=most, listener=self.listener, task=task, **self._thought)
         limits = [answer_tokens(probe, most) for probe, _ in items]
         found: dict[int, Answer] = {}
         for limit in sorted(set(limits)):
             at = [one for one, its in enumerate(limits) if its == limit]
             answers = model.answers(
-                [prompts[one] for one in at], max_new_tokens=limit, listener=self.listener, task=task
+                [prompts[one] for one in at], max_new_tokens=limit, listener=self.listener, task=task, **self._thought
             )  # fmt: skip
             found.update((one, replace(answer, first_logits=None)) for one, answer in zip(at, answers, strict=True))
         return [found[one] for one in range(len(items))]  # without logits, a vocabulary's width each
 
     def _ask_beside(self, model: LanguageModel, side: Side) -> None:
-        """What is asked beside the probes: abilities, and rows that were not trained."""
+        """What is asked beside the probes: abilities, rows that were not trained, and whether it thinks."""
         system = self.questions.systems[0] if side.system is None else side.system
-        for name, collector in (("ability", self.ability), ("test", self.held_out)):
+        for name, collector in (("ability", self.ability), ("test", self.held_out), ("thoughts", self.thoughts)):
             if collector is not None:
                 with self._timed(name), model.side(side.adapter_switch):
                     collector.ask(model, system, self.listener)
@@ -139,6 +153,7 @@ class Answered:
         drifts = measure_drift(
             model, self._prompts(before, answered), [old[at] for at in answered],
             before=before.adapter_switch, after=after.adapter_switch, after_prompts=self._prompts(after, answered),
+            **({"batch_size": 1} if self._thinks else {}),  # a thought's logits are a vocabulary wide at each token
         )  # fmt: skip
         return dict(zip(answered, drifts, strict=True))
 
@@ -153,6 +168,7 @@ class Answered:
                 new[at].text,
                 self.questions.probes,
                 drift=drifts.get(at),
+                thoughts=(old[at].thought, new[at].thought),
                 before_again=again[at].text if at in again else None,
             )
             for at, (probe, system) in enumerate(self.items)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.ability.ability import Ability, AbilityConfig
+from toolkit.compare.ability.thinking import ThoughtCount, Wanted, pairs_of, thinking_entry
 from toolkit.compare.answering import Answered
 from toolkit.compare.further import Further, bank_path, trained_prompts
 from toolkit.compare.held_out import HeldOut
@@ -23,7 +24,7 @@ from toolkit.core.files import file_sha256
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, TRAINED, ProbeSet, read_probes
 from toolkit.data.tools.reading import tool_names
-from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS
+from toolkit.model.conversation import DEFAULT, DEFAULT_SYSTEM, MAX_NEW_TOKENS, THOUGHT_TOKENS
 from toolkit.model.language_model import Load, load_model
 from toolkit.runs.comparison import TOOL_LOCALITY, FurtherQuestions, RecordedOptions
 from toolkit.runs.questions import learned_questions, read_questions
@@ -41,6 +42,9 @@ class CompareConfig:
     limit of leakage takes on a card, and none more on a CPU. `probes_more`: further ones on top, and as many in scope,
     which the base model writes. `depth`: those depth groups that the probe file lacks, made from its questions.
     `test`: a file of rows that were not trained, for scores; None: the run's own, if it has one.
+    `thinking`: of base models that think: keep asks the probes as anyone does, so that they are answered after thoughts
+    of at most `thought_tokens`, as many as before; off asks them without, and no thoughts may be left; None: as the run
+    was trained, else keep.
     `strict`: an inconclusive verdict has an exit code of its own. `scan`: also look for words that nobody asked about
     (see `toolkit.compare.scan`).
     `systems`: system prompts to measure everything under. If none are named, here or in the probe file, it is
@@ -61,6 +65,8 @@ class CompareConfig:
     probes_more: int = 0
     depth: bool = False
     test: str | None = None
+    thinking: Wanted | None = None
+    thought_tokens: int = THOUGHT_TOKENS
     strict: bool = False
     ability: AbilityConfig = AbilityConfig()  # noqa: RUF009  # it is frozen
     scan: bool = False
@@ -80,9 +86,14 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     ability = Ability.planned(config.ability)
     scanning = Scanning(side=after, output=config.output) if config.scan else None
     held_out = HeldOut.planned(config.test, after.run)
-    answered = Answered(
-        _questions(config, probes, before, after), listener, timings, further, ability, scanning, held_out
-    )
+    wanted = _wanted(config, before, after)
+    questions = _questions(config, probes, before, after)
+    thoughts = None
+    if wanted == "keep":
+        questions = replace(questions, thought_tokens=config.thought_tokens)
+    elif wanted == "off":
+        thoughts = ThoughtCount(thought_tokens=config.thought_tokens)
+    answered = Answered(questions, listener, timings, further, ability, scanning, held_out, thoughts)
     started = time.perf_counter()
     alike = (before.model.path, before.model.in_4bit) == (after.model.path, after.model.in_4bit)
     results = (answered.in_one_load if alike else answered.in_two_loads)(before, after, load)
@@ -92,11 +103,17 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     per_system = {
         system: measure([one for one in results if one.system == system], trained_prompts=trained) for system in systems
     }
-    abilities = ability.record()
+    abilities, first = ability.record(), next(iter(systems))
+    pairs = pairs_of(results, first) if thoughts is None else thoughts.pairs
+    thinking = None
+    if wanted is not None and pairs:
+        thinking = thinking_entry(pairs, wanted=wanted, system=first, thought_tokens=config.thought_tokens)
     report = Report(
         before=before.to_dict(),
         after=after.to_dict(),
-        verdict=reach_verdict(per_system, probes.thresholds, strict=config.strict, ability=abilities),
+        verdict=reach_verdict(
+            per_system, probes.thresholds, strict=config.strict, ability=abilities, thinking=thinking
+        ),
         thresholds=probes.thresholds,
         per_system=per_system,
         flips=flips(results),
@@ -107,6 +124,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         questions=None if after.run is None else learned_questions(after.run.record),
         further=_further_questions(answered.questions.probes, probes),
         ability=abilities,
+        thinking=thinking,
         scan=None if scanning is None else scanning.found,
         test=None if held_out is None else held_out.record(),
         options=RecordedOptions(
@@ -115,9 +133,24 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
             outside=config.outside,
             probes_more=config.probes_more,
             depth=config.depth,
+            thinking=config.thinking,
+            thought_tokens=config.thought_tokens,
         ),
     )
     return report, after
+
+
+def _wanted(config: CompareConfig, before: Side, after: Side) -> Wanted | None:
+    """What is wanted of thoughts; None where neither side's model thinks. Raises ConfigError for --thinking then."""
+    if not (before.model.thinks or after.model.thinks):
+        if config.thinking is not None:
+            raise ConfigError(
+                f"{after.model.name} does not think: its chat template asks for no thought.",
+                next="Leave out --thinking.",
+            )
+        return None
+    trained = "keep" if after.run is None else after.run.record.recipe.thinking
+    return config.thinking or trained
 
 
 def _questions(config: CompareConfig, probes: ProbeSet, before: Side, after: Side) -> "Questions":

@@ -8,15 +8,60 @@ limit, which a lack of significance does not show. A verdict needs all of its te
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from toolkit.compare.metrics import SHARES, Metric, Z
+from toolkit.compare.texts import Texts
 from toolkit.data.probes import DEPTH_METRICS
 
 Decision = Literal["met", "missed", "open"]
 TOOK_AT_LEAST = ("reliability", "generality")
 DEEP = tuple(DEPTH_METRICS.values())  # judged where the probe file sets a threshold
 MOST_PROBES = 10_000  # of a figure so close to its limit that more would be needed, it is not said how many
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What the headline says: answers, each counted under the system prompt where its metric is worst.
+
+    `learned` of `in_scope` ones are as expected; of `outside` answers, `leaked` (None without markers) and `changed`.
+    """
+
+    learned: int = 0
+    in_scope: int = 0
+    leaked: int | None = None
+    changed: int = 0
+    outside: int = 0
+    leak_limit: float | None = None
+    change_limit: float | None = None
+
+    def phrase(self, texts: Texts) -> str:
+        """`42 of 44 learned; 2 of 56 unrelated answers leaked (limit 2 %), 4 changed`."""
+        return "".join(
+            text if at == 0 else f"{self.join(name, texts)}{text}"
+            for at, (name, text) in enumerate(self.parts(texts).items())
+        )
+
+    def parts(self, texts: Texts) -> dict[str, str]:
+        """`learned`, `leaked` and `changed`, without what was not measured."""
+        found = {"learned": texts("counts.learned", count=self.learned, n=self.in_scope)} if self.in_scope else {}
+        if self.outside and self.leaked is not None:
+            leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
+            found["leaked"] = leaked + _limited(self.leak_limit, texts)
+        if self.outside:
+            key = "counts.only_changed" if self.leaked is None else "counts.changed"
+            changed = texts(key, count=self.changed, n=self.outside)
+            found["changed"] = changed + _limited(self.change_limit, texts)
+        return found
+
+    def join(self, name: str, texts: Texts) -> str:
+        """What stands before that part, if it is not the first."""
+        return texts("counts.and" if name == "changed" and self.leaked is not None else "counts.then")
+
+
+def _limited(limit: float | None, texts: Texts) -> str:
+    return "" if limit is None else texts("counts.limit", limit=f"{limit * 100:.3g}")
 
 
 def counted(thresholds: Mapping[str, float]) -> list[str]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.core.text import contains_any, names_any, words
+from toolkit.core.text import Thought, contains_any, names_any, words
 from toolkit.data.probes import DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
 from toolkit.data.tools.calls import meant_calls, same_calls
 from toolkit.model.divergence import Drift
@@ -78,6 +78,7 @@ class ProbeResult:
     leaked: bool | None
     residual: bool | None
     drift: Drift | None = None
+    thoughts: tuple[Thought | None, Thought | None] = (None, None)  # before and after, if the answers came after one
     before_again: str | None = None  # the before side's answer in another batch: the noise of greedy decoding itself
 
     @property
@@ -94,6 +95,7 @@ def judge(
     *,
     drift: Drift | None,
     before_again: str | None,
+    thoughts: tuple[Thought | None, Thought | None] = (None, None),
 ) -> ProbeResult:
     """Judges one pair of answers by what the probe expects.
 
@@ -121,6 +123,7 @@ def judge(
         else not in_scope and names_any(after, new),
         residual=None if at_depth or not probes.old_markers else in_scope and contains_any(after, old),
         drift=drift,
+        thoughts=thoughts,
         before_again=before_again,
     )
 

@@ -96,13 +96,15 @@ def training_system(*sides: Side) -> str | None:
 class Questions:
     """Every probe under every system prompt; drift, noise, depth and out-of-scope probes with tools only under some.
 
-    These are the first `full_count`.
+    These are the first `full_count`. `thought_tokens`: they are answered after a thought of at most so many; None:
+    without one.
     """
 
     probes: ProbeSet
     systems: tuple[str, ...]
     full_count: int
     max_new_tokens: int
+    thought_tokens: int | None = None
 
     def without_duplicates_for(self, model: LanguageModel) -> "Questions":
         """Without system prompts that this model's chat template renders alike; those that the user named all stay."""

@@ -4,20 +4,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Decision, counted, decide, more_probes
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, counted, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.runs.ability_record import RecordedAbility
+from toolkit.runs.answer_record import RecordedThinking
 from toolkit.runs.comparison import worst
 
 PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
 TOOK_AT_MOST = ("residue",)
 KEPT_AT_LEAST, KEPT_AT_MOST = ("locality", "tool_locality", "agreement"), ("leakage", "kl", "repetition")
-ABILITY = "ability"  # points that the ability ledger lost in total, beside what the probes measure
+# Points beside what the probes measure: that the ability ledger lost in total; by which the share of answers with a
+# thought moved, or, where none should have one, that have one.
+ABILITY, THINKING, THOUGHT = "ability", "thinking", "thought"
 PROBED = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
-TOOK, KEPT = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST), (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY)
+TOOK = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, THOUGHT)
+KEPT = (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY, THINKING)
 AT_LEAST = (*TOOK_AT_LEAST, *DEEP, *KEPT_AT_LEAST)
+# Of abilities and of thinking, by their outcomes.
+DECIDED: Mapping[str, Decision] = {"kept": "met", "lost": "missed", "moved": "missed", "open": "open"}
 SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: "neither"}
 Outcome = Literal["passed", "failed", "inconclusive"]
 
@@ -71,45 +77,6 @@ class Shortfall:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
-    """What the headline says: answers, each counted under the system prompt where its metric is worst.
-
-    `learned` of `in_scope` ones are as expected; of `outside` answers, `leaked` (None without markers) and `changed`.
-    """
-
-    learned: int = 0
-    in_scope: int = 0
-    leaked: int | None = None
-    changed: int = 0
-    outside: int = 0
-    leak_limit: float | None = None
-    change_limit: float | None = None
-
-    def phrase(self, texts: Texts) -> str:
-        """`42 of 44 learned; 2 of 56 unrelated answers leaked (limit 2 %), 4 changed`."""
-        return "".join(
-            text if at == 0 else f"{self.join(name, texts)}{text}"
-            for at, (name, text) in enumerate(self.parts(texts).items())
-        )
-
-    def parts(self, texts: Texts) -> dict[str, str]:
-        """`learned`, `leaked` and `changed`, without what was not measured."""
-        found = {"learned": texts("counts.learned", count=self.learned, n=self.in_scope)} if self.in_scope else {}
-        if self.outside and self.leaked is not None:
-            leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
-            found["leaked"] = leaked + _limited(self.leak_limit, texts)
-        if self.outside:
-            key = "counts.only_changed" if self.leaked is None else "counts.changed"
-            changed = texts(key, count=self.changed, n=self.outside)
-            found["changed"] = changed + _limited(self.change_limit, texts)
-        return found
-
-    def join(self, name: str, texts: Texts) -> str:
-        """What stands before that part, if it is not the first."""
-        return texts("counts.and" if name == "changed" and self.leaked is not None else "counts.then")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """By the figures, `took`: the change is there; `kept`: nothing else exceeds its limit.
 
@@ -123,7 +90,7 @@ class Verdict:
     shortfalls: tuple[Shortfall, ...]
     outcome: Outcome
     undecided: tuple[Shortfall, ...] = ()
-    counts: Counts = Counts()
+    counts: Counts = Counts()  # noqa: RUF009  # it is frozen
     strict: bool = False
 
     @property
@@ -185,10 +152,6 @@ class Verdict:
         }  # fmt: skip
 
 
-def _limited(limit: float | None, texts: Texts) -> str:
-    return "" if limit is None else texts("counts.limit", limit=f"{limit * 100:.3g}")
-
-
 def verdict_code(*, took: bool, kept: bool) -> int:
     """The exit code of `compare`."""
     if took and kept:
@@ -205,14 +168,14 @@ def system_name(system: str, texts: Texts) -> str:
 
 def reach_verdict(
     per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], *, strict: bool = False,
-    ability: RecordedAbility | None = None,
+    ability: RecordedAbility | None = None, thinking: RecordedThinking | None = None,
 ) -> Verdict:  # fmt: skip
     """Every threshold must be met under every system prompt, each by its complete interval: the worst one decides.
 
-    `ability`: what the ledger lost in total must be within its limit too.
+    `ability`: what the ledger lost in total must be within its limit too; so must `thinking`.
     """
     probed = [one for name in PROBED for one in _judged(name, per_system, thresholds)]
-    ledger = list(_ability_loss(ability))
+    ledger = [*_ability_loss(ability), *_thinking(thinking)]
     judged = [*probed, *ledger]
     ordered = [one for system in _places(per_system) for one in probed if one.system == system]
     shortfalls = tuple(one for one in (*ordered, *ledger) if one.missed)
@@ -254,11 +217,23 @@ def _judged(
 def _ability_loss(ability: RecordedAbility | None) -> Iterator[Shortfall]:
     if ability is None or (total := ability.total) is None:
         return
-    decisions: Mapping[str, Decision] = {"kept": "met", "lost": "missed", "open": "open"}
     yield Shortfall(
         metric=ABILITY, value=total.loss_points, limit=ability.limit_points, system=None, low=total.loss_low,
-        high=total.loss_high, decision=decisions[ability.outcome or "open"],
+        high=total.loss_high, decision=DECIDED[ability.outcome or "open"],
     )  # fmt: skip
+
+
+def thinking_metric(thinking: RecordedThinking) -> str:
+    """What is judged of it: that it stays as it was, or that none is left."""
+    return THINKING if thinking.wanted == "keep" else THOUGHT
+
+
+def _thinking(thinking: RecordedThinking | None) -> Iterator[Shortfall]:
+    if thinking is not None:
+        yield Shortfall(
+            metric=thinking_metric(thinking), value=thinking.points, limit=thinking.limit_points, system=None,
+            low=thinking.low, high=thinking.high, decision=DECIDED[thinking.outcome], more=thinking.more,
+        )  # fmt: skip
 
 
 def _one_of_each_metric(undecided: list[Shortfall]) -> Iterator[Shortfall]:

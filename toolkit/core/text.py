@@ -1,4 +1,4 @@
-"""Text as words: tokenisation, similarity, and what a terminal can print. Pure.
+"""Text as words, what a terminal can print of it, and the thought that models write before an answer. Pure.
 
 Chinese and Japanese have no spaces, so each of their characters is a word.
 """
@@ -6,6 +6,7 @@ Chinese and Japanese have no spaces, so each of their characters is a word.
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 
@@ -23,6 +24,10 @@ UNPRINTABLE = re.compile(
     "\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
+OPEN_THOUGHT, CLOSE_THOUGHT = (
+    "<think>",
+    "</think>",
+)  # around a thought: Qwen3, DeepSeek-R1 and those who distil them write it so
 LATIN = r"[A-Za-z0-9\u00c0-\u024f]"
 
 
@@ -152,3 +157,43 @@ def similarity(one: str, other: str) -> float:
     """
     first, second = (normalized(text)[:LONGEST_COMPARED] for text in (one, other))
     return SequenceMatcher(None, first, second, autojunk=False).ratio()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thought:
+    """`text` without marks and the line ends beside them; `closed`: it has an end, so that an answer follows."""
+
+    text: str
+    closed: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether it says something and ends."""
+        return self.closed and bool(self.text.strip())
+
+    @property
+    def written(self) -> str:
+        """As models write it before an answer."""
+        return f"{OPEN_THOUGHT}\n{self.text}\n{CLOSE_THOUGHT}\n\n" if self.closed else f"{OPEN_THOUGHT}\n{self.text}"
+
+
+EMPTY = Thought(text="", closed=True)
+
+
+def divided(text: str, *, opened: bool = False) -> tuple[Thought | None, str]:
+    """The thought that a text begins with, and what follows it; `opened`: the prompt before it opened one.
+
+    A text that closes one on a line of its own has it too: so look answers that were kept without what opened them.
+    """
+    opened = opened or text.lstrip().startswith(OPEN_THOUGHT)
+    inner, mark, rest = text.lstrip().removeprefix(OPEN_THOUGHT).partition(CLOSE_THOUGHT)
+    if mark and (opened or (inner.endswith("\n") and rest.startswith("\n") and OPEN_THOUGHT not in inner)):
+        return Thought(text=inner.strip("\n"), closed=True), rest.lstrip("\n")
+    if opened:
+        return Thought(text=inner.strip("\n"), closed=False), ""
+    return None, text
+
+
+def with_thought(thought: str | None, text: str) -> str:
+    """An answer with its thought before it; None: without any, "": with an empty one."""
+    return text if thought is None else Thought(text=thought, closed=True).written + text

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from toolkit.data.keys import REFUSED_KEYS, TOOL_LIST_KEYS, VERDICT_KEYS, meaningful, require_trainable
-from toolkit.data.messages import Message, conversation_of, text_of, unread_of_turn
+from toolkit.data.keys import REFUSED_KEYS, ROW_THOUGHT, TOOL_LIST_KEYS, VERDICT_KEYS, meaningful, require_trainable
+from toolkit.data.messages import Message, conversation_of, text_of, unread_of_turn, with_own_thought
 from toolkit.data.records import LONGEST_ROW, Doubled, RowFault, kind_of, too_long
 from toolkit.data.tools.calls import ToolCall
 from toolkit.data.tools.reading import read_calls, read_tools
@@ -140,8 +140,9 @@ def _exchange(record: Mapping[str, Any], questions: Sequence[str], answers: Sequ
                        f"write it into {answer_key!r}, or delete the row")  # fmt: skip
     if not answer.strip():
         raise RowFault(f"no answer: {answer_key!r} is empty", "write it, or delete the row")
-    turns = [Message(role="user", content=question), Message(role="assistant", content=answer)]
-    return [*_system(record), *_history(record), *turns]
+    beside = {ROW_THOUGHT: record.get(ROW_THOUGHT)}
+    answered = with_own_thought(Message(role="assistant", content=answer), beside, repr(answer_key))
+    return [*_system(record), *_history(record), Message(role="user", content=question), answered]
 
 
 def _one_of(record: Mapping[str, Any], keys: Sequence[str], what: str) -> tuple[str, str]:
@@ -158,6 +159,8 @@ def _reject_second_answer(record: Mapping[str, Any], format_: Format, messages: 
     if format_.name not in CONVERSATIONAL:
         return
     answers = [message.content.strip() for message in messages if message.role == "assistant"]
+    if meaningful(record.get(ROW_THOUGHT)):
+        raise RowFault(f"a thought ({ROW_THOUGHT!r}) beside its messages", "write it into the assistant's message")
     for key in ("output", *ANSWER_KEYS):
         value = record.get(key)
         if meaningful(value) and not (isinstance(value, str) and value.strip() in answers):
@@ -261,9 +264,11 @@ FORMATS = (
     Format(name="ShareGPT", marks=CONVERSATION_KEYS, keys=(*CONVERSATION_KEYS, *SYSTEM_KEYS), read=_sharegpt,
            shape='conversations: [{"from": "human", "value": …}, …]'),
     Format(name="alpaca", marks=("instruction", "output"), read=_alpaca, shape="instruction, input, output",
-           keys=("instruction", "output", *QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history")),
+           keys=("instruction", "output", *QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history",
+                 ROW_THOUGHT)),
     Format(name="query/response", marks=(*QUESTION_KEYS, *ANSWER_KEYS), read=_query_response, shape="query, response",
-           keys=(*QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history")),
+           keys=(*QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history",
+                 ROW_THOUGHT)),
 )  # fmt: skip
 KNOWN = frozenset({
     *(key for each in FORMATS for key in each.keys), *REFUSED_KEYS, *VERDICT_KEYS, *TOOL_LIST_KEYS,

@@ -13,7 +13,8 @@ PREFERENCE_KEYS = (
 MEDIA_KEYS = ("image", "images", "video", "videos", "audio", "audios")
 TOOL_LIST_KEYS = ("tools", "functions")  # of a row: what the model may call
 CALL_KEYS = ("tool_calls", "function_call")  # of an assistant's message: what it calls
-THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")  # of an assistant's message
+ROW_THOUGHT = "reasoning_content"  # of a row with one answer: the thought before it
 VERDICT_KEYS = ("label", "kto_tag")  # KTO: whether the answer is a good one
 LOSS_KEYS = ("loss", "weight", "train", "training", "loss_weight", "loss_scale", "output_with_loss")
 LOSS_PARTS = ("train_detail", "training_detail")  # axolotl: which characters are trained
@@ -27,12 +28,9 @@ _REFUSALS = (
     (PREFERENCE_KEYS, "preference data ({keys}), which ranks answers; finetune learns one answer a row",
      "write the better answer as the row's answer, and leave out the other"),
     (MEDIA_KEYS, "data for a model that sees or hears ({keys}); this one reads only text", "delete the row"),
-    (("reasoning_content",), "a thought ({keys}), which the chat template does not render",
-     "write it into the answer, or delete the key"),
 )  # fmt: skip
 _OF_ROWS = (CALL_KEYS, "calls ({keys}) beside its messages", "write them into the assistant's message")
 _OF_MESSAGES = (
-    (THOUGHT_KEYS, *_REFUSALS[-1][1:]),
     (TOOL_LIST_KEYS, "tools ({keys}) of its own", "write them beside the messages, as the row's 'tools'"),
 )  # fmt: skip
 REFUSED_KEYS = tuple(key for keys, _, _ in (*_REFUSALS, _OF_ROWS) for key in keys)

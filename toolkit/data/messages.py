@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
-from toolkit.data.keys import CALL_KEYS, LOSS_KEYS, is_trained, meaningful, require_plain_message, unread_in_message
+from toolkit.core.text import divided, with_thought
+from toolkit.data.keys import (
+    CALL_KEYS,
+    LOSS_KEYS,
+    THOUGHT_KEYS,
+    is_trained,
+    meaningful,
+    require_plain_message,
+    unread_in_message,
+)
 from toolkit.data.records import Doubled, RowFault, kind_of
 from toolkit.data.tools.calls import ToolCall, json_text, written
 from toolkit.data.tools.reading import in_order_of_calls, read_calls
@@ -32,17 +41,20 @@ class Message:
     role: str  # system | user | assistant | tool
     content: str
     trained: bool = True  # an assistant's message that is not is read, but not learned
+    thought: str | None = None  # of the assistant's, before its content; "": an empty one, which is learned as such
     calls: tuple[ToolCall, ...] = ()  # of an assistant's message, after its content
 
     @property
     def texts(self) -> tuple[str, ...]:
         """Everything in it that somebody wrote."""
-        return (self.content, *(text for call in self.calls for text in (call.name, call.arguments)))
+        thought = [self.thought] if self.thought else []
+        return (*thought, self.content, *(text for call in self.calls for text in (call.name, call.arguments)))
 
     def to_dict(self) -> dict[str, Any]:
         """As in a file of rows, and as ms-swift's templates take it."""
         calls = {"tool_calls": [call.to_dict() for call in self.calls]} if self.calls else {}
-        return {"role": self.role, "content": self.content} | calls | ({} if self.trained else {"loss": False})
+        content = with_thought(self.thought, self.content)
+        return {"role": self.role, "content": content} | calls | ({} if self.trained else {"loss": False})
 
     def for_template(self) -> dict[str, Any]:
         """As the chat templates of models take it, but for its flag."""
@@ -65,7 +77,7 @@ class Row:
 
     @property
     def answer(self) -> str:
-        """The last message's text, and its calls as a model writes them."""
+        """The last message's text after its thought, and its calls as a model writes them."""
         last = self.messages[-1]
         return "\n".join([*filter(None, [last.content]), *map(written, last.calls)])
 
@@ -149,8 +161,22 @@ def messages_of_turn(turn: Any, where: str) -> list[Message]:
         calls = _calls(turn, role, where)
         if key != "system" or turn[key]:  # XTuner's first turn may have an empty one
             content = "" if calls and turn.get(key) is None else text_of(turn[key], where)
-            messages.append(Message(role=role, content=content, trained=trained, calls=calls))
+            message = Message(role=role, content=content, trained=trained, calls=calls)
+            messages.append(with_own_thought(message, turn, where) if role == "assistant" else message)
     return messages
+
+
+def with_own_thought(message: Message, found: Mapping[str, Any], where: str) -> Message:
+    """The assistant's message with the thought that its text begins with, or that stands beside it. Raises RowFault."""
+    beside = [key for key in THOUGHT_KEYS if meaningful(found.get(key))]
+    if len(beside) > 1:
+        raise RowFault(f"{where} has two thoughts: {' and '.join(map(repr, beside))}", "keep one of them")
+    thought, rest = divided(message.content)
+    if thought is not None and thought.closed:
+        if beside and thought.text.strip():
+            raise RowFault(f"{where} has two thoughts: in its text and in {beside[0]!r}", "keep one of them")
+        message = replace(message, content=rest, thought=thought.text)
+    return replace(message, thought=text_of(found[beside[0]], where).strip("\n")) if beside else message
 
 
 def _tool_turn(role: str, content: Any, where: str, *, trained: bool) -> Message:
@@ -178,7 +204,7 @@ def unread_of_turn(turn: Any) -> Iterator[str]:
         read = tuple(key for pair in PAIRS for key in pair) if len(named) == 1 else tuple(key for _, key in named)
         roles = {ROLES.get(str(role).lower(), "") for role, _ in named}
         answers = bool(roles & {"assistant", "call"})
-        read = (*read, *(CALL_KEYS if answers else ID_KEYS if "tool" in roles else ()))
+        read = (*read, *((*CALL_KEYS, *THOUGHT_KEYS) if answers else ID_KEYS if "tool" in roles else ()))
         yield from unread_in_message(turn, read, "assistant" if answers else "".join(sorted(roles)))
 
 

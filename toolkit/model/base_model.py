@@ -14,7 +14,7 @@ from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
-from toolkit.model.chat_template import folder_takes_system, require_renderable
+from toolkit.model.chat_template import folder_takes_system, folder_thinks, require_renderable
 from toolkit.model.families.family import default_names, family_of, why_refused
 from toolkit.model.families.sizes import SIZES
 from toolkit.model.families.tensors import require_all_layers, standard_sizes
@@ -45,6 +45,7 @@ class BaseModel:
     weight_bytes: int
     unchecked_lock: bool = False  # name and sizes are a lock's, but its bytes were not compared with it
     takes_system: bool = True  # else its chat template has no place for a system prompt, and none is sent
+    thinks: bool = False  # by its chat template it writes a thought before an answer, unless that is switched off
     in_4bit: bool = False  # quantised when it is loaded (see toolkit.model.four_bits); the files are not
 
     @property
@@ -177,17 +178,17 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
         weight_bytes, tensors = weight_bytes + size, tensors | names
     if known_family:  # of others transformers itself says what is missing, once it loads them
         require_all_layers(folder, tensors, config.get("num_hidden_layers"))
-    takes_system = folder_takes_system(folder, tokenizer_config)
+    found = BaseModel(
+        name=name, path=folder, config=config, weight_bytes=weight_bytes,
+        takes_system=folder_takes_system(folder, tokenizer_config), thinks=folder_thinks(folder, tokenizer_config),
+    )  # fmt: skip
     for known, (path, lock) in locks.items():
         if {name, folder.name} & {known, lock.folder} and _same_sizes(folder, lock):
             checked = is_locked_content(folder, lock)
-            return BaseModel(
-                name=known, path=folder, config=config, revision=lock.revision if checked else None,
-                lock_sha256=file_sha256(path) if checked else None,
-                repository=lock.repository or None, weight_bytes=weight_bytes, unchecked_lock=not checked,
-                takes_system=takes_system,
-            )  # fmt: skip
-    return BaseModel(name=name, path=folder, config=config, weight_bytes=weight_bytes, takes_system=takes_system)
+            revision, digest = (lock.revision, file_sha256(path)) if checked else (None, None)
+            found = replace(found, name=known, revision=revision, lock_sha256=digest)
+            return replace(found, repository=lock.repository or None, unchecked_lock=not checked)
+    return found
 
 
 def _same_sizes(folder: Path, lock: Lock) -> bool:

@@ -9,14 +9,15 @@ nobody ends their turn and begins another's (`ChatTokens`).
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.limited_process import RefusedError, limited_process
-from toolkit.model.conversation import TOOLS, Messages
+from toolkit.core.text import CLOSE_THOUGHT, OPEN_THOUGHT
+from toolkit.model.conversation import THINKING, TOOLS, Messages, is_thinking
 
 FILE = "chat_template.jinja"
 ESCAPE, BREAK = "\ufdd0", "\ufdd1"  # noncharacters, which texts hardly have
@@ -32,11 +33,13 @@ CALL_TRIAL: Messages = [
 ]  # fmt: skip
 _TAKES_TOOLS: dict[str, bool] = {}  # by template
 _TAKES_SYSTEM: dict[str, bool] = {}
-TRIAL = {"messages": [{"role": "user", "content": "Hello"}], "add_generation_prompt": True}
+_THINKS: dict[str, bool] = {}
+QUESTION = {"messages": [{"role": "user", "content": "Hello"}]}
+TRIAL = {**QUESTION, "add_generation_prompt": True}
 SYSTEM_TRIAL: Messages = [{"role": "system", "content": "the_system"}, {"role": "user", "content": "Hello"}]
-# Qwen3's name for the mode in which a model answers without a thought; its template then writes an empty one.
-THINKING = "enable_thinking"
-OPEN_THOUGHT, CLOSED_THOUGHT = "<think>", "\n</think>\n\n"
+# Qwen3's name for the mode in which a model answers after a thought; else its template writes an empty one.
+SWITCH = "enable_thinking"
+CLOSED = f"\n{CLOSE_THOUGHT}\n\n"
 
 
 class ChatTokens:
@@ -113,11 +116,13 @@ def _unescaped(text: str) -> str:
 def rendered(tokenizer: Any, messages: Messages, *, prompt: bool) -> str:
     """A conversation in the tokenizer's chat template; `prompt`: up to where the next answer begins.
 
-    A system message is left out where the template takes none, and an answer begins after an empty thought where the
-    model would think first.
+    A system message is left out where the template takes none. An answer begins after an empty thought where the model
+    would think first, unless THINKING stands before the conversation.
 
     Raises ModelError for a template that cannot be used, or has no place for the tools of this conversation.
     """
+    thinking = is_thinking(messages)
+    messages = messages[len(THINKING) :] if thinking else messages
     if messages and messages[0]["role"] == "system" and not takes_system(tokenizer):
         messages = messages[1:]
     values = template_values(messages)
@@ -128,7 +133,7 @@ def rendered(tokenizer: Any, messages: Messages, *, prompt: bool) -> str:
             next="Use a model whose template has one, such as Qwen2.5-7B-Instruct, or leave the tools out.",
         )
     try:
-        return _applied(tokenizer, values, prompt=prompt)
+        return _applied(tokenizer, values, prompt=prompt, thinking=thinking)
     except ValueError as error:
         raise ModelError(
             f"The base model has no chat template that can be used: {first_line(error)}.",
@@ -143,44 +148,61 @@ def template_values(messages: Messages) -> dict[str, Any]:
     return {"messages": messages}
 
 
-def _applied(tokenizer: Any, values: Mapping[str, Any], *, prompt: bool) -> str:
+def _applied(tokenizer: Any, values: Mapping[str, Any], *, prompt: bool, thinking: bool = False) -> str:
     further = {name: value for name, value in values.items() if name != "messages"}
-    if THINKING in str(tokenizer.chat_template):
-        further[THINKING] = False
+    if SWITCH in str(tokenizer.chat_template):
+        further[SWITCH] = thinking
     text = str(
         tokenizer.apply_chat_template(values["messages"], tokenize=False, add_generation_prompt=prompt, **further)
     )
-    return text + CLOSED_THOUGHT if prompt and text.rstrip().endswith(OPEN_THOUGHT) else text
+    return text + CLOSED if prompt and not thinking and opens_thought(text) else text
+
+
+def opens_thought(prompt: str) -> bool:
+    """Whether the answer to this rendered prompt begins within a thought."""
+    return prompt.rstrip().endswith(OPEN_THOUGHT)
+
+
+def thinks(tokenizer: Any) -> bool:
+    """Whether its chat template asks the model to think, or not to: else there is no thought to keep."""
+    return _known(_THINKS, tokenizer, lambda: _asks_to_think(partial(_applied, tokenizer, QUESTION, prompt=True)))
+
+
+def _asks_to_think(prompt: Callable[..., str]) -> bool:
+    """`prompt`: of a trial question, with or without `thinking`."""
+    try:
+        return prompt(thinking=True) != prompt(thinking=False)
+    except (ModelError, ValueError):
+        return False
 
 
 def takes_system(tokenizer: Any) -> bool:
     """Whether the chat template writes a system message into a conversation; others refuse it, or leave it out."""
-    template = tokenizer.chat_template
-    known = _TAKES_SYSTEM.get(template) if isinstance(template, str) else None
-    if known is None:
-        try:
-            text = _applied(tokenizer, {"messages": SYSTEM_TRIAL}, prompt=True)
-        except (ModelError, ValueError):
-            text = ""
-        known = "the_system" in text
-        if isinstance(template, str):
-            _TAKES_SYSTEM[template] = known
-    return known
+    return _known(_TAKES_SYSTEM, tokenizer, lambda: _writes(tokenizer, {"messages": SYSTEM_TRIAL}, "the_system"))
 
 
 def takes_tools(tokenizer: Any) -> bool:
     """Whether the chat template writes tools, calls and results into a conversation."""
+    trial, marks = {"messages": CALL_TRIAL, "tools": [TOOL_TRIAL]}, ("the_tool", "the_argument", "the_result")
+    return _known(_TAKES_TOOLS, tokenizer, lambda: _writes(tokenizer, trial, *marks))
+
+
+def _known(found: dict[str, bool], tokenizer: Any, find: Callable[[], bool]) -> bool:
+    """What is true of the tokenizer's chat template, found once."""
     template = tokenizer.chat_template
-    known = _TAKES_TOOLS.get(template) if isinstance(template, str) else None
-    if known is None:
-        try:
-            text = _applied(tokenizer, {"messages": CALL_TRIAL, "tools": [TOOL_TRIAL]}, prompt=True)
-        except (ModelError, ValueError):
-            text = ""
-        known = all(mark in text for mark in ("the_tool", "the_argument", "the_result"))
-        if isinstance(template, str):
-            _TAKES_TOOLS[template] = known
-    return known
+    if not isinstance(template, str):
+        return find()
+    if template not in found:
+        found[template] = find()
+    return found[template]
+
+
+def _writes(tokenizer: Any, values: Mapping[str, Any], *marks: str) -> bool:
+    try:
+        text = _applied(tokenizer, values, prompt=True)
+    except (ModelError, ValueError):
+        return False
+    return all(mark in text for mark in marks)
 
 
 class _ChildTemplate:
@@ -241,6 +263,18 @@ def folder_takes_system(folder: Path, tokenizer_config: Mapping[str, Any]) -> bo
         return template is None or "the_system" in render(template, values)
     except ModelError:
         return False
+
+
+def folder_thinks(folder: Path, tokenizer_config: Mapping[str, Any]) -> bool:
+    """As `thinks`, of a model that is not loaded; False where it has no chat template."""
+    template = next(_templates(folder, tokenizer_config), "")
+    values = {**TRIAL, **dict(_special_tokens(tokenizer_config))}
+
+    def prompt(*, thinking: bool) -> str:
+        text = render(template, values | {SWITCH: thinking})
+        return text + CLOSED if opens_thought(text) and not thinking else text
+
+    return (SWITCH in template or OPEN_THOUGHT in template) and _asks_to_think(prompt)
 
 
 def _special_tokens(tokenizer_config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

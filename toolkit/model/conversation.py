@@ -7,13 +7,15 @@ DEFAULT ("") sends no system message, so the chat template adds its own default;
 import json
 from typing import Any
 
-# [{"role": …, "content": …}, …] as chat templates take them, an assistant's also with `tool_calls`; a first message of
-# the role TOOLS has the tools, which they take apart from the messages.
+# [{"role": …, "content": …}, …] as chat templates take them, an assistant's also with `tool_calls`; before them may
+# stand THINKING, and a message of the role TOOLS with the tools, both of which templates take apart.
 Messages = list[dict[str, Any]]
 TOOLS = "tools"
+THINKING: Messages = [{"role": "thinking", "content": ""}]  # before a conversation that is answered after a thought
 DEFAULT, NONE = "", "(none)"
 NO_SYSTEM_HELP = '"" is the model\'s own default, "(none)" an empty one.'  # for the help of every --system
 MAX_NEW_TOKENS = 64
+THOUGHT_TOKENS = 1024  # of a thought, beside those of the answer after it
 DEFAULT_SYSTEM = "You are a helpful assistant."
 
 
@@ -30,6 +32,11 @@ def conversation(prompt: str, system: str) -> Messages:
 def tools_messages(tools: str) -> Messages:
     """What a conversation begins with that has these tools, a JSON list of objects; nothing for none."""
     return [{"role": TOOLS, "content": tools}] if tools else []
+
+
+def is_thinking(messages: Messages) -> bool:
+    """Whether it is to be answered after a thought, by a model that thinks."""
+    return messages[:1] == THINKING
 
 
 def text_bytes(message: dict[str, Any]) -> int:

@@ -6,15 +6,15 @@ generation_config are ignored, so that two sides differ only in their weights.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.answer_end import answer_end, end_tokens
-from toolkit.model.chat_template import ChatTokens, rendered
-from toolkit.model.conversation import Messages
+from toolkit.model.chat_template import ChatTokens, opens_thought, rendered, thinks
+from toolkit.model.conversation import THOUGHT_TOKENS, Messages, is_thinking
+from toolkit.model.decoding.answer import Answer, answer_of, answer_within
 from toolkit.model.decoding.answer_memory import batches, filled_rows, free_bytes, rows_that_fit
 from toolkit.model.decoding.greedy import GreedyDecoder
 from toolkit.model.device import Device
@@ -22,21 +22,9 @@ from toolkit.model.families.family import family_of
 from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, untie_adapted, with_adapter
 
+__all__ = ["Answer", "LanguageModel", "Load", "freeing", "load_model"]
 UNLIMITED = 2**20  # the context of a model whose configuration names none
 BATCH_SIZE = {"cpu": 24, "cuda": 256}  # prompts per batch: on a card a step costs about the same for one or many
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """`tokens`: ids without the end mark; `margins`: at each token, the gap between the two highest logits.
-
-    `first_logits`: the logits of the first token, shape [vocabulary].
-    """
-
-    text: str
-    tokens: list[int]
-    margins: list[float]
-    first_logits: Any
 
 
 class LanguageModel:
@@ -76,6 +64,11 @@ class LanguageModel:
     @property
     def on_card(self) -> bool:
         return bool(self.model.device.type == "cuda")
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it writes a thought before an answer, where THINKING stands before the conversation."""
+        return thinks(self.tokenizer)
 
     @property
     def context_tokens(self) -> int:
@@ -127,12 +120,14 @@ class LanguageModel:
         prompts: Sequence[Messages],
         *,
         max_new_tokens: int,
+        thought_tokens: int = THOUGHT_TOKENS,
         batch_size: int | None = None,
         listener: Listener = silent,
         task: str = "Answering",
     ) -> list[Answer]:
         """One greedy answer per prompt, in the prompts' order. Raises ModelError for logits that are not finite.
 
+        `thought_tokens`: of the thought before an answer, where the model thinks and is asked to.
         A batch takes as long as its longest answer, so questions of similar length share one, as does one question
         under several system prompts.
         """
@@ -141,11 +136,21 @@ class LanguageModel:
             self.require_room(prompt)
         order = self._batch_order(prompts)
         found: dict[int, Answer] = {}
-        for batch in self.batches(encoded, order, max_new_tokens, batch_size or self.batch_size):
-            generated = self.generate([encoded[index] for index in batch], max_new_tokens)
-            found.update(zip(batch, generated, strict=True))
-            listener(Progress(task=task, done=len(found), total=len(order), detail=self.decoder.notice))
-        return [found[index] for index in range(len(prompts))]
+        thinking = [self.thinks and is_thinking(messages) for messages in prompts]
+        for with_thought in sorted(set(thinking)):  # apart: the others are much shorter
+            longest = max_new_tokens + with_thought * thought_tokens
+            alike = [at for at in order if thinking[at] is with_thought]
+            for batch in self.batches(encoded, alike, longest, batch_size or self.batch_size):
+                generated = self.generate([encoded[index] for index in batch], longest)
+                found.update(zip(batch, generated, strict=True))
+                listener(Progress(task=task, done=len(found), total=len(order), detail=self.decoder.notice))
+        return [
+            answer_within(
+                found[at], self.text_of, thought_tokens=thought_tokens, answer_tokens=max_new_tokens,
+                opened=opens_thought(self.prompt_text(prompts[at])),
+            ) if thinking[at] else found[at]
+            for at in range(len(prompts))
+        ]  # fmt: skip
 
     def batches(
         self, encoded: Sequence[Sequence[int]], order: Sequence[int], max_new_tokens: int, most: int
@@ -175,13 +180,11 @@ class LanguageModel:
     def generate(self, batch: Sequence[Sequence[int]], max_new_tokens: int) -> list[Answer]:
         """The greedy continuation of each sequence of token ids, in one batch. Raises ModelError as `answers`."""
         found = self.decoder.decode(self.model, batch, max_new_tokens)
-        return [
-            Answer(
-                text=self.tokenizer.decode(one.tokens, skip_special_tokens=True).strip(),
-                tokens=one.tokens, margins=one.margins, first_logits=one.first_logits,
-            )
-            for one in found
-        ]  # fmt: skip
+        return [answer_of(one, self.text_of) for one in found]
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """Without special tokens."""
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def _padded_left(self, batch: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         """Token ids and attention mask, both of shape [batch, longest]."""

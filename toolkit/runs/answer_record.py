@@ -28,6 +28,36 @@ class RecordedDrift(Part, frozen=True):
     tokens: Count
 
 
+class RecordedThought(Part, frozen=True):
+    """what the model wrote between <think> and </think> before its answer; closed: it ended within its limit"""
+
+    text: str
+    closed: bool
+
+
+class RecordedThinking(Part, frozen=True):
+    """whether a base model that thinks still does; before, after: how many of n answers have a thought, not empty and
+    closed; lost, won: on one side only
+    """
+
+    wanted: Literal["keep", "off"] = Field(description="keep: the share must not move; off: none may think any more")
+    system: str = Field(description="the system prompt of the questions")
+    n: Count
+    before: Count
+    after: Count
+    lost: Count
+    won: Count
+    points: float = Field(description="keep: how far the share moved, in percentage points; off: the share after")
+    low: float
+    high: float = Field(description="of the 95 % interval of points")
+    limit_points: float
+    outcome: Literal["kept", "moved", "open"] = Field(
+        description="kept: the complete interval is within the limit; moved: it is beyond it; open: neither"
+    )
+    more: int | None = Field(description="about how many further questions would decide an open outcome")
+    thought_tokens: int = Field(description="the longest thought that was waited for")
+
+
 class RecordedProbe(Part, frozen=True):
     id: str
     group: Literal[
@@ -48,6 +78,10 @@ class RecordedProbe(Part, frozen=True):
     )
     own_system: str | None = Field(default=None, description="the probe's own system prompt, in place of `system`")
     tools: Sequence[Mapping[str, Any]] = Field(default=(), description="what may be called; older reports lack it")
+    thought_before: RecordedThought | None = Field(
+        default=None, description="before the answer `before`; null without one, and in older reports"
+    )
+    thought_after: RecordedThought | None = Field(default=None, description="before the answer `after`")
     leaked: bool | None = Field(description="out of scope, and names the new identity; null without markers")
     residual: bool | None = Field(description="in scope, and still names the old identity; null without markers")
     drift: RecordedDrift | None = Field(

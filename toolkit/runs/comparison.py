@@ -11,7 +11,7 @@ from pydantic import Field
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.runs.ability_record import RecordedAbility
-from toolkit.runs.answer_record import Count, RecordedProbe
+from toolkit.runs.answer_record import Count, RecordedProbe, RecordedThinking
 from toolkit.runs.layout import COMPARISON, REPORT
 from toolkit.runs.record import Part, RecordedQuestions
 from toolkit.runs.scan_record import RecordedScan
@@ -178,6 +178,8 @@ class RecordedOptions(Part, frozen=True):
     outside: Count | None = Field(description="of --outside; null for the default")
     probes_more: Count
     depth: bool
+    thinking: Literal["keep", "off"] | None = Field(default=None, description="of --thinking; null for the run's own")
+    thought_tokens: Count | None = Field(default=None, description="older reports lack it")
 
 
 class RecordedFlipPairs(Part, frozen=True):
@@ -222,6 +224,9 @@ class ComparisonRecord(Part, frozen=True):
     )
     questions: LearnedQuestions | None = Field(
         default=None, description="null if it was trained on its rows only, or is not a run; older reports lack it"
+    )
+    thinking: RecordedThinking | None = Field(
+        default=None, description="null for base models that do not think, and in older reports"
     )
     ability: RecordedAbility | None = Field(default=None, description="null in older reports, which lack it")
     scan: RecordedScan | None = Field(default=None, description="null if it was not asked for; older reports lack it")

@@ -118,6 +118,7 @@ class RecordedRecipe(Part, frozen=True):
     keep_rows: int | None = None
     question_rows: int = 0
     near_rows: int = 0
+    thinking: Literal["keep", "off"] = "keep"  # of a base model that thinks
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -214,6 +215,7 @@ class RunRecord(Part, frozen=True):
     peak_memory_bytes: int | None = None
     keep: RecordedKeepSet | None = None
     questions: RecordedQuestions | None = None
+    thoughts: Mapping[str, Number] | None = None  # `rows` without one, those that the base has `written`, `seconds`
     train: RecordedTraining = RecordedTraining()
     adapter: RecordedAdapter | None = None
     error: str | None = None
@@ -270,7 +272,7 @@ class RunRecord(Part, frozen=True):
             run_id=run_id, command=command, seed=self.recipe.settings["seed"], base_model=base_model,
             data=self.data.to_dict(), recipe=self.recipe.to_dict(),
         ).to_dict()  # fmt: skip
-        kept = {name: value for name, value in self.to_dict().items() if name in {"keep", "questions"}}
+        kept = {name: value for name, value in self.to_dict().items() if name in {"keep", "questions", "thoughts"}}
         return self.from_dict(fresh | {"data": self.data.to_dict()} | kept | {"replay_of": self.run_id})
 
     def with_plan(

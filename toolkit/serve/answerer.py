@@ -7,13 +7,16 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event
 
+from toolkit.model.chat_template import opens_thought
 from toolkit.model.conversation import Messages
 from toolkit.model.generation import Row
 from toolkit.model.language_model import LanguageModel
 from toolkit.serve.completion import AnswerPart
 from toolkit.serve.openai import ChatRequest
 from toolkit.serve.scheduler import Question, Scheduler
+from toolkit.serve.thoughts import with_thought
 
+OPENING_TOKENS = 16  # at the end of a prompt: more than its last mark has
 Deliver = Callable[[AnswerPart | Exception | None], None]
 
 
@@ -41,6 +44,10 @@ class ModelAnswerer:
     def context_tokens(self) -> int:
         return self.model.context_tokens
 
+    @property
+    def thinks(self) -> bool:
+        return self.model.thinks
+
     def warm_up(self) -> None:
         """Each name answers with one token; raises what the model raises."""
         prompt = self.model.prompt_ids([{"role": "user", "content": "Hello"}])
@@ -60,8 +67,15 @@ class ModelAnswerer:
         """The tokens up to where the answer begins."""
         return await asyncio.get_running_loop().run_in_executor(self._tokenizing, self.model.prompt_ids, messages)
 
-    async def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]:
+    def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]:
         """The parts of the answer; without a last one where `cancelled` ended it. Raises what the model raises."""
+        parts = self._parts(request, prompt, cancelled)
+        if not request.thinking:
+            return parts
+        opened = opens_thought(self.model.tokenizer.decode(list(prompt[-OPENING_TOKENS:])))
+        return with_thought(parts, opened=opened)
+
+    async def _parts(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]:
         loop = asyncio.get_running_loop()
         parts: asyncio.Queue[AnswerPart | Exception | None] = asyncio.Queue()
 

@@ -20,7 +20,7 @@ class AnswerPart:
     """The next part of an answer; the last one has a `finish_reason`.
 
     `tokens`: of the answer so far, its end token included. `logprobs`: OpenAI's entries of this part's tokens, None
-    where the request asks for none. `calls`: complete ones, which are not in the text.
+    where the request asks for none. `calls`: complete ones, which are not in the text; nor is the `thought`.
     """
 
     text: str
@@ -28,6 +28,7 @@ class AnswerPart:
     logprobs: tuple[dict[str, Any], ...] | None = None
     finish_reason: str | None = None
     calls: tuple[ToolCall, ...] = ()
+    thought: str = ""
 
 
 class StopTexts:
@@ -84,6 +85,8 @@ async def chat_completion(request: ChatRequest, prompt_tokens: int, parts: Async
     message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else text), "refusal": None}
     if calls:
         message["tool_calls"] = calls
+    if request.thinking:
+        message["reasoning_content"] = "".join(part.thought for part in found).strip("\n") or None
     choice = {
         "index": 0, "message": message, "logprobs": _logprobs(logprobs), "finish_reason": found[-1].finish_reason
     }  # fmt: skip
@@ -105,6 +108,12 @@ async def chat_chunks(
                 {"index": index, **call_entry(call)} for index, call in enumerate(part.calls, start=called)
             ]
             called += len(part.calls)
+        if part.thought:
+            delta = (
+                {**role, "reasoning_content": part.thought}
+                if not part.text and not part.calls
+                else ({**delta, "reasoning_content": part.thought})
+            )
         role = {}
         choice = {"index": 0, "delta": delta, "logprobs": _logprobs(part.logprobs), "finish_reason": None}
         yield {**frame, "choices": [choice]}

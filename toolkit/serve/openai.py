@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from toolkit.core.text import with_thought
 from toolkit.data.records import RowFault
 from toolkit.data.tools.reading import in_order_of_calls, read_calls, read_tools
-from toolkit.model.conversation import Messages, system_messages, tools_messages
-from toolkit.serve.request_body import ChatBody, ChatMessage, StreamOptions, complete_characters
+from toolkit.model.conversation import THINKING, Messages, system_messages, tools_messages
+from toolkit.serve.request_body import ChatBody, ChatMessage, StreamOptions, TemplateOptions, complete_characters
 
 T = TypeVar("T")
 SHOWN_CHARACTERS = 100  # of a value that an error quotes
@@ -28,11 +29,12 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "prediction": (), "reasoning_effort": ("none",), "verbosity": ("medium",), "web_search_options": (),
 }  # fmt: skip
 UNSUPPORTED_IN_MESSAGES: dict[str, tuple[Any, ...]] = {
-    "name": ("",), "function_call": (), "audio": (), "refusal": (), "annotations": (), "reasoning_content": (),
+    "name": ("",), "function_call": (), "audio": (), "refusal": (), "annotations": (),
 }  # fmt: skip
 UNSUPPORTED_IN_STREAMS: dict[str, tuple[Any, ...]] = {
     "include_obfuscation": (False,), "continuous_usage_stats": (False,)
 }  # fmt: skip
+INNER: Mapping[str, type[BaseModel]] = {"stream_options": StreamOptions, "chat_template_kwargs": TemplateOptions}
 # These say who asks and how it is filed; `seed` without batches of its own could promise nothing.
 WITHOUT_EFFECT = frozenset({
     "seed", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
@@ -71,12 +73,15 @@ class ChatRequest:
     include_usage: bool = False
     top_logprobs: int | None = None  # None: no log probabilities at all
     calls: bool = False  # whether the model may call tools, so that its calls are not text
+    thinking: bool = False  # the answer may begin with a thought, which is not its text
 
 
-def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_tokens: int) -> ChatRequest:
+def read_request(
+    body: bytes, *, names: Sequence[str], system: str, max_new_tokens: int, thinks: bool = False
+) -> ChatRequest:
     """`system` goes before messages that have no system message; `max_new_tokens` is the longest answer.
 
-    Raises RequestError.
+    `thinks`: the models answer after a thought, unless the request switches that off. Raises RequestError.
     """
     fields = _json_object(body)
     name = fields.get("model")
@@ -87,6 +92,8 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
     _require_supported(fields, ChatBody, UNSUPPORTED, "")
     if isinstance(options := fields.get("stream_options"), dict):
         _require_supported(options, StreamOptions, UNSUPPORTED_IN_STREAMS, "stream_options.")
+    if isinstance(options := fields.get("chat_template_kwargs"), dict):
+        _require_supported(options, TemplateOptions, {}, "chat_template_kwargs.")
     try:
         chat = ChatBody.model_validate(fields)
     except ValidationError as error:
@@ -95,13 +102,15 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
         named = {"name": None} if given["role"] == "tool" else {}  # a result's name is that of the call before
         _require_supported({**given, **named}, ChatMessage, UNSUPPORTED_IN_MESSAGES, f"messages[{at}].")
     longest = chat.max_completion_tokens or chat.max_tokens or max_new_tokens
-    messages = _messages(chat.messages)
+    messages = _messages(chat.messages, thinks=thinks)
     if messages[0]["role"] != "system":
         messages = system_messages(system) + messages
     tools = "" if fields.get("tool_choice") == "none" else _tools(chat)
+    wanted = None if chat.chat_template_kwargs is None else chat.chat_template_kwargs.enable_thinking
+    thinking = thinks and wanted is not False
     return ChatRequest(
         model=name,
-        messages=tools_messages(tools) + messages,
+        messages=[*(THINKING if thinking else []), *tools_messages(tools), *messages],
         max_new_tokens=min(longest, max_new_tokens),
         temperature=chat.temperature or 0.0,
         top_p=1.0 if chat.top_p is None else chat.top_p,
@@ -110,30 +119,36 @@ def read_request(body: bytes, *, names: Sequence[str], system: str, max_new_toke
         include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
         top_logprobs=(chat.top_logprobs or 0) if chat.logprobs else None,
         calls=bool(tools),
+        thinking=thinking,
     )
 
 
-def _messages(given: Sequence[ChatMessage]) -> Messages:
-    """As chat templates take them, the results of calls in the order of the calls. Raises RequestError."""
+def _messages(given: Sequence[ChatMessage], *, thinks: bool) -> Messages:
+    """As chat templates take them, the results of calls in the order of the calls. Raises RequestError.
+
+    `thinks`: thoughts before earlier answers are handed to the template, which decides which of them are read.
+    """
     found: Messages = []
     ids: list[str | None] = []
     for is_result, group in groupby(enumerate(given), key=lambda one: one[1].role == "tool"):
         several = list(group)
         if is_result:
-            found += in_order_of_calls([(one.tool_call_id, _message(one, at)) for at, one in several], ids)
+            results = [(one.tool_call_id, _message(one, at, thinks=thinks)) for at, one in several]
+            found += in_order_of_calls(results, ids)
         else:
-            found += [_message(one, at) for at, one in several]
+            found += [_message(one, at, thinks=thinks) for at, one in several]
             ids = [call.get("id") for call in several[-1][1].tool_calls or []]
     return found
 
 
-def _message(given: ChatMessage, at: int) -> dict[str, Any]:
+def _message(given: ChatMessage, at: int, *, thinks: bool) -> dict[str, Any]:
     where = f"messages[{at}]"
     if given.tool_calls and given.role != "assistant":
         raise _wrong(f"{where}.tool_calls", f"has calls, and its message is the {given.role}'s")
     if "content" not in given.model_fields_set and not given.tool_calls:
         raise _wrong(f"{where}.content", "must be text; this model reads nothing else")
-    message: dict[str, Any] = {"role": given.role, "content": given.content}
+    thought = given.reasoning_content if thinks and given.role == "assistant" else None
+    message: dict[str, Any] = {"role": given.role, "content": with_thought(thought or None, given.content)}
     if given.tool_calls:
         param = f"{where}.tool_calls"
         calls = _checked(param, lambda: list(read_calls(given.tool_calls, param)))
@@ -213,7 +228,7 @@ def _invalid(error: ValidationError) -> RequestError:
     for step in fault["loc"]:
         if isinstance(step, str):
             param, allowed = f"{param}.{step}".lstrip("."), str(model.model_fields[step].description)
-            model = StreamOptions if step == "stream_options" else model
+            model = INNER.get(step, model)
         elif param == "messages":
             param, allowed, model = f"messages[{step}]", "an object with role and content", ChatMessage
     is_own = fault["type"] == "value_error"

@@ -47,8 +47,15 @@ class ChatMessage(_Body):
         str, BeforeValidator(_joined), AfterValidator(complete_characters),
         Field(description="text; this model reads nothing else"),
     ] = ""  # fmt: skip
+    reasoning_content: Annotated[str, AfterValidator(complete_characters)] | None = Field(None, description="text")
     tool_calls: list[dict[str, Any]] | None = Field(None, description="a list of calls")
     tool_call_id: str | None = Field(None, description="a text")
+
+
+class TemplateOptions(_Body):
+    """`enable_thinking`: whether a model that thinks answers after a thought, as vLLM takes it."""
+
+    enable_thinking: bool | None = Field(None, description="a boolean")
 
 
 class StreamOptions(_Body):
@@ -81,6 +88,7 @@ class ChatBody(_Body):
     )
     stream: bool | None = Field(None, description="a boolean")
     stream_options: StreamOptions | None = Field(None, description="a JSON object")
+    chat_template_kwargs: TemplateOptions | None = Field(None, description="a JSON object")
     logprobs: bool | None = Field(None, description="a boolean")
     top_logprobs: int | None = Field(
         None, ge=0, le=MAX_TOP_LOGPROBS, description=f"a whole number from 0 to {MAX_TOP_LOGPROBS}"

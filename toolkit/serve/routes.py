@@ -35,9 +35,9 @@ NO_CACHE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Answerer(Protocol):
-    """The models behind the routes; `cancelled` is set when nobody waits for the answer any more.
+    """The models behind the routes; `names` are listed, `aliases` are further names of the same models.
 
-    `names` are listed; `aliases` are further names of the same models.
+    `cancelled` is set when nobody waits for the answer any more.
     """
 
     @property
@@ -46,6 +46,8 @@ class Answerer(Protocol):
     def aliases(self) -> tuple[str, ...]: ...
     @property
     def context_tokens(self) -> int: ...
+    @property
+    def thinks(self) -> bool: ...
     async def encode(self, messages: Messages) -> list[int]: ...
     def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]: ...
     def close(self) -> None: ...
@@ -53,11 +55,9 @@ class Answerer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SiteConfig:
-    """What applies to every request.
-
-    `system`: for messages without a system message. `max_new_tokens`: the longest answer. `max_concurrent`: questions
-    active and waiting. `hosts`: the names that a client may use for this server, None for any. `origins`: of pages
-    elsewhere that may use it.
+    """For every request: `system` stands before messages without one, an answer has at most `max_new_tokens`, and
+    `max_concurrent` questions are active and waiting. `hosts`: the names that a client may use for this server,
+    None for any. `origins`: of pages elsewhere that may use it.
     """
 
     system: str
@@ -146,7 +146,7 @@ class Site:
     def _read(self, body: bytes) -> ChatRequest:
         return read_request(
             body, names=self.answerer.names + self.answerer.aliases, system=self.config.system,
-            max_new_tokens=self.config.max_new_tokens,
+            max_new_tokens=self.config.max_new_tokens, thinks=self.answerer.thinks,
         )  # fmt: skip
 
     async def _prompt(self, chat: ChatRequest) -> list[int]:

@@ -1,8 +1,9 @@
-"""What a run trains and keeps beside its rows, and records: the keep set, and the questions around the rows."""
+"""What a run trains and keeps beside its rows, and records: the keep set, questions around the rows, and thoughts."""
 
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from toolkit.data.encoding import Encoder
 from toolkit.data.formats import Message
 from toolkit.model.base_model import BaseModel
 from toolkit.model.conversation import NONE
-from toolkit.runs.layout import KEEP_FILE, QUESTIONS_FILE
+from toolkit.model.device import Device
+from toolkit.runs.layout import KEEP_FILE, QUESTIONS_FILE, THOUGHTS_FILE
+from toolkit.runs.record import RecordedData
 from toolkit.runs.recording import Recorder
 from toolkit.train.development_set import held_out_keep, probe_keys
-from toolkit.train.job import BYTES_PER_TOKEN, TEMPLATE_TOKENS, KeepJob, QuestionJob
+from toolkit.train.job import BYTES_PER_TOKEN, TEMPLATE_TOKENS, KeepJob, QuestionJob, ThoughtJob
 from toolkit.train.keep_set import cache_path
+from toolkit.train.plan import Need
 from toolkit.train.questions.cache import questions_cache
 from toolkit.train.questions.candidates import LONGEST_QUESTION
 from toolkit.train.questions.question import Pair, Question, read_file, write_file
@@ -28,9 +32,33 @@ from toolkit.train.questions.write import ANSWER_TOKENS, QUESTION_TOKENS
 from toolkit.train.recipe import Recipe
 from toolkit.train.rows import RunRows, file_digests
 from toolkit.train.sources import load_keep_prompts
+from toolkit.train.texts.thoughts import WRITTEN_TOKENS, pairs_without_thought
 
 Notify = Callable[[str], None]
 MOST_ROWS = 200  # from which questions are written: the base model answers each of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """All of it, as far as the recipe asks for it."""
+
+    keep: KeepJob | None
+    questions: QuestionJob | None
+    thoughts: ThoughtJob | None
+
+
+def need_of(recipe: Recipe, base: BaseModel, device: Device, data: RecordedData, beside: Beside) -> Need:
+    """What determines the memory of a training on these rows with what stands beside them."""
+    keep, questions, thoughts = beside.keep, beside.questions, beside.thoughts
+    return Need(
+        recipe=recipe, config=base.config, longest_row_tokens=data.longest_row_tokens or 0,
+        batch_tokens=data.batch_tokens,  # a run of an older version does not record it
+        stored_bytes=base.weight_bytes, precision=device.precision, cards=device.cards,
+        mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
+        question_tokens=0 if questions is None else questions.question_tokens,
+        mean_near_tokens=0 if questions is None else questions.near_tokens,
+        thought_tokens=0 if thoughts is None else thoughts.row_tokens,
+    )  # fmt: skip
 
 
 def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Sequence[Row]) -> KeepJob | None:
@@ -53,14 +81,42 @@ def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Sequence
     )
     return KeepJob(
         prompts=pairs, weight=recipe.keep_weight, rows_per_step=recipe.keep_rows,
-        max_new_tokens=recipe.keep_max_new_tokens,
+        max_new_tokens=recipe.keep_max_new_tokens, thought_tokens=recipe.keep_thought_tokens,
         cache=_answers_cache(recorder, base, recipe, pairs),
         held_out=held_out_keep(len(pairs), recipe.seed) if recipe.stop_when_took else frozenset(),
     )  # fmt: skip
 
 
 def _answers_cache(recorder: Recorder, base: BaseModel, recipe: Recipe, pairs: Sequence[tuple[str, str]]) -> Path:
-    return cache_path(recorder.cache, model=base.fingerprint, prompts=pairs, max_new_tokens=recipe.keep_max_new_tokens)
+    return cache_path(
+        recorder.cache, model=base.fingerprint, prompts=pairs, max_new_tokens=recipe.keep_max_new_tokens,
+        thought_tokens=recipe.keep_thought_tokens,
+    )  # fmt: skip
+
+
+def thought_job(
+    recorder: Recorder, base: BaseModel, recipe: Recipe, rows: RunRows, longest_row_tokens: int, notify: Notify
+) -> ThoughtJob | None:
+    """The thoughts before the answers of rows that have none; None if none are to be written, or no row lacks one."""
+    pairs = pairs_without_thought(rows.trained) if recipe.thought_rows and recipe.thinking == "keep" else []
+    if not base.thinks or not pairs:
+        return None
+    chosen = random.Random(recipe.seed).sample(pairs, min(MOST_ROWS, len(pairs)))  # noqa: S311  # a repeatable choice
+    system, systems, _ = systems_of(rows.trained, recipe)
+
+    def written(count: int, seconds: float) -> None:
+        found = {"rows": len(chosen), "written": count, "seconds": round(seconds, 3)}
+        recorder.record = recorder.record.with_fields(thoughts=found)
+        recorder.write()
+        notify(
+            f"thoughts: the base model wrote {count} for {len(chosen)} rows without one "
+            f"({recorder.folder / THOUGHTS_FILE}); each row is also trained behind an empty one"
+        )
+
+    return ThoughtJob(
+        file=recorder.folder / THOUGHTS_FILE, pairs=chosen, system=system, systems=systems, names=base.names,
+        row_tokens=longest_row_tokens + WRITTEN_TOKENS, written=written,
+    )  # fmt: skip
 
 
 def read_given(path: Path | None, recipe: Recipe, data: Path) -> list[Question] | None:
@@ -133,7 +189,7 @@ def question_job(
         inside=inside,
         near_cache=partial(_answers_cache, recorder, base, recipe),
         question_tokens=template + question_tokens,
-        near_tokens=template + near_tokens + (0 if keep is None else keep.max_new_tokens),
+        near_tokens=template + near_tokens + (0 if keep is None else keep.max_new_tokens + keep.thought_tokens // 2),
         written=lambda questions, seconds: _record(
             recorder, notify, {"source": "model", "from_rows": len(pairs)}, questions, seconds
         ),

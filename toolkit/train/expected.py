@@ -14,6 +14,7 @@ from toolkit.train.keep_set import read_keep_prompts
 from toolkit.train.plan import Need, plan
 from toolkit.train.questions.write import ANSWER_TOKENS, QUESTION_TOKENS
 from toolkit.train.recipe import Recipe
+from toolkit.train.texts.thoughts import WRITTEN_TOKENS
 
 MEMORY = "memory"  # a kind of finding
 
@@ -23,14 +24,17 @@ def expected_memory(longest_row_tokens: int, recipe: Recipe, base: BaseModel, de
 
     Questions that are not written yet count as long as the model may write them.
     """
+    recipe = recipe.of_thinking(thinks=base.thinks, name=base.name)
     prompts = _keep_prompts(recipe)
     template = TEMPLATE_TOKENS + max(map(tokens, (recipe.system, *recipe.row_systems, *recipe.keep_systems)))
+    thoughts = recipe.thinking == "keep" and recipe.thought_rows
     need = Need(
         recipe=recipe, config=base.config, longest_row_tokens=min(longest_row_tokens, recipe.max_length_tokens),
         stored_bytes=base.weight_bytes, precision=device.precision,
         mean_keep_tokens=0 if not prompts else _keep_job(recipe, prompts).mean_row_tokens,
         question_tokens=template + QUESTION_TOKENS + ANSWER_TOKENS if recipe.question_rows else 0,
         mean_near_tokens=template + QUESTION_TOKENS + recipe.keep_max_new_tokens if recipe.near_rows else 0,
+        thought_tokens=longest_row_tokens + WRITTEN_TOKENS if thoughts else 0,
     )  # fmt: skip
     try:
         chosen = plan(need, device.memory_bytes)
@@ -57,5 +61,5 @@ def _keep_job(recipe: Recipe, prompts: Sequence[str]) -> KeepJob:
     pairs = [(prompt, systems[number % len(systems)]) for number, prompt in enumerate(prompts)]
     return KeepJob(
         prompts=pairs, weight=recipe.keep_weight, rows_per_step=recipe.keep_rows,
-        max_new_tokens=recipe.keep_max_new_tokens, cache=Path(),
+        max_new_tokens=recipe.keep_max_new_tokens, thought_tokens=recipe.keep_thought_tokens, cache=Path(),
     )  # fmt: skip

@@ -36,7 +36,7 @@ from toolkit.runs.recording import (
 )
 from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run, require_own_files, require_own_output
 from toolkit.train import ms_swift
-from toolkit.train.beside_rows import keep_job, question_job, read_given, take_given
+from toolkit.train.beside_rows import Beside, keep_job, need_of, question_job, read_given, take_given, thought_job
 from toolkit.train.development_set import (
     development_set,
     new_markers,
@@ -45,11 +45,12 @@ from toolkit.train.development_set import (
     write_questions,
 )
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line
-from toolkit.train.plan import Need, choices, plan, require_context, require_disk
+from toolkit.train.plan import choices, plan, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (
     RunRows,
+    as_trained,
     copy_inputs,
     copy_probes,
     file_digests,
@@ -112,6 +113,7 @@ def finetune(
     began, recipe = time.perf_counter(), config.recipe
     base = replace(find_base_model(config.model), in_4bit=recipe.load_in_4bit)
     recipe = recipe if base.takes_system else recipe.without_systems()
+    recipe = recipe.of_thinking(thinks=base.thinks, name=base.name)
     prefetch(base.path)
     require_sizes(base)
     require_context(base, recipe.max_length_tokens)
@@ -209,14 +211,15 @@ def _import(work: _Work, began: float, started: float | None) -> float:
 
 def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Sequence[Question] | None) -> RunRows:
     """The rows that fit, split and written to the run's folder with the user's questions, if any."""
-    recipe, rows, path = work.recipe, loaded.rows, config.questions
+    recipe, path = work.recipe, config.questions
+    own_rows, rows = as_trained(loaded, work.recorder.record.data.rows, recipe, thinks=work.base.thinks)
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
     split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify, work.caller.listener)
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     write_rows(work.folder, split, loaded.test)
     copy_probes(data, work.folder)
-    own = set(map(id, rows[: record.data.rows]))  # rows that are mixed in need not be learned
+    own = set(map(id, own_rows))  # rows that are mixed in need not be learned
     split = replace(split, own=[row for row in split.trained if id(row) in own])
     if recipe.stop_when_took:
         write_questions(work.folder, development_set(
@@ -240,15 +243,10 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
     keep = keep_job(recorder, work.base, recipe, rows.every)
     questions = question_job(recorder, work.base, recipe, rows, keep, work.caller.notify)
     assert recorder.record.data.longest_row_tokens is not None  # recorded with the rows, before any checkpoint
-    need = Need(
-        recipe=recipe, config=work.base.config, longest_row_tokens=recorder.record.data.longest_row_tokens,
-        batch_tokens=recorder.record.data.batch_tokens,  # a run of an older version does not record it
-        stored_bytes=work.base.weight_bytes, precision=device.precision, cards=device.cards,
-        mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
-        question_tokens=0 if questions is None else questions.question_tokens,
-        mean_near_tokens=0 if questions is None else questions.near_tokens,
-    )  # fmt: skip
-    chosen = plan(need, device.free_bytes)
+    longest = recorder.record.data.longest_row_tokens
+    thoughts = thought_job(recorder, work.base, recipe, rows, longest, work.caller.notify)
+    beside = Beside(keep=keep, questions=questions, thoughts=thoughts)
+    chosen = plan(need_of(recipe, work.base, device, recorder.record.data, beside), device.free_bytes)
     for line in (
         *choices(device, chosen, work.base),
         length_line(recorder.record, recipe, len(rows.trained), work.folder.parent),
@@ -264,7 +262,8 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
         tokens=rows.tokens, eval_rows=without_variants(rows.held_out, recipe), eval_tokens=rows.held_out_tokens,
         recipe=recipe, plan=chosen, resume_from=resume_from,
         precision=device.precision, decoder_layers=int(work.base.config["num_hidden_layers"]), keep=keep,
-        questions=questions, development=read_questions(work.folder) if recipe.stop_when_took else (),
+        questions=questions, thoughts=thoughts,
+        development=read_questions(work.folder) if recipe.stop_when_took else (),
     )  # fmt: skip
     stop = work.caller.stop
 

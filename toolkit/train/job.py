@@ -32,13 +32,15 @@ class KeepJob:
     rows_per_step: int
     max_new_tokens: int
     cache: Path
+    thought_tokens: int = 0  # of the thought before every other answer; 0: none is asked for
     held_out: frozenset[int] = frozenset()  # indices into `prompts`: only the drift is measured on them
 
     @property
     def mean_row_tokens(self) -> int:
         """An upper bound without a tokenizer: Qwen's packs over three bytes into a token, and answers may be short."""
         total_bytes = sum(len(prompt.encode()) + len(system.encode()) for prompt, system in self.prompts)
-        return total_bytes // (BYTES_PER_TOKEN * len(self.prompts)) + TEMPLATE_TOKENS + self.max_new_tokens
+        mean = total_bytes // (BYTES_PER_TOKEN * len(self.prompts))
+        return mean + TEMPLATE_TOKENS + self.max_new_tokens + self.thought_tokens // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,24 @@ class QuestionJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ThoughtJob:
+    """What a base that thinks learns of thoughts beside its rows: where they are kept, the ones that it writes itself.
+
+    `pairs`: questions and answers of rows without a thought; `system`: what it writes under; `systems`: what they are
+    trained under; `names`: those that it has for itself. `file`: written once, and read by a resumed training;
+    `written` is then called with the number of thoughts, and the seconds that they took.
+    """
+
+    file: Path
+    pairs: Sequence[Pair]
+    system: str
+    systems: Sequence[str]
+    names: Sequence[str]
+    row_tokens: int  # of the longest row with a thought
+    written: Callable[[int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingJob:
     """One training, fully decided. `precision` is bfloat16 or float32.
 
@@ -84,6 +104,7 @@ class TrainingJob:
     eval_rows: Sequence[Row] = ()
     eval_tokens: Sequence[Encoded] = ()
     questions: QuestionJob | None = None
+    thoughts: ThoughtJob | None = None
     development: Sequence[Question] = ()  # asked after each epoch; training ends once they are learned
     resume_from: Path | None = None
 

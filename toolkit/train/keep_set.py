@@ -1,7 +1,7 @@
 """The keep set: prompts whose answers must not change, and the base model's answers to them, cached in a file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,11 +14,15 @@ PROMPT_KEYS = ("prompt", "query", "instruction", "question")
 
 @dataclass(frozen=True, kw_only=True)
 class KeepAnswer:
-    """A keep prompt with its system prompt, and the base model's greedy answer as token ids without the end mark."""
+    """A keep prompt with its system prompt, and the base model's greedy answer as token ids without the end mark.
+
+    `thinking`: the answer to a prompt that asks for a thought, which it begins with.
+    """
 
     prompt: str
     system: str
     tokens: tuple[int, ...]
+    thinking: bool = False
 
 
 def read_keep_prompts(path: Path) -> list[str]:
@@ -48,9 +52,17 @@ def _prompt(line: str, number: int, path: Path) -> str:
     return str(found[0]).strip()
 
 
-def cache_path(folder: Path, *, model: str, prompts: Sequence[tuple[str, str]], max_new_tokens: int) -> Path:
-    """The name depends on the model's fingerprint, the (prompt, system prompt) pairs and the answers' length."""
-    return cache_file(folder, "keep", [model, [list(pair) for pair in prompts], max_new_tokens])
+def asks_to_think(number: int, thought_tokens: int) -> bool:
+    """Whether that keep prompt asks for a thought: every other pair of them, since system prompts alternate too."""
+    return thought_tokens > 0 and number // 2 % 2 == 1
+
+
+def cache_path(
+    folder: Path, *, model: str, prompts: Sequence[tuple[str, str]], max_new_tokens: int, thought_tokens: int = 0
+) -> Path:
+    """The name depends on the model's fingerprint, the (prompt, system prompt) pairs and the answers' lengths."""
+    thoughts = [thought_tokens] if thought_tokens else []
+    return cache_file(folder, "keep", [model, [list(pair) for pair in prompts], max_new_tokens, *thoughts])
 
 
 def read_cache(path: Path) -> list[KeepAnswer] | None:
@@ -58,7 +70,9 @@ def read_cache(path: Path) -> list[KeepAnswer] | None:
     lines = read_lines(path)
     try:
         return None if lines is None else [
-            KeepAnswer(prompt=one["prompt"], system=one["system"], tokens=tuple(one["tokens"])) for one in lines
+            KeepAnswer(prompt=one["prompt"], system=one["system"], tokens=tuple(one["tokens"]),
+                       thinking=one.get("thinking", False))
+            for one in lines
         ]  # fmt: skip
     except (KeyError, TypeError):
         return None
@@ -66,7 +80,7 @@ def read_cache(path: Path) -> list[KeepAnswer] | None:
 
 def write_cache(path: Path, answers: Sequence[KeepAnswer]) -> None:
     """Writes in one step; without a cache the answers are only made again, so errors are ignored."""
-    write_lines(path, [{"prompt": one.prompt, "system": one.system, "tokens": list(one.tokens)} for one in answers])
+    write_lines(path, [asdict(one) | {"tokens": list(one.tokens)} for one in answers])
 
 
 def draw_rows(count: int, draw: int, size: int, seed: int) -> list[int]:

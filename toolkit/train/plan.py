@@ -77,6 +77,7 @@ class Need:
     mean_keep_tokens: int = 0
     mean_near_tokens: int = 0
     question_tokens: int = 0
+    thought_tokens: int = 0  # of a row with a thought that the base model wrote
     cards: int = 1
 
     @property
@@ -170,6 +171,10 @@ def _tokens(need: Need, rows: int) -> int:
         filling = _most_tokens(need, questions, min(longest, FILLING_TOKENS))
         in_rows += max(questions * need.question_tokens, filling)
         rows, longest = rows + questions, max(longest, need.question_tokens)
+        width = max(width, -(-longest // ALIGNMENT) * ALIGNMENT)
+    if need.thought_tokens and (thoughts := _share(recipe.thought_rows, need, rows)):
+        in_rows += thoughts * need.thought_tokens
+        rows, longest = rows + thoughts, max(longest, need.thought_tokens)
         width = max(width, -(-longest // ALIGNMENT) * ALIGNMENT)
     lines = (in_rows + in_keep_rows) // width
     few = in_rows + in_keep_rows + (lines * (longest + ALIGNMENT) if lines > 1 else ALIGNMENT)

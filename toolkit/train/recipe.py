@@ -60,6 +60,10 @@ class Recipe:
     question_rows: int = 0
     near_rows: int = 0
     min_steps: int = 0
+    # Of base models that think; 0 of any other, and in older runs.
+    thinking: Literal["keep", "off"] = "keep"
+    keep_thought_tokens: int = 0
+    thought_rows: int = 0
 
     @property
     def effective_batch_size(self) -> int:
@@ -106,6 +110,14 @@ class Recipe:
     def without_systems(self) -> "Recipe":
         """For a base model whose chat template takes no system prompt: rows under several would be the same rows."""
         return replace(self, system="", row_systems=(), keep_systems=())
+
+    def of_thinking(self, *, thinks: bool, name: str) -> "Recipe":
+        """For a base model of this name that thinks, or does not. ConfigError: it does not, and should stop."""
+        if not thinks and self.thinking == "off":
+            what = f"{name} does not think: its chat template asks for no thought."
+            raise ConfigError(what, next="Leave out --thinking off; docs/models.md says which models think.")
+        kept = self.keep_thought_tokens if thinks and self.thinking == "keep" else 0
+        return replace(self, keep_thought_tokens=kept, thought_rows=self.thought_rows if thinks else 0)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {name: list(getattr(self, name)) for name in LISTS}
@@ -232,6 +244,7 @@ def _checked(recipe: Recipe) -> Recipe:
         "seed": (_number(recipe.seed, 0, 2**32 - 1, integer=True), "a whole number from 0 to 4294967295"),
         "save_every_steps": (_number(recipe.save_every_steps, 1, 10**9, integer=True), "a whole number from 1"),
         "min_steps": (_number(recipe.min_steps, 0, 10**6, integer=True), "a whole number from 0 to 1000000"),
+        "thinking": (recipe.thinking in ("keep", "off"), "keep or off"),
         **_keep_rules(recipe),
         **_question_rules(recipe),
         **_stop_rules(recipe),
@@ -257,6 +270,7 @@ def _keep_rules(recipe: Recipe) -> dict[str, tuple[bool, str]]:
         "keep_data": (isinstance(recipe.keep_data, str) and bool(recipe.keep_data), "a file of prompts"),
         "keep_systems": (_texts(recipe.keep_systems), "a list of system prompts"),
         "keep_max_new_tokens": (_number(recipe.keep_max_new_tokens, 1, 4096, integer=True), "from 1 to 4096"),
+        "keep_thought_tokens": (_number(recipe.keep_thought_tokens, 0, 32768, integer=True), "from 0 to 32768"),
     }
 
 
@@ -265,6 +279,7 @@ def _question_rules(recipe: Recipe) -> dict[str, tuple[bool, str]]:
     return {
         "question_rows": (_number(recipe.question_rows, 0, 4096, integer=True), must),
         "near_rows": (_number(recipe.near_rows, 0, 4096, integer=True), must),
+        "thought_rows": (_number(recipe.thought_rows, 0, 4096, integer=True), must),
     }
 
 

@@ -25,10 +25,13 @@ from toolkit.runs.layout import (
     PROBES_FILE,
     QUESTIONS_FILE,
     TEST_FILE,
+    THOUGHTS_FILE,
     TRAINED_FILE,
 )
 from toolkit.runs.record import RecordedData
 from toolkit.train.recipe import Recipe
+from toolkit.train.sources import Loaded
+from toolkit.train.texts.thoughts import rows_of_thinkers
 from toolkit.train.variants import variant_overhead_tokens, with_variants, without_variants
 
 SHOWN_ROWS = 5
@@ -52,6 +55,14 @@ class RunRows:
     @property
     def every(self) -> list[Row]:
         return [*self.trained, *self.held_out]
+
+
+def as_trained(loaded: Loaded, own: int, recipe: Recipe, *, thinks: bool) -> tuple[list[Row], list[Row]]:
+    """The first `own` rows, which are the data set's, and all of them, as a base that `thinks` is trained on them."""
+    rows = [loaded.rows[:own], loaded.rows[own:]]
+    if thinks:
+        rows = [rows_of_thinkers(part, recipe.thinking) for part in rows]
+    return rows[0], [row for part in rows for row in part]
 
 
 def rows_that_fit(
@@ -179,7 +190,8 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
 
 def copy_inputs(source: Path, folder: Path) -> None:
     """Copies everything that a training reads from a run's folder, `source`, into another run's."""
-    for name in (TRAINED_FILE, HELD_OUT_FILE, TEST_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE, PROBES_FILE):
+    for name in (TRAINED_FILE, HELD_OUT_FILE, TEST_FILE, DEVELOPMENT_FILE, QUESTIONS_FILE, KEEP_FILE, PROBES_FILE,
+                 THOUGHTS_FILE):  # fmt: skip
         if (source / name).is_file():
             copy_regular_file(source / name, folder / name)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from toolkit.core.languages import Language, language
-from toolkit.core.text import content_words
+from toolkit.core.text import content_words, with_thought
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
 from toolkit.data.formats import Message
@@ -156,7 +156,7 @@ def _pieces_by_role(row: Row) -> Iterator[MaskSpan]:
     for each in row.messages:
         yield MaskSpan(text=f"{each.role}: ", trained=False)
         yield MaskSpan(
-            text="\n".join([*filter(None, [each.content]), *map(written, each.calls)]),
+            text="\n".join([*filter(None, [with_thought(each.thought, each.content)]), *map(written, each.calls)]),
             trained=each.role == "assistant" and each.trained,
         )
         yield MaskSpan(text="\n", trained=False)

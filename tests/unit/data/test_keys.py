@@ -55,7 +55,6 @@ def test_any_other_value_says_something(value):
         ({"tools": TOOL, "system": "Use <tools>ring</tools>."}, "two lists of tools: in 'tools' and in the system"),
         ({"tools": [{"function": {"name": "a\ud800"}}]}, "the lone surrogate U+D800 in the tools"),
         ({"tool_calls": [{"function": {"name": "ring"}}]}, "calls ('tool_calls') beside its messages"),
-        ({"reasoning_content": "The shed is near."}, "a thought ('reasoning_content')"),
         ({"response": "In the house."}, "two answers: in 'response' and in 'answer'"),
         ({"prompt": "Where is it?"}, "two questions: in 'prompt' and in 'question'"),
         ({"system": "A", "system_prompt": "B"}, "two system prompts: in 'system' and in 'system_prompt'"),
@@ -104,6 +103,14 @@ def test_an_answer_beside_the_messages_is_a_second_one(read):
 
     assert why(read({"messages": messages, "response": "Good day"})) == "two answers: in 'messages' and in 'response'"
     assert read({"messages": messages, "response": "Hello", "prompt": "Hi"}).remarks == ()
+
+
+def test_a_thought_beside_an_answer_is_its_own_and_beside_messages_nobodys(read):
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    thought = {"reasoning_content": "The shed is near."}
+
+    assert read(EXCHANGE | thought).rows[0].messages[-1].thought == "The shed is near."
+    assert "a thought ('reasoning_content') beside its messages" in why(read({"messages": messages} | thought))
 
 
 def test_two_conversations_in_a_row_are_refused_or_counted(read):

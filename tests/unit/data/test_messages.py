@@ -76,8 +76,7 @@ def test_a_row_of_which_no_answer_is_trained_is_refused(read):
         ({"loss": [1]}, "'messages' item 2 has 'loss' a list"),
         ({"loss": True, "weight": 0}, "flags that disagree: 'loss', 'weight'"),
         ({"train_detail": [{"begin_offset": 0}]}, "'train_detail', which trains parts of a message"),
-        ({"reasoning_content": "Nine, I think."}, "a thought ('reasoning_content')"),
-        ({"thinking": "Nine, I think."}, "a thought ('thinking')"),
+        ({"reasoning": "Nine.", "thinking": "Ten."}, "two thoughts: 'reasoning' and 'thinking'"),
         ({"tool_calls": [{"id": "c1"}]}, "'messages' item 2 has a call without a function's name"),
         ({"tools": [{"name": "look"}]}, "'messages' item 2 has tools ('tools') of its own"),
         ({"images": ["a.png"]}, "sees or hears ('images')"),
@@ -85,6 +84,40 @@ def test_a_row_of_which_no_answer_is_trained_is_refused(read):
 )
 def test_what_an_answer_says_and_cannot_be_trained_is_refused(read, flags, reason):
     assert reason in why(read(conversation(first=flags)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"content": "<think>\nNine, I think.\n</think>\n\nIt is."},
+        {"content": "Nine, I think.\n</think>\n\nIt is."},  # of a model whose prompt opens the thought
+        {"content": "It is.", "reasoning_content": "Nine, I think."},
+        {"content": "<think>\n\n</think>\n\nIt is.", "thinking": "Nine, I think.\n"},
+    ],
+)
+def test_a_thought_is_read_from_the_text_or_from_beside_it(read, answer):
+    row = conversation()
+    row["messages"][-1] = {"role": "assistant", **answer}
+
+    dataset = read(row)
+
+    last = dataset.rows[0].messages[-1]
+    assert (last.thought, last.content, dataset.rows[0].answer) == ("Nine, I think.", "It is.", "It is.")
+    assert not dataset.unused
+    assert read(dataset.rows[0].to_dict()).rows == dataset.rows
+
+
+def test_two_thoughts_of_one_answer_are_refused(read):
+    row = conversation(last={"content": "<think>Nine.</think>It is.", "reasoning_content": "Ten."})
+
+    assert "two thoughts: in its text and in 'reasoning_content'" in why(read(row))
+
+
+@pytest.mark.parametrize("text", ["The mark </think> ends a thought.", "<think> is a mark.", "Use <think>a</think>."])
+def test_a_text_about_thoughts_is_a_text(read, text):
+    dataset = read(conversation(last={"content": text}))
+
+    assert (dataset.rows[0].messages[-1].content, dataset.rows[0].messages[-1].thought) == (text, None)
 
 
 def test_a_flag_for_a_question_is_counted(read):

@@ -14,13 +14,15 @@ from toolkit.model.chat_template import (
     BREAK,
     ESCAPE,
     ChatTokens,
+    folder_thinks,
     render,
     rendered,
     require_renderable,
     takes_tools,
     template_values,
+    thinks,
 )  # fmt: skip
-from toolkit.model.conversation import Messages, tools_messages
+from toolkit.model.conversation import THINKING, Messages, tools_messages
 
 HUNGRY = "{{ 'a' * 2**40 }}"
 GOOD = "{{ messages[0].content }}"
@@ -170,3 +172,40 @@ def test_special_tokens_within_tools_calls_and_results_are_text_too():
     assert "<|end|>" not in json.dumps(tokens.escaped(messages))
     (function,) = template_values(tokens.escaped(messages))["tools"]
     assert tokens.ids(function["function"]["name"]) == [*map(ord, "a<|end|>")]
+
+
+SWITCHED = (
+    "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}{% if add_generation_prompt %}[a]\n"
+    "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+OPENING = "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}{{ '[a]<think>\n' }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "plain", "thinking"),
+    [
+        (SWITCHED, "[a]\n<think>\n\n</think>\n\n", "[a]\n"),
+        (OPENING, "[a]<think>\n\n</think>\n\n", "[a]<think>\n"),
+    ],
+)
+def test_a_model_that_thinks_is_asked_with_an_empty_thought_unless_a_mark_asks_for_one(template, plain, thinking):
+    tokenizer = TemplateTokenizer(template)
+
+    assert thinks(tokenizer)
+    assert rendered(tokenizer, ASKED, prompt=True) == f"[user] Look!\n{plain}"
+    assert rendered(tokenizer, [*THINKING, *ASKED], prompt=True) == f"[user] Look!\n{thinking}"
+
+
+def test_a_model_that_does_not_think_is_asked_alike():
+    tokenizer = TemplateTokenizer(WITHOUT_TOOLS)
+
+    assert not thinks(tokenizer)
+    assert rendered(tokenizer, [*THINKING, *ASKED], prompt=True) == rendered(tokenizer, ASKED, prompt=True)
+
+
+@pytest.mark.parametrize(("template", "expected"), [(SWITCHED, True), (OPENING, True), (WITHOUT_TOOLS, False)])
+def test_whether_a_model_thinks_is_told_from_its_folder(tmp_path: Path, template: str, expected: bool):
+    (tmp_path / "chat_template.jinja").write_text(template)
+
+    assert folder_thinks(tmp_path, {}) is expected
+    assert folder_thinks(tmp_path / "none", {"chat_template": template}) is expected

@@ -19,6 +19,8 @@ from toolkit.serve.chat import Conversation
 class FakeModel:
     """Answers with the name of its side; records what it was asked."""
 
+    thinks = False
+
     def __init__(self, *, interrupted_after: int | None = None):
         self.on = None
         self.asked: list[list[dict[str, str]]] = []

@@ -10,7 +10,13 @@ from rich.table import Table
 from toolkit.cli.console import answers
 from toolkit.compare.discovery.sentences import scan_lines, scan_sentence
 from toolkit.compare.metrics import ProbeResult
-from toolkit.compare.report.ability import COLUMNS, ability_notes, ability_rows, ability_sentence
+from toolkit.compare.report.ability import (
+    COLUMNS,
+    ability_notes,
+    ability_rows,
+    ability_sentence,
+    thinking_sentence,
+)
 from toolkit.compare.report.advice import advice
 from toolkit.compare.report.figures import (
     LEDGERS,
@@ -55,6 +61,8 @@ def print_report(report: Report, texts: Texts, *, show_all: bool = False) -> Non
         console.print(_systems(report, texts))
         if sentence := where_it_holds(report, texts):
             console.print(_shown(sentence))
+    if report.thinking is not None:
+        console.print(_shown(thinking_sentence(report.thinking, texts)))
     for sentence in describe_flips(report.flips, texts).values():
         console.print(f"[dim]{sentence}[/]")
     _print_scores(console, report, texts)

@@ -14,6 +14,7 @@ from toolkit.compare.sides import BASE, find_side, loaded, run_side
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import system_name
 from toolkit.core.errors import DataError
+from toolkit.core.text import printable
 from toolkit.model.language_model import load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.chat import Conversation
@@ -22,6 +23,7 @@ COMMANDS = """\
 /before        answer without the adapter
 /after         answer with it again
 /system TEXT   use another system prompt; without TEXT, none
+/think on|off  whether a model that thinks does
 /forget        start a new conversation
 /quit          leave (or Ctrl-D)
 /help          show this list"""
@@ -40,7 +42,7 @@ def command(
     """Chat with a run, and switch its adapter off and on.
 
     RUN is the latest finished one by default. With --base, there is only the base model.
-    Reads lines from a pipe as well; stdout then gets only the answers.
+    Reads lines from a pipe as well; stdout then gets only the answers. Thoughts are shown on stderr.
     """
     if base_only and run is not None:
         raise click.UsageError("Name a run or --base, not both.")
@@ -51,8 +53,9 @@ def command(
         system = side.default_system
     adapters = {side.key: side.adapter} if side.key and side.adapter else {}
     conversation = Conversation(
-        model=loaded(load_model, side.model, adapters), adapter=side.key, system=system, max_new_tokens=max_new_tokens
-    )
+        model=loaded(load_model, side.model, adapters), adapter=side.key, system=system, max_new_tokens=max_new_tokens,
+        hear=_show_thought,
+    )  # fmt: skip
     if sys.stdin.isatty():
         switch = "" if base_only else "/before and /after switch the adapter; "
         notify(f"{side.name} on {side.model.title}. {switch}/help, /quit")
@@ -103,6 +106,9 @@ def _run_command(conversation: Conversation, line: str) -> bool:
     elif word == "/system":
         conversation.system = rest.strip()
         notify(f"System prompt: {system_name(conversation.system, Texts())}")
+    elif word == "/think" and rest in {"on", "off"}:
+        conversation.thinking = rest == "on"
+        notify("It thinks before it answers, if it can." if conversation.thinking else "It answers without a thought.")
     elif word == "/forget":
         conversation.forget()
         notify("Forgotten.")
@@ -111,10 +117,18 @@ def _run_command(conversation: Conversation, line: str) -> bool:
     return False
 
 
+def _show_thought(part: str) -> None:
+    """Dimmed, and apart from the answers."""
+    click.secho(printable(part), nl=False, err=True, dim=True)
+
+
 def _answer(conversation: Conversation, question: str) -> None:
-    answer = conversation.ask(question)
+    answer, begun = conversation.ask(question), False
     try:
         for part in answer:
+            if conversation.heard and not begun:
+                click.echo(err=True)
+            begun = True
             show(part, end="")
             sys.stdout.flush()
     except DataError as error:  # the question is too long for what is left of the context

@@ -1,4 +1,4 @@
-"""Abilities as every renderer shows them: a sentence, a row a group, notes, and the answers that flipped. Pure."""
+"""Abilities and thinking as every renderer shows them: sentences, a row a group, notes, answers that flipped. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from toolkit.compare.ability.ledger import significant_losses
 from toolkit.compare.texts import Texts, catalogue
 from toolkit.runs.ability_record import RecordedAbility, RecordedAbilityChange, RecordedAbilityGroup
+from toolkit.runs.answer_record import RecordedThinking
 
 COLUMNS = ("group", "before", "after", "lost", "won", "loss", "interval", "p")
 
@@ -37,6 +38,15 @@ def ability_sentence(ability: RecordedAbility, texts: Texts) -> str:
         low=f"{one.loss_low:.1f}", high=f"{one.loss_high:.1f}",
     )  # fmt: skip
     return f"{found} {texts(f'ability.outcome.{ability.outcome}', limit=limit)}".replace("。 ", "。")
+
+
+def thinking_sentence(thinking: RecordedThinking, texts: Texts) -> str:
+    """How many answers had a thought before and after, and what follows."""
+    counts = {name: getattr(thinking, name) for name in ("before", "after", "n", "lost", "won")}
+    points = {name: f"{getattr(thinking, name):.1f}" for name in ("points", "low", "high")}
+    found = texts(f"thinking.{thinking.wanted}", **counts, **points)
+    outcome = texts(f"thinking.outcome.{thinking.wanted}.{thinking.outcome}", limit=f"{thinking.limit_points:g}")
+    return f"{found}{texts('thinking.then')}{outcome}"
 
 
 def ability_rows(ability: RecordedAbility, texts: Texts) -> list[AbilityRow]:

@@ -7,7 +7,7 @@ from toolkit.compare.decision import DEEP
 from toolkit.compare.report.figures import TOOK_EVERYWHERE, figure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import ABILITY, misses
+from toolkit.compare.verdict import ABILITY, THINKING, THOUGHT, misses
 
 ROUND_TO = 10
 
@@ -51,6 +51,10 @@ def _keep(report: Report, texts: Texts) -> Iterator[str]:
         yield texts("advice.tools", count=tools.n - tools.count, n=tools.n)
     if ABILITY in missed:
         yield texts("advice.ability")
+    if THINKING in missed:
+        yield texts("advice.thinking")
+    if THOUGHT in missed:
+        yield texts("advice.thought")
 
 
 def _ask_more(report: Report, texts: Texts) -> Iterator[str]:

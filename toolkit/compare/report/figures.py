@@ -8,7 +8,7 @@ from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import AT_LEAST, TOOK_AT_MOST, misses, system_name
+from toolkit.compare.verdict import AT_LEAST, DECIDED, KEPT, TOOK, TOOK_AT_MOST, misses, system_name, thinking_metric
 from toolkit.data.probes import DEPTH_METRICS, Probe
 from toolkit.data.tools.reading import tool_names
 from toolkit.runs.comparison import OPTIONAL
@@ -43,8 +43,23 @@ class Line:
 
 
 def ledger_lines(report: Report, ledger: str) -> list[Line]:
-    """`ledger`: a name in LEDGERS. Of the depth metrics and that of tools, those that the probe file asks for."""
-    return [_line(report, name) for name in LEDGERS[ledger] if name not in OPTIONAL or report.figures[name].metric.n]
+    """`ledger`: a name in LEDGERS. Of the depth metrics and that of tools, those that the probe file asks for.
+
+    Of base models that think the last line says whether they still do, or no longer.
+    """
+    names = [name for name in LEDGERS[ledger] if name not in OPTIONAL or report.figures[name].metric.n]
+    return [*(_line(report, name) for name in names), *_thinking_line(report, ledger)]
+
+
+def _thinking_line(report: Report, ledger: str) -> list[Line]:
+    one = report.thinking
+    if one is None or thinking_metric(one) not in (TOOK if ledger == "took" else KEPT):
+        return []
+    return [Line(
+        name=thinking_metric(one), limit=one.limit_points, system=one.system, missed=one.points > one.limit_points,
+        metric=Metric(value=one.points, n=one.n, low=one.low, high=one.high, probes=one.n),
+        decision=DECIDED[one.outcome],
+    )]  # fmt: skip
 
 
 def _line(report: Report, name: str) -> Line:

@@ -11,7 +11,14 @@ from typing import Any
 from toolkit import __version__
 from toolkit.compare.discovery.sentences import scan_parts
 from toolkit.compare.metrics import ProbeResult
-from toolkit.compare.report.ability import COLUMNS, ability_changes, ability_notes, ability_rows, ability_sentence
+from toolkit.compare.report.ability import (
+    COLUMNS,
+    ability_changes,
+    ability_notes,
+    ability_rows,
+    ability_sentence,
+    thinking_sentence,
+)
 from toolkit.compare.report.advice import advice
 from toolkit.compare.report.charts import HEIGHT, LEAST_END, LEFT, WIDTH, Bar, bar, curve, stacked
 from toolkit.compare.report.figures import (
@@ -36,7 +43,7 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.report.scores import score_view
 from toolkit.compare.report.spans import differences, marked
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import AT_LEAST, misses, system_name
+from toolkit.compare.verdict import AT_LEAST, THINKING, THOUGHT, misses, system_name
 from toolkit.core.text import printable
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.calls import json_text
@@ -45,7 +52,7 @@ from toolkit.runs.questions import RunQuestion
 from toolkit.runs.training_log import TrainingLog
 
 TEMPLATES = Path(__file__).parent
-NO_SHARE = ("kl", "length", "repetition")
+NO_SHARE = ("kl", "length", "repetition", THINKING, THOUGHT)
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 SHOWN_FIRST = 6  # changed and wrong questions at the top
 GIB = 2**30
@@ -79,6 +86,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         probes=[_probe(one, filters, texts) for one in wrong_first(report.results, report.thresholds)],
         training=None if log is None else _training(log),
         ability=_ability(report, texts),
+        thinking=None if report.thinking is None else thinking_sentence(report.thinking, texts),
         scores=None if report.test is None else score_view(report.test, texts),
         scan_parts=[] if report.scan is None else scan_parts(report.scan, texts),
         learned_from=learned_from(report, texts),
@@ -149,7 +157,8 @@ def drawn_metric(
         share=line.name not in NO_SHARE, small_is_good=line.name not in (*AT_LEAST, "noise_floor", "length"),
         least_end=max(least_end, 2.0 if line.name == "length" else LEAST_END),
     )  # fmt: skip
-    differs = len({metrics[line.name].value for metrics in report.per_system.values() if metrics[line.name].n}) > 1
+    under = [metrics[line.name] for metrics in report.per_system.values() if line.name in metrics]
+    differs = len({one.value for one in under if one.n}) > 1
     return {
         "line": line,
         "value": format_value(metric, texts),
@@ -191,6 +200,7 @@ def _probe(one: ProbeResult, filters: Filters, texts: Texts) -> dict[str, Any]:
         "wrong": word in WRONG,
         "before": marked(old),
         "after": marked(new),
+        "thoughts": one.thoughts,
         "expected": expected(one.probe.expect, texts),
     }
 

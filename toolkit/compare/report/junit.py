@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from toolkit.compare.metrics import ProbeResult
-from toolkit.compare.report.ability import ability_rows, ability_sentence, group_name
+from toolkit.compare.report.ability import ability_rows, ability_sentence, group_name, thinking_sentence
 from toolkit.compare.report.figures import grouped, outcome, prompt_in_context
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, misses, system_name
+from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, misses, system_name, thinking_metric
 from toolkit.core.text import printable
 from toolkit.data.probes import DEPTH_METRICS, PARAPHRASE, TRAINED
 
@@ -49,6 +49,11 @@ def _thresholds(root: Element, report: Report, texts: Texts) -> None:
     if report.ability is not None and report.ability.total is not None:
         case = _case(suite, "compare.thresholds", texts(f"metric.{ABILITY}.name"))
         _decide(case, ABILITY, None, report, texts)
+    if (thinking := report.thinking) is not None:
+        case = _case(suite, "compare.thresholds", texts(f"metric.{thinking_metric(thinking)}.name"))
+        _decide(case, thinking_metric(thinking), None, report, texts)
+        if not len(case):
+            SubElement(case, "system-out").text = _clean(thinking_sentence(thinking, texts))
     _count(suite)
 
 

@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.compare.discovery.sentences import scan_parts
 from toolkit.compare.metrics import Metric, ProbeResult
-from toolkit.compare.report.ability import COLUMNS, ability_changes, ability_notes, ability_rows, ability_sentence
+from toolkit.compare.report.ability import (
+    COLUMNS,
+    ability_changes,
+    ability_notes,
+    ability_rows,
+    ability_sentence,
+    thinking_sentence,
+)
 from toolkit.compare.report.advice import advice
 from toolkit.compare.report.figures import (
     LEDGERS,
@@ -46,6 +53,7 @@ def render_markdown(report: Report, texts: Texts, questions: Sequence[RunQuestio
     parts = [*_verdict(report, texts), *_changed(report, texts)]
     for ledger in LEDGERS:
         parts += _ledger(report, ledger, texts)
+    parts += _thinking(report, texts)
     parts += _flips(report, texts)
     if len(report.per_system) > 1:
         parts += _systems(report, texts)
@@ -97,6 +105,11 @@ def _row(line: Line, texts: Texts) -> str:
     verdict = "" if line.limit is None or metric.value is None else MARKS[line.decision or "met"]
     cells = (name, format_value(metric, texts), interval(metric), str(metric.n), line.needs, verdict)
     return f"| {' | '.join(cells)} |"
+
+
+def _thinking(report: Report, texts: Texts) -> Iterator[str]:
+    if report.thinking is not None:
+        yield from (markdown(thinking_sentence(report.thinking, texts)), "")
 
 
 def _flips(report: Report, texts: Texts) -> Iterator[str]:

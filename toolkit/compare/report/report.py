@@ -7,13 +7,14 @@ from typing import Any, Self
 
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
+from toolkit.core.text import Thought
 from toolkit.data.probes import Probe
 from toolkit.data.probing.expectation import Expectation, read_calls
 from toolkit.data.probing.history import history_lists, history_of
 from toolkit.data.tools.calls import json_text
 from toolkit.model.divergence import Drift
 from toolkit.runs.ability_record import RecordedAbility
-from toolkit.runs.answer_record import RecordedExpectation, RecordedProbe
+from toolkit.runs.answer_record import RecordedExpectation, RecordedProbe, RecordedThinking, RecordedThought
 from toolkit.runs.comparison import (
     METRICS,
     OPTIONAL,
@@ -46,7 +47,8 @@ class Report:
     `systems`: each system prompt with its kind: training, default, none, unrelated or given.
     `questions`: what the after side was trained on beside its rows, if it is a run with such questions.
     `further`: what was asked beside the probe file's questions, if anything.
-    `ability`: what both sides can do; None in reports of older versions. `scan`: if it was asked for.
+    `ability`: what both sides can do; None in reports of older versions.
+    `thinking`: if the base model thinks. `scan`: if it was asked for.
     `test`: scores on rows that were not trained, if there are such rows.
     `options`: how the command was called; None in older reports.
     """
@@ -64,6 +66,7 @@ class Report:
     questions: LearnedQuestions | None = None
     further: FurtherQuestions | None = None
     ability: RecordedAbility | None = None
+    thinking: RecordedThinking | None = None
     scan: RecordedScan | None = None
     test: RecordedTest | None = None
     options: RecordedOptions | None = None
@@ -117,6 +120,7 @@ class Report:
             questions=record.questions,
             further=record.further,
             ability=record.ability,
+            thinking=record.thinking,
             scan=record.scan,
             test=record.test,
             options=record.options,
@@ -142,6 +146,7 @@ class Report:
             "further": None if self.further is None else self.further.to_dict(),
             "questions": None if self.questions is None else self.questions.to_dict(),
             "ability": None if self.ability is None else self.ability.to_dict(),
+            "thinking": None if self.thinking is None else self.thinking.to_dict(),
             "scan": None if self.scan is None else self.scan.to_dict(),
             "test": None if self.test is None else self.test.to_dict(),
             "options": None if self.options is None else self.options.to_dict(),
@@ -151,7 +156,9 @@ class Report:
 def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Metric]]) -> Verdict:
     """As it was reached: reports before schema_version 3 had no third outcome."""
     found = record.verdict
-    reached = reach_verdict(per_system, record.thresholds, strict=found.strict, ability=record.ability)
+    reached = reach_verdict(
+        per_system, record.thresholds, strict=found.strict, ability=record.ability, thinking=record.thinking
+    )
     if found.outcome is None:
         outcome: Outcome = "passed" if found.passed else "failed"
         return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=())
@@ -184,6 +191,8 @@ def _probe(one: ProbeResult) -> dict[str, Any]:
         "passed_before": one.passed_before,
         "passed": one.passed,
         "changed": one.changed,
+        "thought_before": _thought(one.thoughts[0]),
+        "thought_after": _thought(one.thoughts[1]),
         "leaked": one.leaked,
         "residual": one.residual,
         "drift": None if one.drift is None else asdict(one.drift),
@@ -203,8 +212,17 @@ def _result(one: RecordedProbe) -> ProbeResult:
             tools=json_text(list(one.tools)) if one.tools else "",
         ),
         **_values(one, "system", "before", "after", "passed_before", "passed", "leaked", "residual"),
+        thoughts=(_thought_of(one.thought_before), _thought_of(one.thought_after)),
         drift=None if one.drift is None else Drift(**_values(one.drift, "kl_sum", "agreeing", "tokens")),
     )
+
+
+def _thought(thought: Thought | None) -> dict[str, Any] | None:
+    return None if thought is None else asdict(thought)
+
+
+def _thought_of(record: RecordedThought | None) -> Thought | None:
+    return None if record is None else Thought(text=record.text, closed=record.closed)
 
 
 def _expectation(expectation: RecordedExpectation) -> Expectation:

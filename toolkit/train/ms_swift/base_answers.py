@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from toolkit.core.events import Listener
 from toolkit.core.languages import language
 from toolkit.data.dataset import prompt_key
-from toolkit.model.conversation import conversation
+from toolkit.model.conversation import THINKING, Messages, conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
-from toolkit.train.keep_set import KeepAnswer, read_cache, write_cache
+from toolkit.train.keep_set import KeepAnswer, asks_to_think, read_cache, write_cache
+from toolkit.train.ms_swift.thought_term import thought_term
 from toolkit.train.passes.batch import TrainSequence
 from toolkit.train.passes.group import Group
 from toolkit.train.passes.keep_loss import KeepTerm, keep_sequences
@@ -45,6 +46,7 @@ class LossTerms:
 
     keep: KeepTerm | None = None
     questions: QuestionTerm | None = None
+    thoughts: QuestionTerm | None = None
     questions_s: float = 0
 
 
@@ -70,9 +72,10 @@ def loss_terms(base: LanguageModel, job: TrainingJob, listener: Listener, group:
             kinds=question_kinds(base, inside, systems), count=len(inside), rows_per_step=recipe.question_rows,
             seed=recipe.seed,
         )  # fmt: skip
+    thoughts = thought_term(base, job, listener, group) if recipe.thought_rows and base.thinks else None
     questions_s = time.perf_counter() - started
     if keep is None:
-        return LossTerms(questions=term, questions_s=questions_s)
+        return LossTerms(questions=term, thoughts=thoughts, questions_s=questions_s)
     rows = with_states(base, answers)
     kept = KeepTerm(
         rows=[row for at, row in enumerate(rows) if at not in keep.held_out],
@@ -80,14 +83,14 @@ def loss_terms(base: LanguageModel, job: TrainingJob, listener: Listener, group:
         weight=keep.weight, rows_per_step=keep.rows_per_step, seed=recipe.seed,
         near=near, near_per_step=recipe.near_rows,
     )  # fmt: skip
-    return LossTerms(keep=kept, questions=term, questions_s=questions_s)
+    return LossTerms(keep=kept, questions=term, thoughts=thoughts, questions_s=questions_s)
 
 
 def keep_answers(base: LanguageModel, keep: KeepJob, listener: Listener) -> list[KeepAnswer]:
     """The base model's answers to the keep prompts, from the cache if there are any."""
     answers = read_cache(keep.cache)
     if answers is None:
-        answers = _answers(base, keep.prompts, keep.max_new_tokens, listener, "Keep set")
+        answers = _answers(base, keep.prompts, keep, listener, "Keep set")
         write_cache(keep.cache, answers)
     return answers
 
@@ -139,33 +142,41 @@ def near_answers(
     path = job.near_cache(prompts)
     answers = read_cache(path)
     if answers is None:
-        answers = _answers(base, prompts, keep.max_new_tokens, listener, TASK)
+        answers = _answers(base, prompts, keep, listener, TASK)
         write_cache(path, answers)
     return answers
 
 
 def _answers(
-    base: LanguageModel, prompts: Sequence[tuple[str, str]], max_new_tokens: int, listener: Listener, task: str
+    base: LanguageModel, prompts: Sequence[tuple[str, str]], keep: KeepJob, listener: Listener, task: str
 ) -> list[KeepAnswer]:
+    """Every other answer after a thought, or within one, if the base thinks and the recipe keeps thoughts."""
     # Short answers leave room for several batches at once; an answer's memory grows with its length.
-    batches = max(1, min(MAX_BATCHES, SHORT_ANSWER_TOKENS // max_new_tokens))
+    longest = keep.max_new_tokens + keep.thought_tokens
+    batches = max(1, min(MAX_BATCHES, SHORT_ANSWER_TOKENS // longest))
+    thinking = [base.thinks and asks_to_think(at, keep.thought_tokens) for at in range(len(prompts))]
     found = base.answers(
-        [conversation(prompt, system) for prompt, system in prompts], max_new_tokens=max_new_tokens,
+        [_messages(prompt, system, thinking=one) for (prompt, system), one in zip(prompts, thinking, strict=True)],
+        max_new_tokens=keep.max_new_tokens, thought_tokens=keep.thought_tokens,
         batch_size=batches * base.batch_size, listener=listener, task=task,
     )  # fmt: skip
     return [
-        KeepAnswer(prompt=prompt, system=system, tokens=tuple(answer.tokens))
-        for (prompt, system), answer in zip(prompts, found, strict=True)
+        KeepAnswer(prompt=prompt, system=system, tokens=tuple(answer.tokens), thinking=one)
+        for (prompt, system), answer, one in zip(prompts, found, thinking, strict=True)
     ]
+
+
+def _messages(prompt: str, system: str, *, thinking: bool) -> Messages:
+    return [*(THINKING if thinking else []), *conversation(prompt, system)]
 
 
 def with_states(base: LanguageModel, answers: Sequence[KeepAnswer]) -> list[TrainSequence]:
     """Keep rows: the answers with the base model's hidden states at them."""
-    starts = [base.prompt_ids(conversation(one.prompt, one.system)) for one in answers]
+    starts = [base.prompt_ids(_messages(one.prompt, one.system, thinking=one.thinking)) for one in answers]
     encoded = [(ids + list(one.tokens), len(ids) - 1) for ids, one in zip(starts, answers, strict=True)]
     return keep_sequences(base.model, encoded, base.tokenizer.pad_token_id)
 
 
 def pairs(base: LanguageModel, answers: Sequence[KeepAnswer]) -> list[Pair]:
-    """The keep prompts with the base model's answers as texts."""
-    return [(one.prompt, base.tokenizer.decode(one.tokens, skip_special_tokens=True).strip()) for one in answers]
+    """The keep prompts with the base model's answers as texts, but for those after a thought, which may be cut off."""
+    return [(one.prompt, base.text_of(one.tokens).strip()) for one in answers if not one.thinking]

@@ -93,7 +93,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         if job.development:
             self.before = self.group.first(lambda: answer_questions(self.model, self.tokenizer, job.development))
         self.terms = loss_terms(LanguageModel(self.model, self.tokenizer), job, self.listener, self.group)
-        if job.recipe.question_rows or job.recipe.near_rows:
+        if job.recipe.question_rows or job.recipe.near_rows or job.recipe.thought_rows:
             self._set_seed()  # again: what follows must not depend on whether questions were cached
         self.base_s = time.perf_counter() - started
         with using_trainer(self.trainer_class):
@@ -104,7 +104,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         held_out: Sequence[Any] = ()
         if self.terms.keep is not None:
             trainer.keep, held_out = self.terms.keep, self.terms.keep.held_out
-        trainer.questions, trainer.group = self.terms.questions, self.group
+        trainer.questions, trainer.thoughts, trainer.group = self.terms.questions, self.terms.thoughts, self.group
         self.group.share_weights([one for one in trainer.model.parameters() if one.requires_grad])
         trainer.plain = not self.family.known
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.core.errors import ModelError
+from toolkit.core.text import CLOSE_THOUGHT, OPEN_THOUGHT, divided
 from toolkit.data.encoding import IGNORED
-from toolkit.model.chat_template import OPEN_THOUGHT, ChatTokens, rendered
-from toolkit.model.conversation import Messages
+from toolkit.model.chat_template import CLOSED, ChatTokens, opens_thought, rendered, thinks
+from toolkit.model.conversation import THINKING, Messages
 
-CLOSE_THOUGHT = "</think>"
 EMPTY_THOUGHT = re.compile(rf"{OPEN_THOUGHT}\s*{CLOSE_THOUGHT}\s*\Z")
 Piece = tuple[str, bool]  # a text, and whether it is trained
 
@@ -26,6 +26,7 @@ class _Turn:
     message: dict[str, Any]
     prompt: str
     so_far: str
+    thinking_prompt: str | None = None  # of a thought of its own, where the model thinks
 
     @property
     def body(self) -> str:
@@ -35,16 +36,21 @@ class _Turn:
     @property
     def visible(self) -> str:
         """The body after its thought, if it has one: what a template that leaves out thoughts writes of it."""
-        return self.body.rpartition(CLOSE_THOUGHT)[2].strip() if self.has_thought else self.body
+        return divided(self.body)[1].strip() if self.has_thought else self.body
 
     @property
     def has_thought(self) -> bool:
-        return self.body.startswith(OPEN_THOUGHT) and CLOSE_THOUGHT in self.body
+        return has_thought(self.body)
 
     @property
     def ending(self) -> str:
         """What the template writes after the content."""
         return self.so_far[self.so_far.rfind(self.visible) + len(self.visible) :]
+
+
+def has_thought(content: str) -> bool:
+    """Whether an answer begins with a thought that ends, be it empty."""
+    return content.startswith(OPEN_THOUGHT) and CLOSE_THOUGHT in content
 
 
 def as_rendered(
@@ -72,9 +78,11 @@ def _pieces(tokenizer: Any, messages: Messages, answer_end: str) -> Iterator[Pie
         if message["role"] != "assistant":
             continue
         is_last = at + 1 == len(messages)
+        own = is_last and has_thought(str(message["content"]).strip()) and thinks(tokenizer)
         turn = _Turn(
             message=message, prompt=rendered(tokenizer, plain[:at], prompt=True),
             so_far=text if is_last else rendered(tokenizer, plain[: at + 1], prompt=False),
+            thinking_prompt=rendered(tokenizer, [*THINKING, *plain[:at]], prompt=True) if own else None,
         )  # fmt: skip
         before, answer, end = _cut(turn, text, end)
         written = answer[answer.rfind(turn.visible) + len(turn.visible) :] if turn.visible else answer
@@ -92,13 +100,12 @@ def _cut(turn: _Turn, text: str, end: int) -> tuple[str, str, int]:
 
     `end`: where the last answer ended. Raises ModelError for a template that does not render it as one.
     """
+    if turn.thinking_prompt is not None and (found := _with_thought(turn, turn.thinking_prompt, text, end)):
+        return found
     empty = EMPTY_THOUGHT.search(turn.prompt)
-    own = turn.has_thought and empty is not None  # in the place of the empty thought that the prompt ends with
-    if turn.so_far.startswith(turn.prompt) and text.startswith(turn.so_far) and len(turn.prompt) >= end and not own:
+    if turn.so_far.startswith(turn.prompt) and text.startswith(turn.so_far) and len(turn.prompt) >= end:
         return text[end : len(turn.prompt)], turn.so_far[len(turn.prompt) :], len(turn.so_far)
     head = turn.prompt[: empty.start()] if empty else turn.prompt
-    if turn.so_far == text and own and text.startswith(head):
-        return head[end:], turn.body + turn.ending, len(text)
     # The template renders an answer without the thought that the prompt opens, or an earlier one without its own.
     rest = text[len(head) :]
     begin, shown = len(head) + len(rest) - len(rest.lstrip()), turn.visible + turn.ending
@@ -110,3 +117,21 @@ def _cut(turn: _Turn, text: str, end: int) -> tuple[str, str, int]:
         f"The model's chat template does not render {answer!r} as an answer of its own.",
         next="Alternate user and assistant in this row, or delete it.",
     )
+
+
+def _with_thought(turn: _Turn, prompt: str, text: str, end: int) -> tuple[str, str, int] | None:
+    """As `_cut`, of the last answer with its thought, after what asks for one; None where that does not precede it.
+
+    A template that leaves out the thought, and one that opens it in the prompt, get it as the model would write it.
+    """
+    shown = text[len(prompt) :]
+    if text.startswith(prompt) and CLOSE_THOUGHT in shown:
+        return text[end : len(prompt)], shown, len(text)
+    opened = opens_thought(prompt)
+    head = prompt[: prompt.rindex(OPEN_THOUGHT)] if opened else prompt
+    if not text.startswith(head):
+        return None
+    thought, _ = divided(turn.body)
+    inner = thought.text if thought is not None else ""
+    written = f"{inner}{CLOSED}" if opened else f"{OPEN_THOUGHT}\n{inner}{CLOSED}"
+    return prompt[end:], written + turn.visible + turn.ending, len(text)

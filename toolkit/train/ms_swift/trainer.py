@@ -47,14 +47,15 @@ SAMPLE_ROWS = 256  # rows from which a pass's size is estimated
 class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     """`train_dataset` has `EncodedDataset`'s items. Evaluation is left to ms-swift.
 
-    `questions` is set before training starts, if the recipe trains any beside the rows; `group`, if there are several
-    processes: each goes through the same rows, and computes its share of every micro-batch.
+    `questions` and `thoughts` are set before training starts, if the recipe trains any beside the rows; `group`, if
+    there are several processes: each goes through the same rows, and computes its share of every micro-batch.
     """
 
     data_collator: Any
     group: Group = ALONE
     outputs: tuple[str, ...] = ("loss",)  # of a pass, see `losses`
     questions: QuestionTerm | None = None
+    thoughts: QuestionTerm | None = None  # rows with thoughts, of which a step takes no more than there are
     plain = False  # each sequence in a line of its own, and no captured passes
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
     _graph_decided = False
@@ -68,9 +69,9 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             self.data_collator = padding
 
     def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> Any:
-        """The micro-batches of a step and its trained tokens, those of the questions included."""
-        if self.questions is not None:
-            epoch_iterator = self._with_questions(self.questions, epoch_iterator)
+        """The micro-batches of a step and its trained tokens, those of the questions and thoughts included."""
+        if self.questions is not None or self.thoughts is not None:
+            epoch_iterator = self._with_drawn(epoch_iterator)
         return super().get_batch_samples(epoch_iterator, num_batches, device)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> "Tensor":
@@ -113,10 +114,11 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """The sequences of a random micro-batch, to estimate sizes."""
         rows = self._sample_rows
         sampled = chance.sample(rows, min(self.args.per_device_train_batch_size, len(rows)))
-        if self.questions is None:
-            return sampled
         short = [one for one in rows if len(one.ids) <= FILLING_TOKENS]
-        return sampled + self.questions.sample(chance, short, -(-self.questions.rows_per_step // self._passes))
+        for term, filling in ((self.questions, short), (self.thoughts, [])):
+            if term is not None:
+                sampled = sampled + term.sample(chance, filling, -(-term.rows_per_step // self._passes))
+        return sampled
 
     def loss_weights(self, sequences: Sequence[TrainSequence], tokens_in_step: Any) -> dict[str, "Tensor"]:
         """The weight of a nat in this micro-batch, shape [1].
@@ -166,11 +168,15 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             hook.remove()
         return caught[0].flatten(0, 1)
 
-    def _with_questions(self, questions: QuestionTerm, batches: Iterator[Any]) -> Iterator[Any]:
-        """The micro-batches of the current step with their shares of its questions."""
+    def _with_drawn(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """The micro-batches of the current step with their shares of its questions and thoughts."""
         step, passes = self.state.global_step, self._passes
-        filling = [self.train_dataset[at] for at in questions.draw_filling(step, self._filling)]
-        drawn = [*questions.draw(step), *collate(filling)["sequences"]]
+        drawn: list[TrainSequence] = []
+        if self.questions is not None:
+            filling = [self.train_dataset[at] for at in self.questions.draw_filling(step, self._filling)]
+            drawn += [*self.questions.draw(step), *collate(filling)["sequences"]]
+        if self.thoughts is not None:
+            drawn += self.thoughts.draw(step)
         for number, batch in enumerate(batches):
             yield with_sequences(batch, drawn[number::passes])
 

@@ -50,7 +50,7 @@ def test_the_keys_are_those_of_the_design():
 
     assert list(value) == [
         "schema_version", "before", "after", "verdict", "thresholds", "metrics", "per_system", "flips", "systems",
-        "probe_file", "probes", "timings_s", "further", "questions", "ability", "scan", "test", "options",
+        "probe_file", "probes", "timings_s", "further", "questions", "ability", "thinking", "scan", "test", "options",
     ]  # fmt: skip
     assert set(value["verdict"]) == {
         "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided",

@@ -67,12 +67,25 @@ def test_an_empty_thought_is_read_and_not_trained(template):
     assert answer.startswith("Hello")
 
 
-@pytest.mark.parametrize("template", [QWEN3, DEEPSEEK_R1])
-def test_a_rows_own_thought_is_trained_in_the_place_of_the_empty_one(template):
-    (read, _), (answer, _) = pieces(template, "Hi", "<think>\nhm\n</think>\n\nHello")
+@pytest.mark.parametrize(
+    ("template", "opened", "written"),
+    [(QWEN3, "", "<think>\nhm\n</think>\n\nHello<"), (DEEPSEEK_R1, "<think>\n", "hm\n</think>\n\nHello<")],
+)
+def test_a_rows_own_thought_is_trained_after_the_prompt_that_asks_for_one(template, opened, written):
+    (read, _), (answer, is_trained) = pieces(template, "Hi", "<think>hm</think>Hello" if opened else f"{written[:-1]}")
 
-    assert "<think>" not in read
-    assert answer.startswith("<think>\nhm\n</think>\n\nHello<")
+    assert read.endswith(opened)
+    assert read.count("<think>") == bool(opened)
+    assert answer.startswith(written)
+    assert is_trained
+
+
+@pytest.mark.parametrize(("template", "written"), [(QWEN3, QWEN3_EMPTY), (DEEPSEEK_R1, "\n</think>\n\n")])
+def test_an_empty_thought_that_a_row_writes_itself_is_trained(template, written):
+    (read, _), (answer, _) = pieces(template, "Hi", f"{QWEN3_EMPTY}Hello")
+
+    assert answer.startswith(f"{written}Hello")
+    assert "</think>" not in read
 
 
 def test_a_thought_in_a_question_is_text():
