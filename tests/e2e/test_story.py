@@ -14,6 +14,7 @@ import pytest
 import yaml
 from rich.cells import cell_len
 
+from tests.fakes.agent import answer, on_stdio, talk
 from tests.fakes.command import DATA, Shell, run_here
 from tests.fakes.finetune_user import wait_for
 from tests.fakes.hub_server import HubServer
@@ -343,6 +344,18 @@ def test_studio_shows_the_run_with_its_report_to_who_has_the_token(tuned_run: Tu
     assert tuned_run.folder.name in runs
     assert tuned_run.report["after"]["name"] in report
     assert (refused.status_code, code) == (403, 0), err
+
+
+def test_mcp_gives_an_agent_the_runs_verdict(tuned_run: TunedRun):
+    tuned_run.shell.echo("$ toolkit mcp")
+
+    async def conversation(client):
+        return [answer(await client.call_tool(name, {})) for name in ("runs", "compare")]
+
+    here, compared = talk(on_stdio(tuned_run.shell.home), conversation)
+
+    assert tuned_run.folder.name in [one["run"] for one in here["runs"]]
+    assert compared["verdict"]["exit_code"] == tuned_run.report["verdict"]["exit_code"]
 
 
 @pytest.fixture(scope="module", name="downloaded")

@@ -25,6 +25,7 @@ SHORT_MODULES = {
     "image/core/progress.py": "the event that every use case emits",
     "image/build/sbom.py": "a command's use case is a module",
     "image/share/history.py": "what a publication says of earlier ones",
+    "toolkit/cli/serving/mcp.py": "a command is a module",
     "toolkit/cli/make_data.py": "a command is a module",
     "toolkit/cli/make_probes.py": "a command is a module",
     "toolkit/compare/teacher.py": "one teacher of further questions and of depth probes",
