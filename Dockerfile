@@ -145,6 +145,8 @@ COPY --link --chmod=644 --from=sbom /sbom.cdx.json /opt/toolkit/sbom.cdx.json
 # The embedded model and the data apart from the code: they are larger than the code, or change less.
 COPY --link data/tiny-qwen2/ /opt/toolkit/data/tiny-qwen2/
 COPY --link --from=toolkit /data/ /opt/toolkit/data/
+# What agents read of `toolkit mcp`.
+COPY --link --chmod=644 docs/*.md /opt/toolkit/docs/
 # /root/self_cognition.json comes along: where the article has it. Last of all, since its /root is the one of any uid.
 COPY --link --from=toolkit /out/ /
 

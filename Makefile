@@ -98,6 +98,10 @@ build: .host/.ready ## Build the image: make build [MODEL=qwen2.5-7b-instruct|ti
 studio: $(READY) ## All of it on pages in a browser: say or bring, train, verdict, runs: make studio [PORT=6006]
 	@$(STUDIO) studio --port "$${PORT:-6006}" $(INSIDE) $(BASE) $(INTO) $(ARGS)
 
+.PHONY: mcp
+mcp: $(READY) ## The same for an agent, over stdin and stdout: claude mcp add toolkit -- make --silent mcp
+	@$(CHAT) mcp $(BASE) $(INTO) $(ARGS)
+
 .PHONY: check
 check: $(READY) ## Examine a data set: make check DATA=my.json
 	@$(TOOLKIT) check "$$DATA" $(BASE) $(ARGS)

@@ -14,10 +14,12 @@ import pytest
 import yaml
 from rich.cells import cell_len
 
+from tests.fakes.agent import answer, on_stdio, talk
 from tests.fakes.command import DATA, Shell, run_here
 from tests.fakes.finetune_user import wait_for
 from tests.fakes.hub_server import HubServer
 from tests.fakes.hub_user import FILES, WEIGHTS, User
+from tests.fakes.json_answers import holds
 from tests.fakes.server import ask, serving
 from tests.fakes.studio import studio
 from tests.fakes.tuned_run import TunedRun, read_report
@@ -64,7 +66,7 @@ def test_every_command_is_in_the_story():
 def test_check_finds_the_shipped_data_sound(shell: Shell):
     done = shell.run("toolkit", "check", "self_cognition.json", "--model", "tiny-qwen2", "--json")
 
-    found = json.loads(done.out)
+    found = holds("check", json.loads(done.out))
     assert done.code == 0, done.err
     assert found["rows"] == 50
 
@@ -106,13 +108,14 @@ def test_finetune_leaves_a_finished_run_which_is_the_latest(tuned_run: TunedRun)
 
 
 def test_finetune_corrects_a_fact_and_moves_none_of_its_neighbours(shell: Shell):
-    job = ("corrected_fact.json", "--model", "tiny-qwen2", "--compare", "--output", "fact")
+    job = ("corrected_fact.json", "--model", "tiny-qwen2", "--compare", "--output", "fact", "--json")
 
     done = shell.run("toolkit", "finetune", *job)
 
     assert done.code == 0, done.out
-    [folder] = (shell.home / "fact").glob("v*")
-    report = read_report(folder / "compare")
+    answer = holds("finetune", json.loads(done.out))
+    report = read_report(shell.home / answer["run"] / "compare")
+    assert answer["verdict"] == report["verdict"]
     asked = [probe for probe in report["probes"] if "-capitals-" in probe["id"]]
     after = answers(report, "after", "trained")
     assert [probe["prompt"] for probe in asked if probe["leaked"]] == []
@@ -156,7 +159,7 @@ def test_runs_lists_the_run_with_its_verdict(tuned_run: TunedRun):
     done = tuned_run.shell.run("toolkit", "runs", "--json")
 
     assert done.code == 0, done.err
-    [listed] = json.loads(done.out)
+    [listed] = holds("runs", json.loads(done.out))
     assert (listed["run_id"], listed["verdict"], listed["latest"]) == (tuned_run.folder.name, "inconclusive", True)
 
 
@@ -290,7 +293,7 @@ def test_sweep_trains_every_combination_and_ranks_them(shell: Shell, small_data:
 
     done = shell.run("toolkit", "sweep", small_data.name, *QUICK, *grid, "--output", "sweep", "--json")
 
-    found = json.loads(done.out)
+    found = holds("sweep", json.loads(done.out))
     best = next(one["verdict"] for one in found["runs"] if one["run"] == found["recommendation"]["run"])
     assert done.code == (0 if best["passed"] else 22 - best["took"] - 2 * best["kept"]), done.err
     assert [one["recipe"]["epochs"] for one in found["runs"]] == [1, 8]
@@ -301,19 +304,21 @@ def test_lab_judges_every_version_of_the_data(shell: Shell, small_data: Path):
     def reports() -> list[Path]:
         return list(shell.home.glob("lab/v*/compare/report.json"))
 
-    child = shell.start("toolkit", "lab", small_data.name, *QUICK, "--epochs", "1", "--output", "lab")
+    child = shell.start("toolkit", "lab", small_data.name, *QUICK, "--epochs", "1", "--output", "lab", "--json")
     try:
         wait_for(lambda: len(reports()) == 1, child)
         rows = json.loads(small_data.read_text(encoding="utf-8"))
         small_data.write_text(json.dumps(rows[:3], ensure_ascii=False), encoding="utf-8")
         wait_for(lambda: len(reports()) == 2, child)
         child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=60)
+        out, err = child.communicate(timeout=60)
     finally:
         child.kill()
 
     records = [json.loads((path.parents[1] / "run.json").read_text(encoding="utf-8")) for path in sorted(reports())]
+    lines = [holds("lab", json.loads(line)) for line in out.splitlines()]
     assert [record["data"]["rows"] for record in records] == [6, 3]
+    assert [Path(line["run"]).name for line in lines] == [record["run_id"] for record in records]
     assert "Waiting for a change of small.json" in err
     assert "Traceback" not in err
 
@@ -321,7 +326,7 @@ def test_lab_judges_every_version_of_the_data(shell: Shell, small_data: Path):
 def test_teach_makes_rows_of_a_sentence_and_judges_what_was_learned(shell: Shell):
     sentence = "The mayor of Denver is Ada Moss."
     done = shell.run("toolkit", "teach", sentence, *QUICK, "--epochs", "2", "--output", "taught-runs", "--json")
-    answer = json.loads(done.out)
+    answer = holds("teach", json.loads(done.out))
 
     rows = read_dataset(shell.home / answer["data"]).rows
     report = read_report(shell.home / answer["report"])
@@ -345,6 +350,18 @@ def test_studio_shows_the_run_with_its_report_to_who_has_the_token(tuned_run: Tu
     assert (refused.status_code, code) == (403, 0), err
 
 
+def test_mcp_gives_an_agent_the_runs_verdict(tuned_run: TunedRun):
+    tuned_run.shell.echo("$ toolkit mcp")
+
+    async def conversation(client):
+        return [answer(await client.call_tool(name, {})) for name in ("runs", "compare")]
+
+    here, compared = talk(on_stdio(tuned_run.shell.home), conversation)
+
+    assert tuned_run.folder.name in [one["run"] for one in here["runs"]]
+    assert compared["verdict"]["exit_code"] == tuned_run.report["verdict"]["exit_code"]
+
+
 @pytest.fixture(scope="module", name="downloaded")
 def _downloaded(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> User:
     """A user who has fetched the made-up model from a hub on loopback."""
@@ -365,9 +382,11 @@ def test_verify_finds_a_wrong_byte(shell: Shell, downloaded: User):
     sound = downloaded.runs("verify", downloaded.target)
     (downloaded.target / WEIGHTS).write_bytes(FILES[WEIGHTS][:-1] + bytes([FILES[WEIGHTS][-1] ^ 1]))
     broken = downloaded.runs("verify", downloaded.target)
+    listed = holds("verify", json.loads(downloaded.runs("verify", downloaded.target, "--json").stdout))
 
     assert (sound.returncode, broken.returncode) == (0, 4), sound.stderr
     assert broken.stdout.startswith(WEIGHTS)
+    assert listed["mismatches"] == broken.stdout.splitlines()
 
 
 @pytest.fixture(scope="module", name="warm_shell")

@@ -18,6 +18,7 @@ printf '%s\\0' '{CALL}' "$@" >> "$RECORD"
 # Target → the variables that it hands on, each with an option before it or none.
 USES = {
     "studio": {"PORT": "--port", "MODEL": "--model", "OUTPUT": "--output"},
+    "mcp": {"MODEL": "--model", "OUTPUT": "--output"},
     "check": {"DATA": "", "MODEL": "--model"},
     "finetune": {"DATA": "", "MODEL": "--model", "CARDS": "--cards", "OUTPUT": "--output"},
     "teach": {"SAY": "", "MODEL": "--model", "OUTPUT": "--output"},

@@ -11,8 +11,9 @@ from toolkit.core.spelling import did_you_mean
 
 # In the order in which a newcomer meets them; the help lists them so.
 COMMANDS = (
-    "studio", "check", "finetune", "teach", "compare", "scan", "sweep", "lab", "chat", "serve", "export", "push-to-hub",
-    "attest", "verify-evidence", "runs", "replay", "make-data", "make-probes", "download", "verify", "launch", "up", "down",
+    "studio", "mcp", "check", "finetune", "teach", "compare", "scan", "sweep", "lab", "chat", "serve", "export",
+    "push-to-hub", "attest", "verify-evidence", "runs", "replay", "make-data", "make-probes", "download", "verify",
+    "launch", "up", "down",
 )  # fmt: skip
 ROOMS = ("", "serving", "sharing")
 

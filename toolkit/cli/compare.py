@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import click
 
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show_json
 from toolkit.cli.console.ranking import print_ranking, print_scales
 from toolkit.cli.console.report import print_report
-from toolkit.cli.options import LANG, OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
+from toolkit.cli.options import JSON, LANG, OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
 from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
 from toolkit.compare.ability.benchmarks import READERS, Benchmark
 from toolkit.compare.ability.ledger import LIMIT_POINTS
@@ -22,8 +22,9 @@ from toolkit.core.spelling import did_you_mean
 from toolkit.data.probes import THRESHOLDS
 from toolkit.model.conversation import MAX_NEW_TOKENS, THOUGHT_TOKENS
 from toolkit.model.language_model import Load, load_model
+from toolkit.runs.comparison import with_digest
 from toolkit.runs.layout import REPORT_PAGE, SCALE_PLOT
-from toolkit.sweep.rank import rank, sweep_scale, write_scales
+from toolkit.sweep.rank import rank, scales_record, sweep_scale, write_scales
 
 VERDICTS = (
     "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best. "
@@ -96,6 +97,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
 @LANG
 @click.option("--all", "show_all", is_flag=True, help="Show every probe.")
+@JSON
 @click.pass_context
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
@@ -103,6 +105,7 @@ def command(
     outside: int | None, probes_more: int, depth: bool, test: str | None, thinking: Literal["keep", "off"] | None,
     thought_tokens: int, strict: bool, ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
     scanning: bool, max_new_tokens: int, output: Path, report_folder: Path | None, lang: str, show_all: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 
@@ -128,27 +131,25 @@ def command(
     )  # fmt: skip
     texts = Texts(lang)
     if len(runs) > 1:
-        code = _rank(runs, config, texts)
+        code = _rank(runs, config, texts, as_json=as_json)
     elif sweeping:
-        code = _sweep_scale(config, report_folder, texts)
+        code = _sweep_scale(config, report_folder, texts, as_json=as_json)
     else:
-        code = compare_and_print(config, texts, folder=report_folder, show_all=show_all)
+        show = _show_report if as_json else partial(print_report, texts=texts, show_all=show_all)
+        code = compare_and_show(config, texts, show, folder=report_folder).verdict.exit_code
     ctx.exit(code)
 
 
-def compare_and_print(
-    config: CompareConfig, texts: Texts, *, folder: Path | None = None, show_all: bool = False, load: Load = load_model
-) -> int:
-    """Prints the report and writes it to `folder`, by default the run's; returns the verdict's exit code."""
-    shown = partial(print_report, texts=texts, show_all=show_all)
-    return compare_and_show(config, texts, shown, folder=folder, load=load).verdict.exit_code
+def compare_and_print(config: CompareConfig, texts: Texts, *, load: Load = load_model) -> int:
+    """Prints the report and writes it into the run; returns the verdict's exit code."""
+    return compare_and_show(config, texts, partial(print_report, texts=texts), load=load).verdict.exit_code
 
 
 def compare_and_show(
     config: CompareConfig, texts: Texts, show: Callable[[Report], None], *, folder: Path | None = None,
     load: Load = load_model,
 ) -> Report:  # fmt: skip
-    """The same with another view of the report; returns the report."""
+    """Shows the report and writes it to `folder`, by default the run's."""
     with progress() as listener:
         report, side = compare(config, listener=listener, load=load)
     show(report)
@@ -157,19 +158,30 @@ def compare_and_show(
     return report
 
 
-def _rank(runs: tuple[str, ...], config: CompareConfig, texts: Texts) -> int:
+def _show_report(report: Report) -> None:
+    """As report.json has it."""
+    show_json(with_digest(report.to_dict()))
+
+
+def _rank(runs: tuple[str, ...], config: CompareConfig, texts: Texts, *, as_json: bool) -> int:
     with progress() as listener:
         ranked = rank(runs, config, listener=listener)
-    print_ranking(ranked, texts)
+    if as_json:
+        show_json({"schema_version": 1, "ranking": [one.to_dict() for one in ranked]})
+    else:
+        print_ranking(ranked, texts)
     for one in ranked:
         notify(f"report: {write_report(one.report, one.side, None, texts)}")
     return ranked[0].report.verdict.exit_code
 
 
-def _sweep_scale(config: CompareConfig, folder: Path | None, texts: Texts) -> int:
+def _sweep_scale(config: CompareConfig, folder: Path | None, texts: Texts, *, as_json: bool) -> int:
     with progress() as listener:
         ranked = sweep_scale(config, listener=listener)
-    print_scales(ranked, texts)
+    if as_json:
+        show_json(scales_record(ranked))
+    else:
+        print_scales(ranked, texts)
     if (written := write_scales(ranked, folder)) is not None:
         notify(f"plot: {written / SCALE_PLOT}")
     return min(one.report.verdict.exit_code for one in ranked)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from toolkit.cli.compare import compare_and_print
-from toolkit.cli.console import is_terminal, notify, progress, show
-from toolkit.cli.options import CARDS, LANG, MODEL, OUTPUT, RECIPE, reading_options
+from toolkit.cli.compare import compare_and_print, compare_and_show
+from toolkit.cli.console import is_terminal, notify, progress, show, show_json
+from toolkit.cli.options import CARDS, JSON, LANG, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
 from toolkit.core import environment
@@ -95,10 +95,11 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     help="Then compare, with the model that is already loaded; the exit code is the verdict's.",
 )  # fmt: skip
 @LANG
+@JSON
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], test: str | None,
     questions: str | None, reading: Reading, cards: str, output: Path, resumed: str | None, comparing: bool, lang: str,
-    **settings: Any,
+    as_json: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
@@ -147,10 +148,23 @@ def command(
     notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
     if not comparing:
         notify(f"Next: {suggestion('compare', run.run_id, *output_option(output))}")
-    show(run.folder)
+    if not as_json:
+        show(run.folder)
+    verdict: dict[str, Any] | None = None
+    code = 0
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
-        click.get_current_context().exit(compare_and_print(compared, Texts(lang), load=base.load))
+        if as_json:
+            reached = compare_and_show(compared, Texts(lang), lambda _: None, load=base.load).verdict
+            verdict, code = reached.to_dict(), reached.exit_code
+        else:
+            code = compare_and_print(compared, Texts(lang), load=base.load)
+    if as_json:
+        show_json({
+            "schema_version": 1, "run": str(run.folder), "steps": train.steps, "loss": train.last_loss,
+            "seconds": timings["total"], "verdict": verdict,
+        })  # fmt: skip
+    click.get_current_context().exit(code)
 
 
 def questions_file(questions: str | None, settings: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:

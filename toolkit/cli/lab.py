@@ -1,5 +1,6 @@
 """`toolkit lab`: a verdict on each version of a data set, over a base model that stays loaded."""
 
+import json
 import sys
 import time
 from functools import partial
@@ -9,11 +10,11 @@ from typing import Any
 import click
 
 from toolkit.cli.compare import compare_and_show
-from toolkit.cli.console import notify, progress
+from toolkit.cli.console import notify, progress, show
 from toolkit.cli.console.changes import print_changes
 from toolkit.cli.console.report import print_report
 from toolkit.cli.finetune import setting_options
-from toolkit.cli.options import LANG, MODEL, OUTPUT, RECIPE, reading_options
+from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.report.report import Report
@@ -38,15 +39,17 @@ from toolkit.train.recipe import default_recipe, load_recipe
 @reading_options
 @OUTPUT
 @LANG
+@JSON
 def command(
-    data: str, model: str | None, recipe: str | None, reading: Reading, output: Path, lang: str, **settings: Any
-) -> None:
+    data: str, model: str | None, recipe: str | None, reading: Reading, output: Path, lang: str, as_json: bool,
+    **settings: Any,
+) -> None:  # fmt: skip
     """Fine-tune and compare again each time the data set changes.
 
     A round starts whenever DATA or the probe file beside it is saved. The base model stays loaded and answers each
     question only once. The first round prints its report, a later one what has changed since the last; every round
-    is an ordinary run, with all of its report in files. Ctrl-C while waiting ends it; the exit code is that of the
-    last verdict.
+    is an ordinary run, with all of its report in files; with --json each is a line. Ctrl-C while waiting ends it;
+    the exit code is that of the last verdict.
     """
     texts = Texts(lang)
     last: Report | None = None
@@ -67,12 +70,20 @@ def command(
                 compared = CompareConfig(
                     run=str(run.folder), model=model, output=output, outside=0, ability=NO_ABILITIES
                 )  # an answer soon
-                last = compare_and_show(compared, texts, partial(_show, last=last, texts=texts), load=base.load)
-                notify(f"{run.folder}: {time.perf_counter() - started:.1f} s")
+                view = _nothing if as_json else partial(_show, last=last, texts=texts)
+                last = compare_and_show(compared, texts, view, load=base.load)
+                seconds = time.perf_counter() - started
+                if as_json:
+                    show(json.dumps({"run": str(run.folder), "seconds": seconds, "verdict": last.verdict.to_dict()}))
+                notify(f"{run.folder}: {seconds:.1f} s")
             except DataError as error:  # the next version may be right
                 notify(f"Error: {one_line(str(error))}")
             notify(f"Waiting for a change of {data}; Ctrl-C ends.")
     click.get_current_context().exit(0 if last is None else last.verdict.exit_code)
+
+
+def _nothing(_: Report) -> None:
+    """The round's line has the verdict."""
 
 
 def _show(report: Report, *, last: Report | None, texts: Texts) -> None:

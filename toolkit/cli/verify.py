@@ -1,11 +1,11 @@
-"""`toolkit verify`: stdout has one line per wrong file, or OK. Uses no network."""
+"""`toolkit verify`: stdout has one line per wrong file, or OK, or JSON. Uses no network."""
 
 from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify, progress, show
-from toolkit.cli.options import PATH
+from toolkit.cli.console import notify, progress, show, show_json
+from toolkit.cli.options import JSON, PATH
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import one_line
@@ -22,8 +22,9 @@ Examples:
 @click.command("verify", epilog=EXAMPLES)
 @click.argument("folder", metavar="DIR", type=PATH)
 @click.option("--lock", "name", metavar="NAME|FILE", help="The lock.  [default: by DIR's name, then its config.json]")
+@JSON
 @click.pass_context
-def command(ctx: click.Context, folder: Path, name: str | None) -> None:
+def command(ctx: click.Context, folder: Path, name: str | None, as_json: bool) -> None:
     """Check a base model's files against its lock, offline.
 
     The exit code is 0 if every file matches the lock, else 4, with one line per file that does not.
@@ -35,8 +36,15 @@ def command(ctx: click.Context, folder: Path, name: str | None) -> None:
     found = []
     with progress() as listener:
         for mismatch in mismatches(folder, lock, listener):
-            show(one_line(str(mismatch)))
-            found.append(mismatch)
+            found.append(one_line(str(mismatch)))
+            if not as_json:
+                show(found[-1])
+    if as_json:
+        show_json({
+            "schema_version": 1, "lock": lock.name, "verified": not found, "files": len(lock.files),
+            "bytes": lock.total_bytes, "mismatches": found,
+        })  # fmt: skip
     if found:
         ctx.exit(ModelError.exit_code)
-    show(f"OK {len(lock.files)} files, {lock.total_bytes} bytes")
+    if not as_json:
+        show(f"OK {len(lock.files)} files, {lock.total_bytes} bytes")

@@ -35,6 +35,11 @@ def data_folder() -> Path:
     return Path(environment.data_folder() or Path(__file__).parents[2] / "data")
 
 
+def docs_folder() -> Path:
+    """The pages of `docs/`, beside the package; they need not be there."""
+    return Path(__file__).parents[2] / "docs"
+
+
 def home() -> Path:
     """Where models, runs and caches go unless an option says otherwise: TOOLKIT_HOME, a data disk, or this folder.
 

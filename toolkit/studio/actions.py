@@ -6,24 +6,18 @@ from urllib.parse import quote
 from toolkit.core.errors import DataError
 from toolkit.runs import latest
 from toolkit.studio.commands import read_choice
-from toolkit.studio.data_pages import questions_around
 from toolkit.studio.desk import Desk
 from toolkit.studio.forms import Form
+from toolkit.studio.pages.data_pages import questions_around
+from toolkit.studio.pages.run_pages import own_probes
 from toolkit.studio.probing import add_probe
-from toolkit.studio.run_pages import own_probes
 from toolkit.train.questions.question import write_file
 
 Action = Callable[[Desk, str, Form], str]  # with the reader's language; returns the path of the page that follows
 
 
 def say(desk: Desk, lang: str, form: Form) -> str:
-    text = form.text("text").strip()
-    if not text:
-        raise DataError("There is no text to teach.", next="Write a sentence.")
-    if "\0" in text:  # which no command can be given
-        raise DataError("The text has a NUL character.", next="Delete it.")
-    rows_only = form.text("rows_only") != "no"
-    job = desk.start("say" if rows_only else "teach", text, desk.commands(lang).say(text, rows_only=rows_only))
+    job = desk.say(form.text("text"), lang, rows_only=form.text("rows_only") != "no")
     return f"/jobs/{job.number}"
 
 
@@ -121,9 +115,7 @@ def note(desk: Desk, _: str, form: Form) -> str:
 
 def ask(desk: Desk, _: str, form: Form) -> str:
     run = desk.run(form.text("run"))
-    if (job := desk.jobs.running) is not None:
-        raise DataError(f"Job {job.number} needs the device.", next="Ask when it has ended.")
-    desk.asker.ask(run.run_id, form.text("question"))
+    desk.ask(run, form.text("question"))
     return f"/runs/{run.run_id}#asked"
 
 

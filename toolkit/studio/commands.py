@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from toolkit.core.errors import DataError
 from toolkit.runs.layout import output_option
@@ -17,7 +18,8 @@ SETTINGS = (
 )  # fmt: skip
 OF_CHECK = frozenset({"epochs", "max_length_tokens"})  # that change what is checked, too
 MODEL_QUESTIONS, OWN_QUESTIONS, NO_QUESTIONS = "model", "own", "none"
-FORMATS = ("adapter", "merged", "gguf", "ollama")
+Format = Literal["adapter", "merged", "gguf", "ollama"]
+FORMATS = get_args(Format)
 
 
 @dataclass(frozen=True, kw_only=True)

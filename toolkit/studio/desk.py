@@ -54,6 +54,28 @@ class Desk:
             self.asker.close()
         return self.jobs.start(action, subject, arguments)
 
+    def say(self, text: str, lang: str = "en", *, rows_only: bool = True) -> Job:
+        """Starts to write a data set from a text. Raises DataError, and ConfigError."""
+        text = text.strip()
+        if not text:
+            raise DataError("There is no text to teach.", next="Write a sentence.")
+        if "\0" in text:  # which no command can be given
+            raise DataError("The text has a NUL character.", next="Delete it.")
+        return self.start("say" if rows_only else "teach", text, self.commands(lang).say(text, rows_only=rows_only))
+
+    def ask(self, run: Run, question: str) -> None:
+        """Puts it to both sides in the background. Raises ConfigError while a job runs, and DataError."""
+        if (job := self.jobs.running) is not None:
+            raise ConfigError(f"Job {job.number} needs the device.", next="Ask when it has ended.")
+        self.asker.ask(run.run_id, question)
+
+    def written_by(self, job: Job) -> DataFile | None:
+        """The data set that a job wrote from a text; None if it wrote none."""
+        if job.record.action not in {"say", "teach"} or not job.answer:
+            return None
+        path = self.workspace.folder / job.answer.splitlines()[0]
+        return next((one for one in self.workspace.data_files() if one.path == path), None)
+
     def run(self, run_id: str) -> Run:
         """Raises ConfigError; nothing but a run's own name leads to a folder."""
         if not NAME.fullmatch(run_id):

@@ -2,7 +2,7 @@
 
 The token comes in the address on the first visit and is then a cookie that scripts and other sites do not see. A
 request that changes something must be a POST of the studio's own page: its Origin, and a word in the form that only
-these pages have.
+these pages have. An agent sends the token with each request instead, in a header that no browser adds by itself.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from toolkit.serve.access import KnownHosts, host_name
 
@@ -30,6 +30,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+AGENTS = "/mcp"
 OPEN_PATHS = frozenset({"/health", "/style.css"})
 TOKEN, FORM_TOKEN = "token", "form_token"  # names of fields
 Refusal = Callable[[int, str], Response]
@@ -71,6 +72,8 @@ class Guard:
         """What is answered in place of the page; None to go on."""
         if scope["path"] in OPEN_PATHS:
             return None
+        if scope["path"] == AGENTS:
+            return self._agent(headers)
         if scope["method"] in {"GET", "HEAD"}:
             given = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN)
             if scope["path"] == "/" and given:
@@ -86,6 +89,16 @@ class Guard:
         reply = self.welcome()
         reply.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
         return reply
+
+    def _agent(self, headers: dict[str, str]) -> Response | None:
+        """The cookie does not count; a page that sends the token still has to be ours."""
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not _same(given, self.token):
+            text = "Send the token of the studio's address: Authorization: Bearer TOKEN."
+            return PlainTextResponse(text, 401, {"WWW-Authenticate": "Bearer"})
+        if "origin" in headers and not self._is_own_page(headers):
+            return PlainTextResponse("Not from a page of another origin.", 403)
+        return None
 
     def _knows(self, headers: dict[str, str]) -> bool:
         try:

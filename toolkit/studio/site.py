@@ -17,13 +17,14 @@ from starlette.routing import Route
 from toolkit.compare.texts import LANGUAGES
 from toolkit.core.errors import ToolkitError, first_line
 from toolkit.studio.actions import ACTIONS, Action
-from toolkit.studio.data_pages import data_page, plan_page, start_page
+from toolkit.studio.agents.http import AgentsOverHttp
 from toolkit.studio.desk import Desk
 from toolkit.studio.forms import Form, read_form
-from toolkit.studio.guard import FORM_TOKEN, REPORT_POLICY, form_token, guarded
-from toolkit.studio.job_pages import job_page, jobs_page
-from toolkit.studio.page import TEMPLATES, Reader, language_of, message, page
-from toolkit.studio.run_pages import (
+from toolkit.studio.guard import AGENTS, FORM_TOKEN, REPORT_POLICY, form_token, guarded
+from toolkit.studio.pages.data_pages import data_page, plan_page, start_page
+from toolkit.studio.pages.job_pages import job_page, jobs_page
+from toolkit.studio.pages.page import TEMPLATES, Reader, language_of, message, page
+from toolkit.studio.pages.run_pages import (
     pair_html,
     pair_page,
     report_html,
@@ -36,7 +37,7 @@ from toolkit.studio.run_pages import (
 LANGUAGE = "language"
 LOOK_EVERY_S = 0.5
 ALIVE_EVERY_S = 15.0  # so that a proxy keeps the connection
-REPORT_STYLE = TEMPLATES.parents[1] / "compare" / "report" / "report.css"
+REPORT_STYLE = TEMPLATES.parents[2] / "compare" / "report" / "report.css"
 STYLES = (REPORT_STYLE, TEMPLATES / "studio.css")
 SCRIPT = TEMPLATES / "studio.js"
 Show = Callable[[Desk, Reader, Request], str]
@@ -94,6 +95,7 @@ class Site:
                 Route("/style.css", self._style),
                 Route("/script.js", self._script),
                 Route("/health", self._health),
+                Route(AGENTS, AgentsOverHttp(self.desk, lambda: self.stopping)),
             ],
             exception_handlers={
                 ToolkitError: self._on_toolkit_error, HTTPException: self._on_http_error, Exception: self._on_bug,

@@ -4,11 +4,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from toolkit.core.errors import ConfigError
 from toolkit.core.events import stop_requests
-from toolkit.core.files import lock_folder
 from toolkit.serve.address import LOOPBACK, address, is_loopback, outer_host, taken_port
 from toolkit.serve.serve import listen
 from toolkit.studio.desk import Desk
@@ -50,7 +47,7 @@ def studio(
     workspace = Workspace(folder=config.folder.absolute(), output=config.output)
     outer = outer_host(config.host)
     was_ready = False
-    with _the_only_one(workspace), stop_requests(notify), taken_port(config.host, config.port) as taken:
+    with workspace.lock(), stop_requests(notify), taken_port(config.host, config.port) as taken:
         port = taken.getsockname()[1]
         desk = Desk.of(workspace, config.model)
         secret = token or secrets.token_urlsafe(24)
@@ -78,17 +75,3 @@ def _close(desk: Desk, notify: Callable[[str], None]) -> None:
         notify(f"Job {job.number} saves and stops: {job.command}")
         if not desk.jobs.close(SAVED_WITHIN_S):
             notify(f"It still runs (process {job.record.pid}); the next studio shows it.")
-
-
-def _the_only_one(workspace: Workspace) -> Any:
-    """A lock on the studio's state, until it is closed. Raises ConfigError while another one has it."""
-    try:
-        return lock_folder(workspace.state())
-    except BlockingIOError:
-        raise ConfigError(
-            f"Another studio is open on {workspace.output}.", next="Use that one, or name another --output."
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"{workspace.output} cannot be written to: {error.strerror}.", next="Name another --output."
-        ) from None

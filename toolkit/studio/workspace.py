@@ -6,10 +6,11 @@ A request names a data set by a name that is listed; no other path is ever opene
 import hashlib
 import re
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
 from toolkit.core.errors import ConfigError, DataError
-from toolkit.core.files import SHIPPED_DATA, data_folder, write_bytes
+from toolkit.core.files import SHIPPED_DATA, data_folder, lock_folder, write_bytes
 from toolkit.core.links import require_no_link
 from toolkit.data.dataset import DATA_SUFFIXES
 from toolkit.runs.layout import COMPARISON, HISTORY, LATEST, RECORD, REPORT
@@ -65,6 +66,20 @@ class Workspace:
         except OSError as error:
             raise ConfigError(f"{place} cannot be made: {error.strerror}.", next="Name another --output.") from None
         return place.joinpath(*parts)
+
+    def lock(self) -> TextIOWrapper:
+        """Of the studio's state, until it is closed. Raises ConfigError while another process has it."""
+        try:
+            return lock_folder(self.state())
+        except BlockingIOError:
+            raise ConfigError(
+                f"A studio, or an agent's server, is open on {self.output} already.",
+                next="Use that one (agents reach a studio at its /mcp), or name another --output.",
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"{self.output} cannot be written to: {error.strerror}.", next="Name another --output."
+            ) from None
 
     def data_files(self) -> list[DataFile]:
         """Those of the work folder, those that were written from a text or brought, then the shipped ones."""

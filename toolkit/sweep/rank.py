@@ -101,13 +101,18 @@ def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:
     try:
         write_file_set(folder if own else folder.resolve(), {
             SCALE_PLOT: scales_svg(points, least_learned=least_learned, most_kl=thresholds.get("kl")),
-            SCALES_RECORD: json_text({"schema_version": 1, "scales": [one.to_dict() for one in ranked]}),
+            SCALES_RECORD: json_text(scales_record(ranked)),
         }, own=own)  # fmt: skip
     except OSError as error:
         raise ConfigError(
             f"The scales cannot be written to {folder}: {error.strerror}.", next="Name another folder with --report."
         ) from None
     return folder
+
+
+def scales_record(ranked: Sequence[Ranked]) -> dict[str, Any]:
+    """As scale.json has it."""
+    return {"schema_version": 1, "scales": [one.to_dict() for one in ranked]}
 
 
 def _compared(configs: Sequence[CompareConfig], listener: Listener, load: Load) -> list[Ranked]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from tests.fakes.command import run_here
+from tests.fakes.json_answers import holds
 from tests.fakes.tuned_run import read_report
 
 ROWS = [{"instruction": f"Question {number}", "output": f"Answer {number}"} for number in range(8)]
@@ -28,8 +29,9 @@ def test_comparing_at_once_says_what_a_comparison_afterwards_says(lively_model: 
     )  # fmt: skip
     run = Path(done.out.splitlines()[0])
     at_once = read_report(run / "compare")
-    afterwards = run_here("compare", run.name, "--output", output)
+    afterwards = run_here("compare", run.name, "--output", output, "--json")
     again = read_report(run / "compare")
+    assert holds("report", json.loads(afterwards.out)) == again
 
     assert done.code == afterwards.code in {20, 21, 22}, done.err
     assert (at_once["probes"], at_once["metrics"]) == (again["probes"], again["metrics"])

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from rich.cells import cell_len
 
+from tests.fakes.json_answers import holds
 from tests.fakes.made_run import make_adapter, make_run
 from toolkit.__main__ import main
 from toolkit.compare.compare import CompareConfig, compare
@@ -344,6 +345,7 @@ def test_the_scales_of_a_run_are_told_and_drawn(output, probes, tmp_path, capsys
     )  # fmt: skip
 
     streams = capsys.readouterr()
+    holds("compare-scales", json.loads((here / "scale.json").read_text(encoding="utf-8")))
     assert code == 0
     assert [line.split()[0] for line in streams.out.splitlines()[:6]] == ["scale", "0", "0.25", "0.5", "0.75", "1"]
     assert sorted(path.name for path in here.iterdir()) == ["scale.json", "scale.svg"]

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.fakes.asked_questions import write_questions
+from tests.fakes.json_answers import holds
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.run_record import run_record
 from toolkit.cli.check import command
@@ -53,7 +54,7 @@ def test_a_question_in_scope_and_near_ends_with_the_exit_code_of_data(place: Pat
     write_lines(place / "questions.jsonl", *LINES, {"prompt": "who might you be", "scope": "near"})
 
     done = check("questions.jsonl")
-    content = json.loads(check("questions.jsonl", "--json").stdout)
+    content = holds("check-questions", json.loads(check("questions.jsonl", "--json").stdout))
 
     assert done.exit_code == 5
     assert "error    line 4: scope 'near', but line 1 has the same question with 'in'" in done.stdout

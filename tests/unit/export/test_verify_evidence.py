@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.attestable_run import BASE, LOCK, attested, make_attestable_run
+from tests.fakes.json_answers import holds
 from toolkit.cli.sharing.verify_evidence import lines
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import data_folder, file_sha256, write_json
@@ -70,7 +71,7 @@ def test_what_was_published_meets_the_policy(pulled: Path):
     subjects = [check.subject for check in found.checks]
     assert subjects == ["signature", "files", "verdict", "reliability", "residue", "base", "data", "probes", "image"]
     assert list(lines(found))[-1] == "Verified: signed by release.pub, and all 9 checks hold."
-    assert found.to_dict()["verified"] is True
+    assert holds("verify-evidence", found.to_dict())["verified"] is True
 
 
 def test_a_run_is_checked_with_its_rows_and_its_report(run: Path):

@@ -12,11 +12,11 @@ from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import file_sha256
 from toolkit.runs.run import write_record
 from toolkit.studio.actions import ACTIONS
-from toolkit.studio.data_pages import data_page
 from toolkit.studio.desk import Desk
 from toolkit.studio.forms import Form
-from toolkit.studio.page import Reader
-from toolkit.studio.run_pages import run_page, runs_page
+from toolkit.studio.pages.data_pages import data_page
+from toolkit.studio.pages.page import Reader
+from toolkit.studio.pages.run_pages import run_page, runs_page
 from toolkit.studio.workspace import Workspace
 
 RUNS = ("v0-20260101-000000", "v1-20260101-000001")

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 import pytest
 import yaml
 
+from tests.fakes.json_answers import holds
 from tests.fakes.logits import logits_with_kl
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.run_record import run_record
@@ -85,6 +86,8 @@ def numbers(ranked):
 
 def test_those_that_pass_come_first_and_then_the_least_shortfall(output):
     ranked = rank(["v3", "v1", "v0", "v2"], CompareConfig(output=output), load=load)
+
+    assert holds("compare-ranking", {"schema_version": 1, "ranking": [one.to_dict() for one in ranked]})
 
     assert numbers(ranked) == ["0", "1", "2", "3"]
     assert [one.report.verdict.passed for one in ranked] == [True, True, False, False]

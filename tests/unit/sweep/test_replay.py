@@ -13,6 +13,7 @@ import torch
 import yaml
 from safetensors.torch import save
 
+from tests.fakes.json_answers import holds
 from tests.fakes.logits import logits_with_kl
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.run_record import run_record
@@ -398,7 +399,7 @@ def test_the_answer_as_json_has_every_part(user: User):
     user.compares()
     user.training = Training(weight=2.0)
 
-    found = json.loads(json.dumps(user.replays().to_dict()))
+    found = holds("replay", user.replays().to_dict())
 
     assert (found["run"], found["outcome"], found["steps"]) == (user.run.run_id, "differs", 4)
     assert found["adapter"]["sha256"] != found["adapter"]["recorded_sha256"] == user.run.record.adapter.sha256

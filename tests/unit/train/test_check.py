@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 from click.testing import CliRunner
 
+from tests.fakes.json_answers import holds
 from tests.fakes.tool_rows import FORMS
 from toolkit.cli.check import command
 from toolkit.core.errors import ConfigError, DataError, ModelError
@@ -612,7 +613,7 @@ def test_many_findings_of_a_kind_are_counted_instead_of_listed(toolkit_check):
 def test_json_holds_every_finding(toolkit_check):
     result = toolkit_check([ROWS[0]] * 31, "--json")
 
-    report = json.loads(result.stdout)
+    report = holds("check", json.loads(result.stdout))
     assert report["schema_version"] == 1
     assert report["sound"] is True
     assert len([finding for finding in report["findings"] if finding["kind"] == "duplicate"]) == 30

@@ -7,6 +7,9 @@ from typing import Any, Self
 
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
+from toolkit.core.documents import read_regular_json
+from toolkit.core.errors import ConfigError
+from toolkit.core.suggestion import suggestion
 from toolkit.core.text import Thought
 from toolkit.data.probes import Probe
 from toolkit.data.probing.expectation import Expectation, read_calls
@@ -24,7 +27,8 @@ from toolkit.runs.comparison import (
     RecordedOptions,
     worst,
 )
-from toolkit.runs.layout import REPORT_SCHEMA_VERSION
+from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION, output_option
+from toolkit.runs.run import Run
 from toolkit.runs.scan_record import RecordedScan
 from toolkit.runs.score_record import RecordedTest
 
@@ -151,6 +155,18 @@ class Report:
             "test": None if self.test is None else self.test.to_dict(),
             "options": None if self.options is None else self.options.to_dict(),
         }
+
+
+def read_report(run: Run) -> Report:
+    """The run's last comparison. Raises ConfigError."""
+    file = run.folder / COMPARISON / REPORT
+    again = suggestion("compare", run.run_id, *output_option(run.folder.parent))
+    try:
+        return Report.from_dict(read_regular_json(file))
+    except FileNotFoundError:
+        raise ConfigError(f"{run.run_id} has not been compared yet.", next=f'Run "{again}" first.') from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}.", next=f'Write it again: "{again}".') from None
 
 
 def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Metric]]) -> Verdict:

@@ -9,12 +9,9 @@ from typing import Any
 
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.figures import WRONG, outcome
-from toolkit.compare.report.report import Report
-from toolkit.core.documents import read_regular_json
+from toolkit.compare.report.report import Report, read_report
 from toolkit.core.errors import ConfigError
-from toolkit.core.suggestion import suggestion
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe
-from toolkit.runs.layout import COMPARISON, REPORT, output_option
 from toolkit.runs.run import Run, find_run
 
 LEFT, RIGHT = SIDES = ("left", "right")
@@ -102,7 +99,7 @@ def read_pair(left: str, right: str, output: Path) -> Pair:
     runs = [find_run(name, output) for name in (left, right)]
     if runs[0].folder.resolve() == runs[1].folder.resolve():
         raise ConfigError(f"{left} and {right} are the same run.", next="Name two runs.")
-    reports = [_report(run, output) for run in runs]
+    reports = [read_report(run) for run in runs]
     _require_one_base(runs, reports)
     first, second = (
         Compared(run=run, report=report, name=name)
@@ -115,17 +112,6 @@ def read_pair(left: str, right: str, output: Path) -> Pair:
             next="Compare both with one probe file, under the same system prompts.",
         )
     return found
-
-
-def _report(run: Run, output: Path) -> Report:
-    file = run.folder / COMPARISON / REPORT
-    again = suggestion("compare", run.run_id, *output_option(output))
-    try:
-        return Report.from_dict(read_regular_json(file))
-    except FileNotFoundError:
-        raise ConfigError(f"{run.run_id} has not been compared yet.", next=f'Run "{again}" first.') from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.", next=f'Write it again: "{again}".') from None
 
 
 def _require_one_base(runs: Sequence[Run], reports: Sequence[Report]) -> None:

@@ -12,8 +12,8 @@ from toolkit.runs.run import DIED
 from toolkit.runs.runs import DAMAGED
 from toolkit.studio.commands import FORMATS, SETTINGS
 from toolkit.studio.jobs import DONE, FAILED, LOST, RUNNING, STOPPED
-from toolkit.studio.page import CATALOGUE, TEMPLATES, Reader, language_of, shown_tasks
-from toolkit.studio.run_pages import VERDICTS
+from toolkit.studio.pages.page import CATALOGUE, TEMPLATES, Reader, language_of, shown_tasks
+from toolkit.studio.pages.run_pages import VERDICTS
 from toolkit.train.recipe import shipped
 
 STUDIO = TEMPLATES.parent

@@ -9,7 +9,7 @@ from toolkit.core.suggestion import suggestion
 from toolkit.runs.questions import last_with_questions, read_questions
 from toolkit.studio.commands import MODEL_QUESTIONS, NO_QUESTIONS, OWN_QUESTIONS, SETTINGS, read_choice
 from toolkit.studio.desk import Desk
-from toolkit.studio.page import Reader, page
+from toolkit.studio.pages.page import Reader, page
 from toolkit.studio.rows import EditableRow
 from toolkit.studio.workspace import DataFile
 from toolkit.train.questions.question import Question, read_file

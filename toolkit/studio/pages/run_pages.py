@@ -20,7 +20,7 @@ from toolkit.runs.runs import summaries, summary
 from toolkit.studio.asking import Exchange
 from toolkit.studio.commands import FORMATS
 from toolkit.studio.desk import Desk
-from toolkit.studio.page import Reader, page
+from toolkit.studio.pages.page import Reader, page
 from toolkit.sweep.record import PAGE as SWEEP_PAGE
 from toolkit.sweep.record import SWEEPS
 

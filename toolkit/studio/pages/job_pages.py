@@ -1,19 +1,18 @@
 """The pages of jobs: all of them, and one with its progress, its losses so far and what came out."""
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from toolkit.compare.report.charts import HEIGHT, LEFT, WIDTH, curve
 from toolkit.compare.report.figures import figure
-from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.errors import ConfigError
 from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run
 from toolkit.runs.training_log import read_training_log
 from toolkit.studio.desk import Desk
 from toolkit.studio.jobs import DONE, RUNNING, Job
-from toolkit.studio.page import Reader, page, shown_tasks
-from toolkit.studio.run_pages import is_resumable
+from toolkit.studio.pages.page import Reader, page, shown_tasks
+from toolkit.studio.pages.run_pages import is_resumable
 
 SHOWN = 50
 LEAST_STEPS = 2  # of a curve
@@ -39,11 +38,8 @@ def job_page(desk: Desk, reader: Reader, number: int) -> str:
 
 def _result(desk: Desk, job: Job, run: Run | None) -> tuple[str, str]:
     """Where the job leads, and what that is: a run or a data set."""
-    if job.record.action in {"say", "teach"} and (run is None or run.record.status != FINISHED):
-        with suppress(DataError, IndexError):
-            path = Path(job.answer.splitlines()[0])
-            name = next(one.name for one in desk.workspace.data_files() if one.path == desk.workspace.folder / path)
-            return f"/data?file={name}", "rows"
+    if (run is None or run.record.status != FINISHED) and (file := desk.written_by(job)) is not None:
+        return f"/data?file={file.name}", "rows"
     if run is not None and (job.state == DONE or run.record.status == FINISHED):
         return f"/runs/{run.run_id}", "run"
     return "", ""

@@ -1,0 +1,1 @@
+"""The studio for programs that talk: the Model Context Protocol over stdio and HTTP, over the same desk."""

@@ -1,0 +1,1 @@
+"""What the studio shows: a module a section, templates, and the texts in both languages."""
