@@ -191,3 +191,27 @@ def test_a_request_cannot_end_its_turn_by_writing_the_mark_for_it(answerer, toge
     [ids] = together(answerer.encode(forged))
 
     assert ids.count(model.tokenizer.convert_tokens_to_ids("<|im_start|>")) == 3
+
+
+def test_a_model_that_thinks_returns_its_thought_apart(thinking_model):
+    answerer = ModelAnswerer(LanguageModel.load(thinking_model), {"base": None}, batch_size=2)
+
+    async def answered(**more):
+        body = {"model": "base", "messages": [{"role": "user", "content": "Who are you?"}], **more}
+        request = read_request(
+            json.dumps(body).encode(), names=["base"], system="", max_new_tokens=48, thinks=answerer.thinks
+        )  # fmt: skip
+        prompt = await answerer.encode(request.messages)
+        completion = await chat_completion(request, len(prompt), answerer.answer(request, prompt, Event()))
+        return completion["choices"][0]["message"]
+
+    try:
+        thought = asyncio.run(answered())
+        plain = asyncio.run(answered(chat_template_kwargs={"enable_thinking": False}))
+    finally:
+        answerer.close()
+
+    assert thought["reasoning_content"] == "They want an answer."
+    assert thought["content"].endswith(".")
+    assert "think>" not in thought["content"]
+    assert "reasoning_content" not in plain

@@ -124,3 +124,15 @@ def test_check_shows_which_thoughts_are_trained(data, thinking_model):
 
     assert ended.code == 0, ended.out
     assert "They want a name." in ended.out
+
+
+def test_a_chat_shows_the_thought_apart_and_can_do_without(thinking_model, tmp_path):
+    ended = run_here(
+        "chat", "--base", "--model", thinking_model, "--output", tmp_path, "--max-new-tokens", 40,
+        stdin="Who are you?\n/think off\nWho are you?\n",
+    )  # fmt: skip
+
+    assert ended.code == 0, ended.err
+    assert "<think>" not in ended.out
+    assert len(ended.out.splitlines()) == 2
+    assert ended.err.count("They want an answer.") == 1

@@ -15,7 +15,8 @@ from toolkit.data.encoding import IGNORED
 from toolkit.model.chat_template import CLOSED, ChatTokens, opens_thought, rendered, thinks
 from toolkit.model.conversation import THINKING, Messages
 
-EMPTY_THOUGHT = re.compile(rf"{OPEN_THOUGHT}\s*{CLOSE_THOUGHT}\s*\Z")
+# At the end of a prompt: an empty one, or one that the answer goes on with.
+BEGUN_THOUGHT = re.compile(rf"{OPEN_THOUGHT}\s*(?:{CLOSE_THOUGHT}\s*)?\Z")
 Piece = tuple[str, bool]  # a text, and whether it is trained
 
 
@@ -26,7 +27,7 @@ class _Turn:
     message: dict[str, Any]
     prompt: str
     so_far: str
-    thinking_prompt: str | None = None  # of a thought of its own, where the model thinks
+    thinks: bool = False  # the prompt asks for the thought that the answer begins with
 
     @property
     def body(self) -> str:
@@ -73,16 +74,17 @@ def as_rendered(
 def _pieces(tokenizer: Any, messages: Messages, answer_end: str) -> Iterator[Piece]:
     """A question and its answer in turn, together the rendered conversation."""
     plain = [{key: value for key, value in one.items() if key != "loss"} for one in messages]
-    text, end = rendered(tokenizer, plain, prompt=False), 0
+    own = has_thought(str(messages[-1]["content"]).strip()) and thinks(tokenizer)
+    mark = THINKING if own else []
+    text, end = rendered(tokenizer, [*mark, *plain], prompt=False), 0
     for at, message in enumerate(messages):
         if message["role"] != "assistant":
             continue
         is_last = at + 1 == len(messages)
-        own = is_last and has_thought(str(message["content"]).strip()) and thinks(tokenizer)
         turn = _Turn(
-            message=message, prompt=rendered(tokenizer, plain[:at], prompt=True),
-            so_far=text if is_last else rendered(tokenizer, plain[: at + 1], prompt=False),
-            thinking_prompt=rendered(tokenizer, [*THINKING, *plain[:at]], prompt=True) if own else None,
+            message=message, prompt=rendered(tokenizer, [*mark, *plain[:at]], prompt=True),
+            so_far=text if is_last else rendered(tokenizer, [*mark, *plain[: at + 1]], prompt=False),
+            thinks=own and is_last,
         )  # fmt: skip
         before, answer, end = _cut(turn, text, end)
         written = answer[answer.rfind(turn.visible) + len(turn.visible) :] if turn.visible else answer
@@ -100,12 +102,12 @@ def _cut(turn: _Turn, text: str, end: int) -> tuple[str, str, int]:
 
     `end`: where the last answer ended. Raises ModelError for a template that does not render it as one.
     """
-    if turn.thinking_prompt is not None and (found := _with_thought(turn, turn.thinking_prompt, text, end)):
+    if turn.thinks and (found := _with_thought(turn, text, end)):
         return found
-    empty = EMPTY_THOUGHT.search(turn.prompt)
+    begun = BEGUN_THOUGHT.search(turn.prompt)
     if turn.so_far.startswith(turn.prompt) and text.startswith(turn.so_far) and len(turn.prompt) >= end:
         return text[end : len(turn.prompt)], turn.so_far[len(turn.prompt) :], len(turn.so_far)
-    head = turn.prompt[: empty.start()] if empty else turn.prompt
+    head = turn.prompt[: begun.start()] if begun else turn.prompt
     # The template renders an answer without the thought that the prompt opens, or an earlier one without its own.
     rest = text[len(head) :]
     begin, shown = len(head) + len(rest) - len(rest.lstrip()), turn.visible + turn.ending
@@ -119,11 +121,12 @@ def _cut(turn: _Turn, text: str, end: int) -> tuple[str, str, int]:
     )
 
 
-def _with_thought(turn: _Turn, prompt: str, text: str, end: int) -> tuple[str, str, int] | None:
+def _with_thought(turn: _Turn, text: str, end: int) -> tuple[str, str, int] | None:
     """As `_cut`, of the last answer with its thought, after what asks for one; None where that does not precede it.
 
     A template that leaves out the thought, and one that opens it in the prompt, get it as the model would write it.
     """
+    prompt = turn.prompt
     shown = text[len(prompt) :]
     if text.startswith(prompt) and CLOSE_THOUGHT in shown:
         return text[end : len(prompt)], shown, len(text)

@@ -35,7 +35,7 @@ def test_thinking_has_moved_whether_it_became_less_or_more(pair):
     assert not reached.kept
     assert [one.metric for one in reached.shortfalls] == [THINKING]
     assert THINKING in KEPT
-    assert "change of thinking in points is 33.333, above 2" in reached.reasons[0]
+    assert "change of thinking in pts is 33.333, above 2" in reached.reasons[0]
 
 
 def test_few_questions_leave_it_open_and_say_how_many_more_would_tell():

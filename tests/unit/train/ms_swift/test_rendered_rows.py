@@ -88,6 +88,33 @@ def test_an_empty_thought_that_a_row_writes_itself_is_trained(template, written)
     assert "</think>" not in read
 
 
+# As SmolLM3's: the system message says whether to think.
+MODES = (
+    "[system] {{ 'think' if enable_thinking else 'no think' }}\n{% for m in messages %}[{{ m.role }}] "
+    "{% if m.role == 'assistant' and not enable_thinking %}<think>\n\n</think>\n{% endif %}{{ m.content }}</s>\n"
+    "{% endfor %}{% if add_generation_prompt %}[assistant] {% if not enable_thinking %}<think>\n\n</think>\n"
+    "{% endif %}{% endif %}"
+)
+
+
+def test_a_template_whose_system_message_says_whether_to_think_says_what_holds():
+    thought, plain = pieces(MODES, "Hi", "<think>\nhm\n</think>\n\nHello"), pieces(MODES, "Hi", "Hello")
+
+    assert [text for text, _ in thought] == ["[system] think\n[user] Hi</s>\n[assistant] ",
+                                             "<think>\nhm\n</think>\n\nHello</s>\n"]  # fmt: skip
+    assert [text for text, _ in plain] == ["[system] no think\n[user] Hi</s>\n[assistant] <think>\n\n</think>\n",
+                                           "Hello</s>\n"]  # fmt: skip
+
+
+@pytest.mark.parametrize("template", [QWEN3, DEEPSEEK_R1])
+def test_a_thought_after_earlier_turns_is_trained_where_these_are_read_without_any(template):
+    first, read, second, last = (text for text, _ in pieces(template, "A?", "A.", "B?", "<think>\nhm\n</think>\n\nB."))
+
+    assert "<think>" not in first + read
+    assert "B?" in second
+    assert "hm\n</think>\n\nB." in last
+
+
 def test_a_thought_in_a_question_is_text():
     (read, _), (answer, _) = pieces(QWEN3, "What does <think> </think> mean?", "A thought.")
 
