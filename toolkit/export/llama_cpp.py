@@ -13,7 +13,8 @@ from toolkit.core.errors import ExportError, ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.model.chat_template import render, template_values
 from toolkit.model.conversation import Messages
-from toolkit.model.language_model import Answer
+from toolkit.model.decoding.answer import Answer, answer_of
+from toolkit.model.decoding.greedy import Continuation
 
 CONTEXT_TOKENS = 4096  # for a probe and its answer
 BATCH_TOKENS = 512
@@ -116,8 +117,8 @@ class LlamaModel:
             unread = [token]
         if not torch.isfinite(first).all():
             raise ModelError("The GGUF's logits are not finite numbers.", next="Export with --quantization f16.")
-        text = self._llama.detokenize(tokens).decode("utf-8", errors="replace").strip()
-        return Answer(text=text, tokens=tokens, margins=margins, first_logits=first)
+        found = Continuation(tokens=tokens, margins=margins, first_logits=first)
+        return answer_of(found, lambda ids: str(self._llama.detokenize(list(ids)).decode("utf-8", errors="replace")))
 
     def _logits(self) -> Any:
         """Shape [vocabulary], float32, after the last token that was read."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.events import Listener, Progress
 from toolkit.model.answer_end import end_tokens
-from toolkit.model.chat_template import render_in_child
+from toolkit.model.chat_template import CLOSED, SWITCH, opens_thought, render_in_child, thinks
 from toolkit.model.conversation import Messages
+from toolkit.model.decoding.answer import Answer, answer_of
+from toolkit.model.decoding.greedy import Continuation
 from toolkit.model.device import find_device
-from toolkit.model.language_model import Answer
 
 
 def plain_peft_answers(
@@ -41,9 +42,12 @@ def plain_peft_answers(
     ends = end_tokens(tokenizer, model.generation_config.eos_token_id)
     answers = []
     for messages in prompts:
-        inputs = tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        ).to(model.device)
+        # A model that thinks is asked without a thought, as every other model.
+        text = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False, **({SWITCH: False} if thinks(tokenizer) else {})
+        )
+        text += CLOSED if opens_thought(text) else ""
+        inputs = tokenizer(text, add_special_tokens=False, return_tensors="pt").to(model.device)
         with torch.inference_mode():
             # Greedy: the model's generation_config may sample or penalise repetition.
             output = model.generate(
@@ -51,8 +55,8 @@ def plain_peft_answers(
                 max_new_tokens=max_new_tokens, eos_token_id=ends, output_logits=True, return_dict_in_generate=True,
             )  # fmt: skip
         tokens = _without_end(output.sequences[0, inputs["input_ids"].shape[1] :].tolist(), ends)
-        text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
-        answers.append(Answer(text=text, tokens=tokens, margins=[], first_logits=output.logits[0][0].float()))
+        found = Continuation(tokens=tokens, margins=[], first_logits=output.logits[0][0].float())
+        answers.append(answer_of(found, lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True))))
         listener(Progress(task=task, done=len(answers), total=len(prompts)))
     return answers
 

@@ -1,6 +1,7 @@
 """A loaded model behind the routes, in this process: both names in one batch, failures, clients that leave."""
 
 import asyncio
+import json
 from threading import Event
 
 import pytest
@@ -11,7 +12,8 @@ from toolkit.core.errors import ModelError
 from toolkit.model.language_model import LanguageModel, load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.answerer import ModelAnswerer
-from toolkit.serve.openai import ChatRequest
+from toolkit.serve.completion import chat_completion
+from toolkit.serve.openai import ChatRequest, read_request
 from toolkit.serve.serve import load_answerer
 
 BASE, RUN = "lively", "v0-20260101-000000"
