@@ -11,7 +11,7 @@ from typing import Any
 
 from toolkit.core.errors import ExportError, ModelError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.model.chat_template import render, template_values
+from toolkit.model.chat_template import CLOSED, SWITCH, opens_thought, render, template_values
 from toolkit.model.conversation import Messages
 from toolkit.model.decoding.answer import Answer, answer_of
 from toolkit.model.decoding.greedy import Continuation
@@ -79,7 +79,10 @@ class LlamaModel:
     def prompt_ids(self, messages: Messages) -> list[int]:
         """Token ids by the file's own chat template and tokenizer, up to where the answer begins."""
         marks = {f"{name}_token": self._mark(getattr(self._llama, f"token_{name}")()) for name in ("bos", "eos")}
-        text = render(self._template, {**template_values(messages), "add_generation_prompt": True, **marks})
+        # A model that thinks is asked without a thought, as `LanguageModel` asks it.
+        values = {**template_values(messages), "add_generation_prompt": True, SWITCH: False, **marks}
+        text = render(self._template, values)
+        text += CLOSED if opens_thought(text) else ""
         return list(self._llama.tokenize(text.encode("utf-8"), add_bos=False, special=True))
 
     def answers(
