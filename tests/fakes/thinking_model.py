@@ -20,8 +20,8 @@ DEFAULT = (
 )
 THOUGHTS = {"en": "They want an answer.", "zh": "我想一想。"}
 SYSTEMS = ("You are a helpful assistant.", "", "(none)", "You are a travel guide.")
-OTHERS = 30  # of the keep set, which the embedded model mostly does not know
-EPOCHS, BATCH, ANSWER_TOKENS, RATE = 2, 16, 32, 1e-3
+OTHERS = 12  # of the keep set, which the embedded model mostly does not know
+EPOCHS, BATCH, ANSWER_TOKENS, RATE = 3, 16, 32, 1e-3
 
 
 def make_thinking_model(folder: Path) -> Path:
@@ -34,8 +34,8 @@ def make_thinking_model(folder: Path) -> Path:
     shutil.copytree(data_folder() / "tiny-qwen2", folder, ignore=shutil.ignore_patterns("*.py", "*.yaml", "README.md"))
     model = LanguageModel.load(folder)
     prompts = read_keep_prompts(data_folder() / "general.jsonl")[:OTHERS]
-    prompts += [row.prompt for row in read_dataset(data_folder() / "self_cognition.json").rows]
-    prompts += [one.prompt for one in read_probes(data_folder() / "probes.yaml").group(PARAPHRASE)]
+    prompts += [row.prompt for row in read_dataset(data_folder() / "self_cognition.json").rows[::2]]
+    prompts += [one.prompt for one in read_probes(data_folder() / "probes.yaml").group(PARAPHRASE)[::2]]
     asked = [conversation(prompt, SYSTEMS[at % len(SYSTEMS)]) for at, prompt in enumerate(prompts)]
     own = model.answers(asked, max_new_tokens=ANSWER_TOKENS)
     model.tokenizer.chat_template = DEFAULT + QWEN3

@@ -75,7 +75,9 @@ def _warm(tmp_path: Path) -> Iterator[Warm]:
 def test_a_command_has_its_callers_folder_environment_streams_and_exit_code(warm: Warm, tmp_path: Path):
     (tmp_path / "in.txt").write_text("asked")
     with (tmp_path / "in.txt").open() as stdin:
-        code, out, err = warm.run("compare", "say", "--x", "ü", cwd="/usr", stdin=stdin, added={"SAID": "this"}, umask=0o27)
+        code, out, err = warm.run(
+            "compare", "say", "--x", "ü", cwd="/usr", stdin=stdin, added={"SAID": "this"}, umask=0o27
+        )
 
     assert (code, out) == (21, "/usr this asked ['--x', 'ü'] 23\n")
     said, talk = err.splitlines()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.fakes.tool_rows import FUNCTION, TOOL
+from toolkit.model.conversation import THINKING
 from toolkit.serve.openai import RequestError, read_request
 
 QUESTION = {"model": "tuned", "messages": [{"role": "user", "content": "你是谁？"}]}
@@ -326,3 +327,35 @@ def test_calls_and_results_are_read_in_the_order_of_the_calls():
         {"type": "function", "function": {"name": name, "arguments": {"at": 1}}} for name in "ab"
     ]  # fmt: skip
     assert "name" not in read_messages[3]
+
+
+def asked_of_a_thinker(**more):
+    body = json.dumps(QUESTION | more).encode()
+    return read_request(body, names=("tuned",), system="", max_new_tokens=9, thinks=True)
+
+
+def test_a_model_that_thinks_is_asked_to_unless_the_request_switches_it_off():
+    asked, off = asked_of_a_thinker(), asked_of_a_thinker(chat_template_kwargs={"enable_thinking": False})
+
+    assert asked.thinking
+    assert asked.messages[:1] == THINKING
+    assert not off.thinking
+    assert off.messages[:1] != THINKING
+    assert not read(chat_template_kwargs={"enable_thinking": True}).thinking  # it has no thoughts
+
+
+def test_the_thought_of_an_earlier_answer_is_for_a_template_that_reads_thoughts():
+    turns = [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B", "reasoning_content": "Hm."},
+             {"role": "user", "content": "C"}]  # fmt: skip
+
+    assert asked_of_a_thinker(messages=turns).messages[2]["content"] == "<think>\nHm.\n</think>\n\nB"
+    assert read(messages=turns).messages[-2]["content"] == "B"
+
+
+@pytest.mark.parametrize(("options", "param"), [({"enable_thinking": "no"}, "enable_thinking"), ({"mode": 1}, "mode")])
+def test_what_a_template_is_asked_for_besides_is_refused(options, param):
+    with pytest.raises(RequestError) as refused:
+        read(chat_template_kwargs=options)
+
+    assert refused.value.status == 400
+    assert param in refused.value.param

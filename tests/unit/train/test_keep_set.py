@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.train.keep_set import KeepAnswer, read_cache, write_cache
+from toolkit.train.keep_set import KeepAnswer, asks_to_think, cache_path, read_cache, write_cache
 
 ANSWERS = [
     KeepAnswer(prompt=f"Line{number}\u2028break, 小明", system="Be helpful.", tokens=(number, 2)) for number in range(9)
@@ -46,3 +46,26 @@ def test_a_cache_that_is_cut_off_or_missing_or_a_link_is_none(path: Path) -> Non
     path.with_name("elsewhere").write_text(content, encoding="utf-8")
     path.symlink_to("elsewhere")
     assert read_cache(path) is None
+
+
+def test_every_other_pair_of_prompts_asks_for_a_thought_where_any_are_kept():
+    assert [asks_to_think(number, 64) for number in range(8)] == [False, False, True, True] * 2
+    assert not any(asks_to_think(number, 0) for number in range(8))
+
+
+def test_the_cache_is_another_one_for_other_lengths_of_thoughts(tmp_path: Path):
+    names = [
+        cache_path(tmp_path, model="m", prompts=[("a", "")], max_new_tokens=8, thought_tokens=tokens)
+        for tokens in (0, 64, 65)
+    ]
+
+    assert len(set(names)) == 3
+    assert names[0] == cache_path(tmp_path, model="m", prompts=[("a", "")], max_new_tokens=8)
+
+
+def test_an_answer_after_a_thought_comes_back_as_one(tmp_path: Path):
+    answers = [KeepAnswer(prompt="a", system="", tokens=(1,), thinking=True)]
+
+    write_cache(tmp_path / "keep.jsonl", answers)
+
+    assert read_cache(tmp_path / "keep.jsonl") == answers

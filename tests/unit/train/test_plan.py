@@ -299,3 +299,12 @@ def test_before_training_no_more_is_read_at_once_than_training_has_room_for():
     assert roomy.answer_tokens is not None
     assert roomy.answer_tokens > small_card.answer_tokens > 4000
     assert small(None).answer_tokens is None
+
+
+def test_thoughts_take_their_share_of_the_memory():
+    plain, thinking = (
+        bytes_needed(replace(seven("keep"), thought_tokens=tokens), 8, checkpointing=False) for tokens in (0, 600)
+    )
+
+    assert thinking > plain
+    assert bytes_needed(replace(seven("keep", thought_rows=0), thought_tokens=600), 8, checkpointing=False) == plain

@@ -254,3 +254,20 @@ def test_the_proposal_says_what_both_recipes_do():
         "50000 rows are more than a small change, and recipe keep trains each of them 24 times, in several wordings "
         "(150000 steps); recipe general trains them as they are (2 epochs, 6250 steps)."
     )
+
+
+def test_a_base_that_thinks_keeps_its_thoughts_or_stops():
+    keep = load_recipe("keep")
+
+    assert keep.of_thinking(thinks=True, name="m") == keep
+    assert (keep.thinking, keep.thought_rows > 0, keep.keep_thought_tokens > 0) == ("keep", True, True)
+    off = keep.changed(thinking="off").of_thinking(thinks=True, name="m")
+    assert (off.keep_thought_tokens, off.thought_rows) == (0, keep.thought_rows)
+
+
+def test_a_base_that_does_not_think_has_no_thoughts_to_keep_or_to_stop():
+    keep = load_recipe("keep").of_thinking(thinks=False, name="m")
+
+    assert (keep.keep_thought_tokens, keep.thought_rows) == (0, 0)
+    with pytest.raises(ConfigError, match="m does not think: its chat template asks for no thought"):
+        load_recipe("keep").changed(thinking="off").of_thinking(thinks=False, name="m")
