@@ -138,8 +138,9 @@ class LanguageModel:
         found: dict[int, Answer] = {}
         thinking = [self.thinks and is_thinking(messages) for messages in prompts]
         for with_thought in sorted(set(thinking)):  # apart: the others are much shorter
-            longest = max_new_tokens + with_thought * thought_tokens
             alike = [at for at in order if thinking[at] is with_thought]
+            left = min(self.require_room(encoded[at]) for at in alike) - max_new_tokens
+            longest = max_new_tokens + with_thought * max(min(thought_tokens, left), 0)
             for batch in self.batches(encoded, alike, longest, batch_size or self.batch_size):
                 generated = self.generate([encoded[index] for index in batch], longest)
                 found.update(zip(batch, generated, strict=True))

@@ -48,7 +48,7 @@ def test_every_report_says_how_many_answers_had_a_thought(language, sentence, mo
     found = report(LOST)
 
     assert sentence in render_markdown(found, Texts(language))
-    assert sentence in render_html(found, Texts(language))
+    assert sentence in render_html(found, None, Texts(language))
     assert sentence.replace(" ", "") in printed(found, language, monkeypatch).replace(" ", "")
 
 
@@ -80,7 +80,7 @@ def test_thoughts_are_folded_beside_their_answers_and_come_back_from_json():
     one = replace(answered(OUT_OF_SCOPE, "Paris.", ""), thoughts=thoughts)
     found = report(KEPT, results=[*enough(), one])
 
-    page = render_html(found, Texts())
+    page = render_html(found, None, Texts())
     assert "<summary>its thought</summary>" in page
     assert "&lt;b&gt;Hm&lt;/b&gt;" in page
     assert "<summary>its thought, without an end</summary>" in page
