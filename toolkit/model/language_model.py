@@ -144,7 +144,9 @@ class LanguageModel:
         for batch in self.batches(encoded, order, max_new_tokens, batch_size or self.batch_size):
             generated = self.generate([encoded[index] for index in batch], max_new_tokens)
             found.update(zip(batch, generated, strict=True))
-            listener(Progress(task=task, done=len(found), total=len(order), detail=self.decoder.notice))
+            texts = {index: one.text for index, one in zip(batch, generated, strict=True)}
+            notice = self.decoder.notice
+            listener(Progress(task=task, done=len(found), total=len(order), detail=notice, texts=texts))
         return [found[index] for index in range(len(prompts))]
 
     def batches(
