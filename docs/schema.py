@@ -93,6 +93,26 @@ class VerifyAnswer(TypedDict):
     mismatches: list[str]
 
 
+class WarmJob(TypedDict):
+    pid: int
+    command: str
+    age_s: float
+
+
+class WarmAnswer(TypedDict, total=False):
+    """Empty if nothing is warm; seconds are ages."""
+
+    pid: int
+    model: str
+    age_s: float
+    idle_s: float
+    ends_after_s: float
+    failed: str | None
+    loaded_s: float | None
+    workers: list[int]
+    jobs: list[WarmJob]
+
+
 class ReplayedAdapter(TypedDict):
     same: bool
     sha256: str | None
@@ -190,6 +210,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "schemas/runs-show.schema.json": run_schema,
     "schemas/runs-diff.schema.json": lambda: answer(list[Difference], "toolkit runs diff --json"),
     "schemas/replay.schema.json": lambda: answer(ReplayAnswer, "toolkit replay --json"),
+    "schemas/up.schema.json": lambda: answer(WarmAnswer, "toolkit up --json"),
     "schemas/verify.schema.json": lambda: answer(VerifyAnswer, "toolkit verify --json"),
     "schemas/verify-evidence.schema.json": lambda: answer(EvidenceAnswer, "toolkit verify-evidence --json"),
 }

@@ -18,6 +18,7 @@ from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
+from toolkit.compare.verdict import Verdict
 from toolkit.core.spelling import did_you_mean
 from toolkit.data.probes import THRESHOLDS
 from toolkit.model.conversation import MAX_NEW_TOKENS, THOUGHT_TOKENS
@@ -140,9 +141,10 @@ def command(
     ctx.exit(code)
 
 
-def compare_and_print(config: CompareConfig, texts: Texts, *, load: Load = load_model) -> int:
-    """Prints the report and writes it into the run; returns the verdict's exit code."""
-    return compare_and_show(config, texts, partial(print_report, texts=texts), load=load).verdict.exit_code
+def compare_and_print(config: CompareConfig, texts: Texts, *, load: Load = load_model, quiet: bool = False) -> Verdict:
+    """Writes the report into the run, and prints it unless `quiet`."""
+    show = _nothing if quiet else partial(print_report, texts=texts)
+    return compare_and_show(config, texts, show, load=load).verdict
 
 
 def compare_and_show(
@@ -156,6 +158,10 @@ def compare_and_show(
     if (written := write_report(report, side, folder, texts)) is not None:
         notify(f"report: {written / REPORT_PAGE}")
     return report
+
+
+def _nothing(_: Report) -> None:
+    """Another answer has the verdict."""
 
 
 def _show_report(report: Report) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from toolkit.cli.compare import compare_and_print, compare_and_show
+from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import is_terminal, notify, progress, show, show_json
 from toolkit.cli.options import CARDS, JSON, LANG, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.compare import CompareConfig
@@ -150,21 +150,16 @@ def command(
         notify(f"Next: {suggestion('compare', run.run_id, *output_option(output))}")
     if not as_json:
         show(run.folder)
-    verdict: dict[str, Any] | None = None
-    code = 0
+    verdict = None
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
-        if as_json:
-            reached = compare_and_show(compared, Texts(lang), lambda _: None, load=base.load).verdict
-            verdict, code = reached.to_dict(), reached.exit_code
-        else:
-            code = compare_and_print(compared, Texts(lang), load=base.load)
+        verdict = compare_and_print(compared, Texts(lang), load=base.load, quiet=as_json)
     if as_json:
         show_json({
             "schema_version": 1, "run": str(run.folder), "steps": train.steps, "loss": train.last_loss,
-            "seconds": timings["total"], "verdict": verdict,
+            "seconds": timings["total"], "verdict": None if verdict is None else verdict.to_dict(),
         })  # fmt: skip
-    click.get_current_context().exit(code)
+    click.get_current_context().exit(0 if verdict is None else verdict.exit_code)
 
 
 def questions_file(questions: str | None, settings: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:

@@ -126,7 +126,7 @@ def command(
         code = report.verdict.exit_code
     else:
         show(run.folder)
-        code = compare_and_print(compared, Texts(lang), load=base.load)
+        code = compare_and_print(compared, Texts(lang), load=base.load).exit_code
     _say_next(taught, output)
     notify(f"Talk to it: {suggestion('chat', run.run_id, *output_option(output))}")
     click.get_current_context().exit(code)

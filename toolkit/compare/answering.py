@@ -15,7 +15,7 @@ from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions, answer_tokens
 from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import Side, loaded
-from toolkit.core.events import Listener
+from toolkit.core.events import Listener, Progress
 from toolkit.data.probes import Probe
 from toolkit.model.conversation import Messages
 from toolkit.model.divergence import Drift, measure_drift
@@ -130,10 +130,24 @@ class Answered:
         for limit in sorted(set(limits)):
             at = [one for one, its in enumerate(limits) if its == limit]
             answers = model.answers(
-                [prompts[one] for one in at], max_new_tokens=limit, listener=self.listener, task=task, **self._thought
+                [prompts[one] for one in at], max_new_tokens=limit, listener=self._with_items(items, at), task=task,
+                **self._thought,
             )  # fmt: skip
             found.update((one, replace(answer, first_logits=None)) for one, answer in zip(at, answers, strict=True))
         return [found[one] for one in range(len(items))]  # without logits, a vocabulary's width each
+
+    def _with_items(self, items: Sequence[tuple[Probe, str]], at: Sequence[int]) -> Listener:
+        """Names the questions that a batch of answers is to, for who shows them while others are still asked."""
+
+        def listener(event: Progress) -> None:
+            finished = [(at[one], text) for one, text in event.texts.items()]
+            shown = [
+                {"number": one, "group": items[one][0].group, "prompt": items[one][0].prompt, "answer": text}
+                for one, text in finished
+            ]
+            self.listener(replace(event.bare, items=shown))
+
+        return listener
 
     def _ask_beside(self, model: LanguageModel, side: Side) -> None:
         """What is asked beside the probes: abilities, rows that were not trained, and whether it thinks."""

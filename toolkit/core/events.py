@@ -3,23 +3,34 @@
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """`done` of `total` units (steps, answers, bytes) of one task; `total` is None while it is unknown."""
+    """`done` of `total` units (steps, answers, bytes) of one task; `total` is None while it is unknown.
+
+    `texts`: a batch of a model's answers, by the number of their prompts. `items`: what is finished now, as JSON values
+    that another process may show.
+    """
 
     task: str
     done: int
     total: int | None = None
     unit: str = ""  # "" for plain counts, "bytes" for sizes
     detail: str = ""  # such as "loss 0.42 · 14.7 GiB"
+    texts: Mapping[int, str] = field(default_factory=dict)
+    items: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def bare(self) -> "Progress":
+        """Without what was finished."""
+        return replace(self, texts={}, items=())
 
 
 Listener = Callable[[Progress], None]
@@ -57,6 +68,7 @@ class Task:
 
 
 WRITTEN_EVERY_S = 0.3
+FINISHED = frozenset({"texts", "items"})  # of an event: kept in lines of their own, or not at all
 
 
 def writing_to(path: Path) -> Listener:
@@ -70,16 +82,24 @@ def writing_to(path: Path) -> Listener:
     def listener(event: Progress) -> None:
         nonlocal written
         now, before = time.time(), tasks.get(event.task)
-        tasks[event.task] = Task(event=event, began_at=before.began_at if before else now, at=now)
+        if event.items:
+            with suppress(OSError), items_file(path).open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps({"task": event.task, **item}) + "\n" for item in event.items)
+        tasks[event.task] = Task(event=event.bare, began_at=before.began_at if before else now, at=now)
         if before and event.done != event.total and now - written < WRITTEN_EVERY_S:
             return
         written = now
         partial = path.with_name(f"{path.name}.partial")
         with suppress(OSError):  # such as a full disk: the work itself goes on
-            partial.write_text(json.dumps([asdict(task) for task in tasks.values()]), encoding="utf-8")
+            partial.write_text(json.dumps([_stored(task) for task in tasks.values()]), encoding="utf-8")
             partial.replace(path)
 
     return listener
+
+
+def _stored(task: Task) -> dict[str, Any]:
+    value = asdict(task)
+    return {**value, "event": {name: part for name, part in value["event"].items() if name not in FINISHED}}
 
 
 def read_tasks(path: Path) -> list[Task]:
@@ -89,6 +109,24 @@ def read_tasks(path: Path) -> list[Task]:
     except (OSError, ValueError):
         return []
     return [Task(event=Progress(**one["event"]), began_at=one["began_at"], at=one["at"]) for one in found]
+
+
+def items_file(path: Path) -> Path:
+    """Where the items of all events are, beside the tasks."""
+    return path.with_name(f"{path.stem}-items.jsonl")
+
+
+def read_items(path: Path) -> list[dict[str, Any]]:
+    """The items in the order in which they were finished, each with its task; the last line may still be written."""
+    try:
+        lines = items_file(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return []
+    found = []
+    for line in lines:
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 class StopRequests:

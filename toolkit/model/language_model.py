@@ -137,21 +137,25 @@ class LanguageModel:
         order = self._batch_order(prompts)
         found: dict[int, Answer] = {}
         thinking = [self.thinks and is_thinking(messages) for messages in prompts]
+
+        def finished(at: int, answer: Answer) -> Answer:
+            if not thinking[at]:
+                return answer
+            opened = opens_thought(self.prompt_text(prompts[at]))
+            return answer_within(
+                answer, self.text_of, thought_tokens=thought_tokens, answer_tokens=max_new_tokens, opened=opened
+            )
+
         for with_thought in sorted(set(thinking)):  # apart: the others are much shorter
             alike = [at for at in order if thinking[at] is with_thought]
             left = min(self.require_room(encoded[at]) for at in alike) - max_new_tokens
             longest = max_new_tokens + with_thought * max(min(thought_tokens, left), 0)
             for batch in self.batches(encoded, alike, longest, batch_size or self.batch_size):
-                generated = self.generate([encoded[index] for index in batch], longest)
-                found.update(zip(batch, generated, strict=True))
-                listener(Progress(task=task, done=len(found), total=len(order), detail=self.decoder.notice))
-        return [
-            answer_within(
-                found[at], self.text_of, thought_tokens=thought_tokens, answer_tokens=max_new_tokens,
-                opened=opens_thought(self.prompt_text(prompts[at])),
-            ) if thinking[at] else found[at]
-            for at in range(len(prompts))
-        ]  # fmt: skip
+                generated = self.generate([encoded[at] for at in batch], longest)
+                found.update((at, finished(at, one)) for at, one in zip(batch, generated, strict=True))
+                texts, notice = {at: found[at].text for at in batch}, self.decoder.notice
+                listener(Progress(task=task, done=len(found), total=len(order), detail=notice, texts=texts))
+        return [found[at] for at in range(len(prompts))]
 
     def batches(
         self, encoded: Sequence[Sequence[int]], order: Sequence[int], max_new_tokens: int, most: int

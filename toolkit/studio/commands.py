@@ -111,6 +111,17 @@ class Commands:
             raise DataError(f"There is no format {format_name!r} here.", next=f"Choose one of {', '.join(FORMATS)}.")
         return ("export", run_id, "--to", format_name, *self.into)
 
+    def sharing(self, run_id: str) -> dict[str, Arguments]:
+        """What is shown and not run: it needs a key, or an account and a name elsewhere."""
+        return {
+            "attest": ("attest", run_id, *self.into),
+            "push": ("push-to-hub", run_id, "OWNER/NAME", *self.into),
+        }
+
+    def sweep(self, file: DataFile, choice: Choice) -> Arguments:
+        """Shown, for whoever looks for the settings that learn the most and move the least."""
+        return ("sweep", file.name, "--recipes", choice.recipe, "--epochs", "5,10,20", *self.common)
+
     def serve_options(self) -> Arguments:
         return self.into
 

@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from toolkit.core import environment
 from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError
-from toolkit.core.events import Task, read_tasks
+from toolkit.core.events import Task, read_items, read_tasks
 from toolkit.core.files import is_locked, lock_folder, now, write_json
 from toolkit.core.suggestion import suggestion
 from toolkit.runs.run import Run, find_run, list_runs
@@ -79,6 +80,11 @@ class Job:
     @property
     def tasks(self) -> list[Task]:
         return read_tasks(self.folder / EVENTS)
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """What it has finished and can show already."""
+        return read_items(self.folder / EVENTS)
 
     @property
     def log(self) -> str:

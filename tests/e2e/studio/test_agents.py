@@ -73,9 +73,11 @@ def test_a_cancelled_training_saves_and_goes_on(tmp_path: Path):
             trains.set()
 
     async def conversation(client):
-        arguments = {"data": "rows.jsonl", **QUICK, "epochs": 4000}
+        arguments = {"data": "rows.jsonl", **QUICK, "epochs": 1000}
         training = asyncio.create_task(client.call_tool("finetune", arguments, progress_callback=hear))
-        await trains.wait()
+        begins = asyncio.create_task(trains.wait())
+        await asyncio.wait({training, begins}, return_when=asyncio.FIRST_COMPLETED)
+        assert not training.done(), training.result()
         training.cancel()
         with pytest.raises(asyncio.CancelledError):
             await training

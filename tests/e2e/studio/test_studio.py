@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.studio import Browser, Studio, studio
+from toolkit.core.events import read_items
+from toolkit.studio.jobs import EVENTS
 
 SENTENCE = "The mayor of Denver is Ada Moss."
 
@@ -82,6 +84,19 @@ def test_a_training_ends_with_a_verdict(running: Studio, browser: Browser, run: 
     assert f'src="/runs/{run}/report"' in page
     assert "What the fine-tune changed" in report.text
     assert "sandbox" in report.headers["content-security-policy"]
+
+
+def test_the_answers_were_shown_while_they_came_in(running: Studio, trained: str, run: str):
+    """The page of a running job is another test's; here are the real answers that it had."""
+    items = read_items(running.output / ".studio" / "jobs" / trained.rpartition("/")[2] / EVENTS)
+    report = json.loads((running.output / run / "compare" / "report.json").read_text(encoding="utf-8"))
+
+    for side in ("before", "after"):
+        shown = {item["number"]: item for item in items if item["task"] == side.capitalize()}
+        answers = [shown[at] for at in range(len(report["probes"]))]
+        assert [(one["prompt"], one["answer"]) for one in answers] == [
+            (probe["prompt"], probe[side]) for probe in report["probes"]
+        ]
 
 
 def test_the_run_is_recorded_with_the_command_that_the_page_shows(running: Studio, browser: Browser, trained, run: str):

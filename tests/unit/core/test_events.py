@@ -13,6 +13,8 @@ from toolkit.core.events import (
     Task,
     ignores_hangup,
     interrupting_signals,
+    items_file,
+    read_items,
     read_tasks,
     reporting,
     stop_requests,
@@ -139,6 +141,24 @@ def test_another_process_reads_the_last_event_of_each_task_with_its_times(tmp_pa
     assert training.began_at <= training.at
     assert comparing.event == Progress(task="Comparing", done=1)
     assert comparing.seconds_left is None
+
+
+def test_what_is_finished_is_kept_beside_the_tasks_in_its_order(tmp_path: Path):
+    listener = writing_to(tmp_path / "progress.json")
+    for at in range(3):
+        listener(Progress(task="After", done=at, total=3, texts={at: "a"}, items=[{"number": at, "answer": "ä\n"}]))
+    with items_file(tmp_path / "progress.json").open("a", encoding="utf-8") as file:
+        file.write('{"task": "Af')  # the line that is being written
+
+    assert read_items(tmp_path / "progress.json") == [
+        {"task": "After", "number": at, "answer": "ä\n"} for at in range(3)
+    ]  # fmt: skip
+    [task] = read_tasks(tmp_path / "progress.json")
+    assert (task.event.texts, list(task.event.items)) == ({}, [])
+
+
+def test_without_a_file_nothing_is_finished(tmp_path: Path):
+    assert read_items(tmp_path / "progress.json") == []
 
 
 def test_what_is_left_of_a_task_is_at_its_pace_so_far():

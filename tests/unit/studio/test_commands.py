@@ -45,6 +45,8 @@ def test_every_command_is_one_that_the_command_line_takes(commands: Commands, fi
         *(commands.export("v1-20260101-000000", name) for name in FORMATS),
         ("serve", "v1-20260101-000000", *commands.serve_options()),
         commands.runs("use", "v1-20260101-000000"),
+        commands.sweep(FILE, read_choice(fields, commands.model)),
+        *commands.sharing("v1-20260101-000000").values(),
     ):
         assert parsed(arguments)["output"] == commands.output, arguments
 

@@ -70,7 +70,7 @@ def plan_page(desk: Desk, reader: Reader, name: str, fields: Mapping[str, str]) 
         errors=[one for one in check["findings"] if one["level"] == "error"],
         warnings=[one for one in check["findings"] if (one["level"], one["kind"]) == ("warning", MEMORY)],
         fields=[("file", file.name), *((key, value) for key, value in fields.items() if key != "file")],
-        train=suggestion(*commands.train(file, choice)),
+        train=suggestion(*commands.train(file, choice)), sweep=suggestion(*commands.sweep(file, choice)),
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ def run_page(desk: Desk, reader: Reader, run_id: str) -> str:
         report=report_file(run).is_file(), exchanges=exchanges, note=desk.notes.get(run_id, ""),
         can_probe=own_probes(desk, run) is not None, probe_file=own_probes(desk, run),
         exports=[(name, suggestion(*commands.export(run_id, name))) for name in FORMATS],
+        sharing={name: suggestion(*given) for name, given in commands.sharing(run_id).items()},
         commands={
             "resume": suggestion(*commands.resume(run_id)), "compare": suggestion(*commands.compare(run_id)),
             "use": suggestion(*commands.runs("use", run_id)), "show": suggestion(*commands.runs("show", run_id)),

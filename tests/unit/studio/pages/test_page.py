@@ -16,14 +16,14 @@ from toolkit.studio.pages.page import CATALOGUE, TEMPLATES, Reader, language_of,
 from toolkit.studio.pages.run_pages import VERDICTS
 from toolkit.train.recipe import shipped
 
-STUDIO = TEMPLATES.parent
-NAMED_BY_VALUES = ("state.", "outcome.", "level.", "action.", "task.", "recipe.", "setting.", "export.", "nav.",
-                   "around.", "train.questions_", "job.result_", "message.")  # fmt: skip
+STUDIO = TEMPLATES.parents[1]
+NAMED_BY_VALUES = ("state.", "outcome.", "level.", "action.", "task.", "recipe.", "setting.", "export.", "share.",
+                   "nav.", "around.", "train.questions_", "job.result_", "message.")  # fmt: skip
 READER = Reader(lang="zh", form_token="x")
 
 
 def sources() -> str:
-    files: list[Path] = [*TEMPLATES.glob("*.jinja"), *STUDIO.glob("*.py")]
+    files: list[Path] = [*TEMPLATES.glob("*.jinja"), *STUDIO.rglob("*.py")]
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 

@@ -1,0 +1,72 @@
+"""A comparison's answers while they come in: what differs first, and how many there are of each side."""
+
+from pathlib import Path
+
+import pytest
+
+from toolkit.core.events import Progress, writing_to
+from toolkit.core.files import lock_folder
+from toolkit.studio.desk import Desk
+from toolkit.studio.jobs import EVENTS, RECORD, Job, JobRecord, _write
+from toolkit.studio.pages.job_pages import SHOWN_ANSWERS, answers_so_far, job_page
+from toolkit.studio.pages.page import Reader
+from toolkit.studio.workspace import Workspace
+
+
+@pytest.fixture(name="job")
+def _job(tmp_path: Path):
+    """A training that compares now, as another process would show it."""
+    desk = Desk.of(Workspace(folder=tmp_path, output=Path("output")), "tiny-qwen2")
+    folder = desk.jobs.folder / "1"
+    folder.mkdir()
+    record = JobRecord(action="train", subject="x.json", arguments=("finetune", "x.json"), started_at="2026-01-01")
+    _write(folder, record)
+    assert (folder / RECORD).is_file()
+    with lock_folder(folder):
+        yield desk, Job(folder=folder, record=record)
+
+
+def say(job: Job, side: str, *answers: str) -> None:
+    items = [{"number": at, "group": "trained", "prompt": f"Q{at}?", "answer": text} for at, text in enumerate(answers)]
+    writing_to(job.folder / EVENTS)(Progress(task=side, done=len(answers), items=items))
+
+
+def test_before_the_first_answer_there_is_nothing(job):
+    assert answers_so_far(job[1]) is None
+
+
+def test_answers_of_one_side_are_counted(job):
+    say(job[1], "Before", "a", "b")
+
+    assert answers_so_far(job[1]) == {"before": 2, "both": 0, "changed": 0, "shown": []}
+
+
+def test_what_differs_comes_first(job):
+    say(job[1], "Before", "one two", "same", "old")
+    say(job[1], "After", "one three", "same")
+
+    found = answers_so_far(job[1])
+
+    assert (found["before"], found["both"], found["changed"]) == (3, 2, 1)
+    assert [one["prompt"] for one in found["shown"]] == ["Q0?", "Q1?"]
+    assert [part.text for part in found["shown"][0]["new"] if part.changed] == ["three"]
+
+
+def test_a_few_are_shown_of_many(job):
+    say(job[1], "Before", *map(str, range(100)))
+    say(job[1], "After", *map(str, range(100)))
+
+    assert len(answers_so_far(job[1])["shown"]) == SHOWN_ANSWERS
+
+
+@pytest.mark.parametrize(("lang", "text"), [("en", "2 questions answered by both"), ("zh", "2 个问题双方都已回答")])
+def test_the_page_shows_them_escaped(job, lang: str, text: str):
+    desk, running = job
+    say(running, "Before", "<b>old</b>", "x")
+    say(running, "After", "<b>new</b>", "x")
+
+    page = job_page(desk, Reader(lang=lang, form_token="x"), 1)
+
+    assert text in page
+    assert "<b>new" not in page
+    assert "&lt;b&gt;" in page
