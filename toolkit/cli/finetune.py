@@ -9,6 +9,7 @@ import click
 
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import is_terminal, notify, progress, show
+from toolkit.cli.console.timings import print_comparison_time, print_training_time
 from toolkit.cli.options import CARDS, LANG, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
@@ -86,10 +87,12 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     "--compare", "comparing", is_flag=True,
     help="Then compare, with the model that is already loaded; the exit code is the verdict's.",
 )  # fmt: skip
+@click.option("--timings", is_flag=True, help="Show where the time went.")
 @LANG
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], test: str | None,
-    questions: str | None, reading: Reading, cards: str, output: Path, resumed: str | None, comparing: bool, lang: str,
+    questions: str | None, reading: Reading, cards: str, output: Path, resumed: str | None, comparing: bool,
+    timings: bool, lang: str,
     **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
@@ -132,14 +135,20 @@ def command(
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started())
-    train, timings = run.record.train, run.record.timings_s
-    notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
+    train, seconds = run.record.train, run.record.timings_s
+    notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {seconds['total']:.0f} s")
+    texts = Texts(lang)
+    if timings:
+        print_training_time(run, texts)
     if not comparing:
         notify(f"Next: {suggestion('compare', run.run_id, *output_option(output))}")
     show(run.folder)
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
-        click.get_current_context().exit(compare_and_print(compared, Texts(lang), load=base.load))
+        code = compare_and_print(compared, texts, load=base.load)
+        if timings:
+            print_comparison_time(run, texts)
+        click.get_current_context().exit(code)
 
 
 def questions_file(questions: str | None, settings: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
