@@ -1,5 +1,6 @@
 """What the toolkit relies on in transformers beyond its documentation. An upgrade begins in docs/fragile.md."""
 
+import importlib
 import inspect
 import json
 import shutil
@@ -358,3 +359,10 @@ def test_a_model_is_loaded_from_weights_in_memory_as_from_its_files_and_only_onc
                 assert all(torch.equal(found[name], weight) for name, weight in expected.items())
         finally:
             PreTrainedModel._load_pretrained_model = staticmethod(from_files)
+
+
+def test_scipy_is_imported_for_object_detection_alone_and_if_one_function_sees_it():
+    source = inspect.getsource(importlib.import_module("transformers.loss.loss_for_object_detection"))
+
+    assert "if is_scipy_available():\n    from scipy.optimize import linear_sum_assignment" in source
+    assert "is_scipy_available" in source.partition("if is_scipy_available")[0].partition("from ..utils import")[2]

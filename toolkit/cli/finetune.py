@@ -9,6 +9,7 @@ import click
 
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import is_terminal, notify, progress, show, show_json
+from toolkit.cli.console.timings import print_comparison_time, print_training_time
 from toolkit.cli.options import CARDS, JSON, LANG, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
@@ -20,6 +21,7 @@ from toolkit.data.soundness import Reading
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.model.hub.arrival import wait_for_base_model
 from toolkit.runs.layout import output_option
+from toolkit.runs.run import Run
 from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.cards.team import Team, places
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
@@ -94,12 +96,13 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     "--compare", "comparing", is_flag=True,
     help="Then compare, with the model that is already loaded; the exit code is the verdict's.",
 )  # fmt: skip
+@click.option("--timings", is_flag=True, help="Show where the time went.")
 @LANG
 @JSON
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], test: str | None,
-    questions: str | None, reading: Reading, cards: str, output: Path, resumed: str | None, comparing: bool, lang: str,
-    as_json: bool, **settings: Any,
+    questions: str | None, reading: Reading, cards: str, output: Path, resumed: str | None, comparing: bool,
+    timings: bool, lang: str, as_json: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
@@ -144,22 +147,32 @@ def command(
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started() + waited)
-    train, timings = run.record.train, run.record.timings_s
-    notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {timings['total']:.0f} s")
-    if not comparing:
-        notify(f"Next: {suggestion('compare', run.run_id, *output_option(output))}")
-    if not as_json:
-        show(run.folder)
+    show_run(run, timings=timings, lang=lang, as_json=as_json)
     verdict = None
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
         verdict = compare_and_print(compared, Texts(lang), load=base.load, quiet=as_json)
+        if timings:
+            print_comparison_time(run, Texts(lang))
+    else:
+        notify(f"Next: {suggestion('compare', run.run_id, *output_option(output))}")
     if as_json:
+        train = run.record.train
         show_json({
             "schema_version": 1, "run": str(run.folder), "steps": train.steps, "loss": train.last_loss,
-            "seconds": timings["total"], "verdict": None if verdict is None else verdict.to_dict(),
+            "seconds": run.record.timings_s["total"], "verdict": None if verdict is None else verdict.to_dict(),
         })  # fmt: skip
     click.get_current_context().exit(0 if verdict is None else verdict.exit_code)
+
+
+def show_run(run: Run, *, timings: bool, lang: str, as_json: bool) -> None:
+    """The training in a line, where its time went if that is asked for, and the run's folder, unless JSON names it."""
+    train, seconds = run.record.train, run.record.timings_s
+    notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {seconds['total']:.0f} s")
+    if timings:
+        print_training_time(run, Texts(lang))
+    if not as_json:
+        show(run.folder)
 
 
 def questions_file(questions: str | None, settings: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Metrics of a comparison: counts over judged answers, with 95 % intervals from scipy. Pure.
+"""Metrics of a comparison: counts over judged answers, with 95 % intervals. Pure.
 
 Names and definitions follow the knowledge-editing literature (Meng et al. 2022, ROME; Yao et al. 2023):
 reliability, generality and locality are shares judged on free greedy answers, never on forced tokens.
@@ -17,6 +17,7 @@ from toolkit.model.divergence import Drift
 
 GRAM = 4
 Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
+RESAMPLES = 2000
 SHARES = (  # with Wilson's interval
     "reliability", "generality", *DEPTH_METRICS.values(), "residue", "locality", "tool_locality", "leakage",
     "noise_floor",
@@ -208,7 +209,6 @@ def wilson(value: float, trials: float) -> tuple[float, float]:
 def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:
     """Sum of the firsts over sum of the seconds, which is n. The interval is a percentile bootstrap over probes."""
     import numpy as np
-    from scipy.stats import bootstrap
 
     if not pairs:
         return Metric(value=None, n=0)
@@ -221,11 +221,10 @@ def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:
     value, n = float(firsts.sum() / seconds.sum()), int(seconds.sum())
     if len(sums) < 2:  # noqa: PLR2004  # one probe has no spread
         return Metric(value=value, n=n, probes=len(sums))
-    found = bootstrap(
-        (firsts, seconds), lambda a, b, axis=-1: a.sum(axis=axis) / b.sum(axis=axis),
-        paired=True, vectorized=True, method="percentile", n_resamples=2000, rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
-    return Metric(value=value, n=n, low=float(found.low), high=float(found.high), probes=len(sums))
+    # scipy.stats.bootstrap draws and counts the same, and takes a second to import.
+    drawn = np.random.default_rng(0).integers(0, len(sums), size=(RESAMPLES, len(sums)))
+    low, high = np.quantile(firsts[drawn].sum(axis=-1) / seconds[drawn].sum(axis=-1), (0.025, 0.975))
+    return Metric(value=value, n=n, low=float(low), high=float(high), probes=len(sums))
 
 
 def paired_flips(pairs: Sequence[tuple[str, bool, bool]]) -> Flips:
@@ -243,9 +242,9 @@ def paired_flips(pairs: Sequence[tuple[str, bool, bool]]) -> Flips:
 
 def sign_test(up: int, down: int) -> float:
     """The two-sided p of the exact sign test; 1 for nothing in either direction."""
-    from scipy.stats import binomtest
-
-    return float(binomtest(up, up + down).pvalue) if up + down else 1.0
+    count = up + down
+    tail = sum(math.comb(count, at) for at in range(min(up, down) + 1))
+    return min(1.0, 2 * tail / 2**count)
 
 
 def holm(p_values: Mapping[str, float], *, level: float = 0.05) -> list[str]:

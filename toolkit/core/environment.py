@@ -107,7 +107,7 @@ def for_child(*removed: str, **added: str) -> dict[str, str]:
 def see_one_card() -> None:
     """Before a library looks for cards: they spread a model, or a batch, over all that they see, unasked."""
     before = os.environ.get(VISIBLE_CARDS)
-    _cards_before[:] = [before]
+    _cards_before.append(before)
     os.environ[VISIBLE_CARDS] = "0" if before is None else before.split(",")[0]
 
 

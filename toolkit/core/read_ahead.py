@@ -18,7 +18,7 @@ MEMORY = Path("/proc/meminfo")
 # What ms-swift imports, roughly in that order.
 LIBRARIES = (
     "torch", "numpy", "numpy.libs", "transformers", "huggingface_hub", "httpx", "tokenizers", "safetensors", "trl",
-    "accelerate", "psutil", "sympy", "mpmath", "scipy", "scipy.libs", "datasets", "pyarrow", "pandas", "aiohttp",
+    "accelerate", "psutil", "sympy", "mpmath", "datasets", "pyarrow", "pandas", "aiohttp",
     "modelscope", "modelscope_hub", "peft", "PIL", "pydantic", "pydantic_core", "regex", "cryptography", "swift",
 )  # fmt: skip
 LIBRARY_THREADS = 16  # small files: nearly all of the time is waiting

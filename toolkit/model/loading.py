@@ -26,6 +26,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
         require_bitsandbytes()
     prefetch(folder)
     prefetch_libraries()
+    hide_scipy()
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
@@ -58,6 +59,13 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     if in_4bit:
         pin_cpu_weight_layout(model)
     return model, tokenizer
+
+
+def hide_scipy() -> None:
+    """Before a model is imported: transformers imports scipy for the losses of object detection, if it sees it."""
+    from transformers import utils
+
+    utils.is_scipy_available = lambda: False
 
 
 def make_ready(folder: Path) -> None:

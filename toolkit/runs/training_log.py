@@ -1,7 +1,7 @@
 """A run's training for the reader of a report: the loss at each step, the time by phase, the memory. Reads only."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from toolkit.core.documents import parse_json
@@ -10,6 +10,7 @@ from toolkit.runs.record import RunRecord
 from toolkit.runs.run import Run
 
 PHASES = ("import", "read", "encode", "load", "data", "keep", "questions", "train", "save")
+COMPARISON_PHASES = ("load", "further", "before", "noise", "after", "drift", "ability", "test", "scan")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +36,22 @@ class TrainingLog:
 
 def read_training_log(run: Run) -> TrainingLog:
     """From run.json and logging.jsonl; fields that an old or unfinished run lacks are left out."""
-    timings = {name: float(value) for name, value in run.record.timings_s.items()}
-    seconds = {name: timings[name] for name in PHASES if timings.get(name)}
-    total = timings.get("total", sum(seconds.values()))
-    other = round(total - sum(seconds.values()), 3)
+    seconds = phases(run.record.timings_s, PHASES)
     return TrainingLog(
         steps=tuple(_steps(run)),
-        seconds=seconds | ({"other": other} if other > 0 else {}),
-        total_seconds=total,
+        seconds=seconds,
+        total_seconds=float(run.record.timings_s.get("total", sum(seconds.values()))),
         peak_memory_bytes=run.record.peak_memory_bytes,
         memory_bytes=run.record.hardware.memory_bytes,
         record=run.record,
     )
+
+
+def phases(timings_s: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
+    """The seconds of those that took any, in the order of `names`, and what of `total` is left as `other`."""
+    seconds = {name: float(timings_s[name]) for name in names if timings_s.get(name)}
+    other = round(float(timings_s.get("total", 0)) - sum(seconds.values()), 3)
+    return seconds | ({"other": other} if other > 0 else {})
 
 
 def _steps(run: Run) -> list[Step]:

@@ -12,7 +12,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.startup import prepare_environment, restore_gc
 from toolkit.model.base_model import BaseModel, find_base_model
 from toolkit.model.device import card_count
-from toolkit.model.loading import make_ready
+from toolkit.model.loading import hide_scipy, make_ready
 from toolkit.serve.down import asked, down
 from toolkit.serve.warm.identity import difference, identity, initial_environment
 from toolkit.serve.warm.keeper import Keeper
@@ -98,6 +98,7 @@ def keep(config: UpConfig, imports: Callable[[], None], ready: Callable[[], None
 
 def _import(imports: Callable[[], None]) -> None:
     prepare_environment()
+    hide_scipy()
     import toolkit.train.ms_swift.pipeline  # noqa: F401
 
     imports()

@@ -17,6 +17,7 @@ from toolkit.compare.metrics import (
     ratio,
     repetition,
     share,
+    sign_test,
     wilson,
 )
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe
@@ -81,6 +82,20 @@ def test_the_bootstrap_is_the_same_every_time():
     pairs = [(0.1, 3), (0.4, 5), (0.2, 2), (0.9, 7)]
 
     assert ratio(pairs, "abcd") == ratio(pairs, "abcd")
+
+
+def test_the_bootstrap_is_scipys():
+    """scipy.stats.bootstrap, percentile, 2000 paired resamples drawn by numpy's default_rng(0)."""
+    found = ratio([(0.1, 3), (0.4, 5), (0.2, 2), (0.9, 7), (0.3, 9)], "abcde")
+
+    assert (found.low, found.high) == pytest.approx((0.038461538461538464, 0.1130507246376812), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "p"), [(0, 0, 1.0), (8, 2, 0.109375), (2, 8, 0.109375), (5, 5, 1.0), (0, 6, 0.03125), (60, 34, 0.00955)]
+)
+def test_the_sign_test_is_exact_and_two_sided(up: int, down: int, p: float):
+    assert sign_test(up, down) == pytest.approx(p, abs=5e-5)
 
 
 def test_answers_of_one_probe_are_drawn_together():

@@ -49,7 +49,7 @@ from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.calls import json_text
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 from toolkit.runs.questions import RunQuestion
-from toolkit.runs.training_log import TrainingLog
+from toolkit.runs.training_log import COMPARISON_PHASES, TrainingLog, phases
 
 TEMPLATES = Path(__file__).parent
 NO_SHARE = ("kl", "length", "repetition", THINKING, THOUGHT)
@@ -91,6 +91,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         scan_parts=[] if report.scan is None else scan_parts(report.scan, texts),
         learned_from=learned_from(report, texts),
         questions=question_lists(questions, texts),
+        time=stacked(phases(report.timings_s, COMPARISON_PHASES), report.timings_s.get("total", 0.0)),
         chart={"width": WIDTH, "height": HEIGHT, "left": LEFT},
         figure=figure,
         lang=language_of,

@@ -15,6 +15,7 @@ from toolkit.core.events import Listener
 from toolkit.core.read_ahead import prefetch_libraries
 from toolkit.core.startup import prepare_environment, restore_gc
 from toolkit.model.device import peak_memory_bytes, start_cuda_context
+from toolkit.model.loading import hide_scipy
 from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
 from toolkit.train.ms_swift.shared_weights import SharedWeights
@@ -28,6 +29,7 @@ def import_all() -> None:
     prefetch_libraries()
     prepare_environment()
     start_cuda_context()
+    hide_scipy()
     import toolkit.train.ms_swift.pipeline  # noqa: F401
 
     restore_gc()

@@ -1,0 +1,44 @@
+"""Prints where the time of a run went: a bar a phase, on stderr, since it is no answer."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.cells import cell_len
+
+from toolkit.cli.console import notify
+from toolkit.compare.texts import Texts
+from toolkit.runs.comparison import read_comparison
+from toolkit.runs.run import Run
+from toolkit.runs.training_log import COMPARISON_PHASES, phases, read_training_log
+
+NAME_CELLS, BAR_CELLS = 20, 40
+LEAST_S = 0.05  # a phase that is shown
+
+
+def print_training_time(run: Run, texts: Texts) -> None:
+    """The training's, from the start of the process."""
+    log = read_training_log(run)
+    head = texts("run.time_total", total=f"{log.total_seconds:.1f}")
+    _print(f"{texts('run.time')}{texts('colon')}{head}", log.seconds, log.total_seconds, "run.phase", texts)
+
+
+def print_comparison_time(run: Run, texts: Texts) -> None:
+    """The comparison's that the run's folder has; nothing without one."""
+    if (found := read_comparison(run.folder)) is not None:
+        seconds = phases(found.timings_s, COMPARISON_PHASES)
+        total = found.timings_s["total"]
+        _print(f"{texts('about.seconds')}{texts('colon')}{total:.1f}", seconds, total, "compare_phase", texts)
+
+
+def _print(head: str, seconds: Mapping[str, float], total: float, names: str, texts: Texts) -> None:
+    notify(head)
+    for line in bars({texts(f"{names}.{name}"): value for name, value in seconds.items()}, total):
+        notify(line)
+
+
+def bars(seconds: Mapping[str, float], total: float) -> Iterator[str]:
+    """A line for each name that took time, with its share of `total`."""
+    for name, value in seconds.items():
+        if value >= LEAST_S:
+            padding = " " * max(1, NAME_CELLS - cell_len(name))
+            bar = "█" * round(BAR_CELLS * value / total) if total else ""
+            yield f"  {name}{padding}{value:7.1f}  {bar}".rstrip()
