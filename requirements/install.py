@@ -45,7 +45,11 @@ def main(arguments: list[str]) -> int:
         say(f"Error: .venv needs {size(needed)}, {size(free)} are free here. Clone the project onto a larger disk, "
             "such as a rented container's data disk (/root/autodl-tmp).")  # fmt: skip
         return CONFIGURATION_ERROR
-    return install("build.txt") or install("runtime.txt", "--no-build-isolation") or pip("install", asked).returncode
+    return (
+        install("build.txt")
+        or install("runtime.txt", "--no-build-isolation")
+        or pip("install", *(["--no-deps"] if is_small else []), asked).returncode
+    )
 
 
 def plan(torch: str, *, given: bool, card: bool, is_small: bool) -> str:

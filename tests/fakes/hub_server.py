@@ -104,6 +104,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._list(path.rpartition("/revision/")[2])
         elif path.startswith("/cdn/"):
             self._send(path.removeprefix("/cdn/"))
+        elif path == f"/api/v1/models/{REPOSITORY}":
+            self._json({"Code": 200, "Success": True, "Data": {"License": "apache-2.0", "Visibility": 5}})
+        elif path == f"/api/v1/models/{REPOSITORY}/repo/files":
+            self._modelscope_list()
         elif path == f"/api/v1/models/{REPOSITORY}/repo":
             self._modelscope(parse_qs(url.query))
         else:
@@ -124,6 +128,18 @@ class _Handler(BaseHTTPRequestHandler):
                 one["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 1}
             siblings.append(one)
         answer = {"id": REPOSITORY, "sha": REVISION, "siblings": siblings, "cardData": {"license": "apache-2.0"}}
+        self._json(answer)
+
+    def _modelscope_list(self) -> None:
+        """As modelscope.cn lists a model's files: each with its sha256."""
+        files = [
+            {"Path": name, "Type": "blob", "Size": len(content), "Sha256": hashlib.sha256(content).hexdigest(),
+             "Revision": REVISION, "CommittedDate": 1_700_000_000}
+            for name, content in self.hub.files.items()
+        ]  # fmt: skip
+        self._json({"Code": 200, "Success": True, "Data": {"Files": files}})
+
+    def _json(self, answer: object) -> None:
         body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

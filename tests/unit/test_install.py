@@ -36,7 +36,7 @@ def _installed(script, monkeypatch, tmp_path):
         monkeypatch.setattr(script, "pip_offers", lambda _: offers)
         monkeypatch.setattr(script, "install", lambda file, *_: done.append(file) or 0)
         answer = type("Done", (), {"returncode": 0})
-        monkeypatch.setattr(script, "pip", lambda *words: done.append(words[1]) or answer)
+        monkeypatch.setattr(script, "pip", lambda *words: done.append(words[-1]) or answer)
         return script.main(list(arguments)), done
 
     return run

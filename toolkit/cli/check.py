@@ -112,7 +112,7 @@ def _expected_memory(findings: Findings, recipe: Recipe, model: str | None) -> I
     if findings.lengths is None:
         return
     from toolkit.model.device import find_device
-    from toolkit.train.expected import expected_memory
+    from toolkit.train.cards.expected import expected_memory
 
     base = replace(find_base_model(model), in_4bit=recipe.load_in_4bit)
     yield expected_memory(findings.lengths.longest, recipe, base, find_device(recipe.precision))

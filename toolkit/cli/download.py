@@ -28,8 +28,8 @@ Examples:
 def command(model: str, to: Path | None, endpoint: str | None, source: str) -> None:
     """Download a base model at its locked revision.
 
-    MODEL is a known name, or OWNER/NAME of the Hugging Face hub, with @REVISION if you like: its lock is then written
-    to models/locks, and holds from then on.
+    MODEL is a known name, or OWNER/NAME of the hub that --source names, on Hugging Face with @REVISION if you like:
+    its lock is then written to models/locks, and holds from then on.
 
     Every file is checked against the lock. An interrupted download resumes where it stopped; the folder appears only
     when it is complete.

@@ -27,6 +27,7 @@ from toolkit.train.cards.team import Team, places
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.ms_swift import import_all
 from toolkit.train.recipe import default_recipe, load_recipe
+from toolkit.train.tracking.tracker import NAMES
 
 NO_QUESTIONS = "none"  # for --questions
 # Options that replace a recipe's setting: option name, setting, type, help.
@@ -89,6 +90,7 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     help="Questions around the rows, in place of those that the base model writes; none: without any.",
 )  # fmt: skip
 @reading_options
+@click.option("--track", type=click.Choice(NAMES), default=None, help="Curves for a tracker too, offline by default.")
 @CARDS
 @OUTPUT
 @click.option("--resume", "resumed", metavar="RUN", default=None, help="Continue an interrupted run.")
@@ -101,8 +103,8 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
 @JSON
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], test: str | None,
-    questions: str | None, reading: Reading, cards: str, output: Path, resumed: str | None, comparing: bool,
-    timings: bool, lang: str, as_json: bool, **settings: Any,
+    questions: str | None, reading: Reading, track: str | None, cards: str, output: Path, resumed: str | None,
+    comparing: bool, timings: bool, lang: str, as_json: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
@@ -118,6 +120,7 @@ def command(
         "mix": mix or None,
         "test": test,
         "questions": questions,
+        "track": track,
         **reading.given,
         **settings,
     }
@@ -143,7 +146,7 @@ def command(
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
-                mix=mix, test=test, reading=reading, questions=edited, output=output,
+                mix=mix, test=test, reading=reading, questions=edited, track=track, output=output,
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started() + waited)

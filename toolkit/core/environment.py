@@ -221,6 +221,17 @@ def let_waiting_threads_sleep() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
+def tracker_setting(name: str, default: str) -> str:
+    """A variable of a tracker's own library, such as WANDB_MODE; the library's own default is often to go online."""
+    return os.environ.get(name) or default
+
+
+def quiet_mlflow() -> None:
+    """Before mlflow is imported: it sends nothing about its use, and nothing about git, which may not be installed."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+
 def quiet_modelscope() -> None:
     """Before modelscope is imported: no progress bar of its own, and three retries instead of five."""
     os.environ.setdefault("TQDM_DISABLE", "1")

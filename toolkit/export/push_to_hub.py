@@ -11,7 +11,10 @@ from toolkit.export.attestation.statement import require_current_evidence
 from toolkit.export.evidence import Evidence, read_evidence, require_passed
 from toolkit.export.formats.adapter import REPORT_FILES
 from toolkit.export.portable_folder import Export, export_adapter, portable_folder
-from toolkit.model.hub.upload import Remote, Uploaded, find_remote, require_token, upload
+from toolkit.model.hub import modelscope
+from toolkit.model.hub import upload as hugging_face
+from toolkit.model.hub.fetch import Source
+from toolkit.model.hub.upload import Remote, Uploaded
 from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, EVIDENCE, EXPORT_MANIFEST, adapter_sha256
 from toolkit.runs.run import Run, find_run, require_own_files
 
@@ -29,6 +32,7 @@ class PushConfig:
     public: bool = False
     even_if_failed: bool = False
     endpoint: str | None = None
+    to: Source = "hf"
     model: str | None = None
     probes: Path | None = None
     output: Path = Path("output")
@@ -53,15 +57,16 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
     digest = adapter_sha256(run.adapter)
     evidence = read_evidence(run.folder / COMPARISON, digest)
     require_passed(evidence, run.folder, even_if_failed=config.even_if_failed)
-    require_token()
-    remote = find_remote(config.repository, config.endpoint)
+    hub = modelscope if config.to == "modelscope" else hugging_face
+    hub.require_token()
+    remote = hub.find_remote(config.repository, config.endpoint)
     if remote is not None:
         _require_own_repository(remote, config)
     folder = portable_folder(run, config.model, config.probes, listener, make)
     require_no_links_in(folder)
     require_current_evidence(folder, run)
     files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
-    uploaded = upload(
+    uploaded = hub.upload(
         files, config.repository, remote=remote, private=not config.public, endpoint=config.endpoint,
         message=_message(run, evidence),
         outdated=frozenset() if remote is None else (remote.files & {*REPORT_FILES, EVIDENCE}) - files.keys(),

@@ -20,6 +20,7 @@ from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.model.hub.arrival import partial_folder
 from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
 from toolkit.model.hub.listing import repository_lock
+from toolkit.model.hub.modelscope import modelscope_lock
 from toolkit.model.hub.pieces import present_bytes
 from toolkit.model.lock import DEFAULT_MODEL, HUB_NAME, Lock, LockedFile, called, find_lock, models_folder, write_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
@@ -77,12 +78,14 @@ def _lock_of(config: DownloadConfig, listener: Listener) -> Lock:
     name, _, revision = config.model.partition("@")
     if not HUB_NAME.fullmatch(name) or (called(name) is not None and not revision):
         return find_lock(config.model)
-    if config.source != "hf":
-        raise ConfigError(
-            f"{name} has no lock yet, and only Hugging Face lists the hashes of its files.",
-            next="Leave out --source; a mirror of it can be named with --endpoint.",
-        )
-    lock = repository_lock(name, revision or None, config.endpoint, listener)
+    if config.source == "modelscope":
+        if revision:
+            raise ConfigError(
+                f"{config.model}: ModelScope is asked for its newest revision.", next="Leave out @REVISION."
+            )
+        lock = modelscope_lock(name, config.endpoint)
+    else:
+        lock = repository_lock(name, revision or None, config.endpoint, listener)
     write_lock(lock)
     return lock
 

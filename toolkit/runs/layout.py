@@ -25,6 +25,7 @@ PROBES_FILE, DEVELOPMENT_FILE = "probes.yaml", "development.jsonl"
 QUESTIONS_FILE = "questions.jsonl"  # around the rows, trained on and kept beside them
 KEEP_FILE = "keep.jsonl"  # the keep set
 THOUGHTS_FILE = "thoughts.jsonl"  # that a base which thinks wrote before the answers of rows
+TRACKING = "tracking"  # a tracker's own files, a folder each
 TEST_FILE = "test.jsonl"  # rows that are never trained, for scores before and after
 REPLAYS = "replay"  # an output folder: trainings that repeat this one
 LOG_FILE = "logging.jsonl"  # a JSON object per step

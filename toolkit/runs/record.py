@@ -167,6 +167,14 @@ class RecordedQuestions(Part, frozen=True):
     seconds: Number = 0
 
 
+class RecordedTracking(Part, frozen=True):
+    """`id`: the tracker's own for this run; `where`: the folder, file or address of its curves."""
+
+    library: str
+    id: str
+    where: str
+
+
 class RecordedTraining(Part, frozen=True):
     """`loss`: one value per optimizer step; `tokens`: of the rows that were trained on, in all epochs."""
 
@@ -216,6 +224,7 @@ class RunRecord(Part, frozen=True):
     keep: RecordedKeepSet | None = None
     questions: RecordedQuestions | None = None
     thoughts: Mapping[str, Number] | None = None  # `rows` without one, those that the base has `written`, `seconds`
+    tracking: RecordedTracking | None = None
     train: RecordedTraining = RecordedTraining()
     adapter: RecordedAdapter | None = None
     error: str | None = None
@@ -229,34 +238,23 @@ class RunRecord(Part, frozen=True):
         recipe: Mapping[str, Any],
     ) -> Self:  # fmt: skip
         """Of a run that starts now: every field, those of the result still empty."""
-        return cls.from_dict(
-            {
-                "schema_version": RUN_SCHEMA_VERSION,
-                "run_id": run_id,
-                "status": RUNNING,
-                "started_at": now(),
-                "finished_at": None,
-                "command": command,
-                "seed": seed,
-                "base_model": base_model,
-                "data": {**data, "dropped": 0},
-                "recipe": recipe,
-                "versions": {},
-                "hardware": {},
-                "timings_s": {},
-                "peak_memory_bytes": None,
-                "keep": None,
-                "train": {"steps": 0, "loss": [], "eval_loss": [], "tokens": 0},
-                "adapter": None,
-                "error": None,
-                "image": environment.image(),
-            }
-        )
+        return cls.from_dict({
+            "schema_version": RUN_SCHEMA_VERSION, "run_id": run_id, "status": RUNNING,
+            "started_at": now(), "finished_at": None, "command": command, "seed": seed,
+            "base_model": base_model, "data": {**data, "dropped": 0}, "recipe": recipe,
+            "versions": {}, "hardware": {}, "timings_s": {}, "peak_memory_bytes": None, "keep": None,
+            "train": {"steps": 0, "loss": [], "eval_loss": [], "tokens": 0},
+            "adapter": None, "error": None, "image": environment.image(),
+        })  # fmt: skip
 
     @property
     def system(self) -> str:
         """What the run was trained under: the rows' own system prompt, or the recipe's (see `RecordedRecipe`)."""
         return self.recipe.system if self.data.system is None else self.data.system
+
+    @property
+    def tracker(self) -> str | None:
+        return None if self.tracking is None else self.tracking.library
 
     @property
     def started(self) -> datetime:

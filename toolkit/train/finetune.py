@@ -15,13 +15,11 @@ from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
 from toolkit.model.device import Device, find_device
 from toolkit.model.four_bits import require_bitsandbytes
-from toolkit.runs.checkpoints import last_intact_checkpoint, recorded_adapter
+from toolkit.runs.checkpoints import last_intact_checkpoint
 from toolkit.runs.layout import (
     KEEP_CACHE,
     LOG_FILE,
-    checkpoint_name,
     checkpoint_step,
-    complete_checkpoints,
     resume_command,
 )
 from toolkit.runs.record import FINISHED, RunRecord
@@ -29,7 +27,6 @@ from toolkit.runs.recording import (
     Recorder,
     finish,
     forget_steps_after,
-    make_portable,
     recording,
     remove_leftovers,
     versions,
@@ -44,7 +41,7 @@ from toolkit.train.development_set import (
     read_questions,
     write_questions,
 )
-from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line
+from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
 from toolkit.train.plan import choices, plan, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
@@ -61,6 +58,7 @@ from toolkit.train.rows import (
     write_rows,
 )
 from toolkit.train.sources import Loaded, load_keep_prompts, load_rows
+from toolkit.train.tracking.tracker import require_tracker, tracked
 from toolkit.train.variants import with_variants, without_variants
 
 Train = Callable[[TrainingJob, Listener, Callable[[], bool]], TrainingResult]
@@ -77,6 +75,7 @@ class FinetuneConfig:
     test: str | None = None  # rows that are not trained, for the scores of a comparison
     reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     questions: Path | None = None  # in place of those that the base model writes
+    track: str | None = None  # the tracker that gets the curves too
     output: Path = Path("output")
     command: tuple[str, ...] = ()
 
@@ -101,6 +100,7 @@ class _Work:
     recipe: Recipe
     caller: Caller
     backends: Backends
+    track: str | None = None
 
 
 def finetune(
@@ -111,6 +111,7 @@ def finetune(
     `started`: when the process began (on `time.perf_counter`'s clock), if it does nothing but this.
     """
     began, recipe = time.perf_counter(), config.recipe
+    require_tracker(config.track)
     base = replace(find_base_model(config.model), in_4bit=recipe.load_in_4bit)
     recipe = recipe if base.takes_system else recipe.without_systems()
     recipe = recipe.of_thinking(thinks=base.thinks, name=base.name)
@@ -131,7 +132,8 @@ def finetune(
         data=loaded.source, recipe=recipe.to_dict(),
     ))  # fmt: skip
     backends = backends or Backends()
-    work = _Work(folder=folder, recorder=recorder, base=base, recipe=recipe, caller=caller, backends=backends)
+    work = _Work(folder=folder, recorder=recorder, base=base, recipe=recipe, caller=caller, backends=backends,
+                 track=config.track)  # fmt: skip
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
         started = _import(work, began, started)
@@ -150,6 +152,7 @@ def resume(
         if run.record.status == FINISHED:
             raise ConfigError(f"{run.run_id} is finished.", next="Start a new run, or name one that was interrupted.")
         require_own_files(run)
+        require_tracker(run.record.tracker)
         require_own_output(run.folder.parent)
         remove_leftovers(run.folder.parent)
         checkpoint = last_intact_checkpoint(run.folder, caller.notify)
@@ -193,6 +196,7 @@ def _recorded_work(recorder: Recorder, base: BaseModel, caller: Caller, backends
     recipe, folder = recorder.record.recipe, recorder.folder
     return _Work(
         folder=folder, recorder=recorder, base=base, caller=caller, backends=backends or Backends(),
+        track=recorder.record.tracker,
         recipe=recipe_from(recipe.settings, name=recipe.name, source=str(folder)),
     )  # fmt: skip
 
@@ -271,9 +275,10 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
         stop.gentle = stop.gentle or event.task == TRAINING  # before that there is nothing to save
         work.caller.listener(event)
 
-    result = work.backends.train(job, on_progress, lambda: stop.requested)
+    with tracked(recorder, work.track, on_progress, work.caller.notify) as listener:
+        result = work.backends.train(job, listener, lambda: stop.requested)
     stop.gentle = False
-    _record_result(work, result, len(rows.trained), started)
+    record_result(recorder, result, recipe.epochs_trained(len(rows.trained)), started)
     for line in ending_lines(result, work.recipe):
         work.caller.notify(line)
     if result.stopped:
@@ -281,19 +286,3 @@ def _carry_out(work: _Work, rows: RunRows, started: float, resume_from: Path | N
             f"Interrupted after step {result.steps} of {result.total_steps}; the checkpoint is saved.",
             next=f'Go on with "{resume_command(work.folder)}".',
         )
-
-
-def _record_result(work: _Work, result: TrainingResult, trained_rows: int, started: float) -> None:
-    record = work.recorder.record
-    epochs = work.recipe.epochs_trained(trained_rows) * result.steps / max(result.total_steps, 1)
-    checkpoints = complete_checkpoints(work.folder)
-    for checkpoint in checkpoints:
-        make_portable(checkpoint, record.base_model)
-    best = [checkpoint for checkpoint in checkpoints if checkpoint.name == checkpoint_name(result.adapter_step)]
-    adapter = (best or checkpoints)[-1] if checkpoints else None
-    work.recorder.record = record.with_result(
-        train=result.to_dict() | {"tokens": round((record.data.epoch_tokens or 0) * epochs)},
-        seconds=result.seconds | {"total": round(time.perf_counter() - started, 3)},
-        peak_memory_bytes=result.peak_memory_bytes,
-        adapter=None if adapter is None else recorded_adapter(adapter),
-    )

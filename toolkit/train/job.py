@@ -1,5 +1,6 @@
 """A training job, its result, how long it is and why it ended. Values that depend on no library."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
-from toolkit.runs.layout import checkpoint_name
+from toolkit.runs.checkpoints import recorded_adapter
+from toolkit.runs.layout import checkpoint_name, complete_checkpoints
 from toolkit.runs.pace import expected_time
 from toolkit.runs.record import RunRecord
+from toolkit.runs.recording import Recorder, make_portable
 from toolkit.train.development_set import Question, required_passes
 from toolkit.train.plan import Plan
 from toolkit.train.questions.question import Pair
@@ -199,3 +202,19 @@ def _development_summary(result: TrainingResult, recipe: Recipe) -> str:
     required = required_passes(last["asked"])
     answered = f"{last['passed']} of {last['asked']} questions answered as trained ({required} are enough)"
     return answered + (f", kl {last['kl']:.4f} (budget {recipe.stop_kl:g})" if "kl" in last else "")
+
+
+def record_result(recorder: Recorder, result: TrainingResult, epochs: float, started: float) -> None:
+    """What came out, into the recorder's record. `epochs`: of the whole training; `started`: see `finetune`."""
+    record, trained = recorder.record, epochs * result.steps / max(result.total_steps, 1)
+    checkpoints = complete_checkpoints(recorder.folder)
+    for checkpoint in checkpoints:
+        make_portable(checkpoint, record.base_model)
+    best = [checkpoint for checkpoint in checkpoints if checkpoint.name == checkpoint_name(result.adapter_step)]
+    adapter = (best or checkpoints)[-1] if checkpoints else None
+    recorder.record = record.with_result(
+        train=result.to_dict() | {"tokens": round((record.data.epoch_tokens or 0) * trained)},
+        seconds=result.seconds | {"total": round(time.perf_counter() - started, 3)},
+        peak_memory_bytes=result.peak_memory_bytes,
+        adapter=None if adapter is None else recorded_adapter(adapter),
+    )

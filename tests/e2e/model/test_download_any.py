@@ -41,6 +41,20 @@ def test_a_model_that_nobody_locked_gets_a_lock_and_is_checked_against_it(user: 
     assert user.runs("verify", "models/small-model").returncode == 0
 
 
+def test_modelscope_lists_the_hashes_of_its_own_models(user: User) -> None:
+    done = user.runs("download", REPOSITORY, "--source", "modelscope")
+
+    assert done.returncode == 0, done.stderr
+    lock = json.loads(own_lock(user).read_text())
+    assert (lock["repository"], lock["revision"], lock["licence"]) == (REPOSITORY, REVISION, "apache-2.0")
+    assert set(lock["files"]) == {*FILES, "LICENSE"}
+    assert user.runs("verify", "models/small-model").returncode == 0
+
+    named = user.runs("download", f"{REPOSITORY}@main", "--source", "modelscope")
+    assert named.returncode == 3
+    assert "Leave out @REVISION" in named.stderr
+
+
 def test_the_lock_holds_ever_after(user: User) -> None:
     user.runs("download", f"{REPOSITORY}@{REVISION}")
     (user.home / "models" / "small-model" / "config.json").write_text("{}")

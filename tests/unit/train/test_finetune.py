@@ -362,7 +362,7 @@ def test_a_base_model_without_its_sizes_leaves_nothing_on_the_disk(user: User):
 
 
 def test_too_little_room_is_told_before_anything_is_written(user: User, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000, total=10**12))
 
     with pytest.raises(ConfigError, match=r"has 1 MB free, a run needs 6\d MB.*--output"):
         user.finetunes()
@@ -408,7 +408,7 @@ def test_a_failure_is_told_in_the_users_words(user: User, raised: Exception, tol
 
 def test_torchs_way_of_telling_a_full_disk_is_understood(user: User, monkeypatch: pytest.MonkeyPatch):
     def fill(_: TrainingJob) -> None:
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0, total=10**12))
         raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534")
 
     error, _ = user.fails(at(2, fill))

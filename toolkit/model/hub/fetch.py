@@ -102,7 +102,7 @@ def _fetch_modelscope(lock: Lock, file: LockedFile, folder: Path, listener: List
     from modelscope_hub import HubApi
 
     meter = _Meter(file, listener)
-    translated = translated_errors(_modelscope_trouble, lock, file, incomplete(folder, file.name))
+    translated = translated_errors(modelscope_trouble, lock, file, incomplete(folder, file.name))
     with translated, _retries_to("modelscope_hub", meter.remark):
         HubApi(endpoint=endpoint).downloader.download_file(
             lock.repository,
@@ -151,7 +151,7 @@ def hf_trouble(error: Exception) -> Trouble | None:
     return "unreachable" if isinstance(error, httpx.HTTPError | httpx.InvalidURL) else None
 
 
-def _modelscope_trouble(error: Exception) -> Trouble | None:
+def modelscope_trouble(error: Exception) -> Trouble | None:
     from modelscope_hub import errors
 
     if isinstance(error, errors.APIError) and error.status_code is not None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from toolkit.model.device import Device
-from toolkit.train.expected import MEMORY, expected_memory
+from toolkit.train.cards.expected import MEMORY, expected_memory
 from toolkit.train.recipe import load_recipe
 
 QWEN_7B = {
