@@ -71,9 +71,8 @@ def measure(way: str, work: Path, environment: Mapping[str, str]) -> dict[str, A
     train = [*toolkit, "finetune", "self_cognition.json", "--model", "small-model", *TRAINING]
     told: dict[str, Any] = {"way": way, "load_before": round(os.getloadavg()[0], 2)}
     began = time.perf_counter()
-    fetching = (
-        None if way == "there" else subprocess.Popen(download, cwd=work, env=environment, stderr=subprocess.DEVNULL)
-    )
+    silent: dict[str, Any] = {"cwd": work, "env": environment, "stdout": subprocess.DEVNULL}
+    fetching = None if way == "there" else subprocess.Popen(download, stderr=subprocess.DEVNULL, **silent)
     if fetching is not None and way == "after":
         fetching.wait()
         told["arrived_s"] = round(time.perf_counter() - began, 2)
