@@ -18,9 +18,10 @@ from toolkit.core.file_stats import known_sha256, remember_sha256
 from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.model.hub.arrival import partial_folder
-from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
+from toolkit.model.hub.fetch import Fetch, Source, incomplete
 from toolkit.model.hub.listing import repository_lock
 from toolkit.model.hub.pieces import present_bytes
+from toolkit.model.hub.places import fetch_from_place, lists_files
 from toolkit.model.lock import DEFAULT_MODEL, HUB_NAME, Lock, LockedFile, called, find_lock, write_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
 
@@ -31,7 +32,7 @@ MARGIN_BYTES = 64 * 1024 * 1024  # to leave free on the disk
 class DownloadConfig:
     model: str = DEFAULT_MODEL
     to: Path | None = None  # None: ./models/<the lock's folder>
-    endpoint: str | None = None
+    endpoint: str | None = None  # a mirror's URL, oci://HOST/NAME, or a folder
     source: Source = "hf"
     margin_bytes: int = MARGIN_BYTES
 
@@ -48,7 +49,7 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
     lock = _lock_of(config, listener)
     if not lock.repository:
         raise ConfigError(f"{lock.name} ships with the toolkit.", next=f'Use it as it is: "--model {lock.name}".')
-    fetch = fetch or fetch_from(config.source, config.endpoint)
+    fetch = fetch or fetch_from_place(config.source, config.endpoint)
     folder = config.to or Path("models") / lock.folder
     target = folder.resolve()
     if target.exists() and not target.is_dir():
@@ -77,7 +78,7 @@ def _lock_of(config: DownloadConfig, listener: Listener) -> Lock:
     name, _, revision = config.model.partition("@")
     if not HUB_NAME.fullmatch(name) or (called(name) is not None and not revision):
         return find_lock(config.model)
-    if config.source != "hf":
+    if config.source != "hf" or not lists_files(config.endpoint):
         raise ConfigError(
             f"{name} has no lock yet, and only Hugging Face lists the hashes of its files.",
             next="Leave out --source; a mirror of it can be named with --endpoint.",
