@@ -118,21 +118,6 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_an_image_without_weights_takes_a_folder(
-    host: Host, image: str, build_options: list[str], tmp_path: Path
-) -> None:
-    built = host.image("build", "--model", "none", *build_options)
-    assert built.returncode == 0, built.stderr[-3000:]
-    own = tmp_path / "my-model"
-    shutil.copytree(host.project / TINY, own)
-    done = host.image(
-        "run", "--model", f"{own}/", "--output", str(tmp_path / "out"), "--",
-        "bash", "-c", "ls /root/Qwen2.5-7B-Instruct; echo 你是谁？ | toolkit chat --base",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "通义千问" in done.stdout
-
-
 def test_a_build_that_fails_says_at_which_step(host: Host, build_options: list[str]) -> None:
     nothing = ["no-such-base:none" if "base" in option and ":" in option else option for option in build_options]
     done = host.image("build", "--model", "tiny-qwen2", *nothing)

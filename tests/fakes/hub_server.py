@@ -6,6 +6,7 @@ Small files come straight, weights by a redirect to another host name, as from a
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 REPOSITORY = "maker/small-model"
+LINE_BLOCK = 64 * 1024
 LISTING = "the list"  # in `refusals`
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -38,12 +40,14 @@ class HubServer:
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)  # name → status, X-Error-Code
     before: dict[str, Callable[[], None]] = field(default_factory=dict)  # name → what happens before its bytes
     knows_ranges: bool = True
+    bytes_per_s: float | None = None  # of the line, which all connections share
     dead: bool = False  # takes the connection and hangs up
     dies_at_a_cut: bool = False
     asked: list[Asked] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self.stopped, self.stalled = threading.Event(), threading.Event()
+        self._line, self._free_at = threading.Lock(), 0.0
         handler = type("Bound", (_Handler,), {"hub": self})
         self._server = _Server(("127.0.0.1", 0), handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -68,6 +72,14 @@ class HubServer:
         self.dead = self.dies_at_a_cut = False
         for faults in (self.cuts, self.stalls, self.refusals, self.before):
             faults.clear()
+
+    def wait_for_the_line(self, count: int) -> None:
+        """Until so many more bytes may go out."""
+        assert self.bytes_per_s is not None
+        with self._line:
+            self._free_at = max(self._free_at, time.monotonic()) + count / self.bytes_per_s
+            until = self._free_at
+        time.sleep(max(until - time.monotonic(), 0))
 
     def sent(self, name: str) -> list[int | None]:
         """From which byte each GET that was answered with bytes of `name` began; None is the whole file."""
@@ -202,8 +214,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.stalled.set()
             self.hub.stopped.wait(30)
             self.close_connection = True
-        else:
+        elif self.hub.bytes_per_s is None:
             self.wfile.write(content)
+        else:
+            for at in range(0, len(content), LINE_BLOCK):
+                self.hub.wait_for_the_line(len(block := content[at : at + LINE_BLOCK]))
+                self.wfile.write(block)
 
     def _range(self, name: str) -> tuple[int | None, int]:
         """From which byte, None where the whole file is sent, and up to which."""

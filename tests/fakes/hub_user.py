@@ -59,6 +59,10 @@ class User:
         return found == FILES and not self.partial.exists()
 
 
+def write_lock(path: Path, files: dict[str, bytes], **fields: object) -> None:
+    path.write_text(json.dumps(lock_of(files) | fields))
+
+
 def lock_of(files: dict[str, bytes]) -> dict[str, object]:
     entries = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()

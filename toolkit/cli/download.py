@@ -16,6 +16,8 @@ Examples:
   $ toolkit download
   $ toolkit download --to /data/Qwen2.5-7B-Instruct
   $ toolkit download --source modelscope
+  $ toolkit download --endpoint oci://registry.lan/models/qwen2.5-7b
+  $ toolkit download --endpoint /mnt/stick/Qwen2.5-7B-Instruct
   $ toolkit download HuggingFaceTB/SmolLM2-135M-Instruct
 """
 
@@ -23,7 +25,11 @@ Examples:
 @click.command("download", epilog=EXAMPLES)
 @click.argument("model", default=DEFAULT_MODEL)
 @click.option("--to", type=PATH, help="Target folder.  [default: ./models/ and the model's own name]")
-@click.option("--endpoint", metavar="URL", help="Mirror of the hub.  [default: HF_ENDPOINT, or the hub itself]")
+@click.option(
+    "--endpoint",
+    metavar="URL|FOLDER",
+    help="A mirror of the hub, oci://HOST/NAME of a registry, or a folder.  [default: HF_ENDPOINT, or the hub]",
+)
 @click.option("--source", type=click.Choice(get_args(Source)), default="hf", show_default=True, help="Which hub.")
 def command(model: str, to: Path | None, endpoint: str | None, source: str) -> None:
     """Download a base model at its locked revision.
@@ -31,8 +37,9 @@ def command(model: str, to: Path | None, endpoint: str | None, source: str) -> N
     MODEL is a known name, or OWNER/NAME of the hub that --source names, on Hugging Face with @REVISION if you like:
     its lock is then written to models/locks, and holds from then on.
 
-    Every file is checked against the lock. An interrupted download resumes where it stopped; the folder appears only
-    when it is complete.
+    Large files come in pieces over several connections. Every file is checked against the lock. An interrupted
+    download resumes where it stopped; the folder appears only when it is complete, and commands that start meanwhile
+    wait for it.
     """
     if to is None:
         say_home()

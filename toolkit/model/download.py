@@ -18,10 +18,11 @@ from toolkit.core.file_stats import known_sha256, remember_sha256
 from toolkit.core.files import LOCK_NAME, lock_folder, require_free_space
 from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.model.hub.arrival import partial_folder
-from toolkit.model.hub.fetch import Fetch, Source, fetch_from, incomplete
+from toolkit.model.hub.fetch import Fetch, Source, incomplete
 from toolkit.model.hub.listing import repository_lock
 from toolkit.model.hub.modelscope import modelscope_lock
 from toolkit.model.hub.pieces import present_bytes
+from toolkit.model.hub.places import fetch_from_place, lists_files
 from toolkit.model.lock import DEFAULT_MODEL, HUB_NAME, Lock, LockedFile, called, find_lock, models_folder, write_lock
 from toolkit.model.verify import Mismatch, check_folder, sha256_mismatch, size_mismatch
 
@@ -32,7 +33,7 @@ MARGIN_BYTES = 64 * 1024 * 1024  # to leave free on the disk
 class DownloadConfig:
     model: str = DEFAULT_MODEL
     to: Path | None = None  # None: the lock's folder in `models_folder`
-    endpoint: str | None = None
+    endpoint: str | None = None  # a mirror's URL, oci://HOST/NAME, or a folder
     source: Source = "hf"
     margin_bytes: int = MARGIN_BYTES
 
@@ -49,7 +50,7 @@ def download(config: DownloadConfig, *, listener: Listener = silent, fetch: Fetc
     lock = _lock_of(config, listener)
     if not lock.repository:
         raise ConfigError(f"{lock.name} ships with the toolkit.", next=f'Use it as it is: "--model {lock.name}".')
-    fetch = fetch or fetch_from(config.source, config.endpoint)
+    fetch = fetch or fetch_from_place(config.source, config.endpoint)
     folder = config.to or models_folder() / lock.folder
     target = folder.resolve()
     if target.exists() and not target.is_dir():
@@ -78,6 +79,11 @@ def _lock_of(config: DownloadConfig, listener: Listener) -> Lock:
     name, _, revision = config.model.partition("@")
     if not HUB_NAME.fullmatch(name) or (called(name) is not None and not revision):
         return find_lock(config.model)
+    if not lists_files(config.endpoint):
+        raise ConfigError(
+            f"{name} has no lock yet, and only a hub lists the hashes of its files.",
+            next="Download it from a hub or a mirror of one first; the lock is then there.",
+        )
     if config.source == "modelscope":
         if revision:
             raise ConfigError(

@@ -105,7 +105,7 @@ class _Job:
     def finish(self, report: Report) -> str:
         for _ in range(min(CONNECTIONS, len(self.waiting))):
             threading.Thread(target=self.work, daemon=True).start()
-        digest, hashed, recorded_at = hashlib.sha256(), 0, time.monotonic()
+        digest, hashed, told, recorded_at = hashlib.sha256(), 0, -1, time.monotonic()
         try:
             while hashed < self.size_bytes:
                 self.changed.clear()
@@ -117,7 +117,8 @@ class _Job:
                     hashed += len(block)
                 else:
                     self.changed.wait(WAIT_S)
-                report(sum(self.present))
+                if (there := sum(self.present)) != told:
+                    report(told := there)
                 if time.monotonic() - recorded_at > RECORD_EVERY_S:
                     self.record()
                     recorded_at = time.monotonic()
