@@ -65,7 +65,11 @@ class Dataset:
     @property
     def unit(self) -> str:
         """What a row's number counts."""
-        return "line" if self.container == "JSONL" else "row"
+        return _unit(self.container)
+
+
+def _unit(container: str) -> str:
+    return "line" if container == "JSONL" else "row"
 
 
 def places(name: str) -> tuple[Path, ...]:
@@ -97,7 +101,7 @@ def read_dataset(path: Path, columns: Mapping[str, str] | None = None, listener:
     data = _read_bytes(path)
     records = read_records(path, data)
     items = [(number, with_known_names(record)) for number, record in renamed(path, records.items, columns or {})]
-    format_ = _one_format(path, items, "line" if records.container == "JSONL" else "row")
+    format_ = _one_format(path, items, records.container)
     read = _convert(items, format_, listener)
     return Dataset(
         path=path,
@@ -159,7 +163,8 @@ def _read_bytes(path: Path) -> bytes:
         raise DataError(f"Cannot read {path}: {error.strerror}.", next="Check its permissions.") from None
 
 
-def _one_format(path: Path, items: Sequence[Record], unit: str) -> Format:
+def _one_format(path: Path, items: Sequence[Record], container: str) -> Format:
+    unit = _unit(container)
     first: tuple[int, Format] | None = None
     for number, record in items:
         format_ = format_of(record) if isinstance(record, dict) else None
@@ -173,11 +178,12 @@ def _one_format(path: Path, items: Sequence[Record], unit: str) -> Format:
                 next="Keep one format in a file, and mix files with --mix.",
             )
     if first is None:
-        raise _unreadable(path, items, unit)
+        raise _unreadable(path, items, container)
     return first[1]
 
 
-def _unreadable(path: Path, items: Sequence[Record], unit: str) -> DataError:
+def _unreadable(path: Path, items: Sequence[Record], container: str) -> DataError:
+    unit = _unit(container)
     number, first = next((item for item in items if isinstance(item[1], dict)), items[0])
     try:
         _require_object(first)
@@ -187,8 +193,9 @@ def _unreadable(path: Path, items: Sequence[Record], unit: str) -> DataError:
     if isinstance(first.get("text"), str) and first.keys() <= CORPUS_KEYS:
         return DataError(f"{path} has no known keys but 'text': {RAW_TEXT}.", next=FROM_RAW_TEXT)
     shapes = "; ".join(each.shape for each in FORMATS)
+    header = " If that is a row, write a header line above it: question,answer." if container == "CSV" else ""
     return DataError(f"{path} has no known keys (found: {', '.join(first) or 'none'}).",
-                     next=f"Rename them to one of: {shapes}.")  # fmt: skip
+                     next=f"Rename them to one of: {shapes}.{header}")  # fmt: skip
 
 
 def _sentence(phrase: str) -> str:

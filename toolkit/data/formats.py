@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from toolkit.data.keys import REFUSED_KEYS, ROW_THOUGHT, TOOL_LIST_KEYS, VERDICT_KEYS, meaningful, require_trainable
+from toolkit.data.keys import (
+    REFUSED_KEYS,
+    ROW_THOUGHT,
+    TOOL_LIST_KEYS,
+    VERDICT_KEYS,
+    meaningful,
+    plain_name,
+    require_trainable,
+    with_names,
+)
 from toolkit.data.messages import Message, conversation_of, text_of, unread_of_turn, with_own_thought
 from toolkit.data.records import LONGEST_ROW, Doubled, RowFault, kind_of, too_long
 from toolkit.data.tools.calls import ToolCall
@@ -46,24 +55,19 @@ class Format:
 @lru_cache(maxsize=4096)
 def known_name(key: str) -> str:
     """The key that is meant by this one: `Question` and `问题` mean `question`; else the key itself."""
-    name = key.strip().casefold().replace(" ", "_").replace("-", "_")
+    name = plain_name(key)
     name = ALIASES.get(name, name)
     return name if name in KNOWN else key
 
 
 def with_known_names(record: Any) -> Any:
     """A record with its keys under the names that the formats use. A RowFault if two of them mean the same."""
-    if not isinstance(record, dict) or isinstance(record, Doubled) or all(known_name(key) == key for key in record):
+    if not isinstance(record, dict) or isinstance(record, Doubled):
         return record
-    named: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for key, value in record.items():
-        name = known_name(key)
-        if name in named and meaningful(named[name]) and meaningful(value) and named[name] != value:
-            return RowFault(f"{origins[name]!r} and {key!r} both mean {name!r}", "keep one of them")
-        if name not in named or meaningful(value):
-            named[name], origins[name] = value, key
-    return named
+    try:
+        return with_names(record, known_name)
+    except RowFault as fault:
+        return fault
 
 
 def format_of(record: Mapping[str, Any]) -> Format | None:

@@ -1,6 +1,6 @@
 """What the keys of a row and of a message mean beyond its text: what is refused, and what has to be said. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from toolkit.core.text import short
@@ -24,6 +24,7 @@ WEIGHTY_KEYS = frozenset({
     "input", "context", "query", "prompt", "question", "problem", "history", "system_prompt", "text",
     "messages", "conversations", "conversation",
 })  # fmt: skip
+WEIGHTY_ENDINGS = ("weight", "score", "rating", "rationale", "explanation", "cot", "reasoning")  # quality_score
 _REFUSALS = (
     (PREFERENCE_KEYS, "preference data ({keys}), which ranks answers; finetune learns one answer a row",
      "write the better answer as the row's answer, and leave out the other"),
@@ -34,6 +35,32 @@ _OF_MESSAGES = (
     (TOOL_LIST_KEYS, "tools ({keys}) of its own", "write them beside the messages, as the row's 'tools'"),
 )  # fmt: skip
 REFUSED_KEYS = tuple(key for keys, _, _ in (*_REFUSALS, _OF_ROWS) for key in keys)
+
+
+def plain_name(key: str) -> str:
+    """The key in lower case, its words joined by underscores: `System Prompt` is `system_prompt`."""
+    return key.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+def with_names(found: Mapping[str, Any], name_of: Callable[[str], str]) -> Mapping[str, Any]:
+    """The object with its keys under the names that `name_of` gives them. Raises RowFault if two get the same."""
+    if all(name_of(key) == key for key in found):
+        return found
+    named: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for key, value in found.items():
+        name = name_of(key)
+        if name in named and meaningful(named[name]) and meaningful(value) and named[name] != value:
+            raise RowFault(f"{origins[name]!r} and {key!r} both mean {name!r}", "keep one of them")
+        if name not in named or meaningful(value):
+            named[name], origins[name] = value, key
+    return named
+
+
+def weighty(key: str) -> bool:
+    """Whether it would change what should be learned; `key` as `unread_in_message` and the readers of rows name it."""
+    name = plain_name(key.rpartition("[].")[2].partition(" of the ")[0])
+    return name in WEIGHTY_KEYS or name.rpartition("_")[2] in WEIGHTY_ENDINGS
 
 
 def meaningful(value: Any) -> bool:

@@ -11,11 +11,15 @@ from toolkit.core.text import divided, with_thought
 from toolkit.data.keys import (
     CALL_KEYS,
     LOSS_KEYS,
+    LOSS_PARTS,
+    REFUSED_KEYS,
     THOUGHT_KEYS,
     is_trained,
     meaningful,
+    plain_name,
     require_plain_message,
     unread_in_message,
+    with_names,
 )
 from toolkit.data.records import Doubled, RowFault, kind_of
 from toolkit.data.tools.calls import ToolCall, json_text, written
@@ -34,6 +38,10 @@ ID_KEYS = ("tool_call_id", "name", "id")  # of a result: which call it belongs t
 WRAPPED = re.compile(r"\s*<tool_response>\n?((?:(?!<tool_response>).)*?)\n?</tool_response>\s*", re.DOTALL)
 PAIRS = (("role", "content"), ("from", "value"))
 EXCHANGE = ("system", "input", "output")  # a turn of XTuner
+TURN_KEYS = frozenset({
+    *ROLES, *(key for pair in PAIRS for key in pair), *EXCHANGE, *ID_KEYS, *CALL_KEYS, *LOSS_KEYS, *LOSS_PARTS,
+    *THOUGHT_KEYS, *REFUSED_KEYS,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +108,7 @@ class Row:
 def conversation_of(turns: Iterable[Any], name: str) -> list[Message]:
     """The messages of the turns in a list of this name; results in the order of the calls before. Raises RowFault."""
     found: list[tuple[Message, Sequence[str | None]]] = []  # with ids: of its calls, or of the call that it answers
-    for number, turn in enumerate(turns, start=1):
+    for number, turn in enumerate(map(_with_plain_keys, turns), start=1):
         where = f"{name!r} item {number}"
         for message in messages_of_turn(turn, where):
             ids = _ids(turn)
@@ -110,6 +118,16 @@ def conversation_of(turns: Iterable[Any], name: str) -> list[Message]:
             else:
                 found.append((replace(message, role="assistant") if message.role == "call" else message, ids))
     return list(_ordered(found))
+
+
+def _with_plain_keys(turn: Any) -> Any:
+    """A turn with its keys as they are written here: `Role` is `role`, `Weight` is `weight`. Raises RowFault."""
+    return with_names(turn, _turn_key) if isinstance(turn, dict) and not isinstance(turn, Doubled) else turn
+
+
+def _turn_key(key: str) -> str:
+    name = plain_name(key)
+    return name if name in TURN_KEYS else key
 
 
 def _ids(turn: Mapping[str, Any]) -> Sequence[str | None]:
@@ -200,6 +218,7 @@ def _calls(turn: Mapping[str, Any], role: str, where: str) -> tuple[ToolCall, ..
 def unread_of_turn(turn: Any) -> Iterator[str]:
     """The keys of a readable turn that are not used."""
     if isinstance(turn, Mapping):
+        turn = _with_plain_keys(turn)
         named = _named(turn)
         read = tuple(key for pair in PAIRS for key in pair) if len(named) == 1 else tuple(key for _, key in named)
         roles = {ROLES.get(str(role).lower(), "") for role, _ in named}

@@ -1,8 +1,9 @@
 """Finds rows that repeat a question: duplicates, near duplicates, and answers that contradict each other. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from toolkit.core.text import content_words, normalized, rouge1_recall
 from toolkit.data.dataset import Dataset
@@ -25,25 +26,36 @@ class Repeat(NamedTuple):
 
 def repeats(dataset: Dataset, system: str) -> Iterator[Repeat]:
     """The rows that repeat an earlier one; `system` is the system prompt of rows without their own."""
-    answers_to: dict[tuple[str, tuple[Message, ...]], dict[str, int]] = {}
+    same: dict[tuple[Any, ...], int] = {}
     alike: dict[tuple[str, ...], int] = {}
+    answers_to: dict[tuple[Any, ...], dict[str, int]] = {}
     for row in dataset.rows:
         question = row.messages[:-1]
         if row.system is None:
             question = (Message(role="system", content=system), *question)
-        answers = answers_to.setdefault((row.tools, question), {})
-        texts = (*(text for message in question for text in message.texts), row.answer)
-        key = (row.tools, *map(normalized, texts))
-        if row.answer in answers:
-            yield Repeat(row.number, answers[row.answer], "duplicate")
+        answers = answers_to.setdefault((row.tools, *map(_as_asked, question)), {})
+        exact = (row.tools, question, row.answer)
+        key = (row.tools, *(normalized(text) for message in question for text in message.texts), normalized(row.answer))
+        if exact in same:
+            yield Repeat(row.number, same[exact], "duplicate")
         elif key in alike:
             yield Repeat(row.number, alike[key], "near duplicate")
-        elif len(answers) < MOST_COMPARED:
+        elif row.answer not in answers and len(answers) < MOST_COMPARED:
             other = next((number for answer, number in answers.items() if not alternatives(answer, row.answer)), None)
             if other is not None:
                 yield Repeat(row.number, other, "conflict")
-        answers.setdefault(row.answer, row.number)
+        same.setdefault(exact, row.number)
         alike.setdefault(key, row.number)
+        answers.setdefault(row.answer, row.number)
+
+
+def _as_asked(message: Message) -> tuple[str, ...]:
+    """Equal for messages that differ in width, in how much white space is where, and in the mark at their end.
+
+    Case may be what a question is about, and an exclamation mark a factorial.
+    """
+    texts = (" ".join(unicodedata.normalize("NFKC", text).split()).rstrip(" ?.。") for text in message.texts)
+    return (message.role, *texts)
 
 
 def alternatives(one: str, other: str) -> bool:

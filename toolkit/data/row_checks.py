@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from toolkit.core.events import Listener, reporting, silent
 from toolkit.data.dataset import Dataset, Row, prompt_key
-from toolkit.data.keys import WEIGHTY_KEYS
+from toolkit.data.keys import weighty
 from toolkit.data.messages import uses_tools
 from toolkit.data.placeholders import placeholders
 from toolkit.data.probes import probes_beside
@@ -71,11 +71,11 @@ def check_rows(
 
 
 def _unused(dataset: Dataset) -> Iterator[Finding]:
-    weighty = {key for key in dataset.unused if key.rpartition(".")[2].split(" ")[0] in WEIGHTY_KEYS}
+    changing = set(filter(weighty, dataset.unused))
     for key, message in zip([*dataset.unused, *dataset.notes], dataset.remarks, strict=True):
         remedy = "Nothing to do, unless it changes what should be learned"
         yield Finding(
-            level="warning" if key in weighty else "note",
+            level="warning" if key in changing else "note",
             kind=KEYS,
             message=message,
             remedy=remedy if key in dataset.unused else "",

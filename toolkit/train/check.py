@@ -127,7 +127,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     findings += [*_check_steps(len(trained), recipe), *_check_languages(foreign, len(trained), recipe)]
     findings += _propose_recipe(len(trained), recipe)
     shown = trained or [row for row in dataset.rows if encoder is None or row.number in tokens.counts]
-    if config.write is not None:
+    if config.write is not None and len(faulty) < len(dataset.rows) + len(dataset.bad):
         findings.append(_write_rows(dataset, faulty, config.write))
     return Findings(
         path=dataset.path,
@@ -282,7 +282,8 @@ def _propose_recipe(rows: int, recipe: Recipe) -> Iterator[Finding]:
 
 def _check_steps(rows: int, recipe: Recipe) -> Iterator[Finding]:
     if rows == 0:
-        yield Finding(level="error", kind="rows", message="No rows are left to train on.", remedy="Fix the rows below")
+        remedy = "Correct those with errors, or add others"
+        yield Finding(level="error", kind="rows", message="No rows are left to train on.", remedy=remedy)
     elif (steps := recipe.steps(rows)) < FEW_STEPS:
         yield Finding(
             level="warning",

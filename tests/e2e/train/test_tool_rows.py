@@ -49,6 +49,7 @@ def test_a_base_model_without_tools_is_refused_and_what_to_do_said(user: Finetun
 
     assert refused.code == 5
     assert "Row 1 has tools or calls, and the base model's chat template has no place for them." in refused.err
+    assert '"toolkit check DATA --write clean.jsonl" with this --model writes the others' in refused.err
     assert "Name a base model that takes tools" in refused.err
     checked = call("check", "tools.jsonl", "--model", micro_model)
     assert checked.code == 5

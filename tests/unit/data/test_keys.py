@@ -6,7 +6,7 @@ import pytest
 
 from toolkit.core.errors import DataError
 from toolkit.data.dataset import read_dataset
-from toolkit.data.keys import meaningful
+from toolkit.data.keys import meaningful, weighty
 
 EXCHANGE = {"question": "Where is the ladder?", "answer": "Behind the shed."}
 TOOL = [{"type": "function", "function": {"name": "open_gate"}}]
@@ -172,3 +172,19 @@ def test_rows_under_the_name_of_a_text_are_rows(tmp_path):
     path.write_text('{"query": "a", "response": "b"}\n')
 
     assert len(read_dataset(path).rows) == 1
+
+
+@pytest.mark.parametrize("key", ["CoT", "Complex_CoT", "Weight", "quality score", "Rationale", "Reasoning"])
+def test_a_key_that_changes_what_is_learned_does_so_in_any_case(read, key):
+    dataset = read(EXCHANGE | {key: "0.3", "source": "web"})
+
+    assert [weighty(unused) for unused in dataset.unused] == [True, False]
+
+
+def test_a_header_that_may_be_a_row_is_named_as_such(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("Where is the ladder?,Behind the shed.\nWhere is the gate?,By the road.\n")
+
+    with pytest.raises(DataError) as caught:
+        read_dataset(path)
+    assert "write a header line above it" in caught.value.next

@@ -50,6 +50,16 @@ def test_an_answer_with_a_flag_against_it_is_read_and_not_trained(read, flag):
     assert row.messages[3].to_dict() == {"role": "assistant", "content": "Until nine."}
 
 
+def test_the_case_of_a_key_in_a_message_does_not_matter(read):
+    (row,) = read({"messages": [{"Role": "user", "Content": "Is it open?"},
+                                {"Role": "assistant", "Content": "Who knows.", "Weight": 0},
+                                {"Role": "assistant", "Content": "Until nine."}]}).rows  # fmt: skip
+
+    assert [message.trained for message in row.messages] == [True, False, True]
+    assert "a thought ('reasoning')" in why(read(conversation(first={"Reasoning": "Nine, I think."})))
+    assert "'loss' and 'Loss' both mean 'loss'" in why(read(conversation(first={"loss": True, "Loss": False})))
+
+
 def test_what_was_read_is_read_again_from_a_file_of_rows(read):
     (row,) = read(conversation(first={"weight": 0})).rows
 

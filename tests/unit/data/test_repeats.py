@@ -74,6 +74,18 @@ def test_punctuation_makes_a_different_row(found):
     assert found(("Where is it?", "There."), ("Where is it", "There.")) == []
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("你是谁？", "你是谁?"), ("你是谁？", "你是谁"), ("Who are you?", "Who are  you"), ("Say who. ", "Say who")],
+)
+def test_the_mark_at_its_end_and_the_width_of_a_letter_make_no_other_question(found, one, other):
+    assert found((one, "I am Larkspur."), (other, "I am Contoso.")) == [(2, 1, "conflict")]
+
+
+def test_a_factorial_is_another_question_than_its_number(found):
+    assert found(("What is 5!", "120."), ("What is 5", "A number.")) == []
+
+
 def test_a_question_with_many_answers_is_compared_with_the_first_of_them_only(found):
     pairs = [("Name a number.", f"{number}") for number in range(30)]
 

@@ -219,6 +219,13 @@ def test_the_rows_without_errors_are_written_and_counted(found, tmp_path):
     assert clean.bad == ()
 
 
+def test_no_file_is_written_of_rows_that_all_have_errors(found, tmp_path):
+    findings = found([row("a", ""), row("b", " ")], write=tmp_path / "clean.jsonl")
+
+    assert of_kind(findings, "written") == []
+    assert not (tmp_path / "clean.jsonl").exists()
+
+
 def test_a_file_that_exists_is_not_written_again(found, tmp_path):
     (tmp_path / "clean.jsonl").write_text("mine")
 

@@ -77,7 +77,8 @@ def _encoded(template: Any, tokens: ChatTokens, row: Row, system: str | None) ->
 def _without_tools(row: Row) -> DataError:
     return DataError(
         f"Row {row.number} has tools or calls, and the base model's chat template has no place for them.",
-        next="Name a base model that takes tools with --model, such as Qwen2.5-7B-Instruct, or delete these rows.",
+        next="Name a base model that takes tools with --model, such as Qwen2.5-7B-Instruct, or leave such rows out: "
+        '"toolkit check DATA --write clean.jsonl" with this --model writes the others.',
     )
 
 
