@@ -56,7 +56,8 @@ def test_the_case_of_a_key_in_a_message_does_not_matter(read):
                                 {"Role": "assistant", "Content": "Until nine."}]}).rows  # fmt: skip
 
     assert [message.trained for message in row.messages] == [True, False, True]
-    assert "a thought ('reasoning')" in why(read(conversation(first={"Reasoning": "Nine, I think."})))
+    (thought,) = read(conversation(first={"Reasoning": "Nine, I think."})).rows
+    assert thought.messages[1].thought == "Nine, I think."
     assert "'loss' and 'Loss' both mean 'loss'" in why(read(conversation(first={"loss": True, "Loss": False})))
 
 
