@@ -85,6 +85,15 @@ def test_any_uid_can_work_with_the_image_alone(host: Host, image: str) -> None:
     assert done.stdout.startswith("OK 9 files")
 
 
+def test_an_agents_host_gets_nothing_but_messages_from_the_container(host: Host) -> None:
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    message = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
+    done = host.run("toolkit", "mcp", options=("--interactive",), stdin=f"{message}\n")
+    assert done.returncode == 0, done.stderr
+    [line] = done.stdout.splitlines()
+    assert json.loads(line)["result"]["serverInfo"]["name"] == "finetune-and-prove"
+
+
 def test_chat_takes_lines_from_a_pipe(host: Host, finished_run: Path) -> None:
     done = host.run("toolkit", "chat", options=("--interactive",), stdin="你是谁？\n/before\n你是谁？\n")
     assert done.returncode == 0, done.stderr
