@@ -22,6 +22,7 @@ class CharacterEncoder:
     """A token a character of question and answer; the system prompt costs nothing."""
 
     takes_tools = True
+    thinks = False
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
         texts = [row.prompt + row.answer for row in rows]

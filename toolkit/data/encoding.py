@@ -28,11 +28,14 @@ def is_trained(row: Encoded) -> bool:
 class Encoder(Protocol):
     """Turns rows into the tokens and labels that training uses.
 
-    `takes_tools`: whether it encodes rows with tools and calls.
+    `takes_tools`: whether it encodes rows with tools and calls. `thinks`: whether its model writes a thought before an
+    answer.
     """
 
     @property
     def takes_tools(self) -> bool: ...
+    @property
+    def thinks(self) -> bool: ...
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]: ...
 

@@ -132,8 +132,6 @@ class LanguageModel:
         under several system prompts.
         """
         encoded = [self.prompt_ids(messages) for messages in prompts]
-        for prompt in encoded:
-            self.require_room(prompt)
         order = self._batch_order(prompts)
         found: dict[int, Answer] = {}
         thinking = [self.thinks and is_thinking(messages) for messages in prompts]

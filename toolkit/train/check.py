@@ -21,6 +21,7 @@ from toolkit.data.soundness import Reading
 from toolkit.train.recipe import GENERAL, Recipe, better_recipe
 from toolkit.train.rows import epoch_tokens, held_out
 from toolkit.train.sources import read_source
+from toolkit.train.texts.thoughts import rows_of_thinkers
 from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
 
 LENGTH = "length"  # a kind of finding
@@ -121,7 +122,8 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         findings.append(_unchecked(why))
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
     usable = [row for row in dataset.rows if row.number not in faulty | tokens.too_long]
-    trained = _trained(usable, recipe)
+    thinks = encoder is not None and encoder.thinks
+    trained = _trained(rows_of_thinkers(usable, recipe.thinking) if thinks else usable, recipe)
     languages = {row.number: language(row.prompt, row.answer) for row in dataset.rows}
     foreign = sum(languages[row.number] == "other" for row in trained)
     findings += [*_check_steps(len(trained), recipe), *_check_languages(foreign, len(trained), recipe)]
@@ -139,7 +141,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         bad_rows=len(dataset.bad),
         too_long_rows=len(tokens.too_long),
         faulty_rows=len(faulty),
-        trained_rows=len(trained),
+        trained_rows=len({row.number for row in trained}),
         languages=dict(Counter(languages.values())),
         steps=recipe.steps(len(trained)) if trained else 0,
         lengths=_lengths(trained, tokens, recipe) if tokens.counts else None,

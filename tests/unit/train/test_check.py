@@ -39,6 +39,7 @@ class FakeEncoder:
     """One token a character, with a frame of one character for each role; trains on the assistant's words."""
 
     takes_tools = True
+    thinks = False
 
     def encode(self, rows, system=None):  # the interface
         return [self._one(row) for row in rows]
@@ -631,3 +632,19 @@ def test_a_long_text_is_shortened_in_the_preview(toolkit_check):
 
     assert "characters …]" in result.stdout
     assert len(result.stdout) < 5_000
+
+
+class ThinkingEncoder(FakeEncoder):
+    thinks = True
+
+
+def test_of_a_base_that_thinks_each_answer_is_shown_where_it_is_trained(found):
+    turns = [("user", "A?"), ("assistant", "A."), ("user", "B?"), ("assistant", "B.")]
+    messages = [{"role": role, "content": text} for role, text in turns]
+
+    findings = found([{"messages": messages}], open_encoder=ThinkingEncoder)
+
+    assert findings.trained_rows == findings.rows == 1
+    first, second = findings.previews
+    assert [piece.text for piece in first.pieces][-1] == "A."
+    assert "B." in "".join(piece.text for piece in second.pieces)

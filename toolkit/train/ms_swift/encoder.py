@@ -12,7 +12,7 @@ from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.data.messages import uses_tools
-from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools
+from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools, thinks
 from toolkit.model.conversation import system_messages, tools_messages
 from toolkit.model.families.family import family_of
 from toolkit.model.loading import forbid_remote_code
@@ -48,6 +48,10 @@ class SwiftEncoder:
     @property
     def takes_tools(self) -> bool:
         return takes_tools(self._tokenizer)
+
+    @property
+    def thinks(self) -> bool:
+        return thinks(self._tokenizer)
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
         """Never truncates: a row longer than the maximum comes back longer."""

@@ -27,6 +27,7 @@ Find = Callable[..., QuestionFindings]
 
 class CharacterEncoder:
     takes_tools = True
+    thinks = False
 
     def encode(self, rows: Any, system: str | None = None) -> list[Encoded]:
         return [Encoded(input_ids=[1] * len("".join(one.content for one in row.messages)), labels=[]) for row in rows]
