@@ -4,14 +4,21 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
+from toolkit.core import environment
 from toolkit.core.startup import prepare_environment, process_started
-from toolkit.serve.warm.identity import identity, initial_environment
+from toolkit.serve.warm.identity import identity
 from toolkit.serve.warm.keeper import Keeper
 from toolkit.serve.warm.messages import socket_path
 
 # A command's process, as `toolkit` is: what it does itself starts with "cold".
-CALLER = "import sys; from toolkit.serve.warm.client import run_warm\ncode = run_warm(sys.argv[1:])\nprint('cold') if code is None else sys.exit(code)"
+CALLER = """
+import sys
+from toolkit.serve.warm.client import run_warm
+code = run_warm(sys.argv[1:])
+print("cold") if code is None else sys.exit(code)
+"""
 
 
 def work() -> None:
@@ -22,7 +29,7 @@ def work() -> None:
     if what == "online":
         prepare_environment(online=True)
     if what == "say":
-        print(os.getcwd(), os.environ.get("SAID"), sys.stdin.read(), sys.argv[3:], os.umask(0o22))
+        print(Path.cwd(), os.environ.get("SAID"), sys.stdin.read(), sys.argv[3:], os.umask(0o22))
         print("talk", file=sys.stderr)
         sys.exit(21)
     if what == "age":
@@ -39,7 +46,7 @@ def work() -> None:
 
 def main() -> None:
     """`light_keeper.py IDLE_S [fail]`."""
-    before = initial_environment()
+    before = environment.initial()
     keeper = Keeper(socket_path(before), identity(before), "none", idle_s=float(sys.argv[1]), run=work)
 
     def prepare() -> None:

@@ -27,6 +27,7 @@ SHORT_MODULES = {
     "image/share/history.py": "what a publication says of earlier ones",
     "toolkit/cli/serving/mcp.py": "a command is a module",
     "toolkit/cli/make_data.py": "a command is a module",
+    "toolkit/cli/serving/down.py": "a command is a module",
     "toolkit/cli/make_probes.py": "a command is a module",
     "toolkit/compare/teacher.py": "one teacher of further questions and of depth probes",
     "toolkit/compare/report/pair/files.py": "the only writer of a pair's files",

@@ -244,7 +244,7 @@ def sign_test(up: int, down: int) -> float:
     """The two-sided p of the exact sign test; 1 for nothing in either direction."""
     count = up + down
     tail = sum(math.comb(count, at) for at in range(min(up, down) + 1))
-    return min(1.0, 2 * tail / 2**count)
+    return min(1.0, 2 * tail / (1 << count))
 
 
 def holm(p_values: Mapping[str, float], *, level: float = 0.05) -> list[str]:

@@ -1,7 +1,7 @@
 """The environment variables that the toolkit reads, and those that it sets for the libraries under it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ STARTED = "TOOLKIT_STARTED"
 TERMINAL = "TOOLKIT_TERMINAL"
 WARM = "TOOLKIT_WARM"
 OFF = "off"
+NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
 _cards_before: list[str | None] = []  # of VISIBLE_CARDS, once this process sees only one
@@ -141,8 +142,39 @@ def started() -> float | None:
 
 
 def warm_is_off() -> bool:
-    """Whether no warm process shall be used."""
+    """Whether warm processes are to be left out."""
     return os.environ.get(WARM) == OFF
+
+
+def initial() -> dict[str, str]:
+    """The environment that this process was started with: since then the toolkit has set variables of its own."""
+    try:
+        pairs = Path("/proc/self/environ").read_bytes().split(b"\0")
+    except OSError:
+        return dict(os.environ)
+    return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
+
+
+def set_since(before: Mapping[str, str]) -> dict[str, str]:
+    """What differs from `before`, without what each process decides for itself."""
+    own = {VISIBLE_CARDS, NVML_CHECK, "HOME", "USER"}
+    return {name: value for name, value in os.environ.items() if before.get(name) != value and name not in own}
+
+
+def for_warm_command(environment: Mapping[str, str], began: float) -> dict[str, str]:
+    """The environment of a command that no warm process does any more, and that began then."""
+    return {**environment, WARM: OFF, STARTED: repr(began)}
+
+
+def become(environment: Mapping[str, str]) -> None:
+    """Gives this process another environment."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def look_for_cards_without_context(*, on: bool) -> None:
+    """Torch then asks the driver's library: what has a context on a card cannot be forked."""
+    _set(NVML_CHECK, "1" if on else None)
 
 
 def terminal_streams() -> list[str]:

@@ -71,7 +71,7 @@ def prepare_streams() -> TolerantWriter:
 
 
 def renew_streams() -> None:
-    """Opens sys.stdin, stdout and stderr anew, as Python does at its start: their descriptors lead elsewhere now."""
+    """Opens sys.stdin, stdout and stderr again, as Python does at its start: their descriptors lead elsewhere now."""
     for name, number in DESCRIPTORS.items():
         before = getattr(sys, f"__{name}__")
         file = io.FileIO(number, "rb" if name == "stdin" else "wb", closefd=False)

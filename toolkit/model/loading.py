@@ -81,7 +81,7 @@ def make_ready(folder: Path) -> None:
         before = _files(sorted(folder.glob("*.safetensors")))
         for path in before:
             with safe_open(path, framework="pt", device=kind) as file:
-                weights.update({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  # it is no dict
+                weights.update({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  # not a dict
     except Exception as error:
         raise ModelError(f"The weights in {folder} cannot be read: {first_line(error)}.") from error
     ready = [weights]
@@ -89,8 +89,8 @@ def make_ready(folder: Path) -> None:
 
     def load(model: Any, state: Any, files: Any, config: Any, *more: Any) -> Any:
         found = ready.pop() if ready else None  # once: who has it may change it, as a merge does
-        these = state is None and not config.is_quantized and files and _files(map(Path, files)) == before
-        return from_files(model, found if these and found is not None else state, files, config, *more)
+        fits = state is None and not config.is_quantized and files and _files(map(Path, files)) == before
+        return from_files(model, found if fits and found is not None else state, files, config, *more)
 
     PreTrainedModel._load_pretrained_model = staticmethod(load)  # noqa: SLF001
 

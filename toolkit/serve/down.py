@@ -1,19 +1,19 @@
 """Sends the warm process of this user and card away, or has it give back the memory that the base model takes."""
 
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from toolkit.core import environment
 from toolkit.serve.warm.messages import Message, connected, receive, send, socket_path
 
 WAIT_S = 10.0  # for a process without work to end
 LOOK_S = 0.02
 
 
-def asked(message: Message) -> Message | None:
+def answer_to(message: Message) -> Message | None:
     """What the warm process answers: its status; None if there is none."""
-    connection = connected(socket_path(os.environ))
+    connection = connected(socket_path(environment.initial()))
     if connection is None:
         return None
     with connection, suppress(OSError, EOFError, ValueError):
@@ -28,8 +28,8 @@ def down(*, model_only: bool = False) -> Message | None:
     `model_only`: it stays with the libraries, and from then on commands load the model themselves.
     """
     if model_only:
-        return asked({"kind": "give back", "of": "any"})
-    found = asked({"kind": "down"})
+        return answer_to({"kind": "give back", "of": "any"})
+    found = answer_to({"kind": "down"})
     if found is not None and not found["jobs"]:
         _wait_for_the_end(int(found["pid"]))
     return found

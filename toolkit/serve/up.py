@@ -1,6 +1,5 @@
 """Starts the warm process of this user and card, waits until the base model is loaded, and says what there is."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,20 +7,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError
 from toolkit.core.startup import prepare_environment, restore_gc
 from toolkit.model.base_model import BaseModel, find_base_model
 from toolkit.model.device import card_count
 from toolkit.model.loading import hide_scipy, make_ready
-from toolkit.serve.down import asked, down
-from toolkit.serve.warm.identity import difference, identity, initial_environment
+from toolkit.serve.down import answer_to, down
+from toolkit.serve.warm.identity import difference, identity
 from toolkit.serve.warm.keeper import Keeper
 from toolkit.serve.warm.messages import Message, is_private, runtime_folder, socket_path
-from toolkit.serve.warm.worker import IN_WORKER_ONLY
 from toolkit.train import ms_swift
 
 IDLE_MINUTES = 30
-NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"  # torch then looks for cards without a context, which no fork survives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +33,7 @@ class UpConfig:
 
 def status() -> Message | None:
     """Of the warm process that a command of this process would use; None if there is none."""
-    return asked({"kind": "status"})
+    return answer_to({"kind": "status"})
 
 
 def memory_bytes(found: Message) -> int:
@@ -55,7 +53,7 @@ def up(config: UpConfig) -> Message:
     """
     base, there = find_base_model(config.model), status()
     if there is not None:
-        own = identity(initial_environment())
+        own = identity(environment.initial())
         if difference(there["identity"], own) is None and there["model"] == str(base.path) and there["loaded_s"]:
             return there
         if there["jobs"]:
@@ -64,7 +62,7 @@ def up(config: UpConfig) -> Message:
                 next="Wait for their end.",
             )
         down()
-    _make_folder(runtime_folder(os.environ))
+    _make_folder(runtime_folder(environment.initial()))
     _start(base, config)
     if (found := status()) is None:
         raise ConfigError("The warm process ended at once.", next="Try again.")
@@ -76,20 +74,18 @@ def keep(config: UpConfig, imports: Callable[[], None], ready: Callable[[], None
 
     `imports` adds the commands' own modules. Raises ConfigError.
     """
-    before = initial_environment()
+    before = environment.initial()
     own, base = identity(before), find_base_model(config.model)
-    if config.on_card:
-        os.environ[NVML_CHECK] = "1"
+    environment.look_for_cards_without_context(on=config.on_card)
     _import(imports)
     _require_no_card(config)
-    left_out = IN_WORKER_ONLY | {NVML_CHECK}
-    imported = {name: value for name, value in os.environ.items() if before.get(name) != value and name not in left_out}
     keeper = Keeper(
-        socket_path(before), own, str(base.path), idle_s=config.idle_s, on_card=config.on_card, imported=imported
-    )
+        socket_path(before), own, str(base.path), idle_s=config.idle_s, on_card=config.on_card,
+        imported=environment.set_since(before),
+    )  # fmt: skip
 
     def prepare() -> None:
-        os.environ.pop(NVML_CHECK, None)
+        environment.look_for_cards_without_context(on=False)
         ms_swift.import_all()  # what touches a card, if there is one
         make_ready(base.path)
 
@@ -115,17 +111,17 @@ def _require_no_card(config: UpConfig) -> None:
 
 def _start(base: BaseModel, config: UpConfig) -> None:
     """Returns once it is ready. Raises ConfigError with what it says, if it ends before."""
-    log = socket_path(os.environ).with_suffix(".log")
-    words = ["up", "--stay", "--model", str(base.path), "--idle-minutes", f"{config.idle_s / 60:g}"]
+    log = socket_path(environment.initial()).with_suffix(".log")
+    options = ["up", "--stay", "--model", str(base.path), "--idle-minutes", f"{config.idle_s / 60:g}"]
     with log.open("wb") as file:
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "toolkit", *words, *(["--card"] if config.on_card else [])],
-            cwd="/", env=initial_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file,
+            [sys.executable, "-P", "-m", "toolkit", *options, *(["--card"] if config.on_card else [])],
+            cwd="/", env=environment.initial(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file,
             start_new_session=True,
         )  # fmt: skip
     assert child.stdout is not None
-    with child.stdout as said:
-        if said.readline():
+    with child.stdout as words:
+        if words.readline():
             return
     child.wait()
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
@@ -137,5 +133,5 @@ def _make_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_private(folder):
         raise ConfigError(
-            f"{folder} is not a folder of this user alone.", next="Remove it, or set XDG_RUNTIME_DIR to another."
+            f"{folder} is not a private folder of this user.", next="Remove it, or set XDG_RUNTIME_DIR to another."
         )

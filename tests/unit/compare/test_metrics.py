@@ -92,7 +92,8 @@ def test_the_bootstrap_is_scipys():
 
 
 @pytest.mark.parametrize(
-    ("up", "down", "p"), [(0, 0, 1.0), (8, 2, 0.109375), (2, 8, 0.109375), (5, 5, 1.0), (0, 6, 0.03125), (60, 34, 0.00955)]
+    ("up", "down", "p"),
+    [(0, 0, 1.0), (8, 2, 0.109375), (2, 8, 0.109375), (5, 5, 1.0), (0, 6, 0.03125), (60, 34, 0.00955)],
 )
 def test_the_sign_test_is_exact_and_two_sided(up: int, down: int, p: float):
     assert sign_test(up, down) == pytest.approx(p, abs=5e-5)

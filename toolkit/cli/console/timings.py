@@ -1,4 +1,4 @@
-"""Prints where the time of a run went: a bar a phase, on stderr, since it is no answer."""
+"""Prints where the time of a run went: a bar a phase, on stderr, since it is not the answer."""
 
 from collections.abc import Iterator, Mapping
 

@@ -11,7 +11,7 @@ from toolkit.cli import import_name
 from toolkit.cli.console import show, show_json
 from toolkit.cli.options import JSON, MODEL
 from toolkit.serve.up import IDLE_MINUTES, UpConfig, keep, memory_bytes, status, up
-from toolkit.serve.warm.client import COMMANDS, ago
+from toolkit.serve.warm.client import COMMANDS, ago, span
 
 GIB = 1024**3
 
@@ -27,7 +27,7 @@ GIB = 1024**3
 def command(
     model: str | None, idle_minutes: float, on_card: bool, only_status: bool, stay: bool, as_json: bool
 ) -> None:
-    """Keep libraries and base model loaded: commands then start at once.
+    """Keep libraries and base model loaded, for commands to come.
 
     finetune, teach, compare, scan, sweep, chat and export of this user use that process while it is there, with the
     same results, and say so. Another version, environment or limit is not mixed with it: such a command starts by
@@ -52,10 +52,10 @@ def lines(found: dict[str, Any], size_bytes: int) -> list[str]:
     loaded = f"loaded {ago(found['loaded_s'])}" if found["loaded_s"] is not None else "not loaded"
     why = f" ({found['failed']})" if found["failed"] else ""
     return [
-        f"warm: pid {found['pid']}, since {ago(found['age_s'])}, {size_bytes / GIB:.1f} GiB; "
-        f"ends after {found['ends_after_s'] / 60:g} min without a command",
+        f"warm: pid {found['pid']}, up for {span(found['age_s'])}, {size_bytes / GIB:.1f} GiB",
+        f"ends: after {span(found['ends_after_s'])} without a command",
         f"model: {found['model']}, {loaded}{why}",
-        *(f"works: {job['command']}, pid {job['pid']}, since {ago(job['age_s'])}" for job in found["jobs"]),
+        *(f"works: {job['command']}, pid {job['pid']}, for {span(job['age_s'])}" for job in found["jobs"]),
     ]
 
 

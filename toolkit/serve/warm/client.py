@@ -1,7 +1,7 @@
 """The first thing that a command does: where a warm process of this user is there, that one does the work.
 
 The caller's folder, environment and standard streams go there, its signals too, and the exit code comes back. Imports
-the standard library alone, and little of it: a command that finds nothing warm must not start later for it.
+only the standard library, and little of it: a command that finds nothing warm must not start later for it.
 """
 
 import os
@@ -40,7 +40,7 @@ def run_warm(arguments: Sequence[str]) -> int | None:
         return None
     from toolkit.serve.warm.messages import connected, socket_path
 
-    path = socket_path(os.environ)
+    path = socket_path(environment.initial())
     if not path.exists() or (connection := connected(path)) is None:
         return None
     with connection, suppress(OSError, EOFError, ValueError):
@@ -86,13 +86,14 @@ def _done_there(connection: "socket.socket") -> int | None:
 
 def _request() -> "Message":
     from toolkit.core.startup import process_started
-    from toolkit.serve.warm.identity import identity, initial_environment
+    from toolkit.serve.warm.identity import identity
 
-    own = initial_environment()
+    own = environment.initial()
     mask = os.umask(0)
     os.umask(mask)
     return {
-        "kind": "run", "argv": sys.argv, "orig_argv": sys.orig_argv, "environment": own, "umask": mask, "identity": identity(own),
+        "kind": "run", "argv": sys.argv, "orig_argv": sys.orig_argv, "environment": own, "umask": mask,
+        "identity": identity(own),
         "ignored": [one for one in IGNORABLE if signal.getsignal(one) is signal.SIG_IGN], "started": process_started(),
     }  # fmt: skip
 
@@ -126,10 +127,15 @@ def _die_of(number: int) -> None:
 
 
 def ago(seconds: float) -> str:
-    """`12 s ago`, `3 min ago`, `2 h ago`."""
+    """`3 min ago`."""
+    return f"{span(seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """`12 s`, `3 min`, `2 h`."""
     if seconds < MINUTE_S:
-        return f"{seconds:.0f} s ago"
-    return f"{seconds / MINUTE_S:.0f} min ago" if seconds < HOUR_S else f"{seconds / HOUR_S:.0f} h ago"
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE_S:.0f} min" if seconds < HOUR_S else f"{seconds / HOUR_S:.0f} h"
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,6 @@
 """What has to be the same for a warm process to do what a new one would. Standard library only.
 
-A library reads its variables, limits and cores once, when it is loaded: where they differ, a command starts anew.
+A library reads its variables, limits and cores once, when it is loaded: where they differ, a command starts by itself.
 """
 
 import hashlib
@@ -12,29 +12,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.environment import DATA, GPU_MEMORY_GIB, LAUNCHER_NAMES, LAUNCHER_PREFIXES
+from toolkit.core.environment import DATA, GPU_MEMORY_GIB, HOME, LAUNCHER_NAMES, LAUNCHER_PREFIXES
 from toolkit.core.errors import LIBRARY_VARIABLES
 
 PACKAGE = Path(__file__).parents[2]
 # What loader, interpreter, C library and the toolkit itself read once, beside what the libraries read.
 READ_ONCE = (
     *LIBRARY_VARIABLES, *LAUNCHER_PREFIXES, "LD_", "PYTHON", "LC_", "LANG", "TZ", "MALLOC_", "GLIBC_", "NVIDIA_", DATA,
-    GPU_MEMORY_GIB,
+    GPU_MEMORY_GIB, HOME,
 )  # fmt: skip
 NAMESPACES = ("ipc", "mnt", "net", "pid", "user")
 FLAGS = ("optimize", "dev_mode", "utf8_mode", "dont_write_bytecode", "no_user_site", "isolated", "no_site")
 LIMITS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK")
 
 Identity = dict[str, Any]
-
-
-def initial_environment() -> dict[str, str]:
-    """The environment that this process was started with: since then the toolkit has set variables of its own."""
-    try:
-        pairs = Path("/proc/self/environ").read_bytes().split(b"\0")
-    except OSError:
-        return dict(os.environ)
-    return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
 
 
 def identity(environment: Mapping[str, str]) -> Identity:

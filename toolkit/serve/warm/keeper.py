@@ -40,7 +40,7 @@ class InWorker(Exception):  # noqa: N818  # no error: it unwinds the keeper's st
 
 
 class Keeper:
-    """Listens at `path`. `run` is what a worker does with the command line. Raises ConfigError beside another keeper."""
+    """Listens at `path`; `run`: what a worker does with the command line. Raises ConfigError beside another keeper."""
 
     def __init__(
         self, path: Path, identity: Identity, model: str, *, idle_s: float, on_card: bool = False,
@@ -88,13 +88,13 @@ class Keeper:
 
     def _serve(self, ready: Callable[[], None]) -> None:
         self._stand_by()
-        said = False
+        waited_for = True
         while self.jobs or not self.ending:
             for key, _ in self.selector.select(min(LOOK_S, self.idle_s)):
                 if self.selector.get_map().get(key.fd) is key:  # one before it may have removed it
                     key.data()
-            if not said and (self.ready_at or self.failed):
-                said = True
+            if waited_for and (self.ready_at or self.failed):
+                waited_for = False
                 ready()
             if not self.jobs and (time.monotonic() - self.active > self.idle_s or not self.path.exists()):
                 self.end()
@@ -207,8 +207,8 @@ class Keeper:
     def _hear(self, worker: Worker) -> None:
         self.selector.unregister(worker.channel)
         with suppress(OSError, EOFError, ValueError):
-            said, _ = receive(worker.channel)
-            self.failed = said.get("failed")
+            found, _ = receive(worker.channel)
+            self.failed = found.get("failed")
             self.ready_at = time.monotonic() if self.failed is None else None
 
     def _standby_ended(self, worker: Worker) -> None:
@@ -287,7 +287,7 @@ class Keeper:
 def _locked(path: Path) -> int:
     if not is_private(path.parent):
         raise ConfigError(
-            f"{path.parent} is not a folder of this user alone.", next="Remove it, or set XDG_RUNTIME_DIR to another."
+            f"{path.parent} is not a private folder of this user.", next="Remove it, or set XDG_RUNTIME_DIR to another."
         )
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

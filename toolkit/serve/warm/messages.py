@@ -5,7 +5,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ ANSWER_S = 10.0  # within which the other side sends a message that it has begun
 Message = dict[str, Any]
 
 
-def runtime_folder(environ: "os._Environ[str] | dict[str, str]") -> Path:
+def runtime_folder(environ: Mapping[str, str]) -> Path:
     """The user's own folder of sockets; it may not exist yet."""
     own = environ.get("XDG_RUNTIME_DIR")
     return Path(own, FOLDER) if own else Path(environ.get("TMPDIR") or "/tmp", f"{FOLDER}-{os.getuid()}")  # noqa: S108
 
 
-def socket_path(environ: "os._Environ[str] | dict[str, str]") -> Path:
+def socket_path(environ: Mapping[str, str]) -> Path:
     """One a card: a process sees the first card of its list, and without a list card 0."""
     card = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     named = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in card) or "none"

@@ -12,13 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.core.environment import OFF, STARTED, VISIBLE_CARDS, WARM
+from toolkit.core import environment
 from toolkit.core.startup import start_again_online
 from toolkit.core.streams import renew_streams
 from toolkit.serve.warm.messages import Message, receive, send
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-IN_WORKER_ONLY = frozenset({VISIBLE_CARDS, "HOME", "USER"})  # what each process decides for itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ class Forked:
             try:
                 prepare()
                 send(self.channel, {"ready": True})
-            except Exception as error:  # the keeper says so; a command then loads the model itself, or fails so too
+            except Exception as error:  # noqa: BLE001  # a command then loads the model itself, or fails so too
                 send(self.channel, {"failed": str(error) or type(error).__name__})
         try:
             request, descriptors = receive(self.channel)
@@ -99,18 +98,17 @@ def _become(request: Mapping[str, Any], descriptors: list[int], imported: Mappin
         os.close(given)
     os.umask(request["umask"])
     renew_streams()
-    own = request["environment"]
-    os.environ.clear()
-    os.environ.update({**imported, **own, WARM: OFF, STARTED: repr(request["started"])})
+    own = environment.for_warm_command(request["environment"], request["started"])
+    environment.become({**imported, **own})
     for number in request["ignored"]:
         signal.signal(number, signal.SIG_IGN)
     sys.argv[:], sys.orig_argv[:] = request["argv"], request["orig_argv"]
     np.random.seed()  # noqa: NPY002  # else two workers would draw the same; Python's own generator sees to itself
-    start_again_online(lambda: _start_again({**own, WARM: OFF, STARTED: os.environ[STARTED]}))
+    start_again_online(lambda: _start_again(own))
 
 
-def _start_again(environment: Mapping[str, str]) -> None:
-    """The same process as a new one: the libraries were imported offline, and data of a hub are asked for."""
+def _start_again(own: Mapping[str, str]) -> None:
+    """The same process as a new one: the libraries were imported offline, and data of a hub are wanted."""
     sys.stdout.flush()
     print("warm: not used for data of a hub", file=sys.stderr, flush=True)
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(environment))  # noqa: S606  # no shell is meant
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(own))  # noqa: S606  # no shell is meant
