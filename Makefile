@@ -236,6 +236,14 @@ setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more
 	@command -v c++ > /dev/null || { echo "no C++ compiler: apt-get install g++, or your system's own" >&2; exit 3; }
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/formats-build.txt
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/formats.txt
+	@# llama.cpp's converter is in the source of llama-cpp-python, and in no package: unpacked from what the hash pins.
+	@rm -rf .venv/share/llama.cpp && mkdir -p .venv/share/llama.cpp
+	@sed -n '/^llama-cpp-python==/,/[^\\]$$/p' requirements/formats.txt > .venv/share/llama.cpp/source.txt
+	.venv/bin/python -m pip download --quiet --require-hashes --no-deps --no-build-isolation --no-binary :all: \
+		--dest .venv/share/llama.cpp -r .venv/share/llama.cpp/source.txt
+	@cd .venv/share/llama.cpp && source=$$(echo *.tar.gz) && inside=$${source%.tar.gz}/vendor/llama.cpp \
+		&& tar -xzf "$$source" --strip-components=3 "$$inside/conversion" "$$inside/gguf-py/gguf" "$$inside/LICENSE" \
+		&& rm "$$source"
 	@touch $@
 
 .host/.ready: requirements/host.txt
