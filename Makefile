@@ -154,6 +154,10 @@ runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "compare v2 v3" (
 replay: $(READY) ## Train and compare a run again, from its folder alone: is it the same? [RUN=v3] [ARGS=--here]
 	@$(TOOLKIT) replay $(A_RUN) $(BASE) $(INTO) $(ARGS)
 
+.PHONY: bench
+bench: $(READY) ## The README's table of times on this machine, beside ours: make bench [ARGS="--repeat 3"]
+	@$(TOOLKIT) bench $(BASE) $(ARGS)
+
 .PHONY: make-data
 make-data: $(READY) ## A data set for your own brand: ARGS="--name NAME --author AUTHOR"
 	@$(LIGHT) make-data $(ARGS)
