@@ -229,12 +229,8 @@ setup-workshop: .venv/.workshop ## And the tools of tests and lint
 	@.venv/bin/python requirements/install.py workshop
 	@touch $@
 
-.PHONY: setup-four-bits
-setup-four-bits: setup ## bitsandbytes into .venv, for base models in 4 bits: make finetune ARGS=--load-in-4bit RUNTIME=local
-	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/four-bits.txt
-
 .PHONY: setup-formats
-setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more export formats (a C++ compiler, three minutes)
+setup-formats: .venv/.formats ## llama.cpp and its converter into .venv, for --to gguf and ollama (a C++ compiler, three minutes)
 
 .venv/.formats: requirements/formats.txt requirements/formats-build.txt .venv/.ready
 	@command -v c++ > /dev/null || { echo "no C++ compiler: apt-get install g++, or your system's own" >&2; exit 3; }
@@ -328,7 +324,6 @@ lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) requirements/formats-build.in -o requirements/formats-build.txt
-	$(COMPILE) --override requirements/overrides.txt requirements/four-bits.in -o requirements/four-bits.txt
 	$(COMPILE) --override requirements/overrides.txt requirements/formats.in -o requirements/formats.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt
