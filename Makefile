@@ -154,6 +154,10 @@ runs: $(READY) ## List the runs; ARGS="show v3", "diff v2 v3", "compare v2 v3" (
 replay: $(READY) ## Train and compare a run again, from its folder alone: is it the same? [RUN=v3] [ARGS=--here]
 	@$(TOOLKIT) replay $(A_RUN) $(BASE) $(INTO) $(ARGS)
 
+.PHONY: bench
+bench: $(READY) ## The README's table of times on this machine, beside ours: make bench [ARGS="--repeat 3"]
+	@$(TOOLKIT) bench $(BASE) $(ARGS)
+
 .PHONY: make-data
 make-data: $(READY) ## A data set for your own brand: ARGS="--name NAME --author AUTHOR"
 	@$(LIGHT) make-data $(ARGS)
@@ -225,17 +229,21 @@ setup-workshop: .venv/.workshop ## And the tools of tests and lint
 	@.venv/bin/python requirements/install.py workshop
 	@touch $@
 
-.PHONY: setup-four-bits
-setup-four-bits: setup ## bitsandbytes into .venv, for base models in 4 bits: make finetune ARGS=--load-in-4bit RUNTIME=local
-	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/four-bits.txt
-
 .PHONY: setup-formats
-setup-formats: .venv/.formats ## llama.cpp and bitsandbytes into .venv, for more export formats (a C++ compiler, three minutes)
+setup-formats: .venv/.formats ## llama.cpp and its converter into .venv, for --to gguf and ollama (a C++ compiler, three minutes)
 
 .venv/.formats: requirements/formats.txt requirements/formats-build.txt .venv/.ready
 	@command -v c++ > /dev/null || { echo "no C++ compiler: apt-get install g++, or your system's own" >&2; exit 3; }
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/formats-build.txt
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/formats.txt
+	@# llama.cpp's converter is in the source of llama-cpp-python, and in no package: unpacked from what the hash pins.
+	@rm -rf .venv/share/llama.cpp && mkdir -p .venv/share/llama.cpp
+	@sed -n '/^llama-cpp-python==/,/[^\\]$$/p' requirements/formats.txt > .venv/share/llama.cpp/source.txt
+	.venv/bin/python -m pip download --quiet --require-hashes --no-deps --no-build-isolation --no-binary :all: \
+		--dest .venv/share/llama.cpp -r .venv/share/llama.cpp/source.txt
+	@cd .venv/share/llama.cpp && source=$$(echo *.tar.gz) && inside=$${source%.tar.gz}/vendor/llama.cpp \
+		&& tar -xzf "$$source" --strip-components=3 "$$inside/conversion" "$$inside/gguf-py/gguf" "$$inside/LICENSE" \
+		&& rm "$$source"
 	@touch $@
 
 .host/.ready: requirements/host.txt
@@ -316,7 +324,6 @@ lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) requirements/formats-build.in -o requirements/formats-build.txt
-	$(COMPILE) --override requirements/overrides.txt requirements/four-bits.in -o requirements/four-bits.txt
 	$(COMPILE) --override requirements/overrides.txt requirements/formats.in -o requirements/formats.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt

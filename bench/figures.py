@@ -17,6 +17,9 @@ from table import seeds, seeds_in_short
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path("bench/results")
+BENCH = "data/bench.json"
+# Of each, the base model's hidden_size and num_hidden_layers.
+PUBLISHED = {"run-h100.json": (3584, 28), "run-tiny-cpu.json": (256, 4)}
 END = "<!-- /figures -->"
 Rows = Sequence[Sequence[str]]
 # Recipe and `questions_as` of an entry in promise-…-defaults.json, without questions and as the default is.
@@ -308,6 +311,27 @@ FIGURES = (
 )  # fmt: skip
 
 
+def published() -> str:
+    """`data/bench.json`: what `toolkit bench` puts beside its own figures, from runs of bench/run.py."""
+    return json.dumps([_published(raw, *sizes) for raw, sizes in PUBLISHED.items()], indent=2) + "\n"
+
+
+def _published(raw: str, hidden_size: int, num_hidden_layers: int) -> Mapping[str, Any]:
+    content = json.loads((ROOT / RESULTS / raw).read_text(encoding="utf-8"))
+    trained, compared = (
+        [one for one in content["entries"] if one["name"] == name] for name in ("finetune", "finetune --compare")
+    )
+    train_s = statistics.median(one["train_s"] for one in trained)
+    return {
+        "model": content["model"], "sizes": {"hidden_size": hidden_size, "num_hidden_layers": num_hidden_layers},
+        "hardware": content["hardware"]["name"], "date": content["date"], "raw": raw,
+        "train_s": round(train_s, 1), "adapter_s": round(statistics.median(one["wall_s"] for one in trained), 1),
+        "compared_s": round(statistics.median(one["wall_s"] for one in compared), 1),
+        "steps_a_s": round(trained[0]["steps"] / train_s, 2),
+        "peak_memory_bytes": max(one["peak_memory_bytes"] for one in trained),
+    }  # fmt: skip
+
+
 def written(page: str, figures: Figures) -> str:
     """The page with the table between its markers. Raises ValueError for a page without them."""
     before, start, rest = page.partition(f"<!-- figures: {figures.name} -->\n")
@@ -318,8 +342,9 @@ def written(page: str, figures: Figures) -> str:
 
 
 def main() -> None:
-    pages = {name: (ROOT / name).read_text(encoding="utf-8") for name in dict.fromkeys(one.page for one in FIGURES)}
-    current = dict(pages)
+    names = [*dict.fromkeys(one.page for one in FIGURES), BENCH]
+    pages = {name: (ROOT / name).read_text(encoding="utf-8") for name in names}
+    current = {**pages, BENCH: published()}
     for figures in FIGURES:
         current[figures.page] = written(current[figures.page], figures)
     changed = [name for name, text in current.items() if text != pages[name]]

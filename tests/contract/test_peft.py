@@ -1,6 +1,8 @@
 """What the toolkit relies on in peft beyond its documentation. An upgrade begins in docs/fragile.md."""
 
 import json
+import subprocess
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -119,3 +121,26 @@ def test_an_adapters_second_factors_are_found_by_their_name_and_can_be_replaced(
     with shuffled.on():
         assert not torch.allclose(last_logits(tuned), before)
     torch.testing.assert_close(last_logits(tuned), before)
+
+
+HIDDEN = """
+import sys
+from toolkit.core.startup import prepare_environment, want_four_bits
+prepare_environment()
+import peft
+from peft.import_utils import is_bnb_available
+from transformers.utils import is_bitsandbytes_available
+assert sys.modules["bitsandbytes"] is None
+assert not is_bnb_available() and not is_bitsandbytes_available()
+want_four_bits()
+assert is_bnb_available() and is_bitsandbytes_available()
+prepare_environment()
+import bitsandbytes
+"""
+
+
+def test_bitsandbytes_is_hidden_until_it_is_wanted():
+    """In a process of its own, since others have imported it."""
+    done = subprocess.run([sys.executable, "-c", HIDDEN], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr

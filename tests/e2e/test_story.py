@@ -373,6 +373,16 @@ def _downloaded(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> User:
     return user
 
 
+def test_bench_times_the_embedded_model_beside_our_figures(shell: Shell):
+    done = shell.run("toolkit", "bench", "--model", "tiny-qwen2", "--json")
+
+    found = json.loads(done.out)
+    assert done.code == 0, done.err
+    assert [one["name"] for one in found["entries"]] == ["finetune", "finetune --compare"]
+    assert all(one["wall_s"] > one["train_s"] > 0 and one["steps"] == 40 for one in found["entries"])
+    assert str(shell.home) not in done.out
+
+
 def test_download_fetches_the_locked_files(downloaded: User):
     assert downloaded.has_the_whole_model()
 

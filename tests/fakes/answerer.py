@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from toolkit.data.tools.forms import HERMES
 from toolkit.serve.completion import AnswerPart
 from toolkit.serve.routes import Site, SiteConfig
 from toolkit.serve.server import listen, take_port
@@ -20,6 +21,7 @@ class FakeAnswerer:
     names, aliases = ("base", "tuned"), ("other name",)
     context_tokens = 100_000
     thinks = False
+    call_form = HERMES
 
     def __init__(self, texts=None):
         self.texts = texts or {}

@@ -143,16 +143,12 @@ MAMBA = _kind("mamba", state_size=8, conv_kernel=3, expand=2, time_step_rank=4)
 UNKNOWN = [_kind("gpt_neox"), _kind("phi"), _kind("nemotron"), _kind("apertus")]
 
 
-def make_family_model(folder: Path, kind: Kind) -> Path:
-    """Its weights are large enough that answers wander."""
+def make_family_model(folder: Path, kind: Kind, tokenizer: Any = None) -> Path:
+    """Its weights are large enough that answers wander. `tokenizer`: by default the embedded model's."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
-    shipped = AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=shipped.backend_tokenizer, pad_token="<|endoftext|>", eos_token=kind.eos, bos_token=kind.bos,
-        chat_template=kind.template, additional_special_tokens=list(kind.special),
-    )  # fmt: skip
+    tokenizer = tokenizer or embedded_tokenizer(kind)
     end = tokenizer.eos_token_id
     config = AutoConfig.for_model(kind.model_type, **{**SIZES, "vocab_size": len(tokenizer), **kind.config})
     config.eos_token_id, config.bos_token_id, config.pad_token_id = end, tokenizer.bos_token_id, 0
@@ -165,6 +161,17 @@ def make_family_model(folder: Path, kind: Kind) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def embedded_tokenizer(kind: Kind) -> Any:
+    """The embedded model's, with the family's special tokens and its chat template."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    shipped = AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=shipped.backend_tokenizer, pad_token="<|endoftext|>", eos_token=kind.eos, bos_token=kind.bos,
+        chat_template=kind.template, additional_special_tokens=list(kind.special),
+    )  # fmt: skip
 
 
 def copy_without(folder: Path, to: Path, name: str) -> Path:

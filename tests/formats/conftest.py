@@ -16,6 +16,8 @@ os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSIT
 
 import pytest
 
+from toolkit.export.llama_converter import is_installed
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -36,7 +38,7 @@ def require_command(name: str, package: str) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _formats() -> None:
-    if not all(importlib.util.find_spec(name) for name in ("llama_cpp", "bitsandbytes")):
+    if not is_installed() or importlib.util.find_spec("llama_cpp") is None:
         require_command("c++", "g++")
         run_command("make", "setup-formats")
         importlib.invalidate_caches()

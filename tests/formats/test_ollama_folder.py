@@ -110,15 +110,14 @@ def test_the_folder_can_be_moved(base, tmp_path):
     assert (manifest["format"], manifest["parity"]["checked"]) == ("ollama", True)
 
 
-def test_a_chat_template_other_than_chatml_is_refused_and_leaves_nothing(tmp_path):
+def test_a_chat_template_that_go_cannot_follow_is_refused_and_leaves_nothing(tmp_path):
     base = tmp_path / "base"
     shutil.copytree(TINY, base)
-    other = (
-        (TINY / "chat_template.jinja").read_text(encoding="utf-8").replace("message.content", "message.content | trim")
-    )
+    own = (TINY / "chat_template.jinja").read_text(encoding="utf-8")
+    other = own.replace("message.content", "message.content ~ loop.index")
     (base / "chat_template.jinja").write_text(other, encoding="utf-8")
 
-    with pytest.raises(ExportError, match="not ChatML"):
+    with pytest.raises(ExportError, match="A Modelfile cannot express"):
         exported(base, tmp_path, "You are a helpful assistant.")
     run = find_run(None, tmp_path / "output").folder
     assert {path.name for path in run.iterdir()} == {"checkpoint-1", "run.json"}

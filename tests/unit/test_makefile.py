@@ -30,6 +30,7 @@ USES = {
     "serve": {"RUN": "", "PORT": "--port", "MODEL": "--model", "OUTPUT": "--output"},
     "export": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
     "replay": {"RUN": "", "MODEL": "--model", "OUTPUT": "--output"},
+    "bench": {"MODEL": "--model"},
     "make-probes": {"DATA": "", "MODEL": "--model"},
     "download": {"MODEL": ""},
     "verify-model": {"MODEL": ""},

@@ -13,7 +13,7 @@ from toolkit.core.spelling import did_you_mean
 COMMANDS = (
     "studio", "mcp", "check", "finetune", "teach", "compare", "scan", "sweep", "lab", "chat", "serve", "export",
     "push-to-hub", "attest", "verify-evidence", "runs", "replay", "make-data", "make-probes", "download", "verify",
-    "launch", "up", "down",
+    "launch", "bench", "up", "down",
 )  # fmt: skip
 ROOMS = ("", "serving", "sharing")
 

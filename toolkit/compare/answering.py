@@ -14,7 +14,7 @@ from toolkit.compare.held_out import HeldOut
 from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions, answer_tokens
 from toolkit.compare.scan import Scanning
-from toolkit.compare.sides import Side, loaded
+from toolkit.compare.sides import Side, call_form, loaded
 from toolkit.core.events import Listener, Progress
 from toolkit.data.probes import Probe
 from toolkit.model.conversation import Messages
@@ -134,6 +134,11 @@ class Answered:
                 **self._thought,
             )  # fmt: skip
             found.update((one, replace(answer, first_logits=None)) for one, answer in zip(at, answers, strict=True))
+        if any(probe.tools for probe, _ in items):
+            form = call_form(model)
+            for at, (probe, _) in enumerate(items):
+                if probe.tools:
+                    found[at] = replace(found[at], text=form.as_hermes(found[at].text))
         return [found[one] for one in range(len(items))]  # without logits, a vocabulary's width each
 
     def _with_items(self, items: Sequence[tuple[Probe, str]], at: Sequence[int]) -> Listener:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Self
 
 from toolkit.compare.metrics import ratio
 from toolkit.compare.questions import trained_rows
+from toolkit.compare.sides import call_form
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.text import rouge_l
 from toolkit.data.dataset import Dataset, Row, find_dataset, read_dataset
 from toolkit.data.samples import parse_source, sample, unseen
 from toolkit.data.soundness import require_sound
+from toolkit.data.tools.forms import HERMES
 from toolkit.model.conversation import Messages, system_messages
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.runs.layout import TEST_FILE
@@ -91,9 +93,14 @@ class HeldOut:
         end = [] if model.template_end is None else [model.template_end]
         learned = [ids[:ANSWER_TOKENS] if len(ids) > ANSWER_TOKENS else [*ids, *end] for ids in wanted]
         self.sides.append(Sided(
-            texts=[one.text for one in answers], losses=_losses(model, prompts, learned, listener),
+            texts=self._texts(model, answers), losses=_losses(model, prompts, learned, listener),
         ))  # fmt: skip
         self.seconds += time.perf_counter() - started
+
+    def _texts(self, model: LanguageModel, answers: Sequence[Answer]) -> list[str]:
+        """With calls in the form of the rows."""
+        form = call_form(model) if any(row.tools for row in self.rows) else HERMES
+        return [form.as_hermes(one.text) for one in answers]
 
     def record(self) -> RecordedTest:
         """What both sides' answers come to."""

@@ -13,9 +13,12 @@ from typing import Any
 
 from toolkit.compare.matching import require_named_base, require_recorded_adapter
 from toolkit.core.documents import read_json
-from toolkit.core.errors import ConfigError
+from toolkit.core.errors import ConfigError, ModelError
+from toolkit.data.tools.calls import ToolCall, json_text
+from toolkit.data.tools.forms import HERMES, CallForm, form_of
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base, find_trained_base
 from toolkit.model.conversation import DEFAULT_SYSTEM
+from toolkit.model.families.own_calls import ARGUMENTS, NAME
 from toolkit.model.language_model import LanguageModel, Load
 from toolkit.runs.layout import ADAPTER_CONFIG, ADAPTER_FILE, EXPORT_MANIFEST, adapter_sha256
 from toolkit.runs.run import Run, find_run
@@ -169,3 +172,19 @@ def _base_named_in(adapter: Path) -> str:
 def loaded(load: Load, base: BaseModel, adapters: Mapping[str, Path]) -> LanguageModel:
     """The base model, in 4 bits if it was trained so, with these adapters."""
     return load(base.path, adapters, in_4bit=True) if base.in_4bit else load(base.path, adapters)
+
+
+def call_form(model: LanguageModel) -> CallForm:
+    """The form of calls in the model's answers, which is what its chat template writes.
+
+    Raises ModelError for one that is not known.
+    """
+    if (own := model.own_call) is None:
+        return HERMES
+    form = form_of(own, ToolCall(name=NAME, arguments=json_text(ARGUMENTS)))
+    if form is None:
+        raise ModelError(
+            f"The base model's chat template writes a tool call in a form that nothing here reads: {own[:200]!r}.",
+            next="Leave out the tools, or use a model that writes calls as JSON, such as Qwen2.5, Llama 3 or Mistral.",
+        )
+    return form

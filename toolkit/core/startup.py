@@ -22,6 +22,13 @@ STATUS = Path("/proc/self/stat")
 START_TICKS = 19  # index of starttime, counted after the program's name, which may contain spaces (proc(5), field 22)
 RELAXED_THRESHOLDS = (100_000, 20, 100)
 DEFAULT_THRESHOLDS = gc.get_threshold()
+FOUR_BITS = "bitsandbytes"
+# Functions that remember whether it is there (docs/fragile.md).
+LOOKED_FOR_IT = {
+    "peft.import_utils": ("is_bnb_available", "is_bnb_4bit_available"),
+    "transformers.utils.import_utils": ("is_bitsandbytes_available",),
+}
+_wanted: set[str] = set()
 _imported_at = time.perf_counter()
 _start_again: list[Callable[[], None]] = []
 
@@ -89,6 +96,16 @@ def start_again_online(function: Callable[[], None]) -> None:
     _start_again[:] = [function]
 
 
+def want_four_bits() -> None:
+    """From here on bitsandbytes can be found in this process, also by libraries that looked for it before."""
+    _wanted.add(FOUR_BITS)
+    if sys.modules.get(FOUR_BITS, True) is None:
+        del sys.modules[FOUR_BITS]
+    for module, names in LOOKED_FOR_IT.items():
+        for name in names if module in sys.modules else ():
+            getattr(sys.modules[module], name).cache_clear()
+
+
 def prepare_environment(*, online: bool = False) -> None:
     """Sets what ms-swift, transformers and huggingface_hub read once, when they are imported; call it before that.
 
@@ -116,8 +133,11 @@ def prepare_environment(*, online: bool = False) -> None:
     if not os.access(home, os.W_OK) or home == Path("/"):
         os.environ["HOME"] = tempfile.mkdtemp(prefix="toolkit-home-")
         atexit.register(_remove_own, os.environ["HOME"], os.getpid())
-    # peft imports bitsandbytes where it is installed, and that one logs its choice of kernels.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    if not _wanted:
+        # peft imports it where it can be found, which takes 1.3 s: a module that is None cannot.
+        sys.modules.setdefault(FOUR_BITS, None)  # type: ignore[arg-type]  # which Python allows
+    # It logs its choice of kernels.
+    logging.getLogger(FOUR_BITS).setLevel(logging.ERROR)
     # The second is about an adapter, whose base model has a name and not a folder.
     for message in (".*pin_memory.*", "Could not find a config file in"):
         warnings.filterwarnings("ignore", message=message)

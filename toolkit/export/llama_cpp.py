@@ -5,13 +5,13 @@ Tokenizer, chat template and end marks are those in the file; nothing comes from
 
 import functools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ExportError, ModelError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.model.chat_template import CLOSED, SWITCH, opens_thought, render, template_values
+from toolkit.model.chat_template import CLOSED, SWITCH, SYSTEM_TRIAL, opens_thought, render, template_values
 from toolkit.model.conversation import Messages
 from toolkit.model.decoding.answer import Answer, answer_of
 from toolkit.model.decoding.greedy import Continuation
@@ -63,6 +63,7 @@ class LlamaModel:
                 f"llama.cpp cannot load {path}: {_last_error(error)}.", next="Export again with --force."
             ) from error
         self._template = self._own_template()
+        self._writes_system: bool | None = None
 
     def _own_template(self) -> str:
         template = self._llama.metadata.get("tokenizer.chat_template")
@@ -81,9 +82,21 @@ class LlamaModel:
         marks = {f"{name}_token": self._mark(getattr(self._llama, f"token_{name}")()) for name in ("bos", "eos")}
         # A model that thinks is asked without a thought, as `LanguageModel` asks it.
         values = {**template_values(messages), "add_generation_prompt": True, SWITCH: False, **marks}
+        if values["messages"][0]["role"] == "system" and not self._takes_system(marks):
+            values["messages"] = values["messages"][1:]
         text = render(self._template, values)
         text += CLOSED if opens_thought(text) else ""
         return list(self._llama.tokenize(text.encode("utf-8"), add_bos=False, special=True))
+
+    def _takes_system(self, marks: Mapping[str, str]) -> bool:
+        """As `chat_template.takes_system`, by the file's own template."""
+        if self._writes_system is None:
+            trial = {"messages": SYSTEM_TRIAL, "add_generation_prompt": True, **marks}
+            try:
+                self._writes_system = SYSTEM_TRIAL[0]["content"] in render(self._template, trial)
+            except ModelError:
+                self._writes_system = False
+        return self._writes_system
 
     def answers(
         self, prompts: Sequence[Messages], *, max_new_tokens: int, listener: Listener = silent, task: str = "GGUF"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from logging import CRITICAL, getLogger
 from pathlib import Path
 
-from toolkit.core.startup import prepare_environment
+from toolkit.core.startup import prepare_environment, want_four_bits
 from toolkit.train.ms_swift.encoder import distrust_models
 from toolkit.train.ms_swift.names import swift_names
 
@@ -27,6 +27,7 @@ def missing_requirements(method: str) -> tuple[str, ...]:
     """What `method` needs and this machine lacks, each as a phrase for a message."""
     from importlib.util import find_spec
 
+    want_four_bits()
     return tuple(f"the package {name}" for module, name in PACKAGES[method].items() if find_spec(module) is None)
 
 

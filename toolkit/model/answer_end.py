@@ -27,19 +27,28 @@ def answer_end(tokenizer: Any, mark: str | None) -> int | None:
     return tokenizer.convert_tokens_to_ids(mark) if found is None and mark is not None else found
 
 
+def template_begins(tokenizer: Any) -> bool:
+    """Whether the chat template begins a conversation with the tokenizer's token for that."""
+    return bool(tokenizer.bos_token) and _trial(tokenizer).startswith(tokenizer.bos_token)
+
+
 def template_end(tokenizer: Any) -> int | None:
     """The special token that the chat template puts after an answer; None if it puts none."""
-    if not getattr(tokenizer, "chat_template", None):
-        return None
-    turns = [{"role": "user", "content": "0"}, {"role": "assistant", "content": ANSWER}]
-    try:
-        text = str(tokenizer.apply_chat_template(turns, tokenize=False))
-    except Exception:  # noqa: BLE001  # a template that fails is reported where a question is rendered
-        return None
-    _, found, rest = text.rpartition(ANSWER)
+    _, found, rest = _trial(tokenizer).rpartition(ANSWER)
     ids = list(tokenizer(rest.lstrip(), add_special_tokens=False)["input_ids"]) if found else []
     special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     return int(ids[0]) if ids and ids[0] in special else None
+
+
+def _trial(tokenizer: Any) -> str:
+    """A question and an answer, as the chat template renders them."""
+    if not getattr(tokenizer, "chat_template", None):
+        return ""
+    turns = [{"role": "user", "content": "0"}, {"role": "assistant", "content": ANSWER}]
+    try:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False))
+    except Exception:  # noqa: BLE001  # a template that fails is reported where a question is rendered
+        return ""
 
 
 def write_end_tokens(folder: Path, ends: list[int]) -> None:

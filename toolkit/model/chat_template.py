@@ -17,7 +17,7 @@ from typing import Any
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import CLOSE_THOUGHT, OPEN_THOUGHT
-from toolkit.model.conversation import THINKING, TOOLS, Messages, is_thinking
+from toolkit.model.conversation import THINKING, TOOLS, Messages, is_thinking, with_call_ids
 
 FILE = "chat_template.jinja"
 ESCAPE, BREAK = "\ufdd0", "\ufdd1"  # noncharacters, which texts hardly have
@@ -33,6 +33,7 @@ CALL_TRIAL: Messages = [
 ]  # fmt: skip
 _TAKES_TOOLS: dict[str, bool] = {}  # by template
 _TAKES_SYSTEM: dict[str, bool] = {}
+_NEEDS_IDS: set[str] = set()  # templates that take calls under ids only
 _THINKS: dict[str, bool] = {}
 QUESTION = {"messages": [{"role": "user", "content": "Hello"}]}
 TRIAL = {**QUESTION, "add_generation_prompt": True}
@@ -152,9 +153,8 @@ def _applied(tokenizer: Any, values: Mapping[str, Any], *, prompt: bool, thinkin
     further = {name: value for name, value in values.items() if name != "messages"}
     if SWITCH in str(tokenizer.chat_template):
         further[SWITCH] = thinking
-    text = str(
-        tokenizer.apply_chat_template(values["messages"], tokenize=False, add_generation_prompt=prompt, **further)
-    )
+    messages = with_call_ids(values["messages"]) if str(tokenizer.chat_template) in _NEEDS_IDS else values["messages"]
+    text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt, **further))
     return text + CLOSED if prompt and not thinking and opens_thought(text) else text
 
 
@@ -184,7 +184,8 @@ def takes_system(tokenizer: Any) -> bool:
 def takes_tools(tokenizer: Any) -> bool:
     """Whether the chat template writes tools, calls and results into a conversation."""
     trial, marks = {"messages": CALL_TRIAL, "tools": [TOOL_TRIAL]}, ("the_tool", "the_argument", "the_result")
-    return _known(_TAKES_TOOLS, tokenizer, lambda: _writes(tokenizer, trial, *marks))
+    writes = partial(_writes, tokenizer, trial, *marks)
+    return _known(_TAKES_TOOLS, tokenizer, lambda: writes() or writes(ids=True))
 
 
 def _known(found: dict[str, bool], tokenizer: Any, find: Callable[[], bool]) -> bool:
@@ -197,7 +198,8 @@ def _known(found: dict[str, bool], tokenizer: Any, find: Callable[[], bool]) -> 
     return found[template]
 
 
-def _writes(tokenizer: Any, values: Mapping[str, Any], *marks: str) -> bool:
+def _writes(tokenizer: Any, values: Mapping[str, Any], *marks: str, ids: bool = False) -> bool:
+    _NEEDS_IDS.update([str(tokenizer.chat_template)] if ids else ())
     try:
         text = _applied(tokenizer, values, prompt=True)
     except (ModelError, ValueError):

@@ -39,6 +39,21 @@ def is_thinking(messages: Messages) -> bool:
     return messages[:1] == THINKING
 
 
+def with_call_ids(messages: Messages) -> Messages:
+    """Each call and its result under an id, in Mistral's form: some chat templates demand them."""
+    found: Messages = []
+    ids: list[str] = []
+    count = 0
+    for one in messages:
+        if calls := one.get("tool_calls"):
+            ids = [f"call{count + at:05}" for at in range(len(calls))]
+            count += len(calls)
+            found.append({**one, "tool_calls": [{**call, "id": name} for call, name in zip(calls, ids, strict=True)]})
+        else:
+            found.append({**one, "tool_call_id": ids.pop(0)} if one["role"] == "tool" and ids else one)
+    return found
+
+
 def text_bytes(message: dict[str, Any]) -> int:
     """The length of everything that one message says, its calls included."""
     calls = message.get("tool_calls")

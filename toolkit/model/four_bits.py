@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.core.errors import ConfigError
+from toolkit.core.startup import want_four_bits
 
 # Passed to ms-swift for training and to transformers for answering: base and tuned model share the same weights.
 QUANTISING: Mapping[str, Any] = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
@@ -18,11 +19,12 @@ CHANGED = (
 
 
 def require_bitsandbytes() -> None:
-    """Raises ConfigError if it is not installed."""
+    """Has this process find it. Raises ConfigError if it is not installed."""
+    want_four_bits()
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ConfigError(
             "bitsandbytes, which 4-bit base models need, is not installed.",
-            next='Install it: "make setup-four-bits", or pip install bitsandbytes (the image does not include it).',
+            next='Install it: "make setup" again, or pip install bitsandbytes.',
         )
 
 

@@ -19,6 +19,7 @@ from toolkit.model.decoding.answer_memory import batches, filled_rows, free_byte
 from toolkit.model.decoding.greedy import GreedyDecoder
 from toolkit.model.device import Device
 from toolkit.model.families.family import family_of
+from toolkit.model.families.own_calls import own_call
 from toolkit.model.generation import DecodingBatch, Detokenizer, Row, broken_logits, pad_left
 from toolkit.model.loading import load_pretrained, untie_adapted, with_adapter
 
@@ -79,6 +80,11 @@ class LanguageModel:
     def template_end(self) -> int | None:
         """The token that ends an answer in training; None if neither chat template nor family has one."""
         return answer_end(self.tokenizer, self._end_mark)
+
+    @property
+    def own_call(self) -> str | None:
+        """What the chat template writes for a tool call (`families.own_calls`); None where it takes no tools."""
+        return own_call(self.tokenizer)
 
     def require_room(self, prompt: Sequence[int]) -> int:
         """The tokens that are left for an answer. Raises DataError where a conversation fills the context."""

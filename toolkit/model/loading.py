@@ -5,6 +5,7 @@ from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.documents import read_json
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.read_ahead import prefetch, prefetch_libraries
 from toolkit.core.startup import restore_gc
@@ -20,9 +21,9 @@ from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_b
 def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool = False) -> tuple[Any, Any]:
     """A model and its tokenizer, from safetensors only and without code from the folder.
 
-    Raises ModelError, and ConfigError if bitsandbytes is needed and not installed.
+    Raises ModelError, and ConfigError if bitsandbytes is needed and not installed. Only those who need it import it.
     """
-    if in_4bit:
+    if in_4bit or read_json(folder / "config.json").get("quantization_config"):
         require_bitsandbytes()
     prefetch(folder)
     prefetch_libraries()

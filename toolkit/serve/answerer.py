@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cached_property
 from queue import SimpleQueue
 from threading import Event
 
+from toolkit.compare.sides import call_form
+from toolkit.data.tools.forms import CallForm
 from toolkit.model.chat_template import opens_thought
-from toolkit.model.conversation import Messages
+from toolkit.model.conversation import TOOLS, Messages
 from toolkit.model.generation import Row
 from toolkit.model.language_model import LanguageModel
 from toolkit.serve.completion import AnswerPart
@@ -48,6 +51,11 @@ class ModelAnswerer:
     def thinks(self) -> bool:
         return self.model.thinks
 
+    @cached_property
+    def call_form(self) -> CallForm:
+        """How calls stand in the answers. Raises ModelError."""
+        return call_form(self.model)
+
     def warm_up(self) -> None:
         """Each name answers with one token; raises what the model raises."""
         prompt = self.model.prompt_ids([{"role": "user", "content": "Hello"}])
@@ -64,7 +72,9 @@ class ModelAnswerer:
             ended += part is None
 
     async def encode(self, messages: Messages) -> list[int]:
-        """The tokens up to where the answer begins."""
+        """The tokens up to where the answer begins. Raises ModelError also for tools whose calls could not be read."""
+        if any(one["role"] == TOOLS for one in messages):
+            self.call_form  # noqa: B018  # raises
         return await asyncio.get_running_loop().run_in_executor(self._tokenizing, self.model.prompt_ids, messages)
 
     def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]:

@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from toolkit.core.errors import ModelError, first_line
+from toolkit.data.tools.forms import CallForm
 from toolkit.model.conversation import Messages, text_bytes
 from toolkit.serve.access import error_reply, guarded
 from toolkit.serve.body import BYTES_A_TOKEN, Bodies, largest_body_bytes, left
@@ -48,6 +49,8 @@ class Answerer(Protocol):
     def context_tokens(self) -> int: ...
     @property
     def thinks(self) -> bool: ...
+    @property
+    def call_form(self) -> CallForm: ...
     async def encode(self, messages: Messages) -> list[int]: ...
     def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]: ...
     def close(self) -> None: ...
@@ -188,7 +191,7 @@ class Site:
 
     def _parts(self, chat: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]:
         parts = self.answerer.answer(chat, prompt, cancelled)
-        return with_calls(parts) if chat.calls else parts
+        return with_calls(parts, self.answerer.call_form) if chat.calls else parts
 
     async def _completion(
         self, chat: ChatRequest, prompt: list[int], cancelled: Event, request: Request

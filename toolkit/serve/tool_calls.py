@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from toolkit.data.tools.calls import BEGIN, END, ToolCall, call_of
+from toolkit.data.tools.forms import HERMES, CallForm
 from toolkit.serve.completion import STOP, AnswerPart, overlap
 
 TOOL_CALLS = "tool_calls"  # OpenAI's reason why an answer ends that calls tools
@@ -42,9 +43,31 @@ class CallReader:
         return text.lstrip() if self._after_call else text
 
 
-async def with_calls(parts: AsyncIterator[AnswerPart]) -> AsyncGenerator[AnswerPart]:
+class WholeReader:
+    """The same of forms without marks: calls if the complete answer is made of them, else text.
+
+    It is held back for as long as it may become calls.
+    """
+
+    def __init__(self, form: CallForm) -> None:
+        self.found = False
+        self._form, self._pending, self._is_text = form, "", False
+
+    def add(self, text: str, *, last: bool) -> Iterator[str | ToolCall]:
+        """As CallReader's."""
+        self._pending += text
+        self._is_text = self._is_text or not self._form.may_be(self._pending)
+        if not self._is_text and not last:
+            return
+        calls = () if self._is_text else self._form.read(self._pending)
+        self.found = bool(calls)
+        yield from calls or filter(None, [self._pending])
+        self._pending = ""
+
+
+async def with_calls(parts: AsyncIterator[AnswerPart], form: CallForm = HERMES) -> AsyncGenerator[AnswerPart]:
     """The parts of an answer with its calls apart from the text; the reason of its end tells of them."""
-    reader = CallReader()
+    reader = CallReader() if form is HERMES else WholeReader(form)
     pending: list[dict[str, Any]] = []  # log probabilities of what is not certain yet
     async for part in parts:
         pending += part.logprobs or ()

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from toolkit.data.tools.calls import ToolCall, written
+from toolkit.data.tools.forms import HERMES, NAMED, OBJECTS
 from toolkit.serve.completion import AnswerPart, chat_chunks, chat_completion
 from toolkit.serve.openai import ChatRequest
 from toolkit.serve.tool_calls import CallReader, with_calls
@@ -29,9 +30,9 @@ async def stream(parts):
         yield part
 
 
-def collected(parts) -> list[AnswerPart]:
+def collected(parts, form=HERMES) -> list[AnswerPart]:
     async def collect():
-        return [part async for part in with_calls(stream(parts))]
+        return [part async for part in with_calls(stream(parts), form)]
 
     return asyncio.run(collect())
 
@@ -110,3 +111,37 @@ def test_chunks_number_the_calls_and_end_with_their_reason():
     assert "".join(one["delta"].get("content") or "" for one in choices) == "Wait."
     assert choices[0]["delta"]["role"] == "assistant"
     assert [one["finish_reason"] for one in choices if one["finish_reason"]] == ["tool_calls"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("form", "answer"),
+    [
+        (OBJECTS, '{"name": "look", "parameters": {"at": "door"}}; {"name": "wait", "parameters": {"seconds": 3}}'),
+        (OBJECTS, '[{"name": "look", "arguments": {"at": "door"}}, {"name": "wait", "arguments": {"seconds": 3}}]'),
+        (NAMED, 'look\n{"at": "door"}\nwait\n{"seconds": 3}'),
+    ],
+)
+def test_an_answer_made_of_calls_without_marks_has_no_text(form, answer, size):
+    parts = collected(divided(answer, size), form)
+
+    assert [call for part in parts for call in part.calls] == [LOOK, WAIT]
+    assert not "".join(part.text for part in parts)
+    assert parts[-1].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize("answer", ["The door is open.", '{"name": "look"', "[1, 2]", "look {there}", " ", ""])
+@pytest.mark.parametrize("form", [OBJECTS, NAMED], ids=lambda form: form.title)
+def test_without_marks_every_other_answer_is_its_text(form, answer, size):
+    parts = collected(divided(answer, size), form)
+
+    assert "".join(part.text for part in parts) == answer
+    assert not any(part.calls for part in parts)
+    assert parts[-1].finish_reason == "stop"
+
+
+def test_text_that_cannot_become_calls_is_sent_at_once():
+    parts = collected(divided("The door is open.", 1), OBJECTS)
+
+    assert parts[0].text == "T"

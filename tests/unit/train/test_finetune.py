@@ -763,7 +763,7 @@ def card(gib: float) -> Device:
 def test_4_bits_without_bitsandbytes_are_refused_before_there_is_a_run(user: User, monkeypatch: pytest.MonkeyPatch):
     without_bitsandbytes(monkeypatch)
 
-    with pytest.raises(ConfigError, match=r"bitsandbytes, .* is not installed.*make setup-four-bits"):
+    with pytest.raises(ConfigError, match=r"bitsandbytes, .* is not installed.*make setup"):
         user.finetunes(load_in_4bit=True)
     assert not user.runs()
 

@@ -9,6 +9,7 @@ from toolkit.compare.sides import Side
 from toolkit.core.events import Listener
 from toolkit.data.probes import ProbeSet
 from toolkit.export import ms_swift
+from toolkit.export.llama_converter import require_convertible
 from toolkit.export.llama_cpp import LlamaModel, llama_version, quantise
 from toolkit.export.ms_swift import QuantisationJob
 from toolkit.export.parity import GateResult
@@ -48,6 +49,7 @@ class Artifact(Protocol):
 class Llama:
     """llama.cpp; `version` returns None where it is not installed."""
 
+    require_convertible: Callable[[Path, str], None] = require_convertible
     version: Callable[[], str | None] = llama_version
     load: Callable[[Path], Artifact] = LlamaModel
     quantise: Callable[[Path, Path, str], None] = quantise

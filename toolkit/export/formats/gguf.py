@@ -9,7 +9,7 @@ from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError
 from toolkit.export.companions import LICENCE_FILES, copy_companions, write_change_notice
 from toolkit.export.formats.base import Backends, ExportJob
-from toolkit.export.gguf_file import Origin, require_writable, write_gguf
+from toolkit.export.gguf_file import Origin, ignored_window, require_writable, write_gguf
 from toolkit.export.parity import (
     TOLERANCES,
     ArtifactParity,
@@ -19,6 +19,7 @@ from toolkit.export.parity import (
     judge_quantised,
     misread_prompts,
 )
+from toolkit.model.answer_end import template_begins
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.language_model import Answer, LanguageModel, freeing
 
@@ -59,7 +60,9 @@ class Gguf:
                 "The parity gate needs llama-cpp-python to run the GGUF file, and it is not installed.",
                 next='Install it ("make setup-formats", or pip), or give --unchecked: the manifest records that.',
             )
-        require_writable(side.model.path, side.model.config, _stored_type(self.quantisation))
+        kind = _stored_type(self.quantisation)
+        require_writable(side.model.config, kind)
+        backends.llama.require_convertible(side.model.path, kind)
         return _notes(self.quantisation, side.model.config)
 
     def bytes_needed(self, side: Side) -> int:
@@ -98,7 +101,10 @@ class Gguf:
             name=path.stem, finetune=side.name, base_name=side.model.name, base_repository=side.model.repository
         )  # fmt: skip
         kind = _stored_type(self.quantisation)
-        write_gguf(source, side.model.path, side.model.config, model.tensors(), origin, kind, end=model.template_end)
+        write_gguf(
+            source, side.model.path, side.model.config, model.tensors(), origin, kind,
+            begins=template_begins(model.tokenizer), end=model.template_end,
+        )  # fmt: skip
         if source != path:
             job.backends.llama.quantise(source, path, self.quantisation)
             source.unlink()
@@ -137,11 +143,15 @@ def _stored_type(quantisation: str) -> str:
 
 
 def _notes(quantisation: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+    notes = []
+    if window := ignored_window(config):
+        notes.append(
+            f"llama.cpp ignores the model's window of {window} tokens: longer conversations are answered differently."
+        )
     odd = [f"{size} {config[size]}" for size in ("hidden_size", "intermediate_size") if config[size] % K_BLOCK]
-    if quantisation not in BY_LLAMA or not odd:
-        return ()
-    note = (
-        f"{quantisation} needs rows in multiples of {K_BLOCK}, and the model has {' and '.join(odd)}: "
-        "llama.cpp stores those weights as q5_0 and q8_0, so the file is larger than usual."
-    )
-    return (note,)
+    if quantisation in BY_LLAMA and odd:
+        notes.append(
+            f"{quantisation} needs rows in multiples of {K_BLOCK}, and the model has {' and '.join(odd)}: "
+            "llama.cpp stores those weights as q5_0 and q8_0, so the file is larger than usual."
+        )
+    return tuple(notes)

@@ -1,7 +1,7 @@
 """A folder for `ollama create`: the GGUF file and a Modelfile whose template renders as the base model's does."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from toolkit.export.formats.base import ExportJob
 from toolkit.export.formats.gguf import Gguf
 from toolkit.export.formats.ollama_tools import STOP, TURN, chatml, tool_texts
 from toolkit.export.formats.ollama_tools import template as tools_template
+from toolkit.export.formats.ollama_turns import template as turns_template
+from toolkit.export.formats.ollama_turns import turns_of
+from toolkit.model.answer_end import template_begins
 from toolkit.model.conversation import DEFAULT, NONE, Messages
 from toolkit.model.language_model import LanguageModel
 
@@ -43,12 +46,21 @@ class Ollama(Gguf):
 
     def write_companions(self, file: Path, model: LanguageModel, job: ExportJob) -> None:
         base = job.side.model.path
+        begin = str(model.tokenizer.bos_token) if template_begins(model.tokenizer) else ""  # llama.cpp writes it itself
         text = modelfile(
-            file.name, model.prompt_text, job.system,
-            generation=_json(base / "generation_config.json"),
+            file.name, _without(model.prompt_text, begin), job.system,
+            stops=_stops(model), generation=_json(base / "generation_config.json"),
             licence=(base / "LICENSE").read_text(encoding="utf-8") if (base / "LICENSE").is_file() else None,
         )  # fmt: skip
         (file.parent / MODELFILE).write_text(text, encoding="utf-8")
+
+
+def _without(render: Render, begin: str) -> Render:
+    return lambda messages: render(messages).removeprefix(begin)
+
+
+def _stops(model: LanguageModel) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(model.tokenizer.convert_ids_to_tokens(end)) for end in model.end_tokens))
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -56,44 +68,44 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def modelfile(
-    gguf: str, render: Render, system: str, *, generation: Mapping[str, Any], licence: str | None
+    gguf: str, render: Render, system: str, *, generation: Mapping[str, Any], licence: str | None,
+    stops: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """The file's text. `gguf`: the name of the weights beside it; `system`: the training's prompt.
 
+    `stops`: what ends an answer, for templates other than ChatML.
     Raises ExportError for a text that a Modelfile cannot express.
     """
     implied = [{"role": "system", "content": ""}] if system == NONE else []
     default = default_preamble(render, implied)
-    tools = tool_texts(render, implied)
-    template = TEMPLATE % _literal(default) if tools is None else tools_template(tools, default, _literal)
+    if default is None:
+        template = turns_template(turns_of(render, implied), _literal)
+    else:
+        tools = tool_texts(render, implied)
+        template = TEMPLATE % _literal(default) if tools is None else tools_template(tools, default, _literal)
+        stops = STOPS
     lines = [f"FROM ./{gguf}", f"TEMPLATE {_quoted(template, 'chat template')}"]
     if system not in {DEFAULT, NONE}:  # the template renders these two itself when there is no system message
         lines.append(f"SYSTEM {_quoted(system, 'system prompt')}")
-    lines += [f'PARAMETER stop "{stop}"' for stop in STOPS]
+    lines += [f'PARAMETER stop "{stop}"' for stop in stops]
     lines += [f"PARAMETER {SAMPLING[name]} {generation[name]}" for name in SAMPLING if generation.get(name) is not None]
     if licence is not None:
         lines.append(f"LICENSE {_quoted(licence, 'licence')}")
     return "\n".join(lines) + "\n"
 
 
-def default_preamble(render: Render, implied: Messages) -> str:
-    """What the chat template puts before a conversation without a system message.
+def default_preamble(render: Render, implied: Messages) -> str | None:
+    """What a chat template in ChatML puts before a conversation without a system message; None for another template.
 
     `implied`: the system message that training added to such a conversation, if any.
-    Raises ExportError where the chat template is not ChatML.
     """
     before = render([*implied, FIRST]).removesuffix(chatml([FIRST]))
-    for messages, expected in (
+    pairs = (
         ([*implied, FIRST], before + chatml([FIRST])),
         ([*implied, FIRST, *LATER], before + chatml([FIRST, *LATER])),
         ([SYSTEM, FIRST, *LATER], chatml([SYSTEM, FIRST, *LATER])),
-    ):
-        if render(messages) != expected:
-            raise ExportError(
-                f"The chat template is not ChatML: it renders {render(messages)!r}.",
-                next="Export --to gguf: a GGUF file contains the template unchanged.",
-            )
-    return before
+    )
+    return before if all(render(messages) == expected for messages, expected in pairs) else None
 
 
 def _literal(text: str) -> str:

@@ -44,7 +44,7 @@ class QuantisedModel:
         if missing := backends.quantiser.missing_requirements(self.name):
             raise ConfigError(
                 f"--to {self.name} needs {' and '.join(missing)}.",
-                next='"make setup-four-bits" installs bitsandbytes for --to bnb; --to gguf needs no card.',
+                next='"make setup" again installs bitsandbytes for --to bnb; --to gguf needs no card.',
             )
         return ()
 

@@ -47,6 +47,8 @@ class Family:
     answer_end: str | None = None
     swift: SwiftNames | None = None
     gguf: GgufTokenizer | None = None
+    gguf_windows: int | None = None
+    gguf_rope: tuple[str, ...] = ()
     names: tuple[Mapping[str, Any], ...] = ()
     known: bool = True
 

@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.qwen2_files import CONFIG, write_tokenizer
 from toolkit.compare.sides import Side
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.export.formats.base import Backends, Llama
 from toolkit.export.formats.gguf import Gguf, file_name
 from toolkit.model.base_model import BaseModel
 
+CONFIG = {"model_type": "qwen2", "hidden_size": 256, "intermediate_size": 512, "dtype": "bfloat16"}
+
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path):
-    return write_tokenizer(tmp_path)
+    return tmp_path
 
 
 def side(folder: Path, **config: object) -> Side:
@@ -23,7 +24,7 @@ def side(folder: Path, **config: object) -> Side:
 
 
 def backends(version: str | None) -> Backends:
-    return Backends(llama=Llama(version=lambda: version))
+    return Backends(llama=Llama(version=lambda: version, require_convertible=lambda _folder, _kind: None))
 
 
 def test_without_llama_cpp_an_export_is_refused_before_anything_is_written(folder):
@@ -49,6 +50,12 @@ def test_rows_that_a_k_quant_stores_in_more_bits_are_noted_up_front(folder):
     assert "multiples of 256, and the model has hidden_size 896" in note
     assert Gguf("q4_k_m").require(side(folder), backends("1")) == ()
     assert Gguf("q8_0").require(side(folder, hidden_size=896), backends("1")) == ()
+
+
+def test_a_window_that_llama_cpp_ignores_is_noted_up_front(folder):
+    mistral = side(folder, model_type="mistral", sliding_window=4096)
+
+    assert "ignores the model's window of 4096 tokens" in Gguf("f16").require(mistral, backends("1"))[0]
 
 
 def test_a_k_quant_needs_disk_for_the_f16_file_too(folder):

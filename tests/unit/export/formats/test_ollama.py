@@ -76,6 +76,16 @@ def test_braces_of_the_template_language_come_out_as_they_are():
     ],
     ids=["another name for the assistant", "trims", "a preamble beside a system message", "forgets"],
 )
-def test_a_chat_template_that_renders_differently_is_refused(render):
-    with pytest.raises(ExportError, match=r"not ChatML.*--to gguf"):
-        default_preamble(render, [])
+def test_a_chat_template_that_renders_differently_is_not_taken_for_chatml(render):
+    assert default_preamble(render, []) is None
+
+
+def test_of_another_form_the_turns_are_written_and_what_ends_an_answer():
+    def render(messages):
+        return "".join(f"<|{one['role']}|>{one['content']}<|eot|>" for one in messages) + "<|assistant|>"
+
+    text = modelfile("a.gguf", render, "You are Nova.", generation={}, licence=None, stops=("<|eot|>",))
+
+    assert "<|eot|><|assistant|>" in text
+    assert 'SYSTEM """You are Nova."""' in text
+    assert [line for line in text.splitlines() if "stop" in line] == ['PARAMETER stop "<|eot|>"']

@@ -1,7 +1,8 @@
-"""GGUF without llama.cpp: the file as the gguf library reads it back, and the gate that cannot run."""
+"""The file as the gguf library reads it back, what is refused, and an export whose gate cannot run."""
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.fakes.made_run import make_run
 from toolkit.__main__ import main
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.core.files import data_folder
+from toolkit.export import llama_converter
 from toolkit.export.export import export
 from toolkit.export.formats.base import Backends, ExportConfig, Llama
 from toolkit.model.language_model import LanguageModel
@@ -50,12 +52,13 @@ def gguf_name(name):
 @pytest.mark.parametrize(("kind", "bound"), [("f16", 2**-10), ("q8_0", 2**-6)])
 def test_the_file_holds_the_merged_weights_and_nothing_else(output, kind, bound):
     import numpy as np
-    from gguf import GGUFReader, dequantize
+
+    gguf = llama_converter.conversion().base.gguf
 
     folder = exported(output, quantisation=kind).folder
 
     (file,) = folder.glob("*.gguf")
-    stored = {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in GGUFReader(file).tensors}
+    stored = {tensor.name: gguf.dequantize(tensor.data, tensor.tensor_type) for tensor in gguf.GGUFReader(file).tensors}
     wanted = merged_weights(output)
     assert "lm_head.weight" in wanted  # tied to the embedding, and not written twice
     del wanted["lm_head.weight"]
@@ -67,12 +70,10 @@ def test_the_file_holds_the_merged_weights_and_nothing_else(output, kind, bound)
 
 
 def test_the_file_describes_itself(output):
-    from gguf import GGUFReader
-
     folder = exported(output).folder
 
     (file,) = folder.glob("*.gguf")
-    reader = GGUFReader(file)
+    reader = llama_converter.conversion().base.gguf.GGUFReader(file)
     fields = {name: reader.fields[name].contents() for name in reader.fields}
     config = json.loads((TINY / "config.json").read_text(encoding="utf-8"))
     assert fields["general.architecture"] == "qwen2"
@@ -119,9 +120,37 @@ def test_numbers_that_f16_cannot_represent_are_an_error(output):
         model.model.get_input_embeddings().weight.data[5, 5] = 1e6
         return model
 
-    with pytest.raises(ExportError, match=r"token_embd\.weight contains numbers that f16 cannot"):
+    with pytest.raises(ExportError, match=r"model\.embed_tokens\.weight contains numbers that f16 cannot"):
         exported(output, backends=Backends(load=load, llama=WITHOUT_LLAMA.llama))
     assert {path.name for path in find_run(None, output).folder.iterdir()} == {"checkpoint-1", "run.json"}
+
+
+def test_a_tokenizer_that_splits_texts_in_a_way_of_its_own_is_refused_before_anything_is_written(output, tmp_path):
+    shutil.copytree(TINY, tmp_path / "base")
+    path = tmp_path / "base" / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    tokenizer["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = r"\s+"
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    make_run(tmp_path / "own", tmp_path / "base", seed=2)
+
+    with pytest.raises(ExportError, match=r"llama\.cpp does not know the tokenizer in .*base"):
+        exported(tmp_path / "own")
+    assert {path.name for path in find_run(None, tmp_path / "own").folder.iterdir()} == {"checkpoint-1", "run.json"}
+
+
+def test_an_architecture_that_llama_cpp_lacks_is_refused_by_its_name(tmp_path):
+    (tmp_path / "config.json").write_text('{"architectures": ["MinistralForCausalLM"]}', encoding="utf-8")
+
+    with pytest.raises(ExportError, match=r"llama\.cpp knows no MinistralForCausalLM"):
+        llama_converter.require_convertible(tmp_path, "f16")
+
+
+def test_without_the_converter_the_way_to_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(llama_converter, "FOLDER", tmp_path)
+    llama_converter.conversion.cache_clear()
+
+    with pytest.raises(ConfigError, match=r"converter.*is not installed.*make setup-formats"):
+        llama_converter.conversion()
 
 
 def test_the_command_refuses_what_merged_does_not_take(output, capsys):
