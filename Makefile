@@ -31,7 +31,7 @@ REGISTRY ?=
 TAG ?=
 REF ?=
 REPO ?=
-# For `verify-evidence`
+# For `verify-evidence`, and POLICY for `verify`
 POLICY ?=
 FOLDER ?=
 # For the container: RUN_ARGS="--gpus 0 --network host"; shell words, as ARGS
@@ -175,8 +175,8 @@ verify-model: $(READY) ## Check a base model's folder against its lock: MODEL=mo
 	@$(LIGHT) verify $${MODEL:+"$$MODEL"} $(ARGS)
 
 .PHONY: verify
-verify: .host/.ready ## Check the image, or one in a registry: make verify [REF=registry/name:tag]
-	@$(IMAGE) verify $${REF:+"$$REF"} $(BAKED) $(ARGS)
+verify: .host/.ready ## Check the image, or one in a registry: make verify [REF=registry/name:tag] [POLICY=policy.yaml]
+	@$(IMAGE) verify $${REF:+"$$REF"} $(BAKED) $${POLICY:+--policy "$$POLICY"} $(ARGS)
 
 .PHONY: publish
 publish: .host/.ready ## Push the image: make publish REGISTRY=ghcr.io/me [TAG=1.0] [RUN=v3: with its adapter]
@@ -228,6 +228,10 @@ setup-workshop: .venv/.workshop ## And the tools of tests and lint
 .venv/.workshop: requirements/dev.txt .venv/.ready
 	@.venv/bin/python requirements/install.py workshop
 	@touch $@
+
+.PHONY: setup-keyless
+setup-keyless: $(READY) ## Sigstore's client, to sign as an identity (attest --keyless) and to demand one: beside the toolkit on this host
+	$(dir $(READY))bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/keyless.txt
 
 .PHONY: setup-formats
 setup-formats: .venv/.formats ## llama.cpp and its converter into .venv, for --to gguf and ollama (a C++ compiler, three minutes)
@@ -327,6 +331,7 @@ lock: ## Resolve the requirements anew, with hashes (needs uv)
 	$(COMPILE) --override requirements/overrides.txt requirements/formats.in -o requirements/formats.txt
 	$(COMPILE) requirements/torch-cuda.in -o requirements/torch-cuda.txt
 	$(COMPILE) requirements/host.in -o requirements/host.txt
+	$(COMPILE) requirements/keyless.in -o requirements/keyless.txt
 	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt
 	$(COMPILE) --override requirements/overrides.txt requirements/dev.in -o requirements/dev.txt
 

@@ -1,9 +1,7 @@
 """The use case `build`: checks the weights against their lock, builds the Dockerfile, loads the image."""
 
-import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from image.build import buildx
+from image.build.packages import changes, packages
 from image.core.errors import ConfigError, EngineError, Interrupted, WeightsError
 from image.core.lock import Lock, wrong_files
 from image.core.progress import Listener, Notify, Progress
@@ -30,6 +29,7 @@ from image.core.project import (
     version,
 )
 from image.core.suggestion import make_command
+from image.core.toolkit_command import toolkit_environment, toolkit_words
 from image.engine import Engine, ImageInfo, Layer, connect
 
 Torch = Literal["cuda", "cpu"]
@@ -66,10 +66,13 @@ def build(config: BuildConfig, *, notify: Notify, listener: Listener, builder: B
             "note: with this engine's image store a pushed image gets another digest; the containerd store keeps it."
         )
     with _build_request(config, notify, listener) as request:
+        before = packages(engine, request.reference) if engine.find_image(request.reference) else ()
         start = time.monotonic()
         digest = builder(request, notify)
         seconds = time.monotonic() - start
         rebuilt_digest = _rebuild(request, notify, builder) if config.reproduce else None
+    if before and (differ := changes(before, packages(engine, request.reference))):
+        notify(f"note: Debian packages that differ from the image before: {differ}")
     return BuildResult(
         reference=request.reference,
         digest=digest,
@@ -186,11 +189,11 @@ def _download(lock: Lock, folder: Path, notify: Notify) -> None:
 
 def start_download(lock: Lock, folder: Path, notify: Notify) -> "subprocess.Popen[bytes]":
     """Starts `toolkit download`, which resumes partial downloads and needs no model library."""
-    arguments = [sys.executable, "-m", "toolkit", "download", lock.name, "--to", str(folder)]
-    notify("+ toolkit " + " ".join(arguments[3:]))
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    return subprocess.Popen(arguments, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    arguments = ("download", lock.name, "--to", str(folder))
+    notify("+ toolkit " + " ".join(arguments))
+    return subprocess.Popen(
+        toolkit_words(*arguments), env=toolkit_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )  # fmt: skip
 
 
 def download_failure(code: int, lock: Lock) -> Interrupted | WeightsError:

@@ -14,16 +14,20 @@ RUN_ADAPTER_SHA256 = "finetune-and-prove.run.adapter-sha256"
 RUN_VERDICT = "finetune-and-prove.run.verdict"
 DATA_SHA256 = "finetune-and-prove.data.sha256"
 
+CREATED = "org.opencontainers.image.created"
+SOURCE = "org.opencontainers.image.source"
+BASE_NAME = "org.opencontainers.image.base.name"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
 VERSION = "org.opencontainers.image.version"
 REVISION = "org.opencontainers.image.revision"
 
 REQUIRED = (
     "org.opencontainers.image.title",
     "org.opencontainers.image.description",
-    "org.opencontainers.image.created",
-    "org.opencontainers.image.source",
+    CREATED,
+    SOURCE,
     "org.opencontainers.image.licenses",
-    "org.opencontainers.image.base.name",
+    BASE_NAME,
     VERSION,
     REVISION,
     MODEL_NAME,

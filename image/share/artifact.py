@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from image.attached.manifest import FILE_PATH, TITLE, Artifact, Blob, encode, make_artifact
 from image.core import labels
 from image.core.address import DIGEST
 from image.core.errors import RegistryError
-from image.core.files import content_digest, file_digest, shareable_files
-from image.registry import MANIFEST_TYPE
+from image.core.files import shareable_files
 
 ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.cncf.model.config.v1+json"
@@ -34,40 +34,11 @@ MEDIA_TYPES = {
     "NOTICE": DOC,
 }
 REQUIRED = ("adapter_model.safetensors", "adapter_config.json")
-FILE_PATH, TITLE = "org.cncf.model.filepath", "org.opencontainers.image.title"
 MAX_FILES = 100
 MAX_WEIGHTS_BYTES, MAX_TEXT_BYTES = 64 * 1024**3, 64 * 1024**2  # of a file with tensors, and of any other
 PLAIN_NAME = re.compile(r"\w[\w.\-]{0,199}", re.ASCII)
 # Files that nothing loads as code; pickles and Python files are not among them.
 SAFE_SUFFIXES = ("", ".safetensors", ".json", ".md", ".txt", ".html", ".yaml", ".jinja")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Blob:
-    """A file or the configuration of an artifact. A blob to be pushed has its bytes in `path` or `content`."""
-
-    media_type: str
-    digest: str  # sha256:…
-    size_bytes: int
-    name: str = ""
-    path: Path | None = None
-    content: bytes = b""
-
-    def descriptor(self) -> dict[str, Any]:
-        descriptor: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size_bytes}
-        return descriptor | ({"annotations": {FILE_PATH: self.name, TITLE: self.name}} if self.name else {})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Artifact:
-    """`manifest`: its exact bytes. `blobs`: the files and, last, the configuration."""
-
-    manifest: bytes
-    blobs: tuple[Blob, ...]
-
-    @property
-    def digest(self) -> str:
-        return content_digest(self.manifest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,17 +80,8 @@ class Facts:
 def pack(folder: Path, facts: Facts) -> Artifact:
     """The artifact for a portable adapter's folder. Raises OSError, and ConfigError for a link."""
     paths = [path for path in shareable_files(folder, *MEDIA_TYPES) if path.parent == folder]
-    files = tuple(_file_blob(path, MEDIA_TYPES[path.name]) for path in paths)
-    config = _config_blob(facts, files)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "artifactType": ARTIFACT_TYPE,
-        "config": config.descriptor(),
-        "layers": [blob.descriptor() for blob in files],
-        "annotations": facts.annotations(),
-    }
-    return Artifact(manifest=_encode(manifest), blobs=(*files, config))
+    files = tuple(Blob.of_file(path, MEDIA_TYPES[path.name], path.name) for path in paths)
+    return make_artifact(ARTIFACT_TYPE, files, _config_blob(facts, files), facts.annotations())
 
 
 def unpack(manifest: bytes, reference: str) -> tuple[tuple[Blob, ...], Mapping[str, str]]:
@@ -176,15 +138,9 @@ def _layer_blob(layer: Mapping[str, Any]) -> Blob:
     return Blob(media_type=str(layer["mediaType"]), digest=digest, size_bytes=size, name=name)
 
 
-def _file_blob(path: Path, media_type: str) -> Blob:
-    return Blob(
-        media_type=media_type, digest=file_digest(path), size_bytes=path.stat().st_size, name=path.name, path=path
-    )
-
-
 def _config_blob(facts: Facts, files: tuple[Blob, ...]) -> Blob:
     base = facts.base_repository or facts.base_name
-    content = _encode(
+    content = encode(
         {
             "descriptor": {
                 "createdAt": facts.created,
@@ -198,8 +154,4 @@ def _config_blob(facts: Facts, files: tuple[Blob, ...]) -> Blob:
             "modelfs": {"type": "layers", "diffIds": [blob.digest for blob in files]},
         }
     )
-    return Blob(media_type=CONFIG_TYPE, digest=content_digest(content), size_bytes=len(content), content=content)
-
-
-def _encode(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=2).encode()
+    return Blob.of_content(content, CONFIG_TYPE)

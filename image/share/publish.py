@@ -15,9 +15,11 @@ from image.core.progress import Listener, Notify, Progress
 from image.core.project import SOURCE_DATE_EPOCH
 from image.engine import Engine, PushEvent, connect
 from image.share.history import PublishRecord, append_record
+from image.share.image_evidence import SigningKey, attach_evidence
 from image.share.run_layer import RunLayer, run_layer
 
 FIRST_WAIT_S = 2.0
+Attach = Callable[[Engine, str, str, SigningKey | None, Notify, Listener], None]
 # Errors on which a retry can succeed.
 TRANSIENT = re.compile(
     r"connection (refused|reset)|broken pipe|closed network connection|EOF|timeout|timed out|TLS handshake|"
@@ -32,6 +34,7 @@ class PublishConfig:
     target: str  # registry/name:tag
     output: Path
     run: str | None = None  # a run whose adapter and report are added as a small layer on top
+    key: SigningKey | None = None  # for what is attached to it; None: it is not signed
     tries: int = 5
 
 
@@ -66,6 +69,7 @@ def publish(
     listener: Listener,
     engine: Engine | None = None,
     pause: Callable[[float], None] = time.sleep,
+    attach: Attach = attach_evidence,
 ) -> PublishRecord:
     """Raises ConfigError (3), EngineError (9) and RegistryError (10)."""
     read_address(config.target)
@@ -89,6 +93,7 @@ def publish(
         run=config.run,
     )
     append_record(config.output, record)
+    attach(engine, config.target, record.digest, config.key, notify, listener)
     return record
 
 

@@ -1,24 +1,25 @@
 """The use case `publish-adapter`: pushes a run's portable adapter and its report as an OCI artifact."""
 
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from image.attached.manifest import Artifact
+from image.attached.referrers import push_blobs, push_referrer
 from image.core.address import Address, read_address
 from image.core.errors import ConfigError, RegistryError
 from image.core.files import content_digest, file_digest, shareable_files
 from image.core.lock import Lock
-from image.core.progress import Listener, Notify, Progress
+from image.core.progress import Listener, Notify
 from image.core.project import DEFAULT_MODEL, ROOT, find_lock
 from image.core.suggestion import make_command
 from image.engine import find_login
 from image.registry import Repository
-from image.share.artifact import MEDIA_TYPES, Artifact, Blob, Facts, pack
-from image.share.evidence import descriptor, pack_evidence
+from image.share.artifact import MEDIA_TYPES, Facts, pack
+from image.share.evidence import EVIDENCE, MODEL_SIGNATURE, pack_evidence
 from image.share.history import PublishRecord, append_record
 from image.share.rows import pack_rows
 from image.share.run_layer import RECORD, find_run, read_finished_record, read_report
@@ -54,19 +55,22 @@ def publish_adapter(
     address = read_address(config.target if ":" in config.target.rpartition("/")[2] else f"{config.target}:{run.name}")
     artifact = pack(run / PORTABLE, facts)
     rows = pack_rows(run, read_finished_record(run), artifact) if config.with_rows else None
-    attached = {"the signed evidence": pack_evidence(run / PORTABLE, artifact), "rows, log and probes": rows}
+    attached = {
+        "the signed evidence": pack_evidence(run / PORTABLE, EVIDENCE, artifact),
+        "its files' signature": pack_evidence(run / PORTABLE, MODEL_SIGNATURE, artifact),
+        "rows, log and probes": rows,
+    }
     registry = registry or Repository(
         address, notify=notify, login=find_login(address.registry), ca_bundle=config.ca_bundle,
         plain_http=config.plain_http, tries=config.tries,
     )  # fmt: skip
     start = time.monotonic()
-    sent = _push(registry, artifact.blobs, listener)
+    sent = push_blobs(registry, artifact.blobs, listener)
     registry.push_manifest(artifact.manifest)  # last, so that a tag is always complete
     _confirm_digest(registry, artifact, address)
     referrers = {what: referrer for what, referrer in attached.items() if referrer is not None}
     for what, referrer in referrers.items():
-        sent += _push(registry, referrer.blobs, listener)
-        registry.push_referrer(referrer.manifest, descriptor(referrer), artifact.digest)
+        sent += push_referrer(registry, referrer, artifact.digest, listener)
         notify(f"attached: {what}, {referrer.digest}")
     record = PublishRecord(
         reference=str(address),
@@ -166,22 +170,6 @@ def _shipped_lock(base: Mapping[str, Any]) -> Lock | None:
     except ConfigError:
         return None
     return lock if lock.sha256 == base.get("lock_sha256") else None
-
-
-def _push(registry: Repository, blobs: Sequence[Blob], listener: Listener) -> list[Blob]:
-    """Returns the blobs that the registry did not have."""
-    sent, done, total = [], 0, sum(blob.size_bytes for blob in blobs)
-    with tempfile.TemporaryDirectory(prefix="artifact-") as folder:
-        for blob in blobs:
-            path = blob.path
-            if path is None:
-                path = Path(folder) / "config.json"
-                path.write_bytes(blob.content)
-            if registry.push_blob(path, blob.digest, blob.size_bytes):
-                sent.append(blob)
-            done += blob.size_bytes
-            listener(Progress(task="adapter", done=done, total=total))
-    return sent
 
 
 def _confirm_digest(registry: Repository, artifact: Artifact, address: Address) -> None:

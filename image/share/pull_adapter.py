@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from image.attached.manifest import Blob
 from image.core import labels
 from image.core.address import Address, read_address
 from image.core.errors import ConfigError, RegistryError, first_line
@@ -13,8 +14,8 @@ from image.core.progress import Listener, Notify, Progress
 from image.core.text import printable
 from image.engine import find_login
 from image.registry import Repository
-from image.share.artifact import Blob, unpack
-from image.share.evidence import find_evidence
+from image.share.artifact import unpack
+from image.share.evidence import EVIDENCE, find_evidence
 from image.share.rows import pull_rows
 
 PULLED_FOLDER = "pulled"
@@ -75,7 +76,8 @@ def pull_adapter(
     folder = config.folder or _own_folder(config.output) / _folder_name(address)
     downloaded = not _is_complete(folder, blobs) and _download(registry, blobs, folder, listener)
     run = pull_rows(registry, digest, folder) if config.with_rows else None
-    return _result(folder, digest, annotations, downloaded=downloaded, evidence=len(evidence), run=run)
+    verdicts = sum(one.name.startswith(EVIDENCE.partition(".")[0]) for one in evidence)
+    return _result(folder, digest, annotations, downloaded=downloaded, evidence=verdicts, run=run)
 
 
 def _own_folder(output: Path) -> Path:

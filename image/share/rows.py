@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from image.attached.manifest import FILE_PATH, TITLE, Artifact, Blob, make_referrer
+from image.attached.referrers import Attached, find_attached
 from image.core.errors import ConfigError, RegistryError, first_line
-from image.core.files import content_digest, file_digest, locked_folder, shareable_files
-from image.registry import MANIFEST_TYPE, Repository
-from image.share.artifact import FILE_PATH, MAX_TEXT_BYTES, TITLE, Artifact, Blob
-from image.share.evidence import EMPTY, EMPTY_TYPE, Attached, find_attached
+from image.core.files import file_digest, locked_folder, shareable_files
+from image.registry import Repository
+from image.share.artifact import MAX_TEXT_BYTES
 from image.share.run_layer import RECORD, WEIGHTS
 
 ROWS_TYPE = "application/vnd.finetune-and-prove.rows.v1"
@@ -36,23 +37,8 @@ def pack_rows(run: Path, record: Mapping[str, Any], artifact: Artifact) -> Artif
     if not CHECKPOINT.fullmatch(checkpoint):
         raise ConfigError(f"{run / RECORD} does not name the checkpoint of its adapter.", next="Train it again.")
     paths = [*shareable_files(run, *FILES), *shareable_files(run / checkpoint, *CHECKPOINT_FILES)]
-    blobs = tuple(
-        Blob(
-            media_type=FILE_TYPE, digest=file_digest(path), size_bytes=path.stat().st_size,
-            name=path.relative_to(run).as_posix(), path=path,
-        )
-        for path in paths
-    )  # fmt: skip
-    config = Blob(media_type=EMPTY_TYPE, digest=content_digest(EMPTY), size_bytes=len(EMPTY), content=EMPTY)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "artifactType": ROWS_TYPE,
-        "config": config.descriptor(),
-        "layers": [blob.descriptor() for blob in blobs],
-        "subject": {"mediaType": MANIFEST_TYPE, "digest": artifact.digest, "size": len(artifact.manifest)},
-    }
-    return Artifact(manifest=json.dumps(manifest, indent=2).encode(), blobs=(*blobs, config))
+    blobs = tuple(Blob.of_file(path, FILE_TYPE, path.relative_to(run).as_posix()) for path in paths)
+    return make_referrer(ROWS_TYPE, blobs, artifact.subject)
 
 
 def pull_rows(registry: Repository, subject: str, adapter: Path) -> Path:

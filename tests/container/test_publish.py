@@ -19,7 +19,11 @@ LOGIN = Login(user="ci", password="a password of its own")
 @pytest.fixture(scope="session", name="published")
 def _published(host: Host, image: str, registry: Registry) -> str:
     """The image in the plain registry, through `make publish`; its reference with digest."""
-    done = host.make("publish", REGISTRY=f"{registry.address}/team", MODEL=MODEL, TAG="1.0", OUTPUT=str(host.output))
+    key = host.output.parent / "release.key"
+    done = host.make(
+        "publish", REGISTRY=f"{registry.address}/team", MODEL=MODEL, TAG="1.0", OUTPUT=str(host.output),
+        ARGS=f"--new-key --key {key}",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -42,8 +46,12 @@ def test_the_registry_has_the_digest_that_was_built(host: Host, image: str, publ
 
 def test_what_was_published_runs_by_its_digest(host: Host, published: str) -> None:
     host.docker("image", "rm", "--force", published)
-    done = host.image("verify", published)
+    policy = host.output.parent / "policy.yaml"
+    policy.write_text("schema_version: 1\nkeys: [release.pub]\n")
+    done = host.image("verify", published, "--policy", str(policy))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok   provenance: as the image is, signed by a key of policy.yaml" in done.stdout
+    assert "ok   bill of materials: as the image is, signed by a key of policy.yaml" in done.stdout
     assert f"digest: {published.partition('@')[2]}" in done.stdout
     answered = host.docker("run", "--rm", "--interactive", published, "toolkit", "chat", "--base", stdin="你是谁？\n")
     assert "通义千问" in answered.stdout

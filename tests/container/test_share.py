@@ -1,6 +1,7 @@
 """An adapter through a real registry and back onto its base: as the host's commands do it, without an engine."""
 
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -155,10 +156,10 @@ def _signed(user: Host) -> Host:
     return user
 
 
-def toolkit(user: Host, *arguments: str | Path) -> Done:
+def toolkit(user: Host, *arguments: str | Path, **environment: str) -> Done:
     return subprocess.run(
         [sys.executable, "-m", "toolkit", *arguments],
-        cwd=ROOT, env=user.environment, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=user.environment | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -168,6 +169,7 @@ def test_signed_evidence_is_attached_pulled_and_holds(signed: Host, registry: Re
     published = signed.make("publish-adapter", REGISTRY=f"{registry.address}/team", TAG="signed", **given)
     assert published.returncode == 0, published.stderr
     assert "attached: the signed evidence, sha256:" in published.stderr
+    assert "attached: its files' signature, sha256:" in published.stderr
     pulled = signed.make("pull-adapter", REF=published.stdout.splitlines()[-1], **given)
     assert pulled.returncode == 0, pulled.stderr
     assert "signed evidence: 1, not checked yet" in pulled.stderr
@@ -185,6 +187,7 @@ def test_signed_evidence_is_attached_pulled_and_holds(signed: Host, registry: Re
         ("adapter_model.safetensors", "FAILED adapter: adapter_model.safetensors has changed since it was signed"),
         ("report.json", "FAILED report: report.json has changed since it was signed"),
         ("run.json", "FAILED record: run.json has changed since it was signed"),  # data and base model
+        ("model*.sig", "FAILED model signature: model"),
         ("evidence*.sigstore.json", ".sigstore.json has changed since it was signed: its signature is not the one of"),
     ],
 )
@@ -252,8 +255,23 @@ def test_somebody_else_verifies_and_replays_in_three_commands(user: Host, regist
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     assert replayed.stdout.endswith("Replayed: the second run is the first one, bit for bit.\n")
 
+    verify = ("verify-evidence", run, "--policy", user.folder / "policy.yaml")
+    locks = tmp_path / "data" / "locks"
+    shutil.copytree(ROOT / "data" / "locks", locks)
+    (locks / "tiny-qwen2.json").write_text((locks / "tiny-qwen2.json").read_text() + "\n")
+    changed = toolkit(user, *verify, TOOLKIT_DATA=str(locks.parent))
+    assert changed.returncode == 25
+    assert "FAILED base: tiny-qwen2, lock " in changed.stdout
+    assert "; the lock of that name here is " in changed.stdout
+
+    digest = hashlib.sha256((user.folder / "policy.yaml").read_bytes()).hexdigest()
+    (user.folder / "policy.yaml").write_text("schema_version: 1\nkeys: [release.pub]\nverdict: any\n")
+    changed = toolkit(user, *verify, "--policy-sha256", digest)
+    assert changed.returncode == 3
+    assert "policy.yaml has changed: its sha256 is " in changed.stderr
+
     (Path(run) / "train.jsonl").write_text('{"messages": []}\n')
-    changed = toolkit(user, "verify-evidence", run, "--policy", user.folder / "policy.yaml")
+    changed = toolkit(user, *verify)
     assert changed.returncode == 25
     assert "FAILED data: train.jsonl has changed since it was signed" in changed.stdout
     assert toolkit(user, "replay", run).returncode == 3

@@ -63,7 +63,8 @@ def write_compared(folder: Path, after: str) -> None:
 
 def attested(run: Path, key: Path, **options: Any) -> Attested:
     """Signed with the key, which is made where it is missing."""
-    config = AttestConfig(run=run.name, output=run.parent, key=key, new_key=not key.exists(), **options)
+    options = {"new_key": not key.exists()} | options
+    config = AttestConfig(run=run.name, output=run.parent, key=key, **options)
     return attest(config, make=no_export)
 
 

@@ -39,7 +39,7 @@ USES = {
     "verify-evidence": {"FOLDER": "", "POLICY": "--policy", "OUTPUT": "--output"},
     "build": {"MODEL": "--model"},
     "doctor": {"MODEL": "--model", "OUTPUT": "--output"},
-    "verify": {"REF": "", "MODEL": "--model"},
+    "verify": {"REF": "", "MODEL": "--model", "POLICY": "--policy"},
     "publish": {"REGISTRY": "", "TAG": "--tag", "RUN": "--with", "MODEL": "--model", "OUTPUT": "--output"},
     "publish-adapter": {"REGISTRY": "", "TAG": "--tag", "RUN": "--run", "OUTPUT": "--output"},
     "pull-adapter": {"REF": "", "OUTPUT": "--output"},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify, progress, show, show_json
+from toolkit.cli.console import notify, progress, show_either
 from toolkit.cli.options import JSON, OUTPUT, PATH, RUN, RUN_MODEL
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.text import one_line
@@ -48,11 +48,7 @@ def command(
     )  # fmt: skip
     with stop_requests(notify) as stop, progress() as listener:
         found = replay(config, Caller(stop=stop, listener=listener, notify=notify))
-    if as_json:
-        show_json(found.to_dict())
-    else:
-        for line in lines(found):
-            show(line)
+    show_either(found.to_dict(), lines(found), as_json=as_json)
     ctx.exit(found.exit_code)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError, RegistryError
 from toolkit.core.events import Listener, silent
 from toolkit.core.links import require_no_links_in
-from toolkit.export.attestation.statement import require_current_evidence
+from toolkit.export.attestation.signatures import require_current_signatures
 from toolkit.export.evidence import Evidence, read_evidence, require_passed
 from toolkit.export.formats.adapter import REPORT_FILES
 from toolkit.export.portable_folder import Export, export_adapter, portable_folder
@@ -15,11 +15,12 @@ from toolkit.model.hub import modelscope
 from toolkit.model.hub import upload as hugging_face
 from toolkit.model.hub.fetch import Source
 from toolkit.model.hub.upload import Remote, Uploaded
-from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, EVIDENCE, EXPORT_MANIFEST, adapter_sha256
+from toolkit.runs.layout import ADAPTER_FILE, COMPARISON, EVIDENCE, EXPORT_MANIFEST, MODEL_SIGNATURE, adapter_sha256
 from toolkit.runs.run import Run, find_run, require_own_files
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}", re.ASCII)
 # A repository with the first was filled by this command; the hub itself adds the second.
+MAY_BE_OUTDATED = frozenset({*REPORT_FILES, EVIDENCE, MODEL_SIGNATURE})
 OWN_FILES, HUB_FILES = frozenset({EXPORT_MANIFEST, ADAPTER_FILE}), frozenset({".gitattributes"})
 
 
@@ -64,12 +65,12 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
         _require_own_repository(remote, config)
     folder = portable_folder(run, config.model, config.probes, listener, make)
     require_no_links_in(folder)
-    require_current_evidence(folder, run)
+    require_current_signatures(folder, run)
     files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
     uploaded = hub.upload(
         files, config.repository, remote=remote, private=not config.public, endpoint=config.endpoint,
         message=_message(run, evidence),
-        outdated=frozenset() if remote is None else (remote.files & {*REPORT_FILES, EVIDENCE}) - files.keys(),
+        outdated=frozenset() if remote is None else (remote.files & MAY_BE_OUTDATED) - files.keys(),
     )  # fmt: skip
     private = not config.public if remote is None else remote.private
     return PushResult(folder=folder, uploaded=uploaded, private=private, verdict=evidence.verdict)

@@ -10,10 +10,12 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
 from toolkit.core.links import require_no_links_in
 from toolkit.core.text import one_line
-from toolkit.export.attestation.bundle import UnknownKeyError, WrongSignatureError, read_bundle
+from toolkit.export.attestation.keyless import Identity
+from toolkit.export.attestation.model_signature import signed_files
 from toolkit.export.attestation.policy import Check, Policy, read_policy
+from toolkit.export.attestation.signatures import CHANGED, Opened, evidence_files, first_opened, model_signatures
 from toolkit.export.attestation.signing import PublicKey
-from toolkit.export.attestation.statement import Statement, evidence_files
+from toolkit.export.attestation.statement import PREDICATE_TYPE, OtherStatement, Statement
 from toolkit.export.formats.adapter import PortableAdapter
 from toolkit.export.portable import redacted
 from toolkit.runs.comparison import content_sha256
@@ -23,26 +25,26 @@ from toolkit.runs.layout import (
     EVIDENCE,
     EVIDENCE_FILES,
     EXPORT_MANIFEST,
+    MODEL_SIGNATURES,
     RECORD,
     REPORT,
 )
 from toolkit.runs.run import Run, find_run, read_run
 
 NOT_VERIFIED = 25  # the exit code
-MOST_FILES = 20  # of evidence
-CHANGED = "has changed since it was signed"
 KINDS = {ADAPTER_FILE: "adapter", REPORT: "report", RECORD: "record"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyEvidenceConfig:
-    """`evidence`: the folder of a portable adapter, or a run's, or its name in `output`.
+    """`evidence`: the folder of a portable adapter, or a run's, or its name in `output`; or a file with one statement.
 
-    `policy_sha256`: that the policy must have.
+    `subject`: the sha256 of what it must be about too, such as an image. `policy_sha256`: that the policy must have.
     """
 
     evidence: str
     policy: Path
+    subject: str | None = None
     policy_sha256: str | None = None
     output: Path = Path("output")
 
@@ -54,8 +56,8 @@ class Verified:
     folder: Path
     policy: Policy
     checks: Sequence[Check]
-    statement: Statement | None
-    key: PublicKey | None
+    statement: Statement | OtherStatement | None
+    key: PublicKey | Identity | None
 
     @property
     def holds(self) -> bool:
@@ -84,17 +86,43 @@ def verify_evidence(config: VerifyEvidenceConfig) -> Verified:
             f"The policy {config.policy} has changed: its sha256 is {policy.sha256}.",
             next="Restore it, or give the sha256 of the one that you mean.",
         )
+    if Path(config.evidence).is_file():
+        return _verify_file(Path(config.evidence), policy, config.subject)
     run = _run(config)
     folder = Path(config.evidence) if run is None else run.folder / PortableAdapter.folder
     if folder.is_dir():
         require_no_links_in(folder)
-    signature, statement, key = _signed(folder, policy)
-    checks = [signature]
+    signed = _signed(folder, policy)
+    statement = signed.value
+    checks = [Check(subject="signature", holds=statement is not None, text=signed.text)]
     if statement is not None:
+        checks += _model_signature(folder, policy, statement)
         checks += _files(folder, statement)
         checks += [] if run is None else _run_files(run, statement)
+        checks += _subject(statement, config.subject)
         checks += policy.checks(statement.predicate)
-    return Verified(folder=folder, policy=policy, checks=checks, statement=statement, key=key)
+    return Verified(folder=folder, policy=policy, checks=checks, statement=statement, key=signed.key)
+
+
+def _verify_file(path: Path, policy: Policy, subject: str | None) -> Verified:
+    """A statement about something else than an adapter, such as an image: its signature, and what it is about."""
+    signed = first_opened([path], policy, OtherStatement.from_dict)
+    assert signed is not None  # of one file
+    checks = [Check(subject="signature", holds=signed.value is not None, text=signed.text)]
+    if signed.value is not None:
+        if signed.value.kind == PREDICATE_TYPE:  # without its files, it says nothing
+            raise ConfigError(f"{path} is the verdict on an adapter.", next="Name the folder with the adapter's files.")
+        checks.append(Check(subject="kind", holds=True, text=one_line(signed.value.kind)))
+        checks += _subject(signed.value, subject)
+    return Verified(folder=path, policy=policy, checks=checks, statement=signed.value, key=signed.key)
+
+
+def _subject(statement: Statement | OtherStatement, demanded: str | None) -> Iterator[Check]:
+    if demanded is not None:
+        sha256 = demanded.removeprefix("sha256:")
+        name = next((name for name, digest in statement.subjects.items() if digest == sha256), None)
+        text = f"not about sha256:{sha256}" if name is None else f"{name}@sha256:{sha256}"
+        yield Check(subject="subject", holds=name is not None, text=one_line(text))
 
 
 def _run(config: VerifyEvidenceConfig) -> Run | None:
@@ -106,31 +134,19 @@ def _run(config: VerifyEvidenceConfig) -> Run | None:
     return read_run(folder) if is_run else None
 
 
-def _signed(folder: Path, policy: Policy) -> tuple[Check, Statement | None, PublicKey | None]:
-    """The first evidence in the folder that one of the policy's keys has signed; else what is wrong with one."""
-    paths = evidence_files(folder)[:MOST_FILES]
-    if not paths:
-        return Check(subject="signature", holds=False, text=f"{folder} has no {EVIDENCE}"), None, None
-    found = [_opened(path, policy) for path in paths]
-    wrong = next((one for one in found if CHANGED in one[0].text), found[0])  # rather than what others signed
-    return next((one for one in found if one[1] is not None), wrong)
+def _signed(folder: Path, policy: Policy) -> Opened[Statement]:
+    """The evidence in the folder that one of the policy's keys has signed; else what is wrong with one."""
+    found = first_opened(evidence_files(folder), policy, Statement.from_dict)
+    return found or Opened(path=folder / EVIDENCE, text=f"{folder} has no {EVIDENCE}")
 
 
-def _opened(path: Path, policy: Policy) -> tuple[Check, Statement | None, PublicKey | None]:
-    names = ", ".join(key.name for key in policy.keys)
-    try:
-        envelope = read_bundle(read_regular_json(path))
-        value, key = envelope.verified(policy.keys)
-        statement = Statement.from_dict(value)
-    except WrongSignatureError as error:
-        text = f"{path.name} {CHANGED}: {error}"
-    except UnknownKeyError:
-        text = f"{path.name} is not signed by a key of the policy ({names}), but by {envelope.hint}"
-    except (OSError, ValueError) as error:
-        text = f"{path.name} cannot be used: {error}"
-    else:
-        return Check(subject="signature", holds=True, text=f"valid, by {key.name} ({key.hint})"), statement, key
-    return Check(subject="signature", holds=False, text=one_line(text)), None, None
+def _model_signature(folder: Path, policy: Policy, statement: Statement) -> Iterator[Check]:
+    """That what other programs read says the same; none without such a file, which evidence of older versions lacks."""
+    found = first_opened(model_signatures(folder), policy, signed_files)
+    if found is not None:
+        same = found.value == statement.files
+        text = found.text if same or found.value is None else f"{found.path.name} is about other files"
+        yield Check(subject="model signature", holds=same, text=text)
 
 
 def _files(folder: Path, statement: Statement) -> Iterator[Check]:
@@ -153,8 +169,9 @@ def _files(folder: Path, statement: Statement) -> Iterator[Check]:
 
 
 def _is_outside(path: Path) -> bool:
-    """Of a hub's, of the export itself, or evidence."""
-    return path.name.startswith(".") or path.name == EXPORT_MANIFEST or path.match(EVIDENCE_FILES)
+    """Of a hub's, of the export itself, or a signature."""
+    own = (EXPORT_MANIFEST, EVIDENCE_FILES, MODEL_SIGNATURES)
+    return path.name.startswith(".") or any(path.match(pattern) for pattern in own)
 
 
 def _difference(path: Path, sha256: str) -> str | None:

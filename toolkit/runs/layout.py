@@ -42,6 +42,8 @@ MODEL_CARD = "README.md"
 EXPORT_MANIFEST = "export.json"  # beside exported weights: what they were made from
 EVIDENCE = "evidence.sigstore.json"  # beside a portable adapter: the signed verdict
 EVIDENCE_FILES = "evidence*.sigstore.json"  # of several signers, as they are pulled
+MODEL_SIGNATURE = "model.sig"  # beside it too: its files, signed in the form of OpenSSF Model Signing
+MODEL_SIGNATURES = "model*.sig"
 # In a run's folder, of its comparison
 COMPARISON = "compare"
 REPORT, REPORT_TEXT, REPORT_PAGE, REPORT_JUNIT = "report.json", "report.md", "report.html", "report.junit.xml"

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.attestable_run import LOCK, RUN, attested, make_attestable_run, write_compared
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
-from toolkit.export.attest import AttestConfig, attest
+from toolkit.export.attest import AttestConfig, attest, sign_statement
 from toolkit.export.attestation.bundle import read_bundle
 
 
@@ -139,6 +139,29 @@ def test_a_portable_adapter_with_an_older_report_is_exported_first(run: Path, ke
 
     assert made == [str(run)]
     assert found.statement.predicate.verdict.passed is False
+
+
+STATEMENT = {
+    "_type": "https://in-toto.io/Statement/v1", "subject": [{"name": "image", "digest": {"sha256": "f" * 64}}],
+    "predicateType": "https://slsa.dev/provenance/v1", "predicate": {},
+}  # fmt: skip
+
+
+def test_another_statement_is_signed_as_it_is(tmp_path: Path, key: Path):
+    (tmp_path / "statement.json").write_text(json.dumps(STATEMENT))
+    found = sign_statement(tmp_path / "statement.json", key, new_key=True)
+
+    assert found.path == tmp_path / "statement.sigstore.json"
+    assert signed(found.path) == STATEMENT
+
+
+@pytest.mark.parametrize("value", [[], STATEMENT | {"subject": []}, STATEMENT | {"_type": 1}, None])
+def test_what_is_no_statement_is_not_signed(tmp_path: Path, key: Path, value: object):
+    (tmp_path / "statement.json").write_text(json.dumps(value))
+
+    with pytest.raises(ConfigError, match=r"statement\.json cannot be signed"):
+        sign_statement(tmp_path / "statement.json", key, new_key=True)
+    assert not key.exists()
 
 
 def test_a_link_among_the_published_files_is_refused(run: Path, key: Path):

@@ -14,6 +14,7 @@ from toolkit.cli.sharing.verify_evidence import lines
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import data_folder, file_sha256, write_json
 from toolkit.export.attestation.bundle import read_bundle, signed_bundle
+from toolkit.export.attestation.model_signature import model_statement
 from toolkit.export.attestation.signing import create_key_pair, read_key_pair
 from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
 from toolkit.runs.comparison import with_digest
@@ -69,14 +70,15 @@ def test_what_was_published_meets_the_policy(pulled: Path):
 
     assert (found.holds, found.exit_code) == (True, 0)
     subjects = [check.subject for check in found.checks]
-    assert subjects == ["signature", "files", "verdict", "reliability", "residue", "base", "data", "probes", "image"]
-    assert list(lines(found))[-1] == "Verified: signed by release.pub, and all 9 checks hold."
+    assert subjects[:2] == ["signature", "model signature"]
+    assert subjects[2:] == ["files", "verdict", "reliability", "residue", "base", "data", "probes", "image"]
+    assert list(lines(found))[-1] == "Verified: signed by release.pub, and all 10 checks hold."
     assert holds("verify-evidence", found.to_dict())["verified"] is True
 
 
 def test_a_run_is_checked_with_its_rows_and_its_report(run: Path):
     assert failures(run) == []
-    assert [check.subject for check in verified(run).checks][:3] == ["signature", "files", "run"]
+    assert [check.subject for check in verified(run).checks][:4] == ["signature", "model signature", "files", "run"]
     named = VerifyEvidenceConfig(evidence="v0", policy=run.parents[1] / "policy.yaml", output=run.parent)
     assert verify_evidence(named).holds
 
@@ -188,6 +190,43 @@ def test_of_several_signers_the_one_of_the_policy_counts(pulled: Path, run: Path
     assert failures(pulled) == []
 
 
+def test_a_model_signature_that_has_changed_is_named(pulled: Path):
+    bundle = json.loads((pulled / "model.sig").read_text())
+    bundle["dsseEnvelope"]["signatures"][0]["sig"] = base64.b64encode(b"0" * 70).decode()
+    write_json(pulled / "model.sig", bundle)
+
+    [(subject, text)] = failures(pulled)
+    assert subject == "model signature"
+    assert text.startswith("model.sig has changed since it was signed: its signature is not the one of release.pub")
+
+
+def test_a_model_signature_of_somebody_else_is_named(pulled: Path, run: Path, tmp_path: Path):
+    attested(run, tmp_path / "other.key")
+    shutil.copyfile(run / "adapter" / "model.sig", pulled / "model.sig")
+
+    [(subject, text)] = failures(pulled)
+    assert subject == "model signature"
+    assert text.startswith("model.sig is not signed by a key of the policy (release.pub), but by ")
+    (pulled / "model.sig").rename(pulled / "model-2.sig")  # beside the publisher's, it changes nothing
+    attested(run, tmp_path / "release.key")
+    shutil.copyfile(run / "adapter" / "model.sig", pulled / "model.sig")
+    assert failures(pulled) == []
+
+
+def test_a_model_signature_of_the_same_key_about_other_files_is_named(pulled: Path, tmp_path: Path):
+    pair = read_key_pair(tmp_path / "release.key")
+    statement = model_statement("v0", {"adapter_model.safetensors": "0" * 64})
+    (pulled / "model.sig").write_text(signed_bundle(statement, pair))
+
+    assert failures(pulled) == [("model signature", "model.sig is about other files")]
+
+
+def test_evidence_of_an_older_version_has_no_model_signature(pulled: Path):
+    (pulled / "model.sig").unlink()
+
+    assert failures(pulled) == []
+
+
 def test_missing_evidence_is_a_failure(pulled: Path):
     (pulled / EVIDENCE).unlink()
 
@@ -289,6 +328,47 @@ def test_a_policy_that_has_changed_is_refused_by_its_sha256(pulled: Path):
         verified(pulled, policy_sha256=before)
 
 
+def test_a_further_subject_can_be_demanded(tmp_path: Path, run: Path):
+    attested(run, tmp_path / "release.key", subjects=("image@sha256:" + "f" * 64,))
+
+    assert verified(run, subject="sha256:" + "f" * 64).holds
+    [text] = [one.text for one in verified(run, subject="0" * 64).checks if one.subject == "subject"]
+    assert text == f"not about sha256:{'0' * 64}"
+
+
+def test_a_statement_about_an_image_is_checked_in_its_file(pulled: Path, tmp_path: Path):
+    stated = {
+        "_type": "https://in-toto.io/Statement/v1", "subject": [{"name": "image", "digest": {"sha256": "f" * 64}}],
+        "predicateType": "https://slsa.dev/provenance/v1", "predicate": {},
+    }  # fmt: skip
+    path = tmp_path / "statement.sigstore.json"
+    path.write_text(signed_bundle(stated, read_key_pair(tmp_path / "release.key")))
+
+    found = verified(path, subject="f" * 64)
+    assert [(one.subject, one.holds) for one in found.checks] == [
+        ("signature", True), ("kind", True), ("subject", True),
+    ]  # fmt: skip
+    assert found.to_dict()["statement"] == stated
+    assert verified(path, subject="0" * 64).exit_code == 25
+    path.write_text(path.read_text().replace('"payload": "ewog', '"payload": "ewoK'))
+    [(subject, text)] = failures(path)
+    assert (subject, "has changed since it was signed" in text) == ("signature", True)
+
+
+def test_a_verdict_without_its_files_is_refused(pulled: Path):
+    with pytest.raises(ConfigError, match=r"is the verdict on an adapter\. Name the folder"):
+        verified(pulled / EVIDENCE)
+
+
+def test_an_identity_that_the_policy_does_not_name_is_told(pulled: Path):
+    bundle = json.loads((pulled / EVIDENCE).read_text())
+    bundle["verificationMaterial"] = {"certificate": {"rawBytes": ""}, "tlogEntries": []}
+    write_json(pulled / EVIDENCE, bundle)
+
+    text = f"{EVIDENCE} cannot be used: it is signed by an identity, and the policy names none"
+    assert failures(pulled) == [("signature", text)]
+
+
 def test_a_link_in_the_folder_is_refused(pulled: Path):
     (pulled / "LICENSE").symlink_to("/etc/hostname")
 
@@ -307,5 +387,5 @@ def test_each_check_is_a_line(pulled: Path):
     shown = list(lines(verified(pulled)))
 
     assert len(shown) == len(verified(pulled).checks) + 1
-    assert [line for line in shown if line.startswith("FAILED file: README.md has changed")] == [shown[1]]
-    assert shown[-1] == "Not verified: 1 of 9 checks failed."
+    assert [line for line in shown if line.startswith("FAILED file: README.md has changed")] == [shown[2]]
+    assert shown[-1] == "Not verified: 1 of 10 checks failed."

@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -61,6 +61,15 @@ def show_json(value: object) -> None:
     """Prints an indented JSON document on stdout, readable, and without a raw control character."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     click.echo(UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text))
+
+
+def show_either(found: Mapping[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    """Prints what was found as one JSON document, or as lines."""
+    if as_json:
+        show_json(found)
+    else:
+        for line in lines:
+            show(line)
 
 
 def notify(message: str) -> None:

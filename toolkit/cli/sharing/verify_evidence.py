@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import show, show_json
+from toolkit.cli.console import show_either
 from toolkit.cli.options import JSON, OUTPUT, PATH
 from toolkit.core.text import one_line
 from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
@@ -20,28 +20,34 @@ Examples:
 @click.command("verify-evidence", epilog=EXAMPLES)
 @click.argument("evidence", metavar="FOLDER")
 @click.option("--policy", type=PATH, required=True, metavar="FILE", help="What is demanded (YAML).")
+@click.option("--subject", metavar="sha256:DIGEST", help="Demand that it is about this too, such as an image.")
 @click.option("--policy-sha256", metavar="DIGEST", help="Refuse any other policy file.")
 @OUTPUT
 @JSON
 @click.pass_context
 def command(
-    ctx: click.Context, evidence: str, policy: Path, policy_sha256: str | None, output: Path, as_json: bool
+    ctx: click.Context,
+    evidence: str,
+    policy: Path,
+    subject: str | None,
+    policy_sha256: str | None,
+    output: Path,
+    as_json: bool,
 ) -> None:
     """Check signed evidence against a policy.
 
     FOLDER is a portable adapter, as pull-adapter and the hub give it, or a run's folder or id, whose rows, report and
     adapter are then checked too. Its evidence must be signed by one of the policy's keys, every file must be as it was
     signed, and the verdict, thresholds, base model, data and probes as the policy demands (docs/evidence.md).
+    FOLDER may also be a file with one signed statement, such as one about an image: only its signature is checked then.
     The exit code is 0 if all of that holds, else 25. Nothing is loaded and nothing is fetched.
     """
     found = verify_evidence(
-        VerifyEvidenceConfig(evidence=evidence, policy=policy, policy_sha256=policy_sha256, output=output)
+        VerifyEvidenceConfig(
+            evidence=evidence, policy=policy, subject=subject, policy_sha256=policy_sha256, output=output
+        )
     )
-    if as_json:
-        show_json(found.to_dict())
-    else:
-        for line in lines(found):
-            show(line)
+    show_either(found.to_dict(), lines(found), as_json=as_json)
     ctx.exit(found.exit_code)
 
 

@@ -28,7 +28,7 @@ class WrongSignatureError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """`hint`: of the key, as the bundle has it; it proves nothing."""
+    """`hint`: of the key, as the bundle has it; it proves nothing. Empty where an identity has signed."""
 
     payload: bytes
     signature: bytes
@@ -40,7 +40,7 @@ class Envelope:
         for key in keys:
             if key.verifies(self.signature, message):
                 return parse_json(self.payload), key
-        named = next((key for key in keys if key.hint == self.hint), None)
+        named = next((key for key in keys if self.hint in (key.hint, key.pem_hint)), None)
         if named is not None:
             raise WrongSignatureError(f"its signature is not the one of {named.name} for this content")
         raise UnknownKeyError("it is signed by another key")
@@ -52,11 +52,11 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def signed_bundle(statement: Mapping[str, Any], pair: KeyPair) -> str:
-    """The file's text."""
+def signed_bundle(statement: Mapping[str, Any], pair: KeyPair, hint: str | None = None) -> str:
+    """The file's text. `hint`: how the key is named in it, if not as Sigstore does."""
     payload = json_text(dict(statement)).encode()
     signature = pair.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
-    hint = pair.public.hint
+    hint = hint or pair.public.hint
     return json_text(
         {
             "mediaType": MEDIA_TYPE,
@@ -75,14 +75,15 @@ def read_bundle(content: Any) -> Envelope:
     try:
         kind, envelope = content["mediaType"], content["dsseEnvelope"]
         (signature,) = envelope["signatures"]
+        material = content["verificationMaterial"]
         found = Envelope(
             payload=b64decode(envelope["payload"], validate=True),
             signature=b64decode(signature["sig"], validate=True),
-            hint=str(content["verificationMaterial"]["publicKey"]["hint"]),
+            hint="" if "certificate" in material else str(material["publicKey"]["hint"]),
         )
         payload_type = envelope["payloadType"]
     except (KeyError, TypeError, ValueError, binascii.Error):
-        raise ValueError("it is not a Sigstore bundle with one envelope signed by a key") from None
+        raise ValueError("it is not a Sigstore bundle with one signed envelope") from None
     if kind != MEDIA_TYPE or payload_type != PAYLOAD_TYPE:
         raise ValueError(f"it is a {kind} of {payload_type}, which is not read here")
     return found

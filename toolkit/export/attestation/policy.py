@@ -12,6 +12,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
 from toolkit.core.plain_yaml import parse_yaml
 from toolkit.core.spelling import did_you_mean
+from toolkit.export.attestation.keyless import Identity
 from toolkit.export.attestation.signing import PublicKey, read_public_key
 from toolkit.export.attestation.statement import Predicate
 from toolkit.model.lock import called, known_locks
@@ -21,7 +22,7 @@ MAX_BYTES = 1_000_000
 Demanded = Literal["passed", "strict", "any"]
 VERDICTS: tuple[str, ...] = Demanded.__args__  # type: ignore[attr-defined]  # a Literal's values
 SHA256 = re.compile("(sha256:)?[0-9a-f]{64}")
-KEYS = ("schema_version", "keys", "verdict", "thresholds", "base", "data", "probes", "image")
+KEYS = ("schema_version", "keys", "identities", "trust", "verdict", "thresholds", "base", "data", "probes", "image")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,8 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """`keys`: one of them must have signed. `verdict`: by the figures, by their intervals too (strict), or any.
+    """`keys`, `identities`: one of them must have signed. `trust`: the configuration of a Sigstore of one's own, for
+    identities. `verdict`: by the figures, by their intervals too (strict), or any.
 
     `base`: the sha256 of each allowed lock, by how the policy names it. `data`, `probes`, `image`: allowed sha256.
     None: anything is allowed.
@@ -43,6 +45,8 @@ class Policy:
 
     sha256: str
     keys: Sequence[PublicKey]
+    identities: Sequence[Identity]
+    trust: Path | None
     verdict: Demanded
     thresholds: Mapping[str, float]
     base: Mapping[str, str] | None
@@ -126,7 +130,8 @@ def read_policy(path: Path) -> Policy:
     if value.get("schema_version") != VERSION:
         raise _invalid(path, f"schema_version must be {VERSION}")
     return Policy(
-        sha256=file_sha256(path), keys=_keys(path, value.get("keys")), verdict=_demanded(path, value),
+        sha256=file_sha256(path), keys=_keys(path, value), identities=_identities(path, value),
+        trust=_trust(path, value), verdict=_demanded(path, value),
         thresholds=_thresholds(path, value.get("thresholds")), base=_bases(path, value.get("base")),
         data=_digests(path, value, "data"), probes=_digests(path, value, "probes"),
         image=_digests(path, value, "image"),
@@ -143,10 +148,35 @@ def _list(path: Path, value: Any, name: str) -> list[str]:
     return value
 
 
-def _keys(path: Path, value: Any) -> list[PublicKey]:
-    if value is None:
-        raise _invalid(path, "keys is missing: without it, anybody's signature would do")
-    return [read_public_key(path.parent / name) for name in _list(path, value, "keys")]
+def _keys(path: Path, value: Mapping[str, Any]) -> list[PublicKey]:
+    if value.get("keys") is None:
+        if value.get("identities") is None:
+            raise _invalid(path, "keys is missing: without it, anybody's signature would do")
+        return []
+    return [read_public_key(path.parent / name) for name in _list(path, value["keys"], "keys")]
+
+
+def _identities(path: Path, value: Mapping[str, Any]) -> list[Identity]:
+    """Each with who it is and who vouches for that: anybody can have any name with an issuer of their own."""
+    given = value.get("identities")
+    if given is None:
+        return []
+    if not isinstance(given, list) or not given or not all(map(_is_identity, given)):
+        raise _invalid(path, "identities must be a list of mappings with identity and issuer, with at least one entry")
+    return [Identity(name=one["identity"], hint=one["issuer"]) for one in given]
+
+
+def _is_identity(value: Any) -> bool:
+    if not isinstance(value, Mapping) or value.keys() != {"identity", "issuer"}:
+        return False
+    return all(isinstance(text, str) and text for text in value.values())
+
+
+def _trust(path: Path, value: Mapping[str, Any]) -> Path | None:
+    name = value.get("trust")
+    if name is not None and (not isinstance(name, str) or value.get("identities") is None):
+        raise _invalid(path, "trust must name a file, and belongs to identities")
+    return None if name is None else path.parent / name
 
 
 def _demanded(path: Path, value: Mapping[str, Any]) -> Demanded:

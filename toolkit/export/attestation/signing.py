@@ -20,12 +20,20 @@ WHAT_KIND = "An ECDSA P-256 key in PEM is needed, as --new-key and cosign genera
 
 @dataclass(frozen=True, kw_only=True)
 class PublicKey:
-    """`name`: the file's; `hint`: the base64 of the sha256 of the key in DER, by which Sigstore names keys."""
+    """`name`: the file's; `hint`: the base64 of the sha256 of the key in DER, by which Sigstore names keys.
+
+    `pem`: in one form, however the file was written.
+    """
 
     name: str
     pem: bytes
     hint: str
     loaded: Any = field(repr=False, compare=False)
+
+    @property
+    def pem_hint(self) -> str:
+        """The sha256 of the key in PEM, by which Model Signing names keys."""
+        return sha256(self.pem).hexdigest()
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         from cryptography.exceptions import InvalidSignature

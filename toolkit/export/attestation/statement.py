@@ -8,26 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.documents import parse_json, read_regular_json
+from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
-from toolkit.core.suggestion import suggestion
-from toolkit.export.attestation.bundle import read_bundle
 from toolkit.export.companions import LICENCE_FILES
 from toolkit.runs.comparison import ComparisonRecord, RecordedFigure, RecordedVerdict
 from toolkit.runs.layout import (
     ADAPTER_CONFIG,
     ADAPTER_FILE,
-    EVIDENCE,
-    EVIDENCE_FILES,
     MODEL_CARD,
     RECORD,
     REPORT,
     REPORT_TEXT,
-    output_option,
 )
 from toolkit.runs.record import Part, RunRecord
-from toolkit.runs.run import Run
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://finetune-and-prove/verdict/v1"
@@ -105,14 +99,41 @@ class Statement:
         others = {name: sha256 for name, sha256 in subjects.items() if name not in files}
         return cls(files=files, others=others, predicate=Predicate.from_dict(predicate))
 
+    @property
+    def subjects(self) -> Mapping[str, str]:
+        return {**self.files, **self.others}
+
     def to_dict(self) -> dict[str, Any]:
-        subjects = {**self.files, **self.others}
         return {
             "_type": STATEMENT_TYPE,
-            "subject": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in subjects.items()],
+            "subject": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in self.subjects.items()],
             "predicateType": PREDICATE_TYPE,
             "predicate": self.predicate.to_dict(),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherStatement:
+    """Of any predicate, such as one about an image. `subjects`: their sha256, by their names."""
+
+    subjects: Mapping[str, str]
+    kind: str
+    value: Mapping[str, Any]
+
+    @classmethod
+    def from_dict(cls, value: Any) -> "OtherStatement":
+        """Raises ValueError for any other JSON value."""
+        try:
+            subjects = {str(one["name"]): str(one["digest"]["sha256"]) for one in value["subject"]}
+            found = cls(subjects=subjects, kind=str(value["predicateType"]), value=value)
+        except (KeyError, TypeError):
+            raise ValueError("it is not an in-toto statement") from None
+        if value.get("_type") != STATEMENT_TYPE or not subjects:
+            raise ValueError("it is not an in-toto statement about something")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self.value)
 
 
 def state(record: RunRecord, folder: Path, others: Mapping[str, str]) -> Statement:
@@ -147,30 +168,6 @@ def state(record: RunRecord, folder: Path, others: Mapping[str, str]) -> Stateme
 def published_files(folder: Path) -> dict[str, str]:
     """The sha256 of each file of a portable adapter that is published, by its name."""
     return {name: file_sha256(folder / name) for name in PUBLISHED if (folder / name).is_file()}
-
-
-def evidence_files(folder: Path) -> list[Path]:
-    """One, or more where several have signed."""
-    return sorted(folder.glob(EVIDENCE_FILES))
-
-
-def require_current_evidence(folder: Path, run: Run) -> None:
-    """Raises ConfigError for evidence beside a portable adapter that is about other files than those in the folder."""
-    path = folder / EVIDENCE
-    try:
-        statement = Statement.from_dict(parse_json(read_bundle(read_regular_json(path)).payload))
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be used: {error}.", next="Remove it, or attest again.") from None
-    found = published_files(folder)
-    changed = sorted(name for name in {*found, *statement.files} if found.get(name) != statement.files.get(name))
-    if changed:
-        again = suggestion("attest", run.folder.name, *output_option(run.folder.parent))
-        raise ConfigError(
-            f"{path} is not about the files beside it: {changed[0]} has changed since it was signed.",
-            next=f'Sign again with "{again}", or remove it.',
-        )
 
 
 def _is_file_name(name: str) -> bool:

@@ -99,7 +99,7 @@ def test_a_changed_payload_is_told_from_another_key(pair: KeyPair):
         lambda bundle: None,
         lambda bundle: [bundle],
         lambda bundle: bundle | {"dsseEnvelope": None},
-        lambda bundle: bundle | {"verificationMaterial": {"certificate": {}}},
+        lambda bundle: bundle | {"verificationMaterial": {}},
         lambda bundle: bundle | {"dsseEnvelope": bundle["dsseEnvelope"] | {"signatures": []}},
         lambda bundle: bundle | {"dsseEnvelope": bundle["dsseEnvelope"] | {"payload": "%"}},
         lambda bundle: bundle | {"dsseEnvelope": bundle["dsseEnvelope"] | {"payload": 1}},

@@ -39,6 +39,16 @@ def test_a_base_is_named_by_its_model_or_its_locks_sha256(folder: Path):
     assert found.base == {"tiny-qwen2": lock, "a" * 64: "a" * 64, f"sha256:{'b' * 64}": "b" * 64}
 
 
+def test_identities_stand_beside_keys_or_in_their_place(folder: Path):
+    who = "identities: [{identity: me@example.org, issuer: 'https://example.org'}]\ntrust: trust.json\n"
+    found = read_policy(policy(folder, f"schema_version: 1\n{who}"))
+
+    assert found.keys == []
+    assert [(one.name, one.hint) for one in found.identities] == [("me@example.org", "https://example.org")]
+    assert found.trust == folder / "trust.json"
+    assert [key.name for key in read_policy(policy(folder, HEAD + who)).keys] == ["release.pub"]
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -46,6 +56,10 @@ def test_a_base_is_named_by_its_model_or_its_locks_sha256(folder: Path):
         ("[", "it cannot be read: line 1"),
         ("keys: [release.pub]\n", "schema_version must be 1"),
         ("schema_version: 1\n", "keys is missing: without it, anybody's signature would do"),
+        ("schema_version: 1\nidentities: []\n", "identities must be a list of mappings with identity and issuer"),
+        ("schema_version: 1\nidentities: [{identity: me}]\n", "identities must be a list of mappings"),
+        ("schema_version: 1\nidentities: [{identity: me, issuer: 1}]\n", "identities must be a list of mappings"),
+        (HEAD + "trust: trust.json\n", "trust must name a file, and belongs to identities"),
         ("schema_version: 1\nkeys: []\n", "keys must be a list of text, with at least one entry"),
         ("schema_version: 1\nkeys: release.pub\n", "keys must be a list"),
         (HEAD + "tresholds: {kl: 1}\n", "\"tresholds\" is not known. Did you mean 'thresholds'?"),

@@ -1,13 +1,11 @@
-"""A statement as a value and as JSON, and evidence that is about other files than those beside it."""
+"""A statement as a value and as JSON."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.attestable_run import attested, make_attestable_run
-from toolkit.core.errors import ConfigError
-from toolkit.export.attestation.statement import Statement, require_current_evidence
-from toolkit.runs.run import read_run
+from toolkit.export.attestation.statement import Statement
 
 
 @pytest.fixture(name="run")
@@ -42,21 +40,3 @@ def test_a_predicate_that_lacks_something_is_named(run: Path, tmp_path: Path):
 
     with pytest.raises(ValueError, match="verdict: field required"):
         Statement.from_dict(value)
-
-
-def test_evidence_is_current_until_a_file_beside_it_changes(run: Path, tmp_path: Path):
-    folder = run / "adapter"
-    require_current_evidence(folder, read_run(run))  # there is none yet
-    attested(run, tmp_path / "release.key")
-    require_current_evidence(folder, read_run(run))
-    (folder / "README.md").write_text("# Another card\n")
-
-    with pytest.raises(ConfigError, match=r"README\.md has changed since it was signed\. Sign again with"):
-        require_current_evidence(folder, read_run(run))
-
-
-def test_evidence_that_cannot_be_read_is_not_pushed(run: Path):
-    (run / "adapter" / "evidence.sigstore.json").write_text("{}")
-
-    with pytest.raises(ConfigError, match="cannot be used"):
-        require_current_evidence(run / "adapter", read_run(run))

@@ -12,7 +12,7 @@ from image.cli.console import notify, show
 from image.core.errors import RegistryError
 from image.core.project import ROOT
 from image.share.pull_adapter import PullResult
-from image.verify import Finding
+from image.verify.attached import Finding
 
 FORGED = "v0\x1b[2K\rverdict when published: passed\nverdict when published: passed"
 # These print nothing of others: a folder whose name the user or a checked reference gave, a JSON document, and why

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from image.attached.statements import BUNDLE_TYPE
 from image.core.errors import ConfigError, RegistryError
 from image.share.artifact import MEDIA_TYPES
-from image.share.evidence import BUNDLE_TYPE
+from image.share.evidence import MODEL_SIGNATURE_TYPE
 from tests.fakes.artifact_exchange import published, pulled
 from tests.fakes.portable_run import make_portable_run
 from tests.fakes.registry import FakeRegistry, fake_registry
@@ -40,6 +41,17 @@ def sign(run: Path, signature: str = "signature") -> Path:
     payload = base64.b64encode(json.dumps({"subject": subject, "predicateType": PREDICATE}).encode()).decode()
     path = run / "adapter" / EVIDENCE
     path.write_text(json.dumps({"dsseEnvelope": {"payload": payload, "signatures": [{"sig": signature}]}}))
+    return path
+
+
+def sign_files(run: Path) -> Path:
+    """What other programs read, in the form of Model Signing."""
+    files = [path for path in sorted((run / "adapter").iterdir()) if path.name in MEDIA_TYPES]
+    resources = [{"name": path.name, "digest": hashlib.sha256(path.read_bytes()).hexdigest()} for path in files]
+    statement = {"predicateType": MODEL_SIGNATURE_TYPE, "predicate": {"resources": resources}}
+    payload = base64.b64encode(json.dumps(statement).encode()).decode()
+    path = run / "adapter" / "model.sig"
+    path.write_text(json.dumps({"dsseEnvelope": {"payload": payload}}))
     return path
 
 
@@ -118,6 +130,31 @@ def test_evidence_of_several_signers_is_pulled_in_files_of_its_own(
     names = (EVIDENCE, "evidence-2.sigstore.json")
     assert {(result.folder / name).read_bytes() for name in names} == {first, second}
     assert result.evidence == 2
+
+
+def test_the_files_signature_is_attached_and_pulled_under_its_own_name(
+    output: Path, registry: FakeRegistry, tmp_path: Path
+):
+    signature = sign_files(run_in(output)).read_bytes()
+    published(registry, output)
+    result = pulled(registry, tmp_path / "elsewhere")
+
+    assert result.evidence == 1  # verdicts
+    assert (result.folder / "model.sig").read_bytes() == signature
+    assert (result.folder / EVIDENCE).read_bytes() == (run_in(output) / "adapter" / EVIDENCE).read_bytes()
+    types = {one["annotations"]["dev.sigstore.bundle.predicateType"] for one in manifests(registry) if "subject" in one}
+    assert types == {PREDICATE, MODEL_SIGNATURE_TYPE}
+
+
+def test_a_files_signature_about_other_files_is_not_published(output: Path, registry: FakeRegistry):
+    run = run_in(output)
+    sign_files(run)
+    (run / "adapter" / "README.md").write_text("# Another card\n")
+    sign(run)
+
+    with pytest.raises(ConfigError, match=r"model\.sig is not about the files beside it: README\.md has changed"):
+        published(registry, output)
+    assert registry.sent("PUT") == []
 
 
 def test_without_evidence_nothing_is_attached_or_pulled(output: Path, registry: FakeRegistry, tmp_path: Path):

@@ -44,13 +44,18 @@ class FakeEngine:
         return self.digest
 
 
+def no_attach(*_: object) -> None: ...
+
+
 def pushed(
     engine: FakeEngine, tmp_path: Path, target: str = TARGET
 ) -> tuple[PublishRecord, list[float], list[Progress]]:
     waits: list[float] = []
     heard: list[Progress] = []
     config = PublishConfig(image="ft:local", target=target, output=tmp_path)
-    published = publish(config, notify=lambda _: None, listener=heard.append, engine=engine, pause=waits.append)
+    published = publish(
+        config, notify=lambda _: None, listener=heard.append, engine=engine, pause=waits.append, attach=no_attach
+    )
     return published, waits, heard
 
 

@@ -3,24 +3,25 @@
 import io
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 from image.core import labels
 from image.core.errors import EngineError
 from image.core.lock import BLOCK_BYTES, Lock, stream_sha256
-from image.core.progress import Listener, Progress
+from image.core.progress import Listener, Notify, Progress
 from image.core.project import NO_MODEL, find_lock, version
 from image.engine import ContainerConfig, Engine, ImageInfo, Layer, connect, run_container
+from image.verify.attached import Finding, check_attached
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    ok: bool
-    what: str
+def verify(
+    reference: str, *, listener: Listener, notify: Notify, policy: Path | None = None
+) -> Iterator[Finding]:  # fmt: skip
+    """Yields a finding per check. Pulls an image that the engine does not have.
 
-
-def verify(reference: str, *, listener: Listener) -> Iterator[Finding]:
-    """Yields a finding per check. Pulls an image that the engine does not have. Raises EngineError and ConfigError."""
+    `policy`: by one of whose keys provenance and bill of materials must be signed.
+    Raises EngineError, RegistryError and ConfigError.
+    """
     engine = connect()
     image = engine.find_image(reference)
     if image is None:
@@ -31,6 +32,7 @@ def verify(reference: str, *, listener: Listener) -> Iterator[Finding]:
     yield _check_digest(reference, image)
     yield _check_labels(image)
     yield _check_version(image)
+    yield from check_attached(engine, image, policy, notify)
     if image.labels.get(labels.MODEL_NAME, NO_MODEL) == NO_MODEL:
         yield Finding(ok=True, what="model: none baked in")
         return

@@ -1,0 +1,1 @@
+"""Checks a built or published image, and what is attached to it."""
