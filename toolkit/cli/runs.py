@@ -1,5 +1,6 @@
 """`toolkit runs`: stdout is the list of runs, one of them, or two of them beside each other."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ from toolkit.runs.runs import Difference, Summary, details, differences, summari
 
 DEFAULT_WIDTH = 100  # where there is no terminal to ask
 NARROW = 72  # columns, below which a run's full name leaves too little room for its data
+VERSION_DIGITS = 6  # of a data set's sha256, where runs of several versions of it are listed
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -35,7 +37,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 def command(ctx: click.Context, output: Path, as_json: bool) -> None:
     """List the runs, show, diff or compare them, or go back to one.
 
-    The newest is last; * marks the one that compare, chat and export use by default.
+    The newest is last; * marks the one that compare, chat and export use by default. Where a data set has changed
+    between two runs, its version is named by its sha256, and where several people have trained, who did.
     """
     if ctx.invoked_subcommand is not None:
         ctx.default_map = {name: {"output": output} for name in command.commands}  # before or after the subcommand
@@ -128,8 +131,12 @@ def undo(output: Path) -> None:
 
 def _table(found: list[Summary], width: int) -> Table:
     """A run a line at any width: a data set's long name is cut, and on a narrow terminal a run has only its number."""
-    headers = ("run", "status", "data", "loss", "verdict", "age")
-    rows = [_row(one, narrow=width < NARROW) for one in found]
+    headers: tuple[str, ...] = ("run", "status", "data", "loss", "verdict", "age")
+    versions = _versions(found)
+    rows = [_row(one, versions, narrow=width < NARROW) for one in found]
+    if len({one.owner for one in found if one.owner}) > 1:  # of one person's runs, it would say nothing
+        headers += ("who",)
+        rows = [(*row, one.owner) for row, one in zip(rows, found, strict=True)]
     columns = list(zip(headers, *rows, strict=True))
     widths = [max(map(cell_len, cells)) for cells in columns]
     data = headers.index("data")
@@ -143,11 +150,22 @@ def _table(found: list[Summary], width: int) -> Table:
     return table
 
 
-def _row(one: Summary, *, narrow: bool) -> tuple[str, ...]:
+def _versions(found: list[Summary]) -> Mapping[str, set[str | None]]:
+    """The sha256 of each data set that has been trained on, by its name."""
+    versions: dict[str, set[str | None]] = {}
+    for one in found:
+        if one.rows is not None:
+            versions.setdefault(one.data, set()).add(one.data_sha256)
+    return versions
+
+
+def _row(one: Summary, versions: Mapping[str, set[str | None]], *, narrow: bool) -> tuple[str, ...]:
+    several = len(versions.get(one.data, ())) > 1
+    version = f" {(one.data_sha256 or '')[:VERSION_DIGITS]}" if several else ""
     return (
         f"{one.run_id.partition('-')[0] if narrow else one.run_id}{' *' if one.latest else ''}",
         one.status,
-        "" if one.rows is None else one_line(f"{one.data} ({one.rows})"),
+        "" if one.rows is None else one_line(f"{one.data} ({one.rows}){version}"),
         "" if one.loss is None else f"{one.loss:.3f}",
         one.verdict or "",
         "" if one.age_s is None else age(one.age_s),

@@ -23,12 +23,16 @@ TRIVIAL = (
 class Summary:
     """One run's line. `age_s`: seconds since its start; `verdict`: None if it was not compared.
 
+    `owner`: whose folder it is, by the system's name; it is in no file, so nobody publishes it with a run.
     `problem`: why the record of a damaged run cannot be read; the other fields are then empty.
     """
 
     run_id: str
     status: str
+    owner: str = ""
+    started_at: str | None = None
     data: str = ""
+    data_sha256: str | None = None
     rows: int | None = None
     recipe: str = ""
     loss: float | None = None
@@ -66,6 +70,9 @@ def summary(run: Run, *, latest: bool = False) -> Summary:
     return Summary(
         run_id=run.run_id,
         status=run.status,
+        owner=_owner(run.folder),
+        started_at=record.started_at,
+        data_sha256=record.data.sha256,
         data=Path(record.data.path).name,
         rows=record.data.rows,
         recipe=record.recipe.name,
@@ -74,6 +81,13 @@ def summary(run: Run, *, latest: bool = False) -> Summary:
         age_s=(datetime.now(UTC) - record.started).total_seconds(),
         latest=latest,
     )
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return folder.owner()
+    except KeyError:  # a uid that has no name here, as in a container
+        return str(folder.stat().st_uid)
 
 
 def verdict_word(verdict: Mapping[str, Any]) -> str:

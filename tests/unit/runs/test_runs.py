@@ -183,6 +183,37 @@ def test_the_table_fits_80_columns(tmp_path, monkeypatch):
     assert "interrupted" in text
 
 
+def test_the_versions_of_a_data_set_are_told_apart_once_there_are_several(tmp_path):
+    run_at(tmp_path, 0)
+    assert "self_cognition.json (50) 0.250" in invoke("--output", tmp_path)
+    run_at(tmp_path, 1, data={"path": "/data/self_cognition.json", "sha256": "b" * 64, "rows": 50})
+
+    text = invoke("--output", tmp_path)
+    assert "self_cognition.json (50) a " in text
+    assert "self_cognition.json (50) bbbbbb " in text
+    listed = json.loads(invoke("--output", tmp_path, "--json"))
+    assert [one["data_sha256"] for one in listed] == ["a", "b" * 64]
+    assert all(datetime.fromisoformat(one["started_at"]) < datetime.now(UTC) for one in listed)
+
+
+def test_who_trained_is_told_where_several_people_did(tmp_path, monkeypatch):
+    run_at(tmp_path, 0)
+    run_at(tmp_path, 1)
+    assert "who" not in invoke("--output", tmp_path)
+    monkeypatch.setattr("toolkit.runs.runs._owner", lambda folder: "ada" if "v0" in folder.name else "grace")
+
+    header, first, second = invoke("--output", tmp_path).splitlines()
+    assert header.split()[-1] == "who"
+    assert (first.split()[-1], second.split()[-1]) == ("ada", "grace")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_an_owner_without_a_name_here_is_a_number(tmp_path):
+    os.chown(run_at(tmp_path, 0), 54321, 54321)
+
+    assert summaries(tmp_path)[0].owner == "54321"
+
+
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_list_has_a_line_a_run_and_a_run_a_page(tmp_path, monkeypatch, width):
     folder = run_at(tmp_path, 9, data={"path": "/data/" + "a long name " * 9 + ".json", "sha256": "a", "rows": 50})
