@@ -45,9 +45,11 @@ def work() -> None:
 
 
 def main() -> None:
-    """`light_keeper.py IDLE_S [fail]`."""
+    """`light_keeper.py IDLE_S [fail] [card]`."""
     before = environment.initial()
-    keeper = Keeper(socket_path(before), identity(before), "none", idle_s=float(sys.argv[1]), run=work)
+    keeper = Keeper(
+        socket_path(before), identity(before), "none", idle_s=float(sys.argv[1]), on_card="card" in sys.argv, run=work
+    )
 
     def prepare() -> None:
         if "fail" in sys.argv:

@@ -284,6 +284,16 @@ def test_memory_given_back_leaves_the_libraries(warm: Warm):
     assert "imported" in err
 
 
+@pytest.mark.parametrize(("options", "waiting"), [(("600", "card"), 0), (("600",), 1)])
+def test_a_command_that_stays_has_the_memory_of_a_card_given_back(tmp_path: Path, options: tuple, waiting: int):
+    tmp_path.chmod(0o700)
+    warm = Warm(tmp_path, *options)
+
+    assert warm.run("serve") == (0, "cold\n", "")
+    assert len(warm.ask("status")["workers"]) == waiting
+    warm.close()
+
+
 def test_a_model_that_does_not_load_leaves_the_libraries(tmp_path: Path):
     tmp_path.chmod(0o700)
     warm = Warm(tmp_path, "600", "fail")
