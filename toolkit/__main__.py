@@ -53,6 +53,7 @@ def exit_code(arguments: list[str]) -> int | None:
     from toolkit.cli import cli
     from toolkit.core.environment import ignore_launcher, let_waiting_threads_sleep
     from toolkit.core.errors import Interrupted, ToolkitError, is_interruption, named_variable
+    from toolkit.core.links import circle_of_links
     from toolkit.core.startup import keep_caches_at_home, relax_gc, relax_python
     from toolkit.core.text import one_line
 
@@ -82,7 +83,7 @@ def exit_code(arguments: list[str]) -> int | None:
             return Interrupted.exit_code
         if debug:
             raise
-        failed = named_variable(error)
+        failed = named_variable(error) or circle_of_links(error)
         click.echo(f"Error: {one_line(str(failed or _bug(error)))}", err=True)
         return (failed or ToolkitError).exit_code
     return code if isinstance(code, int) else None

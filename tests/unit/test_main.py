@@ -71,6 +71,13 @@ def test_what_nobody_foresaw_is_called_a_bug(ends):
     assert "Traceback" not in told
 
 
+def test_a_circle_of_links_in_a_path_is_no_bug(ends):
+    code, told = ends(RuntimeError("Symlink loop from '/data/one'"))
+
+    assert code == ConfigError.exit_code
+    assert "A symbolic link leads back to itself: Symlink loop from '/data/one'. Remove it" in told
+
+
 def test_ctrl_c_is_told_in_a_word(ends):
     code, told = ends(KeyboardInterrupt())
 

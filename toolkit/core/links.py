@@ -9,7 +9,7 @@ import shutil
 import stat
 from pathlib import Path
 
-from toolkit.core.errors import ConfigError
+from toolkit.core.errors import ConfigError, first_line
 
 
 def require_no_link(*paths: Path) -> None:
@@ -42,6 +42,23 @@ def leads_into(link: Path, folder: Path) -> bool:
         return link.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # a circle of links
         return False
+
+
+def target_name(link: Path) -> str | None:
+    """The last part of what a symbolic link leads to, which need not exist; None of anything else and of a circle."""
+    try:
+        return link.resolve().name if link.is_symlink() else None
+    except (OSError, RuntimeError):
+        return None
+
+
+def circle_of_links(error: Exception) -> ConfigError | None:
+    """For what Path.resolve raises, up to Python 3.12, at links that lead to each other: that error; else None."""
+    if not isinstance(error, RuntimeError) or not str(error).startswith("Symlink loop"):
+        return None
+    return ConfigError(
+        f"A symbolic link leads back to itself: {first_line(error)}.", next="Remove it, or name what it should lead to."
+    )
 
 
 def open_regular(path: Path, flags: int) -> int:

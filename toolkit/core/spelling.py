@@ -30,7 +30,7 @@ def near_files(path: Path, suffixes: Iterable[str], *, beside: Sequence[Path] = 
     found: dict[str, str] = {}
     for folder in (path.parent, *beside):
         try:
-            files = [file for _, file in zip(range(MOST_FILES), folder.iterdir(), strict=False)]
+            files = [file for _, file in zip(range(MOST_FILES), folder.iterdir(), strict=False) if file.is_file()]
         except OSError:
             continue
         for file in sorted(files):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError
+from toolkit.core.links import target_name
 from toolkit.runs.comparison import read_comparison
 from toolkit.runs.layout import LATEST
 from toolkit.runs.run import Run, read_run, run_folders
@@ -53,8 +54,7 @@ class Difference:
 
 def summaries(output: Path) -> list[Summary]:
     """Every run in `output`, the oldest first; a damaged one does not hide the others."""
-    link = output / LATEST
-    latest = link.resolve().name if link.is_symlink() else None
+    latest = target_name(output / LATEST)
     found = []
     for folder in run_folders(output):
         try:

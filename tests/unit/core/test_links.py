@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.links import copy_regular_file, require_links_stay_in, require_no_link, require_no_links_in
+from toolkit.core.links import (
+    circle_of_links,
+    copy_regular_file,
+    require_links_stay_in,
+    require_no_link,
+    require_no_links_in,
+    target_name,
+)
 
 
 @pytest.fixture(name="secret")
@@ -93,3 +100,23 @@ def test_a_link_may_lead_within_a_folder_and_not_out_of_it(
     else:
         with pytest.raises(ConfigError, match="is a symbolic link"):
             require_links_stay_in(folder)
+
+
+@pytest.mark.parametrize(("target", "name"), [("v1", "v1"), ("../v1", "v1"), ("latest", None), (None, None)])
+def test_the_name_that_a_link_leads_to(tmp_path: Path, target: str | None, name: str | None) -> None:
+    link = tmp_path / "latest"
+    link.mkdir() if target is None else link.symlink_to(target)
+
+    assert target_name(link) == name
+
+
+def test_a_circle_of_links_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    error = RuntimeError(f"Symlink loop from {str(tmp_path / 'one')!r}")  # as Path.resolve, up to Python 3.12
+
+    told = circle_of_links(error)
+
+    assert told is not None
+    assert str(tmp_path / "one") in told.what
+    assert circle_of_links(RuntimeError("CUDA error")) is None

@@ -47,3 +47,8 @@ def test_near_files(typed: str, expected: str, tmp_path: Path, monkeypatch: pyte
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).touch()
     assert near_files(Path(typed), (".json", ".csv"), beside=(Path("shipped"),)) == expected
+
+
+def test_a_link_to_nothing_is_not_suggested_in_place_of_itself(tmp_path: Path):
+    (tmp_path / "mine.json").symlink_to("mine.json")
+    assert near_files(tmp_path / "mine.json", (".json",)) == ""

@@ -72,6 +72,13 @@ def test_the_list_tells_died_from_running_failed_and_finished(tmp_path):
     assert [read_run(tmp_path / one.run_id).status for one in found][1] == "died"  # its process is gone now
 
 
+def test_a_latest_that_leads_to_itself_hides_no_run(tmp_path):
+    run_at(tmp_path, 0)
+    (tmp_path / "latest").symlink_to("latest")
+
+    assert [one.latest for one in summaries(tmp_path)] == [False]
+
+
 def test_runs_are_in_the_order_of_their_numbers(tmp_path):
     for number in (2, 0, 1):
         run_at(tmp_path, number)

@@ -10,6 +10,7 @@ from toolkit.compare.report.spans import differences, marked
 from toolkit.compare.texts import Texts
 from toolkit.core.documents import read_text
 from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.links import target_name
 from toolkit.core.suggestion import suggestion
 from toolkit.data.probes import probes_beside
 from toolkit.runs.latest import history
@@ -48,7 +49,7 @@ def run_page(desk: Desk, reader: Reader, run_id: str) -> str:
     """Raises ConfigError."""
     run, commands = desk.run(run_id), desk.commands(reader.lang)
     latest = desk.workspace.results / LATEST
-    shown = summary(run, latest=latest.is_symlink() and latest.resolve().name == run_id)
+    shown = summary(run, latest=target_name(latest) == run_id)
     exchanges = [_shown(one) for one in desk.asker.exchanges(run_id)]
     return page(
         "run", desk, reader, title=run_id, section="runs", run=run, summary=shown,
