@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers, notify, show, show_json
+from toolkit.cli.console.chinese import message
 from toolkit.cli.console.pair import print_pair
 from toolkit.cli.console.run import print_run
 from toolkit.cli.options import JSON, LANG, OUTPUT, PATH, RUN
@@ -128,15 +129,16 @@ def undo(output: Path) -> None:
 
 def _table(found: list[Summary], width: int) -> Table:
     """A run a line at any width: a data set's long name is cut, and on a narrow terminal a run has only its number."""
-    headers = ("run", "status", "data", "loss", "verdict", "age")
+    names = ("run", "status", "data", "loss", "verdict", "age")
+    headers = tuple(map(message, names))
     rows = [_row(one, narrow=width < NARROW) for one in found]
     columns = list(zip(headers, *rows, strict=True))
     widths = [max(map(cell_len, cells)) for cells in columns]
-    data = headers.index("data")
-    widths[data] = max(min(widths[data], width - sum(widths) + widths[data] - len(headers)), len("data"))
+    data = names.index("data")
+    widths[data] = max(min(widths[data], width - sum(widths) + widths[data] - len(headers)), cell_len(headers[data]))
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for header, widest in zip(headers, widths, strict=True):
-        justify: Literal["left", "right"] = "right" if header in {"loss", "age"} else "left"
+    for name, header, widest in zip(names, headers, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if name in {"loss", "age"} else "left"
         table.add_column(header, justify=justify, overflow="ellipsis", no_wrap=True, width=widest)
     for row in rows:
         table.add_row(*map(escape, row))
@@ -146,10 +148,10 @@ def _table(found: list[Summary], width: int) -> Table:
 def _row(one: Summary, *, narrow: bool) -> tuple[str, ...]:
     return (
         f"{one.run_id.partition('-')[0] if narrow else one.run_id}{' *' if one.latest else ''}",
-        one.status,
+        message(one.status),
         "" if one.rows is None else one_line(f"{one.data} ({one.rows})"),
         "" if one.loss is None else f"{one.loss:.3f}",
-        one.verdict or "",
+        message(one.verdict or ""),
         "" if one.age_s is None else age(one.age_s),
     )
 
