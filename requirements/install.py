@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 MB, GB = 10**6, 10**9
 # As wheels for x86-64 and Python 3.11, measured with `pip download` on 2026-11-29; a cache or a mirror fetches no more.
-LIBRARIES, WORKSHOP, TORCH_CPU, TORCH_CUDA = 232 * MB, 44 * MB, 191 * MB, 2730 * MB
+LIBRARIES, WORKSHOP, TORCH_CPU, TORCH_CUDA = 274 * MB, 44 * MB, 191 * MB, 2730 * MB
 # In .venv, once unpacked.
 DISK_CPU, DISK_CUDA = 2.2 * GB, 5.9 * GB
 CONFIGURATION_ERROR = 3

@@ -4,6 +4,10 @@ import _thread
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
 
 AGAIN_AFTER_S = 0.01
 
@@ -70,12 +74,12 @@ def exit_code(arguments: list[str]) -> int | None:
         _print_interrupted()
         return Interrupted.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_usage_error(error)
         return error.exit_code
     except ToolkitError as error:
         if debug:
             raise
-        click.echo(f"Error: {one_line(str(error))}", err=True)
+        click.echo(_failure(one_line(str(error))), err=True)
         return error.exit_code
     except Exception as error:
         if is_interruption(error):  # a library that was interrupted while it loaded may say so in its own way
@@ -84,7 +88,7 @@ def exit_code(arguments: list[str]) -> int | None:
         if debug:
             raise
         failed = named_variable(error) or circle_of_links(error)
-        click.echo(f"Error: {one_line(str(failed or _bug(error)))}", err=True)
+        click.echo(_failure(one_line(str(failed or _bug(error)))), err=True)
         return (failed or ToolkitError).exit_code
     return code if isinstance(code, int) else None
 
@@ -96,9 +100,35 @@ def _bug(error: Exception) -> str:
     )
 
 
+def _message(text: str) -> str:
+    """In the language of the user, whose catalogue is read only where it is not English."""
+    from toolkit.core import environment
+
+    if environment.language() != "zh":
+        return text
+    from toolkit.cli.console.chinese import translated
+
+    return translated(text)
+
+
+def _failure(text: str) -> str:
+    return f"{_message('Error:')} {_message(text)}"
+
+
+def _show_usage_error(error: "click.ClickException") -> None:
+    import click
+
+    from toolkit.cli.console.chinese import is_asked_for, usage_error
+
+    if is_asked_for():
+        click.echo(usage_error(error), err=True)
+    else:
+        error.show()
+
+
 def _print_interrupted() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends what is left to do, without a traceback
-    print("Interrupted.", file=sys.stderr)
+    print(_message("Interrupted."), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from image.run.terminal import attach_terminal, window_size
 from image.run.thin import Weights, arriving, has_no_weights, image_for
 
 API_KEY = "TOOLKIT_API_KEY"
+LANGUAGE = "TOOLKIT_LANG"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,7 @@ def _container_config(
         command=config.command if config.interactive else ("with-client", *config.command),
         # On a rootless engine, root in the container is the caller, and any other uid is nobody on the host.
         user="0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}",
-        environment=environment | _terminal_environment(),
+        environment=environment | _terminal_environment() | _language_environment(),
         mounts=mounts,
         # A container without a network has no reachable port.
         network="bridge" if config.port is not None and config.network == "none" else config.network,
@@ -153,6 +154,13 @@ def _server_environment(port: Port) -> dict[str, str]:
     host = f"[{port.host}]" if ":" in port.host else port.host
     key = {API_KEY: os.environ[API_KEY]} if API_KEY in os.environ else {}
     return {"TOOLKIT_PUBLISHED": f"{host}:{port.host_port}"} | key
+
+
+def _language_environment() -> dict[str, str]:
+    """The host's language: a container has a locale of its own."""
+    names = (LANGUAGE, "LC_ALL", "LC_MESSAGES", "LANG")
+    first = next((value for name in names if (value := os.environ.get(name))), "")
+    return {LANGUAGE: "zh"} if first.lower().startswith("zh") else {}
 
 
 def _terminal_environment() -> dict[str, str]:

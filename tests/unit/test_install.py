@@ -47,7 +47,7 @@ def test_without_a_card_torch_is_the_cpu_build_if_pip_offers_it(installed, scrip
 
     assert installed("toolkit") == (0, ["build.txt", "runtime.txt", f"torch=={version}+cpu"])
     assert capsys.readouterr().err == (
-        "setting up .venv: 232 MB of libraries, and torch for the CPU (191 MB): there is no NVIDIA driver here\n"
+        "setting up .venv: 274 MB of libraries, and torch for the CPU (191 MB): there is no NVIDIA driver here\n"
     )
 
 

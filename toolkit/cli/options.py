@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify
-from toolkit.compare.texts import ENGLISH, LANGUAGES
+from toolkit.compare.texts import LANGUAGES
 from toolkit.core import environment, files
 from toolkit.data.containers.columns import parse_columns
 from toolkit.data.soundness import ALLOWED, Reading
@@ -100,6 +100,7 @@ SYSTEMS = click.option(
 BASE_ONLY = click.option("--base", "base_only", is_flag=True, help="Only the base model.")
 FORCE = click.option("--force", is_flag=True, help="Overwrite existing files.")
 LANG = click.option(
-    "--lang", type=click.Choice(LANGUAGES), default=ENGLISH, show_default=True, help="The language of reports."
+    "--lang", type=click.Choice(LANGUAGES), default=environment.language,
+    help="The language of reports.  [default: by the environment]",
 )  # fmt: skip
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

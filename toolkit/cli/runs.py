@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers, notify, show, show_json
+from toolkit.cli.console.chinese import message
 from toolkit.cli.console.pair import print_pair
 from toolkit.cli.console.run import print_run
 from toolkit.cli.options import JSON, LANG, OUTPUT, PATH, RUN
@@ -131,19 +132,20 @@ def undo(output: Path) -> None:
 
 def _table(found: list[Summary], width: int) -> Table:
     """A run a line at any width: a data set's long name is cut, and on a narrow terminal a run has only its number."""
-    headers: tuple[str, ...] = ("run", "status", "data", "loss", "verdict", "age")
+    names: tuple[str, ...] = ("run", "status", "data", "loss", "verdict", "age")
     versions = _versions(found)
     rows = [_row(one, versions, narrow=width < NARROW) for one in found]
     if len({one.owner for one in found if one.owner}) > 1:  # of one person's runs, it would say nothing
-        headers += ("who",)
+        names += ("who",)
         rows = [(*row, one.owner) for row, one in zip(rows, found, strict=True)]
+    headers = tuple(map(message, names))
     columns = list(zip(headers, *rows, strict=True))
     widths = [max(map(cell_len, cells)) for cells in columns]
-    data = headers.index("data")
-    widths[data] = max(min(widths[data], width - sum(widths) + widths[data] - len(headers)), len("data"))
+    data = names.index("data")
+    widths[data] = max(min(widths[data], width - sum(widths) + widths[data] - len(headers)), cell_len(headers[data]))
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for header, widest in zip(headers, widths, strict=True):
-        justify: Literal["left", "right"] = "right" if header in {"loss", "age"} else "left"
+    for name, header, widest in zip(names, headers, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if name in {"loss", "age"} else "left"
         table.add_column(header, justify=justify, overflow="ellipsis", no_wrap=True, width=widest)
     for row in rows:
         table.add_row(*map(escape, row))
@@ -164,10 +166,10 @@ def _row(one: Summary, versions: Mapping[str, set[str | None]], *, narrow: bool)
     version = f" {(one.data_sha256 or '')[:VERSION_DIGITS]}" if several else ""
     return (
         f"{one.run_id.partition('-')[0] if narrow else one.run_id}{' *' if one.latest else ''}",
-        one.status,
+        message(one.status),
         "" if one.rows is None else one_line(f"{one.data} ({one.rows}){version}"),
         "" if one.loss is None else f"{one.loss:.3f}",
-        one.verdict or "",
+        message(one.verdict or ""),
         "" if one.age_s is None else age(one.age_s),
     )
 

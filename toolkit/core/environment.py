@@ -10,6 +10,7 @@ DATA = "TOOLKIT_DATA"
 GPU_MEMORY_GIB = "TOOLKIT_GPU_MEMORY_GIB"
 HOME = "TOOLKIT_HOME"
 IMAGE = "TOOLKIT_IMAGE"
+LANGUAGE = "TOOLKIT_LANG"
 KEY_PASSWORD = "TOOLKIT_KEY_PASSWORD"  # noqa: S105  # the variable's name
 MODEL = "TOOLKIT_MODEL"
 PROGRAM = "TOOLKIT_PROGRAM"
@@ -71,6 +72,18 @@ def gpu_memory_gib() -> str | None:
 def home() -> str | None:
     """The folder of models, runs and caches that the user names."""
     return os.environ.get(HOME) or None
+
+
+def language() -> str:
+    """`zh` if TOOLKIT_LANG or else the locale begins so (POSIX: LC_ALL, LC_MESSAGES, LANG); `en` otherwise."""
+    names = (LANGUAGE, "LC_ALL", "LC_MESSAGES", "LANG")
+    first = next((value for name in names if (value := os.environ.get(name))), "")
+    return "zh" if first.lower().startswith("zh") else "en"
+
+
+def speak(language: str) -> None:
+    """From here on this process, and those that it starts, use the language."""
+    os.environ[LANGUAGE] = language
 
 
 def image() -> str | None:

@@ -73,7 +73,11 @@ def show_either(found: Mapping[str, Any], lines: Iterable[str], *, as_json: bool
 
 
 def notify(message: str) -> None:
-    """Prints a message on stderr; stdout is for the answer."""
+    """Prints a message on stderr, in the user's language; stdout is for the answer."""
+    if environment.language() == "zh":
+        from toolkit.cli.console.chinese import translated
+
+        message = translated(message)
     print(printable(message), file=sys.stderr, flush=True)  # click.echo would write underneath rich's live bars
 
 

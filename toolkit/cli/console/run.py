@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers
+from toolkit.cli.console.chinese import message
 from toolkit.compare.report.figures import figure
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import one_line
@@ -31,7 +32,7 @@ def print_run(run: Run, width: int) -> None:
     table.add_column(overflow="fold")
     for name, value in _lines(run):
         if value:
-            table.add_row(name, escape(one_line(value)))
+            table.add_row(message(name), escape(one_line(value)))
     console.print(table)
 
 

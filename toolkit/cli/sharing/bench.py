@@ -20,7 +20,7 @@ Examples:
               help="Measure each so often, and show medians.")  # fmt: skip
 @JSON
 def command(model: str | None, repeat: int, as_json: bool) -> None:
-    """Time the README's training on this machine, beside our own figures.
+    """Time the README's training here, beside our own figures.
 
     The article's recipe is trained on the shipped rows, and again with 48 questions before and after, each in a process
     of its own from start to end; nothing of it is kept. Our own figures stand beside where we measured a base model of

@@ -43,3 +43,14 @@ def test_nobody_else_is_given_the_key_or_a_network(tmp_path: Path, monkeypatch: 
 def test_a_container_is_told_which_image_it_is_of(tmp_path: Path, digests: tuple[str, ...], given: str) -> None:
     """By the digest under which others find it, for the run's record."""
     assert container(tmp_path, digests).environment["TOOLKIT_IMAGE"] == given
+
+
+@pytest.mark.parametrize(("value", "given"), [("zh_CN.UTF-8", "zh"), ("en_US.UTF-8", None)])
+def test_a_container_speaks_the_hosts_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, given: str | None
+) -> None:
+    for name in ("TOOLKIT_LANG", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", value)
+
+    assert container(tmp_path).environment.get("TOOLKIT_LANG") == given

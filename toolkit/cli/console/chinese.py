@@ -1,0 +1,167 @@
+"""Help and messages in Chinese, where the environment asks for it: TOOLKIT_LANG=zh, or a locale that begins with zh.
+
+Commands and errors are written in English; here each text is looked up as a whole, or by a pattern with {} for what
+varies. What chinese.yaml lacks stays English.
+"""
+
+import inspect
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+
+from toolkit.core import environment
+
+CATALOGUE = Path(__file__).with_name("chinese.yaml")
+VERBATIM = "\b"  # begins a paragraph that Click does not wrap
+AT_END = re.compile(r"(.*?)\s+\[([^\[\]]*)\]")  # help, and what Click or the help itself puts in brackets behind it
+NO_LINE_BEGINS_WITH = "，。、；：）”？！…"
+SENTENCE = re.compile(r"(?<=[.?!:]) (?=[A-Z])")
+LONGEST_NAME = 30  # columns of an option with its value, before its help starts on the next line
+
+
+def is_asked_for() -> bool:
+    return environment.language() == "zh"
+
+
+def translated(text: str) -> str:
+    """The text in Chinese: as a whole, else each of its sentences that is known."""
+    whole = _found(text)
+    if whole is not None:
+        return whole
+    sentences = SENTENCE.split(text)
+    if len(sentences) == 1:
+        return text
+    parts = [_found(sentence) or sentence for sentence in sentences]
+    return "".join(f"{part} " if part.isascii() else part for part in parts).rstrip()
+
+
+def message(text: str) -> str:
+    """`translated` where Chinese is asked for."""
+    return translated(text) if is_asked_for() else text
+
+
+def _found(text: str) -> str | None:
+    exact, patterns = _catalogue()
+    if text in exact:
+        return exact[text]
+    for pattern, chinese in patterns:
+        if match := pattern.fullmatch(text):
+            return chinese.format(*(_found(part) or part for part in match.groups()))
+    return None
+
+
+@cache
+def _catalogue() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
+    """Whole texts, and patterns: the longer ones first, which say more."""
+    import yaml
+
+    content = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    texts = {" ".join(english.split()): chinese for part in content.values() for english, chinese in part.items()}
+    varying = sorted((english for english in texts if "{}" in english), key=len, reverse=True)
+    patterns = [
+        (re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.DOTALL), texts[english])
+        for english in varying
+    ]
+    return {english: chinese for english, chinese in texts.items() if "{}" not in english}, patterns
+
+
+class ChineseFormatter(click.HelpFormatter):
+    """Translates what Click hands over, and wraps by columns: a Chinese character takes two, and needs no space."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix or f"{translated('Usage:')} ")
+
+    def write_heading(self, heading: str) -> None:
+        self.write(f"{'':>{self.current_indent}}{translated(heading)}：\n")
+
+    def write_text(self, text: str) -> None:
+        blocks = re.split(r"\n[ \t]*\n", inspect.cleandoc(text))
+        self.write("\n".join("".join(f"{line}\n" for line in self._block(block)) for block in blocks))
+
+    def _block(self, block: str) -> Iterator[str]:
+        indent = " " * self.current_indent
+        if block.startswith(VERBATIM):
+            for line in block.splitlines()[1:]:
+                yield f"{indent}{translated(line)}"
+            return
+        text = " ".join(block.split())
+        example = re.fullmatch(r"Example: +(.*)", text)
+        known = f"示例：{example[1]}" if example else translated(text)
+        for line in wrapped(known, self.width - self.current_indent - 2):
+            yield f"{indent}{line}"
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = LONGEST_NAME, col_spacing: int = 2) -> None:
+        rows = list(rows)
+        first = min(max((columns(name) for name, _ in rows), default=0), col_max) + col_spacing
+        indent = " " * self.current_indent
+        for name, text in rows:
+            lines = list(wrapped(help_text(text), self.width - self.current_indent - first - 2))
+            head, rest = (name, lines) if columns(name) > first - col_spacing else (None, lines)
+            if head is not None:
+                self.write(f"{indent}{head}\n")
+            elif rest:
+                self.write(f"{indent}{name}{' ' * (first - columns(name))}{rest.pop(0)}\n")
+            else:
+                self.write(f"{indent}{name}\n")
+            for line in rest:
+                self.write(f"{indent}{' ' * first}{line}\n")
+
+
+def help_text(text: str) -> str:
+    """An option's help; brackets behind it hold its default, and what Click adds."""
+    text = " ".join(text.split())
+    notes: list[str] = []
+    while match := AT_END.fullmatch(text):
+        text = match[1]
+        whole = match[2].removeprefix("default: ") in _catalogue()[0]  # with a semicolon of its own
+        notes[:0] = [translated(note) for note in ([match[2]] if whole else match[2].split("; "))]
+    return translated(text) + (f"  [{'；'.join(notes)}]" if notes else "")
+
+
+def columns(text: str) -> int:
+    """How many columns a terminal needs for it."""
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """Lines of `width` columns, with a full stop or comma behind; broken at spaces and between Chinese characters."""
+    line = ""
+    for piece in re.findall(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+|\s+", text):
+        if line and columns(line) + columns(piece.rstrip()) > width and piece not in NO_LINE_BEGINS_WITH:
+            yield line.rstrip()
+            line = ""
+        line = line + piece if line else piece.lstrip()
+    if line:
+        yield line.rstrip()
+
+
+def usage_error(error: click.ClickException) -> str:
+    """What Click shows of it, in Chinese."""
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
+    lines = [f"错误：{translated(error.format_message())}"]
+    if context is not None:
+        lines[:0] = [context.get_usage(), translated(f"Try '{context.command_path} --help' for help."), ""]
+    return "\n".join(lines)
+
+
+class ToolkitContext(click.Context):
+    """A command's context, whose help is in the language that the environment asks for."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        if not is_asked_for():
+            return super().make_formatter()
+        return ChineseFormatter(width=self.terminal_width, max_width=self.max_content_width)
+
+
+def speak(command: click.Command) -> click.Command:
+    """The command, and those below it, with contexts of ours."""
+    command.context_class = ToolkitContext
+    for inner in getattr(command, "commands", {}).values():
+        speak(inner)
+    return command
