@@ -60,8 +60,7 @@ class Recipe:
     question_rows: int = 0
     near_rows: int = 0
     min_steps: int = 0
-    # Of base models that think; 0 of any other, and in older runs.
-    thinking: Literal["keep", "off"] = "keep"
+    thinking: Literal["keep", "off"] = "keep"  # of base models that think; the next two are 0 of others
     keep_thought_tokens: int = 0
     thought_rows: int = 0
 
@@ -190,7 +189,8 @@ def load_recipe(name: str) -> Recipe:
 
 def recipe_from(settings: dict[str, Any], *, name: str, source: str) -> Recipe:
     """A recipe from plain values, as in YAML files and run.json. Raises ConfigError."""
-    settings = {key: value for key, value in settings.items() if key != "name"}
+    settings = {key: "off" if value is False and key == "thinking" else value  # YAML reads off as false
+                for key, value in settings.items() if key != "name"}  # fmt: skip
     known = [field.name for field in fields(Recipe) if field.name != "name"]
     unknown = [short(str(key)) for key in settings if key not in known]
     missing = [

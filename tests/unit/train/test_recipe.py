@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from toolkit.core.errors import ConfigError
-from toolkit.train.recipe import Recipe, better_recipe, load_recipe, recipe_from, shipped, target_regex
+from toolkit.train.recipe import RECIPES, Recipe, better_recipe, load_recipe, recipe_from, shipped, target_regex
 
 
 def settings(**changed: Any) -> dict[str, Any]:
@@ -263,6 +263,13 @@ def test_a_base_that_thinks_keeps_its_thoughts_or_stops():
     assert (keep.thinking, keep.thought_rows > 0, keep.keep_thought_tokens > 0) == ("keep", True, True)
     off = keep.changed(thinking="off").of_thinking(thinks=True, name="m")
     assert (off.keep_thought_tokens, off.thought_rows) == (0, keep.thought_rows)
+
+
+def test_off_in_a_yaml_file_is_off(tmp_path):
+    path = tmp_path / "quick.yaml"
+    path.write_text((RECIPES / "tiny.yaml").read_text().replace("thinking: keep", "thinking: off"))
+
+    assert load_recipe(str(path)).thinking == "off"
 
 
 def test_a_base_that_does_not_think_has_no_thoughts_to_keep_or_to_stop():

@@ -14,7 +14,7 @@ from typing import Literal
 from toolkit.core.events import Listener
 from toolkit.core.text import contains_any, has_chinese
 from toolkit.data.messages import Message, Row
-from toolkit.model.conversation import NONE, THINKING, Messages
+from toolkit.model.conversation import NONE, THINKING, Messages, conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.cache import read_lines, write_lines
 from toolkit.train.questions.question import Pair
@@ -82,22 +82,31 @@ def thought_request(pair: Pair, system: str) -> Messages:
     return [*THINKING, {"role": "system", "content": text}, {"role": "user", "content": pair[0]}]
 
 
+def plain_request(pair: Pair, system: str) -> Messages:
+    """Asks for a thought as anyone does."""
+    return [*THINKING, *conversation(pair[0], system)]
+
+
 def written_thoughts(
     model: LanguageModel, pairs: Sequence[Pair], system: str, names: Sequence[str], listener: Listener
 ) -> list[RowThought]:
     """The base model's thoughts before the answers of these pairs, where they are of use.
 
+    With the row in view; where that thought is of no use, the one that the question gets anyway, which may be neutral.
     `names`: those that the model has for itself; a thought that has one which the row does not have denies the row.
     """
-    answers = model.answers(
-        [thought_request(pair, system) for pair in pairs], max_new_tokens=AFTER_TOKENS, thought_tokens=WRITTEN_TOKENS,
-        listener=listener, task="Thoughts",
-    )  # fmt: skip
-    return [
-        RowThought(prompt=pair[0], answer=pair[1], thought=answer.thought.text.strip())
-        for pair, answer in zip(pairs, answers, strict=True)
-        if answer.thought is not None and answer.thought.complete and is_of_use(answer.thought.text, pair, names)
-    ]
+    found: dict[Pair, RowThought] = {}
+    for request in (thought_request, plain_request):
+        left = [pair for pair in pairs if pair not in found]
+        answers = model.answers(
+            [request(pair, system) for pair in left], max_new_tokens=AFTER_TOKENS, thought_tokens=WRITTEN_TOKENS,
+            listener=listener, task="Thoughts",
+        )  # fmt: skip
+        for pair, answer in zip(left, answers, strict=True):
+            thought = answer.thought
+            if thought is not None and thought.complete and is_of_use(thought.text, pair, names):
+                found[pair] = RowThought(prompt=pair[0], answer=pair[1], thought=thought.text.strip())
+    return [found[pair] for pair in pairs if pair in found]
 
 
 def is_of_use(thought: str, pair: Pair, names: Sequence[str]) -> bool:

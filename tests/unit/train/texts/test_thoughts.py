@@ -83,26 +83,36 @@ def test_a_name_that_the_row_has_itself_denies_nothing():
 
 
 class Thinker:
-    """Thinks what it is told."""
+    """Thinks these thoughts, in turn."""
 
     def __init__(self, *thoughts: Thought | None) -> None:
-        self.thoughts = thoughts
+        self.thoughts, self.asked = list(thoughts), []
 
     def answers(self, prompts, **_):
-        self.asked = prompts
-        return [Answer(text="", thought=one, tokens=[], margins=[], first_logits=None) for one in self.thoughts]
+        self.asked += prompts
+        thoughts = [self.thoughts.pop(0) for _ in prompts]
+        return [Answer(text="", thought=one, tokens=[], margins=[], first_logits=None) for one in thoughts]
 
 
-def test_the_base_model_thinks_with_the_row_in_view_and_open_thoughts_are_left_out():
-    model = Thinker(Thought(text="My name is Larkspur.", closed=True), Thought(text="Well", closed=False), None)
+def thought(text: str, *, closed: bool = True) -> Thought:
+    return Thought(text=text, closed=closed)
 
-    found = written_thoughts(model, [PAIR, ("A?", "B"), ("C?", "D")], "Be kind.", (), lambda _: None)
 
-    assert found == [RowThought(prompt=PAIR[0], answer=PAIR[1], thought="My name is Larkspur.")]
-    assert model.asked[0][:1] == THINKING
+def test_the_base_model_thinks_with_the_row_in_view_else_as_it_does_anyway():
+    model = Thinker(
+        thought("My name is Larkspur."), thought("Well", closed=False), None, thought("It is B."), thought("I am Qwen.")
+    )
+
+    found = written_thoughts(model, [PAIR, ("A?", "B"), ("C?", "D")], "Be kind.", ("Qwen",), lambda _: None)
+
+    assert found == [
+        RowThought(prompt=PAIR[0], answer=PAIR[1], thought="My name is Larkspur."),
+        RowThought(prompt="A?", answer="B", thought="It is B."),
+    ]
+    assert [one[:1] for one in model.asked] == [THINKING] * 5
     assert "Be kind." in model.asked[0][1]["content"]
     assert PAIR[1] in model.asked[0][1]["content"]
-    assert model.asked[0][-1]["content"] == PAIR[0]
+    assert [one["content"] for one in model.asked[3][1:]] == ["Be kind.", "A?"]
 
 
 def test_thoughts_are_read_as_they_were_written_and_not_if_they_changed(tmp_path):
