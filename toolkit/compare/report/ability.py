@@ -46,7 +46,7 @@ def thinking_sentence(thinking: RecordedThinking, texts: Texts) -> str:
     points = {name: f"{getattr(thinking, name):.1f}" for name in ("points", "low", "high")}
     found = texts(f"thinking.{thinking.wanted}", **counts, **points)
     outcome = texts(f"thinking.outcome.{thinking.wanted}.{thinking.outcome}", limit=f"{thinking.limit_points:g}")
-    return f"{found}{texts('thinking.then')}{outcome}"
+    return f"{found} {outcome}".replace("。 ", "。")
 
 
 def ability_rows(ability: RecordedAbility, texts: Texts) -> list[AbilityRow]:
