@@ -10,7 +10,7 @@ from toolkit.runs.record import RunRecord
 from toolkit.runs.run import Run
 
 PHASES = ("import", "read", "encode", "load", "data", "keep", "questions", "train", "save")
-COMPARISON_PHASES = ("load", "further", "before", "noise", "after", "drift", "ability", "test", "scan")
+COMPARISON_PHASES = ("load", "further", "before", "noise", "after", "drift", "ability", "test", "thoughts", "scan")
 
 
 @dataclass(frozen=True, kw_only=True)
