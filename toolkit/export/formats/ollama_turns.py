@@ -56,8 +56,8 @@ def turns_of(render: Callable[[Messages], str], implied: Messages) -> Turns:
         raise _inexpressible("it writes the system message more than once")
     turns = Turns(before=before, asked=asked, answered=answered, end=end, system=system)
     for first in (implied, [SYSTEM]):
-        for answered in range(3):
-            messages = [*first, *[QUESTION, ANSWER] * answered, QUESTION]
+        for answers in range(3):
+            messages = [*first, *[QUESTION, ANSWER] * answers, QUESTION]
             if (found := render(messages)) != written(turns, messages, implied):
                 raise _inexpressible(f"it renders {found!r}")
     return turns

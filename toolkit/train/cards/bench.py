@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from toolkit.core import environment
 from toolkit.core.documents import read_json
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import Caller, Progress
@@ -159,10 +160,13 @@ def _measured(name: str, output: Path, base: BaseModel) -> tuple[Measured, RunRe
 
 
 def _run(words: Sequence[str]) -> None:
-    """A command of the toolkit in a process of its own. Raises TrainingError."""
+    """A command of the toolkit in a process of its own, from its start on. Raises TrainingError."""
     with tempfile.TemporaryFile() as output:
         command = [sys.executable, "-m", "toolkit", *words]
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
+            env=environment.for_child(**{environment.WARM: environment.OFF}),
+        )  # fmt: skip
         if ended.returncode not in VERDICTS:
             output.seek(0)
             last = output.read().decode("utf-8", errors="replace").strip().splitlines()[-1:]
