@@ -36,10 +36,7 @@ NO_CACHE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Answerer(Protocol):
-    """The models behind the routes; `names` are listed, `aliases` are further names of the same models.
-
-    `cancelled` is set when nobody waits for the answer any more.
-    """
+    """`names` are listed, `aliases` are not; `cancelled` is set when nobody waits for the answer any more."""
 
     @property
     def names(self) -> tuple[str, ...]: ...

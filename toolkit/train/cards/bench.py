@@ -93,8 +93,8 @@ class Bench:
         wall = median(one.wall_s for one in trained)
         yield "from the command to the adapter", _seconds(wall), [_seconds(one.adapter_s) for one in self.published]
         wall = median(one.wall_s for one in compared)
-        asked = f"… plus {PROBES} questions before and after"
-        yield asked, _seconds(wall), [_seconds(one.compared_s) for one in self.published]
+        compared_as = f"… plus {PROBES} questions before and after"
+        yield compared_as, _seconds(wall), [_seconds(one.compared_s) for one in self.published]
         speed = median(one.steps / one.train_s for one in trained)
         yield "steps a second", f"{speed:.3g}", [f"{one.steps_a_s:.3g}" for one in self.published]
         memory = "reserved on the card" if self.hardware.get("device") != "cpu" else "memory of the process"
