@@ -21,13 +21,15 @@ class FakeAnswerer:
     names, aliases = ("base", "tuned"), ("other name",)
     context_tokens = 100_000
     thinks = False
-    call_form = HERMES
 
     def __init__(self, texts=None):
         self.texts = texts or {}
         self.requests = []
         self.closed = False
         self.cancelled = []  # of each question, the event that cancels it
+
+    def call_form(self):
+        return HERMES
 
     async def encode(self, messages):
         return [ord(character) for message in messages for character in message["content"]]

@@ -136,9 +136,9 @@ class Answered:
             found.update((one, replace(answer, first_logits=None)) for one, answer in zip(at, answers, strict=True))
         if any(probe.tools for probe, _ in items):
             form = call_form(model)
-            for one, (probe, _) in enumerate(items):
+            for number, (probe, _) in enumerate(items):
                 if probe.tools:
-                    found[one] = replace(found[one], text=form.as_hermes(found[one].text))
+                    found[number] = replace(found[number], text=form.as_hermes(found[number].text))
         return [found[one] for one in range(len(items))]  # without logits, a vocabulary's width each
 
     def _with_items(self, items: Sequence[tuple[Probe, str]], at: Sequence[int]) -> Listener:

@@ -58,7 +58,7 @@ def ignored_window(config: Mapping[str, Any]) -> int | None:
 
 
 def _windows(config: Mapping[str, Any]) -> list[bool] | None:
-    """By layer, whether it sees a window alone; None where the configuration leaves that to the architecture."""
+    """By layer, whether it sees only a window; None where the configuration leaves that to the architecture."""
     kinds = config.get("layer_types")
     return [kind == "sliding_attention" for kind in kinds] if kinds and config.get("sliding_window") else None
 

@@ -52,9 +52,12 @@ class ModelAnswerer:
         return self.model.thinks
 
     @cached_property
+    def _call_form(self) -> CallForm:
+        return call_form(self.model)
+
     def call_form(self) -> CallForm:
         """How calls stand in the answers. Raises ModelError."""
-        return call_form(self.model)
+        return self._call_form
 
     def warm_up(self) -> None:
         """Each name answers with one token; raises what the model raises."""
@@ -74,7 +77,7 @@ class ModelAnswerer:
     async def encode(self, messages: Messages) -> list[int]:
         """The tokens up to where the answer begins. Raises ModelError also for tools whose calls could not be read."""
         if any(one["role"] == TOOLS for one in messages):
-            self.call_form  # noqa: B018  # raises
+            self.call_form()  # raises
         return await asyncio.get_running_loop().run_in_executor(self._tokenizing, self.model.prompt_ids, messages)
 
     def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]:

@@ -46,7 +46,6 @@ class Answerer(Protocol):
     def context_tokens(self) -> int: ...
     @property
     def thinks(self) -> bool: ...
-    @property
     def call_form(self) -> CallForm: ...
     async def encode(self, messages: Messages) -> list[int]: ...
     def answer(self, request: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]: ...
@@ -188,7 +187,7 @@ class Site:
 
     def _parts(self, chat: ChatRequest, prompt: list[int], cancelled: Event) -> AsyncIterator[AnswerPart]:
         parts = self.answerer.answer(chat, prompt, cancelled)
-        return with_calls(parts, self.answerer.call_form) if chat.calls else parts
+        return with_calls(parts, self.answerer.call_form()) if chat.calls else parts
 
     async def _completion(
         self, chat: ChatRequest, prompt: list[int], cancelled: Event, request: Request

@@ -46,7 +46,7 @@ class CallReader:
 class WholeReader:
     """The same of forms without marks: calls if the complete answer is made of them, else text.
 
-    It is held back for as long as it may become calls.
+    It is kept back for as long as it may become calls.
     """
 
     def __init__(self, form: CallForm) -> None:

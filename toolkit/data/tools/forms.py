@@ -2,7 +2,7 @@
 
 An answer comes without special tokens: `[TOOL_CALLS]`, `<|tool_call|>` and the like are gone, so that what is left of a
 call is its JSON. Everything else in the toolkit knows one form, that of Hermes and Qwen2.5; answers in another are
-written anew in it, as soon as they are read.
+written again in it, as soon as they are read.
 """
 
 import json

@@ -15,8 +15,8 @@ SYSTEM = {"role": "system", "content": S}
 QUESTION, ANSWER = {"role": "user", "content": Q}, {"role": "assistant", "content": A}
 TEMPLATE = (
     '{{- $last := "" }}{{ range .Messages }}{{ if eq .Role "system" }}%(system)s{{ else if eq .Role "user" }}'
-    '{{ if eq $last "" }}%(before)s{{ else if ne $last "system" }}%(answered)s{{ end }}{{ .Content }}'
-    '{{ $last = .Role }}{{ else }}%(asked)s{{ .Content }}{{ $last = .Role }}{{ end }}{{ end }}'
+    '{{ if eq $last "" }}%(before)s{{ else if ne $last "system" }}%(to_question)s{{ end }}{{ .Content }}'
+    '{{ $last = .Role }}{{ else }}%(to_answer)s{{ .Content }}{{ $last = .Role }}{{ end }}{{ end }}'
     '{{ if ne $last "assistant" }}%(end)s{{ end }}'
 )  # fmt: skip
 INSTRUCTED = '%s{{ .Content }}%s{{ $last = "system" }}'
@@ -24,15 +24,15 @@ INSTRUCTED = '%s{{ .Content }}%s{{ $last = "system" }}'
 
 @dataclass(frozen=True, kw_only=True)
 class Turns:
-    """`before` the first question; `asked`: from a question to its answer; `answered`: from there to the next question.
+    """`before` the first question; `to_answer`: from a question to its answer; `to_question`: from there to the next.
 
     `end`: from the last question to where the answer begins; `system`: around a system message, up to the question;
     None where there is no place for one.
     """
 
     before: str
-    asked: str
-    answered: str
+    to_answer: str
+    to_question: str
     end: str
     system: tuple[str, str] | None
 
@@ -45,7 +45,7 @@ def turns_of(render: Callable[[Messages], str], implied: Messages) -> Turns:
     try:
         before, end = _around(render([*implied, QUESTION]), Q)
         talk = render([*implied, QUESTION, ANSWER, QUESTION]).removeprefix(before + Q).removesuffix(Q + end)
-        asked, answered = _around(talk, A)
+        to_answer, to_question = _around(talk, A)
         instructed = render([SYSTEM, QUESTION])
         system = tuple(instructed.removesuffix(Q + end).split(S)) if S in instructed else None
     except ModelError as error:
@@ -54,10 +54,10 @@ def turns_of(render: Callable[[Messages], str], implied: Messages) -> Turns:
         raise _inexpressible("it does not write each message once") from None
     if system is not None and len(system) != 2:  # noqa: PLR2004  # once, with a text on either side
         raise _inexpressible("it writes the system message more than once")
-    turns = Turns(before=before, asked=asked, answered=answered, end=end, system=system)
+    turns = Turns(before=before, to_answer=to_answer, to_question=to_question, end=end, system=system)
     for first in (implied, [SYSTEM]):
-        for answered in range(3):
-            messages = [*first, *[QUESTION, ANSWER] * answered, QUESTION]
+        for answers in range(3):
+            messages = [*first, *[QUESTION, ANSWER] * answers, QUESTION]
             if (found := render(messages)) != written(turns, messages, implied):
                 raise _inexpressible(f"it renders {found!r}")
     return turns
@@ -70,14 +70,14 @@ def written(turns: Turns, messages: Messages, implied: Messages) -> str:
     around = turns.system if has_system else None
     parts = [turns.before if around is None else f"{around[0]}{messages[0]['content']}{around[1]}"]
     for number, one in enumerate(talk):
-        joint = turns.asked if one["role"] == "assistant" else turns.answered
+        joint = turns.to_answer if one["role"] == "assistant" else turns.to_question
         parts += [joint if number else "", str(one["content"])]
     return "".join([*parts, turns.end])
 
 
 def template(turns: Turns, literal: Callable[[str], str]) -> str:
     """The Go template; `literal` quotes a text."""
-    texts = {name: literal(getattr(turns, name)) for name in ("before", "asked", "answered", "end")}
+    texts = {name: literal(getattr(turns, name)) for name in ("before", "to_answer", "to_question", "end")}
     system = "" if turns.system is None else INSTRUCTED % tuple(map(literal, turns.system))
     return TEMPLATE % {**texts, "system": system}
 

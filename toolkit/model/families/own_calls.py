@@ -12,17 +12,17 @@ NAME, ARGUMENTS = "a_call", {"the_argument": 1}  # of CALL_TRIAL
 
 
 def own_call(tokenizer: Any) -> str | None:
-    """Of a call to NAME with ARGUMENTS: "" where it cannot be told, None where the template takes no tools.
+    """Of a call to NAME with ARGUMENTS: "" where it cannot be found, None where the template takes no tools.
 
     The call stands where another answer would, and ends with the first special token behind its arguments.
     """
     if not takes_tools(tokenizer):
         return None
-    asked, called, result = CALL_TRIAL
-    answer: Messages = [asked, {"role": "assistant", "content": ANSWER}, asked]
+    question, call, result = CALL_TRIAL
+    answer: Messages = [question, {"role": "assistant", "content": ANSWER}, question]
     try:
         before = rendered(tokenizer, answer, prompt=False).partition(ANSWER)[0].rstrip()
-        text = rendered(tokenizer, [asked, called, result], prompt=False)
+        text = rendered(tokenizer, [question, call, result], prompt=False)
     except ModelError:
         return ""
     if not text.startswith(before):

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from toolkit.core import environment
 from toolkit.core.documents import read_json
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import Caller, Progress
@@ -92,8 +93,8 @@ class Bench:
         wall = median(one.wall_s for one in trained)
         yield "from the command to the adapter", _seconds(wall), [_seconds(one.adapter_s) for one in self.published]
         wall = median(one.wall_s for one in compared)
-        asked = f"… plus {PROBES} questions before and after"
-        yield asked, _seconds(wall), [_seconds(one.compared_s) for one in self.published]
+        compared_as = f"… plus {PROBES} questions before and after"
+        yield compared_as, _seconds(wall), [_seconds(one.compared_s) for one in self.published]
         speed = median(one.steps / one.train_s for one in trained)
         yield "steps a second", f"{speed:.3g}", [f"{one.steps_a_s:.3g}" for one in self.published]
         memory = "reserved on the card" if self.hardware.get("device") != "cpu" else "memory of the process"
@@ -159,10 +160,13 @@ def _measured(name: str, output: Path, base: BaseModel) -> tuple[Measured, RunRe
 
 
 def _run(words: Sequence[str]) -> None:
-    """A command of the toolkit in a process of its own. Raises TrainingError."""
+    """A command of the toolkit in a process of its own, from its start on. Raises TrainingError."""
     with tempfile.TemporaryFile() as output:
         command = [sys.executable, "-m", "toolkit", *words]
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
+            env=environment.for_child(**{environment.WARM: environment.OFF}),
+        )  # fmt: skip
         if ended.returncode not in VERDICTS:
             output.seek(0)
             last = output.read().decode("utf-8", errors="replace").strip().splitlines()[-1:]

@@ -31,8 +31,8 @@ def test_the_texts_between_the_messages_are_found():
     turns = turns_of(llama, [])
 
     assert turns.before == "<|user|>"
-    assert turns.asked == "<|end|><|assistant|>"
-    assert turns.answered == "<|end|><|user|>"
+    assert turns.to_answer == "<|end|><|assistant|>"
+    assert turns.to_question == "<|end|><|user|>"
     assert turns.system == ("<|system|>", "<|end|><|user|>")
 
 

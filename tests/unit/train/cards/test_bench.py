@@ -19,7 +19,9 @@ def entry(name: str, wall_s: float, train_s: float = 4.0) -> Measured:
 
 FOUND = Bench(
     date="2026-11-29", model="mine", sizes=SIZES, hardware={"device": "cuda", "name": "A card"}, versions={},
-    entries=(entry(TRAIN, 16.0), entry(COMPARE, 22.0), entry(TRAIN, 90.0, 8.0), entry(COMPARE, 24.0), entry(TRAIN, 17.0)),
+    entries=(
+        entry(TRAIN, 16.0), entry(COMPARE, 22.0), entry(TRAIN, 90.0, 8.0), entry(COMPARE, 24.0), entry(TRAIN, 17.0),
+    ),
 )  # fmt: skip
 
 
