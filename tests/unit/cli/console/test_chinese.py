@@ -55,7 +55,7 @@ def test_every_help_text_has_its_chinese(name: str, command: click.Command):
         text for text in help_texts(command) if not HAN.search(help_text(text)) or ENGLISH.search(help_text(text))
     ]
 
-    assert not missing, f"toolkit {name}: add these to {CATALOGUE.name}"
+    assert not missing, "\n  ".join([f"toolkit {name}: add these to {CATALOGUE.name}", *missing])
 
 
 def test_a_default_in_words_is_chinese_too():
@@ -74,7 +74,7 @@ def test_the_catalogue_has_no_text_that_nothing_shows():
 
     stale = [one for one in kept if "{}" not in one and " ".join(one.split()) not in exact | defaults]
 
-    assert stale == []
+    assert not stale, "\n  ".join([f"remove these from {CATALOGUE.name}", *stale])
 
 
 @pytest.mark.parametrize(
