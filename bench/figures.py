@@ -37,6 +37,11 @@ UNLIKE = "style"  # its system prompt is asked for, where unrelated answers take
 UNCERTAIN = "–"
 LEAKS = 6  # its place
 REPORTED = ("promise-report-0.5b-h200.json", "promise-report-1.5b-h200.json")
+IMAGE_LAYERS = (
+    "base (a minimal Debian)", "gcc, Python's headers", "cuDNN, NCCL, cuSPARSELt, NVSHMEM", "CUDA's other libraries",
+    "torch, Triton", "ms-swift and the rest", "embedded model", "toolkit",
+)  # fmt: skip
+SMALL_LAYER_BYTES = 1_000_000
 PLACES = {6: 0, 7: 4, 8: 3}  # decimals of leaks, kl and kl of neighbours; of a share 2
 
 
@@ -250,6 +255,15 @@ def decoding(*contents: Mapping[str, Any]) -> Rows:
     return [["base model", "answers", "by `generate`, s", "captured, s", "faster", "identical answers"], *rows]
 
 
+def image_layers(content: Mapping[str, Any]) -> Rows:
+    """A row a layer of more than a megabyte, in the order of the Dockerfile, and the sum of all."""
+    layers = content["layers"]
+    named = zip(IMAGE_LAYERS, (one for one in layers if one["stored_bytes"] > SMALL_LAYER_BYTES), strict=True)
+    rows = [[name, f"{one['stored_bytes'] / 1e6:.0f}", f"{one['bytes'] / 1e6:.0f}"] for name, one in named]
+    total = [f"{sum(one[size] for one in layers) / 1e6:.0f}" for size in ("stored_bytes", "bytes")]
+    return [["layer", "in a registry, MB", "unpacked, MB"], *rows, ["all", *total]]
+
+
 def _sets(content: Mapping[str, Any]) -> set[str]:
     return {one["set"] for one in content["entries"]}
 
@@ -301,6 +315,7 @@ FIGURES = (
             rows=exports),
     Figures(page="docs/export.md", name="exports-tiny", raw=("exports-tiny-cpu.json",), made_by="exports.py",
             rows=exports),
+    Figures(page="docs/image.md", name="layers", raw=("image-cuda-cpu.json",), made_by="image.py", rows=image_layers),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
     Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",

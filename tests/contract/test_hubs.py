@@ -38,6 +38,18 @@ def test_http_get_takes_back_what_it_counted_when_it_starts_again():
     assert "_tqdm_bar.update(-resume_size)" in inspect.getsource(file_download.http_get)
 
 
+def test_http_get_keeps_a_range_that_it_is_given_and_goes_on_within_it():
+    """A large file is fetched in pieces: http_get takes each for a file of its own, which it resumes."""
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils._http import _adjust_range_header
+
+    assert _adjust_range_header("bytes=100-199", 30) == "bytes=130-199"
+    source = inspect.getsource(http_get)
+    assert "expected_size != new_resume_size" in source  # the bytes of this call, not the file's length
+    assert source.count("temp_file.tell()") == 1  # only where a server sends the whole file again
+    assert "temp_file.seek(max(temp_file.tell() - resume_size, 0))" in source
+
+
 def test_the_helpers_beside_http_get_take_an_endpoint(parameters):
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.utils import build_hf_headers

@@ -55,7 +55,7 @@ def present_bytes(arriving: Path) -> int:
 
 
 def forget(arriving: Path) -> bool:
-    """The file is complete, or begins anew; whether it was fetched in pieces."""
+    """The file is complete, or is started again; whether it was fetched in pieces."""
     path = record_of(arriving)
     known = path.exists()
     path.unlink(missing_ok=True)
@@ -105,7 +105,7 @@ class _Job:
     def finish(self, report: Report) -> str:
         for _ in range(min(CONNECTIONS, len(self.waiting))):
             threading.Thread(target=self.work, daemon=True).start()
-        digest, hashed, told, recorded_at = hashlib.sha256(), 0, -1, time.monotonic()
+        digest, hashed, reported, recorded_at = hashlib.sha256(), 0, -1, time.monotonic()
         try:
             while hashed < self.size_bytes:
                 self.changed.clear()
@@ -117,8 +117,8 @@ class _Job:
                     hashed += len(block)
                 else:
                     self.changed.wait(WAIT_S)
-                if (there := sum(self.present)) != told:
-                    report(told := there)
+                if (there := sum(self.present)) != reported:
+                    report(reported := there)
                 if time.monotonic() - recorded_at > RECORD_EVERY_S:
                     self.record()
                     recorded_at = time.monotonic()
@@ -198,12 +198,12 @@ def _present(arriving: Path) -> list[int]:
     there = arriving.stat().st_size if arriving.is_file() else 0
     within = [min(there - start, PIECE_BYTES) for start in range(0, there, PIECE_BYTES)]
     try:
-        recorded = read_json(record_of(arriving))
+        stored = read_json(record_of(arriving))
     except FileNotFoundError:
         return within
     except (OSError, ValueError):
         return []
-    match recorded:
+    match stored:
         case {"piece_bytes": size, "present": list(present)} if size == PIECE_BYTES:
             if all(isinstance(one, int) and one >= 0 for one in present):
                 return [min(one, most) for one, most in zip(present, within, strict=False)]

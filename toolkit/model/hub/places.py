@@ -76,14 +76,14 @@ class _Token:
 
 
 def _authorization(url: str) -> dict[str, str]:
-    """Raises ModelError where the registry wants a login, and the client's own errors."""
+    """Raises ModelError where the registry requires a login, and the client's own errors."""
     from huggingface_hub.utils import get_session, hf_raise_for_status
 
-    asked = get_session().head(url, follow_redirects=False, timeout=TIMEOUT_S)
-    challenge = asked.headers.get("WWW-Authenticate", "")
-    if asked.status_code != HTTPStatus.UNAUTHORIZED:
-        if not asked.is_redirect:
-            hf_raise_for_status(asked)
+    response = get_session().head(url, follow_redirects=False, timeout=TIMEOUT_S)
+    challenge = response.headers.get("WWW-Authenticate", "")
+    if response.status_code != HTTPStatus.UNAUTHORIZED:
+        if not response.is_redirect:
+            hf_raise_for_status(response)
         return {}
     fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
     realm = fields.pop("realm", "")
