@@ -39,6 +39,11 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text.replace("\r\n", "\n"))
 
 
+def is_utf8(text: str) -> bool:
+    """Whether it can be written: a file's name has a lone surrogate in place of each byte that is not UTF-8."""
+    return text.isascii() or text.encode(errors="replace").decode() == text
+
+
 def one_line(text: str) -> str:
     """As `printable`, with line ends and tabs escaped too: it cannot start a line that reads as somebody else's."""
     return printable(text).replace("\n", r"\n").replace("\t", r"\t")

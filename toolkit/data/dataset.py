@@ -13,6 +13,7 @@ from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, reporting, silent
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
+from toolkit.core.text import is_utf8
 from toolkit.data.containers.columns import renamed
 from toolkit.data.containers.parsing import read_records
 from toolkit.data.formats import (
@@ -84,6 +85,11 @@ def find_dataset(name: str) -> Path:
         folder = next((place for place in places(name) if place.is_dir()), None)
     except OSError as error:
         raise DataError(f"Cannot look for the data set {name}: {error.strerror}.", next="Name another file.") from None
+    if found and not is_utf8(str(found.resolve())):
+        raise DataError(
+            f"The name {found.resolve()} has bytes that are not UTF-8, as an archive from Windows may bring.",
+            next="Rename the file, or the folder that has them.",
+        )
     if found:
         return found
     if folder:

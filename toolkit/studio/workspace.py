@@ -12,6 +12,7 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import SHIPPED_DATA, data_folder, lock_folder, write_bytes
 from toolkit.core.links import require_no_link
+from toolkit.core.text import is_utf8
 from toolkit.data.dataset import DATA_SUFFIXES
 from toolkit.runs.layout import COMPARISON, HISTORY, LATEST, RECORD, REPORT
 from toolkit.runs.run import run_folders
@@ -145,6 +146,7 @@ def _data_in(folder: Path) -> list[Path]:
         and path.suffix.lower() in DATA_SUFFIXES
         and not path.name.endswith(HIDDEN)
         and path.name != RECORD
+        and is_utf8(path.name)  # no command takes another name, and no page can show it
         and path.is_file()
     ]
 

@@ -7,6 +7,7 @@ import pytest
 from toolkit.core.text import (
     contains_any,
     has_chinese,
+    is_utf8,
     markdown,
     markdown_code,
     one_line,
@@ -102,3 +103,8 @@ def test_similarity_goes_from_nothing_in_common_to_equal():
 )
 def test_rouge_l_is_the_f_measure_of_the_longest_common_sequence_of_words(reference, answer, score):
     assert rouge_l(reference, answer) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(("text", "can"), [("a.json", True), ("数据?.json", True), ("\udcd6\udcd0.json", False)])
+def test_only_a_text_without_lone_surrogates_can_be_written(text, can):
+    assert is_utf8(text) == can

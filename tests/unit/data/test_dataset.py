@@ -2,6 +2,7 @@
 
 import codecs
 import json
+from pathlib import Path
 
 import pytest
 
@@ -373,3 +374,14 @@ def test_a_file_of_many_gigabytes_is_refused_before_it_is_read(tmp_path):
 
     with pytest.raises(DataError, match=r"3\.0 GB"):
         read_dataset(path)
+
+
+@pytest.mark.parametrize("name", ["\udcd6\udcd0.json", "\udcff/a.json"])
+def test_a_name_that_is_not_utf_8_is_refused_before_it_is_recorded(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_text("[]")
+
+    with pytest.raises(DataError, match="bytes that are not UTF-8") as caught:
+        find_dataset(name)
+    assert "Rename the file" in caught.value.next

@@ -26,6 +26,13 @@ def own(workspace: Workspace) -> list[str]:
     return [file.name for file in workspace.data_files() if not file.shipped]
 
 
+def test_a_name_that_is_not_utf_8_hides_no_other_data_set(workspace: Workspace):
+    for name in ("a.json", "\udcd6\udcd0.json"):  # as an archive from Windows leaves a Chinese name
+        write(workspace, name)
+
+    assert own(workspace) == ["a.json"]
+
+
 def test_data_sets_are_those_here_written_and_brought_and_the_shipped_ones(workspace: Workspace):
     for name in ("a.jsonl", "output/taught/b.jsonl", "output/data/c.csv"):
         write(workspace, name)
