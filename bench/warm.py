@@ -10,10 +10,11 @@ each comparison's answers, must be the same: the script ends where they are not.
 import hashlib
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,24 +29,35 @@ from toolkit.runs.recording import versions
 ROOT = Path(__file__).parents[1]
 PROBES = 48
 OFF = {"TOOLKIT_WARM": "off"}
+COMMANDS = ("finetune", "compare")
 
 
 class Bench:
     """One folder of runs; `ways`: name to the environment of a way to run a command."""
 
-    def __init__(self, work: Path, model: Path, ways: Mapping[str, Mapping[str, str]]) -> None:
-        self.work, self.model, self.ways = work, model, ways
+    def __init__(
+        self, work: Path, model: Path, ways: Mapping[str, Mapping[str, str]], commands: Sequence[str], probes: int
+    ) -> None:  # fmt: skip
+        self.work, self.model, self.ways, self.commands = work, model, ways, commands
         self.made: dict[str, str] = {}  # per command, the digest of what came out
         self.entries: list[dict[str, Any]] = []
-        lay_out(work, PROBES)
+        lay_out(work, probes)
 
     def turn(self, number: int) -> None:
-        for command in ("finetune", "compare"):
+        for command in self.commands:
             for way in self.ways:
                 self._time(command, way, number)
 
+    def train(self) -> None:
+        """A run for each way where trainings are not measured: one is trained, the others are its copies."""
+        first, *others = self.ways
+        self._time("finetune", first, 0)
+        for way in others:
+            shutil.copytree(self.work / f"{first}-0", self.work / f"{way}-0", symlinks=True)
+        self.entries.clear()
+
     def _time(self, command: str, way: str, number: int) -> None:
-        output = self.work / f"{way}-{number}"
+        output = self.work / f"{way}-{number if 'finetune' in self.commands else 0}"
         words = {
             "finetune": ["finetune", str(self.work / DATA), "--model", str(self.model), "--recipe", "article"],
             "compare": ["compare"],
@@ -72,7 +84,7 @@ class Bench:
                 ), 2)
                 for way in self.ways
             }
-            for command in ("finetune", "compare")
+            for command in self.commands
         }  # fmt: skip
 
 
@@ -87,6 +99,8 @@ def _digest(folder: Path, command: str) -> str:
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--probes", type=int, default=PROBES, choices=range(1, 101), metavar="1-100")
+    parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=COMMANDS)
     parser.add_argument("--other", type=Path, help="another checkout, whose commands take their turn")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -96,11 +110,13 @@ def main() -> None:
         ways = {"cold": own | OFF, "warm": own}
         if options.other:
             ways = {"other": own | {"PYTHONPATH": str(options.other.resolve())} | OFF, **ways}
-        bench = Bench(Path(folder), options.model, ways)
+        bench = Bench(Path(folder), options.model, ways, options.commands, options.probes)
         up = run([sys.executable, "-P", "-m", "toolkit", "up", "--model", str(options.model)], own)
         if up.exit_code:
             sys.exit(up.tail)
         try:
+            if "finetune" not in options.commands:
+                bench.train()
             for number in range(options.repeat):
                 bench.turn(number)
         finally:
@@ -108,7 +124,7 @@ def main() -> None:
     device = find_device()
     options.out.write_text(json.dumps({
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "device": device.to_dict(),
-        "cores": len(os.sched_getaffinity(0)), "versions": versions(), "probes": PROBES, "model": options.model.name,
+        "cores": len(os.sched_getaffinity(0)), "versions": versions(), "probes": options.probes, "model": options.model.name,
         "up_s": round(up.wall_s, 2), "medians_s": bench.medians(), "entries": bench.entries,
     }, indent=2) + "\n", encoding="utf-8")  # fmt: skip
 
