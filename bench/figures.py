@@ -315,7 +315,7 @@ FIGURES = (
             rows=exports),
     Figures(page="docs/export.md", name="exports-tiny", raw=("exports-tiny-cpu.json",), made_by="exports.py",
             rows=exports),
-    Figures(page="docs/image.md", name="layers", raw=("image-cuda-cpu.json",), made_by="image.py", rows=image_layers),
+    Figures(page="docs/image.md", name="layers", raw=("image-cuda-cpu.json",), made_by="cuda_image.py", rows=image_layers),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
     Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",

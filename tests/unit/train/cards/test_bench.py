@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from tests.fakes.json_answers import holds
 from toolkit.core.errors import TrainingError
 from toolkit.train.cards import bench as module
 from toolkit.train.cards.bench import COMPARE, PROBES, TRAIN, Bench, Measured, lay_out, published
@@ -69,3 +70,7 @@ def test_the_probes_are_taken_from_all_of_the_shipped_ones(tmp_path):
 def test_a_process_that_fails_is_an_error_with_its_last_line():
     with pytest.raises(TrainingError, match=r"toolkit verify ended with exit code \d: .*nowhere"):
         module._run(("verify", "nowhere"))
+
+
+def test_what_is_sent_in_has_a_schema():
+    assert holds("bench", FOUND.to_dict())["what"] == "toolkit bench"

@@ -1,6 +1,6 @@
 """What an image is made of and how long that took, and whether all of it works without an NVIDIA driver.
 
-    python bench/image.py OUT.json finetune-and-prove:none --log BUILD.log
+    python bench/cuda_image.py OUT.json finetune-and-prove:none --log BUILD.log
 
 `layers`: each with its size unpacked and as a registry has it. `save`: `docker save` to nowhere, as it would go to a
 stick. `steps`: seconds of each step in BuildKit's plain log (`make build … 2> BUILD.log`), where they were not cached.
