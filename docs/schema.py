@@ -19,6 +19,7 @@ from toolkit.runs.runs import Difference, Summary
 from toolkit.runs.scan_record import RecordedScan
 from toolkit.sweep.frontier import Recommendation
 from toolkit.sweep.record import Entry
+from toolkit.train.cards.bench import Bench
 from toolkit.train.check import Findings
 from toolkit.train.questions.faults import QuestionFindings
 
@@ -211,6 +212,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "schemas/runs-diff.schema.json": lambda: answer(list[Difference], "toolkit runs diff --json"),
     "schemas/replay.schema.json": lambda: answer(ReplayAnswer, "toolkit replay --json"),
     "schemas/up.schema.json": lambda: answer(WarmAnswer, "toolkit up --json"),
+    "schemas/bench.schema.json": lambda: answer(Bench, "toolkit bench --json", what={"const": "toolkit bench"}),
     "schemas/verify.schema.json": lambda: answer(VerifyAnswer, "toolkit verify --json"),
     "schemas/verify-evidence.schema.json": lambda: answer(EvidenceAnswer, "toolkit verify-evidence --json"),
 }
