@@ -124,7 +124,8 @@ def main() -> None:
     device = find_device()
     options.out.write_text(json.dumps({
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "device": device.to_dict(),
-        "cores": len(os.sched_getaffinity(0)), "versions": versions(), "probes": options.probes, "model": options.model.name,
+        "cores": len(os.sched_getaffinity(0)), "versions": versions(), "probes": options.probes,
+        "model": options.model.name,
         "up_s": round(up.wall_s, 2), "medians_s": bench.medians(), "entries": bench.entries,
     }, indent=2) + "\n", encoding="utf-8")  # fmt: skip
 
