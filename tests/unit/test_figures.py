@@ -16,7 +16,8 @@ def _checkout(tmp_path: Path) -> Path:
     """The pages, the results and what makes the one of the other."""
     for name in ("bench/results", "docs"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("README.md", "bench/figures.py", "bench/table.py"):
+    (tmp_path / "data").mkdir()
+    for name in ("README.md", "bench/figures.py", "bench/table.py", "data/bench.json"):
         shutil.copyfile(ROOT / name, tmp_path / name)
     return tmp_path
 

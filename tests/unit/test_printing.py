@@ -51,6 +51,9 @@ EXCEPTIONS = {
     "toolkit/cli/console/findings.py",
     "toolkit/core/limited_child.py",  # to its parent, through a pipe
     "toolkit/compare/ability/sandbox_child.py",  # to its parent, into a file
+    "toolkit/serve/warm/client.py",  # escaped there, without the libraries of a console
+    "toolkit/serve/warm/worker.py",  # a sentence of its own
+    "toolkit/cli/serving/up.py",  # to its parent, through a pipe
 }
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core import environment
+from toolkit.core.text import one_line
 
 if TYPE_CHECKING:
     import socket
@@ -140,7 +141,7 @@ def span(seconds: float) -> str:
 
 def _say(text: str) -> None:
     with suppress(OSError):
-        print(f"warm: {text}", file=sys.stderr, flush=True)
+        print(f"warm: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def _is_open(number: int) -> bool:
