@@ -96,16 +96,24 @@ def _kind(name: str, model_type: str | None = None, **more: Any) -> Kind:
     return Kind(name=name, model_type=model_type or name, config=more, **texts)
 
 
-_GEMMA = {"bos": "<bos>", "eos": "<eos>", "special": ("<start_of_turn>", "<end_of_turn>"), "head_dim": 24}
-_COHERE = {
+_GEMMA: dict[str, Any] = {
+    "bos": "<bos>",
+    "eos": "<eos>",
+    "special": ("<start_of_turn>", "<end_of_turn>"),
+    "head_dim": 24,
+}
+_COHERE: dict[str, Any] = {
     "bos": "<BOS_TOKEN>", "eos": "<|END_OF_TURN_TOKEN|>", "template": COHERE,
     "special": ("<|START_OF_TURN_TOKEN|>", "<|USER_TOKEN|>", "<|CHATBOT_TOKEN|>", "<|SYSTEM_TOKEN|>"),
 }  # fmt: skip
-_GLM = {
+_GLM: dict[str, Any] = {
     "template": GLM4, "eos": "<|endoftext|>",
     "special": ("[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|system|>"),
 }  # fmt: skip
-_WINDOWS = {"sliding_window": WINDOW, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}
+_WINDOWS: dict[str, Any] = {
+    "sliding_window": WINDOW,
+    "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+}
 _LLAMA3 = ("<|start_header_id|>", "<|end_header_id|>")
 
 KINDS = [

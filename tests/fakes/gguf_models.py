@@ -56,10 +56,11 @@ def _pieces(folder: Path, kind: Kind) -> Any:
 
     gemma = kind.name.startswith("gemma")
     marks = {"bos": kind.bos or "<s>", "eos": kind.eos, "pad": "<pad>", "unk": "<unk>"}
+    pieces: dict[str, Any] = {f"{name}_piece": mark for name, mark in marks.items()}
     sentencepiece.SentencePieceTrainer.train(
         input=str(data_folder() / "tiny-qwen2" / "held-out.txt"), model_prefix=str(folder / "tokenizer"),
         vocab_size=600, model_type="bpe", byte_fallback=True, split_digits=True, minloglevel=2,
-        pad_id=0, eos_id=1, bos_id=2, unk_id=3, **{f"{name}_piece": mark for name, mark in marks.items()},
+        pad_id=0, eos_id=1, bos_id=2, unk_id=3, **pieces,
         control_symbols=[*kind.special, *({"<|im_start|>", "<|im_end|>"} - {kind.eos} if not kind.special else ())],
         normalization_rule_name="identity", remove_extra_whitespaces=False, add_dummy_prefix=not gemma,
     )  # fmt: skip
