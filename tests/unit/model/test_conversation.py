@@ -40,6 +40,8 @@ def compare_asks(system: str):
 class Listening:
     """A model that notes what it is asked."""
 
+    thinks = False
+
     def __init__(self):
         self.asked = None
 

@@ -18,20 +18,22 @@ def print_training_time(run: Run, texts: Texts) -> None:
     """The training's, from the start of the process."""
     log = read_training_log(run)
     head = texts("run.time_total", total=f"{log.total_seconds:.1f}")
-    _print(f"{texts('run.time')}{texts('colon')}{head}", log.seconds, log.total_seconds, "run.phase", texts)
+    named = {texts(f"run.phase.{name}"): seconds for name, seconds in log.seconds.items()}
+    _print(f"{texts('run.time')}{texts('colon')}{head}", named, log.total_seconds)
 
 
 def print_comparison_time(run: Run, texts: Texts) -> None:
     """The comparison's that the run's folder has; nothing without one."""
     if (found := read_comparison(run.folder)) is not None:
         seconds = phases(found.timings_s, COMPARISON_PHASES)
+        named = {texts(f"compare_phase.{name}"): value for name, value in seconds.items()}
         total = found.timings_s["total"]
-        _print(f"{texts('about.seconds')}{texts('colon')}{total:.1f}", seconds, total, "compare_phase", texts)
+        _print(f"{texts('about.seconds')}{texts('colon')}{total:.1f}", named, total)
 
 
-def _print(head: str, seconds: Mapping[str, float], total: float, names: str, texts: Texts) -> None:
+def _print(head: str, seconds: Mapping[str, float], total: float) -> None:
     notify(head)
-    for line in bars({texts(f"{names}.{name}"): value for name, value in seconds.items()}, total):
+    for line in bars(seconds, total):
         notify(line)
 
 

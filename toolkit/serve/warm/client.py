@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core import environment
-from toolkit.core.text import one_line
 
 if TYPE_CHECKING:
     import socket
@@ -140,8 +139,9 @@ def span(seconds: float) -> str:
 
 
 def _say(text: str) -> None:
+    plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)  # a model's folder may have any name
     with suppress(OSError):
-        print(f"warm: {one_line(text)}", file=sys.stderr, flush=True)
+        print(f"warm: {plain}", file=sys.stderr, flush=True)
 
 
 def _is_open(number: int) -> bool:

@@ -13,7 +13,10 @@ QWEN_7B = {
     "hidden_size": 3584, "intermediate_size": 18944, "num_attention_heads": 28, "num_hidden_layers": 28,
     "num_key_value_heads": 4, "vocab_size": 152064, "dtype": "bfloat16",
 }  # fmt: skip
-BASE = SimpleNamespace(config=QWEN_7B, weight_bytes=15_231_233_024, path=Path("Qwen2.5-7B-Instruct"))
+BASE = SimpleNamespace(
+    name="Qwen2.5-7B-Instruct", config=QWEN_7B, weight_bytes=15_231_233_024, path=Path("Qwen2.5-7B-Instruct"),
+    thinks=False,
+)  # fmt: skip
 
 
 def card(gib: float | None) -> Device:
