@@ -283,7 +283,7 @@ def test_verify_evidence_accepts_what_was_published_and_refuses_what_was_changed
     refused = shell.run(*command)
 
     assert accepted.code == 0, accepted.out
-    assert accepted.out.endswith("Verified: signed by release.pub, and all 4 checks hold.\n")
+    assert accepted.out.endswith("Verified: signed by release.pub, and all 5 checks hold.\n")
     assert refused.code == 25
     assert "FAILED adapter: adapter_model.safetensors has changed since it was signed" in refused.out
 
