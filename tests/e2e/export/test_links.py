@@ -161,8 +161,8 @@ def test_a_base_model_with_a_link_to_another_file(output, original, thesis, tmp_
 )
 def test_nothing_is_pushed_that_a_link_names(output, thesis, name, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_token")
-    monkeypatch.setattr("toolkit.export.push_to_hub.find_remote", lambda *_: None)
-    monkeypatch.setattr("toolkit.export.push_to_hub.upload", lambda *_, **__: pytest.fail("uploaded"))
+    monkeypatch.setattr("toolkit.model.hub.upload.find_remote", lambda *_: None)
+    monkeypatch.setattr("toolkit.model.hub.upload.upload", lambda *_, **__: pytest.fail("uploaded"))
     run = find_run(None, output).folder
     exported(output, to="adapter")
     link = run / name
