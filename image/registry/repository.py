@@ -69,16 +69,19 @@ class Repository:
 
     def push_manifest(self, content: bytes, version: str = "", media_type: str = MANIFEST_TYPE) -> Answer:
         """As the address's tag or digest, or as `version`."""
-        url, headers = self._manifest_url(version), {"Content-Type": media_type}
+        headers = {"Content-Type": media_type}
         answer: Answer = self._with_retries(
-            "pushing the manifest", lambda: self.client.do_request(url, "PUT", content, headers)
+            "pushing the manifest",
+            lambda: self.client.do_request(self._manifest_url(version), "PUT", content, headers),
         )
         return answer
 
     def manifest(self, version: str = "") -> bytes:
         """The exact bytes of the manifest that the address's tag or digest names, or `version`."""
-        url, headers = self._manifest_url(version), {"Accept": MANIFEST_TYPE}
-        answer = self._with_retries("reading the manifest", lambda: self.client.do_request(url, "GET", headers=headers))
+        headers = {"Accept": MANIFEST_TYPE}
+        answer = self._with_retries(
+            "reading the manifest", lambda: self.client.do_request(self._manifest_url(version), "GET", headers=headers)
+        )
         return bytes(answer.body)
 
     def push_referrer(self, content: bytes, descriptor: Mapping[str, Any], subject: str) -> None:
@@ -90,23 +93,23 @@ class Repository:
         if "OCI-Subject" in answer.headers:
             return
         tag = _referrers_tag(subject)
-        others = [one for one in self._listed(self._manifest_url(tag)) or [] if one != descriptor]
+        others = [one for one in self._listed(lambda: self._manifest_url(tag)) or [] if one != descriptor]
         index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [*others, descriptor]}
         self.push_manifest(json.dumps(index, indent=2).encode(), tag, INDEX_TYPE)
 
     def referrers(self, subject: str) -> list[Any]:
         """The descriptors of the manifests that refer to the one with that digest, as the registry lists them."""
-        url = self._manifest_url("").partition("/manifests/")[0]
-        found = self._listed(f"{url}/referrers/{subject}")
-        return (self._listed(self._manifest_url(_referrers_tag(subject))) if found is None else found) or []
+        found = self._listed(lambda: f"{self._manifest_url('').partition('/manifests/')[0]}/referrers/{subject}")
+        by_tag = _referrers_tag(subject)
+        return (self._listed(lambda: self._manifest_url(by_tag)) if found is None else found) or []
 
-    def _listed(self, url: str) -> list[Any] | None:
-        """The manifests of an index; None where the registry has no such index."""
+    def _listed(self, url: Callable[[], str]) -> list[Any] | None:
+        """The manifests of an index; None where the registry has no such index. `url` connects, which may fail too."""
 
         def read() -> Answer:
-            assert self.client is not None  # connects
+            address = url()
             assert self._authentication is not None
-            answer = self._authentication.send("GET", url, headers={"Accept": INDEX_TYPE})
+            answer = self._authentication.send("GET", address, headers={"Accept": INDEX_TYPE})
             if answer.ok or answer.status_code in NO_INDEX:
                 return answer
             raise response_error(self.address, answer)
@@ -199,6 +202,7 @@ class Repository:
         return Container(f"{self.address.server}/{self.address.repository}:{self.address.tag or 'latest'}")
 
     def _manifest_url(self, version: str = "") -> str:
+        """Connects, so it is asked for within `_with_retries`."""
         version = version or self.address.digest or self.address.tag
         return f"{self.client.prefix}://{self._container().manifest_url(version)}"
 
