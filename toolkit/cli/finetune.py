@@ -165,7 +165,8 @@ def command(
             "schema_version": 1, "run": str(run.folder), "steps": train.steps, "loss": train.last_loss,
             "seconds": run.record.timings_s["total"], "verdict": None if verdict is None else verdict.to_dict(),
         })  # fmt: skip
-    click.get_current_context().exit(0 if verdict is None else verdict.exit_code)
+    if verdict is not None:
+        click.get_current_context().exit(verdict.exit_code)
 
 
 def show_run(run: Run, *, timings: bool, lang: str, as_json: bool) -> None:
