@@ -32,6 +32,10 @@ class TolerantWriter(io.BufferedWriter):
             except OSError as error:
                 self._drop(error)
                 break
+            except RuntimeError as error:
+                _require_reentrant(error)
+                self._write_past_buffer(rest)
+                break
             else:
                 break
         return len(data)
@@ -44,12 +48,28 @@ class TolerantWriter(io.BufferedWriter):
                 select.select([], [self], [])
             except OSError as error:
                 self._drop(error)
+            except RuntimeError as error:
+                _require_reentrant(error)
+                return  # whoever was interrupted goes on flushing
             else:
                 return
+
+    def _write_past_buffer(self, data: memoryview) -> None:
+        try:
+            while data:
+                data = data[os.write(self.fileno(), data) :]
+        except OSError as error:
+            self._drop(error)
 
     def _drop(self, error: OSError) -> None:
         self.failure = self.failure or error
         _lead_to_null(self.fileno())
+
+
+def _require_reentrant(error: RuntimeError) -> None:
+    """A signal's handler may write to a stream that is being written, which Python's buffer refuses."""
+    if not str(error).startswith("reentrant call"):
+        raise error
 
 
 def prepare_streams() -> TolerantWriter:

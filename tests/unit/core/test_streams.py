@@ -103,3 +103,35 @@ def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything():
     assert child.communicate()[1] == b"NoneType"
     assert received.decode().endswith("once more\n")
     assert len(received) == 100_000 * len("\u4f60 ? ".encode()) + len("\nonce more\n")
+
+
+HANDLER = """
+import os, signal, sys, threading
+from {package}.core.streams import prepare_streams
+prepare_streams()
+def note(*_):
+    os.write(2, b"signal")
+    print("NOTE", flush=True)
+signal.signal(signal.SIGALRM, note)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+print("x" * 1_000_000, flush=True)  # longer than a pipe holds: the signal comes in the middle
+print("END", flush=True)
+"""
+
+
+@pytest.mark.parametrize("package", ["toolkit", "image"])
+def test_a_signals_handler_may_print_while_the_stream_is_being_written(package: str):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANDLER.format(package=package)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.read(6) == "signal"  # until then nothing of the output is read
+    out, err = process.communicate()
+
+    assert (process.returncode, err) == (0, "")
+    assert out.count("x") == 1_000_000
+    assert out.count("NOTE") == 1
+    assert out.endswith("END\n")
