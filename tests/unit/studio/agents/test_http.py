@@ -8,6 +8,7 @@ import httpx
 import httpx2
 import pytest
 from mcp.client.streamable_http import streamable_http_client
+from sse_starlette.sse import AppStatus
 
 from tests.fakes.agent import talk
 from tests.fakes.answerer import listening
@@ -26,6 +27,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture(scope="module", name="address")
 def _address(tmp_path_factory):
+    AppStatus.should_exit = False  # of the process, for good, once a server of an earlier test has ended
     workspace = Workspace(folder=tmp_path_factory.mktemp("work"), output=Path("output"))
     site = Site(desk=Desk.of(workspace, "tiny-qwen2"), token=TOKEN, names=NAMES, port=1, notify=print)
     with listening(site) as address:
