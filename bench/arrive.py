@@ -101,6 +101,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--rate", type=float, default=20.0, help="MB/s")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--hidden", type=int, default=1024)
     parser.add_argument("--layers", type=int, default=24)
     given = parser.parse_args()
@@ -116,7 +117,7 @@ def main() -> None:
                 "TOOLKIT_DATA": str(home / "data"), "HF_ENDPOINT": hub.url, "NO_PROXY": "127.0.0.1,localhost",
                 "XDG_CACHE_HOME": str(home / "cache"), "PYTHONPATH": str(ROOT),
             }  # fmt: skip
-            runs = [measure(way, work, environment) for _ in range(given.repeat) for way in WAYS]
+            runs = [measure(way, work, environment) for _ in range(given.repeat) for way in given.ways]
     for run in runs:
         run["ratio"] = round(run["first_step_s"] / line_s, 3)
         print(f"{run['way']:7} first step {run['first_step_s']:6.1f} s, {run['ratio']:.2f} × the line (goal {GOAL})")

@@ -264,6 +264,17 @@ def image_layers(content: Mapping[str, Any]) -> Rows:
     return [["layer", "in a registry, MB", "unpacked, MB"], *rows, ["all", *total]]
 
 
+def arrival(content: Mapping[str, Any]) -> Rows:
+    """A row a way to the first step, at its median."""
+    names = {"after": "download, then training", "beside": "both at once", "there": "the model is there"}
+    rows = []
+    for way, name in names.items():
+        seconds = statistics.median(run["first_step_s"] for run in content["runs"] if run["way"] == way)
+        share = UNCERTAIN if way == "there" else f"{seconds / content['line_s']:.2f}"
+        rows.append([name, f"{seconds:.0f}", share])
+    return [["way", "first step, s", "over the line's time"], *rows]
+
+
 def _sets(content: Mapping[str, Any]) -> set[str]:
     return {one["set"] for one in content["entries"]}
 
@@ -317,6 +328,7 @@ FIGURES = (
             rows=exports),
     Figures(page="docs/image.md", name="layers", raw=("image-cuda-cpu.json",), made_by="cuda_image.py",
             rows=image_layers),
+    Figures(page="docs/image.md", name="arrival", raw=("arrive-cpu.json",), made_by="arrive.py", rows=arrival),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
     Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",
