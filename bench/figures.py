@@ -265,14 +265,14 @@ def image_layers(content: Mapping[str, Any]) -> Rows:
 
 
 def arrival(content: Mapping[str, Any]) -> Rows:
-    """A row a way to the first step, at its median."""
+    """A row a run: its way to the first step, and how busy the machine was."""
     names = {"after": "download, then training", "beside": "both at once", "there": "the model is there"}
-    rows = []
-    for way, name in names.items():
-        seconds = statistics.median(run["first_step_s"] for run in content["runs"] if run["way"] == way)
-        share = UNCERTAIN if way == "there" else f"{seconds / content['line_s']:.2f}"
-        rows.append([name, f"{seconds:.0f}", share])
-    return [["way", "first step, s", "over the line's time"], *rows]
+    rows = [
+        [names[run["way"]], f"{run['load_before']:.0f}", f"{run['first_step_s']:.0f}",
+         UNCERTAIN if run["way"] == "there" else f"{run['ratio']:.2f}"]
+        for run in content["runs"]
+    ]  # fmt: skip
+    return [["way", "load of two cores", "first step, s", "over the line's time"], *rows]
 
 
 def _sets(content: Mapping[str, Any]) -> set[str]:
