@@ -28,15 +28,14 @@ class Stored:
         return self.commits[-1][0]
 
 
-@dataclass(kw_only=True)
-class WritableHub:
-    repositories: dict[str, Stored] = field(default_factory=dict)
-    objects: dict[str, bytes] = field(default_factory=dict)
-    faults: dict[str, int] = field(default_factory=dict)  # part of a path → status
-    asked: list[str] = field(default_factory=list)
+class LocalServer:
+    """Serves on loopback with the class that `_handler` names, whose `hub` is this."""
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"hub": self}))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (self._handler(),), {"hub": self}))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
@@ -50,6 +49,17 @@ class WritableHub:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+
+@dataclass(kw_only=True)
+class WritableHub(LocalServer):
+    repositories: dict[str, Stored] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)  # part of a path → status
+    asked: list[str] = field(default_factory=list)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        return _Handler
 
     def holds(self, name: str, files: dict[str, bytes], *, private: bool = True) -> None:
         """What somebody put there before."""
