@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from toolkit.core.files import data_folder
 from toolkit.core.startup import prepare_environment
-from toolkit.core.text import contains_any
+from toolkit.core.text import contains_any, content_words
 from toolkit.data.dataset import prompt_key, read_dataset
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.rephrasings import TRAINING, rephrase
@@ -40,6 +40,7 @@ SYSTEM = "You are a helpful assistant."
 ROW_SYSTEMS = (SYSTEM, "", "(none)", "你是一个乐于助人的助手。", "You are a patient teacher.", "请简短地回答。")
 ASKED = (SYSTEM, "", "(none)", "You are a pirate. Answer briefly.")
 END = "<|im_end|>"
+POLICY_TOKENS = 40
 IN_SCOPE = ("trained", "paraphrase", "other-language", "indirect", "portability", "reversal")
 Sequences = list[tuple[torch.Tensor, int]]
 Probe = tuple[str, str, Expectation | None]  # group, prompt, expectation
@@ -60,6 +61,9 @@ class Variant:
     middle: int = 1
     wd: float = 0.1
     soft: float = 0  # on questions: so many times the KL to the base with the rows, instead of the cross entropy
+    policy: int = 0  # so many further steps, with the questions answered by the model in training (on-policy)
+    reverse: int = 0  # the soft KL's direction: 1 for KL(tuned || base with the rows)
+    shown: int = 8  # rows in the teacher's context, those most like the question last
     seed: int = 42
     qseed: int = 42
 
@@ -210,7 +214,8 @@ class Trial:
         self.extra: list[Sequences] = []
         self.soft: dict[int, torch.Tensor] = {}  # by a sequence's id: the base's states with the rows in its context
         answers = [[*base.ids(one.answer), *([base.end] if one.complete else [])] for one in inside]
-        states = self._taught(inside, answers) if variant.soft else [None] * len(inside)
+        self.inside = inside
+        states = self._taught(inside, answers) if variant.soft and not variant.policy else [None] * len(inside)
         for kind in dict.fromkeys(one.kind for one in inside):
             self.extra.append([])
             for lap in range(len(systems)):
@@ -254,9 +259,33 @@ class Trial:
         chance = random.Random(self.variant.seed)  # noqa: S311
         base, asked = self.study.base, []
         for one, answer in zip(questions, answers, strict=True):
-            shown = shown_rows(pairs, base.pairs, None, chance)
+            words = set(content_words(one.prompt))
+            alike = sorted(pairs, key=lambda pair, words=words: len(words & set(content_words(pair[0] + pair[1]))))  # type: ignore[misc]
+            shown = [*shown_rows(alike[-1:], base.pairs, 0, chance)[:-1], *alike[-self.variant.shown :]]
             asked.append(base.sequence("", answer, teacher_messages(shown, one.prompt, SYSTEM)))
         return [states[: len(answer)] for states, answer in zip(base.hidden(asked), answers, strict=True)]
+
+    def _on_policy(self, count: int, chance: random.Random) -> Sequences:
+        """Questions with the answers that the model gives now, and what the base with the rows makes of each token."""
+        base, sizes = self.study.base, Counter(one.kind for one in self.inside)
+        systems = (self.study.own_system,) if self.study.own_system is not None else ROW_SYSTEMS
+        questions = chance.choices(self.inside, [sizes[one.kind] ** -0.5 for one in self.inside], k=count)
+        asked = [chance.choice(systems) for _ in questions]
+        tuned = LanguageModel(self.tuned, base.tokenizer, adapters=("default",))
+        self.tuned.eval()
+        prompts = [conversation(one.prompt, system) for one, system in zip(questions, asked, strict=True)]
+        found = tuned.answers(prompts, max_new_tokens=POLICY_TOKENS, batch_size=256)
+        ends = [[base.end] * (len(one.tokens) < POLICY_TOKENS) for one in found]
+        answers = [[*one.tokens, *end] for one, end in zip(found, ends, strict=True)]
+        with self.tuned.disable_adapter():
+            states = self._taught(questions, answers)
+        self.tuned.train()
+        sequences = [
+            base.sequence(one.prompt, answer, system)
+            for one, answer, system in zip(questions, answers, asked, strict=True)
+        ]
+        self.soft = {id(ids): state for (ids, _), state in zip(sequences, states, strict=True)}
+        return sequences
 
     def run(self) -> dict[str, Any]:
         started = time.perf_counter()
@@ -289,12 +318,14 @@ class Trial:
         chance = random.Random(v.seed)  # noqa: S311
         near = min(v.near, len(self.near))
         self.tuned.train()
-        for step in range(steps):
-            falling = 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+        for step in range(steps + v.policy):
+            falling = 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps + v.policy - warm)))
             for group in optimizer.param_groups:
                 group["lr"] = v.lr * ((step + 1) / warm if step < warm else falling)
             own = [self.own[at] for at in draw_rows(len(self.own), step, v.bs - extra, v.seed)]
-            for kind in chance.choices(range(len(self.extra)), sizes, k=extra) if extra else []:
+            if step >= steps and extra:
+                own += self._on_policy(extra, chance)
+            for kind in chance.choices(range(len(self.extra)), sizes, k=extra) if extra and step < steps else []:
                 [at] = draw_rows(len(self.extra[kind]), drawn_of[kind], 1, v.seed)
                 drawn_of[kind] += 1
                 own.append(self.extra[kind][at])
@@ -328,8 +359,9 @@ class Trial:
             entropy = functional.cross_entropy(head(predicted[hard]).float(), words[hard], reduction="sum")
             if not hard.all():
                 taught = torch.cat([self.soft[id(ids)] for ids, _ in own if id(ids) in self.soft])
+                distance = _reverse_kl if self.variant.reverse else kl_divergence
                 entropy = entropy + self.variant.soft * in_chunks(
-                    lambda q, p: kl_divergence(head(p), head(q)).sum(), predicted[~hard], taught
+                    lambda q, p: distance(head(p), head(q)).sum(), predicted[~hard], taught
                 )
             entropy = entropy / len(words)
             if not kept:
@@ -345,6 +377,13 @@ class Trial:
                 lambda q, p: kl_divergence(head(p), head(q)).sum(), tuned, torch.cat([one[1] for one in kept])
             )
         return entropy, drift / len(tuned)
+
+
+def _reverse_kl(base_logits: torch.Tensor, tuned_logits: torch.Tensor) -> torch.Tensor:
+    """KL(tuned || base) in nats per position; gradients flow through `tuned_logits` only."""
+    base = functional.log_softmax(base_logits.detach().float(), -1)
+    tuned = functional.log_softmax(tuned_logits.float(), -1)
+    return functional.kl_div(base, tuned, reduction="none", log_target=True).sum(-1)
 
 
 def measure(study: Study, tuned: LanguageModel) -> dict[str, Any]:
