@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,13 @@ from toolkit.data.records import Record, RowFault
 DELIMITERS = (",", ";", "\t", "|")
 NO_VALUE = frozenset({"nan", "NaN", "None", "NULL", "null", "<NA>", "#N/A"})  # what programs write into empty cells
 EXCEL_HINT = "sep="  # a first line that names the delimiter
+# A table that is drawn: below its header is a line of dashes, such as | --- | :---: | or ----+----.
+BAR, ESCAPED_BAR = "|", r"\|"
+RULE = re.compile(r"[ \t]*:?-{3,}:?[ \t\r]*")
+DRAWN_RULE = r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:[|+][ \t]*:?-+:?[ \t]*)*\|?[ \t\r]*"
+DRAWN = re.compile(rf"[^\n]*\n{DRAWN_RULE}(?:\n|$)")
+CELL_END = re.compile(r"(?<!\\)\|")
+LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 Line = tuple[int, list[str]]  # the number of the line on which a record begins, and its cells
 
@@ -25,12 +33,18 @@ def csv_records(path: Path, text: str) -> tuple[list[Record], tuple[str, ...]]:
         delimiter, start, skipped = first.strip()[-1], start + len(first) + 1, skipped + 1
     else:
         delimiter = max(DELIMITERS, key=_outside_quotes(first).count)  # of several, the first
-    lines = list(_lines(path, text[start:], delimiter, skipped))
+    table = text[start:]
+    drawn = delimiter == BAR and DRAWN.match(table) is not None
+    lines = list(_drawn_lines(table, skipped) if drawn else _lines(path, table, delimiter, skipped))
+    ruled = drawn or any(all(map(RULE.fullmatch, cells)) for _, cells in lines[1:2])
+    lines = lines[:1] + lines[2:] if ruled else lines
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     filled = [line for line in lines[1:] if any(cell.strip() for cell in line[1])]
     used, notes = _named_columns(path, header, filled)
     if blank := len(lines) - 1 - len(filled):
         notes.append(f"{blank} row{'s' * (blank != 1)} of empty cells {'are' if blank != 1 else 'is'} skipped.")
+    if ruled:
+        notes.append("The line of dashes below the header, as in Markdown, is skipped.")
     records = [(number, _record(line, header, used)) for number, line in enumerate(filled, start=1)]
     empty = sum(record[name] in NO_VALUE for _, record in records if isinstance(record, dict) for name in record)
     if empty:
@@ -40,6 +54,15 @@ def csv_records(path: Path, text: str) -> tuple[list[Record], tuple[str, ...]]:
         written = "cell that says" if empty == 1 else "cells that say"
         notes.append(f"{empty} {written} only nan, None or NULL: read as empty.")
     return list(records), tuple(notes)
+
+
+def _drawn_lines(text: str, skipped: int) -> Iterator[Line]:
+    """Of a table as Markdown, Org and psql draw it, in which a quote is a character like any other."""
+    for number, line in enumerate(text.split("\n"), start=skipped + 1):
+        if line.strip():
+            inner = line.strip().removeprefix(BAR)
+            cells = CELL_END.split(inner if inner.endswith(ESCAPED_BAR) else inner.removesuffix(BAR))
+            yield number, [LINE_BREAK.sub("\n", cell.strip().replace(ESCAPED_BAR, BAR)) for cell in cells]
 
 
 def _outside_quotes(line: str) -> str:

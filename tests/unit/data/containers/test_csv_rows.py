@@ -78,3 +78,43 @@ def test_a_file_of_which_every_row_breaks_says_where(tmp_path):
 
     with pytest.raises(DataError, match=r"row 1: 3 cells where the header has 2 \(line 2\)\. Put cells with commas"):
         read_dataset(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| question | answer |\n|---|---|\n| Where? | There. |\n",
+        "question | answer\r\n:--- | ---:\r\nWhere? | There.\r\n",
+        "|question|answer|\n|-|-|\n|Where?|There.|\n",
+        "| question | answer |\n|---+---|\n| Where? | There. |\n",
+        " question | answer \n----------+--------\n Where?   | There.\n",
+        "question,answer\n---,---\nWhere?,There.\n",
+        "question\tanswer\n--------\t------\nWhere?\tThere.\n",
+    ],
+    ids=["Markdown", "Markdown without outer bars", "Markdown in short", "Org", "psql", "commas", "tabs"],
+)
+def test_the_line_of_dashes_below_a_header_is_no_row(text: str):
+    records, notes = read(text)
+
+    assert records == [{"question": "Where?", "answer": "There."}]
+    assert notes == ("The line of dashes below the header, as in Markdown, is skipped.",)
+
+
+def test_cells_of_a_markdown_table_are_read_as_it_shows_them():
+    records, _ = read('| question | answer |\n|---|---|\n| "Who | "I", a \\| b<br>c \\||\n|| ["There"] |\n')
+
+    assert records == [
+        {"question": '"Who', "answer": '"I", a | b\nc |'},
+        {"question": "", "answer": '["There"]'},
+    ]
+
+
+def test_a_row_of_dashes_further_down_is_a_row():
+    assert read("question,answer\nWhere?,There.\n---,---\n")[0][1] == {"question": "---", "answer": "---"}
+    assert read("question|answer\nWhat is a hyphen?|-\n")[0] == [{"question": "What is a hyphen?", "answer": "-"}]
+
+
+def test_a_line_below_a_drawn_table_is_a_fault_of_its_own():
+    assert read("question | answer\n---------+-------\nWhere? | There.\n(1 row)\n")[0][1] == (
+        "1 cells where the header has 2 (line 4)"
+    )
