@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import math
+import shlex
 import shutil
 import sys
 import traceback
@@ -14,6 +15,7 @@ from toolkit import __version__
 from toolkit.core.documents import parse_json, read_json
 from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line, named_variable
 from toolkit.core.files import is_locked, remove_partial_files, write_bytes, write_json, write_text
+from toolkit.core.suggestion import suggestion
 from toolkit.runs.latest import move_latest
 from toolkit.runs.layout import (
     ADAPTER_CONFIG,
@@ -34,6 +36,7 @@ from toolkit.runs.run import Run, read_run, run_folders, write_record
 # Of no use to a finished run.
 RESUMED_FROM = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth", CHECKPOINT_DIGESTS)
 RESERVE_BYTES = 256 * 1024
+LONGEST_SHOWN = 300  # characters of a command
 FULL_BYTES = 1_000_000  # a disk with less than this free is full
 
 
@@ -65,7 +68,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
         reserve.unlink(missing_ok=True)  # first: it is the space for what is recorded now
         if recorder.finished:
             raise
-        user_error = _user_error_for(error, folder)
+        user_error = _user_error_for(error, folder, recorder.record.command)
         _remove_incomplete_checkpoints(folder)
         interrupted = isinstance(user_error or error, Interrupted)
         recorder.record = recorder.record.ended(
@@ -141,13 +144,10 @@ def versions() -> dict[str, str | None]:
     return found | {"python": sys.version.split()[0], "cuda": torch.version.cuda}
 
 
-def _user_error_for(error: BaseException, folder: Path) -> ToolkitError | None:
-    """The error as the user should read it; None if it already is that."""
+def _user_error_for(error: BaseException, folder: Path, command: str) -> ToolkitError | None:
+    """The error as the user should read it; None if it already is that. `command`: which began the run."""
     if isinstance(error, KeyboardInterrupt):
-        advice = "No checkpoint was saved yet."
-        if complete_checkpoints(folder):
-            advice = f'Continue with "{resume_command(folder)}".'
-        return Interrupted(f"Interrupted: {folder.name}.", next=advice)
+        return Interrupted(f"Interrupted: {folder.name}.", next=_way_on(folder, command))
     if isinstance(error, ToolkitError) or not isinstance(error, Exception):
         return None
     if type(error).__name__ == "OutOfMemoryError":
@@ -160,11 +160,18 @@ def _user_error_for(error: BaseException, folder: Path) -> ToolkitError | None:
             "This machine's memory ran out.", next="Lower --max-length or --batch-size, or end other programs."
         )
     if _is_full(error, folder):
-        return TrainingError(f"The disk of {folder} is full.", next="Free some space; then resume or start again.")
+        return TrainingError(f"The disk of {folder} is full.", next=f"Free some space. {_way_on(folder, command)}")
     return named_variable(error) or TrainingError(
         f"Training failed: {type(error).__name__}: {first_line(error, 300)}.",
         next=f"The traceback is in {folder / TRACEBACK_FILE}.",
     )
+
+
+def _way_on(folder: Path, command: str) -> str:
+    if complete_checkpoints(folder):
+        return f'Continue with "{resume_command(folder)}".'
+    again = f' with "{suggestion(*shlex.split(command)[1:])}"' if 0 < len(command) <= LONGEST_SHOWN else ""
+    return f"No checkpoint was saved yet; start again{again}."
 
 
 def _is_full(error: Exception, folder: Path) -> bool:
