@@ -190,6 +190,20 @@ def test_a_models_own_generation_settings_can_be_replaced(base, tokenizer):
     assert len(expected) == 6
 
 
+@pytest.mark.parametrize("with_tools", [False, True])
+def test_a_folder_says_of_tools_what_its_tokenizer_does(micro_model, tmp_path, with_tools):
+    """Rows with tools are refused before anything is loaded, and encoded by the tokenizer."""
+    from transformers import AutoTokenizer
+
+    from tests.fakes.tool_rows import with_qwen25_template
+    from toolkit.model.chat_template import takes_tools
+    from toolkit.model.families.template_files import folder_takes_tools
+
+    folder = with_qwen25_template(micro_model, tmp_path / "model") if with_tools else micro_model
+
+    assert folder_takes_tools(folder) is takes_tools(AutoTokenizer.from_pretrained(folder)) is with_tools
+
+
 def test_a_fast_tokenizer_keeps_its_words_in_these_attributes():
     """`SharedWeights` clones a tokenizer without copying them."""
     from transformers import AutoTokenizer

@@ -1,4 +1,4 @@
-"""Chat templates that write tool calls in the forms that models have: the turn formats of their makers, in short."""
+"""Chat templates with tool calls in the forms that models have, and with thoughts: those of their makers, in short."""
 
 from types import SimpleNamespace
 
@@ -52,6 +52,13 @@ GLM4 = (
 UNKNOWN = GLM4.replace("{{ call.function.name }}", "{{ call.function.name | upper }}(").replace(
     "{{ call.function.arguments | tojson }}", "{{ call.function.arguments.keys() | list | join }})"
 )
+WITHOUT_TOOLS = "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}"
+# Of models that think: with a switch, and always.
+SWITCHED = (
+    "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}{% if add_generation_prompt %}[a]\n"
+    "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+OPENING = "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}{{ '[a]<think>\n' }}"
 SPECIAL = (
     "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<s>", "</s>", "[INST]",
     "[/INST]", "[TOOL_CALLS]", "[ARGS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",

@@ -142,11 +142,11 @@ def command(
         if waited:
             notify(f"waited {waited:.0f} s for the base model; the libraries were imported meanwhile")
         if resumed is not None:
-            run = resume(resumed, output, caller, backends, process_started() + waited)
+            run = resume(resumed, output, caller, backends, process_started() + waited, compared=comparing)
         else:
             config = FinetuneConfig(
                 data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
-                mix=mix, test=test, reading=reading, questions=edited, track=track, output=output,
+                mix=mix, test=test, reading=reading, questions=edited, track=track, compared=comparing, output=output,
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started() + waited)

@@ -55,7 +55,8 @@ def command(
     last: Report | None = None
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
     config = FinetuneConfig(
-        data=data, recipe=chosen, model=model, reading=reading, output=output, command=("toolkit", *sys.argv[1:])
+        data=data, recipe=chosen, model=model, reading=reading, compared=True, output=output,
+        command=("toolkit", *sys.argv[1:]),
     )  # fmt: skip
     base = SharedBase()
     with stop_requests(notify) as stop:

@@ -113,7 +113,7 @@ def command(
         run = finetune(
             FinetuneConfig(
                 data=str(taught.data), recipe=chosen, model=model, output=output, command=("toolkit", *sys.argv[1:]),
-                reading=reading, questions=edited,
+                reading=reading, questions=edited, compared=True,
             ),
             Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train), started,
         )  # fmt: skip

@@ -9,16 +9,27 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError
 from toolkit.core.text import words
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.messages import Message, uses_tools
-from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, Probe
+from toolkit.data.probes import (
+    DEFAULT_THRESHOLDS,
+    OUT_OF_SCOPE,
+    PARAPHRASE,
+    SCHEMA_VERSION,
+    TRAINED,
+    Probe,
+    compared_probes,
+    probes_beside,
+)
 from toolkit.data.rephrasings import PROBES, rephrase
 from toolkit.data.tools.calls import BEGIN
 
+UNASKABLE = "no row alternates between question and answer, as those do of which a comparison makes probes"
 MOST = 24  # of trained probes, and of paraphrases
 LONGEST_ANSWER_WORDS = 40  # what fits into 64 tokens: of a longer answer its beginning is expected
 LEAST_MARKER_CHARS = 8  # a shorter answer, such as "Yes.", does not identify anything
@@ -31,6 +42,20 @@ HEADER = """\
 # identity.new: complete trained answers, and the mark of calls; an answer out of scope leaks if only the tuned model's
 # contains one.
 """
+
+
+def can_be_asked(rows: Sequence[Row]) -> bool:
+    """Whether probes can be made from any of these rows."""
+    return any(row.of_one_turn for row in rows) or bool(_talks(rows) or _exchanges(rows))
+
+
+def require_askable(rows: Sequence[Row], data: Path) -> None:
+    """Raises DataError where a comparison after training these rows of `data` would have nothing to ask."""
+    if compared_probes(data) is None and not can_be_asked(rows):
+        raise DataError(
+            f"Nothing could be compared after this training: {UNASKABLE}, and there is no {probes_beside(data)}.",
+            next="Write probes into that file, as data/README.md says; a training without a comparison needs none.",
+        )
 
 
 def made_probes(
@@ -46,7 +71,7 @@ def made_probes(
             answers.setdefault(row.prompt, []).append(row.answer)
     called, talks = _exchanges(rows), _talks(rows)
     if not (answers or called or talks):
-        raise DataError("No row of this data set is a question with an answer.", next="Name probes with --probes.")
+        raise DataError(f"No probes can be made: {UNASKABLE}.", next="Name a probe file with --probes.")
     prompts = asked_prompts(rows)
     taken = {prompt_key(row.prompt) for row in rows}
     numbered = list(enumerate(prompts, start=1))

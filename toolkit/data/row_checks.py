@@ -7,21 +7,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from toolkit.core.events import Listener, reporting, silent
+from toolkit.core.text import short
 from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.keys import weighty
 from toolkit.data.messages import uses_tools
-from toolkit.data.placeholders import placeholders
 from toolkit.data.probes import probes_beside
-from toolkit.data.probes_from_rows import in_turn
+from toolkit.data.probes_from_rows import UNASKABLE, can_be_asked
 from toolkit.data.repeats import repeats
+from toolkit.data.texts.placeholders import placeholders
+from toolkit.data.texts.private_data import PERSONAL, credentials, personal_data
 
-PLACEHOLDER, KEYS = "placeholder", "keys"  # kinds of findings
+PLACEHOLDER, KEYS, SECRET, TOOLS = "placeholder", "keys", "secret", "tools"  # kinds of findings
 TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
 # Marks of chat templates: ChatML and Llama 3, Llama 2, Gemma, DeepSeek. <s> within a text may be HTML.
 TEMPLATE_MARK = re.compile(
     r"<\|\w+\|>|</?(?:start|end)_of_turn>|<｜[^｜<>]+｜>|\[/?INST\]|<</?SYS>>|^\s*<s>|</s>|<(?:bos|eos)>"
 )
 REPLACEMENT = "\ufffd"  # what a decoder writes for a character that it lost
+NAMED_ROWS = 5  # of those with personal data
 UNKNOWN = re.compile(r"<unk>|\[UNK\]", re.IGNORECASE)  # what a tokenizer writes for a word that it lost
 
 
@@ -52,20 +55,24 @@ def bad_rows(dataset: Dataset) -> Iterator[Finding]:
 
 
 def check_rows(
-    dataset: Dataset, probes: Sequence[Probe], system: str, allow: Collection[str] = (), listener: Listener = silent
-) -> Iterator[Finding]:
+    dataset: Dataset, probes: Sequence[Probe], system: str, allow: Collection[str] = (), listener: Listener = silent,
+    *, takes_tools: bool = True,
+) -> Iterator[Finding]:  # fmt: skip
     """Findings in the order of the checks.
 
-    `system`: the system prompt of rows without one. `allow`: kinds of errors that are only warned of.
+    `system`: the system prompt of rows without one. `allow`: kinds of errors that are only warned of. `takes_tools`:
+    whether the base model's chat template has a place for tools and calls.
     """
     yield from bad_rows(dataset)
+    yield from () if takes_tools else map(_without_tools, filter(uses_tools, dataset.rows))
     yield from _repeats(dataset, system)
     check: Callable[[Row], Iterator[Finding]]
-    checks = ((_placeholders, listener), (_lost_or_special, silent), (_tool_calls, silent))
+    checks = ((_placeholders, listener), (_lost_or_special, silent), (_secrets, silent), (_tool_calls, silent))
     for check, heard in checks:  # the first takes most of the time
         for row in reporting(dataset.rows, "Checks", heard):
             for found in check(row):
                 yield replace(found, level="warning") if found.kind in allow else found
+    yield from _personal(dataset)
     yield from _probe_overlap(dataset, probes)
     yield from _unused(dataset)
 
@@ -139,6 +146,54 @@ def _lost_or_special(row: Row) -> Iterator[Finding]:
             )
 
 
+def _texts(row: Row) -> list[str]:
+    """Everything in it that somebody wrote, its tools as JSON."""
+    return [*(text for message in row.messages for text in message.texts), *filter(None, [row.tools])]
+
+
+def _secrets(row: Row) -> Iterator[Finding]:
+    """Each credential once; never its secret part."""
+    found = {text[one.start : one.end]: one for text in _texts(row) for one in credentials(text)}
+    for one in found.values():
+        yield Finding(
+            level="warning",
+            kind=SECRET,
+            row=row.number,
+            message=f"{one.kind} ({short(one.shown)}): the adapter may give it away, and so do reports with this row",
+            remedy="revoke it if it is real, and write a made-up one",
+        )
+
+
+def _personal(dataset: Dataset) -> Iterator[Finding]:
+    rows: dict[str, list[int]] = {what: [] for what in PERSONAL}
+    for row in dataset.rows:
+        for what in personal_data(_texts(row)):
+            rows[what].append(row.number)
+    if any(rows.values()):
+        counted = [f"{what} in {_numbered(numbers, dataset.unit)}" for what, numbers in rows.items() if numbers]
+        yield Finding(
+            level="note",
+            kind="personal",
+            message=f"There are {', '.join(counted)}.",
+            remedy="Nothing to do if they may be learned and shown in reports; else replace them by made-up ones",
+        )
+
+
+def _numbered(numbers: Sequence[int], unit: str) -> str:
+    more = ", …" if len(numbers) > NAMED_ROWS else ""
+    return f"{len(numbers)} {unit}{'s' * (len(numbers) != 1)} ({', '.join(map(str, numbers[:NAMED_ROWS]))}{more})"
+
+
+def _without_tools(row: Row) -> Finding:
+    return Finding(
+        level="error",
+        kind=TOOLS,
+        row=row.number,
+        message="it has tools or calls, and the base model's chat template has no place for them",
+        remedy="name a base model that takes tools with --model, such as Qwen2.5-7B-Instruct, or delete the row",
+    )
+
+
 def _tool_calls(row: Row) -> Iterator[Finding]:
     """Calls that do not fit the row's tools."""
     listed = {tool["function"]["name"]: tool["function"] for tool in json.loads(row.tools or "[]")}
@@ -177,11 +232,11 @@ def _probe_overlap(dataset: Dataset, probes: Sequence[Probe]) -> Iterator[Findin
                 message=f"its prompt is the {probe.group} probe {probe.id}: a probe that is trained on proves nothing",
                 remedy="delete the row, or reword it or the probe",
             )
-    if dataset.rows and not probes and not any(in_turn(row) or uses_tools(row) for row in dataset.rows):
+    if dataset.rows and not probes and not can_be_asked(dataset.rows):
         yield Finding(
             level="warning",
             kind="probe",
-            message="no row alternates between question and answer, as those do of which a comparison makes probes",
+            message=UNASKABLE,
             remedy=f"write probes before you train, into {probes_beside(dataset.path).name}",
         )
     if trained:

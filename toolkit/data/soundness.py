@@ -11,7 +11,7 @@ from toolkit.core.events import Listener, silent
 from toolkit.core.suggestion import suggestion
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.probes import compared_probes, read_probes
-from toolkit.data.row_checks import KEYS, PLACEHOLDER, Finding, bad_rows, check_rows
+from toolkit.data.row_checks import KEYS, PLACEHOLDER, TOOLS, Finding, bad_rows, check_rows
 
 ALLOWED = (PLACEHOLDER,)  # errors of rows that can be trained on as they are
 SHOWN_FAULTS = 3
@@ -71,14 +71,16 @@ def read_sound(path: Path, reading: Reading, *, system: str) -> SoundRows:
     return sound_rows(read_dataset(path, reading.columns), reading, system=system)
 
 
-def sound_rows(dataset: Dataset, reading: Reading, *, system: str, listener: Listener = silent) -> SoundRows:
+def sound_rows(
+    dataset: Dataset, reading: Reading, *, system: str, takes_tools: bool = True, listener: Listener = silent
+) -> SoundRows:
     """The rows of a data set without errors. Raises DataError for errors in rows.
 
-    `system`: the system prompt of rows without one.
+    `system`: the system prompt of rows without one. `takes_tools`: see `check_rows`.
     """
     path, probes = dataset.path, compared_probes(dataset.path)
     known = read_probes(probes).probes if probes else ()
-    found = list(check_rows(dataset, known, system, reading.allow, listener))
+    found = list(check_rows(dataset, known, system, reading.allow, listener, takes_tools=takes_tools))
     faults = sorted((one for one in found if one.level == "error"), key=lambda one: one.row or 0)
     faulty = {finding.row for finding in faults}
     rows = tuple(row for row in dataset.rows if row.number not in faulty)
@@ -112,7 +114,8 @@ def require_sound(dataset: Dataset, faults: Sequence[Finding] | None = None, rea
 
 def _ways_on(dataset: Dataset, faults: Sequence[Finding], reading: Reading | None) -> str:
     columns = [] if reading is None else reading.column_option()
-    ways = [f'See all of them with "{suggestion("check", dataset.path, *columns)}".']
+    alike = " and the same --model" if any(one.kind == TOOLS for one in faults) else ""
+    ways = [f'See all of them with "{suggestion("check", dataset.path, *columns)}"{alike}.']
     if reading is not None and not reading.skip_bad:
         ways.append("--skip-bad leaves them out.")
     if reading is not None and (kinds := sorted({one.kind for one in faults} & set(ALLOWED))):

@@ -14,9 +14,9 @@ from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.files import file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
-from toolkit.model.chat_template import folder_takes_system, folder_thinks, require_renderable
 from toolkit.model.families.family import default_names, family_of, why_refused
 from toolkit.model.families.sizes import SIZES
+from toolkit.model.families.template_files import folder_takes_system, folder_thinks, require_renderable
 from toolkit.model.families.tensors import require_all_layers, standard_sizes
 from toolkit.model.hub.arrival import places_of, wait_for
 from toolkit.model.lock import DEFAULT_MODEL, Lock, called, hub_advice, known_locks, near_lock, read_lock

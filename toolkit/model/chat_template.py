@@ -9,9 +9,8 @@ nobody ends their turn and begins another's (`ChatTokens`).
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache, partial
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from toolkit.core.errors import ModelError, first_line
@@ -19,10 +18,8 @@ from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import CLOSE_THOUGHT, OPEN_THOUGHT
 from toolkit.model.conversation import THINKING, TOOLS, Messages, is_thinking, with_call_ids
 
-FILE = "chat_template.jinja"
 ESCAPE, BREAK = "\ufdd0", "\ufdd1"  # noncharacters, which texts hardly have
 SENTENCEPIECE_SPACE = "\u2581"
-LONGEST = 1_000_000  # characters of a template
 TOOL_TRIAL = {"type": "function", "function": {"name": "the_tool", "description": "", "parameters": {}}}
 CALL_TRIAL: Messages = [
     {"role": "user", "content": "Hello"},
@@ -233,66 +230,3 @@ def render_in_child() -> None:
     from transformers.utils import chat_template_utils
 
     chat_template_utils._compile_jinja_template = _ChildTemplate  # noqa: SLF001  # docs/fragile.md
-
-
-def require_renderable(folder: Path, tokenizer_config: Mapping[str, Any]) -> None:
-    """Raises ModelError unless each chat template of the model in `folder` renders a question within the limits."""
-    for template in _templates(folder, tokenizer_config):
-        if fault := _fault(template, _special_tokens(tokenizer_config)):
-            raise ModelError(
-                f"The chat template of {folder} cannot be used: {fault.rstrip('.')}.",
-                next="Use another copy of the model.",
-            )
-
-
-def _templates(folder: Path, tokenizer_config: Mapping[str, Any]) -> Iterator[str]:
-    """From its file, and from the tokenizer's configuration: a text, or a list of named ones."""
-    if (folder / FILE).is_file():
-        with (folder / FILE).open(encoding="utf-8", errors="replace") as file:
-            yield file.read(LONGEST + 1)
-    given = tokenizer_config.get("chat_template")
-    for entry in given if isinstance(given, list) else [given]:
-        template = entry.get("template") if isinstance(entry, dict) else entry
-        if isinstance(template, str):
-            yield template
-
-
-def folder_takes_system(folder: Path, tokenizer_config: Mapping[str, Any]) -> bool:
-    """As `takes_system`, of a model that is not loaded; True where it has no chat template."""
-    template = next(_templates(folder, tokenizer_config), None)
-    values = {"messages": SYSTEM_TRIAL, "add_generation_prompt": True, **dict(_special_tokens(tokenizer_config))}
-    try:
-        return template is None or "the_system" in render(template, values)
-    except ModelError:
-        return False
-
-
-def folder_thinks(folder: Path, tokenizer_config: Mapping[str, Any]) -> bool:
-    """As `thinks`, of a model that is not loaded; False where it has no chat template."""
-    template = next(_templates(folder, tokenizer_config), "")
-    values = {**TRIAL, **dict(_special_tokens(tokenizer_config))}
-
-    def prompt(*, thinking: bool) -> str:
-        text = render(template, values | {SWITCH: thinking})
-        return text + CLOSED if opens_thought(text) and not thinking else text
-
-    return (SWITCH in template or OPEN_THOUGHT in template) and _asks_to_think(prompt)
-
-
-def _special_tokens(tokenizer_config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """What transformers hands to a template beside the messages: `bos_token` and the like, each with its text."""
-    given = {name: tokenizer_config.get(f"{name}_token") for name in ("bos", "eos", "pad", "unk")}
-    texts = {name: one.get("content") if isinstance(one, dict) else one for name, one in given.items()}
-    return tuple((f"{name}_token", text if isinstance(text, str) else "") for name, text in texts.items())
-
-
-@lru_cache(maxsize=16)
-def _fault(template: str, special_tokens: tuple[tuple[str, str], ...] = ()) -> str | None:
-    """Why the template cannot be used; None if it can."""
-    if len(template) > LONGEST:
-        return f"it has more than {LONGEST} characters"
-    try:
-        limited_process().ask("render", template=template, values={**TRIAL, **dict(special_tokens)})
-    except RefusedError as error:
-        return str(error)
-    return None

@@ -17,10 +17,12 @@ from toolkit.core.events import Caller, Listener, StopRequests, silent
 from toolkit.core.files import file_sha256, now, write_text
 from toolkit.core.suggestion import suggestion
 from toolkit.data.probes import read_probes
+from toolkit.data.probes_from_rows import require_askable
 from toolkit.data.samples import parse_source
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import find_base_model, require_sizes
 from toolkit.model.device import find_device, reset_peak_memory
+from toolkit.model.families.template_files import folder_takes_tools
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.model.language_model import Load
 from toolkit.runs.latest import use
@@ -144,7 +146,12 @@ def _request(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller
     if any(recipe.load_in_4bit for recipe in recipes):
         require_bitsandbytes()
     data, count = source_file(config.data).resolve(), parse_source(config.data).count
-    rows = load_rows(config.data, (), recipes[0], config.reading, caller.notify).rows
+    loaded = load_rows(
+        config.data, (), recipes[0], config.reading, caller.notify, takes_tools=folder_takes_tools(base.path)
+    )
+    rows = loaded.rows
+    if config.probes is None:
+        require_askable(rows, data)
     for name in {recipe.keep_data for recipe in recipes if recipe.keep_weight}:
         load_keep_prompts(name, rows)
     if config.probes is not None:
@@ -229,6 +236,7 @@ def _train(work: _Work, entry: Entry, listener: Listener) -> Run:
     config = FinetuneConfig(
         data=request["data"], recipe=_recipe(entry), model=request["model"], output=work.output,
         command=tuple(request["command"]), reading=Reading.from_dict(request.get("reading", {})),
+        compared=request["probes"] is None,
     )  # fmt: skip
     entry.status = WAITING
     try:

@@ -18,6 +18,7 @@ from toolkit.data.messages import uses_tools
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
+from toolkit.data.texts.private_data import masked
 from toolkit.train.recipe import GENERAL, Recipe, better_recipe
 from toolkit.train.rows import epoch_tokens, held_out
 from toolkit.train.sources import read_source
@@ -117,7 +118,9 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))
     encoder, why = _open(config) if dataset.rows else (None, "")
     tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener)
-    findings = [*check_rows(dataset, probes, recipe.system, config.reading.allow, listener), *tokens.findings]
+    takes_tools = encoder is None or encoder.takes_tools
+    of_rows = check_rows(dataset, probes, recipe.system, config.reading.allow, listener, takes_tools=takes_tools)
+    findings = [*of_rows, *tokens.findings]
     if why:
         findings.append(_unchecked(why))
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
@@ -146,7 +149,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         steps=recipe.steps(len(trained)) if trained else 0,
         lengths=_lengths(trained, tokens, recipe) if tokens.counts else None,
         findings=tuple(sorted(findings, key=_by_level)),
-        previews=tuple(previews(encoder, shown, recipe, config.preview_rows)),
+        previews=tuple(map(_masked, previews(encoder, shown, recipe, config.preview_rows))),
     )
 
 
@@ -174,6 +177,15 @@ def _write_rows(dataset: Dataset, faulty: Collection[int], path: Path) -> Findin
         kind="written",
         message=f"{len(rows)} rows were written to {path}; {left_out} with errors were left out.",
         remedy="Train on that file",
+    )
+
+
+def _masked(preview: Preview) -> Preview:
+    """Without the secret parts of credentials: it goes to terminals, pages and agents."""
+    return replace(
+        preview,
+        pieces=tuple(replace(one, text=masked(one.text)) for one in preview.pieces),
+        variants=tuple(replace(one, question=masked(one.question)) for one in preview.variants),
     )
 
 
@@ -206,8 +218,7 @@ def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Liste
     limit = recipe.max_length_tokens - max(overhead)
     counts: dict[int, int] = {}
     rows = [row for row in dataset.rows if encoder.takes_tools or not uses_tools(row)]
-    fitting = {row.number for row in rows}
-    findings = [_without_tools(row) for row in dataset.rows if row.number not in fitting]
+    findings = []
     for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener), strict=True):
         counts[row.number] = len(found.input_ids)
         if counts[row.number] > limit:
@@ -243,16 +254,6 @@ def _too_long(row: Row, count: int, limit: int) -> Finding:
         row=row.number,
         message=f"{count} tokens, over the recipe's {limit}: training skips it",
         remedy="shorten it, split it, or raise --max-length",
-    )
-
-
-def _without_tools(row: Row) -> Finding:
-    return Finding(
-        level="error",
-        kind="tools",
-        row=row.number,
-        message="it has tools or calls, and the base model's chat template has no place for them",
-        remedy="name a base model that takes tools with --model, such as Qwen2.5-7B-Instruct, or delete the row",
     )
 
 

@@ -11,17 +11,14 @@ from toolkit.core.events import Caller, Listener, Progress
 from toolkit.core.read_ahead import prefetch
 from toolkit.core.text import short
 from toolkit.data.encoding import Encoder
+from toolkit.data.probes_from_rows import require_askable
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
 from toolkit.model.device import Device, find_device
+from toolkit.model.families.template_files import folder_takes_tools
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.runs.checkpoints import last_intact_checkpoint
-from toolkit.runs.layout import (
-    KEEP_CACHE,
-    LOG_FILE,
-    checkpoint_step,
-    resume_command,
-)
+from toolkit.runs.layout import KEEP_CACHE, LOG_FILE, PROBES_FILE, checkpoint_step, resume_command
 from toolkit.runs.record import FINISHED, RunRecord
 from toolkit.runs.recording import (
     Recorder,
@@ -76,6 +73,7 @@ class FinetuneConfig:
     reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     questions: Path | None = None  # in place of those that the base model writes
     track: str | None = None  # the tracker that gets the curves too
+    compared: bool = False  # afterwards, with the data set's own probes or those from its rows
     output: Path = Path("output")
     command: tuple[str, ...] = ()
 
@@ -120,7 +118,12 @@ def finetune(
     require_context(base, recipe.max_length_tokens)
     if base.in_4bit:
         require_bitsandbytes()
-    loaded = load_rows(config.data, config.mix, recipe, config.reading, caller.notify, caller.listener, config.test)
+    loaded = load_rows(
+        config.data, config.mix, recipe, config.reading, caller.notify, caller.listener, config.test,
+        takes_tools=folder_takes_tools(base.path),
+    )  # fmt: skip
+    if config.compared:
+        require_askable(loaded.rows, Path(loaded.source["path"]))
     if recipe.keep_weight:
         load_keep_prompts(recipe.keep_data, loaded.rows)  # its errors come now, before there is a folder
     questions = read_given(config.questions, recipe, Path(loaded.source["path"]))
@@ -142,8 +145,9 @@ def finetune(
 
 
 def resume(
-    name: str, output: Path, caller: Caller, backends: Backends | None = None, started: float | None = None
-) -> Run:
+    name: str, output: Path, caller: Caller, backends: Backends | None = None, started: float | None = None,
+    *, compared: bool = False,
+) -> Run:  # fmt: skip
     """Continues an unfinished run from its last checkpoint, with its own settings and rows. Raises ToolkitError."""
     began = time.perf_counter()
     run = find_run(name, output)
@@ -157,6 +161,8 @@ def resume(
         remove_leftovers(run.folder.parent)
         checkpoint = last_intact_checkpoint(run.folder, caller.notify)
         rows = read_rows(run.folder, run.record.data)
+        if compared and not (run.folder / PROBES_FILE).is_file():
+            require_askable(rows.trained, Path(run.record.data.path))
         recorder = Recorder(run.folder, run.record.resumed(checkpoint.name))
         work = _recorded_work(recorder, find_trained_base(run.record.base_model), caller, backends)
         with recording(recorder):
@@ -219,8 +225,12 @@ def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Seq
     own_rows, rows = as_trained(loaded, work.recorder.record.data.rows, recipe, thinks=work.base.thinks)
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
-    split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify, work.caller.listener)
+    split, figures = rows_that_fit(
+        rows, encoder, recipe, work.caller.notify, work.caller.listener, skip_bad=config.reading.skip_bad
+    )
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
+    if config.compared:
+        require_askable(split.trained, data)  # again: the others were too long, or are held out
     write_rows(work.folder, split, loaded.test)
     copy_probes(data, work.folder)
     own = set(map(id, own_rows))  # rows that are mixed in need not be learned

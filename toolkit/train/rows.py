@@ -66,11 +66,13 @@ def as_trained(loaded: Loaded, own: int, recipe: Recipe, *, thinks: bool) -> tup
 
 
 def rows_that_fit(
-    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None], listener: Listener = silent
-) -> tuple[RunRows, dict[str, Any]]:
+    rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None], listener: Listener = silent,
+    *, skip_bad: bool = False,
+) -> tuple[RunRows, dict[str, Any]]:  # fmt: skip
     """The rows within the maximum length, with their tokens, and their figures for run.json.
 
-    Raises DataError if none is, or if nothing of a row is trained.
+    `skip_bad`: rows of which nothing is trained are dropped as those that are too long. Raises DataError if no row is
+    left, and else if nothing of a row is trained.
 
     Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
     """
@@ -81,25 +83,26 @@ def rows_that_fit(
     lengths = [len(one.input_ids) for one in tokens]
     fitting = [at for at, length in enumerate(lengths) if length <= limit]
     too_long = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
-    if blank := [rows[at].number for at in fitting if not is_trained(tokens[at])]:
+    blank = [at for at in fitting if not is_trained(tokens[at])]
+    if blank and (not skip_bad or len(blank) == len(fitting)):
         raise DataError(
-            f"Nothing of row {blank[0]} is trained on: the chat template leaves its answer out.",
+            f"Nothing of row {rows[blank[0]].number} is trained on: the chat template leaves its answer out.",
             next='See it with "toolkit check", and delete the row.',
         )
+    fitting = sorted({*fitting} - {*blank})
     if not fitting:
         raise DataError(
             f"Every row is longer than {limit} tokens (the shortest has {min(lengths)}).",
             next="Shorten the rows or raise --max-length.",
         )
-    if too_long:
-        numbers = ", ".join(map(str, too_long[:SHOWN_ROWS])) + (", …" if len(too_long) > SHOWN_ROWS else "")
-        notify(f"Warning: {len(too_long)} rows over {limit} tokens are left out (row {numbers}).")
+    _warn_of(f"over {limit} tokens", too_long, notify)
+    _warn_of("of which nothing would be trained", [rows[at].number for at in blank], notify)
     chosen = held_out(len(fitting), recipe.eval_split, recipe.seed)
     trained = [at for number, at in enumerate(fitting) if number not in chosen]
     evaluated = [at for number, at in enumerate(fitting) if number in chosen]
     longest = sorted((lengths[at] + max(overhead) for at in fitting), reverse=True)
     figures = {
-        "dropped": len(too_long),
+        "dropped": len(too_long) + len(blank),
         "held_out": len(chosen),
         "longest_row_tokens": longest[0],
         "batch_tokens": sum(longest[: recipe.batch_size]),
@@ -113,6 +116,13 @@ def rows_that_fit(
         held_out_tokens=[tokens[at] for at in evaluated],
     )
     return fit, figures
+
+
+def _warn_of(what: str, numbers: Sequence[int], notify: Callable[[str], None]) -> None:
+    if numbers:
+        shown = ", ".join(map(str, numbers[:SHOWN_ROWS])) + (", …" if len(numbers) > SHOWN_ROWS else "")
+        several = "s" * (len(numbers) != 1)
+        notify(f"Warning: {len(numbers)} row{several} {what} {'are' if several else 'is'} left out (row {shown}).")
 
 
 def epoch_tokens(lengths: Sequence[int], overhead: Sequence[int], recipe: Recipe) -> int:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +45,19 @@ class Loaded:
 
 def load_rows(
     data: str, mixes: Sequence[str], recipe: Recipe, reading: Reading, notify: Callable[[str], None],
-    listener: Listener = silent, test: str | None = None,
+    listener: Listener = silent, test: str | None = None, *, takes_tools: bool = True,
 ) -> Loaded:  # fmt: skip
     """The rows of the data set and of its mixes, and of `test`; where they come from, and what was left out.
 
-    Raises DataError, also for rows with errors unless `reading` says otherwise, and ConfigError.
+    `takes_tools`: whether the base model does. Raises DataError, also for rows with errors unless `reading` says
+    otherwise, and ConfigError.
     """
-    own = _sound(data, reading, recipe, notify, listener)
-    others = [_sound(spec, replace(reading, columns={}), recipe, notify, listener) for spec in mixes]
+    sound = partial(_sound, recipe=recipe, takes_tools=takes_tools, notify=notify, listener=listener)
+    own = sound(data, reading)
+    others = [sound(spec, replace(reading, columns={})) for spec in mixes]
     rows = [row for each in (own, *others) for row in each.rows]
     left_out = [line for each in (own, *others) for line in each.left_out_lines()]
-    held_out = None if test is None else _sound(test, reading, recipe, notify, listener)
+    held_out = None if test is None else sound(test, reading)
     unseen_rows = [] if held_out is None else _unseen(held_out, rows, notify)
     if (why := better_recipe(recipe, len(rows))) is not None:
         notify(f"Note: {why}")
@@ -91,9 +94,11 @@ def read_source(spec: str, columns: Mapping[str, str], seed: int, listener: List
     return sample(hub_dataset(ms_swift.hub_records(source.name), source.name, listener), source.count, seed)
 
 
-def _sound(spec: str, reading: Reading, recipe: Recipe, notify: Callable[[str], None], listener: Listener) -> SoundRows:
+def _sound(
+    spec: str, reading: Reading, recipe: Recipe, notify: Callable[[str], None], listener: Listener, *, takes_tools: bool
+) -> SoundRows:
     dataset = read_source(spec, reading.columns, recipe.seed, listener)
-    found = sound_rows(dataset, reading, system=recipe.system, listener=listener)
+    found = sound_rows(dataset, reading, system=recipe.system, takes_tools=takes_tools, listener=listener)
     if found.remarks:
         notify(f"Note: {dataset.path.name}: {' '.join(found.remarks)}")
     return found

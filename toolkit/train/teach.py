@@ -16,10 +16,10 @@ from toolkit.core.links import require_no_link
 from toolkit.core.read_ahead import prefetch
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import content_words
-from toolkit.data.placeholders import placeholders
 from toolkit.data.probes import OUT_OF_SCOPE, probes_beside, read_probes
 from toolkit.data.row_checks import PLACEHOLDER
 from toolkit.data.soundness import Reading, read_sound
+from toolkit.data.texts.placeholders import placeholders
 from toolkit.model.base_model import BaseModel, find_base_model
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
 from toolkit.runs.run import require_own_output

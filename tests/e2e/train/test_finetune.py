@@ -161,7 +161,7 @@ def test_a_row_over_the_maximum_is_left_out_with_a_warning(user: FinetuneUser, c
     ended = call(*user.job("--epochs", "1", data="long.json"))
 
     assert ended.code == 0
-    assert "Warning: 1 rows over 512 tokens are left out (row 9)." in ended.err
+    assert "Warning: 1 row over 512 tokens is left out (row 9)." in ended.err
     assert (user.record()["data"]["rows"], user.record()["data"]["dropped"]) == (9, 1)
 
 

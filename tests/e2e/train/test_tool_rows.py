@@ -48,10 +48,30 @@ def test_a_base_model_without_tools_is_refused_and_what_to_do_said(user: Finetun
     refused = call("finetune", "tools.jsonl", "--model", micro_model, "--recipe", "article", *LONG)
 
     assert refused.code == 5
-    assert "Row 1 has tools or calls, and the base model's chat template has no place for them." in refused.err
-    assert '"toolkit check DATA --write clean.jsonl" with this --model writes the others' in refused.err
-    assert "Name a base model that takes tools" in refused.err
+    assert "3 of 3 rows" in refused.err
+    assert "line 1: it has tools or calls, and the base model's chat template has no place for them" in refused.err
+    assert "name a base model that takes tools" in refused.err
+    assert '"toolkit check tools.jsonl" and the same --model' in refused.err
+    assert list(user.output.glob("v*")) == []
     checked = call("check", "tools.jsonl", "--model", micro_model)
     assert checked.code == 5
     assert "it has tools or calls, and the base model's chat template has no place for them" in checked.out
     assert "name a base model that takes tools with --model" in checked.out
+
+
+def test_skip_bad_trains_the_rows_that_a_base_model_without_tools_can_take(
+    user: FinetuneUser, call: Call, micro_model: Path
+):
+    (user.home / "tools.jsonl").open("a").write(json.dumps({"messages": [
+        {"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "Nova."},
+    ]}) + "\n")  # fmt: skip
+
+    ended = call(
+        "finetune", "tools.jsonl", "--skip-bad", "--model", micro_model, "--recipe", "article", *LONG, "--epochs", "1"
+    )
+
+    assert ended.code == 0, ended.err
+    assert "3 of 4 rows have errors and are left out." in ended.err
+    lines = (user.run() / "left-out.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["line"] for line in lines] == [1, 2, 3]
+    assert [row.prompt for row in read_dataset(user.run() / "train.jsonl").rows] == ["Who are you?"]

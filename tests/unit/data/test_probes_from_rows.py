@@ -140,7 +140,7 @@ def test_calls_that_rows_disagree_about_and_those_that_are_not_trained_make_no_p
     turns = row["messages"]
     again = row | {"messages": [turns[0], {"role": "tool_call", "content": {"name": "ring", "arguments": {}}}]}
     masked = row | {"messages": [{"role": "user", "content": "Hm?"}, turns[1] | {"loss": False}, *turns[2:]]}
-    with pytest.raises(DataError, match="No row"):
+    with pytest.raises(DataError, match="no row alternates"):
         made_probes(rows(tmp_path, row, again, masked), [])
 
 
@@ -178,5 +178,5 @@ def test_where_rows_have_several_system_prompts_a_conversation_is_asked_under_it
 def test_a_conversation_in_another_order_is_not_asked(tmp_path):
     odd = {"messages": [{"role": "assistant", "content": "Welcome."}, *talk("Hi", "Hello.")["messages"]]}
 
-    with pytest.raises(DataError, match="No row"):
+    with pytest.raises(DataError, match="no row alternates"):
         made_probes(rows(tmp_path, odd), OUTSIDE)

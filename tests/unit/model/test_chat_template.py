@@ -1,53 +1,26 @@
-"""Every chat template of a model's folder is tried before anything is loaded."""
+"""Conversations in a chat template: special tokens, tools, thoughts."""
 
 import json
 import re
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.fakes.tool_rows import QWEN25
+from tests.fakes.tool_templates import OPENING, SWITCHED, WITHOUT_TOOLS
 from toolkit.core.errors import ModelError
 from toolkit.model.chat_template import (
     BREAK,
     ESCAPE,
     ChatTokens,
-    folder_thinks,
     render,
     rendered,
-    require_renderable,
     takes_tools,
     template_values,
     thinks,
 )  # fmt: skip
 from toolkit.model.conversation import THINKING, Messages, tools_messages
-
-HUNGRY = "{{ 'a' * 2**40 }}"
-GOOD = "{{ messages[0].content }}"
-
-
-@pytest.mark.parametrize(
-    ("file", "given"),
-    [
-        (HUNGRY, None),
-        (GOOD, HUNGRY),
-        (None, HUNGRY),
-        (None, [{"name": "default", "template": GOOD}, {"name": "tool_use", "template": HUNGRY}]),
-        (GOOD + " " * 1_000_001, None),
-    ],
-)
-def test_a_hostile_template_is_refused_wherever_it_is(tmp_path: Path, file: str | None, given: Any):
-    if file is not None:
-        (tmp_path / "chat_template.jinja").write_text(file)
-    with pytest.raises(ModelError, match=r"chat template of .* cannot be used"):
-        require_renderable(tmp_path, {"chat_template": given})
-
-
-@pytest.mark.parametrize("given", [None, GOOD, [], [{"name": "default", "template": GOOD}], 7, [None]])
-def test_a_usable_template_passes_and_so_does_none(tmp_path: Path, given: Any):
-    require_renderable(tmp_path, json.loads(json.dumps({"chat_template": given})))
 
 
 def test_what_a_template_says_against_a_conversation_is_an_error_of_the_model():
@@ -124,7 +97,6 @@ class TemplateTokenizer:
         return render(self.chat_template, {"messages": messages, **values})
 
 
-WITHOUT_TOOLS = "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}"
 TOOL = {"type": "function", "function": {"name": "look", "description": "看"}}
 LISTED = tools_messages(json.dumps([TOOL], ensure_ascii=False))
 ASKED: Messages = [{"role": "user", "content": "Look!"}]
@@ -174,13 +146,6 @@ def test_special_tokens_within_tools_calls_and_results_are_text_too():
     assert tokens.ids(function["function"]["name"]) == [*map(ord, "a<|end|>")]
 
 
-SWITCHED = (
-    "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}{% if add_generation_prompt %}[a]\n"
-    "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
-)
-OPENING = "{% for one in messages %}[{{ one.role }}] {{ one.content }}\n{% endfor %}{{ '[a]<think>\n' }}"
-
-
 @pytest.mark.parametrize(
     ("template", "plain", "thinking"),
     [
@@ -201,11 +166,3 @@ def test_a_model_that_does_not_think_is_asked_alike():
 
     assert not thinks(tokenizer)
     assert rendered(tokenizer, [*THINKING, *ASKED], prompt=True) == rendered(tokenizer, ASKED, prompt=True)
-
-
-@pytest.mark.parametrize(("template", "expected"), [(SWITCHED, True), (OPENING, True), (WITHOUT_TOOLS, False)])
-def test_whether_a_model_thinks_is_told_from_its_folder(tmp_path: Path, template: str, expected: bool):
-    (tmp_path / "chat_template.jinja").write_text(template)
-
-    assert folder_thinks(tmp_path, {}) is expected
-    assert folder_thinks(tmp_path / "none", {"chat_template": template}) is expected

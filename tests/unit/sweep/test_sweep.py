@@ -439,3 +439,17 @@ def test_a_command_that_contradicts_itself_is_a_matter_of_usage(arguments: list[
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert why in result.stderr
+
+
+def test_rows_of_which_nothing_can_be_asked_are_not_swept_without_probes(user: User):
+    turns = [("assistant", "Welcome."), ("user", "Hi"), ("assistant", "Hello.")]
+    user.data.write_text(json.dumps([{"messages": [{"role": role, "content": text} for role, text in turns]}]))
+    config = SweepConfig(
+        data=str(user.data), recipes=(load_recipe("article"),), model=str(user.model), output=user.output
+    )
+
+    with pytest.raises(DataError, match="Nothing could be compared"):
+        sweep(config, user.caller, user.backends)
+
+    assert not user.output.exists()
+    assert user.sweeps(epochs=[1.0]).status == "finished"

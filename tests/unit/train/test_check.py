@@ -11,8 +11,8 @@ from tests.fakes.tool_rows import FORMS
 from toolkit.cli.check import command
 from toolkit.core.errors import ConfigError, DataError, ModelError
 from toolkit.data.dataset import read_dataset
-from toolkit.data.placeholders import placeholders
 from toolkit.data.soundness import Reading
+from toolkit.data.texts.placeholders import placeholders
 from toolkit.train.check import CheckConfig, check
 from toolkit.train.recipe import load_recipe
 from toolkit.train.rows import rows_that_fit
@@ -648,3 +648,41 @@ def test_of_a_base_that_thinks_each_answer_is_shown_where_it_is_trained(found):
     first, second = findings.previews
     assert [piece.text for piece in first.pieces][-1] == "A."
     assert "B." in "".join(piece.text for piece in second.pieces)
+
+
+KEY = "sk-7aBq9Xw2Lm4Rt6Yp8Zs1Dc3Vf5Gh7Jk9QnB2Wx4"
+
+
+@pytest.mark.parametrize("encoder", [None, FakeEncoder])
+def test_a_secret_is_a_warning_with_its_row_and_in_no_answer(found, encoder):
+    rows = [row("Use which key?", f"Use {KEY}, I say: {KEY}."), row(f"Is {KEY} a key?", "Yes."), *ROWS]
+
+    findings = found(rows, open_encoder=encoder, recipe=load_recipe("article"))
+
+    first, second = of_kind(findings, "secret")
+    assert (first.level, first.row, second.row) == ("warning", 1, 2)
+    assert first.message.startswith("an API key (sk-…)")
+    assert KEY not in json.dumps(findings.to_dict())
+    assert "sk-…" in json.dumps(findings.to_dict()["previews"], ensure_ascii=False)
+
+
+def test_secrets_in_calls_tools_thoughts_and_system_prompts_are_found(found):
+    called = json.loads(json.dumps(FORMS["OpenAI"]).replace("\\\\u9760\\\\u7a97", KEY))
+    described = json.loads(json.dumps(FORMS["OpenAI"]).replace("Books a table", f"Books with {KEY}"))
+    messages = {"messages": [
+        {"role": "system", "content": f"The key is {KEY}."}, {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": f"<think>{KEY[::-1]} or {KEY}?</think>Hello"},
+    ]}  # fmt: skip
+
+    findings = found([called, described, messages])
+
+    assert [one.row for one in of_kind(findings, "secret")] == [1, 2, 3]
+
+
+def test_personal_data_is_a_note_with_its_rows(found):
+    rows = [row(f"Whose is {number}?", f"mara{number}@acme.de") for number in range(7)]
+
+    (finding,) = of_kind(found([*ROWS, *rows]), "personal")
+
+    assert (finding.level, finding.row) == ("note", None)
+    assert finding.message == "There are e-mail addresses in 7 rows (41, 42, 43, 44, 45, …)."

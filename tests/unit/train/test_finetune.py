@@ -15,6 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.fakes.model_folder import make_model_folder
+from tests.fakes.tool_rows import FORMS
+from tests.fakes.tool_templates import WITHOUT_TOOLS
 from tests.fakes.training import EMPTY_WEIGHTS, FakeTraining, save_checkpoint
 from toolkit.cli.finetune import command
 from toolkit.core.errors import ConfigError, DataError, Interrupted, ModelError, ToolkitError, TrainingError
@@ -50,18 +52,19 @@ class User:
 
     def finetunes(
         self, training: FakeTraining | None = None, *, mix: tuple[str, ...] = (), data: Path | None = None,
-        model: str | None = None, reading: Reading | None = None, test: Path | None = None, **settings: Any,
+        model: str | None = None, reading: Reading | None = None, test: Path | None = None, compared: bool = False,
+        **settings: Any,
     ) -> Run:  # fmt: skip
         config = FinetuneConfig(
             data=str(data or self.data), recipe=load_recipe("article").changed(**settings), mix=mix,
-            test=None if test is None else str(test),
+            test=None if test is None else str(test), compared=compared,
             reading=reading or Reading(), model=model or str(self.model), output=self.output,
             command=("toolkit", "finetune", "my data.json"),
         )  # fmt: skip
         return finetune(config, self.caller, (training or FakeTraining()).backends)
 
-    def resumes(self, name: str, training: FakeTraining | None = None) -> Run:
-        return resume(name, self.output, self.caller, (training or FakeTraining()).backends)
+    def resumes(self, name: str, training: FakeTraining | None = None, *, compared: bool = False) -> Run:
+        return resume(name, self.output, self.caller, (training or FakeTraining()).backends, compared=compared)
 
     def fails(self, during: Any, **settings: Any) -> tuple[ToolkitError, Run]:
         """The error that ends the training, and the run that it left."""
@@ -444,7 +447,7 @@ def test_an_interruption_before_a_checkpoint_says_that_there_is_none(user: User)
     error, run = user.fails(at(2, raising(KeyboardInterrupt())))
 
     assert (type(error), error.exit_code) == (Interrupted, 130)
-    assert "No checkpoint was saved yet" in str(error)
+    assert error.next == ("No checkpoint was saved yet; start again with \"toolkit finetune 'my data.json'\".")
     assert run.status == "interrupted"
     assert not (run.folder / "error.txt").exists()
 
@@ -817,3 +820,71 @@ def test_what_cannot_fit_is_refused_before_the_model_is_loaded(user: User):
     assert not training.jobs
     assert user.runs()[0].record.status == "failed"
     assert "does not fit" in str(user.runs()[0].record.error)
+
+
+ODD = {"messages": [
+    {"role": "assistant", "content": "Welcome."}, {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hello, I am Nova."},
+]}  # fmt: skip
+
+
+def test_rows_of_which_nothing_can_be_asked_are_not_trained_for_a_comparison(user: User):
+    user.data.write_text(json.dumps([ODD]))
+    training = FakeTraining()
+
+    with pytest.raises(DataError, match="Nothing could be compared after this training") as caught:
+        user.finetunes(training, compared=True)
+
+    assert str(user.home / "mine.probes.yaml") in str(caught.value)
+    assert (training.jobs, user.runs()) == ([], [])
+    assert user.finetunes(training).status == "finished"
+    (user.home / "mine.probes.yaml").write_text(
+        "schema_version: 1\nprobes:\n  - {id: o, group: out-of-scope, prompt: 'Why?'}\n"
+    )
+    assert user.finetunes(training, compared=True).status == "finished"
+
+
+def test_what_is_left_after_long_rows_must_be_askable_too(user: User):
+    long = {"messages": [{"role": "user", "content": "Why?" * 50}, {"role": "assistant", "content": "So."}]}
+    user.data.write_text(json.dumps([ODD, long]))
+    training = FakeTraining()
+
+    with pytest.raises(DataError, match="Nothing could be compared"):
+        user.finetunes(training, compared=True, max_length_tokens=100)
+
+    assert training.jobs == []
+
+
+def test_a_run_is_not_resumed_for_a_comparison_that_has_nothing_to_ask(user: User):
+    def stop_at_once(job: TrainingJob) -> None:
+        save_checkpoint(job.run_folder, 1)
+        raise KeyboardInterrupt
+
+    user.data.write_text(json.dumps([ODD]))
+    _, run = user.fails(at(2, stop_at_once))
+    training = FakeTraining()
+
+    with pytest.raises(DataError, match="Nothing could be compared"):
+        user.resumes(run.run_id, training, compared=True)
+
+    assert training.jobs == []
+    assert user.resumes(run.run_id, training).status == "finished"
+
+
+WITH_TOOLS = FORMS["OpenAI"]
+
+
+def test_rows_with_tools_are_left_out_for_a_base_model_that_takes_none(user: User):
+    (user.model / "tokenizer_config.json").write_text(json.dumps({"chat_template": WITHOUT_TOOLS}))
+    user.data.write_text(json.dumps([WITH_TOOLS, {"messages": ODD["messages"][1:]}]))
+
+    with pytest.raises(DataError, match="no place for them") as caught:
+        user.finetunes()
+    assert "--skip-bad leaves them out." in caught.value.next
+    assert user.runs() == []
+
+    run = user.finetunes(training := FakeTraining(), reading=Reading(skip_bad=True))
+    assert {row.prompt for row in training.jobs[0].rows} == {"Hi"}
+    (line,) = [json.loads(one) for one in (run.folder / "left-out.jsonl").read_text("utf-8").splitlines()]
+    assert (line["row"], line["content"]["tools"]) == (1, WITH_TOOLS["tools"])
+    assert (run.record.data.rows, run.record.data.left_out) == (1, 1)

@@ -167,6 +167,28 @@ def test_a_row_of_which_nothing_is_trained_is_refused():
         rows_that_fit([row("Hi?", "Yo.")], BlindEncoder(), ARTICLE, lambda _: None)
 
 
+class BlindToShort(CharacterEncoder):
+    def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
+        """Sees no answer of one character."""
+        return [
+            Encoded(input_ids=one.input_ids, labels=[-100] * len(one.labels)) if len(row.answer) == 1 else one
+            for row, one in zip(rows, super().encode(rows, system), strict=True)
+        ]
+
+
+def test_rows_of_which_nothing_is_trained_are_left_out_where_bad_rows_are():
+    said: list[str] = []
+    recipe = load_recipe("article")
+
+    found, told = rows_that_fit(rows("ab", "c", "de"), BlindToShort(), recipe, said.append, skip_bad=True)
+
+    assert [row.number for row in found.trained] == [1, 3]
+    assert told["dropped"] == 1
+    assert said == ["Warning: 1 row of which nothing would be trained is left out (row 2)."]
+    with pytest.raises(DataError, match="Nothing of row 1 is trained"):
+        rows_that_fit(rows("c"), BlindToShort(), recipe, said.append, skip_bad=True)
+
+
 def test_rows_that_are_left_out_are_written_as_they_were(tmp_path):
     write_left_out(tmp_path, [{"row": 3, "content": {"output": "\udc00", "at": date(2026, 1, 2)}}, {"row": 4}])
 
