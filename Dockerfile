@@ -56,60 +56,104 @@ COPY --link --chmod=644 --from=model model-00004-of-*.safetensors /root/${MODEL_
 
 
 
-FROM weights AS dependencies
+# The environment is made in parts, each under /out in a stage of its own: none stands on another, nor on the weights, so
+# that images with other weights, or none, are made of the same parts, and BuildKit makes them side by side.
+FROM base AS environment
 ARG SOURCE_DATE_EPOCH
 ARG TORCH=cuda
 # For every pip below; an ARG, since an ENV would stay in the image.
 ARG PIP_DISABLE_PIP_VERSION_CHECK=1
+ARG PIP_IGNORE_INSTALLED=1
 ARG PIP_NO_CACHE_DIR=1
 ARG PIP_NO_DEPS=1
 ARG PIP_QUIET=1
 ARG PIP_REQUIRE_HASHES=1
 ARG PIP_USE_PEP517=1
-# torch and its CUDA libraries apart from the rest: they are most of the bytes, and change least. Three layers of about
-# the same size, since an engine fetches three at a time, and stores a layer again from its start if the line breaks.
+RUN python3 -m venv /opt/venv
+
+
+
+# torch and its CUDA libraries apart from the rest: they are most of the bytes, and change least. Three parts of about
+# the same size, since an engine fetches three layers at a time, and stores one again from its start if the line breaks.
 # A file of requirements is split by the names in it; torch's CPU build has nothing for the first two.
 # pip.conf and ca_bundle are the builder's own, if any: they are mounted, never copied.
+FROM environment AS cuda-first
+ARG SOURCE_DATE_EPOCH
 RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=pip_config,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
-    && python3 -m venv /opt/venv \
-    && awk '/^[a-z]/ { wanted = /^nvidia-.*(cudnn|nccl|cusparselt|nvshmem)/ } wanted' /torch.txt > /tmp/wanted.txt \
-    && /opt/venv/bin/pip install --find-links /wheels -r /tmp/wanted.txt \
-    && rm /tmp/wanted.txt
+    && mkdir --parents /out/opt && cp --archive /opt/venv /out/opt/ \
+    && awk '/^[a-z]/ { wanted = /^nvidia-.*(cudnn|nccl|cusparselt|nvshmem)/ } wanted' /torch.txt > /wanted.txt \
+    && /opt/venv/bin/pip install --root /out --find-links /wheels -r /wanted.txt
+
+
+
+FROM environment AS cuda-second
+ARG SOURCE_DATE_EPOCH
 RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=pip_config,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
-    && awk '/^[a-z]/ { wanted = /^nvidia-/ } wanted' /torch.txt > /tmp/wanted.txt \
-    && /opt/venv/bin/pip install --find-links /wheels -r /tmp/wanted.txt \
-    && rm /tmp/wanted.txt
+    && mkdir /out \
+    && awk '/^[a-z]/ { wanted = /^nvidia-/ && !/^nvidia-.*(cudnn|nccl|cusparselt|nvshmem)/ } wanted' /torch.txt \
+        > /wanted.txt \
+    && /opt/venv/bin/pip install --root /out --find-links /wheels -r /wanted.txt
+
+
+
+FROM environment AS torch
+ARG SOURCE_DATE_EPOCH
 RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
     --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=pip_config,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
-    && /opt/venv/bin/pip install --find-links /wheels -r /torch.txt
+    && awk '/^[a-z]/ { wanted = !/^nvidia-/ } wanted' /torch.txt > /wanted.txt \
+    && /opt/venv/bin/pip install --root /out --find-links /wheels -r /wanted.txt
+
+
+
 # build.txt, --no-build-isolation: for the packages that come as source, pip would fetch a setuptools of its own choice.
 # -g0: one that compiles (crcmod) would hold the name of pip's random folder in its debugging information.
-RUN --mount=type=bind,source=requirements/runtime.txt,target=/runtime.txt \
+# What the part above has in the same version is left out.
+FROM environment AS libraries
+ARG SOURCE_DATE_EPOCH
+RUN --mount=type=bind,source=requirements/torch-${TORCH}.txt,target=/torch.txt \
+    --mount=type=bind,source=requirements/runtime.txt,target=/runtime.txt \
     --mount=type=bind,source=requirements/build.txt,target=/build.txt \
     --mount=type=secret,id=pip_config,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
     if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
     && export CFLAGS=-g0 \
+    && awk '/^[a-z]/ { wanted = FILENAME == "/runtime.txt" && !($1 in above); above[$1] } wanted' /torch.txt /runtime.txt \
+        > /wanted.txt \
     && /opt/venv/bin/pip install -r /build.txt \
-    && /opt/venv/bin/pip install --no-build-isolation -r /runtime.txt \
-    && echo /opt/toolkit > "$(echo /opt/venv/lib/python3.*/site-packages)/toolkit.pth"
+    && /opt/venv/bin/pip install --root /out --no-build-isolation -r /wanted.txt \
+    && echo /opt/toolkit > "$(echo /out/opt/venv/lib/python3.*/site-packages)/toolkit.pth"
+
+
+
+# The whole environment, for the stages that need it; nothing of this one is in the image.
+FROM base AS assembled
+ARG SOURCE_DATE_EPOCH
+COPY --link --from=cuda-first /out/ /
+COPY --link --from=cuda-second /out/ /
+COPY --link --from=torch /out/ /
+COPY --link --from=libraries /out/ /
 
 
 
 # The bill of materials of what was installed; the tool that writes it stays in this stage.
-FROM dependencies AS sbom
+FROM assembled AS sbom
 ARG SOURCE_DATE_EPOCH
+ARG PIP_DISABLE_PIP_VERSION_CHECK=1
+ARG PIP_NO_CACHE_DIR=1
+ARG PIP_NO_DEPS=1
+ARG PIP_QUIET=1
+ARG PIP_REQUIRE_HASHES=1
 RUN --mount=type=bind,source=requirements/sbom.txt,target=/sbom.txt \
     --mount=type=secret,id=pip_config,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
@@ -122,7 +166,7 @@ RUN --mount=type=bind,source=requirements/sbom.txt,target=/sbom.txt \
 
 
 # The toolkit as it will lie, with its byte code: a checkout's file modes and umask must not decide the image.
-FROM dependencies AS toolkit
+FROM assembled AS toolkit
 ARG SOURCE_DATE_EPOCH
 RUN --mount=type=bind,target=/source \
     mkdir --parents /data /out/opt/toolkit /out/root \
@@ -138,9 +182,13 @@ RUN --mount=type=bind,target=/source \
 
 
 
-# Only COPY --link from here on: nothing beneath has to be unpacked for them.
-FROM dependencies AS runtime
+# Only COPY --link from here on: nothing beneath has to be unpacked for them, and each layer is the same on any other.
+FROM weights AS runtime
 ARG SOURCE_DATE_EPOCH
+COPY --link --from=cuda-first /out/ /
+COPY --link --from=cuda-second /out/ /
+COPY --link --from=torch /out/ /
+COPY --link --from=libraries /out/ /
 COPY --link --chmod=644 --from=sbom /sbom.cdx.json /opt/toolkit/sbom.cdx.json
 # The embedded model and the data apart from the code: they are larger than the code, or change less.
 COPY --link data/tiny-qwen2/ /opt/toolkit/data/tiny-qwen2/
