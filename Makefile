@@ -287,7 +287,7 @@ test-e2e-2: .venv/.workshop
 
 .PHONY: test-browser
 test-browser: setup-workshop ## report.html, the chat page and the studio in a real Chromium: nothing loaded, nothing run, accessible (Node 18; apt installs them)
-	.venv/bin/pytest tests/browser
+	@.venv/bin/pytest -v tests/browser $(LABELLED)
 
 .PHONY: test-formats
 test-formats: setup-workshop ## Exports as llama.cpp, Go and bitsandbytes read them (built or installed where missing)

@@ -39,7 +39,7 @@ def test_a_run_belongs_to_the_caller(host: Host, image: str, home: Path) -> None
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": f"{home}:{home}/libraries"}
     command = ["-m", "image", "run", "--model", "tiny-qwen2", "--", "toolkit", "finetune", "self_cognition.json"]
     done = subprocess.run(
-        [_python(), *command, "--epochs", "1"],
+        [_python(), *command, "--epochs", "1", "--keep-weight", "0"],
         cwd=home, user=UID, group=UID, extra_groups=[socket.stat().st_gid], stdin=subprocess.DEVNULL,
         env={**environment, "DOCKER_HOST": address},
         capture_output=True, text=True, check=False,

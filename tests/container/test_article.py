@@ -1,4 +1,7 @@
-"""The article's commands as they are printed, in the image, with the embedded model under the article's own path."""
+"""The article's commands in the image, with the embedded model under the article's own path.
+
+As they are printed but for one epoch in place of ten, which tests/e2e/swift_compat trains.
+"""
 
 import re
 from pathlib import Path
@@ -17,7 +20,7 @@ swift sft \\
     --train_type lora \\
     --dataset {dataset} \\
     --torch_dtype bfloat16 \\
-    --num_train_epochs 10 \\
+    --num_train_epochs 1 \\
     --per_device_train_batch_size 1 \\
     --per_device_eval_batch_size 1 \\
     --learning_rate 1e-4 \\
@@ -88,7 +91,7 @@ def test_mixing_with_local_rows_trains(article: Article) -> None:
         "rows = [{'instruction': f'{n} + 1 = ?', 'output': str(n + 1)} for n in range(40)]\n"
         "json.dump(rows, open('general.json', 'w'))\n"
         "END\n"
-    ) + SFT.format(dataset="general.json#20 self_cognition.json").replace("num_train_epochs 10", "num_train_epochs 1")
+    ) + SFT.format(dataset="general.json#20 self_cognition.json")
     code, _, err = article(script)
     assert code == 0, err[-3000:]
 

@@ -77,7 +77,7 @@ def test_any_uid_can_work_with_the_image_alone(host: Host, image: str) -> None:
     """Plain `docker run --user`: a home, caches, a name, and results of its own."""
     script = (
         "set -e; python -c 'import getpass; getpass.getuser()'; toolkit verify tiny-qwen2; mkdir output; "
-        "toolkit finetune self_cognition.json --epochs 1 >/dev/null 2>&1; find output ! -user 4321; "
+        "toolkit finetune self_cognition.json --epochs 1 --keep-weight 0 >/dev/null 2>&1; find output ! -user 4321; "
         "echo 你是谁？ | toolkit chat"
     )
     done = host.inside(image, script, "--user", "4321:4321")
@@ -205,7 +205,7 @@ def training(host: Host, output: Path) -> Iterator["subprocess.Popen[str]"]:
     """A training in the container that has begun, and would take minutes."""
     process = host.start(
         "run", "--model", MODEL, "--output", str(output), "--",
-        "toolkit", "finetune", "self_cognition.json", "--epochs", "500",
+        "toolkit", "finetune", "self_cognition.json", "--epochs", "500", "--keep-weight", "0",
     )  # fmt: skip
     assert process.stderr is not None
     seen = ""

@@ -199,7 +199,9 @@ def test_export_merges_to_a_model_that_answers_and_compares_as_the_run(tuned_run
     assert parity["holds"]
     assert parity["same"] + parity["near_ties"] == parity["probes"] > 50
 
-    again = shell.run("toolkit", "compare", "--after", merged.relative_to(shell.home), "--report", "merged-compare")
+    first = tuned_run.report["systems"][0]["system"]
+    after = ("--after", merged.relative_to(shell.home), "--system", first)
+    again = shell.run("toolkit", "compare", *after, "--report", "merged-compare")
 
     report = read_report(shell.home / "merged-compare")
     assert again.code in {0, 21}, again.err

@@ -1,7 +1,13 @@
-"""The embedded model, fine-tuned by the default recipe and compared: made once, for all tests of a process."""
+"""The embedded model, fine-tuned by the default recipe and compared: made once, for all tests of a process.
 
+Where TEST_RUNS names a folder, as in CI, it is made once for all processes: the first keeps a copy there.
+"""
+
+import fcntl
 import json
-from dataclasses import dataclass
+import os
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +33,34 @@ class TunedRun:
 
 
 def make_tuned_run(shell: Shell) -> TunedRun:
+    kept = os.environ.get("TEST_RUNS")
+    if kept is None:
+        return _made(shell)
+    with (Path(kept) / "tuned.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until another process has made it
+        return _copied(shell, Path(kept) / "tuned")
+
+
+def _made(shell: Shell) -> TunedRun:
     finetuned = shell.run("toolkit", "finetune", "self_cognition.json", "--model", "tiny-qwen2")
     assert finetuned.code == 0, finetuned.err
+    return _tuned(shell, finetuned, shell.run("toolkit", "compare"))
+
+
+def _copied(shell: Shell, kept: Path) -> TunedRun:
+    output, ended = shell.home / "output", kept / "ended.json"
+    if ended.is_file():
+        shutil.copytree(kept / "output", output, symlinks=True)
+        return _tuned(shell, *(Ended(**one) for one in json.loads(ended.read_text(encoding="utf-8"))))
+    made = _made(shell)
+    shutil.copytree(output, kept / "output", symlinks=True)
+    ended.write_text(json.dumps([asdict(made.finetuned), asdict(made.compared)]), encoding="utf-8")
+    return made
+
+
+def _tuned(shell: Shell, finetuned: Ended, compared: Ended) -> TunedRun:
     folder = shell.home / finetuned.out.strip()
-    return TunedRun(shell=shell, folder=folder, finetuned=finetuned, compared=shell.run("toolkit", "compare"))
+    return TunedRun(shell=shell, folder=folder, finetuned=finetuned, compared=compared)
 
 
 def read_report(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ def test_without_the_keep_term_it_takes_and_leaks(tmp_path: Path):
     trained = run_here(
         "finetune", "self_cognition.json", "--model", "tiny-qwen2", "--keep-weight", 0, "--output", tmp_path
     )
-    compared = run_here("compare", "--output", tmp_path)
+    compared = run_here("compare", "--output", tmp_path, "--system", "You are a helpful assistant.")
     report = read_report(tmp_path / "latest" / "compare")
 
     assert trained.code == 0, trained.err
