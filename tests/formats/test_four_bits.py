@@ -127,8 +127,8 @@ def test_what_is_lent_is_trained_as_a_fresh_load_is(base, run, output):
     assert lent.record.adapter.sha256 == fresh.record.adapter.sha256
 
 
-def test_what_is_lent_is_compared_as_a_fresh_load_is(base, run, output):
-    config = CompareConfig(run=run.run_id, output=output, systems=(SYSTEM,), max_new_tokens=24)
+def test_what_is_lent_is_compared_as_a_fresh_load_is(base, run, output, probes):
+    config = CompareConfig(run=run.run_id, output=output, probes=probes, systems=(SYSTEM,), max_new_tokens=24)
     fresh, _ = compare(config)
     lent, _ = compare(config, load=base.load)
 
@@ -155,9 +155,10 @@ def test_before_is_not_the_base_at_full_precision(run, output):
     assert max(apart) > 0.1
 
 
-def test_compare_shows_4_bits_on_the_terminal_and_in_the_report(run, output, capsys):
+def test_compare_shows_4_bits_on_the_terminal_and_in_the_report(run, output, probes, capsys):
+    few = ("--probes", str(probes), "--system", SYSTEM, "--max-new-tokens", "24")
     with pytest.raises(SystemExit) as left:
-        main(["compare", run.run_id, "--output", str(output), "--system", SYSTEM, "--max-new-tokens", "24"])
+        main(["compare", run.run_id, "--output", str(output), *few])
 
     streams = capsys.readouterr()
     assert left.value.code in {0, 21}
@@ -167,8 +168,9 @@ def test_compare_shows_4_bits_on_the_terminal_and_in_the_report(run, output, cap
     assert "tiny-qwen2 in 4 bits" in (run.folder / "compare" / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_ranking_uses_the_4_bit_base(run, output):
-    [only] = rank([run.run_id], CompareConfig(output=output, systems=(SYSTEM,), max_new_tokens=8))
+def test_a_ranking_uses_the_4_bit_base(run, output, probes):
+    config = CompareConfig(output=output, probes=probes, systems=(SYSTEM,), max_new_tokens=8)
+    [only] = rank([run.run_id], config)
 
     assert only.report.before["model"]["load_in_4bit"] is True
 
