@@ -69,7 +69,8 @@ ARG PIP_NO_DEPS=1
 ARG PIP_QUIET=1
 ARG PIP_REQUIRE_HASHES=1
 ARG PIP_USE_PEP517=1
-RUN python3 -m venv /opt/venv
+# Without the setuptools that Python 3.11 puts there: the locked one comes with the libraries, and two would stay.
+RUN python3 -m venv /opt/venv && /opt/venv/bin/pip uninstall --yes setuptools
 
 
 
