@@ -13,6 +13,7 @@ from toolkit.compare.further import Further
 from toolkit.compare.held_out import HeldOut
 from toolkit.compare.metrics import ProbeResult, judge
 from toolkit.compare.questions import Questions, answer_tokens
+from toolkit.compare.report.figures import outcome
 from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import Side, call_form, loaded
 from toolkit.core.events import Listener, Progress
@@ -80,7 +81,7 @@ class Answered:
             self._prepare(model, before)
             old, again = self._before(model, before)
             with self._timed("after"), model.side(after.adapter_switch):
-                new = self._answers(model, after, "After")
+                new = self._answers(model, after, "After", old)
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
             self._ask_beside(model, before)
@@ -98,7 +99,7 @@ class Answered:
         model = self._loaded(after, _adapters(after), load)
         with freeing(model):
             with self._timed("after"), model.side(after.adapter_switch):
-                new = self._answers(model, after, "After")
+                new = self._answers(model, after, "After", old)
             self._ask_beside(model, after)
             self._scan(model)
         return self._results(old, new, again, {})
@@ -121,7 +122,10 @@ class Answered:
                 )  # fmt: skip
         return old, dict(zip(reversed(self.outside), again, strict=True))
 
-    def _answers(self, model: LanguageModel, side: Side, task: str) -> list[Answer]:
+    def _answers(
+        self, model: LanguageModel, side: Side, task: str, before: Sequence[Answer] | None = None
+    ) -> list[Answer]:
+        """`before`: the other side's, with which each answer is judged as it comes in."""
         most = self.questions.max_new_tokens
         items = self._items(side)
         prompts = talks(model, items, max_new_tokens=most, listener=self.listener, task=task, **self._thought)
@@ -130,8 +134,8 @@ class Answered:
         for limit in sorted(set(limits)):
             at = [one for one, its in enumerate(limits) if its == limit]
             answers = model.answers(
-                [prompts[one] for one in at], max_new_tokens=limit, listener=self._with_items(items, at), task=task,
-                **self._thought,
+                [prompts[one] for one in at], max_new_tokens=limit, task=task,
+                listener=self._with_items(items, at, before), **self._thought,
             )  # fmt: skip
             found.update((one, replace(answer, first_logits=None)) for one, answer in zip(at, answers, strict=True))
         if any(probe.tools for probe, _ in items):
@@ -141,15 +145,23 @@ class Answered:
                     found[number] = replace(found[number], text=form.as_hermes(found[number].text))
         return [found[one] for one in range(len(items))]  # without logits, a vocabulary's width each
 
-    def _with_items(self, items: Sequence[tuple[Probe, str]], at: Sequence[int]) -> Listener:
+    def _with_items(
+        self, items: Sequence[tuple[Probe, str]], at: Sequence[int], before: Sequence[Answer] | None
+    ) -> Listener:
         """Names the questions that a batch of answers is to, for who shows them while others are still asked."""
 
         def listener(event: Progress) -> None:
-            finished = [(at[one], text) for one, text in event.texts.items()]
-            shown = [
-                {"number": one, "group": items[one][0].group, "prompt": items[one][0].prompt, "answer": text}
-                for one, text in finished
-            ]
+            shown = []
+            for place, text in event.texts.items():
+                probe, system = items[at[place]]
+                item = {"number": at[place], "group": probe.group, "prompt": probe.prompt, "answer": text}
+                if before is not None and _judged_soon(probe):
+                    result = judge(
+                        probe, system, before[at[place]].text, text, self.questions.probes, drift=None,
+                        before_again=None,
+                    )  # fmt: skip
+                    item["mark"] = outcome(result)
+                shown.append(item)
             self.listener(replace(event.bare, items=shown))
 
         return listener
@@ -195,6 +207,11 @@ class Answered:
 
     def _timed(self, name: str) -> "_Timed":
         return _Timed(name, self.timings)
+
+
+def _judged_soon(probe: Probe) -> bool:
+    """Not by a child process, as regexes are, nor by calls, which are not read yet: those wait for the report."""
+    return not probe.tools and (probe.expect is None or (probe.expect.regex is None and probe.expect.call is None))
 
 
 class _Timed:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from toolkit.core.errors import ConfigError, RegistryError
 from toolkit.core.events import Listener, silent
@@ -58,8 +59,8 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
     digest = adapter_sha256(run.adapter)
     evidence = read_evidence(run.folder / COMPARISON, digest)
     require_passed(evidence, run.folder, even_if_failed=config.even_if_failed)
-    hub = modelscope if config.to == "modelscope" else hugging_face
-    hub.require_token()
+    hub = _hub(config.to)
+    require_login(config.to)
     remote = hub.find_remote(config.repository, config.endpoint)
     if remote is not None:
         _require_own_repository(remote, config)
@@ -74,6 +75,15 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
     )  # fmt: skip
     private = not config.public if remote is None else remote.private
     return PushResult(folder=folder, uploaded=uploaded, private=private, verdict=evidence.verdict)
+
+
+def require_login(to: Source) -> None:
+    """Raises RegistryError where nobody is logged in at that hub. Contacts nobody."""
+    _hub(to).require_token()
+
+
+def _hub(to: Source) -> ModuleType:
+    return modelscope if to == "modelscope" else hugging_face
 
 
 def _message(run: Run, evidence: Evidence) -> str:

@@ -5,12 +5,13 @@ from urllib.parse import quote
 
 from toolkit.core.errors import DataError
 from toolkit.runs import latest
-from toolkit.studio.commands import read_choice
+from toolkit.studio.commands import read_choice, read_lists
 from toolkit.studio.desk import Desk
 from toolkit.studio.forms import Form
 from toolkit.studio.pages.data_pages import questions_around
 from toolkit.studio.pages.run_pages import own_probes
 from toolkit.studio.probing import add_probe
+from toolkit.studio.sharing import listed_key, repository
 from toolkit.train.questions.question import write_file
 
 Action = Callable[[Desk, str, Form], str]  # with the reader's language; returns the path of the page that follows
@@ -74,6 +75,19 @@ def train(desk: Desk, lang: str, form: Form) -> str:
     return f"/jobs/{job.number}"
 
 
+def sweep(desk: Desk, lang: str, form: Form) -> str:
+    """A run for each combination of the lists, and which to take."""
+    file = desk.workspace.data_file(form.text("file"))
+    fields = {name: values[0] for name, values in form.fields.items()}
+    job = desk.start("sweep", file.name, desk.commands(lang).sweep(file, read_lists(fields, desk.model)))
+    return f"/jobs/{job.number}"
+
+
+def resume_sweep(desk: Desk, lang: str, form: Form) -> str:
+    name = desk.sweep(form.text("sweep")).folder.name
+    return f"/jobs/{desk.start('sweep', name, desk.commands(lang).resume_sweep(name)).number}"
+
+
 def stop(desk: Desk, _: str, form: Form) -> str:
     number = _number(form.text("job"))
     desk.jobs.stop(number)
@@ -94,6 +108,17 @@ def export(desk: Desk, lang: str, form: Form) -> str:
     run = desk.run(form.text("run"))
     command = desk.commands(lang).export(run.run_id, form.text("format"))
     return f"/jobs/{desk.start('export', run.run_id, command).number}"
+
+
+def attest(desk: Desk, lang: str, form: Form) -> str:
+    run, key = desk.run(form.text("run")), listed_key(desk.workspace, form.text("key"))
+    return f"/jobs/{desk.start('attest', run.run_id, desk.commands(lang).attest(run.run_id, key)).number}"
+
+
+def push(desk: Desk, lang: str, form: Form) -> str:
+    run = desk.run(form.text("run"))
+    command = desk.commands(lang).push(run.run_id, repository(form.text("repository")), form.text("hub"))
+    return f"/jobs/{desk.start('push', run.run_id, command).number}"
 
 
 def use(desk: Desk, _: str, form: Form) -> str:
@@ -130,8 +155,9 @@ def make_probe(desk: Desk, _: str, form: Form) -> str:
 
 ACTIONS: Mapping[str, Action] = {
     "/say": say, "/bring": bring, "/copy": copy, "/rows/edit": edit_row, "/rows/add": add_row, "/rows/undo": undo_edit,
-    "/questions": choose_questions, "/train": train, "/stop": stop, "/resume": resume, "/compare": compare,
-    "/export": export, "/use": use, "/undo": undo_latest, "/note": note, "/ask": ask, "/probe": make_probe,
+    "/questions": choose_questions, "/train": train, "/sweep": sweep, "/sweep/resume": resume_sweep, "/stop": stop,
+    "/resume": resume, "/compare": compare, "/export": export, "/attest": attest, "/push": push, "/use": use,
+    "/undo": undo_latest, "/note": note, "/ask": ask, "/probe": make_probe,
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The command of each action, as the command line takes it: what the pages show is what runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,10 +16,15 @@ SETTINGS = (
     ("epochs", "--epochs", float), ("learning_rate", "--learning-rate", float), ("lora_rank", "--lora-rank", int),
     ("keep_weight", "--keep-weight", float), ("max_length_tokens", "--max-length", int), ("seed", "--seed", int),
 )  # fmt: skip
+SWEPT = {"epochs", "learning_rate", "lora_rank", "keep_weight", "seed"}  # of them, those that a sweep takes lists of
+SWEPT_EPOCHS = "5,10,20"  # where the form names none
+MOST_SWEPT = 40  # runs of one sweep
 OF_CHECK = frozenset({"epochs", "max_length_tokens"})  # that change what is checked, too
 MODEL_QUESTIONS, OWN_QUESTIONS, NO_QUESTIONS = "model", "own", "none"
 Format = Literal["adapter", "merged", "gguf", "ollama"]
 FORMATS = get_args(Format)
+Hub = Literal["hf", "modelscope"]
+HUBS = get_args(Hub)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,24 +39,54 @@ class Choice:
 
 def read_choice(fields: Mapping[str, str], model: str | None) -> Choice:
     """Raises DataError, and ConfigError for a setting that the recipe does not take."""
-    recipe = fields.get("recipe") or default_recipe(model)
-    if recipe not in shipped():
-        raise DataError(f"There is no recipe {recipe!r}.", next=f"Choose one of {', '.join(shipped())}.")
+    recipe = _recipe(fields, model)
     given: dict[str, str] = {}
     values: dict[str, float] = {}
     for name, option, kind in SETTINGS:
         text = fields.get(name, "").strip()
         if text:
-            try:
-                values[name] = kind(text)
-            except ValueError:
-                raise DataError(
-                    f"{option} takes a number, not {text!r}.", next="Correct it, or leave it empty."
-                ) from None
+            values[name] = _number(text, option, kind)
             given[option] = text
     load_recipe(recipe).changed(**values)
     questions = fields.get("questions", MODEL_QUESTIONS)
     return Choice(recipe=recipe, settings=given, questions=questions, in_4bit=fields.get("in_4bit") == "on")
+
+
+def read_lists(fields: Mapping[str, str], model: str | None) -> Choice:
+    """What a sweep tries: its settings are values separated by commas. Raises DataError, and ConfigError as above."""
+    name_of_recipe = _recipe(fields, model)
+    recipe, given, runs = load_recipe(name_of_recipe), dict[str, str](), 1
+    for name, option, kind in SETTINGS:
+        texts = list(dict.fromkeys(part.strip() for part in fields.get(name, "").split(",") if part.strip()))
+        if name not in SWEPT or not texts:
+            continue
+        for text in texts:
+            recipe.changed(**{name: _number(text, option, kind)})
+        given[option] = ",".join(texts)
+        runs *= len(texts)
+    if runs > MOST_SWEPT:
+        raise DataError(f"These would be {runs} runs.", next=f"Try at most {MOST_SWEPT} in one sweep.")
+    return Choice(recipe=name_of_recipe, settings=given)
+
+
+def swept(choice: Choice) -> dict[str, str]:
+    """What the form of a sweep begins with, by field: the training's own settings, and several epochs."""
+    given = {name: choice.settings.get(option, "") for name, option, _ in SETTINGS if name in SWEPT}
+    return given | {"epochs": given["epochs"] or SWEPT_EPOCHS}
+
+
+def _recipe(fields: Mapping[str, str], model: str | None) -> str:
+    recipe = fields.get("recipe") or default_recipe(model)
+    if recipe not in shipped():
+        raise DataError(f"There is no recipe {recipe!r}.", next=f"Choose one of {', '.join(shipped())}.")
+    return recipe
+
+
+def _number(text: str, option: str, kind: Callable[[str], float]) -> float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise DataError(f"{option} takes a number, not {text!r}.", next="Correct it, or leave it empty.") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,16 +146,23 @@ class Commands:
             raise DataError(f"There is no format {format_name!r} here.", next=f"Choose one of {', '.join(FORMATS)}.")
         return ("export", run_id, "--to", format_name, *self.into)
 
-    def sharing(self, run_id: str) -> dict[str, Arguments]:
-        """What is shown and not run: it needs a key, or an account and a name elsewhere."""
-        return {
-            "attest": ("attest", run_id, *self.into),
-            "push": ("push-to-hub", run_id, "OWNER/NAME", *self.into),
-        }
+    def attest(self, run_id: str, key: str) -> Arguments:
+        """`key`: a private key's file; "" for the user's own, in their configuration."""
+        return ("attest", run_id, *(("--key", key) if key else ()), *self.into)
+
+    def push(self, run_id: str, repository: str, hub: str) -> Arguments:
+        """Never publicly, and never a run that failed: that is for who types it. Raises DataError."""
+        if hub not in HUBS:
+            raise DataError(f"There is no hub {hub!r} here.", next=f"Choose one of {', '.join(HUBS)}.")
+        return ("push-to-hub", run_id, repository, "--to", hub, *self.into)
 
     def sweep(self, file: DataFile, choice: Choice) -> Arguments:
-        """Shown, for whoever looks for the settings that learn the most and move the least."""
-        return ("sweep", file.name, "--recipes", choice.recipe, "--epochs", "5,10,20", *self.common)
+        """`choice`: see `read_lists`."""
+        given = [word for pair in choice.settings.items() for word in pair]
+        return ("sweep", file.name, "--recipes", choice.recipe, *given, *self.common, *self.in_language)
+
+    def resume_sweep(self, name: str) -> Arguments:
+        return ("sweep", "--resume", name, *self.into, *self.in_language)
 
     def serve_options(self) -> Arguments:
         return self.into

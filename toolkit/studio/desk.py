@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from toolkit.core.documents import read_json
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import write_json
+from toolkit.core.text import is_utf8
 from toolkit.runs.layout import NAME
 from toolkit.runs.run import Run, read_run
 from toolkit.studio.asking import Asker
@@ -18,6 +19,7 @@ from toolkit.studio.commands import Commands
 from toolkit.studio.jobs import Job, Jobs
 from toolkit.studio.rows import RowFile
 from toolkit.studio.workspace import DataFile, Workspace
+from toolkit.sweep.record import RECORD, SWEEPS, Sweep, read_sweep
 from toolkit.train.check import CheckConfig, check
 from toolkit.train.recipe import default_recipe, load_recipe
 
@@ -75,6 +77,31 @@ class Desk:
             return None
         path = self.workspace.folder / job.answer.splitlines()[0]
         return next((one for one in self.workspace.data_files() if one.path == path), None)
+
+    def sweeps(self) -> list[str]:
+        """Names, the newest first."""
+        found = (self.workspace.results / SWEEPS).glob(f"*/{RECORD}")
+        return sorted((path.parent.name for path in found if is_utf8(path.parent.name)), reverse=True)
+
+    def sweep(self, name: str) -> Sweep:
+        """Raises ConfigError; only a listed name leads to a folder."""
+        if name not in self.sweeps():
+            raise ConfigError(f"There is no sweep {name!r}.", next="Choose one from the list.")
+        return read_sweep(name, self.workspace.results)
+
+    def sweep_of(self, job: Job) -> str:
+        """The name of the sweep that a job works on; "" before it has one."""
+        if job.record.action != "sweep":
+            return ""
+        if job.record.subject in self.sweeps():  # it goes on with it
+            return job.record.subject
+        command = ["toolkit", *job.record.arguments]
+        for name in self.sweeps():
+            with suppress(ConfigError):
+                one = self.sweep(name)
+                if one.request.get("command") == command and one.started_at >= job.record.started_at:
+                    return name
+        return ""
 
     def run(self, run_id: str) -> Run:
         """Raises ConfigError; nothing but a run's own name leads to a folder."""

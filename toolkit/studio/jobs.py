@@ -30,13 +30,15 @@ VERDICTS = range(20, 24)  # exit codes of a comparison that is done
 STOPPED_CODE = 130
 KEPT_JOBS = 50
 SHOWN_BYTES = 20_000  # the end of a log
+ABOUT_A_RUN = frozenset({"resume", "compare", "export", "attest", "push"})  # actions whose subject is one
 RUNNING, DONE, STOPPED, FAILED, LOST = "running", "done", "stopped", "failed", "lost"
 PROGRAM = (sys.executable, "-P", "-m", "toolkit")  # -P: nothing of the work folder is imported
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
-    """`action`: what it does, for people (say, teach, train, resume, compare, export). `subject`: a file or a run.
+    """`action`: what it does, for people (see `ABOUT_A_RUN` and `action` in texts.yaml). `subject`: a file, a
+    text, a run or a sweep.
 
     `arguments`: of the toolkit's command. `code` None: it is running, or nobody saw its end.
     """
@@ -104,8 +106,8 @@ class Job:
         return (named or lines or [f"exit code {self.record.code}"])[-1]
 
     def run(self, output: Path) -> Run | None:
-        """The run that it makes, or is about; None before it has one."""
-        if self.record.action in {"resume", "compare", "export"}:
+        """The run that it makes (of a sweep the newest), or is about; None before it has one."""
+        if self.record.action in ABOUT_A_RUN:
             with suppress(ConfigError):
                 return find_run(self.record.subject, output)
             return None
@@ -115,7 +117,7 @@ class Job:
             for run in list_runs(output)
             if run.record.command == command and run.record.started_at >= self.record.started_at
         ]
-        return found[0] if found else None
+        return None if not found else found[-1 if self.record.action == "sweep" else 0]
 
 
 class Jobs:
@@ -166,6 +168,7 @@ class Jobs:
             record = JobRecord(action=action, subject=subject, arguments=tuple(arguments), started_at=now())
             lock = lock_folder(folder)
             with lock, (folder / OUT).open("wb") as out, (folder / LOG).open("wb") as log:
+                _write(folder, record)  # on a full disk nothing starts
                 child = subprocess.Popen(
                     [*PROGRAM, *arguments], cwd=self.work_folder, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
                     env=environment.for_child(**{environment.PROGRESS: str(folder / EVENTS)}),
@@ -173,7 +176,11 @@ class Jobs:
                     start_new_session=True,  # Ctrl-C ends the studio, which then asks the job to save and stop
                 )  # fmt: skip
             record = replace(record, pid=child.pid)
-            _write(folder, record)
+            try:
+                _write(folder, record)
+            except OSError:
+                child.terminate()  # nobody could stop it later
+                raise
             self.child = child
             self.watched.add(folder)
         threading.Thread(target=self._see_the_end, args=(child, folder), daemon=True).start()

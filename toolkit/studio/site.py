@@ -24,15 +24,8 @@ from toolkit.studio.guard import AGENTS, FORM_TOKEN, REPORT_POLICY, form_token, 
 from toolkit.studio.pages.data_pages import data_page, plan_page, start_page
 from toolkit.studio.pages.job_pages import job_page, jobs_page
 from toolkit.studio.pages.page import TEMPLATES, Reader, language_of, message, page
-from toolkit.studio.pages.run_pages import (
-    pair_html,
-    pair_page,
-    report_html,
-    run_page,
-    runs_page,
-    sweep_frame,
-    sweep_html,
-)
+from toolkit.studio.pages.run_pages import pair_html, pair_page, report_html, run_page, runs_page
+from toolkit.studio.pages.sweep_pages import one_sweep_page, sweep_html
 
 LANGUAGE = "language"
 LOOK_EVERY_S = 0.5
@@ -58,14 +51,14 @@ PAGES: dict[str, Show] = {
     ),
     "/runs/{run}": lambda desk, reader, request: run_page(desk, reader, request.path_params["run"]),
     "/pair": lambda desk, reader, request: pair_page(desk, reader, tuple(request.query_params.getlist("run"))),
-    "/sweeps/{name}": lambda desk, reader, request: sweep_frame(desk, reader, request.path_params["name"]),
+    "/sweeps/{name}": lambda desk, reader, request: one_sweep_page(desk, reader, request.path_params["name"]),
 }
 FRAMED: dict[str, Show] = {
     "/runs/{run}/report": lambda desk, _, request: report_html(desk, request.path_params["run"]),
     "/pair/{left}/{right}": lambda desk, reader, request: pair_html(
         desk, reader, request.path_params["left"], request.path_params["right"]
     ),
-    "/sweeps/{name}/page": lambda desk, _, request: sweep_html(desk, request.path_params["name"]),
+    "/sweeps/{name}/page": lambda desk, reader, request: sweep_html(desk, reader, request.path_params["name"]),
 }
 
 
@@ -98,7 +91,8 @@ class Site:
                 Route(AGENTS, AgentsOverHttp(self.desk, lambda: self.stopping)),
             ],
             exception_handlers={
-                ToolkitError: self._on_toolkit_error, HTTPException: self._on_http_error, Exception: self._on_bug,
+                ToolkitError: self._on_toolkit_error, HTTPException: self._on_http_error,
+                OSError: self._on_disk_error, Exception: self._on_bug,
             },
         )  # fmt: skip
         return guarded(
@@ -199,6 +193,13 @@ class Site:
         reader = self._reader(request)
         text = reader.texts("message.elsewhere" if error.status_code == 403 else "message.missing")  # noqa: PLR2004
         return HTMLResponse(message(reader, text, back="/"), error.status_code, headers=error.headers)
+
+    async def _on_disk_error(self, request: Request, error: Exception) -> Response:
+        """A full disk, or a folder that may not be written to: the studio goes on, and says so."""
+        assert isinstance(error, OSError)
+        reader = self._reader(request)
+        text = reader.texts("message.disk", error=error.strerror or first_line(error))
+        return HTMLResponse(message(reader, text, back=_back(request)), 507)
 
     async def _on_bug(self, request: Request, error: Exception) -> Response:
         self.notify(f"A page failed: {request.url.path}: {type(error).__name__}: {first_line(error)}")

@@ -1,6 +1,5 @@
 """`toolkit studio`: from a sentence or a file to a verdict, and all runs, on pages of this machine."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from toolkit.core.events import stop_requests
 from toolkit.serve.address import LOOPBACK, address, is_loopback, outer_host, taken_port
 from toolkit.serve.serve import listen
 from toolkit.studio.desk import Desk
+from toolkit.studio.token_file import kept_token, new_token
 from toolkit.studio.workspace import Workspace
 
 SAVED_WITHIN_S = 120.0  # a training ends after its step, and writes a checkpoint
@@ -16,7 +16,10 @@ SAVED_WITHIN_S = 120.0  # a training ends after its step, and writes a checkpoin
 
 @dataclass(frozen=True, kw_only=True)
 class StudioConfig:
-    """`folder`: the work folder. `names`: further host names that lead here, such as a proxy's."""
+    """`folder`: the work folder. `names`: further host names that lead here, such as a proxy's.
+
+    `token_file`: keeps the token for the next studio; None: a new one each time.
+    """
 
     folder: Path
     output: Path = Path("output")
@@ -24,6 +27,7 @@ class StudioConfig:
     host: str = "127.0.0.1"
     port: int = 6006
     names: tuple[str, ...] = ()
+    token_file: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class Opened:
 
 def studio(
     config: StudioConfig, *, ready: Callable[[Opened], None], notify: Callable[[str], None],
-    listen: Callable[..., None] = listen, token: str | None = None,
+    listen: Callable[..., None] = listen,
 ) -> None:  # fmt: skip
     """Returns when a signal ended it; a training that runs then saves and stops, and can be continued.
 
@@ -44,13 +48,13 @@ def studio(
     """
     from toolkit.studio.site import Site
 
+    secret = new_token() if config.token_file is None else kept_token(config.token_file)
     workspace = Workspace(folder=config.folder.absolute(), output=config.output)
     outer = outer_host(config.host)
     was_ready = False
     with workspace.lock(), stop_requests(notify), taken_port(config.host, config.port) as taken:
         port = taken.getsockname()[1]
         desk = Desk.of(workspace, config.model)
-        secret = token or secrets.token_urlsafe(24)
         site = Site(
             desk=desk, token=secret, port=port, notify=notify,
             names=LOOPBACK | {outer} | {name.lower() for name in config.names},

@@ -16,6 +16,8 @@ from toolkit.core.text import is_utf8
 from toolkit.data.dataset import DATA_SUFFIXES
 from toolkit.runs.layout import COMPARISON, HISTORY, LATEST, RECORD, REPORT
 from toolkit.runs.run import run_folders
+from toolkit.sweep.record import RECORD as SWEEP_RECORD
+from toolkit.sweep.record import SWEEPS
 from toolkit.train.teach import FOLDER as TAUGHT
 from toolkit.train.teach import TRIED_SUFFIX
 
@@ -126,7 +128,8 @@ class Workspace:
         seen = [self.results / LATEST, self.results / HISTORY]
         for folder in run_folders(self.results):
             seen += [folder / RECORD, folder / COMPARISON / REPORT]
-        seen += [self.results / TAUGHT, self.results / BROUGHT, self.folder, self.results / "sweeps"]
+        seen += [self.results / TAUGHT, self.results / BROUGHT, self.folder]
+        seen += sorted((self.results / SWEEPS).glob(f"*/{SWEEP_RECORD}"))
         seen += [file.path for file in self.data_files()]
         seen += sorted((self.results / STATE).glob("*.json"))
         seen += [

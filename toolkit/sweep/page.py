@@ -19,8 +19,11 @@ from toolkit.sweep.record import FINISHED, Entry, Sweep
 COLUMNS = ("reliability", "generality", "leakage", "kl", "agreement", "locality")
 
 
-def sweep_page(sweep: Sweep, texts: Texts | None = None) -> str:
-    """The page's HTML, in English unless `texts` says otherwise. Reports that lie beside the sweep are linked."""
+def sweep_page(sweep: Sweep, texts: Texts | None = None, *, linking: bool = True) -> str:
+    """The page's HTML, in English unless `texts` says otherwise; also of a sweep that goes on.
+
+    `linking`: the reports that lie beside the sweep are linked.
+    """
     t = texts or Texts()
     advice = sweep.recommendation_in(t)
     style = (STYLE, Path(__file__).with_name("page.css"))
@@ -37,7 +40,7 @@ def sweep_page(sweep: Sweep, texts: Texts | None = None) -> str:
         more_style="".join(path.read_text(encoding="utf-8") for path in style),
         plots=[plot for plot in drawn if plot],
         columns=[{"title": t(f"metric.{name}.name"), "needs": needs(name, sweep.thresholds)} for name in names],
-        rows=_rows(sweep, names, advice, t),
+        rows=[row if linking else row | {"report": None} for row in _rows(sweep, names, advice, t)],
         version=__version__,
     )
 

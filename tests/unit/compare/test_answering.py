@@ -1,6 +1,7 @@
 """Answers with calls in another form than Hermes': judged as the calls that they are."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from toolkit.compare.answering import Answered
 from toolkit.compare.metrics import judge
 from toolkit.compare.questions import Questions
 from toolkit.core.errors import ModelError
+from toolkit.core.events import Progress
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED, Probe, ProbeSet
 from toolkit.data.probing.expectation import Expectation, ExpectedCall
 from toolkit.model.language_model import Answer
@@ -66,3 +68,35 @@ def test_a_form_that_nothing_reads_is_refused_with_what_it_looks_like():
 
 def test_without_tools_no_form_is_looked_for():
     assert asked("call:a_call", PROBES[1:]) == [LLAMA3["Who are you?"]]
+
+
+class TellingModel(CallingModel):
+    """Says each answer to its listener, as a model does after each batch."""
+
+    def answers(self, prompts, *, listener, task, **_):
+        found = super().answers(prompts)
+        for at, one in enumerate(found):
+            listener(Progress(task=task, done=at + 1, texts={at: one.text}))
+        return found
+
+
+def test_an_answer_is_judged_as_it_comes_in_unless_it_needs_a_child_process_or_a_call():
+    probes = (
+        replace(PROBES[1], id="in", group=TRAINED, expect=Expectation(any=("name",))),
+        replace(PROBES[1], id="pattern", group=TRAINED, expect=Expectation(regex="name")),
+        PROBES[1],
+        PROBES[0],
+    )
+    questions = Questions(probes=probe_set(probes), systems=(SYSTEM,), full_count=1, max_new_tokens=8)
+    told: list[dict] = []
+    answered, side = Answered(questions, lambda event: told.extend(event.items), {}), SimpleNamespace(system=None)
+    model = TellingModel('{"name": "a_call", "parameters": {"the_argument": 1}}')
+    before = [Answer(text="Qwen.", tokens=[], margins=[], first_logits=None)] * len(probes)
+
+    answered._answers(model, side, "Before")
+    assert all("mark" not in one for one in told)
+    told.clear()
+    answered._answers(model, side, "After", before)
+
+    marks = {probes[one["number"]].id: one.get("mark") for one in told}
+    assert marks == {"in": "passed", "pattern": None, "says": "moved", "calls": None}

@@ -122,11 +122,16 @@ def test_a_note_is_in_the_list_and_can_be_found(desk: Desk):
     assert RUNS[0] not in runs_page(desk, READER, "", "passed")
 
 
-@pytest.mark.parametrize("path", ["/use", "/resume", "/compare", "/export", "/note", "/ask", "/probe"])
+@pytest.mark.parametrize(
+    "path", ["/use", "/resume", "/compare", "/export", "/attest", "/push", "/note", "/ask", "/probe"]
+)
 @pytest.mark.parametrize("run", ["..", "../..", "latest", "", "v9-20260101-000000", "/etc"])
 def test_what_is_not_a_run_is_refused(desk: Desk, path: str, run: str):
     with pytest.raises(ConfigError):
-        press(desk, path, run=run, format="merged", note="x", question="x", group="paraphrase", expect="x")
+        press(
+            desk, path, run=run, format="merged", note="x", question="x", group="paraphrase", expect="x", hub="hf",
+            repository="me/mine", key="",
+        )  # fmt: skip
 
 
 def test_a_run_that_is_not_finished_offers_no_use(desk: Desk):

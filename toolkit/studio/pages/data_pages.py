@@ -7,7 +7,15 @@ from typing import Any
 from toolkit.core.errors import DataError, ToolkitError
 from toolkit.core.suggestion import suggestion
 from toolkit.runs.questions import last_with_questions, read_questions
-from toolkit.studio.commands import MODEL_QUESTIONS, NO_QUESTIONS, OWN_QUESTIONS, SETTINGS, read_choice
+from toolkit.studio.commands import (
+    MODEL_QUESTIONS,
+    NO_QUESTIONS,
+    OWN_QUESTIONS,
+    SETTINGS,
+    read_choice,
+    read_lists,
+    swept,
+)
 from toolkit.studio.desk import Desk
 from toolkit.studio.pages.page import Reader, page
 from toolkit.studio.rows import EditableRow
@@ -63,6 +71,7 @@ def plan_page(desk: Desk, reader: Reader, name: str, fields: Mapping[str, str]) 
     commands, choice = desk.commands(reader.lang), read_choice(fields, desk.model)
     busy = desk.jobs.running is not None
     check = desk.checks.of(file, commands.check_options(choice), without_card=busy)
+    lists = swept(choice)
     notes = {one["kind"]: one["message"] for one in check["findings"] if one["level"] == "note"}
     return page(
         "plan", desk, reader, title=reader.texts("plan.title"), section="data", file=file, choice=choice, check=check,
@@ -70,7 +79,8 @@ def plan_page(desk: Desk, reader: Reader, name: str, fields: Mapping[str, str]) 
         errors=[one for one in check["findings"] if one["level"] == "error"],
         warnings=[one for one in check["findings"] if (one["level"], one["kind"]) == ("warning", MEMORY)],
         fields=[("file", file.name), *((key, value) for key, value in fields.items() if key != "file")],
-        train=suggestion(*commands.train(file, choice)), sweep=suggestion(*commands.sweep(file, choice)),
+        train=suggestion(*commands.train(file, choice)), swept=lists,
+        sweep=suggestion(*commands.sweep(file, read_lists(lists | {"recipe": choice.recipe}, desk.model))),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The pages of runs: the table, one run with its report and its actions, two of them, and the frontier of a sweep."""
+"""The pages of runs: the table, one run with its report and its actions, and two of them."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -19,11 +19,12 @@ from toolkit.runs.record import FINISHED, RUNNING
 from toolkit.runs.run import Run
 from toolkit.runs.runs import summaries, summary
 from toolkit.studio.asking import Exchange
-from toolkit.studio.commands import FORMATS
+from toolkit.studio.commands import FORMATS, Commands
 from toolkit.studio.desk import Desk
+from toolkit.studio.pages.live_answers import answers_so_far
 from toolkit.studio.pages.page import Reader, page
-from toolkit.sweep.record import PAGE as SWEEP_PAGE
-from toolkit.sweep.record import SWEEPS
+from toolkit.studio.pages.sweep_pages import sweep_lines
+from toolkit.studio.sharing import sharing
 
 VERDICTS = ("passed", "inconclusive", "not taken", "moved", "neither")
 SIDES = 2
@@ -40,7 +41,7 @@ def runs_page(desk: Desk, reader: Reader, query: str, verdict: str) -> str:
     ]
     return page(
         "runs", desk, reader, title=reader.texts("nav.runs"), section="runs", runs=found, notes=notes, query=query,
-        chosen=verdict, words=VERDICTS, undoable=len(_moves(desk)) > 1, sweeps=_sweeps(desk),
+        chosen=verdict, words=VERDICTS, undoable=len(_moves(desk)) > 1, sweeps=sweep_lines(desk),
         listing=suggestion(*desk.commands().runs()),
     )  # fmt: skip
 
@@ -54,10 +55,10 @@ def run_page(desk: Desk, reader: Reader, run_id: str) -> str:
     return page(
         "run", desk, reader, title=run_id, section="runs", run=run, summary=shown,
         error=run.record.error, resumable=is_resumable(run), comparable=run.status == FINISHED,
-        report=report_file(run).is_file(), exchanges=exchanges, note=desk.notes.get(run_id, ""),
+        report=_version_of(report_file(run)), exchanges=exchanges, note=desk.notes.get(run_id, ""),
         can_probe=own_probes(desk, run) is not None, probe_file=own_probes(desk, run),
         exports=[(name, suggestion(*commands.export(run_id, name))) for name in FORMATS],
-        sharing={name: suggestion(*given) for name, given in commands.sharing(run_id).items()},
+        sharing=_shared(desk, run, commands), answers=_answers(desk, run),
         commands={
             "resume": suggestion(*commands.resume(run_id)), "compare": suggestion(*commands.compare(run_id)),
             "use": suggestion(*commands.runs("use", run_id)), "show": suggestion(*commands.runs("show", run_id)),
@@ -99,23 +100,6 @@ def pair_html(desk: Desk, reader: Reader, left: str, right: str) -> str:
     return _read(write_pair(pair, results, None, Texts(reader.lang)) / PAIR_PAGE)
 
 
-def sweep_frame(desk: Desk, reader: Reader, name: str) -> str:
-    """Raises DataError."""
-    if name not in _sweeps(desk):
-        raise DataError(f"There is no sweep {name!r}.", next="Choose one from the list.")
-    return page(
-        "framed", desk, reader, title=name, section="runs", source=f"/sweeps/{name}/page",
-        shown=suggestion("sweep", "…"),
-    )  # fmt: skip
-
-
-def sweep_html(desk: Desk, name: str) -> str:
-    """Raises DataError."""
-    if name not in _sweeps(desk):
-        raise DataError(f"There is no sweep {name!r}.", next="Choose one from the list.")
-    return _read(desk.workspace.results / SWEEPS / name / SWEEP_PAGE)
-
-
 def own_probes(desk: Desk, run: Run) -> Path | None:
     """The probe file beside the run's data set, which need not exist; None if that data set is not the user's."""
     data = desk.workspace.folder / run.record.data.path
@@ -129,16 +113,39 @@ def _shown(one: Exchange) -> dict[str, Any]:
             "old": marked(old), "new": marked(new)}  # fmt: skip
 
 
+def _answers(desk: Desk, run: Run) -> dict[str, Any] | None:
+    """Those of a comparison of this run that is going on."""
+    job = desk.jobs.running
+    about = None if job is None else job.run(desk.workspace.results)
+    return None if job is None or about is None or about.run_id != run.run_id else answers_so_far(job)
+
+
+def _shared(desk: Desk, run: Run, commands: Commands) -> dict[str, Any] | None:
+    """What the run can be given to others with; None before it is finished."""
+    if run.status != FINISHED:
+        return None
+    found = sharing(desk.workspace, commands, run)
+    return {
+        "compared": found.compared, "passed": found.passed,
+        "keys": [(name, suggestion(*commands.attest(run.run_id, name))) for name in found.keys],
+        "first_key": suggestion(*commands.attest(run.run_id, ""), "--new-key"),
+        "hubs": [{"name": one.name, "missing": one.missing, "command": suggestion(*one.command)}
+                 for one in found.hubs],
+    }  # fmt: skip
+
+
+def _version_of(report: Path) -> str:
+    """Changes with the report, so that a browser reads it again; "" without one."""
+    try:
+        return str(report.stat().st_mtime_ns)
+    except OSError:
+        return ""
+
+
 def _moves(desk: Desk) -> list[Any]:
     with suppress(ConfigError):
         return list(history(desk.workspace.results))
     return []
-
-
-def _sweeps(desk: Desk) -> list[str]:
-    return sorted(
-        (path.parent.name for path in (desk.workspace.results / SWEEPS).glob(f"*/{SWEEP_PAGE}")), reverse=True
-    )
 
 
 def _read(path: Path) -> str:

@@ -5,20 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.compare.report.figures import WRONG
 from toolkit.compare.texts import catalogue
 from toolkit.core.events import Progress, Task
 from toolkit.runs.record import Status
 from toolkit.runs.run import DIED
 from toolkit.runs.runs import DAMAGED
-from toolkit.studio.commands import FORMATS, SETTINGS
+from toolkit.studio.commands import FORMATS, HUBS, SETTINGS
 from toolkit.studio.jobs import DONE, FAILED, LOST, RUNNING, STOPPED
 from toolkit.studio.pages.page import CATALOGUE, TEMPLATES, Reader, language_of, shown_tasks
 from toolkit.studio.pages.run_pages import VERDICTS
+from toolkit.sweep.record import TRAINED, WAITING
 from toolkit.train.recipe import shipped
 
 STUDIO = TEMPLATES.parents[1]
 NAMED_BY_VALUES = ("state.", "outcome.", "level.", "action.", "task.", "recipe.", "setting.", "export.", "share.",
-                   "nav.", "around.", "train.questions_", "job.result_", "message.")  # fmt: skip
+                   "nav.", "around.", "train.questions_", "job.result_", "message.", "mark.", "side.")  # fmt: skip
 READER = Reader(lang="zh", form_token="x")
 
 
@@ -47,12 +49,14 @@ def test_every_text_is_used_and_every_used_text_is_there():
 def test_every_value_that_is_shown_has_a_text():
     known = set(catalogue(CATALOGUE))
     needed = {
-        "state": {RUNNING, DONE, STOPPED, FAILED, LOST, DIED, DAMAGED, *Status.__args__},
+        "state": {RUNNING, DONE, STOPPED, FAILED, LOST, DIED, DAMAGED, *Status.__args__, WAITING, TRAINED},
         "outcome": {word.replace(" ", "_") for word in VERDICTS},
         "recipe": set(shipped()),
         "setting": {name for name, _, _ in SETTINGS},
         "export": set(FORMATS),
         "level": {"error", "warning", "note"},
+        "mark": {"passed", "same", "moved", *WRONG},
+        "share": set(HUBS),
     }
 
     assert sorted(f"{kind}.{value}" for kind, values in needed.items() for value in values - {""}

@@ -8,7 +8,8 @@ from toolkit.core.events import Progress, writing_to
 from toolkit.core.files import lock_folder
 from toolkit.studio.desk import Desk
 from toolkit.studio.jobs import EVENTS, RECORD, Job, JobRecord, _write
-from toolkit.studio.pages.job_pages import SHOWN_ANSWERS, answers_so_far, job_page
+from toolkit.studio.pages.job_pages import job_page
+from toolkit.studio.pages.live_answers import SHOWN_ANSWERS, answers_so_far
 from toolkit.studio.pages.page import Reader
 from toolkit.studio.workspace import Workspace
 
@@ -26,8 +27,14 @@ def _job(tmp_path: Path):
         yield desk, Job(folder=folder, record=record)
 
 
-def say(job: Job, side: str, *answers: str) -> None:
-    items = [{"number": at, "group": "trained", "prompt": f"Q{at}?", "answer": text} for at, text in enumerate(answers)]
+def say(
+    job: Job, side: str, *answers: str, group: str = "trained", marks: tuple[str, ...] = (), first: int = 0
+) -> None:
+    items = [
+        {"number": at, "group": group, "prompt": f"Q{at}?", "answer": text} for at, text in enumerate(answers, first)
+    ]
+    for item, mark in zip(items, marks, strict=False):
+        item["mark"] = mark
     writing_to(job.folder / EVENTS)(Progress(task=side, done=len(answers), items=items))
 
 
@@ -38,7 +45,9 @@ def test_before_the_first_answer_there_is_nothing(job):
 def test_answers_of_one_side_are_counted(job):
     say(job[1], "Before", "a", "b")
 
-    assert answers_so_far(job[1]) == {"before": 2, "both": 0, "changed": 0, "shown": []}
+    found = answers_so_far(job[1])
+
+    assert (found["before"], found["both"], found["changed"], found["shown"]) == (2, 0, 0, [])
 
 
 def test_what_differs_comes_first(job):
@@ -57,6 +66,23 @@ def test_a_few_are_shown_of_many(job):
     say(job[1], "After", *map(str, range(100)))
 
     assert len(answers_so_far(job[1])["shown"]) == SHOWN_ANSWERS
+
+
+def test_it_is_said_how_it_goes_so_far_and_what_went_wrong_comes_first(job):
+    desk, running = job
+    say(running, "Before", "a", "b", "c")
+    say(running, "Before", "d", "e", "f", group="out-of-scope", first=3)
+    say(running, "After", "x", "b", "y", marks=("passed", "failed"))
+    say(running, "After", "z", "", "f", group="out-of-scope", first=3, marks=("moved", "leaked", "same"))
+
+    found = answers_so_far(running)
+    page = job_page(desk, Reader(lang="en", form_token="x"), 1)
+
+    assert (found["learned"], found["inside"]) == (1, 2)  # the third waits for the report
+    assert (found["moved"], found["leaked"], found["outside"]) == (2, 1, 3)
+    assert [one["mark"] for one in found["shown"]] == ["leaked", "moved", "", "passed", "failed", "same"]
+    assert "Learned so far: 1 of 2." in page
+    assert "(no answer)" in page
 
 
 @pytest.mark.parametrize(("lang", "text"), [("en", "2 questions answered by both"), ("zh", "2 个问题双方都已回答")])
