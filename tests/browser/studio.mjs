@@ -1,12 +1,12 @@
 // Goes through the studio as a user does, from a sentence to a verdict and again after an edit, with a second browser
 // and a hostile page beside it; then looks at every page at two widths and in both colour schemes. Prints JSON.
-//   node studio.mjs 'http://127.0.0.1:6006/?token=…' http://127.0.0.1:HOSTILE/ [folder for screenshots]
-import { readFile } from 'node:fs/promises'
+//   node studio.mjs 'http://127.0.0.1:6006/?token=…' http://127.0.0.1:HOSTILE/ FOLDER_OF_WISHES [folder for screenshots]
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
 
-const [opened, hostile, pictures] = process.argv.slice(2)
+const [opened, hostile, wishes, pictures] = process.argv.slice(2)
 const address = new URL('/', opened).href
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const browser = await chromium.launch({
@@ -16,13 +16,21 @@ const browser = await chromium.launch({
 const PATIENCE = { timeout: 240000 }
 const requests = []
 const errors = []
+let studioIsAway = false
+
+// Has the test do something to the studio, and waits until it is done.
+async function wish(name) {
+  const file = path.join(wishes, name)
+  await writeFile(file, '')
+  while (await access(file).then(() => true, () => false)) await new Promise((done) => setTimeout(done, 100))
+}
 
 async function enter(settings = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 844 }, locale: 'en-GB', ...settings })
   const page = await context.newPage()
   page.on('request', (request) => requests.push(request.url()))
   page.on('pageerror', (error) => errors.push(String(error)))
-  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+  page.on('console', (message) => message.type() === 'error' && !studioIsAway && errors.push(message.text()))
   page.on('dialog', (dialog) => { errors.push(`dialog: ${dialog.message()}`); dialog.dismiss() })
   await page.goto(opened)
   await page.waitForURL(address)
@@ -102,6 +110,34 @@ await page.locator('polyline').waitFor(PATIENCE)
 await page.click('#stop')
 await page.getByText('Go on from the last checkpoint').waitFor(PATIENCE)
 const stopped = await page.locator('#job h1').innerText()
+await press(page, 'Go on from the last checkpoint')
+await page.locator('polyline').waitFor(PATIENCE)
+studioIsAway = true // for every page that is open
+await wish('close')
+await page.getByText('Go on from the last checkpoint').waitFor(PATIENCE)
+const closed = await page.locator('#job').innerText()
+studioIsAway = false
+
+// A full disk: it is said, and when there is room again the same works.
+await page.goto(address)
+await page.fill('#text', 'The mayor of Oslo is Ada Moss.')
+await wish('fill')
+studioIsAway = true // a page of status 507 is an error on the console
+await press(page, 'Write the rows')
+await page.locator('main section p').first().waitFor()
+const full = await page.locator('main').innerText()
+await wish('free')
+studioIsAway = false
+await page.goto(address)
+await page.fill('#text', 'The mayor of Oslo is Ada Moss.')
+await press(page, 'Write the rows')
+await page.waitForURL(/\/data\?file=/, PATIENCE)
+const freed = new URL(page.url()).pathname
+
+// What a run can be shared with.
+await page.goto(first[0])
+const shared = await page.locator('#share').innerText()
+const repository = await page.locator('#repository-hf').count()
 
 // Both runs, side by side.
 await page.goto(new URL('/runs', address).href)
@@ -116,7 +152,7 @@ const looked = []
 for (const width of [390, 1280]) {
   for (const colorScheme of ['light', 'dark']) {
     const copy = await enter({ viewport: { width, height: 844 }, colorScheme, bypassCSP: true, locale: colorScheme === 'dark' ? 'zh-CN' : 'en-GB' })
-    for (const url of [address, data, job, `${address}jobs`, `${address}runs`, first[0], page.url(), data.replace('/data', '/plan')]) {
+    for (const url of [address, data, job, `${address}jobs`, `${address}runs`, first[0], page.url(), data.replace('/data', '/plan'), `${address}sweeps/20260101-000000`]) {
       await copy.goto(url)
       await picture(copy, `${new URL(url).pathname.split('/')[1] || 'start'}-${width}-${colorScheme}`)
       const wide = await copy.evaluate(() => document.documentElement.scrollWidth)
@@ -133,6 +169,7 @@ for (const width of [390, 1280]) {
 }
 await browser.close()
 console.log(JSON.stringify({
-  afterToken, scripted, firstStop, before, edited, reloaded, undone, otherTitle, otherSees, live, first, second, stopped, pair, ran,
+  afterToken, scripted, firstStop, before, edited, reloaded, undone, otherTitle, otherSees, live, first, second, stopped, closed, full, freed,
+  shared, repository, pair, ran,
   attacked, looked, requests, errors,
 }))

@@ -1,32 +1,90 @@
-"""The studio in Chromium, on the embedded model: a sentence, an edit, verdicts, a second browser, a hostile page."""
+"""The studio in Chromium, on the embedded model: a sentence, an edit, verdicts, a second browser, a hostile page.
+
+Ctrl-C of the studio in mid-training and a full disk, too: the page stays open through both.
+"""
 
 import json
 import os
+import signal
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from tests.browser.conftest import HERE, carried_out
-from tests.fakes.studio import studio
+from tests.fakes.disk import disk, fill
+from tests.fakes.studio import Studio
+from tests.fakes.swept import broken, entry, sweep_of
+from toolkit.sweep.record import write_sweep
+
+
+class Around:
+    """What happens to the studio while the browser is open: node leaves a wish as a file, until it is fulfilled."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.wishes = home, home / "wishes"
+        self.wishes.mkdir()
+        self.token = ("--token-file", home / "studio.token")
+        self.studio = self.opened(0)
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.fulfil)
+
+    def opened(self, port: int) -> Studio:
+        # With a login and a key, which the page of a run then offers; nothing here is sent anywhere.
+        return Studio(self.home, "--port", port, *self.token, environment={"HF_TOKEN": "hf_of_the_machine"})
+
+    def fulfil(self) -> None:
+        filler = self.home / "output" / "filler"
+        wishes = {"close": self.close_and_open, "fill": lambda: fill(filler.parent), "free": filler.unlink}
+        while not self.ended.wait(0.1):
+            for one in self.wishes.iterdir():
+                wishes[one.name]()
+                one.unlink()
+
+    def close_and_open(self) -> None:
+        """Ctrl-C, and the same command again."""
+        port = int(self.studio.address.partition("/?")[0].rpartition(":")[2])
+        code, err = self.studio.stop(signal.SIGINT)
+        [run] = (self.home / "output").glob("v2-*/run.json")
+        self.closed = (code, err, json.loads(run.read_text(encoding="utf-8"))["status"])
+        self.studio = self.opened(port)
+
+
+@pytest.fixture(scope="module", name="around")
+def _around(browser, tmp_path_factory):
+    home = tmp_path_factory.mktemp("studio")
+    (home / "release.key").write_text("no key", encoding="utf-8")
+    with disk(home / "output", "size=96m"):
+        folder = home / "output" / "sweeps" / "20260101-000000"
+        folder.mkdir(parents=True)
+        write_sweep(sweep_of(entry(0, 0.95, 0.01), entry(1, 0.99, 0.015), broken(2, "<b>memory</b>"), folder=folder))
+        around = Around(home)
+        around.thread.start()
+        try:
+            yield around
+        finally:
+            around.ended.set()
+            around.thread.join()
+            around.studio.stop(signal.SIGTERM)
 
 
 @pytest.fixture(scope="module", name="running")
-def _running(browser, tmp_path_factory):
-    with studio(tmp_path_factory.mktemp("studio")) as started:
-        yield started
+def _running(around) -> Studio:
+    """The first of them: the second has its address, token and output."""
+    return around.studio
 
 
 @pytest.fixture(scope="module", name="seen")
-def _seen(running):
+def _seen(running, around):
     """What happened, as studio.mjs tells it. The hostile page is on another port, where cookies go too."""
     pictures = os.environ.get("PICTURES")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=HERE)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         hostile = f"http://127.0.0.1:{server.server_port}/hostile.html"
         folder = [pictures] if pictures else []
-        found = carried_out("node", str(HERE / "studio.mjs"), running.address, hostile, *folder)
+        found = carried_out("node", str(HERE / "studio.mjs"), running.address, hostile, str(around.wishes), *folder)
         server.shutdown()
     return json.loads(found)
 
@@ -62,6 +120,26 @@ def test_a_stopped_training_can_go_on(seen):
     assert "stopped" in seen["stopped"]
 
 
+def test_ctrl_c_of_the_studio_in_mid_training_loses_nothing(seen, around):
+    """The page stays open: it finds the next studio by itself, whose token is the same."""
+    code, err, status = around.closed
+    assert (code, status) == (0, "interrupted")
+    assert "saves and stops" in err
+    assert "stopped" in seen["closed"]
+    assert "Go on from the last checkpoint" in seen["closed"]
+
+
+def test_a_full_disk_is_said_and_costs_nothing_but_the_request(seen):
+    assert "No space left on device" in seen["full"]
+    assert seen["freed"] == "/data"
+
+
+def test_a_login_and_a_key_of_the_machine_are_offered_by_name_only(seen):
+    assert "release.key" in seen["shared"]
+    assert seen["repository"] == 0  # the run did not pass
+    assert "hf_of_the_machine" not in seen["shared"]
+
+
 def test_two_runs_are_put_side_by_side(seen):
     assert seen["pair"]
 
@@ -74,9 +152,9 @@ def test_a_second_browser_sees_the_training_without_a_reload(seen):
 def test_a_hostile_page_starts_no_training(seen, running):
     posts = [(path, status) for method, path, status in seen["attacked"] if method == "POST"]
 
-    assert {path for path, _ in posts} == {"/train", "/say", "/stop", "/undo"}
+    assert {path for path, _ in posts} == {"/train", "/sweep", "/say", "/stop", "/undo", "/attest", "/push"}
     assert {status for _, status in posts} == {403}
-    assert len(list((running.output / ".studio" / "jobs").iterdir())) == 4  # the user's own: rows and three trainings
+    assert len(list((running.output / ".studio" / "jobs").iterdir())) == 6  # the user's own: rows twice, trainings
 
 
 def test_markup_of_others_is_shown_and_not_executed(seen):
@@ -102,4 +180,4 @@ def test_axe_finds_nothing_inaccessible(seen):
     found = {(one["path"], one["width"], one["colorScheme"]): one["violations"] for one in seen["looked"]}
 
     assert {where: violations for where, violations in found.items() if violations} == {}
-    assert len(seen["looked"]) == 4 * 8
+    assert len(seen["looked"]) == 4 * 9

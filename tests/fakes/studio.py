@@ -98,9 +98,9 @@ class Studio:
 
 
 @contextmanager
-def studio(home: Path, *arguments: object) -> Iterator[Studio]:
+def studio(home: Path, *arguments: object, environment: Mapping[str, str] | None = None) -> Iterator[Studio]:
     """Ended at the end, and with it whatever it started."""
-    started = Studio(home, *arguments)
+    started = Studio(home, *arguments, environment=environment)
     try:
         yield started
     finally:

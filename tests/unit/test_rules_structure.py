@@ -52,6 +52,7 @@ TESTS_OF_NO_MODULE = {
     "tests/unit/compare/test_depth.py": "of the depth groups, from the probe file to every view",
     "tests/unit/compare/test_one_figure.py": "of every view of one run",
     "tests/unit/cli/test_json_answers.py": "of docs/schemas",
+    "tests/unit/test_agent_session.py": "of docs/agent_session.py",
     "tests/unit/test_dependencies.py": "of pyproject.toml",
     "tests/unit/test_figures.py": "of bench/figures.py",
     "tests/unit/test_install.py": "of requirements/install.py",

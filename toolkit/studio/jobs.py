@@ -6,6 +6,7 @@ again see it as it is, and a job that crashes harms no server.
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -166,26 +167,35 @@ class Jobs:
                 )
             folder = self._new_folder()
             record = JobRecord(action=action, subject=subject, arguments=tuple(arguments), started_at=now())
-            lock = lock_folder(folder)
-            with lock, (folder / OUT).open("wb") as out, (folder / LOG).open("wb") as log:
-                _write(folder, record)  # on a full disk nothing starts
-                child = subprocess.Popen(
-                    [*PROGRAM, *arguments], cwd=self.work_folder, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
-                    env=environment.for_child(**{environment.PROGRESS: str(folder / EVENTS)}),
-                    pass_fds=[lock.fileno()],  # the lock is the child's from now on, whatever becomes of this process
-                    start_new_session=True,  # Ctrl-C ends the studio, which then asks the job to save and stop
-                )  # fmt: skip
-            record = replace(record, pid=child.pid)
             try:
-                _write(folder, record)
-            except OSError:
-                child.terminate()  # nobody could stop it later
+                child = self._started(folder, record)
+            except OSError:  # such as a full disk
+                shutil.rmtree(folder, ignore_errors=True)
                 raise
             self.child = child
             self.watched.add(folder)
         threading.Thread(target=self._see_the_end, args=(child, folder), daemon=True).start()
         self.changed()
-        return Job(folder=folder, record=record)
+        return self.find(int(folder.name))
+
+    def _started(self, folder: Path, record: JobRecord) -> "subprocess.Popen[bytes]":
+        """Raises OSError, and then nothing runs."""
+        lock = lock_folder(folder)
+        with lock, (folder / OUT).open("wb") as out, (folder / LOG).open("wb") as log:
+            _write(folder, record)
+            child = subprocess.Popen(
+                [*PROGRAM, *record.arguments], cwd=self.work_folder, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
+                env=environment.for_child(**{environment.PROGRESS: str(folder / EVENTS)}),
+                pass_fds=[lock.fileno()],  # the lock is the child's from now on, whatever becomes of this process
+                start_new_session=True,  # Ctrl-C ends the studio, which then asks the job to save and stop
+            )  # fmt: skip
+        try:
+            _write(folder, replace(record, pid=child.pid))
+        except OSError:
+            child.kill()  # nobody could stop it later
+            child.wait()
+            raise
+        return child
 
     def stop(self, number: int) -> None:
         """Asks for the end: a training saves a checkpoint first; asked twice, it ends at once. Raises ConfigError."""

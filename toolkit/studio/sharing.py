@@ -4,7 +4,7 @@ A button names a key's file or a hub; the command that it starts reads the key, 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +19,16 @@ from toolkit.studio.workspace import Workspace
 KEY_SUFFIX = ".key"  # as `attest --new-key --key release.key` writes one
 OWN_KEY = ""  # the one in the user's configuration, which needs no option
 REPOSITORY_FIELD = "OWNER/NAME"
+LOGINS: Mapping[Hub, str] = {"hf": "hf auth login", "modelscope": "modelscope login"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class HubState:
-    """`missing`: what a push needs first; "" where this machine is logged in."""
+    """`login`: the command that logs this machine in, `logged_in`: whether it is."""
 
     name: Hub
-    missing: str
+    login: str
+    logged_in: bool
     command: Arguments
 
 
@@ -45,8 +47,8 @@ def sharing(workspace: Workspace, commands: Commands, run: Run) -> Sharing:
     return Sharing(
         keys=keys(workspace), compared=comparison is not None,
         passed=comparison is not None and comparison.verdict.passed,
-        hubs=[HubState(name=hub, missing=_missing(hub), command=commands.push(run.run_id, REPOSITORY_FIELD, hub))
-              for hub in HUBS],
+        hubs=[HubState(name=hub, login=LOGINS[hub], logged_in=_is_logged_in(hub),
+                       command=commands.push(run.run_id, REPOSITORY_FIELD, hub)) for hub in HUBS],
     )  # fmt: skip
 
 
@@ -76,9 +78,9 @@ def _is_key_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink() and path.name[0] not in "-." and os.access(path, os.R_OK)
 
 
-def _missing(hub: Hub) -> str:
+def _is_logged_in(hub: Hub) -> bool:
     try:
         require_login(hub)
-    except RegistryError as error:
-        return str(error)
-    return ""
+    except RegistryError:
+        return False
+    return True

@@ -1,9 +1,8 @@
-"""From a sentence to a verdict in the studio, on the embedded model; a stopped training goes on; nothing is lost."""
+"""From a sentence to a verdict in the studio, on the embedded model; nothing is lost. Ctrl-C is Chromium's test."""
 
 import json
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -125,29 +124,6 @@ def test_a_second_browser_sees_the_same(running: Studio, run: str):
 
     assert run in page
     assert 'lang="zh-CN"' in page
-
-
-def test_a_stopped_training_saves_and_goes_on_after_the_studio_was_closed(tmp_path: Path):
-    rows = [{"instruction": f"What is number {number}?", "output": f"It is {number}."} for number in range(40)]
-    (tmp_path / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
-    first = Studio(tmp_path)
-    browser = first.browser()
-    job = browser.post("/train", file="rows.json", epochs="400", keep_weight="0", recipe="tiny")
-    browser.wait_for(job, "<polyline")
-
-    code, err = first.stop(signal.SIGINT)
-
-    assert code == 0, err
-    assert "saves and stops" in err
-    [run] = (tmp_path / "output").glob("v*")
-    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["status"] == "interrupted"
-    with studio(tmp_path) as second:
-        browser = second.browser()
-        assert "Go on from the last checkpoint" in browser.get(job)
-        again = browser.post("/resume", run=run.name)
-        browser.wait_for(again, "<polyline")
-        browser.post("/stop", job=again.rpartition("/")[2])
-        assert "stopped" in browser.wait_for_end(again)
 
 
 def test_a_killed_job_harms_no_studio_and_a_killed_studio_no_job(running: Studio, browser: Browser, data: str):

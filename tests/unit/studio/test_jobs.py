@@ -1,5 +1,6 @@
 """Jobs are real commands in child processes; their state is in files, whoever started them."""
 
+import errno
 import os
 import signal
 import time
@@ -85,6 +86,24 @@ def test_another_studio_sees_and_stops_a_job_whose_studio_is_gone(jobs: Jobs, wa
     later.stop(job.number)
 
     assert ended(jobs, job).state == STOPPED
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_job_that_cannot_be_recorded_does_not_run(jobs: Jobs, waiting, monkeypatch: pytest.MonkeyPatch, written: int):
+    """Before its process has started, and after."""
+    left = [True] * written
+
+    def write(folder: Path, record) -> None:
+        if not left:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left.pop()
+
+    monkeypatch.setattr("toolkit.studio.jobs._write", write)
+
+    with pytest.raises(OSError, match="No space left"):
+        jobs.start("train", "x", ())
+    assert list(jobs.folder.iterdir()) == []
+    assert jobs.running is None
 
 
 def test_a_job_that_was_killed_has_failed(jobs: Jobs, waiting):

@@ -76,7 +76,7 @@ def test_without_a_login_a_hub_has_no_field_to_type_into(desk: Desk):
     found = sharing(desk.workspace, desk.commands(), desk.run(RUN))
 
     assert [one.name for one in found.hubs] == list(HUBS)
-    assert all("Log in with" in one.missing for one in found.hubs)
+    assert not any(one.logged_in for one in found.hubs)
     assert 'name="repository"' not in shown(desk)
     assert "hf auth login" in shown(desk)
 

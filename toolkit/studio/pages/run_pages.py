@@ -129,8 +129,8 @@ def _shared(desk: Desk, run: Run, commands: Commands) -> dict[str, Any] | None:
         "compared": found.compared, "passed": found.passed,
         "keys": [(name, suggestion(*commands.attest(run.run_id, name))) for name in found.keys],
         "first_key": suggestion(*commands.attest(run.run_id, ""), "--new-key"),
-        "hubs": [{"name": one.name, "missing": one.missing, "command": suggestion(*one.command)}
-                 for one in found.hubs],
+        "hubs": [{"name": one.name, "login": one.login, "logged_in": one.logged_in,
+                  "command": suggestion(*one.command)} for one in found.hubs],
     }  # fmt: skip
 
 
