@@ -1,4 +1,4 @@
-"""The picture of an agent's session is of the answers that were recorded, and of nothing that this machine alone has."""
+"""The picture of an agent's session is of the answers that were recorded, and of nothing that only one machine has."""
 
 import json
 import re
