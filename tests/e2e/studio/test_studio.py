@@ -96,6 +96,8 @@ def test_the_answers_were_shown_while_they_came_in(running: Studio, trained: str
         assert [(one["prompt"], one["answer"]) for one in answers] == [
             (probe["prompt"], probe[side]) for probe in report["probes"]
         ]
+    judged = [(one["mark"], probe["passed"]) for one, probe in zip(answers, report["probes"], strict=True)]
+    assert all(passed == (mark == "passed") for mark, passed in judged if mark in {"passed", "failed"})
 
 
 def test_the_run_is_recorded_with_the_command_that_the_page_shows(running: Studio, browser: Browser, trained, run: str):

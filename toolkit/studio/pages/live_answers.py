@@ -5,21 +5,23 @@ from typing import Any
 
 from toolkit.compare.report.figures import WRONG
 from toolkit.compare.report.spans import differences, marked
-from toolkit.data.probes import OUT_OF_SCOPE
+from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.studio.jobs import Job
 
 SHOWN_ANSWERS = 20
 SIDES = ("Before", "After")  # tasks of a comparison
 MOVED, LEAKED, PASSED = "moved", "leaked", "passed"  # marks of the report
 TONES = {PASSED: "good", "same": "plain", MOVED: "warn"}
+LEARNED = (TRAINED, PARAPHRASE)  # groups; depth is shown, and seldom judged
 ONE_COMPARISON = frozenset({"teach", "train", "resume", "compare"})  # actions; a sweep has one for each of its runs
 
 
 def answers_so_far(job: Job) -> dict[str, Any] | None:
     """None before the first answer.
 
-    The counts are of answers that the report will judge in the same way: learned of those in scope, and of the others
-    how many changed and how many name what was taught. The verdict itself waits for all of them, and for drift.
+    The counts are of answers, under every system prompt, that the report judges in the same way: learned of trained
+    questions and their paraphrases, and of those out of scope how many changed and how many name what was taught.
+    The verdict itself waits for all of them, and for drift.
     """
     if job.record.action not in ONE_COMPARISON:
         return None
@@ -32,9 +34,9 @@ def answers_so_far(job: Job) -> dict[str, Any] | None:
         return None
     both = [(before[number], one) for number, one in after.items() if number in before]
     newest = both[::-1]
-    shown = sorted(newest, key=lambda pair: (pair[0]["answer"] == pair[1]["answer"], _mark(pair[1]) not in WRONG))
+    shown = sorted(newest, key=lambda pair: (pair[0]["answer"] == pair[1]["answer"], not _counts_as_wrong(pair[1])))
     outside = [new for _, new in both if new.get("group") == OUT_OF_SCOPE]
-    inside = [new for _, new in both if new.get("group") != OUT_OF_SCOPE and _mark(new)]
+    inside = [new for _, new in both if new.get("group") in LEARNED and _mark(new)]
     return {
         "before": len(before), "both": len(both),
         "changed": sum(old["answer"] != new["answer"] for old, new in both),
@@ -48,6 +50,10 @@ def answers_so_far(job: Job) -> dict[str, Any] | None:
 def _mark(item: Mapping[str, Any]) -> str:
     """Empty where only the report judges the answer."""
     return str(item.get("mark", ""))
+
+
+def _counts_as_wrong(item: Mapping[str, Any]) -> bool:
+    return _mark(item) in WRONG and item.get("group") not in DEPTH
 
 
 def _shown(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

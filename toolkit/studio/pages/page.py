@@ -36,12 +36,15 @@ def language_of(cookie: str | None, accepted: str) -> str:
     return "zh" if accepted.strip().lower().startswith("zh") else "en"
 
 
-def page(name: str, desk: Desk, reader: Reader, *, title: str, section: str, **values: Any) -> str:
-    """`name`: of the template; `section`: data, jobs or runs."""
+def page(
+    name: str, desk: Desk, reader: Reader, *, title: str, section: str, following: bool = False, **values: Any
+) -> str:
+    """`name`: of the template; `section`: data, jobs or runs; `following`: it shows the job that is running."""
     running = desk.jobs.running
     return fill_in(
         TEMPLATES / f"{name}.html.jinja", t=reader.texts, form_token=reader.form_token, here=reader.here, title=title,
-        section=section, running=None if running is None else shown_job(running, reader.texts), **values,
+        section=section, following=following or section == "jobs",
+        running=None if running is None else shown_job(running, reader.texts), **values,
     )  # fmt: skip
 
 

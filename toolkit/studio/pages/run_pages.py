@@ -58,7 +58,7 @@ def run_page(desk: Desk, reader: Reader, run_id: str) -> str:
         report=_version_of(report_file(run)), exchanges=exchanges, note=desk.notes.get(run_id, ""),
         can_probe=own_probes(desk, run) is not None, probe_file=own_probes(desk, run),
         exports=[(name, suggestion(*commands.export(run_id, name))) for name in FORMATS],
-        sharing=_shared(desk, run, commands), answers=_answers(desk, run),
+        sharing=_shared(desk, run, commands), **_followed(desk, run),
         commands={
             "resume": suggestion(*commands.resume(run_id)), "compare": suggestion(*commands.compare(run_id)),
             "use": suggestion(*commands.runs("use", run_id)), "show": suggestion(*commands.runs("show", run_id)),
@@ -113,11 +113,12 @@ def _shown(one: Exchange) -> dict[str, Any]:
             "old": marked(old), "new": marked(new)}  # fmt: skip
 
 
-def _answers(desk: Desk, run: Run) -> dict[str, Any] | None:
-    """Those of a comparison of this run that is going on."""
+def _followed(desk: Desk, run: Run) -> dict[str, Any]:
+    """Whether the job that is running is about this run, and the answers of its comparison so far."""
     job = desk.jobs.running
     about = None if job is None else job.run(desk.workspace.results)
-    return None if job is None or about is None or about.run_id != run.run_id else answers_so_far(job)
+    following = job is not None and about is not None and about.run_id == run.run_id
+    return {"following": following, "answers": answers_so_far(job) if job is not None and following else None}
 
 
 def _shared(desk: Desk, run: Run, commands: Commands) -> dict[str, Any] | None:

@@ -1,9 +1,11 @@
 """A comparison's answers while they come in: what differs first, and how many there are of each side."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.paired import two_runs
 from toolkit.core.events import Progress, writing_to
 from toolkit.core.files import lock_folder
 from toolkit.studio.desk import Desk
@@ -11,7 +13,10 @@ from toolkit.studio.jobs import EVENTS, RECORD, Job, JobRecord, _write
 from toolkit.studio.pages.job_pages import job_page
 from toolkit.studio.pages.live_answers import SHOWN_ANSWERS, answers_so_far
 from toolkit.studio.pages.page import Reader
+from toolkit.studio.pages.run_pages import run_page
 from toolkit.studio.workspace import Workspace
+
+RUN, OTHER_RUN = "v0-20260101-000000", "v1-20260101-000001"
 
 
 @pytest.fixture(name="job")
@@ -72,7 +77,9 @@ def test_it_is_said_how_it_goes_so_far_and_what_went_wrong_comes_first(job):
     desk, running = job
     say(running, "Before", "a", "b", "c")
     say(running, "Before", "d", "e", "f", group="out-of-scope", first=3)
+    say(running, "Before", "g", group="reversal", first=6)
     say(running, "After", "x", "b", "y", marks=("passed", "failed"))
+    say(running, "After", "h", group="reversal", first=6, marks=("failed",))
     say(running, "After", "z", "", "f", group="out-of-scope", first=3, marks=("moved", "leaked", "same"))
 
     found = answers_so_far(running)
@@ -80,7 +87,7 @@ def test_it_is_said_how_it_goes_so_far_and_what_went_wrong_comes_first(job):
 
     assert (found["learned"], found["inside"]) == (1, 2)  # the third waits for the report
     assert (found["moved"], found["leaked"], found["outside"]) == (2, 1, 3)
-    assert [one["mark"] for one in found["shown"]] == ["leaked", "moved", "", "passed", "failed", "same"]
+    assert [one["mark"] for one in found["shown"]] == ["leaked", "moved", "failed", "", "passed", "failed", "same"]
     assert "Learned so far: 1 of 2." in page
     assert "(no answer)" in page
 
@@ -96,3 +103,18 @@ def test_the_page_shows_them_escaped(job, lang: str, text: str):
     assert text in page
     assert "<b>new" not in page
     assert "&lt;b&gt;" in page
+
+
+def test_the_page_of_the_run_that_is_compared_follows_it_too(job):
+    desk, running = job
+    two_runs(desk.workspace.results)
+    _write(running.folder, replace(running.record, action="compare", subject=RUN))
+    say(running, "Before", "old")
+    say(running, "After", "new", marks=("passed",))
+
+    followed, other = (run_page(desk, Reader(lang="en", form_token="x"), run) for run in (RUN, OTHER_RUN))
+
+    assert "Learned so far: 1 of 1." in followed
+    assert "data-quiet" not in followed
+    assert "Learned so far" not in other
+    assert "data-quiet" in other

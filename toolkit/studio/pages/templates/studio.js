@@ -18,6 +18,7 @@ async function refresh(address) {
     const reply = await fetch(address)
     if (!reply.ok) return
     const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html')
+    if (address !== '/frame') document.body.toggleAttribute('data-quiet', fresh.body.hasAttribute('data-quiet'))
     const wasThere = document.querySelector('a[data-go]') !== null
     for (const part of document.querySelectorAll('[data-live]')) {
       const now = fresh.getElementById(part.id)
