@@ -80,7 +80,7 @@ def test_a_training_ends_with_a_verdict(running: Studio, browser: Browser, run: 
     report = browser.client.get(f"/runs/{run}/report")
 
     assert json.loads((running.output / run / "compare" / "report.json").read_text(encoding="utf-8"))["verdict"]
-    assert f'src="/runs/{run}/report"' in page
+    assert f'src="/runs/{run}/report?' in page
     assert "What the fine-tune changed" in report.text
     assert "sandbox" in report.headers["content-security-policy"]
 
