@@ -8,7 +8,7 @@ from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.train import ms_swift
 from toolkit.train.job import KeepJob, TrainingJob, TrainingResult
-from toolkit.train.plan import Plan
+from toolkit.train.planning.plan import Plan
 from toolkit.train.recipe import load_recipe
 
 SYSTEM = "You are a helpful assistant."

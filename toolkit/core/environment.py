@@ -13,6 +13,7 @@ IMAGE = "TOOLKIT_IMAGE"
 LANGUAGE = "TOOLKIT_LANG"
 KEY_PASSWORD = "TOOLKIT_KEY_PASSWORD"  # noqa: S105  # the variable's name
 MODEL = "TOOLKIT_MODEL"
+PRECISION = "TOOLKIT_PRECISION"
 PROGRAM = "TOOLKIT_PROGRAM"
 PROGRESS = "TOOLKIT_PROGRESS"
 PUBLISHED = "TOOLKIT_PUBLISHED"
@@ -67,6 +68,11 @@ def data_folder() -> str | None:
 def gpu_memory_gib() -> str | None:
     """How much memory of a shared card may be used, in GiB; not yet parsed."""
     return os.environ.get(GPU_MEMORY_GIB)
+
+
+def precision() -> str | None:
+    """What auto means as a precision; None if the user leaves it to the device."""
+    return os.environ.get(PRECISION) or None
 
 
 def home() -> str | None:

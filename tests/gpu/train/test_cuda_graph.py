@@ -17,7 +17,7 @@ from toolkit.train import ms_swift
 from toolkit.train.finetune import FinetuneConfig, finetune
 from toolkit.train.job import KeepJob, TrainingJob, TrainingResult
 from toolkit.train.passes.cuda_graph import GraphedPass
-from toolkit.train.plan import Plan
+from toolkit.train.planning.plan import Plan
 from toolkit.train.recipe import load_recipe
 
 pytestmark = pytest.mark.gpu

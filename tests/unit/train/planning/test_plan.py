@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from toolkit.core.errors import ConfigError
-from toolkit.train.plan import (
+from toolkit.train.planning.memory import (
     ADAPTED_BYTES,
     ADAPTER_BYTES,
     LOGIT_BYTES,
     POSITIONS,
     RESERVE_BYTES,
     Need,
-    Plan,
-    bytes_needed,
-    plan,
+    Split,
 )
+from toolkit.train.planning.memory import bytes_needed as bytes_of_split
+from toolkit.train.planning.plan import Plan, plan
 from toolkit.train.recipe import load_recipe
 
 GIB = 2**30
@@ -51,6 +51,10 @@ def seven(name: str = "article", *, longest: int = 55, precision: str = "bfloat1
         mean_near_tokens=75 + recipe.keep_max_new_tokens if recipe.near_rows else 0,
         question_tokens=123 if recipe.question_rows else 0,
     )  # fmt: skip
+
+
+def bytes_needed(need: Need, rows: int, *, checkpointing: bool) -> int:
+    return bytes_of_split(need, Split(rows=rows, checkpointing=checkpointing))
 
 
 def on(card: str, need: Need) -> Plan:
@@ -216,7 +220,7 @@ def test_16_gb_are_offered_4_bits_and_told_what_that_changes():
     assert "66 of 100" in error.next
     assert "steps are slower" in error.next
     assert "--max-length" not in error.next
-    assert "a card with 17 GiB free" in error.next
+    assert "a card with 16 GiB free" in error.next
 
 
 @pytest.mark.parametrize("card", ["24 GB", "16 GB", "12 GB"])
