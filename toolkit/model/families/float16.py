@@ -44,6 +44,8 @@ def steady(causal: Any) -> None:
         kind = name.rpartition(".")[2]
         if kind == "rotary_emb":
             module.forward = MethodType(_rotation, module)
+        elif type(module) is torch.nn.LayerNorm:  # those of transformers compute in float32 themselves
+            module.forward = MethodType(_layer_norm, module)
         elif kind == ATTENTION:
             module.register_forward_pre_hook(_narrow_for_attention, with_kwargs=True)
         elif kind == MLP and (activation := _activation(module)) is not None:
@@ -81,6 +83,12 @@ def _rotation(rotary: Any, states: "Tensor", *inputs: Any, **how: Any) -> Any:
     """In the type of keys and queries: float32 would make them float32, too."""
     given = states.new_empty(1, dtype=HALF) if _active(states) else states  # of which only type and device are read
     return type(rotary).forward(rotary, given, *inputs, **how)
+
+
+def _layer_norm(norm: Any, states: "Tensor") -> "Tensor":
+    """In the type of the states: a CPU takes no float32 beside float16 weights."""
+    weight, bias = (None if one is None else one.to(states.dtype) for one in (norm.weight, norm.bias))
+    return torch.nn.functional.layer_norm(states, norm.normalized_shape, weight, bias, norm.eps)
 
 
 def _narrow_for_attention(_: Any, inputs: tuple[Any, ...], how: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:

@@ -6,6 +6,7 @@ as they are, on the device and without waiting for it, and the scale is halved. 
 captured pass reads anew at each replay, and part of each checkpoint (scaler.pt).
 """
 
+import warnings
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
@@ -23,6 +24,8 @@ FLOAT32 = 'Train in float32: "precision: float32" in the recipe, or TOOLKIT_PREC
 
 def loss_scale(device: torch.device) -> Any:
     """A new scale, for losses on this device."""
+    # accelerate replaces an optimizer's step where there is a scale, which torch takes for a mistake.
+    warnings.filterwarnings("ignore", message="Seems like `optimizer.step")
     return torch.amp.GradScaler(device.type, init_scale=INITIAL, growth_interval=GROWTH_STEPS)
 
 
