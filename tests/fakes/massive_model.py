@@ -9,14 +9,17 @@ TOKEN = 9  # at which the activations are massive: a byte's token
 UNIT = 3  # of the hidden states
 
 
-def make_massive_model(folder: Path) -> Path:
-    """Over the micro model's tokenizer; head and embedding have weights of their own, which float16 holds exactly."""
+def make_massive_model(folder: Path, *, bias: float = 0) -> Path:
+    """Over the micro model's tokenizer; head and embedding have weights of their own, which float16 holds exactly.
+
+    `bias`: of a head's queries and keys. At 150 scores are 360 000, and no 16 bits tell keys apart as float32 does.
+    """
     make_micro_model(folder)
-    massive(folder).save_pretrained(folder)
+    massive(folder, bias).save_pretrained(folder)
     return folder
 
 
-def massive(folder: Path) -> Any:
+def massive(folder: Path, bias: float) -> Any:
     """At TOKEN the first MLP's product is 79 000, and its output, from there on the stream's too, 157 000 at UNIT."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -36,9 +39,8 @@ def massive(folder: Path) -> Any:
             projection.weight[0, UNIT] = 50
         first.mlp.down_proj.weight[:, 0] = 0
         first.mlp.down_proj.weight[UNIT, 0] = 2
-        # Queries and keys of a head point in one direction, as Qwen2's biases have them do: scores of 360 000.
-        for projection in (last.self_attn.q_proj, last.self_attn.k_proj):
-            projection.bias[:16] = 150
+        for projection in (last.self_attn.q_proj, last.self_attn.k_proj):  # in one direction, as Qwen2's do
+            projection.bias[:16] = bias
         for weights in model.parameters():
             weights.copy_(weights.half())
     return model

@@ -22,7 +22,7 @@ class HostEmbedding(torch.nn.Module):
         weight = table.weight
         # A model's device and type are those of its first parameter. A module's `to` must not find the table itself.
         self.place = torch.nn.Parameter(torch.empty(0, dtype=weight.dtype, device=weight.device), requires_grad=False)
-        object.__setattr__(self, "_table", table.to("cpu"))
+        object.__setattr__(self, "_table", table.to("cpu").requires_grad_(False))  # whoever freezes a model misses it
 
     @property
     def weight(self) -> "Tensor":

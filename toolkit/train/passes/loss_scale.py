@@ -15,7 +15,7 @@ import torch
 
 from toolkit.core.errors import TrainingError
 
-INITIAL = 2.0**13
+INITIAL = 2.0**10  # a gradient of 1e-10 is not lost yet; each halving costs a step
 GROWTH_STEPS = 100  # a scale that is too large costs a step: one in a hundred at most
 MOST_IN_A_ROW = 24  # the scale is then 2**-11 or less: no loss scale is small enough
 SKIPPED = "skipped"  # in a step's log: nothing was learned from it

@@ -19,7 +19,7 @@ HALF_FLOAT_MAX = 65_504
 
 @pytest.fixture(scope="module", name="load")
 def _load(tmp_path_factory) -> Callable[..., Any]:
-    folder: Path = make_massive_model(tmp_path_factory.mktemp("models") / "massive")
+    folder: Path = make_massive_model(tmp_path_factory.mktemp("models") / "massive", bias=150)
 
     def load(dtype: str, *, safe: bool = True) -> Any:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
