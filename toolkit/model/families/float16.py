@@ -44,7 +44,7 @@ def steady(causal: Any) -> None:
         kind = name.rpartition(".")[2]
         if kind == "rotary_emb":
             module.forward = MethodType(_rotation, module)
-        elif type(module) is torch.nn.LayerNorm:  # those of transformers compute in float32 themselves
+        elif module.__class__ is torch.nn.LayerNorm:  # those of transformers compute in float32 themselves
             module.forward = MethodType(_layer_norm, module)
         elif kind == ATTENTION:
             module.register_forward_pre_hook(_narrow_for_attention, with_kwargs=True)

@@ -122,5 +122,5 @@ def test_a_training_in_which_no_step_is_taken_ends():
     require_progress([*skipped, {"loss": 1.0}])
     require_progress(skipped)
 
-    with pytest.raises(TrainingError, match="at every loss scale.*precision: float32"):
+    with pytest.raises(TrainingError, match=r"at every loss scale.*precision: float32"):
         require_progress([{"loss": 1.0}, *skipped, {"loss": 1.0, "skipped": 1}])
