@@ -264,10 +264,7 @@ def of_process(card: int, cards: int, processes: int, *, on_one_host: bool) -> d
 
 
 def let_waiting_threads_sleep() -> None:
-    """Before torch is loaded: its threads spin a moment for a small model's short steps, then sleep.
-
-    Threads that spin on would slow a busy machine down many times over.
-    """
+    """Before torch is loaded: its threads spin a moment, then sleep, or else slow a busy machine down many times."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
@@ -300,7 +297,4 @@ def tokenizing_on_every_core() -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[TOKENIZERS_PARALLELISM]
-        else:
-            os.environ[TOKENIZERS_PARALLELISM] = before
+        _set(TOKENIZERS_PARALLELISM, before)

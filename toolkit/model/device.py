@@ -53,9 +53,9 @@ def find_device(precision: str = "auto") -> Device:
 
     import torch
 
-    asked = (precision, "as asked") if precision != "auto" else _from_environment()
+    given = (precision, "as asked") if precision != "auto" else _from_environment()
     if not torch.cuda.is_available():
-        chosen, why = asked or ("float32", "auto: no card")
+        chosen, why = given or ("float32", "auto: no card")
         return Device(
             kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why,
             threads=torch.get_num_threads(), instructions=torch.backends.cpu.get_cpu_capability(),
@@ -66,7 +66,7 @@ def find_device(precision: str = "auto") -> Device:
     torch.backends.cuda.enable_cudnn_sdp(False)
     computes_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     native = ("bfloat16", "auto: the card computes in it") if computes_bfloat16 else ("float16", UNTRIED)
-    chosen, why = asked or native
+    chosen, why = given or native
     return Device(
         kind="cuda", name=torch.cuda.get_device_name(), precision=chosen, reason=why,
         memory_bytes=total, free_bytes=free, driver=_driver(),

@@ -36,21 +36,26 @@ def steady(causal: Any) -> None:
     """
     if causal.dtype != HALF:
         return
-    causal.get_input_embeddings().forward = MethodType(_embedded, causal.get_input_embeddings())
+    _replace(causal.get_input_embeddings(), _embedded)
     causal.get_output_embeddings().register_forward_pre_hook(_narrow_for_head)
     body = decoder(causal)
-    body.forward = MethodType(_under_autocast, body)
+    _replace(body, _under_autocast)
     for name, module in body.named_modules():
         kind = name.rpartition(".")[2]
         if kind == "rotary_emb":
-            module.forward = MethodType(_rotation, module)
-        elif module.__class__ is torch.nn.LayerNorm:  # those of transformers compute in float32 themselves
-            module.forward = MethodType(_layer_norm, module)
+            _replace(module, _rotation)
+        elif type(module) is torch.nn.LayerNorm:  # those of transformers compute in float32 themselves
+            _replace(module, _layer_norm)
         elif kind == ATTENTION:
             module.register_forward_pre_hook(_narrow_for_attention, with_kwargs=True)
         elif kind == MLP and (activation := _activation(module)) is not None:
-            activation.forward = MethodType(_lowered_activation, activation)
-            module.forward = MethodType(_raised_mlp, module)
+            _replace(activation, _lowered_activation)
+            _replace(module, _raised_mlp)
+
+
+def _replace(module: Any, forward: Any) -> None:
+    """As a method, so that a deep copy calls its own."""
+    module.forward = MethodType(forward, module)
 
 
 def _activation(mlp: Any) -> Any:

@@ -2,8 +2,8 @@
 
 torch's own (Micikevicius et al. 2018, arXiv:1710.03740): a loss is multiplied before its backward pass, and gradients,
 float32 in the adapter, are divided afterwards. Where one is not finite, the fused optimizer leaves weights and moments
-as they are, on the device and without waiting for it, and the scale is halved. Scale and count are tensors that a
-captured pass reads anew at each replay, and part of each checkpoint (scaler.pt).
+as they are, on the device and without waiting for it, and the scale is halved. Scale and count are tensors, which each
+replay of a captured pass reads as they are then, and part of each checkpoint (scaler.pt).
 """
 
 import warnings
