@@ -184,8 +184,8 @@ def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:
         )
     if result.skipped_steps:
         lines.append(
-            f"{result.skipped_steps} of {result.steps} steps were skipped: their gradients were too large for float16. "
-            "The loss scale was halved each time."
+            f"Skipped steps: {result.skipped_steps} of {result.steps}, whose gradients were too large for float16; the "
+            "loss scale was halved each time."
         )
     if result.stopped:
         return lines
