@@ -5,6 +5,7 @@ import inspect
 import threading
 from datetime import timedelta
 
+import pytest
 import torch
 
 
@@ -68,3 +69,23 @@ def test_a_process_group_is_made_of_a_store_and_stays_unknown_to_others():
     source = inspect.getsource(distributed_c10d._new_process_group_helper)
     assert "backend_options = ProcessGroupNCCL.Options()" in source
     assert "backend_options._timeout = timeout" in source
+
+
+@pytest.mark.parametrize("gradient", [float("inf"), float("nan")])
+def test_a_fused_optimizer_is_told_on_the_device_that_a_gradient_is_not_finite(gradient):
+    """In float16: no step waits for the card, and what was captured finds the scale where it was."""
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer, scale = torch.optim.AdamW([weight], fused=True), torch.amp.GradScaler("cpu", init_scale=8.0)
+    scale.scale(weight * gradient).sum().backward()
+    place, step = scale._scale, optimizer.step
+    called = []
+    optimizer.step = lambda *given: called.append(optimizer.found_inf.item()) or step(*given)  # type: ignore[method-assign]
+
+    scale.unscale_(optimizer)
+    scale.step(optimizer)
+    scale.update()
+
+    assert called == [1.0]  # it is called, and does nothing
+    assert weight.tolist() == [1, 1]
+    assert scale._scale is place
+    assert place.item() == 4

@@ -380,3 +380,36 @@ def test_scipy_is_imported_for_object_detection_alone_and_if_one_function_sees_i
 
     assert "if is_scipy_available():\n    from scipy.optimize import linear_sum_assignment" in source
     assert "is_scipy_available" in source.partition("if is_scipy_available")[0].partition("from ..utils import")[2]
+
+
+def test_layers_of_every_family_name_attention_mlp_and_rotation_so():
+    """In float16 these are found by name, and the activation of an MLP as its one part without weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from tests.fakes.family_models import KINDS, SIZES
+    from toolkit.model.families.float16 import ATTENTION, MLP, _activation
+    from toolkit.model.families.network import decoder
+
+    for kind in KINDS:
+        config = AutoConfig.for_model(kind.model_type, **{**SIZES, "vocab_size": 64, "pad_token_id": 0, **kind.config})
+        body = decoder(AutoModelForCausalLM.from_config(config))
+        layers = body.layers
+        assert hasattr(body, "rotary_emb"), kind.name
+        assert all(hasattr(one, ATTENTION) and hasattr(one, MLP) for one in layers), kind.name
+        # StarCoder2's last projection has a bias.
+        assert (_activation(layers[0].mlp) is None) is (kind.name == "starcoder2"), kind.name
+
+
+def test_a_loss_scale_is_accelerates_attribute_when_training_begins():
+    """It is set on a finished trainer: loss, optimizer and checkpoints take it from there."""
+    from accelerate import Accelerator
+    from accelerate.optimizer import AcceleratedOptimizer
+    from transformers import Trainer
+
+    assert "self.scaler.scale(loss).backward" in inspect.getsource(Accelerator.backward)
+    assert "self.scaler" in inspect.getsource(Accelerator.prepare_optimizer)
+    assert 'self.native_amp and self.mixed_precision == "fp16"' in inspect.getsource(Accelerator.unscale_gradients)
+    source = inspect.getsource(AcceleratedOptimizer.step)
+    assert source.index("self.scaler.step(self.optimizer") < source.index("self.scaler.update()")
+    assert "self.accelerator.scaler.state_dict()" in inspect.getsource(Trainer._save_scaler)
+    assert "self.accelerator.scaler.load_state_dict" in inspect.getsource(Trainer._load_scaler)

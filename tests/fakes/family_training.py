@@ -1,6 +1,7 @@
 """Two steps of training on a model of any family, and transformers' own loss over the same rows in a padded batch."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 from toolkit.train import ms_swift
 from toolkit.train.job import KeepJob, TrainingJob, TrainingResult
-from toolkit.train.plan import Plan
+from toolkit.train.planning.plan import Plan
 from toolkit.train.recipe import load_recipe
 
 SYSTEM = "You are a helpful assistant."
@@ -31,14 +32,19 @@ ROWS = [
 ]
 
 
-def train(model: Path, folder: Path, keep: KeepJob | None = None, *, epochs: int = 2) -> TrainingResult:
-    """A step an epoch over every row, without dropout."""
+def train(
+    model: Path, folder: Path, keep: KeepJob | None = None, *, epochs: int = 2, precision: str = "float32",
+    load_in_4bit: bool = False, **plan: Any,
+) -> TrainingResult:  # fmt: skip
+    """A step an epoch over every row, without dropout. `plan`: fields of the plan that are other than usual."""
     folder.mkdir()
     recipe = load_recipe("article").changed(epochs=epochs, batch_size=len(ROWS), learning_rate=0.01, lora_dropout=0)
-    recipe = recipe.changed(warmup_ratio=0)
+    recipe = recipe.changed(warmup_ratio=0, load_in_4bit=load_in_4bit)
     job = TrainingJob(
-        model_folder=model, run_folder=folder, rows=ROWS, recipe=recipe, precision="float32", keep=keep,
-        plan=Plan(micro_batch_size=len(ROWS), accumulation_steps=1, gradient_checkpointing=False, reason=""),
+        model_folder=model, run_folder=folder, rows=ROWS, recipe=recipe, precision=precision, keep=keep,
+        plan=replace(
+            Plan(micro_batch_size=len(ROWS), accumulation_steps=1, gradient_checkpointing=False, reason=""), **plan
+        ),
         decoder_layers=json.loads((model / "config.json").read_text())["num_hidden_layers"],
     )  # fmt: skip
     return ms_swift.train(job, lambda _: None, lambda: False)

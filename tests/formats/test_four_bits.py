@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.fakes.family_training import train as train_family
+from tests.fakes.massive_model import make_massive_model
 from toolkit.__main__ import main
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.sides import BASE, find_side, run_side
@@ -22,6 +24,8 @@ from toolkit.export.formats.base import ExportConfig
 from toolkit.model.base_model import find_base_model
 from toolkit.model.conversation import conversation
 from toolkit.model.device import find_device
+from toolkit.model.families.host_embedding import is_on_host
+from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.run import Run
 from toolkit.serve.serve import load_answerer
@@ -257,3 +261,24 @@ def test_keep_answers_are_not_those_of_the_full_base():
     base = find_base_model(str(TINY))
 
     assert base.fingerprint != replace(base, in_4bit=True).fingerprint
+
+
+@pytest.mark.parametrize(("precision", "difference"), [("float32", 1e-4), ("float16", 0.02)])
+def test_it_trains_alike_with_the_embedding_in_the_hosts_memory(tmp_path, monkeypatch, precision, difference):
+    """As the 7 B model within 8 GB, also where the card has no bfloat16."""
+    require_bitsandbytes()
+    monkeypatch.setattr("toolkit.train.passes.loss_scale.INITIAL", 16.0)  # else the planted weights overflow at first
+    model = make_massive_model(tmp_path / "model")
+    how = {"epochs": 4, "load_in_4bit": True, "gradient_checkpointing": True}
+    expected = train_family(model, tmp_path / "expected", **how).loss
+
+    found = train_family(
+        model, tmp_path / "found", precision=precision, embedding_on_host=True, logit_positions=8, **how
+    )
+
+    # Rounding grows from step to step, fast over planted weights of 50.
+    assert found.loss[:2] == pytest.approx(expected[:2], rel=difference)
+    assert found.loss[-1] < found.loss[0]
+    assert is_on_host(found.model.get_base_model())
+    answered = LanguageModel(found.model, found.tokenizer).answers(QUESTIONS, max_new_tokens=2)  # as --compare does
+    assert all(one.first_logits.isfinite().all() for one in answered)

@@ -141,7 +141,7 @@ def _shipped_probes() -> Path | None:
 
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:
     from toolkit.train.ms_swift import encoder
-    from toolkit.train.plan import require_context
+    from toolkit.train.planning.plan import require_context
 
     base = find_base_model(model)
     require_context(base, max_length_tokens)

@@ -13,6 +13,7 @@ IMAGE = "TOOLKIT_IMAGE"
 LANGUAGE = "TOOLKIT_LANG"
 KEY_PASSWORD = "TOOLKIT_KEY_PASSWORD"  # noqa: S105  # the variable's name
 MODEL = "TOOLKIT_MODEL"
+PRECISION = "TOOLKIT_PRECISION"
 PROGRAM = "TOOLKIT_PROGRAM"
 PROGRESS = "TOOLKIT_PROGRESS"
 PUBLISHED = "TOOLKIT_PUBLISHED"
@@ -67,6 +68,11 @@ def data_folder() -> str | None:
 def gpu_memory_gib() -> str | None:
     """How much memory of a shared card may be used, in GiB; not yet parsed."""
     return os.environ.get(GPU_MEMORY_GIB)
+
+
+def precision() -> str | None:
+    """What auto means as a precision; None if the user leaves it to the device."""
+    return os.environ.get(PRECISION) or None
 
 
 def home() -> str | None:
@@ -258,10 +264,7 @@ def of_process(card: int, cards: int, processes: int, *, on_one_host: bool) -> d
 
 
 def let_waiting_threads_sleep() -> None:
-    """Before torch is loaded: its threads spin a moment for a small model's short steps, then sleep.
-
-    Threads that spin on would slow a busy machine down many times over.
-    """
+    """Before torch is loaded: its threads spin a moment, then sleep, or else slow a busy machine down many times."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
@@ -294,7 +297,4 @@ def tokenizing_on_every_core() -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[TOKENIZERS_PARALLELISM]
-        else:
-            os.environ[TOKENIZERS_PARALLELISM] = before
+        _set(TOKENIZERS_PARALLELISM, before)

@@ -14,6 +14,7 @@ from toolkit.model.conversation import Messages
 from toolkit.model.decoding.answer import Answer, answer_of
 from toolkit.model.decoding.greedy import Continuation
 from toolkit.model.device import find_device
+from toolkit.model.families.float16 import steady
 
 
 def plain_peft_answers(
@@ -34,6 +35,7 @@ def plain_peft_answers(
         model = AutoModelForCausalLM.from_pretrained(
             base, dtype=device.precision, device_map=device.kind, local_files_only=True, use_safetensors=True
         )
+        steady(model)  # in float16 some give no number otherwise, whatever the adapter is
         model = PeftModel.from_pretrained(model, str(adapter), local_files_only=True).eval()
     except Exception as error:
         raise ModelError(

@@ -7,6 +7,12 @@ from typing import Any
 
 from toolkit.core import environment
 from toolkit.core.errors import ConfigError
+from toolkit.model.families.sizes import ELEMENT_BYTES
+
+UNTRIED = (
+    "auto: the card does not compute in bfloat16. float16, with a loss scale, was tested without such a card only; "
+    "TOOLKIT_PRECISION=float32 does without it, in twice the memory"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +45,17 @@ class Device:
 
 
 def find_device(precision: str = "auto") -> Device:
-    """The first card, else the CPU; `precision` is auto, bfloat16 or float32. Raises ConfigError for a wrong cap."""
+    """The first card, else the CPU; `precision` is auto or one of `families.sizes`.
+
+    Raises ConfigError for a wrong cap or precision in the environment.
+    """
     import platform
 
     import torch
 
+    given = (precision, "as asked") if precision != "auto" else _from_environment()
     if not torch.cuda.is_available():
-        chosen, why = (precision, "as asked") if precision != "auto" else ("float32", "auto: no card")
+        chosen, why = given or ("float32", "auto: no card")
         return Device(
             kind="cpu", name=_processor() or platform.machine(), precision=chosen, reason=why,
             threads=torch.get_num_threads(), instructions=torch.backends.cpu.get_cpu_capability(),
@@ -55,17 +65,21 @@ def find_device(precision: str = "auto") -> Device:
     # cuDNN's attention plans again for each new length, which costs more than it saves: every batch has another.
     torch.backends.cuda.enable_cudnn_sdp(False)
     computes_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    if precision != "auto":
-        chosen, why = precision, "as asked"
-    elif computes_bfloat16:
-        chosen, why = "bfloat16", "auto: the card computes in it"
-    else:
-        chosen, why = "float32", "auto: the card does not compute in bfloat16"
+    native = ("bfloat16", "auto: the card computes in it") if computes_bfloat16 else ("float16", UNTRIED)
+    chosen, why = given or native
     return Device(
         kind="cuda", name=torch.cuda.get_device_name(), precision=chosen, reason=why,
         memory_bytes=total, free_bytes=free, driver=_driver(),
         deterministic=torch.are_deterministic_algorithms_enabled(),
     )  # fmt: skip
+
+
+def _from_environment() -> tuple[str, str] | None:
+    """The user's own precision for auto, with its reason. Raises ConfigError."""
+    wanted = environment.precision()
+    if wanted is not None and wanted not in ELEMENT_BYTES:
+        raise ConfigError(f"{environment.PRECISION} is {wanted!r}.", next=f"Give one of {', '.join(ELEMENT_BYTES)}.")
+    return None if wanted is None else (wanted, f"as {environment.PRECISION} says")
 
 
 def card_count() -> int:
@@ -100,17 +114,25 @@ def _card_memory() -> tuple[int, int]:
     import torch
 
     free, total = torch.cuda.mem_get_info()
+    limit = capped_bytes()
+    if limit is None:
+        return free, total
+    torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total))
+    return min(free, limit), min(total, limit)
+
+
+def capped_bytes() -> int | None:
+    """TOOLKIT_GPU_MEMORY_GIB in bytes; None if it is not set. Raises ConfigError."""
     cap = environment.gpu_memory_gib()
     if cap is None:
-        return free, total
+        return None
     try:
         limit = int(float(cap) * 2**30)
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total))
-    except (ValueError, RuntimeError):
-        raise ConfigError(
-            f"{environment.GPU_MEMORY_GIB} is {cap!r}.", next="Give a number of GiB, such as 22."
-        ) from None
-    return min(free, limit), min(total, limit)
+    except (ValueError, OverflowError):
+        limit = 0
+    if limit <= 0:
+        raise ConfigError(f"{environment.GPU_MEMORY_GIB} is {cap!r}.", next="Give a number of GiB, such as 22.")
+    return limit
 
 
 def reserved_bytes() -> int:

@@ -15,6 +15,7 @@ from toolkit.model.adapter_config import require_bounded_adapter
 from toolkit.model.chat_template import render_in_child
 from toolkit.model.device import Device, find_device
 from toolkit.model.families.family import family_in
+from toolkit.model.families.float16 import steady
 from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_bitsandbytes
 
 
@@ -59,6 +60,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
         )
     if in_4bit:
         pin_cpu_weight_layout(model)
+    steady(model)
     return model, tokenizer
 
 

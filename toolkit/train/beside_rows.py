@@ -24,7 +24,7 @@ from toolkit.runs.recording import Recorder
 from toolkit.train.development_set import held_out_keep, probe_keys
 from toolkit.train.job import BYTES_PER_TOKEN, TEMPLATE_TOKENS, KeepJob, QuestionJob, ThoughtJob
 from toolkit.train.keep_set import cache_path
-from toolkit.train.plan import Need
+from toolkit.train.planning.memory import Need
 from toolkit.train.questions.cache import questions_cache
 from toolkit.train.questions.candidates import LONGEST_QUESTION
 from toolkit.train.questions.question import Pair, Question, read_file, write_file

@@ -39,7 +39,7 @@ from toolkit.train.development_set import (
     write_questions,
 )
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
-from toolkit.train.plan import choices, plan, require_context, require_disk
+from toolkit.train.planning.plan import choices, plan, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (

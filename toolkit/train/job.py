@@ -14,7 +14,7 @@ from toolkit.runs.pace import expected_time
 from toolkit.runs.record import RunRecord
 from toolkit.runs.recording import Recorder, make_portable
 from toolkit.train.development_set import Question, required_passes
-from toolkit.train.plan import Plan
+from toolkit.train.planning.plan import Plan
 from toolkit.train.questions.question import Pair
 from toolkit.train.questions.question import Question as AroundQuestion
 from toolkit.train.recipe import Recipe
@@ -89,7 +89,7 @@ class ThoughtJob:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
-    """One training, fully decided. `precision` is bfloat16 or float32.
+    """One training, fully decided. `precision` is bfloat16, float16 or float32.
 
     Rows carry their system prompt; for a row without one the chat template uses its own. `tokens`, `eval_tokens`: the
     rows and evaluation rows as tokens, in the same order; empty if they are yet to be encoded.
@@ -134,6 +134,7 @@ class TrainingResult:
     development: list[dict[str, Any]] = field(default_factory=list)  # evaluations of the questions, one per epoch
     cuda_graph: bool = False  # steps were captured as a CUDA graph
     cuda_graph_refused: str | None = None  # the first line of the reason, if the capture failed
+    skipped_steps: int = 0  # whose gradients were too large for float16
     peak_memory_bytes: int = 0
 
     @property
@@ -162,6 +163,7 @@ class TrainingResult:
             "development": self.development,
             "cuda_graph": self.cuda_graph,
             "cuda_graph_refused": self.cuda_graph_refused,
+            "skipped_steps": self.skipped_steps,
         }
 
 
@@ -179,6 +181,11 @@ def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:
     if result.cuda_graph_refused is not None:
         lines.append(
             f"Warning: steps ran without a CUDA graph, and so slower: the capture failed ({result.cuda_graph_refused})."
+        )
+    if result.skipped_steps:
+        lines.append(
+            f"Skipped steps: {result.skipped_steps} of {result.steps}, whose gradients were too large for float16; the "
+            "loss scale was halved each time."
         )
     if result.stopped:
         return lines

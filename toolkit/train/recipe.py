@@ -12,6 +12,7 @@ from toolkit.core.documents import read_text
 from toolkit.core.errors import ConfigError
 from toolkit.core.spelling import did_you_mean, near_files
 from toolkit.core.text import short
+from toolkit.model.families.sizes import ELEMENT_BYTES
 
 RECIPES = Path(__file__).with_name("recipes")
 AUTO = "auto"
@@ -38,7 +39,7 @@ class Recipe:
     batch_size: int
     micro_batch_size: int | Literal["auto"]
     gradient_checkpointing: bool | Literal["auto"]
-    precision: Literal["auto", "bfloat16", "float32"]
+    precision: Literal["auto", "bfloat16", "float16", "float32"]
     max_length_tokens: int
     system: str
     seed: int
@@ -218,10 +219,7 @@ def _checked(recipe: Recipe) -> Recipe:
         "lora_rank": (_number(recipe.lora_rank, 1, 1024, integer=True), "a whole number from 1 to 1024"),
         "lora_alpha": (_number(recipe.lora_alpha, 1, 8192, integer=True), "a whole number from 1 to 8192"),
         "lora_dropout": (_number(recipe.lora_dropout, 0, 0.9), "from 0 to 0.9"),
-        "target_modules": (
-            _texts(modules) and bool(modules),
-            "a list of module names, or [all-linear]",
-        ),
+        "target_modules": (_texts(modules) and bool(modules), "a list of module names, or [all-linear]"),
         "lora_layers": (recipe.lora_layers in ("all", "middle"), "all or middle"),
         "epochs": (_number(recipe.epochs, 0.01, 1000), "from 0.01 to 1000"),
         "learning_rate": (_number(recipe.learning_rate, 1e-8, 1), "from 1e-8 to 1 (in YAML: 1.0e-4, with the dot)"),
@@ -236,7 +234,7 @@ def _checked(recipe: Recipe) -> Recipe:
         ),
         "gradient_checkpointing": (recipe.gradient_checkpointing in (AUTO, True, False), "auto, true or false"),
         "load_in_4bit": (isinstance(recipe.load_in_4bit, bool), "true or false"),
-        "precision": (recipe.precision in (AUTO, "bfloat16", "float32"), "auto, bfloat16 or float32"),
+        "precision": (recipe.precision in (AUTO, *ELEMENT_BYTES), f"auto, {', '.join(ELEMENT_BYTES)}"),
         "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, integer=True), "from 8 to 131072"),
         "system": (isinstance(recipe.system, str), "a text"),
         "row_systems": (_texts(recipe.row_systems), "a list of system prompts"),

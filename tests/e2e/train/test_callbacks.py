@@ -192,14 +192,15 @@ def test_the_embedded_model_stops_when_it_took(user: FinetuneUser, call: Call):
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, loss: float):
+@pytest.mark.parametrize(("precision", "remedy"), [("bfloat16", "--learning-rate"), ("float16", "precision: float32")])
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, loss: float, precision: str, remedy: str):
     from toolkit.train.ms_swift.callbacks import Watcher
 
-    watcher = Watcher(tmp_path, lambda _: None, lambda: False)
+    watcher = Watcher(tmp_path, lambda _: None, lambda: False, precision)
     state = SimpleNamespace(global_step=3, max_steps=8)
 
     watcher.on_log(None, state, None, logs={"loss": 0.5})
-    with pytest.raises(TrainingError, match=r"loss of step 3 is not a finite number.*--learning-rate"):
+    with pytest.raises(TrainingError, match=f"loss of step 3 is not a finite number.*{remedy}"):
         watcher.on_log(None, state, None, logs={"loss": loss})
 
     assert len((tmp_path / "logging.jsonl").read_text().splitlines()) == 1

@@ -13,6 +13,7 @@ from tests.fakes.family_models import KINDS, MAMBA, UNKNOWN, Kind, make_family_m
 from tests.fakes.family_training import MAX_TOKENS, ROWS, SYSTEM, load, padded_loss, train
 from toolkit.core.errors import ModelError
 from toolkit.model.conversation import conversation
+from toolkit.model.device import Device
 from toolkit.model.generation import Row as AskedRow
 from toolkit.model.language_model import LanguageModel
 from toolkit.train import ms_swift
@@ -104,6 +105,20 @@ def test_answers_are_those_without_a_cache(folder):
     assert [[token.id for token in one] for one in zip(*steps, strict=True)] == expected
     for answer, tokens in zip(model.generate(prompts, 12), expected, strict=True):
         assert answer.tokens == tokens[: len(answer.tokens)]
+
+
+def test_float16_computes_what_float32_does(folder):
+    import torch
+
+    asked = [conversation(text, SYSTEM) for text in ("Who?", "Tell me about the sea. " * 3)]
+    answers = []
+    for precision in ("float32", "float16"):
+        model = LanguageModel.load(folder, device=Device(kind="cpu", name="CPU", precision=precision, reason=""))
+        answers.append(model.answers(asked, max_new_tokens=1))
+
+    assert model.precision == "float16"
+    for exact, half in zip(*answers, strict=True):
+        assert torch.allclose(half.first_logits, exact.first_logits, atol=0.03 * float(exact.first_logits.std()))
 
 
 WITH_KEEP = [kind for kind in KINDS if kind.name in {"mistral", "gemma2", "gemma3_text", "phi3", "cohere2", "granite"}]

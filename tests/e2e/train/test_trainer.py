@@ -14,7 +14,7 @@ from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.train import ms_swift
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
-from toolkit.train.plan import Plan
+from toolkit.train.planning.plan import Plan
 from toolkit.train.questions.question import Question, write_file
 from toolkit.train.recipe import load_recipe
 

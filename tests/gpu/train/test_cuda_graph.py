@@ -17,7 +17,7 @@ from toolkit.train import ms_swift
 from toolkit.train.finetune import FinetuneConfig, finetune
 from toolkit.train.job import KeepJob, TrainingJob, TrainingResult
 from toolkit.train.passes.cuda_graph import GraphedPass
-from toolkit.train.plan import Plan
+from toolkit.train.planning.plan import Plan
 from toolkit.train.recipe import load_recipe
 
 pytestmark = pytest.mark.gpu
@@ -32,7 +32,7 @@ ROWS = [
     )
     for at in range(12)
 ]
-TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2}
+TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2, "float16": 5e-3}
 
 
 def trained(model: Path, folder: Path, *, precision: str, micro_batches: int = 1, keep: bool = True) -> TrainingResult:
@@ -73,7 +73,7 @@ def _without_graphs() -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("micro_batches", [1, 3])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", list(TOLERANCE))
 def test_captured_steps_equal_eager_steps(micro_model, tmp_path, replays, precision, micro_batches, keep):
     ms_swift.import_all()
     from toolkit.train.ms_swift import trainer

@@ -130,6 +130,7 @@ def test_a_finished_run_is_recorded_in_full(user: User):
         "development": [],
         "cuda_graph": False,
         "cuda_graph_refused": None,
+        "skipped_steps": 0,
     }
     assert record["adapter"]["sha256"] == hashlib.sha256(EMPTY_WEIGHTS).hexdigest()
     assert {"toolkit", "ms_swift", "torch", "transformers", "peft", "python", "cuda"} == set(record["versions"])

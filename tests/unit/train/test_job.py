@@ -1,5 +1,6 @@
 """How a fine-tuning ends, with made-up doors: which checkpoint is the adapter, and what is said of it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,13 @@ def test_a_resumed_run_asks_what_it_asked(user: User):
     user.resumes(run.run_id, training)
 
     assert [one.prompt in before for one in training.jobs[0].development] == [True] * 12
+
+
+def test_steps_skipped_in_float16_are_reported_and_recorded(user: User):
+    run = user.finetunes(FakeTraining(ended={"skipped_steps": 2}))
+
+    assert json.loads((run.folder / "run.json").read_text())["train"]["skipped_steps"] == 2
+    assert any(one.startswith("Skipped steps: 2 of 4, whose gradients were too large for float16") for one in user.said)
 
 
 def test_a_refused_cuda_graph_is_reported_and_recorded(user: User):

@@ -131,7 +131,7 @@ def test_all_wrong_settings_are_told_at_once():
         ("target_modules", [1]),
         ("scheduler", "cosin"),
         ("scheduler", ["cosine"]),
-        ("precision", "float16"),
+        ("precision", "fp16"),
         ("precision", {"auto": True}),
         ("gradient_checkpointing", "yes"),
         ("gradient_checkpointing", [True]),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from toolkit.model.device import capped_bytes
 from toolkit.model.families.sizes import attention_widths
 
 PASSING_STATES = 4  # copies of a layer's states, and of its MLP's, that exist at once without gradients
@@ -58,11 +59,14 @@ def rows_that_fit(
 
 
 def free_bytes(device: Any) -> int:
-    """The card's free memory, with what this process has reserved and does not use."""
+    """The card's free memory, with what this process has reserved and does not use, and no more than the user's cap."""
     import torch
 
     free, _ = torch.cuda.mem_get_info(device)
-    return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    reserved, limit = torch.cuda.memory_reserved(device), capped_bytes()
+    if limit is not None:
+        free = min(free, max(0, limit - reserved))
+    return int(free + reserved - torch.cuda.memory_allocated(device))
 
 
 def batches(

@@ -8,7 +8,7 @@ from toolkit.model.families.family import family_of
 # Fields of config.json that give the sizes.
 SIZES = ("hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "vocab_size")
 BITS_IN_4BIT = 4 + 8 / 64 + 32 / (64 * 256)  # NF4: 64 weights share an 8-bit scale, 256 scales a float32
-ELEMENT_BYTES: Mapping[str, int] = {"bfloat16": 2, "float32": 4}
+ELEMENT_BYTES: Mapping[str, int] = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 
 def attention_widths(config: Mapping[str, Any]) -> tuple[int, int]:
@@ -32,6 +32,11 @@ def linear_layers(config: Mapping[str, Any]) -> list[tuple[int, int]]:
 def lora_parameters(config: Mapping[str, Any], rank: int) -> int:
     """Parameters of a rank-`rank` adapter on all linear layers of the decoder (two factors a layer)."""
     return int(config["num_hidden_layers"]) * rank * sum(a + b for a, b in linear_layers(config))
+
+
+def embedding_bytes(config: Mapping[str, Any], precision: str) -> int:
+    """Of the table that tokens are looked up in."""
+    return int(config["vocab_size"]) * int(config["hidden_size"]) * ELEMENT_BYTES[precision]
 
 
 def weight_bytes_in_4bit(config: Mapping[str, Any], precision: str) -> int:

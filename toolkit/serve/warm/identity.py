@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.environment import DATA, GPU_MEMORY_GIB, HOME, LAUNCHER_NAMES, LAUNCHER_PREFIXES
+from toolkit.core.environment import DATA, GPU_MEMORY_GIB, HOME, LAUNCHER_NAMES, LAUNCHER_PREFIXES, PRECISION
 from toolkit.core.errors import LIBRARY_VARIABLES
 
 PACKAGE = Path(__file__).parents[2]
 # What loader, interpreter, C library and the toolkit itself read once, beside what the libraries read.
 READ_ONCE = (
     *LIBRARY_VARIABLES, *LAUNCHER_PREFIXES, "LD_", "PYTHON", "LC_", "LANG", "TZ", "MALLOC_", "GLIBC_", "NVIDIA_", DATA,
-    GPU_MEMORY_GIB, HOME,
+    GPU_MEMORY_GIB, HOME, PRECISION,
 )  # fmt: skip
 NAMESPACES = ("ipc", "mnt", "net", "pid", "user")
 FLAGS = ("optimize", "dev_mode", "utf8_mode", "dont_write_bytecode", "no_user_site", "isolated", "no_site")

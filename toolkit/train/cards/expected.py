@@ -11,7 +11,8 @@ from toolkit.model.device import Device
 from toolkit.train.beside_rows import tokens
 from toolkit.train.job import TEMPLATE_TOKENS, KeepJob
 from toolkit.train.keep_set import read_keep_prompts
-from toolkit.train.plan import Need, plan
+from toolkit.train.planning.memory import Need
+from toolkit.train.planning.plan import plan
 from toolkit.train.questions.write import ANSWER_TOKENS, QUESTION_TOKENS
 from toolkit.train.recipe import Recipe
 from toolkit.train.texts.thoughts import WRITTEN_TOKENS

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PROGRESS, WRITTEN, DONE, FAILED, LOST = "progress", "written", "done", "failed", "lost"
 STOP = "stop"  # said to the worker of rank 0
+PRECISIONS = ("bfloat16", "float16", "float32")  # each is computed in wherever one before it is
 
 
 class Starter:
@@ -100,7 +101,7 @@ def alike(devices: Sequence[Device]) -> Device:
     """What all of them have: the memory of the fullest, and a precision that each computes in."""
     least = min(devices, key=lambda one: one.free_bytes or 0)
     names = " and ".join(dict.fromkeys(one.name for one in devices))
-    precise = max(devices, key=lambda one: one.precision == "float32")
+    precise = max(devices, key=lambda one: PRECISIONS.index(one.precision))
     return replace(least, name=names, precision=precise.precision, reason=precise.reason, cards=len(devices))
 
 

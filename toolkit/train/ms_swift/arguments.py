@@ -20,6 +20,8 @@ def arguments(job: TrainingJob) -> SftArguments:
         template=names.template,
         attn_impl=family_in(job.model_folder).attention_implementation,
         torch_dtype=job.precision,
+        fp16=False,  # ms-swift would set it for float32 too; the model itself and `loss_scale` see to float16
+        bf16=job.precision == "bfloat16",
         dataset=["rows of the run"],  # a placeholder: the pipeline brings the rows
         output_dir=str(job.run_folder),
         add_version=False,

@@ -63,7 +63,8 @@ def loss_terms(base: LanguageModel, job: TrainingJob, listener: Listener, group:
         )  # fmt: skip
     near: list[TrainSequence] = []
     if keep is not None and around is not None:
-        near = with_states(base, group.first(lambda: near_answers(base, around, keep, questions, listener)))
+        found = group.first(lambda: near_answers(base, around, keep, questions, listener))
+        near = with_states(base, found, job.plan.answer_tokens)
     term = None
     if recipe.question_rows:
         inside = [one for one in questions if one.scope == "in"]
@@ -76,7 +77,7 @@ def loss_terms(base: LanguageModel, job: TrainingJob, listener: Listener, group:
     questions_s = time.perf_counter() - started
     if keep is None:
         return LossTerms(questions=term, thoughts=thoughts, questions_s=questions_s)
-    rows = with_states(base, answers)
+    rows = with_states(base, answers, job.plan.answer_tokens)
     kept = KeepTerm(
         rows=[row for at, row in enumerate(rows) if at not in keep.held_out],
         held_out=[rows[at] for at in sorted(keep.held_out)],
@@ -170,11 +171,11 @@ def _messages(prompt: str, system: str, *, thinking: bool) -> Messages:
     return [*(THINKING if thinking else []), *conversation(prompt, system)]
 
 
-def with_states(base: LanguageModel, answers: Sequence[KeepAnswer]) -> list[TrainSequence]:
-    """Keep rows: the answers with the base model's hidden states at them."""
+def with_states(base: LanguageModel, answers: Sequence[KeepAnswer], most_tokens: int | None) -> list[TrainSequence]:
+    """Keep rows: the answers with the base model's hidden states at them, of so many tokens at once."""
     starts = [base.prompt_ids(_messages(one.prompt, one.system, thinking=one.thinking)) for one in answers]
     encoded = [(ids + list(one.tokens), len(ids) - 1) for ids, one in zip(starts, answers, strict=True)]
-    return keep_sequences(base.model, encoded, base.tokenizer.pad_token_id)
+    return keep_sequences(base.model, encoded, base.tokenizer.pad_token_id, most_tokens)
 
 
 def pairs(base: LanguageModel, answers: Sequence[KeepAnswer]) -> list[Pair]:

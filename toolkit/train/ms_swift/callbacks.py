@@ -25,8 +25,21 @@ from toolkit.train.job import DEV_METRICS, EARLY_STOP, EPOCHS, INTERRUPTED, LEAR
 from toolkit.train.passes.batch import TrainSequence
 from toolkit.train.passes.group import Group
 from toolkit.train.passes.keep_loss import mean_kl
+from toolkit.train.passes.loss_scale import FLOAT32, SKIPPED
 
-LOGGED = ("loss", "eval_loss", "cross_entropy", "kl", "grad_norm", "learning_rate", "token_acc", "epoch", *DEV_METRICS)
+LOGGED = (
+    "loss",
+    "eval_loss",
+    "cross_entropy",
+    "kl",
+    "grad_norm",
+    "learning_rate",
+    "token_acc",
+    "epoch",
+    "loss_scale",
+    SKIPPED,
+    *DEV_METRICS,
+)
 SPARE_TOKENS = 8  # an answer that is this much longer than the trained one is a different answer
 
 
@@ -41,6 +54,7 @@ class StopWhenLearned(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         self.trainer, self.tokenizer, self.held_out, self.before = trainer, tokenizer, held_out, before
         self.questions, self.budget = job.development, job.recipe.stop_kl
+        self.most_tokens = job.plan.answer_tokens
         self.learned = False
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -65,7 +79,7 @@ class StopWhenLearned(TrainerCallback):  # type: ignore[misc]
         )
         metrics: dict[str, float] = {"dev_passed": passed, "dev_asked": len(self.questions)}
         if self.held_out:
-            metrics["dev_kl"] = mean_kl(model, self.held_out, self.tokenizer.pad_token_id)
+            metrics["dev_kl"] = mean_kl(model, self.held_out, self.tokenizer.pad_token_id, self.most_tokens)
         model.train(training)
         return metrics
 
@@ -90,8 +104,11 @@ def logged_evaluations(log_history: Sequence[dict[str, Any]]) -> list[dict[str, 
 class Watcher(TrainerCallback):  # type: ignore[misc]
     """Reports each step, writes logging.jsonl, and turns a stop request into a saved checkpoint."""
 
-    def __init__(self, run_folder: Path, listener: Listener, stop_requested: Callable[[], bool]) -> None:
+    def __init__(
+        self, run_folder: Path, listener: Listener, stop_requested: Callable[[], bool], precision: str
+    ) -> None:
         self.log, self.listener, self.stop_requested = run_folder / LOG_FILE, listener, stop_requested
+        self.precision = precision
         self.stopped, self.save_s = False, 0.0
         self.step_ended_at = self.began_at = time.perf_counter()
 
@@ -124,7 +141,7 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         if not isfinite(logs.get("loss", 0.0)):
             raise TrainingError(
                 f"The loss of step {state.global_step} is not a finite number: the training diverged.",
-                next="Train again with a lower --learning-rate.",
+                next=FLOAT32 if self.precision == "float16" else "Train again with a lower --learning-rate.",
             )
         memory = reserved_bytes()
         entry: dict[str, Any] = {

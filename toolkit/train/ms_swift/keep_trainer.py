@@ -64,6 +64,7 @@ class KeepTrainer(PackedTrainer):
             hidden[batch["keep_positions"]],
             batch["keep_states"],
             batch["keep_mask"],
+            size=self.chunk,
         )
         return total * batch["keep_weight"][0]
 

@@ -13,6 +13,8 @@ from toolkit.core.events import Listener
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.model.families.family import family_in
+from toolkit.model.families.float16 import steady
+from toolkit.model.families.host_embedding import keep_embedding_on_host
 from toolkit.model.four_bits import pin_cpu_weight_layout
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import INTERRUPTED, TrainingJob, TrainingResult
@@ -32,6 +34,7 @@ from toolkit.train.ms_swift.shared_weights import SharedWeights
 from toolkit.train.ms_swift.trainer import PackedTrainer
 from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import fuse_norms, stop_own_dropout
+from toolkit.train.passes.loss_scale import loss_scale, skipped_steps
 from toolkit.train.passes.self_test import require_alike
 
 
@@ -68,6 +71,9 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         super()._prepare_model_tokenizer(**how)
         if self.job.recipe.load_in_4bit:
             pin_cpu_weight_layout(self.model)
+        steady(self.model)
+        if self.job.plan.embedding_on_host:
+            keep_embedding_on_host(self.model)
 
     def _prepare_dataset(self) -> list[EncodedDataset | None]:
         """Rows for training and for evaluation, each encoded once; nothing is printed or written."""
@@ -106,8 +112,10 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             trainer.keep, held_out = self.terms.keep, self.terms.keep.held_out
         trainer.questions, trainer.thoughts, trainer.group = self.terms.questions, self.terms.thoughts, self.group
         self.group.share_weights([one for one in trainer.model.parameters() if one.requires_grad])
-        trainer.plain = not self.family.known
-        watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested)
+        trainer.plain, trainer.chunk = not self.family.known, self.job.plan.logit_positions
+        if self.job.precision == "float16":
+            trainer.accelerator.scaler = loss_scale(trainer.args.device)
+        watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested, self.job.precision)
         replace_printer(trainer, watcher)
         if self.job.recipe.early_stop:
             restore_early_stopping(trainer)
@@ -141,6 +149,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
             best_step=state.best_global_step if self.job.recipe.early_stop else None,
             stop_reason=reason,
             development=logged_evaluations(state.log_history),
+            skipped_steps=skipped_steps(state.log_history),
             cuda_graph=graphed_pass is not None and graphed_pass.refused is None,
             cuda_graph_refused=None if graphed_pass is None else graphed_pass.refused,
         )

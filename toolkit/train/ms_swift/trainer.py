@@ -14,26 +14,29 @@ from peft.helpers import disable_input_dtype_casting
 from swift.trainers import Seq2SeqTrainer
 from torch.nn import functional
 
-from toolkit.data.encoding import IGNORED, Encoded
+from toolkit.data.encoding import IGNORED
+from toolkit.model.families.host_embedding import is_on_host
 from toolkit.model.families.network import decoder, embedded, logits
 from toolkit.train.passes.batch import (
     KEEP_TENSORS,
     Batch,
     TrainSequence,
+    collate,
     count_positions,
     lay_out,
     lay_out_split,
-    row_sequence,
     share,
     sizes_for,
+    with_sequences,
 )
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
 from toolkit.train.passes.group import ALONE, Group
-from toolkit.train.passes.kernels import in_chunks
+from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, in_chunks
+from toolkit.train.passes.loss_scale import require_progress, unscale, with_scale
 from toolkit.train.passes.masks import attention_inputs
 from toolkit.train.passes.packing import LINE_TOKENS
 from toolkit.train.passes.questions import QuestionTerm
-from toolkit.train.plan import FILLING_TOKENS
+from toolkit.train.planning.memory import FILLING_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +60,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     questions: QuestionTerm | None = None
     thoughts: QuestionTerm | None = None  # rows with thoughts, of which a step takes no more than there are
     plain = False  # each sequence in a line of its own, and no captured passes
+    chunk = POSITIONS_PER_CHUNK  # positions whose logits exist at once
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
     _graph_decided = False
 
@@ -80,7 +84,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             self._graph_decided, self.graphed_pass = True, self._new_graphed_pass(model)
         # Else peft copies an adapter's input to the adapter's float32, and autocast copies it back.
         replaying = self.graphed_pass is not None and self.graphed_pass.replays
-        with disable_input_dtype_casting(model, active=self.args.bf16 and not replaying):
+        narrow = self.args.bf16 or self.loss_scale is not None
+        with disable_input_dtype_casting(model, active=narrow and not replaying):
             loss: Tensor | None = None
             if self.graphed_pass is not None and num_items_in_batch is not None:
                 loss = self._graphed_step(self.graphed_pass, model, self.sequences(inputs), num_items_in_batch)
@@ -88,7 +93,21 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
                 loss = super().training_step(model, inputs, num_items_in_batch)
         if self.accelerator.sync_gradients:  # the last pass of a step
             self.group.add_up_gradients([one for one in model.parameters() if one.requires_grad])
+            if self.loss_scale is not None:
+                unscale(self.loss_scale, self.optimizer)
         return loss
+
+    @property
+    def loss_scale(self) -> Any:
+        """Of float16, by which accelerate multiplies a loss; None in any other precision."""
+        return self.accelerator.scaler
+
+    def log(self, logs: dict[str, float], *more: Any, **how: Any) -> None:
+        if self.loss_scale is not None and "loss" in logs:
+            logs = with_scale(logs, self.loss_scale)
+        super().log(logs, *more, **how)
+        if self.loss_scale is not None:
+            require_progress(self.state.log_history)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -101,7 +120,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             return self._logged(self._no_outputs()).requires_grad_()
         batch = lay_out(own, self._pad, self._line_tokens, plain=self.plain)
         assert batch is not None  # without sizes every batch fits
-        batch |= self.loss_weights(sequences, num_items_in_batch)
+        batch = self._looked_up(batch) | self.loss_weights(sequences, num_items_in_batch)
         outputs = self.losses(model, {name: one.to(model.device) for name, one in batch.items()})
         logged = self._logged(outputs)
         return outputs["loss"] + (logged - outputs["loss"].detach())  # every process's sum, and this one's gradient
@@ -145,6 +164,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             ),
             hidden[batch["row_positions"]],
             batch["row_targets"],
+            size=self.chunk,
         )  # fmt: skip
         return total * batch["row_weight"][0]
 
@@ -158,10 +178,11 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         The pass goes through `model` itself, which may be wrapped for several processes.
         """
         caught: list[Tensor] = []
+        states = batch["embedded"] if "embedded" in batch else embedded(self.causal, batch["ids"])
         hook = decoder(self.causal).register_forward_hook(lambda *call: caught.append(call[2].last_hidden_state))
         try:
             model(
-                inputs_embeds=embedded(self.causal, batch["ids"]), use_cache=False, logits_to_keep=1,
+                inputs_embeds=states, use_cache=False, logits_to_keep=1,
                 **attention_inputs(self.causal, batch, plain=self.plain),
             )  # fmt: skip
         finally:
@@ -253,8 +274,12 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if not self.causal.training:  # and with it the whole model: peft's wrapper is in training mode in any case
             model.train()
         weights = self.loss_weights(sequences, tokens_in_step)
-        outputs = [graphed_pass(part | weights) for part in parts]
+        outputs = [graphed_pass(self._looked_up(part) | weights) for part in parts]
         return self._logged({name: torch.stack([one[name] for one in outputs]).sum(0) for name in outputs[0]})
+
+    def _looked_up(self, batch: Batch) -> Batch:
+        """The batch, and its embedded tokens where the table is not on the card, shape [lines, width, hidden]."""
+        return batch | {"embedded": embedded(self.causal, batch["ids"])} if is_on_host(self.causal) else batch
 
     def _own(self, sequences: Sequence[TrainSequence]) -> list[TrainSequence]:
         """The share of this process."""
@@ -270,18 +295,3 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         summed: dict[str, Tensor] = dict(zip(self.outputs, together, strict=True))
         self.log_metrics(summed)
         return summed["loss"]
-
-
-def collate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A micro-batch of `EncodedDataset`'s items: its `sequences`, which stay on the CPU until they are packed.
-
-    `labels`: their targets, from which the trainer counts a step's trained tokens; it leaves the first one out.
-    """
-    sequences = [row_sequence(Encoded(input_ids=row["input_ids"], labels=row["labels"])) for row in rows]
-    return with_sequences({"sequences": [], "labels": torch.tensor([IGNORED])}, sequences)
-
-
-def with_sequences(batch: dict[str, Any], sequences: Sequence[TrainSequence]) -> dict[str, Any]:
-    """The micro-batch with these rows too."""
-    targets = [one.targets.to(batch["labels"].device) for one in sequences]
-    return {"sequences": [*batch["sequences"], *sequences], "labels": torch.cat([batch["labels"], *targets])}

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -57,6 +57,21 @@ def row_sequence(row: Encoded) -> TrainSequence:
     ids, labels = (torch.tensor(one, dtype=torch.long) for one in (row.input_ids, row.labels))
     positions = (labels[1:] != IGNORED).nonzero()[:, 0]
     return TrainSequence(ids=ids, positions=positions, targets=labels[1:][positions], is_keep=False)
+
+
+def collate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A micro-batch of `EncodedDataset`'s items: its `sequences`, which stay on the CPU until they are packed.
+
+    `labels`: their targets, from which the trainer counts a step's trained tokens; it leaves the first one out.
+    """
+    sequences = [row_sequence(Encoded(input_ids=row["input_ids"], labels=row["labels"])) for row in rows]
+    return with_sequences({"sequences": [], "labels": torch.tensor([IGNORED])}, sequences)
+
+
+def with_sequences(batch: dict[str, Any], sequences: Sequence[TrainSequence]) -> dict[str, Any]:
+    """The micro-batch with these rows too."""
+    targets = [one.targets.to(batch["labels"].device) for one in sequences]
+    return {"sequences": [*batch["sequences"], *sequences], "labels": torch.cat([batch["labels"], *targets])}
 
 
 def count_positions(sequences: Sequence[TrainSequence]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from toolkit.model.decoding.answer_memory import batches
 from toolkit.model.divergence import kl_divergence
 from toolkit.model.families.network import decoder, logits
 from toolkit.train.keep_set import draw_rows
@@ -65,15 +66,19 @@ class KeepTerm:
         return max(1, (self.rows_per_step + self.near_per_step - self.near_drawn) // passes)
 
 
-def keep_sequences(model: Any, encoded: Sequence[tuple[list[int], int]], pad: int) -> list[TrainSequence]:
+def keep_sequences(
+    model: Any, encoded: Sequence[tuple[list[int], int]], pad: int, most_tokens: int | None = None
+) -> list[TrainSequence]:
     """Keep rows with the hidden states of `model`, a causal language model, at the answers' positions.
 
-    `encoded`: token ids of prompt and answer, and the position that predicts the answer's first token.
+    `encoded`: token ids of prompt and answer, and the position that predicts the answer's first token. `most_tokens`:
+    that are read at once, if the card has no room for more.
     """
     rows: list[TrainSequence | None] = [None] * len(encoded)
-    order = sorted(range(len(encoded)), key=lambda at: len(encoded[at][0]))
-    for begin in range(0, len(order), BATCH_SIZE):
-        batch = order[begin : begin + BATCH_SIZE]
+    lengths = [len(ids) for ids, _ in encoded]
+    order = sorted(range(len(encoded)), key=lengths.__getitem__)
+    fitting = None if most_tokens is None else lambda longest: max(1, most_tokens // longest)
+    for batch in batches(lengths, order, most=BATCH_SIZE, fitting=fitting):
         ids = [torch.tensor(encoded[at][0]) for at in batch]
         inputs, mask = _padded(ids, pad, model.device)
         with torch.no_grad():
@@ -95,10 +100,10 @@ def _padded(ids: Sequence["Tensor"], pad: int, device: Any) -> tuple["Tensor", "
     return inputs.to(device), mask.to(device)
 
 
-def mean_kl(model: Any, rows: Sequence[TrainSequence], pad: int) -> float:
+def mean_kl(model: Any, rows: Sequence[TrainSequence], pad: int, most_tokens: int | None = None) -> float:
     """KL(base || tuned) in nats a token on keep rows; `model` is a peft model with its adapter on."""
     causal = model.get_base_model()
-    tuned = keep_sequences(causal, [(row.ids.tolist(), int(row.positions[0])) for row in rows], pad)
+    tuned = keep_sequences(causal, [(row.ids.tolist(), int(row.positions[0])) for row in rows], pad, most_tokens)
     with torch.no_grad():
         sums = [
             kl_divergence(*(logits(causal, row.targets.to(causal.device)) for row in (base, now))).sum()

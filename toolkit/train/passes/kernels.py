@@ -46,10 +46,10 @@ def _fused_norm(norm: Any, states: "Tensor") -> "Tensor":
         return functional.rms_norm(states, norm.weight.shape, norm.weight.to(states.dtype), norm.variance_epsilon)
 
 
-def in_chunks(loss: Callable[..., "Tensor"], *columns: "Tensor") -> "Tensor":
-    """Sums `loss` over chunks of positions; the backward pass recomputes a chunk's logits instead of keeping them."""
+def in_chunks(loss: Callable[..., "Tensor"], *columns: "Tensor", size: int = POSITIONS_PER_CHUNK) -> "Tensor":
+    """Sums `loss` over chunks of `size` positions, whose logits the backward pass recomputes instead of keeping."""
     total = torch.zeros((), device=columns[0].device)
-    for begin in range(0, len(columns[0]), POSITIONS_PER_CHUNK):
-        chunk = (one[begin : begin + POSITIONS_PER_CHUNK] for one in columns)
+    for begin in range(0, len(columns[0]), size):
+        chunk = (one[begin : begin + size] for one in columns)
         total = total + checkpoint(loss, *chunk, use_reentrant=False, preserve_rng_state=False)  # nothing is random
     return total

@@ -21,6 +21,8 @@ def test_all_count_as_the_fullest_card():
 
 def test_a_card_that_cannot_compute_in_bfloat16_decides_for_all():
     assert alike([card(9), card(9, "float32", "Old card")]).precision == "float32"
+    assert alike([card(9), card(9, "float16", "Old card")]).precision == "float16"
+    assert alike([card(9, "float32", "Older card"), card(9, "float16", "Old card")]).precision == "float32"
     assert alike([card(9), card(9, "float32", "Old card")]).name == "Card and Old card"
 
 
