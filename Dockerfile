@@ -147,6 +147,34 @@ COPY --link --from=libraries /out/ /
 
 
 
+# llama.cpp's converter, for `export --to gguf` in f16 and q8_0: pure Python, and in no package but the source of
+# llama-cpp-python, of which nothing is built here. pip asks a source for its metadata, hence its build backend, which
+# looks for CMake without the variable.
+FROM base AS converter
+ARG SOURCE_DATE_EPOCH
+ARG PIP_DISABLE_PIP_VERSION_CHECK=1
+ARG PIP_NO_CACHE_DIR=1
+ARG PIP_NO_DEPS=1
+ARG PIP_QUIET=1
+ARG PIP_REQUIRE_HASHES=1
+RUN --mount=type=bind,source=requirements/formats.txt,target=/formats.txt \
+    --mount=type=bind,source=requirements/formats-build.txt,target=/build.txt \
+    --mount=type=secret,id=pip_config,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    if [ -e /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
+    && python3 -m venv /opt/pip && mkdir /source /llama.cpp \
+    && awk '/^[a-z]/ { wanted = /^(packaging|pathspec|scikit-build-core)==/ } wanted' /build.txt > /source/build.txt \
+    && awk '/^[a-z]/ { wanted = /^llama-cpp-python==/ } wanted' /formats.txt > /source/wanted.txt \
+    && /opt/pip/bin/pip install -r /source/build.txt \
+    && SKBUILD_WHEEL_CMAKE=false \
+        /opt/pip/bin/pip download --no-build-isolation --no-binary :all: --dest /source -r /source/wanted.txt \
+    && inside=$(basename /source/*.tar.gz .tar.gz)/vendor/llama.cpp \
+    && tar -xzf /source/*.tar.gz -C /llama.cpp --strip-components=3 --no-same-owner \
+        "${inside}/conversion" "${inside}/gguf-py/gguf" "${inside}/LICENSE" \
+    && chmod --recursive u=rwX,go=rX /llama.cpp
+
+
+
 # The bill of materials of what was installed; the tool that writes it stays in this stage.
 FROM assembled AS sbom
 ARG SOURCE_DATE_EPOCH
@@ -190,6 +218,7 @@ COPY --link --from=cuda-first /out/ /
 COPY --link --from=cuda-second /out/ /
 COPY --link --from=torch /out/ /
 COPY --link --from=libraries /out/ /
+COPY --link --from=converter /llama.cpp/ /opt/venv/share/llama.cpp/
 COPY --link --chmod=644 --from=sbom /sbom.cdx.json /opt/toolkit/sbom.cdx.json
 # The embedded model and the data apart from the code: they are larger than the code, or change less.
 COPY --link data/tiny-qwen2/ /opt/toolkit/data/tiny-qwen2/

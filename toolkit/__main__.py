@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import click
 
+    from toolkit.core.errors import ToolkitError
+
 AGAIN_AFTER_S = 0.01
 
 
@@ -59,7 +61,6 @@ def exit_code(arguments: list[str]) -> int | None:
     from toolkit.core.errors import Interrupted, ToolkitError, is_interruption, named_variable
     from toolkit.core.links import circle_of_links
     from toolkit.core.startup import keep_caches_at_home, relax_gc, relax_python
-    from toolkit.core.text import one_line
 
     debug = "--debug" in arguments
     let_waiting_threads_sleep()
@@ -79,7 +80,7 @@ def exit_code(arguments: list[str]) -> int | None:
     except ToolkitError as error:
         if debug:
             raise
-        click.echo(_failure(one_line(str(error))), err=True)
+        click.echo(_failure(error), err=True)
         return error.exit_code
     except Exception as error:
         if is_interruption(error):  # a library that was interrupted while it loaded may say so in its own way
@@ -87,16 +88,18 @@ def exit_code(arguments: list[str]) -> int | None:
             return Interrupted.exit_code
         if debug:
             raise
-        failed = named_variable(error) or circle_of_links(error)
-        click.echo(_failure(one_line(str(failed or _bug(error)))), err=True)
-        return (failed or ToolkitError).exit_code
+        failed = named_variable(error) or circle_of_links(error) or _bug(error)
+        click.echo(_failure(failed), err=True)
+        return failed.exit_code
     return code if isinstance(code, int) else None
 
 
-def _bug(error: Exception) -> str:
-    return (
-        f"{type(error).__name__}: {error}. This is a bug in the toolkit: "
-        "run the same command with --debug and report what it prints."
+def _bug(error: Exception) -> "ToolkitError":
+    from toolkit.core.errors import ToolkitError
+
+    return ToolkitError(
+        f"{type(error).__name__}: {error}.",
+        next="This is a bug in the toolkit: run the same command with --debug and report what it prints.",
     )
 
 
@@ -111,14 +114,18 @@ def _message(text: str) -> str:
     return translated(text)
 
 
-def _failure(text: str) -> str:
-    return f"{_message('Error:')} {_message(text)}"
+def _failure(error: "ToolkitError") -> str:
+    from toolkit.cli.console.failures import shown
+
+    label = _message("Error:")
+    return f"{label}{' ' * label.isascii()}{shown(error)}"
 
 
 def _show_usage_error(error: "click.ClickException") -> None:
     import click
 
-    from toolkit.cli.console.chinese import is_asked_for, usage_error
+    from toolkit.cli.console.chinese import is_asked_for
+    from toolkit.cli.console.failures import usage_error
 
     if is_asked_for():
         click.echo(usage_error(error), err=True)

@@ -36,6 +36,17 @@ def test_export_passes_its_gate_through_make(host: Host, finished_run: Path) -> 
     assert (finished_run / "merged/model.safetensors").is_file()
 
 
+def test_export_writes_gguf_without_llama_cpp_unchecked(host: Host, finished_run: Path) -> None:
+    done = host.make("export", MODEL=MODEL, OUTPUT=str(host.output), ARGS="--to gguf --quantization q8_0")
+    assert "make export RUNTIME=local" in done.stderr
+    assert "Error 3" in done.stderr  # make's own exit code is 2
+
+    done = host.make("export", MODEL=MODEL, OUTPUT=str(host.output), ARGS="--to gguf --quantization q8_0 --unchecked")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = (finished_run / "gguf-q8_0").glob("*.gguf")
+    assert file.read_bytes()[:4] == b"GGUF"
+
+
 def test_the_light_commands_run_on_the_host(host: Host, finished_run: Path) -> None:
     done = host.make("runs", ARGS=f"--output {host.output}")
     assert done.returncode == 0, done.stderr

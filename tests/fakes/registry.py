@@ -10,13 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 LOGIN = "Basic Y2k6c2VjcmV0"  # ci:secret
+IDENTITY_TOKEN = "identity"
 
 
 @dataclass
 class FakeRegistry:
-    """`auth`: "", "basic" or "token". `faults`: method and part of a path → statuses, one an answer.
+    """`auth`: "", "basic", "token" (anyone gets one for reading) or "private".
 
-    `has_referrers`: it lists what refers to a manifest, as registries of the distribution specification 1.1 do.
+    `faults`: method and part of a path → statuses, one an answer. `has_referrers`: it lists what refers to a manifest,
+    as registries of the distribution specification 1.1 do. `elsewhere`: its blobs are on another host name, as on a
+    CDN, which notes the logins that it gets in `logins_elsewhere`. `token_server`: where it sends for a token.
     """
 
     auth: str = ""
@@ -25,6 +28,9 @@ class FakeRegistry:
     manifests: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
+    logins_elsewhere: list[str] = field(default_factory=list)
+    elsewhere: bool = False
+    token_server: str = ""
     port: int = 0
     has_referrers: bool = False
 
@@ -70,7 +76,10 @@ class _Handler(BaseHTTPRequestHandler):
         if login := self.headers.get("Authorization"):
             self.registry.logins.append(login)
         if url.path == "/token":
-            self._token(parse_qs(url.query))
+            self._token(parse_qs(url.query) | parse_qs(body.decode()))
+        elif url.path.startswith("/cdn/"):
+            self.registry.logins_elsewhere += filter(None, [self.headers.get("Authorization")])
+            self._send(200, self.registry.blobs[url.path.removeprefix("/cdn/")])
         elif not self._allowed():
             self._challenge()
         elif (status := self._fault(url.path)) is not None:
@@ -95,20 +104,24 @@ class _Handler(BaseHTTPRequestHandler):
         return not self.registry.auth or login.removeprefix("Bearer ") in {self._scope, "pull,push"}
 
     def _challenge(self) -> None:
-        realm = f'Bearer realm="http://{self.registry.address}/token",service="fake",scope="{self._scope}"'
+        server = self.registry.token_server or f"http://{self.registry.address}"
+        realm = f'Bearer realm="{server}/token",service="fake",scope="{self._scope}"'
         self._send(401, b"", {"WWW-Authenticate": 'Basic realm="fake"' if self.registry.auth == "basic" else realm})
 
     def _token(self, query: dict[str, list[str]]) -> None:
         scope = query.get("scope", ["pull"])[0]
-        allowed = self.headers.get("Authorization") == LOGIN or (
-            not self.headers.get("Authorization") and scope == "pull"
-        )
+        known = self.headers.get("Authorization") == LOGIN or query.get("refresh_token") == [IDENTITY_TOKEN]
+        anyone = not self.headers.get("Authorization") and scope == "pull" and self.registry.auth != "private"
+        allowed = known or anyone
         self._send(200 if allowed else 401, json.dumps({"token": scope}).encode() if allowed else b"")
 
     def _serve(self, path: str, query: dict[str, list[str]], body: bytes) -> None:
         blobs, manifests = self.registry.blobs, self.registry.manifests
         last = path.rpartition("/")[2]
-        if path == "/v2/":
+        if self.registry.elsewhere and "/blobs/sha256" in path:
+            port = self.registry.port
+            self._send(307, b"", {"Location": f"http://localhost:{port}/cdn/{last}"})
+        elif path == "/v2/":
             self._send(200, b"{}")
         elif path.endswith("/blobs/uploads/"):
             self._send(202, b"", {"Location": f"{path}session"})

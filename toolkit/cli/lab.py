@@ -12,6 +12,7 @@ import click
 from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import notify, progress, show
 from toolkit.cli.console.changes import print_changes
+from toolkit.cli.console.failures import shown
 from toolkit.cli.console.report import print_report
 from toolkit.cli.finetune import setting_options
 from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, RECIPE, reading_options
@@ -21,7 +22,6 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import DataError
 from toolkit.core.events import Caller, stop_requests
-from toolkit.core.text import one_line
 from toolkit.data.soundness import Reading
 from toolkit.model.device import reset_peak_memory
 from toolkit.sweep.changes import changes
@@ -78,7 +78,7 @@ def command(
                     show(json.dumps({"run": str(run.folder), "seconds": seconds, "verdict": last.verdict.to_dict()}))
                 notify(f"{run.folder}: {seconds:.1f} s")
             except DataError as error:  # the next version may be right
-                notify(f"Error: {one_line(str(error))}")
+                notify(f"Error: {shown(error)}")
             notify(f"Waiting for a change of {data}; Ctrl-C ends.")
     click.get_current_context().exit(0 if last is None else last.verdict.exit_code)
 

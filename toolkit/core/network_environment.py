@@ -1,4 +1,4 @@
-"""The environment variables of proxies and certificates, read before a hub's client fails on them in its own words."""
+"""The environment variables of proxies, certificates and logins, read before a client fails on them in its words."""
 
 import ipaddress
 import os
@@ -19,6 +19,11 @@ CERTIFICATES: dict[Client, tuple[str, ...]] = {
 SOCKS_PACKAGES: dict[Client, str] = {"httpx": "socksio", "requests": "socks"}
 SOCKS_EXTRAS: dict[Client, str] = {"httpx": "httpx[socks]", "requests": "requests[socks]"}
 KINDS = ("http", "https", "all")
+
+
+def docker_folder() -> Path:
+    """Where `docker login` and `oras login` keep logins."""
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
 
 
 def require_usable_network(url: str, client: Client) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from toolkit.core.documents import read_json
-from toolkit.core.errors import ConfigError, DataError
+from toolkit.core.errors import ConfigError, DataError, ToolkitError
 from toolkit.core.files import write_json
 from toolkit.core.text import is_utf8
 from toolkit.runs.layout import NAME
@@ -25,6 +25,14 @@ from toolkit.train.recipe import default_recipe, load_recipe
 
 NOTES = "notes.json"
 LONGEST_NOTE = 2000  # characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """An error, and what was found in rows, as pages show it: each takes en or zh."""
+
+    failure: Callable[[ToolkitError, str], str]
+    phrase: Callable[[str, str], str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from toolkit.compare.texts import LANGUAGES
 from toolkit.core.errors import ToolkitError, first_line
 from toolkit.studio.actions import ACTIONS, Action
 from toolkit.studio.agents.http import AgentsOverHttp
-from toolkit.studio.desk import Desk
+from toolkit.studio.desk import Desk, Wording
 from toolkit.studio.forms import Form, read_form
 from toolkit.studio.guard import AGENTS, FORM_TOKEN, REPORT_POLICY, form_token, guarded
 from toolkit.studio.pages.data_pages import data_page, plan_page, start_page
@@ -71,6 +71,7 @@ class Site:
     names: frozenset[str]
     port: int
     notify: Callable[[str], None]
+    wording: Wording
     stopping: bool = field(default=False, init=False)
     version: str = field(default="", init=False)
     looked_at: float = field(default=0.0, init=False)
@@ -107,7 +108,7 @@ class Site:
         accepted = request.headers.get("accept-language", "")
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         lang = language_of(request.cookies.get(LANGUAGE), accepted)
-        return Reader(lang=lang, form_token=form_token(self.token), here=here)
+        return Reader(lang=lang, form_token=form_token(self.token), here=here, phrase=self.wording.phrase)
 
     def _page(self, show: Show, headers: dict[str, str] | None = None) -> Callable[[Request], Response]:
         """Starlette calls it in a thread: pages read files."""
@@ -186,7 +187,9 @@ class Site:
         return HTMLResponse(message(reader, reader.texts("message.welcome"), onward="/"))
 
     async def _on_toolkit_error(self, request: Request, error: Exception) -> Response:
-        return HTMLResponse(message(self._reader(request), str(error), back=_back(request)), 400)
+        assert isinstance(error, ToolkitError)
+        reader = self._reader(request)
+        return HTMLResponse(message(reader, self.wording.failure(error, reader.lang), back=_back(request)), 400)
 
     async def _on_http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -7,7 +7,7 @@ from pathlib import Path
 from toolkit.core.events import stop_requests
 from toolkit.serve.address import LOOPBACK, address, is_loopback, outer_host, taken_port
 from toolkit.serve.serve import listen
-from toolkit.studio.desk import Desk
+from toolkit.studio.desk import Desk, Wording
 from toolkit.studio.token_file import kept_token, new_token
 from toolkit.studio.workspace import Workspace
 
@@ -40,7 +40,7 @@ class Opened:
 
 def studio(
     config: StudioConfig, *, ready: Callable[[Opened], None], notify: Callable[[str], None],
-    listen: Callable[..., None] = listen,
+    wording: Wording, listen: Callable[..., None] = listen,
 ) -> None:  # fmt: skip
     """Returns when a signal ended it; a training that runs then saves and stops, and can be continued.
 
@@ -56,7 +56,7 @@ def studio(
         port = taken.getsockname()[1]
         desk = Desk.of(workspace, config.model)
         site = Site(
-            desk=desk, token=secret, port=port, notify=notify,
+            desk=desk, token=secret, port=port, notify=notify, wording=wording,
             names=LOOPBACK | {outer} | {name.lower() for name in config.names},
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.hub_user import FILES, MB, WEIGHTS, lock_of
-from tests.fakes.registry import FakeRegistry, fake_registry
+from tests.fakes.registry import LOGIN, FakeRegistry, fake_registry
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.model.download import DownloadConfig, DownloadResult, download
 
@@ -62,6 +62,21 @@ def test_a_registry_that_wants_a_login_is_named(registry: FakeRegistry) -> None:
     registry.auth = "basic"
     with pytest.raises(ModelError, match="models/small is not public"):
         downloaded(f"oci+http://{registry.address}/models/small")
+
+
+@pytest.mark.parametrize(("auth", "sent"), [("basic", {LOGIN}), ("private", {LOGIN, "Bearer pull"})])
+def test_a_stored_login_opens_a_private_registry_and_goes_to_no_cdn(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: str, sent: set[str]
+) -> None:
+    registry.auth, registry.elsewhere = auth, True
+    stored = {"auths": {registry.address: {"auth": LOGIN.removeprefix("Basic ")}}}
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    downloaded(f"oci+http://{registry.address}/models/small")
+
+    assert is_whole()
+    assert set(registry.logins) == sent
+    assert registry.logins_elsewhere == []
 
 
 def test_a_registry_without_the_model_is_named_by_its_first_file(registry: FakeRegistry) -> None:

@@ -102,3 +102,14 @@ def test_another_data_sets_questions_are_not_named(place: Path, change: dict[str
 
     assert ("also learned from" in found.stdout) is not bool(change)
     assert "also learned from" not in check("brand.json").stdout
+
+
+def test_findings_are_in_the_users_language(place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TOOLKIT_LANG", "zh")
+    (place / "faulty.json").write_text(json.dumps([{"instruction": "Who?", "output": ""}]))
+
+    done = check("faulty.json")
+
+    assert done.exit_code == 5
+    assert "  行数     0 行可用，1 行有错误" in done.stdout
+    assert "错误     第 1 行：没有回答：'output' 是空的 → 请写上，或删除该行" in done.stdout

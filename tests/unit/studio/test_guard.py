@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from tests.fakes.answerer import listening
-from toolkit.studio.desk import Desk
+from toolkit.cli.console.failures import phrase, shown
+from toolkit.studio.desk import Desk, Wording
 from toolkit.studio.guard import form_token
 from toolkit.studio.site import Site
 from toolkit.studio.workspace import Workspace
@@ -19,7 +20,14 @@ CHANGE = {"form_token": form_token(TOKEN), "run": "v0-20260101-000000", "note": 
 @pytest.fixture(scope="module", name="address")
 def _address(tmp_path_factory):
     workspace = Workspace(folder=tmp_path_factory.mktemp("work"), output=Path("output"))
-    site = Site(desk=Desk.of(workspace, "tiny-qwen2"), token=TOKEN, names=NAMES, port=1, notify=print)
+    site = Site(
+        desk=Desk.of(workspace, "tiny-qwen2"),
+        token=TOKEN,
+        names=NAMES,
+        port=1,
+        notify=print,
+        wording=Wording(failure=shown, phrase=phrase),
+    )
     with listening(site) as address:
         yield address
 
@@ -139,3 +147,13 @@ def test_no_file_is_opened_that_is_not_listed(user, name: str):
 @pytest.mark.parametrize("name", ["%2e%2e%2fx", "latest", "v0-20260101-000000%2F..", "x"])
 def test_no_folder_is_opened_that_is_not_a_runs(user, name: str):
     assert user.get(f"/runs/{name}").status_code in {400, 404}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "expected"),
+    [("zh-CN,zh;q=0.9", "不是运行的名称。请从列表中选择。"), ("en", "is not the name of a run")],
+)
+def test_an_error_is_in_the_readers_language(user, accepted: str, expected: str):
+    reply = user.get("/runs/..%5C", headers={"accept-language": accepted})
+
+    assert expected in reply.text

@@ -1,7 +1,7 @@
 """Help and messages in Chinese, where the environment asks for it: TOOLKIT_LANG=zh, or a locale that begins with zh.
 
-Commands and errors are written in English; here each text is looked up as a whole, or by a pattern with {} for what
-varies. What chinese.yaml lacks stays English.
+Commands are written in English; here each text is looked up as a whole, or by a pattern with {} for what
+varies. What chinese.yaml lacks stays English. What errors say is in toolkit.cli.console.failures.
 """
 
 import inspect
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from toolkit.cli.console.catalogue import Catalogue
 from toolkit.core import environment
 
 CATALOGUE = Path(__file__).with_name("chinese.yaml")
@@ -29,14 +30,7 @@ def is_asked_for() -> bool:
 
 def translated(text: str) -> str:
     """The text in Chinese: as a whole, else each of its sentences that is known."""
-    whole = _found(text)
-    if whole is not None:
-        return whole
-    sentences = SENTENCE.split(text)
-    if len(sentences) == 1:
-        return text
-    parts = [_found(sentence) or sentence for sentence in sentences]
-    return "".join(f"{part} " if part.isascii() else part for part in parts).rstrip()
+    return _catalogue().translated(text)
 
 
 def message(text: str) -> str:
@@ -44,29 +38,9 @@ def message(text: str) -> str:
     return translated(text) if is_asked_for() else text
 
 
-def _found(text: str) -> str | None:
-    exact, patterns = _catalogue()
-    if text in exact:
-        return exact[text]
-    for pattern, chinese in patterns:
-        if match := pattern.fullmatch(text):
-            return chinese.format(*(_found(part) or part for part in match.groups()))
-    return None
-
-
 @cache
-def _catalogue() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
-    """Whole texts, and patterns: the longer ones first, which say more."""
-    import yaml
-
-    content = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
-    texts = {" ".join(english.split()): chinese for part in content.values() for english, chinese in part.items()}
-    varying = sorted((english for english in texts if "{}" in english), key=len, reverse=True)
-    patterns = [
-        (re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.DOTALL), texts[english])
-        for english in varying
-    ]
-    return {english: chinese for english, chinese in texts.items() if "{}" not in english}, patterns
+def _catalogue() -> Catalogue:
+    return Catalogue(CATALOGUE, words=("frame", "help", "check"), sentence=SENTENCE)
 
 
 class ChineseFormatter(click.HelpFormatter):
@@ -117,7 +91,7 @@ def help_text(text: str) -> str:
     notes: list[str] = []
     while match := AT_END.fullmatch(text):
         text = match[1]
-        whole = match[2].removeprefix("default: ") in _catalogue()[0]  # with a semicolon of its own
+        whole = match[2].removeprefix("default: ") in _catalogue().lines.texts  # with a semicolon of its own
         notes[:0] = [translated(note) for note in ([match[2]] if whole else match[2].split("; "))]
     return translated(text) + (f"  [{'；'.join(notes)}]" if notes else "")
 
@@ -137,17 +111,6 @@ def wrapped(text: str, width: int) -> Iterator[str]:
         line = line + piece if line else piece.lstrip()
     if line:
         yield line.rstrip()
-
-
-def usage_error(error: click.ClickException) -> str:
-    """What Click shows of it, in Chinese."""
-    context = getattr(error, "ctx", None)
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return error.format_message()
-    lines = [f"错误：{translated(error.format_message())}"]
-    if context is not None:
-        lines[:0] = [context.get_usage(), translated(f"Try '{context.command_path} --help' for help."), ""]
-    return "\n".join(lines)
 
 
 class ToolkitContext(click.Context):

@@ -1,9 +1,11 @@
 """Prints the findings of `check`: wrapped and coloured on a terminal, one line each elsewhere."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from toolkit.cli.console.chinese import columns, is_asked_for, message
+from toolkit.cli.console.failures import phrase
 from toolkit.core.text import one_line, printable, short
 from toolkit.data.row_checks import Finding
 from toolkit.train.check import Findings
@@ -42,13 +44,13 @@ def print_question_findings(found: QuestionFindings) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     _line(console, "", str(found.path))
     lines = {
-        "questions": f"{found.in_scope} in scope, {found.near} near",
+        "questions": message(f"{found.in_scope} in scope, {found.near} near"),
         "kinds": ", ".join(f"{name} {count}" for name, count in found.kinds.items()) or "none",
         "sha256": found.sha256,
         "found": _counts(found.findings),
     }
     for name, value in lines.items():
-        _line(console, f"  {name:<10}", value)
+        _line(console, _label(name, 10), value)
     _findings(console, found.findings, "line")
 
 
@@ -60,16 +62,21 @@ def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
     rows += [f"{findings.too_long_rows} too long"] * bool(findings.too_long_rows)
     lines = {
         "format": f"{findings.format} ({findings.container})",
-        "rows": ", ".join(rows),
-        "prompts": ", ".join(f"{count} {language}" for language, count in sorted(findings.languages.items())) or "none",
-        "tokens": _tokens(findings),
-        "steps": f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {_epochs(recipe)})",
+        "rows": _listed(rows),
+        "prompts": _listed(f"{count} {language}" for language, count in sorted(findings.languages.items())) or "none",
+        "tokens": message(_tokens(findings)),
+        "steps": message(f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {_epochs(recipe)})"),
         "sha256": findings.sha256,
     }
     _line(console, "", str(findings.path))
     for name, value in lines.items():
-        _line(console, f"  {name:<9}", value)
-    _line(console, "  found    ", _counts(findings.findings))
+        _line(console, _label(name, 9), value)
+    _line(console, _label("found", 9), _counts(findings.findings))
+
+
+def _label(name: str, width: int) -> str:
+    shown = message(name)
+    return f"  {shown}{' ' * (width - columns(shown))}"
 
 
 def _tokens(findings: Findings) -> str:
@@ -87,7 +94,11 @@ def _epochs(recipe: Recipe) -> str:
 
 def _counts(findings: Sequence[Finding]) -> str:
     counted = Counter[str](finding.level for finding in findings)
-    return ", ".join(_counted(counted[level], level) for level in LEVEL_STYLE)
+    return _listed(_counted(counted[level], level) for level in LEVEL_STYLE)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ("，" if is_asked_for() else ", ").join(map(message, words))
 
 
 def _counted(count: int, level: str) -> str:
@@ -102,16 +113,22 @@ def _findings(console: "Console", findings: Sequence[Finding], unit: str) -> Non
         group = finding.level, finding.kind
         shown[group] = shown.get(group, 0) + 1
         if shown[group] <= SHOWN_OF_A_KIND:
-            _line(console, f"{finding.level:<9}", _sentence(finding, unit), LEVEL_STYLE[finding.level])
+            _line(console, _level(finding.level), _sentence(finding, unit), LEVEL_STYLE[finding.level])
     for (level, kind), count in shown.items():
         if count > SHOWN_OF_A_KIND:
             more = _counted(count - SHOWN_OF_A_KIND, f"more {level}")
-            _line(console, f"{level:<9}", f"… {more} of the kind {kind!r}; --json lists all", LEVEL_STYLE[level])
+            text = message(f"… {more} of the kind {kind!r}; --json lists all")
+            _line(console, _level(level), text, LEVEL_STYLE[level])
+
+
+def _level(level: str) -> str:
+    shown = message(level)
+    return shown + " " * (9 - columns(shown))
 
 
 def _sentence(finding: Finding, unit: str) -> str:
     place = "" if finding.row is None else f"{unit} {finding.row}: "
-    return f"{place}{finding.message}" + (f" → {finding.remedy}" if finding.remedy else "")
+    return phrase(f"{place}{finding.message}") + (f" → {phrase(finding.remedy)}" if finding.remedy else "")
 
 
 def _preview(console: "Console", findings: Findings, preview: Preview) -> None:
@@ -121,7 +138,7 @@ def _preview(console: "Console", findings: Findings, preview: Preview) -> None:
     how = "in «…»" if plain else "in bold green"
     source = "" if findings.lengths else ", by role: no tokenizer"
     console.print()
-    _line(console, "", f"What is trained on ({how}{source}), {findings.unit} {preview.row}:")
+    _line(console, "", message(f"What is trained on ({how}{source}), {findings.unit} {preview.row}:"))
     text = Text()
     for piece in preview.pieces:
         content = printable(_shortened(piece.text))

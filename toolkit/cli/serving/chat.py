@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify, show
+from toolkit.cli.console.failures import shown
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
 from toolkit.compare.texts import Texts
@@ -134,7 +135,7 @@ def _answer(conversation: Conversation, question: str) -> None:
     except DataError as error:  # the question is too long for what is left of the context
         if not sys.stdin.isatty():
             raise
-        notify(str(error))
+        notify(shown(error))
         return
     except KeyboardInterrupt:
         answer.close()  # ends the answer, not the chat

@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify, show
+from toolkit.cli.console.failures import phrase, shown
 from toolkit.cli.options import MODEL, OUTPUT, PATH
+from toolkit.studio.desk import Wording
 from toolkit.studio.studio import Opened, StudioConfig, studio
 
 EXAMPLES = """\b
@@ -41,7 +43,7 @@ def command(
     config = StudioConfig(
         folder=Path.cwd(), output=output, model=model, host=host, port=port, names=names, token_file=token_file
     )
-    studio(config, ready=_print_address, notify=notify)
+    studio(config, ready=_print_address, notify=notify, wording=Wording(failure=shown, phrase=phrase))
     notify("Stopped.")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.sides import Side
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError
 from toolkit.export.companions import LICENCE_FILES, copy_companions, write_change_notice
 from toolkit.export.formats.base import Backends, ExportJob
@@ -26,6 +27,8 @@ from toolkit.model.language_model import Answer, LanguageModel, freeing
 QUANTISATIONS = ("f16", "q8_0", "q4_k_m")
 BY_LLAMA = {"q4_k_m"}  # llama.cpp's own quantiser makes these from an f16 file
 BITS = {"f16": 16, "q8_0": 8.5, "q4_k_m": 6.6}  # a weight, at most: q4_k_m falls back to q8_0 and q5_0 for odd widths
+INSTALL = 'Install it ("make setup-formats", or pip)'
+ON_HOST = 'Export on the host ("make setup-formats", then "make export RUNTIME=local")'
 K_BLOCK = 256  # weights in a block of a K-quant
 
 
@@ -53,12 +56,12 @@ class Gguf:
         if not installed and self.quantisation in BY_LLAMA:
             raise ConfigError(
                 f"{self.quantisation} needs llama.cpp's quantiser, and llama-cpp-python is not installed.",
-                next='Install it ("make setup-formats", or pip), or use --quantization q8_0.',
+                next=f"{ON_HOST if environment.image() else INSTALL}, or use --quantization q8_0.",
             )
         if not installed and not self.unchecked:
             raise ConfigError(
                 "The parity gate needs llama-cpp-python to run the GGUF file, and it is not installed.",
-                next='Install it ("make setup-formats", or pip), or give --unchecked: the manifest records that.',
+                next=f"{ON_HOST if environment.image() else INSTALL}, or give --unchecked: the manifest records that.",
             )
         kind = _stored_type(self.quantisation)
         require_writable(side.model.config, kind)

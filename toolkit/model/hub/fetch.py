@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, cast
 
 from toolkit.core import environment
-from toolkit.core.errors import ConfigError, ModelError
+from toolkit.core.errors import ConfigError, ToolkitError
 from toolkit.core.events import Listener, Progress
 from toolkit.core.file_stats import remember_sha256
 from toolkit.core.network_environment import require_usable_network
@@ -129,7 +129,7 @@ def translated_errors(
     try:
         arriving.parent.mkdir(parents=True, exist_ok=True)
         yield
-    except ModelError:
+    except ToolkitError:
         raise
     except Exception as error:
         raise failure(trouble(error), error, lock, file, arriving) from error

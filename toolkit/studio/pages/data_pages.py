@@ -49,13 +49,13 @@ def data_page(desk: Desk, reader: Reader, name: str, number: int) -> str:
     commands, choice = desk.commands(reader.lang), read_choice({}, desk.model)
     options = commands.check_options(choice)
     check = desk.checks.of(file, options, without_card=desk.jobs.running is not None)
-    around = _around(desk, file)
+    found, around = reader.findings(check["findings"]), _around(desk, file)
     editable = not file.shipped and not problem
     return page(
         "data", desk, reader, title=file.name, section="data", file=file, check=check,
         check_command=suggestion("check", file.name, *options),
-        general=[one for one in check["findings"] if one["row"] is None or not count][:MOST_FINDINGS],
-        findings=_by_row(check["findings"]), problem=problem, editable=editable,
+        general=[one for one in found if one["row"] is None or not count][:MOST_FINDINGS],
+        findings=_by_row(found), problem=problem, editable=editable,
         undoable=desk.rows(file).undoable if editable else 0,
         rows=[_shown(row) for row in rows], page=number,
         pages=pages, shown_pages=_near(number, pages), recipes=recipes(desk.model), recipe=choice.recipe,
@@ -72,12 +72,13 @@ def plan_page(desk: Desk, reader: Reader, name: str, fields: Mapping[str, str]) 
     busy = desk.jobs.running is not None
     check = desk.checks.of(file, commands.check_options(choice), without_card=busy)
     lists = swept(choice)
-    notes = {one["kind"]: one["message"] for one in check["findings"] if one["level"] == "note"}
+    found = reader.findings(check["findings"])
+    notes = {one["kind"]: one["message"] for one in found if one["level"] == "note"}
     return page(
         "plan", desk, reader, title=reader.texts("plan.title"), section="data", file=file, choice=choice, check=check,
         time=notes.get(TIME), memory=None if busy else notes.get(MEMORY),
-        errors=[one for one in check["findings"] if one["level"] == "error"],
-        warnings=[one for one in check["findings"] if (one["level"], one["kind"]) == ("warning", MEMORY)],
+        errors=[one for one in found if one["level"] == "error"],
+        warnings=[one for one in found if (one["level"], one["kind"]) == ("warning", MEMORY)],
         fields=[("file", file.name), *((key, value) for key, value in fields.items() if key != "file")],
         train=suggestion(*commands.train(file, choice)), swept=lists,
         sweep=suggestion(*commands.sweep(file, read_lists(lists | {"recipe": choice.recipe}, desk.model))),

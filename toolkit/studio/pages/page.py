@@ -1,6 +1,6 @@
 """One page as HTML: the frame around it, in the reader's language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,14 @@ class Reader:
     lang: str
     form_token: str
     here: str = "/"
+    phrase: Callable[[str, str], str] = lambda text, _: text
+
+    def findings(self, found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Those of `check`, in the reader's language."""
+        texts = ("message", "remedy")
+        return [
+            {**one, **{name: self.phrase(one[name], self.lang) for name in texts if one.get(name)}} for one in found
+        ]
 
     @property
     def texts(self) -> Texts:

@@ -121,9 +121,8 @@ def test_the_language_is_the_environments(monkeypatch: pytest.MonkeyPatch, value
     [
         ("Next: toolkit compare v3", "下一步：toolkit compare v3"),
         ("run: output/v3", "运行：output/v3"),
-        ("No data set x.json here. Name an existing file.", "这里没有数据集 x.json。Name an existing file."),
+        ("Interrupted. Quite unknown.", "已中断。Quite unknown."),
         ("Quite unknown.", "Quite unknown."),
-        ("No such command 'finetun'. Did you mean 'finetune'?", "没有命令 'finetun'。是不是 'finetune'？"),
     ],
 )
 def test_a_message_is_translated_as_far_as_it_is_known(text: str, expected: str):

@@ -66,3 +66,9 @@ def test_a_k_quant_needs_disk_for_the_f16_file_too(folder):
 
 def test_a_file_name_has_the_usual_form(folder):
     assert file_name(side(folder), "q8_0") == "My-model-v2--v3-20260101-000000-Q8_0.gguf"
+
+
+def test_in_the_image_the_way_on_leads_to_the_host(folder, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_IMAGE", "unknown")
+    with pytest.raises(ConfigError, match=r"make export RUNTIME=local.*--unchecked"):
+        Gguf("q8_0").require(side(folder), backends(None))

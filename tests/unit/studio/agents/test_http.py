@@ -12,7 +12,8 @@ from sse_starlette.sse import AppStatus
 
 from tests.fakes.agent import talk
 from tests.fakes.answerer import listening
-from toolkit.studio.desk import Desk
+from toolkit.cli.console.failures import phrase, shown
+from toolkit.studio.desk import Desk, Wording
 from toolkit.studio.site import Site
 from toolkit.studio.workspace import Workspace
 
@@ -29,7 +30,14 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 def _address(tmp_path_factory):
     AppStatus.should_exit = False  # of the process, for good, once a server of an earlier test has ended
     workspace = Workspace(folder=tmp_path_factory.mktemp("work"), output=Path("output"))
-    site = Site(desk=Desk.of(workspace, "tiny-qwen2"), token=TOKEN, names=NAMES, port=1, notify=print)
+    site = Site(
+        desk=Desk.of(workspace, "tiny-qwen2"),
+        token=TOKEN,
+        names=NAMES,
+        port=1,
+        notify=print,
+        wording=Wording(failure=shown, phrase=phrase),
+    )
     with listening(site) as address:
         yield address
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.cli.console.failures import phrase
 from toolkit.compare.report.figures import WRONG
 from toolkit.compare.texts import catalogue
 from toolkit.core.events import Progress, Task
@@ -90,3 +91,10 @@ def test_a_task_of_unknown_length_has_neither():
     )  # fmt: skip
 
     assert (shown["name"], shown["amount"], shown["share"], shown["left"]) == ("Elsewhere", "3", None, None)
+
+
+def test_what_was_found_is_in_the_readers_language():
+    reader = Reader(lang="zh", form_token="x", phrase=phrase)
+    found = {"level": "error", "message": "no question", "remedy": "", "row": 1}
+
+    assert reader.findings([found]) == [found | {"message": "没有问题"}]

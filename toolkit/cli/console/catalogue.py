@@ -1,0 +1,115 @@
+"""Texts and what they are in Chinese: as a whole, or by a pattern with {} for what varies.
+
+A text of a program is often an f-string: what it was made of is found again by the words around it. The pattern with
+the most words of its own goes first, so that "The lock {} cannot be read: {}." is not taken for "{} cannot be read…".
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+VARIES = "{}"
+PLACE = re.compile(r"\{(\d)\}")  # in the Chinese; other braces stay
+SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z]|--)")
+
+
+class Lines:
+    """Texts and their Chinese; the patterns among them from the one with the most words of its own."""
+
+    def __init__(self, lines: Mapping[str, str]) -> None:
+        self.texts = {english: chinese for english, chinese in lines.items() if VARIES not in english}
+        varying = sorted((english for english in lines if VARIES in english), key=_own_words, reverse=True)
+        self._patterns = [(english.split(VARIES), lines[english]) for english in varying]
+
+    def match(self, text: str) -> tuple[str, Sequence[str]] | None:
+        """The Chinese of the line that `text` is, and what varies in it."""
+        if text in self.texts:
+            return self.texts[text], ()
+        for pieces, chinese in self._patterns:
+            if all(piece in text for piece in pieces) and (match := _pattern(pieces).fullmatch(text)):
+                return chinese, match.groups()
+        return None
+
+
+class Catalogue:
+    """Some files: sections, each of texts and their Chinese. Read when it is first asked.
+
+    `parts`: sections of what others are made of, which is not looked up by itself. `words`: those whose single words
+    may be a part of a text; in others a word such as data can be a file's name.
+    """
+
+    def __init__(
+        self, *files: Path, parts: Sequence[str] = (), words: Sequence[str], sentence: re.Pattern[str] = SENTENCE
+    ) -> None:
+        self._files, self._in_parts, self._with_words, self._sentence = files, parts, words, sentence
+
+    def translated(self, text: str) -> str:
+        """The text in Chinese: as a whole, else each of its sentences that is known."""
+        whole = self._found(text, self.lines)
+        if whole is not None:
+            return whole
+        sentences = self._sentence.split(text)
+        if len(sentences) == 1:
+            return text
+        return joined(self._found(sentence, self.lines) or sentence for sentence in sentences)
+
+    def part(self, text: str) -> str:
+        """A part of a text in Chinese, if it is known; also one of several with semicolons between them."""
+        bare = text.strip()
+        if bare not in self._words and " " not in bare:
+            return text
+        known = self._found(bare, self._parts) or self._found(bare, self.lines)
+        if known is not None:
+            return known
+        several = bare.split("; ")
+        return text if len(several) == 1 else "；".join(map(self.part, several))
+
+    def _found(self, text: str, lines: Lines) -> str | None:
+        found = lines.match(text)
+        if found is None:
+            return None
+        chinese, varying = found
+        parts = [self.part(one) for one in varying]
+        return PLACE.sub(lambda place: parts[int(place[1])], chinese)
+
+    @cached_property
+    def lines(self) -> Lines:
+        return Lines(self._of(lambda name: name not in self._in_parts))
+
+    @cached_property
+    def _parts(self) -> Lines:
+        return Lines(self._of(lambda name: name in self._in_parts))
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(self._of(lambda name: name in self._with_words))
+
+    def _of(self, chosen: Callable[[str], bool]) -> dict[str, str]:
+        return {
+            " ".join(english.split()): chinese
+            for content in self._contents for name, section in content.items() if chosen(name)
+            for english, chinese in section.items()
+        }  # fmt: skip
+
+    @cached_property
+    def _contents(self) -> list[dict[str, dict[str, str]]]:
+        import yaml
+
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        return [yaml.load(file.read_text(encoding="utf-8"), loader) for file in self._files]  # noqa: S506  # both safe
+
+
+def joined(sentences: Iterable[str]) -> str:
+    """Chinese sentences need no space between them."""
+    return "".join(f"{one} " if one.isascii() else one for one in sentences).rstrip()
+
+
+def _own_words(english: str) -> int:
+    return len(english.replace(VARIES, ""))
+
+
+def _pattern(pieces: Sequence[str]) -> re.Pattern[str]:
+    """What stands right behind a full stop is a further sentence, with its space, or nothing."""
+    parts = [f"{re.escape(piece)}{'((?: .*)?)' if piece.endswith('.') else '(.*?)'}" for piece in pieces[:-1]]
+    return re.compile("".join(parts) + re.escape(pieces[-1]), re.DOTALL)
