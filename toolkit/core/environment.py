@@ -259,8 +259,14 @@ def of_process(card: int, cards: int, processes: int, *, on_one_host: bool) -> d
         visible = found.get(VISIBLE_CARDS)
         numbers = visible.split(",") if visible else [str(number) for number in range(cards)]
         return found | {VISIBLE_CARDS: numbers[card]}
-    found.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    if (threads := share_of_cores(processes)) is not None:
+        found["OMP_NUM_THREADS"] = str(threads)
     return found
+
+
+def share_of_cores(processes: int) -> int | None:
+    """The threads that each of so many processes computes with; None where the user says how many."""
+    return None if "OMP_NUM_THREADS" in os.environ else max(1, (os.cpu_count() or 1) // processes)
 
 
 def let_waiting_threads_sleep() -> None:
