@@ -267,7 +267,7 @@ class LanguageModel:
 
 
 def _generated(model: LanguageModel, job: tuple[Sequence[Sequence[int]], int, bool]) -> list[Answer]:
-    """Without logits if they would have to be sent and nobody asked for a token's alone: a vocabulary's width each."""
+    """Without logits where they would have to be sent, a vocabulary's width each, unless one token is asked for."""
     found = model.generate(job[0], job[1])
     return [replace(one, first_logits=None) for one in found] if job[2] and job[1] > 1 else found
 

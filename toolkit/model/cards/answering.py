@@ -30,15 +30,15 @@ class Answerer:
 
     def does(self, work: Work, side: str | None, job: Any) -> Any:
         """The result of the job, with the model switched to this side. Raises what was raised there."""
-        self.told(DO, (work, side, job))
+        self.send(DO, (work, side, job))
         return self.answer()
 
-    def told(self, what: str, content: object) -> None:
+    def send(self, what: str, content: object) -> None:
         # Not as the connection pickles it: torch makes it share tensors' memory, which only relatives can.
         self._process.tell(pickle.dumps((what, content)))
 
     def answer(self) -> Any:
-        """Of what it was last told. Raises what was raised there."""
+        """Of what was last sent to it. Raises what was raised there."""
         kind, content = self._process.message()
         if kind != FAILED:
             return pickle.loads(content)  # noqa: S301  # of a process of this same command
@@ -53,12 +53,12 @@ class Answering:
     def __init__(self, processes: Processes, load: Load) -> None:
         self._load, self._others = load, [Answerer(one) for one in processes.all]
         for one in self._others:
-            one.told(LOAD, load)
+            one.send(LOAD, load)
 
     def load(self, folder: Path, adapters: Mapping[str, Path], *, in_4bit: bool = False) -> LanguageModel:
         """A `Load`: the model answers with the others' help. Raises what `load` raises, here or there."""
         for one in self._others:
-            one.told(LOAD, ((folder, dict(adapters)), {"in_4bit": True} if in_4bit else {}))
+            one.send(LOAD, ((folder, dict(adapters)), {"in_4bit": True} if in_4bit else {}))
         model = self._load(folder, adapters, in_4bit=True) if in_4bit else self._load(folder, adapters)
         for one in self._others:
             one.answer()

@@ -1,4 +1,4 @@
-"""Processes that this one starts, one a card: how many there are, what they are told and say, and how they end.
+"""Processes that this one starts, one a card: how many there are, what they hear and say, and how they end.
 
 What they do is a function that `toolkit.model.cards.worker` calls in each of them. What hangs or crashes there costs
 the others, and not this process.

@@ -55,7 +55,7 @@ class _Runs:
         ended: Callable[[Entry], None],
     ) -> None:  # fmt: skip
         self._waiting, self._idle, self._busy = deque(entries), list(processes), dict[Process, Numbered]()
-        self._caller, self._ended, self._asked = caller, ended, False
+        self._caller, self._ended, self._stopping = caller, ended, False
         self._stopped: list[Numbered] = []
 
     @property
@@ -95,8 +95,8 @@ class _Runs:
             self._stopped.append((number, entry))
 
     def stop_if_requested(self) -> None:
-        if self._caller.stop.requested and not self._asked:
-            self._asked = True
+        if self._caller.stop.requested and not self._stopping:
+            self._stopping = True
             for process in self._busy:
                 process.process.send_signal(signal.SIGINT)
 
