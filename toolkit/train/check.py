@@ -13,12 +13,17 @@ from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import write_text
 from toolkit.core.languages import language
 from toolkit.data.dataset import Dataset, Row
-from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, encoded, is_trained
+from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, is_trained
 from toolkit.data.messages import uses_tools
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
+<<<<<<< HEAD
 from toolkit.data.texts.private_data import masked
+=======
+from toolkit.model.decoding.spread import Other
+from toolkit.train.ms_swift.encoding_processes import encoded, encoding_processes
+>>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
 from toolkit.train.recipe import GENERAL, Recipe, better_recipe
 from toolkit.train.rows import epoch_tokens, held_out
 from toolkit.train.sources import read_source
@@ -35,7 +40,7 @@ class CheckConfig:
     """`data`: a file, or a hub data set, as `toolkit.train.sources.read_source` takes it.
 
     `open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
-
+    `model_folder`: of the base model, for processes that encode along where there are many rows.
     `reading`: how training would read the file. `write`: a new file for the rows without errors.
     """
 
@@ -45,6 +50,7 @@ class CheckConfig:
     recipe: Recipe
     probes: Path | None = None
     open_encoder: Callable[[], Encoder] | None = None
+    model_folder: Path | None = None
     preview_rows: int = 2
 
 
@@ -116,11 +122,18 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     probes = read_probes(config.probes).probes if config.probes else ()
     if dataset.rows and config.open_encoder is not None:
         listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))
+<<<<<<< HEAD
     encoder, why = _open(config) if dataset.rows else (None, "")
     tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener)
     takes_tools = encoder is None or encoder.takes_tools
     of_rows = check_rows(dataset, probes, recipe.system, config.reading.allow, listener, takes_tools=takes_tools)
     findings = [*of_rows, *tokens.findings]
+=======
+    with encoding_processes(len(dataset.rows), config.model_folder, recipe.max_length_tokens) as others:
+        encoder, why = _open(config) if dataset.rows else (None, "")
+        tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener, others)
+    findings = [*check_rows(dataset, probes, recipe.system, config.reading.allow, listener), *tokens.findings]
+>>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
     if why:
         findings.append(_unchecked(why))
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
@@ -212,14 +225,22 @@ def _unchecked(why: str) -> Finding:
     )
 
 
-def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Listener) -> _Tokens:
+def _measure(
+    encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Listener, others: Sequence[Other]
+) -> _Tokens:
     """As `toolkit.train.rows.rows_that_fit` does before a training."""
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
     counts: dict[int, int] = {}
     rows = [row for row in dataset.rows if encoder.takes_tools or not uses_tools(row)]
+<<<<<<< HEAD
     findings = []
     for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener), strict=True):
+=======
+    fitting = {row.number for row in rows}
+    findings = [_without_tools(row) for row in dataset.rows if row.number not in fitting]
+    for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener, others), strict=True):
+>>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
         counts[row.number] = len(found.input_ids)
         if counts[row.number] > limit:
             findings.append(_too_long(row, counts[row.number], limit))

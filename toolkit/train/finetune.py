@@ -14,6 +14,7 @@ from toolkit.data.encoding import Encoder
 from toolkit.data.probes_from_rows import require_askable
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
+from toolkit.model.decoding.spread import Other
 from toolkit.model.device import Device, find_device
 from toolkit.model.families.template_files import folder_takes_tools
 from toolkit.model.four_bits import require_bitsandbytes
@@ -39,7 +40,12 @@ from toolkit.train.development_set import (
     write_questions,
 )
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
+<<<<<<< HEAD
 from toolkit.train.planning.plan import choices, plan, require_context, require_disk
+=======
+from toolkit.train.ms_swift.encoding_processes import encoding_processes
+from toolkit.train.plan import choices, plan, require_context, require_disk
+>>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (
@@ -139,8 +145,10 @@ def finetune(
                  track=config.track)  # fmt: skip
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
-        started = _import(work, began, started)
-        _carry_out(work, _prepare(work, loaded, config, questions), started)
+        with encoding_processes(len(loaded.rows), base.path, recipe.max_length_tokens) as others:
+            started = _import(work, began, started)
+            rows = _prepare(work, loaded, config, questions, others)
+        _carry_out(work, rows, started)
         return finish(recorder)
 
 
@@ -219,15 +227,21 @@ def _import(work: _Work, began: float, started: float | None) -> float:
     return counted_from
 
 
-def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Sequence[Question] | None) -> RunRows:
+def _prepare(
+    work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Sequence[Question] | None, others: Sequence[Other]
+) -> RunRows:
     """The rows that fit, split and written to the run's folder with the user's questions, if any."""
     recipe, path = work.recipe, config.questions
     own_rows, rows = as_trained(loaded, work.recorder.record.data.rows, recipe, thinks=work.base.thinks)
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
+<<<<<<< HEAD
     split, figures = rows_that_fit(
         rows, encoder, recipe, work.caller.notify, work.caller.listener, skip_bad=config.reading.skip_bad
     )
+=======
+    split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify, work.caller.listener, others)
+>>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     if config.compared:
         require_askable(split.trained, data)  # again: the others were too long, or are held out

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.environment import share_of_cores
+from toolkit.core import environment
 from toolkit.core.errors import ModelError
 from toolkit.core.startup import prepare_environment
 from toolkit.model.cards.processes import Place, Process, Processes, places
@@ -85,8 +85,10 @@ def _start(processes: Processes, members: Sequence[Place]) -> None:
     """All but the first, which is this one."""
     prepare_environment()
     processes.start(members[1:])
-    if not card_count() and (threads := share_of_cores(len(members))) is not None:
-        use_threads(threads)
+    if not card_count():
+        threads = environment.of_process(0, 0, len(members), on_one_host=True)[environment.THREADS]
+        if threads.isdecimal():  # else the user's list, which torch reads
+            use_threads(int(threads))
 
 
 def answer(starter: Starter, _rank: str) -> None:

@@ -121,9 +121,14 @@ class Processes:
         """Which is removed with the context."""
         return self._stack.enter_context(tempfile.TemporaryDirectory(prefix="toolkit-cards-"))
 
-    def start(self, members: Sequence[Place], *arguments: object, on_one_host: bool = True) -> None:
-        """At each of these places; `work` gets the arguments as text, after its starter and the place's rank."""
-        cards = card_count()
+    def start(
+        self, members: Sequence[Place], *arguments: object, on_one_host: bool = True, cards: int | None = None
+    ) -> None:
+        """At each of these places; `work` gets the arguments as text, after its starter and the place's rank.
+
+        `cards`: of this machine; 0 for processes that use none.
+        """
+        cards = card_count() if cards is None else cards
         variables = [environment.of_process(one.card, cards, one.size, on_one_host=on_one_host) for one in members]
         for place, its_variables in zip(members, variables, strict=True):
             self.all.append(self._started(place, its_variables, [place.rank, *arguments]))

@@ -38,15 +38,19 @@ class _Queue:
             self._jobs = iter(())
 
 
-def spread(model: Any, work: Work, jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+def spread(
+    model: Any, work: Work, jobs: Sequence[Any], others: Sequence[Other] | None = None
+) -> Iterator[tuple[int, Any]]:
     """What `work` makes of each job with the model, as it is switched now, beside the job's number, as they are done.
 
-    `model`: a LanguageModel, whose `others` take jobs too. Raises what the first of them to fail raised.
+    `others` take jobs too; by default those of a LanguageModel. Raises what the first of them to fail raised.
     """
-    others: Sequence[Other] = getattr(model, "others", ()) if len(jobs) > 1 else ()
+    if others is None:
+        others = getattr(model, "others", ())
+    side = getattr(model, "switch", None)
     queue, done = _Queue(jobs), SimpleQueue[Done]()
-    for one in others:
-        Thread(target=_feed, args=(one, work, model.switch, queue, done), daemon=True).start()
+    for one in others if len(jobs) > 1 else ():
+        Thread(target=_feed, args=(one, work, side, queue, done), daemon=True).start()
     left = len(jobs)
     try:
         for at, job in queue:
