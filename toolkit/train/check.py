@@ -40,8 +40,8 @@ class CheckConfig:
     """`data`: a file, or a hub data set, as `toolkit.train.sources.read_source` takes it.
 
     `open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
-    `model_folder`: of the base model, for processes that encode along where there are many rows.
-    `reading`: how training would read the file. `write`: a new file for the rows without errors.
+    `model_folder`: the base model's, for processes that encode along. `reading`: how training would read the file.
+    `write`: a new file for the rows without errors.
     """
 
     data: str
@@ -256,7 +256,6 @@ def _measure(
 
 def _lengths(trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths:
     counts = tokens.counts.values()
-    of_trained = [tokens.counts[row.number] for row in trained]
     return Lengths(
         shortest=min(counts),
         median=round(statistics.median(counts)),
@@ -264,7 +263,7 @@ def _lengths(trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths
         total=sum(counts),
         limit=recipe.max_length_tokens - max(tokens.overhead),
         overhead=max(tokens.overhead),
-        epoch=epoch_tokens(of_trained, tokens.overhead, recipe),
+        epoch=epoch_tokens([tokens.counts[row.number] for row in trained], tokens.overhead, recipe),
     )
 
 

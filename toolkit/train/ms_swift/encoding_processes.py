@@ -24,10 +24,15 @@ LEAST_ROWS = 16_384  # for each process: fewer are encoded before its imports ar
 MOST_PROCESSES = 8  # beside this one; each takes 0.5 GB of memory
 
 
+def idle_cores() -> int:
+    """Beside the one that this process uses, by the load of the last minute; on a busy machine more processes delay."""
+    return max(0, (os.cpu_count() or 1) - 1 - round(os.getloadavg()[0]))
+
+
 @contextmanager
 def encoding_processes(rows: int, model_folder: Path | None, max_length_tokens: int) -> Iterator[Sequence[Other]]:
     """Processes that encode along with an encoder for this model within this context; none for few rows."""
-    count = min((os.cpu_count() or 1) - 1, MOST_PROCESSES, rows // LEAST_ROWS)
+    count = min(idle_cores(), MOST_PROCESSES, rows // LEAST_ROWS)
     if count <= 0 or model_folder is None:
         yield ()
         return
