@@ -40,8 +40,7 @@ class CheckConfig:
     """`data`: a file, or a hub data set, as `toolkit.train.sources.read_source` takes it.
 
     `open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
-    `model_folder`: the base model's, for processes that encode along. `reading`: how training would read the file.
-    `write`: a new file for the rows without errors.
+    `model_folder`: for processes that encode along. `reading`: as for training. `write`: a file for the sound rows.
     """
 
     data: str
