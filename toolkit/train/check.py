@@ -18,12 +18,9 @@ from toolkit.data.messages import uses_tools
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
-<<<<<<< HEAD
 from toolkit.data.texts.private_data import masked
-=======
 from toolkit.model.decoding.spread import Other
 from toolkit.train.ms_swift.encoding_processes import encoded, encoding_processes
->>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
 from toolkit.train.recipe import GENERAL, Recipe, better_recipe
 from toolkit.train.rows import epoch_tokens, held_out
 from toolkit.train.sources import read_source
@@ -121,18 +118,12 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     probes = read_probes(config.probes).probes if config.probes else ()
     if dataset.rows and config.open_encoder is not None:
         listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))
-<<<<<<< HEAD
-    encoder, why = _open(config) if dataset.rows else (None, "")
-    tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener)
-    takes_tools = encoder is None or encoder.takes_tools
-    of_rows = check_rows(dataset, probes, recipe.system, config.reading.allow, listener, takes_tools=takes_tools)
-    findings = [*of_rows, *tokens.findings]
-=======
     with encoding_processes(len(dataset.rows), config.model_folder, recipe.max_length_tokens) as others:
         encoder, why = _open(config) if dataset.rows else (None, "")
         tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener, others)
-    findings = [*check_rows(dataset, probes, recipe.system, config.reading.allow, listener), *tokens.findings]
->>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
+    takes_tools = encoder is None or encoder.takes_tools
+    of_rows = check_rows(dataset, probes, recipe.system, config.reading.allow, listener, takes_tools=takes_tools)
+    findings = [*of_rows, *tokens.findings]
     if why:
         findings.append(_unchecked(why))
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
@@ -232,14 +223,8 @@ def _measure(
     limit = recipe.max_length_tokens - max(overhead)
     counts: dict[int, int] = {}
     rows = [row for row in dataset.rows if encoder.takes_tools or not uses_tools(row)]
-<<<<<<< HEAD
     findings = []
-    for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener), strict=True):
-=======
-    fitting = {row.number for row in rows}
-    findings = [_without_tools(row) for row in dataset.rows if row.number not in fitting]
     for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener, others), strict=True):
->>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
         counts[row.number] = len(found.input_ids)
         if counts[row.number] > limit:
             findings.append(_too_long(row, counts[row.number], limit))

@@ -40,12 +40,8 @@ from toolkit.train.development_set import (
     write_questions,
 )
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
-<<<<<<< HEAD
-from toolkit.train.planning.plan import choices, plan, require_context, require_disk
-=======
 from toolkit.train.ms_swift.encoding_processes import encoding_processes
-from toolkit.train.plan import choices, plan, require_context, require_disk
->>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
+from toolkit.train.planning.plan import choices, plan, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (
@@ -235,13 +231,9 @@ def _prepare(
     own_rows, rows = as_trained(loaded, work.recorder.record.data.rows, recipe, thinks=work.base.thinks)
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
-<<<<<<< HEAD
     split, figures = rows_that_fit(
-        rows, encoder, recipe, work.caller.notify, work.caller.listener, skip_bad=config.reading.skip_bad
+        rows, encoder, recipe, work.caller.notify, work.caller.listener, others, skip_bad=config.reading.skip_bad
     )
-=======
-    split, figures = rows_that_fit(rows, encoder, recipe, work.caller.notify, work.caller.listener, others)
->>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     if config.compared:
         require_askable(split.trained, data)  # again: the others were too long, or are held out

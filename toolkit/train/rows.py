@@ -68,19 +68,9 @@ def as_trained(loaded: Loaded, own: int, recipe: Recipe, *, thinks: bool) -> tup
 
 
 def rows_that_fit(
-<<<<<<< HEAD
     rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None], listener: Listener = silent,
-    *, skip_bad: bool = False,
+    others: Sequence[Other] = (), *, skip_bad: bool = False,
 ) -> tuple[RunRows, dict[str, Any]]:  # fmt: skip
-=======
-    rows: Sequence[Row],
-    encoder: Encoder,
-    recipe: Recipe,
-    notify: Callable[[str], None],
-    listener: Listener = silent,
-    others: Sequence[Other] = (),
-) -> tuple[RunRows, dict[str, Any]]:
->>>>>>> 1762ed2 (Many rows are encoded by several processes; what a template always writes is encoded once)
     """The rows within the maximum length, with their tokens, and their figures for run.json.
 
     `skip_bad`: rows of which nothing is trained are dropped as those that are too long. Raises DataError if no row is
