@@ -108,7 +108,6 @@ class _Tokens:
 
 def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     """Raises DataError if the file cannot be read at all; everything else is a finding.
-
     Raises ConfigError if the file to write exists or cannot be written.
     """
     if config.write is not None and config.write.exists():
