@@ -21,24 +21,11 @@ from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.runs.checkpoints import last_intact_checkpoint
 from toolkit.runs.layout import KEEP_CACHE, LOG_FILE, PROBES_FILE, checkpoint_step, resume_command
 from toolkit.runs.record import FINISHED, RunRecord
-from toolkit.runs.recording import (
-    Recorder,
-    finish,
-    forget_steps_after,
-    recording,
-    remove_leftovers,
-    versions,
-)
+from toolkit.runs.recording import Recorder, finish, forget_steps_after, recording, remove_leftovers, versions
 from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run, require_own_files, require_own_output
 from toolkit.train import ms_swift
 from toolkit.train.beside_rows import Beside, keep_job, need_of, question_job, read_given, take_given, thought_job
-from toolkit.train.development_set import (
-    development_set,
-    new_markers,
-    probe_keys,
-    read_questions,
-    write_questions,
-)
+from toolkit.train.development_set import development_set, new_markers, probe_keys, read_questions, write_questions
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
 from toolkit.train.ms_swift.encoding_processes import encoding_processes
 from toolkit.train.planning.plan import choices, plan, require_context, require_disk
@@ -101,6 +88,7 @@ class _Work:
     caller: Caller
     backends: Backends
     track: str | None = None
+    others: Sequence[Other] = ()  # encode along
 
 
 def finetune(
@@ -143,7 +131,7 @@ def finetune(
         caller.notify(f"run: {folder}")
         with encoding_processes(len(loaded.rows), base.path, recipe.max_length_tokens) as others:
             started = _import(work, began, started)
-            rows = _prepare(work, loaded, config, questions, others)
+            rows = _prepare(replace(work, others=others), loaded, config, questions)
         _carry_out(work, rows, started)
         return finish(recorder)
 
@@ -223,16 +211,14 @@ def _import(work: _Work, began: float, started: float | None) -> float:
     return counted_from
 
 
-def _prepare(
-    work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Sequence[Question] | None, others: Sequence[Other]
-) -> RunRows:
+def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Sequence[Question] | None) -> RunRows:
     """The rows that fit, split and written to the run's folder with the user's questions, if any."""
     recipe, path = work.recipe, config.questions
     own_rows, rows = as_trained(loaded, work.recorder.record.data.rows, recipe, thinks=work.base.thinks)
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
     split, figures = rows_that_fit(
-        rows, encoder, recipe, work.caller.notify, work.caller.listener, others, skip_bad=config.reading.skip_bad
+        rows, encoder, recipe, work.caller.notify, work.caller.listener, work.others, skip_bad=config.reading.skip_bad
     )
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     if config.compared:
