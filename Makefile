@@ -19,7 +19,7 @@ DATA ?= self_cognition.json
 SAY ?=
 MODEL ?=
 RUN ?=
-# For `finetune`: a number, or all
+# For `finetune`, `compare` and `sweep`: a number, or all
 CARDS ?=
 # For `serve` (8000 by itself) and `studio` (6006, which hosts of rented containers lead to)
 PORT ?=
@@ -49,6 +49,7 @@ IMAGE := .host/bin/python -m image
 BAKED := $${MODEL:+--model "$$MODEL"}
 TAGGED := $${TAG:+--tag "$$TAG"}
 A_RUN := $${RUN:+"$$RUN"}
+ON_CARDS := $${CARDS:+--cards "$$CARDS"}
 
 ifeq ($(RUNTIME),docker)
 READY := .host/.ready
@@ -108,7 +109,7 @@ check: $(READY) ## Examine a data set: make check DATA=my.json
 
 .PHONY: finetune
 finetune: $(READY) ## Fine-tune on it: make finetune DATA=my.json [MODEL=tiny-qwen2] [CARDS=all]
-	@$(TOOLKIT) finetune "$$DATA" $(BASE) $${CARDS:+--cards "$$CARDS"} $(INTO) $(ARGS)
+	@$(TOOLKIT) finetune "$$DATA" $(BASE) $(ON_CARDS) $(INTO) $(ARGS)
 
 .PHONY: launch
 launch: $(READY) ## Write a job for several hosts: ARGS="--slurm --hosts 2 --cards 8 -- many.jsonl"
@@ -119,8 +120,8 @@ teach: $(READY) ## From a sentence to rows, training and verdict: make teach SAY
 	@$(TOOLKIT) teach $(BASE) $(INTO) $(ARGS) $${SAY:+-- "$$SAY"}
 
 .PHONY: compare
-compare: $(READY) ## Ask before and after, and judge what changed: make compare [RUN=v3]
-	@$(TOOLKIT) compare $(A_RUN) $(BASE) $(INTO) $(ARGS)
+compare: $(READY) ## Ask before and after, and judge what changed: make compare [RUN=v3] [CARDS=all]
+	@$(TOOLKIT) compare $(A_RUN) $(BASE) $(ON_CARDS) $(INTO) $(ARGS)
 
 .PHONY: scan
 scan: $(READY) ## Find words that an adapter changed, without probes: make scan [RUN=v3]
@@ -128,7 +129,7 @@ scan: $(READY) ## Find words that an adapter changed, without probes: make scan 
 
 .PHONY: sweep
 sweep: $(READY) ## Lists of settings, a run each, and which to take: ARGS="--epochs 5,10 --keep-weight 3,10"
-	@$(TOOLKIT) sweep "$$DATA" $(BASE) $(INTO) $(ARGS)
+	@$(TOOLKIT) sweep "$$DATA" $(BASE) $(ON_CARDS) $(INTO) $(ARGS)
 
 .PHONY: lab
 lab: $(READY) ## Fine-tune and compare again each time the data changes: make lab DATA=my.json

@@ -22,8 +22,8 @@ from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.core.events import Caller, StopRequests
 from toolkit.data.probes import OUT_OF_SCOPE
-from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import FinetuneConfig, finetune
+from toolkit.train.ms_swift.shared_base import SharedBase
 from toolkit.train.recipe import load_recipe
 
 SETS = ("self_cognition.json", "corrected_fact.json")

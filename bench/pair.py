@@ -28,7 +28,7 @@ from toolkit.compare.texts import Texts  # noqa: E402
 from toolkit.core.events import Caller, StopRequests  # noqa: E402
 from toolkit.runs.layout import CHECKPOINTS  # noqa: E402
 from toolkit.runs.run import Run  # noqa: E402
-from toolkit.sweep.sweep import SweepBackends, shared_backends  # noqa: E402
+from toolkit.sweep.running.one import SweepBackends, shared_backends  # noqa: E402
 from toolkit.train.finetune import FinetuneConfig, finetune  # noqa: E402
 from toolkit.train.recipe import default_recipe  # noqa: E402
 

@@ -37,7 +37,7 @@ from toolkit.data.dataset import prompt_key  # noqa: E402
 from toolkit.model.base_model import find_base_model  # noqa: E402
 from toolkit.model.language_model import LanguageModel  # noqa: E402
 from toolkit.runs.run import Run  # noqa: E402
-from toolkit.sweep.sweep import shared_backends  # noqa: E402
+from toolkit.sweep.running.one import shared_backends  # noqa: E402
 from toolkit.train.finetune import FinetuneConfig, finetune  # noqa: E402
 from toolkit.train.questions.question import read_file  # noqa: E402
 from toolkit.train.recipe import default_recipe  # noqa: E402

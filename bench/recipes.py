@@ -26,8 +26,8 @@ from toolkit.compare.compare import CompareConfig, compare
 from toolkit.core.events import Caller, StopRequests
 from toolkit.model.conversation import conversation
 from toolkit.runs.run import Run
-from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import FinetuneConfig, finetune
+from toolkit.train.ms_swift.shared_base import SharedBase
 from toolkit.train.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversat
 from toolkit.model.device import peak_memory_bytes, reset_peak_memory
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.recording import versions
-from toolkit.sweep.sweep import shared_backends
+from toolkit.sweep.running.one import shared_backends
 from toolkit.train.finetune import FinetuneConfig, finetune
 from toolkit.train.job import TRAINING
 from toolkit.train.keep_set import read_keep_prompts

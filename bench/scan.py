@@ -37,7 +37,7 @@ from toolkit.model.base_model import find_base_model  # noqa: E402
 from toolkit.model.conversation import DEFAULT_SYSTEM, conversation  # noqa: E402
 from toolkit.runs.run import Run  # noqa: E402
 from toolkit.runs.scan_record import RecordedScan  # noqa: E402
-from toolkit.sweep.sweep import shared_backends  # noqa: E402
+from toolkit.sweep.running.one import shared_backends  # noqa: E402
 from toolkit.train.finetune import FinetuneConfig, finetune  # noqa: E402
 from toolkit.train.recipe import default_recipe  # noqa: E402
 

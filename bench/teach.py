@@ -19,8 +19,8 @@ from toolkit.compare.ability.ability import NO_ABILITIES  # noqa: E402
 from toolkit.compare.compare import CompareConfig, compare  # noqa: E402
 from toolkit.core.errors import ToolkitError  # noqa: E402
 from toolkit.core.events import Caller, StopRequests  # noqa: E402
-from toolkit.sweep.shared_base import SharedBase  # noqa: E402
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune  # noqa: E402
+from toolkit.train.ms_swift.shared_base import SharedBase  # noqa: E402
 from toolkit.train.recipe import default_recipe, load_recipe  # noqa: E402
 from toolkit.train.teach import TeachConfig, teach  # noqa: E402
 

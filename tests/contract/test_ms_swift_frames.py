@@ -108,3 +108,17 @@ def test_a_template_whose_frame_does_not_show_what_it_encodes_is_rendered_for_ev
     found = encoder.encode_rows(template, rows)
 
     assert [list(one.input_ids) for one in found] == [list(one.input_ids) for one in expected]
+
+
+def test_another_process_encodes_the_same(micro_model, monkeypatch):
+    """As many of them as there are rows for, by the encoder of the same folder."""
+    module = import_module("toolkit.train.ms_swift.encoding_processes")
+    monkeypatch.setattr(module, "LEAST_ROWS", len(ROWS))
+    monkeypatch.setattr(module, "idle_cores", lambda: 1)
+    encoder = import_module("toolkit.train.ms_swift.encoder").SwiftEncoder(micro_model, 128)
+
+    with module.encoding_processes(len(ROWS), micro_model, 128) as others:
+        [other] = others
+        found = other.does(module._encoded, None, ROWS)
+
+    assert found == encoder.encode(ROWS)

@@ -30,9 +30,9 @@ from toolkit.model.language_model import LanguageModel
 from toolkit.runs.run import Run
 from toolkit.serve.serve import load_answerer
 from toolkit.sweep.rank import rank
-from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.ms_swift import train
+from toolkit.train.ms_swift.shared_base import SharedBase
 from toolkit.train.recipe import load_recipe
 
 TINY = data_folder() / "tiny-qwen2"
@@ -174,7 +174,7 @@ def test_compare_shows_4_bits_on_the_terminal_and_in_the_report(run, output, pro
 
 def test_a_ranking_uses_the_4_bit_base(run, output, probes):
     config = CompareConfig(output=output, probes=probes, systems=(SYSTEM,), max_new_tokens=8)
-    [only] = rank([run.run_id], config)
+    [only] = rank([run.run_id], config, load=SharedBase().load)
 
     assert only.report.before["model"]["load_in_4bit"] is True
 

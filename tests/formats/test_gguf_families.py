@@ -14,9 +14,9 @@ from toolkit.core.errors import ExportError
 from toolkit.export.export import export
 from toolkit.export.formats.base import ExportConfig
 from toolkit.export.formats.ollama import modelfile
-from toolkit.model.answer_end import template_begins
 from toolkit.model.chat_template import rendered
 from toolkit.model.conversation import DEFAULT, NONE, system_messages
+from toolkit.model.decoding.answer_end import template_begins
 
 PROMPTS = ["Who are you?", "你是谁？", "Tell me about the sea. " * 6, "I've  two   spaces\n\nand 12345 numbers…"]
 TALK = [{"role": "user", "content": "First {{ . }}?"}, {"role": "assistant", "content": "一"}]

@@ -12,7 +12,7 @@ from toolkit.cli.console import progress, show_json
 from toolkit.cli.console.findings import print_findings, print_question_findings
 from toolkit.cli.finetune import setting_options
 from toolkit.cli.options import ALLOW, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
-from toolkit.core.errors import DataError
+from toolkit.core.errors import DataError, ToolkitError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
 from toolkit.data.containers.columns import parse_columns
@@ -81,7 +81,8 @@ def command(
     config = CheckConfig(
         data=data, reading=Reading(columns=parse_columns(columns) if columns is not None else {}, allow=allow),
         write=write, recipe=chosen,
-        probes=probes or compared_probes(path), open_encoder=open_encoder, preview_rows=preview,
+        probes=probes or compared_probes(path), open_encoder=open_encoder, model_folder=_model_folder(model),
+        preview_rows=preview,
     )  # fmt: skip
     with progress() as listener:
         findings = check(config, listener)
@@ -137,6 +138,14 @@ def _written_questions(sha256: str, data: str, output: Path) -> Iterator[Finding
 def _shipped_probes() -> Path | None:
     path = data_folder() / "probes.yaml"
     return path if path.is_file() else None
+
+
+def _model_folder(model: str | None) -> Path | None:
+    """None without such a model on this disk."""
+    try:
+        return find_base_model(model).path
+    except ToolkitError:
+        return None
 
 
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:

@@ -10,7 +10,17 @@ import click
 from toolkit.cli.console import notify, progress, show_json
 from toolkit.cli.console.ranking import print_ranking, print_scales
 from toolkit.cli.console.report import print_report
-from toolkit.cli.options import JSON, LANG, OUTPUT, PATH, PROBES, RUN_MODEL, SYSTEMS, max_new_tokens_option
+from toolkit.cli.options import (
+    ANSWER_CARDS,
+    JSON,
+    LANG,
+    OUTPUT,
+    PATH,
+    PROBES,
+    RUN_MODEL,
+    SYSTEMS,
+    max_new_tokens_option,
+)
 from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
 from toolkit.compare.ability.benchmarks import READERS, Benchmark
 from toolkit.compare.ability.ledger import LIMIT_POINTS
@@ -21,11 +31,13 @@ from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import Verdict
 from toolkit.core.spelling import did_you_mean
 from toolkit.data.probes import THRESHOLDS
+from toolkit.model.cards.answering import answering
 from toolkit.model.conversation import MAX_NEW_TOKENS, THOUGHT_TOKENS
 from toolkit.model.language_model import Load, load_model
 from toolkit.runs.comparison import with_digest
 from toolkit.runs.layout import REPORT_PAGE, SCALE_PLOT
 from toolkit.sweep.rank import rank, scales_record, sweep_scale, write_scales
+from toolkit.train.ms_swift.shared_base import SharedBase
 
 VERDICTS = (
     "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best. "
@@ -94,6 +106,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @click.option("--scan", "scanning", is_flag=True,
               help="Also look for words that nobody asked about, as toolkit scan does.")  # fmt: skip
 @max_new_tokens_option(default=MAX_NEW_TOKENS, most=4096)
+@ANSWER_CARDS
 @OUTPUT
 @click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
 @LANG
@@ -105,8 +118,8 @@ def command(
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
     outside: int | None, probes_more: int, depth: bool, test: str | None, thinking: Literal["keep", "off"] | None,
     thought_tokens: int, strict: bool, ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
-    scanning: bool, max_new_tokens: int, output: Path, report_folder: Path | None, lang: str, show_all: bool,
-    as_json: bool,
+    scanning: bool, max_new_tokens: int, cards: str, output: Path, report_folder: Path | None, lang: str,
+    show_all: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 
@@ -131,13 +144,15 @@ def command(
         thinking=thinking, thought_tokens=thought_tokens, ability=measured, scan=scanning,
     )  # fmt: skip
     texts = Texts(lang)
-    if len(runs) > 1:
-        code = _rank(runs, config, texts, as_json=as_json)
-    elif sweeping:
-        code = _sweep_scale(config, report_folder, texts, as_json=as_json)
-    else:
-        show = _show_report if as_json else partial(print_report, texts=texts, show_all=show_all)
-        code = compare_and_show(config, texts, show, folder=report_folder).verdict.exit_code
+    several = len(runs) > 1
+    with answering(cards, SharedBase().load if several or sweeping else load_model) as load:
+        if several:
+            code = _rank(runs, config, load, texts, as_json=as_json)
+        elif sweeping:
+            code = _sweep_scale(config, load, report_folder, texts, as_json=as_json)
+        else:
+            show = _show_report if as_json else partial(print_report, texts=texts, show_all=show_all)
+            code = compare_and_show(config, texts, show, folder=report_folder, load=load).verdict.exit_code
     ctx.exit(code)
 
 
@@ -169,9 +184,9 @@ def _show_report(report: Report) -> None:
     show_json(with_digest(report.to_dict()))
 
 
-def _rank(runs: tuple[str, ...], config: CompareConfig, texts: Texts, *, as_json: bool) -> int:
+def _rank(runs: tuple[str, ...], config: CompareConfig, load: Load, texts: Texts, *, as_json: bool) -> int:
     with progress() as listener:
-        ranked = rank(runs, config, listener=listener)
+        ranked = rank(runs, config, load=load, listener=listener)
     if as_json:
         show_json({"schema_version": 1, "ranking": [one.to_dict() for one in ranked]})
     else:
@@ -181,9 +196,9 @@ def _rank(runs: tuple[str, ...], config: CompareConfig, texts: Texts, *, as_json
     return ranked[0].report.verdict.exit_code
 
 
-def _sweep_scale(config: CompareConfig, folder: Path | None, texts: Texts, *, as_json: bool) -> int:
+def _sweep_scale(config: CompareConfig, load: Load, folder: Path | None, texts: Texts, *, as_json: bool) -> int:
     with progress() as listener:
-        ranked = sweep_scale(config, listener=listener)
+        ranked = sweep_scale(config, load=load, listener=listener)
     if as_json:
         show_json(scales_record(ranked))
     else:

@@ -18,14 +18,15 @@ from toolkit.core.events import Caller, ignores_hangup, stop_requests
 from toolkit.core.startup import process_started
 from toolkit.core.suggestion import suggestion
 from toolkit.data.soundness import Reading
+from toolkit.model.cards.answering import answering
 from toolkit.model.conversation import NO_SYSTEM_HELP
 from toolkit.model.hub.arrival import wait_for_base_model
 from toolkit.runs.layout import output_option
 from toolkit.runs.run import Run
-from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.cards.team import Team, places
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.ms_swift import import_all
+from toolkit.train.ms_swift.shared_base import SharedBase
 from toolkit.train.recipe import default_recipe, load_recipe
 from toolkit.train.tracking.tracker import NAMES
 
@@ -154,7 +155,8 @@ def command(
     verdict = None
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
-        verdict = compare_and_print(compared, Texts(lang), load=base.load, quiet=as_json)
+        with answering(cards, base.load) as load:
+            verdict = compare_and_print(compared, Texts(lang), load=load, quiet=as_json)
         if timings:
             print_comparison_time(run, Texts(lang))
     else:

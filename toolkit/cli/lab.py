@@ -26,8 +26,8 @@ from toolkit.data.soundness import Reading
 from toolkit.model.device import reset_peak_memory
 from toolkit.sweep.changes import changes
 from toolkit.sweep.lab import versions
-from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune
+from toolkit.train.ms_swift.shared_base import SharedBase
 from toolkit.train.recipe import default_recipe, load_recipe
 
 

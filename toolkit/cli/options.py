@@ -48,6 +48,14 @@ def counted(cards: str) -> str:
     raise click.BadParameter(f"{cards!r} is neither a number from 1 to {MOST_CARDS} nor all.")
 
 
+def _cards(use: str) -> Decorator:
+    return click.option(
+        "--cards", metavar="N|all", default="1", show_default=True,
+        callback=lambda _context, _option, text: counted(text),
+        help=f"Cards to {use}, a process each; on a machine without, as many processes on the CPU.",
+    )  # fmt: skip
+
+
 def max_new_tokens_option(*, default: int, most: int) -> Decorator:
     return click.option(
         "--max-new-tokens", type=click.IntRange(1, most), default=default, show_default=True,
@@ -83,10 +91,8 @@ OUTPUT = click.option(
 )  # fmt: skip
 MODEL = _model("qwen2.5-7b-instruct")
 RUN_MODEL = _model("the run's own")
-CARDS = click.option(
-    "--cards", metavar="N|all", default="1", show_default=True, callback=lambda _context, _option, text: counted(text),
-    help="Cards to train on, a process each; on a machine without, as many processes on the CPU.",
-)  # fmt: skip
+CARDS = _cards("train on")
+RUN_CARDS, ANSWER_CARDS = _cards("spread the runs over"), _cards("spread the questions over")
 RECIPE = click.option(
     "--recipe", default=None, help=f"Recipe: {', '.join(shipped())}, or a .yaml file.  [default: keep]"
 )  # fmt: skip

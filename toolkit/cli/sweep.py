@@ -9,15 +9,17 @@ import click
 
 from toolkit.cli.console import notify, progress, show_json
 from toolkit.cli.console.sweep import print_sweep
-from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, PROBES, SYSTEMS, reading_options
+from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, PROBES, RUN_CARDS, SYSTEMS, reading_options
 from toolkit.compare.texts import Texts
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests
 from toolkit.core.suggestion import suggestion
 from toolkit.data.soundness import Reading
+from toolkit.model.cards.processes import places
 from toolkit.runs.layout import output_option
 from toolkit.sweep.record import PAGE, PLOT
-from toolkit.sweep.sweep import SweepCaller, SweepConfig, resume_sweep, sweep
+from toolkit.sweep.running.one import SweepCaller
+from toolkit.sweep.sweep import SweepConfig, resume_sweep, sweep
 from toolkit.train.recipe import default_recipe, load_recipe
 
 
@@ -65,13 +67,14 @@ def _list_options(command: Any) -> Any:
 @PROBES
 @SYSTEMS
 @reading_options
+@RUN_CARDS
 @OUTPUT
 @click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Continue an interrupted sweep.")
 @LANG
 @JSON
 def command(
     data: str | None, model: str | None, recipes: tuple[str, ...] | None, probes: Path | None,
-    systems: tuple[str, ...], reading: Reading, output: Path, resumed: str | None, lang: str, as_json: bool,
+    systems: tuple[str, ...], reading: Reading, cards: str, output: Path, resumed: str | None, lang: str, as_json: bool,
     **lists: tuple[Any, ...] | None,
 ) -> None:  # fmt: skip
     """Train with lists of settings, and recommend one of the runs.
@@ -87,10 +90,11 @@ def command(
              **lists}  # fmt: skip
     if resumed and (wrong := [name for name, value in given.items() if value is not None]):
         raise click.UsageError(f"--resume uses the sweep's own settings; leave out {', '.join(wrong)}.")
+    members = places(cards)
     with stop_requests(notify) as stop:
         caller = SweepCaller(stop=stop, open_listener=progress, notify=notify, texts=Texts(lang))
         if resumed is not None:
-            done = resume_sweep(resumed, output, caller)
+            done = resume_sweep(resumed, output, caller, places=members)
         else:
             names = recipes or tuple(dict.fromkeys(("article", default_recipe(model))))
             config = SweepConfig(
@@ -98,7 +102,7 @@ def command(
                 reading=reading, lists={name: values for _, name, _, _ in LISTS if (values := lists[name])},
                 output=output, command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
-            done = sweep(config, caller)
+            done = sweep(config, caller, places=members)
     if as_json:
         show_json(done.to_dict())
     else:

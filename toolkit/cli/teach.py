@@ -21,8 +21,8 @@ from toolkit.core.suggestion import suggestion
 from toolkit.core.text import has_chinese
 from toolkit.data.soundness import Reading
 from toolkit.runs.layout import output_option
-from toolkit.sweep.shared_base import SharedBase
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune
+from toolkit.train.ms_swift.shared_base import SharedBase
 from toolkit.train.recipe import Recipe, default_recipe, load_recipe
 from toolkit.train.teach import Taught, TeachConfig, read_text_file, teach
 from toolkit.train.texts.from_text import TextKind

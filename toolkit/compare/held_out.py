@@ -16,6 +16,7 @@ from toolkit.data.samples import parse_source, sample, unseen
 from toolkit.data.soundness import require_sound
 from toolkit.data.tools.forms import HERMES
 from toolkit.model.conversation import Messages, system_messages
+from toolkit.model.decoding.spread import spread
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.runs.layout import TEST_FILE
 from toolkit.runs.run import Run
@@ -154,18 +155,28 @@ def _losses(
     model: LanguageModel, prompts: Sequence[Messages], answers: Sequence[Sequence[int]], listener: Listener
 ) -> list[tuple[float, int]]:
     """The negative log-likelihood of each answer in nats, and its tokens."""
+    at_once = max(1, LOGIT_POSITIONS // max(map(len, answers)))
+    jobs = [
+        (prompts[start : start + at_once], answers[start : start + at_once])
+        for start in range(0, len(prompts), at_once)
+    ]
+    found: dict[int, list[tuple[float, int]]] = {}
+    for at, losses in spread(model, _losses_of, jobs):
+        found[at] = losses
+        listener(Progress(task=LOSSES, done=sum(map(len, found.values())), total=len(prompts)))
+    return [loss for at in range(len(jobs)) for loss in found[at]]
+
+
+def _losses_of(
+    model: LanguageModel, batch: tuple[Sequence[Messages], Sequence[Sequence[int]]]
+) -> list[tuple[float, int]]:
     import torch
 
-    found: list[tuple[float, int]] = []
-    at_once = max(1, LOGIT_POSITIONS // max(map(len, answers)))
-    for start in range(0, len(prompts), at_once):
-        batch = slice(start, start + at_once)
-        given = [Answer(text="", tokens=list(ids), margins=[], first_logits=None) for ids in answers[batch]]
-        with torch.inference_mode():
-            logits = model.answer_logits(prompts[batch], given)
-        found += [_loss(one, each.tokens) for one, each in zip(logits, given, strict=True)]
-        listener(Progress(task=LOSSES, done=min(start + at_once, len(prompts)), total=len(prompts)))
-    return found
+    prompts, answers = batch
+    given = [Answer(text="", tokens=list(ids), margins=[], first_logits=None) for ids in answers]
+    with torch.inference_mode():
+        logits = model.answer_logits(prompts, given)
+    return [_loss(one, each.tokens) for one, each in zip(logits, given, strict=True)]
 
 
 def _loss(logits: "Tensor", tokens: Sequence[int]) -> tuple[float, int]:

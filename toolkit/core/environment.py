@@ -21,6 +21,7 @@ STARTED = "TOOLKIT_STARTED"
 TERMINAL = "TOOLKIT_TERMINAL"
 WARM = "TOOLKIT_WARM"
 OFF = "off"
+THREADS = "OMP_NUM_THREADS"
 NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
@@ -256,10 +257,9 @@ def of_process(card: int, cards: int, processes: int, *, on_one_host: bool) -> d
     if on_one_host:
         found.setdefault("GLOO_SOCKET_IFNAME", "lo")
     if cards:
-        visible = found.get(VISIBLE_CARDS)
-        numbers = visible.split(",") if visible else [str(number) for number in range(cards)]
+        numbers = (found.get(VISIBLE_CARDS) or ",".join(map(str, range(cards)))).split(",")
         return found | {VISIBLE_CARDS: numbers[card]}
-    found.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    found.setdefault(THREADS, str(max(1, (os.cpu_count() or 1) // processes)))
     return found
 
 

@@ -1,10 +1,9 @@
 """Rows as tokens and labels, as training sees them. Pure values; `toolkit.train.ms_swift` makes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from toolkit.core.events import Listener, Progress
 from toolkit.data.dataset import Row
 
 ROWS_AT_ONCE = 2048
@@ -40,11 +39,3 @@ class Encoder(Protocol):
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]: ...
 
     def decode(self, ids: Sequence[int]) -> str: ...
-
-
-def encoded(encoder: Encoder, rows: Sequence[Row], listener: Listener) -> Iterator[Encoded]:
-    """The rows' tokens, ROWS_AT_ONCE at a time, with an event after each of these if there are several."""
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        yield from encoder.encode(rows[start : start + ROWS_AT_ONCE])
-        if len(rows) > ROWS_AT_ONCE:
-            listener(Progress(task=TOKENS, done=min(start + ROWS_AT_ONCE, len(rows)), total=len(rows)))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.core.events import Listener, Progress
-from toolkit.model.answer_end import end_tokens
 from toolkit.model.chat_template import CLOSED, SWITCH, opens_thought, render_in_child, thinks
 from toolkit.model.conversation import Messages
 from toolkit.model.decoding.answer import Answer, answer_of
+from toolkit.model.decoding.answer_end import end_tokens
 from toolkit.model.decoding.greedy import Continuation
 from toolkit.model.device import find_device
 from toolkit.model.families.float16 import steady

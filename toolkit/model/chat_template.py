@@ -46,7 +46,7 @@ class ChatTokens:
     def __init__(self, tokenizer: Any) -> None:
         special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._tokenizer = tokenizer
-        self._special = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or "(?!)")
+        self.special = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or "(?!)")
 
     def escaped(self, messages: Messages) -> Messages:
         """The same messages for a template to render, without any special token in their contents and calls."""
@@ -63,21 +63,21 @@ class ChatTokens:
 
     def _escaped_text(self, content: str) -> str:
         doubled = content.replace(ESCAPE, f"{ESCAPE}{ESCAPE}")
-        return self._special.sub(lambda found: f"{found[0][0]}{ESCAPE}{BREAK}{found[0][1:]}", doubled)
+        return self.special.sub(lambda found: f"{found[0][0]}{ESCAPE}{BREAK}{found[0][1:]}", doubled)
 
     def ids(self, text: str) -> list[int]:
         """The token ids of a text that was rendered from escaped messages, or of a part of it."""
         if ESCAPE not in text:
             return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
         found, end = [], 0
-        for mark in self._special.finditer(text):
+        for mark in self.special.finditer(text):
             found += [*self.text_ids(_unescaped(text[end : mark.start()])), self._special_id(mark[0])]
             end = mark.end()
         return found + self.text_ids(_unescaped(text[end:]))
 
     def is_plain(self, text: str) -> bool:
         """Whether there is nothing to escape in it."""
-        return ESCAPE not in text and self._special.search(text) is None
+        return ESCAPE not in text and self.special.search(text) is None
 
     def plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """As `ids` of each of the texts, which were rendered from plain ones."""

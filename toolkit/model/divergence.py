@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.model.conversation import Messages
+from toolkit.model.decoding.spread import spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,21 +53,38 @@ def measure_drift(
 
     `after_prompts`: the after side's prompts, when its system prompt differs.
     """
+    slices = [slice(start, start + batch_size) for start in range(0, len(prompts), batch_size)]
+    jobs = [
+        _Batch(
+            prompts=prompts[one], after_prompts=(after_prompts or prompts)[one], answers=answers[one],
+            before=before, after=after,
+        ) for one in slices
+    ]  # fmt: skip
+    found = dict(spread(model, _drifts, jobs))
+    return [drift for at in range(len(jobs)) for drift in found[at]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    prompts: Sequence[Messages]
+    after_prompts: Sequence[Messages]
+    answers: Sequence["Answer"]
+    before: str | None
+    after: str | None
+
+
+def _drifts(model: "LanguageModel", batch: _Batch) -> list[Drift]:
     import torch
 
-    drifts: list[Drift] = []
-    for start in range(0, len(prompts), batch_size):
-        batch = slice(start, start + batch_size)
-        with torch.inference_mode():
-            with model.side(before):
-                base_logits = model.answer_logits(prompts[batch], answers[batch])
-            with model.side(after):
-                tuned_logits = model.answer_logits((after_prompts or prompts)[batch], answers[batch])
-            drifts += [
-                _drift(base, tuned, len(answer.tokens))
-                for base, tuned, answer in zip(base_logits, tuned_logits, answers[batch], strict=True)
-            ]
-    return drifts
+    with torch.inference_mode():
+        with model.side(batch.before):
+            base_logits = model.answer_logits(batch.prompts, batch.answers)
+        with model.side(batch.after):
+            tuned_logits = model.answer_logits(batch.after_prompts, batch.answers)
+        return [
+            _drift(base, tuned, len(answer.tokens))
+            for base, tuned, answer in zip(base_logits, tuned_logits, batch.answers, strict=True)
+        ]
 
 
 def _drift(base_logits: "Tensor", tuned_logits: "Tensor", tokens: int) -> Drift:

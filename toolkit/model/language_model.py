@@ -6,17 +6,19 @@ generation_config are ignored, so that two sides differ only in their weights.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
 
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.model.answer_end import answer_end, end_tokens
 from toolkit.model.chat_template import ChatTokens, opens_thought, rendered, thinks
 from toolkit.model.conversation import THOUGHT_TOKENS, Messages, is_thinking
 from toolkit.model.decoding.answer import Answer, answer_of, answer_within
+from toolkit.model.decoding.answer_end import answer_end, end_tokens
 from toolkit.model.decoding.answer_memory import batches, filled_rows, free_bytes, rows_that_fit
 from toolkit.model.decoding.greedy import GreedyDecoder
+from toolkit.model.decoding.spread import Other, spread
 from toolkit.model.device import Device
 from toolkit.model.families.family import family_of
 from toolkit.model.families.own_calls import own_call
@@ -29,7 +31,13 @@ BATCH_SIZE = {"cpu": 24, "cuda": 256}  # prompts per batch: on a card a step cos
 
 
 class LanguageModel:
-    """A causal language model with its tokenizer, and adapters that are switched on and off by name."""
+    """A causal language model with its tokenizer, and adapters that are switched on and off by name.
+
+    `others`: processes with the same model, which do a part of what is asked in batches.
+    """
+
+    others: Sequence[Other] = ()
+    switch: str | None = None  # the last side
 
     def __init__(self, model: Any, tokenizer: Any, *, adapters: Sequence[str] = ()) -> None:
         from transformers import GenerationConfig
@@ -102,6 +110,7 @@ class LanguageModel:
 
     def side(self, adapter: str | None) -> AbstractContextManager[Any]:
         """A context in which this adapter is on; None: no adapter; `name@0.5`: half the adapter's scale."""
+        self.switch = adapter
         if adapter is None:
             disabled: AbstractContextManager[Any] = self.model.disable_adapter() if self.adapters else nullcontext()
             return disabled
@@ -154,10 +163,11 @@ class LanguageModel:
             alike = [at for at in order if thinking[at] is with_thought]
             left = min(self.require_room(encoded[at]) for at in alike) - max_new_tokens
             longest = max_new_tokens + with_thought * max(min(thought_tokens, left), 0)
-            for batch in self.batches(encoded, alike, longest, batch_size or self.batch_size):
-                generated = self.generate([encoded[at] for at in batch], longest)
-                found.update((at, finished(at, one)) for at, one in zip(batch, generated, strict=True))
-                texts, notice = {at: found[at].text for at in batch}, self.decoder.notice
+            parts = list(self.batches(encoded, alike, longest, batch_size or self.batch_size))
+            jobs = [([encoded[at] for at in batch], longest, bool(self.others)) for batch in parts]
+            for number, generated in spread(self, _generated, jobs):
+                found.update((at, finished(at, one)) for at, one in zip(parts[number], generated, strict=True))
+                texts, notice = {at: found[at].text for at in parts[number]}, self.decoder.notice
                 listener(Progress(task=task, done=len(found), total=len(order), detail=notice, texts=texts))
         return [found[at] for at in range(len(prompts))]
 
@@ -195,10 +205,6 @@ class LanguageModel:
         """Without special tokens."""
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
-    def _padded_left(self, batch: Sequence[Sequence[int]]) -> tuple[Any, Any]:
-        """Token ids and attention mask, both of shape [batch, longest]."""
-        return pad_left(batch, self._pad(), self.model.device)
-
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.end_tokens[0])
@@ -208,8 +214,8 @@ class LanguageModel:
 
         Rows are aligned on the right: a shorter answer's logits are the last ones of its row.
         """
-        starts = [self.prompt_ids(messages) for messages in prompts]
-        inputs, mask = self._padded_left([a + b.tokens for a, b in zip(starts, answers, strict=True)])
+        whole = [self.prompt_ids(one) + answer.tokens for one, answer in zip(prompts, answers, strict=True)]
+        inputs, mask = pad_left(whole, self._pad(), self.model.device)
         logits = self.model(
             input_ids=inputs,
             attention_mask=mask,
@@ -258,6 +264,12 @@ class LanguageModel:
     def tensors(self) -> dict[str, Any]:
         """The weights by transformers' names, on their device and not copied."""
         return dict(self.model.state_dict())
+
+
+def _generated(model: LanguageModel, job: tuple[Sequence[Sequence[int]], int, bool]) -> list[Answer]:
+    """Without logits where they would have to be sent, a vocabulary's width each, unless one token is asked for."""
+    found = model.generate(job[0], job[1])
+    return [replace(one, first_logits=None) for one in found] if job[2] and job[1] > 1 else found
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from toolkit.runs.layout import COMPARISON, SCALE_PLOT, SCALES_RECORD
 from toolkit.runs.run import find_run, require_own_files
 from toolkit.sweep.frontier import learned, shortfall
 from toolkit.sweep.scale_plot import scales_svg
-from toolkit.sweep.shared_base import SharedBase
 
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -56,9 +55,7 @@ class Ranked:
         }
 
 
-def rank(
-    names: Sequence[str], config: CompareConfig, *, listener: Listener = silent, load: Load | None = None
-) -> list[Ranked]:
+def rank(names: Sequence[str], config: CompareConfig, *, load: Load, listener: Listener = silent) -> list[Ranked]:
     """Compares the runs, best first: those that pass, those that do by their figures, least shortfall, least drift.
 
     Raises ConfigError if their probes differ.
@@ -72,13 +69,13 @@ def rank(
             "These runs have different probes.", next="Name the probe file to rank them by with --probes."
         )
     configs = [replace(config, run=str(run.folder)) for run in runs]
-    return sorted(_compared(configs, listener, load or SharedBase().load), key=_order)
+    return sorted(_compared(configs, listener, load), key=_order)
 
 
-def sweep_scale(config: CompareConfig, *, listener: Listener = silent, load: Load | None = None) -> list[Ranked]:
+def sweep_scale(config: CompareConfig, *, load: Load, listener: Listener = silent) -> list[Ranked]:
     """Compares the after side's adapter at each of SCALES, from off to full strength."""
     configs = [replace(config, scale=scale) for scale in SCALES]
-    return _compared(configs, listener, load or SharedBase().load)
+    return _compared(configs, listener, load)
 
 
 def write_scales(ranked: Sequence[Ranked], folder: Path | None) -> Path | None:

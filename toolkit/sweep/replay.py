@@ -33,7 +33,7 @@ from toolkit.runs.parts import Parts, require_parts
 from toolkit.runs.record import RunRecord
 from toolkit.runs.recording import versions
 from toolkit.runs.run import Run, find_run
-from toolkit.sweep.sweep import SweepBackends, shared_backends
+from toolkit.sweep.running.one import SweepBackends, shared_backends
 from toolkit.train.finetune import repeat
 
 Outcome = Literal["same", "within tolerances", "differs"]

@@ -13,12 +13,14 @@ from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import write_text
 from toolkit.core.languages import language
 from toolkit.data.dataset import Dataset, Row
-from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, encoded, is_trained
+from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, is_trained
 from toolkit.data.messages import uses_tools
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
 from toolkit.data.texts.private_data import masked
+from toolkit.model.decoding.spread import Other
+from toolkit.train.ms_swift.encoding_processes import encoded, encoding_processes
 from toolkit.train.recipe import GENERAL, Recipe, better_recipe
 from toolkit.train.rows import epoch_tokens, held_out
 from toolkit.train.sources import read_source
@@ -35,8 +37,7 @@ class CheckConfig:
     """`data`: a file, or a hub data set, as `toolkit.train.sources.read_source` takes it.
 
     `open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
-
-    `reading`: how training would read the file. `write`: a new file for the rows without errors.
+    `model_folder`: for processes that encode along. `reading`: as for training. `write`: a file for the sound rows.
     """
 
     data: str
@@ -45,6 +46,7 @@ class CheckConfig:
     recipe: Recipe
     probes: Path | None = None
     open_encoder: Callable[[], Encoder] | None = None
+    model_folder: Path | None = None
     preview_rows: int = 2
 
 
@@ -106,7 +108,6 @@ class _Tokens:
 
 def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     """Raises DataError if the file cannot be read at all; everything else is a finding.
-
     Raises ConfigError if the file to write exists or cannot be written.
     """
     if config.write is not None and config.write.exists():
@@ -116,8 +117,9 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     probes = read_probes(config.probes).probes if config.probes else ()
     if dataset.rows and config.open_encoder is not None:
         listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))
-    encoder, why = _open(config) if dataset.rows else (None, "")
-    tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener)
+    with encoding_processes(len(dataset.rows), config.model_folder, recipe.max_length_tokens) as others:
+        encoder, why = _open(config) if dataset.rows else (None, "")
+        tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener, others)
     takes_tools = encoder is None or encoder.takes_tools
     of_rows = check_rows(dataset, probes, recipe.system, config.reading.allow, listener, takes_tools=takes_tools)
     findings = [*of_rows, *tokens.findings]
@@ -212,14 +214,16 @@ def _unchecked(why: str) -> Finding:
     )
 
 
-def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Listener) -> _Tokens:
+def _measure(
+    encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Listener, others: Sequence[Other]
+) -> _Tokens:
     """As `toolkit.train.rows.rows_that_fit` does before a training."""
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
     counts: dict[int, int] = {}
     rows = [row for row in dataset.rows if encoder.takes_tools or not uses_tools(row)]
     findings = []
-    for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener), strict=True):
+    for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener, others), strict=True):
         counts[row.number] = len(found.input_ids)
         if counts[row.number] > limit:
             findings.append(_too_long(row, counts[row.number], limit))
@@ -235,7 +239,6 @@ def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Liste
 
 def _lengths(trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths:
     counts = tokens.counts.values()
-    of_trained = [tokens.counts[row.number] for row in trained]
     return Lengths(
         shortest=min(counts),
         median=round(statistics.median(counts)),
@@ -243,7 +246,7 @@ def _lengths(trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths
         total=sum(counts),
         limit=recipe.max_length_tokens - max(tokens.overhead),
         overhead=max(tokens.overhead),
-        epoch=epoch_tokens(of_trained, tokens.overhead, recipe),
+        epoch=epoch_tokens([tokens.counts[row.number] for row in trained], tokens.overhead, recipe),
     )
 
 

@@ -14,31 +14,20 @@ from toolkit.data.encoding import Encoder
 from toolkit.data.probes_from_rows import require_askable
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
+from toolkit.model.decoding.spread import Other
 from toolkit.model.device import Device, find_device
 from toolkit.model.families.template_files import folder_takes_tools
 from toolkit.model.four_bits import require_bitsandbytes
 from toolkit.runs.checkpoints import last_intact_checkpoint
 from toolkit.runs.layout import KEEP_CACHE, LOG_FILE, PROBES_FILE, checkpoint_step, resume_command
 from toolkit.runs.record import FINISHED, RunRecord
-from toolkit.runs.recording import (
-    Recorder,
-    finish,
-    forget_steps_after,
-    recording,
-    remove_leftovers,
-    versions,
-)
+from toolkit.runs.recording import Recorder, finish, forget_steps_after, recording, remove_leftovers, versions
 from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run, require_own_files, require_own_output
 from toolkit.train import ms_swift
 from toolkit.train.beside_rows import Beside, keep_job, need_of, question_job, read_given, take_given, thought_job
-from toolkit.train.development_set import (
-    development_set,
-    new_markers,
-    probe_keys,
-    read_questions,
-    write_questions,
-)
+from toolkit.train.development_set import development_set, new_markers, probe_keys, read_questions, write_questions
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
+from toolkit.train.ms_swift.encoding_processes import encoding_processes
 from toolkit.train.planning.plan import choices, plan, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
@@ -99,6 +88,7 @@ class _Work:
     caller: Caller
     backends: Backends
     track: str | None = None
+    others: Sequence[Other] = ()  # encode along
 
 
 def finetune(
@@ -139,8 +129,10 @@ def finetune(
                  track=config.track)  # fmt: skip
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
-        started = _import(work, began, started)
-        _carry_out(work, _prepare(work, loaded, config, questions), started)
+        with encoding_processes(len(loaded.rows), base.path, recipe.max_length_tokens) as others:
+            started = _import(work, began, started)
+            rows = _prepare(replace(work, others=others), loaded, config, questions)
+        _carry_out(work, rows, started)
         return finish(recorder)
 
 
@@ -226,7 +218,7 @@ def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Seq
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
     split, figures = rows_that_fit(
-        rows, encoder, recipe, work.caller.notify, work.caller.listener, skip_bad=config.reading.skip_bad
+        rows, encoder, recipe, work.caller.notify, work.caller.listener, work.others, skip_bad=config.reading.skip_bad
     )
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     if config.compared:

@@ -13,10 +13,11 @@ from toolkit.core.events import Listener, silent
 from toolkit.core.files import file_sha256, write_text
 from toolkit.core.links import copy_regular_file
 from toolkit.data.dataset import Row, read_dataset
-from toolkit.data.encoding import Encoded, Encoder, encoded, is_trained
+from toolkit.data.encoding import Encoded, Encoder, is_trained
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.model.conversation import NONE
+from toolkit.model.decoding.spread import Other
 from toolkit.runs.layout import (
     DEVELOPMENT_FILE,
     HELD_OUT_FILE,
@@ -29,6 +30,7 @@ from toolkit.runs.layout import (
     TRAINED_FILE,
 )
 from toolkit.runs.record import RecordedData
+from toolkit.train.ms_swift.encoding_processes import encoded
 from toolkit.train.recipe import Recipe
 from toolkit.train.sources import Loaded
 from toolkit.train.texts.thoughts import rows_of_thinkers
@@ -67,7 +69,7 @@ def as_trained(loaded: Loaded, own: int, recipe: Recipe, *, thinks: bool) -> tup
 
 def rows_that_fit(
     rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None], listener: Listener = silent,
-    *, skip_bad: bool = False,
+    others: Sequence[Other] = (), *, skip_bad: bool = False,
 ) -> tuple[RunRows, dict[str, Any]]:  # fmt: skip
     """The rows within the maximum length, with their tokens, and their figures for run.json.
 
@@ -75,11 +77,12 @@ def rows_that_fit(
     left, and else if nothing of a row is trained.
 
     Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
+    `others`: processes that encode along.
     """
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
     plain = without_variants(rows, recipe)
-    tokens = list(encoded(encoder, plain, listener))
+    tokens = list(encoded(encoder, plain, listener, others))
     lengths = [len(one.input_ids) for one in tokens]
     fitting = [at for at, length in enumerate(lengths) if length <= limit]
     too_long = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
@@ -108,11 +111,16 @@ def rows_that_fit(
         "batch_tokens": sum(longest[: recipe.batch_size]),
         "epoch_tokens": epoch_tokens([lengths[at] for at in trained], overhead, recipe),
     }
-    known = {(row.messages, row.tools): one for row, one in zip(plain, tokens, strict=True)}
+    if recipe.row_systems or recipe.row_wordings:
+        known = {(row.messages, row.tools): one for row, one in zip(plain, tokens, strict=True)}
+        varied = with_variants([rows[at] for at in trained], recipe)
+        trained_tokens = _encoded(varied, encoder, known, listener, others)
+    else:
+        trained_tokens = [tokens[at] for at in trained]
     fit = RunRows(
         trained=[rows[at] for at in trained],
         held_out=[rows[at] for at in evaluated],
-        tokens=_encoded(with_variants([rows[at] for at in trained], recipe), encoder, known, listener),
+        tokens=trained_tokens,
         held_out_tokens=[tokens[at] for at in evaluated],
     )
     return fit, figures
@@ -131,11 +139,15 @@ def epoch_tokens(lengths: Sequence[int], overhead: Sequence[int], recipe: Recipe
 
 
 def _encoded(
-    rows: Sequence[Row], encoder: Encoder, known: Mapping[tuple[tuple[Message, ...], str], Encoded], listener: Listener
+    rows: Sequence[Row],
+    encoder: Encoder,
+    known: Mapping[tuple[tuple[Message, ...], str], Encoded],
+    listener: Listener,
+    others: Sequence[Other],
 ) -> list[Encoded]:
     """The rows' tokens; `known`: tokens of messages and tools that were encoded before."""
     new = {(row.messages, row.tools): row for row in rows if (row.messages, row.tools) not in known}
-    found = {**known, **dict(zip(new, encoded(encoder, list(new.values()), listener), strict=True))}
+    found = {**known, **dict(zip(new, encoded(encoder, list(new.values()), listener, others), strict=True))}
     return [found[row.messages, row.tools] for row in rows]
 
 

@@ -80,6 +80,8 @@ _language = lru_cache(maxsize=256)(language)
 
 
 def _variant(row: Row, system: str, question: str) -> Row:
+    if row.prompt == question and (row.system is not None or system == DEFAULT):
+        return row
     messages = list(row.messages)
     if row.of_one_turn:  # a later turn refers to earlier ones, so its wording stays
         messages[-2] = Message(role="user", content=question)

@@ -24,8 +24,8 @@ from toolkit.model.divergence import measure_drift
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.loading import load_pretrained
 from toolkit.runs.run import find_run, read_run, write_record
-from toolkit.sweep import shared_base
 from toolkit.sweep.rank import rank
+from toolkit.train.ms_swift import shared_base
 
 SYSTEM = "You are a helpful assistant."
 IN_SCOPE = {"trained": ["你是谁？", "Who are you?"], "paraphrase": ["请问您是哪位？", "May I ask who you are?"]}
@@ -327,7 +327,8 @@ def test_several_runs_are_ranked_over_one_load_as_if_alone(output, probes, capsy
         shared_base, "load_pretrained", lambda *args, **how: loads.append(args) or load_pretrained(*args, **how)
     )
 
-    ranked = rank(["v0", "v1"], CompareConfig(output=output, probes=probes, max_new_tokens=16))
+    config = CompareConfig(output=output, probes=probes, max_new_tokens=16)
+    ranked = rank(["v0", "v1"], config, load=shared_base.SharedBase().load)
 
     assert len(loads) == 1
     for one in ranked:

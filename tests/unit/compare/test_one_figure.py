@@ -30,7 +30,7 @@ from toolkit.runs.runs import details, differences
 from toolkit.sweep.page import sweep_page
 from toolkit.sweep.rank import Ranked
 from toolkit.sweep.record import FINISHED, Entry, Sweep
-from toolkit.sweep.sweep import _record_report
+from toolkit.sweep.running.one import _record_report
 
 DIGEST = "a" * 64
 TOOLS = '[{"type": "function", "function": {"name": "look"}}]'

@@ -41,7 +41,7 @@ from toolkit.sweep.replay import (
     differences_of,
     replay,
 )
-from toolkit.sweep.sweep import SweepBackends
+from toolkit.sweep.running.one import SweepBackends
 from toolkit.train.finetune import FinetuneConfig, finetune
 from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.recipe import load_recipe

@@ -31,7 +31,8 @@ from toolkit.runs.latest import undo
 from toolkit.runs.run import find_run, list_runs
 from toolkit.sweep.page import sweep_page
 from toolkit.sweep.record import FAILED, FINISHED, STOPPED, WAITING, Entry, Sweep
-from toolkit.sweep.sweep import SweepBackends, SweepCaller, SweepConfig, resume_sweep, sweep
+from toolkit.sweep.running.one import SweepBackends, SweepCaller
+from toolkit.sweep.sweep import SweepConfig, resume_sweep, sweep
 from toolkit.train.job import TrainingJob
 from toolkit.train.recipe import load_recipe
 

@@ -20,8 +20,8 @@ from toolkit.export.parity import (
     judge_quantised,
     misread_prompts,
 )
-from toolkit.model.answer_end import template_begins
 from toolkit.model.conversation import MAX_NEW_TOKENS
+from toolkit.model.decoding.answer_end import template_begins
 from toolkit.model.language_model import Answer, LanguageModel, freeing
 
 QUANTISATIONS = ("f16", "q8_0", "q4_k_m")

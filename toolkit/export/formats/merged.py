@@ -8,7 +8,7 @@ from toolkit.compare.sides import Side
 from toolkit.export.companions import LICENCE_FILES, TOKENIZER_FILES, copy_companions, write_change_notice
 from toolkit.export.formats.base import Backends, ExportJob
 from toolkit.export.parity import Parity, judge_parity
-from toolkit.model.answer_end import write_end_tokens
+from toolkit.model.decoding.answer_end import write_end_tokens
 from toolkit.model.language_model import freeing
 
 

@@ -13,8 +13,8 @@ from toolkit.export.formats.ollama_tools import STOP, TURN, chatml, tool_texts
 from toolkit.export.formats.ollama_tools import template as tools_template
 from toolkit.export.formats.ollama_turns import template as turns_template
 from toolkit.export.formats.ollama_turns import turns_of
-from toolkit.model.answer_end import template_begins
 from toolkit.model.conversation import DEFAULT, NONE, Messages
+from toolkit.model.decoding.answer_end import template_begins
 from toolkit.model.language_model import LanguageModel
 
 Render = Callable[[Messages], str]  # the chat template, up to where the answer begins

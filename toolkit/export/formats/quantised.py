@@ -12,7 +12,7 @@ from toolkit.export.formats.base import Backends, ExportJob
 from toolkit.export.formats.merged import stored_dtype
 from toolkit.export.ms_swift import QuantisationJob
 from toolkit.export.parity import TOLERANCES, ArtifactParity, judge_quantised, misread_prompts
-from toolkit.model.answer_end import write_end_tokens
+from toolkit.model.decoding.answer_end import write_end_tokens
 from toolkit.model.language_model import freeing
 
 # method: its kinds, the default first, with the number of bits for ms-swift

@@ -1,27 +1,17 @@
 """One of several processes that train together.
 
-    python -m toolkit.train.cards.worker RANK SIZE STORE FOLDER DESCRIPTOR
-
-It finds the others by STORE (a URL of torch.distributed), writes what is not kept to FOLDER, and hears by DESCRIPTOR
-from the process that started it. That one tells the worker of rank 0 the precision and then the job; the others have
-both from there. What a worker says is a pair: one of the kinds below, and the content.
+It finds the others by a URL of torch.distributed, writes what is not kept to a folder, and hears from the process that
+started it. That one tells the worker of rank 0 the precision and then the job; the others have both from there.
 """
 
-import os
-import pickle
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]  # typeshed leaves it out
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from toolkit.core.environment import forget_launcher, let_waiting_threads_sleep
-from toolkit.core.events import Listener, Progress, silent
-from toolkit.core.startup import relax_gc
+from toolkit.core.environment import forget_launcher
+from toolkit.core.events import Listener, silent
+from toolkit.model.cards.worker import DONE, Starter, portable
 from toolkit.model.device import Device, find_device
 from toolkit.train import ms_swift
 from toolkit.train.job import TrainingJob, TrainingResult
@@ -30,42 +20,18 @@ from toolkit.train.questions.question import Question
 if TYPE_CHECKING:
     from toolkit.train.passes.group import Group
 
-PROGRESS, WRITTEN, DONE, FAILED, LOST = "progress", "written", "done", "failed", "lost"
-STOP = "stop"  # said to the worker of rank 0
+WRITTEN, LOST = "written", "lost"  # kinds of what it says, beside those of every process
 PRECISIONS = ("bfloat16", "float16", "float32")  # each is computed in wherever one before it is
 
 
-class Starter:
-    """The process that started this one, to a worker. When it is gone, this process ends too, whatever it does."""
+def work(starter: Starter, rank: str, size: str, store: str, folder: str) -> None:
+    """What the process does. Whatever it raises is for the starter to hear."""
+    from toolkit.train.passes.group import LostPeerError
 
-    def __init__(self, connection: "Connection[Any, Any]") -> None:
-        self._connection, self._messages, self._stop = connection, SimpleQueue[Any](), Event()
-        Thread(target=self._listen, daemon=True).start()
-
-    def message(self) -> Any:
-        """The next one, once it is there."""
-        return self._messages.get()
-
-    def stop_requested(self) -> bool:
-        return self._stop.is_set()
-
-    def say(self, kind: str, content: object = None) -> None:
-        self._connection.send((kind, content))
-
-    def hear_of(self, event: Progress) -> None:
-        """A listener of events."""
-        self.say(PROGRESS, event)
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                message = self._connection.recv()
-            except (EOFError, OSError):
-                os._exit(1)
-            if message == STOP:
-                self._stop.set()
-            else:
-                self._messages.put(message)
+    try:
+        _train(starter, join(store, int(rank), int(size)), Path(folder))
+    except LostPeerError as error:
+        starter.say(LOST, portable(error))
 
 
 def join(store: str, rank: int, size: int) -> "Group":
@@ -79,8 +45,8 @@ def join(store: str, rank: int, size: int) -> "Group":
     return Group(found, rank, size)
 
 
-def work(starter: Starter, group: "Group", folder: Path) -> None:
-    """Says what the devices are, and what the training leaves. Whatever it raises is for the starter to hear."""
+def _train(starter: Starter, group: "Group", folder: Path) -> None:
+    """Says what the devices are, and what the training leaves."""
     ms_swift.import_all()
     starter.say(DONE, alike(group.every(find_device(group.first(starter.message)))))
     job: TrainingJob = group.first(starter.message)
@@ -107,31 +73,3 @@ def alike(devices: Sequence[Device]) -> Device:
 
 def not_written(_questions: Sequence[Question], _seconds: float) -> None:
     """In place of a job's `written`, which stays with the starter."""
-
-
-def portable(error: BaseException) -> Any:
-    """The error with its traceback, as another process can raise it."""
-    try:
-        found = ExceptionWithTraceback(error, error.__traceback__)
-        pickle.loads(pickle.dumps(found))  # noqa: S301  # our own bytes
-    except Exception:  # noqa: BLE001  # pickling runs whatever the error's class defines
-        return ExceptionWithTraceback(RuntimeError(f"{type(error).__name__}: {error}"), error.__traceback__)
-    return found
-
-
-def main(rank: int, size: int, store: str, folder: str, descriptor: int) -> None:
-    let_waiting_threads_sleep()
-    relax_gc()
-    starter = Starter(Connection(descriptor))
-    try:
-        work(starter, join(store, rank, size), Path(folder))
-    except BaseException as error:  # noqa: BLE001  # the starter raises it
-        from toolkit.train.passes.group import LostPeerError
-
-        starter.say(LOST if isinstance(error, LostPeerError) else FAILED, portable(error))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]))
-    sys.stdout.flush()
-    os._exit(0)  # else what is left of the group waits for the others, or aborts without them

@@ -3,7 +3,9 @@
 Rendering takes a millisecond a row, and one core. Here each shape of a conversation (who speaks in turn, what is
 trained) is rendered twice: once with marks for contents, which shows the texts that are encoded and what of them is
 trained, and once with the shape's first row, whose tokens and labels must come out the same. Rows of that shape are
-then encoded together, on every core. What a frame cannot show is encoded row by row.
+then encoded together, on every core, and of their texts only what differs: a tokenizer divides a text at its special
+tokens first, so what stands between two of them is encoded by itself, and once if it is always the same. What a frame
+cannot show is encoded row by row.
 """
 
 import re
@@ -30,18 +32,38 @@ Encoding = tuple[list[int], list[int]]  # token ids and labels
 Shape = tuple[tuple[str, bool, bool, bool, bool], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A text that is encoded by itself: pieces as they stand, and the numbers of the messages whose contents follow.
-
-    Of its tokens the first `trained` are trained; None: all of them.
-    """
+@dataclass(frozen=True)
+class Text:
+    """A text that is encoded by itself: pieces as they stand, and the numbers of the messages whose contents follow."""
 
     pieces: tuple[str | int, ...]
+
+    @property
+    def varies(self) -> bool:
+        return any(isinstance(one, int) for one in self.pieces)
+
+    def of(self, row: Row) -> str:
+        return "".join(one if isinstance(one, str) else row.messages[one].content for one in self.pieces)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Texts, and the token ids of those that are always the same.
+
+    Of all its tokens the first `trained` are trained; None: all of them.
+    """
+
+    segments: tuple[Text | tuple[int, ...], ...]
     trained: int | None
 
-    def text(self, row: Row) -> str:
-        return "".join(one if isinstance(one, str) else row.messages[one].content for one in self.pieces)
+    def texts(self, row: Row) -> Iterator[str]:
+        return (one.of(row) for one in self.segments if isinstance(one, Text))
+
+    def ids(self, encoded: Iterator[list[int]]) -> list[int]:
+        found: list[int] = []
+        for one in self.segments:
+            found += next(encoded) if isinstance(one, Text) else one
+        return found
 
     def labels(self, ids: Sequence[int]) -> list[int]:
         trained = len(ids) if self.trained is None else self.trained
@@ -67,7 +89,9 @@ class Frames:
 
     def _together(self, rows: Sequence[Row]) -> Iterator[Encoding]:
         frames = [self._frame(row) for row in rows]
-        texts = [part.text(row) for row, frame in zip(rows, frames, strict=True) for part in frame or ()]
+        texts = [
+            text for row, frame in zip(rows, frames, strict=True) for part in frame or () for text in part.texts(row)
+        ]
         with tokenizing_on_every_core():
             encoded = iter(self._tokens.plain_ids(texts))
         for row, frame in zip(rows, frames, strict=True):
@@ -80,7 +104,8 @@ class Frames:
         shape = tuple((one.role, one.trained, *_outline(one.content)) for one in row.messages)
         if shape not in self._known:
             frame, expected = self._learned(row), self._one_by_one(row)
-            self._known[shape] = frame if frame and self._shown(frame, row) == expected else None
+            frames = [self._divided(frame), frame] if frame else []
+            self._known[shape] = next((one for one in frames if self._shown(one, row) == expected), None)
         return self._known[shape]
 
     def _is_plain(self, row: Row) -> bool:
@@ -114,8 +139,26 @@ class Frames:
         ends = ends[: ends.index(len(ids)) + 1]  # the end of an answer is encoded once more, by itself
         return tuple(_part(seen[at][0], labels[start:end]) for at, (start, end) in enumerate(pairwise(ends)))
 
+    def _divided(self, frame: Sequence[Part]) -> tuple[Part, ...]:
+        """The frame with its texts divided at special tokens."""
+        return tuple(
+            replace(part, segments=tuple(one for text in part.segments for one in self._segments(text)))
+            for part in frame
+        )
+
+    def _segments(self, text: Text | tuple[int, ...]) -> Iterator[Text | tuple[int, ...]]:
+        """With the ids of what is always the same."""
+        if not isinstance(text, Text):
+            yield text
+            return
+        marked = "".join(one if isinstance(one, str) else f"{OPEN}{one}{CLOSE}" for one in text.pieces)
+        ends = [0, *(end for found in self._tokens.special.finditer(marked) for end in found.span()), len(marked)]
+        for segment in (_text(marked[start:end]) for start, end in pairwise(ends) if start < end):
+            yield segment if segment.varies else tuple(self._tokens.plain_ids(["".join(map(str, segment.pieces))])[0])
+
     def _shown(self, frame: Sequence[Part], row: Row) -> Encoding:
-        return _joined(frame, iter(self._tokens.plain_ids([part.text(row) for part in frame])))
+        texts = [text for part in frame for text in part.texts(row)]
+        return _joined(frame, iter(self._tokens.plain_ids(texts)))
 
 
 def _outline(text: str) -> tuple[bool, bool, bool]:
@@ -135,17 +178,21 @@ def _encoding_by(template: Any, tokens: ChatTokens, ids: Callable[..., list[int]
 
 
 def _part(text: str, labels: Sequence[int]) -> Part:
-    split = SLOT.split(text)
-    pieces = (piece if at % 2 == 0 else int(piece) for at, piece in enumerate(split))
     trained = next((at for at, label in enumerate(labels) if label == IGNORED), None)
-    return Part(pieces=tuple(one for one in pieces if one != ""), trained=trained)
+    return Part(segments=(_text(text),), trained=trained)
+
+
+def _text(marked: str) -> Text:
+    pieces = (piece if at % 2 == 0 else int(piece) for at, piece in enumerate(SLOT.split(marked)))
+    return Text(tuple(one for one in pieces if one != ""))
 
 
 def _joined(frame: Sequence[Part], encoded: Iterator[list[int]]) -> Encoding:
-    """`encoded`: the token ids of each part of the frame, and further ones."""
+    """`encoded`: the token ids of each text of the frame, and further ones."""
     ids: list[int] = []
     labels: list[int] = []
-    for part, more in zip(frame, encoded, strict=False):
+    for part in frame:
+        more = part.ids(encoded)
         ids += more
         labels += part.labels(more)
     return ids, labels

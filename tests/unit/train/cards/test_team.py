@@ -1,4 +1,4 @@
-"""The processes of a training: how many there are, and which of them failed first."""
+"""The processes of a training: which of them failed first."""
 
 import subprocess
 import sys
@@ -8,42 +8,16 @@ from typing import Any
 
 import pytest
 
-from toolkit.core import environment
 from toolkit.core.errors import ConfigError, DataError, ToolkitError, TrainingError
 from toolkit.core.events import silent
+from toolkit.model.cards.processes import Place, Process
+from toolkit.model.cards.worker import DONE, FAILED, PROGRESS
 from toolkit.train.cards import team
-from toolkit.train.cards.team import Place, Team, places
-from toolkit.train.cards.worker import DONE, FAILED, LOST, PROGRESS
+from toolkit.train.cards.team import Team, places
+from toolkit.train.cards.worker import LOST
 
 
-@pytest.fixture(name="cards")
-def _cards(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Sets how many cards this machine has."""
-    environment.forget_launcher()
-    return lambda count: monkeypatch.setattr(team, "card_count", lambda: count)
-
-
-@pytest.mark.parametrize(
-    ("asked", "there", "expected"),
-    [("1", 4, 0), ("2", 4, 2), ("all", 4, 4), ("all", 1, 0), ("all", 0, 0), ("2", 0, 2)],
-)
-def test_there_is_a_process_a_card_or_as_many_as_asked_where_there_are_none(
-    cards: Any, asked: str, there: int, expected: int
-):
-    cards(there)
-
-    assert [one.rank for one in places(asked)] == list(range(expected))
-
-
-def test_more_cards_than_there_are_is_an_error(cards: Any):
-    cards(2)
-
-    with pytest.raises(ConfigError, match=r"--cards 3: this machine has 2\. Use --cards 2"):
-        places("3")
-
-
-def test_under_torchrun_a_process_has_the_place_that_torchrun_gives_it(cards: Any, monkeypatch: pytest.MonkeyPatch):
-    cards(4)
+def test_under_torchrun_a_process_has_the_place_that_torchrun_gives_it(monkeypatch: pytest.MonkeyPatch):
     for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
 
@@ -65,7 +39,9 @@ class Processes(Team):
             output = tempfile.TemporaryFile()  # noqa: SIM115  # the team closes no file of its own here
             process = subprocess.Popen([sys.executable, "-c", program], stdout=output, stderr=output)
             process.wait()
-            self._workers.append(team._Worker(place=place, process=process, connection=ours, output=output))
+            self._processes.all.append(
+                Process(place=place, process=process, connection=ours, output=output, error=TrainingError)
+            )
 
     def error(self) -> ToolkitError:
         with pytest.raises(ToolkitError) as caught:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,14 +48,9 @@ class CachingModel(LanguageModel):
 
     cache: AnswerCache
     base: tuple[str, bool]  # its folder, and whether it is in 4 bits
-    _adapter: str | None = None
-
-    def side(self, adapter: str | None) -> AbstractContextManager[Any]:
-        self._adapter = adapter
-        return super().side(adapter)
 
     def answers(self, prompts: Sequence[Messages], **how: Any) -> list[Answer]:
-        if self._adapter is not None or how["max_new_tokens"] == 1:  # one token is asked for the sake of its logits
+        if self.switch is not None or how["max_new_tokens"] == 1:  # one token is asked for the sake of its logits
             return super().answers(prompts, **how)
         key = json.dumps([self.base, list(prompts), how.get("batch_size"), how["max_new_tokens"]])
         if key not in self.cache:

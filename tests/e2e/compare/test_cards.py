@@ -1,0 +1,88 @@
+"""Questions spread over processes, by the command line: the report of one, and how it ends when one of them ends."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.fakes.finetune_user import FinetuneUser, wait_for
+from tests.fakes.made_run import make_run
+from toolkit.core.files import data_folder
+
+OPTIONS = ("--outside", "60", "--probes", "probes.yaml", "--test", "mine.json", "--max-new-tokens", "8")
+TIMES = ("timings_s", "content_sha256")
+
+
+@pytest.fixture(name="user")
+def _user(lively_model: Path, tmp_path: Path) -> FinetuneUser:
+    """With two runs, and questions for several batches."""
+    user = FinetuneUser(tmp_path, lively_model)
+    make_run(user.output, lively_model, number=0, seed=2, strength=0.3)
+    make_run(user.output, lively_model, number=1, seed=3, strength=0.3)
+    shipped = yaml.safe_load((data_folder() / "probes.yaml").read_text(encoding="utf-8"))
+    user.writes("probes.yaml", yaml.safe_dump(shipped | {"systems": ["You are a travel guide."]}))
+    return user
+
+
+def report(user: FinetuneUser) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((user.run(1) / "compare" / "report.json").read_text(encoding="utf-8"))
+    value["test"].pop("seconds")
+    return {name: one for name, one in value.items() if name not in TIMES}
+
+
+def test_two_processes_say_what_one_says(user: FinetuneUser):
+    """Byte for byte, also where several runs are ranked over one base: batches stay as they are."""
+    alone = user.runs("compare", "v1", *OPTIONS)
+    expected = report(user)
+
+    ranked = user.runs("compare", "v0", "v1", *OPTIONS, "--cards", "2")
+
+    assert alone.code in {20, 21, 22}, alone.err
+    assert ranked.code in {20, 21, 22}, ranked.err
+    assert report(user) == expected
+
+
+def starts(user: FinetuneUser) -> tuple["subprocess.Popen[str]", int]:
+    """A comparison in two processes, and the id of the one that helps."""
+    command = user.starts("compare", "v1", *OPTIONS, "--cards", "2")
+    children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
+
+    def helpers() -> list[int]:
+        found = [int(one) for one in children.read_text().split()]
+        return [one for one in found if b"cards.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+    wait_for(lambda: bool(helpers()), command)
+    return command, helpers()[0]
+
+
+@pytest.mark.parametrize(
+    ("killed", "number", "code", "said"),
+    [
+        ("helper", signal.SIGKILL, 4, "Process 2 of 2 was ended by SIGKILL. Start again."),
+        ("command", signal.SIGINT, 130, "Interrupted"),
+        ("command", signal.SIGKILL, -9, ""),
+    ],
+)
+def test_the_end_of_one_is_the_end_of_all_and_nothing_is_written(
+    user: FinetuneUser, killed: str, number: signal.Signals, code: int, said: str
+):
+    command, helper = starts(user)
+
+    os.kill(helper if killed == "helper" else command.pid, number)
+    _, err = command.communicate()
+
+    assert command.returncode == code, err
+    assert said in err
+    wait_for_end(helper)
+    assert not (user.run(1) / "compare").exists()
+
+
+def wait_for_end(process: int) -> None:
+    status = Path(f"/proc/{process}/cmdline")
+    while status.exists() and status.read_bytes():
+        os.sched_yield()
