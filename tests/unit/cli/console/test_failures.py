@@ -27,6 +27,7 @@ PASSED_ON = {
     "toolkit/data/soundness.py",
     "toolkit/export/attestation/signing.py",
     "toolkit/model/adapter.py",
+    "toolkit/model/cards/answering.py",
     "toolkit/model/hub/failures.py",
     "toolkit/serve/up.py",
     "toolkit/studio/agents/tools.py",
