@@ -45,7 +45,7 @@ def test_a_wrong_shard_ends_the_build_with_its_name(
 ) -> None:
     """The host's own check is stepped around: this is the one inside the build."""
     model = tmp_path / "model"
-    shutil.copytree(host.project / TINY, model)
+    shutil.copytree(host.project / TINY, model, ignore=shutil.ignore_patterns("__pycache__"))
     with (model / "model.safetensors").open("r+b") as stream:
         stream.seek(5000)
         stream.write(b"\0\0\0\0")

@@ -24,7 +24,8 @@ def _thin(host: Host, image: str, build_options: list[str]) -> None:  # its laye
 @pytest.fixture(name="hub")
 def _hub(host: Host) -> Iterator[HubServer]:
     """Has the embedded model's files as another model's."""
-    with HubServer(files={path.name: path.read_bytes() for path in (host.project / TINY).iterdir()}) as hub:
+    files = {path.name: path.read_bytes() for path in (host.project / TINY).iterdir() if path.is_file()}
+    with HubServer(files=files) as hub:
         yield hub
 
 
@@ -46,7 +47,7 @@ def runs(host: Host, hub: HubServer, *command: str) -> Done:
 @pytest.mark.usefixtures("thin")
 def test_it_takes_a_folder(host: Host, tmp_path: Path) -> None:
     own = tmp_path / "my-model"
-    shutil.copytree(host.project / TINY, own)
+    shutil.copytree(host.project / TINY, own, ignore=shutil.ignore_patterns("__pycache__"))
     done = host.image(
         "run", "--model", f"{own}/", "--output", str(tmp_path / "out"), "--",
         "bash", "-c", "ls /root/models; echo 你是谁？ | toolkit chat --base",

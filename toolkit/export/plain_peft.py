@@ -14,7 +14,6 @@ from toolkit.model.decoding.answer import Answer, answer_of
 from toolkit.model.decoding.answer_end import end_tokens
 from toolkit.model.decoding.greedy import Continuation
 from toolkit.model.device import find_device
-from toolkit.model.families.float16 import steady
 
 
 def plain_peft_answers(
@@ -27,6 +26,8 @@ def plain_peft_answers(
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from toolkit.model.families.float16 import steady
 
     render_in_child()
     device = find_device()

@@ -15,7 +15,6 @@ from toolkit.model.adapter_config import require_bounded_adapter
 from toolkit.model.chat_template import render_in_child
 from toolkit.model.device import Device, find_device
 from toolkit.model.families.family import family_in
-from toolkit.model.families.float16 import steady
 from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_bitsandbytes
 
 
@@ -31,6 +30,8 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     hide_scipy()
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
+
+    from toolkit.model.families.float16 import steady  # it imports torch, which the light commands are without
 
     restore_gc()
     forbid_remote_code()
