@@ -7,8 +7,9 @@ import shutil
 import pytest
 
 from tests.fakes.made_run import make_run
+from tests.fakes.odd_adapters import MODULES, ODD, change_adapter, make_run_with_own
 from toolkit.__main__ import main
-from toolkit.core.errors import ConfigError, ExportError
+from toolkit.core.errors import ConfigError, ExportError, ModelError
 from toolkit.core.files import data_folder
 from toolkit.export import llama_converter
 from toolkit.export.export import export
@@ -159,3 +160,25 @@ def test_the_command_refuses_what_merged_does_not_take(output, capsys):
 
     assert left.value.code == 3
     assert "--quantization q8_0: --to merged does not accept this option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("oddity", ODD)
+def test_an_adapter_that_would_be_applied_in_part_is_refused(oddity, tmp_path):
+    run = make_run(tmp_path / "output", TINY)
+    change_adapter(run, ODD[oddity])
+
+    with pytest.raises(ModelError, match="adapter in"):
+        exported(tmp_path / "output")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_has_a_head_of_its_own_where_the_adapter_changed_one_of_two(module, tmp_path):
+    from gguf import GGUFReader
+
+    run = make_run_with_own(module, tmp_path / "output", TINY)
+
+    exported(tmp_path / "output")
+
+    [file] = (run / "gguf-f16").glob("*.gguf")
+    tensors = {tensor.name: tensor.data for tensor in GGUFReader(file).tensors}
+    assert (tensors["output.weight"] != tensors["token_embd.weight"]).any()
