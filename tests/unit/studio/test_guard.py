@@ -1,34 +1,18 @@
 """Only the browser with the token, on a page of the studio itself, reaches anything: over a real port."""
 
-from pathlib import Path
-
 import httpx
 import pytest
 
 from tests.fakes.answerer import listening
-from toolkit.cli.console.failures import phrase, shown
-from toolkit.studio.desk import Desk, Wording
+from tests.fakes.studio_site import TOKEN, studio_site
 from toolkit.studio.guard import form_token
-from toolkit.studio.site import Site
-from toolkit.studio.workspace import Workspace
 
-TOKEN = "t-1234"
-NAMES = frozenset({"127.0.0.1", "localhost", "studio.example"})
 CHANGE = {"form_token": form_token(TOKEN), "run": "v0-20260101-000000", "note": "x"}
 
 
 @pytest.fixture(scope="module", name="address")
 def _address(tmp_path_factory):
-    workspace = Workspace(folder=tmp_path_factory.mktemp("work"), output=Path("output"))
-    site = Site(
-        desk=Desk.of(workspace, "tiny-qwen2"),
-        token=TOKEN,
-        names=NAMES,
-        port=1,
-        notify=print,
-        wording=Wording(failure=shown, phrase=phrase),
-    )
-    with listening(site) as address:
+    with listening(studio_site(tmp_path_factory.mktemp("work"))) as address:
         yield address
 
 

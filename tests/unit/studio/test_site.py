@@ -7,23 +7,19 @@ import pytest
 
 from tests.fakes.answerer import listening
 from tests.fakes.paired import two_runs
-from toolkit.cli.console.failures import phrase, shown
-from toolkit.studio.desk import NOTES, Desk, Wording
+from tests.fakes.studio_site import TOKEN, studio_site
+from toolkit.studio.desk import NOTES
 from toolkit.studio.guard import form_token
-from toolkit.studio.site import Site
-from toolkit.studio.workspace import STATE, Workspace
+from toolkit.studio.workspace import STATE
 
-TOKEN = "t-1234"
-WORDING = Wording(failure=shown, phrase=phrase)
 NOTE = {"form_token": form_token(TOKEN), "run": "v0-20260101-000000", "note": "x"}
 
 
 @pytest.fixture(name="user")
 def _user(tmp_path: Path):
     two_runs(tmp_path / "output")
-    desk = Desk.of(Workspace(folder=tmp_path, output=Path("output")), "tiny-qwen2")
-    desk.checks.close()
-    site = Site(desk=desk, token=TOKEN, names=frozenset({"127.0.0.1"}), port=1, notify=print, wording=WORDING)
+    site = studio_site(tmp_path)
+    site.desk.checks.close()
     with listening(site) as address, httpx.Client(base_url=address, trust_env=False) as client:
         client.get("/", params={"token": TOKEN})
         yield client

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from pathlib import Path
 
 import httpx
 import httpx2
@@ -12,13 +11,8 @@ from sse_starlette.sse import AppStatus
 
 from tests.fakes.agent import talk
 from tests.fakes.answerer import listening
-from toolkit.cli.console.failures import phrase, shown
-from toolkit.studio.desk import Desk, Wording
-from toolkit.studio.site import Site
-from toolkit.studio.workspace import Workspace
+from tests.fakes.studio_site import TOKEN, studio_site
 
-TOKEN = "t-1234"
-NAMES = frozenset({"127.0.0.1", "localhost", "studio.example"})
 HELLO = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
     "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
 }}  # fmt: skip
@@ -29,16 +23,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 @pytest.fixture(scope="module", name="address")
 def _address(tmp_path_factory):
     AppStatus.should_exit = False  # of the process, for good, once a server of an earlier test has ended
-    workspace = Workspace(folder=tmp_path_factory.mktemp("work"), output=Path("output"))
-    site = Site(
-        desk=Desk.of(workspace, "tiny-qwen2"),
-        token=TOKEN,
-        names=NAMES,
-        port=1,
-        notify=print,
-        wording=Wording(failure=shown, phrase=phrase),
-    )
-    with listening(site) as address:
+    with listening(studio_site(tmp_path_factory.mktemp("work"))) as address:
         yield address
 
 
