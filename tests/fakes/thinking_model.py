@@ -64,8 +64,8 @@ def _train(network: Any, rows: list[tuple[list[int], list[int]]]) -> None:
     order = [at for _ in range(EPOCHS) for at in torch.randperm(len(rows)).tolist()]
     for start in range(0, len(order), BATCH):
         batch = sorted((rows[at] for at in order[start : start + BATCH]), key=lambda row: len(row[0]))
-        ids = [torch.tensor([*prompt, *answer]) for prompt, answer in batch]
-        labels = [torch.tensor([-100] * len(prompt) + answer) for prompt, answer in batch]
+        ids = [torch.tensor([*prompt, *answer], device=network.device) for prompt, answer in batch]
+        labels = [torch.tensor([-100] * len(prompt) + answer, device=network.device) for prompt, answer in batch]
         loss = network(
             input_ids=pad_sequence(ids, batch_first=True),
             attention_mask=pad_sequence([torch.ones_like(one) for one in ids], batch_first=True),
