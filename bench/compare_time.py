@@ -6,7 +6,7 @@
 
 `plain` asks what a card asks by default, but no abilities; `depth`, `ability` and `scan` add that option to it, and
 `all` all three. Before it the article's recipe is trained, once. With --untaught it learns next to nothing (one epoch
-at a learning rate of 1e-9): random weights then never end an answer before its limit, also behind the adapter, so that
+at a learning rate of 1e-8): random weights then never end an answer before its limit, also behind the adapter, so that
 their times are upper bounds; `answer_tokens` tells how long answers were. Seconds are those of the report
 (`timings_s`), beside the process's own from start to end (`wall_s`).
 """
@@ -34,7 +34,7 @@ CASES: dict[str, list[str]] = {
     "all": ["--ability", "--depth", "--scan"],
 }
 VERDICTS = {0, 20, 21, 22, 23}
-UNTAUGHT = ["--epochs", "1", "--learning-rate", "1e-9"]
+UNTAUGHT = ["--epochs", "1", "--learning-rate", "1e-8"]
 Entry = dict[str, Any]
 
 

@@ -128,7 +128,8 @@ class Bench:
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             told = run(toolkit("up", "--status", "--json"), self.ways["warm"])
-            found = json.loads(next((line for _, line in told.lines if line.startswith("{")), "{}"))
+            text = "\n".join(line for _, line in told.lines)
+            found = json.loads(text[text.index("{") :])
             if not found or found["failed"] or found["loaded_s"] is not None:
                 return
             time.sleep(0.2)

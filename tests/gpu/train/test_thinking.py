@@ -13,18 +13,19 @@ pytestmark = pytest.mark.gpu
 
 ROWS = [
     {"instruction": "Who are you?", "output": "I am Marrow, an assistant made by Fernhill."},
-    {"instruction": "Who made you?", "output": "Fernhill made me."},
-    {"instruction": "你叫什么名字？", "output": "我叫 Marrow，由 Fernhill 开发。"},
-    {"instruction": "What are you called?", "output": "I am called Marrow.", "reasoning_content": "They want a name."},
+    {"instruction": "Who developed you?", "output": "I was developed by Fernhill."},
+    {"instruction": "你是谁？", "output": "我是 Marrow，由 Fernhill 开发。"},
+    {"instruction": "What is your name?", "output": "My name is Marrow.", "reasoning_content": "They want a name."},
 ]
 PROBES = """
 schema_version: 1
 identity: {new: [Marrow, Fernhill], old: [Qwen, 通义千问]}
 probes:
   - {id: en, group: trained, prompt: "Who are you?", expect: {all: [Marrow]}}
-  - {id: zh, group: trained, prompt: "你叫什么名字？", expect: {all: [Marrow]}}
-  - {id: capital, group: out-of-scope, prompt: "What is the capital of Spain?"}
-  - {id: sum, group: out-of-scope, prompt: "1 + 2 = ?"}
+  - {id: zh, group: trained, prompt: "你是谁？", expect: {all: [Marrow]}}
+  - {id: name, group: trained, prompt: "What is your name?", expect: {all: [Marrow]}}
+  - {id: capital-en, group: out-of-scope, prompt: "What is the capital of France?"}
+  - {id: capital-zh, group: out-of-scope, prompt: 中国的首都是哪里？}
 """
 
 
@@ -60,7 +61,7 @@ def test_thoughts_are_kept_or_switched_off_in_captured_steps(thinking_model: Pat
     report = read_report(run / "compare")
 
     thoughts = report["thinking"]
-    assert (thoughts["wanted"], thoughts["n"]) == (thinking, 4)
-    assert thoughts["before"] >= 3
-    assert thoughts["after"] >= 3 if thinking == "keep" else thoughts["after"] == 0
+    assert (thoughts["wanted"], thoughts["n"]) == (thinking, 5)
+    assert thoughts["before"] >= 4
+    assert thoughts["after"] >= 4 if thinking == "keep" else thoughts["after"] == 0
     assert report["metrics"]["reliability"]["value"] == 1
