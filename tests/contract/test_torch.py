@@ -32,21 +32,6 @@ def test_a_kernel_that_plans_for_each_shape_can_be_switched_off():
     torch.backends.cuda.enable_cudnn_sdp(before)
 
 
-def test_checkpointing_computes_again_without_keeping_random_states():
-    from torch.utils.checkpoint import checkpoint
-
-    weight, seen = torch.ones(1, requires_grad=True), []
-
-    def loss(value):
-        seen.append(value)
-        return value.square().sum()
-
-    checkpoint(loss, weight, use_reentrant=False, preserve_rng_state=False).backward()
-
-    assert len(seen) == 2
-    assert weight.grad.item() == 2
-
-
 def test_the_interpreters_own_end_can_be_called():
     """The article's `swift infer` ends the process itself, once its threads and exit functions are done."""
     assert callable(threading._shutdown)
