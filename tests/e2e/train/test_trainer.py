@@ -226,6 +226,23 @@ def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, 
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_layer_and_its_adapter_as_one_function_change_nothing(
+    micro_model, of_ms_swift, tmp_path, monkeypatch, checkpointing
+):
+    from toolkit.train.passes import adapters
+
+    monkeypatch.setattr(adapters, "FUSED_DEVICES", {"cpu"})
+    counted = []
+    fused = adapters.AdaptedLinear.apply
+    monkeypatch.setattr(adapters.AdaptedLinear, "apply", lambda *given: counted.append(1) or fused(*given))
+
+    ours = losses(micro_model, tmp_path / "run", micros=1, checkpointing=checkpointing)
+
+    assert counted
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+
+
 @pytest.mark.parametrize(("max_new_tokens", "batches"), [(8, 4), (32, 4), (64, 2), (200, 1)])
 def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, tmp_path, max_new_tokens, batches):
     from transformers import AutoModelForCausalLM, AutoTokenizer
