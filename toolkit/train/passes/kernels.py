@@ -30,6 +30,11 @@ def stop_own_dropout(model: Any) -> None:
                 setattr(module, name, 0.0)
 
 
+def drops(model: Any) -> bool:
+    """Whether anything in the model is left out at random."""
+    return any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
+
+
 def fuse_norms(model: Any) -> None:
     """Makes this model's norms run in one kernel: the same function, rounded once instead of twice."""
     if model.device.type not in FUSED_DEVICES:
