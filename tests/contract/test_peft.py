@@ -144,3 +144,24 @@ def test_bitsandbytes_is_hidden_until_it_is_wanted():
     done = subprocess.run([sys.executable, "-c", HIDDEN], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_an_adapted_layer_is_its_base_layer_and_two_factors_with_a_scale(tuned):
+    """What `AdaptedLinear` computes in its place, and what tells the layers that it may replace."""
+    from peft.tuners.lora.layer import Linear
+
+    from toolkit.train.passes.adapters import ADAPTED
+
+    layer = next(module for module in tuned.modules() if type(module) is Linear)
+    name = "tuned"
+    states = torch.randn(3, layer.in_features)
+    assert f"{Linear.__module__}.{Linear.__name__}" == ADAPTED
+    base, a, b = layer.base_layer, layer.lora_A[name], layer.lora_B[name]
+    expected = base(states) + (states @ a.weight.t() @ b.weight.t()) * layer.scaling[name]
+
+    assert type(base) is torch.nn.Linear
+    assert layer.active_adapters == [name]
+    assert (layer.merged, layer.disable_adapters, layer.fan_in_fan_out) == (False, False, False)
+    assert (dict(layer.lora_variant), dict(layer.lora_bias)) == ({}, {name: False})
+    assert type(layer.lora_dropout[name]) is torch.nn.Identity
+    torch.testing.assert_close(layer(states), expected)

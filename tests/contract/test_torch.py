@@ -32,21 +32,6 @@ def test_a_kernel_that_plans_for_each_shape_can_be_switched_off():
     torch.backends.cuda.enable_cudnn_sdp(before)
 
 
-def test_checkpointing_computes_again_without_keeping_random_states():
-    from torch.utils.checkpoint import checkpoint
-
-    weight, seen = torch.ones(1, requires_grad=True), []
-
-    def loss(value):
-        seen.append(value)
-        return value.square().sum()
-
-    checkpoint(loss, weight, use_reentrant=False, preserve_rng_state=False).backward()
-
-    assert len(seen) == 2
-    assert weight.grad.item() == 2
-
-
 def test_the_interpreters_own_end_can_be_called():
     """The article's `swift infer` ends the process itself, once its threads and exit functions are done."""
     assert callable(threading._shutdown)
@@ -89,3 +74,19 @@ def test_a_fused_optimizer_is_told_on_the_device_that_a_gradient_is_not_finite(g
     assert weight.tolist() == [1, 1]
     assert scale._scale is place
     assert place.item() == 4
+
+
+def test_attention_of_many_sequences_takes_their_ends():
+    """A CPU has no such kernel, but its shapes: 6 queries of 4 heads, 9 keys of 2. tests/gpu compares its values."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    from toolkit.train.passes.end_to_end import Spans, flash
+
+    names = list(inspect.signature(varlen_attn).parameters)
+    query, key = torch.empty(6, 4, 8, device="meta"), torch.empty(9, 2, 8, device="meta")
+    ends = torch.empty(3, dtype=torch.int32, device="meta")
+    spans = Spans(queries=ends, keys=ends, key_index=torch.empty(0), longest=(4, 6))
+
+    assert names[:7] == ["query", "key", "value", "cu_seq_q", "cu_seq_k", "max_q", "max_k"]
+    assert {"window_size", "is_causal"} & set(names)
+    assert flash(query, key, key, spans, 0.3).shape == query.shape

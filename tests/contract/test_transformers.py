@@ -163,6 +163,27 @@ def test_the_configuration_names_the_attention_of_each_call(base):
     assert len(called) == base.config.num_hidden_layers
 
 
+def test_a_keyword_of_a_pass_reaches_the_attention_of_every_layer(base):
+    """Also of checkpoints, and past a mask of one element, which the model hands on as it is."""
+    from transformers import AttentionInterface
+
+    seen, before = [], base.config._attn_implementation
+
+    def attention(_, query, key, value, mask, spans=None, **how):
+        seen.append((spans, tuple(mask.shape)))
+        return query.transpose(1, 2), None
+
+    AttentionInterface.register("with_spans", attention)
+    base.config._attn_implementation = "with_spans"
+    base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    states = base.get_input_embeddings()(torch.tensor([[5, 6, 7]]))
+    mask = torch.ones(1, 1, 1, 1, dtype=torch.bool)
+    base.train()(inputs_embeds=states, attention_mask=mask, spans="given", use_cache=False).logits.sum().backward()
+    base.config._attn_implementation = before
+
+    assert seen == [("given", (1, 1, 1, 1))] * (2 * base.config.num_hidden_layers)
+
+
 def test_the_configuration_lists_what_each_layer_sees(base):
     """A model with a sliding window is left to the plain method."""
     from transformers import Qwen2Config

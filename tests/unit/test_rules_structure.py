@@ -39,6 +39,7 @@ SHORT_MODULES = {
     "toolkit/export/companions.py": "files beside weights, for several formats",
     "toolkit/model/conversation.py": "what every room asks a model with",
     "toolkit/model/divergence.py": "one KL for training and verdict",
+    "toolkit/model/families/attention.py": "one switch of attention, for answers and for training",
     "toolkit/model/families/own_calls.py": "what a chat template writes, for comparisons and for serve",
     "toolkit/model/hub/card.py": "the hub's model card, a door of its own",
     "toolkit/runs/report_schema.py": "of the type of a report, which is long enough",

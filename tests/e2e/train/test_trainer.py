@@ -226,6 +226,55 @@ def test_norms_in_one_kernel_change_nothing(micro_model, of_ms_swift, tmp_path, 
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_layer_and_its_adapter_as_one_function_change_nothing(
+    micro_model, of_ms_swift, tmp_path, monkeypatch, checkpointing
+):
+    from toolkit.train.passes import adapters
+
+    monkeypatch.setattr(adapters, "FUSED_DEVICES", {"cpu"})
+    counted = []
+    fused = adapters.AdaptedLinear.apply
+    monkeypatch.setattr(adapters.AdaptedLinear, "apply", lambda *given: counted.append(1) or fused(*given))
+
+    ours = losses(micro_model, tmp_path / "run", micros=1, checkpointing=checkpointing)
+
+    assert counted
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+
+
+@pytest.mark.parametrize(("micros", "checkpointing"), [(1, False), (3, False), (1, True)])
+def test_long_passes_are_computed_by_the_ends_of_their_rows(
+    micro_model, of_ms_swift, tmp_path, monkeypatch, micros, checkpointing
+):
+    """With the definition in the place of the card's kernel. Later calls of the same model have its own attention."""
+    from tests.fakes.attention import attention_of_spans
+    from toolkit.train.ms_swift import trainer
+    from toolkit.train.passes import end_to_end
+
+    counted = []
+    monkeypatch.setattr(end_to_end, "flash", lambda *given: counted.append(1) or attention_of_spans(*given))
+    monkeypatch.setattr(trainer, "CAPTURE_DEVICES", {"cpu"})
+    monkeypatch.setattr(trainer, "MIN_TOKENS", 1)
+    asked = []
+    monkeypatch.setattr(trainer, "serves", lambda causal: asked.append(causal) or True)
+
+    ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
+
+    assert counted
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+    assert [one.config._attn_implementation for one in asked] == ["sdpa"]
+
+
+def test_short_passes_are_not(micro_model, tmp_path, monkeypatch, shapes):
+    from toolkit.train.ms_swift import trainer
+
+    monkeypatch.setattr(trainer, "serves", lambda _: True)
+    losses(micro_model, tmp_path / "run", micros=1)
+
+    assert len(shapes) == 1
+
+
 @pytest.mark.parametrize(("max_new_tokens", "batches"), [(8, 4), (32, 4), (64, 2), (200, 1)])
 def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, tmp_path, max_new_tokens, batches):
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.core.errors import ModelError, first_line
 from toolkit.model.decoding.answer_memory import rows_of_shape, tokens_of_shape
+from toolkit.model.families.attention import is_sdpa
 from toolkit.model.families.family import family_of
 from toolkit.model.generation import Recorder, broken_logits, pad_left
 
@@ -164,7 +165,7 @@ def supports_static(config: Any) -> bool:
     """Whether the static method is known to compute what the model of this configuration computes."""
     return (
         family_of(config.to_dict()).static_cache
-        and config._attn_implementation == "sdpa"  # noqa: SLF001  # see docs/fragile.md
+        and is_sdpa(config)
         and getattr(config, "quantization_config", None) is None  # kernels for 4 bits depend on the number of rows
         and set(config.layer_types) == {"full_attention"}
     )

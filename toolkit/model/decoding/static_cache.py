@@ -4,15 +4,16 @@ Prompts are padded on the left: all rows write a step's keys and values into one
 see are masked; they must be finite all the same, as 0 times infinity is not a number.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
+
+from toolkit.model.families.attention import attention_by
 
 GROUPED = "sdpa_of_one_token"
 
@@ -113,13 +114,6 @@ def _grouped_attention(
     return found.reshape(rows, 1, heads, size), None
 
 
-@contextmanager
-def one_token_attention(config: Any) -> Iterator[None]:
+def one_token_attention(config: Any) -> AbstractContextManager[None]:
     """Within, the model of this configuration reads one token a row, with a mask of four dimensions."""
-    AttentionInterface.register(GROUPED, _grouped_attention)
-    before = config._attn_implementation  # noqa: SLF001  # see docs/fragile.md
-    config._attn_implementation = GROUPED  # noqa: SLF001
-    try:
-        yield
-    finally:
-        config._attn_implementation = before  # noqa: SLF001
+    return attention_by(config, GROUPED, _grouped_attention)

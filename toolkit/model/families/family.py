@@ -42,6 +42,7 @@ class Family:
     norms: tuple[str, ...] = ()
     eager: bool = False
     static_cache: bool = False
+    end_to_end: bool = False
     attention: Literal["split", "fused"] = "split"
     mlp: Literal["gated", "fused", "plain"] = "gated"
     answer_end: str | None = None

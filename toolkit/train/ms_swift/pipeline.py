@@ -32,6 +32,7 @@ from toolkit.train.ms_swift.encoder import EncodedDataset, encode_rows
 from toolkit.train.ms_swift.keep_trainer import KeepTrainer
 from toolkit.train.ms_swift.shared_weights import SharedWeights
 from toolkit.train.ms_swift.trainer import PackedTrainer
+from toolkit.train.passes.adapters import fused_adapters
 from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import fuse_norms, stop_own_dropout
 from toolkit.train.passes.loss_scale import loss_scale, skipped_steps
@@ -126,7 +127,8 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         data_s = time.perf_counter() - self.loaded_at - self.base_s
         started = time.perf_counter()
         try:
-            answer = super().train(trainer)
+            with fused_adapters(trainer.model):
+                answer = super().train(trainer)
         finally:
             graphed_pass, trainer.graphed_pass = trainer.graphed_pass, None  # it holds a pass's memory
         train_s = time.perf_counter() - started - watcher.save_s

@@ -30,11 +30,12 @@ from toolkit.train.passes.batch import (
     with_sequences,
 )
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
+from toolkit.train.passes.end_to_end import MIN_TOKENS, attention_by_ends, moved, serves, with_spans
 from toolkit.train.passes.group import ALONE, Group
-from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, in_chunks
+from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, drops, in_chunks
 from toolkit.train.passes.loss_scale import require_progress, unscale, with_scale
 from toolkit.train.passes.masks import attention_inputs
-from toolkit.train.passes.packing import LINE_TOKENS
+from toolkit.train.passes.packing import END_TO_END, LINE_TOKENS
 from toolkit.train.passes.questions import QuestionTerm
 from toolkit.train.planning.memory import FILLING_TOKENS
 
@@ -60,6 +61,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     questions: QuestionTerm | None = None
     thoughts: QuestionTerm | None = None  # rows with thoughts, of which a step takes no more than there are
     plain = False  # each sequence in a line of its own, and no captured passes
+    end_to_end = False  # every sequence in one line, and attention without a mask: long passes on a card
     chunk = POSITIONS_PER_CHUNK  # positions whose logits exist at once
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
     _graph_decided = False
@@ -85,7 +87,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         # Else peft copies an adapter's input to the adapter's float32, and autocast copies it back.
         replaying = self.graphed_pass is not None and self.graphed_pass.replays
         narrow = self.args.bf16 or self.loss_scale is not None
-        with disable_input_dtype_casting(model, active=narrow and not replaying):
+        by_ends = attention_by_ends(self.causal.config, active=self.end_to_end)
+        with disable_input_dtype_casting(model, active=narrow and not replaying), by_ends:
             loss: Tensor | None = None
             if self.graphed_pass is not None and num_items_in_batch is not None:
                 loss = self._graphed_step(self.graphed_pass, model, self.sequences(inputs), num_items_in_batch)
@@ -120,8 +123,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             return self._logged(self._no_outputs()).requires_grad_()
         batch = lay_out(own, self._pad, self._line_tokens, plain=self.plain)
         assert batch is not None  # without sizes every batch fits
-        batch = self._looked_up(batch) | self.loss_weights(sequences, num_items_in_batch)
-        outputs = self.losses(model, {name: one.to(model.device) for name, one in batch.items()})
+        batch = self._looked_up(with_spans(batch) if self.end_to_end else batch)
+        outputs = self.losses(model, moved(batch | self.loss_weights(sequences, num_items_in_batch), model.device))
         logged = self._logged(outputs)
         return outputs["loss"] + (logged - outputs["loss"].detach())  # every process's sum, and this one's gradient
 
@@ -243,15 +246,15 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     @property
     def _line_tokens(self) -> int:
-        return LINE_TOKENS.get(self.args.device.type, LINE_TOKENS["cpu"])
+        return END_TO_END if self.end_to_end else LINE_TOKENS.get(self.args.device.type, LINE_TOKENS["cpu"])
 
     def _new_graphed_pass(self, model: Any) -> GraphedPass | None:
         """None if a graph would not pay, or passes differ from step to step."""
-        drops = any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
-        if self.plain or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1 or drops:
+        if self.plain or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1:
             return None
         self._sizes = sizes = sizes_for(lambda chance: self._own(self.sample_sequences(chance)), self._line_tokens)
-        if sizes.frame.lines * sizes.frame.width > MAX_GRAPH_TOKENS:
+        self.end_to_end = sizes.frame.tokens >= MIN_TOKENS and serves(self.causal)
+        if self.end_to_end or sizes.frame.tokens > MAX_GRAPH_TOKENS or drops(model):
             return None
         trained = [one for one in model.parameters() if one.requires_grad]
         lengths = dict.fromkeys(("row_positions", "row_targets"), sizes.row_positions)

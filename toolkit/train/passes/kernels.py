@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from toolkit.model.families.family import family_of
 
@@ -31,6 +30,11 @@ def stop_own_dropout(model: Any) -> None:
                 setattr(module, name, 0.0)
 
 
+def drops(model: Any) -> bool:
+    """Whether anything in the model is left out at random."""
+    return any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in model.modules())
+
+
 def fuse_norms(model: Any) -> None:
     """Makes this model's norms run in one kernel: the same function, rounded once instead of twice."""
     if model.device.type not in FUSED_DEVICES:
@@ -47,9 +51,37 @@ def _fused_norm(norm: Any, states: "Tensor") -> "Tensor":
 
 
 def in_chunks(loss: Callable[..., "Tensor"], *columns: "Tensor", size: int = POSITIONS_PER_CHUNK) -> "Tensor":
-    """Sums `loss` over chunks of `size` positions, whose logits the backward pass recomputes instead of keeping."""
-    total = torch.zeros((), device=columns[0].device)
-    for begin in range(0, len(columns[0]), size):
-        chunk = (one[begin : begin + size] for one in columns)
-        total = total + checkpoint(loss, *chunk, use_reentrant=False, preserve_rng_state=False)  # nothing is random
+    """Sums `loss` over chunks of `size` positions; gradients flow into the first of the columns.
+
+    A chunk's gradient is computed together with its loss, while its logits exist. So they are computed once, and
+    neither kept for the backward pass nor computed again in it.
+    """
+    total: Tensor = _GradientsAhead.apply(loss, size, *columns)  # type: ignore[no-untyped-call]
     return total
+
+
+class _GradientsAhead(torch.autograd.Function):
+    """The sum over chunks; the backward pass multiplies gradients that are there already."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Callable[..., "Tensor"], size: int, states: "Tensor", *more: "Tensor") -> "Tensor":
+        wanted = ctx.needs_input_grad[2]
+        total = torch.zeros((), device=states.device)
+        gradients = torch.empty_like(states) if wanted else None
+        for begin in range(0, len(states), size):
+            part = slice(begin, begin + size)
+            with torch.set_grad_enabled(wanted):
+                chunk = states[part].detach().requires_grad_(wanted)
+                found = loss(chunk, *(one[part] for one in more))
+            total += found.detach()
+            if gradients is not None:
+                gradients[part] = torch.autograd.grad(found, chunk)[0]
+        ctx.save_for_backward(gradients)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *of_total: "Tensor") -> "tuple[Tensor | None, ...]":
+        [gradients] = ctx.saved_tensors
+        # A factor that bfloat16 would round: the weight of a nat in its step.
+        own = None if gradients is None else (gradients.float() * of_total[0]).to(gradients.dtype)
+        return (None, None, own, *([None] * (len(ctx.needs_input_grad) - 3)))

@@ -7,6 +7,7 @@ window attend to their sequence's last tokens only; layers of both kinds take a 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from toolkit.train.passes.end_to_end import inputs, spans_of
 from toolkit.train.passes.packing import PADDING, visibility_mask
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def attention_inputs(causal: Any, batch: "Batch", *, plain: bool) -> Mapping[str
     """
     if plain:
         return {"attention_mask": (batch["owner"] != PADDING).long()}
+    if (spans := spans_of(batch)) is not None:
+        return inputs(batch, spans)
     config = causal.config
     full = visibility_mask(batch["owner"], batch["prefix"])
     window = getattr(config, "sliding_window", None)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Long enough that little is left over at a line's end; short enough that attention's square over it stays cheap.
 LINE_TOKENS = {"cpu": 128, "cuda": 512}
+END_TO_END = 2**31  # tokens of a line that ends with the last sequence
 ALIGNMENT = 8  # attention kernels read a mask in blocks of this many tokens
 MIN_SHARED_TOKENS = 6  # a shorter prefix is not worth an entry of its own
 PADDING = -1  # the owner of unused positions; also the prefix of a token that continues none
@@ -48,6 +49,10 @@ class Frame:
 
     lines: int
     width: int
+
+    @property
+    def tokens(self) -> int:
+        return self.lines * self.width
 
 
 @dataclass(frozen=True, kw_only=True)
