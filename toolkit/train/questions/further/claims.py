@@ -1,0 +1,57 @@
+"""Questions that state something of the rows' subject, rightly or wrongly, and are confirmed or corrected. Pure.
+
+A model that learned "A is B" from questions that ask agrees when it is asked whether A is C.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from toolkit.core.text import has_chinese, language_code
+from toolkit.train.questions.further.requests import ARROW, read_further_forms
+from toolkit.train.questions.question import Pair
+from toolkit.train.questions.scope import NEGATED, SENTENCE, Scope, same_language
+from toolkit.train.questions.terms import ENOUGH, numbers, units
+
+LONGEST_CLAIM = 110  # characters
+KEPT = 0.6  # of the other words of the sentence stay
+ANSWERS = re.compile(r"^(?:yes|no|sure)\b|^[有是否对]，", re.IGNORECASE)  # which would follow another "Yes."
+ARTICLE = re.compile(r"^(?:The|A|An|In|On|At|Its)\b")
+
+
+def claimed(scope: Scope) -> Mapping[int, str]:
+    """By row: its answer, if that is one sentence which says something of the subject, without a no."""
+    if scope.itself or not scope.subject:
+        return {}
+    found = {}
+    for at, (_, answer) in enumerate(scope.rows):
+        text = answer.strip()
+        one = len(SENTENCE.findall(text)) == 1 and len(text) <= LONGEST_CLAIM
+        if one and scope.subject in text and scope.terms.new[at] and not (NEGATED.search(text) or ANSWERS.search(text)):
+            found[at] = text
+    return found
+
+
+def wrong_of(scope: Scope, row: int, written: str) -> str:
+    """What the base model wrote as the row's answer with something else in it; "" unless it is just that."""
+    answer, new = scope.rows[row][1].strip(), scope.terms.new[row]
+    written = written.strip()
+    if "\n" in written or len(written) > LONGEST_CLAIM or not same_language(answer, written):
+        return ""
+    if scope.subject not in written or NEGATED.search(written):
+        return ""
+    others = units(answer) - new
+    kept = len(others & units(written)) >= KEPT * len(others)
+    other_value = len(new & units(written)) < ENOUGH * len(new) and units(written) - units(answer)
+    other_numbers = not numbers(answer) or numbers(written) != numbers(answer)
+    return written if kept and other_value and other_numbers else ""
+
+
+def about_claim(answer: str, claim: str, *, right: bool, first: int, count: int) -> Iterator[Pair]:
+    """`count` questions about a claim, from the form number `first` on, with their answers, which end with `answer`."""
+    forms = read_further_forms()["claims"]["right" if right else "wrong"][language_code(claim)]
+    bare = claim.rstrip(" .。!！")
+    within = bare if has_chinese(bare) or not ARTICLE.match(bare) else bare[0].lower() + bare[1:]
+    for at in range(min(count, len(forms))):
+        form = forms[(first + at) % len(forms)]
+        question, _, reply = form.partition(ARROW)
+        yield question.replace("{claim}", bare).replace("{within}", within), reply.replace("{answer}", answer)
