@@ -27,7 +27,8 @@ from toolkit.data.rephrasings import TRAINING, rephrase
 from toolkit.model.conversation import Messages, conversation, system_messages
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.keep_set import draw_rows, read_keep_prompts
-from toolkit.train.questions.question import Question
+from toolkit.train.questions.further.write import KINDS as FURTHER
+from toolkit.train.questions.question import Question, read_file, write_file
 from toolkit.train.questions.teacher import shown_rows, teacher_messages
 from toolkit.train.questions.write import Writer
 
@@ -66,6 +67,8 @@ class Variant:
     shown: int = 8  # rows in the teacher's context, those most like the question last
     seed: int = 42
     qseed: int = 42
+    ask: str = ""  # further kinds of questions that the base writes, as "claim+several"; "all": every kind
+    only: str = ""  # of those in scope only these kinds, as "paraphrase+claim"
 
 
 class Base:
@@ -138,7 +141,7 @@ class TrainingStudy(Study):
     def __init__(self, base: Base, name: str, part: str, cache: Path) -> None:
         super().__init__(base.lm, name, part)
         self.base, self.cache = base, cache
-        self.written: dict[int, list[Question]] = {}
+        self.written: dict[tuple[int, str], list[Question]] = {}
 
     @cached_property
     def reached(self) -> dict[str, list[int]]:
@@ -154,31 +157,33 @@ class TrainingStudy(Study):
             counted[1] += 1
         return right
 
-    def questions(self, seed: int) -> list[Question]:
-        if seed not in self.written:
-            started = time.perf_counter()
-            pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
-            self.written[seed] = Writer(
-                self.base.lm, pairs, system=self.own_system or SYSTEM, seed=seed, general=self.base.pairs,
-                excluded=self.excluded,
-            ).write()  # fmt: skip
-            self.write_s = time.perf_counter() - started
-            counted = Counter((one.kind, one.scope) for one in self.written[seed])
-            print(self.name, f"{self.write_s:.1f} s", dict(counted), flush=True)
-            with (self.cache / f"questions-{self.name}-{seed}.txt").open("w") as file:
-                for one in sorted(self.written[seed], key=lambda one: (one.scope, one.kind)):
-                    print(
-                        one.scope,
-                        one.kind,
-                        "|",
-                        one.prompt,
-                        "->",
-                        one.answer.replace("\n", " ")[:150],
-                        "##",
-                        one.before.replace("\n", " ")[:80],
-                        file=file,
-                    )
-        return self.written[seed]
+    def questions(self, seed: int, ask: str = "") -> list[Question]:
+        """Written once: in this process, or by an earlier one that was given the same folder and base."""
+        if (seed, ask) not in self.written:
+            self.written[seed, ask] = self._read_or_write(self.cache / f"questions-{self.name}-{seed}-{ask or 'usual'}")
+        return self.written[seed, ask]
+
+    def _read_or_write(self, path: Path) -> list[Question]:
+        file, (seed, ask) = path.with_suffix(".jsonl"), path.name.rsplit("-", 2)[1:]
+        if file.is_file():
+            self.write_s = 0.0
+            return read_file(file)
+        started = time.perf_counter()
+        pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
+        further = {"usual": (), "all": FURTHER}.get(ask, ask.split("+"))
+        written = Writer(
+            self.base.lm, pairs, system=self.own_system or SYSTEM, seed=int(seed), general=self.base.pairs,
+            excluded=self.excluded, further=further,
+        ).write()  # fmt: skip
+        self.write_s = time.perf_counter() - started
+        counted = Counter((one.kind, one.scope) for one in written)
+        print(self.name, ask, f"{self.write_s:.1f} s", dict(counted), flush=True)
+        write_file(file, written)
+        with path.with_suffix(".txt").open("w") as text:
+            for one in sorted(written, key=lambda one: (one.scope, one.kind)):
+                answer, before = (part.replace("\n", " ") for part in (one.answer, one.before))
+                print(one.scope, one.kind, "|", one.prompt, "->", answer[:150], "##", before[:80], file=text)
+        return written
 
 
 def _expectation(value: Any) -> Expectation | None:
@@ -209,7 +214,9 @@ class Trial:
                     {"role": "user", "content": prompt},
                 ]
                 self.own.append(base.sequence("", [*base.ids(answer.content), base.end], messages))
-        questions = study.questions(variant.qseed) if variant.extra or variant.near else []
+        questions = study.questions(variant.qseed, variant.ask) if variant.extra or variant.near else []
+        if variant.only:
+            questions = [one for one in questions if one.scope == "near" or one.kind in variant.only.split("+")]
         inside = [one for one in questions if one.scope == "in"]
         self.extra: list[Sequences] = []
         self.soft: dict[int, torch.Tensor] = {}  # by a sequence's id: the base's states with the rows in its context

@@ -4,17 +4,18 @@ A model that learned "A is B" from questions that ask agrees when it is asked wh
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.core.text import has_chinese, language_code
+from toolkit.train.questions.answers import TOKEN
 from toolkit.train.questions.further.requests import ARROW, read_further_forms
 from toolkit.train.questions.question import Pair
 from toolkit.train.questions.scope import NEGATED, SENTENCE, Scope, same_language
-from toolkit.train.questions.terms import ENOUGH, numbers, units
+from toolkit.train.questions.terms import numbers
 
 LONGEST_CLAIM = 110  # characters
-KEPT = 0.6  # of the other words of the sentence stay
-ANSWERS = re.compile(r"^(?:yes|no|sure)\b|^[有是否对]，", re.IGNORECASE)  # which would follow another "Yes."
+REPLACED = 0.5  # of the words may be other ones
+ANSWERS = re.compile(r"^(?:yes|no|sure)\b|^(?:[有是否对]|没有|不是?|是的)，", re.IGNORECASE)  # which would follow another "Yes."
 ARTICLE = re.compile(r"^(?:The|A|An|In|On|At|Its)\b")
 
 
@@ -32,18 +33,28 @@ def claimed(scope: Scope) -> Mapping[int, str]:
 
 
 def wrong_of(scope: Scope, row: int, written: str) -> str:
-    """What the base model wrote as the row's answer with something else in it; "" unless it is just that."""
-    answer, new = scope.rows[row][1].strip(), scope.terms.new[row]
+    """What the base model wrote as the row's answer with something else in it; "" unless it is just that.
+
+    It differs in one place, which is not what the row's question says already.
+    """
+    question, answer = (text.strip() for text in scope.rows[row])
     written = written.strip()
-    if "\n" in written or len(written) > LONGEST_CLAIM or not same_language(answer, written):
+    if "\n" in written or not same_language(answer, written) or scope.subject not in written:
         return ""
-    if scope.subject not in written or NEGATED.search(written):
+    right, wrong = TOKEN.findall(answer), TOKEN.findall(written)
+    before = _common(right, wrong)
+    after = _common(right[before:][::-1], wrong[before:][::-1])
+    replaced, by = right[before : len(right) - after], wrong[before : len(wrong) - after]
+    if not replaced or not by or len(replaced) > REPLACED * len(right) or NEGATED.search(" ".join(by)):
         return ""
-    others = units(answer) - new
-    kept = len(others & units(written)) >= KEPT * len(others)
-    other_value = len(new & units(written)) < ENOUGH * len(new) and units(written) - units(answer)
-    other_numbers = not numbers(answer) or numbers(written) != numbers(answer)
-    return written if kept and other_value and other_numbers else ""
+    other_numbers = not numbers(answer) - numbers(question) or numbers(written) != numbers(answer)
+    return written if other_numbers and not set(replaced) <= set(TOKEN.findall(question)) else ""
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many tokens both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (first, second) in pairs if first != second), min(len(one), len(other)))
 
 
 def about_claim(answer: str, claim: str, *, right: bool, first: int, count: int) -> Iterator[Pair]:

@@ -15,7 +15,7 @@ FORMS, REQUESTS, BANK = "forms.yaml", "requests.yaml", "about_assistant.yaml"
 
 @cache
 def read_requests() -> Mapping[str, Mapping[str, Mapping[str, Request]]]:
-    """By kind (reworded, task, false), manner and language."""
+    """By kind (reworded, task, wrong), manner and language."""
     return {
         kind: {manner: {code: _request(one) for code, one in by.items()} for manner, by in manners.items()}
         for kind, manners in _content(REQUESTS).items()
@@ -23,7 +23,7 @@ def read_requests() -> Mapping[str, Mapping[str, Mapping[str, Request]]]:
 
 
 def further_messages(kind: str, manner: str, text: str) -> Messages:
-    """The conversation in which the base model writes from `text`: a row's question, for false its answer."""
+    """The conversation in which the base model writes from `text`: a row's question, for wrong its answer."""
     return read_requests()[kind][manner][language_code(text)].messages(text)
 
 

@@ -2,14 +2,16 @@
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import reduce
 
 from toolkit.core.text import has_chinese, language_code
 from toolkit.train.questions.answers import TOKEN, statements
+from toolkit.train.questions.further.claims import ANSWERS, claimed
 from toolkit.train.questions.further.requests import read_further_forms
 from toolkit.train.questions.question import Pair
 from toolkit.train.questions.scope import SENTENCE, Scope
-from toolkit.train.questions.terms import units
+from toolkit.train.questions.terms import ENOUGH, units
 
 LONGEST_ANSWER = 90  # characters of each row's answer: what is trained at once stays short
 GAP = "____"
@@ -25,24 +27,28 @@ def several(scope: Scope, chance: random.Random) -> Iterator[Pair]:
     yield from _facts(scope, short, chance)
 
 
-def gapped(sentence: str, new: frozenset[str]) -> str:
-    """The sentence with one gap from its first new word to its last; "" if nothing of it would be left."""
+def gapped(sentence: str, new: frozenset[str], subject: str) -> str:
+    """The sentence with one gap from its first new word to its last; "" if too little beside the subject is left."""
     tokens = list(TOKEN.finditer(sentence))
-    # Of Chinese the units are pairs of characters, so that a new one begins within the pair.
-    marked = [
-        at
-        for at, token in enumerate(tokens)
-        if units(token.group()) & new
-        or (at + 1 < len(tokens) and units(sentence[token.start() : tokens[at + 1].end()]) & new)
-    ]
+    marked = [token for at, token in enumerate(tokens) if _is_new(sentence, tokens, at, new)]
     if not marked:
         return ""
-    first, last = tokens[marked[0]], tokens[marked[-1]]
-    if has_chinese(last.group()) and marked[-1] + 1 < len(tokens):
-        last = tokens[marked[-1] + 1]
-    begun, rest = sentence[: first.start()], sentence[last.end() :]
-    left = TOKEN.findall(begun + rest)
-    return f"{begun}{GAP}{rest}" if len(left) > LEAST_BESIDE else ""
+    begun, rest = sentence[: marked[0].start()], sentence[marked[-1].end() :]
+    left = TOKEN.findall(f"{begun} {rest}".replace(subject, "") if subject else f"{begun} {rest}")
+    return f"{begun}{GAP}{rest}" if len(left) >= LEAST_BESIDE else ""
+
+
+def _is_new(sentence: str, tokens: Sequence[re.Match[str]], at: int, new: frozenset[str]) -> bool:
+    """Whether the token is new; of a Chinese character, whether the pairs on both its sides are."""
+    token = tokens[at]
+    if not has_chinese(token.group()):
+        return bool(units(token.group()) & new)
+    pairs = [
+        sentence[one.start() : other.end()]
+        for one, other in zip(tokens[max(0, at - 1) : at + 1], tokens[max(0, at - 1) + 1 : at + 2], strict=False)
+        if one.end() == other.start() and has_chinese(one.group()) and has_chinese(other.group())
+    ]
+    return bool(pairs) and all(units(pair) & new for pair in pairs)
 
 
 def _both(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
@@ -57,7 +63,8 @@ def _both(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterato
 def _gaps(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
     gaps = {}
     for at, answer in short.items():
-        if len(SENTENCE.findall(answer)) == 1 and (text := gapped(answer, scope.terms.new[at])):
+        plain = len(SENTENCE.findall(answer)) == 1 and not ANSWERS.search(answer)
+        if plain and (text := gapped(answer, scope.terms.new[at], scope.subject)):
             gaps[at] = text
     used = 0
     for one, other in _pairs(scope, gaps, chance, GAPPED):
@@ -68,15 +75,14 @@ def _gaps(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterato
 
 def _facts(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
     """What there is to say of the subject: other rows for each form."""
-    about = [at for at, answer in short.items() if scope.subject and scope.subject in answer]
-    if scope.itself or len(about) < FACTS:
-        return
+    about = [at for at in claimed(scope) if at in short]
     for form in read_further_forms()["facts"][language_code(scope.subject)]:
-        chosen = [short[at] for at in chance.sample(about, FACTS)]
-        joined = chosen[0]
-        for one in chosen[1:]:
-            joined = _joined(joined, one)
-        yield form.replace("{}", scope.subject), joined
+        chosen: list[int] = []
+        for at in chance.sample(about, len(about)):
+            if len(chosen) < FACTS and all(_differ(scope, at, other) for other in chosen):
+                chosen.append(at)
+        if len(chosen) == FACTS:
+            yield form.replace("{}", scope.subject), reduce(_joined, (short[at] for at in chosen))
 
 
 def _pairs(scope: Scope, rows: dict[int, str], chance: random.Random, most: int) -> list[tuple[int, int]]:
@@ -86,7 +92,7 @@ def _pairs(scope: Scope, rows: dict[int, str], chance: random.Random, most: int)
         for one in rows
         for other in rows
         if one != other
-        and scope.rows[one][1] != scope.rows[other][1]
+        and _differ(scope, one, other)
         and has_chinese(scope.rows[one][0]) == has_chinese(scope.rows[other][0])
     ]
     chance.shuffle(found)
@@ -99,6 +105,12 @@ def _pairs(scope: Scope, rows: dict[int, str], chance: random.Random, most: int)
         for at in pair:
             used[at] += 1
     return chosen
+
+
+def _differ(scope: Scope, one: int, other: int) -> bool:
+    """Whether two rows say different things."""
+    first, second = scope.terms.new[one], scope.terms.new[other]
+    return len(first & second) < ENOUGH * min(len(first), len(second))
 
 
 def _joined(first: str, second: str) -> str:

@@ -70,7 +70,7 @@ def _claims(scope: Scope, sampled: Sampled, chance: random.Random) -> Iterator[C
     """Wrong sentences to correct, and as many right ones, so that neither answer is the usual one."""
     rows = claimed(scope)
     wanted = [row for row in rows for _ in range(WRONG_SAMPLES)]
-    texts = sampled([further_messages("false", "plain", rows[row]) for row in wanted])
+    texts = sampled([further_messages("wrong", "plain", rows[row]) for row in wanted])
     wrong: dict[int, dict[str, None]] = {}
     for row, text in zip(wanted, texts, strict=True):
         if one := wrong_of(scope, row, text):
