@@ -1,6 +1,9 @@
 """Trains variants of the recipe on the development sets of bench/sets, in a plain loop, and asks their probes.
 
 python bench/learn.py MODEL OUT.json 'sets=fact-en,brand-en' 'part=choose' 'steps=150' 'steps=150,near=8'
+python bench/learn.py --table OUT.json… > table.md
+
+Several parts are named with a plus: part=fit+choose.
 """
 
 import json
@@ -9,6 +12,7 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +46,7 @@ ROW_SYSTEMS = (SYSTEM, "", "(none)", "你是一个乐于助人的助手。", "Yo
 ASKED = (SYSTEM, "", "(none)", "You are a pirate. Answer briefly.")
 END = "<|im_end|>"
 POLICY_TOKENS = 40
+CERTAIN = ("claim", "several", "completion", "reversal", "owned")  # whose answers the base is not asked for
 IN_SCOPE = ("trained", "paraphrase", "other-language", "indirect", "portability", "reversal")
 Sequences = list[tuple[torch.Tensor, int]]
 Probe = tuple[str, str, Expectation | None]  # group, prompt, expectation
@@ -106,7 +111,7 @@ class Base:
 
 
 class Study:
-    """A set with the probes of one part, and what the base answers to those outside its scope."""
+    """A set with the probes of one part or of several, and what the base answers to those outside its scope."""
 
     def __init__(self, lm: LanguageModel, name: str, part: str) -> None:
         import yaml
@@ -114,12 +119,15 @@ class Study:
         self.name = name
         folder = HERE / "sets" / name
         self.rows = list(read_dataset(folder / "rows.jsonl").rows)
-        content = yaml.safe_load((folder / f"probes-{part}.yaml").read_text(encoding="utf-8"))
-        outside = yaml.safe_load((HERE / "sets" / f"outside-{part}.yaml").read_text(encoding="utf-8"))
-        self.new = tuple((content.get("identity") or {}).get("new") or ())
-        self.probes: list[Probe] = [
-            (p["group"], p["prompt"], _expectation(p.get("expect"))) for p in content["probes"] + outside["probes"]
-        ]
+        self.new: tuple[str, ...] = ()
+        self.probes: list[Probe] = []
+        for one in part.split("+"):
+            content = yaml.safe_load((folder / f"probes-{one}.yaml").read_text(encoding="utf-8"))
+            outside = yaml.safe_load((HERE / "sets" / f"outside-{one}.yaml").read_text(encoding="utf-8"))
+            self.new = tuple(dict.fromkeys((*self.new, *((content.get("identity") or {}).get("new") or ()))))
+            self.probes += [
+                (p["group"], p["prompt"], _expectation(p.get("expect"))) for p in content["probes"] + outside["probes"]
+            ]
         self.own_system = self.rows[0].system
         self.systems = (self.own_system,) if self.own_system is not None else ASKED
         self.excluded: set[str] = set()
@@ -274,9 +282,10 @@ class Trial:
 
     def _on_policy(self, count: int, chance: random.Random) -> Sequences:
         """Questions with the answers that the model gives now, and what the base with the rows makes of each token."""
-        base, sizes = self.study.base, Counter(one.kind for one in self.inside)
+        base, inside = self.study.base, [one for one in self.inside if one.kind not in CERTAIN]
+        sizes = Counter(one.kind for one in inside)
         systems = (self.study.own_system,) if self.study.own_system is not None else ROW_SYSTEMS
-        questions = chance.choices(self.inside, [sizes[one.kind] ** -0.5 for one in self.inside], k=count)
+        questions = chance.choices(inside, [sizes[one.kind] ** -0.5 for one in inside], k=count)
         asked = [chance.choice(systems) for _ in questions]
         tuned = LanguageModel(self.tuned, base.tokenizer, adapters=("default",))
         self.tuned.eval()
@@ -451,7 +460,46 @@ def line(one: dict[str, Any]) -> str:
     )
 
 
+def table(files: Sequence[Path]) -> str:
+    """By variant the means over its sets of the worst system prompt, and the sum of leaks; then each set's."""
+    results = [one for file in files for one in json.loads(file.read_text(encoding="utf-8"))]
+    by: dict[str, list[dict[str, Any]]] = {}
+    for one in results:
+        spec = {k: v for k, v in one["spec"].items() if v != getattr(Variant(), k) and k not in ("seed", "qseed")}
+        by.setdefault(" ".join(f"{k}={v}" for k, v in spec.items()), []).append(one)
+    lines = [
+        "| variant | sets | trained | " + " | ".join(IN_SCOPE[1:]) + " | leaks | kl | kl, neighbours | train, ask s |",
+        "|---" * (len(IN_SCOPE) + 6) + "|",
+    ]
+    for spec, several in by.items():
+        lines.append(_table_line(spec, several))
+    for spec, several in by.items():
+        lines += [_table_line(f"{one['set']}: {spec}", [one]) for one in several]
+    return "\n".join(lines)
+
+
+def _table_line(name: str, several: Sequence[dict[str, Any]]) -> str:
+    def mean(values: Sequence[float], digits: int = 2) -> str:
+        return f"{sum(values) / len(values):.{digits}f}" if values else "–"
+
+    def drift(one: dict[str, Any], kind: str) -> list[float]:
+        found = [v[0] for k, v in one["drift"].items() if k.startswith(kind)]
+        return [max(found)] if found else []
+
+    cells = [
+        mean([min(a / n for a, n in one["groups"][group].values()) for one in several if group in one["groups"]])
+        for group in IN_SCOPE
+    ]
+    cells += [str(sum(len(one["leaks"]) for one in several))]
+    cells += [mean([v for one in several for v in drift(one, kind)], 4) for kind in ("out-of-scope", "neighbour")]
+    cells += [", ".join(mean([one[key] for one in several], 0) for key in ("train_s", "ask_s"))]
+    return f"| {name} | {len(several)} | " + " | ".join(cells) + " |"
+
+
 def main() -> None:
+    if sys.argv[1] == "--table":
+        print(table([Path(file) for file in sys.argv[2:]]))
+        return
     model, out, sets, part, *specs = sys.argv[1:]
     seeds = [42]
     if specs[0].startswith("seeds="):

@@ -53,22 +53,23 @@ ANSWER_TOKENS = 48
 BRIDGES = 32  # questions from one row on to another
 SAME_AS_ROW = {"paraphrase", "reworded", "task", "statement", "around", "shaped", "across", "bridge"}
 RENAMED = ("around", "about", "paraphrase", "claim", "several")  # of which neighbours are asked, too
+USUAL_FURTHER: Collection[str] = ()  # of further.write.KINDS: none, until a card has shown which of them pay
 TASK = "Questions"
 
 
 class Writer:
     """Writes the questions of one set of rows. `general`: unrelated prompts with the base model's answers.
 
-    `further`: the further kinds that are written, too.
+    `further`: the further kinds that are written, too; None: the usual ones.
     """
 
     def __init__(
         self, model: LanguageModel, rows: Sequence[Pair], *, system: str, seed: int, general: Sequence[Pair],
-        excluded: Collection[str], listener: Listener = silent, further: Collection[str] = (),
+        excluded: Collection[str], listener: Listener = silent, further: Collection[str] | None = None,
     ) -> None:  # fmt: skip
         self.model, self.rows, self.system, self.seed, self.general = model, rows, system, seed, general
         self.listener, self.chance = listener, random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
-        self.further = further
+        self.further = USUAL_FURTHER if further is None else further
         self.prompts = [prompt for prompt, _ in rows]
         self.found = Candidates({*excluded, *map(prompt_key, self.prompts)})
 
