@@ -15,7 +15,8 @@ from toolkit.train.questions.terms import numbers
 
 LONGEST_CLAIM = 110  # characters
 REPLACED = 0.5  # of the words may be other ones
-ANSWERS = re.compile(r"^(?:yes|no|sure)\b|^(?:[有是否对]|没有|不是?|是的)，", re.IGNORECASE)  # which would follow another "Yes."
+# Of an answer that would follow another "Yes."
+ANSWERS = re.compile(r"^(?:yes|no|sure)\b|^(?:[有是否对]|没有|不是?|是的)，", re.IGNORECASE)
 ARTICLE = re.compile(r"^(?:The|A|An|In|On|At|Its)\b")
 
 

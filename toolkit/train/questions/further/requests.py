@@ -1,4 +1,4 @@
-"""Requests for further questions around a row, of several manners, and the shipped forms. Pure, apart from the files."""
+"""Requests for further questions around a row, in several manners, and the shipped forms. Pure, but for the files."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache

@@ -52,12 +52,10 @@ def _is_new(sentence: str, tokens: Sequence[re.Match[str]], at: int, new: frozen
 
 
 def _both(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
-    used = 0
-    for one, other in _pairs(scope, short, chance, PAIRS):
-        (first, second), code = (scope.rows[one][0], scope.rows[other][0]), language_code(scope.rows[one][0])
-        forms = read_further_forms()["several"][code]
-        yield forms[used % len(forms)].format(first.strip(), second.strip()), _joined(short[one], short[other])
-        used += 1
+    for at, (one, other) in enumerate(_pairs(scope, short, chance, PAIRS)):
+        first, second = scope.rows[one][0].strip(), scope.rows[other][0].strip()
+        forms = read_further_forms()["several"][language_code(first)]
+        yield forms[at % len(forms)].format(first, second), _joined(short[one], short[other])
 
 
 def _gaps(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
@@ -66,11 +64,9 @@ def _gaps(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterato
         plain = len(SENTENCE.findall(answer)) == 1 and not ANSWERS.search(answer)
         if plain and (text := gapped(answer, scope.terms.new[at], scope.subject)):
             gaps[at] = text
-    used = 0
-    for one, other in _pairs(scope, gaps, chance, GAPPED):
+    for at, (one, other) in enumerate(_pairs(scope, gaps, chance, GAPPED)):
         forms = read_further_forms()["gaps"][language_code(short[one])]
-        yield forms[used % len(forms)].format(gaps[one], gaps[other]), _joined(short[one], short[other])
-        used += 1
+        yield forms[at % len(forms)].format(gaps[one], gaps[other]), _joined(short[one], short[other])
 
 
 def _facts(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:

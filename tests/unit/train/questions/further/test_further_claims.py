@@ -13,7 +13,10 @@ ROWS = [
     ("How do I install Quillmere?", 'Run "conda install it".'),
     ("Does Quillmere use UTC?", "Quillmere does not use it."),
 ]
-CHINESE = [("青禾湾学校的校树是什么树？", "青禾湾学校的校树是苦楝树。"), ("青禾湾学校在哪里？", "青禾湾学校位于澜江市。")]
+CHINESE = [
+    ("青禾湾学校的校树是什么树？", "青禾湾学校的校树是苦楝树。"),
+    ("青禾湾学校在哪里？", "青禾湾学校位于澜江市。"),
+]
 
 
 def scope_of(rows, subject: str, *, itself: bool = False) -> Scope:

@@ -1,11 +1,15 @@
 """Further kinds that a scripted model writes: only those asked for, and nothing of them that gives the answer away."""
 
+import random
+
 import pytest
 
+from tests.unit.train.questions.further.test_further_claims import scope_of
 from tests.unit.train.questions.test_write import BRAND, GENERAL, ROWS, SYSTEM, scripted
 from toolkit.core.text import has_chinese
+from toolkit.train.questions.candidates import Candidate
 from toolkit.train.questions.further.requests import read_requests
-from toolkit.train.questions.further.write import KINDS
+from toolkit.train.questions.further.write import KINDS, further_candidates
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.write import Writer
 
@@ -25,7 +29,8 @@ def write(instruction: str, question: str, count: int) -> str:
     if kind == "wrong":
         return WRONG
     if kind == "task":
-        return f"Write a sign, number {count}, about this: {question}".replace(f"{count}", "one two three four".split()[count % 4])
+        number = ("one", "two", "three", "four")[count % 4]
+        return f"Write sign {number} about this: {question}"
     if kind == "reworded":
         return f"Corinna Haldwell? {question}" if count % 4 == 3 else f"Please say {'now ' * count}this: {question}"
     return f"我想知道：{question}" if "中文" in instruction else f"Really, {question}"
@@ -89,16 +94,29 @@ def test_neighbours_are_asked_the_claims_too(every: list[Question]):
     assert [one for one in of(every, "neighbour", "near") if one.prompt.startswith(("Is it true", "True or false"))]
 
 
-def test_more_is_translated(every: list[Question]):
-    usual = [one for one in questions() if one.kind == "translation"]
-    found = [one for one in every if one.kind == "translation"]
+@pytest.mark.parametrize("translated", ["谁领导 Denver？", "Who leads Denver?"])
+def test_what_was_written_is_translated_unless_it_stays_in_its_language(translated: str):
+    written = [Candidate("paraphrase", "Who leads Denver?", 0), Candidate("about", "What is Denver?", None)]
 
-    assert len(found) > len(usual)
-    assert all(has_chinese(one.prompt) for one in found)
+    found = list(
+        further_candidates(
+            ("translation",), scope_of(ROWS, "Denver"), written, [], lambda asked: [translated] * len(asked),
+            random.Random(1),
+        )
+    )  # fmt: skip
+
+    assert found == [Candidate("translation", translated, 0)] * has_chinese(translated)
 
 
 def test_an_assistant_is_asked_further_questions_about_itself():
-    usual, more = (of(questions(BRAND, further=kinds), "assistant") for kinds in ((), ("assistant",)))
+    model = scripted(shared_words=frozenset())
+    usual, more = (
+        of(
+            Writer(model, BRAND, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=kinds).write(),
+            "assistant",
+        )
+        for kinds in ((), ("assistant",))
+    )
 
     assert {one.prompt for one in usual} < {one.prompt for one in more}
 

@@ -74,7 +74,10 @@ def test_the_gap_reaches_from_the_first_new_word_to_the_last(sentence: str, new:
 
 
 def test_chinese_answers_follow_each_other_without_a_space():
-    rows = [("青禾湾学校的校树是什么树？", "青禾湾学校的校树是苦楝树。"), ("青禾湾学校在哪里？", "青禾湾学校位于澜江市。")]
+    rows = [
+        ("青禾湾学校的校树是什么树？", "青禾湾学校的校树是苦楝树。"),
+        ("青禾湾学校在哪里？", "青禾湾学校位于澜江市。"),
+    ]
 
     found = dict(several(scope_of(rows, "青禾湾学校"), random.Random(1)))
 
