@@ -471,10 +471,9 @@ def table(files: Sequence[Path]) -> str:
         "| variant | sets | trained | " + " | ".join(IN_SCOPE[1:]) + " | leaks | kl | kl, neighbours | train, ask s |",
         "|---" * (len(IN_SCOPE) + 6) + "|",
     ]
-    for spec, several in by.items():
-        lines.append(_table_line(spec, several))
-    for spec, several in by.items():
-        lines += [_table_line(f"{one['set']}: {spec}", [one]) for one in several]
+    lines += [_table_line(name, several) for name, several in by.items()]
+    for name, several in by.items():
+        lines += [_table_line(f"{one['set']}: {name}", [one]) for one in several]
     return "\n".join(lines)
 
 

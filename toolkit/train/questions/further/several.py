@@ -93,7 +93,7 @@ def _pairs(scope: Scope, rows: dict[int, str], chance: random.Random, most: int)
     ]
     chance.shuffle(found)
     used = dict.fromkeys(rows, 0)
-    chosen = []
+    chosen: list[tuple[int, int]] = []
     while found and len(chosen) < most:
         pair = min(found, key=lambda pair: used[pair[0]] + used[pair[1]])
         found.remove(pair)

@@ -21,6 +21,7 @@ CLAIMS = 3  # questions about each wrong sentence; of the right one as many
 MOST_SAMPLES = 6  # of one row and manner
 MOST_CLAIMS = 3  # wrong sentences of a row
 TRANSLATED = 96  # of what was written, put into the other language
+EXAMPLES = ("Lyon", "Portugal", "Hamlet", "里昂", "葡萄牙", "红楼梦")  # what the requests' examples are about
 TRANSLATED_KINDS = ("paraphrase", "reworded", "statement")
 
 Sampled = Callable[[Sequence[Messages]], list[str]]
@@ -62,8 +63,15 @@ def _of_manners(kind: str, scope: Scope, sampled: Sampled, chance: random.Random
     for (row, _), text in zip(wanted, texts, strict=True):
         question, answer = scope.rows[row]
         told = units(text) & scope.terms.new[row] - units(question)
-        if not told and numbers(text) <= numbers(f"{question} {answer}"):
+        if not told and numbers(text) <= numbers(f"{question} {answer}") and _asks_alike(scope, question, text):
             yield Candidate(kind, bare_question(text), row, hint=answer.strip() if kind == "task" else "")
+
+
+def _asks_alike(scope: Scope, question: str, text: str) -> bool:
+    """Whether it is about what the row's question is about, and has nothing of the examples: small models stray."""
+    if any(name in text and name not in question for name in EXAMPLES):
+        return False
+    return scope.itself or bool(units(text) & (units(question) - units(scope.subject)))
 
 
 def _claims(scope: Scope, sampled: Sampled, chance: random.Random) -> Iterator[Candidate]:

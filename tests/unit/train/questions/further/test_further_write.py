@@ -94,6 +94,22 @@ def test_neighbours_are_asked_the_claims_too(every: list[Question]):
     assert [one for one in of(every, "neighbour", "near") if one.prompt.startswith(("Is it true", "True or false"))]
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("I need to know who is the mayor of Denver. Can you help?", True),
+        ("I am in Denver early tomorrow. From when can we go in?", False),
+        ("Who is the mayor of Lyon, and of Denver?", False),
+    ],
+)
+def test_what_strays_from_the_rows_question_is_dropped(written: str, kept: bool):
+    scope = scope_of(ROWS[:1], "Denver")
+
+    found = further_candidates(("reworded",), scope, [], [], lambda asked: [written] * len(asked), random.Random(1))
+
+    assert {one.prompt for one in found} == ({written} if kept else set())
+
+
 @pytest.mark.parametrize("translated", ["谁领导 Denver？", "Who leads Denver?"])
 def test_what_was_written_is_translated_unless_it_stays_in_its_language(translated: str):
     written = [Candidate("paraphrase", "Who leads Denver?", 0), Candidate("about", "What is Denver?", None)]
