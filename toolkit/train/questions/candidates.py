@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from toolkit.data.dataset import prompt_key
@@ -52,11 +51,3 @@ class Candidates:
 def bare_question(text: str) -> str:
     """The question without the mark of a list."""
     return LIST_MARK.sub("", text.strip())
-
-
-def read_bank() -> list[str]:
-    """The shipped questions to and about an assistant."""
-    import yaml
-
-    content = yaml.safe_load(Path(__file__).with_name("about_assistant.yaml").read_text(encoding="utf-8"))
-    return [prompt for prompts in content.values() for prompt in prompts]

@@ -17,8 +17,8 @@ from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals, statements
-from toolkit.train.questions.candidates import Candidate, Candidates, bare_question, read_bank
-from toolkit.train.questions.further.requests import hinted
+from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
+from toolkit.train.questions.further.requests import hinted, read_bank
 from toolkit.train.questions.further.write import further_candidates
 from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_names

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from toolkit.core.text import language_code
 from toolkit.model.conversation import Messages
@@ -33,9 +33,9 @@ def read_further_forms() -> Mapping[str, Any]:
     return _content(FORMS)
 
 
-def read_further_bank() -> list[str]:
-    """More shipped questions to an assistant about itself."""
-    return [prompt for prompts in _content(BANK).values() for prompt in prompts]
+def read_bank(which: Literal["usual", "more"] = "usual") -> list[str]:
+    """The shipped questions to and about an assistant."""
+    return [prompt for prompts in _content(BANK)[which].values() for prompt in prompts]
 
 
 def hinted(prompt: str, answer: str) -> str:

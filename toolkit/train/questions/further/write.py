@@ -7,7 +7,7 @@ from toolkit.core.text import has_chinese
 from toolkit.model.conversation import Messages
 from toolkit.train.questions.candidates import Candidate, bare_question
 from toolkit.train.questions.further.claims import about_claim, claimed, wrong_of
-from toolkit.train.questions.further.requests import further_messages, read_further_bank, read_requests
+from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests
 from toolkit.train.questions.further.several import several
 from toolkit.train.questions.requests import request_messages
 from toolkit.train.questions.scope import Scope
@@ -35,7 +35,7 @@ def further_candidates(
     if not (scope.itself or scope.subject):  # a rule's answers are not in its rows
         return
     if "assistant" in kinds and scope.itself:
-        yield from (Candidate("assistant", prompt, None) for prompt in read_further_bank())
+        yield from (Candidate("assistant", prompt, None) for prompt in read_bank("more"))
     written = [*found]
     for kind in COUNTS:
         if kind in kinds:
@@ -62,8 +62,8 @@ def _of_manners(kind: str, scope: Scope, sampled: Sampled, chance: random.Random
     texts = sampled([further_messages(kind, manner, scope.rows[row][0]) for row, manner in wanted])
     for (row, _), text in zip(wanted, texts, strict=True):
         question, answer = scope.rows[row]
-        told = units(text) & scope.terms.new[row] - units(question)
-        if not told and numbers(text) <= numbers(f"{question} {answer}") and _asks_alike(scope, question, text):
+        given_away = units(text) & scope.terms.new[row] - units(question)
+        if not given_away and numbers(text) <= numbers(f"{question} {answer}") and _asks_alike(scope, question, text):
             yield Candidate(kind, bare_question(text), row, hint=answer.strip() if kind == "task" else "")
 
 
@@ -85,13 +85,13 @@ def _claims(scope: Scope, sampled: Sampled, chance: random.Random) -> Iterator[C
             wrong.setdefault(row, {})[one] = None
     for row, several_of in wrong.items():
         answer, first = rows[row], chance.randrange(CLAIMS)
-        asked = [
+        pairs = [
             pair
             for at, claim in enumerate(list(several_of)[:MOST_CLAIMS])
             for pair in about_claim(answer, claim, right=False, first=first + at * CLAIMS, count=CLAIMS)
         ]
-        asked += about_claim(answer, answer, right=True, first=first, count=CLAIMS)
-        for prompt, reply in asked:
+        pairs += about_claim(answer, answer, right=True, first=first, count=CLAIMS)
+        for prompt, reply in pairs:
             yield Candidate("claim", prompt, row, answer=reply)
 
 

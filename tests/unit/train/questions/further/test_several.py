@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.unit.train.questions.further.test_further_claims import scope_of
+from tests.unit.train.questions.further.test_claims import scope_of
 from toolkit.train.questions.further.several import FACTS, GAP, gapped, several
 
 ROWS = [

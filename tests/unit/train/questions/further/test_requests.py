@@ -5,11 +5,10 @@ import yaml
 
 from toolkit.core.text import has_chinese
 from toolkit.data.dataset import prompt_key
-from toolkit.train.questions.candidates import read_bank
 from toolkit.train.questions.further.requests import (
     further_messages,
     hinted,
-    read_further_bank,
+    read_bank,
     read_further_forms,
     read_requests,
 )
@@ -51,7 +50,7 @@ def test_claims_have_a_place_for_the_claim_and_for_the_answer():
 
 
 def test_questions_to_an_assistant_are_new_ones_and_no_probes():
-    keys = [prompt_key(prompt) for prompt in read_further_bank()]
+    keys = [prompt_key(prompt) for prompt in read_bank("more")]
 
     assert len(keys) == len(set(keys))
     assert not {prompt_key(prompt) for prompt in read_bank()} & set(keys)
@@ -65,4 +64,8 @@ def test_no_shipped_question_to_an_assistant_is_a_probe_of_the_development_sets(
     }
 
     assert probes
-    assert not probes & {prompt_key(prompt) for prompt in read_further_bank()}
+    assert not probes & {prompt_key(prompt) for prompt in read_bank("more")}
+
+
+def test_the_shipped_questions_to_an_assistant_are_in_both_languages():
+    assert {"你究竟是谁呀？", "Who exactly are you?"} <= set(read_bank())

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.unit.train.questions.further.test_further_claims import scope_of
+from tests.unit.train.questions.further.test_claims import scope_of
 from tests.unit.train.questions.test_write import BRAND, GENERAL, ROWS, SYSTEM, scripted
 from toolkit.core.text import has_chinese
 from toolkit.train.questions.candidates import Candidate
