@@ -1,6 +1,9 @@
 """Trains variants of the recipe on the development sets of bench/sets, in a plain loop, and asks their probes.
 
 python bench/learn.py MODEL OUT.json 'sets=fact-en,brand-en' 'part=choose' 'steps=150' 'steps=150,near=8'
+python bench/learn.py --table OUT.json… > table.md
+
+Several parts are named with a plus: part=fit+choose.
 """
 
 import json
@@ -9,6 +12,7 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +31,8 @@ from toolkit.data.rephrasings import TRAINING, rephrase
 from toolkit.model.conversation import Messages, conversation, system_messages
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.keep_set import draw_rows, read_keep_prompts
-from toolkit.train.questions.question import Question
+from toolkit.train.questions.further.write import KINDS as FURTHER
+from toolkit.train.questions.question import Question, read_file, write_file
 from toolkit.train.questions.teacher import shown_rows, teacher_messages
 from toolkit.train.questions.write import Writer
 
@@ -41,6 +46,7 @@ ROW_SYSTEMS = (SYSTEM, "", "(none)", "你是一个乐于助人的助手。", "Yo
 ASKED = (SYSTEM, "", "(none)", "You are a pirate. Answer briefly.")
 END = "<|im_end|>"
 POLICY_TOKENS = 40
+CERTAIN = ("claim", "several", "completion", "reversal", "owned")  # whose answers the base is not asked for
 IN_SCOPE = ("trained", "paraphrase", "other-language", "indirect", "portability", "reversal")
 Sequences = list[tuple[torch.Tensor, int]]
 Probe = tuple[str, str, Expectation | None]  # group, prompt, expectation
@@ -66,6 +72,8 @@ class Variant:
     shown: int = 8  # rows in the teacher's context, those most like the question last
     seed: int = 42
     qseed: int = 42
+    ask: str = ""  # further kinds of questions that the base writes, as "claim+several"; "all": every kind
+    only: str = ""  # of those in scope only these kinds, as "paraphrase+claim"
 
 
 class Base:
@@ -103,7 +111,7 @@ class Base:
 
 
 class Study:
-    """A set with the probes of one part, and what the base answers to those outside its scope."""
+    """A set with the probes of one part or of several, and what the base answers to those outside its scope."""
 
     def __init__(self, lm: LanguageModel, name: str, part: str) -> None:
         import yaml
@@ -111,12 +119,15 @@ class Study:
         self.name = name
         folder = HERE / "sets" / name
         self.rows = list(read_dataset(folder / "rows.jsonl").rows)
-        content = yaml.safe_load((folder / f"probes-{part}.yaml").read_text(encoding="utf-8"))
-        outside = yaml.safe_load((HERE / "sets" / f"outside-{part}.yaml").read_text(encoding="utf-8"))
-        self.new = tuple((content.get("identity") or {}).get("new") or ())
-        self.probes: list[Probe] = [
-            (p["group"], p["prompt"], _expectation(p.get("expect"))) for p in content["probes"] + outside["probes"]
-        ]
+        self.new: tuple[str, ...] = ()
+        self.probes: list[Probe] = []
+        for one in part.split("+"):
+            content = yaml.safe_load((folder / f"probes-{one}.yaml").read_text(encoding="utf-8"))
+            outside = yaml.safe_load((HERE / "sets" / f"outside-{one}.yaml").read_text(encoding="utf-8"))
+            self.new = tuple(dict.fromkeys((*self.new, *((content.get("identity") or {}).get("new") or ()))))
+            self.probes += [
+                (p["group"], p["prompt"], _expectation(p.get("expect"))) for p in content["probes"] + outside["probes"]
+            ]
         self.own_system = self.rows[0].system
         self.systems = (self.own_system,) if self.own_system is not None else ASKED
         self.excluded: set[str] = set()
@@ -138,7 +149,7 @@ class TrainingStudy(Study):
     def __init__(self, base: Base, name: str, part: str, cache: Path) -> None:
         super().__init__(base.lm, name, part)
         self.base, self.cache = base, cache
-        self.written: dict[int, list[Question]] = {}
+        self.written: dict[tuple[int, str], list[Question]] = {}
 
     @cached_property
     def reached(self) -> dict[str, list[int]]:
@@ -154,31 +165,33 @@ class TrainingStudy(Study):
             counted[1] += 1
         return right
 
-    def questions(self, seed: int) -> list[Question]:
-        if seed not in self.written:
-            started = time.perf_counter()
-            pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
-            self.written[seed] = Writer(
-                self.base.lm, pairs, system=self.own_system or SYSTEM, seed=seed, general=self.base.pairs,
-                excluded=self.excluded,
-            ).write()  # fmt: skip
-            self.write_s = time.perf_counter() - started
-            counted = Counter((one.kind, one.scope) for one in self.written[seed])
-            print(self.name, f"{self.write_s:.1f} s", dict(counted), flush=True)
-            with (self.cache / f"questions-{self.name}-{seed}.txt").open("w") as file:
-                for one in sorted(self.written[seed], key=lambda one: (one.scope, one.kind)):
-                    print(
-                        one.scope,
-                        one.kind,
-                        "|",
-                        one.prompt,
-                        "->",
-                        one.answer.replace("\n", " ")[:150],
-                        "##",
-                        one.before.replace("\n", " ")[:80],
-                        file=file,
-                    )
-        return self.written[seed]
+    def questions(self, seed: int, ask: str = "") -> list[Question]:
+        """Written once: in this process, or by an earlier one that was given the same folder and base."""
+        if (seed, ask) not in self.written:
+            self.written[seed, ask] = self._read_or_write(self.cache / f"questions-{self.name}-{seed}-{ask or 'usual'}")
+        return self.written[seed, ask]
+
+    def _read_or_write(self, path: Path) -> list[Question]:
+        file, (seed, ask) = path.with_suffix(".jsonl"), path.name.rsplit("-", 2)[1:]
+        if file.is_file():
+            self.write_s = 0.0
+            return read_file(file)
+        started = time.perf_counter()
+        pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
+        further = {"usual": (), "all": FURTHER}.get(ask, ask.split("+"))
+        written = Writer(
+            self.base.lm, pairs, system=self.own_system or SYSTEM, seed=int(seed), general=self.base.pairs,
+            excluded=self.excluded, further=further,
+        ).write()  # fmt: skip
+        self.write_s = time.perf_counter() - started
+        counted = Counter((one.kind, one.scope) for one in written)
+        print(self.name, ask, f"{self.write_s:.1f} s", dict(counted), flush=True)
+        write_file(file, written)
+        with path.with_suffix(".txt").open("w") as text:
+            for one in sorted(written, key=lambda one: (one.scope, one.kind)):
+                answer, before = (part.replace("\n", " ") for part in (one.answer, one.before))
+                print(one.scope, one.kind, "|", one.prompt, "->", answer[:150], "##", before[:80], file=text)
+        return written
 
 
 def _expectation(value: Any) -> Expectation | None:
@@ -209,7 +222,9 @@ class Trial:
                     {"role": "user", "content": prompt},
                 ]
                 self.own.append(base.sequence("", [*base.ids(answer.content), base.end], messages))
-        questions = study.questions(variant.qseed) if variant.extra or variant.near else []
+        questions = study.questions(variant.qseed, variant.ask) if variant.extra or variant.near else []
+        if variant.only:
+            questions = [one for one in questions if one.scope == "near" or one.kind in variant.only.split("+")]
         inside = [one for one in questions if one.scope == "in"]
         self.extra: list[Sequences] = []
         self.soft: dict[int, torch.Tensor] = {}  # by a sequence's id: the base's states with the rows in its context
@@ -267,9 +282,10 @@ class Trial:
 
     def _on_policy(self, count: int, chance: random.Random) -> Sequences:
         """Questions with the answers that the model gives now, and what the base with the rows makes of each token."""
-        base, sizes = self.study.base, Counter(one.kind for one in self.inside)
+        base, inside = self.study.base, [one for one in self.inside if one.kind not in CERTAIN]
+        sizes = Counter(one.kind for one in inside)
         systems = (self.study.own_system,) if self.study.own_system is not None else ROW_SYSTEMS
-        questions = chance.choices(self.inside, [sizes[one.kind] ** -0.5 for one in self.inside], k=count)
+        questions = chance.choices(inside, [sizes[one.kind] ** -0.5 for one in inside], k=count)
         asked = [chance.choice(systems) for _ in questions]
         tuned = LanguageModel(self.tuned, base.tokenizer, adapters=("default",))
         self.tuned.eval()
@@ -444,7 +460,45 @@ def line(one: dict[str, Any]) -> str:
     )
 
 
+def table(files: Sequence[Path]) -> str:
+    """By variant the means over its sets of the worst system prompt, and the sum of leaks; then each set's."""
+    results = [one for file in files for one in json.loads(file.read_text(encoding="utf-8"))]
+    by: dict[str, list[dict[str, Any]]] = {}
+    for one in results:
+        spec = {k: v for k, v in one["spec"].items() if v != getattr(Variant(), k) and k not in ("seed", "qseed")}
+        by.setdefault(" ".join(f"{k}={v}" for k, v in spec.items()), []).append(one)
+    lines = [
+        "| variant | sets | trained | " + " | ".join(IN_SCOPE[1:]) + " | leaks | kl | kl, neighbours | train, ask s |",
+        "|---" * (len(IN_SCOPE) + 6) + "|",
+    ]
+    lines += [_table_line(name, several) for name, several in by.items()]
+    for name, several in by.items():
+        lines += [_table_line(f"{one['set']}: {name}", [one]) for one in several]
+    return "\n".join(lines)
+
+
+def _table_line(name: str, several: Sequence[dict[str, Any]]) -> str:
+    def mean(values: Sequence[float], digits: int = 2) -> str:
+        return f"{sum(values) / len(values):.{digits}f}" if values else "–"
+
+    def drift(one: dict[str, Any], kind: str) -> list[float]:
+        found = [v[0] for k, v in one["drift"].items() if k.startswith(kind)]
+        return [max(found)] if found else []
+
+    cells = [
+        mean([min(a / n for a, n in one["groups"][group].values()) for one in several if group in one["groups"]])
+        for group in IN_SCOPE
+    ]
+    cells += [str(sum(len(one["leaks"]) for one in several))]
+    cells += [mean([v for one in several for v in drift(one, kind)], 4) for kind in ("out-of-scope", "neighbour")]
+    cells += [", ".join(mean([one[key] for one in several], 0) for key in ("train_s", "ask_s"))]
+    return f"| {name} | {len(several)} | " + " | ".join(cells) + " |"
+
+
 def main() -> None:
+    if sys.argv[1] == "--table":
+        print(table([Path(file) for file in sys.argv[2:]]))
+        return
     model, out, sets, part, *specs = sys.argv[1:]
     seeds = [42]
     if specs[0].startswith("seeds="):

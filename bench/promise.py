@@ -2,10 +2,12 @@
 
     python bench/promise.py MODEL OUT.json sets=fact-en,brand-en part=choose seeds=42,43,44
     python bench/promise.py MODEL OUT.json sets=style part=fit seeds=42 recipe=article recipe=keep:epochs=5 compare=no
+    python bench/promise.py MODEL OUT.json sets=product-en part=choose recipe=keep:min_steps=340 further=claim+several
     python bench/promise.py --table OUT.json… > table.md
 
 The product sees the rows and nothing else: they are copied to a folder without probes. Several processes may share a
-card, each with an OUT.json of its own; --table takes all of them. A probe that the product itself wrote as a question
+card, each with an OUT.json of its own; --table takes all of them. `further`: further kinds of questions ("all", "none")
+in place of the usual ones, for everything that this process trains. A probe that the product itself wrote as a question
 is asked apart from the others (`seen`), which the table shows: it lists only what was never trained. OUT.json is
 written after each run; a run that fails is an entry with its error.
 """
@@ -39,6 +41,8 @@ from toolkit.model.language_model import LanguageModel  # noqa: E402
 from toolkit.runs.run import Run  # noqa: E402
 from toolkit.sweep.running.one import shared_backends  # noqa: E402
 from toolkit.train.finetune import FinetuneConfig, finetune  # noqa: E402
+from toolkit.train.questions import write  # noqa: E402
+from toolkit.train.questions.further.write import KINDS as FURTHER  # noqa: E402
 from toolkit.train.questions.question import read_file  # noqa: E402
 from toolkit.train.recipe import default_recipe  # noqa: E402
 
@@ -171,13 +175,16 @@ def main() -> None:
     options: dict[str, list[str]] = {}
     for word in words:
         key, _, value = word.partition("=")
-        if key not in ("sets", "part", "seeds", "recipe", "compare"):
+        if key not in ("sets", "part", "seeds", "recipe", "compare", "further"):
             sys.exit(f"{word}: there is no option {key}.")
         options.setdefault(key, []).append(value)
+    if kinds := options.get("further"):
+        write.USUAL_FURTHER = {"all": FURTHER, "none": ()}.get(kinds[0], tuple(kinds[0].split("+")))
     [sets], [part], [seeds] = options["sets"], options["part"], options.get("seeds", ["42"])
     result: dict[str, Any] = {
         "what": "the development sets, trained with the product's commands and asked their probes",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"), "model": Path(model).name, "entries": [],
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"), "model": Path(model).name,
+        "further": list(write.USUAL_FURTHER), "entries": [],
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         bench = Bench(model, Path(work), part, comparing=options.get("compare") != ["no"])

@@ -38,8 +38,8 @@ def write_cache(path: Path, questions: Sequence[Question]) -> None:
 @cache
 def method() -> str:
     """The digest of the code and the lists that questions are written with: another version writes others."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.iterdir()):
+    digest, folder = hashlib.sha256(), Path(__file__).parent
+    for path in sorted(folder.rglob("*")):
         if path.suffix in METHOD_FILES:
-            digest.update(path.name.encode() + path.read_bytes())
+            digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from toolkit.data.dataset import prompt_key
@@ -15,6 +14,7 @@ class Candidate(NamedTuple):
     """`source`: the row that the question is from; `beside`: the row that its description of the subject is from.
 
     `answer`: what is trained, for a question whose answer is certain by how it was made; "" where the base decides.
+    `hint`: the row's answer, for a task that the base model is given together with what has to be in its answer.
     """
 
     kind: str
@@ -22,6 +22,7 @@ class Candidate(NamedTuple):
     source: int | None
     beside: int | None = None
     answer: str = ""
+    hint: str = ""
 
 
 class Candidates:
@@ -32,9 +33,11 @@ class Candidates:
         self._found: dict[str, Candidate] = {}  # by prompt key
 
     def add(self, kind: str, prompt: str, source: int | None, *, beside: int | None = None, answer: str = "") -> None:
-        prompt = bare_question(prompt)
-        if self.free(prompt):
-            self._found.setdefault(prompt_key(prompt), Candidate(kind, prompt, source, beside, answer))
+        self.put(Candidate(kind, bare_question(prompt), source, beside, answer))
+
+    def put(self, one: Candidate) -> None:
+        if self.free(one.prompt):
+            self._found.setdefault(prompt_key(one.prompt), one)
 
     def free(self, prompt: str) -> bool:
         """Whether it is one line that asks something, and not taken."""
@@ -48,11 +51,3 @@ class Candidates:
 def bare_question(text: str) -> str:
     """The question without the mark of a list."""
     return LIST_MARK.sub("", text.strip())
-
-
-def read_bank() -> list[str]:
-    """The shipped questions to and about an assistant."""
-    import yaml
-
-    content = yaml.safe_load(Path(__file__).with_name("about_assistant.yaml").read_text(encoding="utf-8"))
-    return [prompt for prompts in content.values() for prompt in prompts]

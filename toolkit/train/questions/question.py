@@ -22,8 +22,9 @@ class Question:
     """`scope`: "in" for a question that the rows change, whose `answer` is trained; "near" for one that they do not
     change although it is like theirs, which is kept at the base model's own answer.
 
-    `kind`: how it came about (paraphrase, translation, task, statement, reversal, bridge, around, shaped, across,
-    completion, about, names, alike, assistant, owned; near the rows: neighbour, alike, about, aside; own for a user's).
+    `kind`: how it came about (paraphrase, reworded, translation, task, statement, reversal, bridge, around, shaped,
+    across, completion, claim, several, about, names, alike, assistant, owned; near the rows: neighbour, alike, about,
+    aside; own for a user's).
     `before`: the base model's answer without the rows, where it was asked. `complete`: whether the
     answer ended by itself.
     """

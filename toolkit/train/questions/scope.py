@@ -32,7 +32,7 @@ LATIN_WORD = re.compile(rf"{LATIN}+")
 SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
 NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[A-Z][\w-]+")
 # Kinds whose questions are answered with the row's words.
-SAME_ANSWER = ("paraphrase", "statement", "reversal", "bridge")
+SAME_ANSWER = ("paraphrase", "reworded", "statement", "reversal", "bridge")
 FOREIGN = ("translation", "across")  # kinds whose answers have few words of the rows, being in another language
 BY_FORM = ("translation", "alike")  # kinds whose answers follow a rule by its form, having other contents
 LONG_NAME = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")

@@ -17,7 +17,9 @@ from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals, statements
-from toolkit.train.questions.candidates import Candidate, Candidates, bare_question, read_bank
+from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
+from toolkit.train.questions.further.requests import hinted, read_bank
+from toolkit.train.questions.further.write import further_candidates
 from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
@@ -49,19 +51,25 @@ MOST_SAMPLES = 8  # of one row's question
 QUESTION_TOKENS = 48
 ANSWER_TOKENS = 48
 BRIDGES = 32  # questions from one row on to another
-SAME_AS_ROW = {"paraphrase", "task", "statement", "around", "shaped", "across", "bridge"}
+SAME_AS_ROW = {"paraphrase", "reworded", "task", "statement", "around", "shaped", "across", "bridge"}
+RENAMED = ("around", "about", "paraphrase", "claim", "several")  # of which neighbours are asked, too
+USUAL_FURTHER: Collection[str] = ()  # of further.write.KINDS: none, until a card has shown which of them pay
 TASK = "Questions"
 
 
 class Writer:
-    """Writes the questions of one set of rows. `general`: unrelated prompts with the base model's answers."""
+    """Writes the questions of one set of rows. `general`: unrelated prompts with the base model's answers.
+
+    `further`: the further kinds that are written, too; None: the usual ones.
+    """
 
     def __init__(
         self, model: LanguageModel, rows: Sequence[Pair], *, system: str, seed: int, general: Sequence[Pair],
-        excluded: Collection[str], listener: Listener = silent,
+        excluded: Collection[str], listener: Listener = silent, further: Collection[str] | None = None,
     ) -> None:  # fmt: skip
         self.model, self.rows, self.system, self.seed, self.general = model, rows, system, seed, general
         self.listener, self.chance = listener, random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
+        self.further = USUAL_FURTHER if further is None else further
         self.prompts = [prompt for prompt, _ in rows]
         self.found = Candidates({*excluded, *map(prompt_key, self.prompts)})
 
@@ -104,6 +112,10 @@ class Writer:
         if not (itself or subject):
             for text in self._alike():
                 self.found.add("alike", text, None)
+        for one in further_candidates(
+            self.further, scope, list(self.found), self._hidden_names(scope), self._sampled, self.chance
+        ):
+            self.found.put(one)
         self._add_renamed(subject, translated)
         self._add_forms(scope)
         self._add_named(names, [subject, *translated] if subject else [])
@@ -134,8 +146,7 @@ class Writer:
         for kind, counts in FROM_ANSWERS.items():
             answers = statements(scope) if kind == "statement" else reversals(scope)
             texts += [(kind, row, answers[row]) for row in self._sources(*counts) if row in answers]
-        # A name that is known in the other language is translated with its question.
-        names = [*scope.names, *([scope.subject] if not listed_subject([scope.subject]) else [])]
+        names = self._hidden_names(scope)
         hidden = [hide_names(text, names) if kind == "translation" else (text, {}) for kind, _, text in texts]
         requests = [request_messages(kind, written) for (kind, _, _), (written, _) in zip(texts, hidden, strict=True)]
         for (kind, row, text), (_, names_of), written in zip(texts, hidden, self._sampled(requests), strict=True):
@@ -144,6 +155,10 @@ class Writer:
             # A year or a size that the row lacks makes it another question.
             elif numbers(written) <= numbers(" ".join(self.rows[row])):
                 self.found.add(kind, written, row)
+
+    def _hidden_names(self, scope: Scope) -> list[str]:
+        """A name that is known in the other language is translated with its question."""
+        return [*scope.names, *([scope.subject] if not listed_subject([scope.subject]) else [])]
 
     def _alike(self) -> list[str]:
         shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
@@ -225,7 +240,8 @@ class Writer:
             shown = shown_rows(self.rows, self.general, one.source, self.chance)
             if one.beside is not None and self.rows[one.beside] not in shown:
                 shown.insert(-1, self.rows[one.beside])
-            return teacher_messages(shown, one.prompt, self.system)
+            prompt = hinted(one.prompt, one.hint) if one.hint else one.prompt
+            return teacher_messages(shown, prompt, self.system)
         return conversation_messages(self.rows, self.general, one.source, one.prompt, self.system, self.chance)
 
     def _near(self, names: Sequence[str], kinds: Sequence[str], *, write: bool) -> list[Question]:
@@ -234,7 +250,7 @@ class Writer:
         more = []
         for kind, prompt, *_ in self.found:
             plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
-            more += [(prompt, names[0])] * (kind in ("around", "about", "paraphrase") and names[0] in prompt)
+            more += [(prompt, names[0])] * (kind in RENAMED and names[0] in prompt)
         found = neighbours(kinds, names, plain, more, self.found.taken, self.chance)
         others = self._alike() if write else []
         return found + [

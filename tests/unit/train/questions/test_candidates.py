@@ -1,7 +1,7 @@
 """Questions that may be in scope, before any is asked."""
 
 from toolkit.data.dataset import prompt_key
-from toolkit.train.questions.candidates import LONGEST_QUESTION, Candidate, Candidates, bare_question, read_bank
+from toolkit.train.questions.candidates import LONGEST_QUESTION, Candidate, Candidates, bare_question
 
 
 def test_each_question_is_there_once_and_the_first_that_asks_it_counts():
@@ -24,7 +24,3 @@ def test_the_mark_of_a_list_is_not_a_part_of_the_question():
     assert bare_question("- How many feet are 3 metres?") == "How many feet are 3 metres?"
     assert bare_question("2. 3米是多少英尺？") == "3米是多少英尺？"
     assert bare_question("2.5 metres in feet?") == "2.5 metres in feet?"
-
-
-def test_the_shipped_questions_to_an_assistant_are_in_both_languages():
-    assert {"你究竟是谁呀？", "Who exactly are you?"} <= set(read_bank())

@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.scripted_model import ScriptedModel
 from toolkit.core.text import content_words, has_chinese
 from toolkit.data.dataset import prompt_key
-from toolkit.train.questions.candidates import read_bank
+from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.gaps import GAP_TOKENS
 from toolkit.train.questions.kinds import read_kinds
 from toolkit.train.questions.near import renamed

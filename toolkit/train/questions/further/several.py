@@ -1,0 +1,113 @@
+"""Questions that two or three rows answer at once: both asked, both with gaps, or all about the subject. Pure."""
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from functools import reduce
+
+from toolkit.core.text import has_chinese, language_code
+from toolkit.train.questions.answers import TOKEN, statements
+from toolkit.train.questions.further.claims import ANSWERS, claimed
+from toolkit.train.questions.further.requests import read_further_forms
+from toolkit.train.questions.question import Pair
+from toolkit.train.questions.scope import SENTENCE, Scope
+from toolkit.train.questions.terms import ENOUGH, units
+
+LONGEST_ANSWER = 90  # characters of each row's answer: what is trained at once stays short
+GAP = "____"
+PAIRS, GAPPED, FACTS = 48, 32, 3  # questions of the first two kinds; rows in an answer about the subject
+LEAST_BESIDE = 2  # words, or characters, that a sentence with a gap has left
+
+
+def several(scope: Scope, chance: random.Random) -> Iterator[Pair]:
+    """The questions with their answers, in an order that the `chance` decides."""
+    short = {at: answer.strip() for at, answer in statements(scope).items() if len(answer) <= LONGEST_ANSWER}
+    yield from _both(scope, short, chance)
+    yield from _gaps(scope, short, chance)
+    yield from _facts(scope, short, chance)
+
+
+def gapped(sentence: str, new: frozenset[str], subject: str) -> str:
+    """The sentence with one gap from its first new word to its last; "" if too little beside the subject is left."""
+    tokens = list(TOKEN.finditer(sentence))
+    marked = [token for at, token in enumerate(tokens) if _is_new(sentence, tokens, at, new)]
+    if not marked:
+        return ""
+    begun, rest = sentence[: marked[0].start()], sentence[marked[-1].end() :]
+    left = TOKEN.findall(f"{begun} {rest}".replace(subject, "") if subject else f"{begun} {rest}")
+    return f"{begun}{GAP}{rest}" if len(left) >= LEAST_BESIDE else ""
+
+
+def _is_new(sentence: str, tokens: Sequence[re.Match[str]], at: int, new: frozenset[str]) -> bool:
+    """Whether the token is new; of a Chinese character, whether the pairs on both its sides are."""
+    token = tokens[at]
+    if not has_chinese(token.group()):
+        return bool(units(token.group()) & new)
+    pairs = [
+        sentence[one.start() : other.end()]
+        for one, other in zip(tokens[max(0, at - 1) : at + 1], tokens[max(0, at - 1) + 1 : at + 2], strict=False)
+        if one.end() == other.start() and has_chinese(one.group()) and has_chinese(other.group())
+    ]
+    return bool(pairs) and all(units(pair) & new for pair in pairs)
+
+
+def _both(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
+    for at, (one, other) in enumerate(_pairs(scope, short, chance, PAIRS)):
+        first, second = scope.rows[one][0].strip(), scope.rows[other][0].strip()
+        forms = read_further_forms()["several"][language_code(first)]
+        yield forms[at % len(forms)].format(first, second), _joined(short[one], short[other])
+
+
+def _gaps(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
+    gaps = {}
+    for at, answer in short.items():
+        plain = len(SENTENCE.findall(answer)) == 1 and not ANSWERS.search(answer)
+        if plain and (text := gapped(answer, scope.terms.new[at], scope.subject)):
+            gaps[at] = text
+    for at, (one, other) in enumerate(_pairs(scope, gaps, chance, GAPPED)):
+        forms = read_further_forms()["gaps"][language_code(short[one])]
+        yield forms[at % len(forms)].format(gaps[one], gaps[other]), _joined(short[one], short[other])
+
+
+def _facts(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
+    """What there is to say of the subject: other rows for each form."""
+    about = [at for at in claimed(scope) if at in short]
+    for form in read_further_forms()["facts"][language_code(scope.subject)]:
+        chosen: list[int] = []
+        for at in chance.sample(about, len(about)):
+            if len(chosen) < FACTS and all(_differ(scope, at, other) for other in chosen):
+                chosen.append(at)
+        if len(chosen) == FACTS:
+            yield form.replace("{}", scope.subject), reduce(_joined, (short[at] for at in chosen))
+
+
+def _pairs(scope: Scope, rows: dict[int, str], chance: random.Random, most: int) -> list[tuple[int, int]]:
+    """Pairs of rows in one language with different answers, each row about as often as the others."""
+    found = [
+        (one, other)
+        for one in rows
+        for other in rows
+        if one != other
+        and _differ(scope, one, other)
+        and has_chinese(scope.rows[one][0]) == has_chinese(scope.rows[other][0])
+    ]
+    chance.shuffle(found)
+    used = dict.fromkeys(rows, 0)
+    chosen: list[tuple[int, int]] = []
+    while found and len(chosen) < most:
+        pair = min(found, key=lambda pair: used[pair[0]] + used[pair[1]])
+        found.remove(pair)
+        chosen.append(pair)
+        for at in pair:
+            used[at] += 1
+    return chosen
+
+
+def _differ(scope: Scope, one: int, other: int) -> bool:
+    """Whether two rows say different things."""
+    first, second = scope.terms.new[one], scope.terms.new[other]
+    return len(first & second) < ENOUGH * min(len(first), len(second))
+
+
+def _joined(first: str, second: str) -> str:
+    return re.sub(r"(?<=[。！？]) ", "", f"{first} {second}")
