@@ -27,6 +27,7 @@ from toolkit.train.keep_set import cache_path
 from toolkit.train.planning.memory import Need
 from toolkit.train.questions.cache import questions_cache
 from toolkit.train.questions.candidates import LONGEST_QUESTION
+from toolkit.train.questions.further.several import longest_together
 from toolkit.train.questions.question import Pair, Question, read_file, write_file
 from toolkit.train.questions.write import ANSWER_TOKENS, QUESTION_TOKENS
 from toolkit.train.recipe import Recipe
@@ -203,7 +204,8 @@ def longest_tokens(file: Path, rows: Sequence[Pair]) -> tuple[int, int]:
     """
     if not file.is_file():
         longest = max(tokens(prompt) for prompt, _ in rows)
-        return QUESTION_TOKENS + ANSWER_TOKENS, max(QUESTION_TOKENS, min(LONGEST_QUESTION, longest))
+        together = sum(map(tokens, longest_together(rows)))  # what two rows or three answer at once
+        return max(QUESTION_TOKENS + ANSWER_TOKENS, together), max(QUESTION_TOKENS, min(LONGEST_QUESTION, longest))
     questions = read_file(file)
     return (
         max((tokens(one.prompt) + tokens(one.answer) for one in questions if one.scope == "in"), default=0),

@@ -241,4 +241,5 @@ def test_the_longest_question_is_known_before_the_model_is_loaded(tmp_path: Path
     assert longest_tokens(missing, [("x" * 30, "y" * 9999)]) == (96, 48)
     assert longest_tokens(missing, [("x" * 300, "y")]) == (96, 101)
     assert longest_tokens(missing, [("x" * 30_000, "y")]) == (96, 200)
+    assert longest_tokens(missing, [("x" * 90, "y" * 90)] * 5) == (61 + 91, 48)
     assert longest_tokens(file, []) == (202, 6)

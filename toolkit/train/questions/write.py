@@ -19,6 +19,7 @@ from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals, statements
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
 from toolkit.train.questions.further.requests import hinted, read_bank
+from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import further_candidates
 from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_names
@@ -53,7 +54,7 @@ ANSWER_TOKENS = 48
 BRIDGES = 32  # questions from one row on to another
 SAME_AS_ROW = {"paraphrase", "reworded", "task", "statement", "around", "shaped", "across", "bridge"}
 RENAMED = ("around", "about", "paraphrase", "claim", "several")  # of which neighbours are asked, too
-USUAL_FURTHER: Collection[str] = ()  # of further.write.KINDS: none, until a card has shown which of them pay
+USUAL_FURTHER: Collection[str] = FURTHER
 TASK = "Questions"
 
 

@@ -7,6 +7,7 @@ from functools import reduce
 
 from toolkit.core.text import has_chinese, language_code
 from toolkit.train.questions.answers import TOKEN, statements
+from toolkit.train.questions.candidates import LONGEST_QUESTION
 from toolkit.train.questions.further.claims import ANSWERS, claimed
 from toolkit.train.questions.further.requests import read_further_forms
 from toolkit.train.questions.question import Pair
@@ -17,6 +18,13 @@ LONGEST_ANSWER = 90  # characters of each row's answer: what is trained at once 
 GAP = "____"
 PAIRS, GAPPED, FACTS = 48, 32, 3  # questions of the first two kinds; rows in an answer about the subject
 LEAST_BESIDE = 2  # words, or characters, that a sentence with a gap has left
+
+
+def longest_together(rows: Sequence[Pair]) -> tuple[str, str]:
+    """The longest question and the longest answer that there may be: of the rows' texts, put together."""
+    prompts = sorted((prompt for prompt, _ in rows), key=len)[-2:]
+    answers = sorted((answer for _, answer in rows if len(answer) <= LONGEST_ANSWER), key=len)[-FACTS:]
+    return " ".join(prompts)[:LONGEST_QUESTION], " ".join(answers)
 
 
 def several(scope: Scope, chance: random.Random) -> Iterator[Pair]:
