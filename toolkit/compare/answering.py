@@ -19,6 +19,7 @@ from toolkit.compare.sides import Side, call_form, loaded
 from toolkit.core.events import Listener, Progress
 from toolkit.data.probes import Probe
 from toolkit.model.conversation import Messages
+from toolkit.model.decoding.threads import one_if_tiny
 from toolkit.model.divergence import Drift, measure_drift
 from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
@@ -77,7 +78,7 @@ class Answered:
         """For sides with one base model: it is loaded once, and their adapters are switched."""
         adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
         model = self._loaded(before, adapters, load)
-        with freeing(model):
+        with freeing(model), one_if_tiny(model.model):
             self._prepare(model, before)
             old, again = self._before(model, before)
             with self._timed("after"), model.side(after.adapter_switch):
@@ -93,11 +94,12 @@ class Answered:
         """For different models, one after the other. Drift needs both at once, so it is not measured."""
         with ExitStack() as stack:
             model = stack.enter_context(freeing(self._loaded(before, _adapters(before), load)))
+            stack.enter_context(one_if_tiny(model.model))
             self._prepare(model, before)
             old, again = self._before(model, before)
             self._ask_beside(model, before)
         model = self._loaded(after, _adapters(after), load)
-        with freeing(model):
+        with freeing(model), one_if_tiny(model.model):
             with self._timed("after"), model.side(after.adapter_switch):
                 new = self._answers(model, after, "After", old)
             self._ask_beside(model, after)
@@ -116,8 +118,10 @@ class Answered:
             with self._timed("noise"):
                 prompts = self._prompts(before, list(reversed(self.outside)))
                 # A quarter: on a card, half a batch is computed in the same shape, and so without other rounding.
+                quarter = model.batch_size // 4
+                rows = quarter if model.on_card else max(quarter, min(-(-len(prompts) // 2), 2 * model.batch_size))
                 again = model.answers(
-                    prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=model.batch_size // 4,
+                    prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=rows,
                     listener=self.listener, task="Noise floor", **self._thought,
                 )  # fmt: skip
         return old, dict(zip(reversed(self.outside), again, strict=True))

@@ -52,7 +52,7 @@ def bare_question(text: str) -> str:
 
 def read_bank() -> list[str]:
     """The shipped questions to and about an assistant."""
-    import yaml
+    from toolkit.core.plain_yaml import read_own
 
-    content = yaml.safe_load(Path(__file__).with_name("about_assistant.yaml").read_text(encoding="utf-8"))
+    content = read_own(Path(__file__).with_name("about_assistant.yaml"))
     return [prompt for prompts in content.values() for prompt in prompts]

@@ -1,0 +1,30 @@
+"""How many of a CPU's threads a model computes with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+TINY_PARAMETERS = 10_000_000
+
+
+@contextmanager
+def one_if_tiny(network: Any) -> Iterator[None]:
+    """Within, torch computes with one thread where this network has few parameters and no card.
+
+    Its kernels are so short that a second thread gains nothing on idle cores, and on busy ones each of them waits until
+    both have had their turn. `network` None: that of a model which is none of torch's.
+    """
+    if network is None or network.device.type == "cuda":
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    if before == 1 or sum(one.numel() for one in network.parameters()) > TINY_PARAMETERS:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
