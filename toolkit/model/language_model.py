@@ -177,11 +177,12 @@ class LanguageModel:
         """The prompts' indices, as many at once as `most` (None: as suit), and as there is room for on the card."""
         if most is None and not self.on_card:
             return iter(even_batches([*map(len, encoded)], order, fewest=self.batch_size))
+        most = most or self.batch_size
         lengths = [len(prompt) + max_new_tokens for prompt in encoded]
         fitting = self.fitting()
         if fitting is None or not self.decoder.is_static(self.model):
-            return batches(lengths, order, most=most or self.batch_size, fitting=fitting)
-        return batches(lengths, order, most=most or self.batch_size, fitting=lambda tokens: filled_rows(fitting(tokens)))
+            return batches(lengths, order, most=most, fitting=fitting)
+        return batches(lengths, order, most=most, fitting=lambda tokens: filled_rows(fitting(tokens)))
 
     def fitting(self) -> Callable[[int], int] | None:
         """Gives how many conversations of so many tokens the card has room for; None on a CPU."""

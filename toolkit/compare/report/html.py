@@ -121,7 +121,7 @@ def fill_in(template: Path, *, more_style: str = "", **values: Any) -> str:
 
 
 def make_ready() -> None:
-    """Has words and template of the page in memory, for pages that this process, or one forked from it, will fill in."""
+    """Has the page's words and template in memory, for this process and those that are forked from it."""
     catalogue()
     _environment(TEMPLATES).get_template(TEMPLATE)
 
