@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from toolkit.compare.ability.ability import Ability
 from toolkit.compare.ability.thinking import ThoughtCount
@@ -19,6 +20,7 @@ from toolkit.compare.sides import Side, call_form, loaded
 from toolkit.core.events import Listener, Progress
 from toolkit.data.probes import Probe
 from toolkit.model.conversation import Messages
+from toolkit.model.decoding.meanwhile import meanwhile
 from toolkit.model.decoding.threads import one_if_tiny
 from toolkit.model.divergence import Drift, measure_drift
 from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
@@ -80,15 +82,37 @@ class Answered:
         model = self._loaded(before, adapters, load)
         with freeing(model), one_if_tiny(model.model):
             self._prepare(model, before)
-            old, again = self._before(model, before)
-            with self._timed("after"), model.side(after.adapter_switch):
-                new = self._answers(model, after, "After", old)
+            with meanwhile(model.model, lambda: self._after_alone(model, after)) as found_beside:
+                old, again = self._before(model, before)
+                with self._timed("after"), model.side(after.adapter_switch):
+                    beside = found_beside()
+                    new = (
+                        self._answers(model, after, "After", old) if beside is None else self._told(after, *beside, old)
+                    )
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
             self._ask_beside(model, before)
             self._ask_beside(model, after)
             self._scan(model)
         return self._results(old, new, again, drifts)
+
+    def _after_alone(self, model: LanguageModel, after: Side) -> tuple[list[Answer], list[Progress]]:
+        """The after side's answers, and the progress that is to be told, where the other side's are not known yet."""
+        told: list[Progress] = []
+        self.listener = told.append
+        with model.side(after.adapter_switch):
+            return self._answers(model, after, "After"), told
+
+    def _told(
+        self, side: Side, answers: list[Answer], events: Sequence[Progress], before: Sequence[Answer]
+    ) -> list[Answer]:
+        """That side's answers, after their progress, with the marks that are known by now."""
+        asked = self._items(side)
+        for event in events:
+            items = [{**one, **self._mark(*asked[one["number"]], before[one["number"]], one["answer"])}
+                     for one in event.items]  # fmt: skip
+            self.listener(replace(event, items=items))
+        return answers
 
     def in_two_loads(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
         """For different models, one after the other. Drift needs both at once, so it is not measured."""
@@ -159,16 +183,20 @@ class Answered:
             for place, text in event.texts.items():
                 probe, system = items[at[place]]
                 item = {"number": at[place], "group": probe.group, "prompt": probe.prompt, "answer": text}
-                if before is not None and _judged_soon(probe):
-                    result = judge(
-                        probe, system, before[at[place]].text, text, self.questions.probes, drift=None,
-                        before_again=None,
-                    )  # fmt: skip
-                    item["mark"] = outcome(result)
-                shown.append(item)
+                mark = {} if before is None else self._mark(probe, system, before[at[place]], text)
+                shown.append({**item, **mark})
             self.listener(replace(event.bare, items=shown))
 
         return listener
+
+    def _mark(self, probe: Probe, system: str, before: Answer, text: str) -> dict[str, str]:
+        """The outcome of an answer, where it can be told from the answer itself."""
+        if not _judged_soon(probe):
+            return {}
+        result = judge(
+            probe, system, before.text, text, self.questions.probes, drift=None, before_again=None,
+        )  # fmt: skip
+        return {"mark": outcome(result)}
 
     def _ask_beside(self, model: LanguageModel, side: Side) -> None:
         """What is asked beside the probes: abilities, rows that were not trained, and whether it thinks."""

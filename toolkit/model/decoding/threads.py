@@ -7,22 +7,26 @@ from typing import Any
 TINY_PARAMETERS = 10_000_000
 
 
+def is_tiny(network: Any) -> bool:
+    """Whether it has few parameters and no card. `network` None: that of a model which is none of torch's."""
+    if network is None or network.device.type == "cuda":
+        return False
+    return sum(one.numel() for one in network.parameters()) <= TINY_PARAMETERS
+
+
 @contextmanager
 def one_if_tiny(network: Any) -> Iterator[None]:
-    """Within, torch computes with one thread where this network has few parameters and no card.
+    """Within, torch computes with one thread for a tiny network.
 
     Its kernels are so short that a second thread gains nothing on idle cores, and on busy ones each of them waits until
-    both have had their turn. `network` None: that of a model which is none of torch's.
+    both have had their turn.
     """
-    if network is None or network.device.type == "cuda":
+    if not is_tiny(network):
         yield
         return
     import torch
 
     before = torch.get_num_threads()
-    if before == 1 or sum(one.numel() for one in network.parameters()) > TINY_PARAMETERS:
-        yield
-        return
     torch.set_num_threads(1)
     try:
         yield
