@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from toolkit.compare.ability.ability import Ability
 from toolkit.compare.ability.thinking import ThoughtCount
@@ -87,7 +86,7 @@ class Answered:
                 with self._timed("after"), model.side(after.adapter_switch):
                     beside = found_beside()
                     new = (
-                        self._answers(model, after, "After", old) if beside is None else self._told(after, *beside, old)
+                        self._answers(model, after, "After", old) if beside is None else self._told(after, beside, old)
                     )
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
@@ -103,15 +102,16 @@ class Answered:
         with model.side(after.adapter_switch):
             return self._answers(model, after, "After"), told
 
-    def _told(
-        self, side: Side, answers: list[Answer], events: Sequence[Progress], before: Sequence[Answer]
-    ) -> list[Answer]:
+    def _told(self, side: Side, beside: tuple[list[Answer], list[Progress]], before: Sequence[Answer]) -> list[Answer]:
         """That side's answers, after their progress, with the marks that are known by now."""
-        asked = self._items(side)
+        answers, events = beside
+        items = self._items(side)
         for event in events:
-            items = [{**one, **self._mark(*asked[one["number"]], before[one["number"]], one["answer"])}
-                     for one in event.items]  # fmt: skip
-            self.listener(replace(event, items=items))
+            shown = []
+            for one in event.items:
+                probe, system = items[one["number"]]
+                shown.append({**one, **self._mark(probe, system, before[one["number"]], one["answer"])})
+            self.listener(replace(event, items=shown))
         return answers
 
     def in_two_loads(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:

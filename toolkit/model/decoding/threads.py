@@ -11,7 +11,7 @@ def is_tiny(network: Any) -> bool:
     """Whether it has few parameters and no card. `network` None: that of a model which is none of torch's."""
     if network is None or network.device.type == "cuda":
         return False
-    return sum(one.numel() for one in network.parameters()) <= TINY_PARAMETERS
+    return bool(sum(one.numel() for one in network.parameters()) <= TINY_PARAMETERS)
 
 
 @contextmanager
