@@ -19,8 +19,7 @@ from toolkit.compare.sides import Side, call_form, loaded
 from toolkit.core.events import Listener, Progress
 from toolkit.data.probes import Probe
 from toolkit.model.conversation import Messages
-from toolkit.model.decoding.meanwhile import meanwhile
-from toolkit.model.decoding.threads import one_if_tiny
+from toolkit.model.decoding.tiny import meanwhile, one_if_tiny
 from toolkit.model.divergence import Drift, measure_drift
 from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
@@ -86,7 +85,9 @@ class Answered:
                 with self._timed("after"), model.side(after.adapter_switch):
                     beside = found_beside()
                     new = (
-                        self._answers(model, after, "After", old) if beside is None else self._told(after, beside, old)
+                        self._answers(model, after, "After", old)
+                        if beside is None
+                        else self._reported(after, beside, old)
                     )
             with self._timed("drift"):
                 drifts = self._drifts(model, before, after, old)
@@ -96,13 +97,15 @@ class Answered:
         return self._results(old, new, again, drifts)
 
     def _after_alone(self, model: LanguageModel, after: Side) -> tuple[list[Answer], list[Progress]]:
-        """The after side's answers, and the progress that is to be told, where the other side's are not known yet."""
-        told: list[Progress] = []
-        self.listener = told.append
+        """The after side's answers, and their progress for later: the other side's answers are not known yet."""
+        events: list[Progress] = []
+        self.listener = events.append
         with model.side(after.adapter_switch):
-            return self._answers(model, after, "After"), told
+            return self._answers(model, after, "After"), events
 
-    def _told(self, side: Side, beside: tuple[list[Answer], list[Progress]], before: Sequence[Answer]) -> list[Answer]:
+    def _reported(
+        self, side: Side, beside: tuple[list[Answer], list[Progress]], before: Sequence[Answer]
+    ) -> list[Answer]:
         """That side's answers, after their progress, with the marks that are known by now."""
         answers, events = beside
         items = self._items(side)
@@ -190,7 +193,7 @@ class Answered:
         return listener
 
     def _mark(self, probe: Probe, system: str, before: Answer, text: str) -> dict[str, str]:
-        """The outcome of an answer, where it can be told from the answer itself."""
+        """The outcome of an answer, where the answer alone shows it."""
         if not _judged_soon(probe):
             return {}
         result = judge(

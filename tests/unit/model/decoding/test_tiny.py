@@ -1,16 +1,17 @@
-"""Work in a second process: its result comes back, and whatever happens to it, nothing of it is left."""
+"""A tiny model: one thread, and work in a second process, of which nothing is left whatever happens to it."""
 
 import os
 import pickle
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from toolkit.model.decoding.meanwhile import Meanwhile, meanwhile
+from toolkit.model.decoding.tiny import TINY_PARAMETERS, Meanwhile, meanwhile, one_if_tiny
 
 TINY = SimpleNamespace(device=SimpleNamespace(type="cpu"), parameters=lambda: iter([torch.empty(1)]))
 
@@ -102,3 +103,37 @@ def test_half_a_result_is_none(monkeypatch: pytest.MonkeyPatch):
 
     assert begun.result() is None
     begun.end()
+
+
+@pytest.fixture(name="two_threads")
+def _two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def network(parameters: int, kind: str = "cpu") -> SimpleNamespace:
+    weights = [torch.empty(parameters, device="meta")]
+    return SimpleNamespace(device=SimpleNamespace(type=kind), parameters=lambda: iter(weights))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_tiny_model_computes_with_one_thread():
+    with one_if_tiny(network(TINY_PARAMETERS)):
+        assert torch.get_num_threads() == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("other", [network(TINY_PARAMETERS + 1), network(8, "cuda"), None])
+def test_another_keeps_its_threads(other: SimpleNamespace | None):
+    with one_if_tiny(other):
+        assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_afterwards_there_are_as_many_as_before_even_after_an_error():
+    with pytest.raises(ValueError), one_if_tiny(network(8)):  # noqa: PT011  # it is ours
+        raise ValueError
+
+    assert torch.get_num_threads() == 2

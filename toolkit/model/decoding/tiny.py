@@ -1,4 +1,4 @@
-"""What a tiny model does meanwhile in a second process, forked from this one: each has one thread, and a core."""
+"""A tiny model on a CPU: it computes with one thread, and a second process takes the other core meanwhile."""
 
 import ctypes
 import os
@@ -9,9 +9,35 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from toolkit.model.decoding.threads import is_tiny
-
+TINY_PARAMETERS = 10_000_000
 PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def is_tiny(network: Any) -> bool:
+    """Whether it has few parameters and no card. `network` None: that of a model which is none of torch's."""
+    if network is None or network.device.type == "cuda":
+        return False
+    return bool(sum(one.numel() for one in network.parameters()) <= TINY_PARAMETERS)
+
+
+@contextmanager
+def one_if_tiny(network: Any) -> Iterator[None]:
+    """Within, torch computes with one thread for a tiny network.
+
+    Its kernels are so short that a second thread gains nothing on idle cores, and on busy ones each of them waits until
+    both have had their turn.
+    """
+    if not is_tiny(network):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Meanwhile:
