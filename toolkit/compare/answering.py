@@ -82,15 +82,13 @@ class Answered:
             self._prepare(model, before)
             with meanwhile(model.model, lambda: self._after_alone(model, after)) as found_beside:
                 old, again = self._before(model, before)
+                with self._timed("drift"):
+                    drifts = self._drifts(model, before, after, old)
                 with self._timed("after"), model.side(after.adapter_switch):
-                    beside = found_beside()
-                    new = (
-                        self._answers(model, after, "After", old)
-                        if beside is None
-                        else self._reported(after, beside, old)
-                    )
-            with self._timed("drift"):
-                drifts = self._drifts(model, before, after, old)
+                    if (beside := found_beside()) is None:
+                        new = self._answers(model, after, "After", old)
+                    else:
+                        new = self._reported(after, beside, old)
             self._ask_beside(model, before)
             self._ask_beside(model, after)
             self._scan(model)
