@@ -191,7 +191,7 @@ class Answered:
         return listener
 
     def _mark(self, probe: Probe, system: str, before: Answer, text: str) -> dict[str, str]:
-        """The outcome of an answer, where the answer alone shows it."""
+        """The outcome of an answer, where nothing else is needed to see it."""
         if not _judged_soon(probe):
             return {}
         result = judge(
