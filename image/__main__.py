@@ -47,8 +47,10 @@ def exit_code(arguments: list[str]) -> int | None:
     import click
 
     from image.cli import cli
+    from image.cli.chinese import shown, usage_shown
     from image.cli.console import notify
     from image.core.errors import ImageError, Interrupted
+    from image.core.language import CHINESE, language
 
     debug = "--debug" in arguments
     try:
@@ -57,12 +59,16 @@ def exit_code(arguments: list[str]) -> int | None:
         _print_interrupted()
         return Interrupted.exit_code
     except click.ClickException as error:
-        error.show()
+        if language() == CHINESE:
+            for line in usage_shown(error):
+                notify(line)
+        else:
+            error.show()
         return error.exit_code
     except ImageError as error:
         if debug:
             raise
-        notify(f"Error: {error}")
+        notify(shown(error))
         return error.exit_code
     except Exception as error:
         if debug:

@@ -10,6 +10,7 @@ from pathlib import Path
 from image.build.build import require_image
 from image.core import labels
 from image.core.errors import ConfigError, EngineError, first_line
+from image.core.language import CHINESE, VARIABLE, language
 from image.core.progress import Notify
 from image.core.project import DEFAULT_MODEL, GIB, SMALL_MODEL_BYTES, card_bytes
 from image.engine import ContainerConfig, Engine, EngineInfo, ImageInfo, Mount, Port, connect, run_container
@@ -19,7 +20,6 @@ from image.run.terminal import attach_terminal, window_size
 from image.run.thin import Weights, arriving, has_no_weights, image_for
 
 API_KEY = "TOOLKIT_API_KEY"
-LANGUAGE = "TOOLKIT_LANG"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +158,7 @@ def _server_environment(port: Port) -> dict[str, str]:
 
 def _language_environment() -> dict[str, str]:
     """The host's language: a container has a locale of its own."""
-    names = (LANGUAGE, "LC_ALL", "LC_MESSAGES", "LANG")
-    first = next((value for name in names if (value := os.environ.get(name))), "")
-    return {LANGUAGE: "zh"} if first.lower().startswith("zh") else {}
+    return {VARIABLE: CHINESE} if language() == CHINESE else {}
 
 
 def _terminal_environment() -> dict[str, str]:

@@ -18,6 +18,7 @@ SHORT_MODULES = {
     "image/cli/sbom.py": "a command is a module",
     "image/cli/verify.py": "a command is a module",
     "image/core/files.py": "the host's side shares no code with toolkit",
+    "image/core/language.py": "what errors and the container's environment both ask",
     "image/core/labels.py": "labels are a contract between image and toolkit",
     "image/core/suggestion.py": "what every module that suggests a command uses",
     "image/core/text.py": "one function that every module which prints uses",

@@ -19,6 +19,7 @@ from toolkit.compare.sides import Side, call_form, loaded
 from toolkit.core.events import Listener, Progress
 from toolkit.data.probes import Probe
 from toolkit.model.conversation import Messages
+from toolkit.model.decoding.tiny import meanwhile, one_if_tiny
 from toolkit.model.divergence import Drift, measure_drift
 from toolkit.model.language_model import Answer, LanguageModel, Load, freeing
 
@@ -77,27 +78,53 @@ class Answered:
         """For sides with one base model: it is loaded once, and their adapters are switched."""
         adapters = {side.key: side.adapter for side in (before, after) if side.key and side.adapter}
         model = self._loaded(before, adapters, load)
-        with freeing(model):
+        with freeing(model), one_if_tiny(model.model):
             self._prepare(model, before)
-            old, again = self._before(model, before)
-            with self._timed("after"), model.side(after.adapter_switch):
-                new = self._answers(model, after, "After", old)
-            with self._timed("drift"):
-                drifts = self._drifts(model, before, after, old)
+            with meanwhile(model.model, lambda: self._after_alone(model, after)) as found_beside:
+                old, again = self._before(model, before)
+                with self._timed("drift"):
+                    drifts = self._drifts(model, before, after, old)
+                with self._timed("after"), model.side(after.adapter_switch):
+                    if (beside := found_beside()) is None:
+                        new = self._answers(model, after, "After", old)
+                    else:
+                        new = self._reported(after, beside, old)
             self._ask_beside(model, before)
             self._ask_beside(model, after)
             self._scan(model)
         return self._results(old, new, again, drifts)
 
+    def _after_alone(self, model: LanguageModel, after: Side) -> tuple[list[Answer], list[Progress]]:
+        """The after side's answers, and their progress for later: the other side's answers are not known yet."""
+        events: list[Progress] = []
+        self.listener = events.append
+        with model.side(after.adapter_switch):
+            return self._answers(model, after, "After"), events
+
+    def _reported(
+        self, side: Side, beside: tuple[list[Answer], list[Progress]], before: Sequence[Answer]
+    ) -> list[Answer]:
+        """That side's answers, after their progress, with the marks that are known by now."""
+        answers, events = beside
+        items = self._items(side)
+        for event in events:
+            shown = []
+            for one in event.items:
+                probe, system = items[one["number"]]
+                shown.append({**one, **self._mark(probe, system, before[one["number"]], one["answer"])})
+            self.listener(replace(event, items=shown))
+        return answers
+
     def in_two_loads(self, before: Side, after: Side, load: Load) -> list[ProbeResult]:
         """For different models, one after the other. Drift needs both at once, so it is not measured."""
         with ExitStack() as stack:
             model = stack.enter_context(freeing(self._loaded(before, _adapters(before), load)))
+            stack.enter_context(one_if_tiny(model.model))
             self._prepare(model, before)
             old, again = self._before(model, before)
             self._ask_beside(model, before)
         model = self._loaded(after, _adapters(after), load)
-        with freeing(model):
+        with freeing(model), one_if_tiny(model.model):
             with self._timed("after"), model.side(after.adapter_switch):
                 new = self._answers(model, after, "After", old)
             self._ask_beside(model, after)
@@ -116,8 +143,10 @@ class Answered:
             with self._timed("noise"):
                 prompts = self._prompts(before, list(reversed(self.outside)))
                 # A quarter: on a card, half a batch is computed in the same shape, and so without other rounding.
+                quarter = model.batch_size // 4
+                rows = quarter if model.on_card else max(quarter, min(-(-len(prompts) // 2), 2 * model.batch_size))
                 again = model.answers(
-                    prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=model.batch_size // 4,
+                    prompts, max_new_tokens=self.questions.max_new_tokens, batch_size=rows,
                     listener=self.listener, task="Noise floor", **self._thought,
                 )  # fmt: skip
         return old, dict(zip(reversed(self.outside), again, strict=True))
@@ -155,16 +184,20 @@ class Answered:
             for place, text in event.texts.items():
                 probe, system = items[at[place]]
                 item = {"number": at[place], "group": probe.group, "prompt": probe.prompt, "answer": text}
-                if before is not None and _judged_soon(probe):
-                    result = judge(
-                        probe, system, before[at[place]].text, text, self.questions.probes, drift=None,
-                        before_again=None,
-                    )  # fmt: skip
-                    item["mark"] = outcome(result)
-                shown.append(item)
+                mark = {} if before is None else self._mark(probe, system, before[at[place]], text)
+                shown.append({**item, **mark})
             self.listener(replace(event.bare, items=shown))
 
         return listener
+
+    def _mark(self, probe: Probe, system: str, before: Answer, text: str) -> dict[str, str]:
+        """The outcome of an answer, where nothing else is needed to see it."""
+        if not _judged_soon(probe):
+            return {}
+        result = judge(
+            probe, system, before.text, text, self.questions.probes, drift=None, before_again=None,
+        )  # fmt: skip
+        return {"mark": outcome(result)}
 
     def _ask_beside(self, model: LanguageModel, side: Side) -> None:
         """What is asked beside the probes: abilities, rows that were not trained, and whether it thinks."""

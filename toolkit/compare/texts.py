@@ -27,9 +27,9 @@ class Texts:
 @cache
 def catalogue(file: Path = CATALOGUE) -> dict[str, dict[str, str]]:
     """Dotted key to language to text."""
-    import yaml
+    from toolkit.core.plain_yaml import read_own
 
-    return dict(_flat(yaml.safe_load(file.read_text(encoding="utf-8")), ""))
+    return dict(_flat(read_own(file), ""))
 
 
 def _flat(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -1,5 +1,6 @@
 """YAML without what makes a small file large: no aliases, no deep nesting, no scalars that are slow to convert."""
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -9,6 +10,12 @@ from toolkit.core.documents import MAX_DEPTH, require_plain
 LONGEST_PLAIN_SCALAR = 100  # characters of a number or a date
 LONGEST = 4_000_000  # characters; a parser in Python takes several seconds for them
 TEXT = "tag:yaml.org,2002:str"
+
+
+def read_own(file: Path) -> Any:
+    """The value of a file that is shipped with the toolkit and so needs no guard: by libyaml where PyYAML has it."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(file.read_text(encoding="utf-8"), loader)  # noqa: S506  # both are safe
 
 
 def parse_yaml(text: str) -> tuple[Any, yaml.Node | None]:

@@ -16,7 +16,7 @@ from toolkit.model.chat_template import ChatTokens, opens_thought, rendered, thi
 from toolkit.model.conversation import THOUGHT_TOKENS, Messages, is_thinking
 from toolkit.model.decoding.answer import Answer, answer_of, answer_within
 from toolkit.model.decoding.answer_end import answer_end, end_tokens
-from toolkit.model.decoding.answer_memory import batches, filled_rows, free_bytes, rows_that_fit
+from toolkit.model.decoding.answer_memory import batches, even_batches, filled_rows, free_bytes, rows_that_fit
 from toolkit.model.decoding.greedy import GreedyDecoder
 from toolkit.model.decoding.spread import Other, spread
 from toolkit.model.device import Device
@@ -163,7 +163,7 @@ class LanguageModel:
             alike = [at for at in order if thinking[at] is with_thought]
             left = min(self.require_room(encoded[at]) for at in alike) - max_new_tokens
             longest = max_new_tokens + with_thought * max(min(thought_tokens, left), 0)
-            parts = list(self.batches(encoded, alike, longest, batch_size or self.batch_size))
+            parts = list(self.batches(encoded, alike, longest, batch_size))
             jobs = [([encoded[at] for at in batch], longest, bool(self.others)) for batch in parts]
             for number, generated in spread(self, _generated, jobs):
                 found.update((at, finished(at, one)) for at, one in zip(parts[number], generated, strict=True))
@@ -172,9 +172,12 @@ class LanguageModel:
         return [found[at] for at in range(len(prompts))]
 
     def batches(
-        self, encoded: Sequence[Sequence[int]], order: Sequence[int], max_new_tokens: int, most: int
+        self, encoded: Sequence[Sequence[int]], order: Sequence[int], max_new_tokens: int, most: int | None
     ) -> Iterator[list[int]]:
-        """The prompts' indices, as many at once as `most`, and as there is room for on the card."""
+        """The prompts' indices, as many at once as `most` (None: as suit), and as there is room for on the card."""
+        if most is None and not self.on_card:
+            return iter(even_batches([*map(len, encoded)], order, fewest=self.batch_size))
+        most = most or self.batch_size
         lengths = [len(prompt) + max_new_tokens for prompt in encoded]
         fitting = self.fitting()
         if fitting is None or not self.decoder.is_static(self.model):
@@ -198,8 +201,7 @@ class LanguageModel:
 
     def generate(self, batch: Sequence[Sequence[int]], max_new_tokens: int) -> list[Answer]:
         """The greedy continuation of each sequence of token ids, in one batch. Raises ModelError as `answers`."""
-        found = self.decoder.decode(self.model, batch, max_new_tokens)
-        return [answer_of(one, self.text_of) for one in found]
+        return [answer_of(one, self.text_of) for one in self.decoder.decode(self.model, batch, max_new_tokens)]
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """Without special tokens."""
@@ -217,11 +219,9 @@ class LanguageModel:
         whole = [self.prompt_ids(one) + answer.tokens for one, answer in zip(prompts, answers, strict=True)]
         inputs, mask = pad_left(whole, self._pad(), self.model.device)
         logits = self.model(
-            input_ids=inputs,
-            attention_mask=mask,
+            input_ids=inputs, attention_mask=mask, logits_to_keep=max(len(one.tokens) for one in answers) + 1,
             position_ids=(mask.cumsum(-1) - 1).clamp(min=0),  # as in generation: padding has no position
-            logits_to_keep=max(len(answer.tokens) for answer in answers) + 1,
-        ).logits
+        ).logits  # fmt: skip
         return logits[:, :-1]  # the last position predicts the token after the answer
 
     def stream(self, messages: Messages, *, max_new_tokens: int) -> Iterator[str]:

@@ -53,7 +53,7 @@ def test_its_progress_has_the_training_and_the_questions(told):
     *_, progress = told
 
     assert any(line.startswith("Training ") for line in progress)
-    assert any(line.startswith("After ") for line in progress)
+    assert any(line.startswith("Before ") for line in progress)  # After comes at once: it answers meanwhile
 
 
 def test_both_sides_answer_the_same_question(told):

@@ -94,10 +94,9 @@ class Catalogue:
 
     @cached_property
     def _contents(self) -> list[dict[str, dict[str, str]]]:
-        import yaml
+        from toolkit.core.plain_yaml import read_own
 
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return [yaml.load(file.read_text(encoding="utf-8"), loader) for file in self._files]  # noqa: S506  # both safe
+        return [read_own(file) for file in self._files]
 
 
 def joined(sentences: Iterable[str]) -> str:

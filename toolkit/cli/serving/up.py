@@ -62,6 +62,7 @@ def lines(found: dict[str, Any], size_bytes: int) -> list[str]:
 def _import_commands() -> None:
     for name in sorted(COMMANDS):
         importlib.import_module(import_name(name))
+    importlib.import_module("toolkit.compare.report.html").make_ready()
 
 
 def _say_ready() -> None:

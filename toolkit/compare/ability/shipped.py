@@ -57,9 +57,9 @@ def shipped_items() -> tuple[Item, ...]:
 
 
 def _file(name: str) -> Any:
-    import yaml
+    from toolkit.core.plain_yaml import read_own
 
-    return yaml.safe_load((data_folder() / "ability" / f"{name}.yaml").read_text(encoding="utf-8"))
+    return read_own(data_folder() / "ability" / f"{name}.yaml")
 
 
 def _knowledge(language: Language) -> Iterator[Choice]:

@@ -224,6 +224,6 @@ def _pairs(sources: Sequence[Probe], names: Sequence[str], count: int) -> Iterat
 @cache
 def _forms() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """Group, language, name, form."""
-    import yaml
+    from toolkit.core.plain_yaml import read_own
 
-    return dict(yaml.safe_load(FORMS.read_text(encoding="utf-8")))
+    return dict(read_own(FORMS))

@@ -42,7 +42,7 @@ from toolkit.compare.report.learned import learned_from, question_lists
 from toolkit.compare.report.report import Report
 from toolkit.compare.report.scores import score_view
 from toolkit.compare.report.spans import differences, marked
-from toolkit.compare.texts import Texts
+from toolkit.compare.texts import Texts, catalogue
 from toolkit.compare.verdict import AT_LEAST, THINKING, THOUGHT, misses, system_name
 from toolkit.core.text import printable
 from toolkit.data.probing.expectation import Expectation
@@ -51,7 +51,7 @@ from toolkit.runs.layout import REPORT_SCHEMA_VERSION
 from toolkit.runs.questions import RunQuestion
 from toolkit.runs.training_log import COMPARISON_PHASES, TrainingLog, phases
 
-TEMPLATES = Path(__file__).parent
+TEMPLATES, TEMPLATE = Path(__file__).parent, "report.html.jinja"
 NO_SHARE = ("kl", "length", "repetition", THINKING, THOUGHT)
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 SHOWN_FIRST = 6  # changed and wrong questions at the top
@@ -63,7 +63,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
     systems = list(report.per_system)
     filters = Filters(report, texts)
     return fill_in(
-        TEMPLATES / "report.html.jinja",
+        TEMPLATES / TEMPLATE,
         more_style=filters.style,
         filters=filters,
         headline=headline(report, filters.named, texts),
@@ -118,6 +118,12 @@ def fill_in(template: Path, *, more_style: str = "", **values: Any) -> str:
     return str(
         _environment(template.parent).get_template(template.name).render(style=style, style_hash=hashed, **values)
     )
+
+
+def make_ready() -> None:
+    """Has the page's words and template in memory, for this process and those that are forked from it."""
+    catalogue()
+    _environment(TEMPLATES).get_template(TEMPLATE)
 
 
 @cache

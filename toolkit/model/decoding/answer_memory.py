@@ -13,6 +13,10 @@ COPIED = 2  # the cache of keys and values is copied as it grows, and fragments 
 # a few rows or many.
 ROWS = (4, 16, 64, 128, 256, 512, 1024)
 FEWEST_TOKENS = 256
+# On a CPU a step costs nearly the same for one row or many, and a prompt as much as it has tokens, padding included.
+MOST_ROWS = 96
+READ_TOKENS = 4096  # of a batch's prompts, beyond what the fewest rows need: their states exist at once
+BATCH_TOKENS = 2000  # so many tokens are read in the time of some thirty steps, measured with the embedded model
 
 
 def rows_of_shape(rows: int) -> int | None:
@@ -83,3 +87,21 @@ def batches(
         batch.append(at)
     if batch:
         yield batch
+
+
+def even_batches(lengths: Sequence[int], which: Sequence[int], *, fewest: int) -> list[list[int]]:
+    """For a CPU: the indices in `which`, the longest prompt first, so that little padding is read.
+
+    A batch ends where its next rows would be padded with more than another batch costs. It may have `fewest` rows
+    whatever their length, and more as long as few tokens are read at once.
+    """
+    order = sorted(which, key=lambda at: -lengths[at])
+    found: list[list[int]] = []
+    for place, at in enumerate(order):
+        longest = lengths[found[-1][0]] if found else 0
+        room = min(MOST_ROWS, max(fewest, READ_TOKENS // longest)) - len(found[-1]) if found else 0
+        rows = min(room, len(order) - place)
+        if rows <= 0 or rows * (longest - lengths[at]) > BATCH_TOKENS:
+            found.append([])
+        found[-1].append(at)
+    return found

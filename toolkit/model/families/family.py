@@ -6,9 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from toolkit.core.documents import read_json
+from toolkit.core.plain_yaml import read_own
 
 TABLE = Path(__file__).with_name("families.yaml")
 # Fields of config.json that say how many experts a mixture has.
@@ -69,7 +68,7 @@ class Family:
 @cache
 def families() -> Mapping[str, Family]:
     """Every family of the table, by its key."""
-    return {key: _family(key, entry) for key, entry in yaml.safe_load(TABLE.read_text(encoding="utf-8")).items()}
+    return {key: _family(key, entry) for key, entry in read_own(TABLE).items()}
 
 
 def family_of(config: Mapping[str, Any]) -> Family:

@@ -27,9 +27,9 @@ NAME_TOKENS, NAME_SAMPLES, AGREEING_SAMPLES, MOST_NAMES = 24, 16, 3, 2
 @cache
 def read_kinds() -> Mapping[str, Sequence[Name]]:
     """Real things of each kind, from kinds.yaml."""
-    import yaml
+    from toolkit.core.plain_yaml import read_own
 
-    content = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text(encoding="utf-8"))
+    content = read_own(Path(__file__).with_name("kinds.yaml"))
     return {kind: tuple((english, chinese) for english, chinese in names) for kind, names in content.items()}
 
 

@@ -108,9 +108,7 @@ def renamed(prompt: str, name: str, other: str) -> str:
 @cache
 def read_forms() -> Mapping[str, Mapping[str, Sequence[str]]]:
     """The shipped forms by kind and language; {} stands for a question or a name."""
-    import yaml
+    from toolkit.core.plain_yaml import read_own
 
-    content: dict[str, dict[str, list[str]]] = yaml.safe_load(
-        Path(__file__).with_name("forms.yaml").read_text(encoding="utf-8")
-    )
+    content: dict[str, dict[str, list[str]]] = read_own(Path(__file__).with_name("forms.yaml"))
     return content

@@ -198,9 +198,9 @@ def fill(form: str, values: Mapping[str, str]) -> str:
 @cache
 def read_texts() -> Mapping[str, Any]:
     """The shipped forms."""
-    import yaml
+    from toolkit.core.plain_yaml import read_own
 
-    content: dict[str, Any] = yaml.safe_load(Path(__file__).with_name(FORMS_FILE).read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_own(Path(__file__).with_name(FORMS_FILE))
     return content
 
 

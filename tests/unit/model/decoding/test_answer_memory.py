@@ -3,8 +3,12 @@
 import pytest
 
 from toolkit.model.decoding.answer_memory import (
+    BATCH_TOKENS,
+    MOST_ROWS,
+    READ_TOKENS,
     batches,
     cached_bytes,
+    even_batches,
     filled_rows,
     rows_of_shape,
     rows_that_fit,
@@ -78,3 +82,39 @@ def test_a_static_cache_counts_with_the_room_of_its_shape():
     for tokens in (256, 512):
         rows = rows_that_fit(SEVEN_B, 2, tokens=tokens, free_bytes=free)
         assert rows < rows_that_fit(SEVEN_B, 2, tokens=tokens, free_bytes=free, static=True)
+
+
+def padding(lengths: list[int], parts: list[list[int]]) -> int:
+    return sum(max(lengths[at] for at in part) - lengths[one] for part in parts for one in part)
+
+
+def test_on_a_cpu_a_few_long_prompts_do_not_lengthen_many_short_ones():
+    lengths = [30] * 20 + [140, 150] + [31] * 20
+
+    found = even_batches(lengths, range(42), fewest=24)
+
+    assert found[0] == [21, 20]
+    assert [len(part) for part in found] == [2, 40]
+    assert padding(lengths, found) == 10 + 20
+
+
+def test_on_a_cpu_a_little_padding_is_less_than_another_batch():
+    lengths = [60, 50, *[40] * 20]
+
+    assert even_batches(lengths, range(22), fewest=24) == [list(range(22))]
+    assert padding(lengths, [list(range(22))]) < BATCH_TOKENS
+
+
+def test_on_a_cpu_batches_have_the_fewest_rows_and_more_where_prompts_are_short():
+    assert [len(part) for part in even_batches([5000] * 50, range(50), fewest=24)] == [24, 24, 2]
+    assert [len(part) for part in even_batches([100] * 50, range(50), fewest=24)] == [READ_TOKENS // 100, 10]
+    assert [len(part) for part in even_batches([5] * 100, range(100), fewest=24)] == [MOST_ROWS, 4]
+
+
+def test_on_a_cpu_only_what_is_asked_for_is_put_into_batches_once():
+    lengths = [9, 200, 7, 90, 8, 300, 1]
+
+    found = even_batches(lengths, [1, 3, 4, 6], fewest=2)
+
+    assert sorted(one for part in found for one in part) == [1, 3, 4, 6]
+    assert even_batches(lengths, [], fewest=2) == []

@@ -51,7 +51,7 @@ def _request(content: Mapping[str, Any]) -> Request:
 
 
 def _content(name: str) -> dict[str, Any]:
-    import yaml
+    from toolkit.core.plain_yaml import read_own
 
-    content: dict[str, Any] = yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_own(Path(__file__).with_name(name))
     return content

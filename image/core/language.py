@@ -1,0 +1,13 @@
+"""The user's language, as the toolkit finds it."""
+
+import os
+
+VARIABLE = "TOOLKIT_LANG"
+CHINESE, ENGLISH = "zh", "en"
+
+
+def language() -> str:
+    """`zh` if TOOLKIT_LANG or else the locale begins so (POSIX: LC_ALL, LC_MESSAGES, LANG); `en` otherwise."""
+    names = (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
+    first = next((value for name in names if (value := os.environ.get(name))), "")
+    return CHINESE if first.lower().startswith(CHINESE) else ENGLISH

@@ -1,0 +1,103 @@
+"""A tiny model on a CPU: it computes with one thread, and a second process takes the other core meanwhile."""
+
+import ctypes
+import os
+import pickle
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+TINY_PARAMETERS = 10_000_000
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def is_tiny(network: Any) -> bool:
+    """Whether it has few parameters and no card. `network` None: that of a model which is none of torch's."""
+    if network is None or network.device.type == "cuda":
+        return False
+    return bool(sum(one.numel() for one in network.parameters()) <= TINY_PARAMETERS)
+
+
+@contextmanager
+def one_if_tiny(network: Any) -> Iterator[None]:
+    """Within, torch computes with one thread for a tiny network.
+
+    Its kernels are so short that a second thread gains nothing on idle cores, and on busy ones each of them waits until
+    both have had their turn.
+    """
+    if not is_tiny(network):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Meanwhile:
+    """Work that a forked process has begun; `work` returns what can be pickled, and leaves nothing else behind.
+
+    This process must compute with one thread: those of OpenMP are not in the other one.
+    """
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        parent = os.getpid()
+        self._from_child, to_parent = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: they only draw progress
+            self._pid = os.fork()
+        if self._pid == 0:
+            _do(work, to_parent, parent)
+        os.close(to_parent)
+
+    def result(self) -> Any:
+        """What the work returned; None where it could not, for whatever reason: then it is to be done here."""
+        with open(self._from_child, "rb", closefd=False) as file:
+            data = file.read()
+        with suppress(EOFError, pickle.UnpicklingError):  # it was killed
+            return pickle.loads(data)  # noqa: S301  # from this program's own process
+        return None
+
+    def end(self) -> None:
+        """Ends it if it still works."""
+        os.close(self._from_child)
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+
+
+@contextmanager
+def meanwhile(network: Any, work: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
+    """Within, `work` is done beside, where `network` is tiny and there are two cores; yields what waits for its result.
+
+    That is None where nothing was done. At the end the other process is gone.
+    """
+    if not is_tiny(network) or len(os.sched_getaffinity(0)) == 1:
+        yield lambda: None
+        return
+    begun = Meanwhile(work)
+    try:
+        yield begun.result
+    finally:
+        begun.end()
+
+
+def _do(work: Callable[[], Any], to_parent: int, parent: int) -> None:
+    """In the forked process, which ends here. Nothing is said of a failure: who asked meets it again."""
+    try:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to both; the other one ends this one
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        if os.getppid() == parent:
+            data = pickle.dumps(work())
+            with open(to_parent, "wb") as file:
+                file.write(data)
+    finally:
+        os._exit(0)
