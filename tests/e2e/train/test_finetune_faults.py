@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.command import ROOT
+from tests.fakes.command import ROOT, told
 from tests.fakes.disk import disk, fill
 from tests.fakes.finetune_user import (
     Call,
-    Ended,
     FinetuneUser,
     _call,
     _user,
@@ -41,16 +40,6 @@ def refused(*arguments, **_):
 socket.getaddrinfo = socket.create_connection = refused
 socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = refused
 """
-
-
-def told(ended: Ended, code: int, *words: str) -> None:
-    """One or two lines on stderr behind the talk, with these words, and no traceback."""
-    assert (ended.code, ended.out) == (code, ""), ended.err
-    errors = [line for line in ended.err.splitlines() if line.startswith("Error: ")]
-    assert len(errors) == 1, ended.err
-    assert "Traceback" not in ended.err
-    for word in words:
-        assert word in errors[0]
 
 
 def test_rows_that_are_all_too_long_are_told(user: FinetuneUser, call: Call):
