@@ -37,12 +37,8 @@ def test_a_run_belongs_to_the_caller(host: Host, image: str, home: Path) -> None
     socket = Path(address.removeprefix("unix://"))
     assert socket.is_socket(), f"{address} is no socket that a group can be let into."
     reached = _parents_let_others_in(socket)
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(home),
-        "PYTHONPATH": f"{home}:{home}/libraries",
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": f"{home}:{home}/libraries"}
+    threads = {"OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]}
     command = ["-m", "image", "run", "--model", "tiny-qwen2", "--", "toolkit", "finetune", "self_cognition.json"]
     done = subprocess.run(
         [_python(), *command, "--epochs", "1", "--keep-weight", "0"],
