@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.command import DATA, Ended, run_here
 from tests.fakes.finetune_user import FinetuneUser
+from tests.fakes.made_run import probes_of
 
 SUGGESTED = re.compile(r"""(?:"|Next: )(toolkit (?:[^"\n'\\]|\\'|'[^']*')+)(?:"|$)""", re.MULTILINE)
 NOT_RUN = {2, 3}  # usage, configuration (a run or file that is not found); a shell that finds no command fails the test
@@ -29,6 +30,7 @@ def pasted(user: FinetuneUser, ended: Ended) -> list[Ended]:
 
 @pytest.mark.parametrize("output", ["output", "my runs (1)", "it's; here"])
 def test_after_a_training(user: FinetuneUser, output: str) -> None:
+    user.writes("mine.probes.yaml", probes_of(["Who?"]))
     ended = run_here(*user.job("--epochs", "1", "--output", output))
 
     [suggested] = pasted(user, ended)

@@ -23,6 +23,7 @@ from tests.fakes.finetune_user import (
     once,
     wait_for,
 )
+from tests.fakes.made_run import probes_of
 from toolkit.runs.layout import complete_checkpoints
 from toolkit.runs.run import read_run
 
@@ -183,6 +184,7 @@ def test_no_command_asks_the_network_for_anything(user: FinetuneUser):
     (user.home / "refusing").mkdir()
     (user.home / "refusing" / "sitecustomize.py").write_text(REFUSING)
     user.writes("keep.jsonl", '{"prompt": "Sing!"}\n{"prompt": "What is 1 + 1?"}\n')
+    user.writes("mine.probes.yaml", probes_of(["Hello"]))
     attempts = user.home / "attempts"
     user.environment |= {"PYTHONPATH": f"{user.home / 'refusing'}:{ROOT}", "ATTEMPTS": str(attempts)}
     user.environment |= {"MODELSCOPE_API_TOKEN": "t", "HF_TOKEN": "t"}  # a token is no reason to log in
@@ -233,6 +235,7 @@ def test_a_uid_without_account_or_home_owns_what_it_makes(user: FinetuneUser, ho
     drop = ("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups",
             "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")  # fmt: skip
     needs(*drop)
+    user.writes("mine.probes.yaml", probes_of(["Hello"]))
     os.chown(user.home, STRANGER, STRANGER)
     environment = {"HOME": home, "USER": None, "TMPDIR": str(user.home / "tmp")}
     (user.home / "tmp").mkdir()
