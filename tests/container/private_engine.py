@@ -137,8 +137,7 @@ def _daemon(folder: Path, environment: dict[str, str], bridge: str) -> Iterator[
                 *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
                 *("--pidfile", str(folder / "docker.pid"), "--bridge", bridge, "--iptables=false", "--ip-masq=false"),
             ],
-            # A third of the time that it packs layers went into collecting garbage.
-            env={**environment, "GOGC": "400"}, stdout=stream, stderr=stream, start_new_session=True,
+            env=environment, stdout=stream, stderr=stream, start_new_session=True,
         )  # fmt: skip
     try:
         _wait_until_it_answers(daemon, environment, log)
