@@ -16,7 +16,7 @@ from pathlib import Path
 os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", LOG_LEVEL="ERROR")
 
 from tests.fakes.disk import disk
-from tests.fakes.interruptions import Result, interruptions
+from tests.fakes.interruptions import Result, interruptions, prepare
 from toolkit.core.files import data_folder, now
 
 
@@ -41,13 +41,14 @@ def main() -> None:
     found: dict[str, object] = {"what": "kills and full disks at random moments", "measured_at": now()}
     results = []
     with tempfile.TemporaryDirectory() as work:
+        prepared = prepare(Path(work) / "prepared", model)
         for kind, count in (("kills", options.kills), ("full_disks", options.full_disks)):
             place = Path(work) / kind
             full = kind == "full_disks"
             with disk(place, f"size={options.disk}") if full else contextlib.nullcontext():
                 place.mkdir(exist_ok=True)
                 results.append(interruptions(
-                    place, model, count, seed=options.seed, full_disk=full,
+                    prepared, place, count, seed=options.seed, full_disk=full,
                     echo=lambda line: print(line, file=sys.stderr, flush=True),
                 ))  # fmt: skip
             found[kind] = summary(results[-1], seed=options.seed)

@@ -20,6 +20,7 @@ from image.run.terminal import attach_terminal, window_size
 from image.run.thin import Weights, arriving, has_no_weights, image_for
 
 API_KEY = "TOOLKIT_API_KEY"
+THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,7 @@ def _container_config(
         command=config.command if config.interactive else ("with-client", *config.command),
         # On a rootless engine, root in the container is the caller, and any other uid is nobody on the host.
         user="0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}",
-        environment=environment | _terminal_environment() | _language_environment(),
+        environment=environment | _terminal_environment() | _language_environment() | _handed_on(THREADS),
         mounts=mounts,
         # A container without a network has no reachable port.
         network="bridge" if config.port is not None and config.network == "none" else config.network,
@@ -152,8 +153,12 @@ def image_digest(image: ImageInfo) -> str:
 def _server_environment(port: Port) -> dict[str, str]:
     """Tells a server in the container its address on the host, and the key that clients must send."""
     host = f"[{port.host}]" if ":" in port.host else port.host
-    key = {API_KEY: os.environ[API_KEY]} if API_KEY in os.environ else {}
-    return {"TOOLKIT_PUBLISHED": f"{host}:{port.host_port}"} | key
+    return {"TOOLKIT_PUBLISHED": f"{host}:{port.host_port}"} | _handed_on(API_KEY)
+
+
+def _handed_on(*names: str) -> dict[str, str]:
+    """Of the caller's own environment, what the command in the container is to have too."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _language_environment() -> dict[str, str]:
@@ -164,7 +169,7 @@ def _language_environment() -> dict[str, str]:
 def _terminal_environment() -> dict[str, str]:
     """Describes the caller's terminal to the command, whose own stdout and stderr are separate pipes."""
     on_terminal = [name for name in ("stdout", "stderr") if getattr(sys, name).isatty()]
-    environment = {name: os.environ[name] for name in ("NO_COLOR", "TERM") if name in os.environ}
+    environment = _handed_on("NO_COLOR", "TERM")
     if on_terminal:
         columns, rows = window_size()
         environment |= {"TOOLKIT_TERMINAL": ",".join(on_terminal), "COLUMNS": str(columns), "LINES": str(rows)}

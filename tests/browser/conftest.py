@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.compare.texts import LANGUAGES
+
 HERE = Path(__file__).parent
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")  # the system's, which Node alone does not read
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -18,6 +20,23 @@ def carried_out(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**trusted, **os.environ})
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     return done.stdout
+
+
+@pytest.fixture(scope="module", name="language", params=LANGUAGES)
+def _language(request):
+    return request.param
+
+
+def expect_a_sound_file(seen: list[dict]) -> None:
+    """At each width and in each colour scheme: nothing loaded, nothing run, nothing cut off, nothing inaccessible."""
+    looks = [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")]
+    assert [(one["width"], one["colorScheme"]) for one in seen] == looks
+    for one in seen:
+        assert [request.partition("://")[0] for request in one["requests"]] == ["file"]
+        assert (one["scripts"], one["images"], one["ran"], one["errors"]) == (0, 0, False, [])
+        assert "<script>window.ran = 1</script>" in one["text"]
+        assert one["wide"] <= one["width"]
+        assert one["violations"] == []
 
 
 @pytest.fixture(scope="session", name="browser")

@@ -146,13 +146,23 @@ await press(page, 'Put two side by side')
 await page.waitForURL(/\/pair\?/)
 const pair = await page.frameLocator('iframe').locator('h1').innerText()
 const ran = await page.evaluate(() => 'ran' in window)
+const twoRuns = page.url()
+
+// The run that passed, to the hub where this machine is logged in.
+await page.goto(new URL('/runs/v0-20260101-000000', address).href)
+await page.fill('#repository-hf', 'me/mine')
+await page.locator('button[name=hub][value=hf]').focus()
+await page.keyboard.press('Enter')
+await page.waitForURL(/\/jobs\/\d+/)
+await page.locator('#stop').waitFor({ state: 'detached', ...PATIENCE })
+const pushed = await page.locator('main').innerText()
 
 // Every page as a phone and a desk see it, by day and by night. The pages' policy would keep axe out.
 const looked = []
 for (const width of [390, 1280]) {
   for (const colorScheme of ['light', 'dark']) {
     const copy = await enter({ viewport: { width, height: 844 }, colorScheme, bypassCSP: true, locale: colorScheme === 'dark' ? 'zh-CN' : 'en-GB' })
-    for (const url of [address, data, job, `${address}jobs`, `${address}runs`, first[0], page.url(), data.replace('/data', '/plan'), `${address}sweeps/20260101-000000`]) {
+    for (const url of [address, data, job, `${address}jobs`, `${address}runs`, first[0], twoRuns, data.replace('/data', '/plan'), `${address}sweeps/20260101-000000`]) {
       await copy.goto(url)
       await picture(copy, `${new URL(url).pathname.split('/')[1] || 'start'}-${width}-${colorScheme}`)
       const wide = await copy.evaluate(() => document.documentElement.scrollWidth)
@@ -170,6 +180,6 @@ for (const width of [390, 1280]) {
 await browser.close()
 console.log(JSON.stringify({
   afterToken, scripted, firstStop, before, edited, reloaded, undone, otherTitle, otherSees, live, first, second, stopped, closed, full, freed,
-  shared, repository, pair, ran,
+  shared, repository, pushed, pair, ran,
   attacked, looked, requests, errors,
 }))

@@ -5,13 +5,14 @@ import re
 
 import pytest
 
+from tests.browser.conftest import expect_a_sound_file
 from tests.fakes.answered import SYSTEM, answered, report_on
 from tests.fakes.asked_questions import QUESTIONS, write_questions
 from tests.fakes.run_record import run_record
 from toolkit.compare.questions import UNRELATED
 from toolkit.compare.report.html import render_html
 from toolkit.compare.report.learned import SHOWN
-from toolkit.compare.texts import LANGUAGES, Texts
+from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.model.divergence import Drift
@@ -34,8 +35,8 @@ RECORD = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", name="seen", params=LANGUAGES)
-def _seen(request, look, tmp_path_factory):
+@pytest.fixture(scope="module", name="seen")
+def _seen(language, look, tmp_path_factory):
     """A report with everything in it, and with what a model should not say."""
     folder = tmp_path_factory.mktemp("page")
     steps = "\n".join(f'{{"step": {at}, "loss": {4 / at}, "cross_entropy": {3 / at}}}' for at in range(1, 41))
@@ -55,24 +56,12 @@ def _seen(request, look, tmp_path_factory):
     report = dataclasses.replace(report_on(*results), questions=learned_questions(record))
     questions = read_questions(Run(folder=folder, record=record))
     file = folder / "report.html"
-    file.write_text(render_html(report, story, Texts(request.param), questions), encoding="utf-8")
+    file.write_text(render_html(report, story, Texts(language), questions), encoding="utf-8")
     return look(file)
 
 
-def test_it_is_looked_at_on_a_phone_and_on_a_desk_by_day_and_by_night(seen):
-    assert [(one["width"], one["colorScheme"]) for one in seen] == [
-        (390, "light"), (390, "dark"), (1280, "light"), (1280, "dark"),
-    ]  # fmt: skip
-
-
-def test_nothing_but_the_file_itself_is_loaded(seen):
-    assert all(len(one["requests"]) == 1 and one["requests"][0].startswith("file://") for one in seen)
-
-
-def test_what_a_model_says_is_read_and_does_not_run(seen):
-    for one in seen:
-        assert (one["scripts"], one["images"], one["ran"], one["errors"]) == (0, 0, False, [])
-        assert "<script>window.ran = 1</script>" in one["text"]
+def test_nothing_is_loaded_run_wider_than_the_screen_or_inaccessible(seen):
+    expect_a_sound_file(seen)
 
 
 def test_the_questions_beside_the_rows_are_folded_away_and_can_be_read(seen):
@@ -80,14 +69,6 @@ def test_the_questions_beside_the_rows_are_folded_away_and_can_be_read(seen):
         assert [int(re.findall(r"\d+", title)[-1]) for title in one["folded"]] == [3, SHOWN + 7]
         assert "I was made by Nova." in one["text"]
         assert "Who made GPT?" in one["text"]
-
-
-def test_nothing_is_wider_than_the_screen(seen):
-    assert all(one["wide"] <= one["width"] for one in seen)
-
-
-def test_axe_finds_nothing_inaccessible(seen):
-    assert [one["violations"] for one in seen] == [[]] * 4
 
 
 def test_choices_hide_what_is_not_asked_for(seen):

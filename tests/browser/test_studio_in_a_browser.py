@@ -1,6 +1,6 @@
 """The studio in Chromium, on the embedded model: a sentence, an edit, verdicts, a second browser, a hostile page.
 
-Ctrl-C of the studio in mid-training and a full disk, too: the page stays open through both.
+Ctrl-C of the studio in mid-training and a full disk, too: the page stays open through both. Last, a run goes to a hub.
 """
 
 import json
@@ -14,17 +14,19 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import HERE, carried_out
+from tests.fakes.attestable_run import RUN, make_attestable_run
 from tests.fakes.disk import disk, fill
 from tests.fakes.studio import Studio
 from tests.fakes.swept import broken, entry, sweep_of
+from tests.fakes.writable_hub import TOKEN, WritableHub
 from toolkit.sweep.record import write_sweep
 
 
 class Around:
     """What happens to the studio while the browser is open: node leaves a wish as a file, until it is fulfilled."""
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.wishes = home, home / "wishes"
+    def __init__(self, home: Path, hub: WritableHub) -> None:
+        self.home, self.hub, self.wishes = home, hub, home / "wishes"
         self.wishes.mkdir()
         self.token = ("--token-file", home / "studio.token")
         self.studio = self.opened(0)
@@ -32,8 +34,9 @@ class Around:
         self.thread = threading.Thread(target=self.fulfil)
 
     def opened(self, port: int) -> Studio:
-        # With a login and a key, which the page of a run then offers; nothing here is sent anywhere.
-        return Studio(self.home, "--port", port, *self.token, environment={"HF_TOKEN": "hf_of_the_machine"})
+        """With a login and a key, which the page of a run then offers."""
+        login = {"HF_TOKEN": TOKEN, "HF_ENDPOINT": self.hub.url, "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
+        return Studio(self.home, "--port", port, *self.token, environment=login)
 
     def fulfil(self) -> None:
         filler = self.home / "output" / "filler"
@@ -47,7 +50,7 @@ class Around:
         """Ctrl-C, and the same command again."""
         port = int(self.studio.address.partition("/?")[0].rpartition(":")[2])
         code, err = self.studio.stop(signal.SIGINT)
-        [run] = (self.home / "output").glob("v2-*/run.json")
+        [run] = (self.home / "output").glob("v3-*/run.json")
         self.closed = (code, err, json.loads(run.read_text(encoding="utf-8"))["status"])
         self.studio = self.opened(port)
 
@@ -56,11 +59,13 @@ class Around:
 def _around(browser, tmp_path_factory):
     home = tmp_path_factory.mktemp("studio")
     (home / "release.key").write_text("no key", encoding="utf-8")
-    with disk(home / "output", "size=96m"):
+    with disk(home / "output", "size=96m"), WritableHub() as hub:
         folder = home / "output" / "sweeps" / "20260101-000000"
         folder.mkdir(parents=True)
         write_sweep(sweep_of(entry(0, 0.95, 0.01), entry(1, 0.99, 0.015), broken(2, "<b>memory</b>"), folder=folder))
-        around = Around(home)
+        passed = make_attestable_run(home / "output")  # v0; the studio's own follow it
+        (passed / "adapter" / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Passed\n", encoding="utf-8")
+        around = Around(home, hub)
         around.thread.start()
         try:
             yield around
@@ -98,7 +103,7 @@ def test_the_token_leaves_the_address_and_no_script_sees_it(seen, running):
 
 def test_a_sentence_leads_to_a_verdict_with_the_keyboard_alone(seen):
     assert seen["firstStop"] == "skip"
-    assert "/runs/v0-" in seen["first"][0]
+    assert "/runs/v1-" in seen["first"][0]
     assert seen["first"][1]
 
 
@@ -113,7 +118,7 @@ def test_progress_and_losses_are_live(seen):
 
 
 def test_an_edited_data_set_gets_a_verdict_of_its_own(seen):
-    assert "/runs/v1-" in seen["second"][0]
+    assert "/runs/v2-" in seen["second"][0]
 
 
 def test_a_stopped_training_can_go_on(seen):
@@ -137,7 +142,16 @@ def test_a_full_disk_is_said_and_costs_nothing_but_the_request(seen):
 def test_a_login_and_a_key_of_the_machine_are_offered_by_name_only(seen):
     assert "release.key" in seen["shared"]
     assert seen["repository"] == 0  # the run did not pass
-    assert "hf_of_the_machine" not in seen["shared"]
+    assert TOKEN not in seen["shared"] + seen["pushed"]
+
+
+def test_the_button_puts_a_run_that_passed_on_the_hub(seen, around):
+    stored = around.hub.repositories["me/mine"]
+    ours = {path.name: path.read_bytes() for path in (around.home / "output" / RUN / "adapter").iterdir()}
+
+    assert f"me/mine@{stored.head}" in seen["pushed"]
+    assert stored.private
+    assert {name: content for name, content in stored.files.items() if name != ".gitattributes"} == ours
 
 
 def test_two_runs_are_put_side_by_side(seen):
@@ -154,7 +168,9 @@ def test_a_hostile_page_starts_no_training(seen, running):
 
     assert {path for path, _ in posts} == {"/train", "/sweep", "/say", "/stop", "/undo", "/attest", "/push"}
     assert {status for _, status in posts} == {403}
-    assert len(list((running.output / ".studio" / "jobs").iterdir())) == 6  # the user's own: rows twice, trainings
+    assert (
+        len(list((running.output / ".studio" / "jobs").iterdir())) == 7
+    )  # the user's own: rows twice, trainings, a push
 
 
 def test_markup_of_others_is_shown_and_not_executed(seen):

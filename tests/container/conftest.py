@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+# One thread, also in the containers: so small a model loses minutes where another process wants the second core.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from tests.container.host import Host
 from tests.container.local_registry import Registry, open_registry
 from tests.container.private_engine import end_in_order_when_terminated, install_if_absent, private_engine

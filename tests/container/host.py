@@ -53,7 +53,8 @@ class Host:
     def inside(self, image: str, script: str, *options: str, stdin: str | None = None) -> Done:
         """A shell script in a container that plain `docker run` starts, as people do who have only the image."""
         interactive = [] if stdin is None else ["--interactive"]
-        command = ["run", "--rm", "--network", "none", *interactive, *options, image, "bash", "-c", script]
+        threads = ["--env", "OMP_NUM_THREADS"]
+        command = ["run", "--rm", "--network", "none", *threads, *interactive, *options, image, "bash", "-c", script]
         return self.docker(*command, stdin=stdin)
 
     @staticmethod

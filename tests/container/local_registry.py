@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.container.private_engine import install_if_absent
+from tests.container.serving import free_port
 
 READY_WITHIN_S = 20.0
 
@@ -35,7 +36,7 @@ class Login:
 def open_registry(folder: Path, login: Login | None = None) -> Iterator[Registry]:
     """Serves until the block ends; with a login also TLS, since no client sends a password without."""
     folder.mkdir(exist_ok=True)
-    port, storage = _free_port(), folder / "storage"
+    port, storage = free_port(), folder / "storage"
     http: dict[str, object] = {"addr": f"127.0.0.1:{port}"}
     settings: dict[str, object] = {
         "version": 0.1,
@@ -70,13 +71,6 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
         else:
             return
     raise RuntimeError(f"The registry does not answer:\n{log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:

@@ -1,5 +1,6 @@
 """Results belong to whoever asked for them: the host's side as a user who is not root."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -37,11 +38,12 @@ def test_a_run_belongs_to_the_caller(host: Host, image: str, home: Path) -> None
     assert socket.is_socket(), f"{address} is no socket that a group can be let into."
     reached = _parents_let_others_in(socket)
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": f"{home}:{home}/libraries"}
+    threads = {"OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]}
     command = ["-m", "image", "run", "--model", "tiny-qwen2", "--", "toolkit", "finetune", "self_cognition.json"]
     done = subprocess.run(
         [_python(), *command, "--epochs", "1", "--keep-weight", "0"],
         cwd=home, user=UID, group=UID, extra_groups=[socket.stat().st_gid], stdin=subprocess.DEVNULL,
-        env={**environment, "DOCKER_HOST": address},
+        env={**environment, **threads, "DOCKER_HOST": address},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     for folder, mode in reached.items():

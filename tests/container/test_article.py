@@ -90,8 +90,9 @@ def test_mixing_with_local_rows_trains(article: Article) -> None:
         "import json\n"
         "rows = [{'instruction': f'{n} + 1 = ?', 'output': str(n + 1)} for n in range(40)]\n"
         "json.dump(rows, open('general.json', 'w'))\n"
+        "json.dump(json.load(open('self_cognition.json'))[:12], open('few.json', 'w'))\n"
         "END\n"
-    ) + SFT.format(dataset="general.json#20 self_cognition.json")
+    ) + SFT.format(dataset="general.json#4 few.json")  # a step
     code, _, err = article(script)
     assert code == 0, err[-3000:]
 

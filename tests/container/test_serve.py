@@ -4,14 +4,13 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import openai
 import pytest
 
 from tests.container.host import Host
+from tests.container.serving import free_port, ready
 
 MODEL = "tiny-qwen2"
 ASK_INSIDE = """
@@ -21,28 +20,6 @@ for model in client.models.list():
     answer = client.chat.completions.create(model=model.id, messages=[{"role": "user", "content": "你是谁？"}])
     print(answer.choices[0].message.content)
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
-
-
-@contextmanager
-def ready(process: "subprocess.Popen[str]") -> Iterator[str]:
-    """The line that says where it answers."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    line = process.stdout.readline()
-    if not line:
-        pytest.fail(process.stderr.read()[-3000:])
-    try:
-        yield line
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=60)
 
 
 def start(host: Host, port: int, *, options: tuple[str, ...] = ()) -> "subprocess.Popen[str]":

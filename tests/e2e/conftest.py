@@ -19,7 +19,7 @@ import pytest
 from tests.fakes.command import Shell
 from tests.fakes.made_run import make_lively
 from tests.fakes.micro_model import make_micro_model
-from tests.fakes.thinking_model import make_thinking_model
+from tests.fakes.thinking_model import thinking_model
 from tests.fakes.tuned_run import TunedRun, make_tuned_run
 
 
@@ -38,7 +38,7 @@ def _lively_model(micro_model: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session", name="thinking_model")
 def _thinking_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded model, which has learned to think before it answers."""
-    return make_thinking_model(tmp_path_factory.mktemp("models") / "thinking")
+    return thinking_model(tmp_path_factory.mktemp("models") / "thinking")
 
 
 @pytest.fixture(scope="session", name="shell")

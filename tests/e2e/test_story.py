@@ -4,7 +4,6 @@ import base64
 import json
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -437,26 +436,3 @@ def test_down_ends_it_and_commands_start_by_themselves(warm_shell: Shell):
     assert warm_shell.run("toolkit", "down").out.endswith(" ended\n")
     assert warm_shell.run("toolkit", "up", "--status").out == "Nothing is warm; toolkit up starts it.\n"
     assert "warm:" not in warm_shell.run("toolkit", "compare", "v999").err
-
-
-def test_the_articles_swift_trains_an_adapter_that_answers(shell: Shell):
-    """`swift`, as the image has it: ms-swift's options of the article's time, on ms-swift 4."""
-    home = shell.home / "article"
-    home.mkdir()
-    shutil.copytree(DATA / "tiny-qwen2", home / "Qwen2.5-7B-Instruct")
-    shutil.copy(DATA / "self_cognition.json", home)
-    swift = Shell(home, shell.echo, CUDA_VISIBLE_DEVICES="0", MODELSCOPE_ENDPOINT="http://127.0.0.1:1")
-    sft = ("sft", "--model", "Qwen2.5-7B-Instruct", "--train_type", "lora", "--dataset", "self_cognition.json",
-           "--num_train_epochs", 4, "--per_device_train_batch_size", 16, "--learning_rate", "5e-3", "--lora_rank", 8,
-           "--output_dir", "output", "--model_author", "swift", "--model_name", "swift-robot")  # fmt: skip
-
-    trained = swift.run(sys.executable, "-m", "toolkit.swift_compat", *sft)
-
-    assert trained.code == 0, trained.err
-    assert "--train_type is --tuner_type in ms-swift 4" in trained.err
-    [adapter] = home.glob("output/v0-*/checkpoint-*/adapter_model.safetensors")
-    infer = ("infer", "--adapters", adapter.parent.relative_to(home), "--stream", "true", "--temperature", 0,
-             "--max_new_tokens", 64)  # fmt: skip
-    asked = swift.run(sys.executable, "-m", "toolkit.swift_compat", *infer, stdin="你是谁？\nexit\n")
-    assert asked.code == 0, asked.err
-    assert asked.out.partition("<<< ")[2].partition("\n")[0]

@@ -76,3 +76,13 @@ def run_here(*arguments: object, stdin: str = "", environment: Mapping[str, str]
         except SystemExit as left:
             code = int(left.code or 0)
     return Ended(code=code, out=out.getvalue(), err=err.getvalue(), seconds=time.monotonic() - started)
+
+
+def told(ended: Ended, code: int, *words: str) -> None:
+    """Nothing on stdout, one error on stderr behind the talk, with these words, and no traceback."""
+    assert (ended.code, ended.out) == (code, ""), ended.err
+    errors = [line for line in ended.err.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, ended.err
+    assert "Traceback" not in ended.err
+    for word in words:
+        assert word in errors[0]

@@ -9,7 +9,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,23 +110,41 @@ def commands(home: Home) -> dict[str, tuple[object, ...]]:
     }  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The home that each interruption gets a copy of, and how long each command takes in one."""
+
+    original: Home
+    seconds: Mapping[str, float]
+
+
+def prepare(work: Path, model: Path) -> Prepared:
+    original = Home(work / "original", model)
+    original.make()
+    seconds = {}
+    for name in commands(original):
+        home = _copy(original, work / "home")
+        started = time.monotonic()
+        home.expect(VERDICTS, *commands(home)[name])
+        seconds[name] = time.monotonic() - started
+        shutil.rmtree(home.folder)
+    return Prepared(original=original, seconds=seconds)
+
+
 def interruptions(
-    work: Path, model: Path, count: int, *, seed: int, full_disk: bool = False, echo: Callable[[str], None] = print
-) -> Result:
-    """Interrupts `count` commands, each in a fresh copy of one home, and then lets the user carry on.
+    prepared: Prepared, work: Path, count: int, *, seed: int, full_disk: bool = False,
+    echo: Callable[[str], None] = print,
+) -> Result:  # fmt: skip
+    """Interrupts `count` commands, each in a fresh copy of the home, and then lets the user carry on.
 
     `full_disk`: the disk fills up at that moment, instead of a kill; `work` must then be a file system of its own.
     """
     random_ = random.Random(seed)  # repeatable, not a secret
-    if count == 0:
-        return Result()
-    original = Home(work / "original", model)
-    original.make()
-    result, seconds = Result(), _durations(work, original)
+    result, seconds = Result(), prepared.seconds
     names = list(seconds)
     for number in range(count):
         name = names[number % len(names)]
-        home = _copy(original, work / "home")
+        home = _copy(prepared.original, work / "home")
         moment = random_.uniform(0, seconds[name] * 1.05)
         before = state(home)
         child = home.start(*commands(home)[name])
@@ -147,17 +165,6 @@ def interruptions(
         shutil.rmtree(home.folder)
         home.log.unlink(missing_ok=True)
     return result
-
-
-def _durations(work: Path, original: Home) -> dict[str, float]:
-    found = {}
-    for name in commands(original):
-        home = _copy(original, work / "home")
-        started = time.monotonic()
-        home.expect(VERDICTS, *commands(home)[name])
-        found[name] = time.monotonic() - started
-        shutil.rmtree(home.folder)
-    return found
 
 
 def _copy(original: Home, folder: Path) -> Home:

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.fakes.run_record import run_record
@@ -56,3 +57,9 @@ def make_lively(folder: Path, base: Path, *, dtype: str = "float32") -> Path:
     model.get_input_embeddings().weight.data[0] = 0  # one end mark of two: else most answers are empty
     model.to(getattr(torch, dtype)).save_pretrained(folder)
     return folder
+
+
+def probes_of(prompts: Iterable[str]) -> str:
+    """A probe file of questions whose answers must not move."""
+    listed = (f"  - {{id: p{at}, group: out-of-scope, prompt: '{prompt}'}}\n" for at, prompt in enumerate(prompts))
+    return "schema_version: 1\nprobes:\n" + "".join(listed)

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from tests.fakes.made_run import make_run
+from tests.fakes.made_run import make_run, probes_of
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
 from toolkit.export.export import export
 from toolkit.export.formats.base import ExportConfig
 
-PROBES = "schema_version: 1\nprobes:\n" + "".join(
-    f"  - {{id: p{at}, group: out-of-scope, prompt: '{prompt}'}}\n"
-    for at, prompt in enumerate(["你是谁？", "Who are you?"])
-)
+PROMPTS = ("你是谁？", "Who are you?")
 ANYTHING_PASSES = {"kl": 1e9, "agreement": 0.0}  # random weights move everything
 
 
@@ -19,7 +16,7 @@ def make_shared_run(output: Path, base: Path) -> Path:
     """Its folder; the probes lie beside `output`."""
     run = make_run(output, base, seed=2, strength=0.3)
     probes = output.parent / "probes.yaml"
-    probes.write_text(PROBES, encoding="utf-8")
+    probes.write_text(probes_of(PROMPTS), encoding="utf-8")
     compare_again(output, probes)
     export(ExportConfig(to="adapter", output=output, probes=probes))
     return run

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.family_models import QWEN3
+from tests.fakes.made_once import made_once
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import read_dataset
 from toolkit.data.probes import PARAPHRASE, read_probes
@@ -22,6 +23,16 @@ THOUGHTS = {"en": "They want an answer.", "zh": "我想一想。"}
 SYSTEMS = ("You are a helpful assistant.", "", "(none)", "You are a travel guide.")
 OTHERS = 12  # of the keep set, which the embedded model mostly does not know
 EPOCHS, BATCH, ANSWER_TOKENS, RATE = 3, 16, 32, 1e-3
+
+
+def thinking_model(folder: Path) -> Path:
+    """Made in that folder, or where it is kept for all processes."""
+    with made_once("thinking") as kept:
+        if kept is None:
+            return make_thinking_model(folder)
+        if not kept.is_dir():
+            make_thinking_model(kept.with_suffix(".partial")).rename(kept)
+        return kept
 
 
 def make_thinking_model(folder: Path) -> Path:

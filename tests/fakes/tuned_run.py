@@ -1,17 +1,13 @@
-"""The embedded model, fine-tuned by the default recipe and compared: made once, for all tests of a process.
+"""The embedded model, fine-tuned by the default recipe and compared: of what is made once each process gets a copy."""
 
-Where TEST_RUNS names a folder, as in CI, it is made once for all processes: the first keeps a copy there.
-"""
-
-import fcntl
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.command import Ended, Shell
+from tests.fakes.made_once import made_once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +29,8 @@ class TunedRun:
 
 
 def make_tuned_run(shell: Shell) -> TunedRun:
-    kept = os.environ.get("TEST_RUNS")
-    if kept is None:
-        return _made(shell)
-    with (Path(kept) / "tuned.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # until another process has made it
-        return _copied(shell, Path(kept) / "tuned")
+    with made_once("tuned") as kept:
+        return _made(shell) if kept is None else _copied(shell, kept)
 
 
 def _made(shell: Shell) -> TunedRun:

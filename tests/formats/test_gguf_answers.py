@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.fakes.made_run import make_run
+from tests.fakes.made_run import make_run, probes_of
 from toolkit.__main__ import main
 from toolkit.core.errors import ExportError, ModelError
 from toolkit.core.files import data_folder
@@ -22,9 +22,6 @@ TEXTS = [
     "def f(x):\n\treturn x",
 ]  # fmt: skip
 PROMPTS = ["你是谁？", "Who are you?", "法国的首都是哪里？", "What is the capital of France?", "Hello!"]
-PROBES = "schema_version: 1\nprobes:\n" + "".join(
-    f"  - {{id: p{at}, group: out-of-scope, prompt: '{prompt}'}}\n" for at, prompt in enumerate(PROMPTS)
-)
 
 
 @pytest.fixture(scope="module", name="output")
@@ -37,7 +34,7 @@ def _output(tmp_path_factory):
 @pytest.fixture(scope="module", name="probes")
 def _probes(tmp_path_factory):
     path = tmp_path_factory.mktemp("probes") / "probes.yaml"
-    path.write_text(PROBES, encoding="utf-8")
+    path.write_text(probes_of(PROMPTS), encoding="utf-8")
     return path
 
 

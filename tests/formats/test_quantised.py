@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tests.fakes.made_run import make_run
+from tests.fakes.made_run import make_run, probes_of
 from toolkit.core.errors import ExportError
 from toolkit.core.files import data_folder
 from toolkit.export.export import export
@@ -16,15 +16,12 @@ from toolkit.runs.run import find_run
 
 TINY = data_folder() / "tiny-qwen2"
 PROMPTS = ["你是谁？", "Who are you?", "法国的首都是哪里？", "What is the capital of France?", "Hello!"]
-PROBES = "schema_version: 1\nprobes:\n" + "".join(
-    f"  - {{id: p{at}, group: out-of-scope, prompt: '{prompt}'}}\n" for at, prompt in enumerate(PROMPTS)
-)
 
 
 @pytest.fixture(name="output")
 def _output(tmp_path):
     make_run(tmp_path / "output", TINY, seed=2, strength=0.05)
-    (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
+    (tmp_path / "probes.yaml").write_text(probes_of(PROMPTS), encoding="utf-8")
     return tmp_path / "output"
 
 

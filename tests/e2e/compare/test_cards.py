@@ -1,5 +1,6 @@
 """Questions spread over processes, by the command line: the report of one, and how it ends when one of them ends."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.fakes.command import run_here
 from tests.fakes.finetune_user import FinetuneUser, wait_for
 from tests.fakes.made_run import make_run
 from toolkit.core.files import data_folder
@@ -37,7 +39,8 @@ def report(user: FinetuneUser) -> dict[str, Any]:
 
 def test_two_processes_say_what_one_says(user: FinetuneUser):
     """Byte for byte, also where several runs are ranked over one base: batches stay as they are."""
-    alone = user.runs("compare", "v1", *OPTIONS)
+    with contextlib.chdir(user.home):
+        alone = run_here("compare", "v1", *OPTIONS)
     expected = report(user)
 
     ranked = user.runs("compare", "v0", "v1", *OPTIONS, "--cards", "2")

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.fakes.command import TOOLKIT
+from tests.fakes.command import TOOLKIT, run_here
 from tests.fakes.finetune_user import FinetuneUser, _user, end, lines_in, wait_for
 from toolkit.runs.run import read_run
 
@@ -39,9 +39,9 @@ def test_a_training_finishes_without_its_streams(user: FinetuneUser, redirection
 
 
 def test_a_comparison_keeps_its_verdicts_code_and_writes_its_reports(user: FinetuneUser):
-    assert user.runs(*user.job("--epochs", "1")).code == 0
-    compare = ["compare", "--all", "--max-new-tokens", "4"]
-    verdict = user.runs(*compare).code
+    assert run_here(*user.job("--epochs", "1")).code == 0
+    compare = ["compare", "--all", "--max-new-tokens", "4", "--system", "Be brief."]
+    verdict = run_here(*compare).code
     folder = user.run() / "compare"
     assert verdict in {0, 20, 21, 22}
 

@@ -6,32 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.command import DATA, TOOLKIT, Ended, run_here
+from tests.fakes.command import DATA, Ended, run_here
 from tests.fakes.finetune_user import FinetuneUser
+from tests.fakes.made_run import probes_of
 
 SUGGESTED = re.compile(r"""(?:"|Next: )(toolkit (?:[^"\n'\\]|\\'|'[^']*')+)(?:"|$)""", re.MULTILINE)
-NOT_RUN = {2, 3, 126, 127}  # usage, configuration (a run or file that is not found), and a shell's own
+NOT_RUN = {2, 3}  # usage, configuration (a run or file that is not found); a shell that finds no command fails the test
 
 
 @pytest.fixture(name="user")
 def _user(tmp_path: Path, micro_model: Path, monkeypatch: pytest.MonkeyPatch) -> FinetuneUser:
     user = FinetuneUser(tmp_path / "a user's home", micro_model)
-    user.environment |= {"TOOLKIT_DATA": str(DATA), "TOOLKIT_MODEL": str(micro_model)}
+    monkeypatch.setenv("TOOLKIT_DATA", str(DATA))
+    monkeypatch.setenv("TOOLKIT_MODEL", str(micro_model))
     monkeypatch.chdir(user.home)
     return user
 
 
-def pasted(user: FinetuneUser, ended: Ended) -> list[int]:
-    """The exit code of each suggested command, in a shell that finds the toolkit in its PATH."""
-    return [_code(user, command) for command in SUGGESTED.findall(ended.out + ended.err)]
+def pasted(user: FinetuneUser, ended: Ended) -> list[Ended]:
+    """How each suggested command ends: a real shell takes it apart, and its words are run in this process."""
+    return [run_here(*_words(user, command)) for command in SUGGESTED.findall(ended.out + ended.err)]
 
 
 @pytest.mark.parametrize("output", ["output", "my runs (1)", "it's; here"])
 def test_after_a_training(user: FinetuneUser, output: str) -> None:
+    user.writes("mine.probes.yaml", probes_of(["Who?"]))
     ended = run_here(*user.job("--epochs", "1", "--output", output))
 
-    [code] = pasted(user, ended)
-    assert code not in NOT_RUN
+    [suggested] = pasted(user, ended)
+    assert suggested.code not in NOT_RUN, suggested.err
     assert list((user.home / output).glob("v0-*/compare/report.html"))
 
 
@@ -49,16 +52,20 @@ def test_for_data(user: FinetuneUser) -> None:
     assert all(_parses(user, part) for part in command.split(" && "))
 
     user.writes("bad rows'.json", '[{"instruction": "a", "output": "b"}, {"instruction": "a"}]')
-    [code] = pasted(user, run_here(*user.job(data="bad rows'.json")))
-    assert code == 5  # the data set's errors, each with its row
+    [suggested] = pasted(user, run_here(*user.job(data="bad rows'.json")))
+    assert suggested.code == 5  # the data set's errors, each with its row
 
 
 def _parses(user: FinetuneUser, command: str) -> bool:
-    return _code(user, f"{command} --help") == 0
+    return run_here(*_words(user, f"{command} --help")).code == 0
 
 
-def _code(user: FinetuneUser, command: str) -> int:
-    path = {"PATH": f"{TOOLKIT.parent}:{user.environment['PATH']}"}
-    return subprocess.run(
-        ["bash", "-c", command], cwd=user.home, env=user.environment | path, capture_output=True, check=False
-    ).returncode
+def _words(user: FinetuneUser, command: str) -> list[str]:
+    """What the command gets from bash, which finds the toolkit in its PATH and may find nothing else to run."""
+    noted = user.home / "words"
+    (user.home / "toolkit").write_text(f"#!/bin/sh\nprintf '%s\\0' \"$@\" > '{noted.name}'\n")
+    (user.home / "toolkit").chmod(0o755)
+    subprocess.run(["/bin/bash", "-c", command], cwd=user.home, env={"PATH": str(user.home)}, check=True)
+    words = noted.read_text().split("\0")[:-1]
+    noted.unlink()
+    return words

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.fakes.made_run import make_run
+from tests.fakes.made_run import make_run, probes_of
 from toolkit.__main__ import main
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
@@ -24,9 +24,6 @@ from toolkit.model.language_model import LanguageModel
 from toolkit.runs.run import find_run, write_record
 
 PROMPTS = ["你是谁？", "Who are you?", "Good morning!"]
-PROBES = "schema_version: 1\nprobes:\n" + "".join(
-    f"  - {{id: p{at}, group: out-of-scope, prompt: '{prompt}'}}\n" for at, prompt in enumerate(PROMPTS)
-)
 FILES = {"adapter_model.safetensors", "adapter_config.json", "README.md", "run.json", "export.json"}
 REPORTS = {"report.json", "report.md"}
 
@@ -39,7 +36,7 @@ def _output(lively_model, tmp_path):
 
 @pytest.fixture(name="probes")
 def _probes(tmp_path):
-    (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
+    (tmp_path / "probes.yaml").write_text(probes_of(PROMPTS), encoding="utf-8")
     return tmp_path / "probes.yaml"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.disk import disk
-from tests.fakes.made_run import make_lively, make_run
+from tests.fakes.made_run import make_lively, make_run, probes_of
 from toolkit.__main__ import main
 from toolkit.core.errors import ConfigError, ExportError
 from toolkit.export import target
@@ -19,9 +19,6 @@ from toolkit.model.language_model import LanguageModel, load_model
 from toolkit.runs.run import find_run
 
 PROMPTS = ["你是谁？", "Who are you?", "法国的首都是哪里？", "Good morning!", "a"]
-PROBES = "schema_version: 1\nprobes:\n" + "".join(
-    f"  - {{id: p{at}, group: out-of-scope, prompt: '{prompt}'}}\n" for at, prompt in enumerate(PROMPTS)
-)
 
 
 @pytest.fixture(scope="module", name="base")
@@ -43,7 +40,7 @@ def _output(base, tmp_path):
 
 @pytest.fixture(name="probes")
 def _probes(tmp_path):
-    (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
+    (tmp_path / "probes.yaml").write_text(probes_of(PROMPTS), encoding="utf-8")
     return tmp_path / "probes.yaml"
 
 

@@ -5,32 +5,13 @@ import json
 import re
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.disk import disk
 from tests.fakes.hub_server import HubServer
 from tests.fakes.hub_user import FILES, MB, WEIGHTS, User, fetch_weights, lock_of, wait_for_size
 from toolkit.core.errors import ModelError
-
-
-@pytest.fixture(name="hub")
-def _hub() -> Iterator[HubServer]:
-    with HubServer(files=dict(FILES)) as hub:
-        yield hub
-
-
-@pytest.fixture(name="user")
-def _user(tmp_path: Path, hub: HubServer) -> User:
-    return User(tmp_path, hub)
-
-
-@pytest.fixture(name="small_disk")
-def _small_disk(tmp_path: Path) -> Iterator[Path]:
-    with disk(tmp_path / "disk", "size=12m") as small:
-        yield small
 
 
 def test_a_download_ends_with_the_whole_folder_and_prints_nothing_else(user: User) -> None:

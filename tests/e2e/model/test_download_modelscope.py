@@ -2,32 +2,13 @@
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.disk import disk
 from tests.fakes.hub_server import HubServer
-from tests.fakes.hub_user import FILES, MB, WEIGHTS, User, fetch_weights, wait_for_size
+from tests.fakes.hub_user import MB, WEIGHTS, User, fetch_weights, wait_for_size
 from toolkit.core.errors import ModelError
-
-
-@pytest.fixture(name="hub")
-def _hub() -> Iterator[HubServer]:
-    with HubServer(files=dict(FILES)) as hub:
-        yield hub
-
-
-@pytest.fixture(name="user")
-def _user(tmp_path: Path, hub: HubServer) -> User:
-    return User(tmp_path, hub)
-
-
-@pytest.fixture(name="small_disk")
-def _small_disk(tmp_path: Path) -> Iterator[Path]:
-    with disk(tmp_path / "disk", "size=12m") as small:
-        yield small
 
 
 def test_modelscope_gives_the_same_bytes_and_the_lock_decides(user: User) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,6 @@ from toolkit.model.hub import pieces
 
 PIECE = 3 * MB
 PIECES = 24 // 3
-
-
-@pytest.fixture(name="hub")
-def _hub() -> Iterator[HubServer]:
-    with HubServer(files=dict(FILES)) as hub:
-        yield hub
 
 
 @pytest.fixture(autouse=True)

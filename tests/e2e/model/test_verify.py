@@ -3,24 +3,8 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from tests.fakes.hub_server import HubServer
 from tests.fakes.hub_user import FILES, WEIGHTS, User
-
-
-@pytest.fixture(name="hub")
-def _hub() -> Iterator[HubServer]:
-    with HubServer(files=dict(FILES)) as hub:
-        yield hub
-
-
-@pytest.fixture(name="user")
-def _user(tmp_path: Path, hub: HubServer) -> User:
-    return User(tmp_path, hub)
 
 
 def test_verify_says_ok_with_the_count_and_the_bytes(user: User) -> None:

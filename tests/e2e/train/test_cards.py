@@ -1,5 +1,6 @@
 """Training in several processes, by the command line: the losses of one, and how it ends when one of them ends."""
 
+import contextlib
 import json
 import math
 import os
@@ -9,12 +10,16 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.fakes.command import run_here
 from tests.fakes.finetune_user import QUICK, FinetuneUser, wait_for
 from toolkit.train.questions.question import Question, write_file
 
@@ -28,10 +33,18 @@ KEEP = [
 ]  # fmt: skip
 
 
+EVALUATED = [*QUICK, "--epochs", "3", "--batch-size", "5", "--eval-split", "0.2"]
+Alone = Callable[[list[str]], "Trained"]
+
+
 @pytest.fixture(name="user")
 def _user(micro_model: Path, tmp_path: Path) -> FinetuneUser:
+    return equipped(tmp_path, micro_model)
+
+
+def equipped(home: Path, model: Path) -> FinetuneUser:
     """With rows of 11 lengths, so that steps of eight do not come out even, a keep set, and questions."""
-    user = FinetuneUser(tmp_path, micro_model)
+    user = FinetuneUser(home, model)
     rows = [{"instruction": f"Question {at}" * (at + 1), "output": f"Answer {at}" * (at % 3 + 1)} for at in range(11)]
     user.writes("mine.json", json.dumps(rows))
     user.writes("kept.jsonl", "".join(json.dumps({"prompt": f"Keep {at}, as it is."}) + "\n" for at in range(16)))
@@ -39,27 +52,56 @@ def _user(micro_model: Path, tmp_path: Path) -> FinetuneUser:
     return user
 
 
-def trains(user: FinetuneUser, *options: str, number: int) -> tuple[list[float], dict[str, torch.Tensor]]:
-    """The losses and the adapter."""
-    ended = user.runs("finetune", "mine.json", "--model", str(user.model), *options)
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a run recorded, and its adapter."""
+
+    record: dict[str, Any]
+    adapter: dict[str, torch.Tensor]
+
+    @property
+    def loss(self) -> list[float]:
+        return self.record["train"]["loss"]
+
+
+def trains(user: FinetuneUser, *options: str, here: bool = False) -> Trained:
+    """`here`: in the tests' own process."""
+    job = ("finetune", "mine.json", "--model", str(user.model), *options)
+    ended = run_here(*job) if here else user.runs(*job)
     assert ended.code == 0, ended.err
-    record = user.record(number)
-    [folder] = user.output.glob(f"v{number}-*")
-    return record["train"]["loss"], load_file(folder / record["adapter"]["path"] / "adapter_model.safetensors")
+    record = user.record()
+    return Trained(
+        record=record, adapter=load_file(user.run() / record["adapter"]["path"] / "adapter_model.safetensors")
+    )
 
 
-@pytest.mark.parametrize("options", [KEEP, [*QUICK, "--epochs", "3", "--batch-size", "5", "--eval-split", "0.2"]])
-def test_two_processes_train_as_one_does(user: FinetuneUser, options: list[str]):
+@pytest.fixture(scope="module", name="alone")
+def _alone(micro_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    """How one process trains with the options: once for each."""
+    made: dict[tuple[str, ...], Trained] = {}
+
+    def alone(options: list[str]) -> Trained:
+        if tuple(options) not in made:
+            home = tmp_path_factory.mktemp("alone")
+            with contextlib.chdir(home):
+                made[tuple(options)] = trains(equipped(home, micro_model), *options, here=True)
+        return made[tuple(options)]
+
+    return alone
+
+
+@pytest.mark.parametrize("options", [KEEP, EVALUATED])
+def test_two_processes_train_as_one_does(user: FinetuneUser, alone: Alone, options: list[str]):
     """With keep rows and questions beside the rows; and with steps of a single row, of which one process has none."""
-    alone, adapter = trains(user, *options, number=0)
+    expected = alone(options)
 
-    together, other = trains(user, *options, "--cards", "2", number=1)
+    together = trains(user, *options, "--cards", "2")
 
-    assert together == pytest.approx(alone, rel=1e-3)
-    assert alone[-1] < alone[0]
-    assert adapter.keys() == other.keys()
-    assert all(torch.allclose(adapter[name], other[name], atol=1e-4) for name in adapter)
-    record, evaluated = user.record(1), user.record(0)["train"]["eval_loss"]
+    assert together.loss == pytest.approx(expected.loss, rel=1e-3)
+    assert expected.loss[-1] < expected.loss[0]
+    assert together.adapter.keys() == expected.adapter.keys()
+    assert all(torch.allclose(together.adapter[name], expected.adapter[name], atol=1e-4) for name in expected.adapter)
+    record, evaluated = together.record, expected.record["train"]["eval_loss"]
     assert record["hardware"]["cards"] == 2
     assert record["train"]["eval_loss"] == pytest.approx(evaluated, rel=1e-3)
     assert record["recipe"]["micro_batch_size"] == record["recipe"]["batch_size"]
@@ -164,18 +206,16 @@ def two_hosts(user: FinetuneUser, *options: str) -> list["subprocess.Popen[str]"
     ]  # fmt: skip
 
 
-def test_two_hosts_under_torchrun_train_as_one_process_does(user: FinetuneUser):
-    alone, _ = trains(user, *KEEP, number=0)
-
+def test_two_hosts_under_torchrun_train_as_one_process_does(user: FinetuneUser, alone: Alone):
     hosts = two_hosts(user, *KEEP)
     ends = [(host.communicate(), host.returncode) for host in hosts]
 
     assert [code for _, code in ends] == [0, 0], ends
-    assert ends[0][0][0].strip() == f"output/{user.record(1)['run_id']}"
+    assert ends[0][0][0].strip() == f"output/{user.record()['run_id']}"
     assert ends[1][0][0] == ""
-    assert user.record(1)["train"]["loss"] == pytest.approx(alone, rel=1e-3)
-    assert user.record(1)["hardware"]["cards"] == 2
-    assert len([*user.output.glob("v*")]) == 2
+    assert user.record()["train"]["loss"] == pytest.approx(alone(KEEP).loss, rel=1e-3)
+    assert user.record()["hardware"]["cards"] == 2
+    assert len([*user.output.glob("v*")]) == 1
 
 
 def test_a_signal_to_all_processes_of_torchrun_saves_once(user: FinetuneUser):

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.command import ROOT
+from tests.fakes.command import ROOT, told
 from tests.fakes.disk import disk, fill
 from tests.fakes.finetune_user import (
     Call,
-    Ended,
     FinetuneUser,
     _call,
     _user,
@@ -24,6 +23,7 @@ from tests.fakes.finetune_user import (
     once,
     wait_for,
 )
+from tests.fakes.made_run import probes_of
 from toolkit.runs.layout import complete_checkpoints
 from toolkit.runs.run import read_run
 
@@ -41,16 +41,6 @@ def refused(*arguments, **_):
 socket.getaddrinfo = socket.create_connection = refused
 socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = refused
 """
-
-
-def told(ended: Ended, code: int, *words: str) -> None:
-    """One or two lines on stderr behind the talk, with these words, and no traceback."""
-    assert (ended.code, ended.out) == (code, ""), ended.err
-    errors = [line for line in ended.err.splitlines() if line.startswith("Error: ")]
-    assert len(errors) == 1, ended.err
-    assert "Traceback" not in ended.err
-    for word in words:
-        assert word in errors[0]
 
 
 def test_rows_that_are_all_too_long_are_told(user: FinetuneUser, call: Call):
@@ -194,6 +184,7 @@ def test_no_command_asks_the_network_for_anything(user: FinetuneUser):
     (user.home / "refusing").mkdir()
     (user.home / "refusing" / "sitecustomize.py").write_text(REFUSING)
     user.writes("keep.jsonl", '{"prompt": "Sing!"}\n{"prompt": "What is 1 + 1?"}\n')
+    user.writes("mine.probes.yaml", probes_of(["Hello"]))
     attempts = user.home / "attempts"
     user.environment |= {"PYTHONPATH": f"{user.home / 'refusing'}:{ROOT}", "ATTEMPTS": str(attempts)}
     user.environment |= {"MODELSCOPE_API_TOKEN": "t", "HF_TOKEN": "t"}  # a token is no reason to log in
@@ -244,6 +235,7 @@ def test_a_uid_without_account_or_home_owns_what_it_makes(user: FinetuneUser, ho
     drop = ("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups",
             "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")  # fmt: skip
     needs(*drop)
+    user.writes("mine.probes.yaml", probes_of(["Hello"]))
     os.chown(user.home, STRANGER, STRANGER)
     environment = {"HOME": home, "USER": None, "TMPDIR": str(user.home / "tmp")}
     (user.home / "tmp").mkdir()

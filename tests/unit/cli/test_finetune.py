@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.finetune_user import ROWS, Call, Ended, FinetuneUser, _call, _user
+from tests.fakes.command import told
+from tests.fakes.finetune_user import ROWS, Call, FinetuneUser, _call, _user
 from tests.fakes.model_folder import make_model_folder
 
 __all__ = ["_call", "_user"]  # fixtures
@@ -18,16 +19,6 @@ __all__ = ["_call", "_user"]  # fixtures
 def _micro_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """No weights: all of this is found before any are read."""
     return make_model_folder(tmp_path_factory.mktemp("models") / "micro")
-
-
-def expect_error(ended: Ended, code: int, *words: str) -> None:
-    """One line of error on stderr with these words, and no traceback."""
-    assert (ended.code, ended.out) == (code, ""), ended.err
-    errors = [line for line in ended.err.splitlines() if line.startswith("Error: ")]
-    assert len(errors) == 1, ended.err
-    assert "Traceback" not in ended.err
-    for word in words:
-        assert word in errors[0]
 
 
 BROKEN_DATA = {
@@ -51,7 +42,7 @@ def test_broken_data_is_reported_and_leaves_no_run(user: FinetuneUser, call: Cal
     if content is not None:
         user.writes("broken.json", content)
 
-    expect_error(call(*user.job(data="broken.json")), 5, "broken.json", word)
+    told(call(*user.job(data="broken.json")), 5, "broken.json", word)
     assert not user.output.exists()
 
 
@@ -70,7 +61,7 @@ def test_what_is_unknown_is_reported_and_leaves_no_run(
 ):
     arguments = user.job(*options) if words else ["finetune", "--resume", "v7"]
 
-    expect_error(call(*arguments), 3, *(words or ("No run 'v7'",)))
+    told(call(*arguments), 3, *(words or ("No run 'v7'",)))
     assert not user.output.exists()
 
 
@@ -111,5 +102,5 @@ def test_a_broken_base_model_is_reported_and_leaves_no_run(
     user.model = shutil.copytree(user.model, user.home / "model")
     damage(user.model)
 
-    expect_error(call(*user.job()), 4, str(user.model), word)
+    told(call(*user.job()), 4, str(user.model), word)
     assert not user.output.exists()

@@ -54,3 +54,14 @@ def test_a_container_speaks_the_hosts_language(
     monkeypatch.setenv("LANG", value)
 
     assert container(tmp_path).environment.get("TOOLKIT_LANG") == given
+
+
+@pytest.mark.parametrize("given", [None, "1"])
+def test_a_container_computes_with_the_callers_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+
+    assert container(tmp_path).environment.get("OMP_NUM_THREADS") == given
