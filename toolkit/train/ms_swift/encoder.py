@@ -16,6 +16,7 @@ from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools
 from toolkit.model.conversation import system_messages, tools_messages
 from toolkit.model.families.family import family_of
 from toolkit.model.loading import forbid_remote_code
+from toolkit.model.word_tokens import IDS
 from toolkit.train.ms_swift.frames import Frames
 from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
@@ -66,8 +67,12 @@ def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -
     tokens = ChatTokens(template.tokenizer)
     with _tokenizing_with(template, tokens):
         encoded = Frames(template, tokens, lambda row: _encoded(template, tokens, row, system)).encode(rows)
-        # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
-        return [Encoded(input_ids=array("i", ids), labels=array("i", labels)) for ids, labels in encoded]
+        return [Encoded(input_ids=_compact(ids), labels=_compact(labels)) for ids, labels in encoded]
+
+
+def _compact(values: Sequence[int]) -> "array[int]":
+    """As an array: a token takes four bytes in it, and several times that in a list of integers."""
+    return values if isinstance(values, array) else array(IDS, values)
 
 
 def _encoded(template: Any, tokens: ChatTokens, row: Row, system: str | None) -> tuple[list[int], list[int]]:
