@@ -15,7 +15,7 @@ from toolkit.data.probes import probes_beside
 from toolkit.data.probes_from_rows import UNASKABLE, can_be_asked
 from toolkit.data.repeats import repeats
 from toolkit.data.texts.placeholders import placeholders
-from toolkit.data.texts.private_data import PERSONAL, credentials, personal_data
+from toolkit.data.texts.private_data import PERSONAL, credentials, may_have_credentials, personal_data
 
 PLACEHOLDER, KEYS, SECRET, TOOLS = "placeholder", "keys", "secret", "tools"  # kinds of findings
 TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
@@ -25,6 +25,7 @@ TEMPLATE_MARK = re.compile(
 )
 REPLACEMENT = "\ufffd"  # what a decoder writes for a character that it lost
 NAMED_ROWS = 5  # of those with personal data
+BEGINNINGS = ("<", "[", REPLACEMENT)  # of all of them
 UNKNOWN = re.compile(r"<unk>|\[UNK\]", re.IGNORECASE)  # what a tokenizer writes for a word that it lost
 
 
@@ -120,6 +121,8 @@ def _placeholders(row: Row) -> Iterator[Finding]:
 def _lost_or_special(row: Row) -> Iterator[Finding]:
     for message in row.messages:
         content = "\n".join(message.texts)
+        if not any(mark in content for mark in BEGINNINGS):  # spares large data sets the slower patterns
+            continue
         if found := TEMPLATE_MARK.search(content):
             yield Finding(
                 level="warning",
@@ -153,7 +156,10 @@ def _texts(row: Row) -> list[str]:
 
 def _secrets(row: Row) -> Iterator[Finding]:
     """Each credential once; never its secret part."""
-    found = {text[one.start : one.end]: one for text in _texts(row) for one in credentials(text)}
+    texts = _texts(row)
+    if not may_have_credentials("\n".join(texts)):
+        return
+    found = {text[one.start : one.end]: one for text in texts for one in credentials(text)}
     for one in found.values():
         yield Finding(
             level="warning",
