@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
+from toolkit.core.blobs import IDS
 from toolkit.core.environment import tokenizing_on_every_core
 
 # Qwen2's and Llama 3's patterns, which differ in how many digits are a word, and the same for ASCII.
@@ -23,7 +24,6 @@ ASCII_PATTERN = (
 DIGITS = ("", "{1,3}")
 BYTES = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}  # and how it counts offsets
 MOST_WORDS = 1 << 18  # then they are forgotten: a text without repetitions must not fill the memory
-IDS = "i"  # the type of an array of token ids
 
 
 class WordTokens:

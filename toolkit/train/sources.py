@@ -1,7 +1,7 @@
 """Where training rows come from: data files, `--mix` sources, hub data sets, keep prompts."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,14 @@ from toolkit.data.dataset import (
     prompt_key,
     read_dataset,
 )
+from toolkit.data.row_store import RowStore
 from toolkit.data.samples import Source, parse_source, sample, unseen
 from toolkit.data.soundness import Reading, SoundRows, sound_rows
 from toolkit.train import ms_swift
 from toolkit.train.keep_set import read_keep_prompts
 from toolkit.train.recipe import Recipe, better_recipe
 
+LARGE_BYTES = 4_000_000  # of a file, which then takes a second
 HUB_NAME = re.compile(r"(?P<hub>(?:HF|MS)::)?[A-Za-z0-9][\w.-]*/[\w.-]+(?::[\w./-]+)?", re.ASCII)
 
 
@@ -37,7 +39,7 @@ class Loaded:
     `source`: for run.json. `left_out`: see `SoundRows`.
     """
 
-    rows: list[Row]
+    rows: Sequence[Row]
     source: dict[str, Any]
     left_out: list[dict[str, Any]]
     test: list[Row]
@@ -55,7 +57,7 @@ def load_rows(
     sound = partial(_sound, recipe=recipe, takes_tools=takes_tools, notify=notify, listener=listener)
     own = sound(data, reading)
     others = [sound(spec, replace(reading, columns={})) for spec in mixes]
-    rows = [row for each in (own, *others) for row in each.rows]
+    rows = RowStore(row for each in (own, *others) for row in each.rows).rows if others else own.rows
     left_out = [line for each in (own, *others) for line in each.left_out_lines()]
     held_out = None if test is None else sound(test, reading)
     unseen_rows = [] if held_out is None else _unseen(held_out, rows, notify)
@@ -115,11 +117,21 @@ def _extent(found: SoundRows) -> dict[str, Any]:
     return {"sha256": dataset.sha256, "rows": len(found.rows), **sampled}
 
 
-def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
+def is_large(spec: str) -> bool:
+    """Whether it is a file that takes as long to read as the libraries take to import."""
+    try:
+        sizes = [path.stat().st_size for path in places(parse_source(spec).name) if path.is_file()]
+    except OSError:
+        return False
+    return bool(sizes) and sizes[0] >= LARGE_BYTES
+
+
+def load_keep_prompts(name: str, rows: Iterable[Row]) -> tuple[Path, list[str]]:
     """The keep set's file and its prompts, except those that are trained on. Raises DataError."""
     path = find_dataset(name)
-    trained = {prompt_key(row.prompt) for row in rows}
-    prompts = [prompt for prompt in read_keep_prompts(path) if prompt_key(prompt) not in trained]
+    keys = {prompt: prompt_key(prompt) for prompt in read_keep_prompts(path)}
+    trained = {*keys.values()}.intersection(prompt_key(row.prompt) for row in rows)
+    prompts = [prompt for prompt, key in keys.items() if key not in trained]
     if not prompts:
         raise DataError(f"Every prompt of {path} is trained on.", next="Name other prompts with --keep.")
     return path, prompts

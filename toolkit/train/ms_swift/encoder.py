@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.blobs import IDS
 from toolkit.core.errors import DataError, ModelError, first_line
 from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
@@ -16,7 +17,6 @@ from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools
 from toolkit.model.conversation import system_messages, tools_messages
 from toolkit.model.families.family import family_of
 from toolkit.model.loading import forbid_remote_code
-from toolkit.model.word_tokens import IDS
 from toolkit.train.ms_swift.frames import Frames
 from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
@@ -116,6 +116,10 @@ class EncodedDataset:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def length(self, at: int) -> int:
+        """Of a row, in tokens."""
+        return len(self._rows[at].input_ids)
 
     def __getitem__(self, at: int) -> dict[str, list[int]]:
         row = self._rows[at]

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
+from toolkit.core.blobs import IDS
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED
 from toolkit.data.messages import Message
 from toolkit.model.chat_template import ESCAPE, ChatTokens
-from toolkit.model.word_tokens import IDS
 
 ROWS_AT_ONCE = 512
 OPEN, CLOSE = "\ufdd2", "\ufdd3"  # around a message's number: noncharacters, which texts hardly have
