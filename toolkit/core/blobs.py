@@ -82,7 +82,8 @@ class Blobs:
             places = (array("Q", [one[at] for at in positions]) for one in self.extents)
             return self.of_file(self.file, *places)
         found = type(self)()
-        found._in_memory = [self._in_memory[at] for at in positions]
+        for at in positions:
+            found.append(self._in_memory[at])
         return found
 
     def __getstate__(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from toolkit.core.text import is_utf8
 from toolkit.data.containers.columns import renamed
 from toolkit.data.containers.json_stream import json_lines
 from toolkit.data.containers.parsing import read_records
+from toolkit.data.containers.stored_rows import RowStore
 from toolkit.data.formats import (
     FORMATS,
     Format,
@@ -31,7 +32,6 @@ from toolkit.data.formats import (
 from toolkit.data.keys import require_trainable
 from toolkit.data.messages import Row, trained_part, unusual_order
 from toolkit.data.records import FROM_RAW_TEXT, MAX_BYTES, RAW_TEXT, Doubled, Record, Records, RowFault, kind_of
-from toolkit.data.row_store import RowStore
 
 __all__ = ["BadRow", "Dataset", "Row", "find_dataset", "hub_dataset", "prompt_key", "read_dataset"]
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.core.errors import ConfigError
+from toolkit.data.containers.stored_rows import chosen
 from toolkit.data.dataset import Dataset, Row, places, prompt_key
-from toolkit.data.row_store import chosen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Any, Self
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, silent
 from toolkit.core.suggestion import suggestion
+from toolkit.data.containers.stored_rows import chosen
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.probes import compared_probes, read_probes
-from toolkit.data.row_store import chosen
 from toolkit.data.row_checks import KEYS, PLACEHOLDER, TOOLS, Finding, bad_rows, check_rows
 
 ALLOWED = (PLACEHOLDER,)  # errors of rows that can be trained on as they are

@@ -1,4 +1,4 @@
-"""Texts encoded by their words: each is looked up, so that a tokenizer sees it once in a data set and not at each place.
+"""Texts encoded by their words: each is looked up, so that a tokenizer sees it once in a data set.
 
 A tokenizer spends nearly all of its time on dividing a text into words, and encodes each word by itself. For ASCII
 texts Python's regular expressions divide them alike and several times faster; other texts, and tokenizers that divide
@@ -9,7 +9,7 @@ import json
 import re
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any
 
 from toolkit.core.blobs import IDS
 from toolkit.core.environment import tokenizing_on_every_core
@@ -65,7 +65,8 @@ class WordTokens:
 
     def _by_library(self, texts: Sequence[str]) -> "list[array[int]]":
         with tokenizing_on_every_core():
-            return [array(IDS, one.ids) for one in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+            found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [array(IDS, one.ids) for one in found]
 
 
 def _ids(content: bytes) -> "array[int]":

@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,33 @@ from typing import Any
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import write_lines
-from toolkit.core.forked import Forked, can_fork
 from toolkit.core.languages import language
+from toolkit.data.containers.stored_rows import chosen, settled, stored
 from toolkit.data.dataset import Dataset, Row
 from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, is_trained
 from toolkit.data.messages import uses_tools
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
-from toolkit.data.row_store import chosen, settled, stored
 from toolkit.data.soundness import Reading
 from toolkit.data.texts.private_data import masked
 from toolkit.model.decoding.spread import Other
+from toolkit.train.forked import Forked, can_fork
 from toolkit.train.ms_swift.encoding_processes import encoded, encoding_processes
-from toolkit.train.recipe import GENERAL, Recipe, better_recipe
+from toolkit.train.planning.findings import (
+    LENGTH,
+    check_languages,
+    check_steps,
+    nothing_trained,
+    propose_recipe,
+    too_long,
+)
+from toolkit.train.recipe import Recipe
 from toolkit.train.rows import epoch_tokens, held_out
 from toolkit.train.sources import is_large, read_source
 from toolkit.train.texts.thoughts import rows_of_thinkers
 from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
 
-LENGTH = "length"  # a kind of finding
 LEAST_SPLIT = 2  # rows
-FEW_STEPS = 20  # fewer barely change an adapter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +137,8 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     languages = {row.number: language(row.prompt, row.answer) for row in dataset.rows}
     numbers = [row.number for row in trained]
     foreign = sum(languages[number] == "other" for number in numbers)
-    findings += [*_check_steps(len(trained), recipe), *_check_languages(foreign, len(trained), recipe)]
-    findings += _propose_recipe(len(trained), recipe)
+    findings += [*check_steps(len(trained), recipe), *check_languages(foreign, len(trained), recipe)]
+    findings += propose_recipe(len(trained), recipe)
     shown = trained or [row for row in dataset.rows if encoder is None or row.number in tokens.counts]
     if config.write is not None and len(faulty) < len(dataset.rows) + len(dataset.bad):
         findings.append(_write_rows(dataset, faulty, config.write))
@@ -260,15 +266,15 @@ def _measure(
     for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener, others), strict=True):
         counts[row.number] = len(found.input_ids)
         if counts[row.number] > limit:
-            findings.append(_too_long(row, counts[row.number], limit))
+            findings.append(too_long(row, counts[row.number], limit))
         elif not is_trained(found):
-            findings.append(_nothing_trained(row))
+            findings.append(nothing_trained(row))
     if len(dataset.rows) <= ROWS_AT_ONCE:
         listener(Progress(task=TOKENS, done=len(dataset.rows), total=len(dataset.rows)))
-    too_long = frozenset(finding.row for finding in findings if finding.kind == LENGTH and finding.row is not None)
-    if len(too_long) == len(dataset.rows):
+    skipped = frozenset(finding.row for finding in findings if finding.kind == LENGTH and finding.row is not None)
+    if len(skipped) == len(dataset.rows):
         findings = [replace(finding, level="error") for finding in findings]
-    return _Tokens(counts=counts, overhead=overhead, too_long=too_long, findings=tuple(findings))
+    return _Tokens(counts=counts, overhead=overhead, too_long=skipped, findings=tuple(findings))
 
 
 def _lengths(trained: Sequence[int], tokens: _Tokens, recipe: Recipe) -> Lengths:
@@ -282,53 +288,3 @@ def _lengths(trained: Sequence[int], tokens: _Tokens, recipe: Recipe) -> Lengths
         overhead=max(tokens.overhead),
         epoch=epoch_tokens([tokens.counts[number] for number in trained], tokens.overhead, recipe),
     )
-
-
-def _too_long(row: Row, count: int, limit: int) -> Finding:
-    return Finding(
-        level="warning",
-        kind=LENGTH,
-        row=row.number,
-        message=f"{count} tokens, over the recipe's {limit}: training skips it",
-        remedy="shorten it, split it, or raise --max-length",
-    )
-
-
-def _nothing_trained(row: Row) -> Finding:
-    return Finding(
-        level="error",
-        kind="mask",
-        row=row.number,
-        message="none of its tokens is trained on",
-        remedy="see the preview, and write an answer that the chat template keeps",
-    )
-
-
-def _check_languages(foreign: int, rows: int, recipe: Recipe) -> Iterator[Finding]:
-    if foreign and (recipe.row_wordings or recipe.row_systems):
-        yield Finding(
-            level="note",
-            kind="language",
-            message=f"{foreign} of {rows} rows are in neither Chinese nor English: they are trained in their own "
-            "words only, and probes that are made from the rows ask nothing in other words.",
-            remedy="Write such probes yourself, beside the data (NAME.probes.yaml)",
-        )
-
-
-def _propose_recipe(rows: int, recipe: Recipe) -> Iterator[Finding]:
-    if (why := better_recipe(recipe, rows)) is not None:
-        yield Finding(level="note", kind="recipe", message=why, remedy=f"Train with --recipe {GENERAL}")
-
-
-def _check_steps(rows: int, recipe: Recipe) -> Iterator[Finding]:
-    if rows == 0:
-        remedy = "Correct those with errors, or add others"
-        yield Finding(level="error", kind="rows", message="No rows are left to train on.", remedy=remedy)
-    elif (steps := recipe.steps(rows)) < FEW_STEPS:
-        yield Finding(
-            level="warning",
-            kind="steps",
-            message=f"{rows} rows make only {steps} optimizer steps (batch {recipe.batch_size}, "
-            f"{recipe.epochs_label}); an adapter barely learns in fewer than {FEW_STEPS}.",
-            remedy="Add rows, raise --epochs, or lower --batch-size",
-        )

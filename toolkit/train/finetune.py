@@ -9,12 +9,10 @@ from pathlib import Path
 
 from toolkit.core.errors import ConfigError, Interrupted
 from toolkit.core.events import Caller, Listener, Progress
-from toolkit.core.forked import Forked, can_fork
 from toolkit.core.read_ahead import prefetch
 from toolkit.core.text import short
 from toolkit.data.encoding import Encoder
 from toolkit.data.probes_from_rows import require_askable
-from toolkit.data.row_store import settled, stored
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
 from toolkit.model.decoding.spread import Other
@@ -29,6 +27,7 @@ from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run,
 from toolkit.train import ms_swift
 from toolkit.train.beside_rows import Beside, keep_job, need_of, question_job, read_given, take_given, thought_job
 from toolkit.train.development_set import development_set, new_markers, probe_keys, read_questions, write_questions
+from toolkit.train.forked import can_fork
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
 from toolkit.train.ms_swift.encoding_processes import encoding_processes
 from toolkit.train.planning.plan import choices, plan, require_context, require_disk
@@ -46,7 +45,7 @@ from toolkit.train.rows import (
     write_left_out,
     write_rows,
 )
-from toolkit.train.sources import Loaded, is_large, load_keep_prompts, load_rows
+from toolkit.train.sources import Loaded, is_large, load_keep_prompts, load_rows, loaded_during
 from toolkit.train.tracking.tracker import require_tracker, tracked
 from toolkit.train.variants import with_variants, without_variants
 
@@ -112,8 +111,8 @@ def finetune(
         require_bitsandbytes()
     load = partial(load_rows, config.data, config.mix, recipe, config.reading, test=config.test,
                    takes_tools=folder_takes_tools(base.path))  # fmt: skip
-    if backends is None and is_large(config.data) and can_fork():
-        loaded, imported_s = _loaded_during_imports(load, base, caller)
+    if backends is None and is_large(config.data) and can_fork():  # before anything starts threads
+        loaded, imported_s = loaded_during((partial(prefetch, base.path), Backends().imports), load, caller)
     else:
         prefetch(base.path)
         loaded, imported_s = load(notify=caller.notify, listener=caller.listener), 0.0
@@ -202,28 +201,6 @@ def _recorded_work(recorder: Recorder, base: BaseModel, caller: Caller, backends
         track=recorder.record.tracker,
         recipe=recipe_from(recipe.settings, name=recipe.name, source=str(folder)),
     )  # fmt: skip
-
-
-def _loaded_during_imports(load: Callable[..., Loaded], base: BaseModel, caller: Caller) -> tuple[Loaded, float]:
-    """What another process loads while this one imports the libraries, and how long that took."""
-
-    def work(say: Callable[[str | Progress], None]) -> Loaded:
-        found = load(notify=say, listener=say)
-        return replace(found, rows=stored(found.rows))
-
-    def hear(what: str | Progress) -> None:
-        if isinstance(what, str):
-            caller.notify(what)
-        else:
-            caller.listener(what)
-
-    with Forked(work) as forked:
-        prefetch(base.path)
-        before = time.perf_counter()
-        Backends().imports()
-        seconds = time.perf_counter() - before
-        loaded = forked.result(hear)
-    return replace(loaded, rows=settled(loaded.rows)), seconds
 
 
 def _import(work: _Work, began: float, started: float | None, imported_s: float = 0) -> float:

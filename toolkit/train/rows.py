@@ -14,11 +14,11 @@ from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import file_sha256, write_lines, write_text
 from toolkit.core.links import copy_regular_file
+from toolkit.data.containers.stored_rows import chosen
 from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded, Encoder
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
-from toolkit.data.row_store import chosen
 from toolkit.data.token_store import StoredTokens
 from toolkit.model.conversation import NONE
 from toolkit.model.decoding.spread import Other
@@ -48,8 +48,8 @@ class RunRows:
     """`held_out` rows are evaluated on and never trained on; none if the recipe has no eval_split.
 
     `tokens` are those of `with_variants(trained)`, `held_out_tokens` those of `without_variants(held_out)`, in their
-    order, in a file where they are many; `own` are the trained rows of the data set itself, without those mixed in. All three are empty for rows that
-    were read back from a run's folder.
+    order, in a file where they are many; `own` are the trained rows of the data set itself, without those mixed in. All
+    three are empty for rows that were read back from a run's folder.
     """
 
     trained: Sequence[Row]
@@ -77,8 +77,9 @@ def rows_that_fit(
 ) -> tuple[RunRows, dict[str, Any]]:  # fmt: skip
     """The rows within the maximum length, with their tokens, and their figures for run.json.
 
-    `own`: so many of them are the data set's own, the first ones; None: all. `skip_bad`: rows of which nothing is trained are dropped as those that are too long. Raises DataError if no row is
-    left, and else if nothing of a row is trained.
+    `own`: so many of them are the data set's own, the first ones; None: all. `skip_bad`: rows of which nothing is
+    trained are dropped as those that are too long. Raises DataError if no row is left, and else if nothing of a row is
+    trained.
 
     Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
     `others`: processes that encode along.

@@ -1,6 +1,7 @@
 """Where training rows come from: data files, `--mix` sources, hub data sets, keep prompts."""
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
-from toolkit.core.events import Listener, silent
+from toolkit.core.events import Caller, Listener, Progress, silent
 from toolkit.core.suggestion import suggestion
+from toolkit.data.containers.stored_rows import RowStore, settled, stored
 from toolkit.data.dataset import (
     DATA_SUFFIXES,
     HUB,
@@ -21,10 +23,10 @@ from toolkit.data.dataset import (
     prompt_key,
     read_dataset,
 )
-from toolkit.data.row_store import RowStore
 from toolkit.data.samples import Source, parse_source, sample, unseen
 from toolkit.data.soundness import Reading, SoundRows, sound_rows
 from toolkit.train import ms_swift
+from toolkit.train.forked import Forked
 from toolkit.train.keep_set import read_keep_prompts
 from toolkit.train.recipe import Recipe, better_recipe
 
@@ -115,6 +117,30 @@ def _extent(found: SoundRows) -> dict[str, Any]:
     dataset = found.dataset
     sampled = {} if dataset.sampled_from is None else {"sampled_from": dataset.sampled_from}
     return {"sha256": dataset.sha256, "rows": len(found.rows), **sampled}
+
+
+def loaded_during(
+    work: Sequence[Callable[[], object]], load: Callable[..., Loaded], caller: Caller
+) -> tuple[Loaded, float]:  # fmt: skip
+    """What `load`, which is `load_rows`, loads in another process while this one works, and how long that took."""
+
+    def loading(say: Callable[[str | Progress], None]) -> Loaded:
+        found = load(notify=say, listener=say)
+        return replace(found, rows=stored(found.rows))
+
+    def hear(what: str | Progress) -> None:
+        if isinstance(what, str):
+            caller.notify(what)
+        else:
+            caller.listener(what)
+
+    with Forked(loading) as forked:
+        before = time.perf_counter()
+        for one in work:
+            one()
+        seconds = time.perf_counter() - before
+        loaded = forked.result(hear)
+    return replace(loaded, rows=settled(loaded.rows)), seconds
 
 
 def is_large(spec: str) -> bool:

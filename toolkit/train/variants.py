@@ -8,10 +8,10 @@ from itertools import groupby
 
 from toolkit.core.languages import Language, language
 from toolkit.core.text import content_words, with_thought
+from toolkit.data.containers.stored_rows import changed
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
 from toolkit.data.formats import Message
-from toolkit.data.row_store import changed
 from toolkit.data.rephrasings import TRAINING, UNCHANGED, phrases
 from toolkit.data.tools.calls import written
 from toolkit.model.conversation import DEFAULT, NONE

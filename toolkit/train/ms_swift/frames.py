@@ -19,7 +19,6 @@ from typing import Any
 from toolkit.core.blobs import IDS
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED
-from toolkit.data.messages import Message
 from toolkit.model.chat_template import ESCAPE, ChatTokens
 
 ROWS_AT_ONCE = 512

@@ -110,6 +110,6 @@ def _row(blob: bytes) -> Row:
     return Row(number=number, messages=tuple([_message(*one) for one in messages]), tools=tools)
 
 
-def _message(role: str, content: str, trained: bool, thought: str | None, calls: Sequence[Any]) -> Message:  # noqa: FBT001  # as they are stored
+def _message(role: str, content: str, trained: bool, thought: str | None, calls: Sequence[Any]) -> Message:
     made = tuple([ToolCall(name=name, arguments=arguments) for name, arguments in calls])
     return Message(role=role, content=content, trained=trained, thought=thought, calls=made)
