@@ -15,7 +15,7 @@ PIECES = [*string.printable.replace("\x0b", "").replace("\x0c", ""), "'s", "'LL"
 
 
 def texts(count: int) -> list[str]:
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     return ["".join(chance.choices(PIECES, k=chance.randint(0, 40))) for _ in range(count)]
 
 

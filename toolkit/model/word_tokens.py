@@ -38,11 +38,15 @@ class WordTokens:
         self._known: dict[str, bytes] = {}
 
     def ids(self, texts: Sequence[str]) -> "list[array[int]]":
-        """The token ids of each text."""
-        by_words = [self._pattern is not None and self._has_words_only(text) for text in texts]
-        others = iter(self._by_library([text for text, by_word in zip(texts, by_words, strict=True) if not by_word]))
-        divided = iter(self._divided([text for text, by_word in zip(texts, by_words, strict=True) if by_word]))
-        return [_ids(self._joined(next(divided))) if by_word else next(others) for by_word in by_words]
+        """The token ids of each text; equal texts, such as system prompts, share theirs."""
+        by_words, others = list[str](), list[str]()
+        for text in dict.fromkeys(texts):
+            (by_words if self._pattern is not None and self._has_words_only(text) else others).append(text)
+        found = dict(zip(others, self._by_library(others), strict=True))
+        found |= {
+            text: _ids(self._joined(words)) for text, words in zip(by_words, self._divided(by_words), strict=True)
+        }
+        return [found[text] for text in texts]
 
     def _has_words_only(self, text: str) -> bool:
         if not text.isascii():

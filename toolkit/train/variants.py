@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
 
@@ -94,7 +94,7 @@ def _variant(row: Row, system: str, question: str) -> Row:
         messages[-2] = Message(role="user", content=question)
     if row.system is None and system != DEFAULT:
         messages.insert(0, Message(role="system", content="" if system == NONE else system))
-    return replace(row, messages=tuple(messages))
+    return Row(number=row.number, messages=tuple(messages), tools=row.tools)
 
 
 def variant_overhead_tokens(encoder: Encoder, recipe: Recipe) -> list[int]:
