@@ -6,8 +6,9 @@
 
 The rows are made up: words at random, a fifth of them Chinese, 40 to 270 tokens by Qwen2.5's tokenizer. `first_line_s`:
 until anything is said. `memory_mib`: the largest resident set of a process. `explained`: the phases in timings_s over
-its total. `first_step`: seconds, processor time and memory once the first step is done. Targets for 50 000 rows on two idle cores, printed and never asserted: check within 15 s and 1 GB. On a busy
-machine (`load_before`) `cpu_s` says more than `wall_s`.
+its total. `first_step`: seconds, processor time and memory once the first step is done. Targets for 50 000 rows on two
+idle cores, printed and never asserted: check within 15 s and 1 GB. On a busy machine (`load_before`) `cpu_s` says more
+than `wall_s`.
 """
 
 import json
@@ -92,8 +93,8 @@ def measure(
         "model": trained_model.name,
     }  # fmt: skip
     return {
-        "model": model.name, "rows": rows, "made_up_words": made_up, "bytes": data.stat().st_size, "cores": os.cpu_count(), "check": checks,
-        "finetune": trained, "versions": record["versions"], "hardware": record["hardware"],
+        "model": model.name, "rows": rows, "made_up_words": made_up, "bytes": data.stat().st_size,
+        "cores": os.cpu_count(), "check": checks, "finetune": trained, "versions": record["versions"], "hardware": record["hardware"],
     }  # fmt: skip
 
 

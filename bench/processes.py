@@ -39,8 +39,8 @@ class Usage:
 class Ended:
     """`lines`: both streams, as (seconds since the start, text). `card_peak_mib`: with what the driver itself holds.
 
-    `cpu_s`: of all its processes and threads. `at_mark`: when the first line with the mark came. `load_before`: the system's load average over the minute before; on a
-    busy machine the seconds say less than `cpu_s` does.
+    `cpu_s`: of all its processes and threads. `at_mark`: when the first line with the mark came. `load_before`: the
+    system's load average over the minute before; on a busy machine the seconds say less than `cpu_s` does.
     """
 
     exit_code: int
