@@ -43,9 +43,8 @@ class WordTokens:
         for text in dict.fromkeys(texts):
             (by_words if self._pattern is not None and self._has_words_only(text) else others).append(text)
         found = dict(zip(others, self._by_library(others), strict=True))
-        found |= {
-            text: _ids(self._joined(words)) for text, words in zip(by_words, self._divided(by_words), strict=True)
-        }
+        divided = self._divided(by_words)
+        found |= {text: _ids(self._joined(words)) for text, words in zip(by_words, divided, strict=True)}
         return [found[text] for text in texts]
 
     def _has_words_only(self, text: str) -> bool:
