@@ -25,8 +25,7 @@ from typing import Any
 from arguments import arguments
 from processes import Ended, run
 
-STEPS, BATCH = 2, 16  # of the training, whose speed is measured elsewhere
-FIRST_STEP = "Training 1/"
+FIRST_STEP = "Training 1/"  # at which the training is interrupted
 CHECK_TARGET_S, CHECK_TARGET_MIB = 15, 1000
 NOUNS = "river engine garden theorem market battery lantern harbor protein satellite village contract bridge glacier"
 WORDS = "the of and to in is that for it as was with by on not he at are this have from had which one you were all her"
@@ -81,7 +80,7 @@ def measure(
     toolkit = [sys.executable, "-m", "toolkit"]
     named = [str(data), "--recipe", "general", "--output", str(output), "--model"]
     checks = [told(run([*toolkit, "check", "--preview", "0", *named, str(model)], os.environ)) for _ in range(repeat)]
-    few = ["--keep-weight", "0", "--epochs", str(STEPS * BATCH / rows)]
+    few = ["--keep-weight", "0", "--epochs", "0.01"]
     ended = run([*toolkit, "finetune", *few, *named, str(trained_model)], os.environ, mark=FIRST_STEP)
     trained = told(ended)
     record = json.loads((output / "latest" / "run.json").read_text(encoding="utf-8"))
@@ -94,7 +93,8 @@ def measure(
     }  # fmt: skip
     return {
         "model": model.name, "rows": rows, "made_up_words": made_up, "bytes": data.stat().st_size,
-        "cores": os.cpu_count(), "check": checks, "finetune": trained, "versions": record["versions"], "hardware": record["hardware"],
+        "cores": os.cpu_count(), "check": checks, "finetune": trained,
+        "versions": record["versions"], "hardware": record["hardware"],
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -64,7 +65,7 @@ class Ended:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], mark: str | None = None) -> Ended:
-    """`mark`: a text in one of its lines."""
+    """`mark`: a text in one of its lines, with the first of which it is interrupted, as by Ctrl-C."""
     load_before, cpu_before = os.getloadavg()[0], _cpu_s()
     with _card_memory() as samples:
         started = time.perf_counter()
@@ -78,6 +79,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], mark: str | None
                 lines.append((round(time.perf_counter() - started, 3), line.rstrip()))
                 if mark is not None and at_mark is None and mark in line:
                     at_mark = Usage.of(process.pid, time.perf_counter() - started)
+                    process.send_signal(signal.SIGINT)
         wall_s = time.perf_counter() - started
     return Ended(
         exit_code=process.returncode, wall_s=wall_s, lines=lines, card_peak_mib=max(samples, default=None),

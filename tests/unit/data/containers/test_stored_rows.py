@@ -15,7 +15,8 @@ ROWS = [
     Row(number=4, messages=(
         Message(role="system", content=""), Message(role="user", content="天气？"),
         Message(role="assistant", content="", thought="", calls=(CALL, CALL)),
-        Message(role="tool", content="\U0001f600"), Message(role="assistant", content="Sun", trained=False, thought="So"),
+        Message(role="tool", content="\U0001f600"),
+        Message(role="assistant", content="Sun", trained=False, thought="So"),
     ), tools='[{"type": "function"}]'),
     *(Row(number=at, messages=(Message(role="user", content=str(at)), Message(role="assistant", content="a" * at)))
       for at in range(5, 40)),
