@@ -83,7 +83,8 @@ def measure(
     few = ["--keep-weight", "0", "--epochs", "0.01"]
     ended = run([*toolkit, "finetune", *few, *named, str(trained_model)], os.environ, mark=FIRST_STEP)
     trained = told(ended)
-    record = json.loads((output / "latest" / "run.json").read_text(encoding="utf-8"))
+    [folder] = output.glob("v0-*")
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     timings = record["timings_s"]
     total = timings.pop("total")
     trained |= {

@@ -172,9 +172,9 @@ def _read(config: CheckConfig, listener: Listener) -> tuple[Dataset, Sequence[Fi
             dataset, found = _checked(config, say)
             return replace(dataset, rows=stored(dataset.rows)), found
 
-        with Forked(work) as forked:
+        with Forked(work, listener) as forked:
             encoder, why = _open(config)
-            dataset, found = forked.result(listener)
+            dataset, found = forked.result()
         dataset = replace(dataset, rows=settled(dataset.rows))
         return dataset, found, *((encoder, why) if dataset.rows else (None, ""))
     dataset, found = _checked(config, listener)

@@ -22,6 +22,7 @@ Say = Callable[[Any], None]
 HEAD = struct.Struct("Q")  # before each message: its length
 MOST_FILES = 64  # of a message
 SAID, DONE, RAISED = "said", "done", "raised"
+GONE = ToolkitError("The process that reads the rows has ended.", next="Start again with more memory.")
 
 
 def can_fork() -> bool:
@@ -33,10 +34,13 @@ def can_fork() -> bool:
 class Forked(Generic[T]):
     """`work` in a copy of this process from now on, which is ended with this context at the latest.
 
-    What it returns comes back by pickle, files of Blobs as such, and so does what it says meanwhile.
+    What it returns comes back by pickle, files of Blobs as such, and so does what it says: `hear` gets that at once, in
+    a thread of its own.
     """
 
-    def __init__(self, work: Callable[[Say], T]) -> None:
+    def __init__(self, work: Callable[[Say], T], hear: Say) -> None:
+        self._hear = hear
+        self._ended: tuple[str, Any] = RAISED, GONE
         self._ours, theirs = socket.socketpair()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of threads, of which `can_fork` sees none
@@ -44,6 +48,8 @@ class Forked(Generic[T]):
         if self._pid == 0:
             _work(work, theirs)
         theirs.close()
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
 
     def __enter__(self) -> Self:
         return self
@@ -53,19 +59,28 @@ class Forked(Generic[T]):
             os.kill(self._pid, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
+        self._listening.join()
         self._ours.close()
 
-    def result(self, hear: Say) -> T:
-        """What the work returned, once it has; `hear` gets what it said. Raises what it raised."""
-        while True:
-            kind, content = _received(self._ours)
-            if kind == SAID:
-                hear(content)
-            elif kind == DONE:
-                found: T = content
-                return found
-            else:
-                raise content
+    def result(self) -> T:
+        """What the work returned, once it has. Raises what it raised."""
+        self._listening.join()
+        kind, content = self._ended
+        if kind == RAISED:
+            raise content
+        found: T = content
+        return found
+
+    def _listen(self) -> None:
+        try:
+            while (message := _received(self._ours)) is not None:
+                kind, content = message
+                if kind != SAID:
+                    self._ended = message
+                    return
+                self._hear(content)
+        except Exception as error:  # noqa: BLE001  # it is raised where the result is asked for
+            self._ended = RAISED, error
 
 
 def _work(work: Callable[[Say], Any], channel: socket.socket) -> NoReturn:
@@ -118,14 +133,15 @@ def _send(channel: socket.socket, message: Any) -> None:
     channel.sendall(content.getbuffer())
 
 
-def _received(channel: socket.socket) -> tuple[str, Any]:
+def _received(channel: socket.socket) -> tuple[str, Any] | None:
+    """None where the other end is gone."""
     head, files, _, _ = socket.recv_fds(channel, HEAD.size, MOST_FILES)
     if len(head) < HEAD.size:
-        raise ToolkitError("The process that reads the rows has ended.", next="Start again with more memory.")
+        return None
     [left] = HEAD.unpack(head)
     content = bytearray()
     while left and (part := channel.recv(min(left, 1 << 20))):
         content += part
         left -= len(part)
-    found: tuple[str, Any] = _Unpickler(io.BytesIO(content), files).load()
+    found: tuple[str, Any] | None = None if left else _Unpickler(io.BytesIO(content), files).load()
     return found

@@ -134,12 +134,12 @@ def loaded_during(
         else:
             caller.listener(what)
 
-    with Forked(loading) as forked:
+    with Forked(loading, hear) as forked:
         before = time.perf_counter()
         for one in work:
             one()
         seconds = time.perf_counter() - before
-        loaded = forked.result(hear)
+        loaded = forked.result()
     return replace(loaded, rows=settled(loaded.rows)), seconds
 
 
