@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.model.word_tokens import PATTERN, WordTokens
+from toolkit.train.ms_swift.word_tokens import PATTERN, WordTokens
 
 tokenizers = pytest.importorskip("tokenizers")
 TINY = Path(__file__).parents[2] / "data" / "tiny-qwen2" / "tokenizer.json"
@@ -49,7 +49,7 @@ def test_the_embedded_model_divides_texts_in_the_known_way():
 
 
 def test_a_text_full_of_new_words_forgets_the_old_ones(monkeypatch):
-    monkeypatch.setattr("toolkit.model.word_tokens.MOST_WORDS", 10)
+    monkeypatch.setattr("toolkit.train.ms_swift.word_tokens.MOST_WORDS", 10)
     words, given = WordTokens(with_digits("")), texts(300)
 
     first, again = words.ids(given[:200]), [words.ids([text])[0] for text in given[:200]]

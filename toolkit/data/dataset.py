@@ -167,7 +167,7 @@ def prompt_key(prompt: str) -> str:
 
 def _records(path: Path) -> tuple[Records, str]:
     """Those of a file, and its digest."""
-    with suppress(OSError):  # which is told where the file is read at once
+    with suppress(OSError):  # raised again where the file is read at once
         if (lines := json_lines(path)) is not None:
             return Records(container=JSONL, items=lines), lines.sha256
     data = _read_bytes(path)

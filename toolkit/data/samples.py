@@ -55,9 +55,9 @@ def sample(dataset: Dataset, count: int | None, seed: int) -> Dataset:
 
 def unseen(rows: Sequence[Row], trained: Iterable[Row]) -> list[Row]:
     """Those rows whose question, with what was said before it, is in none of the trained ones, whatever the system."""
-    asked = [_question(row) for row in rows]
-    known = {*asked}.intersection(map(_question, trained))
-    return [row for row, question in zip(rows, asked, strict=True) if question not in known]
+    questions = [_question(row) for row in rows]
+    known = {*questions}.intersection(map(_question, trained))
+    return [row for row, question in zip(rows, questions, strict=True) if question not in known]
 
 
 def _question(row: Row) -> tuple[str, ...]:

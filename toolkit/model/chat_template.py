@@ -9,8 +9,7 @@ nobody ends their turn and begins another's (`ChatTokens`).
 
 import json
 import re
-from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,7 +17,6 @@ from toolkit.core.errors import ModelError, first_line
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import CLOSE_THOUGHT, OPEN_THOUGHT
 from toolkit.model.conversation import THINKING, TOOLS, Messages, is_thinking, with_call_ids
-from toolkit.model.word_tokens import WordTokens
 
 ESCAPE, BREAK = "\ufdd0", "\ufdd1"  # noncharacters, which texts hardly have
 SENTENCEPIECE_SPACE = "\u2581"
@@ -76,19 +74,6 @@ class ChatTokens:
             found += [*self.text_ids(_unescaped(text[end : mark.start()])), self._special_id(mark[0])]
             end = mark.end()
         return found + self.text_ids(_unescaped(text[end:]))
-
-    def is_plain(self, text: str) -> bool:
-        """Whether there is nothing to escape in it."""
-        return ESCAPE not in text and self.special.search(text) is None
-
-    def plain_ids(self, texts: Sequence[str]) -> "list[array[int]]":
-        """As `ids` of each of the texts, which were rendered from plain ones."""
-        self._tokenizer.backend_tokenizer.encode_special_tokens = False  # it is set at each call, and left so
-        return self._words.ids(texts)
-
-    @cached_property
-    def _words(self) -> WordTokens:
-        return WordTokens(self._tokenizer.backend_tokenizer)
 
     def after(self, before: str, text: str) -> list[int]:
         """As `ids` of a text that follows another: some tokenizers begin every text with a space of their own."""

@@ -12,6 +12,7 @@ from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import write_lines
 from toolkit.core.languages import language
+from toolkit.data.containers.forked import Forked, can_fork
 from toolkit.data.containers.stored_rows import chosen, settled, stored
 from toolkit.data.dataset import Dataset, Row
 from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, is_trained
@@ -21,7 +22,6 @@ from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
 from toolkit.data.texts.private_data import masked
 from toolkit.model.decoding.spread import Other
-from toolkit.train.forked import Forked, can_fork
 from toolkit.train.ms_swift.encoding_processes import encoded, encoding_processes
 from toolkit.train.planning.findings import (
     LENGTH,

@@ -11,6 +11,7 @@ from toolkit.core.errors import ConfigError, Interrupted
 from toolkit.core.events import Caller, Listener, Progress
 from toolkit.core.read_ahead import prefetch
 from toolkit.core.text import short
+from toolkit.data.containers.forked import can_fork
 from toolkit.data.encoding import Encoder
 from toolkit.data.probes_from_rows import require_askable
 from toolkit.data.soundness import Reading
@@ -27,7 +28,6 @@ from toolkit.runs.run import Run, create_run_folder, find_run, locked, read_run,
 from toolkit.train import ms_swift
 from toolkit.train.beside_rows import Beside, keep_job, need_of, question_job, read_given, take_given, thought_job
 from toolkit.train.development_set import development_set, new_markers, probe_keys, read_questions, write_questions
-from toolkit.train.forked import can_fork
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
 from toolkit.train.ms_swift.encoding_processes import encoding_processes
 from toolkit.train.planning.plan import choices, plan, require_context, require_disk

@@ -15,11 +15,11 @@ from toolkit.core.events import Listener, silent
 from toolkit.core.files import file_sha256, write_lines, write_text
 from toolkit.core.links import copy_regular_file
 from toolkit.data.containers.stored_rows import chosen
+from toolkit.data.containers.stored_tokens import StoredTokens
 from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.encoding import Encoded, Encoder
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
-from toolkit.data.token_store import StoredTokens
 from toolkit.model.conversation import NONE
 from toolkit.model.decoding.spread import Other
 from toolkit.runs.layout import (

@@ -11,6 +11,7 @@ from typing import Any
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.events import Caller, Listener, Progress, silent
 from toolkit.core.suggestion import suggestion
+from toolkit.data.containers.forked import Forked
 from toolkit.data.containers.stored_rows import RowStore, settled, stored
 from toolkit.data.dataset import (
     DATA_SUFFIXES,
@@ -26,7 +27,6 @@ from toolkit.data.dataset import (
 from toolkit.data.samples import Source, parse_source, sample, unseen
 from toolkit.data.soundness import Reading, SoundRows, sound_rows
 from toolkit.train import ms_swift
-from toolkit.train.forked import Forked
 from toolkit.train.keep_set import read_keep_prompts
 from toolkit.train.recipe import Recipe, better_recipe
 

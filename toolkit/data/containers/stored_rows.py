@@ -4,7 +4,7 @@ import marshal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, overload
 
-from toolkit.core.blobs import Blobs
+from toolkit.data.containers.blobs import Blobs
 from toolkit.data.messages import Message, Row
 from toolkit.data.tools.calls import ToolCall
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from toolkit.core.blobs import IDS
 from toolkit.core.errors import DataError, ModelError, first_line
 from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
+from toolkit.core.text import IDS
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.data.messages import uses_tools
@@ -20,6 +20,7 @@ from toolkit.model.loading import forbid_remote_code
 from toolkit.train.ms_swift.frames import Frames
 from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
+from toolkit.train.ms_swift.word_tokens import WordTokens
 
 
 class SwiftEncoder:
@@ -44,6 +45,7 @@ class SwiftEncoder:
                 next=f'Check its files with "{suggestion("verify", Path(model_folder))}", or download it again.',
             ) from error
         self._template.set_mode("train")
+        self._words = WordTokens(self._tokenizer.backend_tokenizer)
         self._template.max_length = None  # else a row longer than the model's own context is an error
 
     @property
@@ -56,17 +58,22 @@ class SwiftEncoder:
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
         """Never truncates: a row longer than the maximum comes back longer."""
-        return encode_rows(self._template, rows, system)
+        return encode_rows(self._template, rows, system, self._words)
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids)))
 
 
-def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
-    """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own."""
-    tokens = ChatTokens(template.tokenizer)
+def encode_rows(
+    template: Any, rows: Sequence[Row], system: str | None = None, words: WordTokens | None = None
+) -> list[Encoded]:
+    """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own.
+
+    `words`: those that the template's tokenizer has met before.
+    """
+    tokens, words = ChatTokens(template.tokenizer), words or WordTokens(template.tokenizer.backend_tokenizer)
     with _tokenizing_with(template, tokens):
-        encoded = Frames(template, tokens, lambda row: _encoded(template, tokens, row, system)).encode(rows)
+        encoded = Frames(template, tokens, words, lambda row: _encoded(template, tokens, row, system)).encode(rows)
         return [Encoded(input_ids=_compact(ids), labels=_compact(labels)) for ids, labels in encoded]
 
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
-from toolkit.core.blobs import IDS
+from toolkit.core.text import IDS
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED
 from toolkit.model.chat_template import ESCAPE, ChatTokens
+from toolkit.train.ms_swift.word_tokens import WordTokens
 
 ROWS_AT_ONCE = 512
 OPEN, CLOSE = "\ufdd2", "\ufdd3"  # around a message's number: noncharacters, which texts hardly have
@@ -91,8 +92,11 @@ class Frames:
     it has none.
     """
 
-    def __init__(self, template: Any, tokens: ChatTokens, one_by_one: Callable[[Row], Encoding]) -> None:
+    def __init__(
+        self, template: Any, tokens: ChatTokens, words: WordTokens, one_by_one: Callable[[Row], Encoding]
+    ) -> None:  # fmt: skip
         self._template, self._tokens, self._one_by_one = template, tokens, one_by_one
+        self._words = words
         stops = [word for word in template.template_meta.stop_words if isinstance(word, str)]
         special = map(re.escape, filter(None, [*template.special_tokens, *stops]))
         self._changed = re.compile("|".join([CHANGED, *special, tokens.special.pattern]))
@@ -106,7 +110,7 @@ class Frames:
         frames = [self._frame(row) for row in rows]
         framed = [(row, frame) for row, frame in zip(rows, frames, strict=True) if frame is not None]
         texts = [text.of(row) for row, frame in framed for text in frame.texts]
-        encoded = iter(self._tokens.plain_ids(texts))
+        encoded = iter(self._words.ids(texts))
         for row, frame in zip(rows, frames, strict=True):
             yield self._one_by_one(row) if frame is None else frame.joined(encoded)
 
@@ -163,10 +167,10 @@ class Frames:
         marked = "".join(one if isinstance(one, str) else f"{OPEN}{one}{CLOSE}" for one in text.pieces)
         ends = [0, *(end for found in self._tokens.special.finditer(marked) for end in found.span()), len(marked)]
         for segment in (_text(marked[start:end]) for start, end in pairwise(ends) if start < end):
-            yield segment if segment.varies else self._tokens.plain_ids(["".join(map(str, segment.pieces))])[0]
+            yield segment if segment.varies else self._words.ids(["".join(map(str, segment.pieces))])[0]
 
     def _shown(self, frame: Frame, row: Row) -> Encoding:
-        return frame.joined(iter(self._tokens.plain_ids([text.of(row) for text in frame.texts])))
+        return frame.joined(iter(self._words.ids([text.of(row) for text in frame.texts])))
 
 
 def _outline(text: str) -> tuple[bool, bool, bool]:

@@ -4,7 +4,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
-from toolkit.core.blobs import IDS, Blobs
+from toolkit.core.text import IDS
+from toolkit.data.containers.blobs import Blobs
 from toolkit.data.encoding import IGNORED, Encoded
 
 

@@ -2,8 +2,8 @@
 
 import pickle
 
+from toolkit.data.containers.stored_tokens import StoredTokens
 from toolkit.data.encoding import IGNORED, Encoded
-from toolkit.data.token_store import StoredTokens
 
 ROWS = [
     Encoded(input_ids=[1, 2, 70_000], labels=[IGNORED, 2, 70_000]),

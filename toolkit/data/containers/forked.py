@@ -13,16 +13,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, Generic, NoReturn, Self, TypeVar
 
-from toolkit.core.blobs import Blobs
 from toolkit.core.errors import ToolkitError
 from toolkit.core.limited_process import limited_process
+from toolkit.data.containers.blobs import Blobs
 
 T = TypeVar("T")
 Say = Callable[[Any], None]
 HEAD = struct.Struct("Q")  # before each message: its length
 MOST_FILES = 64  # of a message
-SAID, DONE, RAISED = "said", "done", "raised"
-GONE = ToolkitError("The process that reads the rows has ended.", next="Start again with more memory.")
+MESSAGE, DONE, RAISED = "message", "done", "raised"
+NO_RESULT = ToolkitError("The process that reads the rows has ended.", next="Start again with more memory.")
 
 
 def can_fork() -> bool:
@@ -40,7 +40,7 @@ class Forked(Generic[T]):
 
     def __init__(self, work: Callable[[Say], T], hear: Say) -> None:
         self._hear = hear
-        self._ended: tuple[str, Any] = RAISED, GONE
+        self._ended: tuple[str, Any] = RAISED, NO_RESULT
         self._ours, theirs = socket.socketpair()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of threads, of which `can_fork` sees none
@@ -75,7 +75,7 @@ class Forked(Generic[T]):
         try:
             while (message := _received(self._ours)) is not None:
                 kind, content = message
-                if kind != SAID:
+                if kind != MESSAGE:
                     self._ended = message
                     return
                 self._hear(content)
@@ -89,7 +89,7 @@ def _work(work: Callable[[Say], Any], channel: socket.socket) -> NoReturn:
     try:
         limited_process.cache_clear()  # its child answers the original
         try:
-            message = DONE, work(lambda what: _send(channel, (SAID, what)))
+            message = DONE, work(lambda what: _send(channel, (MESSAGE, what)))
         except Exception as error:  # noqa: BLE001  # the original raises it
             message = RAISED, error
         _send(channel, message)

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from toolkit.core.blobs import Blobs
 from toolkit.core.errors import DataError, ToolkitError
-from toolkit.train.forked import Forked
+from toolkit.data.containers.blobs import Blobs
+from toolkit.data.containers.forked import Forked
 
 HOME = os.getpid()
 

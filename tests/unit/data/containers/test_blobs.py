@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from toolkit.core.blobs import Blobs
+from toolkit.data.containers.blobs import Blobs
 
 CONTENTS = [b"a", b"", b"\0" * 5000, "你好".encode(), *(b"%d" % number for number in range(300))]
 

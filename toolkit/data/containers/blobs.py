@@ -8,7 +8,6 @@ from typing import IO, Any, Self
 
 IN_MEMORY_BYTES = 1 << 25
 BUFFER_BYTES = 1 << 20
-IDS = "i"  # the type of an array of token ids
 
 
 class Blobs:

@@ -11,8 +11,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from toolkit.core.blobs import IDS
 from toolkit.core.environment import tokenizing_on_every_core
+from toolkit.core.text import IDS
 
 # Qwen2's and Llama 3's patterns, which differ in how many digits are a word, and the same for ASCII.
 PATTERN = (
@@ -67,6 +67,7 @@ class WordTokens:
         return b"".join(map(self._known.__getitem__, words))
 
     def _by_library(self, texts: Sequence[str]) -> "list[array[int]]":
+        self._backend.encode_special_tokens = False  # the tokenizer sets it at each call, and leaves it so
         with tokenizing_on_every_core():
             found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [array(IDS, one.ids) for one in found]
