@@ -438,8 +438,8 @@ def test_a_large_set_tells_how_far_it_is_while_it_is_read_checked_and_tokenized(
     check(CheckConfig(data=str(path), recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
 
     assert [(event.task, event.done) for event in heard] == [
-        ("Rows", 4096), ("Rows", 5000), ("Tokens", 0), ("Tokens", 2048), ("Tokens", 4096), ("Tokens", 5000),
-        ("Checks", 4096), ("Checks", 5000),
+        ("Rows", 4096), ("Rows", 5000), ("Checks", 4096), ("Checks", 5000),
+        ("Tokens", 0), ("Tokens", 2048), ("Tokens", 4096), ("Tokens", 5000),
     ]  # fmt: skip
 
 
