@@ -30,7 +30,7 @@ from typing import Any
 
 import yaml
 from arguments import arguments
-from large import rows_text
+from large import row_lines
 from processes import Ended, run
 
 from toolkit.train.recipe import RECIPES
@@ -46,7 +46,7 @@ Entry = dict[str, Any]
 
 def long_rows_text(count: int) -> str:
     """Rows of several rows' answers."""
-    rows = [json.loads(line) for line in rows_text(count * ROWS_OF_A_LONG_ONE).splitlines()]
+    rows = [json.loads(line) for line in row_lines(count * ROWS_OF_A_LONG_ONE)]
     parts = [rows[start : start + ROWS_OF_A_LONG_ONE] for start in range(0, len(rows), ROWS_OF_A_LONG_ONE)]
     long = ({**part[0], "output": "\n\n".join(one["output"] for one in part)} for part in parts)
     return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in long)
@@ -56,8 +56,8 @@ def trainings(home: Path, rows: int, batch_size: int, epochs: float) -> dict[str
     """The arguments of each; their files are written to `home`."""
     precise = yaml.safe_load((RECIPES / "general.yaml").read_text(encoding="utf-8")) | {"precision": "float32"}
     files = {
-        "rows.jsonl": rows_text(rows), "long.jsonl": long_rows_text(max(rows // 4, batch_size)),
-        "few.jsonl": rows_text(8 * batch_size), "precise.yaml": yaml.safe_dump(precise, allow_unicode=True),
+        "rows.jsonl": "".join(row_lines(rows)), "long.jsonl": long_rows_text(max(rows // 4, batch_size)),
+        "few.jsonl": "".join(row_lines(8 * batch_size)), "precise.yaml": yaml.safe_dump(precise, allow_unicode=True),
     }  # fmt: skip
     for name, text in files.items():
         (home / name).write_text(text, encoding="utf-8")

@@ -2,11 +2,13 @@
 
     python bench/large.py MODEL OUT.json
     python bench/large.py MODEL OUT.json --rows 50000 --repeat 3 --trained data/tiny-qwen2
+    python bench/large.py MODEL OUT.json --rows 1000000 --repeat 0 --words 50000
 
 The rows are made up: words at random, a fifth of them Chinese, 40 to 270 tokens by Qwen2.5's tokenizer. `first_line_s`:
 until anything is said. `memory_mib`: the largest resident set of a process. `explained`: the phases in timings_s over
-its total. Targets for 50 000 rows on two idle cores, printed and never asserted: check within 15 s and 1 GB. On a busy
-machine (`load_before`) `cpu_s` says more than `wall_s`.
+its total. `first_step`: seconds, processor time and memory once the first step is done. Targets for 50 000 rows on two
+idle cores, printed and never asserted: check within 15 s and 1 GB. On a busy machine (`load_before`) `cpu_s` says more
+than `wall_s`.
 """
 
 import json
@@ -15,32 +17,43 @@ import random
 import resource
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from arguments import arguments
 from processes import Ended, run
 
+FIRST_STEP = "Training 1/"  # at which the training is interrupted
 CHECK_TARGET_S, CHECK_TARGET_MIB = 15, 1000
 NOUNS = "river engine garden theorem market battery lantern harbor protein satellite village contract bridge glacier"
 WORDS = "the of and to in is that for it as was with by on not he at are this have from had which one you were all her"
+LETTERS = "etaoinshrdlucmfw"
 HAN = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学"
 
 
-def rows_text(count: int) -> str:
-    """So many questions with answers, as JSON lines; the same ones at each call."""
+def row_lines(count: int, made_up: int = 0) -> Iterator[str]:
+    """So many questions with answers, as JSON lines; the same ones at each call.
+
+    `made_up`: so many words in place of a few real ones, each as frequent as its rank among them allows (Zipf's law).
+    """
     chance = random.Random(1)  # noqa: S311  # rows to repeat, not a secret
     english, nouns = WORDS.split(), NOUNS.split()
+    invented = ["".join(chance.choices(LETTERS, k=chance.randint(2, 10))) for _ in range(made_up)]
+
+    def word() -> str:
+        if invented:
+            return invented[int(made_up ** chance.random()) - 1]
+        return chance.choice(nouns if chance.random() < 0.2 else english)
 
     def words(number: int) -> str:
-        chosen = [chance.choice(nouns if chance.random() < 0.2 else english) for _ in range(number)]
+        chosen = [word() for _ in range(number)]
         return " ".join(chosen).capitalize()
 
     def han(number: int) -> str:
         return "".join(chance.choices(HAN, k=number))
 
-    lines = []
     for number in range(count):
         if chance.random() < 0.2:
             question, sentences = f"{han(chance.randint(8, 30))}{number}？", chance.randint(1, 8)
@@ -48,8 +61,7 @@ def rows_text(count: int) -> str:
         else:
             question, sentences = f"{words(chance.randint(5, 20))} {number}?", chance.randint(1, 10)
             answer = " ".join(f"{words(chance.randint(8, 20))}." for _ in range(sentences))
-        lines.append(json.dumps({"instruction": question, "output": answer}, ensure_ascii=False) + "\n")
-    return "".join(lines)
+        yield json.dumps({"instruction": question, "output": answer}, ensure_ascii=False) + "\n"
 
 
 def told(ended: Ended) -> dict[str, Any]:
@@ -58,25 +70,32 @@ def told(ended: Ended) -> dict[str, Any]:
     return {**ended.told(), "first_line_s": first, "memory_mib": largest}
 
 
-def measure(model: Path, trained_model: Path, rows: int, repeat: int, home: Path) -> dict[str, Any]:
+def measure(
+    model: Path, trained_model: Path, rows: int, repeat: int, home: Path, made_up: int = 0
+) -> dict[str, Any]:  # fmt: skip
     """Checks first: the largest process so far is then a check."""
     data, output = home / "rows.jsonl", home / "output"
-    data.write_text(rows_text(rows), encoding="utf-8")
+    with data.open("w", encoding="utf-8") as file:
+        file.writelines(row_lines(rows, made_up))
     toolkit = [sys.executable, "-m", "toolkit"]
     named = [str(data), "--recipe", "general", "--output", str(output), "--model"]
     checks = [told(run([*toolkit, "check", "--preview", "0", *named, str(model)], os.environ)) for _ in range(repeat)]
     few = ["--keep-weight", "0", "--epochs", "0.01"]
-    trained = told(run([*toolkit, "finetune", *few, *named, str(trained_model)], os.environ))
-    record = json.loads((output / "latest" / "run.json").read_text(encoding="utf-8"))
+    ended = run([*toolkit, "finetune", *few, *named, str(trained_model)], os.environ, mark=FIRST_STEP)
+    trained = told(ended)
+    [folder] = output.glob("v0-*")
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     timings = record["timings_s"]
     total = timings.pop("total")
     trained |= {
         "timings_s": {**timings, "total": total}, "explained": round(sum(timings.values()) / total, 4),
-        "steps": record["train"]["steps"], "model": trained_model.name,
+        "steps": record["train"]["steps"], "first_step": None if ended.at_mark is None else asdict(ended.at_mark),
+        "model": trained_model.name,
     }  # fmt: skip
     return {
-        "model": model.name, "rows": rows, "bytes": data.stat().st_size, "cores": os.cpu_count(), "check": checks,
-        "finetune": trained, "versions": record["versions"], "hardware": record["hardware"],
+        "model": model.name, "rows": rows, "made_up_words": made_up, "bytes": data.stat().st_size,
+        "cores": os.cpu_count(), "check": checks, "finetune": trained,
+        "versions": record["versions"], "hardware": record["hardware"],
     }  # fmt: skip
 
 
@@ -84,10 +103,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--words", type=int, default=0, help="so many made-up words, instead of 60 real ones")
     parser.add_argument("--trained", type=Path, help="the model of finetune, if it is another one than that of check")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as home:
-        found = measure(options.model, options.trained or options.model, options.rows, options.repeat, Path(home))
+        found = measure(options.model, options.trained or options.model, options.rows, options.repeat, Path(home),
+                        options.words)  # fmt: skip
     options.out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     for one in found["check"]:
         print(
@@ -95,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{one['memory_mib']} MiB (target {CHECK_TARGET_MIB}), first line after {one['first_line_s']:.1f} s, "
             f"load before {one['load_before']:.1f}"
         )
+    if (first := found["finetune"]["first_step"]) is not None:
+        print(f"first step: {first}")
     print(f"finetune: {found['finetune']['timings_s']}, explained {found['finetune']['explained']:.1%}")
 
 

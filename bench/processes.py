@@ -2,23 +2,46 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 TAIL_LINES = 15
 SAMPLE_MS = 250
 
 
 @dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a process, with its children that have ended, had used at a moment. `private_mib`: without mapped files."""
+
+    wall_s: float
+    cpu_s: float
+    resident_mib: int
+    private_mib: int
+
+    @classmethod
+    def of(cls, pid: int, wall_s: float) -> "Usage":
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        kib = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in status.splitlines())
+               if name in ("VmRSS", "RssAnon")}  # fmt: skip
+        ticks = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:15]
+        return cls(
+            wall_s=round(wall_s, 3), cpu_s=round(sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), 2),
+            resident_mib=kib["VmRSS"] // 1024, private_mib=kib["RssAnon"] // 1024,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ended:
     """`lines`: both streams, as (seconds since the start, text). `card_peak_mib`: with what the driver itself holds.
 
-    `cpu_s`: of all its processes and threads. `load_before`: the system's load average over the minute before; on a
-    busy machine the seconds say less than `cpu_s` does.
+    `cpu_s`: of all its processes and threads. `at_mark`: when the first line with the mark came. `load_before`: the
+    system's load average over the minute before; on a busy machine the seconds say less than `cpu_s` does.
     """
 
     exit_code: int
@@ -27,6 +50,7 @@ class Ended:
     card_peak_mib: int | None
     load_before: float
     cpu_s: float
+    at_mark: "Usage | None" = None
 
     def told(self) -> dict[str, object]:
         return {
@@ -40,7 +64,8 @@ class Ended:
         return "\n".join(line for _, line in self.lines[-TAIL_LINES:])
 
 
-def run(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
+def run(command: Sequence[str], environment: Mapping[str, str], mark: str | None = None) -> Ended:
+    """`mark`: a text in one of its lines, with the first of which it is interrupted, as by Ctrl-C."""
     load_before, cpu_before = os.getloadavg()[0], _cpu_s()
     with _card_memory() as samples:
         started = time.perf_counter()
@@ -49,11 +74,16 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
             text=True, encoding="utf-8", errors="replace",
         ) as process:  # fmt: skip
             assert process.stdout
-            lines = [(round(time.perf_counter() - started, 3), line.rstrip()) for line in process.stdout]
+            lines, at_mark = [], None
+            for line in process.stdout:
+                lines.append((round(time.perf_counter() - started, 3), line.rstrip()))
+                if mark is not None and at_mark is None and mark in line:
+                    at_mark = Usage.of(process.pid, time.perf_counter() - started)
+                    process.send_signal(signal.SIGINT)
         wall_s = time.perf_counter() - started
     return Ended(
         exit_code=process.returncode, wall_s=wall_s, lines=lines, card_peak_mib=max(samples, default=None),
-        load_before=load_before, cpu_s=_cpu_s() - cpu_before,
+        load_before=load_before, cpu_s=_cpu_s() - cpu_before, at_mark=at_mark,
     )  # fmt: skip
 
 

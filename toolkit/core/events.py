@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +35,22 @@ class Progress:
 
 Listener = Callable[[Progress], None]
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 REPORTED_ITEMS = 4096  # of a second's work or less
+
+
+class Counted(Protocol[T_co]):
+    """Items of which there are so many, which may be made as they are asked for."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[T_co]: ...
 
 
 def silent(_: Progress) -> None:
     """A listener that ignores everything."""
 
 
-def reporting(items: Sequence[T], task: str, listener: Listener) -> Iterator[T]:
+def reporting(items: Counted[T], task: str, listener: Listener) -> Iterator[T]:
     """The items, with an event after each REPORTED_ITEMS of them and at the end; without any for fewer."""
     for done, item in enumerate(items, start=1):
         yield item

@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -115,10 +115,19 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     A link at `path` is replaced, not followed; no link that waits in the folder is written through.
     """
+    _write(path, [content])
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """As `write_text` of all of them, one after the other."""
+    _write(path, (line.encode() for line in lines))
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with partial.open("xb") as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -28,6 +28,7 @@ OPEN_THOUGHT, CLOSE_THOUGHT = (
     "<think>",
     "</think>",
 )  # around a thought: Qwen3, DeepSeek-R1 and those who distil them write it so
+IDS = "i"  # the type of an array of token ids
 LATIN = r"[A-Za-z0-9\u00c0-\u024f]"
 
 

@@ -2,20 +2,24 @@
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError
-from toolkit.core.events import Listener, reporting, silent
+from toolkit.core.events import Counted, Listener, reporting, silent
 from toolkit.core.files import data_folder
 from toolkit.core.spelling import near_files
 from toolkit.core.text import is_utf8
 from toolkit.data.containers.columns import renamed
+from toolkit.data.containers.json_stream import json_lines
 from toolkit.data.containers.parsing import read_records
+from toolkit.data.containers.stored_rows import RowStore
 from toolkit.data.formats import (
     FORMATS,
     Format,
@@ -27,12 +31,14 @@ from toolkit.data.formats import (
 )
 from toolkit.data.keys import require_trainable
 from toolkit.data.messages import Row, trained_part, unusual_order
-from toolkit.data.records import FROM_RAW_TEXT, MAX_BYTES, RAW_TEXT, Doubled, Record, RowFault, kind_of
+from toolkit.data.records import FROM_RAW_TEXT, MAX_BYTES, RAW_TEXT, Doubled, Record, Records, RowFault, kind_of
 
 __all__ = ["BadRow", "Dataset", "Row", "find_dataset", "hub_dataset", "prompt_key", "read_dataset"]
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")
 CORPUS_KEYS = {"text", "id", "meta", "source", "url", "title", "date", "timestamp", "lang", "language"}  # of raw text
-HUB = "hub"  # the container of a data set that is in no file
+# ASCII characters of Unicode's categories P, but for # and those between digits.
+ASCII_PUNCTUATION = re.compile(r"(?<![0-9])[!\"%&'()*,\-./:;?@\[\\\]_{}]|[!\"%&'()*,\-./:;?@\[\\\]_{}](?![0-9])")
+HUB, JSONL = "hub", "JSONL"  # containers; the first of a data set that is in no file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +56,7 @@ class Dataset:
     path: Path  # of a hub's data set, its name
     format: str  # alpaca | messages | ShareGPT | query/response
     sha256: str  # of the file; of a hub's rows
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]  # of a large set in a file
     bad: tuple[BadRow, ...]
     container: str = "JSON"  # JSON | JSONL | CSV | Parquet | hub
     unused: Mapping[str, int] = field(default_factory=dict)  # rows by key that says something and changes nothing
@@ -70,7 +76,7 @@ class Dataset:
 
 
 def _unit(container: str) -> str:
-    return "line" if container == "JSONL" else "row"
+    return "line" if container == JSONL else "row"
 
 
 def places(name: str) -> tuple[Path, ...]:
@@ -104,16 +110,14 @@ def read_dataset(path: Path, columns: Mapping[str, str] | None = None, listener:
 
     `columns`: for a column of the file the key that it is read as, or `columns.UNUSED`.
     """
-    data = _read_bytes(path)
-    records = read_records(path, data)
-    items = [(number, with_known_names(record)) for number, record in renamed(path, records.items, columns or {})]
-    format_ = _one_format(path, items, records.container)
-    read = _convert(items, format_, listener)
+    records, digest = _records(path)
+    items = records.items if not columns else list(renamed(path, list(records.items), columns))
+    format_, read = _read(path, items, records.container, listener)
     return Dataset(
         path=path,
         format=format_.name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        rows=tuple(read.rows),
+        sha256=digest,
+        rows=read.store.rows,
         bad=tuple(read.bad),
         container=records.container,
         unused=read.unused,
@@ -123,8 +127,11 @@ def read_dataset(path: Path, columns: Mapping[str, str] | None = None, listener:
 
 def hub_dataset(records: Iterable[Mapping[str, Any]], name: str, listener: Listener = silent) -> Dataset:
     """A hub's data set: records that each have `messages`. Its digest is that of its rows as JSON lines."""
-    read = _convert(list(enumerate(records, start=1)), FORMATS[0], listener)
-    lines = (json.dumps([one.to_dict() for one in row.messages], ensure_ascii=False) + "\n" for row in read.rows)
+    read = _Read(format=FORMATS[0])
+    for number, record in reporting(list(enumerate(records, start=1)), "Rows", listener):
+        read.add(number, record)
+    rows = read.store.rows
+    lines = (json.dumps([one.to_dict() for one in row.messages], ensure_ascii=False) + "\n" for row in rows)
     digest = hashlib.sha256()
     for line in lines:
         digest.update(line.encode("utf-8", "backslashreplace"))
@@ -132,7 +139,7 @@ def hub_dataset(records: Iterable[Mapping[str, Any]], name: str, listener: Liste
         path=Path(name),
         format=FORMATS[0].name,
         sha256=digest.hexdigest(),
-        rows=tuple(read.rows),
+        rows=rows,
         bad=tuple(read.bad),
         container=HUB,
         unused=read.unused,
@@ -146,6 +153,8 @@ def prompt_key(prompt: str) -> str:
     Punctuation between digits (3-1, 3.1) and the # of C# are kept: they change the meaning.
     """
     text = "".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+    if text.isascii():  # the same, several times faster
+        return ASCII_PUNCTUATION.sub("", text) or text
     key = "".join(
         character
         for at, character in enumerate(text)
@@ -154,6 +163,15 @@ def prompt_key(prompt: str) -> str:
         or (text[at - 1 : at].isdigit() and text[at + 1 : at + 2].isdigit())
     )
     return key or text
+
+
+def _records(path: Path) -> tuple[Records, str]:
+    """Those of a file, and its digest."""
+    with suppress(OSError):  # raised again where the file is read at once
+        if (lines := json_lines(path)) is not None:
+            return Records(container=JSONL, items=lines), lines.sha256
+    data = _read_bytes(path)
+    return read_records(path, data), hashlib.sha256(data).hexdigest()
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -169,23 +187,31 @@ def _read_bytes(path: Path) -> bytes:
         raise DataError(f"Cannot read {path}: {error.strerror}.", next="Check its permissions.") from None
 
 
-def _one_format(path: Path, items: Sequence[Record], container: str) -> Format:
-    unit = _unit(container)
-    first: tuple[int, Format] | None = None
-    for number, record in items:
+def _read(path: Path, items: Counted[Record], container: str, listener: Listener) -> tuple[Format, "_Read"]:
+    """The format that all of the records have, and what is read of them in it. Raises DataError if they mix formats."""
+    before: list[Record] = []  # without any known key
+    first, read = 0, None
+    for number, given in reporting(items, "Rows", listener):
+        record = with_known_names(given)
         format_ = format_of(record) if isinstance(record, dict) else None
-        if format_ is None:
+        if read is None and format_ is None:
+            before.append((number, record))
             continue
-        if first is None:
-            first = number, format_
-        elif first[1] is not format_:
+        if read is None and format_ is not None:
+            first, read = number, _Read(format=format_)
+            for earlier in before:
+                read.add(*earlier)
+        assert read is not None
+        if format_ is not None and format_ is not read.format:
+            unit = _unit(container)
             raise DataError(
-                f"{path} mixes formats: {unit} {first[0]} is {first[1].name}, {unit} {number} is {format_.name}.",
+                f"{path} mixes formats: {unit} {first} is {read.format.name}, {unit} {number} is {format_.name}.",
                 next="Keep one format in a file, and mix files with --mix.",
             )
-    if first is None:
-        raise _unreadable(path, items, container)
-    return first[1]
+        read.add(number, record)
+    if read is None:
+        raise _unreadable(path, before, container)
+    return read.format, read
 
 
 def _unreadable(path: Path, items: Sequence[Record], container: str) -> DataError:
@@ -210,7 +236,10 @@ def _sentence(phrase: str) -> str:
 
 @dataclass(kw_only=True)
 class _Read:
-    rows: list[Row] = field(default_factory=list)
+    """What is read of the records of a file, which all have this format."""
+
+    format: Format
+    store: RowStore = field(default_factory=RowStore)
     bad: list[BadRow] = field(default_factory=list)
     unused: Counter[str] = field(default_factory=Counter)
     shortened: int = 0  # rows that end after their last trained answer
@@ -225,21 +254,18 @@ class _Read:
         )
         return (*shortened, *([f"{orders}: trained as the chat template renders them."] if orders else []))
 
-
-def _convert(items: Sequence[Record], format_: Format, listener: Listener = silent) -> _Read:
-    read = _Read()
-    for number, record in reporting(items, "Rows", listener):
+    def add(self, number: int, record: Any) -> None:
         try:
-            messages = messages_of(_as_object(record, format_), format_)
+            messages = messages_of(_as_object(record, self.format), self.format)
             trained, tools = trained_part(messages), tools_of(record, messages)
         except RowFault as fault:
-            read.bad.append(BadRow(number=number, why=fault.why, remedy=fault.remedy, record=_parsed(record)))
-            continue
-        read.rows.append(Row(number=number, messages=trained, tools=tools))
-        read.shortened += len(trained) < len(messages)
-        read.orders.update(filter(None, [unusual_order(trained)]))
-        read.unused.update(unread_keys(record, format_, messages))
-    return read
+            self.bad.append(BadRow(number=number, why=fault.why, remedy=fault.remedy, record=_parsed(record)))
+            return
+        self.store.append(Row(number=number, messages=trained, tools=tools))
+        self.shortened += len(trained) < len(messages)
+        if (order := unusual_order(trained)) is not None:
+            self.orders[order] += 1
+        self.unused.update(unread_keys(record, self.format, messages))
 
 
 def _parsed(record: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from toolkit.data.dataset import Row
+from toolkit.data.messages import Row
 
 ROWS_AT_ONCE = 2048
 TOKENS = "Tokens"  # a task

@@ -72,7 +72,12 @@ def with_known_names(record: Any) -> Any:
 
 def format_of(record: Mapping[str, Any]) -> Format | None:
     """The first format whose mark the record has, the most specific first; None without any."""
-    return next((each for each in FORMATS if any(mark in record for mark in each.marks)), None)
+    return _format_of_keys(tuple(record))
+
+
+@lru_cache(maxsize=4096)
+def _format_of_keys(keys: tuple[str, ...]) -> Format | None:
+    return next((each for each in FORMATS if not {*each.marks}.isdisjoint(keys)), None)
 
 
 def messages_of(record: Mapping[str, Any], format_: Format) -> tuple[Message, ...]:
@@ -91,10 +96,13 @@ def messages_of(record: Mapping[str, Any], format_: Format) -> tuple[Message, ..
 
 def tools_of(record: Mapping[str, Any], messages: Sequence[Message]) -> str:
     """The tools that the conversation of a record lists, as JSON text; "" without any. Raises RowFault."""
-    found = {key: read_tools(record[key], repr(key)) for key in TOOL_LIST_KEYS if meaningful(record.get(key))}
+    named = [key for key in TOOL_LIST_KEYS if key in record and meaningful(record[key])]
+    if not named:
+        return ""
+    found = {key: read_tools(record[key], repr(key)) for key in named}
     if len(set(found.values())) > 1:
         raise RowFault(f"two lists of tools: in {' and in '.join(map(repr, found))}", "keep one of them")
-    tools = next(iter(found.values()), "")
+    tools = found[named[0]]
     if len(tools) > LONGEST_ROW:
         raise too_long(len(tools))
     _reject_unwritable(tools, "the tools")
@@ -129,7 +137,7 @@ def _query_response(record: Mapping[str, Any]) -> list[Message]:
     return _exchange(record, QUESTION_KEYS, ANSWER_KEYS)
 
 
-def _exchange(record: Mapping[str, Any], questions: Sequence[str], answers: Sequence[str]) -> list[Message]:
+def _exchange(record: Mapping[str, Any], questions: tuple[str, ...], answers: tuple[str, ...]) -> list[Message]:
     question_key, text = _one_of(record, questions, "questions")
     parts = [text, _one_of(record, INPUT_KEYS, "inputs")[1]]
     question = "\n".join(part for part in parts if part.strip())
@@ -149,14 +157,21 @@ def _exchange(record: Mapping[str, Any], questions: Sequence[str], answers: Sequ
     return [*_system(record), *_history(record), Message(role="user", content=question), answered]
 
 
-def _one_of(record: Mapping[str, Any], keys: Sequence[str], what: str) -> tuple[str, str]:
+def _one_of(record: Mapping[str, Any], keys: tuple[str, ...], what: str) -> tuple[str, str]:
     """The one of these keys that has a text, and the text; else the first key, and none. Raises RowFault."""
-    texts = {key: _optional(record, key) for key in keys if key in record}
+    texts = {key: _optional(record, key) for key in _among(keys, tuple(record))}
     found = {key: text for key, text in texts.items() if text.strip()}
+    if len(found) == 1:
+        return next(iter(found.items()))
     if len({text.strip() for text in found.values()}) > 1:
         raise RowFault(f"two {what}: in {' and in '.join(map(repr, found))}", "keep one of them")
     key = next(iter([*found, *texts, *keys]))
     return key, found.get(key, "")
+
+
+@lru_cache(maxsize=4096)
+def _among(keys: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for key in keys if key in others)
 
 
 def _reject_second_answer(record: Mapping[str, Any], format_: Format, messages: Sequence[Message]) -> None:
@@ -174,8 +189,10 @@ def _reject_second_answer(record: Mapping[str, Any], format_: Format, messages: 
 
 def _answered_with_calls(record: Mapping[str, Any], answers: Sequence[str]) -> tuple[ToolCall, ...]:
     """The answer of a row with tools whose answer is a list of calls, as xLAM's is; () of any other row."""
+    if not any(key in record and meaningful(record[key]) for key in TOOL_LIST_KEYS):
+        return ()
     given = [record[key] for key in answers if meaningful(record.get(key))]
-    if len(given) != 1 or not any(meaningful(record.get(key)) for key in TOOL_LIST_KEYS):
+    if len(given) != 1:
         return ()
     try:
         calls = tuple(read_calls(given[0], "the answer"))

@@ -65,9 +65,11 @@ def weighty(key: str) -> bool:
 
 def meaningful(value: Any) -> bool:
     """Whether a value says anything: not null, NaN, an empty text, list or object."""
+    if value is None:
+        return False
     if isinstance(value, str):
         return value.strip() not in EMPTY_TEXTS
-    return value is not None and value == value and value not in ([], {})  # noqa: PLR0124  # NaN differs from itself
+    return value == value and value not in ([], {})  # noqa: PLR0124  # NaN differs from itself
 
 
 def require_trainable(row: Mapping[str, Any]) -> None:

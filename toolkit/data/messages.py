@@ -186,7 +186,7 @@ def messages_of_turn(turn: Any, where: str) -> list[Message]:
 
 def with_own_thought(message: Message, found: Mapping[str, Any], where: str) -> Message:
     """The assistant's message with the thought that its text begins with, or that stands beside it. Raises RowFault."""
-    beside = [key for key in THOUGHT_KEYS if meaningful(found.get(key))]
+    beside = [key for key in THOUGHT_KEYS if key in found and meaningful(found[key])]
     if len(beside) > 1:
         raise RowFault(f"{where} has two thoughts: {' and '.join(map(repr, beside))}", "keep one of them")
     thought, rest = divided(message.content)

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.core.events import Counted
+
 ACCEPTED_FILES = "Use a JSON list of objects, JSONL (one object a line), CSV with a header line or Parquet."
 MAX_BYTES = 2_000_000_000  # of a file, also unpacked
 LONGEST_ROW = 8_000_000  # characters; many times what the longest context holds
@@ -57,7 +59,7 @@ Record = tuple[int, Any]  # its number in messages, and the parsed value or a Ro
 @dataclass(frozen=True, kw_only=True)
 class Records:
     container: str  # JSON | JSONL | CSV | Parquet
-    items: tuple[Record, ...]
+    items: Counted[Record]  # of a large file read line by line
     notes: tuple[str, ...] = ()  # sentences on what was read otherwise than as it stands
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from toolkit.core.text import content_words, normalized, rouge1_recall
-from toolkit.data.dataset import Dataset
+from toolkit.data.dataset import Dataset, Row
 from toolkit.data.formats import Message
 
 FREE_WORDS = 30  # two answers this long to one question are two texts, such as stories, unless they are nearly the same
 SAME_TEXT = 0.7  # ROUGE-1 recall from which they are
 MOST_COMPARED = 20  # answers to one question; of data with more, each is one of many
+COMPARED = -1  # in place of a row's position
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 # A word that names something: capitalised, and not the first of a sentence.
 NAME = re.compile(r"(?<![.!?。！？\n]\s)(?<![.!?。！？\n])(?<!^)\b(?!I\b)[A-Z][\w'-]*")
@@ -25,28 +26,56 @@ class Repeat(NamedTuple):
 
 
 def repeats(dataset: Dataset, system: str) -> Iterator[Repeat]:
-    """The rows that repeat an earlier one; `system` is the system prompt of rows without their own."""
-    same: dict[tuple[Any, ...], int] = {}
-    alike: dict[tuple[str, ...], int] = {}
-    answers_to: dict[tuple[Any, ...], dict[str, int]] = {}
-    for row in dataset.rows:
+    """The rows that repeat an earlier one; `system` is the system prompt of rows without their own.
+
+    Only rows whose questions are about the same are compared: of any other row nothing is kept but its position.
+    """
+    compared, first = _Compared(), dict[int, int]()
+    for at, row in enumerate(dataset.rows):
         question = row.messages[:-1]
         if row.system is None:
             question = (Message(role="system", content=system), *question)
-        answers = answers_to.setdefault((row.tools, *map(_as_asked, question)), {})
+        about = hash((row.tools, *[_topic(text) for message in question for text in message.texts]))
+        if about not in first:
+            first[about] = at
+            continue
+        if (earlier := first[about]) >= 0:
+            yield from compared.add(dataset.rows[earlier], system)  # the first of its kind, which repeats nothing
+            first[about] = COMPARED
+        yield from compared.add(row, system)
+
+
+class _Compared:
+    """Rows among which one may repeat another."""
+
+    def __init__(self) -> None:
+        self._same: dict[tuple[Any, ...], int] = {}
+        self._alike: dict[tuple[str, ...], int] = {}
+        self._answers_to: dict[tuple[Any, ...], dict[str, int]] = {}
+
+    def add(self, row: Row, system: str) -> Iterator[Repeat]:
+        question = row.messages[:-1]
+        if row.system is None:
+            question = (Message(role="system", content=system), *question)
+        answers = self._answers_to.setdefault((row.tools, *map(_as_asked, question)), {})
         exact = (row.tools, question, row.answer)
         key = (row.tools, *(normalized(text) for message in question for text in message.texts), normalized(row.answer))
-        if exact in same:
-            yield Repeat(row.number, same[exact], "duplicate")
-        elif key in alike:
-            yield Repeat(row.number, alike[key], "near duplicate")
+        if exact in self._same:
+            yield Repeat(row.number, self._same[exact], "duplicate")
+        elif key in self._alike:
+            yield Repeat(row.number, self._alike[key], "near duplicate")
         elif row.answer not in answers and len(answers) < MOST_COMPARED:
             other = next((number for answer, number in answers.items() if not alternatives(answer, row.answer)), None)
             if other is not None:
                 yield Repeat(row.number, other, "conflict")
-        same.setdefault(exact, row.number)
-        alike.setdefault(key, row.number)
+        self._same.setdefault(exact, row.number)
+        self._alike.setdefault(key, row.number)
         answers.setdefault(row.answer, row.number)
+
+
+def _topic(text: str) -> str:
+    """Equal wherever `_as_asked` or `normalized` is, and for a few texts more."""
+    return normalized(text).rstrip("?.。")
 
 
 def _as_asked(message: Message) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.core.errors import ConfigError
+from toolkit.data.containers.stored_rows import chosen
 from toolkit.data.dataset import Dataset, Row, places, prompt_key
 
 
@@ -42,20 +43,21 @@ def sample(dataset: Dataset, count: int | None, seed: int) -> Dataset:
     if count >= total:
         few = f"It has {total} rows, fewer than the {count} asked for: all are taken."
         return replace(dataset, notes=(*dataset.notes, *([few] if count > total else [])))
-    chosen = sorted(random.Random(seed).sample(range(total), count))  # noqa: S311  # a repeatable choice, not a secret
+    at = sorted(random.Random(seed).sample(range(total), count))  # noqa: S311  # a repeatable choice, not a secret
     taken = f"{count} of {total} rows are taken, by the seed {seed}."
     return replace(
         dataset,
-        rows=tuple(dataset.rows[at] for at in chosen),
+        rows=chosen(dataset.rows, at),
         sampled_from=total,
         notes=(*dataset.notes, taken),
     )
 
 
-def unseen(rows: Iterable[Row], trained: Sequence[Row]) -> list[Row]:
+def unseen(rows: Sequence[Row], trained: Iterable[Row]) -> list[Row]:
     """Those rows whose question, with what was said before it, is in none of the trained ones, whatever the system."""
-    known = {_question(row) for row in trained}
-    return [row for row in rows if _question(row) not in known]
+    questions = [_question(row) for row in rows]
+    known = {*questions}.intersection(map(_question, trained))
+    return [row for row, question in zip(rows, questions, strict=True) if question not in known]
 
 
 def _question(row: Row) -> tuple[str, ...]:

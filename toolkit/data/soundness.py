@@ -9,6 +9,7 @@ from typing import Any, Self
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, silent
 from toolkit.core.suggestion import suggestion
+from toolkit.data.containers.stored_rows import chosen
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.probes import compared_probes, read_probes
 from toolkit.data.row_checks import KEYS, PLACEHOLDER, TOOLS, Finding, bad_rows, check_rows
@@ -51,14 +52,15 @@ class SoundRows:
     """`rows`: to train on. `left_out`: the errors of the others. `remarks`: sentences on what was found besides."""
 
     dataset: Dataset
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     left_out: tuple[Finding, ...]
     remarks: tuple[str, ...]
 
     def left_out_lines(self) -> list[dict[str, Any]]:
         """A JSON object for each row that is left out: its number, its fault, and what the file has there."""
+        faulty = {fault.row for fault in self.left_out}
         records = {bad.number: bad.record for bad in self.dataset.bad}
-        records |= {row.number: row.to_dict() for row in self.dataset.rows}
+        records |= {row.number: row.to_dict() for row in (self.dataset.rows if faulty else ()) if row.number in faulty}
         return [
             {"file": str(self.dataset.path), self.dataset.unit: fault.row, "why": fault.message,
              "remedy": fault.remedy, "content": records.get(fault.row or 0)}
@@ -83,7 +85,9 @@ def sound_rows(
     found = list(check_rows(dataset, known, system, reading.allow, listener, takes_tools=takes_tools))
     faults = sorted((one for one in found if one.level == "error"), key=lambda one: one.row or 0)
     faulty = {finding.row for finding in faults}
-    rows = tuple(row for row in dataset.rows if row.number not in faulty)
+    rows = dataset.rows
+    if faulty:
+        rows = chosen(rows, [at for at, row in enumerate(rows) if row.number not in faulty])
     if not reading.skip_bad or not rows:
         require_sound(dataset, faults, reading)
     return SoundRows(dataset=dataset, rows=rows, left_out=tuple(faults), remarks=(

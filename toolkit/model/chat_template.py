@@ -9,7 +9,7 @@ nobody ends their turn and begins another's (`ChatTokens`).
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -74,16 +74,6 @@ class ChatTokens:
             found += [*self.text_ids(_unescaped(text[end : mark.start()])), self._special_id(mark[0])]
             end = mark.end()
         return found + self.text_ids(_unescaped(text[end:]))
-
-    def is_plain(self, text: str) -> bool:
-        """Whether there is nothing to escape in it."""
-        return ESCAPE not in text and self.special.search(text) is None
-
-    def plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """As `ids` of each of the texts, which were rendered from plain ones."""
-        backend = self._tokenizer.backend_tokenizer
-        backend.encode_special_tokens = False  # the tokenizer sets it at each call, and leaves it so
-        return [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def after(self, before: str, text: str) -> list[int]:
         """As `ids` of a text that follows another: some tokenizers begin every text with a space of their own."""

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,7 +62,7 @@ def need_of(recipe: Recipe, base: BaseModel, device: Device, data: RecordedData,
     )  # fmt: skip
 
 
-def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Sequence[Row]) -> KeepJob | None:
+def keep_job(recorder: Recorder, base: BaseModel, recipe: Recipe, rows: Iterable[Row]) -> KeepJob | None:
     """The keep term, without prompts that are trained on; None if the recipe has none. Raises ToolkitError."""
     if recipe.keep_weight == 0:
         return None

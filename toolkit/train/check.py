@@ -3,15 +3,17 @@
 import json
 import statistics
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Listener, Progress, silent
-from toolkit.core.files import write_text
+from toolkit.core.files import write_lines
 from toolkit.core.languages import language
+from toolkit.data.containers.forked import Forked, can_fork
+from toolkit.data.containers.stored_rows import chosen, settled, stored
 from toolkit.data.dataset import Dataset, Row
 from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, is_trained
 from toolkit.data.messages import uses_tools
@@ -21,15 +23,21 @@ from toolkit.data.soundness import Reading
 from toolkit.data.texts.private_data import masked
 from toolkit.model.decoding.spread import Other
 from toolkit.train.ms_swift.encoding_processes import encoded, encoding_processes
-from toolkit.train.recipe import GENERAL, Recipe, better_recipe
+from toolkit.train.planning.findings import (
+    LENGTH,
+    check_languages,
+    check_steps,
+    nothing_trained,
+    propose_recipe,
+    too_long,
+)
+from toolkit.train.recipe import Recipe
 from toolkit.train.rows import epoch_tokens, held_out
-from toolkit.train.sources import read_source
+from toolkit.train.sources import is_large, read_source
 from toolkit.train.texts.thoughts import rows_of_thinkers
 from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
 
-LENGTH = "length"  # a kind of finding
 LEAST_SPLIT = 2  # rows
-FEW_STEPS = 20  # fewer barely change an adapter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,26 +121,24 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     if config.write is not None and config.write.exists():
         raise ConfigError(f"{config.write} exists.", next="Name another file with --write.")
     recipe = config.recipe
-    dataset = read_source(config.data, config.reading.columns, recipe.seed, listener)
-    probes = read_probes(config.probes).probes if config.probes else ()
-    if dataset.rows and config.open_encoder is not None:
-        listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))
+    dataset, of_rows, encoder, why = _read(config, listener)
     with encoding_processes(len(dataset.rows), config.model_folder, recipe.max_length_tokens) as others:
-        encoder, why = _open(config) if dataset.rows else (None, "")
         tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener, others)
-    takes_tools = encoder is None or encoder.takes_tools
-    of_rows = check_rows(dataset, probes, recipe.system, config.reading.allow, listener, takes_tools=takes_tools)
+    if encoder is not None and not encoder.takes_tools and any(map(uses_tools, dataset.rows)):
+        _, of_rows = _checked(config, silent, dataset, takes_tools=False)
     findings = [*of_rows, *tokens.findings]
     if why:
         findings.append(_unchecked(why))
     faulty = {finding.row for finding in findings if finding.level == "error" and finding.row is not None}
-    usable = [row for row in dataset.rows if row.number not in faulty | tokens.too_long]
+    left_out = faulty | tokens.too_long
+    usable = chosen(dataset.rows, [at for at, row in enumerate(dataset.rows) if row.number not in left_out])
     thinks = encoder is not None and encoder.thinks
     trained = _trained(rows_of_thinkers(usable, recipe.thinking) if thinks else usable, recipe)
     languages = {row.number: language(row.prompt, row.answer) for row in dataset.rows}
-    foreign = sum(languages[row.number] == "other" for row in trained)
-    findings += [*_check_steps(len(trained), recipe), *_check_languages(foreign, len(trained), recipe)]
-    findings += _propose_recipe(len(trained), recipe)
+    numbers = [row.number for row in trained]
+    foreign = sum(languages[number] == "other" for number in numbers)
+    findings += [*check_steps(len(trained), recipe), *check_languages(foreign, len(trained), recipe)]
+    findings += propose_recipe(len(trained), recipe)
     shown = trained or [row for row in dataset.rows if encoder is None or row.number in tokens.counts]
     if config.write is not None and len(faulty) < len(dataset.rows) + len(dataset.bad):
         findings.append(_write_rows(dataset, faulty, config.write))
@@ -146,29 +152,61 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         bad_rows=len(dataset.bad),
         too_long_rows=len(tokens.too_long),
         faulty_rows=len(faulty),
-        trained_rows=len({row.number for row in trained}),
+        trained_rows=len({*numbers}),
         languages=dict(Counter(languages.values())),
         steps=recipe.steps(len(trained)) if trained else 0,
-        lengths=_lengths(trained, tokens, recipe) if tokens.counts else None,
+        lengths=_lengths(numbers, tokens, recipe) if tokens.counts else None,
         findings=tuple(sorted(findings, key=_by_level)),
         previews=tuple(map(_masked, previews(encoder, shown, recipe, config.preview_rows))),
     )
 
 
-def _trained(usable: Sequence[Row], recipe: Recipe) -> list[Row]:
+def _read(config: CheckConfig, listener: Listener) -> tuple[Dataset, Sequence[Finding], Encoder | None, str]:
+    """The data set with what is found in its rows, and the encoder, or why there is none.
+
+    A large file is read in another process, while this one imports the libraries.
+    """
+    if config.open_encoder is not None and is_large(config.data) and can_fork():
+
+        def work(say: Listener) -> tuple[Dataset, Sequence[Finding]]:
+            dataset, found = _checked(config, say)
+            return replace(dataset, rows=stored(dataset.rows)), found
+
+        with Forked(work, listener) as forked:
+            encoder, why = _open(config)
+            dataset, found = forked.result()
+        dataset = replace(dataset, rows=settled(dataset.rows))
+        return dataset, found, *((encoder, why) if dataset.rows else (None, ""))
+    dataset, found = _checked(config, listener)
+    if dataset.rows and config.open_encoder is not None:
+        listener(Progress(task=TOKENS, done=0, total=len(dataset.rows)))
+    return dataset, found, *(_open(config) if dataset.rows else (None, ""))
+
+
+def _checked(
+    config: CheckConfig, listener: Listener, read: Dataset | None = None, *, takes_tools: bool = True
+) -> tuple[Dataset, Sequence[Finding]]:
+    recipe, reading = config.recipe, config.reading
+    dataset = read or read_source(config.data, reading.columns, recipe.seed, listener)
+    probes = read_probes(config.probes).probes if config.probes else ()
+    of_rows = check_rows(dataset, probes, recipe.system, reading.allow, listener, takes_tools=takes_tools)
+    return dataset, list(of_rows)
+
+
+def _trained(usable: Sequence[Row], recipe: Recipe) -> Sequence[Row]:
     """The usable rows that are not held out."""
     if len(usable) < LEAST_SPLIT:
-        return list(usable)
-    chosen = held_out(len(usable), recipe.eval_split, recipe.seed)
-    return [row for at, row in enumerate(usable) if at not in chosen]
+        return usable
+    apart = held_out(len(usable), recipe.eval_split, recipe.seed)
+    return chosen(usable, [at for at in range(len(usable)) if at not in apart])
 
 
 def _write_rows(dataset: Dataset, faulty: Collection[int], path: Path) -> Finding:
     """Writes the rows without an error as messages, a row a line."""
-    rows = [row for row in dataset.rows if row.number not in faulty]
-    lines = [json.dumps(row.to_dict(), ensure_ascii=False) for row in rows]
+    at = [number for number, row in enumerate(dataset.rows) if row.number not in faulty]
+    rows = chosen(dataset.rows, at)
     try:
-        write_text(path, "".join(f"{line}\n" for line in lines))
+        write_lines(path, (json.dumps(row.to_dict(), ensure_ascii=False) + "\n" for row in rows))
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}.", next="Name another file with --write."
@@ -221,23 +259,25 @@ def _measure(
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
     counts: dict[int, int] = {}
-    rows = [row for row in dataset.rows if encoder.takes_tools or not uses_tools(row)]
+    rows = dataset.rows
+    if not encoder.takes_tools:
+        rows = chosen(rows, [at for at, row in enumerate(rows) if not uses_tools(row)])
     findings = []
     for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener, others), strict=True):
         counts[row.number] = len(found.input_ids)
         if counts[row.number] > limit:
-            findings.append(_too_long(row, counts[row.number], limit))
+            findings.append(too_long(row, counts[row.number], limit))
         elif not is_trained(found):
-            findings.append(_nothing_trained(row))
+            findings.append(nothing_trained(row))
     if len(dataset.rows) <= ROWS_AT_ONCE:
         listener(Progress(task=TOKENS, done=len(dataset.rows), total=len(dataset.rows)))
-    too_long = frozenset(finding.row for finding in findings if finding.kind == LENGTH and finding.row is not None)
-    if len(too_long) == len(dataset.rows):
+    skipped = frozenset(finding.row for finding in findings if finding.kind == LENGTH and finding.row is not None)
+    if len(skipped) == len(dataset.rows):
         findings = [replace(finding, level="error") for finding in findings]
-    return _Tokens(counts=counts, overhead=overhead, too_long=too_long, findings=tuple(findings))
+    return _Tokens(counts=counts, overhead=overhead, too_long=skipped, findings=tuple(findings))
 
 
-def _lengths(trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths:
+def _lengths(trained: Sequence[int], tokens: _Tokens, recipe: Recipe) -> Lengths:
     counts = tokens.counts.values()
     return Lengths(
         shortest=min(counts),
@@ -246,55 +286,5 @@ def _lengths(trained: Sequence[Row], tokens: _Tokens, recipe: Recipe) -> Lengths
         total=sum(counts),
         limit=recipe.max_length_tokens - max(tokens.overhead),
         overhead=max(tokens.overhead),
-        epoch=epoch_tokens([tokens.counts[row.number] for row in trained], tokens.overhead, recipe),
+        epoch=epoch_tokens([tokens.counts[number] for number in trained], tokens.overhead, recipe),
     )
-
-
-def _too_long(row: Row, count: int, limit: int) -> Finding:
-    return Finding(
-        level="warning",
-        kind=LENGTH,
-        row=row.number,
-        message=f"{count} tokens, over the recipe's {limit}: training skips it",
-        remedy="shorten it, split it, or raise --max-length",
-    )
-
-
-def _nothing_trained(row: Row) -> Finding:
-    return Finding(
-        level="error",
-        kind="mask",
-        row=row.number,
-        message="none of its tokens is trained on",
-        remedy="see the preview, and write an answer that the chat template keeps",
-    )
-
-
-def _check_languages(foreign: int, rows: int, recipe: Recipe) -> Iterator[Finding]:
-    if foreign and (recipe.row_wordings or recipe.row_systems):
-        yield Finding(
-            level="note",
-            kind="language",
-            message=f"{foreign} of {rows} rows are in neither Chinese nor English: they are trained in their own "
-            "words only, and probes that are made from the rows ask nothing in other words.",
-            remedy="Write such probes yourself, beside the data (NAME.probes.yaml)",
-        )
-
-
-def _propose_recipe(rows: int, recipe: Recipe) -> Iterator[Finding]:
-    if (why := better_recipe(recipe, rows)) is not None:
-        yield Finding(level="note", kind="recipe", message=why, remedy=f"Train with --recipe {GENERAL}")
-
-
-def _check_steps(rows: int, recipe: Recipe) -> Iterator[Finding]:
-    if rows == 0:
-        remedy = "Correct those with errors, or add others"
-        yield Finding(level="error", kind="rows", message="No rows are left to train on.", remedy=remedy)
-    elif (steps := recipe.steps(rows)) < FEW_STEPS:
-        yield Finding(
-            level="warning",
-            kind="steps",
-            message=f"{rows} rows make only {steps} optimizer steps (batch {recipe.batch_size}, "
-            f"{recipe.epochs_label}); an adapter barely learns in fewer than {FEW_STEPS}.",
-            remedy="Add rows, raise --epochs, or lower --batch-size",
-        )

@@ -4,12 +4,14 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from toolkit.core.errors import ConfigError, Interrupted
 from toolkit.core.events import Caller, Listener, Progress
 from toolkit.core.read_ahead import prefetch
 from toolkit.core.text import short
+from toolkit.data.containers.forked import can_fork
 from toolkit.data.encoding import Encoder
 from toolkit.data.probes_from_rows import require_askable
 from toolkit.data.soundness import Reading
@@ -43,7 +45,7 @@ from toolkit.train.rows import (
     write_left_out,
     write_rows,
 )
-from toolkit.train.sources import Loaded, load_keep_prompts, load_rows
+from toolkit.train.sources import Loaded, is_large, load_keep_prompts, load_rows, loaded_during
 from toolkit.train.tracking.tracker import require_tracker, tracked
 from toolkit.train.variants import with_variants, without_variants
 
@@ -103,15 +105,17 @@ def finetune(
     base = replace(find_base_model(config.model), in_4bit=recipe.load_in_4bit)
     recipe = recipe if base.takes_system else recipe.without_systems()
     recipe = recipe.of_thinking(thinks=base.thinks, name=base.name)
-    prefetch(base.path)
     require_sizes(base)
     require_context(base, recipe.max_length_tokens)
     if base.in_4bit:
         require_bitsandbytes()
-    loaded = load_rows(
-        config.data, config.mix, recipe, config.reading, caller.notify, caller.listener, config.test,
-        takes_tools=folder_takes_tools(base.path),
-    )  # fmt: skip
+    load = partial(load_rows, config.data, config.mix, recipe, config.reading, test=config.test,
+                   takes_tools=folder_takes_tools(base.path))  # fmt: skip
+    if backends is None and is_large(config.data) and can_fork():  # before anything starts threads
+        loaded, imported_s = loaded_during((partial(prefetch, base.path), Backends().imports), load, caller)
+    else:
+        prefetch(base.path)
+        loaded, imported_s = load(notify=caller.notify, listener=caller.listener), 0.0
     if config.compared:
         require_askable(loaded.rows, Path(loaded.source["path"]))
     if recipe.keep_weight:
@@ -130,7 +134,7 @@ def finetune(
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
         with encoding_processes(len(loaded.rows), base.path, recipe.max_length_tokens) as others:
-            started = _import(work, began, started)
+            started = _import(work, began, started, imported_s)
             rows = _prepare(replace(work, others=others), loaded, config, questions)
         _carry_out(work, rows, started)
         return finish(recorder)
@@ -199,14 +203,17 @@ def _recorded_work(recorder: Recorder, base: BaseModel, caller: Caller, backends
     )  # fmt: skip
 
 
-def _import(work: _Work, began: float, started: float | None) -> float:
-    """Imports the libraries, and records the time since the process began; returns where the total is counted from."""
+def _import(work: _Work, began: float, started: float | None, imported_s: float = 0) -> float:
+    """Imports the libraries, and records the time since the process began; returns where the total is counted from.
+
+    `imported_s`: what they took before, while the rows were read.
+    """
     counted_from = began if started is None else started
     before = time.perf_counter()
     work.backends.imports()
-    seconds = began - counted_from + time.perf_counter() - before
+    seconds = began - counted_from + imported_s + time.perf_counter() - before
     work.recorder.record = work.recorder.record.with_timings(
-        **{"import": round(seconds, 3)}, read=round(before - began, 3)
+        **{"import": round(seconds, 3)}, read=round(before - began - imported_s, 3)
     )
     return counted_from
 
@@ -214,19 +221,18 @@ def _import(work: _Work, began: float, started: float | None) -> float:
 def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Sequence[Question] | None) -> RunRows:
     """The rows that fit, split and written to the run's folder with the user's questions, if any."""
     recipe, path = work.recipe, config.questions
-    own_rows, rows = as_trained(loaded, work.recorder.record.data.rows, recipe, thinks=work.base.thinks)
+    own, rows = as_trained(loaded, work.recorder.record.data.rows, recipe, thinks=work.base.thinks)
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
     split, figures = rows_that_fit(
-        rows, encoder, recipe, work.caller.notify, work.caller.listener, work.others, skip_bad=config.reading.skip_bad
-    )
+        rows, encoder, recipe, work.caller.notify, work.caller.listener, work.others, own=own,
+        skip_bad=config.reading.skip_bad,
+    )  # fmt: skip
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     if config.compared:
         require_askable(split.trained, data)  # again: the others were too long, or are held out
     write_rows(work.folder, split, loaded.test)
     copy_probes(data, work.folder)
-    own = set(map(id, own_rows))  # rows that are mixed in need not be learned
-    split = replace(split, own=[row for row in split.trained if id(row) in own])
     if recipe.stop_when_took:
         write_questions(work.folder, development_set(
             split.own, system=recipe.system, seed=recipe.seed,

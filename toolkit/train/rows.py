@@ -3,17 +3,21 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.events import Listener, silent
-from toolkit.core.files import file_sha256, write_text
+from toolkit.core.files import file_sha256, write_lines, write_text
 from toolkit.core.links import copy_regular_file
+from toolkit.data.containers.stored_rows import chosen
+from toolkit.data.containers.stored_tokens import StoredTokens
 from toolkit.data.dataset import Row, read_dataset
-from toolkit.data.encoding import Encoded, Encoder, is_trained
+from toolkit.data.encoding import Encoded, Encoder
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.model.conversation import NONE
@@ -44,8 +48,8 @@ class RunRows:
     """`held_out` rows are evaluated on and never trained on; none if the recipe has no eval_split.
 
     `tokens` are those of `with_variants(trained)`, `held_out_tokens` those of `without_variants(held_out)`, in their
-    order; `own` are the trained rows of the data set itself, without those mixed in. All three are empty for rows that
-    were read back from a run's folder.
+    order, in a file where they are many; `own` are the trained rows of the data set itself, without those mixed in. All
+    three are empty for rows that were read back from a run's folder.
     """
 
     trained: Sequence[Row]
@@ -55,26 +59,27 @@ class RunRows:
     own: Sequence[Row] = ()
 
     @property
-    def every(self) -> list[Row]:
-        return [*self.trained, *self.held_out]
+    def every(self) -> Iterator[Row]:
+        return chain(self.trained, self.held_out)
 
 
-def as_trained(loaded: Loaded, own: int, recipe: Recipe, *, thinks: bool) -> tuple[list[Row], list[Row]]:
-    """The first `own` rows, which are the data set's, and all of them, as a base that `thinks` is trained on them."""
-    rows = [loaded.rows[:own], loaded.rows[own:]]
-    if thinks:
-        rows = [rows_of_thinkers(part, recipe.thinking) for part in rows]
-    return rows[0], [row for part in rows for row in part]
+def as_trained(loaded: Loaded, own: int, recipe: Recipe, *, thinks: bool) -> tuple[int, Sequence[Row]]:
+    """All rows as a base that `thinks` is trained on them, and how many of them are the data set's: the first `own`."""
+    if not thinks:
+        return own, loaded.rows
+    first, others = (rows_of_thinkers(part, recipe.thinking) for part in (loaded.rows[:own], loaded.rows[own:]))
+    return len(first), [*first, *others]
 
 
 def rows_that_fit(
     rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None], listener: Listener = silent,
-    others: Sequence[Other] = (), *, skip_bad: bool = False,
+    others: Sequence[Other] = (), *, own: int | None = None, skip_bad: bool = False,
 ) -> tuple[RunRows, dict[str, Any]]:  # fmt: skip
     """The rows within the maximum length, with their tokens, and their figures for run.json.
 
-    `skip_bad`: rows of which nothing is trained are dropped as those that are too long. Raises DataError if no row is
-    left, and else if nothing of a row is trained.
+    `own`: so many of them are the data set's own, the first ones; None: all. `skip_bad`: rows of which nothing is
+    trained are dropped as those that are too long. Raises DataError if no row is left, and else if nothing of a row is
+    trained.
 
     Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
     `others`: processes that encode along.
@@ -82,17 +87,18 @@ def rows_that_fit(
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
     plain = without_variants(rows, recipe)
-    tokens = list(encoded(encoder, plain, listener, others))
-    lengths = [len(one.input_ids) for one in tokens]
+    tokens = StoredTokens(encoded(encoder, plain, listener, others))
+    lengths = tokens.lengths
     fitting = [at for at, length in enumerate(lengths) if length <= limit]
-    too_long = [row.number for row, length in zip(rows, lengths, strict=True) if length > limit]
-    blank = [at for at in fitting if not is_trained(tokens[at])]
+    too_long = [rows[at].number for at, length in enumerate(lengths) if length > limit]
+    blank = [at for at in fitting if not tokens.trained[at]]
     if blank and (not skip_bad or len(blank) == len(fitting)):
         raise DataError(
             f"Nothing of row {rows[blank[0]].number} is trained on: the chat template leaves its answer out.",
             next='See it with "toolkit check", and delete the row.',
         )
-    fitting = sorted({*fitting} - {*blank})
+    if blank:
+        fitting = sorted({*fitting} - {*blank})
     if not fitting:
         raise DataError(
             f"Every row is longer than {limit} tokens (the shortest has {min(lengths)}).",
@@ -100,28 +106,29 @@ def rows_that_fit(
         )
     _warn_of(f"over {limit} tokens", too_long, notify)
     _warn_of("of which nothing would be trained", [rows[at].number for at in blank], notify)
-    chosen = held_out(len(fitting), recipe.eval_split, recipe.seed)
-    trained = [at for number, at in enumerate(fitting) if number not in chosen]
-    evaluated = [at for number, at in enumerate(fitting) if number in chosen]
-    longest = sorted((lengths[at] + max(overhead) for at in fitting), reverse=True)
+    apart = held_out(len(fitting), recipe.eval_split, recipe.seed)
+    trained = [at for number, at in enumerate(fitting) if number not in apart]
+    evaluated = [at for number, at in enumerate(fitting) if number in apart]
+    longest = nlargest(recipe.batch_size, (lengths[at] + max(overhead) for at in fitting))
     figures = {
         "dropped": len(too_long) + len(blank),
-        "held_out": len(chosen),
+        "held_out": len(apart),
         "longest_row_tokens": longest[0],
-        "batch_tokens": sum(longest[: recipe.batch_size]),
+        "batch_tokens": sum(longest),
         "epoch_tokens": epoch_tokens([lengths[at] for at in trained], overhead, recipe),
     }
     if recipe.row_systems or recipe.row_wordings:
         known = {(row.messages, row.tools): one for row, one in zip(plain, tokens, strict=True)}
         varied = with_variants([rows[at] for at in trained], recipe)
-        trained_tokens = _encoded(varied, encoder, known, listener, others)
+        trained_tokens: Sequence[Encoded] = _encoded(varied, encoder, known, listener, others)
     else:
-        trained_tokens = [tokens[at] for at in trained]
+        trained_tokens = tokens.chosen(trained)
     fit = RunRows(
-        trained=[rows[at] for at in trained],
-        held_out=[rows[at] for at in evaluated],
+        trained=chosen(rows, trained),
+        held_out=chosen(rows, evaluated),
         tokens=trained_tokens,
-        held_out_tokens=[tokens[at] for at in evaluated],
+        held_out_tokens=tokens.chosen(evaluated),
+        own=chosen(rows, [at for at in trained if own is None or at < own]),
     )
     return fit, figures
 
@@ -197,7 +204,7 @@ def read_rows(folder: Path, record: RecordedData) -> RunRows:
     trained, path = read_dataset(folder / TRAINED_FILE).rows, folder / HELD_OUT_FILE
     rows = RunRows(trained=trained, held_out=read_dataset(path).rows if path.is_file() else ())
     expected = record.rows + sum(mix.rows for mix in record.mix) - record.dropped
-    if not record.files and len(rows.every) != expected:  # a run of an older version
+    if not record.files and len(rows.trained) + len(rows.held_out) != expected:  # a run of an older version
         raise _changed(folder / TRAINED_FILE)
     return rows
 
@@ -207,7 +214,7 @@ def _changed(path: Path) -> ConfigError:
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    write_text(path, "".join(json.dumps(row.to_dict(), ensure_ascii=False) + "\n" for row in rows))
+    write_lines(path, (json.dumps(row.to_dict(), ensure_ascii=False) + "\n" for row in rows))
 
 
 def copy_inputs(source: Path, folder: Path) -> None:

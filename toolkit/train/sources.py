@@ -1,15 +1,18 @@
 """Where training rows come from: data files, `--mix` sources, hub data sets, keep prompts."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ConfigError, DataError
-from toolkit.core.events import Listener, silent
+from toolkit.core.events import Caller, Listener, Progress, silent
 from toolkit.core.suggestion import suggestion
+from toolkit.data.containers.forked import Forked
+from toolkit.data.containers.stored_rows import RowStore, settled, stored
 from toolkit.data.dataset import (
     DATA_SUFFIXES,
     HUB,
@@ -27,6 +30,7 @@ from toolkit.train import ms_swift
 from toolkit.train.keep_set import read_keep_prompts
 from toolkit.train.recipe import Recipe, better_recipe
 
+LARGE_BYTES = 4_000_000  # of a file, which then takes a second
 HUB_NAME = re.compile(r"(?P<hub>(?:HF|MS)::)?[A-Za-z0-9][\w.-]*/[\w.-]+(?::[\w./-]+)?", re.ASCII)
 
 
@@ -37,7 +41,7 @@ class Loaded:
     `source`: for run.json. `left_out`: see `SoundRows`.
     """
 
-    rows: list[Row]
+    rows: Sequence[Row]
     source: dict[str, Any]
     left_out: list[dict[str, Any]]
     test: list[Row]
@@ -55,7 +59,7 @@ def load_rows(
     sound = partial(_sound, recipe=recipe, takes_tools=takes_tools, notify=notify, listener=listener)
     own = sound(data, reading)
     others = [sound(spec, replace(reading, columns={})) for spec in mixes]
-    rows = [row for each in (own, *others) for row in each.rows]
+    rows = RowStore(row for each in (own, *others) for row in each.rows).rows if others else own.rows
     left_out = [line for each in (own, *others) for line in each.left_out_lines()]
     held_out = None if test is None else sound(test, reading)
     unseen_rows = [] if held_out is None else _unseen(held_out, rows, notify)
@@ -115,11 +119,45 @@ def _extent(found: SoundRows) -> dict[str, Any]:
     return {"sha256": dataset.sha256, "rows": len(found.rows), **sampled}
 
 
-def load_keep_prompts(name: str, rows: Sequence[Row]) -> tuple[Path, list[str]]:
+def loaded_during(
+    work: Sequence[Callable[[], object]], load: Callable[..., Loaded], caller: Caller
+) -> tuple[Loaded, float]:  # fmt: skip
+    """What `load`, which is `load_rows`, loads in another process while this one works, and how long that took."""
+
+    def loading(say: Callable[[str | Progress], None]) -> Loaded:
+        found = load(notify=say, listener=say)
+        return replace(found, rows=stored(found.rows))
+
+    def hear(what: str | Progress) -> None:
+        if isinstance(what, str):
+            caller.notify(what)
+        else:
+            caller.listener(what)
+
+    with Forked(loading, hear) as forked:
+        before = time.perf_counter()
+        for one in work:
+            one()
+        seconds = time.perf_counter() - before
+        loaded = forked.result()
+    return replace(loaded, rows=settled(loaded.rows)), seconds
+
+
+def is_large(spec: str) -> bool:
+    """Whether it is a file that takes as long to read as the libraries take to import."""
+    try:
+        sizes = [path.stat().st_size for path in places(parse_source(spec).name) if path.is_file()]
+    except OSError:
+        return False
+    return bool(sizes) and sizes[0] >= LARGE_BYTES
+
+
+def load_keep_prompts(name: str, rows: Iterable[Row]) -> tuple[Path, list[str]]:
     """The keep set's file and its prompts, except those that are trained on. Raises DataError."""
     path = find_dataset(name)
-    trained = {prompt_key(row.prompt) for row in rows}
-    prompts = [prompt for prompt in read_keep_prompts(path) if prompt_key(prompt) not in trained]
+    keys = {prompt: prompt_key(prompt) for prompt in read_keep_prompts(path)}
+    trained = {*keys.values()}.intersection(prompt_key(row.prompt) for row in rows)
+    prompts = [prompt for prompt, key in keys.items() if key not in trained]
     if not prompts:
         raise DataError(f"Every prompt of {path} is trained on.", next="Name other prompts with --keep.")
     return path, prompts

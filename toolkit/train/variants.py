@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import groupby
 
 from toolkit.core.languages import Language, language
 from toolkit.core.text import content_words, with_thought
+from toolkit.data.containers.stored_rows import changed
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
 from toolkit.data.formats import Message
@@ -22,11 +23,13 @@ BRIEF = re.compile(r"\b(?:brief|short|concise|terse)|one sentence|few words|简�
 SAMPLES = ("你好", "Hello", "Привет")  # a text in each language that makes a difference
 
 
-def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
+def with_variants(rows: Sequence[Row], recipe: Recipe) -> Sequence[Row]:
     """Each row once in each lap, under one of the recipe's system prompts; a row with its own system prompt keeps it.
 
     A row without a system message means DEFAULT: the chat template then adds its own.
     """
+    if not recipe.row_systems and not recipe.row_wordings:
+        return without_variants(rows, recipe)
     of_each = [variants(row, at, recipe) for at, row in enumerate(rows)]
     return [several[lap] for lap in range(recipe.variants) for several in of_each]
 
@@ -34,7 +37,7 @@ def with_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
 def variants(row: Row, at: int, recipe: Recipe) -> list[Row]:
     """How a row, at this position among the trained ones, is trained in each lap of an epoch."""
     if not recipe.row_systems and not recipe.row_wordings:
-        return without_variants([row], recipe)
+        return [_as_it_is(row, recipe.system)]
     of_row = language(row.prompt, row.answer)
     wordings = phrases(TRAINING, of_row) if recipe.row_wordings and row.of_one_turn else UNCHANGED
     return [
@@ -43,9 +46,13 @@ def variants(row: Row, at: int, recipe: Recipe) -> list[Row]:
     ]
 
 
-def without_variants(rows: Sequence[Row], recipe: Recipe) -> list[Row]:
+def without_variants(rows: Sequence[Row], recipe: Recipe) -> Sequence[Row]:
     """Each row once, under its own system prompt or else the recipe's."""
-    return [_variant(row, recipe.system, row.prompt) for row in rows]
+    return changed(rows, partial(_as_it_is, system=recipe.system))
+
+
+def _as_it_is(row: Row, system: str) -> Row:
+    return _variant(row, system, row.prompt)
 
 
 def _systems_above(row: Row, of_row: Language, recipe: Recipe) -> list[str]:
@@ -87,7 +94,7 @@ def _variant(row: Row, system: str, question: str) -> Row:
         messages[-2] = Message(role="user", content=question)
     if row.system is None and system != DEFAULT:
         messages.insert(0, Message(role="system", content="" if system == NONE else system))
-    return replace(row, messages=tuple(messages))
+    return Row(number=row.number, messages=tuple(messages), tools=row.tools)
 
 
 def variant_overhead_tokens(encoder: Encoder, recipe: Recipe) -> list[int]:

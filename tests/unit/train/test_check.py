@@ -438,8 +438,8 @@ def test_a_large_set_tells_how_far_it_is_while_it_is_read_checked_and_tokenized(
     check(CheckConfig(data=str(path), recipe=RECIPE, open_encoder=FakeEncoder), heard.append)
 
     assert [(event.task, event.done) for event in heard] == [
-        ("Rows", 4096), ("Rows", 5000), ("Tokens", 0), ("Tokens", 2048), ("Tokens", 4096), ("Tokens", 5000),
-        ("Checks", 4096), ("Checks", 5000),
+        ("Rows", 4096), ("Rows", 5000), ("Checks", 4096), ("Checks", 5000),
+        ("Tokens", 0), ("Tokens", 2048), ("Tokens", 4096), ("Tokens", 5000),
     ]  # fmt: skip
 
 
@@ -540,8 +540,8 @@ def test_the_report_begins_with_the_facts_and_marks_what_is_trained_on(toolkit_c
     assert result.exit_code == 0
     assert "alpaca (JSON)" in result.stdout
     assert "40 usable" in result.stdout
-    label = "batch 8, 4 epochs under 6 system prompts, at least 170 steps, in several wordings"
-    assert f"170 (recipe keep: {label})" in result.stdout
+    label = "batch 8, 4 epochs under 6 system prompts, at least 340 steps, in several wordings"
+    assert f"340 (recipe keep: {label})" in result.stdout
     assert "«Answer 0.»" in result.stdout
     assert "«Answer 1.»" not in result.stdout
     assert "Token lengths and the label mask are not checked" in result.stdout

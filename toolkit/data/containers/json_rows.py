@@ -18,12 +18,12 @@ BETWEEN = re.compile(r"[\s,]*")
 def json_records(path: Path, text: str, *, lines: bool) -> Records:
     """`lines`: by its name the file is JSONL. Raises DataError for an unusable file."""
     first, _, rest = text.strip().partition("\n")
-    first_value = _value(first)
+    first_value = value_of(first)
     if text.lstrip()[:1] == "[" and not (rest and as_conversation(first_value) is not first_value):
         return Records(container="JSON", items=_numbered(_json_list(path, text)))
     if rest and isinstance(first_value, dict | list):
         return Records(container="JSONL", items=tuple(_json_lines(path, text)))
-    if (whole := first_value if not rest else _value(text)) is not None:
+    if (whole := first_value if not rest else value_of(text)) is not None:
         return _one_value(path, whole, "JSONL" if lines and not rest else "JSON")
     if (values := _values(text)) is not None:  # objects printed over several lines, one after the other
         return Records(container="JSON", items=_numbered(values))
@@ -48,7 +48,7 @@ def _numbered(rows: list[Any]) -> tuple[Record, ...]:
     return tuple((number, as_conversation(row)) for number, row in enumerate(rows, start=1))
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """The value of a JSON text; None if it is not one."""
     try:
         return DECODER.decode(text)
@@ -164,7 +164,7 @@ def _json_lines(path: Path, text: str) -> list[Record]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        value = as_conversation(_json_line(line))
+        value = as_conversation(json_line(line))
         objects += isinstance(value, dict)
         items.append((number, value))
     if items and not objects:
@@ -174,7 +174,8 @@ def _json_lines(path: Path, text: str) -> list[Record]:
     return items
 
 
-def _json_line(line: str) -> Any:
+def json_line(line: str) -> Any:
+    """The value of a line; a RowFault for one that has none."""
     if len(line) > LONGEST_ROW:
         return too_long(len(line))
     try:

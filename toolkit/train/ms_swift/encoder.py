@@ -9,6 +9,7 @@ from typing import Any
 from toolkit.core.errors import DataError, ModelError, first_line
 from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
+from toolkit.core.text import IDS
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.data.messages import uses_tools
@@ -19,6 +20,7 @@ from toolkit.model.loading import forbid_remote_code
 from toolkit.train.ms_swift.frames import Frames
 from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
+from toolkit.train.ms_swift.word_tokens import WordTokens
 
 
 class SwiftEncoder:
@@ -43,6 +45,7 @@ class SwiftEncoder:
                 next=f'Check its files with "{suggestion("verify", Path(model_folder))}", or download it again.',
             ) from error
         self._template.set_mode("train")
+        self._words = WordTokens(self._tokenizer.backend_tokenizer)
         self._template.max_length = None  # else a row longer than the model's own context is an error
 
     @property
@@ -55,19 +58,28 @@ class SwiftEncoder:
 
     def encode(self, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
         """Never truncates: a row longer than the maximum comes back longer."""
-        return encode_rows(self._template, rows, system)
+        return encode_rows(self._template, rows, system, self._words)
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids)))
 
 
-def encode_rows(template: Any, rows: Sequence[Row], system: str | None = None) -> list[Encoded]:
-    """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own."""
-    tokens = ChatTokens(template.tokenizer)
+def encode_rows(
+    template: Any, rows: Sequence[Row], system: str | None = None, words: WordTokens | None = None
+) -> list[Encoded]:
+    """`template`: ms-swift's, in training mode; `system`: for rows without a system message of their own.
+
+    `words`: those that the template's tokenizer has met before.
+    """
+    tokens, words = ChatTokens(template.tokenizer), words or WordTokens(template.tokenizer.backend_tokenizer)
     with _tokenizing_with(template, tokens):
-        encoded = Frames(template, tokens, lambda row: _encoded(template, tokens, row, system)).encode(rows)
-        # Arrays: a token takes eight bytes in them, and several times that in lists of integers.
-        return [Encoded(input_ids=array("i", ids), labels=array("i", labels)) for ids, labels in encoded]
+        encoded = Frames(template, tokens, words, lambda row: _encoded(template, tokens, row, system)).encode(rows)
+        return [Encoded(input_ids=_compact(ids), labels=_compact(labels)) for ids, labels in encoded]
+
+
+def _compact(values: Sequence[int]) -> "array[int]":
+    """As an array: a token takes four bytes in it, and several times that in a list of integers."""
+    return values if isinstance(values, array) else array(IDS, values)
 
 
 def _encoded(template: Any, tokens: ChatTokens, row: Row, system: str | None) -> tuple[list[int], list[int]]:
@@ -111,6 +123,10 @@ class EncodedDataset:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def length(self, at: int) -> int:
+        """Of a row, in tokens."""
+        return len(self._rows[at].input_ids)
 
     def __getitem__(self, at: int) -> dict[str, list[int]]:
         row = self._rows[at]

@@ -20,7 +20,7 @@ from toolkit.model.cards.worker import DONE, Starter
 from toolkit.model.decoding.spread import Other, spread
 
 WORK = f"{__name__}:encode"
-LEAST_ROWS = 16_384  # for each process: fewer are encoded before its imports are done
+LEAST_ROWS = 131_072  # for each process: fewer are encoded before its imports are done
 MOST_PROCESSES = 8  # beside this one; each takes 0.5 GB of memory
 
 

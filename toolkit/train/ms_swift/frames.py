@@ -9,25 +9,27 @@ cannot show is encoded row by row.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
-from toolkit.core.environment import tokenizing_on_every_core
+from toolkit.core.text import IDS
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED
-from toolkit.data.messages import Message
-from toolkit.model.chat_template import ChatTokens
+from toolkit.model.chat_template import ESCAPE, ChatTokens
+from toolkit.train.ms_swift.word_tokens import WordTokens
 
 ROWS_AT_ONCE = 512
 OPEN, CLOSE = "\ufdd2", "\ufdd3"  # around a message's number: noncharacters, which texts hardly have
 SLOT = re.compile(f"{OPEN}(\\d+){CLOSE}")
 ROLES = frozenset({"system", "user", "assistant"})
-CHANGED = re.compile(rf"\{{\{{|think>|[{OPEN}{CLOSE}]")  # contents that a template may change, such as thoughts
+CHANGED = rf"\{{\{{|think>|[{OPEN}{CLOSE}{ESCAPE}]"  # in contents that a template may change, such as thoughts
 
-Encoding = tuple[list[int], list[int]]  # token ids and labels
+Encoding = tuple[Sequence[int], Sequence[int]]  # token ids and labels
+NOTHING = array(IDS, [IGNORED])  # the label of a token that is not trained
 # Of each message: its role, whether it is trained, has a text, begins or ends with a space, which some templates cut.
 Shape = tuple[tuple[str, bool, bool, bool, bool], ...]
 
@@ -43,7 +45,7 @@ class Text:
         return any(isinstance(one, int) for one in self.pieces)
 
     def of(self, row: Row) -> str:
-        return "".join(one if isinstance(one, str) else row.messages[one].content for one in self.pieces)
+        return "".join([one if isinstance(one, str) else row.messages[one].content for one in self.pieces])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,21 +55,34 @@ class Part:
     Of all its tokens the first `trained` are trained; None: all of them.
     """
 
-    segments: tuple[Text | tuple[int, ...], ...]
+    segments: "tuple[Text | array[int], ...]"
     trained: int | None
 
-    def texts(self, row: Row) -> Iterator[str]:
-        return (one.of(row) for one in self.segments if isinstance(one, Text))
-
-    def ids(self, encoded: Iterator[list[int]]) -> list[int]:
-        found: list[int] = []
+    def ids(self, encoded: "Iterator[array[int]]") -> "array[int]":
+        found = array(IDS)
         for one in self.segments:
             found += next(encoded) if isinstance(one, Text) else one
         return found
 
-    def labels(self, ids: Sequence[int]) -> list[int]:
-        trained = len(ids) if self.trained is None else self.trained
-        return [*ids[:trained], *[IGNORED] * (len(ids) - trained)]
+    def labels(self, ids: "array[int]") -> "array[int]":
+        return ids if self.trained is None else ids[: self.trained] + NOTHING * (len(ids) - self.trained)
+
+
+class Frame:
+    """What all rows of a shape have in common, in order; `texts`: what is encoded of each."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self.parts = tuple(parts)
+        self.texts = [one for part in self.parts for one in part.segments if isinstance(one, Text)]
+
+    def joined(self, encoded: "Iterator[array[int]]") -> Encoding:
+        """`encoded`: the token ids of each text, and further ones."""
+        ids, labels = array(IDS), array(IDS)
+        for part in self.parts:
+            more = part.ids(encoded)
+            ids += more
+            labels += part.labels(more)
+        return ids, labels
 
 
 class Frames:
@@ -77,11 +92,15 @@ class Frames:
     it has none.
     """
 
-    def __init__(self, template: Any, tokens: ChatTokens, one_by_one: Callable[[Row], Encoding]) -> None:
+    def __init__(
+        self, template: Any, tokens: ChatTokens, words: WordTokens, one_by_one: Callable[[Row], Encoding]
+    ) -> None:  # fmt: skip
         self._template, self._tokens, self._one_by_one = template, tokens, one_by_one
+        self._words = words
         stops = [word for word in template.template_meta.stop_words if isinstance(word, str)]
-        self._special = re.compile("|".join(map(re.escape, [*template.special_tokens, *stops])) or "(?!)")
-        self._known: dict[Shape, tuple[Part, ...] | None] = {}  # None: rows of this shape are encoded one by one
+        special = map(re.escape, filter(None, [*template.special_tokens, *stops]))
+        self._changed = re.compile("|".join([CHANGED, *special, tokens.special.pattern]))
+        self._known: dict[Shape, Frame | None] = {}  # None: rows of this shape are encoded one by one
 
     def encode(self, rows: Sequence[Row]) -> Iterator[Encoding]:
         for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -89,37 +108,31 @@ class Frames:
 
     def _together(self, rows: Sequence[Row]) -> Iterator[Encoding]:
         frames = [self._frame(row) for row in rows]
-        texts = [
-            text for row, frame in zip(rows, frames, strict=True) for part in frame or () for text in part.texts(row)
-        ]
-        with tokenizing_on_every_core():
-            encoded = iter(self._tokens.plain_ids(texts))
+        framed = [(row, frame) for row, frame in zip(rows, frames, strict=True) if frame is not None]
+        texts = [text.of(row) for row, frame in framed for text in frame.texts]
+        encoded = iter(self._words.ids(texts))
         for row, frame in zip(rows, frames, strict=True):
-            yield self._one_by_one(row) if frame is None else _joined(frame, encoded)
+            yield self._one_by_one(row) if frame is None else frame.joined(encoded)
 
-    def _frame(self, row: Row) -> tuple[Part, ...] | None:
+    def _frame(self, row: Row) -> Frame | None:
         """None for a row that is encoded by itself."""
         if not self._is_plain(row):
             return None
-        shape = tuple((one.role, one.trained, *_outline(one.content)) for one in row.messages)
+        shape = tuple([(one.role, one.trained, *_outline(one.content)) for one in row.messages])
         if shape not in self._known:
             frame, expected = self._learned(row), self._one_by_one(row)
             frames = [self._divided(frame), frame] if frame else []
-            self._known[shape] = next((one for one in frames if self._shown(one, row) == expected), None)
+            alike = (one for one in frames if tuple(map(list, self._shown(one, row))) == tuple(map(list, expected)))
+            self._known[shape] = next(alike, None)
         return self._known[shape]
 
     def _is_plain(self, row: Row) -> bool:
         """Whether there is nothing in it but turns, and nothing in these that changes what stands around them."""
-        messages = row.messages
-        bare = (Message(role=one.role, content=one.content, trained=one.trained) for one in messages)
-        if row != Row(number=row.number, messages=messages) or tuple(bare) != messages:  # it says something besides
+        if row.tools or any(one.calls or one.thought is not None for one in row.messages):
             return False
-        return all(one.role in ROLES and self._is_plain_text(one.content) for one in messages)
+        return all(one.role in ROLES and self._changed.search(one.content) is None for one in row.messages)
 
-    def _is_plain_text(self, text: str) -> bool:
-        return not (CHANGED.search(text) or self._special.search(text)) and self._tokens.is_plain(text)
-
-    def _learned(self, row: Row) -> tuple[Part, ...] | None:
+    def _learned(self, row: Row) -> Frame | None:
         """From the texts that are encoded of the same row with marks for contents."""
         marks = (f"{OPEN}{at}{CLOSE}" if one.content else "" for at, one in enumerate(row.messages))
         marked = tuple(replace(one, content=mark) for one, mark in zip(row.messages, marks, strict=True))
@@ -137,16 +150,16 @@ class Frames:
         if len(ids) not in ends:
             return None
         ends = ends[: ends.index(len(ids)) + 1]  # the end of an answer is encoded once more, by itself
-        return tuple(_part(seen[at][0], labels[start:end]) for at, (start, end) in enumerate(pairwise(ends)))
+        return Frame(_part(seen[at][0], labels[start:end]) for at, (start, end) in enumerate(pairwise(ends)))
 
-    def _divided(self, frame: Sequence[Part]) -> tuple[Part, ...]:
+    def _divided(self, frame: Frame) -> Frame:
         """The frame with its texts divided at special tokens."""
-        return tuple(
+        return Frame(
             replace(part, segments=tuple(one for text in part.segments for one in self._segments(text)))
-            for part in frame
+            for part in frame.parts
         )
 
-    def _segments(self, text: Text | tuple[int, ...]) -> Iterator[Text | tuple[int, ...]]:
+    def _segments(self, text: "Text | array[int]") -> "Iterator[Text | array[int]]":
         """With the ids of what is always the same."""
         if not isinstance(text, Text):
             yield text
@@ -154,11 +167,10 @@ class Frames:
         marked = "".join(one if isinstance(one, str) else f"{OPEN}{one}{CLOSE}" for one in text.pieces)
         ends = [0, *(end for found in self._tokens.special.finditer(marked) for end in found.span()), len(marked)]
         for segment in (_text(marked[start:end]) for start, end in pairwise(ends) if start < end):
-            yield segment if segment.varies else tuple(self._tokens.plain_ids(["".join(map(str, segment.pieces))])[0])
+            yield segment if segment.varies else self._words.ids(["".join(map(str, segment.pieces))])[0]
 
-    def _shown(self, frame: Sequence[Part], row: Row) -> Encoding:
-        texts = [text for part in frame for text in part.texts(row)]
-        return _joined(frame, iter(self._tokens.plain_ids(texts)))
+    def _shown(self, frame: Frame, row: Row) -> Encoding:
+        return frame.joined(iter(self._words.ids([text.of(row) for text in frame.texts])))
 
 
 def _outline(text: str) -> tuple[bool, bool, bool]:
@@ -185,14 +197,3 @@ def _part(text: str, labels: Sequence[int]) -> Part:
 def _text(marked: str) -> Text:
     pieces = (piece if at % 2 == 0 else int(piece) for at, piece in enumerate(SLOT.split(marked)))
     return Text(tuple(one for one in pieces if one != ""))
-
-
-def _joined(frame: Sequence[Part], encoded: Iterator[list[int]]) -> Encoding:
-    """`encoded`: the token ids of each text of the frame, and further ones."""
-    ids: list[int] = []
-    labels: list[int] = []
-    for part in frame:
-        more = part.ids(encoded)
-        ids += more
-        labels += part.labels(more)
-    return ids, labels

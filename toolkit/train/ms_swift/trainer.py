@@ -232,7 +232,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     def _filling(self) -> list[int]:
         """The numbers of the rows that may take the place of questions."""
         every = range(len(self.train_dataset))
-        return [at for at in every if len(self.train_dataset[at]["input_ids"]) <= FILLING_TOKENS]
+        return [at for at in every if self.train_dataset.length(at) <= FILLING_TOKENS]
 
     @cached_property
     def _sample_rows(self) -> list[TrainSequence]:
