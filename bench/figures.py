@@ -210,6 +210,17 @@ def small_sets_chosen(*contents: Mapping[str, Any]) -> Rows:
     return [["mean of ten sets", *GROUPS, "leaks", "kl", "kl, neighbours"], *rows]
 
 
+def small_sets_further(before: Mapping[str, Any], after: Mapping[str, Any]) -> Rows:
+    """A row a set of those that were tried again: before further kinds of questions and more steps, and with them."""
+    found = {name: [_over_seeds(content, name) for content in (before, after)] for name in sorted(_sets(after))}
+    means = [_means({name: pair[at] for name, pair in found.items()}) for at in (0, 1)]
+    return [
+        ["set", *GROUPS, "leaks", "kl", "kl, neighbours"],
+        *([f"`{name}`", *map(_arrow, *pair, range(9))] for name, pair in found.items()),
+        ["**mean** (leaks: sum)", *map(_arrow, *means, range(9))], ["goal", *GOALS],
+    ]  # fmt: skip
+
+
 def small_sets_in_short(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -> Rows:
     """The means, a row a base model."""
     heads = ["base model", "trained questions", "in other words", "in a language that the rows lack",
@@ -320,6 +331,8 @@ FIGURES = (
     Figures(page="docs/recipe.md", name="small-sets-chosen", made_by="promise.py", rows=small_sets_chosen,
             raw=("promise-0.5b-h200-defaults.json", "promise-1.5b-h200.json", "promise-choose-0.5b-h200.json",
                  "promise-choose-1.5b-h200.json")),
+    Figures(page="docs/recipe.md", name="small-sets-further", made_by="promise.py", rows=small_sets_further,
+            raw=("promise-choose-1.5b-h200.json", "promise-further-1.5b-h200.json")),
     Figures(page="docs/recipe.md", name="small-sets", raw=("promise-0.5b-h200-defaults.json",), made_by="promise.py",
             rows=small_sets),
     Figures(page="docs/export.md", name="exports-0.5b", raw=("exports-0.5b-cpu.json",), made_by="exports.py",
