@@ -10,8 +10,8 @@ from toolkit.core.errors import ConfigError
 from toolkit.model.families.sizes import ELEMENT_BYTES
 
 UNTRIED = (
-    "auto: the card does not compute in bfloat16. float16, with a loss scale, was tested without such a card only; "
-    "TOOLKIT_PRECISION=float32 does without it, in twice the memory"
+    "auto: the card does not compute in bfloat16. float16, with a loss scale, was tried on an H200 without bfloat16, "
+    "but not on a card such as this; TOOLKIT_PRECISION=float32 does without it, in twice the memory"
 )
 
 

@@ -41,7 +41,7 @@ def test_a_card_without_bfloat16_computes_in_float16_and_says_that_it_is_untried
     found = find_device()
 
     assert found.precision == ("bfloat16" if computes else "float16")
-    assert ("tested without such a card only" in found.reason) is not computes
+    assert ("not on a card such as this" in found.reason) is not computes
     assert ("TOOLKIT_PRECISION=float32" in found.reason) is not computes
 
 

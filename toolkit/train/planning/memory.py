@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.model.decoding.answer_memory import token_bytes
+from toolkit.model.families.family import family_of
 from toolkit.model.families.sizes import (
     ELEMENT_BYTES,
     embedding_bytes,
@@ -23,6 +24,7 @@ DROPOUT_BYTES = 12  # added by dropout in an adapter: about 1 GiB was measured f
 CHECKPOINT_BYTES = 2  # with checkpointing: only a layer's input
 STREAM_BYTES = 2  # added in float16, whose residual stream is float32, for each copy of it that is stored
 NORMS = 2  # in a layer: each stores its input
+SCORE_BYTES = 8  # per score of a layer, where attention is eager: capped 2, softmax in float32 4, rounded 2
 LOGIT_BYTES = 12  # per position and vocabulary entry: logits, their float32 copy, their gradient
 POSITIONS = 256  # whose logits exist at once; with a keep term the base's are added
 EVALUATED_BYTES = 10  # the same without gradients; ms-swift evaluates padded rows, at every position
@@ -83,6 +85,7 @@ def bytes_needed(need: Need, split: Split) -> int:
     positions = split.positions * (2 if recipe.keep_weight else 1)
     step = pass_tokens(need, split.rows) * _backward_bytes(need, checkpointing=split.checkpointing) * wide
     step += positions * int(config["vocab_size"]) * LOGIT_BYTES
+    step += _score_bytes(need, split)
     evaluation = split.rows * need.longest_row_tokens * int(config["vocab_size"]) * EVALUATED_BYTES * wide
     weights = weights_on_card(need, split)
     return math.ceil(weights + _fixed_bytes(need) + max(step, evaluation if recipe.eval_split else 0))
@@ -101,6 +104,11 @@ def answer_tokens(need: Need, split: Split, memory_bytes: int) -> int:
 
 def pass_tokens(need: Need, rows: int) -> int:
     """The most tokens of a card's share of a pass, with those unused at the ends of a few longer lines or of more."""
+    return _pass_shape(need, rows)[0]
+
+
+def _pass_shape(need: Need, rows: int) -> tuple[int, int]:
+    """`pass_tokens`, and how wide lines are before tokens that are left over widen them."""
     recipe, longest = need.recipe, max(need.longest_row_tokens, 1)
     rows = -(-rows // need.cards)
     width = max(LINE_TOKENS, -(-longest // ALIGNMENT) * ALIGNMENT)
@@ -121,7 +129,7 @@ def pass_tokens(need: Need, rows: int) -> int:
     lines = (in_rows + in_keep_rows) // width
     few = in_rows + in_keep_rows + (lines * (longest + ALIGNMENT) if lines > 1 else ALIGNMENT)
     more = -(-rows * width // (width // longest)) + in_keep_rows
-    return -(-min(few, more) * SLACK_PERCENT // 100)
+    return -(-min(few, more) * SLACK_PERCENT // 100), width
 
 
 def _share(count: int, need: Need, rows: int) -> int:
@@ -145,6 +153,21 @@ def _backward_bytes(need: Need, *, checkpointing: bool) -> int:
     if checkpointing:  # … and the one layer that is being recomputed
         return hidden * (layers * (CHECKPOINT_BYTES + stream) + adapted)
     return hidden * ((layers - 2 * first) * adapted + first * (PASSED_BYTES + NORMS * stream))
+
+
+def _score_bytes(need: Need, split: Split) -> int:
+    """Of attention that computes every score of a line (`eager`); torch's kernels keep none.
+
+    Stored in every layer that gradients pass through, and once more for those of the layer that is at work.
+    """
+    config = need.config
+    if not family_of(config).eager:
+        return 0
+    tokens, width = _pass_shape(need, split.rows)
+    line = -(-tokens // max(1, tokens // width))
+    layers = int(config["num_hidden_layers"])
+    stored = 1 if split.checkpointing else layers - first_adapted(need.recipe, layers)
+    return (stored + 1) * tokens * line * int(config["num_attention_heads"]) * SCORE_BYTES
 
 
 def _fixed_bytes(need: Need) -> int:

@@ -103,7 +103,7 @@ def _spared(chosen: Plan, device: Device, base: BaseModel) -> list[str]:
     how = f"logits of {chosen.logit_positions} tokens at a time"
     if chosen.embedding_on_host:
         table = embedding_bytes(base.config, device.precision)
-        how += f", and the embedding ({_gib(table)}) in the host's memory. Tried without a card only"
+        how += f", and the embedding ({_gib(table)}) in the host's memory"
     return [f"to fit: {how}"]
 
 
