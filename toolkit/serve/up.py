@@ -104,8 +104,8 @@ def _import(imports: Callable[[], None]) -> None:
 def _require_no_card(config: UpConfig) -> None:
     if not config.on_card and card_count():
         raise ConfigError(
-            "There is a card here, and a warm process has only been tried on CPUs.",
-            next="Leave it out, or try it with --card, and compare a run's adapter with one that was trained without.",
+            "There is a card here, and a warm process would keep the base model in its memory.",
+            next="Leave it out, or give --card if the card has room for the model twice.",
         )
 
 

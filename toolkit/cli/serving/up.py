@@ -20,7 +20,7 @@ GIB = 1024**3
 @MODEL
 @click.option("--idle-minutes", type=click.FloatRange(min=0.05, max=100_000), default=IDLE_MINUTES, show_default=True,
               help="End after so long without a command.")  # fmt: skip
-@click.option("--card", "on_card", is_flag=True, help="Also where there is a card: built, not yet tried on one.")
+@click.option("--card", "on_card", is_flag=True, help="Also where there is a card, which then holds the model.")
 @click.option("--status", "only_status", is_flag=True, help="Only say what there is.")
 @click.option("--stay", is_flag=True, hidden=True)
 @JSON
