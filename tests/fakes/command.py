@@ -17,6 +17,8 @@ from toolkit.__main__ import main
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data"
 TOOLKIT = Path(sys.executable).with_name("toolkit")
+# Where the project is found by PYTHONPATH, nothing is installed beside the interpreter.
+COMMAND = [str(TOOLKIT)] if TOOLKIT.exists() else [sys.executable, "-m", "toolkit"]
 KEPT = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")
 
 
@@ -47,7 +49,7 @@ class Shell:
         command = list(map(str, arguments))
         self.echo(f"$ {shlex.join(command)}")
         return subprocess.Popen(
-            [TOOLKIT, *command[1:]] if command[0] == "toolkit" else command, cwd=self.home, env=self.environment,
+            [*COMMAND, *command[1:]] if command[0] == "toolkit" else command, cwd=self.home, env=self.environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.command import TOOLKIT, Ended, bare_environment
+from tests.fakes.command import COMMAND, Ended, bare_environment
 from toolkit.__main__ import main
 
 ROWS = [{"instruction": f"Question {number}" * (number + 1), "output": f"Answer {number}"} for number in range(8)]
@@ -46,7 +46,7 @@ class FinetuneUser:
         """A process of its own; an environment's value None removes the name."""
         merged = {**self.environment, **(environment or {})}
         return subprocess.Popen(
-            [*prefix, TOOLKIT, *arguments], cwd=self.home, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*prefix, *COMMAND, *arguments], cwd=self.home, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env={name: value for name, value in merged.items() if value is not None},
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ CARD = torch.device("cuda")
 
 def error(found: torch.Tensor, exact: torch.Tensor) -> float:
     assert torch.isfinite(found).all()
-    return float((found.double() - exact).norm() / exact.norm())
+    return float((found.detach().double() - exact.detach()).norm() / exact.detach().norm())
 
 
 @pytest.mark.parametrize("scaling", [None, 0.05])
