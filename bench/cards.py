@@ -4,7 +4,7 @@
     python bench/cards.py MODEL OUT.json --cards 1 2 --only long float32 interruptions
 
 - `identity`: the shipped rows as `finetune` trains them by default. `rows`, `plain`: `--rows` made-up rows (see
-  large.py) by recipe general, with and without its keep term. `long`: plain, with rows of about 2000 tokens, which are
+  large.py) by recipe general, with and without its keep term. `long`: plain, with rows of about 1300 tokens, which are
   work enough for a card. `float32`: a few rows in float32, where sums in another order hardly differ.
 - `interruptions`: on the most cards, a stop request, whose run is finished on one card, and a killed process.
 - `compare`: a run of `long` or else of the identity, with abilities; `sweep`: four short runs of the identity.

@@ -42,6 +42,18 @@ IMAGE_LAYERS = (
     "torch, Triton", "ms-swift and the rest", "embedded model", "toolkit",
 )  # fmt: skip
 SMALL_LAYER_BYTES = 1_000_000
+KL = 7  # its place
+# Of bench/long_variants.py those that are told.
+LONG_PASSES = {
+    "before, captured": "before", "logits": "logits once, alone", "adapters": "a layer and its adapter, alone",
+    "ends": "without a mask, alone", "all": "**all three: as `finetune` does**",
+    "all, 1024 logits": "… 1024 logits at once instead of 256", "all, liger": "… and Liger's kernels",
+    "all, liger, cudnn": "… and cuDNN's attention", "all, fp8 e4m3": "all three, in FP8",
+    "all, liger, cudnn, fp8 e4m3": "… and Liger's kernels and cuDNN's attention",
+    "all, liger, fp8 e4m3": "all three, in FP8, and Liger's kernels",
+    "before, recomputed": "before, with gradient checkpointing",
+    "all, recomputed": "**all three, with gradient checkpointing**",
+}  # fmt: skip
 PLACES = {6: 0, 7: 4, 8: 3}  # decimals of leaks, kl and kl of neighbours; of a share 2
 
 
@@ -266,6 +278,25 @@ def decoding(*contents: Mapping[str, Any]) -> Rows:
     return [["base model", "answers", "by `generate`, s", "captured, s", "faster", "identical answers"], *rows]
 
 
+def long_passes(content: Mapping[str, Any]) -> Rows:
+    """A row a variant: tokens a second of one long row and of many, from the slowest step to the fastest, and memory."""
+    found = {(one["work"], one["name"]): one for one in content["entries"]}
+    heads = ["a step of 4096 tokens", "one row, tokens/s", "slowest to fastest", "GiB beside the weights"]
+    return [
+        [*heads, "rows of 20 to 900, tokens/s", "slowest to fastest", "KL from before, nats a token"],
+        *([title, *_pace(found.get(("rows", name)), content["tokens"]),
+           f"{found['rows', name]['added_gib']:.1f}", *_pace(found.get(("mixed", name)), content["tokens"]),
+           _shown(found["rows", name].get("kl"), KL)] for name, title in LONG_PASSES.items()),
+    ]  # fmt: skip
+
+
+def _pace(entry: Mapping[str, Any] | None, tokens: int) -> list[str]:
+    if entry is None:
+        return [UNCERTAIN, UNCERTAIN]
+    slowest, fastest = (_thousands(tokens / entry[name]) for name in ("slowest_s", "fastest_s"))
+    return [_thousands(entry["tokens_per_s"]), f"{slowest} to {fastest}"]
+
+
 def image_layers(content: Mapping[str, Any]) -> Rows:
     """A row a layer of more than a megabyte, in the order of the Dockerfile, and the sum of all."""
     layers = content["layers"]
@@ -342,6 +373,8 @@ FIGURES = (
     Figures(page="docs/image.md", name="layers", raw=("image-cuda-cpu.json",), made_by="cuda_image.py",
             rows=image_layers),
     Figures(page="docs/image.md", name="arrival", raw=("arrive-cpu.json",), made_by="arrive.py", rows=arrival),
+    Figures(page="docs/scale.md", name="long-passes", raw=("long-passes-7b-h200.json",), made_by="long_passes.py",
+            rows=long_passes),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
     Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",
