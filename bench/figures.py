@@ -279,7 +279,7 @@ def decoding(*contents: Mapping[str, Any]) -> Rows:
 
 
 def long_passes(content: Mapping[str, Any]) -> Rows:
-    """A row a variant: tokens a second of one long row and of many, from the slowest step to the fastest, and memory."""
+    """A row a variant: tokens a second of one long row and of many, slowest to fastest step, and memory."""
     found = {(one["work"], one["name"]): one for one in content["entries"]}
     heads = ["a step of 4096 tokens", "one row, tokens/s", "slowest to fastest", "GiB beside the weights"]
     return [
