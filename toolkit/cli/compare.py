@@ -84,9 +84,10 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @click.option("--probes-more", type=click.IntRange(0, 1000), default=0, metavar="N",
               help="Ask N further questions in scope, which the base model writes, and N out of scope.")  # fmt: skip
 @click.option(
-    "--depth",
-    is_flag=True,
-    help="Ask where users poke, too: what the probe file lacks of tasks, other languages and conversations.",
+    "--depth/--no-depth",
+    default=None,
+    help="Ask where users poke, too: what the probe file lacks of tasks, other languages and conversations.  "
+    "[default: on a card, for one run]",
 )
 @click.option("--test", metavar="FILE[#COUNT]", default=None,
               help="Score both sides on rows that were not trained.  [default: the run's test rows]")  # fmt: skip
@@ -116,8 +117,9 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    outside: int | None, probes_more: int, depth: bool, test: str | None, thinking: Literal["keep", "off"] | None,
-    thought_tokens: int, strict: bool, ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
+    outside: int | None, probes_more: int, depth: bool | None, test: str | None,
+    thinking: Literal["keep", "off"] | None, thought_tokens: int, strict: bool,
+    ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
     scanning: bool, max_new_tokens: int, cards: str, output: Path, report_folder: Path | None, lang: str,
     show_all: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -134,6 +136,8 @@ def command(
         raise click.UsageError("Use either --scale or --sweep-scale.")
     if ability is None and (len(runs) > 1 or sweeping):
         ability = NO_ABILITIES.shipped
+    if depth is None and (len(runs) > 1 or sweeping):
+        depth = False
     measured = AbilityConfig(
         shipped=ability, benchmarks=tuple(map(Benchmark.parse, benchmarks)), limit_points=ability_limit
     )

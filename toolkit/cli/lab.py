@@ -69,7 +69,7 @@ def command(
                         config, Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train)
                     )
                 compared = CompareConfig(
-                    run=str(run.folder), model=model, output=output, outside=0, ability=NO_ABILITIES
+                    run=str(run.folder), model=model, output=output, outside=0, depth=False, ability=NO_ABILITIES
                 )  # an answer soon
                 view = _nothing if as_json else partial(_show, last=last, texts=texts)
                 last = compare_and_show(compared, texts, view, load=base.load)

@@ -40,7 +40,8 @@ class CompareConfig:
     `scale`: of the after side's adapter, from 0 to 1. `thresholds`: in place of the probe file's.
     `outside`: questions out of scope in all, those beyond the probe file's from the shipped bank; None: as many as the
     limit of leakage takes on a card, and none more on a CPU. `probes_more`: further ones on top, and as many in scope,
-    which the base model writes. `depth`: those depth groups that the probe file lacks, made from its questions.
+    which the base model writes. `depth`: those depth groups that the probe file lacks, made from its
+    questions; None: on a card.
     `test`: a file of rows that were not trained, for scores; None: the run's own, if it has one.
     `thinking`: of base models that think: keep asks the probes as anyone does, so that they are answered after thoughts
     of at most `thought_tokens`, as many as before; off asks them without, and no thoughts may be left; None: as the run
@@ -63,7 +64,7 @@ class CompareConfig:
     max_new_tokens: int = MAX_NEW_TOKENS
     outside: int | None = None
     probes_more: int = 0
-    depth: bool = False
+    depth: bool | None = None
     test: str | None = None
     thinking: Wanted | None = None
     thought_tokens: int = THOUGHT_TOKENS
@@ -104,6 +105,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         system: measure([one for one in results if one.system == system], trained_prompts=trained) for system in systems
     }
     abilities, first = ability.record(), next(iter(systems))
+    more = _further_questions(answered.questions.probes, probes)
     pairs = pairs_of(results, first) if thoughts is None else thoughts.pairs
     thinking = None
     if wanted is not None and pairs:
@@ -122,7 +124,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         probes=_probe_file(probes),
         timings_s=timings,
         questions=None if after.run is None else learned_questions(after.run.record),
-        further=_further_questions(answered.questions.probes, probes),
+        further=more,
         ability=abilities,
         thinking=thinking,
         scan=None if scanning is None else scanning.found,
@@ -132,7 +134,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
             max_new_tokens=config.max_new_tokens,
             outside=config.outside,
             probes_more=config.probes_more,
-            depth=config.depth,
+            depth=bool(more and more.depth) if config.depth is None else config.depth,
             thinking=config.thinking,
             thought_tokens=config.thought_tokens,
         ),

@@ -62,15 +62,16 @@ class Further:
 
     `outside`: questions out of scope in all, None for as many as the limit of leakage takes on a card, and none more
     on a CPU. `more`: further ones on top, as many in scope that the model writes, and at most as many rows, word for
-    word. `depth`: the depth groups that the probe file lacks and that can be made from its questions. `rows`: of the
-    training, by which the model tells whether a question is in scope. `excluded`: prompt keys of everything trained on.
+    word. `depth`: the depth groups that the probe file lacks and that can be made from its questions; None for them on
+    a card alone. `rows`: of the training, by which the model tells whether a question is in scope. `excluded`: prompt
+    keys of everything trained on.
     `tools`: the names of those that were trained on; None if none were, and then no shipped questions with tools are
     asked.
     """
 
     outside: int | None = None
     more: int = 0
-    depth: bool = False
+    depth: bool | None = False
     rows: Sequence[Row] = ()
     excluded: Collection[str] = frozenset()
     tools: Collection[str] | None = None
@@ -86,7 +87,8 @@ class Further:
             if self.more else []
         )  # fmt: skip
         rows = row_probes(probes, self.rows, self.more)
-        deep = self._deep(model, probes, taken, questions.systems[0]) if self.depth else []
+        asks_deep = model.on_card if self.depth is None else self.depth
+        deep = self._deep(model, probes, taken, questions.systems[0]) if asks_deep else []
         return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written, *deep)))
 
     def _deep(self, model: LanguageModel, probes: ProbeSet, taken: Collection[str], system: str) -> list[Probe]:

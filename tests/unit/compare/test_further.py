@@ -18,7 +18,7 @@ from toolkit.compare.further import (
 from toolkit.compare.metrics import wilson
 from toolkit.compare.questions import Questions
 from toolkit.data.dataset import prompt_key
-from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.data.probes import DEFAULT_THRESHOLDS, MULTI_TURN, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.reading import tool_names
 
@@ -50,6 +50,19 @@ def test_on_a_card_so_many_are_asked_that_without_a_leak_the_limit_is_met():
     assert wilson(0.0, enough_for(0.2))[1] <= 0.06  # within 3 points, however generous the limit
     assert asked_with(Further(), on_card=True)[OUT_OF_SCOPE] == enough_for(0.02) == 189
     assert asked_with(Further())[OUT_OF_SCOPE] == 1
+
+
+@pytest.mark.parametrize(
+    ("depth", "on_card", "asked"), [(None, True, True), (None, False, False), (False, True, False), (True, False, True)]
+)
+def test_where_nobody_says_questions_at_depth_are_asked_on_a_card(depth, on_card, asked):
+    model = ScriptedModel()
+    model.on_card = on_card
+    questions = Questions(probes=PROBES, systems=(SYSTEM,), full_count=1, max_new_tokens=64)
+
+    found = Further(depth=depth, rows=ROWS).added_to(questions, model).probes.probes
+
+    assert any(probe.group == MULTI_TURN for probe in found) is asked
 
 
 def test_no_limit_or_none_at_all_has_an_end():
