@@ -363,11 +363,17 @@ def test_a_tokenizer_takes_special_tokens_as_text_in_one_call(tokenizer):
     assert end in tokenizer("a<|im_end|>b", add_special_tokens=False)["input_ids"]
 
 
-def test_a_model_is_loaded_from_weights_in_memory_as_from_its_files_and_only_once(tmp_path: Path):
-    """`make_ready` gives them to the one function that both our loading and ms-swift's go through."""
-    from transformers import AutoModelForCausalLM, PreTrainedModel
+def test_a_model_is_loaded_from_weights_in_memory_as_from_its_files_and_only_once(tmp_path: Path, monkeypatch):
+    """`make_ready` gives them to the one function that both our loading and ms-swift's go through.
+
+    Only for files does that reserve memory on a card first, as much as they need.
+    """
+    from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
 
     from toolkit.model.loading import make_ready
+
+    reserved: list[object] = []
+    monkeypatch.setattr(modeling_utils, "caching_allocator_warmup", lambda *given: reserved.append(given))
 
     def load(folder: Path):
         return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map="cpu").state_dict()
@@ -388,8 +394,10 @@ def test_a_model_is_loaded_from_weights_in_memory_as_from_its_files_and_only_onc
         try:
             make_ready(folder)
             for expects in in_memory:
+                reserved.clear()
                 found = load(path)
                 assert given.pop() is expects
+                assert (not reserved) is expects
                 assert found.keys() == expected.keys()
                 assert all(torch.equal(found[name], weight) for name, weight in expected.items())
         finally:

@@ -78,7 +78,7 @@ def make_ready(folder: Path) -> None:
     They are as they are stored: how they are loaded, and in which type, stays transformers' own. Raises ModelError.
     """
     from safetensors import safe_open
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, modeling_utils
 
     kind, weights = find_device().kind, {}
     try:
@@ -94,9 +94,20 @@ def make_ready(folder: Path) -> None:
     def load(model: Any, state: Any, files: Any, config: Any, *more: Any) -> Any:
         found = ready.pop() if ready else None  # once: who has it may change it, as a merge does
         fits = state is None and not config.is_quantized and files and _files(map(Path, files)) == before
-        return from_files(model, found if fits and found is not None else state, files, config, *more)
+        if not fits or found is None:
+            return from_files(model, state, files, config, *more)
+        # Before it reads files it takes as much of a card as they need: beside weights that are there, twice that.
+        reserve, modeling_utils.caching_allocator_warmup = modeling_utils.caching_allocator_warmup, _reserve_nothing
+        try:
+            return from_files(model, found, files, config, *more)
+        finally:
+            modeling_utils.caching_allocator_warmup = reserve
 
     PreTrainedModel._load_pretrained_model = staticmethod(load)  # noqa: SLF001
+
+
+def _reserve_nothing(*_: Any) -> None:
+    pass
 
 
 def _files(paths: Iterable[Path]) -> dict[Path, tuple[int, int]]:
