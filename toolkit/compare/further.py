@@ -62,9 +62,9 @@ class Further:
 
     `outside`: questions out of scope in all, None for as many as the limit of leakage takes on a card, and none more
     on a CPU. `more`: further ones on top, as many in scope that the model writes, and at most as many rows, word for
-    word. `depth`: the depth groups that the probe file lacks and that can be made from its questions; None for them on a
-    card only. `rows`: of the training, by which the model tells whether a question is in scope. `excluded`: prompt keys
-    of everything trained on.
+    word. `depth`: the depth groups that the probe file lacks and that can be made from its questions; None: on a card.
+    `rows`: of the training, by which the model tells whether a question is in scope. `excluded`: prompt keys of
+    everything trained on.
     `tools`: the names of those that were trained on; None if none were, and then no shipped questions with tools are
     asked.
     """
