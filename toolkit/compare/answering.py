@@ -80,7 +80,8 @@ class Answered:
         model = self._loaded(before, adapters, load)
         with freeing(model), one_if_tiny(model.model):
             self._prepare(model, before)
-            with meanwhile(model.model, lambda: self._after_alone(model, after)) as found_beside:
+            alone = None if model.others else model.model  # else both would speak to the other processes at once
+            with meanwhile(alone, lambda: self._after_alone(model, after)) as found_beside:
                 old, again = self._before(model, before)
                 with self._timed("drift"):
                     drifts = self._drifts(model, before, after, old)

@@ -60,7 +60,7 @@ def measure_drift(
             before=before, after=after,
         ) for one in slices
     ]  # fmt: skip
-    found = dict(spread(model, _drifts, jobs))
+    found = dict(spread(model, _drifts, jobs, switches=True))
     return [drift for at in range(len(jobs)) for drift in found[at]]
 
 

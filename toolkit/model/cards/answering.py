@@ -5,7 +5,7 @@ This process is one of them. What is not asked in batches it does by itself.
 
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from toolkit.core.errors import ModelError
 from toolkit.core.startup import prepare_environment
 from toolkit.model.cards.processes import Place, Process, Processes, places
 from toolkit.model.cards.worker import DONE, FAILED, Starter
-from toolkit.model.decoding.spread import Work
+from toolkit.model.decoding.spread import ITSELF, Work
 from toolkit.model.device import card_count, use_threads
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
 
@@ -105,5 +105,5 @@ def answer(starter: Starter, _rank: str) -> None:
                 starter.say(DONE, pickle.dumps(None))
             else:
                 work, side, job = content
-                with model.side(side):
+                with nullcontext() if side == ITSELF else model.side(side):
                     starter.say(DONE, pickle.dumps(work(model, job)))

@@ -9,6 +9,7 @@ from threading import Lock, Thread
 from typing import Any, Protocol
 
 Work = Callable[[Any, Any], Any]  # a function of a module, which another process finds by its name: model, job → result
+ITSELF = "(itself)"  # in place of a side: the work switches the model itself
 Done = tuple[int, Any, BaseException | None]  # a job's number, its result, or what was raised
 
 
@@ -39,15 +40,16 @@ class _Queue:
 
 
 def spread(
-    model: Any, work: Work, jobs: Sequence[Any], others: Sequence[Other] | None = None
+    model: Any, work: Work, jobs: Sequence[Any], others: Sequence[Other] | None = None, *, switches: bool = False
 ) -> Iterator[tuple[int, Any]]:
     """What `work` makes of each job with the model, as it is switched now, beside the job's number, as they are done.
 
-    `others` take jobs too; by default those of a LanguageModel. Raises what the first of them to fail raised.
+    `others` take jobs too; by default those of a LanguageModel. `switches`: the work switches the model, so that others
+    have it as it is loaded: an adapter that is off stays off within. Raises what the first of them to fail raised.
     """
     if others is None:
         others = getattr(model, "others", ())
-    side = getattr(model, "switch", None)
+    side = ITSELF if switches else getattr(model, "switch", None)
     queue, done = _Queue(jobs), SimpleQueue[Done]()
     for one in others if len(jobs) > 1 else ():
         Thread(target=_feed, args=(one, work, side, queue, done), daemon=True).start()
