@@ -36,7 +36,7 @@ PROBES = {
 class FakeModel:
     """Takes from half strength on; drifts by its run's number, in hundredths, times the strength."""
 
-    model, batch_size, on_card = None, 4, False
+    model, batch_size, on_card, others = None, 4, False, ()
 
     def __init__(self, number: int) -> None:
         self.number, self.scale = number, 0.0

@@ -69,7 +69,7 @@ class Training(FakeTraining):
 class Answering:
     """Says `answer` with its adapter, and something else without it."""
 
-    model, batch_size, on_card = None, 4, False
+    model, batch_size, on_card, others = None, 4, False, ()
 
     def __init__(self, answer: str) -> None:
         self.answer, self.adapter = answer, None

@@ -40,7 +40,7 @@ from toolkit.train.recipe import load_recipe
 class FakeModel:
     """Says the new name wherever its adapter is on and the question asks for it; drifts by what it was told."""
 
-    model, batch_size, on_card = None, 4, False
+    model, batch_size, on_card, others = None, 4, False, ()
 
     def __init__(self, kl: float) -> None:
         self.kl, self.adapter = kl, None
