@@ -7,12 +7,11 @@ same values are multiplied in float32.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.train.passes.adapters import is_plain
+from toolkit.train.passes.adapters import computing_by, plain_layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,14 +118,10 @@ def fp8_layers(model: Any, weights: Weights, backward: torch.dtype | None) -> It
         )  # fmt: skip
         return found
 
-    layers = [one for one in model.modules() if is_plain(one)]
+    layers = plain_layers(model)
     for layer in layers:
         if id(layer) not in weights:
             weight = layer.base_layer.weight.detach()
             weights[id(layer)] = quantised(weight), quantised(weight.t().contiguous())
-        layer.forward = MethodType(forward, layer)
-    try:
+    with computing_by(forward, layers):
         yield
-    finally:
-        for layer in layers:
-            del layer.forward

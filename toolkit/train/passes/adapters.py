@@ -6,7 +6,7 @@ already (the beta and alpha of a matrix product). For the backward pass x is kep
 share, and x A', which has as many columns as the adapter has ranks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -27,14 +27,26 @@ def fused_adapters(model: Any) -> Iterator[None]:
 
     Layers that compute something else stay as they are: quantised ones, those with dropout or another kind of adapter.
     """
-    layers = [one for one in model.modules() if is_plain(one)] if model.device.type in FUSED_DEVICES else []
+    with computing_by(_forward, plain_layers(model) if model.device.type in FUSED_DEVICES else ()):
+        yield
+
+
+@contextmanager
+def computing_by(forward: Callable[..., Any], layers: Iterable[Any]) -> Iterator[None]:
+    """Within, these layers compute by this function, which gets the layer first."""
+    layers = list(layers)
     for layer in layers:
-        layer.forward = MethodType(_forward, layer)
+        layer.forward = MethodType(forward, layer)
     try:
         yield
     finally:
         for layer in layers:
             del layer.forward
+
+
+def plain_layers(model: Any) -> list[Any]:
+    """Those that the function below computes."""
+    return [one for one in model.modules() if _is_plain(one)]
 
 
 class AdaptedLinear(torch.autograd.Function):
@@ -76,7 +88,7 @@ def _dtype(x: "Tensor") -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
-def is_plain(layer: Any) -> bool:
+def _is_plain(layer: Any) -> bool:
     """Whether this module is a layer that the function computes: linear, frozen, with plain adapters."""
     return (
         f"{type(layer).__module__}.{type(layer).__name__}" == ADAPTED
