@@ -11,6 +11,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from toolkit.core import environment
@@ -19,6 +20,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.files import home
 
 STATUS = Path("/proc/self/stat")
+PR_SET_PDEATHSIG = 1  # prctl(2)
 START_TICKS = 19  # index of starttime, counted after the program's name, which may contain spaces (proc(5), field 22)
 RELAXED_THRESHOLDS = (100_000, 20, 100)
 DEFAULT_THRESHOLDS = gc.get_threshold()
@@ -147,3 +149,13 @@ def _remove_own(folder: str, pid: int) -> None:
     """Not in a process that was forked from the one that made it."""
     if os.getpid() == pid:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def end_with(parent: int, number: int) -> None:
+    """In a process that was forked from `parent`: the kernel sends it this signal where that is gone."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        os._exit(0)

@@ -73,3 +73,32 @@ def test_without_a_start_time_from_the_system_the_process_starts_at_this_import(
     started = process_started(status)
 
     assert started == process_started(status) <= time.perf_counter()
+
+
+# Forks, ends without waiting, and leaves the other one to sleep.
+ORPHAN = """
+import os, signal, sys, time
+from toolkit.core.startup import end_with
+
+parent, (ready, readied) = os.getpid(), os.pipe()
+if os.fork() == 0:
+    end_with(parent, signal.SIGKILL)
+    os.write(readied, b"1")
+    time.sleep(60)
+    print("outlived it")
+os.read(ready, 1)
+"""
+
+
+def test_a_forked_process_ends_with_the_one_that_it_was_forked_from():
+    """Its copy of stdout would be open for a minute, which is waited for."""
+    done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=True, timeout=50)
+
+    assert done.stdout == ""
+
+
+def test_a_process_whose_parent_is_gone_already_ends_at_once():
+    code = "from toolkit.core.startup import end_with; end_with(-1, 15); print('went on')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == ""

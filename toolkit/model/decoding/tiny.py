@@ -1,6 +1,5 @@
 """A tiny model on a CPU: it computes with one thread, and a second process takes the other core meanwhile."""
 
-import ctypes
 import os
 import pickle
 import signal
@@ -9,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from toolkit.core.startup import end_with
+
 TINY_PARAMETERS = 10_000_000
-PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def is_tiny(network: Any) -> bool:
@@ -90,14 +90,12 @@ def meanwhile(network: Any, work: Callable[[], Any]) -> Iterator[Callable[[], An
 def _do(work: Callable[[], Any], to_parent: int, parent: int) -> None:
     """In the forked process, which ends here. Nothing is said of a failure: who asked meets it again."""
     try:
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with(parent, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to both; the other one ends this one
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        if os.getppid() == parent:
-            data = pickle.dumps(work())
-            with open(to_parent, "wb") as file:
-                file.write(data)
+        data = pickle.dumps(work())
+        with open(to_parent, "wb") as file:
+            file.write(data)
     finally:
         os._exit(0)

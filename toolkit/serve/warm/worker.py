@@ -1,6 +1,5 @@
 """A worker: forked from the keeper, it may load the base model, waits for one command, and becomes its process."""
 
-import ctypes
 import os
 import runpy
 import signal
@@ -8,16 +7,13 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from toolkit.core import environment
-from toolkit.core.startup import start_again_online
+from toolkit.core.startup import end_with, start_again_online
 from toolkit.core.streams import renew_streams
 from toolkit.serve.warm.messages import Message, receive, send
-
-PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,17 +69,9 @@ def fork() -> Worker | Forked:
         there.close()
         return Worker(pid=pid, ended=os.pidfd_open(pid), channel=here)
     here.close()
-    _end_with(parent)
+    end_with(parent, signal.SIGTERM)  # as a job whose terminal is gone
     os.setpgid(0, 0)
     return Forked(channel=there)
-
-
-def _end_with(parent: int) -> None:
-    """The kernel sends SIGTERM where the keeper is gone, as it does a job whose terminal is."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def _become(request: Mapping[str, Any], descriptors: list[int], imported: Mapping[str, str]) -> None:
