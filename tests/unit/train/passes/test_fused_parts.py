@@ -101,7 +101,9 @@ def test_a_kernel_that_computes_something_else_is_not_used(counted, monkeypatch,
 
 
 def test_a_kernel_whose_gradients_are_wrong_is_not_used(counted, monkeypatch):
-    monkeypatch.setattr(fused, "gated_product", lambda gate, up: definitions.gated_product(gate.detach(), up) + 0 * gate)
+    monkeypatch.setattr(
+        fused, "gated_product", lambda gate, up: definitions.gated_product(gate.detach(), up) + 0 * gate
+    )
 
     assert GATED_PRODUCT not in fused.fused_parts(causal())
 
