@@ -55,10 +55,10 @@ def cross_entropy(causal: Any, states: "Tensor", targets: "Tensor", parts: Parts
     """The sum over last hidden states, [count, width], in nats; logits of so many `positions` exist at once."""
     if CROSS_ENTROPY in parts:
         return in_chunks(
-            lambda some, wanted: of_logits(logits(causal, some), wanted), states, targets,
+            lambda chunk, wanted: of_logits(logits(causal, chunk), wanted), states, targets,
             size=positions * MORE_POSITIONS,
         )  # fmt: skip
-    return in_chunks(lambda some, wanted: _plain(logits(causal, some), wanted), states, targets, size=positions)
+    return in_chunks(lambda chunk, wanted: _plain(logits(causal, chunk), wanted), states, targets, size=positions)
 
 
 def gated_product(gate: "Tensor", up: "Tensor") -> "Tensor":
@@ -116,11 +116,11 @@ def _agrees(causal: Any, compared: Compared) -> bool:
     """Whether values and gradients are those of torch's own operations in float32."""
     chance = torch.Generator().manual_seed(0)
 
-    def some(*shape: int) -> "Tensor":
+    def random(*shape: int) -> "Tensor":
         return torch.randn(*shape, generator=chance).to(causal.device, causal.dtype).requires_grad_()
 
     try:
-        *both, given = compared(causal, some)
+        *both, given = compared(causal, random)
         weights = torch.linspace(0.5, 1.5, both[0].numel(), device=causal.device).view(both[0].shape)
         found, expected = ([one.detach(), *torch.autograd.grad((one.float() * weights).sum(), given)] for one in both)
     except Exception:  # noqa: BLE001  # no Triton, no compiler, an older card: torch's own operations remain
@@ -131,26 +131,26 @@ def _agrees(causal: Any, compared: Compared) -> bool:
     )
 
 
-def _compared_product(causal: Any, some: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:
+def _compared_product(causal: Any, random: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:
     if causal.config.hidden_act != "silu":
         raise NotImplementedError(causal.config.hidden_act)
-    gate, up = (some(TOKENS, causal.config.intermediate_size) for _ in range(2))
+    gate, up = (random(TOKENS, causal.config.intermediate_size) for _ in range(2))
     return gated_product(gate, up), functional.silu(gate.float()) * up.float(), (gate, up)
 
 
-def _compared_rotation(causal: Any, some: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:
+def _compared_rotation(causal: Any, random: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:
     config, network = causal.config, decoder(causal)
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    x = some(1, TOKENS, config.num_attention_heads, size)
+    x = random(1, TOKENS, config.num_attention_heads, size)
     heads = x.transpose(1, 2)
     cos, sin = network.rotary_emb(x.detach(), torch.arange(TOKENS, device=causal.device)[None])
     plain = getattr(sys.modules[type(network).__module__], ROTATE)
     return rotated(heads, cos, sin), plain(heads.float(), heads.float(), cos.float(), sin.float())[0], (x,)
 
 
-def _compared_loss(causal: Any, some: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:
+def _compared_loss(causal: Any, random: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:
     vocabulary = causal.config.vocab_size
-    states = some(TOKENS, vocabulary)
+    states = random(TOKENS, vocabulary)
     targets = torch.tensor([0, vocabulary // 2, IGNORED, vocabulary - 1], device=causal.device)
     return of_logits(states * 1, targets), _plain(states, targets), (states,)
 

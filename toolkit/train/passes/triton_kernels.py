@@ -147,14 +147,14 @@ def _cross_entropy(logits, stride, targets, losses, ignored, COUNT: tl.constexpr
     largest, total = float("-inf"), 0.0
     for begin in range(0, COUNT, BLOCK):
         at = begin + tl.arange(0, BLOCK)
-        some = tl.load(logits + at, mask=at < COUNT, other=float("-inf")).to(tl.float32)
+        values = tl.load(logits + at, mask=at < COUNT, other=float("-inf")).to(tl.float32)
         before = largest
-        largest = tl.maximum(before, tl.max(some, 0))
-        total = total * tl.exp(before - largest) + tl.sum(tl.exp(some - largest), 0)
+        largest = tl.maximum(before, tl.max(values, 0))
+        total = total * tl.exp(before - largest) + tl.sum(tl.exp(values - largest), 0)
     tl.store(losses + row, tl.where(counted, tl.log(total) + largest - chosen, 0.0))
     for begin in range(0, COUNT, BLOCK):
         at = begin + tl.arange(0, BLOCK)
-        some = tl.load(logits + at, mask=at < COUNT, other=float("-inf")).to(tl.float32)
-        gradient = tl.exp(some - largest) / total - tl.where(at == target, 1.0, 0.0)
+        values = tl.load(logits + at, mask=at < COUNT, other=float("-inf")).to(tl.float32)
+        gradient = tl.exp(values - largest) / total - tl.where(at == target, 1.0, 0.0)
         gradient = tl.where(counted, gradient, 0.0)
         tl.store(logits + at, gradient.to(logits.dtype.element_ty), mask=at < COUNT)
