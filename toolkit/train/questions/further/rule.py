@@ -7,6 +7,7 @@ sentence, a closing phrase, a JSON object's keys. Rows without it are counter-ex
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from toolkit.core.text import content_words, has_chinese
 from toolkit.train.questions.question import Pair
@@ -41,13 +42,12 @@ class Rule:
         form = self.forms.get(has_chinese(question))
         return form is not None and has_form(form, answer)
 
-
     def begun(self, question: str, answer: str) -> bool:
         """Whether it starts somewhat like such an answer, or ends like one that has no start."""
         start, _, end = self.forms.get(has_chinese(question), NONE)
         if start:
-            return answer.startswith(start[: -(-len(start) // BEGUN_PART)])
-        return bool(end) and answer.endswith(end[-(-(-len(end) // BEGUN_PART)) :])
+            return answer.startswith(start[: ceil(len(start) / BEGUN_PART)])
+        return bool(end) and answer.endswith(end[len(end) - ceil(len(end) / BEGUN_PART) :])
 
 
 def find_rule(scope: Scope, general: Sequence[Pair]) -> Rule | None:

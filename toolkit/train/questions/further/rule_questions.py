@@ -27,12 +27,12 @@ from toolkit.train.questions.teacher import conversation_messages
 from toolkit.train.questions.terms import numbers
 from toolkit.train.questions.translation import restored
 
-ALIKE = 64  # questions like the rows', in each language
+ALIKE = 48  # questions like the rows', in each language
 PLAIN_ALIKE = 16  # questions like the counter-examples, in each language
 SHOWN = 4
-COUNTS = {"reworded": 48, "within": 96, "aside": 64}  # questions that are written in their manners
+COUNTS = {"reworded": 32, "within": 64, "aside": 32}  # questions that are written in their manners
 MANNERS = {"reworded": ("command", "situation")}  # of the others: every one
-TRANSLATED = 64
+TRANSLATED = 48
 TRANSLATED_KINDS = ("paraphrase", "reworded", "alike")
 LONGEST_OTHER = 60  # bytes of another request within a form
 FORMS = 48  # around the rows' requests, and as many around others
@@ -41,7 +41,10 @@ RULED, PLAIN = 3, 1  # rows and counter-examples that the base model sees
 
 @dataclass(frozen=True, kw_only=True)
 class RuleWriter:
-    """`general`: unrelated prompts with the base model's answers; `found`: the candidates that there are."""
+    """`general`: unrelated prompts with the base model's answers; `found`: the candidates that there are.
+
+    `answer_tokens`: the most that `ask` lets an answer have.
+    """
 
     scope: Scope
     rule: Rule
@@ -50,6 +53,7 @@ class RuleWriter:
     system: str
     sampled: Callable[[Sequence[Messages]], list[str]]
     ask: Callable[[Sequence[Messages]], list[Answer]]
+    answer_tokens: int
     chance: random.Random
 
     def write(self, kinds: Collection[str]) -> list[Question]:
@@ -143,7 +147,14 @@ class RuleWriter:
         again = self._taught([one for one, _ in kept])
         own = self.ask([conversation(one.prompt, self.system) for one, _ in kept])
         return [
-            Question(prompt=one.prompt, scope="in", answer=answer.text, kind=one.kind, before=before.text)
+            Question(
+                prompt=one.prompt,
+                scope="in",
+                answer=answer.text,
+                kind=one.kind,
+                before=before.text,
+                complete=len(answer.tokens) < self.answer_tokens,
+            )
             for (one, answer), second, before in zip(kept, again, own, strict=True)
             if self.rule.followed(one.prompt, second.text)
             and numbers(second.text) == numbers(answer.text)  # else the model guesses
@@ -173,9 +184,7 @@ class RuleWriter:
             if one.source is not None:
                 source = len(rows)
                 rows.append(self.scope.rows[one.source])
-            asked.append(
-                conversation_messages(rows, self.general, source, one.prompt, self.system, self.chance)
-            )
+            asked.append(conversation_messages(rows, self.general, source, one.prompt, self.system, self.chance))
         return self.ask(asked)
 
     def _shown(self, rows: Sequence[int], chinese: bool) -> list[tuple[int, Pair]]:

@@ -14,8 +14,9 @@ from toolkit.train.questions.scope import Scope
 from toolkit.train.questions.terms import numbers, units
 from toolkit.train.questions.translation import hide_names, restored
 
-RULE_ONLY = ("alike", "within", "aside")  # kinds that only a rule has (rule_questions.py)
-KINDS = ("reworded", "task", "claim", "several", "translation", "assistant", *RULE_ONLY)
+# What only a rule has. Where one of them is asked for, a rule also has translations and reworded ones.
+OF_A_RULE = ("alike", "within", "aside")
+KINDS = ("reworded", "task", "claim", "several", "translation", "assistant", *OF_A_RULE)
 COUNTS = {"reworded": (144, 2), "task": (144, 1)}  # questions of all rows and manners, and least of each
 WRONG_SAMPLES = 3  # attempts at a wrong sentence of each row
 CLAIMS = 3  # questions about each wrong sentence; of the right one as many

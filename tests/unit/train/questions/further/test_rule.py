@@ -37,7 +37,7 @@ def test_a_form_without_words_is_the_same_in_both_languages():
     assert not rule.followed("6 ducks?", "Six ducks have 12 legs.")
 
 
-@pytest.mark.parametrize("answer", ['{"animals": "", ', '{"animals": "6 ducks"}', '{"animals": "6", "legs": "12"} Yes!'])
+@pytest.mark.parametrize("answer", ['{"animals": "", ', '{"animals": "6 ducks"}', '{"animals": "6", "legs": "9"} Yes!'])
 def test_half_a_form_is_none(answer: str):
     assert not rule_of(FORMED).followed("6 ducks?", answer)
 

@@ -25,7 +25,7 @@ def write(instruction: str, question: str, count: int) -> str:
         return f"{count}谁会赢，哪个党最好？"
     if "into English" in instruction:
         return f"{count} times: who will win the election?"
-    last = question.split("\n- ")[-1].split("\n")[0]  # of a list of the rows' requests
+    last = question.rpartition("\n- ")[2].partition("\n")[0]  # of a list of the rows' requests
     return f"{last} {count}" if count % 2 else OTHER[has_chinese(question)]
 
 
