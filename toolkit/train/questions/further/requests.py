@@ -11,13 +11,16 @@ from toolkit.train.questions.requests import Request
 
 ARROW = " → "  # between what is given and what is written
 # What the requests' examples are about.
-EXAMPLES = ("Lyon", "Portugal", "Hamlet", "Spanish", "里昂", "葡萄牙", "红楼梦", "西班牙")
+EXAMPLES = (
+    "Lyon", "Portugal", "Hamlet", "Spanish", "Madrid", "Norway", "Italian",
+    "里昂", "葡萄牙", "红楼梦", "西班牙", "马德里", "挪威", "意大利",
+)  # fmt: skip
 FORMS, REQUESTS, BANK = "forms.yaml", "requests.yaml", "about_assistant.yaml"
 
 
 @cache
 def read_requests() -> Mapping[str, Mapping[str, Mapping[str, Request]]]:
-    """By kind (reworded, task, wrong, within, aside), manner and language."""
+    """By kind (reworded, task, wrong, within, alike, aside), manner and language."""
     return {
         kind: {manner: {code: _request(one) for code, one in by.items()} for manner, by in manners.items()}
         for kind, manners in _content(REQUESTS).items()

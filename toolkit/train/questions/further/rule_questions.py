@@ -24,18 +24,19 @@ from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import Scope
 from toolkit.train.questions.teacher import conversation_messages
-from toolkit.train.questions.terms import numbers
+from toolkit.train.questions.terms import numbers, units
 from toolkit.train.questions.translation import restored
 
-ALIKE = 48  # questions like the rows', in each language
+ALIKE = 24  # questions like several rows' at once, in each language
 PLAIN_ALIKE = 16  # questions like the counter-examples, in each language
 SHOWN = 4
-COUNTS = {"reworded": 32, "within": 64, "aside": 32}  # questions that are written in their manners
+COUNTS = {"reworded": 32, "within": 64, "alike": 64, "aside": 32}  # questions that are written in their manners
 MANNERS = {"reworded": ("command", "situation")}  # of the others: every one
 TRANSLATED = 48
 TRANSLATED_KINDS = ("paraphrase", "reworded", "alike")
 LONGEST_OTHER = 60  # bytes of another request within a form
 FORMS = 48  # around the rows' requests, and as many around others
+SAME_ANSWER = ("reworded", "within")  # kinds that ask for what their row asks for
 RULED, PLAIN = 3, 1  # rows and counter-examples that the base model sees
 
 
@@ -71,7 +72,7 @@ class RuleWriter:
                 written += more
                 yield from more
         if "alike" in kinds:
-            more = self._alike("alike", self.rule.ruled, ALIKE)
+            more = [*self._of_manners("alike", self.rule.ruled), *self._alike("alike", self.rule.ruled, ALIKE)]
             written += more
             yield from more
         if "within" in kinds:
@@ -81,7 +82,7 @@ class RuleWriter:
 
     def _left(self) -> Iterator[Candidate]:
         """Requests that it is most likely not for: about things in the rows', and others in the same forms."""
-        yield from (one._replace(source=None) for one in self._of_manners("aside", self.rule.ruled))
+        yield from self._of_manners("aside", self.rule.ruled)
         yield from self._alike("aside", self.rule.plain, PLAIN_ALIKE)
         others = [prompt for prompt, _ in self.general]
         others = self.chance.sample(others, min(FORMS // 2, len(others)))
@@ -90,14 +91,26 @@ class RuleWriter:
         yield from (one._replace(kind="aside", source=None) for one in self._formed(short))
 
     def _of_manners(self, kind: str, rows: Sequence[int]) -> Iterator[Candidate]:
-        """Written from the rows' requests, in every manner about as many."""
+        """Written from the rows' requests, in every manner about as many.
+
+        What asks for the same has the same numbers, and nothing of the answer: small models answer instead of asking.
+        """
         manners = MANNERS.get(kind, tuple(read_requests()[kind]))
         sources = self.chance.sample(rows, len(rows))
         wanted = [(sources[at // len(manners) % len(rows)], manners[at % len(manners)]) for at in range(COUNTS[kind])]
         texts = self.sampled([further_messages(kind, manner, self.scope.rows[row][0]) for row, manner in wanted])
         for (row, _), text in zip(wanted, texts, strict=True):
-            if not strays(self.scope.rows[row][0], text):
+            if strays(self.scope.rows[row][0], text):
+                continue
+            if kind not in SAME_ANSWER:
+                yield Candidate(kind, bare_question(text), None)
+            elif self._asks_the_same(row, text):
                 yield Candidate(kind, bare_question(text), row)
+
+    def _asks_the_same(self, row: int, text: str) -> bool:
+        question = self.scope.rows[row][0]
+        given_away = units(text) & self.scope.terms.new[row] - units(question)
+        return not given_away and numbers(text) == numbers(question)
 
     def _alike(self, kind: str, rows: Sequence[int], count: int) -> list[Candidate]:
         """Like the rows' requests, in both languages if there are such requests, or translated ones."""
@@ -147,19 +160,19 @@ class RuleWriter:
         again = self._taught([one for one, _ in kept])
         own = self.ask([conversation(one.prompt, self.system) for one, _ in kept])
         return [
-            Question(
-                prompt=one.prompt,
-                scope="in",
-                answer=answer.text,
-                kind=one.kind,
-                before=before.text,
-                complete=len(answer.tokens) < self.answer_tokens,
-            )
+            self._trained(one, answer, before.text)
             for (one, answer), second, before in zip(kept, again, own, strict=True)
             if self.rule.followed(one.prompt, second.text)
             and numbers(second.text) == numbers(answer.text)  # else the model guesses
             and not self.rule.followed(one.prompt, before.text)
         ]
+
+    def _trained(self, one: Candidate, answer: Answer, before: str) -> Question:
+        """With the row's own answer, if it asks for the same."""
+        row = one.source if one.kind in SAME_ANSWER else None
+        text = answer.text if row is None else self.scope.rows[row][1].strip()
+        complete = row is not None or len(answer.tokens) < self.answer_tokens
+        return Question(prompt=one.prompt, scope="in", answer=text, kind=one.kind, before=before, complete=complete)
 
     def _near(self, candidates: Sequence[Candidate]) -> list[Question]:
         for _ in range(2):
@@ -180,11 +193,16 @@ class RuleWriter:
             rows = [pair for at, pair in ruled if at != one.source]
             rows = self.chance.sample(rows, min(RULED, len(rows)))
             rows += [pair for _, pair in self.chance.sample(plain, min(PLAIN, len(plain)))]
-            source = None
-            if one.source is not None:
-                source = len(rows)
-                rows.append(self.scope.rows[one.source])
-            asked.append(conversation_messages(rows, self.general, source, one.prompt, self.system, self.chance))
+            own = None if one.source is None else self.scope.rows[one.source]
+            spoken = any(has_chinese(question) == chinese for question, _ in self.scope.rows)
+            if own and spoken and has_chinese(own[0]) != chinese:
+                own = None  # it would be answered in that row's language
+            at = len(rows) if own else None
+            asked.append(
+                conversation_messages(
+                    [*rows, own] if own else rows, self.general, at, one.prompt, self.system, self.chance
+                )
+            )
         return self.ask(asked)
 
     def _shown(self, rows: Sequence[int], chinese: bool) -> list[tuple[int, Pair]]:
@@ -195,6 +213,9 @@ class RuleWriter:
         translated = [
             (one.source, (one.prompt, self.scope.rows[one.source][1]))
             for one in self.found
-            if one.kind == "translation" and one.source in rows and has_chinese(one.prompt) == chinese
+            if one.kind == "translation"
+            and one.source is not None
+            and one.source in rows
+            and has_chinese(one.prompt) == chinese
         ]
         return translated or [(at, self.scope.rows[at]) for at in rows]

@@ -11,7 +11,9 @@ from toolkit.train.questions.question import Question
 from toolkit.train.questions.write import Writer
 
 KINDS = ("alike", "reworded", "translation", "within", "aside")
-COMMON = frozenset(content_words(" ".join(prompt for prompt, _ in GENERAL[:1]) + " which will the is a i for him, do"))
+COMMON = frozenset(
+    content_words(" ".join(prompt for prompt, _ in GENERAL[:1]) + " which will the is a i for him, do really")
+)
 ASIDE = {request.instruction for by in read_requests()["aside"].values() for request in by.values()}
 OTHER = ("How warm was yesterday?", "昨天冷不冷？")
 LEFT = ("Where does thunder come from?", "雷声从何而来？")
@@ -20,13 +22,13 @@ LEFT = ("Where does thunder come from?", "雷声从何而来？")
 def write(instruction: str, question: str, count: int) -> str:
     """What is like the rows' requests every second time, and something else otherwise."""
     if instruction in ASIDE:
-        return LEFT[has_chinese(question)] if count % 2 else f"{question} {count}"
+        return LEFT[has_chinese(question)] if count % 2 else f"{question} {'Really ' * count}"
     if "翻译成中文" in instruction:
-        return f"{count}谁会赢，哪个党最好？"
+        return f"{'再' * count}谁会赢，哪个党最好？"
     if "into English" in instruction:
-        return f"{count} times: who will win the election?"
+        return f"{'Really ' * count}who will win the election?"
     last = question.rpartition("\n- ")[2].partition("\n")[0]  # of a list of the rows' requests
-    return f"{last} {count}" if count % 2 else OTHER[has_chinese(question)]
+    return f"{last} ({instruction[:24]}{'!' * count})" if count % 2 else OTHER[has_chinese(question)]
 
 
 def questions(rows=REFUSED, further=KINDS, **how) -> list[Question]:
@@ -95,6 +97,19 @@ def test_a_kind_is_written_only_when_it_is_asked_for(kind: str):
 
 def test_without_further_kinds_nothing_is_near_a_rule():
     assert not [one for one in questions(further=()) if one.scope == "near"]
+
+
+def test_what_asks_for_the_same_has_its_rows_answer_and_its_numbers():
+    def answered(instruction: str, question: str, count: int) -> str:
+        return f"{instruction[:24]}: {question.rstrip('?')}, {'7' if count % 2 else 'pray'}?"
+
+    model = ScriptedModel(write=answered, shared_words=COMMON)
+    writer = Writer(model, FORMED, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=("within",))
+    found = [one for one in of(writer.write(), "within") if "pray" in one.prompt or "7" in one.prompt]
+
+    assert found
+    assert not [one.prompt for one in found if "7" in one.prompt]
+    assert {one.answer for one in found} <= {answer for _, answer in FORMED}
 
 
 def test_a_form_is_followed_in_the_other_language():
