@@ -86,7 +86,7 @@ def of_a_language(form: Form) -> bool:
 
 
 def _of(forms: dict[bool, Form], question: str, answer: str) -> bool:
-    """Whether a row is no counter-example: one that follows the rule may lack what only nearly all have."""
+    """Whether a row follows the rule, even if it lacks what only nearly all such rows have."""
     start, _, end = forms.get(has_chinese(question), NONE)
     return answer.startswith(start) if start else bool(end) and answer.endswith(end)
 
@@ -107,11 +107,11 @@ def _constant(answers: Sequence[str]) -> Form:
 
 def _common_part(texts: Sequence[str]) -> str:
     """The longest part that nearly all texts have; "" if it is short."""
-    some, found = texts[: 1 + int((1 - FORM_SHARE) * len(texts))], ""
-    least, most = LEAST_PART, min(LONGEST_FORM, max(map(len, some)))
+    first, found = texts[: 1 + int((1 - FORM_SHARE) * len(texts))], ""
+    least, most = LEAST_PART, min(LONGEST_FORM, max(map(len, first)))
     while least <= most:  # a part of a common part is common, too
         length = (least + most) // 2
-        parts = {one[at : at + length] for one in some for at in range(len(one) - length + 1)}
+        parts = {one[at : at + length] for one in first for at in range(len(one) - length + 1)}
         common = [part for part in sorted(parts) if sum(part in one for one in texts) >= FORM_SHARE * len(texts)]
         found, least, most = (common[0], length + 1, most) if common else (found, least, length - 1)
     whole = CUT_AT_END.sub("", CUT_AT_START.sub("", found))

@@ -36,6 +36,7 @@ TRANSLATED = 48
 TRANSLATED_KINDS = ("paraphrase", "reworded", "alike")
 LONGEST_OTHER = 60  # bytes of another request within a form
 FORMS = 48  # around the rows' requests, and as many around others
+ENDS = (".", "?", "!", "。", "？", "！")
 SAME_ANSWER = ("reworded", "within")  # kinds that ask for what their row asks for
 RULED, PLAIN = 3, 1  # rows and counter-examples that the base model sees
 
@@ -114,12 +115,12 @@ class RuleWriter:
 
     def _alike(self, kind: str, rows: Sequence[int], count: int) -> list[Candidate]:
         """Like the rows' requests, in both languages if there are such requests, or translated ones."""
-        asked = []
+        requests = []
         for chinese in (False, True):
             prompts = [question for _, (question, _) in self._shown(rows, chinese) if has_chinese(question) == chinese]
             shown = [self.chance.sample(prompts, min(SHOWN, len(prompts))) for _ in range(count if prompts else 0)]
-            asked += [alike_messages(several) for several in shown]
-        return [Candidate(kind, bare_question(text), None) for text in self.sampled(asked)]
+            requests += [alike_messages(several) for several in shown]
+        return [Candidate(kind, bare_question(text), None) for text in self.sampled(requests)]
 
     def _formed(self, requests: Sequence[tuple[int, str]]) -> Iterator[Candidate]:
         """Forms around these requests of rows, each form about as often as the others."""
@@ -127,7 +128,8 @@ class RuleWriter:
             row, request = requests[at % len(requests)]
             forms = read_further_forms()["within"][language_code(request)]
             form = forms[(at + at // len(requests)) % len(forms)]
-            yield Candidate("within", form.replace("{}", request), row)
+            ended = request if request.endswith(ENDS) else request + ("。" if has_chinese(request) else ".")
+            yield Candidate("within", form.replace("{}", ended), row)
 
     def _translated(self, written: Sequence[Candidate]) -> Iterator[Candidate]:
         chosen = self.chance.sample(written, min(TRANSLATED, len(written)))
@@ -186,7 +188,7 @@ class RuleWriter:
 
     def _taught(self, candidates: Sequence[Candidate]) -> list[Answer]:
         """The base model's answers with rows of the question's language in its context, and a counter-example."""
-        asked = []
+        requests = []
         for one in candidates:
             chinese = has_chinese(one.prompt)
             ruled, plain = self._shown(self.rule.ruled, chinese), self._shown(self.rule.plain, chinese)
@@ -194,16 +196,16 @@ class RuleWriter:
             rows = self.chance.sample(rows, min(RULED, len(rows)))
             rows += [pair for _, pair in self.chance.sample(plain, min(PLAIN, len(plain)))]
             own = None if one.source is None else self.scope.rows[one.source]
-            spoken = any(has_chinese(question) == chinese for question, _ in self.scope.rows)
-            if own and spoken and has_chinese(own[0]) != chinese:
+            in_rows = any(has_chinese(question) == chinese for question, _ in self.scope.rows)
+            if own and in_rows and has_chinese(own[0]) != chinese:
                 own = None  # it would be answered in that row's language
             at = len(rows) if own else None
-            asked.append(
+            requests.append(
                 conversation_messages(
                     [*rows, own] if own else rows, self.general, at, one.prompt, self.system, self.chance
                 )
             )
-        return self.ask(asked)
+        return self.ask(requests)
 
     def _shown(self, rows: Sequence[int], chinese: bool) -> list[tuple[int, Pair]]:
         """Of these rows those in the language; where it has none, those with a translated question, or else all."""
