@@ -41,8 +41,8 @@ class CompareConfig:
     `outside`: questions out of scope in all, those beyond the probe file's from the shipped bank; None: as many as the
     limit of leakage takes on a card, and none more on a CPU. `probes_more`: further ones on top, and as many in scope,
     which the base model writes, and rows; None: in scope as many as the limits there take on a card, and none on a CPU.
-    `exactly`: as many as another comparison asked, in place of both. `depth`: those depth groups that the probe file lacks, made from its
-    questions; None: on a card.
+    `exactly`: as many as another comparison asked, in place of both.
+    `depth`: those depth groups that the probe file lacks, made from its questions; None: on a card.
     `test`: a file of rows that were not trained, for scores; None: the run's own, if it has one.
     `thinking`: of base models that think: keep asks the probes as anyone does, so that they are answered after thoughts
     of at most `thought_tokens`, as many as before; off asks them without, and no thoughts may be left; None: as the run
@@ -116,8 +116,12 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         before=before.to_dict(),
         after=after.to_dict(),
         verdict=reach_verdict(
-            per_system, probes.thresholds, strict=config.strict, ability=abilities, thinking=thinking,
-            left=further.left(answered.questions.probes),
+            per_system,
+            probes.thresholds,
+            strict=config.strict,
+            ability=abilities,
+            thinking=thinking,
+            left=answered.left,
         ),
         thresholds=probes.thresholds,
         per_system=per_system,

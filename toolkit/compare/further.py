@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.decision import enough_for
+from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.make_probes import same_questions, usable
 from toolkit.compare.questions import Questions
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
@@ -24,7 +24,6 @@ from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.sampling import samples
 
-WRITTEN = "-written"  # in the ids of wordings that the base model wrote
 BANK, TOOL_PROBES = "out_of_scope.jsonl", "tool_probes.yaml"
 MOST_OUTSIDE, MOST_INSIDE = 384, 128  # by default on a card; the latter of trained prompts, and of other wordings
 MOST_MORE = 1000  # that a user may ask for
@@ -106,15 +105,16 @@ class Further:
         deep = self._deep(model, probes, taken, system) if asks_deep else []
         return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written, *deep)))
 
-    def left(self, asked: ProbeSet) -> dict[str, int]:
-        """Of each metric whose questions come to an end, how many more could be asked."""
+    def left(self, named: ProbeSet, asked: ProbeSet, *, on_card: bool) -> dict[str, int]:
+        """Of each metric, how many more could be asked, now that these were beside the `named` ones."""
         bank = len(bank_probes(asked, MOST_MORE, self._taken(asked)))
         out_of_scope = dict.fromkeys(("leakage", "kl", "agreement", "locality", "repetition"), bank)
-        wordings = MOST_MORE
-        if self.more and sum(probe.group == PARAPHRASE and WRITTEN in probe.id for probe in asked.probes) < self.more:
-            wordings = 0  # it was asked for more than it could write
+        written = len(asked.group(PARAPHRASE)) - len(named.group(PARAPHRASE))
+        wanted = (self.exactly or self._wanted(named, on_card=on_card)).written
+        ended = written < wanted and bool(self.more or not written)
         return {
-            "reliability": _rows_left(asked, self.rows), "generality": wordings, **out_of_scope, "tool_locality": 0
+            "reliability": _rows_left(asked, self.rows), "generality": 0 if ended else MOST_MORE, **out_of_scope,
+            "tool_locality": 0,
         }  # fmt: skip
 
     def _taken(self, probes: ProbeSet) -> set[str]:
@@ -272,7 +272,7 @@ def _in_scope(
     system: str, *, first: int,
 ) -> list[Probe]:  # fmt: skip
     wordings = [
-        Probe(id=f"{source.id}{WRITTEN}", group=PARAPHRASE, prompt=question, expect=source.expect)
+        Probe(id=f"{source.id}-written", group=PARAPHRASE, prompt=question, expect=source.expect)
         for source, question in suggested
     ]  # fmt: skip
     if not wordings:

@@ -170,12 +170,16 @@ def test_how_many_more_could_be_asked_is_known():
     questions = Questions(probes=probes, systems=(SYSTEM,), full_count=1, max_new_tokens=64)
 
     def left(further: Further, model: ScriptedModel) -> dict[str, int]:
-        return further.left(further.added_to(questions, model).probes)
+        return further.left(probes, further.added_to(questions, model).probes, on_card=model.on_card)
 
     mute = ScriptedModel(write=lambda *_: "no question")
     assert left(Further(rows=asked, more=10), writer())["reliability"] == 50 - 8 - 10
     assert left(Further(rows=asked, more=10), writer())["generality"] == 1000
     assert left(Further(rows=asked, more=10), mute)["generality"] == 0
+    assert left(Further(rows=asked, more=0), mute)["generality"] == 1000
+    mute.on_card = True
+    assert left(Further(rows=asked), mute)["generality"] == 0  # by default some were wanted, and none came
+    assert left(Further(rows=asked), writer())["generality"] == 1000
     assert left(Further(), mute)["reliability"] == 0
     assert left(Further(more=10), mute)["leakage"] < len(bank_probes(PROBES, 10_000, set())) - 10 + 1
 

@@ -52,7 +52,7 @@ FURTHER = FurtherQuestions(bank=0, written=20, rows=0, path="bank", sha256="0" *
 
 
 def test_the_number_to_ask_for_includes_what_was_asked_beyond_the_file_already():
-    """28 of 35 wordings and of 73 for residue; 20 of them came from the model, and an option of 45 would leave out 20."""
+    """Residue takes 73 and has 28; if 20 of them came from the model, an option of 45 would leave those out."""
     report = report_on(*FEW)
 
     assert "--probes-more 50" in advice(report, Texts())[0]

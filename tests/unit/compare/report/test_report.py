@@ -60,7 +60,10 @@ def test_the_keys_are_those_of_the_design():
         "noise_floor", "indirect", "portability", "reversal", "other_language", "multi_turn",
         "tool_locality",
     }  # fmt: skip
-    assert all(set(metric) == {"value", "n", "low", "high", "probes", "population", "system"} for metric in value["metrics"].values())
+    assert all(
+        set(metric) == {"value", "n", "low", "high", "probes", "population", "system"}
+        for metric in value["metrics"].values()
+    )
     assert set(value["per_system"]) == {SYSTEM}
     for name, metric in value["per_system"][SYSTEM].items():
         assert value["metrics"][name] == metric | {"system": SYSTEM if metric["n"] else None}
