@@ -105,15 +105,15 @@ class Further:
         deep = self._deep(model, probes, taken, system) if asks_deep else []
         return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written, *deep)))
 
-    def left(self, named: ProbeSet, asked: ProbeSet, *, on_card: bool) -> dict[str, int]:
-        """Of each metric, how many more could be asked, now that these were beside the `named` ones."""
-        bank = len(bank_probes(asked, MOST_MORE, self._taken(asked)))
+    def left(self, named: ProbeSet, complete: ProbeSet, *, on_card: bool) -> dict[str, int]:
+        """Of each metric, how many more could be asked, after the complete set with the `named` ones."""
+        bank = len(bank_probes(complete, MOST_MORE, self._taken(complete)))
         out_of_scope = dict.fromkeys(("leakage", "kl", "agreement", "locality", "repetition"), bank)
-        written = len(asked.group(PARAPHRASE)) - len(named.group(PARAPHRASE))
+        written = len(complete.group(PARAPHRASE)) - len(named.group(PARAPHRASE))
         wanted = (self.exactly or self._wanted(named, on_card=on_card)).written
         ended = written < wanted and bool(self.more or not written)
         return {
-            "reliability": _rows_left(asked, self.rows), "generality": 0 if ended else MOST_MORE, **out_of_scope,
+            "reliability": _rows_left(complete, self.rows), "generality": 0 if ended else MOST_MORE, **out_of_scope,
             "tool_locality": 0,
         }  # fmt: skip
 
@@ -148,8 +148,8 @@ def _lacking(own: int, least: float | None) -> int:
 
 
 def _rows_left(probes: ProbeSet, rows: Sequence[Row]) -> int:
-    asked = {prompt_key(probe.prompt) for probe in probes.group(TRAINED)}
-    return len({prompt_key(question) for question, _ in rows} - asked)
+    known = {prompt_key(probe.prompt) for probe in probes.group(TRAINED)}
+    return len({prompt_key(question) for question, _ in rows} - known)
 
 
 def bank_path() -> Path:
@@ -241,8 +241,8 @@ def written_probes(
 
 def asked_first(rows: Sequence[Row], sources: Sequence[Probe]) -> list[Row]:
     """The rows that ask what is reworded before the others: a teacher is shown the first."""
-    asked = {prompt_key(probe.prompt) for probe in sources}
-    return sorted(rows, key=lambda row: prompt_key(row[0]) not in asked)
+    known = {prompt_key(probe.prompt) for probe in sources}
+    return sorted(rows, key=lambda row: prompt_key(row[0]) not in known)
 
 
 def _suggested(
@@ -250,17 +250,17 @@ def _suggested(
 ) -> list[tuple[Probe, str]]:
     """The usable rewordings of the sources that the model writes; `known` grows by them."""
     times = -(-CARD_ROUND // len(sources)) if model.on_card else 1
-    asked = [
+    tried = [
         (probe, WAYS[language_code(probe.prompt)], at * times + time + number)
         for time in range(times)
         for number, probe in enumerate(sources)
     ]
-    requests = [ways[way % len(ways)].format(probe.prompt) for probe, ways, way in asked]
+    requests = [ways[way % len(ways)].format(probe.prompt) for probe, ways, way in tried]
     texts = samples(
         model, [conversation(one, system) for one in requests], max_new_tokens=QUESTION_TOKENS, seed=at,
     )  # fmt: skip
     found = []
-    for (probe, _, _), text in zip(asked, texts, strict=True):
+    for (probe, _, _), text in zip(tried, texts, strict=True):
         for question in usable(probe.prompt, [text], known):
             known.add(prompt_key(question))
             found.append((probe, question))

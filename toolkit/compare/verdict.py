@@ -48,7 +48,7 @@ class Shortfall:
     left: int | None = None
 
     @property
-    def can_be_told(self) -> bool:
+    def decidable(self) -> bool:
         """Whether as many more probes as would decide it could be asked."""
         return self.more is not None and (self.left is None or self.more <= self.left)
 
@@ -77,7 +77,7 @@ class Shortfall:
         """What would decide it."""
         if self.more is None:
             return texts("reason.all_items" if self.metric == ABILITY else "reason.too_close")
-        return texts("reason.more" if self.can_be_told else "reason.left", count=self.more, left=self.left)
+        return texts("reason.more" if self.decidable else "reason.left", count=self.more, left=self.left)
 
     def to_dict(self) -> dict[str, Any]:
         """As in report.json's `undecided`."""

@@ -245,7 +245,7 @@ def _compare_config(probes: Path, before: ComparisonRecord, run: Run, base: Base
     options = before.options or RecordedOptions(
         systems=(), max_new_tokens=MAX_NEW_TOKENS, outside=None, probes_more=0, depth=False
     )  # fmt: skip
-    asked, ability = before.further, before.ability
+    further, ability = before.further, before.ability
     shipped = ability is not None and ability.not_run is None
     return CompareConfig(
         run=str(run.folder), output=run.folder.parent, model=str(base.path), probes=probes,
@@ -253,8 +253,8 @@ def _compare_config(probes: Path, before: ComparisonRecord, run: Run, base: Base
         scale=None if before.after.scale == 1 else before.after.scale,
         thresholds=before.thresholds, systems=tuple(options.systems), max_new_tokens=options.max_new_tokens,
         outside=options.outside, probes_more=options.probes_more, depth=options.depth,
-        exactly=Numbers(bank=0, rows=0, written=0) if asked is None
-        else Numbers(bank=asked.bank, rows=asked.rows, written=asked.written),
+        exactly=Numbers(bank=0, rows=0, written=0) if further is None
+        else Numbers(bank=further.bank, rows=further.rows, written=further.written),
         ability=AbilityConfig(shipped=True, limit_points=ability.limit_points)
         if shipped and ability is not None else NO_ABILITIES,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from toolkit.model.conversation import NONE, conversation
 from toolkit.model.divergence import measure_drift
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.loading import load_pretrained
+from toolkit.runs.layout import TRAINED_FILE
 from toolkit.runs.run import find_run, read_run, write_record
 from toolkit.sweep.rank import rank
 from toolkit.train.ms_swift import shared_base
@@ -155,16 +156,16 @@ class OnCard(LanguageModel):
 def test_on_a_card_all_rows_are_asked_by_default_and_a_zero_turns_it_off(output, said, tmp_path):
     """The shipped 50 rows; this model writes no wordings, which the report says instead of asking for them."""
     run = find_run("v1", output).folder
-    (run / "trained.jsonl").write_bytes(_lines(data_folder() / "self_cognition.json"))
-    probes = write_probes(tmp_path / "probes.yaml", thresholds={"reliability": 0.9, "generality": 0.9}, answers=said)
+    (run / TRAINED_FILE).write_bytes(_lines(data_folder() / "self_cognition.json"))
+    probes = write_probes(tmp_path / "probes.yaml", thresholds={"generality": 0.9}, answers=said)
     config = CompareConfig(
-        run="v1", output=output, probes=probes, max_new_tokens=8, depth=False, ability=NO_ABILITIES
+        run="v1", output=output, probes=probes, max_new_tokens=16, depth=False, ability=NO_ABILITIES
     )  # fmt: skip
     try:
         report, side = compare(config, load=OnCard.load)
         without, _ = compare(replace(config, probes_more=0), load=OnCard.load)
     finally:
-        (run / "trained.jsonl").unlink()
+        (run / TRAINED_FILE).unlink()
 
     value = report.to_dict()
     reliability = value["metrics"]["reliability"]

@@ -66,7 +66,7 @@ def _ask_more(report: Report, texts: Texts) -> Iterator[str]:
     if report.verdict.outcome != "inconclusive":
         return
     more = [one for one in report.verdict.undecided if one.more]
-    askable = [one for one in more if one.can_be_told and one.metric not in DEEP]
+    askable = [one for one in more if one.decidable and one.metric not in DEEP]
     needed = [(one.more or 0) + _asked_more(report, one.metric) for one in askable]
     if needed:
         count = min(-(-max(needed) // ROUND_TO) * ROUND_TO, MOST_MORE)
