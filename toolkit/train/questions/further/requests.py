@@ -12,7 +12,7 @@ from toolkit.train.questions.requests import Request
 ARROW = " → "  # between what is given and what is written
 # What the requests' examples are about.
 EXAMPLES = (
-    "Lyon", "Portugal", "Hamlet", "Spanish", "Madrid", "Norway", "Italian",
+    "Lyon", "Portugal", "Hamlet", "Spanish", "Madrid", "Norway", "Italian", "movie", "film", "book",
     "里昂", "葡萄牙", "红楼梦", "西班牙", "马德里", "挪威", "意大利",
 )  # fmt: skip
 FORMS, REQUESTS, BANK = "forms.yaml", "requests.yaml", "about_assistant.yaml"

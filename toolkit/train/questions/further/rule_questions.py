@@ -22,7 +22,7 @@ from toolkit.train.questions.further.requests import (
 from toolkit.train.questions.further.rule import Rule
 from toolkit.train.questions.question import Pair, Question
 from toolkit.train.questions.requests import alike_messages, request_messages
-from toolkit.train.questions.scope import Scope
+from toolkit.train.questions.scope import FORM_SHARE, Scope
 from toolkit.train.questions.teacher import conversation_messages
 from toolkit.train.questions.terms import numbers, units
 from toolkit.train.questions.translation import restored
@@ -103,6 +103,8 @@ class RuleWriter:
         for (row, _), text in zip(wanted, texts, strict=True):
             if strays(self.scope.rows[row][0], text):
                 continue
+            if kind == "aside" and numbers(text) & numbers(self.scope.rows[row][0]):
+                continue  # it asks for the same
             if kind not in SAME_ANSWER:
                 yield Candidate(kind, bare_question(text), None)
             elif self._asks_the_same(row, text):
@@ -157,7 +159,9 @@ class RuleWriter:
         kept = [
             (one, answer)
             for one, answer in zip(candidates, answers, strict=True)
-            if self.rule.followed(one.prompt, answer.text) and self.scope.echoes(one.prompt, answer.text)
+            if self.rule.followed(one.prompt, answer.text)
+            and self.scope.echoes(one.prompt, answer.text)
+            and (one.source is not None or self._like_the_rows(one.prompt))
         ]
         again = self._taught([one for one, _ in kept])
         own = self.ask([conversation(one.prompt, self.system) for one, _ in kept])
@@ -168,6 +172,17 @@ class RuleWriter:
             and numbers(second.text) == numbers(answer.text)  # else the model guesses
             and not self.rule.followed(one.prompt, before.text)
         ]
+
+    def _like_the_rows(self, prompt: str) -> bool:
+        """Whether it has a word of the rule's requests, and a number if nearly all have one.
+
+        A small model with the rows in its context follows the rule for a poem, too.
+        """
+        requests = [self.scope.rows[at][0] for at in self.rule.ruled]
+        with_number = sum(bool(numbers(one)) for one in requests) >= FORM_SHARE * len(requests)
+        translated = [one.prompt for one in self.found if one.kind == "translation" and one.source in self.rule.ruled]
+        words = units(" ".join([*requests, *translated])) - self.scope.common
+        return bool(words & units(prompt)) and (not with_number or bool(numbers(prompt)))
 
     def _trained(self, one: Candidate, answer: Answer, before: str) -> Question:
         """With the row's own answer, if it asks for the same."""

@@ -120,3 +120,23 @@ def test_a_form_is_followed_in_the_other_language():
     writer = Writer(model, FORMED, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=("alike", "aside"))
 
     assert {has_chinese(one.prompt) for one in of(writer.write(), "alike")} == {False, True}
+
+
+class Overdoing(ScriptedModel):
+    """Follows the rule for everything, once it sees rows."""
+
+    def answer(self, messages):
+        formed = '{"animals": "' + messages[-1]["content"] + '", "legs": "4"}'
+        return formed if len(messages) > 2 else super().answer(messages)
+
+
+def test_what_has_nothing_of_the_rules_requests_is_not_in_scope_though_the_model_follows_the_rule():
+    def varied(instruction: str, question: str, count: int) -> str:
+        kind = read_requests()["alike"]["varied"]["en"].instruction
+        return (LEFT[0] if count % 2 else "How many legs have 9 cows?") if instruction == kind else ""
+
+    model = Overdoing(write=varied, shared_words=COMMON)
+    writer = Writer(model, FORMED, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=("alike",))
+    prompts = {one.prompt for one in of(writer.write(), "alike")}
+
+    assert prompts == {"How many legs have 9 cows?"}
