@@ -297,6 +297,33 @@ def long_passes(content: Mapping[str, Any]) -> Rows:
     ]  # fmt: skip
 
 
+def fused_passes(content: Mapping[str, Any]) -> Rows:
+    """A row a length of pass and a variant: tokens a second of one long row and of many, and memory."""
+    titles = {"before": "before", "all": "without a mask", "finetune": "… and with fused kernels"}
+    rows = []
+    for run in content["runs"]:
+        found = {(one["work"], one["name"]): one for one in run["entries"]}
+        rows += [
+            [_thousands(run["tokens"]), title, *_pace(found["rows", name], run["tokens"]),
+             f"{found['rows', name]['added_gib']:.1f}", *_pace(found["mixed", name], run["tokens"])]
+            for name, title in titles.items()
+        ]  # fmt: skip
+    heads = ["tokens of a pass", "", "one row, tokens/s", "slowest to fastest", "GiB beside the weights"]
+    return [[*heads, "rows of 20 to 900, tokens/s", "slowest to fastest"], *rows]
+
+
+def peers(content: Mapping[str, Any]) -> Rows:
+    """A row a training, by what was trained: tokens a second, the median step, and the card's memory."""
+    names = {"swift": "ms-swift", "unsloth": "Unsloth"}
+    rows = [
+        [names.get(one["name"]) or f"this toolkit, no mask from {_thousands(one['end_to_end_from_tokens'])} tokens",
+         {"rows": "rows of 4080 tokens", "mixed": "rows of 20 to 900 tokens"}[one["work"]],
+         _thousands(one["tokens_per_s"]), f"{one['step_s']:.3f}", f"{one['card_peak_mib'] / 1024:.1f}"]
+        for one in sorted(content["entries"], key=lambda one: (one["work"] != "rows", one["tokens_per_s"]))
+    ]  # fmt: skip
+    return [["trained by", "on", "tokens/s", "step, s", "GiB of the card"], *rows]
+
+
 def _pace(entry: Mapping[str, Any] | None, tokens: int) -> list[str]:
     if entry is None:
         return [UNCERTAIN, UNCERTAIN]
@@ -382,6 +409,9 @@ FIGURES = (
     Figures(page="docs/image.md", name="arrival", raw=("arrive-cpu.json",), made_by="arrive.py", rows=arrival),
     Figures(page="docs/scale.md", name="long-passes", raw=("long-passes-7b-h200.json",), made_by="long_passes.py",
             rows=long_passes),
+    Figures(page="docs/scale.md", name="fused-passes", raw=("long-passes-fused-7b-h200.json",), rows=fused_passes,
+            made_by="long_passes.py"),
+    Figures(page="docs/scale.md", name="peers", raw=("peers-7b-h200.json",), made_by="peers.py", rows=peers),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
     Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",
