@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 NAME = "end_to_end"  # of the attention, to transformers
 DEVICES = {"cuda"}
-MIN_TOKENS = 4096  # of a pass; a shorter one is captured, mask and all
+# Of a pass; a shorter one is captured, mask and all. Measured on an H200, the 7 B architecture, by the command: passes
+# of 2048 tokens take 12 509 tokens/s instead of 10 193 captured ones, those of 1024 take 5817 instead of 6031.
+MIN_TOKENS = 2048
 MAX_HEAD_SIZE = 256  # the kernel's
 AGREEMENT = 0.05  # of a norm: bfloat16's rounding is a tenth of it, and another alignment twenty times as much
 ON_HOST = "longest"  # of a batch's tensors the one that is read there: the kernel is launched by its values
