@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from toolkit.model.device import Device
 from toolkit.model.families.attention import attention_by, is_sdpa, sdpa
 from toolkit.model.families.family import family_of
 from toolkit.train.passes.packing import PADDING
@@ -48,17 +49,29 @@ class Spans:
 
 def serves(causal: Any) -> bool:
     """Whether this loaded causal language model is one whose attention can be computed so."""
-    config = causal.config
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return (
-        family_of(config.to_dict()).end_to_end
-        and is_sdpa(config)
-        and set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
+        _suits(causal.config.to_dict())
+        and is_sdpa(causal.config)
         and causal.dtype == torch.bfloat16
-        and size <= MAX_HEAD_SIZE
-        and size % 8 == 0
         and causal.device.type in DEVICES
         and kernel_agrees(causal.device)
+    )
+
+
+def will_serve(config: Mapping[str, Any], device: Device) -> bool:
+    """Whether `serves` holds for certain once a model with this config.json is loaded on this device, not in 4 bits."""
+    on_card = device.kind in DEVICES and device.precision == "bfloat16" and torch.cuda.is_available()
+    return on_card and _suits(config) and kernel_agrees(torch.device(device.kind))
+
+
+def _suits(config: Mapping[str, Any]) -> bool:
+    size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    return (
+        family_of(config).end_to_end
+        and set(config.get("layer_types") or ["full_attention"]) == {"full_attention"}
+        and not config.get("use_sliding_window")  # from which transformers derives the types of layers
+        and size <= MAX_HEAD_SIZE
+        and size % 8 == 0
     )
 
 
