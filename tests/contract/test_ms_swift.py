@@ -93,6 +93,22 @@ def test_the_trainer_still_calls_what_ours_overrides(calls):
     assert Seq2SeqTrainer.get_batch_samples is Trainer.get_batch_samples  # ours calls it with the questions added
 
 
+@pytest.mark.parametrize("skipped", [0, 2])  # … batches, as a resumed training does
+def test_the_sampler_takes_rows_in_the_order_that_the_plan_reckons_with(skipped):
+    from accelerate.data_loader import SkipBatchSampler
+    from swift.dataloader import BatchSamplerShard, DataLoaderShard
+
+    from toolkit.train.passes.order import epoch_order
+
+    sampler = BatchSamplerShard(10, batch_size=4, shuffle=True, drop_last=False, data_seed=42)
+    batches = SkipBatchSampler(sampler, skip_batches=skipped) if skipped else sampler
+    loader = DataLoaderShard(range(10), batch_sampler=batches, collate_fn=list)
+    for epoch in range(3):
+        loader.set_epoch(epoch)
+        order = epoch_order(10, 42, epoch).tolist()
+        assert [*loader] == [order[:4], order[4:8], order[8:]][skipped:]
+
+
 def test_custom_metrics_are_means_that_appear_in_the_log_under_their_names(calls):
     import torch
     from swift.metrics import MeanMetric

@@ -76,6 +76,7 @@ class RecordedData(Part, frozen=True):
     `path`: of a hub's data set, its name; `sampled_from`: so many rows, if `rows` are a sample of them.
     `system`: the system prompt that most rows have themselves; None if most have none.
     `left_out`: rows with errors, which are not among `rows`; `columns` and `allow`: see `toolkit.data.soundness`.
+    `pass_row_tokens`: the most tokens that the rows of a pass have together, by the number of rows.
     `files`: the sha256 of each file of rows in the run's folder; a run of an older version does not record them.
     """
 
@@ -93,6 +94,7 @@ class RecordedData(Part, frozen=True):
     held_out: int = 0
     longest_row_tokens: int | None = None
     batch_tokens: int | None = None
+    pass_row_tokens: Mapping[str, int] = {}
     epoch_tokens: int | None = None
     files: Mapping[str, str] = {}
 

@@ -50,10 +50,15 @@ class Beside:
 
 def need_of(recipe: Recipe, base: BaseModel, device: Device, data: RecordedData, beside: Beside) -> Need:
     """What determines the memory of a training on these rows with what stands beside them."""
+    from toolkit.train.passes.end_to_end import pays_from, will_serve  # late, as torch takes a second
+
     keep, questions, thoughts = beside.keep, beside.questions, beside.thoughts
+    by_ends = not recipe.load_in_4bit and will_serve(base.config, device)
     return Need(
         recipe=recipe, config=base.config, longest_row_tokens=data.longest_row_tokens or 0,
-        batch_tokens=data.batch_tokens,  # a run of an older version does not record it
+        batch_tokens=data.batch_tokens,  # a run of an older version does not record it, nor the next
+        pass_row_tokens={int(rows): tokens for rows, tokens in data.pass_row_tokens.items()},
+        one_line_from=pays_from(base.config) if by_ends else None,
         stored_bytes=base.weight_bytes, precision=device.precision, cards=device.cards,
         mean_keep_tokens=0 if keep is None else keep.mean_row_tokens,
         question_tokens=0 if questions is None else questions.question_tokens,

@@ -1,6 +1,7 @@
 """The rows that a run trains on: their variants, lengths and tokens, the held-out part, and the files they go to."""
 
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,6 +85,8 @@ def rows_that_fit(
     Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
     `others`: processes that encode along.
     """
+    from toolkit.train.passes.order import pass_row_tokens  # late, as torch takes a second
+
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
     plain = without_variants(rows, recipe)
@@ -110,7 +113,7 @@ def rows_that_fit(
     trained = [at for number, at in enumerate(fitting) if number not in apart]
     evaluated = [at for number, at in enumerate(fitting) if number in apart]
     longest = nlargest(recipe.batch_size, (lengths[at] + max(overhead) for at in fitting))
-    figures = {
+    figures: dict[str, Any] = {
         "dropped": len(too_long) + len(blank),
         "held_out": len(apart),
         "longest_row_tokens": longest[0],
@@ -121,8 +124,11 @@ def rows_that_fit(
         known = {(row.messages, row.tools): one for row, one in zip(plain, tokens, strict=True)}
         varied = with_variants([rows[at] for at in trained], recipe)
         trained_tokens: Sequence[Encoded] = _encoded(varied, encoder, known, listener, others)
+        of_epoch: Sequence[int] = [len(one.input_ids) for one in trained_tokens]
     else:
-        trained_tokens = tokens.chosen(trained)
+        trained_tokens, of_epoch = tokens.chosen(trained), [lengths[at] for at in trained]
+    epochs = math.ceil(recipe.epochs_trained(len(trained)))
+    figures["pass_row_tokens"] = pass_row_tokens(of_epoch, recipe.batch_size, recipe.seed, epochs)
     fit = RunRows(
         trained=chosen(rows, trained),
         held_out=chosen(rows, evaluated),

@@ -14,6 +14,7 @@ from toolkit.data.encoding import Encoded
 from toolkit.data.formats import Message
 from toolkit.train import ms_swift
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
+from toolkit.train.planning.memory import Need, pass_tokens
 from toolkit.train.planning.plan import Plan
 from toolkit.train.questions.question import Question, write_file
 from toolkit.train.recipe import load_recipe
@@ -255,7 +256,7 @@ def test_long_passes_are_computed_by_the_ends_of_their_rows(
     counted = []
     monkeypatch.setattr(end_to_end, "flash", lambda *given: counted.append(1) or attention_of_spans(*given))
     monkeypatch.setattr(trainer, "CAPTURE_DEVICES", {"cpu"})
-    monkeypatch.setattr(trainer, "MIN_TOKENS", 1)
+    monkeypatch.setattr(trainer, "pays_from", lambda _: 1)
     asked = []
     monkeypatch.setattr(trainer, "serves", lambda causal: asked.append(causal) or True)
 
@@ -283,7 +284,7 @@ def test_parts_of_long_passes_may_be_one_kernel_each(
     monkeypatch.setattr(trainer, "MAX_GRAPH_TOKENS", 0)
     losses(micro_model, tmp_path / "short", micros=1)
     assert not counted
-    monkeypatch.setattr(trainer, "MIN_TOKENS", 1)
+    monkeypatch.setattr(trainer, "pays_from", lambda _: 1)
 
     ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
 
@@ -316,3 +317,37 @@ def test_the_longer_keep_answers_may_be_the_fewer_are_made_at_once(micro_model, 
 
     assert done[0] == batches * BATCH_SIZE["cpu"]
     assert done[-1] == len(asked)
+
+
+@pytest.mark.parametrize("micros", [1, 3])
+def test_passes_have_the_rows_that_the_plan_reckons_with(micro_model, tmp_path, shapes, monkeypatch, micros):
+    """In both epochs; the largest has as many tokens as was said, and the shape of all no more than planned."""
+    from toolkit.train.ms_swift import trainer
+    from toolkit.train.passes import packing
+    from toolkit.train.passes.order import epoch_order, pass_row_tokens
+
+    encoded = ms_swift.encoder(micro_model, 2048).encode(ROWS)
+    lengths, seed = [len(one.input_ids) for one in encoded], load_recipe("article").seed
+    most = {int(rows): tokens for rows, tokens in pass_row_tokens(lengths, 3, seed, 2).items()}
+    need = Need(
+        recipe=load_recipe("article").changed(batch_size=3), config={}, stored_bytes=0,
+        longest_row_tokens=max(lengths), pass_row_tokens=most,
+    )  # fmt: skip
+    seen: list[list[list[int]]] = []
+    taken = trainer.PackedTrainer.sequences
+
+    def watch(self, inputs):
+        found = taken(self, inputs)
+        seen.append([one.ids.tolist() for one in found])
+        return found
+
+    monkeypatch.setattr(trainer.PackedTrainer, "sequences", watch)
+    monkeypatch.setitem(packing.LINE_TOKENS, "cpu", packing.LINE_TOKENS["cuda"])  # what is planned is a card's memory
+    losses(micro_model, tmp_path / "run", micros=micros, tokens=encoded)
+
+    order = [at for epoch in range(2) for at in epoch_order(len(ROWS), seed, epoch).tolist()]
+    assert [ids for one in seen for ids in one] == [list(encoded[at].input_ids) for at in order]
+    assert max(sum(map(len, one)) for one in seen) == most[3 // micros]
+    [shape] = shapes
+    lines, width = dict(shape)["ids"]
+    assert lines * width <= pass_tokens(need, 3 // micros)

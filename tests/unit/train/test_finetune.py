@@ -27,6 +27,7 @@ from toolkit.model.device import Device
 from toolkit.runs.run import Run, list_runs, locked, write_record
 from toolkit.train.finetune import FinetuneConfig, finetune, repeat, resume
 from toolkit.train.job import TrainingJob
+from toolkit.train.planning.memory import Need
 from toolkit.train.recipe import default_recipe, load_recipe
 
 
@@ -762,6 +763,24 @@ def card(gib: float) -> Device:
         kind="cuda", name="a card", precision="bfloat16", reason="as asked", memory_bytes=int(gib * 2**30),
         free_bytes=int(gib * 2**30),
     )  # fmt: skip
+
+
+def test_a_plan_knows_which_rows_meet_in_a_pass_also_that_of_a_resumed_run(user: User, monkeypatch: pytest.MonkeyPatch):
+    from toolkit.train.planning.plan import plan
+
+    user.write(user.data, *((f"Question {at}?", "a" * 10 ** (1 + at % 3)) for at in range(8)))
+    needs: list[Need] = []
+    monkeypatch.setattr("toolkit.train.finetune.plan", lambda need, free: needs.append(need) or plan(need, free))
+
+    run = interrupted(user, batch_size=4)
+    user.resumes(run.run_id)
+
+    first, resumed = needs
+    longest = first.longest_row_tokens
+    assert list(first.pass_row_tokens) == [1, 2, 4]
+    assert first.pass_row_tokens[1] == longest <= first.pass_row_tokens[4] < 4 * longest
+    assert resumed.pass_row_tokens == first.pass_row_tokens
+    assert resumed.one_line_from is first.one_line_from is None  # without a card
 
 
 def test_4_bits_without_bitsandbytes_are_refused_before_there_is_a_run(user: User, monkeypatch: pytest.MonkeyPatch):

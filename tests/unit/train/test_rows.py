@@ -63,6 +63,24 @@ def test_the_longest_rows_that_a_step_may_hold_are_counted_together():
     assert split(rows("a" * 9, "b" * 3), batch_size=4)[1]["batch_tokens"] == 10 + 4
 
 
+def test_the_most_tokens_of_a_pass_are_those_of_rows_that_meet_in_one():
+    """The seed's order is c, b, a, d: a step of two has c and b, or a and d."""
+    given = rows("a" * 9, "b" * 3, "c" * 5, "d" * 2)
+
+    found, told = split(given, batch_size=2, epochs=1, seed=91)
+
+    assert told["pass_row_tokens"] == {"1": 10, "2": 10 + 3}
+    assert told["batch_tokens"] == 10 + 6
+    assert len(found.tokens) == 4
+
+
+def test_variants_are_counted_as_they_are_trained():
+    found, told = split(rows("a" * 9, "b" * 3), batch_size=4, epochs=1, row_systems=("T" * 30,), row_wordings=True)
+
+    assert told["pass_row_tokens"]["4"] == sum(len(one.input_ids) for one in found.tokens)
+    assert told["pass_row_tokens"]["1"] <= told["longest_row_tokens"]
+
+
 def test_room_is_left_for_the_longest_variant():
     given = rows("a" * 20, "b" * 60)
     plain = split(given)[1]["longest_row_tokens"]

@@ -29,6 +29,11 @@ def linear_layers(config: Mapping[str, Any]) -> list[tuple[int, int]]:
     return [*attention, (queries, hidden), *before[family.mlp], (inner, hidden)]
 
 
+def layer_parameters(config: Mapping[str, Any]) -> int:
+    """Of the linear layers in a decoder layer."""
+    return sum(a * b for a, b in linear_layers(config))
+
+
 def lora_parameters(config: Mapping[str, Any], rank: int) -> int:
     """Parameters of a rank-`rank` adapter on all linear layers of the decoder (two factors a layer)."""
     return int(config["num_hidden_layers"]) * rank * sum(a + b for a, b in linear_layers(config))

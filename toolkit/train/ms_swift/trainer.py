@@ -29,12 +29,20 @@ from toolkit.train.passes.batch import (
     with_sequences,
 )
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
-from toolkit.train.passes.end_to_end import MIN_TOKENS, attention_by_ends, moved, serves, with_spans
+from toolkit.train.passes.end_to_end import (
+    MAX_GRAPH_TOKENS,
+    attention_by_ends,
+    moved,
+    pays_from,
+    serves,
+    with_spans,
+)
 from toolkit.train.passes.fused_parts import NONE, Parts, cross_entropy, fused_layers, fused_parts
 from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, drops
 from toolkit.train.passes.loss_scale import require_progress, unscale, with_scale
 from toolkit.train.passes.masks import attention_inputs
+from toolkit.train.passes.order import random_pass
 from toolkit.train.passes.packing import END_TO_END, LINE_TOKENS
 from toolkit.train.passes.questions import QuestionTerm
 from toolkit.train.planning.memory import FILLING_TOKENS
@@ -44,8 +52,7 @@ if TYPE_CHECKING:
 
 
 CAPTURE_DEVICES = {"cuda"}
-MAX_GRAPH_TOKENS = 8192  # in a larger pass, launching kernels takes a negligible part of the time
-SAMPLE_ROWS = 256  # rows from which a pass's size is estimated
+SAMPLE_ROWS = 256  # of which those in the place of questions are drawn, to estimate a pass's size
 
 
 class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
@@ -135,10 +142,11 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         return list(inputs["sequences"])
 
     def sample_sequences(self, chance: Random) -> list[TrainSequence]:
-        """The sequences of a random micro-batch, to estimate sizes."""
-        rows = self._sample_rows
-        sampled = chance.sample(rows, min(self.args.per_device_train_batch_size, len(rows)))
-        short = [one for one in rows if len(one.ids) <= FILLING_TOKENS]
+        """The rows of one of the training's micro-batches, and others as it may have beside them, to estimate sizes."""
+        size, seed, epochs = self.args.per_device_train_batch_size, self.args.data_seed, self.state.num_train_epochs
+        chosen = random_pass(len(self.train_dataset), size, seed, epochs, chance)
+        sampled: list[TrainSequence] = collate([self.train_dataset[at] for at in chosen])["sequences"]
+        short = [one for one in self._sample_rows if len(one.ids) <= FILLING_TOKENS] if self.questions else []
         for term, filling in ((self.questions, short), (self.thoughts, [])):
             if term is not None:
                 sampled = sampled + term.sample(chance, filling, -(-term.rows_per_step // self._passes))
@@ -249,7 +257,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if self.plain or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1:
             return None
         self._sizes = sizes = sizes_for(lambda chance: self._own(self.sample_sequences(chance)), self._line_tokens)
-        self.end_to_end = sizes.frame.tokens >= MIN_TOKENS and serves(self.causal)
+        long = sizes.frame.tokens >= pays_from(self.causal.config.to_dict())
+        self.end_to_end = long and serves(self.causal)
         self.fused = fused_parts(self.causal) if self.end_to_end else NONE
         if self.end_to_end or sizes.frame.tokens > MAX_GRAPH_TOKENS or drops(model):
             return None

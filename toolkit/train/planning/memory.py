@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.model.decoding.answer_memory import token_bytes
@@ -40,9 +40,12 @@ ALIGNMENT = 8
 class Need:
     """What determines a training's memory. `stored_bytes`: the size of the base model's weight files.
 
-    `batch_tokens`: the most that the rows of a step have together; None if unknown, then each counts as the longest.
+    `batch_tokens`: the most that any rows of a step's number have together; None if unknown, then each counts as the
+    longest. `pass_row_tokens`: the most that the rows of a pass of this training have together, by their number; empty
+    if unknown.
     `mean_keep_tokens`, `mean_near_tokens`: the average length of a keep row, and of one near the rows; they are drawn
     at random, so steps have about equally many. `question_tokens`: the longest question in scope, with its answer.
+    `one_line_from`: of so many tokens a pass is a single line, which ends with its last row; None: no pass is.
     `cards`: each computes its share of a pass.
     """
 
@@ -51,11 +54,13 @@ class Need:
     longest_row_tokens: int
     stored_bytes: int
     batch_tokens: int | None = None
+    pass_row_tokens: Mapping[int, int] = field(default_factory=dict)
     precision: str = "bfloat16"
     mean_keep_tokens: int = 0
     mean_near_tokens: int = 0
     question_tokens: int = 0
     thought_tokens: int = 0  # of a row with a thought that the base model wrote
+    one_line_from: int | None = None
     cards: int = 1
 
     @property
@@ -110,13 +115,17 @@ def pass_tokens(need: Need, rows: int) -> int:
 def _pass_shape(need: Need, rows: int) -> tuple[int, int]:
     """`pass_tokens`, and how wide lines are before tokens that are left over widen them."""
     recipe, longest = need.recipe, max(need.longest_row_tokens, 1)
-    rows = -(-rows // need.cards)
+    rows, known = -(-rows // need.cards), need.pass_row_tokens.get(rows)
     width = max(LINE_TOKENS, -(-longest // ALIGNMENT) * ALIGNMENT)
     in_keep_rows = _share(recipe.keep_rows, need, rows) * need.mean_keep_tokens if recipe.keep_weight else 0
     if recipe.keep_weight:
         near_tokens = max(need.mean_near_tokens, need.mean_keep_tokens)  # keep rows take the place of missing ones
         in_keep_rows += _share(recipe.near_rows, need, rows) * near_tokens
     in_rows = _most_tokens(need, rows, longest)
+    if known is not None:
+        # Dealt by length, the largest share of several cards is above the smallest by at most the longest of a pass.
+        above = (need.cards - 1) * max(longest, need.question_tokens, need.thought_tokens)
+        in_rows = min(in_rows, -(-(known + above) // need.cards))
     if questions := _share(recipe.question_rows, need, rows):
         filling = _most_tokens(need, questions, min(longest, FILLING_TOKENS))
         in_rows += max(questions * need.question_tokens, filling)
@@ -126,8 +135,9 @@ def _pass_shape(need: Need, rows: int) -> tuple[int, int]:
         in_rows += thoughts * need.thought_tokens
         rows, longest = rows + thoughts, max(longest, need.thought_tokens)
         width = max(width, -(-longest // ALIGNMENT) * ALIGNMENT)
-    lines = (in_rows + in_keep_rows) // width
-    few = in_rows + in_keep_rows + (lines * (longest + ALIGNMENT) if lines > 1 else ALIGNMENT)
+    every = in_rows + in_keep_rows
+    lines = 1 if need.one_line_from is not None and every >= need.one_line_from else every // width
+    few = every + (lines * (longest + ALIGNMENT) if lines > 1 else ALIGNMENT)
     more = -(-rows * width // (width // longest)) + in_keep_rows
     return -(-min(few, more) * SLACK_PERCENT // 100), width
 

@@ -8,9 +8,20 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from tests.fakes.attention import attention_of_spans
 from toolkit.data.encoding import Encoded
+from toolkit.model.device import Device
 from toolkit.train.passes import end_to_end
 from toolkit.train.passes.batch import TrainSequence, lay_out, row_sequence
-from toolkit.train.passes.end_to_end import Spans, attention_by_ends, moved, serves, spans_of, with_spans
+from toolkit.train.passes.end_to_end import (
+    MAX_GRAPH_TOKENS,
+    Spans,
+    attention_by_ends,
+    moved,
+    pays_from,
+    serves,
+    spans_of,
+    will_serve,
+    with_spans,
+)
 from toolkit.train.passes.masks import attention_inputs
 from toolkit.train.passes.packing import END_TO_END
 
@@ -137,7 +148,20 @@ def test_it_serves_bfloat16_models_that_see_everything_on_a_card(monkeypatch, ho
     monkeypatch.setattr(end_to_end, "DEVICES", devices)
     monkeypatch.setattr(end_to_end, "flash", attention_of_spans)
 
-    assert serves(model(**how).to(dtype)) is expected
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    loaded = model(**how).to(dtype)
+    device = Device(kind="cpu", name="", reason="", precision=str(dtype).partition(".")[2])
+
+    assert serves(loaded) is expected
+    if how.get("attn_implementation") is None:  # of a base model it is the family's
+        assert will_serve(config_json(loaded.config), device) is expected
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        assert not will_serve(config_json(loaded.config), device)
+
+
+def config_json(config: Any) -> dict[str, Any]:
+    """As the models of this family have it: without the types of layers, which transformers derives."""
+    return {name: value for name, value in config.to_dict().items() if name != "layer_types"}
 
 
 def test_other_families_are_computed_as_before(monkeypatch):
@@ -173,3 +197,21 @@ def test_a_kernel_that_computes_something_else_is_not_used(monkeypatch, kernel, 
 
 def test_a_cpu_has_no_such_kernel():
     assert not end_to_end.kernel_agrees(CPU)
+
+
+QWEN = {"model_type": "qwen2", "vocab_size": 152064}
+SEVEN = QWEN | {
+    "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+}  # fmt: skip
+HALF = QWEN | {
+    "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14,
+    "num_key_value_heads": 2,
+}  # fmt: skip
+
+
+def test_the_larger_a_layer_the_shorter_the_pass_that_pays():
+    """The shipped rows' passes of 2432 tokens stay captured, and rows of close to 4096 tokens do not."""
+    assert 2432 < pays_from(SEVEN) < 4080
+    assert pays_from(SEVEN | {"hidden_size": 8192, "intermediate_size": 29568, "num_attention_heads": 64}) < 1024
+    assert pays_from(HALF) == MAX_GRAPH_TOKENS
