@@ -1,7 +1,8 @@
 """Help and messages in Chinese, where the environment asks for it: TOOLKIT_LANG=zh, or a locale that begins with zh.
 
 Commands are written in English; here each text is looked up as a whole, or by a pattern with {} for what
-varies. What chinese.yaml lacks stays English. What errors say is in toolkit.cli.console.failures.
+varies. What chinese.yaml and chinese_messages.yaml
+lack stays English. What errors say is in toolkit.cli.console.failures.
 """
 
 import inspect
@@ -17,6 +18,7 @@ from toolkit.cli.console.catalogue import Catalogue
 from toolkit.core import environment
 
 CATALOGUE = Path(__file__).with_name("chinese.yaml")
+MESSAGES = Path(__file__).with_name("chinese_messages.yaml")
 VERBATIM = "\b"  # begins a paragraph that Click does not wrap
 AT_END = re.compile(r"(.*?)\s+\[([^\[\]]*)\]")  # help, and what Click or the help itself puts in brackets behind it
 NO_LINE_BEGINS_WITH = "，。、；：）”？！…"
@@ -40,7 +42,7 @@ def message(text: str) -> str:
 
 @cache
 def _catalogue() -> Catalogue:
-    return Catalogue(CATALOGUE, words=("frame", "help", "check"), sentence=SENTENCE)
+    return Catalogue(CATALOGUE, MESSAGES, words=("frame", "help", "check"), sentence=SENTENCE)
 
 
 class ChineseFormatter(click.HelpFormatter):

@@ -50,7 +50,7 @@ class Meanwhile:
 
         def send() -> None:
             data = pickle.dumps(work())
-            with open(to_parent, "wb") as file:
+            with os.fdopen(to_parent, "wb") as file:
                 file.write(data)
 
         self._pid = fork_beside(send)  # beside threads that only draw progress
