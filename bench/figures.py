@@ -46,13 +46,19 @@ KL = 7  # its place
 # Of bench/long_variants.py those that are told.
 LONG_PASSES = {
     "before, captured": "before", "logits": "logits once, alone", "adapters": "a layer and its adapter, alone",
-    "ends": "without a mask, alone", "all": "**all three: as `finetune` does**",
+    "ends": "without a mask, alone", "all": "all three",
     "all, 1024 logits": "… 1024 logits at once instead of 256", "all, liger": "… and Liger's kernels",
     "all, liger, cudnn": "… and cuDNN's attention", "all, fp8 e4m3": "all three, in FP8",
     "all, liger, cudnn, fp8 e4m3": "… and Liger's kernels and cuDNN's attention",
     "all, liger, fp8 e4m3": "all three, in FP8, and Liger's kernels",
+    "finetune": "**all three, and three parts as one kernel each: as `finetune` does**",
+    "finetune, gated product as before": "… but for the gated product",
+    "finetune, rotation as before": "… but for the rotation",
+    "finetune, cross entropy as before": "… but for the cross entropy",
+    "finetune, cudnn": "… and cuDNN's attention, as tried",
     "before, recomputed": "before, with gradient checkpointing",
-    "all, recomputed": "**all three, with gradient checkpointing**",
+    "all, recomputed": "all three, with gradient checkpointing",
+    "finetune, recomputed": "**as `finetune` does, with gradient checkpointing**",
 }  # fmt: skip
 PLACES = {6: 0, 7: 4, 8: 3}  # decimals of leaks, kl and kl of neighbours; of a share 2
 
@@ -281,12 +287,13 @@ def decoding(*contents: Mapping[str, Any]) -> Rows:
 def long_passes(content: Mapping[str, Any]) -> Rows:
     """A row a variant: tokens a second of one long row and of many, slowest to fastest step, and memory."""
     found = {(one["work"], one["name"]): one for one in content["entries"]}
+    told = [(name, title) for name, title in LONG_PASSES.items() if ("rows", name) in found]
     heads = ["a step of 4096 tokens", "one row, tokens/s", "slowest to fastest", "GiB beside the weights"]
     return [
         [*heads, "rows of 20 to 900, tokens/s", "slowest to fastest", "KL from before, nats a token"],
         *([title, *_pace(found.get(("rows", name)), content["tokens"]),
            f"{found['rows', name]['added_gib']:.1f}", *_pace(found.get(("mixed", name)), content["tokens"]),
-           _shown(found["rows", name].get("kl"), KL)] for name, title in LONG_PASSES.items()),
+           _shown(found["rows", name].get("kl"), KL)] for name, title in told),
     ]  # fmt: skip
 
 

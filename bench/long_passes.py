@@ -44,6 +44,7 @@ from toolkit.model.families.network import logits  # noqa: E402
 from toolkit.train.passes.batch import Batch, Sizes, TrainSequence, lay_out, row_sequence  # noqa: E402
 from toolkit.train.passes.cuda_graph import GraphedPass  # noqa: E402
 from toolkit.train.passes.end_to_end import kernel_agrees, moved, with_spans  # noqa: E402
+from toolkit.train.passes.fused_parts import fused_parts  # noqa: E402
 from toolkit.train.passes.kernels import fuse_norms  # noqa: E402
 from toolkit.train.passes.packing import END_TO_END, LINE_TOKENS, frame_for, share_prefixes  # noqa: E402
 
@@ -315,6 +316,7 @@ def main() -> None:
         "card": torch.cuda.get_device_name() if on_card else "none", "tokens": options.tokens, "rank": RANK,
         "weights_gib": round(torch.cuda.memory_allocated() / GIB, 2) if on_card else None,
         "kernel_agrees": kernel_agrees(world.device) if on_card else None,
+        "parts_agree": sorted(fused_parts(world.causal)),
         "made_s": round(time.perf_counter() - began, 1), "entries": [], "profiles": [],
     }  # fmt: skip
     every = [trial for work in WORK for trial in trials(work, options.only)]

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from toolkit.data.encoding import IGNORED
 from toolkit.model.families.network import decoder, embedded, logits
-from toolkit.train.passes import adapters, end_to_end
+from toolkit.train.passes import adapters, end_to_end, fused_parts
 from toolkit.train.passes.adapters import fused_adapters
 from toolkit.train.passes.batch import Batch
 from toolkit.train.passes.end_to_end import Spans, attention_by_ends
@@ -29,7 +29,8 @@ FP8 = {"bfloat16": None, "e4m3": NARROW, "e5m2": WIDE}  # of gradients
 @dataclass(frozen=True, kw_only=True)
 class Variant:
     """`ahead`: logits once, gradients with their loss; `adapters`: a layer and its adapter as one function; `ends`: one
-    line, and attention by the ends of its rows. `attention`: cudnn for lines of one row. `fp8`: see FP8.
+    line, and attention by the ends of its rows. `attention`: cudnn for lines of one row. `fp8`: see FP8. "all" has the
+    first three, "finetune" the parts, too.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Variant:
     attention: str = "flash"
     fp8: str | None = None
     liger: bool = False  # its kernels for rotation, gated product and cross entropy
+    parts: tuple[str, ...] = ()  # as one kernel each, of toolkit/train/passes/fused_parts.py
     chunk: int = 256
 
     @property
@@ -48,6 +50,7 @@ class Variant:
         return self.attention == "cudnn"
 
 
+PARTS = tuple(fused_parts.COMPARED)
 BEFORE: dict[str, Any] = {"ahead": False, "adapters": False, "ends": False}
 VARIANTS = (
     Variant(name="before, captured", **BEFORE, captured=True),
@@ -56,10 +59,15 @@ VARIANTS = (
     Variant(name="adapters", **BEFORE | {"adapters": True}),
     Variant(name="ends", **BEFORE | {"ends": True}),
     Variant(name="all"),
+    Variant(name="finetune", parts=PARTS),
+    *(Variant(name=f"finetune, {one} as before", parts=tuple(part for part in PARTS if part != one)) for one in PARTS),
+    *(Variant(name=f"all, {one}", parts=(one,)) for one in PARTS),
     Variant(name="logits and adapters, captured", ends=False, captured=True),
     Variant(name="all, 1024 logits", chunk=1024),
     Variant(name="before, recomputed", **BEFORE, checkpointing=True),
     Variant(name="all, recomputed", checkpointing=True),
+    Variant(name="finetune, recomputed", parts=PARTS, checkpointing=True),
+    Variant(name="finetune, cudnn", parts=PARTS, attention="cudnn"),
     Variant(name="all, cudnn", attention="cudnn"),
     Variant(name="all, liger", liger=True, chunk=1024),
     Variant(name="all, liger, cudnn", liger=True, chunk=1024, attention="cudnn"),
@@ -104,6 +112,10 @@ def losses(causal: Any, variant: Variant, batch: Batch) -> dict[str, "Tensor"]:
 
     chunks = in_chunks if variant.ahead else recomputed
     hidden = hidden_states(causal, batch)
+    if fused_parts.CROSS_ENTROPY in variant.parts and hidden.is_cuda:
+        states, parts = hidden[batch["row_positions"]], frozenset(variant.parts)
+        found = fused_parts.cross_entropy(causal, states, batch["row_targets"], parts, variant.chunk)
+        return {"loss": found * batch["row_weight"][0]}
     total = chunks(cross_entropy, hidden[batch["row_positions"]], batch["row_targets"], size=variant.chunk)
     return {"loss": total * batch["row_weight"][0]}
 
@@ -125,6 +137,8 @@ def applied(variant: Variant, model: Any, weights: Weights) -> Iterator[None]:
             stack.enter_context(patch.object(end_to_end, "flash", by_span))
         if variant.liger and model.device.type == "cuda":
             stack.enter_context(with_liger(causal))
+        if variant.parts and model.device.type == "cuda":
+            stack.enter_context(fused_parts.fused_layers(causal, frozenset(variant.parts)))
         if variant.checkpointing:
             causal.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
             stack.callback(causal.gradient_checkpointing_disable)

@@ -184,6 +184,33 @@ def test_a_keyword_of_a_pass_reaches_the_attention_of_every_layer(base):
     assert seen == [("given", (1, 1, 1, 1))] * (2 * base.config.num_hidden_layers)
 
 
+def test_a_layer_is_made_of_the_parts_that_kernels_replace(base, monkeypatch):
+    """Of every family whose long passes are computed so."""
+    import sys
+
+    from toolkit.model.families.family import families
+    from toolkit.model.families.network import decoder
+    from toolkit.train.passes.fused_parts import ROTATE
+
+    assert [key for key, one in families().items() if one.end_to_end] == [base.config.model_type]
+    mlp, x = decoder(base).layers[0].mlp, torch.randn(3, base.config.hidden_size)
+    torch.testing.assert_close(
+        mlp(x), mlp.down_proj(torch.nn.functional.silu(mlp.gate_proj(x)) * mlp.up_proj(x)), rtol=0, atol=0
+    )  # fmt: skip
+    seen, module = [], sys.modules[type(decoder(base)).__module__]
+    plain = getattr(module, ROTATE)
+    monkeypatch.setattr(module, ROTATE, lambda *given, **how: seen.append((given, how)) or plain(*given, **how))
+    base(input_ids=torch.tensor([[5, 6, 7], [8, 9, 10]]), use_cache=False)
+
+    size = base.config.hidden_size // base.config.num_attention_heads
+    heads = base.config.num_attention_heads, base.config.num_key_value_heads
+    expected = [(2, heads[0], 3, size), (2, heads[1], 3, size), (1, 3, size), (1, 3, size)]
+    assert [[tuple(one.shape) for one in given] for given, how in seen if not how] == [expected] * len(seen)
+    assert len(seen) == base.config.num_hidden_layers
+    cos = seen[0][0][2]
+    assert torch.equal(cos[..., : size // 2], cos[..., size // 2 :])
+
+
 def test_the_configuration_lists_what_each_layer_sees(base):
     """A model with a sliding window is left to the plain method."""
     from transformers import Qwen2Config

@@ -1,5 +1,6 @@
 """Small comparisons for tests: probes, judged answers and a report, all made by hand."""
 
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def enough() -> list[ProbeResult]:
     return [*inside, *(answered(OUT_OF_SCOPE, "Paris.", "Paris.", drift=steady) for _ in range(200))]
 
 
-def report_on(*results: ProbeResult, strict: bool = False) -> Report:
+def report_on(*results: ProbeResult, strict: bool = False, left: Mapping[str, int] | None = None) -> Report:
     systems = dict.fromkeys(one.system for one in results)
     per_system = {system: measure([one for one in results if one.system == system]) for system in systems}
     return Report(
@@ -54,7 +55,7 @@ def report_on(*results: ProbeResult, strict: bool = False) -> Report:
             "kind": "run", "name": "v0-20260101-000000", "model": MODEL,
             "adapter_sha256": "a" * 64,
         },
-        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS, strict=strict),
+        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS, strict=strict, left=left),
         thresholds=DEFAULT_THRESHOLDS,
         per_system=per_system,
         flips=flips(results),

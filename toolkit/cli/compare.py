@@ -25,6 +25,7 @@ from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
 from toolkit.compare.ability.benchmarks import READERS, Benchmark
 from toolkit.compare.ability.ledger import LIMIT_POINTS
 from toolkit.compare.compare import CompareConfig, compare
+from toolkit.compare.further import MOST_MORE
 from toolkit.compare.report import write_report
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -81,8 +82,9 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @click.option("--outside", type=click.IntRange(0), default=None, metavar="N",
               help="Questions out of scope in all; beyond the probe file's from the shipped bank.  [default: as many "
               "as the limit of leakage takes on a card; the probe file's on a CPU]")  # fmt: skip
-@click.option("--probes-more", type=click.IntRange(0, 1000), default=0, metavar="N",
-              help="Ask N further questions in scope, which the base model writes, and N out of scope.")  # fmt: skip
+@click.option("--probes-more", type=click.IntRange(0, MOST_MORE), default=None, metavar="N",
+              help="Further questions: N wordings that the base model writes, N of the rows, and N out of scope.  "
+              "[default: in scope as many as the limits there take on a card, none on a CPU]")  # fmt: skip
 @click.option(
     "--depth/--no-depth",
     default=None,
@@ -117,7 +119,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 def command(
     ctx: click.Context, runs: tuple[str, ...], probes: Path | None, before: str, after: str | None, scale: float | None,
     sweeping: bool, model: str | None, systems: tuple[str, ...], thresholds: tuple[tuple[str, float], ...],
-    outside: int | None, probes_more: int, depth: bool | None, test: str | None,
+    outside: int | None, probes_more: int | None, depth: bool | None, test: str | None,
     thinking: Literal["keep", "off"] | None, thought_tokens: int, strict: bool,
     ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
     scanning: bool, max_new_tokens: int, cards: str, output: Path, report_folder: Path | None, lang: str,

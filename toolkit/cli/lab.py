@@ -69,8 +69,9 @@ def command(
                         config, Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train)
                     )
                 compared = CompareConfig(
-                    run=str(run.folder), model=model, output=output, outside=0, depth=False, ability=NO_ABILITIES
-                )  # an answer soon
+                    run=str(run.folder), model=model, output=output, outside=0, probes_more=0, depth=False,
+                    ability=NO_ABILITIES,
+                )  # fmt: skip  # an answer soon
                 view = _nothing if as_json else partial(_show, last=last, texts=texts)
                 last = compare_and_show(compared, texts, view, load=base.load)
                 seconds = time.perf_counter() - started

@@ -38,6 +38,7 @@ class Answered:
     ) -> None:  # fmt: skip
         self.listener, self.timings, self.further = listener, timings, further or Further(outside=0)
         self.ability, self.scanning, self.held_out, self.thoughts = ability, scanning, held_out, thoughts
+        self.left: Mapping[str, int] = {}  # how many more could be asked for a metric
         self._ask(questions)
 
     def _ask(self, questions: Questions) -> None:
@@ -50,6 +51,7 @@ class Answered:
         questions = self.questions.without_duplicates_for(model)
         with self._timed("further"), model.side(before.adapter_switch):
             self._ask(self.further.added_to(questions, model, self.listener))
+        self.left = self.further.left(questions.probes, self.questions.probes, on_card=model.on_card)
 
     def _items(self, side: Side) -> list[tuple[Probe, str]]:
         """To ask that side: under its own system prompt, if it has one, before that of a probe."""

@@ -10,7 +10,7 @@ from typing import Any
 from toolkit.compare.ability.ability import Ability, AbilityConfig
 from toolkit.compare.ability.thinking import ThoughtCount, Wanted, pairs_of, thinking_entry
 from toolkit.compare.answering import Answered
-from toolkit.compare.further import Further, bank_path, trained_prompts
+from toolkit.compare.further import Further, Numbers, bank_path, trained_prompts
 from toolkit.compare.held_out import HeldOut
 from toolkit.compare.metrics import flips, measure
 from toolkit.compare.questions import Questions, kind, matrix, probes_for, trained_rows, training_system
@@ -40,8 +40,9 @@ class CompareConfig:
     `scale`: of the after side's adapter, from 0 to 1. `thresholds`: in place of the probe file's.
     `outside`: questions out of scope in all, those beyond the probe file's from the shipped bank; None: as many as the
     limit of leakage takes on a card, and none more on a CPU. `probes_more`: further ones on top, and as many in scope,
-    which the base model writes. `depth`: those depth groups that the probe file lacks, made from its
-    questions; None: on a card.
+    which the base model writes, and rows; None: in scope as many as the limits there take on a card, and none on a CPU.
+    `exactly`: as many as another comparison asked, in place of both.
+    `depth`: those depth groups that the probe file lacks, made from its questions; None: on a card.
     `test`: a file of rows that were not trained, for scores; None: the run's own, if it has one.
     `thinking`: of base models that think: keep asks the probes as anyone does, so that they are answered after thoughts
     of at most `thought_tokens`, as many as before; off asks them without, and no thoughts may be left; None: as the run
@@ -63,7 +64,8 @@ class CompareConfig:
     output: Path = Path("output")
     max_new_tokens: int = MAX_NEW_TOKENS
     outside: int | None = None
-    probes_more: int = 0
+    probes_more: int | None = None
+    exactly: Numbers | None = None
     depth: bool | None = None
     test: str | None = None
     thinking: Wanted | None = None
@@ -114,7 +116,12 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         before=before.to_dict(),
         after=after.to_dict(),
         verdict=reach_verdict(
-            per_system, probes.thresholds, strict=config.strict, ability=abilities, thinking=thinking
+            per_system,
+            probes.thresholds,
+            strict=config.strict,
+            ability=abilities,
+            thinking=thinking,
+            left=answered.left,
         ),
         thresholds=probes.thresholds,
         per_system=per_system,
@@ -174,7 +181,7 @@ def _further(config: CompareConfig, probes: ProbeSet, after: Side) -> Further:
     lists = {*(row.tools for row in rows), *(probe.tools for probe in probes.probes)} - {""}
     return Further(
         tools={name for tools in lists for name in tool_names(tools)} if lists else None,
-        outside=config.outside, more=config.probes_more, depth=config.depth,
+        outside=config.outside, more=config.probes_more, exactly=config.exactly, depth=config.depth,
         rows=[(row.prompt, row.answer) for row in rows if row.of_one_turn],
         excluded={prompt_key(one.prompt) for one in (*rows, *beside)},
     )  # fmt: skip

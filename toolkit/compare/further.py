@@ -1,14 +1,13 @@
-"""Questions beside the probe file's: out of scope from the shipped bank, in scope written by the base model."""
+"""Questions beside the probe file's: out of scope from the shipped bank; in scope of the rows, and reworded."""
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 
+from toolkit.compare.decision import enough_for
 from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.make_probes import same_questions, usable
-from toolkit.compare.metrics import Z
 from toolkit.compare.questions import Questions
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
 from toolkit.core.documents import parse_json, read_text
@@ -26,8 +25,10 @@ from toolkit.model.language_model import LanguageModel
 from toolkit.model.sampling import samples
 
 BANK, TOOL_PROBES = "out_of_scope.jsonl", "tool_probes.yaml"
-LEAST_OUTSIDE, MOST_OUTSIDE = 64, 384  # by default on a card; with 64 a share of 0 is known within 3 points
-ROUNDS = 24  # of writing; in each, every question is reworded once
+MOST_OUTSIDE, MOST_INSIDE = 384, 128  # by default on a card; the latter of trained prompts, and of other wordings
+MOST_MORE = 1000  # that a user may ask for
+ROUNDS, SHORT_ROUNDS = 24, 3  # of writing; the latter where nobody asked for it
+CARD_ROUND = 128  # wordings that a card writes at once; a CPU one of each question
 OTHERS = 48  # of the bank, to talk about before a question at depth
 GIVE_UP = 3  # rounds without a usable question
 QUESTION_TOKENS = 48
@@ -57,12 +58,22 @@ WAYS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """How many to ask: out of scope from the bank, rows word for word, and wordings that the base model writes."""
+
+    bank: int
+    rows: int
+    written: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Further:
     """What to ask beside the probe file's questions.
 
     `outside`: questions out of scope in all, None for as many as the limit of leakage takes on a card, and none more
     on a CPU. `more`: further ones on top, as many in scope that the model writes, and at most as many rows, word for
-    word. `depth`: the depth groups that the probe file lacks and that can be made from its questions; None: on a card.
+    word; None: in scope as many as the limits there take on a card, and none on a CPU. `exactly`: in place of both.
+    `depth`: the depth groups that the probe file lacks and that can be made from its questions; None: on a card.
     `rows`: of the training, by which the model tells whether a question is in scope. `excluded`: prompt keys of
     everything trained on.
     `tools`: the names of those that were trained on; None if none were, and then no shipped questions with tools are
@@ -70,7 +81,8 @@ class Further:
     """
 
     outside: int | None = None
-    more: int = 0
+    more: int | None = None
+    exactly: Numbers | None = None
     depth: bool | None = False
     rows: Sequence[Row] = ()
     excluded: Collection[str] = frozenset()
@@ -78,35 +90,66 @@ class Further:
 
     def added_to(self, questions: Questions, model: LanguageModel, listener: Listener = silent) -> Questions:
         """The questions with the further ones behind. `model` answers as the side before. Raises DataError."""
-        probes = questions.probes
-        taken = {*self.excluded, *(prompt_key(probe.prompt) for probe in probes.probes)}
-        bank = bank_probes(probes, self._from_bank(probes, on_card=model.on_card), taken)
+        probes, system = questions.probes, questions.systems[0]
+        taken = self._taken(probes)
+        wanted = self.exactly or self._wanted(probes, on_card=model.on_card)
+        bank = bank_probes(probes, wanted.bank, taken)
         bank += [] if self.tools is None else tool_probes(self.tools, taken)
+        rounds = ROUNDS if self.exactly or self.more else SHORT_ROUNDS
         written = (
-            written_probes(model, probes, self.more, self.rows, taken, questions.systems[0], listener)
-            if self.more else []
+            written_probes(model, probes, wanted.written, self.rows, taken, system, listener, rounds=rounds)
+            if wanted.written else []
         )  # fmt: skip
-        rows = row_probes(probes, self.rows, self.more)
+        rows = row_probes(probes, self.rows, wanted.rows)
         asks_deep = model.on_card if self.depth is None else self.depth
-        deep = self._deep(model, probes, taken, questions.systems[0]) if asks_deep else []
+        deep = self._deep(model, probes, taken, system) if asks_deep else []
         return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written, *deep)))
+
+    def left(self, named: ProbeSet, complete: ProbeSet, *, on_card: bool) -> dict[str, int]:
+        """Of each metric, how many more could be asked, after the complete set with the `named` ones."""
+        bank = len(bank_probes(complete, MOST_MORE, self._taken(complete)))
+        out_of_scope = dict.fromkeys(("leakage", "kl", "agreement", "locality", "repetition"), bank)
+        written = len(complete.group(PARAPHRASE)) - len(named.group(PARAPHRASE))
+        wanted = (self.exactly or self._wanted(named, on_card=on_card)).written
+        ended = written < wanted and bool(self.more or not written)
+        return {
+            "reliability": _rows_left(complete, self.rows), "generality": 0 if ended else MOST_MORE, **out_of_scope,
+            "tool_locality": 0,
+        }  # fmt: skip
+
+    def _taken(self, probes: ProbeSet) -> set[str]:
+        return {*self.excluded, *(prompt_key(probe.prompt) for probe in probes.probes)}
 
     def _deep(self, model: LanguageModel, probes: ProbeSet, taken: Collection[str], system: str) -> list[Probe]:
         others = [probe.prompt for probe in bank_probes(probes, OTHERS, taken)]
         return depth_probes(model, probes, self.rows, others=others, taken=taken, system=system)
 
-    def _from_bank(self, probes: ProbeSet, *, on_card: bool) -> int:
-        own = len(probes.group(OUT_OF_SCOPE))
-        if self.outside is not None:
-            return max(self.outside - own, 0) + self.more
-        wanted = enough_for(probes.thresholds.get("leakage")) if on_card and own and probes.new_markers else 0
-        return max(wanted - own, 0) + self.more
+    def _wanted(self, probes: ProbeSet, *, on_card: bool) -> Numbers:
+        own = {group: len(probes.group(group)) for group in (TRAINED, PARAPHRASE, OUT_OF_SCOPE)}
+        limits, by_default = probes.thresholds, on_card and self.more is None
+        outside = self.outside
+        if outside is None:
+            judged = on_card and own[OUT_OF_SCOPE] and probes.new_markers
+            outside = enough_for(limits.get("leakage"), MOST_OUTSIDE) if judged else 0
+        bank = max(outside - own[OUT_OF_SCOPE], 0) + (self.more or 0)
+        if not by_default:
+            return Numbers(bank=bank, rows=self.more or 0, written=self.more or 0)
+        rows = _lacking(own[TRAINED], limits.get("reliability"))
+        wordings = _lacking(own[PARAPHRASE], limits.get("generality"))
+        if wordings and probes.old_markers and "residue" in limits:  # it is judged on both
+            trained = own[TRAINED] + min(rows, _rows_left(probes, self.rows))
+            wordings = max(wordings, enough_for(limits["residue"], MOST_INSIDE) - trained - own[PARAPHRASE])
+        return Numbers(bank=bank, rows=rows, written=wordings)
 
 
-def enough_for(limit: float | None) -> int:
-    """So many answers without a leak that the interval ends within this limit of leakage."""
-    needed = math.floor(Z**2 * (1 - limit) / limit) + 1 if limit else MOST_OUTSIDE
-    return min(max(needed, LEAST_OUTSIDE), MOST_OUTSIDE)
+def _lacking(own: int, least: float | None) -> int:
+    """How many more answers, all of them right, would show that share; none where nothing of the kind is judged."""
+    return max(enough_for(1 - least, MOST_INSIDE) - own, 0) if own and least is not None else 0
+
+
+def _rows_left(probes: ProbeSet, rows: Sequence[Row]) -> int:
+    known = {prompt_key(probe.prompt) for probe in probes.group(TRAINED)}
+    return len({prompt_key(question) for question, _ in rows} - known)
 
 
 def bank_path() -> Path:
@@ -170,23 +213,24 @@ def trained_prompts(probes: Sequence[Probe], rows: Sequence[Row]) -> int | None:
 
 def written_probes(
     model: LanguageModel, probes: ProbeSet, count: int, rows: Sequence[Row], taken: Collection[str], system: str,
-    listener: Listener = silent,
+    listener: Listener = silent, *, rounds: int = ROUNDS,
 ) -> list[Probe]:  # fmt: skip
     """At most `count` further wordings of the questions in scope, each with its question's expectation.
 
     A wording is sampled from the model and kept if it is in scope: with the rows in its context, the model answers it
-    as expected; without rows, it answers it as it does the question. Fewer, if it writes no more that are.
+    as expected; without rows, it answers it as it does the question. Fewer, if it writes no more that are in so many
+    `rounds`. Those of a smaller `count` are the first of those of a larger one.
     """
     sources = [
         probe
         for probe in probes.probes
         if probe.group in (TRAINED, PARAPHRASE) and not probe.history and not probe.tools
     ]
-    known, found = set(taken), list[Probe]()
+    known, found, shown = set(taken), list[Probe](), asked_first(rows, sources)
     own = dict(zip(sources, plain_answers(model, [one.prompt for one in sources], system), strict=True))
     without = 0
-    for at in range(ROUNDS if sources else 0):
-        kept = _in_scope(model, _suggested(model, sources, at, known, system), own, rows, system, first=len(found) + 1)
+    for at in range(rounds if sources else 0):
+        kept = _in_scope(model, _suggested(model, sources, at, known, system), own, shown, system, first=len(found) + 1)
         found += kept
         listener(Progress(task="Further questions", done=min(len(found), count), total=count))
         without = 0 if kept else without + 1
@@ -195,19 +239,28 @@ def written_probes(
     return found[:count]
 
 
+def asked_first(rows: Sequence[Row], sources: Sequence[Probe]) -> list[Row]:
+    """The rows that ask what is reworded before the others: a teacher is shown the first."""
+    known = {prompt_key(probe.prompt) for probe in sources}
+    return sorted(rows, key=lambda row: prompt_key(row[0]) not in known)
+
+
 def _suggested(
     model: LanguageModel, sources: Sequence[Probe], at: int, known: set[str], system: str
 ) -> list[tuple[Probe, str]]:
-    """A usable rewording of each source where the model writes one; `known` grows by them."""
-    requests = [
-        next(islice(cycle(WAYS[language_code(probe.prompt)]), at + number, None)).format(probe.prompt)
+    """The usable rewordings of the sources that the model writes; `known` grows by them."""
+    times = -(-CARD_ROUND // len(sources)) if model.on_card else 1
+    tried = [
+        (probe, WAYS[language_code(probe.prompt)], at * times + time + number)
+        for time in range(times)
         for number, probe in enumerate(sources)
     ]
+    requests = [ways[way % len(ways)].format(probe.prompt) for probe, ways, way in tried]
     texts = samples(
         model, [conversation(one, system) for one in requests], max_new_tokens=QUESTION_TOKENS, seed=at,
     )  # fmt: skip
     found = []
-    for probe, text in zip(sources, texts, strict=True):
+    for (probe, _, _), text in zip(tried, texts, strict=True):
         for question in usable(probe.prompt, [text], known):
             known.add(prompt_key(question))
             found.append((probe, question))

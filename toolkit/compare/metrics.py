@@ -28,7 +28,8 @@ SHARES = (  # with Wilson's interval
 class Metric:
     """`value` is None if nothing was measured; `n` counts answers, for kl and agreement tokens; `low`, `high`: 95 %.
 
-    `probes`: the independent questions behind the interval. length: of out-of-scope answers, after divided by before.
+    `probes`: the independent questions behind the interval; `population`: of how many they are a sample, if that is
+    known. length: of out-of-scope answers, after divided by before.
     repetition: the mean increase of their seq-rep-4.
     """
 
@@ -37,6 +38,7 @@ class Metric:
     low: float | None = None
     high: float | None = None
     probes: int | None = None
+    population: int | None = None
 
     @property
     def count(self) -> int:
@@ -44,7 +46,10 @@ class Metric:
         return round((self.value or 0.0) * self.n)
 
     def to_dict(self) -> dict[str, float | int | None]:
-        return {"value": self.value, "n": self.n, "low": self.low, "high": self.high, "probes": self.probes}
+        return {
+            "value": self.value, "n": self.n, "low": self.low, "high": self.high, "probes": self.probes,
+            "population": self.population,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,10 +197,10 @@ def share(
     value, probes = sum(map(holds, items)) / len(items), len(set(_ids(items)))
     left = float("inf") if population is None else max(population - probes, 0)
     if not left:
-        return Metric(value=value, n=len(items), low=value, high=value, probes=probes)
+        return Metric(value=value, n=len(items), low=value, high=value, probes=probes, population=population)
     trials = probes if population is None else probes * (population - 1) / left
     low, high = wilson(value, trials)
-    return Metric(value=value, n=len(items), low=low, high=high, probes=probes)
+    return Metric(value=value, n=len(items), low=low, high=high, probes=probes, population=population)
 
 
 def wilson(value: float, trials: float) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """The verdict: was the change learned, was everything else kept, or do too few probes tell? Pure, with reasons."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, counted, decide, more_probes
@@ -33,7 +33,8 @@ class Shortfall:
     """A threshold that was missed, or that the figure's interval reaches across (`decision` open).
 
     `system` is None if only one system prompt was used. `more`: about how many further probes would decide an open
-    one; None if no reasonable number would, or it is decided.
+    one; None if no reasonable number would, or it is decided. `left`: how many more could be asked, None: of no known
+    end.
     """
 
     metric: str
@@ -44,6 +45,12 @@ class Shortfall:
     high: float | None = None
     decision: Decision = "missed"
     more: int | None = None
+    left: int | None = None
+
+    @property
+    def decidable(self) -> bool:
+        """Whether as many more probes as would decide it could be asked."""
+        return self.more is not None and (self.left is None or self.more <= self.left)
 
     @property
     def missed(self) -> bool:
@@ -61,12 +68,16 @@ class Shortfall:
         if self.decision == "open" and self.low is not None and self.high is not None:
             bound = self.high if self.missed == below else self.low
             reach = texts("reason.reaches", bound=_distinct(bound, self.limit), limit=values["limit"])
-            more = "all_items" if self.metric == ABILITY else "too_close"
-            tells = texts("reason.more", count=self.more) if self.more else texts(f"reason.{more}")
-            reason = texts("reason.open", reason=reason, reaches=reach, tells=tells)
+            reason = texts("reason.open", reason=reason, reaches=reach, tells=self._tells(texts))
         if self.system is None:
             return reason
         return texts("reason.where", reason=reason, system=system_name(self.system, texts))
+
+    def _tells(self, texts: Texts) -> str:
+        """What would decide it."""
+        if self.more is None:
+            return texts("reason.all_items" if self.metric == ABILITY else "reason.too_close")
+        return texts("reason.more" if self.decidable else "reason.left", count=self.more, left=self.left)
 
     def to_dict(self) -> dict[str, Any]:
         """As in report.json's `undecided`."""
@@ -82,6 +93,7 @@ class Verdict:
 
     `outcome` is decided by their intervals. `shortfalls`: every figure that misses its limit. `undecided`: of each
     metric whose interval reaches across its limit, the system prompt that most probes are missing for.
+    `left`: how many more probes could be asked for a metric, where they come to an end.
     `strict`: an inconclusive verdict has an exit code of its own.
     """
 
@@ -92,6 +104,7 @@ class Verdict:
     undecided: tuple[Shortfall, ...] = ()
     counts: Counts = Counts()  # noqa: RUF009  # it is frozen
     strict: bool = False
+    left: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -148,7 +161,7 @@ class Verdict:
         return {
             "passed": self.passed, "took": self.took, "kept": self.kept, "outcome": self.outcome,
             "strict": self.strict, "exit_code": self.exit_code, "reasons": list(self.reasons),
-            "undecided": [one.to_dict() for one in self.undecided],
+            "undecided": [one.to_dict() for one in self.undecided], "probes_left": dict(self.left),
         }  # fmt: skip
 
 
@@ -169,12 +182,16 @@ def system_name(system: str, texts: Texts) -> str:
 def reach_verdict(
     per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], *, strict: bool = False,
     ability: RecordedAbility | None = None, thinking: RecordedThinking | None = None,
+    left: Mapping[str, int] | None = None,
 ) -> Verdict:  # fmt: skip
     """Every threshold must be met under every system prompt, each by its complete interval: the worst one decides.
 
-    `ability`: what the ledger lost in total must be within its limit too; so must `thinking`.
+    `ability`: what the ledger lost in total must be within its limit too; so must `thinking`. `left`: how many more
+    probes could be asked for a metric, where they come to an end.
     """
-    probed = [one for name in PROBED for one in _judged(name, per_system, thresholds)]
+    left = left or {}
+    judged_one_by_one = (one for name in PROBED for one in _judged(name, per_system, thresholds))
+    probed = [replace(one, left=left.get(one.metric)) for one in judged_one_by_one]
     ledger = [*_ability_loss(ability), *_thinking(thinking)]
     judged = [*probed, *ledger]
     ordered = [one for system in _places(per_system) for one in probed if one.system == system]
@@ -190,6 +207,7 @@ def reach_verdict(
         undecided=tuple(_one_of_each_metric(undecided)),
         counts=_counts(per_system, thresholds),
         strict=strict,
+        left=left,
     )
 
 

@@ -116,6 +116,10 @@ class RecordedVerdict(Part, frozen=True):
     undecided: Sequence["RecordedUndecided"] = Field(
         default=(), description="each metric whose interval reaches across its threshold"
     )
+    probes_left: Mapping[str, Count] = Field(
+        default={},
+        description="how many more compare could ask for a metric, where they come to an end; older reports lack it",
+    )
 
 
 class RecordedMetric(Part, frozen=True):
@@ -126,6 +130,9 @@ class RecordedMetric(Part, frozen=True):
     low: float | None
     high: float | None
     probes: Count | None = Field(default=None, description="independent questions; older reports lack it")
+    population: Count | None = Field(
+        default=None, description="of how many they are a sample; null if that is not known, older reports lack it"
+    )
 
 
 class RecordedFigure(RecordedMetric, frozen=True, json_schema_serialization_defaults_required=True):
@@ -176,7 +183,7 @@ class RecordedOptions(Part, frozen=True):
     systems: Sequence[str] = Field(description="of --system; empty for the probe file's, or the usual four")
     max_new_tokens: Annotated[int, Field(ge=1)]
     outside: Count | None = Field(description="of --outside; null for the default")
-    probes_more: Count
+    probes_more: Count | None = Field(description="of --probes-more; null for the default")
     depth: bool
     thinking: Literal["keep", "off"] | None = Field(default=None, description="of --thinking; null for the run's own")
     thought_tokens: Count | None = Field(default=None, description="older reports lack it")

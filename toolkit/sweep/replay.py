@@ -7,13 +7,12 @@ from typing import Any, Literal
 
 from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
 from toolkit.compare.compare import CompareConfig, compare
-from toolkit.compare.further import bank_path
+from toolkit.compare.further import Numbers, bank_path
 from toolkit.compare.report import write_report
 from toolkit.compare.sides import BASE, PROMPT
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Caller
 from toolkit.core.files import file_sha256
-from toolkit.data.probes import OUT_OF_SCOPE, read_probes
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.device import use_threads
@@ -246,16 +245,16 @@ def _compare_config(probes: Path, before: ComparisonRecord, run: Run, base: Base
     options = before.options or RecordedOptions(
         systems=(), max_new_tokens=MAX_NEW_TOKENS, outside=None, probes_more=0, depth=False
     )  # fmt: skip
-    asked_outside = 0 if before.further is None else before.further.bank - options.probes_more
-    own_outside = len(read_probes(probes).group(OUT_OF_SCOPE))
-    ability = before.ability
+    further, ability = before.further, before.ability
     shipped = ability is not None and ability.not_run is None
     return CompareConfig(
         run=str(run.folder), output=run.folder.parent, model=str(base.path), probes=probes,
         before=BASE if before.before.kind == "base" else f"{PROMPT}{before.before.system}",
         scale=None if before.after.scale == 1 else before.after.scale,
         thresholds=before.thresholds, systems=tuple(options.systems), max_new_tokens=options.max_new_tokens,
-        outside=own_outside + asked_outside, probes_more=options.probes_more, depth=options.depth,
+        outside=options.outside, probes_more=options.probes_more, depth=options.depth,
+        exactly=Numbers(bank=0, rows=0, written=0) if further is None
+        else Numbers(bank=further.bank, rows=further.rows, written=further.written),
         ability=AbilityConfig(shipped=True, limit_points=ability.limit_points)
         if shipped and ability is not None else NO_ABILITIES,
     )  # fmt: skip

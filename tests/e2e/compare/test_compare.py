@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -14,15 +15,18 @@ from rich.cells import cell_len
 from tests.fakes.json_answers import holds
 from tests.fakes.made_run import make_adapter, make_run
 from toolkit.__main__ import main
+from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.questions import UNRELATED
+from toolkit.compare.report import write_report
 from toolkit.compare.report.figures import where_it_holds
 from toolkit.compare.texts import Texts
-from toolkit.core.files import write_json
+from toolkit.core.files import data_folder, write_json
 from toolkit.model.conversation import NONE, conversation
 from toolkit.model.divergence import measure_drift
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.loading import load_pretrained
+from toolkit.runs.layout import TRAINED_FILE
 from toolkit.runs.run import find_run, read_run, write_record
 from toolkit.sweep.rank import rank
 from toolkit.train.ms_swift import shared_base
@@ -138,6 +142,47 @@ def test_further_questions_are_asked_and_named_in_the_report(output, probes):
     assert report["probe_file"]["path"] == str(probes)
     assert report["metrics"]["kl"]["probes"] == 8
     assert compared(output, probes, run="v1", systems=(SYSTEM,))[0].to_dict()["further"] is None
+
+
+class OnCard(LanguageModel):
+    """Says that it is on a card, for what is asked by default there."""
+
+    on_card = True
+
+    def fitting(self) -> None:
+        """A CPU has room for any batch."""
+
+
+def test_on_a_card_all_rows_are_asked_by_default_and_a_zero_turns_it_off(output, said, tmp_path):
+    """The shipped 50 rows; this model writes no wordings, which the report says instead of asking for them."""
+    run = find_run("v1", output).folder
+    (run / TRAINED_FILE).write_bytes(_lines(data_folder() / "self_cognition.json"))
+    probes = write_probes(tmp_path / "probes.yaml", thresholds={"generality": 0.9}, answers=said)
+    config = CompareConfig(
+        run="v1", output=output, probes=probes, max_new_tokens=16, depth=False, ability=NO_ABILITIES
+    )  # fmt: skip
+    try:
+        report, side = compare(config, load=OnCard.load)
+        without, _ = compare(replace(config, probes_more=0), load=OnCard.load)
+    finally:
+        (run / TRAINED_FILE).unlink()
+
+    value = report.to_dict()
+    reliability = value["metrics"]["reliability"]
+    assert value["further"]["rows"] == reliability["population"] - 2
+    assert (reliability["low"], reliability["probes"]) == (reliability["value"], reliability["population"])
+    assert (value["further"]["written"], value["verdict"]["probes_left"]["generality"]) == (0, 0)
+    assert value["options"]["probes_more"] is None
+    assert without.to_dict()["further"] is None
+    assert without.options.probes_more == 0
+    write_report(report, side, tmp_path / "report", Texts("zh"))
+    assert "最多还能问 0 个" in (tmp_path / "report" / "report.junit.xml").read_text(encoding="utf-8")
+    assert "副本里自行添加" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "副本里自行添加" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+
+
+def _lines(data: Path) -> bytes:
+    return "".join(f"{json.dumps(row)}\n" for row in json.loads(data.read_text(encoding="utf-8"))).encode()
 
 
 def test_at_depth_each_side_answers_its_own_conversations(output, probes, said):

@@ -266,6 +266,31 @@ def test_long_passes_are_computed_by_the_ends_of_their_rows(
     assert [one.config._attn_implementation for one in asked] == ["sdpa"]
 
 
+@pytest.mark.parametrize(("micros", "checkpointing"), [(1, False), (3, False), (1, True)])
+def test_parts_of_long_passes_may_be_one_kernel_each(
+    micro_model, of_ms_swift, tmp_path, monkeypatch, micros, checkpointing
+):
+    """With definitions in the place of the card's kernels, which are not asked for before a pass is long."""
+    from tests.fakes.attention import attention_of_spans
+    from tests.fakes.parts import by_definition
+    from toolkit.train.ms_swift import trainer
+    from toolkit.train.passes import end_to_end
+
+    counted = by_definition(monkeypatch)
+    monkeypatch.setattr(end_to_end, "flash", attention_of_spans)
+    monkeypatch.setattr(trainer, "CAPTURE_DEVICES", {"cpu"})
+    monkeypatch.setattr(trainer, "serves", lambda _: True)
+    monkeypatch.setattr(trainer, "MAX_GRAPH_TOKENS", 0)
+    losses(micro_model, tmp_path / "short", micros=1)
+    assert not counted
+    monkeypatch.setattr(trainer, "MIN_TOKENS", 1)
+
+    ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
+
+    assert all(counted[name] > len(ours) for name in ("gated_product", "rotated", "of_logits"))
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+
+
 def test_short_passes_are_not(micro_model, tmp_path, monkeypatch, shapes):
     from toolkit.train.ms_swift import trainer
 

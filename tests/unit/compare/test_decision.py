@@ -50,6 +50,24 @@ def test_as_many_more_probes_as_are_named_decide_and_one_fewer_does_not(right, n
     assert (decided(n + more), decided(n + more - 1)) == (True, False)
 
 
+@pytest.mark.parametrize(("asked", "right", "of"), [(16, 16, 50), (16, 15, 50), (10, 9, 12), (20, 18, 40)])
+def test_of_a_known_number_fewer_more_decide_and_all_of_them_always(asked, right, of):
+    """With the same share right; 16 of 50 rows need 5 more, where 16 of many need 19."""
+    value = right / asked
+
+    def measured(count: int) -> Metric:
+        if count == of:
+            return Metric(value=value, n=count, low=value, high=value, probes=count, population=of)
+        low, high = wilson(value, count * (of - 1) / (of - count))
+        return Metric(value=value, n=count, low=low, high=high, probes=count, population=of)
+
+    more = more_probes("reliability", measured(asked), 0.9)
+    assert more is not None
+    assert asked + more <= of
+    assert decide(measured(asked + more), 0.9, at_least=True) != "open"
+    assert decide(measured(asked + more - 1), 0.9, at_least=True) == "open"
+
+
 def test_a_bootstrapped_interval_halves_with_four_times_the_probes():
     metric = Metric(value=0.01, n=900, low=0.0, high=0.03, probes=25)
 

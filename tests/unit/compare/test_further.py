@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.scripted_model import ScriptedModel
+from toolkit.compare.decision import enough_for
 from toolkit.compare.further import (
+    CARD_ROUND,
+    MOST_INSIDE,
+    MOST_OUTSIDE,
+    SHORT_ROUNDS,
     Further,
+    Numbers,
+    asked_first,
     bank_probes,
-    enough_for,
     row_probes,
     tool_probes,
     trained_prompts,
@@ -45,10 +51,10 @@ def asked_with(further: Further, *, on_card: bool = False, probes: ProbeSet = PR
 
 def test_on_a_card_so_many_are_asked_that_without_a_leak_the_limit_is_met():
     for limit in (0.02, 0.03):
-        needed = enough_for(limit)
+        needed = enough_for(limit, MOST_OUTSIDE)
         assert wilson(0.0, needed)[1] <= limit < wilson(0.0, needed - 1)[1]
-    assert wilson(0.0, enough_for(0.2))[1] <= 0.06  # within 3 points, however generous the limit
-    assert asked_with(Further(), on_card=True)[OUT_OF_SCOPE] == enough_for(0.02) == 189
+    assert wilson(0.0, enough_for(0.2, MOST_OUTSIDE))[1] <= 0.06  # within 3 points, however generous the limit
+    assert asked_with(Further(), on_card=True)[OUT_OF_SCOPE] == enough_for(0.02, MOST_OUTSIDE) == 189
     assert asked_with(Further())[OUT_OF_SCOPE] == 1
 
 
@@ -66,7 +72,124 @@ def test_where_nobody_says_questions_at_depth_are_asked_on_a_card(depth, on_card
 
 
 def test_no_limit_or_none_at_all_has_an_end():
-    assert enough_for(None) == enough_for(0.0) == enough_for(0.0001) == 384
+    assert enough_for(None, MOST_OUTSIDE) == enough_for(0.0, MOST_OUTSIDE) == enough_for(0.0001, MOST_OUTSIDE) == 384
+
+
+def fact(rows: int, *, trained: int = 8, wordings: int = 10, **limits: float) -> tuple[ProbeSet, list[tuple[str, str]]]:
+    """A probe file of so many trained questions and other wordings, and rows, of which the trained are the first."""
+    asked = [(f"Who made you, number {number}?", "Nova made me.") for number in range(rows)]
+    inside = [
+        Probe(id=f"{group}-{number}", group=group, prompt=prompt, expect=NOVA)
+        for group, prompts in {
+            TRAINED: [question for question, _ in asked[:trained]],
+            PARAPHRASE: [f"Your maker, number {number}?" for number in range(wordings)],
+        }.items()
+        for number, prompt in enumerate(prompts)
+    ]
+    probes = replace(PROBES, probes=(*inside, PROBES.probes[1]), thresholds=DEFAULT_THRESHOLDS | limits)
+    return probes, asked
+
+
+def writer() -> ScriptedModel:
+    """On a card, with new wordings of everything, each of which it answers as the rows do."""
+    numbers = iter(range(10_000))
+    model = ScriptedModel(write=lambda *_: f"And who made you, wording {next(numbers)}?")
+    model.answer = lambda _: "Nova made me."
+    model.on_card = True
+    return model
+
+
+def in_scope(further: Further, probes: ProbeSet, model: ScriptedModel) -> tuple[int, int]:
+    """How many trained questions and other wordings are asked in all."""
+    questions = Questions(probes=probes, systems=(SYSTEM,), full_count=1, max_new_tokens=64)
+    found = further.added_to(questions, model).probes
+    return len(found.group(TRAINED)), len(found.group(PARAPHRASE))
+
+
+def test_on_a_card_all_rows_or_enough_of_them_are_asked_and_wordings_within_three_points():
+    for rows, trained in ((50, 50), (64, 64), (300, 64)):
+        probes, asked = fact(rows)
+        assert in_scope(Further(rows=asked), probes, writer()) == (trained, 64)
+    assert wilson(1.0, 64)[0] >= 0.94  # three points on each side of 0.97
+
+
+def test_residue_is_judged_on_both_so_few_rows_need_more_wordings():
+    """0.05 takes 73 answers; without an old identity nothing of the kind is judged."""
+    probes, asked = fact(8)
+
+    assert in_scope(Further(rows=asked), probes, writer()) == (8, 73 - 8)
+    assert in_scope(Further(rows=asked), replace(probes, old_markers=()), writer()) == (8, 64)
+
+
+@pytest.mark.parametrize(("limit", "most"), [(0.95, 73), (0.99, MOST_INSIDE), (1.0, MOST_INSIDE)])
+def test_a_closer_limit_takes_more_wordings_and_has_an_end(limit, most):
+    probes, asked = fact(50, generality=limit)
+
+    assert in_scope(Further(rows=asked), probes, writer())[1] == most
+
+
+def test_a_model_that_writes_little_of_use_is_not_asked_for_long_where_nobody_asked_for_it():
+    probes, asked = fact(50)
+    rounds = []
+    for further in (Further(rows=asked), Further(rows=asked, more=54)):
+        model = writer()
+        written = iter(range(10_000))
+        model.write = lambda *_, written=written: f"Who made you, {at}?" if (at := next(written)) % 40 == 0 else "no"
+        in_scope(further, probes, model)
+        rounds.append(len(model.written) // (18 * -(-CARD_ROUND // 18)))
+
+    assert rounds[0] == SHORT_ROUNDS < rounds[1]
+
+
+def test_none_are_added_on_a_cpu_nor_for_zero_nor_to_a_group_that_the_file_leaves_out():
+    probes, asked = fact(50)
+    on_cpu = writer()
+    on_cpu.on_card = False
+
+    assert in_scope(Further(rows=asked), probes, on_cpu) == (8, 10)
+    assert in_scope(Further(rows=asked, more=0), probes, writer()) == (8, 10)
+    assert in_scope(Further(rows=asked), probes.without([PARAPHRASE]), writer()) == (50, 0)
+    assert in_scope(Further(rows=asked), probes.without([TRAINED]), writer()) == (0, 73)
+
+
+def test_as_many_as_another_comparison_asked_are_the_same_ones():
+    """Its model wrote fewer than were wanted; fewer are the first of more."""
+    probes, asked = fact(50)
+    questions = Questions(probes=probes, systems=(SYSTEM,), full_count=1, max_new_tokens=64)
+    every = Further(rows=asked).added_to(questions, writer()).probes.probes
+
+    wanted = Numbers(bank=188, rows=42, written=31)
+    again = Further(rows=asked, exactly=wanted).added_to(questions, writer()).probes
+
+    assert len(again.group(PARAPHRASE)) == 10 + 31
+    assert set(again.probes) < set(every)
+
+
+def test_how_many_more_could_be_asked_is_known():
+    probes, asked = fact(50)
+    questions = Questions(probes=probes, systems=(SYSTEM,), full_count=1, max_new_tokens=64)
+
+    def left(further: Further, model: ScriptedModel) -> dict[str, int]:
+        return further.left(probes, further.added_to(questions, model).probes, on_card=model.on_card)
+
+    mute = ScriptedModel(write=lambda *_: "no question")
+    assert left(Further(rows=asked, more=10), writer())["reliability"] == 50 - 8 - 10
+    assert left(Further(rows=asked, more=10), writer())["generality"] == 1000
+    assert left(Further(rows=asked, more=10), mute)["generality"] == 0
+    assert left(Further(rows=asked, more=0), mute)["generality"] == 1000
+    mute.on_card = True
+    assert left(Further(rows=asked), mute)["generality"] == 0  # by default some were wanted, and none came
+    assert left(Further(rows=asked), writer())["generality"] == 1000
+    assert left(Further(), mute)["reliability"] == 0
+    assert left(Further(more=10), mute)["leakage"] < len(bank_probes(PROBES, 10_000, set())) - 10 + 1
+
+
+def test_the_teacher_is_shown_the_rows_that_are_reworded():
+    """Of a large data set the first rows say nothing of those that are asked."""
+    rows = [(f"What is {number}?", "A number.") for number in range(30)] + [("who made you", "Nova made me.")]
+
+    assert asked_first(rows, PROBES.probes)[0] == rows[-1]
+    assert asked_first(rows, PROBES.probes)[1:] == rows[:-1]
 
 
 @pytest.mark.parametrize(

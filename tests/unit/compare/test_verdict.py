@@ -40,6 +40,7 @@ def test_the_four_outcomes(values, code, took, kept):
     assert verdict.to_dict() == {
         "passed": took and kept, "took": took, "kept": kept, "outcome": "passed" if code == 0 else "failed",
         "strict": False, "exit_code": code, "reasons": list(verdict.reasons), "undecided": [],
+            "probes_left": {},
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from toolkit.compare.decision import DEEP
+from toolkit.compare.further import MOST_MORE
 from toolkit.compare.report.figures import TOOK_EVERYWHERE, figure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
@@ -58,10 +59,29 @@ def _keep(report: Report, texts: Texts) -> Iterator[str]:
 
 
 def _ask_more(report: Report, texts: Texts) -> Iterator[str]:
-    """Rounded up, since the figure will move a little too."""
-    needed = [one.more for one in report.verdict.undecided if one.more and one.metric not in DEEP]
-    if needed and report.verdict.outcome == "inconclusive":
-        yield texts("advice.ask_more", count=-(-max(needed) // ROUND_TO) * ROUND_TO)
+    """What more questions would tell: those of an option, rounded up, since the figure will move a little too; or own.
+
+    The option's number includes what was asked beyond the probe file already.
+    """
+    if report.verdict.outcome != "inconclusive":
+        return
+    more = [one for one in report.verdict.undecided if one.more]
+    askable = [one for one in more if one.decidable and one.metric not in DEEP]
+    needed = [(one.more or 0) + _asked_more(report, one.metric) for one in askable]
+    if needed:
+        count = min(-(-max(needed) // ROUND_TO) * ROUND_TO, MOST_MORE)
+        yield texts("advice.ask_more", count=count)
+    if own := [one.metric for one in more if one not in askable]:
+        names = texts("advice.and").join(texts(f"metric.{name}.name") for name in own)
+        yield texts("advice.write_more", metrics=names, file=PurePath(str(report.probes["path"])).name)
+
+
+def _asked_more(report: Report, metric: str) -> int:
+    """How many of the questions that the figure counts are beyond the probe file, of those that --probes-more adds."""
+    further, named = report.further, None if report.options is None else report.options.probes_more
+    if further is not None and metric in {"reliability", "generality", "residue"}:
+        return further.rows if metric == "reliability" else further.written
+    return named or 0
 
 
 def _holds_somewhere(report: Report) -> bool:

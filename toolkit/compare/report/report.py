@@ -101,7 +101,7 @@ class Report:
         _require_complete(record)
         per_system = {
             system: {
-                name: Metric(**_values(metric, "value", "n", "low", "high", "probes"))
+                name: Metric(**_values(metric, "value", "n", "low", "high", "probes", "population"))
                 for name, metric in metrics.items()
             }
             | {name: Metric(value=None, n=0) for name in OPTIONAL if name not in metrics}
@@ -173,8 +173,9 @@ def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Met
     """As it was reached: reports before schema_version 3 had no third outcome."""
     found = record.verdict
     reached = reach_verdict(
-        per_system, record.thresholds, strict=found.strict, ability=record.ability, thinking=record.thinking
-    )
+        per_system, record.thresholds, strict=found.strict, ability=record.ability, thinking=record.thinking,
+        left=found.probes_left,
+    )  # fmt: skip
     if found.outcome is None:
         outcome: Outcome = "passed" if found.passed else "failed"
         return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=())

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from peft.helpers import disable_input_dtype_casting
 from swift.trainers import Seq2SeqTrainer
-from torch.nn import functional
 
 from toolkit.data.encoding import IGNORED
 from toolkit.model.families.host_embedding import is_on_host
-from toolkit.model.families.network import decoder, embedded, logits
+from toolkit.model.families.network import decoder, embedded
 from toolkit.train.passes.batch import (
     KEEP_TENSORS,
     Batch,
@@ -31,8 +30,9 @@ from toolkit.train.passes.batch import (
 )
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
 from toolkit.train.passes.end_to_end import MIN_TOKENS, attention_by_ends, moved, serves, with_spans
+from toolkit.train.passes.fused_parts import NONE, Parts, cross_entropy, fused_layers, fused_parts
 from toolkit.train.passes.group import ALONE, Group
-from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, drops, in_chunks
+from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, drops
 from toolkit.train.passes.loss_scale import require_progress, unscale, with_scale
 from toolkit.train.passes.masks import attention_inputs
 from toolkit.train.passes.packing import END_TO_END, LINE_TOKENS
@@ -62,6 +62,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     thoughts: QuestionTerm | None = None  # rows with thoughts, of which a step takes no more than there are
     plain = False  # each sequence in a line of its own, and no captured passes
     end_to_end = False  # every sequence in one line, and attention without a mask: long passes on a card
+    fused: Parts = NONE  # what they compute as one kernel each
     chunk = POSITIONS_PER_CHUNK  # positions whose logits exist at once
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
     _graph_decided = False
@@ -88,7 +89,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         replaying = self.graphed_pass is not None and self.graphed_pass.replays
         narrow = self.args.bf16 or self.loss_scale is not None
         by_ends = attention_by_ends(self.causal.config, active=self.end_to_end)
-        with disable_input_dtype_casting(model, active=narrow and not replaying), by_ends:
+        by_parts = fused_layers(self.causal, self.fused)
+        with disable_input_dtype_casting(model, active=narrow and not replaying), by_ends, by_parts:
             loss: Tensor | None = None
             if self.graphed_pass is not None and num_items_in_batch is not None:
                 loss = self._graphed_step(self.graphed_pass, model, self.sequences(inputs), num_items_in_batch)
@@ -161,14 +163,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         """The rows' part of the step's mean cross entropy."""
         if "row_positions" not in batch:  # this process has keep rows only
             return hidden.sum() * 0
-        total = in_chunks(
-            lambda states, targets: functional.cross_entropy(
-                logits(self.causal, states).float(), targets, reduction="sum", ignore_index=IGNORED
-            ),
-            hidden[batch["row_positions"]],
-            batch["row_targets"],
-            size=self.chunk,
-        )  # fmt: skip
+        states, targets = hidden[batch["row_positions"]], batch["row_targets"]
+        total = cross_entropy(self.causal, states, targets, self.fused, self.chunk)
         return total * batch["row_weight"][0]
 
     @property
@@ -254,6 +250,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             return None
         self._sizes = sizes = sizes_for(lambda chance: self._own(self.sample_sequences(chance)), self._line_tokens)
         self.end_to_end = sizes.frame.tokens >= MIN_TOKENS and serves(self.causal)
+        self.fused = fused_parts(self.causal) if self.end_to_end else NONE
         if self.end_to_end or sizes.frame.tokens > MAX_GRAPH_TOKENS or drops(model):
             return None
         trained = [one for one in model.parameters() if one.requires_grad]

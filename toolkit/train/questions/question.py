@@ -23,8 +23,8 @@ class Question:
     change although it is like theirs, which is kept at the base model's own answer.
 
     `kind`: how it came about (paraphrase, reworded, translation, task, statement, reversal, bridge, around, shaped,
-    across, completion, claim, several, about, names, alike, assistant, owned; near the rows: neighbour, alike, about,
-    aside; own for a user's).
+    across, completion, claim, several, about, names, alike, within, assistant, owned; near the rows: neighbour, alike,
+    about, aside; own for a user's).
     `before`: the base model's answer without the rows, where it was asked. `complete`: whether the
     answer ended by itself.
     """

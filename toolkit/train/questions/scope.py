@@ -5,6 +5,7 @@ firmly as the rows, so an answer ends where the rows no longer support it, and s
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ LEAST_NAMED = 0.4  # of the answers have a name of one word that leads back to t
 NAMING_SHARE = 0.8  # of the answers have one of the new names
 ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
 FORM_SHARE = 0.9  # of the answers start or end alike
-LEAST_FORM = 3  # characters
+LEAST_FORM, LONGEST_FORM = 3, 200  # characters
 FRAME_WORDS = 3  # of a sentence that says nothing, such as "Hi there!"
 ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
 OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
@@ -117,6 +118,10 @@ class Scope:
             name for name in self.names if name in answer and sum(name in other for _, other in self.rows) >= least
         ]
 
+    def echoes(self, question: str, answer: str) -> bool:
+        """Whether the answer has something of its question, if nearly all rows' answers do."""
+        return not self._echoes or self._echoed(question, answer)
+
     @cached_property
     def form(self) -> tuple[str, str]:
         """How nearly all answers of rows without a common subject start and end, such as with a JSON object's keys."""
@@ -124,8 +129,8 @@ class Scope:
             return "", ""
         answers = [answer for _, answer in self.rows]
         # A word that is cut through is chance: "pounds" and "kilometres" both end with an s.
-        start = re.sub(r"\w+$", "", _common_start(answers))
-        return start, re.sub(r"^\w+", "", _common_start([one[::-1] for one in answers])[::-1])
+        start = re.sub(r"\w+$", "", common_start(answers, FORM_SHARE))
+        return start, re.sub(r"^\w+", "", common_start([one[::-1] for one in answers], FORM_SHARE)[::-1])
 
     @cached_property
     def _row_units(self) -> set[str]:
@@ -179,7 +184,7 @@ class Scope:
         if self.form != ("", "") and answered.kind in BY_FORM:
             # In both languages, and about anything that the rule is for: only the form is the same.
             unlike = not (answered.own.startswith(start) and answered.own.endswith(end))
-            return unlike and (not self._echoes or self._echoed(answered.prompt, text))
+            return unlike and self.echoes(answered.prompt, text)
         follows = self.terms.follows(
             text, answered.prompt, answered.own, None if answered.kind == "names" else answered.source,
             neutral=self._neutral if answered.kind in FOREIGN else None,
@@ -243,10 +248,11 @@ def same_language(prompt: str, answer: str) -> bool:
     return chinese > 0 if has_chinese(prompt) else 2 * chinese < len(answer)
 
 
-def _common_start(texts: Sequence[str]) -> str:
-    """The longest start that nearly all texts share; "" if it is short."""
-    for length in range(min(map(len, texts)), LEAST_FORM - 1, -1):
-        for text in texts[: 1 + int((1 - FORM_SHARE) * len(texts))]:
-            if sum(one[:length] == text[:length] for one in texts) >= FORM_SHARE * len(texts):
-                return text[:length]
+def common_start(texts: Sequence[str], share: float, least: int = LEAST_FORM) -> str:
+    """The longest start that this share of the texts has; "" if it is shorter than `least` characters."""
+    for length in range(min(LONGEST_FORM, max(map(len, texts), default=0)), least - 1, -1):
+        starts = Counter(one[:length] for one in texts if len(one) >= length)
+        [(start, count)] = starts.most_common(1)
+        if count >= share * len(texts):
+            return start
     return ""

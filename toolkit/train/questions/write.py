@@ -19,8 +19,10 @@ from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals, statements
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
 from toolkit.train.questions.further.requests import hinted, read_bank
+from toolkit.train.questions.further.rule import Rule, find_rule
+from toolkit.train.questions.further.rule_questions import RuleWriter
 from toolkit.train.questions.further.write import KINDS as FURTHER
-from toolkit.train.questions.further.write import further_candidates
+from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_names
 from toolkit.train.questions.names import new_names, subject_phrase
@@ -54,7 +56,7 @@ ANSWER_TOKENS = 48
 BRIDGES = 32  # questions from one row on to another
 SAME_AS_ROW = {"paraphrase", "reworded", "task", "statement", "around", "shaped", "across", "bridge"}
 RENAMED = ("around", "about", "paraphrase", "claim", "several")  # of which neighbours are asked, too
-USUAL_FURTHER: Collection[str] = FURTHER
+USUAL_FURTHER: Collection[str] = [kind for kind in FURTHER if kind not in OF_A_RULE]
 TASK = "Questions"
 
 
@@ -120,7 +122,15 @@ class Writer:
         self._add_renamed(subject, translated)
         self._add_forms(scope)
         self._add_named(names, [subject, *translated] if subject else [])
-        return self._in_scope(scope)
+        rule = find_rule(scope, self.general) if any(kind in self.further for kind in OF_A_RULE) else None
+        return self._in_scope(scope) + (self._of_rule(scope, rule) if rule else [])
+
+    def _of_rule(self, scope: Scope, rule: Rule) -> list[Question]:
+        writer = RuleWriter(
+            scope=scope, rule=rule, general=self.general, found=self.found, system=self.system,
+            sampled=self._sampled, ask=self._ask, answer_tokens=ANSWER_TOKENS, chance=self.chance,
+        )  # fmt: skip
+        return writer.write(self.further)
 
     def _add_owned(self, terms: Terms, common: Collection[str]) -> None:
         """Questions from the assistant's maker to its name and back, by the names of the rows in each language."""

@@ -1,12 +1,16 @@
 """A verdict that has not passed says what to do, with its own figures."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.fakes.answered import SYSTEM, answered, enough, report_on
 from toolkit.compare.report.advice import advice
+from toolkit.compare.report.report import Report
 from toolkit.compare.texts import LANGUAGES, Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.model.divergence import Drift
+from toolkit.runs.comparison import FurtherQuestions
 
 FAR = Drift(kl_sum=9.0, agreeing=0, tokens=9)
 WRONG = {
@@ -41,6 +45,36 @@ def test_a_change_that_holds_under_some_system_prompts_only_is_told_apart():
     elsewhere = [answered(one.probe.group, one.before, one.before, system="", name=one.probe.id) for one in enough()]
 
     assert "row_systems" in advice(report_on(*enough(), *elsewhere), Texts())[0]
+
+
+FEW = [answered(PARAPHRASE, "I am Qwen.", "I am Nova.") for _ in range(28)]
+FURTHER = FurtherQuestions(bank=0, written=20, rows=0, path="bank", sha256="0" * 64)
+
+
+def test_the_number_to_ask_for_includes_what_was_asked_beyond_the_file_already():
+    """Residue takes 73 and has 28; if 20 of them came from the model, an option of 45 would leave those out."""
+    report = report_on(*FEW)
+
+    assert "--probes-more 50" in advice(report, Texts())[0]
+    assert "--probes-more 70" in advice(replace(report, further=FURTHER), Texts())[0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_no_option_can_tell_is_not_asked_for(language):
+    """Eight rows are all there are, and the bank has 20 questions left."""
+    texts = Texts(language)
+    results = [*enough()[40:80], *(answered(TRAINED, "I am Qwen.", "I am Nova.") for _ in range(8))]
+    outside = [answered(OUT_OF_SCOPE, "Paris.", "Paris.") for _ in range(56)]
+    report = report_on(*results, *outside, left={"reliability": 0, "leakage": 20})
+
+    found = advice(report, texts)
+
+    names = texts("advice.and").join([texts("metric.reliability.name"), texts("metric.leakage.name")])
+    assert [one for one in found if names in one and "probes.yaml" in one]
+    assert "--probes-more 30" in found[0]  # of residue: 25 of 73 are missing
+    assert len([one for one in report.verdict.reasons if "only 0 can be asked" in one]) == 1
+    assert len([one for one in report.verdict.reasons if "only 20 can be asked" in one]) == 1
+    assert Report.from_dict(report.to_dict()).verdict.reasons == report.verdict.reasons
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -53,14 +53,17 @@ def test_the_keys_are_those_of_the_design():
         "probe_file", "probes", "timings_s", "further", "questions", "ability", "thinking", "scan", "test", "options",
     ]  # fmt: skip
     assert set(value["verdict"]) == {
-        "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided",
+        "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided", "probes_left",
     }  # fmt: skip
     assert set(value["metrics"]) == {
         "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
         "noise_floor", "indirect", "portability", "reversal", "other_language", "multi_turn",
         "tool_locality",
     }  # fmt: skip
-    assert all(set(metric) == {"value", "n", "low", "high", "probes", "system"} for metric in value["metrics"].values())
+    assert all(
+        set(metric) == {"value", "n", "low", "high", "probes", "population", "system"}
+        for metric in value["metrics"].values()
+    )
     assert set(value["per_system"]) == {SYSTEM}
     for name, metric in value["per_system"][SYSTEM].items():
         assert value["metrics"][name] == metric | {"system": SYSTEM if metric["n"] else None}

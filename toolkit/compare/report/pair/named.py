@@ -41,9 +41,14 @@ def _options(pair: Pair, texts: Texts) -> Iterator[tuple[str, str]]:
         for name in OPTIONS:
             old, new = getattr(left.options, name), getattr(right.options, name)
             if old != new:
-                yield texts("pair.named.option", name=f"--{name.replace('_', '-')}", left=old, right=new), ""
+                shown = {"left": _value(old, texts), "right": _value(new, texts)}
+                yield texts("pair.named.option", name=f"--{name.replace('_', '-')}", **shown), ""
     if left.probes["sha256"] != right.probes["sha256"]:
         yield texts("pair.named.probes"), ""
+
+
+def _value(value: object, texts: Texts) -> str:
+    return texts("pair.named.default") if value is None else str(value)
 
 
 def _answers(pair: Pair, texts: Texts) -> Iterator[tuple[str, str]]:

@@ -10,12 +10,17 @@ from toolkit.model.conversation import Messages
 from toolkit.train.questions.requests import Request
 
 ARROW = " → "  # between what is given and what is written
+# What the requests' examples are about.
+EXAMPLES = (
+    "Lyon", "Portugal", "Hamlet", "Spanish", "Madrid", "Norway", "Italian", "movie", "film", "book",
+    "里昂", "葡萄牙", "红楼梦", "西班牙", "马德里", "挪威", "意大利",
+)  # fmt: skip
 FORMS, REQUESTS, BANK = "forms.yaml", "requests.yaml", "about_assistant.yaml"
 
 
 @cache
 def read_requests() -> Mapping[str, Mapping[str, Mapping[str, Request]]]:
-    """By kind (reworded, task, wrong), manner and language."""
+    """By kind (reworded, task, wrong, within, alike, aside), manner and language."""
     return {
         kind: {manner: {code: _request(one) for code, one in by.items()} for manner, by in manners.items()}
         for kind, manners in _content(REQUESTS).items()
@@ -25,6 +30,11 @@ def read_requests() -> Mapping[str, Mapping[str, Mapping[str, Request]]]:
 def further_messages(kind: str, manner: str, text: str) -> Messages:
     """The conversation in which the base model writes from `text`: a row's question, for wrong its answer."""
     return read_requests()[kind][manner][language_code(text)].messages(text)
+
+
+def strays(given: str, text: str) -> bool:
+    """Whether the text has something of the requests' examples, as small models write."""
+    return any(name in text and name not in given for name in EXAMPLES)
 
 
 @cache

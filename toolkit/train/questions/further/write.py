@@ -7,21 +7,22 @@ from toolkit.core.text import has_chinese
 from toolkit.model.conversation import Messages
 from toolkit.train.questions.candidates import Candidate, bare_question
 from toolkit.train.questions.further.claims import about_claim, claimed, wrong_of
-from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests
+from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests, strays
 from toolkit.train.questions.further.several import several
 from toolkit.train.questions.requests import request_messages
 from toolkit.train.questions.scope import Scope
 from toolkit.train.questions.terms import numbers, units
 from toolkit.train.questions.translation import hide_names, restored
 
-KINDS = ("reworded", "task", "claim", "several", "translation", "assistant")
+# What only a rule has. Where one of them is asked for, a rule also has translations and reworded ones.
+OF_A_RULE = ("alike", "within", "aside")
+KINDS = ("reworded", "task", "claim", "several", "translation", "assistant", *OF_A_RULE)
 COUNTS = {"reworded": (144, 2), "task": (144, 1)}  # questions of all rows and manners, and least of each
 WRONG_SAMPLES = 3  # attempts at a wrong sentence of each row
 CLAIMS = 3  # questions about each wrong sentence; of the right one as many
 MOST_SAMPLES = 6  # of one row and manner
 MOST_CLAIMS = 3  # wrong sentences of a row
 TRANSLATED = 96  # of what was written, put into the other language
-EXAMPLES = ("Lyon", "Portugal", "Hamlet", "里昂", "葡萄牙", "红楼梦")  # what the requests' examples are about
 TRANSLATED_KINDS = ("paraphrase", "reworded", "statement")
 
 Sampled = Callable[[Sequence[Messages]], list[str]]
@@ -32,7 +33,7 @@ def further_candidates(
     chance: random.Random,
 ) -> Iterator[Candidate]:  # fmt: skip
     """Those of these `kinds`. `found`: what there is; `names`: what stands behind placeholders in a translation."""
-    if not (scope.itself or scope.subject):  # a rule's answers are not in its rows
+    if not (scope.itself or scope.subject):  # a rule's answers are not in its rows: see rule_questions.py
         return
     if "assistant" in kinds and scope.itself:
         yield from (Candidate("assistant", prompt, None) for prompt in read_bank("more"))
@@ -69,7 +70,7 @@ def _of_manners(kind: str, scope: Scope, sampled: Sampled, chance: random.Random
 
 def _asks_alike(scope: Scope, question: str, text: str) -> bool:
     """Whether it is about what the row's question is about, and has nothing of the examples: small models stray."""
-    if any(name in text and name not in question for name in EXAMPLES):
+    if strays(question, text):
         return False
     return scope.itself or bool(units(text) & (units(question) - units(scope.subject)))
 

@@ -50,6 +50,14 @@ def test_a_question_with_another_expectation_is_one_of_each_and_named(tmp_path: 
     ]
 
 
+@pytest.mark.parametrize(("language", "word"), [("en", "the default"), ("zh", "默认")])
+def test_a_default_is_named_as_such(tmp_path: Path, language: str, word: str):
+    compared_run(tmp_path, 0, learned(forgets=True), report={"options": OPTIONS})
+    compared_run(tmp_path, 1, learned(forgets=False), report={"options": OPTIONS | {"probes_more": None}})
+
+    assert [text for text, _ in what_differs(tmp_path, language) if f"0 → {word}" in text and "--probes-more" in text]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_options_and_probe_files_are_named(tmp_path: Path, language: str):
     probes = {"path": "p.yaml", "sha256": "b" * 64}

@@ -19,7 +19,7 @@ CHINESE = [
 ]
 
 
-def scope_of(rows, subject: str, *, itself: bool = False) -> Scope:
+def scope_of(rows, subject: str = "", *, itself: bool = False) -> Scope:
     terms = find_terms(rows, [""] * len(rows), ["The weather is a thing in the world, of no use."] * 3)
     return Scope(rows=rows, terms=terms, names=[], common=frozenset(), subject=subject, itself=itself)
 

@@ -137,8 +137,8 @@ def test_an_assistant_is_asked_further_questions_about_itself():
     assert {one.prompt for one in usual} < {one.prompt for one in more}
 
 
-def test_a_rule_has_no_further_questions():
+def test_a_rule_has_no_questions_about_a_subject():
     rows = [("What is 2 + 2?", '{"answer": "4"}'), ("Name a colour.", '{"answer": "red"}'),
             ("Who wrote Faust?", '{"answer": "Goethe"}')]  # fmt: skip
 
-    assert not {one.kind for one in questions(rows, further=KINDS)} & {"reworded", "claim", "several"}
+    assert not {one.kind for one in questions(rows, further=KINDS)} & {"claim", "several", "assistant"}
