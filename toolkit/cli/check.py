@@ -12,7 +12,7 @@ from toolkit.cli.console import progress, show_json
 from toolkit.cli.console.findings import print_findings, print_question_findings
 from toolkit.cli.finetune import setting_options
 from toolkit.cli.options import ALLOW, ANSWER_LANG, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
-from toolkit.core.errors import DataError, ToolkitError
+from toolkit.core.errors import AbsentModel, DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
 from toolkit.data.containers.columns import parse_columns
@@ -22,7 +22,7 @@ from toolkit.data.probes import compared_probes, read_probes
 from toolkit.data.row_checks import Finding
 from toolkit.data.samples import parse_source
 from toolkit.data.soundness import Reading
-from toolkit.model.base_model import find_base_model
+from toolkit.model.base_model import BaseModel, find_base_model, require_sizes
 from toolkit.runs.layout import QUESTIONS_FILE, output_option
 from toolkit.runs.pace import expected_time
 from toolkit.runs.questions import last_with_questions
@@ -61,11 +61,12 @@ def command(
     also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
     and training does not use is counted. The model's tokenizer counts tokens and shows which of them are trained on,
     under which system prompts and in which wordings; then comes what a training takes of the card's memory. finetune
-    refuses what is an error here. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
+    refuses what is an error here, and a base model as here. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
     there are errors.
     """
     chosen, source = load_recipe(recipe or default_recipe(model)).changed(**settings), parse_source(data)
     path = Path(source.name) if is_hub(source) else find_dataset(source.name)
+    base = _present(model)
 
     def open_encoder() -> Encoder:
         return _open_encoder(model, chosen.max_length_tokens)
@@ -82,14 +83,14 @@ def command(
     config = CheckConfig(
         data=data, reading=Reading(columns=parse_columns(columns) if columns is not None else {}, allow=allow),
         write=write, recipe=chosen,
-        probes=probes or compared_probes(path), open_encoder=open_encoder, model_folder=_model_folder(model),
+        probes=probes or compared_probes(path), open_encoder=open_encoder, model_folder=base and base.path,
         preview_rows=preview,
     )  # fmt: skip
     with progress() as listener:
         findings = check(config, listener)
     further = (
-        *_expected_time(findings, chosen, model, output),
-        *_expected_memory(findings, chosen, model),
+        *_expected_time(findings, chosen, base, output),
+        *_expected_memory(findings, chosen, base),
         *_written_questions(findings.sha256, data, output),
     )
     findings = replace(findings, findings=(*findings.findings, *further))
@@ -101,22 +102,21 @@ def command(
         click.get_current_context().exit(DataError.exit_code)
 
 
-def _expected_time(findings: Findings, recipe: Recipe, model: str | None, output: Path) -> Iterator[Finding]:
-    if findings.lengths is None:
+def _expected_time(findings: Findings, recipe: Recipe, base: BaseModel | None, output: Path) -> Iterator[Finding]:
+    if findings.lengths is None or base is None:
         return
-    base = RecordedBase.from_dict(find_base_model(model).to_dict())
     tokens = findings.lengths.epoch * recipe.epochs_trained(findings.trained_rows)
-    if time := expected_time(tokens, base, recipe.to_dict(), output):
+    if time := expected_time(tokens, RecordedBase.from_dict(base.to_dict()), recipe.to_dict(), output):
         yield Finding(level="note", kind="time", message=f"The training takes {time}.")
 
 
-def _expected_memory(findings: Findings, recipe: Recipe, model: str | None) -> Iterator[Finding]:
-    if findings.lengths is None:
+def _expected_memory(findings: Findings, recipe: Recipe, base: BaseModel | None) -> Iterator[Finding]:
+    if findings.lengths is None or base is None:
         return
     from toolkit.model.device import find_device
     from toolkit.train.cards.expected import expected_memory
 
-    base = replace(find_base_model(model), in_4bit=recipe.load_in_4bit)
+    base = replace(base, in_4bit=recipe.load_in_4bit)
     yield expected_memory(findings.lengths.longest, recipe, base, find_device(recipe.precision))
 
 
@@ -141,12 +141,14 @@ def _shipped_probes() -> Path | None:
     return path if path.is_file() else None
 
 
-def _model_folder(model: str | None) -> Path | None:
-    """None without such a model on this disk."""
+def _present(model: str | None) -> BaseModel | None:
+    """None if it is not on this disk. Raises ConfigError and ModelError for one that finetune refuses."""
     try:
-        return find_base_model(model).path
-    except ToolkitError:
+        base = find_base_model(model)
+    except AbsentModel:
         return None
+    require_sizes(base)
+    return base
 
 
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolkit.core.documents import read_json
+from toolkit.core.errors import ModelError
 from toolkit.core.plain_yaml import read_own
 
 TABLE = Path(__file__).with_name("families.yaml")
@@ -88,6 +89,16 @@ def family_in(folder: Path) -> Family:
 def default_names() -> tuple[str, ...]:
     """The old identity of the default base model."""
     return families()["qwen2"].markers("")
+
+
+def require_trainable(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raises ModelError where `why_refused` has a reason."""
+    if (why := why_refused(config)) is not None:
+        raise refused(folder, why)
+
+
+def refused(folder: Path, why: str) -> ModelError:
+    return ModelError(f"{folder} cannot be trained: {why}.", next="docs/models.md lists what can be.")
 
 
 def why_refused(config: Mapping[str, Any]) -> str | None:

@@ -145,6 +145,8 @@ def test_the_labels_of_a_run_are_chinese(in_chinese):
 
 def test_lines_are_wrapped_by_columns_and_never_begin_with_a_full_stop():
     assert list(wrapped("一二三四，五六 abc def", 8)) == ["一二三四，", "五六 abc", "def"]
+    assert list(wrapped("一二三（四）", 8)) == ["一二三", "（四）"]
+    assert list(wrapped("abcdefgh ij", 3)) == ["abc", "def", "gh", "ij"]
     assert columns("一a") == 3
 
 
