@@ -210,7 +210,7 @@ def test_a_progress_line_is_chinese(in_chinese: None, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("command", ["check", "replay", "bench", "runs show", "runs diff", "runs compare", "finetune",
-                                     "compare", "scan", "sweep", "teach", "lab"])  # fmt: skip
+                                     "compare", "scan", "sweep", "teach", "lab", "verify-evidence"])  # fmt: skip
 def test_a_command_that_prints_a_report_has_its_language(command: str):
     done = CliRunner().invoke(cli, [*command.split(), "--lang", "zh", "--help"])
 
