@@ -28,6 +28,7 @@ from toolkit.runs.pace import expected_time
 from toolkit.runs.questions import last_with_questions
 from toolkit.runs.record import RecordedBase
 from toolkit.train.check import CheckConfig, Findings, check
+from toolkit.train.planning.plan import recipe_of, require_context
 from toolkit.train.questions.faults import find_faults, is_questions_file
 from toolkit.train.recipe import Recipe, default_recipe, load_recipe
 from toolkit.train.sources import is_hub
@@ -66,7 +67,8 @@ def command(
     """
     chosen, source = load_recipe(recipe or default_recipe(model)).changed(**settings), parse_source(data)
     path = Path(source.name) if is_hub(source) else find_dataset(source.name)
-    base = _present(model)
+    if (base := _present(model)) is not None:
+        chosen = recipe_of(base, chosen)
 
     def open_encoder() -> Encoder:
         return _open_encoder(model, chosen.max_length_tokens)
@@ -153,8 +155,6 @@ def _present(model: str | None) -> BaseModel | None:
 
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:
     from toolkit.train.ms_swift import encoder
-    from toolkit.train.planning.plan import require_context
-
     base = find_base_model(model)
     require_context(base, max_length_tokens)
     return encoder(base.path, max_length_tokens)

@@ -106,6 +106,17 @@ def test_another_data_sets_questions_are_not_named(place: Path, change: dict[str
     assert "also learned from" not in check("brand.json").stdout
 
 
+def test_a_base_model_without_a_place_for_system_prompts_is_trained_under_none(place: Path):
+    template = {"chat_template": "{{ bos_token + messages[-1].content }}"}
+    make_model_folder(place / "plain").joinpath("tokenizer_config.json").write_text(json.dumps(template))
+
+    done = CliRunner().invoke(command, ["brand.json", "--model", "plain", "--recipe", "keep"], catch_exceptions=False)
+
+    assert "system prompts" in check("brand.json", "--recipe", "keep").stdout
+    assert "system prompts" not in done.stdout
+    assert "also under" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("config", "why"),
     [

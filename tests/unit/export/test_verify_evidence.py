@@ -84,12 +84,12 @@ def test_what_was_published_meets_the_policy(pulled: Path):
 def test_the_lines_are_in_the_users_language(pulled: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TOOLKIT_LANG", "zh")
     held = list(lines(verified(pulled)))
-    (pulled / "adapter_config.json").write_text("{}")
+    (pulled / "adapter_config.json").write_text('{"r": 1}')
     failed = list(lines(verified(pulled)))
 
     assert held[0].startswith("签名：有效，由 release.pub 签名（")
     assert held[2] == f"文件：全部 {len(list(pulled.iterdir())) - 2} 个与签名时相同"
-    assert held[3:5] == ["结论：按数值通过，按区间不能断定", "可靠性：1，下限 0.5"]
+    assert held[3:5] == ["结论：按数值通过，按区间证据不足", "可靠性：1，下限 0.5"]
     assert held[-1] == "核对通过：由 release.pub 签名，10 项检查全部成立。"
     assert failed[2].startswith("不成立 文件：adapter_config.json 在签名之后改过：它的 sha256 是 ")
     assert failed[-1] == "核对未通过：10 项检查中 1 项不成立。"
