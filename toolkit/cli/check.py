@@ -155,6 +155,7 @@ def _present(model: str | None) -> BaseModel | None:
 
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:
     from toolkit.train.ms_swift import encoder
+
     base = find_base_model(model)
     require_context(base, max_length_tokens)
     return encoder(base.path, max_length_tokens)

@@ -24,6 +24,7 @@ COMMANDS = frozenset({"finetune", "teach", "compare", "scan", "sweep", "chat", "
 LASTING = frozenset({"lab", "serve", "studio", "replay"})
 ALONE = ("--cards", "-h", "--help")  # options of commands that a warm process has nothing for
 WITH_VALUE = ("--lang",)  # options of toolkit itself
+LANGUAGES = ("en", "zh")
 FORWARDED = (
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
 )  # fmt: skip
@@ -44,6 +45,8 @@ def run_warm(arguments: Sequence[str], message: Callable[[str], str] = str) -> i
         return None
     from toolkit.serve.warm.messages import connected, socket_path
 
+    if (language := named_language(arguments)) in LANGUAGES:
+        environment.speak(language)  # as the command itself will, whose options are not read yet
     path = socket_path(environment.initial())
     if not path.exists() or (connection := connected(path)) is None:
         return None
@@ -64,6 +67,16 @@ def _command(arguments: Sequence[str]) -> str:
         elif not word.startswith("-"):
             return word
     return ""
+
+
+def named_language(arguments: Sequence[str]) -> str:
+    """What `--lang` names last; "" without one."""
+    found = ""
+    for at, word in enumerate(arguments):
+        name, _, value = word.partition("=")
+        if name == "--lang":
+            found = value or next(iter(arguments[at + 1 :]), "")
+    return found
 
 
 def _ask_back(connection: "socket.socket") -> None:

@@ -19,6 +19,7 @@ from toolkit.cli.console.catalogue import PLACE
 from toolkit.cli.console.chinese import CATALOGUE, MESSAGES, VERBATIM, columns, help_text, translated, wrapped
 from toolkit.core.environment import language
 from toolkit.core.events import Progress
+from toolkit.serve.warm.identity import identity
 
 HAN = re.compile("[\u4e00-\u9fff]")
 ENGLISH = re.compile(r"(?:\b[A-Za-z']+ ){4}")  # four words in a row
@@ -200,6 +201,14 @@ def test_a_message_keeps_every_value():
     for section in yaml.safe_load(MESSAGES.read_text(encoding="utf-8")).values():
         for english, said in section.items():
             assert sorted({int(one) for one in PLACE.findall(said)}) == list(range(english.count(VARIES))), english
+
+
+def test_why_a_warm_process_is_not_used_is_chinese():
+    for name in identity({"HF_HOME": "/data"}):
+        said = translated(f"warm: not used, {name} differs from that of toolkit up")
+
+        assert said.startswith("常驻：没有使用，"), name
+        assert name not in said
 
 
 def test_a_progress_line_is_chinese(in_chinese: None, capsys: pytest.CaptureFixture[str]):
