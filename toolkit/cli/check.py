@@ -12,7 +12,7 @@ from toolkit.cli.console import progress, show_json
 from toolkit.cli.console.findings import print_findings, print_question_findings
 from toolkit.cli.finetune import setting_options
 from toolkit.cli.options import ALLOW, ANSWER_LANG, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
-from toolkit.core.errors import AbsentModel, DataError
+from toolkit.core.errors import AbsentModelError, DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
 from toolkit.data.containers.columns import parse_columns
@@ -62,7 +62,8 @@ def command(
     also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
     and training does not use is counted. The model's tokenizer counts tokens and shows which of them are trained on,
     under which system prompts and in which wordings; then comes what a training takes of the card's memory. finetune
-    refuses what is an error here, and a base model as here. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
+    refuses what is an error here, and a base model as here. DATA can also be a file of questions for finetune
+    --questions. The exit code is 5 if
     there are errors.
     """
     chosen, source = load_recipe(recipe or default_recipe(model)).changed(**settings), parse_source(data)
@@ -147,7 +148,7 @@ def _present(model: str | None) -> BaseModel | None:
     """None if it is not on this disk. Raises ConfigError and ModelError for one that finetune refuses."""
     try:
         base = find_base_model(model)
-    except AbsentModel:
+    except AbsentModelError:
         return None
     require_sizes(base)
     return base

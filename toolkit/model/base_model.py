@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from toolkit.core import environment
 from toolkit.core.documents import parse_json, read_json, read_text
-from toolkit.core.errors import AbsentModel, ConfigError, ModelError
+from toolkit.core.errors import AbsentModelError, ConfigError, ModelError
 from toolkit.core.files import file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
@@ -83,7 +83,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
     """The model in a folder or of a lock's name; without either TOOLKIT_MODEL or Qwen2.5-7B-Instruct.
 
     Waits for one that is being downloaded. Raises ConfigError for an unknown name, ModelError for a folder that
-    cannot be used, and AbsentModel.
+    cannot be used, and AbsentModelError.
     """
     wanted = name or environment.base_model() or DEFAULT_MODEL
     locks = {known: (path, read_lock(path)) for known, path in known_locks().items()}
@@ -100,7 +100,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
     for place in places:
         if _is_folder(place):
             return _read_model(place, locks)
-    raise AbsentModel(
+    raise AbsentModelError(
         f"The base model {wanted} is not on this disk{why} (looked in {', '.join(map(str, places))}).",
         next=f'Run "{suggestion("download", wanted)}", or name another with --model (tiny-qwen2 is shipped).',
     )

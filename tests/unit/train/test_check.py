@@ -525,8 +525,10 @@ def _toolkit_check(tmp_path, monkeypatch):
     monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path))
     (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
     (tmp_path / "locks").mkdir()
-    lock = {"schema_version": 1, "name": "absent", "folder": "Not-Here", "repository": "Someone/Not-Here",
-            "revision": "0" * 40, "licence": "CC0-1.0", "files": {"config.json": {"bytes": 1, "sha256": "0" * 64}}}  # fmt: skip
+    lock = {
+        "schema_version": 1, "name": "absent", "folder": "Not-Here", "repository": "Someone/Not-Here",
+        "revision": "0" * 40, "licence": "CC0-1.0", "files": {"config.json": {"bytes": 1, "sha256": "0" * 64}},
+    }  # fmt: skip
     (tmp_path / "locks" / "absent.json").write_text(json.dumps(lock))
 
     def run(rows, *options):
