@@ -85,9 +85,8 @@ def command(
         click.get_current_context().exit(0 if about_questions.sound else DataError.exit_code)
     config = CheckConfig(
         data=data, reading=Reading(columns=parse_columns(columns) if columns is not None else {}, allow=allow),
-        write=write, recipe=chosen,
-        probes=probes or compared_probes(path), open_encoder=open_encoder, model_folder=base and base.path,
-        preview_rows=preview,
+        write=write, recipe=chosen, probes=probes or compared_probes(path), open_encoder=open_encoder,
+        model_folder=None if base is None else base.path, preview_rows=preview,
     )  # fmt: skip
     with progress() as listener:
         findings = check(config, listener)
