@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,11 +31,16 @@ def _same_signals():
 
 
 @pytest.fixture(autouse=True)
-def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller's own settings must not decide a test."""
+def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A caller's own settings must not decide a test, nor what the one before it said to its process."""
     for name in ("TOOLKIT_MODEL", "TOOLKIT_DATA", "HF_ENDPOINT", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    language = os.environ.get("TOOLKIT_LANG")
+    yield
+    os.environ.pop("TOOLKIT_LANG", None)  # which --lang sets
+    if language is not None:
+        os.environ["TOOLKIT_LANG"] = language
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

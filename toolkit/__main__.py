@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
         from toolkit.core.streams import output_failure, prepare_streams
         from toolkit.serve.warm.client import run_warm
 
-        if arguments is None and (ended := run_warm(sys.argv[1:])) is not None:
+        if arguments is None and (ended := run_warm(sys.argv[1:], _message)) is not None:
             sys.exit(ended)
         see_one_card()
         stdout = prepare_streams()

@@ -25,6 +25,11 @@ def shown(error: ImageError) -> str:
     return f"错误：{''.join(translated(text) for text in (error.what, error.next) if text)}"
 
 
+def message(text: str) -> str:
+    """The text in the user's language."""
+    return translated(text) if language() == CHINESE else text
+
+
 def usage_shown(error: click.ClickException) -> list[str]:
     """The lines of what Click shows of a command line that it does not take, in Chinese."""
     context = getattr(error, "ctx", None)
@@ -35,8 +40,9 @@ def usage_shown(error: click.ClickException) -> list[str]:
 
 
 def translated(text: str, *, value: bool = False) -> str:
-    """The text in Chinese, if a line is about it. `value`: it stands within another."""
-    for pattern, chinese in _lines(values=value):
+    """The text in Chinese, if a line is about it. `value`: it stands within another, a word or a whole sentence."""
+    lines = [*_lines(values=True), *(_lines(values=False) if text.endswith(".") else [])] if value else None
+    for pattern, chinese in lines or _lines(values=False):
         if (match := pattern.fullmatch(text)) is not None:
             parts = [translated(one, value=True) for one in match.groups()]
             return PLACE.sub(lambda place, parts=parts: parts[int(place[1])], chinese)  # type: ignore[misc]

@@ -5,12 +5,14 @@ from typing import cast, get_args
 
 import click
 
+from image.cli.chinese import message
 from image.cli.console import notify, show
+from image.core.language import language
 from image.core.project import DEFAULT_MODEL
 from image.doctor import Runtime, examine
 from image.machine.finding import Finding
 
-MARKS = {"ok": "ok  ", "note": "note", "bad": "BAD "}
+MARKS = {"en": {"ok": "ok  ", "note": "note", "bad": "BAD "}, "zh": {"ok": "正常", "note": "提示", "bad": "问题"}}
 
 
 @click.command("doctor")
@@ -32,12 +34,12 @@ def command(ctx: click.Context, model: str, output: Path, runtime: str, online: 
         _show(finding)
         bad += finding.state == "bad"
     if bad:
-        notify(f"{bad} to fix.")
+        notify(message(f"{bad} to fix."))
         ctx.exit(1)
 
 
 def _show(finding: Finding) -> None:
-    show(f"{MARKS[finding.state]}  {finding.what}")
+    show(f"{MARKS[language()][finding.state]}  {message(finding.what)}")
     if finding.state != "ok":
         for line in filter(None, (finding.why, finding.remedy)):
-            show(f"      {line}")
+            show(f"      {message(line)}")

@@ -469,3 +469,23 @@ def test_a_loss_scale_is_accelerates_attribute_when_training_begins():
     assert source.index("self.scaler.step(self.optimizer") < source.index("self.scaler.update()")
     assert "self.accelerator.scaler.state_dict()" in inspect.getsource(Trainer._save_scaler)
     assert "self.accelerator.scaler.load_state_dict" in inspect.getsource(Trainer._load_scaler)
+
+
+def test_every_loading_ends_in_one_function_that_knows_what_the_files_lack(tmp_path: Path):
+    """`refused_gaps` reads it there, since ms-swift does not ask transformers for it."""
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoModelForCausalLM
+
+    from toolkit.core.errors import ModelError
+    from toolkit.model.loading import refused_gaps
+
+    folder = shutil.copytree(Path(__file__).parents[2] / "data/tiny-qwen2", tmp_path / "model")
+    with refused_gaps(folder):
+        AutoModelForCausalLM.from_pretrained(folder)
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.norm.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with refused_gaps(folder), pytest.raises(ModelError, match=r"model\.norm\.weight missing"):
+        AutoModelForCausalLM.from_pretrained(folder)
+
+    AutoModelForCausalLM.from_pretrained(folder)  # outside it is transformers' own again

@@ -16,6 +16,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = {"llama_cpp": "llama-cpp-python", "swift": "ms-swift", "yaml": "PyYAML"}  # where the names differ
 UNIMPORTED = {"bitsandbytes"}  # transformers imports it for the toolkit
+OF_TORCH = {"triton"}  # comes with torch for a card, in the version that torch names
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REQUIRED = [Requirement(line) for line in PROJECT["dependencies"]]
 OPTIONAL = [Requirement(line) for lines in PROJECT["optional-dependencies"].values() for line in lines]
@@ -31,7 +32,7 @@ def imported() -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.partition(".")[0])
     third_party = names - sys.stdlib_module_names - {"toolkit"}
-    return {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in third_party}
+    return {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in third_party - OF_TORCH}
 
 
 def pins(file: str) -> dict[str, Version]:

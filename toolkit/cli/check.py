@@ -11,8 +11,8 @@ import click
 from toolkit.cli.console import progress, show_json
 from toolkit.cli.console.findings import print_findings, print_question_findings
 from toolkit.cli.finetune import setting_options
-from toolkit.cli.options import ALLOW, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
-from toolkit.core.errors import DataError, ToolkitError
+from toolkit.cli.options import ALLOW, ANSWER_LANG, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
+from toolkit.core.errors import AbsentModelError, DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
 from toolkit.data.containers.columns import parse_columns
@@ -22,12 +22,13 @@ from toolkit.data.probes import compared_probes, read_probes
 from toolkit.data.row_checks import Finding
 from toolkit.data.samples import parse_source
 from toolkit.data.soundness import Reading
-from toolkit.model.base_model import find_base_model
+from toolkit.model.base_model import BaseModel, find_base_model, require_sizes
 from toolkit.runs.layout import QUESTIONS_FILE, output_option
 from toolkit.runs.pace import expected_time
 from toolkit.runs.questions import last_with_questions
 from toolkit.runs.record import RecordedBase
 from toolkit.train.check import CheckConfig, Findings, check
+from toolkit.train.planning.plan import recipe_of, require_context
 from toolkit.train.questions.faults import find_faults, is_questions_file
 from toolkit.train.recipe import Recipe, default_recipe, load_recipe
 from toolkit.train.sources import is_hub
@@ -48,6 +49,7 @@ PREVIEWED = ("epochs", "batch_size", "max_length_tokens", "system", "eval_split"
 @click.option("--write", type=PATH, help="Write the rows without errors to this file, as messages (JSONL).")
 @click.option("--preview", type=click.IntRange(min=0), default=2, show_default=True, help="Rows to show as trained on.")
 @OUTPUT
+@ANSWER_LANG
 @JSON
 def command(
     data: str, model: str | None, recipe: str | None, probes: Path | None, columns: str | None,
@@ -60,11 +62,14 @@ def command(
     also gzip-compressed. Every error and warning names its row and what to do about it; what rows say
     and training does not use is counted. The model's tokenizer counts tokens and shows which of them are trained on,
     under which system prompts and in which wordings; then comes what a training takes of the card's memory. finetune
-    refuses what is an error here. DATA can also be a file of questions for finetune --questions. The exit code is 5 if
+    refuses what is an error here, and a base model as here. DATA can also be a file of questions for finetune
+    --questions. The exit code is 5 if
     there are errors.
     """
     chosen, source = load_recipe(recipe or default_recipe(model)).changed(**settings), parse_source(data)
     path = Path(source.name) if is_hub(source) else find_dataset(source.name)
+    if (base := _present(model)) is not None:
+        chosen = recipe_of(base, chosen)
 
     def open_encoder() -> Encoder:
         return _open_encoder(model, chosen.max_length_tokens)
@@ -80,15 +85,14 @@ def command(
         click.get_current_context().exit(0 if about_questions.sound else DataError.exit_code)
     config = CheckConfig(
         data=data, reading=Reading(columns=parse_columns(columns) if columns is not None else {}, allow=allow),
-        write=write, recipe=chosen,
-        probes=probes or compared_probes(path), open_encoder=open_encoder, model_folder=_model_folder(model),
-        preview_rows=preview,
+        write=write, recipe=chosen, probes=probes or compared_probes(path), open_encoder=open_encoder,
+        model_folder=None if base is None else base.path, preview_rows=preview,
     )  # fmt: skip
     with progress() as listener:
         findings = check(config, listener)
     further = (
-        *_expected_time(findings, chosen, model, output),
-        *_expected_memory(findings, chosen, model),
+        *_expected_time(findings, chosen, base, output),
+        *_expected_memory(findings, chosen, base),
         *_written_questions(findings.sha256, data, output),
     )
     findings = replace(findings, findings=(*findings.findings, *further))
@@ -100,22 +104,21 @@ def command(
         click.get_current_context().exit(DataError.exit_code)
 
 
-def _expected_time(findings: Findings, recipe: Recipe, model: str | None, output: Path) -> Iterator[Finding]:
-    if findings.lengths is None:
+def _expected_time(findings: Findings, recipe: Recipe, base: BaseModel | None, output: Path) -> Iterator[Finding]:
+    if findings.lengths is None or base is None:
         return
-    base = RecordedBase.from_dict(find_base_model(model).to_dict())
     tokens = findings.lengths.epoch * recipe.epochs_trained(findings.trained_rows)
-    if time := expected_time(tokens, base, recipe.to_dict(), output):
+    if time := expected_time(tokens, RecordedBase.from_dict(base.to_dict()), recipe.to_dict(), output):
         yield Finding(level="note", kind="time", message=f"The training takes {time}.")
 
 
-def _expected_memory(findings: Findings, recipe: Recipe, model: str | None) -> Iterator[Finding]:
-    if findings.lengths is None:
+def _expected_memory(findings: Findings, recipe: Recipe, base: BaseModel | None) -> Iterator[Finding]:
+    if findings.lengths is None or base is None:
         return
     from toolkit.model.device import find_device
     from toolkit.train.cards.expected import expected_memory
 
-    base = replace(find_base_model(model), in_4bit=recipe.load_in_4bit)
+    base = replace(base, in_4bit=recipe.load_in_4bit)
     yield expected_memory(findings.lengths.longest, recipe, base, find_device(recipe.precision))
 
 
@@ -140,17 +143,18 @@ def _shipped_probes() -> Path | None:
     return path if path.is_file() else None
 
 
-def _model_folder(model: str | None) -> Path | None:
-    """None without such a model on this disk."""
+def _present(model: str | None) -> BaseModel | None:
+    """None if it is not on this disk. Raises ConfigError and ModelError for one that finetune refuses."""
     try:
-        return find_base_model(model).path
-    except ToolkitError:
+        base = find_base_model(model)
+    except AbsentModelError:
         return None
+    require_sizes(base)
+    return base
 
 
 def _open_encoder(model: str | None, max_length_tokens: int) -> Encoder:
     from toolkit.train.ms_swift import encoder
-    from toolkit.train.planning.plan import require_context
 
     base = find_base_model(model)
     require_context(base, max_length_tokens)

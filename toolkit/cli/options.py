@@ -30,6 +30,13 @@ def _probes(default: str) -> Decorator:
     return click.option("--probes", type=PATH, default=None, help=f"Probe file.  [default: {default}]")
 
 
+def _speak(_context: click.Context, _option: click.Parameter, language: str) -> str:
+    """All that the command says is in one language."""
+    if language != environment.language():
+        environment.speak(language)
+    return language
+
+
 def say_home() -> Path:
     """`files.home`; says so where it is a data disk that the toolkit found by itself."""
     folder = files.home()
@@ -106,7 +113,11 @@ SYSTEMS = click.option(
 BASE_ONLY = click.option("--base", "base_only", is_flag=True, help="Only the base model.")
 FORCE = click.option("--force", is_flag=True, help="Overwrite existing files.")
 LANG = click.option(
-    "--lang", type=click.Choice(LANGUAGES), default=environment.language,
-    help="The language of reports.  [default: by the environment]",
+    "--lang", type=click.Choice(LANGUAGES), default=environment.language, callback=_speak, is_eager=True,
+    help="The language of messages and reports.  [default: by the environment]",
+)  # fmt: skip
+ANSWER_LANG = click.option(
+    "--lang", type=click.Choice(LANGUAGES), default=environment.language, callback=_speak, is_eager=True,
+    expose_value=False, help="The language of messages and reports.  [default: by the environment]",
 )  # fmt: skip
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -9,16 +9,17 @@ from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
-from toolkit.cli.console import answers, notify, show, show_json
+from toolkit.cli.console import answers, notify, show, show_json, tell
 from toolkit.cli.console.chinese import message
 from toolkit.cli.console.pair import print_pair
 from toolkit.cli.console.run import print_run
-from toolkit.cli.options import JSON, LANG, OUTPUT, PATH, RUN
+from toolkit.cli.options import ANSWER_LANG, JSON, LANG, OUTPUT, PATH, RUN
 from toolkit.compare.report.pair.explanation import explanation
 from toolkit.compare.report.pair.files import write_pair
 from toolkit.compare.report.pair.pair import read_pair
 from toolkit.compare.report.pair.record import pair_record
 from toolkit.compare.texts import Texts
+from toolkit.core import environment
 from toolkit.core.text import one_line
 from toolkit.runs import latest
 from toolkit.runs.layout import PAIR_PAGE, first_command
@@ -48,7 +49,7 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
     if as_json:
         show_json([vars(one) for one in found])
     elif not found:
-        show(f"No runs in {output}. Next: {first_command(output)}")
+        tell(f"No runs in {output}. Next: {first_command(output)}")
     else:
         console = answers(DEFAULT_WIDTH)
         console.print(_table(found, console.width))
@@ -60,6 +61,7 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
 @command.command("show")
 @RUN
 @OUTPUT
+@ANSWER_LANG
 @JSON
 def show_run(run: str | None, output: Path, as_json: bool) -> None:
     """Show RUN, by default the latest finished one, on a page; with --json everything about it."""
@@ -74,6 +76,7 @@ def show_run(run: str | None, output: Path, as_json: bool) -> None:
 @click.argument("first")
 @click.argument("second")
 @OUTPUT
+@ANSWER_LANG
 @JSON
 def diff(first: str, second: str, output: Path, as_json: bool) -> None:
     """Show what differs between two runs: settings, data, versions, metrics.
@@ -85,9 +88,9 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
     if as_json:
         show_json([vars(difference) for difference in found])
     elif not found:
-        show("Nothing that matters differs.")
+        tell("Nothing that matters differs.")
     else:
-        show(explanation(one, other))
+        show(explanation(one, other, Texts(environment.language())))
         answers(DEFAULT_WIDTH).print(_diff_table(one.run_id, other.run_id, found))
 
 

@@ -135,8 +135,12 @@ def command(
 def _summary(taught: Taught) -> str:
     if taught.source == "existing":
         return f"{taught.data}: {taught.rows} rows, used as is; --force writes new ones"
-    by_model = f", {taught.written} of them with questions of the model ({taught.tried} tried)" if taught.tried else ""
-    return f"{taught.data}: {taught.rows} rows{by_model}"
+    if not taught.tried:
+        return f"{taught.data}: {taught.rows} rows"
+    return (
+        f"{taught.data}: {taught.rows} rows, {taught.written} of them with questions of the model "
+        f"({taught.tried} tried)"
+    )
 
 
 def _say_next(taught: Taught, output: Path) -> None:

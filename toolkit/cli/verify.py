@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.console import notify, progress, show, show_json
+from toolkit.cli.console import notify, progress, show, show_json, tell
 from toolkit.cli.options import JSON, PATH
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.suggestion import suggestion
@@ -47,4 +47,4 @@ def command(ctx: click.Context, folder: Path, name: str | None, as_json: bool) -
     if found:
         ctx.exit(ModelError.exit_code)
     if not as_json:
-        show(f"OK {len(lock.files)} files, {lock.total_bytes} bytes")
+        tell(f"OK {len(lock.files)} files, {lock.total_bytes} bytes")

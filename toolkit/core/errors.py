@@ -3,6 +3,7 @@
 ToolkitError            1   never raised itself
 ├── ConfigError         3   an option, a recipe, a folder, a missing run
 ├── ModelError          4   download, weights, tokenizer
+│   └── AbsentModelError 4  a known one that is not on this disk
 ├── DataError           5   a data set or a probe file
 ├── TrainingError       6   the training failed
 ├── ExportError         7   the export failed, or its parity gate did
@@ -52,6 +53,10 @@ class ConfigError(ToolkitError):
 
 class ModelError(ToolkitError):
     exit_code = 4
+
+
+class AbsentModelError(ModelError):
+    """What can do without a model goes on."""
 
 
 class DataError(ToolkitError):

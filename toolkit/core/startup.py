@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -149,6 +150,28 @@ def _remove_own(folder: str, pid: int) -> None:
     """Not in a process that was forked from the one that made it."""
     if os.getpid() == pid:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def fork_beside(work: Callable[[], object]) -> int:
+    """A copy of this process does `work` and ends, or ends before with this one, at once; returns the copy's id.
+
+    Of this process it runs nothing else there, neither handlers of signals nor what is meant for the end. Errors of
+    `work` are not shown.
+    """
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the caller answers for
+        pid = os.fork()
+    if pid:
+        return pid
+    try:
+        end_with(parent, signal.SIGKILL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to both; the other one ends this one
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        work()
+    finally:
+        os._exit(0)
 
 
 def end_with(parent: int, number: int) -> None:

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from toolkit.core import environment
 from toolkit.core.documents import parse_json, read_json, read_text
-from toolkit.core.errors import ConfigError, ModelError
+from toolkit.core.errors import AbsentModelError, ConfigError, ModelError
 from toolkit.core.files import file_sha256
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import short
-from toolkit.model.families.family import default_names, family_of, why_refused
+from toolkit.model.families.family import default_names, family_of, require_trainable
 from toolkit.model.families.sizes import SIZES
 from toolkit.model.families.template_files import folder_takes_system, folder_thinks, require_renderable
 from toolkit.model.families.tensors import require_all_layers, standard_sizes
@@ -82,8 +82,8 @@ class BaseModel:
 def find_base_model(name: str | None = None) -> BaseModel:
     """The model in a folder or of a lock's name; without either TOOLKIT_MODEL or Qwen2.5-7B-Instruct.
 
-    Waits for one that is being downloaded. Raises ConfigError for an unknown name, and ModelError for a folder that
-    cannot be used.
+    Waits for one that is being downloaded. Raises ConfigError for an unknown name, ModelError for a folder that
+    cannot be used, and AbsentModelError.
     """
     wanted = name or environment.base_model() or DEFAULT_MODEL
     locks = {known: (path, read_lock(path)) for known, path in known_locks().items()}
@@ -100,7 +100,7 @@ def find_base_model(name: str | None = None) -> BaseModel:
     for place in places:
         if _is_folder(place):
             return _read_model(place, locks)
-    raise ModelError(
+    raise AbsentModelError(
         f"The base model {wanted} is not on this disk{why} (looked in {', '.join(map(str, places))}).",
         next=f'Run "{suggestion("download", wanted)}", or name another with --model (tiny-qwen2 is shipped).',
     )
@@ -164,14 +164,14 @@ def _read_model(named: Path, locks: Mapping[str, tuple[Path, Lock]]) -> BaseMode
     """The model in a folder; where `named` is a link, the model takes the link's name."""
     folder, name = named.resolve(), os.path.basename(os.path.abspath(named))  # noqa: PTH100, PTH119  # links stay
     config = _json(folder, "config.json")
-    if (why := why_refused(config)) is not None:
-        raise ModelError(f"{folder} cannot be trained: {why}.", next="docs/models.md lists what can be.")
+    require_trainable(folder, config)
     _reject_remote_code(folder)
     _, tokenizer_config = (_json(folder, file) for file in TOKENIZER_FILES)
     require_renderable(folder, tokenizer_config)
     known_family = family_of(config).known
     if not known_family:
         config = config | standard_sizes(folder, config)
+        require_trainable(folder, config)  # again: with what config.json leaves to transformers
     weight_bytes, tensors = 0, set[str]()
     for path in _shards(folder):
         size, names = _read_header(path)

@@ -1,6 +1,7 @@
 """Loads models, tokenizers and adapters from their folders with transformers and peft."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,39 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
             next=f'Check its files with "{suggestion("verify", Path(folder))}", or download it again.',
         ) from error
     model, found = loaded
-    if missing := sorted(found["missing_keys"]):  # transformers fills them with random numbers
-        raise ModelError(
-            f"{folder} is incomplete: {missing[0]} missing, and {len(missing) - 1} more tensors.",
-            next="Download it again.",
-        )
+    _require_all(folder, found["missing_keys"])
     if in_4bit:
         pin_cpu_weight_layout(model)
     steady(model)
     return model, tokenizer
+
+
+@contextmanager
+def refused_gaps(folder: Path) -> Iterator[None]:
+    """Within, a model that a library loads from the folder has all its tensors. Raises ModelError."""
+    from transformers import PreTrainedModel
+
+    end_loading = PreTrainedModel._finalize_model_loading  # noqa: SLF001  # tests/contract has it
+
+    def end(*given: Any) -> Any:
+        found = end_loading(*given)
+        _require_all(folder, found.missing_keys)
+        return found
+
+    PreTrainedModel._finalize_model_loading = staticmethod(end)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        PreTrainedModel._finalize_model_loading = staticmethod(end_loading)  # noqa: SLF001
+
+
+def _require_all(folder: Path, missing: Iterable[str]) -> None:
+    """Transformers fills what is missing with random numbers. Raises ModelError."""
+    if names := sorted(missing):
+        raise ModelError(
+            f"{folder} is incomplete: {names[0]} missing, and {len(names) - 1} more tensors.",
+            next="Download it again.",
+        )
 
 
 def hide_scipy() -> None:

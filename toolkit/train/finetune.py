@@ -30,7 +30,7 @@ from toolkit.train.beside_rows import Beside, keep_job, need_of, question_job, r
 from toolkit.train.development_set import development_set, new_markers, probe_keys, read_questions, write_questions
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
 from toolkit.train.ms_swift.encoding_processes import encoding_processes
-from toolkit.train.planning.plan import choices, plan, require_context, require_disk
+from toolkit.train.planning.plan import choices, plan, recipe_of, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
 from toolkit.train.rows import (
@@ -103,8 +103,7 @@ def finetune(
     began, recipe = time.perf_counter(), config.recipe
     require_tracker(config.track)
     base = replace(find_base_model(config.model), in_4bit=recipe.load_in_4bit)
-    recipe = recipe if base.takes_system else recipe.without_systems()
-    recipe = recipe.of_thinking(thinks=base.thinks, name=base.name)
+    recipe = recipe_of(base, recipe)
     require_sizes(base)
     require_context(base, recipe.max_length_tokens)
     if base.in_4bit:

@@ -77,8 +77,8 @@ class Recipe:
     @property
     def epochs_label(self) -> str:
         under = f" under {self.variants} system prompts" if self.variants > 1 else ""
-        least = f", at least {self.min_steps} steps" if self.min_steps else ""
-        return f"{self.epochs:g} epochs{under}{least}"
+        least = f", at least {self.min_steps} steps" if self.min_steps > 1 else ""  # one is the least of any training
+        return f"{self.epochs:g} {'epoch' if self.epochs == 1 else 'epochs'}{under}{least}"
 
     def steps(self, rows: int) -> int:
         """The number of optimizer steps for `rows` rows."""

@@ -142,8 +142,11 @@ def rows_that_fit(
 def _warn_of(what: str, numbers: Sequence[int], notify: Callable[[str], None]) -> None:
     if numbers:
         shown = ", ".join(map(str, numbers[:SHOWN_ROWS])) + (", …" if len(numbers) > SHOWN_ROWS else "")
-        several = "s" * (len(numbers) != 1)
-        notify(f"Warning: {len(numbers)} row{several} {what} {'are' if several else 'is'} left out (row {shown}).")
+        notify(
+            f"Warning: 1 row {what} is left out (row {shown})."
+            if len(numbers) == 1
+            else f"Warning: {len(numbers)} rows {what} are left out (row {shown})."
+        )
 
 
 def epoch_tokens(lengths: Sequence[int], overhead: Sequence[int], recipe: Recipe) -> int:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from tests.fakes.command import ROOT, told
 from tests.fakes.disk import disk, fill
@@ -47,6 +49,16 @@ def test_rows_that_are_all_too_long_are_told(user: FinetuneUser, call: Call):
     told(call(*user.job("--max-length", "16")), 5, "Every row is longer than 16 tokens", "--max-length")
     assert user.record()["status"] == "failed"
     assert not (user.output / "latest").exists()
+
+
+def test_a_model_that_lacks_its_last_norm_is_not_trained_over_random_numbers(user: FinetuneUser, call: Call):
+    folder = shutil.copytree(ROOT / "data/tiny-qwen2", user.home / "lacking")
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.norm.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+    told(call(*user.job("--model", folder)), 4, f"{folder} is incomplete: model.norm.weight missing")
+    assert user.record()["status"] == "failed"
 
 
 def test_an_output_folder_that_is_read_only_is_told(user: FinetuneUser, call: Call):

@@ -11,6 +11,8 @@ from tests.fakes.json_answers import holds
 from tests.fakes.model_folder import make_model_folder
 from tests.fakes.run_record import run_record
 from toolkit.cli.check import command
+from toolkit.cli.finetune import command as finetune
+from toolkit.core.errors import ModelError
 from toolkit.core.files import file_sha256
 from toolkit.runs.run import write_record
 
@@ -102,6 +104,43 @@ def test_another_data_sets_questions_are_not_named(place: Path, change: dict[str
 
     assert ("also learned from" in found.stdout) is not bool(change)
     assert "also learned from" not in check("brand.json").stdout
+
+
+def test_a_base_model_without_a_place_for_system_prompts_is_trained_under_none(place: Path):
+    template = {"chat_template": "{{ bos_token + messages[-1].content }}"}
+    make_model_folder(place / "plain").joinpath("tokenizer_config.json").write_text(json.dumps(template))
+
+    done = CliRunner().invoke(command, ["brand.json", "--model", "plain", "--recipe", "keep"], catch_exceptions=False)
+
+    assert "system prompts" in check("brand.json", "--recipe", "keep").stdout
+    assert "system prompts" not in done.stdout
+    assert "also under" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"model_type": "mixtral"}, "it is a mixture of experts"),
+        ({"model_type": "deepseek_v3"}, "it is a mixture of experts"),
+        ({"model_type": "gpt_oss"}, "it is a mixture of experts"),
+        ({"model_type": "bert"}, "it is an encoder"),
+        ({"model_type": "internlm3"}, "which transformers does not have"),
+        ({"model_type": "nonsense"}, "which transformers does not have"),
+        ({"vocab_size": None}, "does not give vocab_size"),
+    ],
+)
+@pytest.mark.parametrize("file", ["brand.json", "questions.jsonl"])
+def test_a_base_model_that_finetune_refuses_is_refused_with_its_words(
+    place: Path, config: dict[str, object], why: str, file: str
+):
+    write_lines(place / "questions.jsonl", *LINES)
+    make_model_folder(place / "odd", **config)
+
+    refused = [CliRunner().invoke(one, [file, "--model", "odd"]).exception for one in (command, finetune)]
+
+    assert why in str(refused[0])
+    assert [type(one) for one in refused] == [ModelError, ModelError]
+    assert str(refused[0]) == str(refused[1])
 
 
 def test_findings_are_in_the_users_language(place: Path, monkeypatch: pytest.MonkeyPatch):

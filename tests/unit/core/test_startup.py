@@ -97,6 +97,30 @@ def test_a_forked_process_ends_with_the_one_that_it_was_forked_from():
     assert done.stdout == ""
 
 
+BESIDE = """
+import atexit, os, signal, time
+from toolkit.core.startup import fork_beside
+
+atexit.register(print, "the end", flush=True)
+signal.signal(signal.SIGTERM, lambda *_: print("a handler", flush=True))
+
+def work():
+    os.kill(os.getpid(), signal.SIGINT)  # that of the terminal, which is this process's
+    print("worked", flush=True)
+    HOW
+
+os.waitpid(fork_beside(work), 0)
+"""
+
+
+@pytest.mark.parametrize("how", ["return", "os.kill(os.getpid(), signal.SIGTERM)", "raise SystemExit(1)", "1 / 0"])
+def test_work_beside_runs_nothing_else_of_its_process(how: str):
+    code = BESIDE.replace("HOW", how)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50)
+
+    assert (done.stdout, done.stderr) == ("worked\nthe end\n", "")
+
+
 def test_a_process_whose_parent_is_gone_already_ends_at_once():
     code = "from toolkit.core.startup import end_with; end_with(-1, 15); print('went on')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from tests.fakes.attestable_run import BASE, LOCK, attested, make_attestable_run
 from tests.fakes.json_answers import holds
-from toolkit.cli.sharing.verify_evidence import lines
+from tests.fakes.skeletons import ROOT, texts_of
+from toolkit.cli.sharing.verify_evidence import chinese, lines
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import data_folder, file_sha256, write_json
 from toolkit.export.attestation.bundle import read_bundle, signed_bundle
@@ -19,6 +21,9 @@ from toolkit.export.attestation.signing import create_key_pair, read_key_pair
 from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
 from toolkit.runs.comparison import with_digest
 
+HAN = re.compile("[\u4e00-\u9fff]")
+MODULES = [ROOT / "toolkit/export/verify_evidence.py", *sorted((ROOT / "toolkit/export/attestation").glob("*.py"))]
+SAYS = {"Check": ("subject", "text"), "Opened": ("text",), "ValueError": ("what",), "WrongSignatureError": ("what",)}
 EVIDENCE = "evidence.sigstore.json"
 POLICY = f"""
 schema_version: 1
@@ -74,6 +79,28 @@ def test_what_was_published_meets_the_policy(pulled: Path):
     assert subjects[2:] == ["files", "verdict", "reliability", "residue", "base", "data", "probes", "image"]
     assert list(lines(found))[-1] == "Verified: signed by release.pub, and all 10 checks hold."
     assert holds("verify-evidence", found.to_dict())["verified"] is True
+
+
+def test_the_lines_are_in_the_users_language(pulled: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TOOLKIT_LANG", "zh")
+    held = list(lines(verified(pulled)))
+    (pulled / "adapter_config.json").write_text('{"r": 1}')
+    failed = list(lines(verified(pulled)))
+
+    assert held[0].startswith("签名：有效，由 release.pub 签名（")
+    assert held[2] == f"文件：全部 {len(list(pulled.iterdir())) - 2} 个与签名时相同"
+    assert held[3:5] == ["结论：按数值通过，按区间证据不足", "可靠性：1，下限 0.5"]
+    assert held[-1] == "核对通过：由 release.pub 签名，10 项检查全部成立。"
+    assert failed[2].startswith("不成立 文件：adapter_config.json 在签名之后改过：它的 sha256 是 ")
+    assert failed[-1] == "核对未通过：10 项检查中 1 项不成立。"
+
+
+def test_every_text_has_its_chinese():
+    texts = [one for path in MODULES for name, said in SAYS.items() for one in texts_of(path, {name}, said)]
+    own = {one.skeleton: one.place for one in texts if one.skeleton and any(map(str.isalpha, one.skeleton))}
+
+    assert len(own) > 30
+    assert [f"{place}: {text}" for text, place in own.items() if not HAN.search(chinese(text.replace("{}", "7")))] == []
 
 
 def test_a_run_is_checked_with_its_rows_and_its_report(run: Path):

@@ -189,6 +189,20 @@ def test_a_mixture_of_experts_is_refused_by_name(folder: Path):
     assert "it is a mixture of experts" in refused(folder)
 
 
+def test_how_many_experts_transformers_gives_an_architecture_by_itself_counts(folder: Path):
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "gpt_oss"}))
+
+    assert "it is a mixture of experts" in refused(folder)
+
+
+def test_an_encoder_is_refused_unless_it_is_used_as_a_decoder(folder: Path):
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "bert"}))
+    assert "it is an encoder, and the toolkit trains decoders" in refused(folder)
+
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "bert", "is_decoder": True}))
+    assert find_base_model(str(folder)).config["model_type"] == "bert"
+
+
 def test_an_architecture_that_transformers_lacks_is_refused(folder: Path):
     (folder / "config.json").write_text(json.dumps(CONFIG | {"model_type": "abacus"}))
 

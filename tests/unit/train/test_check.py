@@ -524,12 +524,16 @@ def test_an_error_that_is_allowed_is_a_warning_and_its_row_is_trained(found):
 def _toolkit_check(tmp_path, monkeypatch):
     monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path))
     (tmp_path / "probes.yaml").write_text(PROBES, encoding="utf-8")
-    for name in ("locks", "no-model"):
-        (tmp_path / name).mkdir()
+    (tmp_path / "locks").mkdir()
+    lock = {
+        "schema_version": 1, "name": "absent", "folder": "Not-Here", "repository": "Someone/Not-Here",
+        "revision": "0" * 40, "licence": "CC0-1.0", "files": {"config.json": {"bytes": 1, "sha256": "0" * 64}},
+    }  # fmt: skip
+    (tmp_path / "locks" / "absent.json").write_text(json.dumps(lock))
 
     def run(rows, *options):
         (tmp_path / "data.json").write_text(json.dumps(rows), encoding="utf-8")
-        return CliRunner().invoke(command, ["data.json", "--model", str(tmp_path / "no-model"), *options])
+        return CliRunner().invoke(command, ["data.json", "--model", "absent", *options])
 
     return run
 

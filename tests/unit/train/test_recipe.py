@@ -219,8 +219,17 @@ def test_named_epochs_are_not_exceeded_unless_a_least_number_of_steps_is_named_t
     assert recipe.changed(learning_rate=0.01).steps(50) == 150
 
 
-def test_the_least_number_of_steps_is_in_the_label():
-    assert load_recipe("article").changed(min_steps=150).epochs_label == "10 epochs, at least 150 steps"
+@pytest.mark.parametrize(
+    ("epochs", "min_steps", "label"),
+    [
+        (10, 150, "10 epochs, at least 150 steps"),
+        (0.5, 0, "0.5 epochs"),
+        (1, 2, "1 epoch, at least 2 steps"),
+        (1, 1, "1 epoch"),
+    ],
+)
+def test_the_label_has_epochs_and_the_least_number_of_steps(epochs: float, min_steps: int, label: str):
+    assert load_recipe("article").changed(epochs=epochs, min_steps=min_steps).epochs_label == label
 
 
 @pytest.mark.parametrize(

@@ -69,16 +69,27 @@ def show_either(found: Mapping[str, Any], lines: Iterable[str], *, as_json: bool
         show_json(found)
     else:
         for line in lines:
-            show(line)
+            tell(line)
+
+
+def tell(line: str) -> None:
+    """Prints a line that is for people on stdout, in the user's language."""
+    show(_in_language(line))
 
 
 def notify(message: str) -> None:
     """Prints a message on stderr, in the user's language; stdout is for the answer."""
-    if environment.language() == "zh":
-        from toolkit.cli.console.chinese import translated
+    print(
+        printable(_in_language(message)), file=sys.stderr, flush=True
+    )  # click.echo would write underneath rich's live bars
 
-        message = translated(message)
-    print(printable(message), file=sys.stderr, flush=True)  # click.echo would write underneath rich's live bars
+
+def _in_language(text: str) -> str:
+    if environment.language() != "zh":
+        return text
+    from toolkit.cli.console.chinese import translated
+
+    return translated(text)
 
 
 @contextmanager
@@ -124,7 +135,7 @@ def _bars() -> Iterator[Listener]:
             other = counted if bars is sized else sized
             other.stop()  # rich allows one live display at a time
             bars.start()
-            tasks[event.task] = bars.add_task(event.task, total=event.total, detail="")
+            tasks[event.task] = bars.add_task(_in_language(event.task), total=event.total, detail="")
         bars.update(tasks[event.task], completed=event.done, total=event.total, detail=event.detail)
 
     try:
@@ -144,9 +155,8 @@ def _plain_lines() -> Listener:
             return
         last[event.task] = now
         total = "" if event.total is None else f"/{_amount(event.total, event.unit)}"
-        notify(
-            f"{event.task} {_amount(event.done, event.unit)}{total}" + (f" · {event.detail}" if event.detail else "")
-        )
+        detail = f" · {event.detail}" if event.detail else ""
+        notify(f"{_in_language(event.task)} {_amount(event.done, event.unit)}{total}{detail}")
 
     return listener
 

@@ -1,7 +1,8 @@
 """Help and messages in Chinese, where the environment asks for it: TOOLKIT_LANG=zh, or a locale that begins with zh.
 
 Commands are written in English; here each text is looked up as a whole, or by a pattern with {} for what
-varies. What chinese.yaml lacks stays English. What errors say is in toolkit.cli.console.failures.
+varies. What chinese.yaml and chinese_messages.yaml
+lack stays English. What errors say is in toolkit.cli.console.failures.
 """
 
 import inspect
@@ -9,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -17,9 +19,11 @@ from toolkit.cli.console.catalogue import Catalogue
 from toolkit.core import environment
 
 CATALOGUE = Path(__file__).with_name("chinese.yaml")
+MESSAGES = Path(__file__).with_name("chinese_messages.yaml")
 VERBATIM = "\b"  # begins a paragraph that Click does not wrap
 AT_END = re.compile(r"(.*?)\s+\[([^\[\]]*)\]")  # help, and what Click or the help itself puts in brackets behind it
 NO_LINE_BEGINS_WITH = "，。、；：）”？！…"
+PIECE = re.compile(r"（*(?:[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)|\s+")  # no line ends with a bracket that opens
 SENTENCE = re.compile(r"(?<=[.?!:]) (?=[A-Z])")
 LONGEST_NAME = 30  # columns of an option with its value, before its help starts on the next line
 
@@ -40,7 +44,7 @@ def message(text: str) -> str:
 
 @cache
 def _catalogue() -> Catalogue:
-    return Catalogue(CATALOGUE, words=("frame", "help", "check"), sentence=SENTENCE)
+    return Catalogue(CATALOGUE, MESSAGES, words=("frame", "help", "check"), sentence=SENTENCE)
 
 
 class ChineseFormatter(click.HelpFormatter):
@@ -102,15 +106,34 @@ def columns(text: str) -> int:
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:
-    """Lines of `width` columns, with a full stop or comma behind; broken at spaces and between Chinese characters."""
-    line = ""
-    for piece in re.findall(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+|\s+", text):
-        if line and columns(line) + columns(piece.rstrip()) > width and piece not in NO_LINE_BEGINS_WITH:
-            yield line.rstrip()
-            line = ""
-        line = line + piece if line else piece.lstrip()
-    if line:
-        yield line.rstrip()
+    """Lines of `width` columns, as `breaks` has them."""
+    at = [0, *breaks(text, width), len(text)]
+    yield from filter(None, (text[start:end].strip() for start, end in pairwise(at)))
+
+
+def breaks(text: str, width: int) -> Iterator[int]:
+    """Where lines of `width` columns begin: behind spaces and between Chinese characters, but for some punctuation.
+
+    A word that is wider than a line is broken too.
+    """
+    start = 0
+    if columns(text) <= width:
+        return
+    for piece in PIECE.finditer(text):
+        word = piece[0].rstrip()
+        if word in NO_LINE_BEGINS_WITH or columns(text[start : piece.start()] + word) <= width:
+            continue
+        if piece.start() > start:
+            start = piece.start()
+            yield start
+        while columns(text[start : piece.end()].rstrip()) > width:
+            start += _fitting(text[start : piece.end()], width)
+            yield start
+
+
+def _fitting(text: str, width: int) -> int:
+    """How many characters fit, at least one."""
+    return next((at for at in range(len(text), 1, -1) if columns(text[:at]) <= width), 1)
 
 
 class ToolkitContext(click.Context):

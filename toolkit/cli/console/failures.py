@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console.catalogue import Catalogue, joined
-from toolkit.cli.console.chinese import CATALOGUE as MESSAGES
+from toolkit.cli.console.chinese import CATALOGUE as OTHERS
 from toolkit.core import environment
 from toolkit.core.errors import ToolkitError
 from toolkit.core.text import one_line
@@ -21,7 +21,7 @@ CHINESE = "zh"
 
 @cache
 def errors() -> Catalogue:
-    return Catalogue(CATALOGUE, MESSAGES, parts=PARTS, words=("parts",))
+    return Catalogue(CATALOGUE, OTHERS, parts=PARTS, words=("parts",))
 
 
 def shown(error: ToolkitError, language: str | None = None) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from toolkit.cli.console.chinese import columns, is_asked_for, message
+from toolkit.cli.console.chinese import breaks, columns, is_asked_for, message
 from toolkit.cli.console.failures import phrase
 from toolkit.core.text import one_line, printable, short
 from toolkit.data.row_checks import Finding
@@ -150,14 +150,16 @@ def _preview(console: "Console", findings: Findings, preview: Preview) -> None:
     for line in text.split("\n", allow_blank=True):
         _print(console, "  ", line)
     for other in preview.variants:
-        _line(console, "  also ", f'under "{short(other.system, SHOWN_SYSTEM)}": {short(other.question)}')
+        under = message(f'under "{short(other.system, SHOWN_SYSTEM)}":')
+        _line(console, f"  {message('also')} ", f"{under} {short(other.question)}")
 
 
 def _shortened(text: str) -> str:
     if len(text) <= SHOWN_CHARACTERS:
         return text
     half = SHOWN_CHARACTERS // 2
-    return f"{text[:half]} [… {len(text) - 2 * half} characters …] {text[-half:]}"
+    left_out = message(f"{len(text) - 2 * half} characters")
+    return f"{text[:half]} [… {left_out} …] {text[-half:]}"
 
 
 def _line(console: "Console", label: str, value: str, label_style: str = "") -> None:
@@ -170,9 +172,8 @@ def _print(console: "Console", label: str, text: "Text", label_style: str = "") 
     """Prints text after its label, later lines indented to match; not wrapped if stdout is not a terminal."""
     from rich.text import Text
 
-    width = max(20, console.width - len(label)) if console.is_terminal else UNWRAPPED
-    lines = text.wrap(console, width) if text.plain else [Text()]
-    for number, line in enumerate(lines):
-        start = Text(label, style=label_style) if number == 0 else Text(" " * len(label))
+    width = max(20, console.width - columns(label)) if console.is_terminal else UNWRAPPED
+    for number, line in enumerate(text.divide(breaks(text.plain, width))):
+        start = Text(label, style=label_style) if number == 0 else Text(" " * columns(label))
         line.rstrip()
         console.print(Text.assemble(start, line), soft_wrap=True)

@@ -6,11 +6,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers
-from toolkit.cli.console.chinese import message
+from toolkit.cli.console.chinese import is_asked_for, message
 from toolkit.compare.report.figures import figure
+from toolkit.compare.texts import Texts
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import one_line
-from toolkit.runs.comparison import ComparisonRecord, read_comparison
+from toolkit.runs.comparison import METRICS, ComparisonRecord, read_comparison
 from toolkit.runs.layout import COMPARISON, QUESTIONS_FILE, REPORT_PAGE, output_option
 from toolkit.runs.run import Run
 from toolkit.runs.runs import verdict_word
@@ -32,7 +33,7 @@ def print_run(run: Run, width: int) -> None:
     table.add_column(overflow="fold")
     for name, value in _lines(run):
         if value:
-            table.add_row(message(name), escape(one_line(value)))
+            table.add_row(message(name), escape(message(one_line(value))))
     console.print(table)
 
 
@@ -105,15 +106,28 @@ def _verdict(run: Run, comparison: ComparisonRecord | None) -> Iterator[tuple[st
             yield "verdict", f"not compared yet: {command}"
         return
     verdict = comparison.verdict.to_dict()
-    reasons = [str(reason) for reason in verdict["reasons"]]
-    more = [f"and {len(reasons) - SHOWN} more"] if len(reasons) > SHOWN else []
-    yield "verdict", "; ".join([verdict_word(verdict), *reasons[:SHOWN], *more])
+    reasons = [_reason(str(reason)) for reason in verdict["reasons"]]
+    more = [message(f"and {len(reasons) - SHOWN} more")] if len(reasons) > SHOWN else []
+    yield "verdict", "; ".join([message(verdict_word(verdict)), *reasons[:SHOWN], *more])
     measured = [(name, metric.value) for name, metric in comparison.figures.items() if metric.value is not None]
-    yield "metrics", ", ".join(f"{name} {figure(value)}" for name, value in measured)
+    yield "metrics", ", ".join(f"{_name(name)} {figure(value)}" for name, value in measured)
     if comparison.test is not None:
         scores = [f"{one.name} {one.before:.3f} -> {one.after:.3f}" for one in comparison.test.scores]
         yield "scores", f"{', '.join(scores)} ({comparison.test.answered} rows of {comparison.test.path})"
     yield "report", str(run.folder / COMPARISON / REPORT_PAGE)
+
+
+def _name(metric: str) -> str:
+    return Texts("zh")(f"metric.{metric}.name") if is_asked_for() else metric
+
+
+def _reason(text: str) -> str:
+    """A record has them in English."""
+    english = {Texts("en")(f"metric.{metric}.name"): metric for metric in METRICS}
+    name, verb, rest = text.partition(" is ")
+    if name not in english or not is_asked_for():
+        return text
+    return message(f"{_name(english[name])}{verb}{rest}")
 
 
 def _short(value: object) -> str:

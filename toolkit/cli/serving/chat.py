@@ -9,25 +9,28 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify, show
+from toolkit.cli.console.chinese import message
 from toolkit.cli.console.failures import shown
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import system_name
+from toolkit.core import environment
 from toolkit.core.errors import DataError
 from toolkit.core.text import printable
 from toolkit.model.language_model import load_model
 from toolkit.runs.run import find_run
 from toolkit.serve.chat import Conversation
 
-COMMANDS = """\
-/before        answer without the adapter
-/after         answer with it again
-/system TEXT   use another system prompt; without TEXT, none
-/think on|off  whether a model that thinks does
-/forget        start a new conversation
-/quit          leave (or Ctrl-D)
-/help          show this list"""
+COMMANDS = {
+    "/before": "answer without the adapter",
+    "/after": "answer with it again",
+    "/system TEXT": "use another system prompt; without TEXT, none",
+    "/think on|off": "whether a model that thinks does",
+    "/forget": "start a new conversation",
+    "/quit": "leave (or Ctrl-D)",
+    "/help": "show this list",
+}
 
 
 @click.command()
@@ -106,7 +109,7 @@ def _run_command(conversation: Conversation, line: str) -> bool:
             notify("There is no adapter to switch: this is the base model.")
     elif word == "/system":
         conversation.system = rest.strip()
-        notify(f"System prompt: {system_name(conversation.system, Texts())}")
+        notify(f"System prompt: {system_name(conversation.system, Texts(environment.language()))}")
     elif word == "/think" and rest in {"on", "off"}:
         conversation.thinking = rest == "on"
         notify("It thinks before it answers, if it can." if conversation.thinking else "It answers without a thought.")
@@ -114,7 +117,10 @@ def _run_command(conversation: Conversation, line: str) -> bool:
         conversation.forget()
         notify("Forgotten.")
     else:
-        notify(COMMANDS if word == "/help" else f"Unknown command: {word}\n{COMMANDS}")
+        if word != "/help":
+            notify(f"Unknown command: {word}")
+        for name, what in COMMANDS.items():
+            notify(f"{name:<15}{message(what)}")
     return False
 
 

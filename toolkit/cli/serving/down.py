@@ -2,7 +2,7 @@
 
 import click
 
-from toolkit.cli.console import show
+from toolkit.cli.console import tell
 from toolkit.serve.down import down
 
 
@@ -15,11 +15,11 @@ def command(model_only: bool) -> None:
     """
     found = down(model_only=model_only)
     if found is None:
-        show("Nothing is warm.")
+        tell("Nothing is warm.")
     elif model_only:
-        show(f"warm: pid {found['pid']} gave the model's memory back; toolkit down and toolkit up load it again")
+        tell(f"warm: pid {found['pid']} gave the model's memory back; toolkit down and toolkit up load it again")
     elif found["jobs"]:
         works = ", ".join(f"{job['command']} (pid {job['pid']})" for job in found["jobs"])
-        show(f"warm: pid {found['pid']} ends after {works}")
+        tell(f"warm: pid {found['pid']} ends after {works}")
     else:
-        show(f"warm: pid {found['pid']} ended")
+        tell(f"warm: pid {found['pid']} ended")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from toolkit.cli import import_name
-from toolkit.cli.console import show, show_json
+from toolkit.cli.console import show_json, tell
 from toolkit.cli.options import JSON, MODEL
 from toolkit.serve.up import IDLE_MINUTES, UpConfig, keep, memory_bytes, status, up
 from toolkit.serve.warm.client import COMMANDS, ago, span
@@ -41,10 +41,10 @@ def command(
     if as_json:
         show_json({} if found is None else {name: value for name, value in found.items() if name != "identity"})
     elif found is None:
-        show("Nothing is warm; toolkit up starts it.")
+        tell("Nothing is warm; toolkit up starts it.")
     else:
         for line in lines(found, memory_bytes(found)):
-            show(line)
+            tell(line)
 
 
 def lines(found: dict[str, Any], size_bytes: int) -> list[str]:

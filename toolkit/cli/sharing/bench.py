@@ -2,8 +2,9 @@
 
 import click
 
-from toolkit.cli.console import answers, notify, progress, show, show_json
-from toolkit.cli.options import JSON, MODEL
+from toolkit.cli.console import answers, notify, progress, show, show_json, tell
+from toolkit.cli.console.chinese import message
+from toolkit.cli.options import ANSWER_LANG, JSON, MODEL
 from toolkit.core.events import Caller, stop_requests
 from toolkit.train.cards.bench import BenchConfig, bench
 
@@ -18,6 +19,7 @@ Examples:
 @MODEL
 @click.option("--repeat", type=click.IntRange(1, 20), default=1, show_default=True,
               help="Measure each so often, and show medians.")  # fmt: skip
+@ANSWER_LANG
 @JSON
 def command(model: str | None, repeat: int, as_json: bool) -> None:
     """Time the README's training here, beside our own figures.
@@ -35,9 +37,9 @@ def command(model: str | None, repeat: int, as_json: bool) -> None:
     from rich.table import Table
 
     show(f"{found.model} on {found.hardware.get('name') or found.hardware.get('device')}, {found.date}")
-    table = Table("", "here", *(f"{one.hardware}, {one.date}" for one in found.published), box=None)
+    table = Table("", message("here"), *(f"{one.hardware}, {one.date}" for one in found.published), box=None)
     for name, here, others in found.rows():
-        table.add_row(name, here, *others)
+        table.add_row(message(name), here, *others)
     answers().print(table)
     if not found.published:
-        show("We have measured no base model of these sizes.")
+        tell("We have measured no base model of these sizes.")

@@ -1,14 +1,22 @@
 """`toolkit verify-evidence`: stdout has a line for each demand, and the exit code is 0 only if all are met."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
 
+from toolkit.cli import console
 from toolkit.cli.console import show_either
-from toolkit.cli.options import JSON, OUTPUT, PATH
+from toolkit.cli.console.catalogue import Catalogue
+from toolkit.cli.console.chinese import is_asked_for
+from toolkit.cli.options import ANSWER_LANG, JSON, OUTPUT, PATH
+from toolkit.compare.texts import Texts
 from toolkit.core.text import one_line
 from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
+from toolkit.runs.comparison import METRICS
+
+CATALOGUE = Path(console.__file__).with_name("chinese_evidence.yaml")
 
 EXAMPLES = """\b
 Examples:
@@ -23,6 +31,7 @@ Examples:
 @click.option("--subject", metavar="sha256:DIGEST", help="Demand that it is about this too, such as an image.")
 @click.option("--policy-sha256", metavar="DIGEST", help="Refuse any other policy file.")
 @OUTPUT
+@ANSWER_LANG
 @JSON
 @click.pass_context
 def command(
@@ -53,11 +62,28 @@ def command(
 
 def lines(found: Verified) -> Iterator[str]:
     """What the command answers, a line a demand."""
-    for check in found.checks:
-        yield one_line(f"{'' if check.holds else 'FAILED '}{check.subject}: {check.text}")
     failed = sum(not check.holds for check in found.checks)
-    yield (
+    answer = (
         f"Verified: signed by {found.key.name}, and all {len(found.checks)} checks hold."
         if found.holds and found.key is not None
         else f"Not verified: {failed} of {len(found.checks)} checks failed."
     )
+    if not is_asked_for():
+        for check in found.checks:
+            yield one_line(f"{'' if check.holds else 'FAILED '}{check.subject}: {check.text}")
+        yield answer
+        return
+    for check in found.checks:
+        subject = Texts("zh")(f"metric.{check.subject}.name") if check.subject in METRICS else chinese(check.subject)
+        yield one_line(f"{'' if check.holds else '不成立 '}{subject}：{chinese(check.text)}")
+    yield chinese(answer)
+
+
+def chinese(text: str) -> str:
+    """A subject, or what is said of it."""
+    return _catalogue().part(text)
+
+
+@cache
+def _catalogue() -> Catalogue:
+    return Catalogue(CATALOGUE, words=("subjects", "texts"))

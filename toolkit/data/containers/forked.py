@@ -8,13 +8,13 @@ import socket
 import struct
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any, Generic, NoReturn, Self, TypeVar
+from typing import IO, Any, Generic, Self, TypeVar
 
 from toolkit.core.errors import ToolkitError
 from toolkit.core.limited_process import limited_process
+from toolkit.core.startup import fork_beside
 from toolkit.data.containers.blobs import Blobs
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ def can_fork() -> bool:
 
 
 class Forked(Generic[T]):
-    """`work` in a copy of this process from now on, which is ended with this context at the latest.
+    """`work` in a copy of this process from now on, which ends with this context at the latest, and with this process.
 
     What it returns comes back by pickle, files of Blobs as such, and so does what it says: `hear` gets that at once, in
     a thread of its own.
@@ -42,11 +42,7 @@ class Forked(Generic[T]):
         self._hear = hear
         self._ended: tuple[str, Any] = RAISED, NO_RESULT
         self._ours, theirs = socket.socketpair()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads, of which `can_fork` sees none
-            self._pid = os.fork()
-        if self._pid == 0:
-            _work(work, theirs)
+        self._pid = fork_beside(lambda: _work(work, theirs))
         theirs.close()
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
@@ -83,21 +79,14 @@ class Forked(Generic[T]):
             self._ended = RAISED, error
 
 
-def _work(work: Callable[[Say], Any], channel: socket.socket) -> NoReturn:
-    """In the copy: nothing of what is meant for the end of the process may run there."""
-    code = 1
+def _work(work: Callable[[Say], Any], channel: socket.socket) -> None:
+    """In the copy."""
+    limited_process.cache_clear()  # its child answers the original
     try:
-        limited_process.cache_clear()  # its child answers the original
-        try:
-            message = DONE, work(lambda what: _send(channel, (MESSAGE, what)))
-        except Exception as error:  # noqa: BLE001  # the original raises it
-            message = RAISED, error
-        _send(channel, message)
-        code = 0
-    except BaseException:  # noqa: BLE001, S110  # interrupted, or nobody is there to hear
-        pass
-    finally:
-        os._exit(code)
+        message = DONE, work(lambda what: _send(channel, (MESSAGE, what)))
+    except Exception as error:  # noqa: BLE001  # the original raises it
+        message = RAISED, error
+    _send(channel, message)
 
 
 class _Pickler(pickle.Pickler):

@@ -3,12 +3,11 @@
 import os
 import pickle
 import signal
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from toolkit.core.startup import end_with
+from toolkit.core.startup import fork_beside
 
 TINY_PARAMETERS = 10_000_000
 
@@ -47,13 +46,14 @@ class Meanwhile:
     """
 
     def __init__(self, work: Callable[[], Any]) -> None:
-        parent = os.getpid()
         self._from_child, to_parent = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: they only draw progress
-            self._pid = os.fork()
-        if self._pid == 0:
-            _do(work, to_parent, parent)
+
+        def send() -> None:
+            data = pickle.dumps(work())
+            with os.fdopen(to_parent, "wb") as file:
+                file.write(data)
+
+        self._pid = fork_beside(send)  # beside threads that only draw progress
         os.close(to_parent)
 
     def result(self) -> Any:
@@ -85,17 +85,3 @@ def meanwhile(network: Any, work: Callable[[], Any]) -> Iterator[Callable[[], An
         yield begun.result
     finally:
         begun.end()
-
-
-def _do(work: Callable[[], Any], to_parent: int, parent: int) -> None:
-    """In the forked process, which ends here. Nothing is said of a failure: who asked meets it again."""
-    try:
-        end_with(parent, signal.SIGKILL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to both; the other one ends this one
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        data = pickle.dumps(work())
-        with open(to_parent, "wb") as file:
-            file.write(data)
-    finally:
-        os._exit(0)

@@ -1,5 +1,6 @@
 """Which family a base model belongs to, by its config.json, and what is true of that family (families.yaml). Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -7,10 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolkit.core.documents import read_json
+from toolkit.core.errors import ModelError
 from toolkit.core.plain_yaml import read_own
 
 TABLE = Path(__file__).with_name("families.yaml")
 # Fields of config.json that say how many experts a mixture has.
+MIXTURES = re.compile(r"moe(_|$)|^(mixtral|dbrx|jamba)$")  # model types that are one, whatever else config.json says
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok")
 PARTS = ("vision_config", "audio_config", "vision_tower")  # of models that read more than text
 
@@ -88,6 +91,16 @@ def default_names() -> tuple[str, ...]:
     return families()["qwen2"].markers("")
 
 
+def require_trainable(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raises ModelError where `why_refused` has a reason."""
+    if (why := why_refused(config)) is not None:
+        raise refused(folder, why)
+
+
+def refused(folder: Path, why: str) -> ModelError:
+    return ModelError(f"{folder} cannot be trained: {why}.", next="docs/models.md lists what can be.")
+
+
 def why_refused(config: Mapping[str, Any]) -> str | None:
     """Why a model of this config.json is not trained at all, whatever its weights; None if there is no reason."""
     if not config.get("model_type"):
@@ -96,7 +109,8 @@ def why_refused(config: Mapping[str, Any]) -> str | None:
         return "it reads images or sound, and the toolkit trains models of text"
     if config.get("is_encoder_decoder"):
         return "it has an encoder, and the toolkit trains decoders"
-    if any(_is_number(config.get(name)) and config[name] > 1 for name in EXPERTS):
+    several = any(_is_number(config.get(name)) and config[name] > 1 for name in EXPERTS)
+    if several or MIXTURES.search(str(config["model_type"])):
         return "it is a mixture of experts, and the toolkit trains dense models"
     return None
 

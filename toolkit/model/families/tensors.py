@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import ModelError, first_line
+from toolkit.model.families.family import EXPERTS, refused
 from toolkit.model.families.sizes import SIZES
 
 LAYER_TENSOR = re.compile(r"model\.layers\.(\d+)\.(.+)")
@@ -33,12 +34,15 @@ def require_all_layers(folder: Path, tensors: set[str], layers: object) -> None:
 
 
 def standard_sizes(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The sizes under the names that most configurations use, of an architecture that families.yaml lacks.
+    """The sizes, and the experts, under the names that most configurations use, of one that families.yaml lacks.
 
-    Raises ModelError for one that transformers does not have.
+    Raises ModelError for one that transformers does not have, or has as an encoder.
     """
     from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
 
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
@@ -47,12 +51,14 @@ def standard_sizes(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
             "language model.",
             next="Use a model of another architecture: docs/models.md lists them.",
         )
+    if kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.get("is_decoder"):
+        raise refused(folder, "it is an encoder, and the toolkit trains decoders")
     try:
         read: Any = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(
             f"{folder / 'config.json'} cannot be read: {first_line(error)}.", next="Download it again."
         ) from None
-    found = {name: getattr(read, name, None) for name in (*SIZES, "max_position_embeddings")}
+    found = {name: getattr(read, name, None) for name in (*SIZES, *EXPERTS, "max_position_embeddings")}
     found["intermediate_size"] = found["intermediate_size"] or MLP_FACTOR * (found["hidden_size"] or 0)
     return {name: size for name, size in found.items() if size}

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ COMMANDS = frozenset({"finetune", "teach", "compare", "scan", "sweep", "chat", "
 # These load a model, and stay: a card's memory has to be free for them.
 LASTING = frozenset({"lab", "serve", "studio", "replay"})
 ALONE = ("--cards", "-h", "--help")  # options of commands that a warm process has nothing for
+WITH_VALUE = ("--lang",)  # options of toolkit itself
+LANGUAGES = ("en", "zh")
 FORWARDED = (
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
 )  # fmt: skip
@@ -31,15 +33,20 @@ STREAMS = (0, 1, 2)
 MINUTE_S, HOUR_S = 60, 3600
 
 
-def run_warm(arguments: Sequence[str]) -> int | None:
-    """The command's exit code; None if it has to be done in this process. Raises KeyboardInterrupt."""
-    command = next((word for word in arguments if not word.startswith("-")), "")
+def run_warm(arguments: Sequence[str], message: Callable[[str], str] = str) -> int | None:
+    """The command's exit code; None if it has to be done in this process. Raises KeyboardInterrupt.
+
+    `message`: a line of ours in the user's language.
+    """
+    command = _command(arguments)
     if environment.warm_is_off() or command not in COMMANDS | LASTING:
         return None
     if command in COMMANDS and any(word.split("=")[0] in ALONE for word in arguments):
         return None
     from toolkit.serve.warm.messages import connected, socket_path
 
+    if (language := named_language(arguments)) in LANGUAGES:
+        environment.speak(language)  # as the command itself will, whose options are not read yet
     path = socket_path(environment.initial())
     if not path.exists() or (connection := connected(path)) is None:
         return None
@@ -47,8 +54,29 @@ def run_warm(arguments: Sequence[str]) -> int | None:
         if command in LASTING:
             _ask_back(connection)
             return None
-        return _done_there(connection)
+        return _done_there(connection, message)
     return None
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """`finetune` of `--lang zh finetune my.json`."""
+    words = iter(arguments)
+    for word in words:
+        if word in WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
+
+
+def named_language(arguments: Sequence[str]) -> str:
+    """What `--lang` names last; "" without one."""
+    found = ""
+    for at, word in enumerate(arguments):
+        name, _, value = word.partition("=")
+        if name == "--lang":
+            found = value or next(iter(arguments[at + 1 :]), "")
+    return found
 
 
 def _ask_back(connection: "socket.socket") -> None:
@@ -58,7 +86,7 @@ def _ask_back(connection: "socket.socket") -> None:
     receive(connection)
 
 
-def _done_there(connection: "socket.socket") -> int | None:
+def _done_there(connection: "socket.socket", message: Callable[[str], str]) -> int | None:
     from toolkit.serve.warm.messages import receive, send
 
     if not all(map(_is_open, STREAMS)):
@@ -70,14 +98,14 @@ def _done_there(connection: "socket.socket") -> int | None:
         os.close(folder)
     answer, _ = receive(connection)
     if (why := answer.get("refused")) is not None:
-        _say(f"not used, {why}")
+        _say(message(f"warm: not used, {why}"))
         return None
-    _say(f"pid {answer['pid']}, {answer['what']} {ago(answer['age_s'])}")
+    _say(message(f"warm: pid {answer['pid']}, {answer['what']} {ago(answer['age_s'])}"))
     _forward_signals(connection)
     try:
         end, _ = receive(connection)
     except (OSError, EOFError):
-        _say("the process is gone, and the command with it")
+        _say(message("warm: the process is gone, and the command with it"))
         return 1
     if "signal" in end:
         _die_of(end["signal"])
@@ -141,7 +169,7 @@ def span(seconds: float) -> str:
 def _say(text: str) -> None:
     plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)  # a model's folder may have any name
     with suppress(OSError):
-        print(f"warm: {plain}", file=sys.stderr, flush=True)
+        print(plain, file=sys.stderr, flush=True)
 
 
 def _is_open(number: int) -> bool:

@@ -17,6 +17,7 @@ from toolkit.model.families.float16 import steady
 from toolkit.model.families.host_embedding import keep_embedding_on_host
 from toolkit.model.four_bits import pin_cpu_weight_layout
 from toolkit.model.language_model import LanguageModel
+from toolkit.model.loading import refused_gaps
 from toolkit.train.job import INTERRUPTED, TrainingJob, TrainingResult
 from toolkit.train.ms_swift.base_answers import loss_terms
 from toolkit.train.ms_swift.callbacks import (
@@ -69,7 +70,8 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         self.model, self.processor = self.shared.clone(key)
 
     def _load(self, **how: Any) -> None:
-        super()._prepare_model_tokenizer(**how)
+        with refused_gaps(self.job.model_folder):
+            super()._prepare_model_tokenizer(**how)
         if self.job.recipe.load_in_4bit:
             pin_cpu_weight_layout(self.model)
         steady(self.model)

@@ -182,6 +182,15 @@ def _gib(count: int) -> str:
     return f"{count / GIB:.1f} GiB"
 
 
+def recipe_of(base: BaseModel, recipe: Recipe) -> Recipe:
+    """The recipe as this base model is trained by it: without what the model has no place for.
+
+    Raises ConfigError where it names thoughts that the model does not have.
+    """
+    recipe = recipe if base.takes_system else recipe.without_systems()
+    return recipe.of_thinking(thinks=base.thinks, name=base.name)
+
+
 def require_context(base: BaseModel, max_length_tokens: int) -> None:
     """Raises ConfigError for rows that are longer than what the model reads."""
     context = base.config.get("max_position_embeddings")

@@ -12,10 +12,14 @@ import yaml
 from click.testing import CliRunner
 
 from tests.fakes.command import bare_environment
+from tests.fakes.skeletons import ROOT, VARIES, Text, texts_of
 from toolkit.cli import COMMANDS, cli
-from toolkit.cli.console import chinese, notify
-from toolkit.cli.console.chinese import CATALOGUE, VERBATIM, columns, help_text, translated, wrapped
+from toolkit.cli.console import chinese, notify, progress
+from toolkit.cli.console.catalogue import PLACE
+from toolkit.cli.console.chinese import CATALOGUE, MESSAGES, VERBATIM, columns, help_text, translated, wrapped
 from toolkit.core.environment import language
+from toolkit.core.events import Progress
+from toolkit.serve.warm.identity import identity
 
 HAN = re.compile("[\u4e00-\u9fff]")
 ENGLISH = re.compile(r"(?:\b[A-Za-z']+ ){4}")  # four words in a row
@@ -142,6 +146,8 @@ def test_the_labels_of_a_run_are_chinese(in_chinese):
 
 def test_lines_are_wrapped_by_columns_and_never_begin_with_a_full_stop():
     assert list(wrapped("一二三四，五六 abc def", 8)) == ["一二三四，", "五六 abc", "def"]
+    assert list(wrapped("一二三（四）", 8)) == ["一二三", "（四）"]
+    assert list(wrapped("abcdefgh ij", 3)) == ["abc", "def", "gh", "ij"]
     assert columns("一a") == 3
 
 
@@ -166,3 +172,55 @@ def test_the_programs_own_option_names_the_language(tmp_path, arguments: tuple[s
     )  # fmt: skip
 
     assert words in done.stdout + done.stderr
+
+
+MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
+WITHOUT_WORDS = {"{} of {}: {}", "{} {}{}{}", "{}: {}", "{}{}", "{}", "stop"}  # stop: from a process to its workers
+
+
+@pytest.mark.parametrize(
+    ("calls", "arguments", "fewest"),
+    [({"notify", "_notify", "tell"}, ("message", "text"), 90), ({"Progress"}, ("task",), 10)],
+)
+def test_what_a_command_says_has_its_chinese(calls: set[str], arguments: tuple[str, ...], fewest: int):
+    """Read from the modules, with a number for whatever varies."""
+    texts = [text for path in MODULES for text in texts_of(path, calls, arguments)]
+    missing = [f"{one.place}: {one.skeleton!r}" for one in texts if has_no_chinese(one)]
+
+    assert len(texts) >= fewest
+    assert not missing, "\n  ".join([f"add these to {MESSAGES.name}", *missing])
+
+
+def has_no_chinese(one: Text) -> bool:
+    if not one.skeleton or one.skeleton in WITHOUT_WORDS:
+        return False
+    return not HAN.search(translated(one.skeleton.replace(VARIES, "7")))
+
+
+def test_a_message_keeps_every_value():
+    for section in yaml.safe_load(MESSAGES.read_text(encoding="utf-8")).values():
+        for english, said in section.items():
+            assert sorted({int(one) for one in PLACE.findall(said)}) == list(range(english.count(VARIES))), english
+
+
+def test_why_a_warm_process_is_not_used_is_chinese():
+    for name in identity({"HF_HOME": "/data"}):
+        said = translated(f"warm: not used, {name} differs from that of toolkit up")
+
+        assert said.startswith("常驻：没有使用，"), name
+        assert name not in said
+
+
+def test_a_progress_line_is_chinese(in_chinese: None, capsys: pytest.CaptureFixture[str]):
+    with progress() as listener:
+        listener(Progress(task="Training", done=4, total=4, detail="loss 3.1"))
+
+    assert capsys.readouterr().err == "训练 4/4 · loss 3.1\n"
+
+
+@pytest.mark.parametrize("command", ["check", "replay", "bench", "runs show", "runs diff", "runs compare", "finetune",
+                                     "compare", "scan", "sweep", "teach", "lab", "verify-evidence"])  # fmt: skip
+def test_a_command_that_prints_a_report_has_its_language(command: str):
+    done = CliRunner().invoke(cli, [*command.split(), "--lang", "zh", "--help"])
+
+    assert (done.exit_code, done.output[:3]) == (0, "用法：")

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -63,6 +65,27 @@ def test_leaving_early_ends_it():
 
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+# Waits in a copy for something that nobody says, and is killed meanwhile.
+KILLED = """
+import os, signal, time
+from toolkit.data.containers.forked import Forked
+
+def work(say):
+    say("begun")
+    time.sleep(60)
+
+with Forked(work, lambda _: os.kill(os.getpid(), signal.SIGKILL)) as forked:
+    forked.result()
+"""
+
+
+def test_the_copy_ends_where_this_process_is_killed():
+    """Its copy of stdout would be open for a minute, which is waited for."""
+    done = subprocess.run([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, timeout=40, check=False)
+
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_what_is_said_is_heard_before_the_work_is_done():

@@ -10,6 +10,7 @@ from image.cli.chinese import CATALOGUE, PLACE, VALUES, VARIES, catalogue, shown
 from image.core.address import read_address
 from image.core.errors import ConfigError, EngineError, ImageError
 from image.core.files import shareable_files
+from image.machine.local import OTHER_BUILD
 from image.registry.failures import registry_error
 from tests.fakes.skeletons import ROOT, Text, error_classes, texts_of
 
@@ -17,6 +18,11 @@ HAN = re.compile("[\u4e00-\u9fff]")
 MODULES = sorted((ROOT / "image").rglob("*.py"))
 # Errors with a text from a table, whose words the catalogue has under tables and values.
 FROM_A_TABLE = {"image/registry/failures.py", "image/registry/network_environment.py", "image/share/publish.py"}
+AS_IT_IS = {  # commands, and names with a value
+    "docker system df; docker builder prune; docker image prune.", "make clean setup",
+    'sudo chown -R "$(id -u):$(id -g)" {}', "Python: {}.{}", "pip: {} {}", "{}: {}", "engine", "buildx",
+}  # fmt: skip
+GIVEN = {"{} to fix.", "Upgrade the driver.", OTHER_BUILD}  # not by the call that makes the finding
 ADDRESS = read_address("registry.lan:5000/me/adapter:1")
 
 
@@ -37,6 +43,18 @@ def test_every_text_of_an_error_has_its_chinese(said: list[Text]):
 
 def test_the_catalogue_has_no_text_that_no_error_says(said: list[Text]):
     assert set(catalogue()["errors"]) - {text.skeleton for text in said} == set()
+
+
+def test_every_finding_of_the_doctor_has_its_chinese():
+    calls = {"Finding": ("what", "why", "remedy"), "_check_minimum_version": ("name", "version", "oldest", "why")}
+    doctor = [ROOT / "image" / "doctor.py", *sorted((ROOT / "image" / "machine").rglob("*.py"))]
+    texts = [one for path in doctor for call, parts in calls.items() for one in texts_of(path, {call}, parts)]
+    found = {one.skeleton for one in texts if one.skeleton}
+    lines = catalogue()["findings"].keys()
+
+    assert len(found) > 50
+    assert found - lines == AS_IT_IS
+    assert lines - found == GIVEN
 
 
 def test_errors_with_a_text_from_a_table_are_few_and_known(said: list[Text]):

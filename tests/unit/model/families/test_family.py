@@ -35,6 +35,8 @@ def test_an_architecture_that_the_table_lacks_is_a_family_of_its_own():
     [
         ({}, "its config.json names no model_type"),
         ({"model_type": "mixtral", "num_local_experts": 8}, "it is a mixture of experts"),
+        ({"model_type": "qwen2_moe"}, "it is a mixture of experts"),
+        ({"model_type": "dbrx", "ffn_config": {"moe_num_experts": 16}}, "it is a mixture of experts"),
         ({"model_type": "qwen3_moe", "num_experts": 128}, "it is a mixture of experts"),
         ({"model_type": "deepseek_v3", "n_routed_experts": 256}, "it is a mixture of experts"),
         ({"model_type": "gemma3", "vision_config": {"hidden_size": 1}}, "it reads images or sound"),

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from toolkit.cli import COMMANDS as ALL
-from toolkit.serve.warm.client import COMMANDS, LASTING, ago
+from toolkit.serve.warm.client import COMMANDS, LASTING, ago, named_language
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,20 @@ from toolkit.serve.warm.client import COMMANDS, LASTING, ago
 )
 def test_an_age_in_its_largest_unit(seconds: float, text: str):
     assert ago(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "language"),
+    [
+        (("--lang", "zh", "chat"), "zh"),
+        (("compare", "v3", "--lang=en"), "en"),
+        (("--lang", "zh", "compare", "--lang", "en"), "en"),
+        (("chat", "--lang"), ""),
+        (("teach", "You speak --lang zh."), ""),
+    ],
+)
+def test_the_language_that_is_named_last_counts(arguments: tuple[str, ...], language: str):
+    assert named_language(arguments) == language
 
 
 def test_they_are_commands():
