@@ -55,7 +55,8 @@ class _Transfer:
         if event.total_bytes:
             self.totals[event.layer] = event.total_bytes
             self.done[event.layer] = event.done_bytes
-        if event.already_present:
+        # What is there once it was on its way arrived just before the connection broke.
+        if event.already_present and event.layer not in self.done:
             self.present.add(event.layer)
         elif event.finished:
             self.sent.add(event.layer)

@@ -211,8 +211,8 @@ def test_threads_take_turns_in_a_folder_even_when_it_is_replaced(tmp_path: Path)
                 most = max(most, inside)
                 time.sleep(0.01)
                 folder.rename(tmp_path / f"old-{number}")
+                inside -= 1  # the next one may enter the new folder as soon as it is there
                 folder.mkdir()
-                inside -= 1
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:

@@ -29,14 +29,7 @@ from toolkit.train.passes.batch import (
     with_sequences,
 )
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
-from toolkit.train.passes.end_to_end import (
-    MAX_GRAPH_TOKENS,
-    attention_by_ends,
-    moved,
-    pays_from,
-    serves,
-    with_spans,
-)
+from toolkit.train.passes.end_to_end import MAX_GRAPH_TOKENS, attention_by_ends, moved, pays_from, serves, with_spans
 from toolkit.train.passes.fused_parts import NONE, Parts, cross_entropy, fused_layers, fused_parts
 from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, drops

@@ -78,6 +78,13 @@ def test_a_broken_connection_is_taken_up_with_growing_pauses(tmp_path: Path) -> 
     assert (published.layers, published.layers_sent) == (2, 2)
 
 
+def test_a_layer_that_arrives_as_the_connection_breaks_was_sent(tmp_path: Path) -> None:
+    there = PushEvent(layer="w", status="Layer already exists")
+    engine = FakeEngine([WEIGHTS, PushEvent(error="write: broken pipe")], [there, CODE_PUSHED, DONE])
+    published, _, _ = pushed(engine, tmp_path)
+    assert (published.layers, published.layers_sent, published.bytes_sent) == (2, 2, 100)
+
+
 def test_an_uploads_address_is_left_out_of_the_message(tmp_path: Path) -> None:
     error = (
         'failed to copy: failed to do request: Put "http://r.example/v2/ft/blobs/uploads/7?_state=XeqkxL&digest=1": '
