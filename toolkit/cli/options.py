@@ -37,6 +37,13 @@ def _speak(_context: click.Context, _option: click.Parameter, language: str) -> 
     return language
 
 
+def _language(*, expose_value: bool = True) -> Decorator:
+    return click.option(
+        "--lang", type=click.Choice(LANGUAGES), default=environment.language, callback=_speak, is_eager=True,
+        expose_value=expose_value, help="The language of messages and reports.  [default: by the environment]",
+    )  # fmt: skip
+
+
 def say_home() -> Path:
     """`files.home`; says so where it is a data disk that the toolkit found by itself."""
     folder = files.home()
@@ -112,12 +119,6 @@ SYSTEMS = click.option(
 )  # fmt: skip
 BASE_ONLY = click.option("--base", "base_only", is_flag=True, help="Only the base model.")
 FORCE = click.option("--force", is_flag=True, help="Overwrite existing files.")
-LANG = click.option(
-    "--lang", type=click.Choice(LANGUAGES), default=environment.language, callback=_speak, is_eager=True,
-    help="The language of messages and reports.  [default: by the environment]",
-)  # fmt: skip
-ANSWER_LANG = click.option(
-    "--lang", type=click.Choice(LANGUAGES), default=environment.language, callback=_speak, is_eager=True,
-    expose_value=False, help="The language of messages and reports.  [default: by the environment]",
-)  # fmt: skip
+LANG = _language()
+ANSWER_LANG = _language(expose_value=False)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -11,10 +11,14 @@ BITS_IN_4BIT = 4 + 8 / 64 + 32 / (64 * 256)  # NF4: 64 weights share an 8-bit sc
 ELEMENT_BYTES: Mapping[str, int] = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 
+def head_size(config: Mapping[str, Any]) -> int:
+    """The width of one head."""
+    return int(config.get("head_dim") or int(config["hidden_size"]) // int(config["num_attention_heads"]))
+
+
 def attention_widths(config: Mapping[str, Any]) -> tuple[int, int]:
     """The width of all queries, and that of all keys, which is that of all values."""
-    heads = int(config["num_attention_heads"])
-    head = int(config.get("head_dim") or int(config["hidden_size"]) // heads)
+    heads, head = int(config["num_attention_heads"]), head_size(config)
     return heads * head, int(config.get("num_key_value_heads") or heads) * head
 
 

@@ -24,7 +24,6 @@ COMMANDS = frozenset({"finetune", "teach", "compare", "scan", "sweep", "chat", "
 LASTING = frozenset({"lab", "serve", "studio", "replay"})
 ALONE = ("--cards", "-h", "--help")  # options of commands that a warm process has nothing for
 WITH_VALUE = ("--lang",)  # options of toolkit itself
-LANGUAGES = ("en", "zh")
 FORWARDED = (
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
 )  # fmt: skip
@@ -43,6 +42,7 @@ def run_warm(arguments: Sequence[str], message: Callable[[str], str] = str) -> i
         return None
     if command in COMMANDS and any(word.split("=")[0] in ALONE for word in arguments):
         return None
+    from toolkit.compare.texts import LANGUAGES
     from toolkit.serve.warm.messages import connected, socket_path
 
     if (language := named_language(arguments)) in LANGUAGES:

@@ -16,7 +16,7 @@ import torch
 from toolkit.model.device import Device
 from toolkit.model.families.attention import attention_by, is_sdpa, sdpa
 from toolkit.model.families.family import family_of
-from toolkit.model.families.sizes import layer_parameters
+from toolkit.model.families.sizes import head_size, layer_parameters
 from toolkit.train.passes.packing import PADDING
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def will_serve(config: Mapping[str, Any], device: Device) -> bool:
 
 
 def _suits(config: Mapping[str, Any]) -> bool:
-    size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    size = head_size(config)
     return (
         family_of(config).end_to_end
         and set(config.get("layer_types") or ["full_attention"]) == {"full_attention"}

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from toolkit.data.encoding import IGNORED
 from toolkit.model.families.network import decoder, logits
+from toolkit.model.families.sizes import head_size
 from toolkit.train.passes.adapters import computing_by
 from toolkit.train.passes.kernels import in_chunks
 
@@ -140,8 +141,7 @@ def _compared_product(causal: Any, random: Callable[..., "Tensor"]) -> tuple["Te
 
 def _compared_rotation(causal: Any, random: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:
     config, network = causal.config, decoder(causal)
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    x = random(1, TOKENS, config.num_attention_heads, size)
+    x = random(1, TOKENS, config.num_attention_heads, head_size(config.to_dict()))
     heads = x.transpose(1, 2)
     cos, sin = network.rotary_emb(x.detach(), torch.arange(TOKENS, device=causal.device)[None])
     plain = getattr(sys.modules[type(network).__module__], ROTATE)

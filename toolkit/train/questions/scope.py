@@ -118,6 +118,10 @@ class Scope:
             name for name in self.names if name in answer and sum(name in other for _, other in self.rows) >= least
         ]
 
+    def gives_away(self, row: int, text: str) -> bool:
+        """Whether a question written from this row has a new word of its answer: small models answer instead."""
+        return bool(units(text) & self.terms.new[row] - units(self.rows[row][0]))
+
     def echoes(self, question: str, answer: str) -> bool:
         """Whether the answer has something of its question, if nearly all rows' answers do."""
         return not self._echoes or self._echoed(question, answer)

@@ -107,13 +107,8 @@ class RuleWriter:
                 continue  # it asks for the same
             if kind not in SAME_ANSWER:
                 yield Candidate(kind, bare_question(text), None)
-            elif self._asks_the_same(row, text):
+            elif not self.scope.gives_away(row, text) and numbers(text) == numbers(self.scope.rows[row][0]):
                 yield Candidate(kind, bare_question(text), row)
-
-    def _asks_the_same(self, row: int, text: str) -> bool:
-        question = self.scope.rows[row][0]
-        given_away = units(text) & self.scope.terms.new[row] - units(question)
-        return not given_away and numbers(text) == numbers(question)
 
     def _alike(self, kind: str, rows: Sequence[int], count: int) -> list[Candidate]:
         """Like the rows' requests, in both languages if there are such requests, or translated ones."""

@@ -63,8 +63,8 @@ def _of_manners(kind: str, scope: Scope, sampled: Sampled, chance: random.Random
     texts = sampled([further_messages(kind, manner, scope.rows[row][0]) for row, manner in wanted])
     for (row, _), text in zip(wanted, texts, strict=True):
         question, answer = scope.rows[row]
-        given_away = units(text) & scope.terms.new[row] - units(question)
-        if not given_away and numbers(text) <= numbers(f"{question} {answer}") and _asks_alike(scope, question, text):
+        fits = numbers(text) <= numbers(f"{question} {answer}") and _asks_alike(scope, question, text)
+        if fits and not scope.gives_away(row, text):
             yield Candidate(kind, bare_question(text), row, hint=answer.strip() if kind == "task" else "")
 
 
