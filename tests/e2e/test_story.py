@@ -308,16 +308,18 @@ def test_lab_judges_every_version_of_the_data(shell: Shell, small_data: Path):
     child = shell.start("toolkit", "lab", small_data.name, *QUICK, "--epochs", "1", "--output", "lab", "--json")
     try:
         wait_for(lambda: len(reports()) == 1, child)
+        out = child.stdout.readline()  # a report is there before its line: a signal between the two takes the line
         rows = json.loads(small_data.read_text(encoding="utf-8"))
         small_data.write_text(json.dumps(rows[:3], ensure_ascii=False), encoding="utf-8")
         wait_for(lambda: len(reports()) == 2, child)
+        out += child.stdout.readline()
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=60)
+        rest, err = child.communicate(timeout=60)
     finally:
         child.kill()
 
     records = [json.loads((path.parents[1] / "run.json").read_text(encoding="utf-8")) for path in sorted(reports())]
-    lines = [holds("lab", json.loads(line)) for line in out.splitlines()]
+    lines = [holds("lab", json.loads(line)) for line in (out + rest).splitlines()]
     assert [record["data"]["rows"] for record in records] == [6, 3]
     assert [Path(line["run"]).name for line in lines] == [record["run_id"] for record in records]
     assert "Waiting for a change of small.json" in err
