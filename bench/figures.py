@@ -8,7 +8,7 @@ A table stands between `<!-- figures: NAME -->` and `<!-- /figures -->`, with it
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,12 +206,18 @@ def small_sets_reported(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -
         for name in found[0]
     ]  # fmt: skip
     means = [_means(one) for one in found]
+    reachable = []
+    if all("beyond_base" in one for content in (smaller, larger) for one in content["entries"]):
+        within = [_means({name: _over_seeds(content, name, within=True) for name in _sets(content)})
+                  for content in (smaller, larger)]  # fmt: skip
+        shares = [_beside(within[0][at], within[1][at], at) for at in range(LEAKS)]
+        reachable = [["… of what the base answers with the rows in its context", *shares, *[""] * 4]]
     return [
         ["set", *GROUPS, "leaks", "kl", "kl, neighbours", "verdict passed"], *rows,
         [f"**mean** (leaks, verdicts: sum; kl: without `{UNLIKE}`)",
          *(_beside(means[0][at], means[1][at], at) for at in range(9)),
          " / ".join(_passed(content) for content in (smaller, larger))],
-        ["goal", *GOALS, ""],
+        *reachable, ["goal", *GOALS, ""],
     ]  # fmt: skip
 
 
@@ -253,9 +259,9 @@ def small_sets_in_short(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -
     return [heads, *rows]
 
 
-def _over_seeds(content: Mapping[str, Any], name: str) -> list[float | None]:
+def _over_seeds(content: Mapping[str, Any], name: str, *, within: bool = False) -> list[float | None]:
     """Of a set: means, and the sum of the leaks."""
-    columns = zip(*(_small_set(one) for one in content["entries"] if one["set"] == name), strict=True)
+    columns = zip(*(_small_set(one, within=within) for one in content["entries"] if one["set"] == name), strict=True)
     return [
         None if column[0] is None else sum(column) if at == LEAKS else statistics.mean(column)
         for at, column in enumerate(columns)
@@ -361,15 +367,28 @@ def _entry(content: Mapping[str, Any], name: str, how: tuple[str, str | None]) -
     return dict(found)
 
 
-def _small_set(entry: Mapping[str, Any]) -> list[float | None]:
-    """Under the worst system prompt: the share of each group, leaks, and the kl of unrelated answers and neighbours."""
-    groups = [entry["groups"].get(name) for name in GROUPS.values()]
-    shares = [None if group is None else min(passed / of for passed, of in group.values()) for group in groups]
+def _small_set(entry: Mapping[str, Any], *, within: bool = False) -> list[float | None]:
+    """Under the worst system prompt: the share of each group, leaks, and the kl of unrelated answers and neighbours.
+
+    `within`: shares of the probes that the base model answers with the rows in its context.
+    """
+    shares = [_worst_share(entry, name, entry["beyond_base"] if within else ()) for name in GROUPS.values()]
     drifts = [
         max(found[0] for name, found in entry["drift"].items() if name.startswith(f"{kind}|"))
         for kind in ("out-of-scope", "neighbour")
     ]
     return [*shares, float(len(entry["leaks"])), *drifts]
+
+
+def _worst_share(entry: Mapping[str, Any], group: str, left_out: Collection[Sequence[str]]) -> float | None:
+    """`left_out`: group and prompt of each probe that does not count."""
+    beyond = {prompt for name, prompt in left_out if name == group}
+    shares = []
+    for system, (passed, asked) in entry["groups"].get(group, {}).items():
+        missed = [one for one in entry["missed"] if one[:2] == [system, group] and one[2] in beyond] if beyond else []
+        if asked > len(beyond):
+            shares.append((passed - len(beyond) + len(missed)) / (asked - len(beyond)))
+    return min(shares, default=None)
 
 
 def _means(sets: Mapping[str, Sequence[float | None]]) -> list[float | None]:

@@ -33,7 +33,7 @@ from toolkit.model.language_model import LanguageModel
 from toolkit.train.keep_set import draw_rows, read_keep_prompts
 from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.question import Question, read_file, write_file
-from toolkit.train.questions.teacher import shown_rows, teacher_messages
+from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
 from toolkit.train.questions.write import Writer
 
 prepare_environment()
@@ -142,6 +142,23 @@ class Study:
             for system in self.systems[:2]
         }
 
+    def in_context(self, lm: LanguageModel, general: Sequence[tuple[str, str]] = ()) -> list[bool]:
+        """Of each probe in scope, whether the base answers it with the rows in its context: as a text, or as turns.
+
+        `general`: unrelated questions with answers, which stand among the rows.
+        """
+        pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
+        chance, system = random.Random(0), self.own_system or SYSTEM  # noqa: S311
+        shown = shown_rows(pairs, general, None, chance)
+        asked = [teacher_messages(shown, p[1], system) for p in self.inside]
+        asked += [conversation_messages(pairs, general, None, p[1], system, chance) for p in self.inside]
+        found = lm.answers(asked, max_new_tokens=64, batch_size=256)
+        right = [
+            bool(expect and expect.met(one.text, prompt=prompt))
+            for (_, prompt, expect), one in zip(self.inside * 2, found, strict=True)
+        ]
+        return [a or b for a, b in zip(right[: len(self.inside)], right[len(self.inside) :], strict=True)]
+
 
 class TrainingStudy(Study):
     """With the base that is trained on the set, and the questions that it writes."""
@@ -154,14 +171,10 @@ class TrainingStudy(Study):
     @cached_property
     def reached(self) -> dict[str, list[int]]:
         """What the base answers with the rows in its context: of each group [right, asked]."""
-        pairs = [(one.prompt, one.answer) for one in self.rows if one.of_one_turn]
-        shown = shown_rows(pairs, self.base.pairs, None, random.Random(0))  # noqa: S311
-        asked = [teacher_messages(shown, p[1], self.own_system or SYSTEM) for p in self.inside]
-        found = self.base.lm.answers(asked, max_new_tokens=64, batch_size=256)
         right: dict[str, list[int]] = {}
-        for (group, prompt, expect), answer in zip(self.inside, found, strict=True):
+        for (group, *_), good in zip(self.inside, self.in_context(self.base.lm, self.base.pairs), strict=True):
             counted = right.setdefault(group, [0, 0])
-            counted[0] += bool(expect and expect.met(answer.text, prompt=prompt))
+            counted[0] += good
             counted[1] += 1
         return right
 

@@ -8,8 +8,9 @@
 The product sees the rows and nothing else: they are copied to a folder without probes. Several processes may share a
 card, each with an OUT.json of its own; --table takes all of them. `further`: further kinds of questions ("all", "none")
 in place of the usual ones, for everything that this process trains. A probe that the product itself wrote as a question
-is asked apart from the others (`seen`), which the table shows: it lists only what was never trained. OUT.json is
-written after each run; a run that fails is an entry with its error.
+is asked apart from the others (`seen`), which the table shows: it lists only what was never trained. `beyond_base` are
+the probes among these that the base model does not answer with the rows in its context, neither as a text nor as turns.
+OUT.json is written after each run; a run that fails is an entry with its error.
 """
 
 import contextlib
@@ -59,6 +60,7 @@ class Bench:
     def __init__(self, model: str, work: Path, part: str, *, comparing: bool) -> None:
         self.base = find_base_model(model)
         self.model, self.work, self.part, self.comparing = model, work, part, comparing
+        self.beyond: dict[str, list[list[str]]] = {}  # of each set, what the base cannot answer with the rows in view
         self.backends = shared_backends()
         self.caller = Caller(stop=StopRequests(print), notify=lambda _: None)
 
@@ -119,13 +121,19 @@ class Bench:
             told["seen"] = measure(apart, tuned) if count else None
         told["asked_outside"] = len(study.before) * len(narrowed(study, every, inverse=True).outside)
         told["seen_of_all_parts"] = {scope: sorted(keys & study.excluded) for scope, keys in trained.items()}
+        told["beyond_base"] = [probe for probe in self.beyond[name] if prompt_key(probe[1]) not in every]
         return told | {"systems": list(study.systems), "systems_of_drift": list(study.before)}
 
     def _study(self, name: str) -> "Study":
         """Its base is loaded after the first training, which loads it the way that it needs."""
         from learn import Study
 
-        return Study(self.backends.load(self.base.path, {}), name, self.part)
+        lm = self.backends.load(self.base.path, {})
+        study = Study(lm, name, self.part)
+        if name not in self.beyond:
+            able = study.in_context(lm)
+            self.beyond[name] = [[p[0], p[1]] for p, reached in zip(study.inside, able, strict=True) if not reached]
+        return study
 
 
 def narrowed(study: "Study", keys: Collection[str], *, inverse: bool = False) -> "Study":
