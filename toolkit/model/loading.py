@@ -1,5 +1,6 @@
 """Loads models, tokenizers and adapters from their folders with transformers and peft."""
 
+import copy
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from logging import ERROR, getLogger
@@ -17,6 +18,9 @@ from toolkit.model.chat_template import render_in_child
 from toolkit.model.device import Device, find_device
 from toolkit.model.families.family import family_in
 from toolkit.model.four_bits import _four_bits, pin_cpu_weight_layout, require_bitsandbytes
+
+# Attributes of a tokenizer that copies share: its vocabulary, and the native code that looks tokens up.
+VOCABULARY = {"_tokenizer", "_vocab", "_merges"}
 
 
 def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool = False) -> tuple[Any, Any]:
@@ -37,6 +41,7 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
     restore_gc()
     forbid_remote_code()
     render_in_child()
+    remember_tokenizers()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     getLogger("bitsandbytes").setLevel(ERROR)  # peft imports it if it is installed, and it logs its choice of kernels
@@ -97,22 +102,60 @@ def hide_scipy() -> None:
     utils.is_scipy_available = lambda: False
 
 
+def remember_tokenizers() -> None:
+    """From here on a folder's tokenizer is read once in this process, and whoever loads it again gets a copy.
+
+    Reading that of Qwen2.5 takes half a second, and a training reads it twice: ms-swift loads it with the model again.
+    """
+    from transformers import AutoTokenizer
+
+    read = AutoTokenizer.from_pretrained
+    if getattr(read, "remembers", False):
+        return
+    kept: dict[str, tuple[dict[Path, tuple[int, int]], Any]] = {}
+
+    def load(name: Any, *given: Any, **how: Any) -> Any:
+        folder = Path(name)
+        usual = not given and how.keys() <= {"local_files_only", "trust_remote_code"}
+        if not usual or how.get("trust_remote_code") or not folder.is_dir():
+            return read(name, *given, **how)
+        every = (*folder.iterdir(), *folder.glob("additional_chat_templates/*"))
+        files = _files(path for path in every if path.is_file() and path.suffix != ".safetensors")
+        before, tokenizer = kept.get(str(name), (None, None))
+        if before != files:
+            tokenizer = read(name, **how)
+            kept[str(name)] = files, tokenizer
+        return clone_tokenizer(tokenizer)
+
+    load.remembers = True  # type: ignore[attr-defined]
+    AutoTokenizer.from_pretrained = load
+
+
+def clone_tokenizer(tokenizer: Any) -> Any:
+    """A deep copy that shares the 150 000 tokens: copying them takes longer than a training step."""
+    return copy.deepcopy(tokenizer, {id(one): one for name, one in vars(tokenizer).items() if name in VOCABULARY})
+
+
 def make_ready(folder: Path) -> None:
     """Has the folder's weights in the device's memory for the first model that is loaded from these files here.
 
-    They are as they are stored: how they are loaded, and in which type, stays transformers' own. Raises ModelError.
+    They are as they are stored: how they are loaded, and in which type, stays transformers' own. Its tokenizer is read,
+    too. Raises ModelError.
     """
     from safetensors import safe_open
-    from transformers import PreTrainedModel, modeling_utils
+    from transformers import AutoTokenizer, PreTrainedModel, modeling_utils
 
     kind, weights = find_device().kind, {}
+    forbid_remote_code()
+    remember_tokenizers()
     try:
+        AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         before = _files(sorted(folder.glob("*.safetensors")))
         for path in before:
             with safe_open(path, framework="pt", device=kind) as file:
                 weights.update({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118  # not a dict
     except Exception as error:
-        raise ModelError(f"The weights in {folder} cannot be read: {first_line(error)}.") from error
+        raise ModelError(f"The model in {folder} cannot be read: {first_line(error)}.") from error
     ready = [weights]
     from_files = PreTrainedModel._load_pretrained_model  # noqa: SLF001  # tests/contract has it
 

@@ -16,7 +16,7 @@ from toolkit.data.messages import uses_tools
 from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools, thinks
 from toolkit.model.conversation import system_messages, tools_messages
 from toolkit.model.families.family import family_of
-from toolkit.model.loading import forbid_remote_code
+from toolkit.model.loading import forbid_remote_code, remember_tokenizers
 from toolkit.train.ms_swift.frames import Frames
 from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
@@ -140,3 +140,4 @@ def distrust_models() -> None:
     ModelLoader.default_trust_remote_code = False
     forbid_remote_code()  # for the places where it asks for the code regardless
     render_in_child()
+    remember_tokenizers()

@@ -4,8 +4,8 @@ import copy
 from pathlib import Path
 from typing import Any
 
-# Attributes of a tokenizer that clones share: its vocabulary, and the native code that looks tokens up.
-VOCABULARY = {"_tokenizer", "_vocab", "_merges"}
+from toolkit.model.loading import clone_tokenizer
+
 Key = tuple[Path, str, bool]  # model folder, precision, whether the weights are in 4 bits
 
 
@@ -24,7 +24,7 @@ class SharedWeights:
     def clone(self, key: Key) -> tuple[Any, Any]:
         """A model over the same weights, and a tokenizer over the same vocabulary. Raises KeyError if not added."""
         model, tokenizer = self._loaded[key]
-        return _clone_model(model), _clone_tokenizer(tokenizer)
+        return _clone_model(model), clone_tokenizer(tokenizer)
 
 
 def _clone_model(model: Any) -> Any:
@@ -32,8 +32,3 @@ def _clone_model(model: Any) -> Any:
     shared = [*model.parameters()]
     shared += [weights.quant_state for weights in shared if getattr(weights, "quant_state", None) is not None]
     return copy.deepcopy(model, {id(one): one for one in shared})
-
-
-def _clone_tokenizer(tokenizer: Any) -> Any:
-    """A deep copy that shares the 150 000 tokens: copying them takes longer than a training step."""
-    return copy.deepcopy(tokenizer, {id(one): one for name, one in vars(tokenizer).items() if name in VOCABULARY})
