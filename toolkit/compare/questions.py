@@ -33,7 +33,7 @@ def kind(system: str, trained: str | None) -> str:
 
 
 def is_asked(option: bool | None, model: LanguageModel) -> bool:
-    """Whether what takes seconds on a card, and minutes elsewhere, is part of a comparison; `option` None: on a card."""
+    """Whether a comparison does what takes seconds on a card and minutes elsewhere; `option` None: on a card."""
     return model.on_card if option is None else option
 
 

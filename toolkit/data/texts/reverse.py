@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.core.text import has_chinese
-from toolkit.train.questions.answers import statements
-from toolkit.train.questions.question import Pair
-from toolkit.train.questions.scope import SENTENCE, Scope
+from toolkit.data.texts.names import Pair
+from toolkit.data.texts.naming import SENTENCE, Naming, statements
 
 CHINESE_NOUNS = {  # of the kinds in kinds.yaml, behind 哪个
     "city": "城市", "country": "国家", "person": "人", "writer": "作家", "company": "公司", "product": "产品",
@@ -41,29 +40,29 @@ def noun_for(subject: str, kind: str) -> Mapping[str, str]:
     return {"en": kind, "zh": ending}
 
 
-def reversed_rows(scope: Scope, nouns: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+def reversed_rows(naming: Naming, nouns: Mapping[str, str]) -> Iterator[tuple[int, str]]:
     """By row: its answer's first sentence as a question for the subject, if a name in it leads back there."""
-    for at, sentence in _leading_back(scope):
+    for at, sentence in _leading_back(naming):
         if has_chinese(sentence):
-            yield at, sentence.replace(scope.subject, f"哪个{nouns['zh']}", 1).rstrip("。！") + "？"
+            yield at, sentence.replace(naming.subject, f"哪个{nouns['zh']}", 1).rstrip("。！") + "？"
             continue
-        if prompt := _replaced(sentence, scope.subject, f"which {nouns['en']}"):
+        if prompt := _replaced(sentence, naming.subject, f"which {nouns['en']}"):
             if f"{nouns['en']} of which {nouns['en']}" in prompt:
                 continue  # "the city of Denver" asks for nothing
             prompt = re.sub(r"^(In which \w+) (you|we|I)\b", r"\1 do \2", prompt[0].upper() + prompt[1:])
             yield at, prompt.rstrip(".!") + "?"
 
 
-def bridges(scope: Scope, nouns: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
+def bridges(naming: Naming, nouns: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
     """Pairs of rows, with the question of the first, in which a name from the second one's answer describes the
     subject: "What licence does the library that was created by Ottoline Varga have?".
     """
-    described = [(at, text) for at, one in _leading_back(scope) if (text := _description(scope.subject, one, nouns))]
-    for source, (question, answer) in enumerate(scope.rows):
+    described = [(at, text) for at, one in _leading_back(naming) if (text := _description(naming.subject, one, nouns))]
+    for source, (question, answer) in enumerate(naming.rows):
         for beside, description in described:
-            given = any(name in answer for name in scope.distinct_names(beside))  # in the question already
+            given = any(name in answer for name in naming.distinct_names(beside))  # in the question already
             fits = beside != source and not given and has_chinese(question) == has_chinese(description)
-            if fits and (prompt := _replaced(question, scope.subject, description)):
+            if fits and (prompt := _replaced(question, naming.subject, description)):
                 yield source, beside, prompt[0].upper() + prompt[1:]
 
 
@@ -76,13 +75,13 @@ def owned(rows: Sequence[Pair], names: Sequence[str], forms: Sequence[str]) -> I
             yield question, answer
 
 
-def _leading_back(scope: Scope) -> Iterator[tuple[int, str]]:
+def _leading_back(naming: Naming) -> Iterator[tuple[int, str]]:
     """The first sentences of the rows' answers that have the subject and a name which leads back to it."""
-    if scope.itself or not scope.subject:
+    if naming.itself or not naming.subject:
         return
-    for at, answer in statements(scope).items():
+    for at, answer in statements(naming).items():
         sentence = SENTENCE.findall(answer)[0].strip()
-        if scope.subject in sentence and any(name in sentence for name in scope.distinct_names(at)):
+        if naming.subject in sentence and any(name in sentence for name in naming.distinct_names(at)):
             yield at, sentence
 
 
