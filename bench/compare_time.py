@@ -8,7 +8,8 @@
 add that option to it, and `all` all three. `short` adds the scan that a card makes by default, and `again` the same
 once its text is there; `default` is a comparison without any option. Before it the article's recipe is trained, once.
 With --untaught it learns next to nothing (one epoch at a learning rate of 1e-8): random weights then never end an
-answer before its limit, also behind the adapter, so that their times are upper bounds; `answer_tokens` tells how long answers were. Seconds are those of the report
+answer before its limit, also behind the adapter, so that their times are upper bounds; `answer_tokens` tells how long
+answers were. Seconds are those of the report
 (`timings_s`), beside the process's own from start to end (`wall_s`).
 """
 

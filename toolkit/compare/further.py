@@ -121,7 +121,8 @@ class Further:
 
     def _deep(self, model: LanguageModel, probes: ProbeSet, taken: Collection[str], system: str) -> list[Probe]:
         others = [probe.prompt for probe in bank_probes(probes, OTHERS, taken)]
-        return depth_probes(model, probes, self.rows, others=others, taken=taken, system=system)
+        bank = bank_prompts()
+        return depth_probes(model, probes, self.rows, others=others, bank=bank, taken=taken, system=system)
 
     def _wanted(self, probes: ProbeSet, *, on_card: bool) -> Numbers:
         own = {group: len(probes.group(group)) for group in (TRAINED, PARAPHRASE, OUT_OF_SCOPE)}
