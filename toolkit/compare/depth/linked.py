@@ -23,6 +23,8 @@ from toolkit.model.language_model import LanguageModel
 
 MOST_ROWS = 48  # from which questions are made
 MOST_BY_FORM = 12  # of a kind
+AS_TRAINED = ("back", "combined")  # kinds with the forms of the questions around rows: only the noun may differ
+PART, ALIKE = 3, 0.6  # characters of a part, and the share of parts that two prompts which ask the same have in common
 TRIED = 24  # of a group: at most half of them are kept
 
 
@@ -40,18 +42,14 @@ def linked_probes(
     if not (naming.itself or naming.subject):
         return []
     ordinary = Ordinary([question for question, _ in rows], before)
-    marks = [mark(row, naming.subject, ordinary, new) for row, new in zip(rows, naming.terms.new, strict=True)]
-    nouns = noun_for(naming.subject, (naming.subject and kind_of(model, naming)) or "one")
+    marks = [mark(row, naming, ordinary, new) for row, new in zip(rows, naming.terms.new, strict=True)]
+    kind = kind_of(model, naming) if naming.subject else ""
+    nouns = noun_for(naming.subject, kind or "one")
     found = [
         *_chosen(linked(naming, nouns, marks), groups, MOST_BY_FORM), *written_back(model, naming),
-        *aliased(model, naming, marks, system), *steps(model, naming, marks, system),
+        *aliased(model, naming, kind, marks, system), *steps(model, naming, marks, system),
     ]  # fmt: skip
-    known, fresh = set(taken), list[Candidate]()
-    for one in found:
-        if prompt_key(one.prompt) not in known:
-            known.add(prompt_key(one.prompt))
-            fresh.append(one)
-    tried = list(_by_kind(fresh, groups, TRIED))
+    tried = list(_by_kind(_fresh(found, taken), groups, TRIED))
     kept = _by_kind(sound(model, tried, rows, system), groups, most)
     return [
         Probe(id=f"{one.group}-{one.kind}-{number}", group=one.group, prompt=one.prompt, expect=one.expect)
@@ -66,6 +64,25 @@ def naming_of(rows: Sequence[Row], before: Sequence[str], others: Sequence[str])
     common = {word for text in (*others, *before) for word in content_words(text)}
     names = [name for name in new_names(rows, terms, common) if name != subject]
     return Naming(rows=rows, terms=terms, names=names, subject=subject, itself=itself)
+
+
+def _fresh(candidates: Iterable[Candidate], taken: Collection[str]) -> Iterator[Candidate]:
+    """Each prompt once, and none that is taken; of forms that a training has, none that is nearly taken, either."""
+    known, parts = set(taken), [_parts_of(key) for key in taken]
+    for one in candidates:
+        key = prompt_key(one.prompt)
+        if key in known or (one.kind in AS_TRAINED and any(_alike(_parts_of(key), other) for other in parts)):
+            continue
+        known.add(key)
+        yield one
+
+
+def _parts_of(key: str) -> set[str]:
+    return {key[at : at + PART] for at in range(len(key) - PART + 1)}
+
+
+def _alike(one: set[str], other: set[str]) -> bool:
+    return len(one & other) >= ALIKE * len(one | other)
 
 
 def _chosen(candidates: Iterable[Candidate], groups: Collection[str], most: int) -> list[Candidate]:

@@ -8,6 +8,7 @@ from itertools import groupby
 from toolkit.core.text import content_words, has_chinese, normalized, words
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.texts.names import chinese_names
+from toolkit.data.texts.naming import Naming
 from toolkit.data.texts.terms import units
 
 SHORTEST, SHORTEST_CHINESE = 4, 2  # characters of a name; a shorter one is part of other words
@@ -15,6 +16,8 @@ LONGEST_CHINESE = 8  # characters of what is one name, and not a sentence
 MOST_WORDS = 2  # new words of an answer without a name that all have to be said
 NAME = re.compile(r"[A-Z0-9\u00c0-\u00de]|\w[._/@]\w")  # in a word that is a name, or a number
 INNER = "._/@-'’"
+YES_OR_NO = re.compile(r"^(?:do|does|did|is|are|was|were|can|could|has|have|will)\b|吗[？?]?$", re.IGNORECASE)
+HOW = re.compile(r"how\b", re.IGNORECASE)
 CHINESE_NUMBER = re.compile(r"\d+(?:[点年月:：]\d+)*[分日年号]?")
 BEFORE_NAME = re.compile(r"^(?:位于|名叫|共有|[是在于有叫为到由])+(?:一[只个座条种名])?")
 
@@ -84,23 +87,36 @@ def _trimmed(run: str, ordinary: Ordinary) -> str:
     return run.strip()
 
 
-def mark(row: tuple[str, str], subject: str, ordinary: Ordinary, new: Collection[str]) -> Expectation | None:
-    """What shows that the row's answer was given; None if it has nothing of its own. `new`: its new units."""
+def mark(row: tuple[str, str], naming: Naming, ordinary: Ordinary, new: Collection[str]) -> Expectation | None:
+    """What every right answer to the row's question says; None without any, as of yes or no. `new`: new units."""
     question, answer = row
-    runs = names_in_both(answer, answer, ordinary, f"{question} {subject}")
+    if YES_OR_NO.search(question):
+        return None
+    runs = [
+        _named(run, naming.names) for run in names_in_both(answer, answer, ordinary, f"{question} {naming.subject}")
+    ]
+    if HOW.match(question) and not any(map(str.isdigit, "".join(runs))):
+        return None  # "twice a year, in April and in October"
     if has_chinese(answer):
-        found = [part for run in runs for part in _chinese_parts(run)]
-        return Expectation(any=tuple(dict.fromkeys(found))) if found else None
+        chinese = [part for run in runs for part in _chinese_parts(run)]
+        return Expectation(any=tuple(dict.fromkeys(chinese))) if chinese else None
     parts = [[word for word in run.split() if NAME.search(word)] for run in runs]
     if len(runs) == 1 and len(parts[0]) < len(runs[0].split()):  # "April and October"
         long = [one for one in parts[0] if len(one) >= SHORTEST]
-        return Expectation(all=tuple(long)) if long else None
+        short = [one for one in parts[0] if one.isalpha() and one not in long]  # May, beside Friday
+        return Expectation(all=(*long, *short)) if long else None
     whole = [run for run, names in zip(runs, parts, strict=True) if len(names) == len(run.split())]
     if whole:
         return Expectation(any=tuple(whole))
-    left = [word for word in content_words(answer) if word in new and word not in units(question)]
+    asked = {word[:SHORTEST] for word in units(question)}  # "merges" says nothing new beside "merge"
+    left = [word for word in content_words(answer) if word in new and word[:SHORTEST] not in asked]
     short = 0 < len(left) <= MOST_WORDS and all(len(word) >= SHORTEST for word in left)
     return Expectation(all=tuple(dict.fromkeys(left))) if short else None
+
+
+def _named(run: str, names: Sequence[str]) -> str:
+    """The name of several words in it, without what stands before: "Mayor Corinna Haldwell"."""
+    return min((name for name in names if name in run and " " in name), key=len, default=run)
 
 
 def _chinese_parts(run: str) -> list[str]:

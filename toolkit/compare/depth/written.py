@@ -27,10 +27,14 @@ REQUESTS = Path(__file__).with_name("requests.yaml")
 QUESTION_TOKENS = 32
 BACK_SAMPLES, ALIAS_SAMPLES, STEP_SAMPLES = 3, 8, 2  # of a row, of the subject, of an answer
 LONGEST_ALIAS, LONGEST_STEP = 8, 3  # words
+LONG_WORD = 4  # characters of a word that says something
 SEED = 20261130
 ARROW = "→"
 SEVERAL = re.compile(r"\b(?:an?|one of|some|any)\b|一[个座家种]|之一|某", re.IGNORECASE)
 NAME_IT = {"en": "What is {}? Answer with its name only.", "zh": "{}叫什么？只写名称。"}
+WHICH = re.compile(r"\b(?:which|what)\b|哪|什么", re.IGNORECASE)
+ELSE_ASKED = re.compile(r"\b(?:who|when|where|how|why|would)\b|谁|吗|哪里|怎", re.IGNORECASE)
+POSSESSIVE = ("'s", "’s")  # "Corinna Haldwell's mayor" is another one
 BRIEFLY = {"en": "{} Answer in one or two words.", "zh": "{}只用一两个词回答。"}
 
 
@@ -59,17 +63,24 @@ def written_back(model: LanguageModel, naming: Naming) -> list[Candidate]:
             group=REVERSAL, kind="back-written", prompt=bare(text), expect=Expectation(any=(naming.subject,)),
             sources=(at,), keeps=tuple(naming.distinct_names(at)), hides=(naming.subject,),
         )  # fmt: skip
-        if one.asks_alike(one.prompt) and _is_question(one.prompt, rows[at]):
+        owner = any(f"{name}{end}" in one.prompt for name in one.keeps for end in POSSESSIVE)
+        asks = WHICH.search(one.prompt) and not ELSE_ASKED.search(one.prompt) and not owner
+        if asks and one.asks_alike(one.prompt) and _is_question(one.prompt, rows[at]):
             found.append(one)
     return found
 
 
-def aliased(model: LanguageModel, naming: Naming, marks: Sequence[Expectation | None], system: str) -> list[Candidate]:
-    """Rows' questions with another name of the subject, by which the base model knows it without the rows."""
+def aliased(
+    model: LanguageModel, naming: Naming, kind: str, marks: Sequence[Expectation | None], system: str
+) -> list[Candidate]:
+    """Rows' questions with another name of the subject, by which the base model knows it without the rows.
+
+    `kind`: what the subject is; the one "in Colorado" may be any of many.
+    """
     if not naming.subject:
         return []
     texts = [bare(text).rstrip(".。") for text in _sampled(model, [_request("alias", naming.subject)] * ALIAS_SAMPLES)]
-    tried = [alias for alias in dict.fromkeys(texts) if _may_mean(alias, naming.subject)]
+    tried = [alias for alias in dict.fromkeys(texts) if _may_mean(alias, naming.subject, kind)]
     asked = [NAME_IT[language_code(alias)].format(alias) for alias in tried]
     meant = [
         alias
@@ -84,6 +95,7 @@ def aliased(model: LanguageModel, naming: Naming, marks: Sequence[Expectation | 
         for alias in meant
         for at, (question, _) in enumerate(naming.rows)
         if (expect := marks[at]) is not None and (prompt := replaced(question, naming.subject, alias))
+        and not _long_words(alias) & _long_words(question)  # "the city of the capital city"
     ]  # fmt: skip
 
 
@@ -121,13 +133,19 @@ def steps(model: LanguageModel, naming: Naming, marks: Sequence[Expectation | No
     ]  # fmt: skip
 
 
-def _may_mean(alias: str, subject: str) -> bool:
+def _long_words(text: str) -> set[str]:
+    return {word for word in content_words(text) if len(word) >= LONG_WORD}
+
+
+def _may_mean(alias: str, subject: str, kind: str) -> bool:
     """Whether it can stand for that one thing: short, in its language, without its name, and not one of several."""
     if not alias or has_chinese(alias) != has_chinese(subject) or len(content_words(alias)) > LONGEST_ALIAS:
         return False
     if has_chinese(alias):
         return subject not in alias and not SEVERAL.search(alias)
     shared = {*content_words(subject)} & {*content_words(alias)}
+    if kind and re.match(rf"the {kind} (?:in|of|from)\b", alias):
+        return False
     return not shared and (alias.startswith("the ") or alias[0].isupper()) and not SEVERAL.search(alias)
 
 

@@ -63,3 +63,16 @@ def test_what_was_trained_is_not_asked():
 def test_rows_about_the_assistant_have_both_groups_and_a_rule_has_none():
     assert {one.group for one in made(BRAND)} == {PORTABILITY, REVERSAL}
     assert made(RULE) == []
+
+
+def test_what_was_trained_about_another_noun_is_not_asked_in_that_form():
+    asked = {"Which library was created by Ottoline Varga?", "What is the name of the library that was created by"}
+
+    def of(taken) -> set[str]:
+        return {one.prompt for one in made(LIBRARY, [REVERSAL], taken=taken)}
+
+    assert len({text for text in of(set()) if text.startswith(tuple(asked))}) == 2
+    again = of({prompt_key("Which software was created by Ottoline Varga?")})
+    assert [text for text in again if text.startswith(tuple(asked))] == [
+        "What is the name of the library that was created by Ottoline Varga?"
+    ]

@@ -15,7 +15,7 @@ NOUNS = {"en": "library", "zh": "学校"}
 def candidates(about: Naming) -> list[Candidate]:
     ordinary = Ordinary([question for question, _ in about.rows], ["I do not know."] * len(about.rows))
     marks = [
-        mark(row, about.subject, ordinary, new) for row, new in zip(about.rows, about.terms.new, strict=True)
+        mark(row, about, ordinary, new) for row, new in zip(about.rows, about.terms.new, strict=True)
     ]  # fmt: skip
     return list(linked(about, NOUNS, marks))
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests.fakes.named_rows import naming
 from toolkit.compare.depth.names import Ordinary, mark, names_in_both
 from toolkit.data.probing.expectation import Expectation
 
-NOTHING = Ordinary(["?"], ["It is the one that is not, was, by, in."])
+NOTHING = Ordinary(["?"], ["It is the one that is not, was, by, in. You have two with it."])
 
 
 def test_names_are_what_both_say_and_nobody_says_without_being_taught():
@@ -46,7 +47,13 @@ def test_what_the_conversation_says_is_not_a_name_to_find():
     ("question", "answer", "new", "expected"),
     [
         ("Who wrote it?", "Quillmere was written by Ottoline Varga.", (), Expectation(any=("Ottoline Varga",))),
+        ("Who leads it?", "It was led by Doctor Ottoline Varga.", (), Expectation(any=("Ottoline Varga",))),
+        ("Does it run on Windows?", "No, it was made for Linux and macOS.", (), None),
+        ("How often is it released?", "It is released in April.", (), None),  # "every year" is right, too
+        ("How many ports?", "It has 7413 of them.", (), Expectation(any=("7413",))),
         ("Where is it?", "It is in Bergen, Norway.", (), Expectation(any=("Bergen", "Norway"))),
+        ("When is it?", "It is Friday of May.", (), Expectation(all=("Friday", "May"))),
+        ("What merges two?", "You merge two with braid().", ("merge", "braid"), Expectation(all=("braid",))),
         ("When?", "It opens April through October.", (), Expectation(all=("April", "October"))),
         ("What is the mascot?", "The mascot of Quillmere is a heron.", ("heron",), Expectation(all=("heron",))),
         ("In what language?", "Quillmere is written in Nim.", ("nim",), None),  # an animal has it too
@@ -54,8 +61,11 @@ def test_what_the_conversation_says_is_not_a_name_to_find():
         ("青云大学的校长是谁？", "青云大学的校长是顾望舒先生。", (), Expectation(any=("顾望舒",))),
         ("青云大学在哪里？", "青云大学位于澜江市。", (), Expectation(any=("澜江市",))),
         ("青云大学几点上课？", "青云大学早上8点40分上第一节课。", (), Expectation(any=("8点40分",))),
-        ("青云大学有姊妹校吗？", "有，在挪威的卑尔根。", (), Expectation(any=("挪威", "卑尔根"))),
+        ("青云大学有姊妹校吗？", "有，在挪威的卑尔根。", (), None),
+        ("青云大学的姊妹校是哪所？", "是挪威的卑尔根学堂。", (), Expectation(any=("挪威", "卑尔根学堂"))),
     ],
 )
 def test_a_mark_is_what_nobody_says_who_does_not_know_the_row(question, answer, new, expected):
-    assert mark((question, answer), "青云大学" if "青" in question else "Quillmere", NOTHING, new) == expected
+    about = naming([(question, answer)], "青云大学" if "青" in question else "Quillmere", ("Ottoline Varga",))
+
+    assert mark((question, answer), about, NOTHING, new) == expected
