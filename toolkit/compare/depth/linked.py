@@ -24,7 +24,7 @@ from toolkit.model.language_model import LanguageModel
 MOST_ROWS = 48  # from which questions are made
 MOST_BY_FORM = 12  # of a kind
 AS_TRAINED = ("back", "combined")  # kinds with the forms of the questions around rows: only the noun may differ
-PART, ALIKE = 3, 0.6  # characters of a part, and the share of parts that two prompts which ask the same have in common
+PART, ALIKE = 3, 0.5  # characters of a part, and the share of parts that two prompts which ask the same have in common
 TRIED = 24  # of a group: at most half of them are kept
 
 
