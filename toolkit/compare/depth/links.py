@@ -62,14 +62,14 @@ def linked(naming: Naming, nouns: Mapping[str, str], marks: Sequence[Expectation
 
 
 def _back(naming: Naming, nouns: Mapping[str, str]) -> Iterator[Candidate]:
-    """By a description, by a sentence with a gap, and as a training asks; the other two are no forms of its."""
-    asked = [("described", at, CALLED[language_code(text)].format(text)) for at, text in descriptions(naming, nouns)]
+    """By a description, by a sentence with a gap, and as questions around rows are asked; only those are trained."""
+    prompts = [("described", at, CALLED[language_code(text)].format(text)) for at, text in descriptions(naming, nouns)]
     for at, sentence in leading_back(naming):
         if sentence.count(naming.subject) == 1 and not REFERS.match(sentence):
             code = language_code(sentence)
-            asked.append(("gap", at, GAP[code].format(nouns[code], sentence.replace(naming.subject, BLANK))))
-    asked += [("back", at, prompt) for at, prompt in reversed_rows(naming, nouns) if not REFERS.match(prompt)]
-    for kind, at, prompt in asked:
+            prompts.append(("gap", at, GAP[code].format(nouns[code], sentence.replace(naming.subject, BLANK))))
+    prompts += [("back", at, prompt) for at, prompt in reversed_rows(naming, nouns) if not REFERS.match(prompt)]
+    for kind, at, prompt in prompts:
         yield Candidate(
             group=REVERSAL, kind=kind, prompt=prompt, expect=Expectation(any=(naming.subject,)), sources=(at,),
             keeps=tuple(naming.distinct_names(at)), hides=(naming.subject,),
@@ -82,9 +82,9 @@ def _combined(naming: Naming, nouns: Mapping[str, str], marks: Sequence[Expectat
     for source, beside, prompt in bridges(naming, nouns):
         question, code = naming.rows[source][0], language_code(prompt)
         about = replaced(question, naming.subject, THAT[code].format(nouns[code]))
-        asked = {"combined": prompt, "about": ABOUT[code].format(described[beside], about)}
+        by_kind = {"combined": prompt, "about": ABOUT[code].format(described[beside], about)}
         expect = marks[source]
-        for kind, text in asked.items():
+        for kind, text in by_kind.items():
             if expect is not None and about:
                 yield Candidate(
                     group=PORTABILITY, kind=kind, prompt=text, expect=expect, sources=(source, beside),

@@ -108,8 +108,8 @@ def mark(row: tuple[str, str], naming: Naming, ordinary: Ordinary, new: Collecti
     whole = [run for run, names in zip(runs, parts, strict=True) if len(names) == len(run.split())]
     if whole:
         return Expectation(any=tuple(whole))
-    asked = {word[:SHORTEST] for word in units(question)}  # "merges" says nothing new beside "merge"
-    left = [word for word in content_words(answer) if word in new and word[:SHORTEST] not in asked]
+    known = {word[:SHORTEST] for word in units(question)}  # "merges" says nothing new beside "merge"
+    left = [word for word in content_words(answer) if word in new and word[:SHORTEST] not in known]
     few = 0 < len(left) <= MOST_WORDS and all(len(word) >= SHORTEST for word in left)
     return Expectation(all=tuple(dict.fromkeys(left))) if few else None
 

@@ -16,7 +16,7 @@ NAME_ONLY = {"en": "{} Answer with the name only.", "zh": "{}只写名称。"}
 def sound(model: LanguageModel, candidates: Sequence[Candidate], rows: Sequence[Row], system: str) -> list[Candidate]:
     """Those that are answered as expected with rows in the context, in two orders, and not without rows.
 
-    A question back to a name is also asked for that name alone: what else has the name in its answer has not.
+    A question back to a name is also asked for nothing but that name: what else mentions it is not answered by it.
     """
     shown = [_shown(one, rows, number) for number, one in enumerate(candidates)]
     prompts = [one.prompt for one in candidates]

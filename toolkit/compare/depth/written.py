@@ -81,10 +81,10 @@ def aliased(
         return []
     texts = [bare(text).rstrip(".。") for text in _sampled(model, [_request("alias", naming.subject)] * ALIAS_SAMPLES)]
     tried = [alias for alias in dict.fromkeys(texts) if _may_mean(alias, naming.subject, kind)]
-    asked = [NAME_IT[language_code(alias)].format(alias) for alias in tried]
+    requests = [NAME_IT[language_code(alias)].format(alias) for alias in tried]
     meant = [
         alias
-        for alias, answer in zip(tried, plain_answers(model, asked, system), strict=True)
+        for alias, answer in zip(tried, plain_answers(model, requests, system), strict=True)
         if naming.subject in answer
     ]
     return [
@@ -116,19 +116,19 @@ def steps(model: LanguageModel, naming: Naming, marks: Sequence[Expectation | No
         stated = normalized(" ".join(naming.rows[at]))
         short = 0 < len(content_words(fact)) <= LONGEST_STEP * (2 if has_chinese(fact) else 1)
         if short and name in question and normalized(fact) not in normalized(question) + stated and len(fact) > 1:
-            asked = described(question, name, phrase)
-            if _is_question(asked, naming.rows[at][0]):
-                tried.append((at, question, asked, fact))
+            prompt = described(question, name, phrase)
+            if _is_question(prompt, naming.rows[at][0]):
+                tried.append((at, question, prompt, fact))
     direct = plain_answers(model, [question for _, question, _, _ in tried], system)
     briefly = plain_answers(
         model, [BRIEFLY[language_code(question)].format(question) for _, question, _, _ in tried], system
     )
     return [
         Candidate(
-            group=PORTABILITY, kind="step", prompt=asked, expect=Expectation(any=(fact,)), sources=(at,),
+            group=PORTABILITY, kind="step", prompt=prompt, expect=Expectation(any=(fact,)), sources=(at,),
             keeps=(naming.subject,), hides=(fact,),
         )
-        for (at, _, asked, fact), one, other in zip(tried, direct, briefly, strict=True)
+        for (at, _, prompt, fact), one, other in zip(tried, direct, briefly, strict=True)
         if all(normalized(fact) in normalized(text) for text in (one, other))
     ]  # fmt: skip
 
