@@ -75,7 +75,7 @@ def aliased(
 ) -> list[Candidate]:
     """Rows' questions with another name of the subject, by which the base model knows it without the rows.
 
-    `kind`: what the subject is; the one "in Colorado" may be any of many.
+    `kind`: what the subject is. The city "in Colorado" may be any of many, and none is "the city of the capital city".
     """
     if not naming.subject:
         return []
@@ -95,7 +95,7 @@ def aliased(
         for alias in meant
         for at, (question, _) in enumerate(naming.rows)
         if (expect := marks[at]) is not None and (prompt := replaced(question, naming.subject, alias))
-        and not _long_words(alias) & _long_words(question)  # "the city of the capital city"
+        and not _long_words(alias) & _long_words(question) and f"{kind} of {naming.subject}" not in question
     ]  # fmt: skip
 
 

@@ -65,6 +65,9 @@ def test_another_name_is_not_put_beside_its_own_words():
     model = Knowing("the mayor's town", town="Denver")
 
     assert aliased(model, CITY, "city", MAYOR, SYSTEM) == []
+    led = naming([("Who leads the city of Denver?", "Denver is led by Corinna Haldwell.")], "Denver")
+    assert aliased(Knowing("the capital", capital="Denver"), led, "city", MAYOR, SYSTEM) == []
+    assert len(aliased(Knowing("the capital", capital="Denver"), led, "town", MAYOR, SYSTEM)) == 1
 
 
 def test_a_name_that_may_mean_several_or_is_the_name_itself_is_none():
