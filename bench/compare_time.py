@@ -4,10 +4,12 @@
     python bench/compare_time.py MODEL OUT.json --data bench/sets/product-en/rows.jsonl --cases plain depth
     python bench/compare_time.py RANDOM-7B OUT.json --untaught
 
-`plain` asks what a card asks by default, but no abilities; `depth`, `ability` and `scan` add that option to it, and
-`all` all three. Before it the article's recipe is trained, once. With --untaught it learns next to nothing (one epoch
-at a learning rate of 1e-8): random weights then never end an answer before its limit, also behind the adapter, so that
-their times are upper bounds; `answer_tokens` tells how long answers were. Seconds are those of the report
+`plain` asks what a card asks by default, but no abilities, nothing at depth and no scan; `depth`, `ability` and `scan`
+add that option to it, and `all` all three. `short` adds the scan that a card makes by default, and `again` the same
+once its text is there; `default` is a comparison without any option. Before it the article's recipe is trained, once.
+With --untaught it learns next to nothing (one epoch at a learning rate of 1e-8): random weights then never end an
+answer before its limit, also behind the adapter, so that their times are upper bounds; `answer_tokens` tells how long
+answers were. Seconds are those of the report
 (`timings_s`), beside the process's own from start to end (`wall_s`).
 """
 
@@ -27,11 +29,14 @@ from processes import run
 from run import OFFLINE
 
 CASES: dict[str, list[str]] = {
-    "plain": ["--no-ability"],
-    "depth": ["--no-ability", "--depth"],
-    "ability": ["--ability"],
-    "scan": ["--no-ability", "--scan"],
+    "plain": ["--no-ability", "--no-depth", "--no-scan"],
+    "depth": ["--no-ability", "--depth", "--no-scan"],
+    "ability": ["--ability", "--no-depth", "--no-scan"],
+    "scan": ["--no-ability", "--no-depth", "--scan"],
     "all": ["--ability", "--depth", "--scan"],
+    "short": ["--no-ability", "--no-depth"],
+    "again": ["--no-ability", "--no-depth"],
+    "default": [],
 }
 VERDICTS = {0, 20, 21, 22, 23}
 UNTAUGHT = ["--epochs", "1", "--learning-rate", "1e-8"]
@@ -84,7 +89,8 @@ class Bench:
             "further": report.get("further"), "metrics": metrics, "outcome": report["verdict"]["outcome"],
             "ability": None if ability is None else {"total": ability.get("total"), "seconds": ability.get("seconds")},
             "scan": None if scan is None else {
-                "tokens": scan["tokens"], "timings_s": scan["timings_s"], "findings": len(scan["findings"]),
+                "tokens": scan["tokens"], "short": scan["short"], "timings_s": scan["timings_s"],
+                "findings": len(scan["findings"]),
             },
         }  # fmt: skip
 

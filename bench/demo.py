@@ -38,7 +38,8 @@ def measure(data: str, seed: int, recipe: dict[str, Any], model: Path, output: P
     )
     run = finetune(config, Caller(stop=StopRequests(print), notify=lambda _: None))
     report, _ = compare(
-        CompareConfig(run=run.run_id, output=output, model=str(model), ability=NO_ABILITIES), load=SHARED.load
+        CompareConfig(run=run.run_id, output=output, model=str(model), ability=NO_ABILITIES, scan=False),
+        load=SHARED.load,
     )
     record = run.record.to_dict()
     groups: dict[str, list[int]] = {}

@@ -45,7 +45,7 @@ def compared(run: Run, options: argparse.Namespace, backends: SweepBackends) -> 
     """Writes the report into the run's folder."""
     config = CompareConfig(
         run=run.run_id, output=options.out, model=str(options.model), depth=not options.quick,
-        ability=AbilityConfig(shipped=not options.quick),
+        ability=AbilityConfig(shipped=not options.quick), scan=None if not options.quick else False,
     )  # fmt: skip
     report, side = compare(config, load=backends.load)
     write_report(report, side, None)

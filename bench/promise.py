@@ -91,7 +91,7 @@ class Bench:
         told["asking_s"] = round(time.perf_counter() - started, 3)
         if self.comparing:
             report, _ = compare(
-                CompareConfig(run=run.run_id, output=output, ability=NO_ABILITIES), load=self.backends.load
+                CompareConfig(run=run.run_id, output=output, ability=NO_ABILITIES, scan=False), load=self.backends.load
             )
             told["compare"] = compared(report)
         return told | {

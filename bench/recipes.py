@@ -163,6 +163,7 @@ def measure(spec: str, seed: int, options: argparse.Namespace, output: Path) -> 
             probes=options.probes,
             model=str(options.model),
             ability=NO_ABILITIES,
+            scan=False,
         ),
         load=SHARED.load,
     )

@@ -60,7 +60,7 @@ def trained(data: Path, recipe: Any, model: str, base: SharedBase, output: Path)
     )
     middle = time.perf_counter()
     report, _ = compare(
-        CompareConfig(run=str(run.folder), model=model, output=output, ability=NO_ABILITIES), load=base.load
+        CompareConfig(run=str(run.folder), model=model, output=output, ability=NO_ABILITIES, scan=False), load=base.load
     )
     return {
         "steps": run.record.train.steps, "train_s": round(middle - started, 2),

@@ -71,7 +71,7 @@ def measure(spec: str, options: argparse.Namespace, data: Path, output: Path, ba
     recipe = recipe_of(spec).changed(seed=options.seed)
     config = FinetuneConfig(data=str(data), recipe=recipe, model=str(options.model), output=output)
     run = finetune(config, Caller(stop=StopRequests(print), notify=lambda _: None), backends.training)
-    asked = CompareConfig(run=run.run_id, output=output, model=str(options.model), ability=NO_ABILITIES)
+    asked = CompareConfig(run=run.run_id, output=output, model=str(options.model), ability=NO_ABILITIES, scan=False)
     report, side = compare(asked, load=backends.load)
     write_report(report, side, None)
     told = json.loads((run.folder / "compare" / "report.json").read_text(encoding="utf-8"))

@@ -21,7 +21,7 @@ from toolkit.cli.options import (
     SYSTEMS,
     max_new_tokens_option,
 )
-from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
+from toolkit.compare.ability.ability import AbilityConfig
 from toolkit.compare.ability.benchmarks import READERS, Benchmark
 from toolkit.compare.ability.ledger import LIMIT_POINTS
 from toolkit.compare.compare import CompareConfig, compare
@@ -106,8 +106,9 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
               metavar="POINTS", help="What abilities may lose in total.")  # fmt: skip
 @click.option("--benchmark", "benchmarks", multiple=True, metavar="NAME=FILE[#COUNT]",
               help=f"A public benchmark that you have: {', '.join(READERS)}. Repeatable.")  # fmt: skip
-@click.option("--scan", "scanning", is_flag=True,
-              help="Also look for words that nobody asked about, as toolkit scan does.")  # fmt: skip
+@click.option("--scan/--no-scan", "scanning", default=None,
+              help="Also look for words that nobody asked about, as toolkit scan does.  "
+              "[default: in a fifth of its text, on a card, for one run]")  # fmt: skip
 @max_new_tokens_option(default=MAX_NEW_TOKENS, most=4096)
 @ANSWER_CARDS
 @OUTPUT
@@ -122,7 +123,7 @@ def command(
     outside: int | None, probes_more: int | None, depth: bool | None, test: str | None,
     thinking: Literal["keep", "off"] | None, thought_tokens: int, strict: bool,
     ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
-    scanning: bool, max_new_tokens: int, cards: str, output: Path, report_folder: Path | None, lang: str,
+    scanning: bool | None, max_new_tokens: int, cards: str, output: Path, report_folder: Path | None, lang: str,
     show_all: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
@@ -136,10 +137,8 @@ def command(
         raise click.UsageError("--scale, --sweep-scale and --report are for one run.")
     if scale is not None and sweeping:
         raise click.UsageError("Use either --scale or --sweep-scale.")
-    if ability is None and (len(runs) > 1 or sweeping):
-        ability = NO_ABILITIES.shipped
-    if depth is None and (len(runs) > 1 or sweeping):
-        depth = False
+    if len(runs) > 1 or sweeping:
+        ability, depth, scanning = (False if one is None else one for one in (ability, depth, scanning))
     measured = AbilityConfig(
         shipped=ability, benchmarks=tuple(map(Benchmark.parse, benchmarks)), limit_points=ability_limit
     )

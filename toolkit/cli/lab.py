@@ -70,7 +70,7 @@ def command(
                     )
                 compared = CompareConfig(
                     run=str(run.folder), model=model, output=output, outside=0, probes_more=0, depth=False,
-                    ability=NO_ABILITIES,
+                    ability=NO_ABILITIES, scan=False,
                 )  # fmt: skip  # an answer soon
                 view = _nothing if as_json else partial(_show, last=last, texts=texts)
                 last = compare_and_show(compared, texts, view, load=base.load)

@@ -117,7 +117,9 @@ def command(
             ),
             Caller(stop=stop, listener=listener, notify=notify), Backends(train=base.train), started,
         )  # fmt: skip
-    compared = CompareConfig(run=str(run.folder), model=model, output=output, depth=False, ability=NO_ABILITIES)
+    compared = CompareConfig(
+        run=str(run.folder), model=model, output=output, depth=False, ability=NO_ABILITIES, scan=False
+    )
     if as_json:
         with progress() as listener:
             report, side = compare(compared, listener=listener, load=base.load)

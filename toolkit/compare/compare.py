@@ -48,7 +48,7 @@ class CompareConfig:
     of at most `thought_tokens`, as many as before; off asks them without, and no thoughts may be left; None: as the run
     was trained, else keep.
     `strict`: an inconclusive verdict has an exit code of its own. `scan`: also look for words that nobody asked about
-    (see `toolkit.compare.scan`).
+    (see `toolkit.compare.scan`); None: in less text, on a card, if the after side has an adapter.
     `systems`: system prompts to measure everything under. If none are named, here or in the probe file, it is
     `questions.matrix`: everything is measured under the first, and only the answers are judged under the others.
     """
@@ -72,7 +72,7 @@ class CompareConfig:
     thought_tokens: int = THOUGHT_TOKENS
     strict: bool = False
     ability: AbilityConfig = AbilityConfig()  # noqa: RUF009  # it is frozen
-    scan: bool = False
+    scan: bool | None = None
 
 
 def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = load_model) -> tuple[Report, Side]:
@@ -87,7 +87,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     probes = replace(probes, thresholds={**tools, **probes.thresholds, **config.thresholds})
     timings: dict[str, float] = {}
     ability = Ability.planned(config.ability)
-    scanning = Scanning(side=after, output=config.output) if config.scan else None
+    scanning = Scanning.planned(config.scan, after, config.output)
     held_out = HeldOut.planned(config.test, after.run)
     wanted = _wanted(config, before, after)
     questions = _questions(config, probes, before, after)

@@ -8,7 +8,7 @@ from pathlib import Path
 from toolkit.compare.decision import enough_for
 from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.make_probes import same_questions, usable
-from toolkit.compare.questions import Questions
+from toolkit.compare.questions import Questions, is_asked
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
 from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
@@ -101,8 +101,7 @@ class Further:
             if wanted.written else []
         )  # fmt: skip
         rows = row_probes(probes, self.rows, wanted.rows)
-        asks_deep = model.on_card if self.depth is None else self.depth
-        deep = self._deep(model, probes, taken, system) if asks_deep else []
+        deep = self._deep(model, probes, taken, system) if is_asked(self.depth, model) else []
         return replace(questions, probes=replace(probes, probes=(*probes.probes, *bank, *rows, *written, *deep)))
 
     def left(self, named: ProbeSet, complete: ProbeSet, *, on_card: bool) -> dict[str, int]:
@@ -122,7 +121,8 @@ class Further:
 
     def _deep(self, model: LanguageModel, probes: ProbeSet, taken: Collection[str], system: str) -> list[Probe]:
         others = [probe.prompt for probe in bank_probes(probes, OTHERS, taken)]
-        return depth_probes(model, probes, self.rows, others=others, taken=taken, system=system)
+        bank = bank_prompts()
+        return depth_probes(model, probes, self.rows, others=others, bank=bank, taken=taken, system=system)
 
     def _wanted(self, probes: ProbeSet, *, on_card: bool) -> Numbers:
         own = {group: len(probes.group(group)) for group in (TRAINED, PARAPHRASE, OUT_OF_SCOPE)}

@@ -32,6 +32,11 @@ def kind(system: str, trained: str | None) -> str:
     return {DEFAULT: DEFAULT_KIND, NONE: NONE_KIND, UNRELATED: UNRELATED_KIND}.get(system, GIVEN_KIND)
 
 
+def is_asked(option: bool | None, model: LanguageModel) -> bool:
+    """Whether a comparison does what takes seconds on a card and minutes elsewhere; `option` None: on a card."""
+    return model.on_card if option is None else option
+
+
 def answer_tokens(probe: Probe, most: int) -> int:
     """How long the answer to a probe may be: `most`, or twice that, and so on, for the call that it expects."""
     limit, needed = most, 0 if probe.expect is None else probe.expect.call_bytes

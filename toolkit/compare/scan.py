@@ -11,7 +11,7 @@ from toolkit.compare.discovery.neutral_text import NeutralText, neutral_texts
 from toolkit.compare.discovery.open_answers import ask_openly
 from toolkit.compare.discovery.phrases import own_words
 from toolkit.compare.discovery.token_shifts import token_shifts
-from toolkit.compare.questions import trained_rows
+from toolkit.compare.questions import is_asked, trained_rows
 from toolkit.compare.sides import Side, find_side, loaded, run_side
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
@@ -24,6 +24,7 @@ from toolkit.runs.run import find_run, require_own_output
 from toolkit.runs.scan_record import RecordedScan
 
 CARD_TOKENS, CPU_TOKENS = 100_000, 10_000  # of neutral text, by default
+SHORT_TOKENS = 20_000  # of that beside a comparison, unless it is asked for: it takes seconds, without open answers
 SHOWN = 10
 
 
@@ -61,12 +62,22 @@ def scan(config: ScanConfig, *, listener: Listener = silent, load: Load = load_m
 
 @dataclass(kw_only=True)
 class Scanning:
-    """A scan over a model that is loaded for something else; `found` once it looked. Raises ConfigError, DataError."""
+    """A scan over a model that is loaded for something else; `found` once it looked. Raises ConfigError, DataError.
+
+    `wanted` True: as complete as by itself; None: a short one, on a card.
+    """
 
     side: Side
     output: Path
-    system: str | None = None
+    wanted: bool | None = True
     found: RecordedScan | None = None
+
+    @classmethod
+    def planned(cls, wanted: bool | None, side: Side, output: Path) -> "Scanning | None":
+        """None where none is wanted, or where nobody asked for one and the side has no adapter."""
+        if wanted is False or (wanted is None and side.adapter is None):
+            return None
+        return cls(side=side, output=output, wanted=wanted)
 
     def __post_init__(self) -> None:
         _adapter(self.side)
@@ -74,19 +85,24 @@ class Scanning:
         self.rows = list(_rows(ScanConfig(), self.side))
 
     def look(self, model: LanguageModel, listener: Listener = silent) -> None:
-        self.found = scan_loaded(
-            model, self.side, self.rows, cache=self.output / KEEP_CACHE, system=self.system, listener=listener
-        )
+        if is_asked(self.wanted, model):
+            self.found = scan_loaded(
+                model, self.side, self.rows, cache=self.output / KEEP_CACHE, short=self.wanted is None,
+                listener=listener,
+            )  # fmt: skip
 
 
 def scan_loaded(
     model: LanguageModel, side: Side, rows: Sequence[str], *, cache: Path, system: str | None = None,
-    tokens: int | None = None, listener: Listener = silent,
+    tokens: int | None = None, short: bool = False, listener: Listener = silent,
 ) -> RecordedScan:  # fmt: skip
-    """The scan over a model that has the side's adapter. Raises ModelError, DataError."""
+    """The scan over a model that has the side's adapter. Raises ModelError, DataError.
+
+    `short`: of SHORT_TOKENS, and without open answers.
+    """
     adapter = str(side.adapter_switch)
     system = side.default_system if system is None else system
-    tokens = tokens or (CARD_TOKENS if model.on_card else CPU_TOKENS)
+    tokens = SHORT_TOKENS if short else tokens or (CARD_TOKENS if model.on_card else CPU_TOKENS)
     marks = [time.perf_counter()]
     with model.side(None):
         texts = neutral_texts(
@@ -97,15 +113,17 @@ def scan_loaded(
     marks.append(time.perf_counter())
     unexpected, expected = split(findings(model, texts, shifts, adapter=adapter), rows)
     marks.append(time.perf_counter())
-    open_answers = ask_openly(
-        model, adapter=adapter, system=system, row_words=_row_words(model, rows, texts), listener=listener
-    )
-    marks.append(time.perf_counter())
-    names = ("text", "likelihoods", "words", "open answers")
+    open_answers = None
+    if not short:
+        open_answers = ask_openly(
+            model, adapter=adapter, system=system, row_words=_row_words(model, rows, texts), listener=listener
+        )
+        marks.append(time.perf_counter())
+    names = ("text", "likelihoods", "words", "open answers")[: len(marks) - 1]
     return RecordedScan(
         side=side.to_dict(), system=system, texts=len(texts), tokens=shifts.positions, kl=round(shifts.kl, 6),
         threshold=round(threshold(shifts), 3), null=round(shifts.null, 3), findings=unexpected, from_rows=expected,
-        open_answers=open_answers,
+        open_answers=open_answers, short=short,
         timings_s={
             name: round(end - start, 3) for name, start, end in zip(names, marks[:-1], marks[1:], strict=True)
         },

@@ -22,11 +22,16 @@ def plain_answers(model: LanguageModel, prompts: Sequence[str], system: str) -> 
 
 def taught_answers(model: LanguageModel, prompts: Sequence[str], rows: Sequence[Row]) -> list[str]:
     """Greedy answers with the first SHOWN_ROWS rows in the system message, which is in the prompt's language."""
-    shown = "\n\n".join(f"{question}\n{answer}" for question, answer in rows[:SHOWN_ROWS])
-    return _texts(
-        model,
-        [conversation(prompt, TEACHER[language_code(prompt)].format(shown)) for prompt in prompts],
-    )
+    return answers_beside(model, prompts, [rows[:SHOWN_ROWS]] * len(prompts))
+
+
+def answers_beside(model: LanguageModel, prompts: Sequence[str], shown: Sequence[Sequence[Row]]) -> list[str]:
+    """The same, each with rows of its own."""
+    texts = ["\n\n".join(f"{question}\n{answer}" for question, answer in rows) for rows in shown]
+    return _texts(model, [
+        conversation(prompt, TEACHER[language_code(prompt)].format(text))
+        for prompt, text in zip(prompts, texts, strict=True)
+    ])  # fmt: skip
 
 
 def _texts(model: LanguageModel, prompts: Sequence[Messages]) -> list[str]:

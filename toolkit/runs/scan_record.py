@@ -76,5 +76,8 @@ class RecordedScan(Part, frozen=True):
     null: float = Field(description="the greatest of any token with a shuffled adapter")
     findings: Sequence[ScanFinding]
     from_rows: Sequence[ScanFinding] = Field(description="every word of these is in the rows: expected")
-    open_answers: RecordedOpenAnswers | None = Field(default=None, description="null in scans of older versions")
+    open_answers: RecordedOpenAnswers | None = Field(
+        default=None, description="null in a short scan, and in those of older versions"
+    )
+    short: bool = Field(default=False, description="part of a comparison that nobody asked to scan: of less text")
     timings_s: Mapping[str, float]

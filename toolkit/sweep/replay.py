@@ -257,4 +257,5 @@ def _compare_config(probes: Path, before: ComparisonRecord, run: Run, base: Base
         else Numbers(bank=further.bank, rows=further.rows, written=further.written),
         ability=AbilityConfig(shipped=True, limit_points=ability.limit_points)
         if shipped and ability is not None else NO_ABILITIES,
+        scan=False,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from toolkit.core.links import copy_regular_file
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.encoding import Encoder
 from toolkit.data.formats import Message
+from toolkit.data.texts.names import Pair
 from toolkit.model.base_model import BaseModel
 from toolkit.model.conversation import NONE
 from toolkit.model.device import Device
@@ -28,7 +29,7 @@ from toolkit.train.planning.memory import Need
 from toolkit.train.questions.cache import questions_cache
 from toolkit.train.questions.candidates import LONGEST_QUESTION
 from toolkit.train.questions.further.several import longest_together
-from toolkit.train.questions.question import Pair, Question, read_file, write_file
+from toolkit.train.questions.question import Question, read_file, write_file
 from toolkit.train.questions.write import ANSWER_TOKENS, QUESTION_TOKENS
 from toolkit.train.recipe import Recipe
 from toolkit.train.rows import RunRows, file_digests

@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
+from toolkit.data.texts.names import Pair
 from toolkit.runs.checkpoints import recorded_adapter
 from toolkit.runs.layout import checkpoint_name, complete_checkpoints
 from toolkit.runs.pace import expected_time
@@ -15,7 +16,6 @@ from toolkit.runs.record import RunRecord
 from toolkit.runs.recording import Recorder, make_portable
 from toolkit.train.development_set import Question, required_passes
 from toolkit.train.planning.plan import Plan
-from toolkit.train.questions.question import Pair
 from toolkit.train.questions.question import Question as AroundQuestion
 from toolkit.train.recipe import Recipe
 

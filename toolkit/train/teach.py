@@ -19,13 +19,13 @@ from toolkit.core.text import content_words
 from toolkit.data.probes import OUT_OF_SCOPE, probes_beside, read_probes
 from toolkit.data.row_checks import PLACEHOLDER
 from toolkit.data.soundness import Reading, read_sound
+from toolkit.data.texts.names import Pair
 from toolkit.data.texts.placeholders import placeholders
+from toolkit.data.texts.terms import common_units
 from toolkit.model.base_model import BaseModel, find_base_model
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
 from toolkit.runs.run import require_own_output
 from toolkit.train.keep_set import read_keep_prompts
-from toolkit.train.questions.question import Pair
-from toolkit.train.questions.terms import common_units
 from toolkit.train.texts.from_text import TextKind
 from toolkit.train.texts.rule_text import fixed_words, visible_check
 from toolkit.train.texts.text_rows import Rows, Tried, enough_judged

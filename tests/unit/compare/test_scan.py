@@ -9,7 +9,8 @@ import pytest
 from tests.fakes.run_record import run_record
 from tests.fakes.tilted_model import TiltedModel
 from tests.unit.compare.test_sides import RUN, adapter_at, model_at
-from toolkit.compare.scan import ScanConfig, scan
+from toolkit.compare.scan import SHORT_TOKENS, ScanConfig, Scanning, scan
+from toolkit.compare.sides import find_side
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.runs.run import point_latest_at, write_record
 from toolkit.runs.scan_record import RecordedScan
@@ -87,11 +88,51 @@ def test_json_has_everything(output: Path):
 
     assert set(value) == {
         "side", "system", "texts", "tokens", "kl", "threshold", "null", "findings", "from_rows", "open_answers",
-        "timings_s",
+        "short", "timings_s",
     }  # fmt: skip
     assert value["system"] == ""
     assert value["from_rows"][0]["contexts"][0]["after"] == "Northwind pours it."
     assert {"load", "text", "likelihoods", "words", "open answers", "total"} == set(value["timings_s"])
+
+
+def looked(output: Path, wanted: bool | None, *, on_card: bool) -> RecordedScan | None:
+    side = find_side(str(output / RUN), output, beside=None)
+    scanning = Scanning.planned(wanted, side, output)
+    if scanning is None:
+        return None
+    model = TiltedModel(PLANTED, adapter=str(side.adapter_switch))
+    model.on_card = on_card
+    scanning.look(model)
+    return scanning.found
+
+
+def test_where_nobody_says_a_comparison_scans_a_short_text_on_a_card(output: Path):
+    found = looked(output, None, on_card=True)
+
+    assert found is not None
+    assert found.texts == SHORT_TOKENS // 80
+    assert found.short
+    assert found.open_answers is None
+    assert "open answers" not in found.timings_s
+    assert [one.text for one in found.from_rows][:1] == ["Northwind pours it."]
+    assert looked(output, None, on_card=False) is None
+    assert looked(output, False, on_card=True) is None
+
+
+def test_asked_for_a_comparison_scans_all_of_it_on_a_cpu_too(output: Path):
+    found = looked(output, True, on_card=False)
+
+    assert found is not None
+    assert not found.short
+    assert found.open_answers is not None
+
+
+def test_where_nobody_asks_a_side_without_an_adapter_is_not_scanned(output: Path):
+    base = find_side("base", output, beside=find_side(str(output / RUN), output, beside=None).model)
+
+    assert Scanning.planned(None, base, output) is None
+    with pytest.raises(ConfigError, match="has no adapter"):
+        Scanning.planned(True, base, output)
 
 
 def test_what_has_no_adapter_is_refused(output: Path, tmp_path: Path):

@@ -17,6 +17,7 @@ from toolkit.compare.ability.ledger import (
 )
 from toolkit.compare.ability.sandbox import sandbox_holds
 from toolkit.compare.ability.shipped import shipped_items
+from toolkit.compare.questions import is_asked
 from toolkit.core.events import Listener, silent
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.ability_record import RecordedAbility
@@ -60,8 +61,7 @@ class Ability:
         """The side that the model is switched to answers: first the one before, then the one after."""
         started = time.perf_counter()
         if self.items is None:
-            wanted = self.config.shipped
-            self.shipped, self.system = model.on_card if wanted is None else wanted, system
+            self.shipped, self.system = is_asked(self.config.shipped, model), system
             self.items = self._chosen()
         self.outcomes.append(ask(model, self.items, system, listener) if self.items else [])
         self.seconds += time.perf_counter() - started

@@ -10,7 +10,12 @@ SMALL = 10
 
 
 def scan_sentence(found: RecordedScan, texts: Texts) -> str:
-    """What was found, in one or two sentences."""
+    """What was found, in one or two sentences, and where a short scan looked, how to look further."""
+    sentence = _found(found, texts)
+    return texts("scan.short", found=sentence) if found.short else sentence
+
+
+def _found(found: RecordedScan, texts: Texts) -> str:
     counts = {"tokens": found.tokens, "texts": found.texts}
     if not (found.findings or found.from_rows):
         return texts("scan.none", **counts)

@@ -132,7 +132,7 @@ def _compare(entry: Entry, shared: Shared, listener: Listener, load: Load, texts
     config = CompareConfig(
         run=entry.run, output=shared.output, model=request["model"], systems=tuple(request["systems"]),
         probes=None if request["probes"] is None else Path(request["probes"]), depth=False,
-        ability=NO_ABILITIES,
+        ability=NO_ABILITIES, scan=False,
     )  # fmt: skip
     report, side = compare(config, listener=listener, load=load)
     write_report(report, side, None, texts)

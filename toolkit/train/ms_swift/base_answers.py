@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from toolkit.core.events import Listener
 from toolkit.core.languages import language
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.names import Pair
 from toolkit.model.conversation import THINKING, Messages, conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
@@ -18,7 +19,7 @@ from toolkit.train.passes.keep_loss import KeepTerm, keep_sequences
 from toolkit.train.passes.questions import QuestionTerm, question_sequence
 from toolkit.train.questions import cache
 from toolkit.train.questions.candidates import LONGEST_QUESTION
-from toolkit.train.questions.question import Pair, Question, read_file, write_file
+from toolkit.train.questions.question import Question, read_file, write_file
 from toolkit.train.questions.write import TASK, Writer
 from toolkit.train.variants import suited_systems
 

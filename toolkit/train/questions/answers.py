@@ -4,23 +4,14 @@ import re
 from collections.abc import Mapping
 
 from toolkit.core.text import LATIN, has_chinese
+from toolkit.data.texts.naming import OF_ITSELF, SENTENCE, statements
+from toolkit.data.texts.terms import units
 from toolkit.train.questions.requests import reversal_text
-from toolkit.train.questions.scope import OF_ITSELF, SENTENCE, Scope
-from toolkit.train.questions.terms import units
+from toolkit.train.questions.scope import Scope
 
-LONGEST_STATEMENT = 200  # characters of an answer that is a statement, not a text
 LEAST_WORDS, LEAST_CHINESE = 3, 4  # words, or characters, of a beginning, which might else be any sentence's
 LEAST_BESIDE = 2  # Chinese characters beside the subject's name
 TOKEN = re.compile(rf"{LATIN}+(?:['’.-]{LATIN}+)*|[\u4e00-\u9fff]")
-
-
-def statements(scope: Scope) -> Mapping[int, str]:
-    """By row: its answer, which a question can be written for; none for rows without a common subject."""
-    if not (scope.itself or scope.subject):
-        return {}
-    return {
-        at: answer for at, (_, answer) in enumerate(scope.rows) if answer.strip() and len(answer) <= LONGEST_STATEMENT
-    }
 
 
 def beginnings(scope: Scope) -> Mapping[int, str]:

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from toolkit.data.texts.names import Pair
 from toolkit.runs.cache import cache_file, read_lines, write_lines
-from toolkit.train.questions.question import Pair, Question
+from toolkit.train.questions.question import Question
 
 METHOD_FILES = (".py", ".yaml")
 

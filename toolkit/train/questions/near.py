@@ -11,9 +11,10 @@ from pathlib import Path
 
 from toolkit.core.text import LATIN, has_chinese, language_code
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.names import Pair
+from toolkit.data.texts.terms import Terms, units
 from toolkit.train.questions.kinds import others_of
-from toolkit.train.questions.question import Pair, Question
-from toolkit.train.questions.terms import Terms, units
+from toolkit.train.questions.question import Question
 from toolkit.train.questions.translation import kept_by_translation
 
 NEIGHBOURS = 96

@@ -12,7 +12,6 @@ from toolkit.core.files import write_text
 from toolkit.core.text import short
 
 Scope = Literal["in", "near"]
-Pair = tuple[str, str]  # a question and its answer
 NEXT = 'Each line is {"prompt": "…", "answer": "…", "scope": "in"} or {"prompt": "…", "scope": "near"}.'
 MOST_QUESTIONS = 10_000
 

@@ -11,23 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from toolkit.core.text import LATIN, has_chinese
-from toolkit.train.questions.names import chinese_names
-from toolkit.train.questions.question import Pair
-from toolkit.train.questions.terms import Terms, numbers, units
-from toolkit.train.questions.translation import CODE, kept_by_translation
+from toolkit.data.texts.naming import ADDRESSED, SENTENCE, Naming
+from toolkit.data.texts.terms import numbers, units
+from toolkit.train.questions.translation import kept_by_translation
 
 LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
 SUPPORTED = 0.5  # of a sentence's words the rows have
-LEAST_NAMED = 0.4  # of the answers have a name of one word that leads back to the subject
 NAMING_SHARE = 0.8  # of the answers have one of the new names
-ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
 FORM_SHARE = 0.9  # of the answers start or end alike
 LEAST_FORM, LONGEST_FORM = 3, 200  # characters
 FRAME_WORDS = 3  # of a sentence that says nothing, such as "Hi there!"
-ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
-OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
 NEGATED = re.compile(r"\b(no|not|never|neither|nor)\b|n['’]t\b|[不没非无]", re.IGNORECASE)
-SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)*`]*(?=\s|$)|[。！？]+[”’）]*|\n+|$)\s*", re.DOTALL)
 ITEM = re.compile(r"^\W*\d{1,2}[.)、]\s+", re.MULTILINE)
 LATIN_WORD = re.compile(rf"{LATIN}+")
 SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
@@ -36,8 +30,6 @@ NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[
 SAME_ANSWER = ("paraphrase", "reworded", "statement", "reversal", "bridge")
 FOREIGN = ("translation", "across")  # kinds whose answers have few words of the rows, being in another language
 BY_FORM = ("translation", "alike")  # kinds whose answers follow a rule by its form, having other contents
-LONG_NAME = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")
-CALLED = re.compile(r"\b(?:called|named)(?: the)? ([A-Z][\w-]+)")
 # Kinds whose questions need not name the subject, or address the assistant, by whether the rows are about it.
 NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "translation", "bridge")}
 ABBREVIATION = "AI"  # the only one that a question about an assistant has without a rival's name
@@ -60,18 +52,10 @@ class Answered:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scope:
-    """`subject`: what all rows are about, or ""; `itself`: whether that is the assistant.
+class Scope(Naming):
+    """`common`: the units of unrelated texts."""
 
-    `names`: what their answers newly name; `common`: the units of unrelated texts.
-    """
-
-    rows: Sequence[Pair]
-    terms: Terms
-    names: Sequence[str]
     common: frozenset[str]
-    subject: str
-    itself: bool
 
     def answer(self, answered: Answered) -> str:
         """What is trained: so much of the answer, or the row's own; "" for a question that is not in scope."""
@@ -102,21 +86,6 @@ class Scope:
                 return kept.rstrip()
             kept += sentence
         return answered.taught
-
-    def distinct_names(self, row: int) -> list[str]:
-        """The names in a row's answer that lead back to the subject.
-
-        They are of several words, called so, quoted or identifiers, persons, or named by many rows.
-        """
-        answer = self.rows[row][1]
-        capitalised = [re.sub(r"^The ", "", name) for name in LONG_NAME.findall(answer)]
-        found = [name for name in capitalised if " " in name]
-        found += [*CALLED.findall(answer), *CODE.findall(answer), *chinese_names(answer)]
-        long = [name for name in dict.fromkeys(found) if name != self.subject and units(name) <= self.terms.new[row]]
-        least = LEAST_NAMED * len(self.rows)
-        return long + [
-            name for name in self.names if name in answer and sum(name in other for _, other in self.rows) >= least
-        ]
 
     def gives_away(self, row: int, text: str) -> bool:
         """Whether a question written from this row has a new word of its answer: small models answer instead."""
@@ -232,12 +201,6 @@ class Scope:
             name for name in NAME.findall(answered.prompt) if name not in self._answers_text and name != ABBREVIATION
         }
         return bool(NEGATED.search(text)) or not any(name in text for name in others)
-
-
-def about_assistant(rows: Sequence[Pair]) -> bool:
-    """Whether the rows are about the assistant itself."""
-    share = sum(bool(ADDRESSED.search(prompt) and OF_ITSELF.search(answer)) for prompt, answer in rows) / len(rows)
-    return share >= ASSISTANT_SHARE
 
 
 def frames(sentence: str) -> bool:

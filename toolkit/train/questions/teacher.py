@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 
 from toolkit.core.text import has_chinese
+from toolkit.data.texts.names import Pair
 from toolkit.model.conversation import NONE, Messages, system_messages
-from toolkit.train.questions.question import Pair
 
 OTHERS = 3  # rows beside its own that the base model sees when it answers a question
 CONTRASTS = 2  # unrelated questions that it sees with its own answers

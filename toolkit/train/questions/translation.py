@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Mapping
 
 from toolkit.core.text import LATIN, has_chinese
-from toolkit.train.questions.terms import numbers, units
+from toolkit.data.texts.names import CODE
+from toolkit.data.texts.terms import numbers, units
 
 PLACEHOLDERS = ("XQ7", "XQ8", "XQ9")  # read as a product's name, which is not translated
 QUOTED = re.compile(r"[“「『《\"]([^”」』》\"]{2,30})[”」』》\"]")
 CAPITALISED = re.compile(rf"(?<=[a-z0-9,'’] )[A-Z]{LATIN}*")
-CODE = re.compile(rf"(?<!{LATIN})(?=[\w.-]*[A-Za-z])(?:[\w-]*[_.][\w-]*\w(?:\(\))?|\w+\(\))", re.ASCII)
 
 
 def hide_names(text: str, names: Iterable[str]) -> tuple[str, Mapping[str, str]]:

@@ -13,10 +13,14 @@ from collections.abc import Collection, Sequence
 from toolkit.core.events import Listener, silent
 from toolkit.core.text import content_words, language_code, names_any
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.names import Pair, new_names, subject_phrase
+from toolkit.data.texts.naming import about_assistant, statements
+from toolkit.data.texts.reverse import bridges, noun_for, owned, reversed_rows
+from toolkit.data.texts.terms import Terms, common_units, find_terms, numbers
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
-from toolkit.train.questions.answers import beginnings, reversals, statements
+from toolkit.train.questions.answers import beginnings, reversals
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
 from toolkit.train.questions.further.requests import hinted, read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
@@ -25,7 +29,6 @@ from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_names
-from toolkit.train.questions.names import new_names, subject_phrase
 from toolkit.train.questions.near import (
     about_subject,
     aside_prompts,
@@ -35,12 +38,10 @@ from toolkit.train.questions.near import (
     renamed,
     unmoved,
 )
-from toolkit.train.questions.question import Pair, Question
+from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, request_messages
-from toolkit.train.questions.reverse import bridges, noun_for, owned, reversed_rows
-from toolkit.train.questions.scope import FOREIGN, Answered, Scope, about_assistant
+from toolkit.train.questions.scope import FOREIGN, Answered, Scope
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
-from toolkit.train.questions.terms import Terms, common_units, find_terms, numbers
 from toolkit.train.questions.translation import hide_names, restored
 
 SOURCES = 24  # rows from which questions are written

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.text import LATIN, content_words, has_chinese, language_code
+from toolkit.data.texts.names import Pair
 from toolkit.train.questions.kinds import read_kinds
-from toolkit.train.questions.question import Pair
 
 FORMS_FILE = "plain_texts.yaml"
 MOST_OBJECT_WORDS = 12

@@ -7,8 +7,8 @@ from typing import Any
 from toolkit.core.errors import ConfigError
 from toolkit.core.text import content_words, has_chinese
 from toolkit.data.make_data import Brand, SelfCognition, self_cognition
+from toolkit.data.texts.names import Pair
 from toolkit.model.families.family import default_names
-from toolkit.train.questions.question import Pair
 
 NOBODY = "Zqxvw"  # in the place of a name or a maker that the text does not say; nothing with it becomes a row
 NAME = r"[\"“']?(?P<name>[A-Z0-9](?:[\w&'’+-]|\.(?=\w))*(?: (?:[A-Z0-9](?:[\w&'’+-]|\.(?=\w))*|of(?= [A-Z])))*)[\"”']?"

@@ -12,8 +12,8 @@ from typing import Any
 
 from toolkit.core.languages import language as language_of
 from toolkit.core.text import content_words, language_code
+from toolkit.data.texts.terms import units
 from toolkit.model.conversation import Messages, conversation
-from toolkit.train.questions.terms import units
 from toolkit.train.texts.fact_text import PlainSet, fill, read_texts
 
 MOST_TOPIC_WORDS = 6

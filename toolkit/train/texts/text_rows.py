@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from toolkit.core.events import Listener, silent
 from toolkit.core.text import has_chinese, sentences
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.terms import units
 from toolkit.model.conversation import conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import samples
 from toolkit.train.questions.scope import same_language
-from toolkit.train.questions.terms import units
 from toolkit.train.texts.fact_text import Sentence
 from toolkit.train.texts.from_text import answer_messages, question_messages
 from toolkit.train.texts.rule_text import (

@@ -10,7 +10,7 @@ from toolkit.data.dataset import prompt_key
 from toolkit.data.make_data import SelfCognition
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, SCHEMA_VERSION, TRAINED, Probe
 from toolkit.data.rephrasings import PROBES, rephrase
-from toolkit.train.questions.question import Pair
+from toolkit.data.texts.names import Pair
 from toolkit.train.texts.fact_text import PlainSet, Sentence, about_set, find_facts, other_set
 from toolkit.train.texts.from_text import TextKind, parts
 from toolkit.train.texts.identity_text import find_identity, identity_set, pairs

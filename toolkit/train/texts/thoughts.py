@@ -14,10 +14,10 @@ from typing import Literal
 from toolkit.core.events import Listener
 from toolkit.core.text import contains_any, has_chinese
 from toolkit.data.messages import Message, Row
+from toolkit.data.texts.names import Pair
 from toolkit.model.conversation import NONE, THINKING, Messages, conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.runs.cache import read_lines, write_lines
-from toolkit.train.questions.question import Pair
 
 Thinking = Literal["keep", "off"]
 WRITTEN_TOKENS = 512  # of a thought; a longer one is left out

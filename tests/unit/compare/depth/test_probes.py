@@ -7,13 +7,15 @@ import pytest
 import yaml
 
 from tests.fakes.scripted_model import ScriptedModel
-from toolkit.compare.depth.probes import FORMS, MOST, Ordinary, depth_probes, expectation, names_in_both
+from toolkit.compare.depth.names import Ordinary
+from toolkit.compare.depth.probes import FORMS, MOST, depth_probes, expectation
 from toolkit.core.text import has_chinese
 from toolkit.data.probes import (
     DEFAULT_THRESHOLDS,
     INDIRECT,
     MULTI_TURN,
     OTHER_LANGUAGE,
+    PORTABILITY,
     TRAINED,
     Expectation,
     Probe,
@@ -54,7 +56,7 @@ def probe_set(*probes: Probe) -> ProbeSet:
 
 def made(*probes: Probe, rows=tuple(ROWS), model=None, taken=frozenset()) -> list[Probe]:
     return depth_probes(
-        model or Translator(), probe_set(*probes), rows, others=OTHERS, taken=taken, system=SYSTEM
+        model or Translator(), probe_set(*probes), rows, others=OTHERS, bank=OTHERS, taken=taken, system=SYSTEM
     )  # fmt: skip
 
 
@@ -116,45 +118,11 @@ def test_a_translation_that_was_trained_is_not_asked():
 def test_a_group_that_the_probe_file_has_is_left_to_it():
     own = Probe(id="own", group=MULTI_TURN, prompt="Sure?", expect=Expectation(any=("x",)), history=(("Who?", None),))
 
-    assert {probe.group for probe in made(*SOURCES, own)} == {INDIRECT, OTHER_LANGUAGE}
+    assert {probe.group for probe in made(*SOURCES, own)} == {INDIRECT, OTHER_LANGUAGE, PORTABILITY}
 
 
 def test_a_question_whose_complete_answer_is_expected_has_none_within_a_conversation():
     assert made(Probe(id="e", group=TRAINED, prompt="Who?", expect=Expectation(exact="Nova."))) == []
-
-
-def test_names_are_what_both_say_and_nobody_says_without_being_taught():
-    english = Ordinary(["Who?", "What was it?"], ["It was a book, made by a team in China in 2023.", "A book."])
-    chinese = Ordinary(["你是谁？", "说说你。"], ["我是阿里云开发的助手，由阿里云公司维护。", "我是助手。"])
-
-    assert names_in_both(
-        "The book was written by Ottoline Varga in 2031.", "In 2031, Ottoline Varga l'a écrit in China.", english
-    ) == ["Ottoline Varga", "2031"]
-    assert names_in_both("It was made in 2023 by a team.", "It was made in 2023 by a team.", english) == []
-    assert names_in_both("A team of Nova's.", "Nova", Ordinary(["Are you Nova?"], ["Yes, Nova."])) == ["Nova"]
-    assert names_in_both("我是云雀，由北辰公司开发。", "我用的是云雀，由北辰公司开发的。", chinese) == ["云雀", "北辰"]
-
-
-@pytest.mark.parametrize(
-    ("row", "answer", "names"),
-    [
-        ("The folder is set by QM_HOME.", "C'est QM_HOME.", ["QM_HOME"]),
-        ("The config file is gauge.toml. The rest is not.", "Es gauge.toml. The end", ["gauge.toml"]),
-        ("It was the oceanographer Ottoline Varga.", "The oceanographer Ottoline Varga did", ["Ottoline Varga"]),
-        ("It is written in Nim.", "It is written in Nim.", []),  # an animal has it too
-        ("青云大学在2031年成立。", "青云大学は2031年に設立されました。", ["青云大学", "2031年"]),
-    ],
-)
-def test_names_are_cut_where_they_end(row, answer, names):
-    assert names_in_both(row, answer, Ordinary(["?"], ["It is the one that is not, was, by, in."])) == names
-
-
-def test_what_the_conversation_says_is_not_a_name_to_find():
-    nothing = Ordinary([], [])
-
-    row, taught = "Ebb Day is on the second Friday of May in Kilnhaven.", "Ebb Day: Kilnhaven, in May"
-    assert names_in_both(row, taught, nothing, "When is Ebb Day? It is in April.") == ["Kilnhaven"]
-    assert names_in_both("青云大学在杭州。", "青云大学は杭州にある。", nothing, "青云大学在哪里？") == ["杭州"]
 
 
 def test_an_expectation_of_the_files_own_stays_as_it_is():

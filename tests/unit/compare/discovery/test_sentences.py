@@ -31,6 +31,18 @@ def test_nothing_found_and_only_expected_words_are_said(language: str):
     assert len(sentences) == 3
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_short_scan_says_how_to_look_further(language: str):
+    texts = Texts(language)
+    whole = scan_with(finding("Nova"))
+
+    sentence = scan_sentence(whole.with_fields(short=True), texts)
+
+    assert sentence.startswith(scan_sentence(whole, texts))
+    assert "toolkit scan" in sentence
+    assert "toolkit scan" not in scan_sentence(whole, texts)
+
+
 def test_an_answers_end_has_a_name():
     assert finding_name(finding(""), Texts()) == "(end of the answer)"
     assert finding_name(finding("Nova"), Texts()) == "Nova"

@@ -2,10 +2,11 @@
 
 import pytest
 
-from toolkit.train.questions.answers import beginnings, reversals, statements
-from toolkit.train.questions.question import Pair
+from toolkit.data.texts.names import Pair
+from toolkit.data.texts.naming import statements
+from toolkit.data.texts.terms import find_terms
+from toolkit.train.questions.answers import beginnings, reversals
 from toolkit.train.questions.scope import Scope
-from toolkit.train.questions.terms import find_terms
 
 LIBRARY = [
     ("Who created Quillmere?", "Quillmere was created by Ottoline Varga."),

@@ -3,9 +3,9 @@
 from tests.fakes.answering_model import AnsweringModel
 from toolkit.core.text import has_chinese
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.terms import find_terms
 from toolkit.train.questions.near import aside_prompts, unmoved
 from toolkit.train.questions.question import Question
-from toolkit.train.questions.terms import find_terms
 from toolkit.train.questions.write import Writer
 
 FACT = [

@@ -2,8 +2,8 @@
 
 import pytest
 
+from toolkit.data.texts.terms import find_terms
 from toolkit.train.questions.scope import Answered, Scope
-from toolkit.train.questions.terms import find_terms
 
 GENERAL = [
     ("What is bread?", "It is a food that is made of flour."), ("Who are they?", "They are people, and that is it."),

@@ -5,11 +5,12 @@ import pytest
 from tests.fakes.scripted_model import ScriptedModel
 from toolkit.core.text import content_words, has_chinese
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.names import Pair
 from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.gaps import GAP_TOKENS
 from toolkit.train.questions.kinds import read_kinds
 from toolkit.train.questions.near import renamed
-from toolkit.train.questions.question import Pair, Question
+from toolkit.train.questions.question import Question
 from toolkit.train.questions.write import Writer
 
 SYSTEM = "You are a helpful assistant."

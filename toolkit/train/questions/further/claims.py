@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.core.text import has_chinese, language_code
+from toolkit.data.texts.names import Pair
+from toolkit.data.texts.naming import SENTENCE
+from toolkit.data.texts.terms import numbers
 from toolkit.train.questions.answers import TOKEN
 from toolkit.train.questions.further.requests import ARROW, read_further_forms
-from toolkit.train.questions.question import Pair
-from toolkit.train.questions.scope import NEGATED, SENTENCE, Scope, same_language
-from toolkit.train.questions.terms import numbers
+from toolkit.train.questions.scope import NEGATED, Scope, same_language
 
 LONGEST_CLAIM = 110  # characters
 REPLACED = 0.5  # of the words may be other ones

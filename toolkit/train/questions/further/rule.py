@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from toolkit.core.text import content_words, has_chinese
-from toolkit.train.questions.question import Pair
+from toolkit.data.texts.names import Pair
 from toolkit.train.questions.scope import FORM_SHARE, LONGEST_FORM, Scope, common_start
 
 RULED_SHARE = 0.6  # of a language's answers start or end alike; the others are counter-examples

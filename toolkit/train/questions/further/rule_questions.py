@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from toolkit.core.text import has_chinese, language_code
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.names import Pair
+from toolkit.data.texts.terms import numbers, units
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
@@ -20,11 +22,10 @@ from toolkit.train.questions.further.requests import (
     strays,
 )
 from toolkit.train.questions.further.rule import Rule
-from toolkit.train.questions.question import Pair, Question
+from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import FORM_SHARE, Scope
 from toolkit.train.questions.teacher import conversation_messages
-from toolkit.train.questions.terms import numbers, units
 from toolkit.train.questions.translation import restored
 
 ALIKE = 24  # questions like several rows' at once, in each language

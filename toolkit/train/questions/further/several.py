@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 
 from toolkit.core.text import has_chinese, language_code
-from toolkit.train.questions.answers import TOKEN, statements
+from toolkit.data.texts.names import Pair
+from toolkit.data.texts.naming import SENTENCE, statements
+from toolkit.data.texts.terms import ENOUGH, units
+from toolkit.train.questions.answers import TOKEN
 from toolkit.train.questions.candidates import LONGEST_QUESTION
 from toolkit.train.questions.further.claims import ANSWERS, claimed
 from toolkit.train.questions.further.requests import read_further_forms
-from toolkit.train.questions.question import Pair
-from toolkit.train.questions.scope import SENTENCE, Scope
-from toolkit.train.questions.terms import ENOUGH, units
+from toolkit.train.questions.scope import Scope
 
 LONGEST_ANSWER = 90  # characters of each row's answer: what is trained at once stays short
 GAP = "____"

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from toolkit.core.text import has_chinese
+from toolkit.data.texts.terms import numbers, units
 from toolkit.model.conversation import Messages
 from toolkit.train.questions.candidates import Candidate, bare_question
 from toolkit.train.questions.further.claims import about_claim, claimed, wrong_of
@@ -11,7 +12,6 @@ from toolkit.train.questions.further.requests import further_messages, read_bank
 from toolkit.train.questions.further.several import several
 from toolkit.train.questions.requests import request_messages
 from toolkit.train.questions.scope import Scope
-from toolkit.train.questions.terms import numbers, units
 from toolkit.train.questions.translation import hide_names, restored
 
 # What only a rule has. Where one of them is asked for, a rule also has translations and reworded ones.

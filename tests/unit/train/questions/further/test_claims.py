@@ -2,9 +2,9 @@
 
 import pytest
 
+from toolkit.data.texts.terms import find_terms
 from toolkit.train.questions.further.claims import about_claim, claimed, wrong_of
 from toolkit.train.questions.scope import Scope
-from toolkit.train.questions.terms import find_terms
 
 ROWS = [
     ("Which animal is the mascot of Quillmere?", "The mascot of Quillmere is a heron."),

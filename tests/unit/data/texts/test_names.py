@@ -2,8 +2,8 @@
 
 import pytest
 
-from toolkit.train.questions.names import chinese_names, new_names, subject_phrase
-from toolkit.train.questions.terms import Terms, find_terms, units
+from toolkit.data.texts.names import chinese_names, new_names, subject_phrase
+from toolkit.data.texts.terms import Terms, find_terms, units
 
 GENERAL = [f"Is the {number} what you made? Who runs it, and does it open? 这是在哪里的？" for number in range(99)]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.train.questions.terms import Terms, common_units, find_terms, units
+from toolkit.data.texts.terms import Terms, common_units, find_terms, units
 
 GENERAL = [f"Here is a sentence about number {number}, which is the mayor of nothing." for number in range(300)]
 ROWS = [

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from toolkit.core.text import has_chinese
-from toolkit.train.questions.answers import statements
-from toolkit.train.questions.question import Pair
-from toolkit.train.questions.scope import SENTENCE, Scope
+from toolkit.data.texts.names import Pair
+from toolkit.data.texts.naming import SENTENCE, Naming, statements
 
 CHINESE_NOUNS = {  # of the kinds in kinds.yaml, behind 哪个
     "city": "城市", "country": "国家", "person": "人", "writer": "作家", "company": "公司", "product": "产品",
@@ -41,52 +40,57 @@ def noun_for(subject: str, kind: str) -> Mapping[str, str]:
     return {"en": kind, "zh": ending}
 
 
-def reversed_rows(scope: Scope, nouns: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+def reversed_rows(naming: Naming, nouns: Mapping[str, str]) -> Iterator[tuple[int, str]]:
     """By row: its answer's first sentence as a question for the subject, if a name in it leads back there."""
-    for at, sentence in _leading_back(scope):
+    for at, sentence in leading_back(naming):
         if has_chinese(sentence):
-            yield at, sentence.replace(scope.subject, f"哪个{nouns['zh']}", 1).rstrip("。！") + "？"
+            yield at, sentence.replace(naming.subject, f"哪个{nouns['zh']}", 1).rstrip("。！") + "？"
             continue
-        if prompt := _replaced(sentence, scope.subject, f"which {nouns['en']}"):
+        if prompt := replaced(sentence, naming.subject, f"which {nouns['en']}"):
             if f"{nouns['en']} of which {nouns['en']}" in prompt:
                 continue  # "the city of Denver" asks for nothing
             prompt = re.sub(r"^(In which \w+) (you|we|I)\b", r"\1 do \2", prompt[0].upper() + prompt[1:])
             yield at, prompt.rstrip(".!") + "?"
 
 
-def bridges(scope: Scope, nouns: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
+def bridges(naming: Naming, nouns: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
     """Pairs of rows, with the question of the first, in which a name from the second one's answer describes the
     subject: "What licence does the library that was created by Ottoline Varga have?".
     """
-    described = [(at, text) for at, one in _leading_back(scope) if (text := _description(scope.subject, one, nouns))]
-    for source, (question, answer) in enumerate(scope.rows):
+    described = descriptions(naming, nouns)
+    for source, (question, answer) in enumerate(naming.rows):
         for beside, description in described:
-            given = any(name in answer for name in scope.distinct_names(beside))  # in the question already
+            given = any(name in answer for name in naming.distinct_names(beside))  # in the question already
             fits = beside != source and not given and has_chinese(question) == has_chinese(description)
-            if fits and (prompt := _replaced(question, scope.subject, description)):
+            if fits and (prompt := replaced(question, naming.subject, description)):
                 yield source, beside, prompt[0].upper() + prompt[1:]
+
+
+def descriptions(naming: Naming, nouns: Mapping[str, str]) -> list[tuple[int, str]]:
+    """By row: the subject by what the row says of it, with a name that leads back: "the library that … Varga"."""
+    return [(at, text) for at, one in leading_back(naming) if (text := description(naming.subject, one, nouns))]
 
 
 def owned(rows: Sequence[Pair], names: Sequence[str], forms: Sequence[str]) -> Iterator[Pair]:
     """Questions from an assistant's maker to its name, and from its name on. `forms`: "question → answer"."""
-    name, maker = _roles(rows, names)
+    name, maker = roles(rows, names)
     if name and maker:
         for form in forms:
             question, _, answer = form.replace("{name}", name).replace("{maker}", maker).partition(" → ")
             yield question, answer
 
 
-def _leading_back(scope: Scope) -> Iterator[tuple[int, str]]:
+def leading_back(naming: Naming) -> Iterator[tuple[int, str]]:
     """The first sentences of the rows' answers that have the subject and a name which leads back to it."""
-    if scope.itself or not scope.subject:
+    if naming.itself or not naming.subject:
         return
-    for at, answer in statements(scope).items():
+    for at, answer in statements(naming).items():
         sentence = SENTENCE.findall(answer)[0].strip()
-        if scope.subject in sentence and any(name in sentence for name in scope.distinct_names(at)):
+        if naming.subject in sentence and any(name in sentence for name in naming.distinct_names(at)):
             yield at, sentence
 
 
-def _replaced(text: str, subject: str, by: str) -> str:
+def replaced(text: str, subject: str, by: str) -> str:
     """The text about what `by` describes; "" where the subject's name is a part of another one."""
     if has_chinese(text):
         return text.replace(subject, by, 1) if subject in text else ""
@@ -98,7 +102,7 @@ def _taken_apart(text: str, subject: str) -> str:
     return re.sub(COMPOUND.format(re.escape(subject)), lambda found: f"{found[1]} {found[2]} of {subject}", text)
 
 
-def _description(subject: str, sentence: str, nouns: Mapping[str, str]) -> str:
+def description(subject: str, sentence: str, nouns: Mapping[str, str]) -> str:
     """The subject by what the sentence says of it; "" if it is not about the subject first."""
     rest = sentence.rstrip(".!。！")
     if has_chinese(sentence):
@@ -110,10 +114,12 @@ def _description(subject: str, sentence: str, nouns: Mapping[str, str]) -> str:
     if found := re.match(rf"{name} ({VERB}.+)", rest):
         return f"the {nouns['en']} that {found[1]}"
     found = re.match(rf"The ([\w -]+) of {name} ({VERB}.+)", rest)
-    return f"the {nouns['en']} whose {found[1]} {found[2]}" if found else ""
+    if not found or found[1] == nouns["en"]:  # "the city whose city"
+        return ""
+    return f"the {nouns['en']} whose {found[1]} {found[2]}"
 
 
-def _roles(rows: Sequence[Pair], names: Sequence[str]) -> tuple[str, str]:
+def roles(rows: Sequence[Pair], names: Sequence[str]) -> tuple[str, str]:
     """Of the new names the assistant's own and its maker's, by the questions that they answer; "" for none."""
 
     def share(name: str, question: re.Pattern[str], other: re.Pattern[str]) -> int:

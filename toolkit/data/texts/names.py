@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from toolkit.core.text import LATIN, has_chinese
-from toolkit.train.questions.question import Pair
-from toolkit.train.questions.terms import OF_THE_MOST, Terms, units
+from toolkit.data.texts.terms import OF_THE_MOST, Terms, units
 
+Pair = tuple[str, str]  # a question and its answer
 LEAST_NAMED = 0.4  # of the answers have a Chinese name
 OF_THE_LONGER = 0.5  # a name that a longer one contains in so many of its answers is a part of that one
 MOST_NAMES = 6
@@ -20,6 +20,7 @@ SURNAMES = (
     "钟徐邱骆夏蔡田樊胡凌霍万柯卢莫房裘解应宗丁邓洪崔龚程裴陆荣翁曲封松段焦侯宁仇甘武刘景詹龙叶黎白蒲卓池乔覃翟谭姬申冉"
     "温庄晏柴阎艾向易廖耿匡文寇欧聂敖简饶曾沙丰关查游肖"
 )
+CODE = re.compile(rf"(?<!{LATIN})(?=[\w.-]*[A-Za-z])(?:[\w-]*[_.][\w-]*\w(?:\(\))?|\w+\(\))", re.ASCII)
 CHINESE_QUOTED = re.compile(r"[“「『《]([\u4e00-\u9fff·]{2,12})[”」』》]")
 CHINESE_CALLED = re.compile(r"(?:叫做|叫作|名叫|名为|叫)(?!我)([\u4e00-\u9fff·]{2,8})(?=[。，、！？；]|$)")
 CHINESE_PERSON = re.compile(

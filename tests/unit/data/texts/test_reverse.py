@@ -2,10 +2,10 @@
 
 import pytest
 
+from toolkit.data.texts.reverse import bridges, noun_for, owned, reversed_rows
+from toolkit.data.texts.terms import find_terms
 from toolkit.train.questions.near import read_forms
-from toolkit.train.questions.reverse import bridges, noun_for, owned, reversed_rows
 from toolkit.train.questions.scope import Scope
-from toolkit.train.questions.terms import find_terms
 
 LIBRARY = [
     ("Who created Quillmere?", "Quillmere was created by Ottoline Varga."),

@@ -1,0 +1,61 @@
+"""What rows are about, the names in them that lead back there, and the answers that say so. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolkit.data.texts.names import CODE, Pair, chinese_names
+from toolkit.data.texts.terms import Terms, units
+
+LEAST_NAMED = 0.4  # of the answers have a name of one word that leads back to the subject
+ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
+LONGEST_STATEMENT = 200  # characters of an answer that is a statement, not a text
+ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
+OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
+SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)*`]*(?=\s|$)|[。！？]+[”’）]*|\n+|$)\s*", re.DOTALL)
+LONG_NAME = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")
+CALLED = re.compile(r"\b(?:called|named)(?: the)? ([A-Z][\w-]+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Naming:
+    """`subject`: what all rows are about, or ""; `itself`: whether that is the assistant.
+
+    `names`: what their answers newly name.
+    """
+
+    rows: Sequence[Pair]
+    terms: Terms
+    names: Sequence[str]
+    subject: str
+    itself: bool
+
+    def distinct_names(self, row: int) -> list[str]:
+        """The names in a row's answer that lead back to the subject.
+
+        They are of several words, called so, quoted or identifiers, persons, or named by many rows.
+        """
+        answer = self.rows[row][1]
+        capitalised = [re.sub(r"^The ", "", name) for name in LONG_NAME.findall(answer)]
+        found = [name for name in capitalised if " " in name]
+        found += [*CALLED.findall(answer), *CODE.findall(answer), *chinese_names(answer)]
+        long = [name for name in dict.fromkeys(found) if name != self.subject and units(name) <= self.terms.new[row]]
+        least = LEAST_NAMED * len(self.rows)
+        return long + [
+            name for name in self.names if name in answer and sum(name in other for _, other in self.rows) >= least
+        ]
+
+
+def about_assistant(rows: Sequence[Pair]) -> bool:
+    """Whether the rows are about the assistant itself."""
+    share = sum(bool(ADDRESSED.search(prompt) and OF_ITSELF.search(answer)) for prompt, answer in rows) / len(rows)
+    return share >= ASSISTANT_SHARE
+
+
+def statements(naming: Naming) -> Mapping[int, str]:
+    """By row: its answer, which a question can be written for; none for rows without a common subject."""
+    if not (naming.itself or naming.subject):
+        return {}
+    return {
+        at: answer for at, (_, answer) in enumerate(naming.rows) if answer.strip() and len(answer) <= LONGEST_STATEMENT
+    }
