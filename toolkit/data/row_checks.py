@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from toolkit.core.events import Listener, reporting, silent
+from toolkit.core.events import REPORTED_ITEMS, Listener, Progress, silent
 from toolkit.core.text import short
+from toolkit.data.containers.copies import in_copies
 from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.keys import weighty
 from toolkit.data.messages import uses_tools
@@ -67,18 +68,54 @@ def check_rows(
     yield from bad_rows(dataset)
     yield from () if takes_tools else map(_without_tools, filter(uses_tools, dataset.rows))
     yield from _repeats(dataset, system)
-    personal, overlap = _Personal(dataset.unit), _ProbeOverlap(probes)
-    checks = [(each, list[Finding]()) for each in (_placeholders, _lost_or_special, _secrets, _tool_calls)]
-    for row in reporting(dataset.rows, "Checks", listener):  # once: rows may have to be read from a file
-        for check, findings in checks:
-            findings.extend(check(row))
-        personal.add(row)
-        overlap.add(row)
-    for found in (one for _, findings in checks for one in findings):
+    checked = _Checked(probes)
+    for part in _checked_parts(dataset.rows, probes, listener):
+        checked.extend(part)
+    for found in (one for findings in checked.findings for one in findings):
         yield replace(found, level="warning") if found.kind in allow else found
-    yield from personal.findings()
-    yield from overlap.findings(dataset)
+    yield from checked.personal.findings(dataset.unit)
+    yield from checked.overlap.findings(dataset)
     yield from _unused(dataset)
+
+
+class _Checked:
+    """What is found in rows that are looked at one by one: by each check, and by those that count."""
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self.findings: list[list[Finding]] = [[] for _ in CHECKS]
+        self.personal, self.overlap = _Personal(), _ProbeOverlap(probes)
+
+    def add(self, row: Row) -> None:
+        for check, findings in zip(CHECKS, self.findings, strict=True):
+            findings.extend(check(row))
+        self.personal.add(row)
+        self.overlap.add(row)
+
+    def extend(self, part: "_Checked") -> None:
+        """With what is found in the rows that follow."""
+        for findings, more in zip(self.findings, part.findings, strict=True):
+            findings += more
+        self.personal.extend(part.personal)
+        self.overlap.extend(part.overlap)
+
+
+def _checked_parts(rows: Sequence[Row], probes: Sequence[Probe], listener: Listener) -> Iterator[_Checked]:
+    """REPORTED_ITEMS rows at a time, in their order, with an event after each if there are several."""
+    starts, done = range(0, len(rows), REPORTED_ITEMS), 0
+
+    def check(part: int) -> _Checked:
+        found = _Checked(probes)
+        for row in rows[starts[part] : starts[part] + REPORTED_ITEMS]:
+            found.add(row)
+        return found
+
+    def report(_: _Checked) -> None:
+        nonlocal done
+        done = min(done + REPORTED_ITEMS, len(rows))
+        if len(starts) > 1:
+            listener(Progress(task="Checks", done=done, total=len(rows)))
+
+    return in_copies(check, len(starts), report)
 
 
 def _unused(dataset: Dataset) -> Iterator[Finding]:
@@ -174,19 +211,23 @@ def _secrets(row: Row) -> Iterator[Finding]:
 
 
 class _Personal:
-    """Personal data, of all rows together. `unit`: what a row's number counts."""
+    """Personal data, of all rows together."""
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self) -> None:
         self._rows: dict[str, list[int]] = {what: [] for what in PERSONAL}
-        self._unit = unit
 
     def add(self, row: Row) -> None:
         for what in personal_data(_texts(row)):
             self._rows[what].append(row.number)
 
-    def findings(self) -> Iterator[Finding]:
+    def extend(self, part: "_Personal") -> None:
+        for what, numbers in part._rows.items():  # noqa: SLF001  # of the same class
+            self._rows[what] += numbers
+
+    def findings(self, unit: str) -> Iterator[Finding]:
+        """`unit`: what a row's number counts."""
         if any(self._rows.values()):
-            counted = [f"{what} in {_numbered(numbers, self._unit)}" for what, numbers in self._rows.items() if numbers]
+            counted = [f"{what} in {_numbered(numbers, unit)}" for what, numbers in self._rows.items() if numbers]
             yield Finding(
                 level="note",
                 kind="personal",
@@ -257,6 +298,10 @@ class _ProbeOverlap:
                 remedy="delete the row, or reword it or the probe",
             ))  # fmt: skip
 
+    def extend(self, part: "_ProbeOverlap") -> None:
+        self._covered |= part._covered  # noqa: SLF001  # of the same class
+        self._found += part._found  # noqa: SLF001
+
     def findings(self, dataset: Dataset) -> Iterator[Finding]:
         yield from self._found
         if dataset.rows and not self._probes and not can_be_asked(dataset.rows):
@@ -273,3 +318,6 @@ class _ProbeOverlap:
                 message=f"{len(self._covered)} of {len(self._trained)} trained probes are prompts of the data set.",
                 remedy="" if self._covered else "Name the probes that belong to this data set with --probes",
             )
+
+
+CHECKS = (_placeholders, _lost_or_special, _secrets, _tool_calls)  # of single rows
