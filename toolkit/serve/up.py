@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.core import environment
-from toolkit.core.errors import ConfigError
+from toolkit.core.errors import ConfigError, ToolkitError
 from toolkit.core.startup import prepare_environment, restore_gc
 from toolkit.model.base_model import BaseModel, find_base_model
 from toolkit.model.device import card_count
@@ -88,6 +88,8 @@ def keep(config: UpConfig, imports: Callable[[], None], ready: Callable[[], None
         environment.look_for_cards_without_context(on=False)
         ms_swift.import_all()  # what touches a card, if there is one
         make_ready(base.path)
+        with suppress(ToolkitError):  # a model that is not trained here
+            ms_swift.encoder(base.path, 1)  # for its tokenizer, which is kept
 
     keeper.keep(prepare, ready)
 

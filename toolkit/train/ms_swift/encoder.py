@@ -18,6 +18,7 @@ from toolkit.model.conversation import system_messages, tools_messages
 from toolkit.model.families.family import family_of
 from toolkit.model.loading import forbid_remote_code
 from toolkit.train.ms_swift.frames import Frames
+from toolkit.train.ms_swift.kept_tokenizer import keep_tokenizers
 from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
 from toolkit.train.ms_swift.word_tokens import WordTokens
@@ -134,9 +135,13 @@ class EncodedDataset:
 
 
 def distrust_models() -> None:
-    """ms-swift trusts the Python code in a model's folder by default; from here on nothing that it loads runs any."""
+    """ms-swift trusts the Python code in a model's folder by default; from here on nothing that it loads runs any.
+
+    And it reads a tokenizer once.
+    """
     from swift.model.register import ModelLoader
 
     ModelLoader.default_trust_remote_code = False
+    keep_tokenizers()
     forbid_remote_code()  # for the places where it asks for the code regardless
     render_in_child()

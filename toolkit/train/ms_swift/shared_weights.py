@@ -24,7 +24,7 @@ class SharedWeights:
     def clone(self, key: Key) -> tuple[Any, Any]:
         """A model over the same weights, and a tokenizer over the same vocabulary. Raises KeyError if not added."""
         model, tokenizer = self._loaded[key]
-        return _clone_model(model), _clone_tokenizer(tokenizer)
+        return _clone_model(model), clone_tokenizer(tokenizer)
 
 
 def _clone_model(model: Any) -> Any:
@@ -34,6 +34,6 @@ def _clone_model(model: Any) -> Any:
     return copy.deepcopy(model, {id(one): one for one in shared})
 
 
-def _clone_tokenizer(tokenizer: Any) -> Any:
+def clone_tokenizer(tokenizer: Any) -> Any:
     """A deep copy that shares the 150 000 tokens: copying them takes longer than a training step."""
     return copy.deepcopy(tokenizer, {id(one): one for name, one in vars(tokenizer).items() if name in VOCABULARY})

@@ -72,7 +72,10 @@ class WordTokens:
             return None
 
     def _by_library(self, texts: Sequence[str]) -> "list[array[int]]":
-        self._backend.encode_special_tokens = False  # the tokenizer sets it at each call, and leaves it so
+        # The tokenizers that share it set these at each call, and leave them so.
+        self._backend.encode_special_tokens = False
+        self._backend.no_padding()
+        self._backend.no_truncation()
         found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [array(IDS, one.ids) for one in found]
 
@@ -85,8 +88,6 @@ def _ids(content: bytes) -> "array[int]":
 
 def _ascii_pattern(backend: Any) -> "re.Pattern[str] | None":
     """What divides an ASCII text into the words that the tokenizer encodes one by one; None if nothing here does."""
-    if backend.truncation is not None or backend.padding is not None:
-        return None
     if backend.normalizer is not None and _described(backend.normalizer) != {"type": "NFC"}:
         return None
     before = {} if backend.pre_tokenizer is None else _described(backend.pre_tokenizer)
