@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from toolkit.core import environment
 from toolkit.core.errors import ToolkitError
@@ -19,7 +19,6 @@ from toolkit.data.containers.forked import DONE, RAISED, own_cores, received, se
 
 T = TypeVar("T")
 MOST_COPIES = 16  # of a process: more only wait for the one that takes their results
-AHEAD = 2  # parts that a copy has: one is done, and the next one waits there
 NO_RESULT = ToolkitError("A process that works on the rows has ended.", next="Start again with more memory.")
 
 
@@ -62,8 +61,9 @@ def _as_done(work: Callable[[int], T], parts: int, copies: int) -> Iterator[tupl
                 selector.register(ours, selectors.EVENT_READ)
                 pids.append(fork_beside(partial(_serve, work, theirs)))
                 theirs.close()
-                for number in islice(numbers, AHEAD):
-                    send(ours, number)
+                _ask(ours, numbers)
+            for key in list(selector.get_map().values()):
+                _ask(key.fileobj, numbers)  # ahead: it waits there while the first one is done
             for _ in range(parts):
                 yield _next(selector, numbers)
         finally:
@@ -75,18 +75,26 @@ def _as_done(work: Callable[[int], T], parts: int, copies: int) -> Iterator[tupl
                 key.fileobj.close()  # type: ignore[union-attr]  # a socket
 
 
+def _ask(channel: Any, numbers: Iterator[int]) -> None:
+    with suppress(BrokenPipeError):  # it has ended, which shows where its result is awaited
+        for number in islice(numbers, 1):
+            send(channel, number)
+
+
 def _next(selector: selectors.BaseSelector, numbers: Iterator[int]) -> tuple[int, T]:
     """The next result; its copy gets another part."""
     [(key, _), *_] = selector.select()
     channel: socket.socket = key.fileobj  # type: ignore[assignment]
-    message = received(channel)
+    try:
+        message = received(channel)
+    except ConnectionError:
+        message = None
     if message is None:
         raise NO_RESULT
     kind, content = message
     if kind == RAISED:
         raise content
-    for number in islice(numbers, 1):
-        send(channel, number)
+    _ask(channel, numbers)
     found: tuple[int, T] = content
     return found
 

@@ -101,8 +101,9 @@ def _secrets(row: Row) -> Iterator[Finding]:
 
 def _tool_calls(row: Row) -> Iterator[Finding]:
     """Calls that do not fit the row's tools."""
-    listed = {tool["function"]["name"]: tool["function"] for tool in json.loads(row.tools or "[]")}
-    for call in (call for message in row.messages if message.trained for call in message.calls):
+    calls = [call for message in row.messages if message.trained for call in message.calls]
+    listed = {tool["function"]["name"]: tool["function"] for tool in json.loads(row.tools)} if row.tools else {}
+    for call in calls:
         message = ""
         if call.name not in listed:
             message = f"calls {call.name!r}, which is not among its tools ({', '.join(listed) or 'none'})"

@@ -28,9 +28,9 @@ def encoded_parts(
     def encode(part: int) -> StoredTokens:
         return StoredTokens(encoder.encode(change(rows[starts[part] : starts[part] + ROWS_AT_ONCE])))
 
-    def report(part: StoredTokens) -> None:
+    def report(_: StoredTokens) -> None:
         nonlocal done
-        done += len(part)
+        done = min(done + ROWS_AT_ONCE, len(rows))
         if len(starts) > 1:
             listener(Progress(task=TOKENS, done=done, total=len(rows)))
 
