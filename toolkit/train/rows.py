@@ -224,7 +224,8 @@ def _changed(path: Path) -> ConfigError:
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    write_lines(path, (json.dumps(row.to_dict(), ensure_ascii=False) + "\n" for row in rows))
+    line = json.JSONEncoder(ensure_ascii=False).encode
+    write_lines(path, (f"{line(row.to_dict())}\n" for row in rows))
 
 
 def copy_inputs(source: Path, folder: Path) -> None:

@@ -103,7 +103,9 @@ def read_rows(path: Path, items: Counted[Record], container: str, listener: List
     """What is read of the records, which all have one format. Raises DataError if they mix formats."""
     if isinstance(items, JsonLines) and (read := _in_parts(path, items, container, listener)) is not None:
         return read
-    return _read(path, reporting(items, "Rows", listener), container)
+    if (read := _read(path, reporting(items, "Rows", listener), container)) is None:
+        raise DataError(f"{path} has no rows.", next=ACCEPTED_FILES)
+    return read
 
 
 def _in_parts(path: Path, items: JsonLines, container: str, listener: Listener) -> ReadRows | None:
@@ -111,28 +113,30 @@ def _in_parts(path: Path, items: JsonLines, container: str, listener: Listener) 
     read: ReadRows | None = None
     done = 0
 
-    def part_of(number: int) -> ReadRows | None:
+    def part_of(number: int) -> ReadRows | bool:
         try:
-            return _read(path, items.of_part(number), container)
+            return _read(path, items.of_part(number), container) or True  # only blank lines
         except DataError:
-            return None
+            return False
 
-    def report(_: ReadRows | None) -> None:
+    def report(_: ReadRows | bool) -> None:
         nonlocal done
         done += 1
         lines = items.parts[done][1] if done < len(items.parts) else len(items)
         listener(Progress(task="Rows", done=lines, total=len(items)))
 
     for part in in_copies(part_of, len(items.parts), report):
-        if part is None or (read is not None and part.format.name != read.format.name):
+        if part is True:
+            continue
+        if part is False or (read is not None and part.format.name != read.format.name):
             return None
-        if read is None:
-            read = ReadRows(format=part.format)
+        read = read or ReadRows(format=part.format)
         read.extend(part)
     return read
 
 
-def _read(path: Path, items: Iterable[Record], container: str) -> ReadRows:
+def _read(path: Path, items: Iterable[Record], container: str) -> ReadRows | None:
+    """None without any record."""
     before: list[Record] = []  # without any known key
     first, read = 0, None
     for number, given in items:
@@ -155,8 +159,6 @@ def _read(path: Path, items: Iterable[Record], container: str) -> ReadRows:
         read.add(number, record)
     if read is None and before:
         raise _unreadable(path, before, container)
-    if read is None:
-        raise DataError(f"{path} has no rows.", next=ACCEPTED_FILES)
     return read
 
 

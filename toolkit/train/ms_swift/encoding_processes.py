@@ -26,7 +26,7 @@ def encoded_parts(
     done = 0
 
     def encode(part: int) -> StoredTokens:
-        return StoredTokens(encoder.encode(change(rows[starts[part] : starts[part] + ROWS_AT_ONCE])))
+        return StoredTokens(encoder.encode(list(change(rows[starts[part] : starts[part] + ROWS_AT_ONCE]))))
 
     def report(_: StoredTokens) -> None:
         nonlocal done
