@@ -8,9 +8,9 @@
 The rows are made up: words at random, a fifth of them Chinese, 40 to 270 tokens by Qwen2.5's tokenizer. `first_line_s`:
 until anything is said. `memory_mib`: the largest resident set of a process. `explained`: the phases in timings_s over
 its total. `begun`: seconds, processor time and memory as the first step begins, after which the training ends. `warm`:
-the same over a warm process (`toolkit up`), whose memory and processor time are not the command's own. Targets for 50 000 rows on two
-idle cores, printed and never asserted: check within 15 s and 1 GB. On a busy machine (`load_before`) `cpu_s` says more
-than `wall_s`.
+the same over a warm process (`toolkit up`), whose memory and processor time are not the command's own. Targets for
+50 000 rows on two idle cores, printed and never asserted: check within 15 s and 1 GB. On a busy machine (`load_before`)
+`cpu_s` says more than `wall_s`.
 """
 
 import json
@@ -114,7 +114,7 @@ def measure(
     named = [str(data), "--recipe", "general", "--output", str(output), "--model"]
     checks = [told(run([*toolkit, "check", "--preview", "0", *named, str(model)], os.environ)) for _ in range(repeat)]
     begun = [*toolkit, "finetune", "--keep-weight", "0", "--epochs", "0.01", *named, str(trained_model)]
-    record, cold = {}, []
+    record, cold = dict[str, Any](), list[dict[str, Any]]()
     for _ in range(starts):
         record, one = beginning(begun, output, {"TOOLKIT_WARM": "off"})
         cold.append(one)

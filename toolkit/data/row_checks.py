@@ -79,7 +79,7 @@ class _Checked:
         """With what is found in the rows that follow."""
         self.topics += part.topics
         for findings, more in zip(self.findings, part.findings, strict=True):
-            findings += more
+            findings.extend(more)
         self.personal.extend(part.personal)
         self.overlap.extend(part.overlap)
 

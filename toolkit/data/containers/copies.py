@@ -12,14 +12,12 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from toolkit.core import environment
-from toolkit.core.errors import ToolkitError
 from toolkit.core.limited_process import limited_process
 from toolkit.core.startup import fork_beside
-from toolkit.data.containers.forked import DONE, RAISED, own_cores, received, send
+from toolkit.data.containers.forked import DONE, NO_RESULT, RAISED, own_cores, received, send
 
 T = TypeVar("T")
 MOST_COPIES = 16  # of a process: more only wait for the one that takes their results
-NO_RESULT = ToolkitError("A process that works on the rows has ended.", next="Start again with more memory.")
 
 
 def in_copies(work: Callable[[int], T], parts: int, done: Callable[[T], object] = lambda _: None) -> Iterator[T]:
@@ -104,6 +102,7 @@ def _serve(work: Callable[[int], T], channel: socket.socket) -> None:
     limited_process.cache_clear()  # its child answers the original
     environment.tokenize_on_one_core()  # the threads of the others stayed behind
     while (number := received(channel)) is not None:
+        message: tuple[str, Any]
         try:
             message = DONE, (number, work(number))
         except Exception as error:  # noqa: BLE001  # the original raises it

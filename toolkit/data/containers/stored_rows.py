@@ -80,10 +80,11 @@ class RowStore:
 
     def extend(self, store: "RowStore") -> None:
         """With the rows of another one, after those that are here."""
-        if self._blobs is not None and store._blobs is not None:
-            self._blobs.extend(store._blobs)
+        rows = store.rows
+        if self._blobs is not None and isinstance(rows, StoredRows):
+            self._blobs.extend(rows.blobs)
         else:
-            for row in store.rows:
+            for row in rows:
                 self.append(row)
 
     def __getstate__(self) -> dict[str, Any]:

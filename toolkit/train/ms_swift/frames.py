@@ -132,7 +132,7 @@ class Frames:
         """Whether there is nothing in it but turns, and nothing in these that changes what stands around them."""
         if row.tools or any(one.calls or one.thought is not None for one in row.messages):
             return False
-        return all([one.role in ROLES and not self._may_change(one.content) for one in row.messages])
+        return all(one.role in ROLES and not self._may_change(one.content) for one in row.messages)
 
     def _may_change(self, content: str) -> bool:
         for mark in self._begin_changed:
