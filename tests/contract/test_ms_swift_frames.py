@@ -113,7 +113,7 @@ def test_a_template_whose_frame_does_not_show_what_it_encodes_is_rendered_for_ev
 def test_copies_of_the_process_encode_the_same(micro_model, monkeypatch):
     """With all libraries loaded, torch's threads begun, and where the user lets the tokenizers have threads."""
     torch = import_module("torch")
-    module = import_module("toolkit.train.ms_swift.encoding_processes")
+    module = import_module("toolkit.train.ms_swift.encoder")
     monkeypatch.setattr("toolkit.data.containers.copies.own_cores", lambda: 3)
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 50)
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")

@@ -22,7 +22,7 @@ from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
 from toolkit.data.texts.private_data import masked
-from toolkit.train.ms_swift.encoding_processes import encoded_parts
+from toolkit.train.ms_swift.encoder import encoded_parts
 from toolkit.train.planning.findings import (
     LENGTH,
     check_languages,

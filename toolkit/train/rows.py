@@ -35,7 +35,7 @@ from toolkit.runs.layout import (
     TRAINED_FILE,
 )
 from toolkit.runs.record import RecordedData
-from toolkit.train.ms_swift.encoding_processes import encoded_parts
+from toolkit.train.ms_swift.encoder import encoded_parts
 from toolkit.train.recipe import Recipe
 from toolkit.train.sources import Loaded
 from toolkit.train.texts.thoughts import rows_of_thinkers

@@ -10,7 +10,7 @@ from toolkit.core.events import Progress
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import ROWS_AT_ONCE, Encoded
 from toolkit.data.messages import Message
-from toolkit.train.ms_swift.encoding_processes import encoded_parts
+from toolkit.train.ms_swift.encoder import encoded_parts
 
 ROWS = [
     Row(number=number, messages=(Message(role="user", content="q"), Message(role="assistant", content="a")))
