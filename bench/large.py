@@ -2,22 +2,25 @@
 
     python bench/large.py MODEL OUT.json
     python bench/large.py MODEL OUT.json --rows 50000 --repeat 3 --trained data/tiny-qwen2
-    python bench/large.py MODEL OUT.json --rows 1000000 --repeat 0 --words 50000
+    python bench/large.py MODEL OUT.json --rows 50000 --repeat 0 --starts 3 --warm 3
+    python bench/large.py MODEL OUT.json --rows 1000000 --repeat 1 --words 50000
 
 The rows are made up: words at random, a fifth of them Chinese, 40 to 270 tokens by Qwen2.5's tokenizer. `first_line_s`:
 until anything is said. `memory_mib`: the largest resident set of a process. `explained`: the phases in timings_s over
-its total. `first_step`: seconds, processor time and memory once the first step is done. Targets for 50 000 rows on two
-idle cores, printed and never asserted: check within 15 s and 1 GB. On a busy machine (`load_before`) `cpu_s` says more
-than `wall_s`.
+its total. `begun`: seconds, processor time and memory as the first step begins, after which the training ends. `warm`:
+the same over a warm process (`toolkit up`), whose memory and processor time are not the command's own. Targets for
+50 000 rows on two idle cores, printed and never asserted: check within 15 s and 1 GB. On a busy machine (`load_before`)
+`cpu_s` says more than `wall_s`.
 """
 
 import json
 import os
 import random
 import resource
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,7 @@ from typing import Any
 from arguments import arguments
 from processes import Ended, run
 
-FIRST_STEP = "Training 1/"  # at which the training is interrupted
+BEGINNING = "Training 0/"  # at which the training is interrupted: it ends after its first step
 CHECK_TARGET_S, CHECK_TARGET_MIB = 15, 1000
 NOUNS = "river engine garden theorem market battery lantern harbor protein satellite village contract bridge glacier"
 WORDS = "the of and to in is that for it as was with by on not he at are this have from had which one you were all her"
@@ -70,8 +73,38 @@ def told(ended: Ended) -> dict[str, Any]:
     return {**ended.told(), "first_line_s": first, "memory_mib": largest}
 
 
+def beginning(command: Sequence[str], output: Path, how: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """run.json, and what a training took up to its first step."""
+    ended = run(command, {**os.environ, **how}, mark=BEGINNING)
+    trained = told(ended)
+    [folder] = output.glob("v0-*")
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    shutil.rmtree(output)
+    timings = record["timings_s"]
+    total = timings.pop("total")
+    return record, trained | {
+        "timings_s": {**timings, "total": total}, "explained": round(sum(timings.values()) / total, 4),
+        "steps": record["train"]["steps"], "begun": None if ended.at_mark is None else asdict(ended.at_mark),
+    }  # fmt: skip
+
+
+def over_warm(
+    train: Callable[[], dict[str, Any]], toolkit: Sequence[str], model: Path, count: int
+) -> list[dict[str, Any]]:  # fmt: skip
+    """So many trainings, each of which begins once the warm process has the model loaded."""
+    found = []
+    for _ in range(count):
+        run([*toolkit, "up", "--model", str(model)], os.environ)
+        try:
+            found.append(train())
+        finally:
+            run([*toolkit, "down"], os.environ)
+    return found
+
+
 def measure(
-    model: Path, trained_model: Path, rows: int, repeat: int, home: Path, made_up: int = 0
+    model: Path, trained_model: Path, rows: int, repeat: int, home: Path, made_up: int = 0, starts: int = 1,
+    warm_starts: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
     """Checks first: the largest process so far is then a check."""
     data, output = home / "rows.jsonl", home / "output"
@@ -80,21 +113,15 @@ def measure(
     toolkit = [sys.executable, "-m", "toolkit"]
     named = [str(data), "--recipe", "general", "--output", str(output), "--model"]
     checks = [told(run([*toolkit, "check", "--preview", "0", *named, str(model)], os.environ)) for _ in range(repeat)]
-    few = ["--keep-weight", "0", "--epochs", "0.01"]
-    ended = run([*toolkit, "finetune", *few, *named, str(trained_model)], os.environ, mark=FIRST_STEP)
-    trained = told(ended)
-    [folder] = output.glob("v0-*")
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    timings = record["timings_s"]
-    total = timings.pop("total")
-    trained |= {
-        "timings_s": {**timings, "total": total}, "explained": round(sum(timings.values()) / total, 4),
-        "steps": record["train"]["steps"], "first_step": None if ended.at_mark is None else asdict(ended.at_mark),
-        "model": trained_model.name,
-    }  # fmt: skip
+    begun = [*toolkit, "finetune", "--keep-weight", "0", "--epochs", "0.01", *named, str(trained_model)]
+    record, cold = dict[str, Any](), list[dict[str, Any]]()
+    for _ in range(starts):
+        record, one = beginning(begun, output, {"TOOLKIT_WARM": "off"})
+        cold.append(one)
+    warm = over_warm(lambda: beginning(begun, output, {})[1], toolkit, trained_model, warm_starts)
     return {
         "model": model.name, "rows": rows, "made_up_words": made_up, "bytes": data.stat().st_size,
-        "cores": os.cpu_count(), "check": checks, "finetune": trained,
+        "trained_model": trained_model.name, "cores": os.cpu_count(), "check": checks, "finetune": cold, "warm": warm,
         "versions": record["versions"], "hardware": record["hardware"],
     }  # fmt: skip
 
@@ -104,11 +131,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--words", type=int, default=0, help="so many made-up words, instead of 60 real ones")
+    parser.add_argument("--starts", type=int, default=1, help="trainings up to their first step")
+    parser.add_argument("--warm", type=int, default=0, help="so many of them over a warm process, too")
     parser.add_argument("--trained", type=Path, help="the model of finetune, if it is another one than that of check")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as home:
         found = measure(options.model, options.trained or options.model, options.rows, options.repeat, Path(home),
-                        options.words)  # fmt: skip
+                        options.words, options.starts, options.warm)  # fmt: skip
     options.out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     for one in found["check"]:
         print(
@@ -116,9 +145,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{one['memory_mib']} MiB (target {CHECK_TARGET_MIB}), first line after {one['first_line_s']:.1f} s, "
             f"load before {one['load_before']:.1f}"
         )
-    if (first := found["finetune"]["first_step"]) is not None:
-        print(f"first step: {first}")
-    print(f"finetune: {found['finetune']['timings_s']}, explained {found['finetune']['explained']:.1%}")
+    for name in ("finetune", "warm"):
+        for one in found[name]:
+            print(f"{name}: begun {one['begun']}, load before {one['load_before']:.1f}, {one['timings_s']}")
 
 
 if __name__ == "__main__":

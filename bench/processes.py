@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,22 +18,29 @@ SAMPLE_MS = 250
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a process, with its children that have ended, had used at a moment. `private_mib`: without mapped files."""
+    """What a process, with its children that have ended, had used at a moment. `private_mib`: without mapped files.
+
+    `peak_mib`: the most that was resident of it so far; `together_mib`: the most that it and its children had at once,
+    in samples of SAMPLE_MS, with each page counted once.
+    """
 
     wall_s: float
     cpu_s: float
     resident_mib: int
     private_mib: int
+    peak_mib: int
+    together_mib: int
 
     @classmethod
-    def of(cls, pid: int, wall_s: float) -> "Usage":
+    def of(cls, pid: int, wall_s: float, together_mib: int) -> "Usage":
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
         kib = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in status.splitlines())
-               if name in ("VmRSS", "RssAnon")}  # fmt: skip
+               if name in ("VmRSS", "RssAnon", "VmHWM")}  # fmt: skip
         ticks = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:15]
         return cls(
             wall_s=round(wall_s, 3), cpu_s=round(sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), 2),
             resident_mib=kib["VmRSS"] // 1024, private_mib=kib["RssAnon"] // 1024,
+            peak_mib=kib["VmHWM"] // 1024, together_mib=together_mib,
         )  # fmt: skip
 
 
@@ -75,16 +83,52 @@ def run(command: Sequence[str], environment: Mapping[str, str], mark: str | None
         ) as process:  # fmt: skip
             assert process.stdout
             lines, at_mark = [], None
-            for line in process.stdout:
-                lines.append((round(time.perf_counter() - started, 3), line.rstrip()))
-                if mark is not None and at_mark is None and mark in line:
-                    at_mark = Usage.of(process.pid, time.perf_counter() - started)
-                    process.send_signal(signal.SIGINT)
+            with _together(process.pid if mark else None) as together:
+                for line in process.stdout:
+                    lines.append((round(time.perf_counter() - started, 3), line.rstrip()))
+                    if mark is not None and at_mark is None and mark in line:
+                        at_mark = Usage.of(process.pid, time.perf_counter() - started, max(together, default=0))
+                        process.send_signal(signal.SIGINT)
         wall_s = time.perf_counter() - started
     return Ended(
         exit_code=process.returncode, wall_s=wall_s, lines=lines, card_peak_mib=max(samples, default=None),
         load_before=load_before, cpu_s=_cpu_s() - cpu_before, at_mark=at_mark,
     )  # fmt: skip
+
+
+@contextmanager
+def _together(pid: int | None) -> Iterator[list[int]]:
+    """The memory of a process and its children, in MiB, as it is sampled meanwhile; never without a process."""
+    samples, ended = list[int](), threading.Event()
+
+    def sample() -> None:
+        while pid is not None and not ended.wait(SAMPLE_MS / 1000):
+            samples.append(sum(map(_pss_kib, _tree(pid))) // 1024)
+
+    watcher = threading.Thread(target=sample)
+    watcher.start()
+    try:
+        yield samples
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    except OSError:
+        return []
+    return [pid, *(one for child in children for one in _tree(int(child)))]
+
+
+def _pss_kib(pid: int) -> int:
+    """Its memory, of pages that it shares its part; 0 for a process that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def _cpu_s() -> float:

@@ -110,15 +110,18 @@ def test_a_template_whose_frame_does_not_show_what_it_encodes_is_rendered_for_ev
     assert [list(one.input_ids) for one in found] == [list(one.input_ids) for one in expected]
 
 
-def test_another_process_encodes_the_same(micro_model, monkeypatch):
-    """As many of them as there are rows for, by the encoder of the same folder."""
-    module = import_module("toolkit.train.ms_swift.encoding_processes")
-    monkeypatch.setattr(module, "LEAST_ROWS", len(ROWS))
-    monkeypatch.setattr(module, "idle_cores", lambda: 1)
+def test_copies_of_the_process_encode_the_same(micro_model, monkeypatch):
+    """With all libraries loaded, torch's threads begun, and where the user lets the tokenizers have threads."""
+    torch = import_module("torch")
+    module = import_module("toolkit.train.ms_swift.encoder")
+    monkeypatch.setattr("toolkit.data.containers.copies.own_cores", lambda: 3)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 50)
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
     encoder = import_module("toolkit.train.ms_swift.encoder").SwiftEncoder(micro_model, 128)
+    expected = encoder.encode(ROWS)
+    torch.ones(2000, 2000) @ torch.ones(2000, 2000)
 
-    with module.encoding_processes(len(ROWS), micro_model, 128) as others:
-        [other] = others
-        found = other.does(module._encoded, None, ROWS)
+    parts = list(module.encoded_parts(encoder, ROWS, lambda _: None))
 
-    assert found == encoder.encode(ROWS)
+    assert len(parts) > 3
+    assert [one for part in parts for one in part] == expected

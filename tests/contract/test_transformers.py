@@ -262,32 +262,6 @@ def test_a_fast_tokenizer_keeps_its_words_in_these_attributes():
     assert vars(AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")).keys() >= VOCABULARY
 
 
-def test_a_tokenizer_is_read_once_from_the_same_files_and_each_copy_is_its_own(tmp_path: Path, monkeypatch):
-    """`remember_tokenizers` stands in for the one function that our loading, ms-swift's and peft's users call."""
-    from swift.model import register
-    from transformers import AutoTokenizer
-
-    from toolkit.model.loading import remember_tokenizers
-
-    monkeypatch.setattr(AutoTokenizer, "from_pretrained", AutoTokenizer.from_pretrained)  # put back afterwards
-    remember_tokenizers()
-    folder = shutil.copytree(Path(__file__).parents[2] / "data/tiny-qwen2", tmp_path / "model")
-    first, second = (AutoTokenizer.from_pretrained(folder, local_files_only=True) for _ in range(2))
-    second.padding_side, second.chat_template = "left", "{{ messages }}"
-    other = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    (folder / "chat_template.jinja").write_text("{{ 'changed' }}", encoding="utf-8")
-    changed = AutoTokenizer.from_pretrained(folder)
-
-    assert register.AutoTokenizer is AutoTokenizer
-    assert first is not second
-    assert first._tokenizer is second._tokenizer
-    assert (first.padding_side, first.chat_template) != (second.padding_side, second.chat_template)
-    assert other._tokenizer is not first._tokenizer
-    assert changed.chat_template == "{{ 'changed' }}"
-    text = "Hi，你好 <|im_end|>"
-    assert first(text)["input_ids"] == second(text)["input_ids"] == other(text)["input_ids"]
-
-
 def test_a_checkpoints_trainer_state_is_written_after_its_weights_and_its_optimizer():
     """`whole_checkpoints` takes a readable trainer_state.json as the sign that a checkpoint is complete."""
     from transformers import Trainer

@@ -86,7 +86,7 @@ def command(
     config = CheckConfig(
         data=data, reading=Reading(columns=parse_columns(columns) if columns is not None else {}, allow=allow),
         write=write, recipe=chosen, probes=probes or compared_probes(path), open_encoder=open_encoder,
-        model_folder=None if base is None else base.path, preview_rows=preview,
+        preview_rows=preview,
     )  # fmt: skip
     with progress() as listener:
         findings = check(config, listener)

@@ -286,15 +286,6 @@ def quiet_modelscope() -> None:
     os.environ.setdefault("MODELSCOPE_DOWNLOAD_MAX_RETRIES", "3")
 
 
-@contextmanager
-def tokenizing_on_every_core() -> Iterator[None]:
-    """Within, the tokenizers library uses all cores; it reads its variable at each call.
-
-    Elsewhere it is off (`core/startup.py`), since processes are forked.
-    """
-    before = os.environ.get(TOKENIZERS_PARALLELISM)
-    os.environ[TOKENIZERS_PARALLELISM] = "true"
-    try:
-        yield
-    finally:
-        _set(TOKENIZERS_PARALLELISM, before)
+def tokenize_on_one_core() -> None:
+    """From here on the tokenizers library has no threads in this process, whatever the user asked for."""
+    os.environ[TOKENIZERS_PARALLELISM] = "false"

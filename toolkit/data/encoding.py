@@ -19,11 +19,6 @@ class Encoded:
     labels: Sequence[int]
 
 
-def is_trained(row: Encoded) -> bool:
-    """Whether any of its tokens is trained on."""
-    return any(label != IGNORED for label in row.labels)
-
-
 class Encoder(Protocol):
     """Turns rows into the tokens and labels that training uses.
 

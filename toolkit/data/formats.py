@@ -159,7 +159,10 @@ def _exchange(record: Mapping[str, Any], questions: tuple[str, ...], answers: tu
 
 def _one_of(record: Mapping[str, Any], keys: tuple[str, ...], what: str) -> tuple[str, str]:
     """The one of these keys that has a text, and the text; else the first key, and none. Raises RowFault."""
-    texts = {key: _optional(record, key) for key in _among(keys, tuple(record))}
+    among = _among(keys, tuple(record))
+    if not among:
+        return keys[0], ""
+    texts = {key: _optional(record, key) for key in among}
     found = {key: text for key, text in texts.items() if text.strip()}
     if len(found) == 1:
         return next(iter(found.items()))
@@ -237,6 +240,8 @@ def _system(record: Mapping[str, Any]) -> list[Message]:
 
 def _optional(record: Mapping[str, Any], key: str) -> str:
     value = record.get(key)
+    if isinstance(value, str):
+        return value
     if key == "answers" and isinstance(value, list) and all(isinstance(one, str) for one in value):
         if len(set(value)) > 1:
             raise RowFault(f"{len(value)} answers in {key!r}", "keep one of them, or write a row for each")
@@ -288,8 +293,7 @@ FORMATS = (
            keys=("instruction", "output", *QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history",
                  ROW_THOUGHT)),
     Format(name="query/response", marks=(*QUESTION_KEYS, *ANSWER_KEYS), read=_query_response, shape="query, response",
-           keys=(*QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history",
-                 ROW_THOUGHT)),
+           keys=(*QUESTION_KEYS, *INPUT_KEYS, *ANSWER_KEYS, *SYSTEM_KEYS, "history", ROW_THOUGHT)),
 )  # fmt: skip
 KNOWN = frozenset({
     *(key for each in FORMATS for key in each.keys), *REFUSED_KEYS, *VERDICT_KEYS, *TOOL_LIST_KEYS,

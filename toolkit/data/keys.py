@@ -1,6 +1,7 @@
 """What the keys of a row and of a message mean beyond its text: what is refused, and what has to be said. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from toolkit.core.text import short
@@ -35,6 +36,7 @@ _OF_MESSAGES = (
     (TOOL_LIST_KEYS, "tools ({keys}) of its own", "write them beside the messages, as the row's 'tools'"),
 )  # fmt: skip
 REFUSED_KEYS = tuple(key for keys, _, _ in (*_REFUSALS, _OF_ROWS) for key in keys)
+UNTRAINABLE = frozenset({*VERDICT_KEYS, *REFUSED_KEYS})  # what `require_trainable` looks at
 
 
 def plain_name(key: str) -> str:
@@ -44,7 +46,7 @@ def plain_name(key: str) -> str:
 
 def with_names(found: Mapping[str, Any], name_of: Callable[[str], str]) -> Mapping[str, Any]:
     """The object with its keys under the names that `name_of` gives them. Raises RowFault if two get the same."""
-    if all(name_of(key) == key for key in found):
+    if _are_named(tuple(found), name_of):
         return found
     named: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -55,6 +57,11 @@ def with_names(found: Mapping[str, Any], name_of: Callable[[str], str]) -> Mappi
         if name not in named or meaningful(value):
             named[name], origins[name] = value, key
     return named
+
+
+@lru_cache(maxsize=4096)
+def _are_named(keys: tuple[str, ...], name_of: Callable[[str], str]) -> bool:
+    return all(name_of(key) == key for key in keys)
 
 
 def weighty(key: str) -> bool:
@@ -74,6 +81,8 @@ def meaningful(value: Any) -> bool:
 
 def require_trainable(row: Mapping[str, Any]) -> None:
     """Raises RowFault for a row whose keys say that its answer is not simply to be learned."""
+    if UNTRAINABLE.isdisjoint(row):
+        return
     for key in VERDICT_KEYS:
         value = row.get(key)
         if value is False or (isinstance(value, str) and value.strip().lower() == "false"):

@@ -55,8 +55,8 @@ class Message:
     @property
     def texts(self) -> tuple[str, ...]:
         """Everything in it that somebody wrote."""
-        thought = [self.thought] if self.thought else []
-        return (*thought, self.content, *(text for call in self.calls for text in (call.name, call.arguments)))
+        calls = [text for call in self.calls for text in (call.name, call.arguments)] if self.calls else ()
+        return (self.thought, self.content, *calls) if self.thought else (self.content, *calls)
 
     def to_dict(self) -> dict[str, Any]:
         """As in a file of rows, and as ms-swift's templates take it."""
@@ -285,6 +285,8 @@ def unusual_order(messages: Sequence[Message]) -> str | None:
     The results of an answer's calls are one turn, in the user's place.
     """
     turns = messages[1:] if messages[0].role == "system" else messages
+    if [one.role for one in turns] == ["user", "assistant"]:  # of nearly every row
+        return None
     after = zip([None, *turns], turns, strict=False)
     roles = ["user" if one.role == "tool" else one.role
              for before, one in after if before is None or not before.role == one.role == "tool"]  # fmt: skip

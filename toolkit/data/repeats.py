@@ -2,17 +2,19 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from toolkit.core.text import content_words, normalized, rouge1_recall
-from toolkit.data.dataset import Dataset, Row
+from toolkit.data.dataset import Row
 from toolkit.data.formats import Message
 
 FREE_WORDS = 30  # two answers this long to one question are two texts, such as stories, unless they are nearly the same
 SAME_TEXT = 0.7  # ROUGE-1 recall from which they are
 MOST_COMPARED = 20  # answers to one question; of data with more, each is one of many
-COMPARED = -1  # in place of a row's position
+HASHES = "q"  # of an array: signed, of 64 bits
+PARTS = 8
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 # A word that names something: capitalised, and not the first of a sentence.
 NAME = re.compile(r"(?<![.!?。！？\n]\s)(?<![.!?。！？\n])(?<!^)\b(?!I\b)[A-Z][\w'-]*")
@@ -25,24 +27,39 @@ class Repeat(NamedTuple):
     kind: str  # duplicate | near duplicate | conflict
 
 
-def repeats(dataset: Dataset, system: str) -> Iterator[Repeat]:
+def repeats(rows: Sequence[Row], system: str, topics: "array[int]") -> Iterator[Repeat]:
     """The rows that repeat an earlier one; `system` is the system prompt of rows without their own.
 
-    Only rows whose questions are about the same are compared: of any other row nothing is kept but its position.
+    `topics`: that of each. Only rows whose questions are about the same are compared.
     """
-    compared, first = _Compared(), dict[int, int]()
-    for at, row in enumerate(dataset.rows):
-        question = row.messages[:-1]
-        if row.system is None:
-            question = (Message(role="system", content=system), *question)
-        about = hash((row.tools, *[_topic(text) for message in question for text in message.texts]))
-        if about not in first:
-            first[about] = at
-            continue
-        if (earlier := first[about]) >= 0:
-            yield from compared.add(dataset.rows[earlier], system)  # the first of its kind, which repeats nothing
-            first[about] = COMPARED
-        yield from compared.add(row, system)
+    compared, several = _Compared(), _several(topics)
+    for at, one in enumerate(topics):
+        if one in several:
+            yield from compared.add(rows[at], system)
+
+
+def topic(row: Row, system: str) -> int:
+    """Equal for two rows whose questions may be the same; as good as never for others. Of this process and its copies.
+
+    `system`: as of `repeats`.
+    """
+    return hash((row.tools, *[_topic(text) for message in _question(row, system) for text in message.texts]))
+
+
+def _several(topics: "array[int]") -> set[int]:
+    """Those of more than one row, found in parts, so that few of the others are in memory at once."""
+    found = set[int]()
+    for part in range(PARTS):
+        seen = set[int]()
+        for one in topics:
+            if one % PARTS == part:
+                (found if one in seen else seen).add(one)
+    return found
+
+
+def _question(row: Row, system: str) -> Sequence[Message]:
+    question = row.messages[:-1]
+    return question if row.system is not None else (Message(role="system", content=system), *question)
 
 
 class _Compared:
@@ -54,9 +71,7 @@ class _Compared:
         self._answers_to: dict[tuple[Any, ...], dict[str, int]] = {}
 
     def add(self, row: Row, system: str) -> Iterator[Repeat]:
-        question = row.messages[:-1]
-        if row.system is None:
-            question = (Message(role="system", content=system), *question)
+        question = _question(row, system)
         answers = self._answers_to.setdefault((row.tools, *map(_as_asked, question)), {})
         exact = (row.tools, question, row.answer)
         key = (row.tools, *(normalized(text) for message in question for text in message.texts), normalized(row.answer))

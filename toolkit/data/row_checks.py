@@ -1,43 +1,25 @@
 """Checks of the rows' text: faults, duplicates, conflicts, placeholders, overlap with probes. Pure."""
 
-import json
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from array import array
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
 
-from toolkit.core.events import Listener, reporting, silent
-from toolkit.core.text import short
+from toolkit.core.events import REPORTED_ITEMS, Listener, Progress, silent
+from toolkit.data.containers.copies import in_copies
 from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.keys import weighty
 from toolkit.data.messages import uses_tools
 from toolkit.data.probes import probes_beside
 from toolkit.data.probes_from_rows import UNASKABLE, can_be_asked
-from toolkit.data.repeats import repeats
-from toolkit.data.texts.placeholders import placeholders
-from toolkit.data.texts.private_data import PERSONAL, credentials, may_have_credentials, personal_data
+from toolkit.data.repeats import HASHES, Repeat, repeats, topic
+from toolkit.data.texts.one_row import CHECKS, PLACEHOLDER, Finding, texts_of
+from toolkit.data.texts.private_data import PERSONAL, personal_data
 
-PLACEHOLDER, KEYS, SECRET, TOOLS = "placeholder", "keys", "secret", "tools"  # kinds of findings
+__all__ = ["KEYS", "PLACEHOLDER", "TOOLS", "Finding", "bad_rows", "check_rows"]
+KEYS, TOOLS = "keys", "tools"  # kinds of findings
 TRAINED_GROUP = "trained"  # probes whose prompts are meant to be in the data set
-# Marks of chat templates: ChatML and Llama 3, Llama 2, Gemma, DeepSeek. <s> within a text may be HTML.
-TEMPLATE_MARK = re.compile(
-    r"<\|\w+\|>|</?(?:start|end)_of_turn>|<｜[^｜<>]+｜>|\[/?INST\]|<</?SYS>>|^\s*<s>|</s>|<(?:bos|eos)>"
-)
-REPLACEMENT = "\ufffd"  # what a decoder writes for a character that it lost
 NAMED_ROWS = 5  # of those with personal data
-BEGINNINGS = ("<", "[", REPLACEMENT)  # of all of them
-UNKNOWN = re.compile(r"<unk>|\[UNK\]", re.IGNORECASE)  # what a tokenizer writes for a word that it lost
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """`row` is None for the data set as such; the remedy has no full stop."""
-
-    level: Literal["error", "warning", "note"]
-    kind: str  # format | duplicate | conflict | placeholder | probe | length | …
-    row: int | None = None
-    message: str
-    remedy: str = ""
 
 
 class Probe(Protocol):
@@ -66,19 +48,61 @@ def check_rows(
     """
     yield from bad_rows(dataset)
     yield from () if takes_tools else map(_without_tools, filter(uses_tools, dataset.rows))
-    yield from _repeats(dataset, system)
-    personal, overlap = _Personal(dataset.unit), _ProbeOverlap(probes)
-    checks = [(each, list[Finding]()) for each in (_placeholders, _lost_or_special, _secrets, _tool_calls)]
-    for row in reporting(dataset.rows, "Checks", listener):  # once: rows may have to be read from a file
-        for check, findings in checks:
-            findings.extend(check(row))
-        personal.add(row)
-        overlap.add(row)
-    for found in (one for _, findings in checks for one in findings):
+    checked = _Checked(probes)
+    for part in _checked_parts(dataset.rows, probes, system, listener):
+        checked.extend(part)
+    yield from (_repeat(dataset.unit, one) for one in repeats(dataset.rows, system, checked.topics))
+    for found in (one for findings in checked.findings for one in findings):
         yield replace(found, level="warning") if found.kind in allow else found
-    yield from personal.findings()
-    yield from overlap.findings(dataset)
+    yield from checked.personal.findings(dataset.unit)
+    yield from checked.overlap.findings(dataset)
     yield from _unused(dataset)
+
+
+class _Checked:
+    """What is found in rows that are looked at one by one: by each check, and by those that count."""
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self.topics = array(HASHES)
+        self.findings: list[list[Finding]] = [[] for _ in CHECKS]
+        self.personal, self.overlap = _Personal(), _ProbeOverlap(probes)
+
+    def add(self, row: Row, system: str) -> None:
+        """`system`: the system prompt of a row without its own."""
+        self.topics.append(topic(row, system))
+        for check, findings in zip(CHECKS, self.findings, strict=True):
+            findings.extend(check(row))
+        self.personal.add(row)
+        self.overlap.add(row)
+
+    def extend(self, part: "_Checked") -> None:
+        """With what is found in the rows that follow."""
+        self.topics += part.topics
+        for findings, more in zip(self.findings, part.findings, strict=True):
+            findings.extend(more)
+        self.personal.extend(part.personal)
+        self.overlap.extend(part.overlap)
+
+
+def _checked_parts(
+    rows: Sequence[Row], probes: Sequence[Probe], system: str, listener: Listener
+) -> Iterator[_Checked]:  # fmt: skip
+    """REPORTED_ITEMS rows at a time, in their order, with an event after each if there are several."""
+    starts, done = range(0, len(rows), REPORTED_ITEMS), 0
+
+    def check(part: int) -> _Checked:
+        found = _Checked(probes)
+        for row in rows[starts[part] : starts[part] + REPORTED_ITEMS]:
+            found.add(row, system)
+        return found
+
+    def report(_: _Checked) -> None:
+        nonlocal done
+        done = min(done + REPORTED_ITEMS, len(rows))
+        if len(starts) > 1:
+            listener(Progress(task="Checks", done=done, total=len(rows)))
+
+    return in_copies(check, len(starts), report)
 
 
 def _unused(dataset: Dataset) -> Iterator[Finding]:
@@ -93,100 +117,36 @@ def _unused(dataset: Dataset) -> Iterator[Finding]:
         )
 
 
-def _repeats(dataset: Dataset, system: str) -> Iterator[Finding]:
-    for row, of, kind in repeats(dataset, system):
-        place = f"{dataset.unit} {of}"
-        message, remedy = f"duplicate of {place}", "delete one; it counts twice in training"
-        if kind == "near duplicate":
-            message = f"differs from {place} in case or spaces only"
-        elif kind == "conflict":
-            message = f"same question as {place}, another answer"
-            remedy = "keep the answer you want; the model cannot learn both"
-        name = "conflict" if kind == "conflict" else "duplicate"
-        yield Finding(level="warning", kind=name, row=row, message=message, remedy=remedy)
-
-
-def _placeholders(row: Row) -> Iterator[Finding]:
-    found = placeholders([text for message in row.messages for text in message.texts])
-    if not found:
-        return
-    certain = any(each.certain for each in found)
-    names = ", ".join(each.text for each in found)
-    yield Finding(
-        level="error" if certain else "warning",
-        kind=PLACEHOLDER,
-        row=row.number,
-        message=f"unreplaced placeholder {names}" if certain else f"{names} looks like an unreplaced placeholder",
-        remedy="write the real text" if certain else "write the real text, or ignore this if it is intended",
-    )
-
-
-def _lost_or_special(row: Row) -> Iterator[Finding]:
-    for message in row.messages:
-        content = "\n".join(message.texts)
-        if not any(mark in content for mark in BEGINNINGS):  # spares large data sets the slower patterns
-            continue
-        if found := TEMPLATE_MARK.search(content):
-            yield Finding(
-                level="warning",
-                kind="special-token",
-                row=row.number,
-                message=f"the {message.role}'s text contains the mark {found[0].strip()}: it is trained as text",
-                remedy="delete it, or split the row into its turns; the chat template adds its own",
-            )
-        if found := UNKNOWN.search(content):
-            yield Finding(
-                level="warning",
-                kind="lost-character",
-                row=row.number,
-                message=f"the {message.role}'s text contains {found[0]}, left by a tokenizer that lost a word",
-                remedy="restore the lost word, or delete the row",
-            )
-        if REPLACEMENT in content:
-            yield Finding(
-                level="warning",
-                kind="lost-character",
-                row=row.number,
-                message=f"the {message.role}'s text contains U+FFFD, left by a conversion that lost a character",
-                remedy="restore the lost character",
-            )
-
-
-def _texts(row: Row) -> list[str]:
-    """Everything in it that somebody wrote, its tools as JSON."""
-    return [*(text for message in row.messages for text in message.texts), *filter(None, [row.tools])]
-
-
-def _secrets(row: Row) -> Iterator[Finding]:
-    """Each credential once; never its secret part."""
-    texts = _texts(row)
-    if not may_have_credentials("\n".join(texts)):
-        return
-    found = {text[one.start : one.end]: one for text in texts for one in credentials(text)}
-    for one in found.values():
-        yield Finding(
-            level="warning",
-            kind=SECRET,
-            row=row.number,
-            message=f"{one.kind} ({short(one.shown)}): the adapter may give it away, and so do reports with this row",
-            remedy="revoke it if it is real, and write a made-up one",
-        )
+def _repeat(unit: str, found: Repeat) -> Finding:
+    place = f"{unit} {found.of}"
+    message, remedy = f"duplicate of {place}", "delete one; it counts twice in training"
+    if found.kind == "near duplicate":
+        message = f"differs from {place} in case or spaces only"
+    elif found.kind == "conflict":
+        message = f"same question as {place}, another answer"
+        remedy = "keep the answer you want; the model cannot learn both"
+    kind = "conflict" if found.kind == "conflict" else "duplicate"
+    return Finding(level="warning", kind=kind, row=found.row, message=message, remedy=remedy)
 
 
 class _Personal:
-    """Personal data, of all rows together. `unit`: what a row's number counts."""
+    """Personal data, of all rows together."""
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self) -> None:
         self._rows: dict[str, list[int]] = {what: [] for what in PERSONAL}
-        self._unit = unit
 
     def add(self, row: Row) -> None:
-        for what in personal_data(_texts(row)):
+        for what in personal_data(texts_of(row)):
             self._rows[what].append(row.number)
 
-    def findings(self) -> Iterator[Finding]:
+    def extend(self, part: "_Personal") -> None:
+        for what, numbers in part._rows.items():  # noqa: SLF001  # of the same class
+            self._rows[what] += numbers
+
+    def findings(self, unit: str) -> Iterator[Finding]:
+        """`unit`: what a row's number counts."""
         if any(self._rows.values()):
-            counted = [f"{what} in {_numbered(numbers, self._unit)}" for what, numbers in self._rows.items() if numbers]
+            counted = [f"{what} in {_numbered(numbers, unit)}" for what, numbers in self._rows.items() if numbers]
             yield Finding(
                 level="note",
                 kind="personal",
@@ -208,29 +168,6 @@ def _without_tools(row: Row) -> Finding:
         message="it has tools or calls, and the base model's chat template has no place for them",
         remedy="name a base model that takes tools with --model, such as Qwen2.5-7B-Instruct, or delete the row",
     )
-
-
-def _tool_calls(row: Row) -> Iterator[Finding]:
-    """Calls that do not fit the row's tools."""
-    listed = {tool["function"]["name"]: tool["function"] for tool in json.loads(row.tools or "[]")}
-    for call in (call for message in row.messages if message.trained for call in message.calls):
-        message = ""
-        if call.name not in listed:
-            message = f"calls {call.name!r}, which is not among its tools ({', '.join(listed) or 'none'})"
-        elif missing := sorted(_required(listed[call.name]) - call.values.keys()):
-            message = f"calls {call.name!r} without {', '.join(map(repr, missing))}, which its tool requires"
-        if message:
-            yield Finding(
-                level="warning", kind="call", row=row.number, message=message,
-                remedy="correct the call or the row's 'tools'",
-            )  # fmt: skip
-
-
-def _required(function: Mapping[str, Any]) -> set[str]:
-    """The arguments that a tool's JSON schema requires; none where it has another form."""
-    parameters = function.get("parameters")
-    required = parameters.get("required") if isinstance(parameters, dict) else None
-    return {one for one in required if isinstance(one, str)} if isinstance(required, list) else set()
 
 
 class _ProbeOverlap:
@@ -256,6 +193,10 @@ class _ProbeOverlap:
                 message=f"its prompt is the {probe.group} probe {probe.id}: a probe that is trained on proves nothing",
                 remedy="delete the row, or reword it or the probe",
             ))  # fmt: skip
+
+    def extend(self, part: "_ProbeOverlap") -> None:
+        self._covered |= part._covered  # noqa: SLF001  # of the same class
+        self._found += part._found  # noqa: SLF001
 
     def findings(self, dataset: Dataset) -> Iterator[Finding]:
         yield from self._found

@@ -45,8 +45,8 @@ class ChatTokens:
 
     def __init__(self, tokenizer: Any) -> None:
         special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-        self._tokenizer = tokenizer
-        self.special = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or "(?!)")
+        self._tokenizer, self.special_tokens = tokenizer, sorted(special, key=len, reverse=True)
+        self.special = re.compile("|".join(map(re.escape, self.special_tokens)) or "(?!)")
 
     def escaped(self, messages: Messages) -> Messages:
         """The same messages for a template to render, without any special token in their contents and calls."""

@@ -5,6 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,13 @@ from toolkit.core.languages import language
 from toolkit.data.containers.forked import Forked, can_fork
 from toolkit.data.containers.stored_rows import chosen, settled, stored
 from toolkit.data.dataset import Dataset, Row
-from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder, is_trained
+from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoder
 from toolkit.data.messages import uses_tools
 from toolkit.data.probes import read_probes
 from toolkit.data.row_checks import Finding, check_rows
 from toolkit.data.soundness import Reading
 from toolkit.data.texts.private_data import masked
-from toolkit.model.decoding.spread import Other
-from toolkit.train.ms_swift.encoding_processes import encoded, encoding_processes
+from toolkit.train.ms_swift.encoder import encoded_parts
 from toolkit.train.planning.findings import (
     LENGTH,
     check_languages,
@@ -45,7 +45,7 @@ class CheckConfig:
     """`data`: a file, or a hub data set, as `toolkit.train.sources.read_source` takes it.
 
     `open_encoder` is called once the file is read; if it raises ModelError, tokens are not checked.
-    `model_folder`: for processes that encode along. `reading`: as for training. `write`: a file for the sound rows.
+    `reading`: as for training. `write`: a file for the sound rows.
     """
 
     data: str
@@ -54,7 +54,6 @@ class CheckConfig:
     recipe: Recipe
     probes: Path | None = None
     open_encoder: Callable[[], Encoder] | None = None
-    model_folder: Path | None = None
     preview_rows: int = 2
 
 
@@ -122,8 +121,7 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
         raise ConfigError(f"{config.write} exists.", next="Name another file with --write.")
     recipe = config.recipe
     dataset, of_rows, encoder, why = _read(config, listener)
-    with encoding_processes(len(dataset.rows), config.model_folder, recipe.max_length_tokens) as others:
-        tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener, others)
+    tokens = _Tokens() if encoder is None else _measure(encoder, dataset, recipe, listener)
     if encoder is not None and not encoder.takes_tools and any(map(uses_tools, dataset.rows)):
         _, of_rows = _checked(config, silent, dataset, takes_tools=False)
     findings = [*of_rows, *tokens.findings]
@@ -252,9 +250,7 @@ def _unchecked(why: str) -> Finding:
     )
 
 
-def _measure(
-    encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Listener, others: Sequence[Other]
-) -> _Tokens:
+def _measure(encoder: Encoder, dataset: Dataset, recipe: Recipe, listener: Listener) -> _Tokens:
     """As `toolkit.train.rows.rows_that_fit` does before a training."""
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
@@ -263,11 +259,13 @@ def _measure(
     if not encoder.takes_tools:
         rows = chosen(rows, [at for at, row in enumerate(rows) if not uses_tools(row)])
     findings = []
-    for row, found in zip(rows, encoded(encoder, without_variants(rows, recipe), listener, others), strict=True):
-        counts[row.number] = len(found.input_ids)
-        if counts[row.number] > limit:
-            findings.append(too_long(row, counts[row.number], limit))
-        elif not is_trained(found):
+    parts = encoded_parts(encoder, rows, listener, partial(without_variants, recipe=recipe))
+    measured = ((length, trained) for part in parts for length, trained in zip(part.lengths, part.trained, strict=True))
+    for row, (length, trained) in zip(rows, measured, strict=True):
+        counts[row.number] = length
+        if length > limit:
+            findings.append(too_long(row, length, limit))
+        elif not trained:
             findings.append(nothing_trained(row))
     if len(dataset.rows) <= ROWS_AT_ONCE:
         listener(Progress(task=TOKENS, done=len(dataset.rows), total=len(dataset.rows)))

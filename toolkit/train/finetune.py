@@ -16,7 +16,6 @@ from toolkit.data.encoding import Encoder
 from toolkit.data.probes_from_rows import require_askable
 from toolkit.data.soundness import Reading
 from toolkit.model.base_model import BaseModel, find_base_model, find_trained_base, require_sizes
-from toolkit.model.decoding.spread import Other
 from toolkit.model.device import Device, find_device
 from toolkit.model.families.template_files import folder_takes_tools
 from toolkit.model.four_bits import require_bitsandbytes
@@ -29,7 +28,6 @@ from toolkit.train import ms_swift
 from toolkit.train.beside_rows import Beside, keep_job, need_of, question_job, read_given, take_given, thought_job
 from toolkit.train.development_set import development_set, new_markers, probe_keys, read_questions, write_questions
 from toolkit.train.job import TRAINING, TrainingJob, TrainingResult, ending_lines, length_line, record_result
-from toolkit.train.ms_swift.encoding_processes import encoding_processes
 from toolkit.train.planning.plan import choices, plan, recipe_of, require_context, require_disk
 from toolkit.train.questions.question import Question
 from toolkit.train.recipe import Recipe, recipe_from
@@ -90,7 +88,6 @@ class _Work:
     caller: Caller
     backends: Backends
     track: str | None = None
-    others: Sequence[Other] = ()  # encode along
 
 
 def finetune(
@@ -132,9 +129,8 @@ def finetune(
                  track=config.track)  # fmt: skip
     with locked(folder), recording(recorder):
         caller.notify(f"run: {folder}")
-        with encoding_processes(len(loaded.rows), base.path, recipe.max_length_tokens) as others:
-            started = _import(work, began, started, imported_s)
-            rows = _prepare(replace(work, others=others), loaded, config, questions)
+        started = _import(work, began, started, imported_s)
+        rows = _prepare(work, loaded, config, questions)
         _carry_out(work, rows, started)
         return finish(recorder)
 
@@ -224,8 +220,7 @@ def _prepare(work: _Work, loaded: Loaded, config: FinetuneConfig, questions: Seq
     encoder = work.backends.encoder(work.base.path, recipe.max_length_tokens)
     write_left_out(work.folder, loaded.left_out)
     split, figures = rows_that_fit(
-        rows, encoder, recipe, work.caller.notify, work.caller.listener, work.others, own=own,
-        skip_bad=config.reading.skip_bad,
+        rows, encoder, recipe, work.caller.notify, work.caller.listener, own=own, skip_bad=config.reading.skip_bad,
     )  # fmt: skip
     record, data = work.recorder.record, Path(work.recorder.record.data.path)
     if config.compared:

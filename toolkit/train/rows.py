@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import nlargest
 from itertools import chain
 from pathlib import Path
@@ -22,7 +23,6 @@ from toolkit.data.encoding import Encoded, Encoder
 from toolkit.data.formats import Message
 from toolkit.data.probes import probes_beside
 from toolkit.model.conversation import NONE
-from toolkit.model.decoding.spread import Other
 from toolkit.runs.layout import (
     DEVELOPMENT_FILE,
     HELD_OUT_FILE,
@@ -35,7 +35,7 @@ from toolkit.runs.layout import (
     TRAINED_FILE,
 )
 from toolkit.runs.record import RecordedData
-from toolkit.train.ms_swift.encoding_processes import encoded
+from toolkit.train.ms_swift.encoder import encoded_parts
 from toolkit.train.recipe import Recipe
 from toolkit.train.sources import Loaded
 from toolkit.train.texts.thoughts import rows_of_thinkers
@@ -74,7 +74,7 @@ def as_trained(loaded: Loaded, own: int, recipe: Recipe, *, thinks: bool) -> tup
 
 def rows_that_fit(
     rows: Sequence[Row], encoder: Encoder, recipe: Recipe, notify: Callable[[str], None], listener: Listener = silent,
-    others: Sequence[Other] = (), *, own: int | None = None, skip_bad: bool = False,
+    *, own: int | None = None, skip_bad: bool = False,
 ) -> tuple[RunRows, dict[str, Any]]:  # fmt: skip
     """The rows within the maximum length, with their tokens, and their figures for run.json.
 
@@ -83,14 +83,14 @@ def rows_that_fit(
     trained.
 
     Each text is encoded once: the tokens that measure a row are trained on where the row is trained unchanged.
-    `others`: processes that encode along.
     """
     from toolkit.train.passes.order import pass_row_tokens  # late, as torch takes a second
 
     overhead = variant_overhead_tokens(encoder, recipe)
     limit = recipe.max_length_tokens - max(overhead)
-    plain = without_variants(rows, recipe)
-    tokens = StoredTokens(encoded(encoder, plain, listener, others))
+    tokens = StoredTokens()
+    for part in encoded_parts(encoder, rows, listener, partial(without_variants, recipe=recipe)):
+        tokens.extend(part)
     lengths = tokens.lengths
     fitting = [at for at, length in enumerate(lengths) if length <= limit]
     too_long = [rows[at].number for at, length in enumerate(lengths) if length > limit]
@@ -121,9 +121,10 @@ def rows_that_fit(
         "epoch_tokens": epoch_tokens([lengths[at] for at in trained], overhead, recipe),
     }
     if recipe.row_systems or recipe.row_wordings:
+        plain = without_variants(rows, recipe)
         known = {(row.messages, row.tools): one for row, one in zip(plain, tokens, strict=True)}
         varied = with_variants([rows[at] for at in trained], recipe)
-        trained_tokens: Sequence[Encoded] = _encoded(varied, encoder, known, listener, others)
+        trained_tokens: Sequence[Encoded] = _encoded(varied, encoder, known, listener)
         of_epoch: Sequence[int] = [len(one.input_ids) for one in trained_tokens]
     else:
         trained_tokens, of_epoch = tokens.chosen(trained), [lengths[at] for at in trained]
@@ -159,11 +160,11 @@ def _encoded(
     encoder: Encoder,
     known: Mapping[tuple[tuple[Message, ...], str], Encoded],
     listener: Listener,
-    others: Sequence[Other],
 ) -> list[Encoded]:
     """The rows' tokens; `known`: tokens of messages and tools that were encoded before."""
     new = {(row.messages, row.tools): row for row in rows if (row.messages, row.tools) not in known}
-    found = {**known, **dict(zip(new, encoded(encoder, list(new.values()), listener, others), strict=True))}
+    tokens = chain.from_iterable(encoded_parts(encoder, list(new.values()), listener))
+    found = {**known, **dict(zip(new, tokens, strict=True))}
     return [found[row.messages, row.tools] for row in rows]
 
 
@@ -223,7 +224,8 @@ def _changed(path: Path) -> ConfigError:
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    write_lines(path, (json.dumps(row.to_dict(), ensure_ascii=False) + "\n" for row in rows))
+    line = json.JSONEncoder(ensure_ascii=False).encode
+    write_lines(path, (f"{line(row.to_dict())}\n" for row in rows))
 
 
 def copy_inputs(source: Path, folder: Path) -> None:

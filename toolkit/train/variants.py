@@ -8,7 +8,7 @@ from itertools import groupby
 
 from toolkit.core.languages import Language, language
 from toolkit.core.text import content_words, with_thought
-from toolkit.data.containers.stored_rows import changed
+from toolkit.data.containers.stored_rows import ChangedRows
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import IGNORED, Encoded, Encoder
 from toolkit.data.formats import Message
@@ -48,7 +48,7 @@ def variants(row: Row, at: int, recipe: Recipe) -> list[Row]:
 
 def without_variants(rows: Sequence[Row], recipe: Recipe) -> Sequence[Row]:
     """Each row once, under its own system prompt or else the recipe's."""
-    return changed(rows, partial(_as_it_is, system=recipe.system))
+    return ChangedRows(rows, partial(_as_it_is, system=recipe.system))
 
 
 def _as_it_is(row: Row, system: str) -> Row:

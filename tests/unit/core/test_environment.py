@@ -98,20 +98,6 @@ def test_tmux_and_screen_outlive_an_ssh_connection(monkeypatch: pytest.MonkeyPat
     assert environment.is_over_ssh() is over
 
 
-@pytest.mark.parametrize("before", ["false", None])
-def test_the_tokenizers_use_every_core_within_and_what_they_used_before_afterwards(
-    monkeypatch: pytest.MonkeyPatch, before: str | None
-):
-    monkeypatch.delenv(environment.TOKENIZERS_PARALLELISM, raising=False)
-    if before is not None:
-        monkeypatch.setenv(environment.TOKENIZERS_PARALLELISM, before)
-
-    with environment.tokenizing_on_every_core():
-        assert os.environ[environment.TOKENIZERS_PARALLELISM] == "true"
-
-    assert os.environ.get(environment.TOKENIZERS_PARALLELISM) == before
-
-
 @pytest.mark.parametrize(
     ("visible", "cards", "name", "values"),
     [

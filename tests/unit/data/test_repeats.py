@@ -1,11 +1,12 @@
 """Rows that repeat a question: what is a duplicate, what a conflict, and what another way to say it."""
 
 import json
+from array import array
 
 import pytest
 
 from toolkit.data.dataset import read_dataset
-from toolkit.data.repeats import alternatives, repeats
+from toolkit.data.repeats import HASHES, alternatives, repeats, topic
 
 STORY = "Once a heron lived by the mill and counted every boat that came down the river until the ice closed it. "
 OTHER_STORY = "Deep in a cellar an old clock struck thirteen, so nobody above it woke before noon or asked why. "
@@ -16,7 +17,8 @@ def _found(tmp_path):
     def found(*pairs):
         path = tmp_path / "rows.json"
         path.write_text(json.dumps([{"question": question, "answer": answer} for question, answer in pairs]))
-        return [tuple(one) for one in repeats(read_dataset(path), "S")]
+        rows = read_dataset(path).rows
+        return [tuple(one) for one in repeats(rows, "S", array(HASHES, [topic(row, "S") for row in rows]))]
 
     return found
 

@@ -50,6 +50,11 @@ class Blobs:
         else:
             self._write(content)
 
+    def extend(self, blobs: Self) -> None:
+        """With all of another's."""
+        for at in range(len(blobs)):
+            self.append(blobs[at])
+
     def _write(self, content: bytes) -> None:
         assert self.file is not None
         self.file.write(content)

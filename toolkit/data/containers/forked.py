@@ -22,7 +22,14 @@ Say = Callable[[Any], None]
 HEAD = struct.Struct("Q")  # before each message: its length
 MOST_FILES = 64  # of a message
 MESSAGE, DONE, RAISED = "message", "done", "raised"
+_originals: list[int] = []  # in a copy: of which processes it is one
 NO_RESULT = ToolkitError("The process that reads the rows has ended.", next="Start again with more memory.")
+
+
+def own_cores() -> int:
+    """The cores that this process may use: in a copy all but one, since the original works beside it."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    return cores - len(_originals)
 
 
 def can_fork() -> bool:
@@ -42,7 +49,8 @@ class Forked(Generic[T]):
         self._hear = hear
         self._ended: tuple[str, Any] = RAISED, NO_RESULT
         self._ours, theirs = socket.socketpair()
-        self._pid = fork_beside(lambda: _work(work, theirs))
+        original = os.getpid()
+        self._pid = fork_beside(lambda: _work(work, theirs, original))
         theirs.close()
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
@@ -69,7 +77,7 @@ class Forked(Generic[T]):
 
     def _listen(self) -> None:
         try:
-            while (message := _received(self._ours)) is not None:
+            while (message := received(self._ours)) is not None:
                 kind, content = message
                 if kind != MESSAGE:
                     self._ended = message
@@ -79,14 +87,15 @@ class Forked(Generic[T]):
             self._ended = RAISED, error
 
 
-def _work(work: Callable[[Say], Any], channel: socket.socket) -> None:
+def _work(work: Callable[[Say], Any], channel: socket.socket, original: int) -> None:
     """In the copy."""
+    _originals.append(original)
     limited_process.cache_clear()  # its child answers the original
     try:
-        message = DONE, work(lambda what: _send(channel, (MESSAGE, what)))
+        message = DONE, work(lambda what: send(channel, (MESSAGE, what)))
     except Exception as error:  # noqa: BLE001  # the original raises it
         message = RAISED, error
-    _send(channel, message)
+    send(channel, message)
 
 
 class _Pickler(pickle.Pickler):
@@ -114,7 +123,8 @@ class _Unpickler(pickle.Unpickler):
         return Blobs.of_file(os.fdopen(self._files[number], "rb"), starts, sizes)
 
 
-def _send(channel: socket.socket, message: Any) -> None:
+def send(channel: socket.socket, message: Any) -> None:
+    """A message by pickle, with the files of the Blobs in it."""
     content = io.BytesIO()
     pickler = _Pickler(content)
     pickler.dump(message)
@@ -122,8 +132,8 @@ def _send(channel: socket.socket, message: Any) -> None:
     channel.sendall(content.getbuffer())
 
 
-def _received(channel: socket.socket) -> tuple[str, Any] | None:
-    """None where the other end is gone."""
+def received(channel: socket.socket) -> Any:
+    """The next message; None where the other end is gone."""
     head, files, _, _ = socket.recv_fds(channel, HEAD.size, MOST_FILES)
     if len(head) < HEAD.size:
         return None
@@ -132,5 +142,4 @@ def _received(channel: socket.socket) -> tuple[str, Any] | None:
     while left and (part := channel.recv(min(left, 1 << 20))):
         content += part
         left -= len(part)
-    found: tuple[str, Any] | None = None if left else _Unpickler(io.BytesIO(content), files).load()
-    return found
+    return None if left else _Unpickler(io.BytesIO(content), files).load()

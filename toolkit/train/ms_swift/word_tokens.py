@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from toolkit.core.environment import tokenizing_on_every_core
 from toolkit.core.text import IDS
 
 # Qwen2's and Llama 3's patterns, which differ in how many digits are a word, and the same for ASCII.
@@ -43,8 +42,7 @@ class WordTokens:
         for text in dict.fromkeys(texts):
             (by_words if self._pattern is not None and self._has_words_only(text) else others).append(text)
         found = dict(zip(others, self._by_library(others), strict=True))
-        divided = self._divided(by_words)
-        found |= {text: _ids(self._joined(words)) for text, words in zip(by_words, divided, strict=True)}
+        found |= zip(by_words, map(_ids, self._by_words(by_words)), strict=True)
         return [found[text] for text in texts]
 
     def _has_words_only(self, text: str) -> bool:
@@ -52,24 +50,33 @@ class WordTokens:
             return False
         return not any(one in text for one in self._begin_added) or self._added.search(text) is None
 
-    def _divided(self, texts: Sequence[str]) -> list[list[str]]:
-        """The words of each text, all of them known."""
+    def _by_words(self, texts: Sequence[str]) -> list[bytes]:
+        """The token ids of each text, from those of its words."""
         if self._pattern is None:
             return []
-        divided = [self._pattern.findall(text) for text in texts]
         if len(self._known) > MOST_WORDS:
             self._known.clear()
-        new = list({word: None for words in divided for word in words if word not in self._known})
+        divided = [self._pattern.findall(text) for text in texts]
+        found = [self._joined(words) for words in divided]
+        lacking = [at for at, joined in enumerate(found) if joined is None]
+        new = list({word: None for at in lacking for word in divided[at] if word not in self._known})
         self._known.update(zip(new, (one.tobytes() for one in self._by_library(new)), strict=True))
-        return divided
+        return [b"".join(map(self._known.__getitem__, divided[at])) if one is None else one
+                for at, one in enumerate(found)]  # fmt: skip
 
-    def _joined(self, words: Iterable[str]) -> bytes:
-        return b"".join(map(self._known.__getitem__, words))
+    def _joined(self, words: Iterable[str]) -> bytes | None:
+        """None where one of them is not known."""
+        try:
+            return b"".join(map(self._known.__getitem__, words))
+        except KeyError:
+            return None
 
     def _by_library(self, texts: Sequence[str]) -> "list[array[int]]":
-        self._backend.encode_special_tokens = False  # the tokenizer sets it at each call, and leaves it so
-        with tokenizing_on_every_core():
-            found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        # The tokenizers that share it set these at each call, and leave them so.
+        self._backend.encode_special_tokens = False
+        self._backend.no_padding()
+        self._backend.no_truncation()
+        found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [array(IDS, one.ids) for one in found]
 
 
@@ -81,8 +88,6 @@ def _ids(content: bytes) -> "array[int]":
 
 def _ascii_pattern(backend: Any) -> "re.Pattern[str] | None":
     """What divides an ASCII text into the words that the tokenizer encodes one by one; None if nothing here does."""
-    if backend.truncation is not None or backend.padding is not None:
-        return None
     if backend.normalizer is not None and _described(backend.normalizer) != {"type": "NFC"}:
         return None
     before = {} if backend.pre_tokenizer is None else _described(backend.pre_tokenizer)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from toolkit.data.containers.stored_rows import RowStore, StoredRows, changed, chosen, settled, stored
+from toolkit.data.containers.stored_rows import ChangedRows, RowStore, StoredRows, chosen, settled, stored
 from toolkit.data.messages import Message, Row
 from toolkit.data.tools.calls import ToolCall
 
@@ -44,6 +44,17 @@ def test_rows_come_back_one_by_one_and_as_a_slice(kept):
 
 
 def test_some_are_chosen_and_each_is_changed(kept):
-    some = chosen(changed(kept, louder), [1, 4, 30])
+    some = ChangedRows(chosen(kept, [1, 4, 30]), louder)
 
     assert list(some) == list(pickle.loads(pickle.dumps(some))) == [louder(ROWS[at]) for at in (1, 4, 30)]
+    assert [*some[1:]] == [some[1], some[2]]
+
+
+@pytest.mark.parametrize(("most", "other"), [(100, 100), (100, 10), (10, 10), (40, 100)])
+def test_a_store_takes_the_rows_of_another_one(most: int, other: int):
+    store = RowStore(ROWS[:20], most=most)
+
+    store.extend(pickle.loads(pickle.dumps(RowStore(ROWS[20:], most=other))))
+
+    assert [*store.rows] == ROWS
+    assert isinstance(store.rows, StoredRows) is (most < len(ROWS))

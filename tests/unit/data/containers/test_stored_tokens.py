@@ -2,6 +2,8 @@
 
 import pickle
 
+import pytest
+
 from toolkit.data.containers.stored_tokens import StoredTokens
 from toolkit.data.encoding import IGNORED, Encoded
 
@@ -22,6 +24,16 @@ def test_rows_come_back_with_their_lengths_and_whether_anything_is_trained():
 
     assert as_lists(tokens) == [(one.input_ids, one.labels) for one in ROWS]
     assert (list(tokens.lengths), list(map(bool, tokens.trained))) == ([3, 1, 0, 2], [True, False, False, True])
+
+
+@pytest.mark.parametrize("at", [0, 2, 4])
+def test_those_of_another_store_follow(at: int):
+    tokens = StoredTokens(ROWS[:at])
+
+    tokens.extend(pickle.loads(pickle.dumps(StoredTokens(ROWS[at:]))))
+
+    assert as_lists(tokens) == as_lists(StoredTokens(ROWS))
+    assert (tokens.lengths, tokens.trained) == (StoredTokens(ROWS).lengths, StoredTokens(ROWS).trained)
 
 
 def test_some_are_chosen_and_copies_are_the_same():
