@@ -83,6 +83,10 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     help="Load the base model in 4 bits (bitsandbytes): for 16 GB cards; its own answers change.",
 )  # fmt: skip
 @click.option(
+    "--shard", is_flag=True, default=None,
+    help="Share the base model out over the cards, even if it fits on each; without, only where it does not.",
+)  # fmt: skip
+@click.option(
     "--mix", multiple=True, metavar="SPEC", help="More rows: file.jsonl#200, or owner/name#500 on a hub, as DATA."
 )
 @click.option("--test", metavar="SPEC", default=None, help="Rows that are not trained: a comparison scores them.")

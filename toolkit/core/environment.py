@@ -17,6 +17,7 @@ PRECISION = "TOOLKIT_PRECISION"
 PROGRAM = "TOOLKIT_PROGRAM"
 PROGRESS = "TOOLKIT_PROGRESS"
 PUBLISHED = "TOOLKIT_PUBLISHED"
+SHARE_ON_CARDS = "TOOLKIT_SHARE_ON_CARDS"
 STARTED = "TOOLKIT_STARTED"
 TERMINAL = "TOOLKIT_TERMINAL"
 WARM = "TOOLKIT_WARM"
@@ -159,6 +160,11 @@ def started() -> float | None:
     """When the command began that a warm process does the work of, on `time.perf_counter`'s clock."""
     value = os.environ.get(STARTED)
     return float(value) if value else None
+
+
+def shares_on_cards() -> bool:
+    """Whether a base model may be shared out over cards, which was tried on processors only."""
+    return SHARE_ON_CARDS in os.environ
 
 
 def warm_is_off() -> bool:

@@ -18,7 +18,7 @@ from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.questions.question import Question
 
 if TYPE_CHECKING:
-    from toolkit.train.passes.group import Group
+    from toolkit.model.cards.group import Group
 
 WRITTEN, LOST = "written", "lost"  # kinds of what it says, beside those of every process
 PRECISIONS = ("bfloat16", "float16", "float32")  # each is computed in wherever one before it is
@@ -26,7 +26,7 @@ PRECISIONS = ("bfloat16", "float16", "float32")  # each is computed in wherever 
 
 def work(starter: Starter, rank: str, size: str, store: str, folder: str) -> None:
     """What the process does. Whatever it raises is for the starter to hear."""
-    from toolkit.train.passes.group import LostPeerError
+    from toolkit.model.cards.group import LostPeerError
 
     try:
         _train(starter, join(store, int(rank), int(size)), Path(folder))
@@ -38,7 +38,7 @@ def join(store: str, rank: int, size: int) -> "Group":
     """The group of all workers, once every one is there."""
     from torch.distributed import rendezvous  # type: ignore[attr-defined]
 
-    from toolkit.train.passes.group import Group
+    from toolkit.model.cards.group import Group
 
     found, _, _ = next(rendezvous(store, rank, size))
     forget_launcher()  # the libraries would take its variables for an order to divide the work themselves

@@ -21,7 +21,7 @@ from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
 from toolkit.train.ms_swift.shared_weights import SharedWeights
 
 if TYPE_CHECKING:
-    from toolkit.train.passes.group import Group
+    from toolkit.model.cards.group import Group
 
 
 def import_all() -> None:
@@ -63,7 +63,7 @@ def train(
     getLogger("swift").setLevel(CRITICAL)
     from toolkit.train.ms_swift.arguments import arguments
     from toolkit.train.ms_swift.pipeline import Pipeline
-    from toolkit.train.passes.group import ALONE
+    from toolkit.model.cards.group import ALONE
 
     distrust_models()
     pipeline = Pipeline(arguments(job), job, listener, stop_requested, shared, group or ALONE)

@@ -23,7 +23,7 @@ from toolkit.runs.layout import LOG_FILE, checkpoint_name
 from toolkit.train.development_set import Question, is_enough
 from toolkit.train.job import DEV_METRICS, EARLY_STOP, EPOCHS, INTERRUPTED, LEARNED, TRAINING, TrainingJob
 from toolkit.train.passes.batch import TrainSequence
-from toolkit.train.passes.group import Group
+from toolkit.model.cards.group import Group
 from toolkit.train.passes.keep_loss import mean_kl
 from toolkit.train.passes.loss_scale import FLOAT32, SKIPPED
 

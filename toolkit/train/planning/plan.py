@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.core import environment
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import require_free_space
 from toolkit.model.base_model import BaseModel
 from toolkit.model.device import Device
-from toolkit.model.families.family import notes_of
+from toolkit.model.families.family import family_of, notes_of
 from toolkit.model.families.sizes import embedding_bytes, lora_parameters
 from toolkit.model.four_bits import CHANGED
 from toolkit.train.planning.memory import (
@@ -43,6 +44,7 @@ class Plan:
     answer_tokens: int | None = None  # that the base model may read and write at once; None: any number
     logit_positions: int = POSITIONS
     embedding_on_host: bool = False
+    shared_because: str | None = None  # the base model is shared out over the cards; None: each has all of it
 
     def to_dict(self) -> dict[str, Any]:
         """As settings of a recipe."""
@@ -54,6 +56,14 @@ def plan(need: Need, memory_bytes: int | None) -> Plan:
 
     Raises ConfigError if nothing fits, and says what would. A recipe that leaves no choice is followed in any case.
     """
+    why = _why_shared(need, memory_bytes)
+    if why is None:
+        return _fastest(need, memory_bytes)
+    shared = replace(need, shared=True, one_line_from=None)  # long passes without a mask were not tried with it
+    return replace(_fastest(shared, memory_bytes), shared_because=why)
+
+
+def _fastest(need: Need, memory_bytes: int | None) -> Plan:
     recipe, splits = need.recipe, _splits(need.recipe)
     if memory_bytes is None:
         return _plan(recipe, splits[0], "no card: memory is not the limit")
@@ -68,6 +78,33 @@ def plan(need: Need, memory_bytes: int | None) -> Plan:
     most = bytes_needed(need, best)
     reason = f"at most {_gib(most)} of {_gib(memory_bytes)}, {_gib(weights_on_card(need, best))} of it weights"
     return _plan(recipe, best, reason, answer_tokens(need, best, most))
+
+
+def _why_shared(need: Need, memory_bytes: int | None) -> str | None:
+    """Why the base model is shared out over the cards; None where each has all of it.
+
+    Raises ConfigError where that is asked for and not possible.
+    """
+    asked, why_not = need.recipe.shard, _why_not_shared(need, memory_bytes)
+    if need.cards == 1 or not asked:
+        return None
+    if asked != AUTO:
+        if why_not is not None:
+            raise ConfigError(f"--shard: {why_not}.", next="Leave it out.")
+        return "as asked"
+    if why_not is not None or memory_bytes is None or _least(need) <= memory_bytes:
+        return None
+    return f"whole it takes at least {_gib(_least(need))}, and {_gib(memory_bytes)} are free"
+
+
+def _why_not_shared(need: Need, memory_bytes: int | None) -> str | None:
+    if need.recipe.load_in_4bit:
+        return "a base model in 4 bits is not shared out"
+    if not family_of(need.config).known:
+        return "a base model of this architecture was never shared out"
+    if memory_bytes is not None and not environment.shares_on_cards():  # until tests/gpu/train/test_sharded.py has run
+        return "a base model was never shared out over cards yet, only over processes on a CPU"
+    return None
 
 
 def sparing(need: Need) -> list[Split]:
@@ -90,6 +127,7 @@ def choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
     step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
     return [
         f"base model: {base.title} ({base.path})",
+        *([] if (why := chosen.shared_because) is None else [f"shared out over {_counted(device)}: {why}"]),
         *notes_of(base.name, base.config, takes_system=base.takes_system),
         f"device: {_counted(device)}; precision: {device.precision} ({device.reason})",
         f"a step: {step} ({chosen.reason})",
@@ -144,7 +182,7 @@ def _nothing_fits(need: Need, memory_bytes: int) -> ConfigError:
     remedies = []
     if _least(_without_fixed_split(need)) <= memory_bytes:
         remedies.append("micro_batch_size and gradient_checkpointing left at auto")
-    in_4bit = replace(need, recipe=recipe.changed(load_in_4bit=True))
+    in_4bit = replace(need, shared=False, recipe=recipe.changed(load_in_4bit=True))
     if not recipe.load_in_4bit and _least(in_4bit) <= memory_bytes:
         remedies.append(f"--load-in-4bit ({_gib(_least(in_4bit))})")
     prefix, shorter = "", _longest_that_fits(need, memory_bytes)
@@ -153,9 +191,11 @@ def _nothing_fits(need: Need, memory_bytes: int) -> ConfigError:
     if shorter is not None:
         remedies.append(f"{prefix}--max-length {shorter} (the longest row has {need.longest_row_tokens} tokens)")
     remedies.append(f"a smaller model, or a card with {math.ceil(least / GIB)} GiB free")
+    card = f"each of {need.cards} cards that share the base model" if need.shared else "the card"
+    weights = weights_on_card(need, _splits(recipe)[0])
     caveat = f" {CHANGED}" if any("4bit" in one for one in remedies) else ""
     return ConfigError(
-        f"This training does not fit on the card: it takes at least {_gib(least)}, {_gib(need.weight_bytes)} of it "
+        f"This training does not fit on {card}: it takes at least {_gib(least)}, {_gib(weights)} of it "
         f"weights, and {_gib(memory_bytes)} are free.",
         next=f"It would fit with {'; or with '.join(remedies)}.{caveat}",
     )

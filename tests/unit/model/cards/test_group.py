@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributed import HashStore
 
-from toolkit.train.passes.group import ALONE, Group, LostPeerError
+from toolkit.model.cards.group import ALONE, Group, LostPeerError
 
 
 def together(act: Callable[[Group], Any], size: int = 2) -> list[Any]:
