@@ -132,6 +132,8 @@ def command(
     given = [name for name, value in named.items() if value is not None]
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
+    if settings["shard"] and cards == "1" and environment.launched() is None:
+        raise click.UsageError("--shard needs several cards: add --cards 2, or --cards all.")
     edited, settings = questions_file(questions, settings)
     advise_over_ssh()
     base = SharedBase()

@@ -32,6 +32,7 @@ DISK_MARGIN_BYTES = 64_000_000
 CHECKPOINTING_COST = 4 / 3  # one more forward pass for every forward and backward pass
 PASS_TOKENS = 4000  # measured: 0.3 s a pass on an H100, whose arithmetic takes 28 us a token; a 4090's takes 140
 FEW_POSITIONS = 64  # as few logits at once as make a difference: the head's weights are read for each chunk of them
+SHARED_BY = (2, 4, 8)  # cards of a host, as they are sold
 GIB = 2**30
 
 
@@ -59,8 +60,7 @@ def plan(need: Need, memory_bytes: int | None) -> Plan:
     why = _why_shared(need, memory_bytes)
     if why is None:
         return _fastest(need, memory_bytes)
-    shared = replace(need, shared=True, one_line_from=None)  # long passes without a mask were not tried with it
-    return replace(_fastest(shared, memory_bytes), shared_because=why)
+    return replace(_fastest(_shared(need, need.cards), memory_bytes), shared_because=why)
 
 
 def _fastest(need: Need, memory_bytes: int | None) -> Plan:
@@ -85,26 +85,39 @@ def _why_shared(need: Need, memory_bytes: int | None) -> str | None:
 
     Raises ConfigError where that is asked for and not possible.
     """
-    asked, why_not = need.recipe.shard, _why_not_shared(need, memory_bytes)
+    asked = need.recipe.shard
     if need.cards == 1 or not asked:
         return None
     if asked != AUTO:
-        if why_not is not None:
-            raise ConfigError(f"--shard: {why_not}.", next="Leave it out.")
+        _require_sharing(need, memory_bytes)
         return "as asked"
-    if why_not is not None or memory_bytes is None or _least(need) <= memory_bytes:
+    if memory_bytes is None or _least(need) <= memory_bytes or not _can_share(need, memory_bytes):
         return None
     return f"whole it takes at least {_gib(_least(need))}, and {_gib(memory_bytes)} are free"
 
 
-def _why_not_shared(need: Need, memory_bytes: int | None) -> str | None:
+def _shared(need: Need, cards: int) -> Need:
+    """With the base model shared out over so many cards, where no pass is without a mask."""
+    return replace(need, cards=cards, shared=True, one_line_from=None)
+
+
+def _require_sharing(need: Need, memory_bytes: int | None) -> None:
+    """Raises ConfigError where a base model cannot be shared out."""
+    advice = "Leave out --shard."
     if need.recipe.load_in_4bit:
-        return "a base model in 4 bits is not shared out"
+        raise ConfigError("A base model in 4 bits cannot be shared out over cards.", next=advice)
     if not family_of(need.config).known:
-        return "a base model of this architecture was never shared out"
-    if memory_bytes is not None and not environment.shares_on_cards():  # until tests/gpu/train/test_sharded.py has run
-        return "a base model was never shared out over cards yet, only over processes on a CPU"
-    return None
+        raise ConfigError("A base model of this architecture was never shared out over cards.", next=advice)
+    if memory_bytes is not None and not environment.shares_on_cards():  # until tests/gpu/train/test_shares.py has run
+        raise ConfigError("Sharing a base model out was tried on processors, and not on cards yet.", next=advice)
+
+
+def _can_share(need: Need, memory_bytes: int | None) -> bool:
+    try:
+        _require_sharing(need, memory_bytes)
+    except ConfigError:
+        return False
+    return True
 
 
 def sparing(need: Need) -> list[Split]:
@@ -190,14 +203,24 @@ def _nothing_fits(need: Need, memory_bytes: int) -> ConfigError:
         prefix, shorter = "--load-in-4bit and ", _longest_that_fits(in_4bit, memory_bytes)
     if shorter is not None:
         remedies.append(f"{prefix}--max-length {shorter} (the longest row has {need.longest_row_tokens} tokens)")
+    if recipe.shard and _can_share(need, memory_bytes):
+        counts = (count for count in SHARED_BY if count > need.cards)
+        enough = next((count for count in counts if _least(_shared(need, count)) <= memory_bytes), None)
+        remedies += [] if enough is None else [f"--cards {enough}, which share the base model"]
     remedies.append(f"a smaller model, or a card with {math.ceil(least / GIB)} GiB free")
-    card = f"each of {need.cards} cards that share the base model" if need.shared else "the card"
-    weights = weights_on_card(need, _splits(recipe)[0])
     caveat = f" {CHANGED}" if any("4bit" in one for one in remedies) else ""
+    advice = f"It would fit with {'; or with '.join(remedies)}.{caveat}"
+    takes, weights, free = map(_gib, (least, weights_on_card(need, _splits(recipe)[0]), memory_bytes))
+    if need.shared:
+        return ConfigError(
+            f"This training does not fit on {need.cards} cards that share the base model: each takes at least {takes}, "
+            f"{weights} of it weights, and {free} are free.",
+            next=advice,
+        )
     return ConfigError(
-        f"This training does not fit on {card}: it takes at least {_gib(least)}, {_gib(weights)} of it "
-        f"weights, and {_gib(memory_bytes)} are free.",
-        next=f"It would fit with {'; or with '.join(remedies)}.{caveat}",
+        f"This training does not fit on the card: it takes at least {takes}, {weights} of it weights, and {free} are "
+        "free.",
+        next=advice,
     )
 
 
