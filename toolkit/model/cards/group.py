@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
+from toolkit.core.environment import forget_launcher
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -56,10 +58,10 @@ class Group:
         if self.size == 1:
             return make()
         if self.rank == 0:
-            with self._accompanied():
+            with self.accompanied():
                 content = _bytes(make())
         else:
-            self._accompany()
+            self.accompany()
             content = torch.empty(0, dtype=torch.uint8)
         length = torch.tensor([len(content)])
         with _peers():
@@ -128,7 +130,7 @@ class Group:
             one.copy_(added.view_as(one))
 
     @contextmanager
-    def _accompanied(self) -> "Iterator[None]":
+    def accompanied(self) -> "Iterator[None]":
         """Within, the others hear of each pass through the shared network before it begins; at the end, that it is."""
         if self._network is None:
             yield
@@ -144,12 +146,17 @@ class Group:
             hook.remove()
         self._announced(0)
 
-    def _accompany(self) -> None:
+    def accompany(self) -> None:
         """A pass over one token for each of the first process's: its share of every layer is asked for as often."""
         while self._network is not None and self._announced():
             token = torch.zeros(1, 1, dtype=torch.long, device=self._network.device)
             with torch.no_grad():
                 self._network(input_ids=token, use_cache=False)
+
+    def abandon(self) -> None:
+        """Another process is gone: what waits for it on a card ends with an error; elsewhere it does by itself."""
+        if self._on_cards is not None:
+            self._on_cards.abort()
 
     def _announced(self, value: int = 0) -> int:
         """The first process's value."""
@@ -171,6 +178,15 @@ class Group:
 
 
 ALONE = Group()
+
+
+def join(store: str, rank: int, size: int) -> Group:
+    """The group of all processes, once every one is there. `store`: a URL of torch.distributed."""
+    from torch.distributed import rendezvous  # type: ignore[attr-defined]
+
+    found, _, _ = next(rendezvous(store, rank, size))
+    forget_launcher()  # the libraries would take its variables for an order to divide the work themselves
+    return Group(found, rank, size)
 
 
 def _bytes(value: object) -> "Tensor":

@@ -5,21 +5,47 @@ process has to go through the layers equally often. Embedding, head and last nor
 are whole in every process. A process reads its own part of each tensor from the files, and no more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.model.cards.group import PATIENCE, Group
+from toolkit.core import environment
+from toolkit.core.errors import ConfigError
+from toolkit.model.families.family import family_of
 from toolkit.model.families.network import decoder
+from toolkit.model.language_model import LanguageModel
+from toolkit.model.loading import load_pretrained
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from toolkit.model.cards.group import Group
+
+
+def require_sharing(config: Mapping[str, Any], *, in_4bit: bool, on_cards: bool) -> None:
+    """Raises ConfigError where a base model with this config.json cannot be shared out."""
+    advice = "Leave out --shard."
+    if in_4bit:
+        raise ConfigError("A base model in 4 bits cannot be shared out over cards.", next=advice)
+    if not family_of(config).known:
+        raise ConfigError("A base model of this architecture was never shared out over cards.", next=advice)
+    if on_cards and not environment.shares_on_cards():  # until tests/gpu/train/test_shares.py has passed
+        raise ConfigError("Sharing a base model out was tried on processors, and not on cards yet.", next=advice)
+
+
+def can_share(config: Mapping[str, Any], *, in_4bit: bool, on_cards: bool) -> bool:
+    try:
+        require_sharing(config, in_4bit=in_4bit, on_cards=on_cards)
+    except ConfigError:
+        return False
+    return True
 
 
 class _Gathering:
     """How torch puts a layer together: by our own group, whose errors say that a process is gone."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: "Group") -> None:
         self._group = group
 
     def allocate(self, size: Sequence[int], *, dtype: Any, device: Any) -> "Tensor":
@@ -32,7 +58,7 @@ class _Gathering:
 
 
 @contextmanager
-def loading_shares(group: Group) -> Iterator[None]:
+def loading_shares(group: "Group") -> Iterator[None]:
     """Within, a model that transformers loads is shared out before its weights are read. Raises as loading does."""
     from peft.tuners import tuners_utils
     from transformers import PreTrainedModel, modeling_utils
@@ -54,7 +80,17 @@ def loading_shares(group: Group) -> Iterator[None]:
             modeling_utils.caching_allocator_warmup = reserve
 
 
-def begin(causal: Any, group: Group) -> None:
+def load_shares(folder: Path, adapters: Mapping[str, Path], group: "Group") -> LanguageModel:
+    """The model for answers. Raises ModelError."""
+    with loading_shares(group):
+        causal, tokenizer = load_pretrained(folder)
+    begin(causal, group)
+    model = LanguageModel.over(causal, tokenizer, adapters)
+    model.decoder.static = False  # a captured step would hold weights that are given back
+    return model
+
+
+def begin(causal: Any, group: "Group") -> None:
     """Once such a model is loaded: the group knows it, and the place of its layers is made.
 
     What is made while torch only infers could not be trained through later.
@@ -67,7 +103,7 @@ def begin(causal: Any, group: Group) -> None:
     group.share(network)
 
 
-def _share_out(causal: Any, mesh: Any, group: Group) -> None:
+def _share_out(causal: Any, mesh: Any, group: "Group") -> None:
     """`causal`: without weights yet (on torch's meta device)."""
     from torch.distributed.fsdp import fully_shard
 
@@ -81,13 +117,15 @@ def _share_out(causal: Any, mesh: Any, group: Group) -> None:
 
 
 @contextmanager
-def _mesh(group: Group) -> Iterator[Any]:
+def _mesh(group: "Group") -> Iterator[Any]:
     """The processes as torch describes them, for which it needs a default group. Nothing is sent through that one.
 
     It is there within the context only: afterwards libraries would divide their work by it, or wait for the others.
     """
     import torch
     from torch.distributed import PrefixStore, distributed_c10d, init_device_mesh, init_process_group
+
+    from toolkit.model.cards.group import PATIENCE
 
     init_process_group(
         "gloo", store=PrefixStore("mesh", group.store), rank=group.rank, world_size=group.size, timeout=PATIENCE

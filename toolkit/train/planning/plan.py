@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import environment
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import require_free_space
 from toolkit.model.base_model import BaseModel
+from toolkit.model.cards.shares import can_share, require_sharing
 from toolkit.model.device import Device
-from toolkit.model.families.family import family_of, notes_of
+from toolkit.model.families.family import notes_of
 from toolkit.model.families.sizes import embedding_bytes, lora_parameters
 from toolkit.model.four_bits import CHANGED
 from toolkit.train.planning.memory import (
@@ -89,9 +89,10 @@ def _why_shared(need: Need, memory_bytes: int | None) -> str | None:
     if need.cards == 1 or not asked:
         return None
     if asked != AUTO:
-        _require_sharing(need, memory_bytes)
+        require_sharing(need.config, in_4bit=need.recipe.load_in_4bit, on_cards=memory_bytes is not None)
         return "as asked"
-    if memory_bytes is None or _least(need) <= memory_bytes or not _can_share(need, memory_bytes):
+    can = can_share(need.config, in_4bit=need.recipe.load_in_4bit, on_cards=True)
+    if memory_bytes is None or _least(need) <= memory_bytes or not can:
         return None
     return f"whole it takes at least {_gib(_least(need))}, and {_gib(memory_bytes)} are free"
 
@@ -99,25 +100,6 @@ def _why_shared(need: Need, memory_bytes: int | None) -> str | None:
 def _shared(need: Need, cards: int) -> Need:
     """With the base model shared out over so many cards, where no pass is without a mask."""
     return replace(need, cards=cards, shared=True, one_line_from=None)
-
-
-def _require_sharing(need: Need, memory_bytes: int | None) -> None:
-    """Raises ConfigError where a base model cannot be shared out."""
-    advice = "Leave out --shard."
-    if need.recipe.load_in_4bit:
-        raise ConfigError("A base model in 4 bits cannot be shared out over cards.", next=advice)
-    if not family_of(need.config).known:
-        raise ConfigError("A base model of this architecture was never shared out over cards.", next=advice)
-    if memory_bytes is not None and not environment.shares_on_cards():  # until tests/gpu/train/test_shares.py has run
-        raise ConfigError("Sharing a base model out was tried on processors, and not on cards yet.", next=advice)
-
-
-def _can_share(need: Need, memory_bytes: int | None) -> bool:
-    try:
-        _require_sharing(need, memory_bytes)
-    except ConfigError:
-        return False
-    return True
 
 
 def sparing(need: Need) -> list[Split]:
@@ -203,7 +185,7 @@ def _nothing_fits(need: Need, memory_bytes: int) -> ConfigError:
         prefix, shorter = "--load-in-4bit and ", _longest_that_fits(in_4bit, memory_bytes)
     if shorter is not None:
         remedies.append(f"{prefix}--max-length {shorter} (the longest row has {need.longest_row_tokens} tokens)")
-    if recipe.shard and _can_share(need, memory_bytes):
+    if recipe.shard and can_share(need.config, in_4bit=recipe.load_in_4bit, on_cards=True):
         counts = (count for count in SHARED_BY if count > need.cards)
         enough = next((count for count in counts if _least(_shared(need, count)) <= memory_bytes), None)
         remedies += [] if enough is None else [f"--cards {enough}, which share the base model"]
