@@ -126,7 +126,7 @@ print(json.dumps({
 
 
 def test_a_model_is_shared_out_before_its_weights_are_read_and_no_library_hears_of_the_others(tmp_path: Path):
-    """torch's `fully_shard`, told by transformers' loading which part to read; peft makes adapters for whole layers."""
+    """Torch's `fully_shard`, told by transformers' loading which part to read; peft makes adapters for whole layers."""
     from transformers import AutoModelForCausalLM
 
     folder = Path(__file__).parents[2] / "data/tiny-qwen2"

@@ -29,13 +29,11 @@ TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
 _cards_before: list[str | None] = []  # of VISIBLE_CARDS, once this process sees only one
 LAUNCHERS = ("torchrun", "torch.distributed", "torch/distributed", "accelerate", "deepspeed")
 # What torch.distributed, accelerate, transformers and ms-swift take for "one of several processes".
-LAUNCHER_NAMES = frozenset(
-    {
-        "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK",
-        "ROLE_RANK", "ROLE_WORLD_SIZE", "CROSS_RANK", "CROSS_SIZE", "MASTER_ADDR", "MASTER_PORT", "NPROC_PER_NODE",
-        "NNODES", "NODE_COUNT", "FORK_LAUNCHED", "CCL_WORKER_COUNT",
-    }
-)  # fmt: skip
+LAUNCHER_NAMES = frozenset({
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK",
+    "ROLE_RANK", "ROLE_WORLD_SIZE", "CROSS_RANK", "CROSS_SIZE", "MASTER_ADDR", "MASTER_PORT", "NPROC_PER_NODE",
+    "NNODES", "NODE_COUNT", "FORK_LAUNCHED", "CCL_WORKER_COUNT",
+})  # fmt: skip
 # What the libraries read with int() and strtobool() while they are imported, seconds later.
 NUMBERS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
 FLAGS = ("USE_HF", "DISABLE_MP_DDP")
@@ -160,11 +158,6 @@ def started() -> float | None:
     """When the command began that a warm process does the work of, on `time.perf_counter`'s clock."""
     value = os.environ.get(STARTED)
     return float(value) if value else None
-
-
-def shares_on_cards() -> bool:
-    """Whether a base model may be shared out over cards, which was tried on processors only."""
-    return SHARE_ON_CARDS in os.environ
 
 
 def warm_is_off() -> bool:

@@ -94,7 +94,9 @@ def test_sharing_takes_less_memory_and_no_more_than_was_announced(user: Finetune
     _, whole = trains_large(user, large, "--cards", "2")
     said, shared = trains_large(user, large, *SHARED)
 
-    (announced,) = [float(found[1]) for line in said.splitlines() if (found := re.search(r"at most ([\d.]+) GiB", line))]
+    (announced,) = [
+        float(found[1]) for line in said.splitlines() if (found := re.search(r"at most ([\d.]+) GiB", line))
+    ]
     assert shared["peak_memory_bytes"] <= (announced + 0.05) * GIB
     assert shared["peak_memory_bytes"] < whole["peak_memory_bytes"] - 0.5 * GIB
 

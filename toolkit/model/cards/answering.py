@@ -2,8 +2,8 @@
 
 This process is one of them. What is not asked in batches it does by itself.
 
-A base model that does not fit on a card is shared out instead (`shares`): this process then asks it alone, and the
-others accompany each of its passes.
+A base model that does not fit on a card is shared out instead (`shares`): only this process then asks
+it, and the others accompany each of its passes.
 """
 
 import pickle

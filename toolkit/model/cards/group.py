@@ -5,7 +5,7 @@ row and every setting; its passes are its share of each step (`toolkit.train.pas
 losses are added up here. So a step is the same whatever the number of processes, and so are its checkpoints.
 
 Where each holds a share of the base model only (`toolkit.model.cards.shares`), a pass takes every process: what the
-first does alone, such as answering, the others accompany pass by pass.
+first process computes for all, such as answers, the others accompany pass by pass.
 """
 
 import pickle
@@ -86,7 +86,7 @@ class Group:
         return [pickle.loads(row[:length].numpy().tobytes()) for row, length in rows]  # noqa: S301
 
     def share(self, network: Any) -> None:
-        """Each process holds a share of this decoder from here on, and none can compute with it alone."""
+        """Each process holds a share of this decoder from here on, and none can compute with it without the others."""
         self._network = network
 
     @property
@@ -160,10 +160,10 @@ class Group:
 
     def _announced(self, value: int = 0) -> int:
         """The first process's value."""
-        told = torch.tensor([value])
+        announced = torch.tensor([value])
         with _peers():
-            self._on_hosts.broadcast(told, 0).wait()
-        return int(told)
+            self._on_hosts.broadcast(announced, 0).wait()
+        return int(announced)
 
     def _backend(self, values: "Tensor") -> Any:
         if not values.is_cuda:

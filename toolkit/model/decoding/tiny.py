@@ -15,7 +15,7 @@ TINY_PARAMETERS = 10_000_000
 def is_tiny(network: Any) -> bool:
     """Whether it has few parameters, all of them here, and no card. `network` None: of a model that is none of torch's.
 
-    Of one that is shared out (torch's DTensor), no process can compute with its part alone.
+    Of one that is shared out (torch's DTensor), no process can compute without the others.
     """
     if network is None or network.device.type == "cuda":
         return False

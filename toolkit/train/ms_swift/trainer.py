@@ -14,6 +14,7 @@ from peft.helpers import disable_input_dtype_casting
 from swift.trainers import Seq2SeqTrainer
 
 from toolkit.data.encoding import IGNORED
+from toolkit.model.cards.group import ALONE, Group
 from toolkit.model.families.host_embedding import is_on_host
 from toolkit.model.families.network import decoder, embedded
 from toolkit.train.passes.batch import (
@@ -31,7 +32,6 @@ from toolkit.train.passes.batch import (
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
 from toolkit.train.passes.end_to_end import MAX_GRAPH_TOKENS, attention_by_ends, moved, pays_from, serves, with_spans
 from toolkit.train.passes.fused_parts import NONE, Parts, cross_entropy, fused_layers, fused_parts
-from toolkit.model.cards.group import ALONE, Group
 from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, drops
 from toolkit.train.passes.loss_scale import require_progress, unscale, with_scale
 from toolkit.train.passes.masks import attention_inputs
@@ -42,7 +42,6 @@ from toolkit.train.planning.memory import FILLING_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor
-
 
 CAPTURE_DEVICES = {"cuda"}
 SAMPLE_ROWS = 256  # of which those in the place of questions are drawn, to estimate a pass's size

@@ -85,10 +85,10 @@ def _why_shared(need: Need, memory_bytes: int | None) -> str | None:
 
     Raises ConfigError where that is asked for and not possible.
     """
-    asked = need.recipe.shard
-    if need.cards == 1 or not asked:
+    shard = need.recipe.shard
+    if need.cards == 1 or not shard:
         return None
-    if asked != AUTO:
+    if shard != AUTO:
         require_sharing(need.config, in_4bit=need.recipe.load_in_4bit, on_cards=memory_bytes is not None)
         return "as asked"
     can = can_share(need.config, in_4bit=need.recipe.load_in_4bit, on_cards=True)
