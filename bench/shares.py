@@ -52,8 +52,9 @@ def make(folder: Path, shape: str, layers: int | None) -> Entry:
     began = time.perf_counter()
     hidden, inner, depth, heads, key_heads = SHAPES[shape]
     tokenizer = AutoTokenizer.from_pretrained(data_folder() / "tiny-qwen2")
+    vocabulary = len(tokenizer) if shape == "tiny" else VOCABULARY
     config = Qwen2Config(
-        vocab_size=len(tokenizer) if shape == "tiny" else VOCABULARY, hidden_size=hidden, intermediate_size=inner, num_hidden_layers=layers or depth,
+        vocab_size=vocabulary, hidden_size=hidden, intermediate_size=inner, num_hidden_layers=layers or depth,
         num_attention_heads=heads, num_key_value_heads=key_heads, max_position_embeddings=32768, dtype="bfloat16",
         tie_word_embeddings=False, eos_token_id=tokenizer.eos_token_id, bos_token_id=tokenizer.bos_token_id,
         architectures=["Qwen2ForCausalLM"],

@@ -125,8 +125,8 @@ def command(
     outside: int | None, probes_more: int | None, depth: bool | None, test: str | None,
     thinking: Literal["keep", "off"] | None, thought_tokens: int, strict: bool,
     ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
-    scanning: bool, max_new_tokens: int, cards: str, shard: bool | None, output: Path, report_folder: Path | None, lang: str,
-    show_all: bool, as_json: bool,
+    scanning: bool, max_new_tokens: int, cards: str, shard: bool | None, output: Path,
+    report_folder: Path | None, lang: str, show_all: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 
@@ -139,8 +139,7 @@ def command(
         raise click.UsageError("--scale, --sweep-scale and --report are for one run.")
     if scale is not None and sweeping:
         raise click.UsageError("Use either --scale or --sweep-scale.")
-    if shard:
-        require_cards(cards)
+    require_cards(shard, cards)
     if ability is None and (len(runs) > 1 or sweeping):
         ability = NO_ABILITIES.shipped
     if depth is None and (len(runs) > 1 or sweeping):

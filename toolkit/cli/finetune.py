@@ -129,8 +129,7 @@ def command(
     given = [name for name, value in named.items() if value is not None]
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
-    if settings["shard"] and environment.launched() is None:
-        require_cards(cards)
+    require_cards(settings["shard"], cards)
     edited, settings = questions_file(questions, settings)
     advise_over_ssh()
     base = SharedBase()

@@ -58,7 +58,7 @@ class Recipe:
     row_systems: tuple[str, ...] = ()
     row_wordings: bool = False
     load_in_4bit: bool = False
-    shard: bool | Literal["auto"] = AUTO  # the base model over the cards; auto: where it does not fit on one
+    shard: bool | Literal["auto"] = "auto"  # the base model over the cards; auto: where it does not fit on one
     question_rows: int = 0
     near_rows: int = 0
     min_steps: int = 0
