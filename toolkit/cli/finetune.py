@@ -157,7 +157,7 @@ def command(
     verdict = None
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
-        with answering(cards, base.load, shard=run.record.recipe.settings.get("shard") is True) as load:
+        with answering(cards, base.load, shard=run.record.recipe.settings.get("shard")) as load:
             verdict = compare_and_print(compared, Texts(lang), load=load, quiet=as_json)
         if timings:
             print_comparison_time(run, Texts(lang))

@@ -49,7 +49,10 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """As settings of a recipe."""
-        return {"micro_batch_size": self.micro_batch_size, "gradient_checkpointing": self.gradient_checkpointing}
+        return {
+            "micro_batch_size": self.micro_batch_size, "gradient_checkpointing": self.gradient_checkpointing,
+            "shard": self.shared_because is not None,
+        }  # fmt: skip
 
 
 def plan(need: Need, memory_bytes: int | None) -> Plan:
