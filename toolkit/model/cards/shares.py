@@ -124,7 +124,8 @@ def _mesh(group: "Group") -> Iterator[Any]:
     It is there within the context only: afterwards libraries would divide their work by it, or wait for the others.
     """
     import torch
-    from torch.distributed import PrefixStore, distributed_c10d, init_device_mesh, init_process_group
+    from torch.distributed import PrefixStore, distributed_c10d, init_process_group  # type: ignore[attr-defined]
+    from torch.distributed.device_mesh import init_device_mesh
 
     from toolkit.model.cards.group import PATIENCE
 
