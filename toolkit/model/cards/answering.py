@@ -164,7 +164,10 @@ def answering(cards: str, load: Load = load_model, *, shard: bool | None = None)
         try:
             yield found.load
         except RuntimeError as error:
-            raise found.cause(error) from None
+            cause = found.cause(error)
+            if cause is error:
+                raise
+            raise cause from None
 
 
 def _start(processes: Processes, members: Sequence[Place]) -> None:
