@@ -84,18 +84,22 @@ def ended(command: Sequence[str], *, codes: Sequence[int] = (0,)) -> Ended:
     return found
 
 
+def step_times(run: Path) -> list[float]:
+    """The seconds between the ends of a run's steps."""
+    logged = [json.loads(line) for line in (run / "logging.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [after - before for before, after in pairwise(entry["elapsed_s"] for entry in logged if "loss" in entry)]
+
+
 def measure(command: Sequence[str], cards: int, output: Path) -> Entry:
     """One training, from its folder."""
     found = ended([*command, "--cards", str(cards), "--output", str(output)])
     folder = output / "latest"
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    logged = [json.loads(line) for line in (folder / "logging.jsonl").read_text(encoding="utf-8").splitlines()]
-    at = [entry["elapsed_s"] for entry in logged if "loss" in entry]
-    steps = [after - before for before, after in pairwise(at)]
+    steps = step_times(folder)
     return {
         "cards": cards, **found.told(), "run": folder.resolve().name, "step_s": round(median(steps), 4),
         "mean_step_s": round(sum(steps) / len(steps), 4),
-        "tokens_a_s": round(record["train"]["tokens"] / len(at) / (sum(steps) / len(steps))),
+        "tokens_a_s": round(record["train"]["tokens"] / record["train"]["steps"] / (sum(steps) / len(steps))),
         "timings_s": record["timings_s"], "peak_memory_bytes": record["peak_memory_bytes"],
         "loss": record["train"]["loss"], "cuda_graph": record["train"]["cuda_graph"],
         "cuda_graph_refused": record["train"].get("cuda_graph_refused"),

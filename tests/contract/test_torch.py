@@ -2,8 +2,13 @@
 
 import atexit
 import inspect
+import json
+import os
+import subprocess
+import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import torch
@@ -90,3 +95,54 @@ def test_attention_of_many_sequences_takes_their_ends():
     assert names[:7] == ["query", "key", "value", "cu_seq_q", "cu_seq_k", "max_q", "max_k"]
     assert {"window_size", "is_causal"} & set(names)
     assert flash(query, key, key, spans, 0.3).shape == query.shape
+
+
+SHARING = """
+import json, sys
+from pathlib import Path
+from transformers import core_model_loading
+read, shard = [], core_model_loading.DtensorShardOperation.shard_tensor
+def counted(*given, **how):
+    part = shard(*given, **how)
+    read.append(part.numel())
+    return part
+core_model_loading.DtensorShardOperation.shard_tensor = counted
+import torch
+from peft import LoraConfig, get_peft_model
+from toolkit.model.cards.group import join
+from toolkit.model.cards.shares import load_shares
+group = join("file://" + sys.argv[2], int(sys.argv[1]), 2)
+causal = load_shares(Path(sys.argv[3]), {}, group).model
+held = [one.to_local().numel() for one in causal.parameters() if hasattr(one, "to_local")]
+model = get_peft_model(causal, LoraConfig(target_modules="all-linear", r=2))
+with torch.no_grad():
+    logits = model(input_ids=torch.arange(9)[None]).logits
+adapters = [list(one.shape) for name, one in model.named_parameters() if "lora_B" in name]
+print(json.dumps({
+    "read": sum(read), "held": sum(held), "sum": logits.double().sum().item(), "adapters": adapters,
+    "known": torch.distributed.is_initialized(), "type": type(causal.model.layers[0]).__mro__[1].__name__,
+}))
+"""
+
+
+def test_a_model_is_shared_out_before_its_weights_are_read_and_no_library_hears_of_the_others(tmp_path: Path):
+    """Torch's `fully_shard`, told by transformers' loading which part to read; peft makes adapters for whole layers."""
+    from transformers import AutoModelForCausalLM
+
+    folder = Path(__file__).parents[2] / "data/tiny-qwen2"
+    commands = [[sys.executable, "-c", SHARING, str(rank), str(tmp_path / "store"), str(folder)] for rank in range(2)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "GLOO_SOCKET_IFNAME": "lo"}
+    started = [subprocess.Popen(one, env=environment, stdout=subprocess.PIPE, text=True) for one in commands]
+    told = [json.loads(one.communicate()[0].splitlines()[-1]) for one in started]
+
+    causal = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    layers = sum(one.numel() for one in causal.model.layers.parameters())
+    with torch.no_grad():
+        expected = causal(input_ids=torch.arange(9)[None]).logits.double().sum().item()
+    linear = [one for one in causal.model.layers.modules() if isinstance(one, torch.nn.Linear)]
+    for one in told:
+        assert one["read"] == one["held"]
+        assert one["sum"] == pytest.approx(expected, rel=1e-6)
+        assert one["adapters"] == [[layer.out_features, 2] for layer in linear]
+        assert (one["known"], one["type"]) == (False, "FSDPModule")
+    assert sum(one["held"] for one in told) == layers

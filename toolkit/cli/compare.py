@@ -18,8 +18,10 @@ from toolkit.cli.options import (
     PATH,
     PROBES,
     RUN_MODEL,
+    SHARD,
     SYSTEMS,
     max_new_tokens_option,
+    require_cards,
 )
 from toolkit.compare.ability.ability import AbilityConfig
 from toolkit.compare.ability.benchmarks import READERS, Benchmark
@@ -111,6 +113,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
               "[default: in a fifth of its text, on a card, for one run]")  # fmt: skip
 @max_new_tokens_option(default=MAX_NEW_TOKENS, most=4096)
 @ANSWER_CARDS
+@SHARD
 @OUTPUT
 @click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
 @LANG
@@ -123,8 +126,8 @@ def command(
     outside: int | None, probes_more: int | None, depth: bool | None, test: str | None,
     thinking: Literal["keep", "off"] | None, thought_tokens: int, strict: bool,
     ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
-    scanning: bool | None, max_new_tokens: int, cards: str, output: Path, report_folder: Path | None, lang: str,
-    show_all: bool, as_json: bool,
+    scanning: bool | None, max_new_tokens: int, cards: str, shard: bool | None, output: Path,
+    report_folder: Path | None, lang: str, show_all: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 
@@ -137,6 +140,7 @@ def command(
         raise click.UsageError("--scale, --sweep-scale and --report are for one run.")
     if scale is not None and sweeping:
         raise click.UsageError("Use either --scale or --sweep-scale.")
+    require_cards(shard, cards)
     if len(runs) > 1 or sweeping:
         ability, depth, scanning = (False if one is None else one for one in (ability, depth, scanning))
     measured = AbilityConfig(
@@ -150,7 +154,7 @@ def command(
     )  # fmt: skip
     texts = Texts(lang)
     several = len(runs) > 1
-    with answering(cards, SharedBase().load if several or sweeping else load_model) as load:
+    with answering(cards, SharedBase().load if several or sweeping else load_model, shard=shard) as load:
         if several:
             code = _rank(runs, config, load, texts, as_json=as_json)
         elif sweeping:

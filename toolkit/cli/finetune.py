@@ -10,7 +10,7 @@ import click
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import is_terminal, notify, progress, show, show_json
 from toolkit.cli.console.timings import print_comparison_time, print_training_time
-from toolkit.cli.options import CARDS, JSON, LANG, MODEL, OUTPUT, RECIPE, reading_options
+from toolkit.cli.options import CARDS, JSON, LANG, MODEL, OUTPUT, RECIPE, SHARD, reading_options, require_cards
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.texts import Texts
 from toolkit.core import environment
@@ -93,6 +93,7 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
 @reading_options
 @click.option("--track", type=click.Choice(NAMES), default=None, help="Curves for a tracker too, offline by default.")
 @CARDS
+@SHARD
 @OUTPUT
 @click.option("--resume", "resumed", metavar="RUN", default=None, help="Continue an interrupted run.")
 @click.option(
@@ -128,6 +129,7 @@ def command(
     given = [name for name, value in named.items() if value is not None]
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
+    require_cards(settings["shard"], cards)
     edited, settings = questions_file(questions, settings)
     advise_over_ssh()
     base = SharedBase()
@@ -155,7 +157,7 @@ def command(
     verdict = None
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
-        with answering(cards, base.load) as load:
+        with answering(cards, base.load, shard=run.record.recipe.settings.get("shard")) as load:
             verdict = compare_and_print(compared, Texts(lang), load=load, quiet=as_json)
         if timings:
             print_comparison_time(run, Texts(lang))

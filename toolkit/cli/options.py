@@ -62,6 +62,12 @@ def counted(cards: str) -> str:
     raise click.BadParameter(f"{cards!r} is neither a number from 1 to {MOST_CARDS} nor all.")
 
 
+def require_cards(shard: object, cards: str) -> None:
+    """Raises UsageError for --shard without several cards."""
+    if shard and cards == "1" and environment.launched() is None:
+        raise click.UsageError("--shard needs several cards: add --cards 2, or --cards all.")
+
+
 def _cards(use: str) -> Decorator:
     return click.option(
         "--cards", metavar="N|all", default="1", show_default=True,
@@ -107,6 +113,10 @@ MODEL = _model("qwen2.5-7b-instruct")
 RUN_MODEL = _model("the run's own")
 CARDS = _cards("train on")
 RUN_CARDS, ANSWER_CARDS = _cards("spread the runs over"), _cards("spread the questions over")
+SHARD = click.option(
+    "--shard", is_flag=True, default=None,
+    help="Share the base model out over the cards, even if it fits on each; without, only where it does not.",
+)  # fmt: skip
 RECIPE = click.option(
     "--recipe", default=None, help=f"Recipe: {', '.join(shipped())}, or a .yaml file.  [default: keep]"
 )  # fmt: skip

@@ -17,6 +17,7 @@ PRECISION = "TOOLKIT_PRECISION"
 PROGRAM = "TOOLKIT_PROGRAM"
 PROGRESS = "TOOLKIT_PROGRESS"
 PUBLISHED = "TOOLKIT_PUBLISHED"
+SHARE_ON_CARDS = "TOOLKIT_SHARE_ON_CARDS"
 STARTED = "TOOLKIT_STARTED"
 TERMINAL = "TOOLKIT_TERMINAL"
 WARM = "TOOLKIT_WARM"
@@ -28,13 +29,11 @@ TOKENIZERS_PARALLELISM = "TOKENIZERS_PARALLELISM"
 _cards_before: list[str | None] = []  # of VISIBLE_CARDS, once this process sees only one
 LAUNCHERS = ("torchrun", "torch.distributed", "torch/distributed", "accelerate", "deepspeed")
 # What torch.distributed, accelerate, transformers and ms-swift take for "one of several processes".
-LAUNCHER_NAMES = frozenset(
-    {
-        "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK",
-        "ROLE_RANK", "ROLE_WORLD_SIZE", "CROSS_RANK", "CROSS_SIZE", "MASTER_ADDR", "MASTER_PORT", "NPROC_PER_NODE",
-        "NNODES", "NODE_COUNT", "FORK_LAUNCHED", "CCL_WORKER_COUNT",
-    }
-)  # fmt: skip
+LAUNCHER_NAMES = frozenset({
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK",
+    "ROLE_RANK", "ROLE_WORLD_SIZE", "CROSS_RANK", "CROSS_SIZE", "MASTER_ADDR", "MASTER_PORT", "NPROC_PER_NODE",
+    "NNODES", "NODE_COUNT", "FORK_LAUNCHED", "CCL_WORKER_COUNT",
+})  # fmt: skip
 # What the libraries read with int() and strtobool() while they are imported, seconds later.
 NUMBERS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
 FLAGS = ("USE_HF", "DISABLE_MP_DDP")

@@ -55,6 +55,11 @@ def load_pretrained(folder: Path, device: Device | None = None, *, in_4bit: bool
             **(_four_bits(device.precision) if in_4bit else {}),
         )  # fmt: skip
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's
+            raise ModelError(
+                f"The model in {folder} does not fit on the card.",
+                next='Use a larger card, or the processor: "CUDA_VISIBLE_DEVICES= toolkit …".',
+            ) from error
         raise ModelError(
             f"The model in {folder} cannot be loaded: {type(error).__name__}: {first_line(error)}.",
             next=f'Check its files with "{suggestion("verify", Path(folder))}", or download it again.',

@@ -58,6 +58,7 @@ class Recipe:
     row_systems: tuple[str, ...] = ()
     row_wordings: bool = False
     load_in_4bit: bool = False
+    shard: bool | Literal["auto"] = "auto"  # the base model over the cards; auto: where it does not fit on one
     question_rows: int = 0
     near_rows: int = 0
     min_steps: int = 0
@@ -234,6 +235,7 @@ def _checked(recipe: Recipe) -> Recipe:
         ),
         "gradient_checkpointing": (recipe.gradient_checkpointing in (AUTO, True, False), "auto, true or false"),
         "load_in_4bit": (isinstance(recipe.load_in_4bit, bool), "true or false"),
+        "shard": (recipe.shard in (AUTO, True, False), "auto, true or false"),
         "precision": (recipe.precision in (AUTO, *ELEMENT_BYTES), f"auto, {', '.join(ELEMENT_BYTES)}"),
         "max_length_tokens": (_number(recipe.max_length_tokens, 8, 131072, integer=True), "from 8 to 131072"),
         "system": (isinstance(recipe.system, str), "a text"),

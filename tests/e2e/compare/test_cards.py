@@ -17,6 +17,7 @@ from tests.fakes.made_run import make_run
 from toolkit.core.files import data_folder
 
 OPTIONS = ("--outside", "60", "--probes", "probes.yaml", "--test", "mine.json", "--max-new-tokens", "8")
+SHARD = "--shard"
 TIMES = ("timings_s", "content_sha256")
 
 
@@ -37,22 +38,23 @@ def report(user: FinetuneUser) -> dict[str, Any]:
     return {name: one for name, one in value.items() if name not in TIMES}
 
 
-def test_two_processes_say_what_one_says(user: FinetuneUser):
+@pytest.mark.parametrize("shard", [(), (SHARD,)])
+def test_two_processes_say_what_one_says(user: FinetuneUser, shard: tuple[str, ...]):
     """Byte for byte, also where several runs are ranked over one base: batches stay as they are."""
     with contextlib.chdir(user.home):
         alone = run_here("compare", "v1", *OPTIONS)
     expected = report(user)
 
-    ranked = user.runs("compare", "v0", "v1", *OPTIONS, "--cards", "2")
+    ranked = user.runs("compare", "v0", "v1", *OPTIONS, "--cards", "2", *shard)
 
     assert alone.code in {20, 21, 22}, alone.err
     assert ranked.code in {20, 21, 22}, ranked.err
     assert report(user) == expected
 
 
-def starts(user: FinetuneUser) -> tuple["subprocess.Popen[str]", int]:
+def starts(user: FinetuneUser, *options: str) -> tuple["subprocess.Popen[str]", int]:
     """A comparison in two processes, and the id of the one that helps."""
-    command = user.starts("compare", "v1", *OPTIONS, "--cards", "2")
+    command = user.starts("compare", "v1", *OPTIONS, "--cards", "2", *options)
     children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
 
     def helpers() -> list[int]:
@@ -82,6 +84,22 @@ def test_the_end_of_one_is_the_end_of_all_and_nothing_is_written(
     assert command.returncode == code, err
     assert said in err
     wait_for_end(helper)
+    assert not (user.run(1) / "compare").exists()
+
+
+@pytest.mark.parametrize("until", ["", "Before "])
+def test_a_process_that_is_killed_ends_those_that_share_a_model_with_it(user: FinetuneUser, until: str):
+    """While it imports the libraries, and while answers are asked."""
+    command, helper = starts(user, SHARD)
+    assert command.stderr is not None
+    while until and not command.stderr.readline().startswith(until):
+        assert command.poll() is None
+
+    os.kill(helper, signal.SIGKILL)
+    _, err = command.communicate()
+
+    assert command.returncode == 4, err
+    assert "Process 2 of 2 was ended by SIGKILL. Start again." in err
     assert not (user.run(1) / "compare").exists()
 
 

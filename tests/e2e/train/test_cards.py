@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 
 from tests.fakes.command import run_here
 from tests.fakes.finetune_user import QUICK, FinetuneUser, wait_for
 from toolkit.train.questions.question import Question, write_file
+from toolkit.train.recipe import RECIPES
 
 QUESTIONS = [
     *(Question(prompt=f"In {at}?", scope="in", answer="B" * (at % 4 + 1), kind="task") for at in range(9)),
@@ -34,6 +36,9 @@ KEEP = [
 
 
 EVALUATED = [*QUICK, "--epochs", "3", "--batch-size", "5", "--eval-split", "0.2"]
+# Asked for questions after each epoch, by the first process while the others wait; activations are computed again.
+SPARING = ["--recipe", "sparing.yaml", "--epochs", "2", "--batch-size", "4", "--stop-when-took"]
+SHARD = "--shard"
 Alone = Callable[[list[str]], "Trained"]
 
 
@@ -49,14 +54,17 @@ def equipped(home: Path, model: Path) -> FinetuneUser:
     user.writes("mine.json", json.dumps(rows))
     user.writes("kept.jsonl", "".join(json.dumps({"prompt": f"Keep {at}, as it is."}) + "\n" for at in range(16)))
     write_file(user.home / "questions.jsonl", QUESTIONS)
+    article = yaml.safe_load((RECIPES / "article.yaml").read_text(encoding="utf-8"))
+    user.writes("sparing.yaml", yaml.safe_dump(article | {"gradient_checkpointing": True, "learning_rate": 0.01}))
     return user
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a run recorded, and its adapter."""
+    """What a run recorded and said, and its adapter."""
 
     record: dict[str, Any]
+    said: str
     adapter: dict[str, torch.Tensor]
 
     @property
@@ -70,9 +78,8 @@ def trains(user: FinetuneUser, *options: str, here: bool = False) -> Trained:
     ended = run_here(*job) if here else user.runs(*job)
     assert ended.code == 0, ended.err
     record = user.record()
-    return Trained(
-        record=record, adapter=load_file(user.run() / record["adapter"]["path"] / "adapter_model.safetensors")
-    )
+    adapter = load_file(user.run() / record["adapter"]["path"] / "adapter_model.safetensors")
+    return Trained(record=record, said=ended.err, adapter=adapter)
 
 
 @pytest.fixture(scope="module", name="alone")
@@ -107,9 +114,26 @@ def test_two_processes_train_as_one_does(user: FinetuneUser, alone: Alone, optio
     assert record["recipe"]["micro_batch_size"] == record["recipe"]["batch_size"]
 
 
-def starts(user: FinetuneUser) -> tuple["subprocess.Popen[str]", list[int], Path]:
+@pytest.mark.parametrize(("options", "processes"), [(KEEP, 2), (EVALUATED, 2), (SPARING, 3)])
+def test_processes_that_share_the_base_model_train_as_one_does(
+    user: FinetuneUser, alone: Alone, options: list[str], processes: int
+):
+    """Also with parts of a layer that differ in size, and with steps that leave a process without rows."""
+    expected = alone(options)
+
+    together = trains(user, *options, "--cards", str(processes), SHARD)
+
+    assert f"shared out over {processes} processes" in together.said
+    assert together.loss == pytest.approx(expected.loss, rel=1e-5)
+    assert all(torch.allclose(together.adapter[name], expected.adapter[name], atol=1e-4) for name in expected.adapter)
+    found, before = together.record["train"], expected.record["train"]
+    assert found["eval_loss"] == pytest.approx(before["eval_loss"], rel=1e-5)
+    assert found["development"] == before["development"]
+
+
+def starts(user: FinetuneUser, *options: str) -> tuple["subprocess.Popen[str]", list[int], Path]:
     """A training in two processes that has saved a checkpoint; the ids of the two, and the run's folder."""
-    command = user.starts(*user.job("--cards", "2", "--epochs", "400", "--save-every-steps", "2"))
+    command = user.starts(*user.job("--cards", "2", "--epochs", "400", "--save-every-steps", "2", *options))
     wait_for(lambda: any(user.output.glob("v*/checkpoint-*/sha256.json")), command)
     children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
     workers = [int(one) for one in children if b"cards.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
@@ -124,8 +148,9 @@ def are_gone(processes: list[int]) -> bool:
     return True
 
 
-def test_an_interrupted_training_of_two_continues_in_one(user: FinetuneUser):
-    command, workers, folder = starts(user)
+@pytest.mark.parametrize("options", [(), (SHARD,)])
+def test_an_interrupted_training_of_two_continues_in_one(user: FinetuneUser, options: tuple[str, ...]):
+    command, workers, folder = starts(user, *options)
     command.send_signal(signal.SIGINT)
     _, said = command.communicate()
 
@@ -144,9 +169,11 @@ def test_an_interrupted_training_of_two_continues_in_one(user: FinetuneUser):
     assert user.logged_steps() == list(range(1, len(user.logged_steps()) + 1))
 
 
-@pytest.mark.parametrize("killed", [0, 1])
-def test_a_killed_process_ends_the_training_with_its_name_and_leaves_nothing_half(user: FinetuneUser, killed: int):
-    command, workers, folder = starts(user)
+@pytest.mark.parametrize(("killed", "options"), [(0, ()), (1, ()), (0, (SHARD,)), (1, (SHARD,))])
+def test_a_killed_process_ends_the_training_with_its_name_and_leaves_nothing_half(
+    user: FinetuneUser, killed: int, options: tuple[str, ...]
+):
+    command, workers, folder = starts(user, *options)
     os.kill(workers[killed], signal.SIGKILL)
     _, said = command.communicate()
 

@@ -13,10 +13,16 @@ TINY_PARAMETERS = 10_000_000
 
 
 def is_tiny(network: Any) -> bool:
-    """Whether it has few parameters and no card. `network` None: that of a model which is none of torch's."""
+    """Whether it has few parameters, all of them here, and no card. `network` None: of a model that is none of torch's.
+
+    Of one that is shared out (torch's DTensor), no process can compute without the others.
+    """
     if network is None or network.device.type == "cuda":
         return False
-    return bool(sum(one.numel() for one in network.parameters()) <= TINY_PARAMETERS)
+    parameters = list(network.parameters())
+    return not any(hasattr(one, "to_local") for one in parameters) and (
+        sum(one.numel() for one in parameters) <= TINY_PARAMETERS
+    )
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.core.environment import forget_launcher
 from toolkit.core.events import Listener, silent
 from toolkit.model.cards.worker import DONE, Starter, portable
 from toolkit.model.device import Device, find_device
@@ -18,7 +17,7 @@ from toolkit.train.job import TrainingJob, TrainingResult
 from toolkit.train.questions.question import Question
 
 if TYPE_CHECKING:
-    from toolkit.train.passes.group import Group
+    from toolkit.model.cards.group import Group
 
 WRITTEN, LOST = "written", "lost"  # kinds of what it says, beside those of every process
 PRECISIONS = ("bfloat16", "float16", "float32")  # each is computed in wherever one before it is
@@ -26,23 +25,12 @@ PRECISIONS = ("bfloat16", "float16", "float32")  # each is computed in wherever 
 
 def work(starter: Starter, rank: str, size: str, store: str, folder: str) -> None:
     """What the process does. Whatever it raises is for the starter to hear."""
-    from toolkit.train.passes.group import LostPeerError
+    from toolkit.model.cards.group import LostPeerError, join
 
     try:
         _train(starter, join(store, int(rank), int(size)), Path(folder))
     except LostPeerError as error:
         starter.say(LOST, portable(error))
-
-
-def join(store: str, rank: int, size: int) -> "Group":
-    """The group of all workers, once every one is there."""
-    from torch.distributed import rendezvous  # type: ignore[attr-defined]
-
-    from toolkit.train.passes.group import Group
-
-    found, _, _ = next(rendezvous(store, rank, size))
-    forget_launcher()  # the libraries would take its variables for an order to divide the work themselves
-    return Group(found, rank, size)
 
 
 def _train(starter: Starter, group: "Group", folder: Path) -> None:

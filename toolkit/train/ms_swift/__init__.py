@@ -21,7 +21,7 @@ from toolkit.train.ms_swift.encoder import SwiftEncoder, distrust_models
 from toolkit.train.ms_swift.shared_weights import SharedWeights
 
 if TYPE_CHECKING:
-    from toolkit.train.passes.group import Group
+    from toolkit.model.cards.group import Group
 
 
 def import_all() -> None:
@@ -61,9 +61,9 @@ def train(
     logging.disable_progress_bar()  # progress goes to the listener
     # ms-swift raises its errors; what it logs besides is noise. It resets its level after a first training.
     getLogger("swift").setLevel(CRITICAL)
+    from toolkit.model.cards.group import ALONE
     from toolkit.train.ms_swift.arguments import arguments
     from toolkit.train.ms_swift.pipeline import Pipeline
-    from toolkit.train.passes.group import ALONE
 
     distrust_models()
     pipeline = Pipeline(arguments(job), job, listener, stop_requested, shared, group or ALONE)

@@ -8,13 +8,13 @@ from toolkit.core.events import Listener
 from toolkit.core.languages import language
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.names import Pair
+from toolkit.model.cards.group import Group
 from toolkit.model.conversation import THINKING, Messages, conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import KeepJob, QuestionJob, TrainingJob
 from toolkit.train.keep_set import KeepAnswer, asks_to_think, read_cache, write_cache
 from toolkit.train.ms_swift.thought_term import thought_term
 from toolkit.train.passes.batch import TrainSequence
-from toolkit.train.passes.group import Group
 from toolkit.train.passes.keep_loss import KeepTerm, keep_sequences
 from toolkit.train.passes.questions import QuestionTerm, question_sequence
 from toolkit.train.questions import cache

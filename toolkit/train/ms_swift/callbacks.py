@@ -15,6 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import Listener, Progress
 from toolkit.core.links import open_regular
+from toolkit.model.cards.group import Group
 from toolkit.model.conversation import conversation
 from toolkit.model.device import reserved_bytes
 from toolkit.model.language_model import LanguageModel
@@ -23,7 +24,6 @@ from toolkit.runs.layout import LOG_FILE, checkpoint_name
 from toolkit.train.development_set import Question, is_enough
 from toolkit.train.job import DEV_METRICS, EARLY_STOP, EPOCHS, INTERRUPTED, LEARNED, TRAINING, TrainingJob
 from toolkit.train.passes.batch import TrainSequence
-from toolkit.train.passes.group import Group
 from toolkit.train.passes.keep_loss import mean_kl
 from toolkit.train.passes.loss_scale import FLOAT32, SKIPPED
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from swift.pipelines.train.sft import SwiftSft
@@ -12,6 +12,8 @@ from toolkit.core.errors import TrainingError
 from toolkit.core.events import Listener
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
+from toolkit.model.cards.group import ALONE, Group
+from toolkit.model.cards.shares import begin, loading_shares
 from toolkit.model.families.family import family_in
 from toolkit.model.families.float16 import steady
 from toolkit.model.families.host_embedding import keep_embedding_on_host
@@ -34,7 +36,6 @@ from toolkit.train.ms_swift.keep_trainer import KeepTrainer
 from toolkit.train.ms_swift.shared_weights import SharedWeights
 from toolkit.train.ms_swift.trainer import PackedTrainer
 from toolkit.train.passes.adapters import fused_adapters
-from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import fuse_norms, stop_own_dropout
 from toolkit.train.passes.loss_scale import loss_scale, skipped_steps
 from toolkit.train.passes.self_test import require_alike
@@ -70,13 +71,16 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         self.model, self.processor = self.shared.clone(key)
 
     def _load(self, **how: Any) -> None:
-        with refused_gaps(self.job.model_folder):
+        shared = self.job.plan.shared_because is not None
+        with refused_gaps(self.job.model_folder), loading_shares(self.group) if shared else nullcontext():
             super()._prepare_model_tokenizer(**how)
         if self.job.recipe.load_in_4bit:
             pin_cpu_weight_layout(self.model)
         steady(self.model)
         if self.job.plan.embedding_on_host:
             keep_embedding_on_host(self.model)
+        if shared:
+            begin(self.model, self.group)
 
     def _prepare_dataset(self) -> list[EncodedDataset | None]:
         """Rows for training and for evaluation, each encoded once; nothing is printed or written."""
@@ -129,7 +133,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         data_s = time.perf_counter() - self.loaded_at - self.base_s
         started = time.perf_counter()
         try:
-            with fused_adapters(trainer.model):
+            with nullcontext() if self.group.shares else fused_adapters(trainer.model):
                 answer = super().train(trainer)
         finally:
             graphed_pass, trainer.graphed_pass = trainer.graphed_pass, None  # it holds a pass's memory

@@ -7,13 +7,13 @@ from toolkit.core.events import Listener
 from toolkit.core.languages import language
 from toolkit.core.text import with_thought
 from toolkit.data.encoding import IGNORED
+from toolkit.model.cards.group import Group
 from toolkit.model.conversation import THINKING, Messages, conversation
 from toolkit.model.families.family import family_of
 from toolkit.model.language_model import LanguageModel
 from toolkit.train.job import ThoughtJob, TrainingJob
 from toolkit.train.ms_swift.rendered_rows import as_rendered
 from toolkit.train.passes.batch import TrainSequence
-from toolkit.train.passes.group import Group
 from toolkit.train.passes.questions import LEAST_EACH, QuestionTerm, question_sequence
 from toolkit.train.texts.thoughts import RowThought, read_thoughts, write_thoughts, written_thoughts
 from toolkit.train.variants import suited_systems

@@ -14,6 +14,7 @@ from peft.helpers import disable_input_dtype_casting
 from swift.trainers import Seq2SeqTrainer
 
 from toolkit.data.encoding import IGNORED
+from toolkit.model.cards.group import ALONE, Group
 from toolkit.model.families.host_embedding import is_on_host
 from toolkit.model.families.network import decoder, embedded
 from toolkit.train.passes.batch import (
@@ -31,7 +32,6 @@ from toolkit.train.passes.batch import (
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
 from toolkit.train.passes.end_to_end import MAX_GRAPH_TOKENS, attention_by_ends, moved, pays_from, serves, with_spans
 from toolkit.train.passes.fused_parts import NONE, Parts, cross_entropy, fused_layers, fused_parts
-from toolkit.train.passes.group import ALONE, Group
 from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, drops
 from toolkit.train.passes.loss_scale import require_progress, unscale, with_scale
 from toolkit.train.passes.masks import attention_inputs
@@ -42,7 +42,6 @@ from toolkit.train.planning.memory import FILLING_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor
-
 
 CAPTURE_DEVICES = {"cuda"}
 SAMPLE_ROWS = 256  # of which those in the place of questions are drawn, to estimate a pass's size
@@ -120,13 +119,15 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if not model.training or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         sequences = self.sequences(inputs)
-        own = self._own(sequences)
-        if not own:  # nothing to compute, but the other processes wait for this one's gradients
+        own, weights = self._own(sequences), self.loss_weights(sequences, num_items_in_batch)
+        if not own and not self.group.shares:  # nothing to compute, but the others wait for this one's gradients
             return self._logged(self._no_outputs()).requires_grad_()
+        if not own:  # a pass that weighs nothing: the others need this one's part of every layer
+            own, weights = sequences[:1], {name: torch.zeros_like(one) for name, one in weights.items()}
         batch = lay_out(own, self._pad, self._line_tokens, plain=self.plain)
         assert batch is not None  # without sizes every batch fits
         batch = self._looked_up(with_spans(batch) if self.end_to_end else batch)
-        outputs = self.losses(model, moved(batch | self.loss_weights(sequences, num_items_in_batch), model.device))
+        outputs = self.losses(model, moved(batch | weights, model.device))
         logged = self._logged(outputs)
         return outputs["loss"] + (logged - outputs["loss"].detach())  # every process's sum, and this one's gradient
 
@@ -247,7 +248,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     def _new_graphed_pass(self, model: Any) -> GraphedPass | None:
         """None if a graph would not pay, or passes differ from step to step."""
-        if self.plain or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1:
+        if self.plain or self.group.shares or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1:
             return None
         self._sizes = sizes = sizes_for(lambda chance: self._own(self.sample_sequences(chance)), self._line_tokens)
         long = sizes.frame.tokens >= pays_from(self.causal.config.to_dict())

@@ -34,6 +34,7 @@ LINE_TOKENS = 512  # rows are packed into lines of this length (see train/passes
 FILLING_TOKENS = 512  # no longer row takes the place of a question: two such rows a pass might not fit
 SLACK_PERCENT = 110  # for unused tokens at the end of lines, and in a shape that all passes share
 ALIGNMENT = 8
+GATHERED_LAYERS = 3  # of a shared base: the one at work, the next one, and a copy while one is put together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,8 @@ class Need:
     `mean_keep_tokens`, `mean_near_tokens`: the average length of a keep row, and of one near the rows; they are drawn
     at random, so steps have about equally many. `question_tokens`: the longest question in scope, with its answer.
     `one_line_from`: of so many tokens a pass is a single line, which ends with its last row; None: no pass is.
-    `cards`: each computes its share of a pass.
+    `cards`: each computes its share of a pass. `shared`: each holds a part of every layer of the base model
+    (`toolkit.model.cards.shares`).
     """
 
     recipe: Recipe
@@ -62,6 +64,7 @@ class Need:
     thought_tokens: int = 0  # of a row with a thought that the base model wrote
     one_line_from: int | None = None
     cards: int = 1
+    shared: bool = False
 
     @property
     def weight_bytes(self) -> int:
@@ -98,6 +101,10 @@ def bytes_needed(need: Need, split: Split) -> int:
 
 def weights_on_card(need: Need, split: Split) -> int:
     """In bytes."""
+    if need.shared:
+        tables = embedding_bytes(need.config, need.precision) * (1 if need.config.get("tie_word_embeddings") else 2)
+        layers = need.weight_bytes - tables
+        return math.ceil(tables + layers * (1 / need.cards + GATHERED_LAYERS / int(need.config["num_hidden_layers"])))
     return need.weight_bytes - (embedding_bytes(need.config, need.precision) if split.on_host else 0)
 
 

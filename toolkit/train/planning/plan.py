@@ -9,6 +9,7 @@ from typing import Any
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import require_free_space
 from toolkit.model.base_model import BaseModel
+from toolkit.model.cards.shares import can_share, require_sharing
 from toolkit.model.device import Device
 from toolkit.model.families.family import notes_of
 from toolkit.model.families.sizes import embedding_bytes, lora_parameters
@@ -31,6 +32,7 @@ DISK_MARGIN_BYTES = 64_000_000
 CHECKPOINTING_COST = 4 / 3  # one more forward pass for every forward and backward pass
 PASS_TOKENS = 4000  # measured: 0.3 s a pass on an H100, whose arithmetic takes 28 us a token; a 4090's takes 140
 FEW_POSITIONS = 64  # as few logits at once as make a difference: the head's weights are read for each chunk of them
+SHARED_BY = (2, 4, 8)  # cards of a host, as they are sold
 GIB = 2**30
 
 
@@ -43,10 +45,14 @@ class Plan:
     answer_tokens: int | None = None  # that the base model may read and write at once; None: any number
     logit_positions: int = POSITIONS
     embedding_on_host: bool = False
+    shared_because: str | None = None  # the base model is shared out over the cards; None: each has all of it
 
     def to_dict(self) -> dict[str, Any]:
         """As settings of a recipe."""
-        return {"micro_batch_size": self.micro_batch_size, "gradient_checkpointing": self.gradient_checkpointing}
+        return {
+            "micro_batch_size": self.micro_batch_size, "gradient_checkpointing": self.gradient_checkpointing,
+            "shard": self.shared_because is not None,
+        }  # fmt: skip
 
 
 def plan(need: Need, memory_bytes: int | None) -> Plan:
@@ -54,6 +60,13 @@ def plan(need: Need, memory_bytes: int | None) -> Plan:
 
     Raises ConfigError if nothing fits, and says what would. A recipe that leaves no choice is followed in any case.
     """
+    why = _why_shared(need, memory_bytes)
+    if why is None:
+        return _fastest(need, memory_bytes)
+    return replace(_fastest(_shared(need, need.cards), memory_bytes), shared_because=why)
+
+
+def _fastest(need: Need, memory_bytes: int | None) -> Plan:
     recipe, splits = need.recipe, _splits(need.recipe)
     if memory_bytes is None:
         return _plan(recipe, splits[0], "no card: memory is not the limit")
@@ -68,6 +81,28 @@ def plan(need: Need, memory_bytes: int | None) -> Plan:
     most = bytes_needed(need, best)
     reason = f"at most {_gib(most)} of {_gib(memory_bytes)}, {_gib(weights_on_card(need, best))} of it weights"
     return _plan(recipe, best, reason, answer_tokens(need, best, most))
+
+
+def _why_shared(need: Need, memory_bytes: int | None) -> str | None:
+    """Why the base model is shared out over the cards; None where each has all of it.
+
+    Raises ConfigError where that is asked for and not possible.
+    """
+    shard = need.recipe.shard
+    if need.cards == 1 or not shard:
+        return None
+    if shard != AUTO:
+        require_sharing(need.config, in_4bit=need.recipe.load_in_4bit, on_cards=memory_bytes is not None)
+        return "as asked"
+    can = can_share(need.config, in_4bit=need.recipe.load_in_4bit, on_cards=True)
+    if memory_bytes is None or _least(need) <= memory_bytes or not can:
+        return None
+    return f"whole it takes at least {_gib(_least(need))}, and {_gib(memory_bytes)} are free"
+
+
+def _shared(need: Need, cards: int) -> Need:
+    """With the base model shared out over so many cards, where no pass is without a mask."""
+    return replace(need, cards=cards, shared=True, one_line_from=None)
 
 
 def sparing(need: Need) -> list[Split]:
@@ -90,6 +125,7 @@ def choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
     step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
     return [
         f"base model: {base.title} ({base.path})",
+        *([] if (why := chosen.shared_because) is None else [f"shared out over {_counted(device)}: {why}"]),
         *notes_of(base.name, base.config, takes_system=base.takes_system),
         f"device: {_counted(device)}; precision: {device.precision} ({device.reason})",
         f"a step: {step} ({chosen.reason})",
@@ -144,7 +180,7 @@ def _nothing_fits(need: Need, memory_bytes: int) -> ConfigError:
     remedies = []
     if _least(_without_fixed_split(need)) <= memory_bytes:
         remedies.append("micro_batch_size and gradient_checkpointing left at auto")
-    in_4bit = replace(need, recipe=recipe.changed(load_in_4bit=True))
+    in_4bit = replace(need, shared=False, recipe=recipe.changed(load_in_4bit=True))
     if not recipe.load_in_4bit and _least(in_4bit) <= memory_bytes:
         remedies.append(f"--load-in-4bit ({_gib(_least(in_4bit))})")
     prefix, shorter = "", _longest_that_fits(need, memory_bytes)
@@ -152,12 +188,24 @@ def _nothing_fits(need: Need, memory_bytes: int) -> ConfigError:
         prefix, shorter = "--load-in-4bit and ", _longest_that_fits(in_4bit, memory_bytes)
     if shorter is not None:
         remedies.append(f"{prefix}--max-length {shorter} (the longest row has {need.longest_row_tokens} tokens)")
+    if recipe.shard and can_share(need.config, in_4bit=recipe.load_in_4bit, on_cards=True):
+        counts = (count for count in SHARED_BY if count > need.cards)
+        enough = next((count for count in counts if _least(_shared(need, count)) <= memory_bytes), None)
+        remedies += [] if enough is None else [f"--cards {enough}, which share the base model"]
     remedies.append(f"a smaller model, or a card with {math.ceil(least / GIB)} GiB free")
     caveat = f" {CHANGED}" if any("4bit" in one for one in remedies) else ""
+    advice = f"It would fit with {'; or with '.join(remedies)}.{caveat}"
+    takes, weights, free = map(_gib, (least, weights_on_card(need, _splits(recipe)[0]), memory_bytes))
+    if need.shared:
+        return ConfigError(
+            f"This training does not fit on {need.cards} cards that share the base model: each takes at least {takes}, "
+            f"{weights} of it weights, and {free} are free.",
+            next=advice,
+        )
     return ConfigError(
-        f"This training does not fit on the card: it takes at least {_gib(least)}, {_gib(need.weight_bytes)} of it "
-        f"weights, and {_gib(memory_bytes)} are free.",
-        next=f"It would fit with {'; or with '.join(remedies)}.{caveat}",
+        f"This training does not fit on the card: it takes at least {takes}, {weights} of it weights, and {free} are "
+        "free.",
+        next=advice,
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.distributed import HashStore
 
 from toolkit.core.errors import TrainingError
-from toolkit.train.passes.group import Group
+from toolkit.model.cards.group import Group
 from toolkit.train.passes.loss_scale import (
     GROWTH_STEPS,
     INITIAL,

@@ -424,3 +424,71 @@ def test_thoughts_take_their_share_of_the_memory():
 
     assert thinking > plain
     assert bytes_needed(replace(seven("keep", thought_rows=0), thought_tokens=600), 8, checkpointing=False) == plain
+
+
+QWEN_72B = {
+    "model_type": "qwen2", "hidden_size": 8192, "intermediate_size": 29568, "num_attention_heads": 64,
+    "num_hidden_layers": 80, "num_key_value_heads": 8, "vocab_size": 152064, "dtype": "bfloat16",
+}  # fmt: skip
+
+
+def seventy_two(*, cards: int = 4, **changed: Any) -> Need:
+    need = seven("keep", longest=57, **changed)
+    return replace(need, config=QWEN_72B, stored_bytes=145_412_407_296, cards=cards)
+
+
+@pytest.fixture(name="_tried_on_cards")
+def _tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_SHARE_ON_CARDS", "1")
+
+
+@pytest.mark.usefixtures("_tried_on_cards")
+def test_a_base_model_that_fits_on_no_card_is_shared_out_and_the_reason_is_told():
+    chosen = on("80 GB", seventy_two())
+    device = Device(kind="cuda", name="H100", precision="bfloat16", reason="auto", cards=4)
+    base = BaseModel(name="qwen", path=Path("base"), config=QWEN_72B, weight_bytes=WEIGHT_BYTES)
+
+    assert "shared out over 4 x H100: whole it takes at least 138.8 GiB, and 78.0 GiB are free" in choices(
+        device, chosen, base
+    )
+    # Embedding and head, a quarter of the layers, and three of 80 layers whole: 4.6 + 130.8 / 4 + 3 * 1.6 GiB.
+    assert chosen.reason == "at most 47.8 GiB of 78.0 GiB, 42.2 GiB of it weights"
+
+
+@pytest.mark.usefixtures("_tried_on_cards")
+def test_a_base_model_that_fits_is_shared_out_only_where_that_is_asked_for():
+    need = replace(seven(), config=QWEN_7B | {"model_type": "qwen2"}, cards=2)
+    asked = replace(need, recipe=need.recipe.changed(shard=True))
+
+    assert on("80 GB", need).shared_because is None
+    assert on("80 GB", asked).shared_because == "as asked"
+    assert on("80 GB", replace(asked, cards=1)).shared_because is None  # a run that is resumed on one card
+    assert plan(asked, None).shared_because == "as asked"
+    assert plan(need, None).shared_because is None
+
+
+@pytest.mark.usefixtures("_tried_on_cards")
+def test_how_many_cards_would_be_enough_is_told():
+    assert "; or with --cards 4, which share the base model; or with" in refused("80 GB", seventy_two(cards=1)).next
+    too_few = refused("24 GB", seventy_two(cards=2))
+    assert "on 2 cards that share the base model: each takes at least 78.3 GiB" in too_few.what
+    assert "--cards" not in too_few.next
+    assert "--cards" not in refused("80 GB", seventy_two(cards=1, shard=False)).next
+
+
+@pytest.mark.usefixtures("_tried_on_cards")
+@pytest.mark.parametrize(
+    ("changed", "family", "why"),
+    [({"load_in_4bit": True}, "qwen2", "in 4 bits cannot be"), ({}, "unheard_of", "of this architecture was never")],
+)
+def test_what_cannot_be_shared_out_is_refused_where_it_is_asked_for(changed: dict[str, Any], family: str, why: str):
+    need = replace(seventy_two(shard=True, **changed), config=QWEN_72B | {"model_type": family})
+
+    assert f"A base model {why} shared out" in refused("80 GB", need).what
+    assert on("80 GB", replace(need, cards=1, config=QWEN_7B, stored_bytes=WEIGHT_BYTES)).shared_because is None
+
+
+def test_what_never_ran_on_cards_is_not_offered_on_them():
+    assert "was tried on processors, and not on cards yet" in refused("80 GB", seventy_two(shard=True)).what
+    assert "does not fit on the card: it takes at least 138.8 GiB" in refused("80 GB", seventy_two()).what
+    assert plan(seventy_two(shard=True), None).shared_because == "as asked"

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributed import HashStore
 
-from toolkit.train.passes.group import ALONE, Group, LostPeerError
+from toolkit.model.cards.group import ALONE, Group, LostPeerError
 
 
 def together(act: Callable[[Group], Any], size: int = 2) -> list[Any]:
@@ -78,3 +78,37 @@ def test_a_process_that_is_gone_is_noticed():
         return "noticed"
 
     assert together(act) == ["noticed", "gone"]
+
+
+class Network(torch.nn.Module):
+    """Counts its passes."""
+
+    device = torch.device("cpu")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens: list[int] = []
+
+    def forward(self, input_ids: torch.Tensor, **_: object) -> torch.Tensor:
+        self.tokens.append(input_ids.numel())
+        return input_ids
+
+
+def test_a_pass_of_the_first_process_through_a_shared_network_is_one_of_every_process():
+    def act(group: Group) -> tuple[Any, list[int]]:
+        network = Network()
+        group.share(network)
+        found = group.first(lambda: [network(torch.ones(1, length)).numel() for length in (5, 7)])
+        return group.first(lambda: found), network.tokens
+
+    assert together(act, 3) == [([5, 7], [5, 7]), ([5, 7], [1, 1]), ([5, 7], [1, 1])]
+
+
+def test_parts_are_put_together_in_the_order_of_the_processes():
+    def act(group: Group) -> list[float]:
+        whole = torch.zeros(4)
+        group.gather(whole, torch.full((2,), float(group.rank)))
+        return whole.tolist()
+
+    assert together(act) == [[0, 0, 1, 1]] * 2
+    assert [ALONE.shares, Group().shares] == [False, False]

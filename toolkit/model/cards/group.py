@@ -3,6 +3,9 @@
 The group is not torch's default one. To ms-swift, transformers and accelerate each process is the only one, with every
 row and every setting; its passes are its share of each step (`toolkit.train.passes.batch.share`), and gradients and
 losses are added up here. So a step is the same whatever the number of processes, and so are its checkpoints.
+
+Where each holds a share of the base model only (`toolkit.model.cards.shares`), a pass takes every process: what the
+first process computes for all, such as answers, the others accompany pass by pass.
 """
 
 import pickle
@@ -13,6 +16,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+
+from toolkit.core.environment import forget_launcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +41,9 @@ class Group:
     """
 
     def __init__(self, store: Any = None, rank: int = 0, size: int = 1) -> None:
-        self.rank, self.size, self._store = rank, size, store
+        self.rank, self.size, self.store = rank, size, store
         self._on_cards: Any = None
+        self._network: Any = None  # of which each process holds a share
         if size > 1:
             from torch.distributed import PrefixStore, ProcessGroupGloo  # type: ignore[attr-defined]
 
@@ -45,10 +51,18 @@ class Group:
                 self._on_hosts: Any = ProcessGroupGloo(PrefixStore("hosts", store), rank, size, PATIENCE)
 
     def first(self, make: Callable[[], T]) -> T:
-        """What `make` returns in the first process, where it is called; it has to be picklable."""
+        """What `make` returns in the first process, where it is called; it has to be picklable.
+
+        It may compute with a shared network, but not train it.
+        """
         if self.size == 1:
             return make()
-        content = _bytes(make()) if self.rank == 0 else torch.empty(0, dtype=torch.uint8)
+        if self.rank == 0:
+            with self.accompanied():
+                content = _bytes(make())
+        else:
+            self.accompany()
+            content = torch.empty(0, dtype=torch.uint8)
         length = torch.tensor([len(content)])
         with _peers():
             self._on_hosts.broadcast(length, 0).wait()
@@ -70,6 +84,20 @@ class Group:
         self.add_up(padded)
         rows = zip(padded, lengths.tolist(), strict=True)
         return [pickle.loads(row[:length].numpy().tobytes()) for row, length in rows]  # noqa: S301
+
+    def share(self, network: Any) -> None:
+        """Each process holds a share of this decoder from here on, and none can compute with it without the others."""
+        self._network = network
+
+    @property
+    def shares(self) -> bool:
+        """Whether each process holds a share only."""
+        return self._network is not None
+
+    def gather(self, whole: "Tensor", own: "Tensor") -> None:
+        """Fills `whole`, shape [processes * values], with every process's `own`, shape [values], in their order."""
+        with _peers():
+            self._backend(own)._allgather_base(whole, own).wait()  # noqa: SLF001  # docs/fragile.md
 
     def add_up(self, values: "Tensor") -> None:
         """Replaces the values by their sums over all processes, which come out the same in each of them."""
@@ -101,6 +129,42 @@ class Group:
         for one, added in zip(gradients, parts, strict=True):
             one.copy_(added.view_as(one))
 
+    @contextmanager
+    def accompanied(self) -> "Iterator[None]":
+        """Within, the others hear of each pass through the shared network before it begins; at the end, that it is."""
+        if self._network is None:
+            yield
+            return
+
+        def announce(*_: object) -> None:  # what a hook returns takes the place of the inputs
+            self._announced(1)
+
+        hook = self._network.register_forward_pre_hook(announce)
+        try:
+            yield
+        finally:
+            hook.remove()
+        self._announced(0)
+
+    def accompany(self) -> None:
+        """A pass over one token for each of the first process's: its share of every layer is asked for as often."""
+        while self._network is not None and self._announced():
+            token = torch.zeros(1, 1, dtype=torch.long, device=self._network.device)
+            with torch.no_grad():
+                self._network(input_ids=token, use_cache=False)
+
+    def abandon(self) -> None:
+        """Another process is gone: what waits for it on a card ends with an error; elsewhere it does by itself."""
+        if self._on_cards is not None:
+            self._on_cards.abort()
+
+    def _announced(self, value: int = 0) -> int:
+        """The first process's value."""
+        announced = torch.tensor([value])
+        with _peers():
+            self._on_hosts.broadcast(announced, 0).wait()
+        return int(announced)
+
     def _backend(self, values: "Tensor") -> Any:
         if not values.is_cuda:
             return self._on_hosts
@@ -109,11 +173,20 @@ class Group:
 
             options = ProcessGroupNCCL.Options()
             options._timeout = PATIENCE  # noqa: SLF001  # docs/fragile.md
-            self._on_cards = ProcessGroupNCCL(PrefixStore("cards", self._store), self.rank, self.size, options)
+            self._on_cards = ProcessGroupNCCL(PrefixStore("cards", self.store), self.rank, self.size, options)
         return self._on_cards
 
 
 ALONE = Group()
+
+
+def join(store: str, rank: int, size: int) -> Group:
+    """The group of all processes, once every one is there. `store`: a URL of torch.distributed."""
+    from torch.distributed import rendezvous  # type: ignore[attr-defined]
+
+    found, _, _ = next(rendezvous(store, rank, size))
+    forget_launcher()  # the libraries would take its variables for an order to divide the work themselves
+    return Group(found, rank, size)
 
 
 def _bytes(value: object) -> "Tensor":
