@@ -10,7 +10,7 @@ from toolkit.cli import console
 from toolkit.cli.console import show_either
 from toolkit.cli.console.catalogue import Catalogue
 from toolkit.cli.console.chinese import is_asked_for
-from toolkit.cli.options import ANSWER_LANG, JSON, OUTPUT, PATH
+from toolkit.cli.options import JSON, OUTPUT, PATH
 from toolkit.compare.texts import Texts
 from toolkit.core.text import one_line
 from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
@@ -31,7 +31,6 @@ Examples:
 @click.option("--subject", metavar="sha256:DIGEST", help="Demand that it is about this too, such as an image.")
 @click.option("--policy-sha256", metavar="DIGEST", help="Refuse any other policy file.")
 @OUTPUT
-@ANSWER_LANG
 @JSON
 @click.pass_context
 def command(

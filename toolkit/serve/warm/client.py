@@ -42,11 +42,8 @@ def run_warm(arguments: Sequence[str], message: Callable[[str], str] = str) -> i
         return None
     if command in COMMANDS and any(word.split("=")[0] in ALONE for word in arguments):
         return None
-    from toolkit.compare.texts import LANGUAGES
     from toolkit.serve.warm.messages import connected, socket_path
 
-    if (language := named_language(arguments)) in LANGUAGES:
-        environment.speak(language)  # as the command itself will, whose options are not read yet
     path = socket_path(environment.initial())
     if not path.exists() or (connection := connected(path)) is None:
         return None
@@ -67,6 +64,15 @@ def _command(arguments: Sequence[str]) -> str:
         elif not word.startswith("-"):
             return word
     return ""
+
+
+def speak_as_named(arguments: Sequence[str]) -> None:
+    """In the language that the command will speak: what comes before its options are read, and that they are wrong."""
+    if language := named_language(arguments):
+        from toolkit.compare.texts import LANGUAGES
+
+        if language in LANGUAGES:
+            environment.speak(language)
 
 
 def named_language(arguments: Sequence[str]) -> str:
