@@ -1,7 +1,7 @@
 """`toolkit verify-evidence`: stdout has a line for each demand, and the exit code is 0 only if all are met."""
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -11,11 +11,12 @@ from toolkit.cli.console import show_either
 from toolkit.cli.console.catalogue import Catalogue
 from toolkit.cli.console.chinese import is_asked_for
 from toolkit.cli.options import JSON, OUTPUT, PATH
-from toolkit.compare.texts import Texts
+from toolkit.compare.texts import Texts, reason_in
 from toolkit.core.text import one_line
 from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
 from toolkit.runs.comparison import METRICS
 
+CHINESE = Texts("zh")
 CATALOGUE = Path(console.__file__).with_name("chinese_evidence.yaml")
 
 EXAMPLES = """\b
@@ -73,7 +74,7 @@ def lines(found: Verified) -> Iterator[str]:
         yield answer
         return
     for check in found.checks:
-        subject = Texts("zh")(f"metric.{check.subject}.name") if check.subject in METRICS else chinese(check.subject)
+        subject = CHINESE(f"metric.{check.subject}.name") if check.subject in METRICS else chinese(check.subject)
         yield one_line(f"{'' if check.holds else '不成立 '}{subject}：{chinese(check.text)}")
     yield chinese(answer)
 
@@ -85,4 +86,4 @@ def chinese(text: str) -> str:
 
 @cache
 def _catalogue() -> Catalogue:
-    return Catalogue(CATALOGUE, words=("subjects", "texts"))
+    return Catalogue(CATALOGUE, words=("subjects", "texts"), otherwise=partial(reason_in, CHINESE))
