@@ -7,12 +7,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from toolkit.compare.further import bank_prompts
 from toolkit.core.documents import read_text
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import data_folder
 from toolkit.core.plain_yaml import parse_yaml
+from toolkit.data.probing.bank import read_bank
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.runs.cache import cache_file, read_lines, write_lines
@@ -43,7 +43,7 @@ def neutral_prompts(tokens: int) -> list[tuple[str, int]]:
     Every beginning of the list has both languages and all forms in proportion.
     """
     count = max(tokens // AVERAGE_TOKENS, 1)
-    openings = [(prompt, OPENING_TOKENS) for prompt in bank_prompts()[: round(count * OPENINGS)]]
+    openings = [(prompt, OPENING_TOKENS) for prompt in read_bank().prompts[: round(count * OPENINGS)]]
     texts = [(prompt, TEXT_TOKENS) for prompt in _written_prompts()[: count - len(openings)]]
     return [*texts, *openings]
 
