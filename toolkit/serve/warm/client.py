@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core import environment
+from toolkit.core.streams import is_open
 
 if TYPE_CHECKING:
     import socket
@@ -95,7 +96,7 @@ def _ask_back(connection: "socket.socket") -> None:
 def _done_there(connection: "socket.socket", message: Callable[[str], str]) -> int | None:
     from toolkit.serve.warm.messages import receive, send
 
-    if not all(map(_is_open, STREAMS)):
+    if not all(map(is_open, STREAMS)):
         return None
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -176,11 +177,3 @@ def _say(text: str) -> None:
     plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)  # a model's folder may have any name
     with suppress(OSError):
         print(plain, file=sys.stderr, flush=True)
-
-
-def _is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True
