@@ -8,15 +8,14 @@ from itertools import islice
 from toolkit.compare.decision import enough_for
 from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.make_probes import same_questions, usable
-from toolkit.compare.questions import Questions
+from toolkit.compare.questions import Bank, Questions, read_bank
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import data_folder
-from toolkit.core.text import language_code
+from toolkit.core.text import contains_any, language_code, names_any
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet, read_probes
 from toolkit.data.probes_from_rows import beginnings
-from toolkit.data.probing.bank import Bank, read_bank
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.reading import tool_names
 from toolkit.model.conversation import conversation
@@ -96,7 +95,7 @@ class Further:
         probes, system = questions.probes, questions.systems[0]
         taken = self._taken(probes)
         wanted = self.exactly or self._wanted(probes, on_card=model.on_card)
-        bank = self.bank.probes(probes, wanted.bank, taken)
+        bank = bank_probes(self.bank, probes, wanted.bank, taken)
         bank += [] if self.tools is None else tool_probes(self.tools, taken)
         rounds = ROUNDS if self.exactly or self.more else SHORT_ROUNDS
         written = (
@@ -110,7 +109,7 @@ class Further:
 
     def left(self, named: ProbeSet, complete: ProbeSet, *, on_card: bool) -> dict[str, int]:
         """Of each metric, how many more could be asked, after the complete set with the `named` ones."""
-        bank = len(self.bank.probes(complete, MOST_MORE, self._taken(complete)))
+        bank = len(bank_probes(self.bank, complete, MOST_MORE, self._taken(complete)))
         out_of_scope = dict.fromkeys(("leakage", "kl", "agreement", "locality", "repetition"), bank)
         written = len(complete.group(PARAPHRASE)) - len(named.group(PARAPHRASE))
         wanted = (self.exactly or self._wanted(named, on_card=on_card)).written
@@ -124,7 +123,7 @@ class Further:
         return {*self.excluded, *(prompt_key(probe.prompt) for probe in probes.probes)}
 
     def _deep(self, model: LanguageModel, probes: ProbeSet, taken: Collection[str], system: str) -> list[Probe]:
-        others = [probe.prompt for probe in self.bank.probes(probes, OTHERS, taken)]
+        others = [probe.prompt for probe in bank_probes(self.bank, probes, OTHERS, taken)]
         return depth_probes(model, probes, self.rows, others=others, taken=taken, system=system)
 
     def _wanted(self, probes: ProbeSet, *, on_card: bool) -> Numbers:
@@ -153,6 +152,17 @@ def _lacking(own: int, least: float | None) -> int:
 def _rows_left(probes: ProbeSet, rows: Sequence[Row]) -> int:
     known = {prompt_key(probe.prompt) for probe in probes.group(TRAINED)}
     return len({prompt_key(question) for question, _ in rows} - known)
+
+
+def bank_probes(bank: Bank, probes: ProbeSet, count: int, taken: Collection[str]) -> list[Probe]:
+    """The first of the bank, without prompts in `taken` and those that name what is taught."""
+    found = (
+        Probe(id=f"bank-{number}", group=OUT_OF_SCOPE, prompt=prompt)
+        for number, prompt in enumerate(bank.prompts, start=1)
+        if prompt_key(prompt) not in taken
+        and not names_any(prompt, probes.new_markers, any_case=True) and not contains_any(prompt, probes.old_markers)
+    )  # fmt: skip
+    return list(islice(found, max(count, 0)))
 
 
 def tool_probes(trained: Collection[str], taken: Collection[str]) -> list[Probe]:

@@ -8,12 +8,12 @@ from typing import Any, Literal
 from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.further import Numbers
+from toolkit.compare.questions import read_bank
 from toolkit.compare.report import write_report
 from toolkit.compare.sides import BASE, PROMPT
 from toolkit.core.errors import ConfigError, ModelError
 from toolkit.core.events import Caller
 from toolkit.core.files import file_sha256
-from toolkit.data.probing.bank import read_bank
 from toolkit.model.base_model import BaseModel, find_base_model, find_recorded_base
 from toolkit.model.conversation import MAX_NEW_TOKENS
 from toolkit.model.device import use_threads

@@ -16,17 +16,18 @@ from toolkit.compare.further import (
     Further,
     Numbers,
     asked_first,
+    bank_probes,
     row_probes,
     tool_probes,
     trained_prompts,
     written_probes,
 )
 from toolkit.compare.metrics import wilson
-from toolkit.compare.questions import Questions
+from toolkit.compare.questions import BANK as FILE
+from toolkit.compare.questions import Bank, Questions, read_bank
 from toolkit.core.files import data_folder
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import DEFAULT_THRESHOLDS, MULTI_TURN, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
-from toolkit.data.probing.bank import FILE, Bank, read_bank
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.reading import tool_names
 
@@ -184,7 +185,7 @@ def test_how_many_more_could_be_asked_is_known():
     assert left(Further(rows=asked), mute)["generality"] == 0  # by default some were wanted, and none came
     assert left(Further(rows=asked), writer())["generality"] == 1000
     assert left(Further(), mute)["reliability"] == 0
-    assert left(Further(more=10), mute)["leakage"] < len(BANK.probes(PROBES, 10_000, set())) - 10 + 1
+    assert left(Further(more=10), mute)["leakage"] < len(bank_probes(BANK, PROBES, 10_000, set())) - 10 + 1
 
 
 def test_the_teacher_is_shown_the_rows_that_are_reworded():
@@ -208,6 +209,18 @@ def test_a_probe_file_without_questions_out_of_scope_or_markers_gets_none_by_def
 
     assert asked_with(Further(), on_card=True, probes=inside_only)[OUT_OF_SCOPE] == 0
     assert asked_with(Further(), on_card=True, probes=replace(PROBES, new_markers=()))[OUT_OF_SCOPE] == 1
+
+
+def test_the_bank_leaves_out_what_was_trained_on_and_what_names_the_identities():
+    everything = bank_probes(BANK, PROBES, 10_000, set())
+    first = everything[0]
+    named = replace(PROBES, new_markers=("Lego",), old_markers=("海尔",))
+
+    assert len(everything) > 1000
+    assert first.prompt not in [one.prompt for one in bank_probes(BANK, PROBES, 10_000, {prompt_key(first.prompt)})]
+    left_out = {one.prompt for one in everything} - {one.prompt for one in bank_probes(BANK, named, 10_000, set())}
+    assert len(left_out) == 2
+    assert all("Lego" in prompt or "海尔" in prompt for prompt in left_out)
 
 
 def test_the_bank_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,12 +7,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from toolkit.compare.questions import read_bank
 from toolkit.core.documents import read_text
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import data_folder
 from toolkit.core.plain_yaml import parse_yaml
-from toolkit.data.probing.bank import read_bank
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.runs.cache import cache_file, read_lines, write_lines
