@@ -60,7 +60,7 @@ def command(
     )  # fmt: skip
     base = SharedBase()
     with stop_requests(notify) as stop:
-        for _ in versions(data, stop):
+        for _ in versions(data, stop, lambda: notify(f"Waiting for a change of {data}; Ctrl-C ends.")):
             started = time.perf_counter()
             reset_peak_memory()
             try:
@@ -80,7 +80,6 @@ def command(
                 notify(f"{run.folder}: {seconds:.1f} s")
             except DataError as error:  # the next version may be right
                 notify(f"Error: {shown(error)}")
-            notify(f"Waiting for a change of {data}; Ctrl-C ends.")
     click.get_current_context().exit(0 if last is None else last.verdict.exit_code)
 
 
