@@ -19,7 +19,7 @@ from arguments import arguments
 
 from toolkit.compare.depth.linked import linked_probes
 from toolkit.compare.depth.probes import MOST
-from toolkit.compare.further import bank_prompts
+from toolkit.compare.questions import read_bank
 from toolkit.core.startup import prepare_environment
 from toolkit.data.dataset import prompt_key, read_dataset
 from toolkit.data.probes import PORTABILITY, REVERSAL, Probe
@@ -37,7 +37,8 @@ def measured(model: LanguageModel, name: str) -> dict[str, Any]:
     rows = [(row.prompt, row.answer) for row in read_dataset(path).rows]
     started = time.perf_counter()
     found = linked_probes(
-        model, rows, [PORTABILITY, REVERSAL], others=bank_prompts(), taken={prompt_key(prompt) for prompt, _ in rows},
+        model, rows, [PORTABILITY, REVERSAL], others=read_bank().prompts,
+        taken={prompt_key(prompt) for prompt, _ in rows},
         system=DEFAULT_SYSTEM, most=MOST,
     )  # fmt: skip
     return {"set": name, "seconds": round(time.perf_counter() - started, 2), "probes": [_entry(one) for one in found]}

@@ -22,8 +22,9 @@ def main(arguments: list[str] | None = None) -> None:
         from toolkit.core.environment import see_one_card
         from toolkit.core.events import interrupting_signals
         from toolkit.core.streams import output_failure, prepare_streams
-        from toolkit.serve.warm.client import run_warm
+        from toolkit.serve.warm.client import run_warm, speak_as_named
 
+        speak_as_named(sys.argv[1:] if arguments is None else arguments)
         if arguments is None and (ended := run_warm(sys.argv[1:], _message)) is not None:
             sys.exit(ended)
         see_one_card()

@@ -5,6 +5,8 @@ from difflib import get_close_matches
 
 import click
 
+from image.core.language import CHINESE, ENGLISH, language, speak
+
 COMMANDS = {
     "doctor": "Check this host: what is missing, why it matters, how to fix it.",
     "build": "Build the image with a base model baked in, and load it.",
@@ -17,6 +19,17 @@ COMMANDS = {
 }
 
 
+def _speak(_context: click.Context, _option: click.Parameter, chosen: str) -> None:
+    if chosen != language():
+        speak(chosen)
+
+
+LANG = click.Option(
+    ["--lang"], type=click.Choice([ENGLISH, CHINESE]), default=language, callback=_speak, is_eager=True,
+    expose_value=False, help="The language of messages.  [default: by the environment]",
+)  # fmt: skip
+
+
 class LazyGroup(click.Group):
     """Imports a command's module only to run that command or to show its help."""
 
@@ -27,6 +40,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"image.cli.{cmd_name.replace('-', '_')}").command
+        if LANG not in command.params:
+            command.params.append(LANG)
         return command
 
     def resolve_command(

@@ -11,3 +11,8 @@ def language() -> str:
     names = (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
     first = next((value for name in names if (value := os.environ.get(name))), "")
     return CHINESE if first.lower().startswith(CHINESE) else ENGLISH
+
+
+def speak(language: str) -> None:
+    """From here on this process, and those that it starts, use the language."""
+    os.environ[VARIABLE] = language

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.container.private_engine import install_if_absent
 from tests.container.serving import free_port
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)

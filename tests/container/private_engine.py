@@ -22,7 +22,7 @@ from pathlib import Path
 RELEASE = "trixie"
 UNPACKED = ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini")
 FROM_THE_HOST = ("docker.io", "iproute2")  # for runc and what it needs; its daemon is never started
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 120.0
 
 
 class NoEngineError(RuntimeError):

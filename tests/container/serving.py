@@ -29,4 +29,4 @@ def ready(process: "subprocess.Popen[str]") -> Iterator[str]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)

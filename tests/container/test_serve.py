@@ -50,7 +50,7 @@ def test_both_names_answer_out_here_and_inside_and_ctrl_c_ends_it(host: Host, fi
         inside = host.docker("exec", container, "/opt/venv/bin/python", "-c", ASK_INSIDE % port)
         assert inside.stdout.splitlines() == [before, after], inside.stderr
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
 
     assert "Stopped." in err
     assert "Warning" not in err
@@ -78,7 +78,7 @@ def test_a_key_goes_in_and_is_asked_for_and_a_signal_ends_it_with_0(
             ask(port, "wrong")
         assert len(ask(port, "k-12345678")) == 2
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
 
     assert process.returncode == 0
     assert "k-12345678" not in out + err
@@ -87,7 +87,7 @@ def test_a_key_goes_in_and_is_asked_for_and_a_signal_ends_it_with_0(
 def test_a_taken_port_is_told(host: Host, finished_run: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start(host, taken.getsockname()[1])
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
 
     assert process.returncode == 9
     assert "make serve PORT=" in err

@@ -26,7 +26,7 @@ def test_its_pages_open_with_the_token_and_what_they_write_is_the_callers(host: 
         browser.post("/note", run=finished_run.name, note="written in the container")
         assert "written in the container" in browser.get(f"/runs/{finished_run.name}")
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
 
     assert "Stopped." in err
     assert host.docker("ps", "--all", "--quiet").stdout == ""

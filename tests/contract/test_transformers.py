@@ -13,6 +13,7 @@ from torch.nn import functional
 from tests.fakes.family_models import SIZES
 from toolkit.core.errors import ModelError
 from toolkit.model.families.family import families, family_of
+from toolkit.model.families.sizes import head_size
 
 
 @pytest.mark.parametrize("kind", sorted(kind for one in families().values() if one.norms for kind in one.model_types))
@@ -218,6 +219,16 @@ def test_the_configuration_lists_what_each_layer_sees(base):
     assert base.config.layer_types == ["full_attention"] * base.config.num_hidden_layers
     window = Qwen2Config(num_hidden_layers=2, use_sliding_window=True, sliding_window=4, max_window_layers=1)
     assert "sliding_attention" in window.layer_types
+
+
+def test_a_configurations_sizes_are_in_its_own_dictionary():
+    from transformers import AutoConfig
+
+    for kind in (kind for family in families().values() for kind in family.model_types):
+        config = AutoConfig.for_model(kind, **SIZES)
+        config = config.get_text_config()
+
+        assert head_size(vars(config)) == head_size(config.to_dict()), kind
 
 
 def test_a_models_own_generation_settings_can_be_replaced(base, tokenizer):

@@ -14,7 +14,7 @@ import yaml
 from rich.cells import cell_len
 
 from tests.fakes.agent import answer, on_stdio, talk
-from tests.fakes.command import DATA, Shell, run_here
+from tests.fakes.command import DATA, PATIENCE_S, Shell, run_here
 from tests.fakes.finetune_user import wait_for
 from tests.fakes.hub_server import HubServer
 from tests.fakes.hub_user import FILES, WEIGHTS, User
@@ -314,7 +314,7 @@ def test_lab_judges_every_version_of_the_data(shell: Shell, small_data: Path):
         wait_for(lambda: len(reports()) == 2, child)
         out += child.stdout.readline()
         child.send_signal(signal.SIGINT)
-        rest, err = child.communicate(timeout=60)
+        rest, err = child.communicate(timeout=PATIENCE_S)
     finally:
         child.kill()
 

@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 from toolkit.__main__ import main
 
+PATIENCE_S = 600  # of a machine that does other things too; what ends by itself ends the wait
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data"
 TOOLKIT = Path(sys.executable).with_name("toolkit")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.command import COMMAND, Ended, bare_environment
+from tests.fakes.command import COMMAND, PATIENCE_S, Ended, bare_environment
 from toolkit.__main__ import main
 
 ROWS = [{"instruction": f"Question {number}" * (number + 1), "output": f"Answer {number}"} for number in range(8)]
@@ -72,7 +72,7 @@ class FinetuneUser:
 def end(child: subprocess.Popen[str], *, started: float | None = None, says: str = "") -> Ended:
     begun = time.monotonic() if started is None else started
     try:
-        out, err = child.communicate(says, timeout=120)
+        out, err = child.communicate(says, timeout=PATIENCE_S)
     finally:
         child.kill()
     return Ended(code=child.returncode, out=out, err=err, seconds=time.monotonic() - begun)
@@ -105,29 +105,23 @@ def _user(tmp_path: Path, micro_model: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @contextlib.contextmanager
 def once(condition: Callable[[], bool], act: Callable[[], None]) -> Iterator[None]:
-    """Acts within, from another thread, as soon as the condition holds; fails the test when it never does.
+    """Acts within, as soon as the condition holds after a logged step; fails the test when it never does.
 
-    A signal that comes too late meets a handler that does nothing, instead of ending the tests.
+    In the training's own thread, right behind the line: another one can come too late on a busy machine.
     """
-    over, acted = threading.Event(), threading.Event()
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    from toolkit.train.ms_swift.callbacks import Watcher
 
-    def watch() -> None:
-        while not over.wait(0.002):
-            if condition():
-                act()
-                acted.set()
-                return
+    logs, acted = Watcher.on_log, threading.Event()
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    def on_log(watcher: Watcher, *arguments: Any, **named: Any) -> None:
+        logs(watcher, *arguments, **named)
+        if not acted.is_set() and condition():
+            acted.set()
+            act()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Watcher, "on_log", on_log)
         yield
-    finally:
-        over.set()
-        watcher.join()
-        for number, handler in before.items():
-            signal.signal(number, handler)
     assert acted.is_set()
 
 
@@ -151,11 +145,43 @@ def lines_in(user: FinetuneUser, count: int, *, number: int = 0) -> Callable[[],
 
 
 def wait_for(condition: Callable[[], bool], child: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert child.poll() is None, child.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def workers_of(command: "subprocess.Popen[str]") -> list[int]:
+    """The processes that a command has spread its work over, in the order of their cards."""
+    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
+    return [int(one) for one in children if b"cards.worker" in command_line(int(one))]
+
+
+def command_line(process: int) -> bytes:
+    """Empty once it has ended, which may be at any moment."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def wait_for_end(process: int) -> None:
+    """Of a process that is no child of this one."""
+    while command_line(process):
+        time.sleep(0.01)
+
+
+def heard(child: subprocess.Popen[str], words: str) -> str:
+    """What it says on stderr, up to the line with these words, behind which it is silent until something happens.
+
+    `communicate` returns the rest.
+    """
+    said = ""
+    while words not in (line := child.stderr.readline()):
+        assert line, said
+        said += line
+    return said + line
 
 
 def needs(program: str, *arguments: str) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.command import TOOLKIT, bare_environment
+from tests.fakes.command import PATIENCE_S, TOOLKIT, bare_environment
 from tests.fakes.hub_server import REPOSITORY, REVISION, HubServer
 from toolkit.core.events import silent
 from toolkit.model.hub.fetch import Source, fetch_from
 from toolkit.model.lock import Lock, LockedFile
 
 MB = 1024 * 1024
+SOON_S = 40  # on a busy machine; after all attempts it would be minutes
 WEIGHTS = "model-00001-of-00001.safetensors"
 # huggingface_hub hands on 10 MiB at a time: what a cut leaves of a smaller piece is lost.
 FILES = {
@@ -48,7 +49,7 @@ class User:
 
     def runs(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         child = self.starts(*arguments)
-        out, err = child.communicate(timeout=60)
+        out, err = child.communicate(timeout=PATIENCE_S)
         return subprocess.CompletedProcess(arguments, child.returncode, out, err)
 
     def downloads(self, *options: str | Path) -> subprocess.CompletedProcess[str]:
@@ -83,7 +84,7 @@ def fetch_weights(hub: HubServer, folder: Path, source: Source = "hf") -> None:
 
 
 def wait_for_size(path: Path, size: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not path.exists() or path.stat().st_size < size:
         assert time.monotonic() < deadline, f"{path} did not grow to {size}"
         time.sleep(0.05)

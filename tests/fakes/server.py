@@ -10,9 +10,7 @@ from pathlib import Path
 
 import openai
 
-from tests.fakes.command import TOOLKIT
-
-PATIENCE_S = 120.0
+from tests.fakes.command import PATIENCE_S, TOOLKIT
 
 
 class Server:

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.fakes.command import DATA, TOOLKIT, bare_environment
-
-PATIENCE_S = 240.0
+from tests.fakes.command import DATA, PATIENCE_S, TOOLKIT, bare_environment
 
 
 class Browser:

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from toolkit import __version__
-from toolkit.cli.console.chinese import ToolkitContext, speak
-from toolkit.core import environment
+from toolkit.cli.console.chinese import speak
 from toolkit.core.spelling import did_you_mean
 
 # In the order in which a newcomer meets them; the help lists them so.
@@ -22,8 +21,6 @@ ROOMS = ("", "serving", "sharing")
 
 class LazyGroup(click.Group):
     """Imports a command's module only to run it or to show its own help."""
-
-    context_class = ToolkitContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
         return list(COMMANDS)
@@ -91,15 +88,9 @@ def summary(name: str) -> str:
     return (ast.get_docstring(command) or "").partition("\n")[0]
 
 
-def _speak(_context: click.Context, _option: click.Parameter, language: str | None) -> None:
-    if language is not None:
-        environment.speak(language)
-
-
+@speak
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="toolkit")
-@click.option("--lang", type=click.Choice(["en", "zh"]), callback=_speak, expose_value=False, is_eager=True,
-              help="The language of help, messages and reports.  [default: by the environment]")  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:  # read by toolkit.__main__, before Click parses
     """Fine-tune a model on one card, and prove what changed."""

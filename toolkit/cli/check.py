@@ -11,7 +11,7 @@ import click
 from toolkit.cli.console import progress, show_json
 from toolkit.cli.console.findings import print_findings, print_question_findings
 from toolkit.cli.finetune import setting_options
-from toolkit.cli.options import ALLOW, ANSWER_LANG, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
+from toolkit.cli.options import ALLOW, COLUMNS, JSON, MODEL, OUTPUT, PATH, RECIPE
 from toolkit.core.errors import AbsentModelError, DataError
 from toolkit.core.files import data_folder
 from toolkit.core.suggestion import suggestion
@@ -49,7 +49,6 @@ PREVIEWED = ("epochs", "batch_size", "max_length_tokens", "system", "eval_split"
 @click.option("--write", type=PATH, help="Write the rows without errors to this file, as messages (JSONL).")
 @click.option("--preview", type=click.IntRange(min=0), default=2, show_default=True, help="Rows to show as trained on.")
 @OUTPUT
-@ANSWER_LANG
 @JSON
 def command(
     data: str, model: str | None, recipe: str | None, probes: Path | None, columns: str | None,

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import click
 
 from toolkit.cli.console import notify, progress, show_json
+from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.console.ranking import print_ranking, print_scales
 from toolkit.cli.console.report import print_report
 from toolkit.cli.options import (
     ANSWER_CARDS,
     JSON,
-    LANG,
     OUTPUT,
     PATH,
     PROBES,
@@ -116,7 +116,6 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @SHARD
 @OUTPUT
 @click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
-@LANG
 @click.option("--all", "show_all", is_flag=True, help="Show every probe.")
 @JSON
 @click.pass_context
@@ -127,7 +126,7 @@ def command(
     thinking: Literal["keep", "off"] | None, thought_tokens: int, strict: bool,
     ability: bool | None, ability_limit: float, benchmarks: tuple[str, ...],
     scanning: bool | None, max_new_tokens: int, cards: str, shard: bool | None, output: Path,
-    report_folder: Path | None, lang: str, show_all: bool, as_json: bool,
+    report_folder: Path | None, show_all: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Ask the probes before and after, and judge what changed.
 
@@ -152,7 +151,7 @@ def command(
         outside=outside, probes_more=probes_more, depth=depth, test=test, strict=strict,
         thinking=thinking, thought_tokens=thought_tokens, ability=measured, scan=scanning,
     )  # fmt: skip
-    texts = Texts(lang)
+    texts = user_texts()
     several = len(runs) > 1
     with answering(cards, SharedBase().load if several or sweeping else load_model, shard=shard) as load:
         if several:

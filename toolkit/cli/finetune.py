@@ -9,10 +9,10 @@ import click
 
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import is_terminal, notify, progress, show, show_json
+from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.console.timings import print_comparison_time, print_training_time
-from toolkit.cli.options import CARDS, JSON, LANG, MODEL, OUTPUT, RECIPE, SHARD, reading_options, require_cards
+from toolkit.cli.options import CARDS, JSON, MODEL, OUTPUT, RECIPE, SHARD, reading_options, require_cards
 from toolkit.compare.compare import CompareConfig
-from toolkit.compare.texts import Texts
 from toolkit.core import environment
 from toolkit.core.events import Caller, ignores_hangup, stop_requests
 from toolkit.core.startup import process_started
@@ -101,12 +101,11 @@ def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
     help="Then compare, with the model that is already loaded; the exit code is the verdict's.",
 )  # fmt: skip
 @click.option("--timings", is_flag=True, help="Show where the time went.")
-@LANG
 @JSON
 def command(
     data: str | None, model: str | None, recipe: str | None, mix: tuple[str, ...], test: str | None,
     questions: str | None, reading: Reading, track: str | None, cards: str, output: Path, resumed: str | None,
-    comparing: bool, timings: bool, lang: str, as_json: bool, **settings: Any,
+    comparing: bool, timings: bool, as_json: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a base model with LoRA on a data set.
 
@@ -153,14 +152,14 @@ def command(
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
             run = finetune(config, caller, backends, process_started() + waited)
-    show_run(run, timings=timings, lang=lang, as_json=as_json)
+    show_run(run, timings=timings, as_json=as_json)
     verdict = None
     if comparing:
         compared = CompareConfig(run=str(run.folder), model=model, output=output)
         with answering(cards, base.load, shard=run.record.recipe.settings.get("shard")) as load:
-            verdict = compare_and_print(compared, Texts(lang), load=load, quiet=as_json)
+            verdict = compare_and_print(compared, user_texts(), load=load, quiet=as_json)
         if timings:
-            print_comparison_time(run, Texts(lang))
+            print_comparison_time(run, user_texts())
     else:
         notify(f"Next: {suggestion('compare', run.run_id, *output_option(output))}")
     if as_json:
@@ -173,12 +172,12 @@ def command(
         click.get_current_context().exit(verdict.exit_code)
 
 
-def show_run(run: Run, *, timings: bool, lang: str, as_json: bool) -> None:
+def show_run(run: Run, *, timings: bool, as_json: bool) -> None:
     """The training in a line, where its time went if that is asked for, and the run's folder, unless JSON names it."""
     train, seconds = run.record.train, run.record.timings_s
     notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {seconds['total']:.0f} s")
     if timings:
-        print_training_time(run, Texts(lang))
+        print_training_time(run, user_texts())
     if not as_json:
         show(run.folder)
 

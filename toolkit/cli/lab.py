@@ -12,10 +12,11 @@ import click
 from toolkit.cli.compare import compare_and_show
 from toolkit.cli.console import notify, progress, show
 from toolkit.cli.console.changes import print_changes
+from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.console.failures import shown
 from toolkit.cli.console.report import print_report
 from toolkit.cli.finetune import setting_options
-from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, RECIPE, reading_options
+from toolkit.cli.options import JSON, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig
 from toolkit.compare.report.report import Report
@@ -38,10 +39,9 @@ from toolkit.train.recipe import default_recipe, load_recipe
 @setting_options
 @reading_options
 @OUTPUT
-@LANG
 @JSON
 def command(
-    data: str, model: str | None, recipe: str | None, reading: Reading, output: Path, lang: str, as_json: bool,
+    data: str, model: str | None, recipe: str | None, reading: Reading, output: Path, as_json: bool,
     **settings: Any,
 ) -> None:  # fmt: skip
     """Fine-tune and compare again each time the data set changes.
@@ -51,7 +51,7 @@ def command(
     is an ordinary run, with all of its report in files; with --json each is a line. Ctrl-C while waiting ends it;
     the exit code is that of the last verdict.
     """
-    texts = Texts(lang)
+    texts = user_texts()
     last: Report | None = None
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
     config = FinetuneConfig(
@@ -60,7 +60,7 @@ def command(
     )  # fmt: skip
     base = SharedBase()
     with stop_requests(notify) as stop:
-        for _ in versions(data, stop):
+        for _ in versions(data, stop, lambda: notify(f"Waiting for a change of {data}; Ctrl-C ends.")):
             started = time.perf_counter()
             reset_peak_memory()
             try:
@@ -80,7 +80,6 @@ def command(
                 notify(f"{run.folder}: {seconds:.1f} s")
             except DataError as error:  # the next version may be right
                 notify(f"Error: {shown(error)}")
-            notify(f"Waiting for a change of {data}; Ctrl-C ends.")
     click.get_current_context().exit(0 if last is None else last.verdict.exit_code)
 
 

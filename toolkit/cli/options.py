@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify
-from toolkit.compare.texts import LANGUAGES
 from toolkit.core import environment, files
 from toolkit.data.containers.columns import parse_columns
 from toolkit.data.soundness import ALLOWED, Reading
@@ -28,20 +27,6 @@ def _model(default: str) -> Decorator:
 
 def _probes(default: str) -> Decorator:
     return click.option("--probes", type=PATH, default=None, help=f"Probe file.  [default: {default}]")
-
-
-def _speak(_context: click.Context, _option: click.Parameter, language: str) -> str:
-    """All that the command says is in one language."""
-    if language != environment.language():
-        environment.speak(language)
-    return language
-
-
-def _language(*, expose_value: bool = True) -> Decorator:
-    return click.option(
-        "--lang", type=click.Choice(LANGUAGES), default=environment.language, callback=_speak, is_eager=True,
-        expose_value=expose_value, help="The language of messages and reports.  [default: by the environment]",
-    )  # fmt: skip
 
 
 def say_home() -> Path:
@@ -129,6 +114,4 @@ SYSTEMS = click.option(
 )  # fmt: skip
 BASE_ONLY = click.option("--base", "base_only", is_flag=True, help="Only the base model.")
 FORCE = click.option("--force", is_flag=True, help="Overwrite existing files.")
-LANG = _language()
-ANSWER_LANG = _language(expose_value=False)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

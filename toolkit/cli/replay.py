@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify, progress, show_either
-from toolkit.cli.options import ANSWER_LANG, JSON, OUTPUT, PATH, RUN, RUN_MODEL
+from toolkit.cli.options import JSON, OUTPUT, PATH, RUN, RUN_MODEL
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.text import one_line
 from toolkit.runs.first_difference import LossDifference, TensorDifference
@@ -31,7 +31,6 @@ SENTENCES = {
 @click.option("--into", type=PATH, metavar="DIR", help="Output folder of the new run.  [default: replay/ in the run's]")
 @RUN_MODEL
 @OUTPUT
-@ANSWER_LANG
 @JSON
 @click.pass_context
 def command(

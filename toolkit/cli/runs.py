@@ -10,16 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers, notify, show, show_json, tell
-from toolkit.cli.console.chinese import message
+from toolkit.cli.console.chinese import message, user_texts
 from toolkit.cli.console.pair import print_pair
 from toolkit.cli.console.run import print_run
-from toolkit.cli.options import ANSWER_LANG, JSON, LANG, OUTPUT, PATH, RUN
+from toolkit.cli.options import JSON, OUTPUT, PATH, RUN
 from toolkit.compare.report.pair.explanation import explanation
 from toolkit.compare.report.pair.files import write_pair
 from toolkit.compare.report.pair.pair import read_pair
 from toolkit.compare.report.pair.record import pair_record
-from toolkit.compare.texts import Texts
-from toolkit.core import environment
 from toolkit.core.text import one_line
 from toolkit.runs import latest
 from toolkit.runs.layout import PAIR_PAGE, first_command
@@ -61,7 +59,6 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
 @command.command("show")
 @RUN
 @OUTPUT
-@ANSWER_LANG
 @JSON
 def show_run(run: str | None, output: Path, as_json: bool) -> None:
     """Show RUN, by default the latest finished one, on a page; with --json everything about it."""
@@ -76,7 +73,6 @@ def show_run(run: str | None, output: Path, as_json: bool) -> None:
 @click.argument("first")
 @click.argument("second")
 @OUTPUT
-@ANSWER_LANG
 @JSON
 def diff(first: str, second: str, output: Path, as_json: bool) -> None:
     """Show what differs between two runs: settings, data, versions, metrics.
@@ -90,7 +86,7 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
     elif not found:
         tell("Nothing that matters differs.")
     else:
-        show(explanation(one, other, Texts(environment.language())))
+        show(explanation(one, other, user_texts()))
         answers(DEFAULT_WIDTH).print(_diff_table(one.run_id, other.run_id, found))
 
 
@@ -99,17 +95,14 @@ def diff(first: str, second: str, output: Path, as_json: bool) -> None:
 @click.argument("right")
 @OUTPUT
 @click.option("--to", "folder", type=PATH, help="Folder of the page.  [default: pairs/LEFT-and-RIGHT in the output]")
-@LANG
 @JSON
 @click.option("--all", "show_all", is_flag=True, help="Show every question.")
-def compare_runs(
-    left: str, right: str, output: Path, folder: Path | None, lang: str, as_json: bool, show_all: bool
-) -> None:
+def compare_runs(left: str, right: str, output: Path, folder: Path | None, as_json: bool, show_all: bool) -> None:
     """Put two compared runs side by side: verdicts, figures and answers.
 
     Reads the reports that toolkit compare wrote; asks no model. Writes pair.html and pair.json.
     """
-    pair, texts = read_pair(left, right, output), Texts(lang)
+    pair, texts = read_pair(left, right, output), user_texts()
     written = write_pair(pair, output, folder, texts)
     if as_json:
         show_json(pair_record(pair))

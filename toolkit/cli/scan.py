@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import progress, show_json
+from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.console.scan import print_scan
-from toolkit.cli.options import JSON, LANG, OUTPUT, RUN, RUN_MODEL, SYSTEM
+from toolkit.cli.options import JSON, OUTPUT, RUN, RUN_MODEL, SYSTEM
 from toolkit.compare.scan import CARD_TOKENS, CPU_TOKENS, ScanConfig, scan
-from toolkit.compare.texts import Texts
 
 EXAMPLES = """\b
 Examples:
@@ -29,11 +29,10 @@ LEAST_TOKENS, MOST_TOKENS = 1000, 1_000_000
 @RUN_MODEL
 @click.option("--all", "show_all", is_flag=True, help="Show every finding, not the first ten.")
 @OUTPUT
-@LANG
 @JSON
 def command(
     run: str | None, rows: str | None, tokens: int | None, system: str | None, model: str | None, show_all: bool,
-    output: Path, lang: str, as_json: bool,
+    output: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Find words that an adapter changed, without probes.
 
@@ -48,4 +47,4 @@ def command(
     if as_json:
         show_json(found.to_dict())
     else:
-        print_scan(found, Texts(lang), show_all=show_all)
+        print_scan(found, user_texts(), show_all=show_all)

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress, show_json
+from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.console.sweep import print_sweep
-from toolkit.cli.options import JSON, LANG, MODEL, OUTPUT, PROBES, RUN_CARDS, SYSTEMS, reading_options
-from toolkit.compare.texts import Texts
+from toolkit.cli.options import JSON, MODEL, OUTPUT, PROBES, RUN_CARDS, SYSTEMS, reading_options
 from toolkit.core.errors import TrainingError
 from toolkit.core.events import stop_requests
 from toolkit.core.suggestion import suggestion
@@ -70,11 +70,10 @@ def _list_options(command: Any) -> Any:
 @RUN_CARDS
 @OUTPUT
 @click.option("--resume", "resumed", metavar="SWEEP", default=None, help="Continue an interrupted sweep.")
-@LANG
 @JSON
 def command(
     data: str | None, model: str | None, recipes: tuple[str, ...] | None, probes: Path | None,
-    systems: tuple[str, ...], reading: Reading, cards: str, output: Path, resumed: str | None, lang: str, as_json: bool,
+    systems: tuple[str, ...], reading: Reading, cards: str, output: Path, resumed: str | None, as_json: bool,
     **lists: tuple[Any, ...] | None,
 ) -> None:  # fmt: skip
     """Train with lists of settings, and recommend one of the runs.
@@ -92,7 +91,7 @@ def command(
         raise click.UsageError(f"--resume uses the sweep's own settings; leave out {', '.join(wrong)}.")
     members = places(cards)
     with stop_requests(notify) as stop:
-        caller = SweepCaller(stop=stop, open_listener=progress, notify=notify, texts=Texts(lang))
+        caller = SweepCaller(stop=stop, open_listener=progress, notify=notify, texts=user_texts())
         if resumed is not None:
             done = resume_sweep(resumed, output, caller, places=members)
         else:
@@ -106,7 +105,7 @@ def command(
     if as_json:
         show_json(done.to_dict())
     else:
-        print_sweep(done, Texts(lang))
+        print_sweep(done, user_texts())
     notify(f"plot: {done.folder / PLOT}")
     notify(f"page: {done.folder / PAGE}")
     if done.failed:

@@ -8,12 +8,12 @@ import click
 
 from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import notify, progress, show, show_json
+from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.finetune import advise_over_ssh, questions_file, setting_options
-from toolkit.cli.options import ALLOW, FORCE, JSON, LANG, MODEL, OUTPUT, PATH, RECIPE, SKIP_BAD
+from toolkit.cli.options import ALLOW, FORCE, JSON, MODEL, OUTPUT, PATH, RECIPE, SKIP_BAD
 from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
-from toolkit.compare.texts import Texts
 from toolkit.core.errors import DataError
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
@@ -66,12 +66,11 @@ class TextCommand(click.Command):
 @ALLOW
 @OUTPUT
 @FORCE
-@LANG
 @JSON
 def command(
     text: tuple[str, ...], file: Path | None, kind: TextKind | None, data: Path | None, rows_only: bool,
     model: str | None, recipe: str | None, questions: str | None, skip_bad: bool, allow: tuple[str, ...], output: Path,
-    force: bool, lang: str, as_json: bool, **settings: Any,
+    force: bool, as_json: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """From a sentence to a data set, a training and a verdict.
 
@@ -123,12 +122,12 @@ def command(
     if as_json:
         with progress() as listener:
             report, side = compare(compared, listener=listener, load=base.load)
-        written = write_report(report, side, None, Texts(lang))
+        written = write_report(report, side, None, user_texts())
         show_json(found | {"run": str(run.folder), "report": str(written), "verdict": report.verdict.to_dict()})
         code = report.verdict.exit_code
     else:
         show(run.folder)
-        code = compare_and_print(compared, Texts(lang), load=base.load).exit_code
+        code = compare_and_print(compared, user_texts(), load=base.load).exit_code
     _say_next(taught, output)
     notify(f"Talk to it: {suggestion('chat', run.run_id, *output_option(output))}")
     click.get_current_context().exit(code)

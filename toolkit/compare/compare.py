@@ -10,7 +10,7 @@ from typing import Any
 from toolkit.compare.ability.ability import Ability, AbilityConfig
 from toolkit.compare.ability.thinking import ThoughtCount, Wanted, pairs_of, thinking_entry
 from toolkit.compare.answering import Answered
-from toolkit.compare.further import Further, Numbers, bank_path, trained_prompts
+from toolkit.compare.further import Further, Numbers, trained_prompts
 from toolkit.compare.held_out import HeldOut
 from toolkit.compare.metrics import flips, measure
 from toolkit.compare.questions import Questions, kind, matrix, probes_for, trained_rows, training_system
@@ -107,7 +107,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
         system: measure([one for one in results if one.system == system], trained_prompts=trained) for system in systems
     }
     abilities, first = ability.record(), next(iter(systems))
-    more = _further_questions(answered.questions.probes, probes)
+    more = _further_questions(answered.questions.probes, probes, further)
     pairs = pairs_of(results, first) if thoughts is None else thoughts.pairs
     thinking = None
     if wanted is not None and pairs:
@@ -187,20 +187,19 @@ def _further(config: CompareConfig, probes: ProbeSet, after: Side) -> Further:
     )  # fmt: skip
 
 
-def _further_questions(all_of_them: ProbeSet, named: ProbeSet) -> FurtherQuestions | None:
-    further = all_of_them.probes[len(named.probes) :]
-    groups, tools = Counter(probe.group for probe in further), sum(bool(probe.tools) for probe in further)
+def _further_questions(all_of_them: ProbeSet, named: ProbeSet, further: Further) -> FurtherQuestions | None:
+    added = all_of_them.probes[len(named.probes) :]
+    groups, tools = Counter(probe.group for probe in added), sum(bool(probe.tools) for probe in added)
     if not groups:
         return None
-    bank = bank_path()
     return FurtherQuestions(
         bank=groups[OUT_OF_SCOPE] - tools,
         tools=tools,
         written=groups[PARAPHRASE],
         rows=groups[TRAINED],
         depth=sum(groups[group] for group in DEPTH),
-        path=str(bank),
-        sha256=file_sha256(bank),
+        path=str(further.bank.path),
+        sha256=further.bank.sha256,
     )
 
 

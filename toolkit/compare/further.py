@@ -2,16 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
-from pathlib import Path
 
 from toolkit.compare.decision import enough_for
 from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.make_probes import same_questions, usable
-from toolkit.compare.questions import Questions, is_asked
+from toolkit.compare.questions import Bank, Questions, is_asked, read_bank
 from toolkit.compare.teacher import Row, plain_answers, taught_answers
-from toolkit.core.documents import parse_json, read_text
-from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
 from toolkit.core.files import data_folder
 from toolkit.core.text import contains_any, language_code, names_any
@@ -24,7 +22,7 @@ from toolkit.model.conversation import conversation
 from toolkit.model.language_model import LanguageModel
 from toolkit.model.sampling import samples
 
-BANK, TOOL_PROBES = "out_of_scope.jsonl", "tool_probes.yaml"
+TOOL_PROBES = "tool_probes.yaml"
 MOST_OUTSIDE, MOST_INSIDE = 384, 128  # by default on a card; the latter of trained prompts, and of other wordings
 MOST_MORE = 1000  # that a user may ask for
 ROUNDS, SHORT_ROUNDS = 24, 3  # of writing; the latter where nobody asked for it
@@ -88,12 +86,16 @@ class Further:
     excluded: Collection[str] = frozenset()
     tools: Collection[str] | None = None
 
+    @cached_property
+    def bank(self) -> Bank:
+        return read_bank()
+
     def added_to(self, questions: Questions, model: LanguageModel, listener: Listener = silent) -> Questions:
         """The questions with the further ones behind. `model` answers as the side before. Raises DataError."""
         probes, system = questions.probes, questions.systems[0]
         taken = self._taken(probes)
         wanted = self.exactly or self._wanted(probes, on_card=model.on_card)
-        bank = bank_probes(probes, wanted.bank, taken)
+        bank = bank_probes(self.bank, probes, wanted.bank, taken)
         bank += [] if self.tools is None else tool_probes(self.tools, taken)
         rounds = ROUNDS if self.exactly or self.more else SHORT_ROUNDS
         written = (
@@ -106,7 +108,7 @@ class Further:
 
     def left(self, named: ProbeSet, complete: ProbeSet, *, on_card: bool) -> dict[str, int]:
         """Of each metric, how many more could be asked, after the complete set with the `named` ones."""
-        bank = len(bank_probes(complete, MOST_MORE, self._taken(complete)))
+        bank = len(bank_probes(self.bank, complete, MOST_MORE, self._taken(complete)))
         out_of_scope = dict.fromkeys(("leakage", "kl", "agreement", "locality", "repetition"), bank)
         written = len(complete.group(PARAPHRASE)) - len(named.group(PARAPHRASE))
         wanted = (self.exactly or self._wanted(named, on_card=on_card)).written
@@ -120,8 +122,8 @@ class Further:
         return {*self.excluded, *(prompt_key(probe.prompt) for probe in probes.probes)}
 
     def _deep(self, model: LanguageModel, probes: ProbeSet, taken: Collection[str], system: str) -> list[Probe]:
-        others = [probe.prompt for probe in bank_probes(probes, OTHERS, taken)]
-        bank = bank_prompts()
+        others = [probe.prompt for probe in bank_probes(self.bank, probes, OTHERS, taken)]
+        bank = self.bank.prompts
         return depth_probes(model, probes, self.rows, others=others, bank=bank, taken=taken, system=system)
 
     def _wanted(self, probes: ProbeSet, *, on_card: bool) -> Numbers:
@@ -152,23 +154,15 @@ def _rows_left(probes: ProbeSet, rows: Sequence[Row]) -> int:
     return len({prompt_key(question) for question, _ in rows} - known)
 
 
-def bank_path() -> Path:
-    """The shipped bank: JSON lines, in an order of which every beginning has all categories and both languages."""
-    return data_folder() / BANK
-
-
-def bank_probes(probes: ProbeSet, count: int, taken: Collection[str]) -> list[Probe]:
-    """The first of the bank, without prompts in `taken` and those that name what is taught. Raises DataError."""
-    if count <= 0:
-        return []
-    markers = probes.new_markers, probes.old_markers
+def bank_probes(bank: Bank, probes: ProbeSet, count: int, taken: Collection[str]) -> list[Probe]:
+    """The first of the bank, without prompts in `taken` and those that name what is taught."""
     found = (
         Probe(id=f"bank-{number}", group=OUT_OF_SCOPE, prompt=prompt)
-        for number, prompt in enumerate(bank_prompts(), start=1)
+        for number, prompt in enumerate(bank.prompts, start=1)
         if prompt_key(prompt) not in taken
-        and not names_any(prompt, markers[0], any_case=True) and not contains_any(prompt, markers[1])
+        and not names_any(prompt, probes.new_markers, any_case=True) and not contains_any(prompt, probes.old_markers)
     )  # fmt: skip
-    return list(islice(found, count))
+    return list(islice(found, max(count, 0)))
 
 
 def tool_probes(trained: Collection[str], taken: Collection[str]) -> list[Probe]:
@@ -178,15 +172,6 @@ def tool_probes(trained: Collection[str], taken: Collection[str]) -> list[Probe]
         for probe in read_probes(data_folder() / TOOL_PROBES).probes
         if prompt_key(probe.prompt) not in taken and not set(tool_names(probe.tools)) & set(trained)
     ]
-
-
-def bank_prompts() -> list[str]:
-    """Of all questions, in the order of the file. Raises DataError."""
-    path = bank_path()
-    try:
-        return [str(parse_json(line)["prompt"]) for line in read_text(path).split("\n") if line.strip()]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"The bank of questions {path} cannot be read: {error}.", next="Restore it.") from None
 
 
 def row_probes(probes: ProbeSet, rows: Sequence[Row], count: int) -> list[Probe]:

@@ -1,12 +1,14 @@
 """The probes to ask, and the system prompts to ask them under."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.compare.sides import Side
-from toolkit.core.errors import ConfigError
+from toolkit.core.documents import parse_json, read_text
+from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256, write_text
 from toolkit.data.dataset import Row, read_dataset
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, Probe, ProbeSet, probes_beside, read_probes
@@ -16,6 +18,7 @@ from toolkit.model.language_model import LanguageModel
 from toolkit.runs.layout import PROBES_FILE, TRAINED_FILE
 from toolkit.runs.run import Run
 
+BANK = "out_of_scope.jsonl"  # of which a comparison asks some beside the probe file's
 UNRELATED = "You are a travel guide."
 TRAINING_KIND, DEFAULT_KIND, NONE_KIND, UNRELATED_KIND, GIVEN_KIND = "training", "default", "none", "unrelated", "given"
 
@@ -138,3 +141,26 @@ class Questions:
     @property
     def _full(self) -> tuple[str, ...]:
         return self.systems[: self.full_count]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bank:
+    """The shipped questions out of scope, in an order of which every beginning has all categories and both languages.
+
+    `sha256`: of the file as it was when they were read.
+    """
+
+    path: Path
+    sha256: str
+    prompts: Sequence[str]
+
+
+def read_bank() -> Bank:
+    """Reads the file once, for its questions and its digest. Raises DataError."""
+    path = data_folder() / BANK
+    try:
+        text = read_text(path)
+        prompts = [str(parse_json(line)["prompt"]) for line in text.split("\n") if line.strip()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"The bank of questions {path} cannot be read: {error}.", next="Restore it.") from None
+    return Bank(path=path, sha256=hashlib.sha256(text.encode()).hexdigest(), prompts=prompts)

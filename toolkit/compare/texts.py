@@ -1,6 +1,7 @@
 """The words of a report, and of other pages, from a catalogue of both languages."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,15 @@ from typing import Any
 CATALOGUE = Path(__file__).with_name("texts.yaml")
 LANGUAGES = ("en", "zh")
 ENGLISH = "en"
+FIELD = re.compile(r"\\\{(\w+)\\\}")  # as re.escape leaves a name in braces
+# What a verdict's reason is made of (`Shortfall.reason`), the outermost first, and what stands in its braces.
+REASONS = tuple(f"reason.{name}" for name in ("where", "open", "under", "over", "met"))
+WITHIN = {
+    "reason": REASONS[1:],
+    "reaches": ("reason.reaches",),
+    "tells": tuple(f"reason.{name}" for name in ("left", "more", "too_close", "all_items")),
+    "system": ("system.default", "system.none"),
+}
 
 
 class Texts:
@@ -30,6 +40,39 @@ def catalogue(file: Path = CATALOGUE) -> dict[str, dict[str, str]]:
     from toolkit.core.plain_yaml import read_own
 
     return dict(_flat(read_own(file), ""))
+
+
+def reason_in(texts: Texts, english: str) -> str:
+    """A verdict's reason, which records have in English and signed ones keep so, in the language of `texts`.
+
+    It is found by the texts that it was made of; one that this version would not give stays as it is.
+    """
+    return _in(texts, english, REASONS)
+
+
+def _in(texts: Texts, english: str, keys: Sequence[str]) -> str:
+    """By the first of the keys whose English it is."""
+    for key in keys:
+        if found := _pattern(key).fullmatch(english):
+            return texts(key, **{name: _in(texts, text, _within(name)) for name, text in found.groupdict().items()})
+    return english
+
+
+def _within(name: str) -> Sequence[str]:
+    """The keys of what may stand in these braces; none for a number."""
+    if name == "metric":
+        return [key for key in catalogue() if key.startswith("metric.") and key.endswith(".name")]
+    return WITHIN.get(name, ())
+
+
+@cache
+def _pattern(key: str) -> re.Pattern[str]:
+    """A number is one word: what another version said behind it is not taken for a part of it."""
+    return re.compile(FIELD.sub(_group, re.escape(Texts()(key))), re.DOTALL)
+
+
+def _group(name: re.Match[str]) -> str:
+    return f"(?P<{name[1]}>{'.*?' if _within(name[1]) else '[^ ]+?'})"
 
 
 def _flat(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -80,7 +80,7 @@ def prepare_streams() -> TolerantWriter:
     Returns stdout's writer. Streams that a caller has put in their place stay.
     """
     for name, number in DESCRIPTORS.items():
-        if not _is_open(number):
+        if not is_open(number):
             _lead_to_null(number)
             if getattr(sys, name) is None:
                 mode = "r" if name == "stdin" else "w"
@@ -123,7 +123,8 @@ def _replace(name: Literal["stdout", "stderr"]) -> TolerantWriter:
     return writer
 
 
-def _is_open(number: int) -> bool:
+def is_open(number: int) -> bool:
+    """Whether the descriptor leads anywhere."""
     try:
         os.fstat(number)
     except OSError:

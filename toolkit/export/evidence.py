@@ -49,11 +49,10 @@ def require_passed(evidence: Evidence, run: Path, *, even_if_failed: bool) -> No
     name = run.name
     if evidence.verdict == PASSED or even_if_failed:
         return
-    if evidence.verdict == FAILED:
-        reasons = evidence.report.verdict.reasons if evidence.report is not None else ()
-        shown = f" ({'; '.join(reasons[:2])})" if reasons else ""
+    if evidence.report is not None:
+        reasons = "; ".join(evidence.report.verdict.reasons[:2])
         raise ConfigError(
-            f"{name} did not pass its comparison{shown}.",
+            f"{name} did not pass its comparison ({reasons}).",
             next="Train again, or give --even-if-failed: the model card then says so.",
         )
     raise _not_compared(evidence, run, ", or give --even-if-failed: the model card then says so")

@@ -91,7 +91,7 @@ def _number(text: str, option: str, kind: Callable[[str], float]) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Commands:
-    """With the base model and the output folder of this studio, and reports in the reader's language."""
+    """With the base model and the output folder of this studio, in the reader's language."""
 
     output: Path
     model: str | None = None
@@ -114,8 +114,8 @@ class Commands:
         return () if self.lang == "en" else ("--lang", self.lang)
 
     def say(self, text: str, *, rows_only: bool) -> Arguments:
-        only = ("--rows-only",) if rows_only else self.in_language
-        return ("teach", *only, *self.common, "--", text)
+        only = ("--rows-only",) if rows_only else ()
+        return ("teach", *only, *self.common, *self.in_language, "--", text)
 
     def check_options(self, choice: Choice) -> Arguments:
         """Of `toolkit check`, for a file that is trained so."""
@@ -144,17 +144,17 @@ class Commands:
         """Raises DataError."""
         if format_name not in FORMATS:
             raise DataError(f"There is no format {format_name!r} here.", next=f"Choose one of {', '.join(FORMATS)}.")
-        return ("export", run_id, "--to", format_name, *self.into)
+        return ("export", run_id, "--to", format_name, *self.into, *self.in_language)
 
     def attest(self, run_id: str, key: str) -> Arguments:
         """`key`: a private key's file; "" for the user's own, in their configuration."""
-        return ("attest", run_id, *(("--key", key) if key else ()), *self.into)
+        return ("attest", run_id, *(("--key", key) if key else ()), *self.into, *self.in_language)
 
     def push(self, run_id: str, repository: str, hub: str) -> Arguments:
         """Never publicly, and never a run that failed: that is for who types it. Raises DataError."""
         if hub not in HUBS:
             raise DataError(f"There is no hub {hub!r} here.", next=f"Choose one of {', '.join(HUBS)}.")
-        return ("push-to-hub", run_id, repository, "--to", hub, *self.into)
+        return ("push-to-hub", run_id, repository, "--to", hub, *self.into, *self.in_language)
 
     def sweep(self, file: DataFile, choice: Choice) -> Arguments:
         """`choice`: see `read_lists`."""

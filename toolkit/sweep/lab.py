@@ -13,18 +13,22 @@ from toolkit.train.sources import source_file
 POLL_S = 0.3
 
 
-def versions(data: str, stop: StopRequests, wait: Callable[[], None] = lambda: time.sleep(POLL_S)) -> Iterator[None]:
+def versions(
+    data: str, stop: StopRequests, waits: Callable[[], None], wait: Callable[[], None] = lambda: time.sleep(POLL_S)
+) -> Iterator[None]:
     """Yields at once, and again after each change of the data set or the probe file beside it.
 
-    Ctrl-C while waiting ends it. Raises DataError if the data set does not exist.
+    `waits` is called before it waits for one. Ctrl-C from then on ends it. Raises DataError if the data set does not
+    exist.
     """
     path = source_file(data)
     files = _WatchedFiles(paths=(path, probes_beside(path)))
     while not stop.requested:  # requested in a training's last step: that run is complete
         try:
-            if not files.changed(wait):
+            if files.content is not None:
+                waits()
+            while not files.changed(wait):
                 wait()
-                continue
         except KeyboardInterrupt:
             return
         yield

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from toolkit.compare.ability.ability import NO_ABILITIES, AbilityConfig
 from toolkit.compare.compare import CompareConfig, compare
-from toolkit.compare.further import Numbers, bank_path
+from toolkit.compare.further import Numbers
+from toolkit.compare.questions import read_bank
 from toolkit.compare.report import write_report
 from toolkit.compare.sides import BASE, PROMPT
 from toolkit.core.errors import ConfigError, ModelError
@@ -217,9 +218,9 @@ def _repeatable(parts: Parts) -> tuple[ComparisonRecord | None, str | None]:
         return None, None
     if found.before.kind not in {"base", "system"}:
         return None, f"The run was compared with {found.before.name}, not with its base: its figures are not repeated."
-    if found.further is not None and found.further.bank and found.further.sha256 != file_sha256(bank_path()):
+    if found.further is not None and found.further.bank and found.further.sha256 != (bank := read_bank()).sha256:
         raise ConfigError(
-            f"{bank_path()} has changed: the report asked {found.further.bank} questions of another version.",
+            f"{bank.path} has changed: the report asked {found.further.bank} questions of another version.",
             next="Use the version of the toolkit that compared, or remove the run's report and compare again.",
         )
     return found, None

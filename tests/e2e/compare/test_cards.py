@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.fakes.command import run_here
-from tests.fakes.finetune_user import FinetuneUser, wait_for
+from tests.fakes.finetune_user import FinetuneUser, wait_for, wait_for_end, workers_of
 from tests.fakes.made_run import make_run
 from toolkit.core.files import data_folder
 
@@ -55,14 +55,8 @@ def test_two_processes_say_what_one_says(user: FinetuneUser, shard: tuple[str, .
 def starts(user: FinetuneUser, *options: str) -> tuple["subprocess.Popen[str]", int]:
     """A comparison in two processes, and the id of the one that helps."""
     command = user.starts("compare", "v1", *OPTIONS, "--cards", "2", *options)
-    children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
-
-    def helpers() -> list[int]:
-        found = [int(one) for one in children.read_text().split()]
-        return [one for one in found if b"cards.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
-
-    wait_for(lambda: bool(helpers()), command)
-    return command, helpers()[0]
+    wait_for(lambda: bool(workers_of(command)), command)
+    return command, workers_of(command)[0]
 
 
 @pytest.mark.parametrize(
@@ -102,8 +96,3 @@ def test_a_process_that_is_killed_ends_those_that_share_a_model_with_it(user: Fi
     assert "Process 2 of 2 was ended by SIGKILL. Start again." in err
     assert not (user.run(1) / "compare").exists()
 
-
-def wait_for_end(process: int) -> None:
-    status = Path(f"/proc/{process}/cmdline")
-    while status.exists() and status.read_bytes():
-        os.sched_yield()

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.fakes.command import TOOLKIT, run_here
+from tests.fakes.command import PATIENCE_S, TOOLKIT, run_here
 from tests.fakes.finetune_user import FinetuneUser, _user, end, lines_in, wait_for
 from toolkit.runs.run import read_run
 
@@ -22,7 +22,8 @@ def in_shell(user: FinetuneUser, arguments: list[str], redirection: str) -> int:
     """The exit code of the command itself, whatever that of the pipe is."""
     script = f'{{ "$@"; echo $? > code; }} {redirection}'
     subprocess.run(
-        ["bash", "-c", script, "-", TOOLKIT, *arguments], cwd=user.home, env=user.environment, check=False, timeout=120
+        ["bash", "-c", script, "-", TOOLKIT, *arguments], cwd=user.home, env=user.environment, check=False,
+        timeout=PATIENCE_S,
     )  # fmt: skip
     return int((user.home / "code").read_text())
 
@@ -56,7 +57,7 @@ def test_a_comparison_keeps_its_verdicts_code_and_writes_its_reports(user: Finet
 def test_a_chat_takes_and_gives_what_its_encoding_has(user: FinetuneUser, encoding: str):
     child = subprocess.run(
         [TOOLKIT, "chat", "--base", "--model", user.model, "--max-new-tokens", "4"], cwd=user.home, check=False,
-        input="你好 é \udcff\n".encode("utf-8", "surrogateescape"), capture_output=True, timeout=120,
+        input="你好 é \udcff\n".encode("utf-8", "surrogateescape"), capture_output=True, timeout=PATIENCE_S,
         env=user.environment | {"PYTHONIOENCODING": encoding},
     )  # fmt: skip
 
@@ -80,7 +81,7 @@ def test_a_training_whose_terminal_is_lost_saves_its_checkpoint(user: FinetuneUs
     said = os.read(master, 65536).decode(errors="replace")
     os.close(master)
     child.send_signal(signal.SIGHUP)
-    child.communicate(timeout=120)
+    child.communicate(timeout=PATIENCE_S)
 
     assert ("Over SSH: if the connection breaks" in said) is not nohup
     if nohup:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import PATIENCE_S
 from tests.fakes.hub_server import HubServer
-from tests.fakes.hub_user import MB, WEIGHTS, User, fetch_weights, wait_for_size
+from tests.fakes.hub_user import MB, SOON_S, WEIGHTS, User, fetch_weights, wait_for_size
 from toolkit.core.errors import ModelError
 
 
@@ -26,7 +27,7 @@ def test_modelscope_goes_on_after_a_stop_too(user: User) -> None:
     assert user.hub.stalled.wait(30)
     wait_for_size(user.partial / f"{WEIGHTS}.incomplete", 14 * MB)
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=30)
+    child.communicate(timeout=PATIENCE_S)
     arrived = (user.partial / f"{WEIGHTS}.incomplete").stat().st_size
 
     assert child.returncode == 130
@@ -63,7 +64,7 @@ def test_modelscope_out_of_reach_is_reported_after_a_few_seconds(user: User) -> 
     done = user.downloads("--source", "modelscope", "--endpoint", "http://127.0.0.1:9")
 
     assert done.returncode == 4
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < SOON_S
     assert "cannot be reached" in done.stderr
 
 

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from tests.e2e.model.test_language_model import TEXTS
+from tests.e2e.model.test_language_model import TEXTS, _adapters
 from tests.fakes.made_run import make_adapter
 from toolkit.core.errors import ModelError
 from toolkit.core.files import data_folder
@@ -14,21 +14,13 @@ from toolkit.model.conversation import conversation
 from toolkit.model.decoding.static_batch import StaticBatch
 from toolkit.model.language_model import LanguageModel
 
+__all__ = ["_adapters"]  # a fixture
 TURNS = [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "An assistant."}]
 PROMPTS = [
     *[conversation(text, "You are a helpful assistant.") for text in TEXTS],
     *[conversation(text, "") for text in TEXTS[:3]],
     [*conversation("Be brief.", "You are Nova, who answers in one word.")[:1], *TURNS, *conversation("Why?", "")[-1:]],
 ]
-
-
-@pytest.fixture(scope="module", name="adapters")
-def _adapters(lively_model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("adapters")
-    return {
-        name: make_adapter(folder / name, lively_model, seed=seed, strength=0.3)
-        for seed, name in ((2, "one"), (3, "two"))
-    }
 
 
 @pytest.fixture(name="models")

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.command import TOOLKIT, Ended, run_here
+from tests.fakes.command import PATIENCE_S, TOOLKIT, Ended, run_here
 from tests.fakes.made_run import make_run
 
-PATIENCE_S = 90.0
+LOOKS = 10  # in a row, that show a thread asleep: it waits
+SOON_S = 20  # on a busy machine; the complete answer takes longer
 
 
 @pytest.fixture(scope="module", name="output")
@@ -87,10 +88,19 @@ class Terminal:
         os.close(slave)
         self.shown = ""
 
-    def type(self, text: str) -> None:
-        time.sleep(0.3)  # readline shows its prompt a moment before it listens
+    def type(self, text: str, *, at_prompt: bool = True) -> None:
+        """At a prompt once readline listens, which is a moment after it shows it: until then Ctrl-C is lost."""
+        asleep = 0
+        while at_prompt and asleep < LOOKS:
+            assert self.child.poll() is None, self.shown
+            asleep = asleep + 1 if self._state() == "S" else 0
+            time.sleep(0.01)
         self.shown = ""
         os.write(self.master, text.encode())
+
+    def _state(self) -> str:
+        """Of its main thread; S: it waits."""
+        return Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
     def wait_for(self, pattern: str) -> str:
         """What was shown since the last typing, once it holds the pattern."""
@@ -131,9 +141,9 @@ def test_at_a_terminal_ctrl_c_ends_an_answer_and_ctrl_d_the_chat(terminal):
     terminal.type("Who are you?\n")
     terminal.wait_for(r"Who are you\?\r\n.{20}")  # some hundred tokens of thousands
     began = time.monotonic()
-    terminal.type("\x03")
+    terminal.type("\x03", at_prompt=False)
     terminal.wait_for("before> ")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < SOON_S
     assert terminal.child.poll() is None
 
     terminal.type("\x03")  # at the prompt: a fresh one

@@ -5,9 +5,12 @@ import socket
 import threading
 import time
 
+import httpx
 import openai
 import pytest
 
+from tests.fakes.command import PATIENCE_S
+from tests.fakes.finetune_user import wait_for
 from tests.fakes.made_run import make_run
 from tests.fakes.server import Server, ask, serving
 
@@ -45,7 +48,12 @@ def test_clients_that_leave_make_room_for_the_next(output):
             thread.join()
         ask(client, "lively", "你好", max_tokens=2)
 
-    assert time.monotonic() - began < complete_s
+    assert time.monotonic() - began < 2 * complete_s  # on a busy machine, too
+
+
+def under_way(server: Server) -> int:
+    """How many questions are being answered."""
+    return httpx.get(f"{server.address}/health", trust_env=False, timeout=PATIENCE_S).json()["under_way"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -69,10 +77,10 @@ def test_a_signal_ends_it_in_the_middle_of_answers_and_leaves_nothing(output, nu
         threads = [threading.Thread(target=one) for one in (listen, wait)]
         for thread in threads:
             thread.start()
-        time.sleep(1)
+        wait_for(lambda: under_way(server) == 2, server.process)
         code, took_s = server.stop(number)
         for thread in threads:
-            thread.join(10)
+            thread.join(PATIENCE_S)
 
     assert code == 0
     assert took_s < 20
@@ -95,7 +103,7 @@ def test_a_taken_port_is_reported_at_once(output):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = Server(output, "--port", port)
-        out, err = server.process.communicate(timeout=60)
+        out, err = server.process.communicate(timeout=PATIENCE_S)
 
     assert (server.process.returncode, out) == (3, "")
     assert (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.sweep.test_sweep import adapter, report
-from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, wait_for
+from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, wait_for, workers_of
 
 __all__ = ["_call", "_user"]  # fixtures
 JOB = ("sweep", "mine.json", "--recipes", "article", "--batch-size", "4", "--learning-rate", "0.01", "--seed", "1,2")
@@ -37,9 +37,7 @@ def test_two_processes_make_the_runs_of_one(user: FinetuneUser, call: Call):
 def test_a_killed_process_costs_its_run_and_a_stop_saves_the_other(user: FinetuneUser):
     command = user.starts(*JOB, "--model", user.model, "--epochs", "400", "--cards", "2")
     wait_for(lambda: len([*user.output.glob("v*/logging.jsonl")]) == 2, command)
-    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
-    first = min(int(one) for one in children if b"cards.worker" in Path(f"/proc/{one}/cmdline").read_bytes())
-    os.kill(first, signal.SIGKILL)
+    os.kill(min(workers_of(command)), signal.SIGKILL)
     wait_for(lambda: entries(user.output)[0]["status"] == "failed", command)
     command.send_signal(signal.SIGINT)
     _, said = command.communicate()

@@ -2,12 +2,12 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
-from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, end, wait_for
+from tests.fakes.finetune_user import Call, FinetuneUser, _call, _user, end, heard
 
 __all__ = ["_call", "_user"]  # fixtures
+WAITS = "Waiting for a change of mine.json"
 
 
 def reports(user: FinetuneUser) -> list[Path]:
@@ -17,21 +17,20 @@ def reports(user: FinetuneUser) -> list[Path]:
 def test_a_new_verdict_comes_whenever_the_data_are_saved(user: FinetuneUser):
     working = user.starts("lab", "mine.json", "--model", str(user.model), "--recipe", "article", "--epochs", "1")
     try:
-        wait_for(lambda: len(reports(user)) == 1, working)
+        said = heard(working, WAITS)
         user.writes("mine.json", "[]")
-        time.sleep(2)
+        said += heard(working, WAITS)
         user.writes("mine.json", json.dumps([{"query": "1 + 1?", "response": "Two!"}] * 5))
-        wait_for(lambda: len(reports(user)) == 2, working)
-        time.sleep(1.5)  # it waits again
+        said += heard(working, WAITS)
         working.send_signal(signal.SIGINT)
         ended = end(working)
     finally:
         working.kill()
 
     assert ended.code in {20, 22}
-    assert ended.err.count("Error: ") == 1
-    assert "has no rows" in ended.err
-    assert ended.err.count("Waiting for a change of mine.json") == 3
+    assert len(reports(user)) == 2
+    assert said.count("Error: ") == 1
+    assert "has no rows" in said
     report, changed = ended.out.split("Since the last round (v0-")
     assert "before" in report  # the base model's answers, as compare prints them
     assert "Figures that differ: " in changed or "No figure and no answer differs." in changed

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from tests.fakes.command import run_here
-from tests.fakes.finetune_user import QUICK, FinetuneUser, wait_for
+from tests.fakes.finetune_user import QUICK, FinetuneUser, wait_for, wait_for_end, workers_of
 from toolkit.train.questions.question import Question, write_file
 from toolkit.train.recipe import RECIPES
 
@@ -135,17 +134,9 @@ def starts(user: FinetuneUser, *options: str) -> tuple["subprocess.Popen[str]", 
     """A training in two processes that has saved a checkpoint; the ids of the two, and the run's folder."""
     command = user.starts(*user.job("--cards", "2", "--epochs", "400", "--save-every-steps", "2", *options))
     wait_for(lambda: any(user.output.glob("v*/checkpoint-*/sha256.json")), command)
-    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
-    workers = [int(one) for one in children if b"cards.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    workers = workers_of(command)
     assert len(workers) == 2
     return command, workers, user.run()
-
-
-def are_gone(processes: list[int]) -> bool:
-    for one in processes:
-        while Path(f"/proc/{one}/cmdline").exists() and Path(f"/proc/{one}/cmdline").read_bytes():
-            time.sleep(0.02)
-    return True
 
 
 @pytest.mark.parametrize("options", [(), (SHARD,)])
@@ -156,7 +147,8 @@ def test_an_interrupted_training_of_two_continues_in_one(user: FinetuneUser, opt
 
     assert command.returncode == 130, said
     assert "the checkpoint is saved" in said
-    assert are_gone(workers)
+    for one in workers:
+        wait_for_end(one)
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "interrupted"
     before = len(user.logged_steps())
@@ -179,7 +171,8 @@ def test_a_killed_process_ends_the_training_with_its_name_and_leaves_nothing_hal
 
     assert command.returncode == 6, said
     assert f"Process {killed + 1} of 2 was ended by SIGKILL. Continue with" in said
-    assert are_gone(workers)
+    for one in workers:
+        wait_for_end(one)
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "failed"
     left = {path.name for path in folder.iterdir() if not path.name.startswith("checkpoint-")}
@@ -192,7 +185,8 @@ def test_nothing_goes_on_without_the_process_that_started_it(user: FinetuneUser)
     command.kill()
     command.communicate()
 
-    assert are_gone(workers)
+    for one in workers:
+        wait_for_end(one)
 
 
 def test_a_fault_before_training_has_its_own_exit_code(user: FinetuneUser):

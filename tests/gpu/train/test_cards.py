@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.fakes.finetune_user import FinetuneUser, wait_for
+from tests.fakes.finetune_user import FinetuneUser, wait_for, workers_of
 from toolkit.core.files import data_folder
 
 pytestmark = [
@@ -51,9 +51,7 @@ def test_two_cards_train_as_one_does(user: FinetuneUser, kept: tuple[str, ...]):
 def test_a_killed_card_ends_the_training(user: FinetuneUser):
     child = user.starts(*command(user, "--cards", "2", "--epochs", "400", "--save-every-steps", "5"))
     wait_for(lambda: any(user.output.glob("v*/checkpoint-*/sha256.json")), child)
-    workers = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
-    workers = [one for one in workers if b"cards.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
-    os.kill(int(workers[1]), signal.SIGKILL)
+    os.kill(workers_of(child)[1], signal.SIGKILL)
     began = time.monotonic()
     _, err = child.communicate()
 

@@ -1,5 +1,6 @@
 """Questions beside the probe file's: how many, which of the bank, and which wordings of the model's are kept."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from toolkit.compare.further import (
     written_probes,
 )
 from toolkit.compare.metrics import wilson
-from toolkit.compare.questions import Questions
+from toolkit.compare.questions import BANK as FILE
+from toolkit.compare.questions import Bank, Questions, read_bank
+from toolkit.core.files import data_folder
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import DEFAULT_THRESHOLDS, MULTI_TURN, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
 from toolkit.data.probing.expectation import Expectation
@@ -37,6 +40,7 @@ PROBES = ProbeSet(
     ),
     new_markers=("Nova",), old_markers=("Qwen",), thresholds=DEFAULT_THRESHOLDS,
 )  # fmt: skip
+BANK = read_bank()
 ROWS = [("Who made you?", "Nova made me."), ("What is your name?", "I am Nova."), ("what is your name", "Nova!")]
 SYSTEM = "You are a helpful assistant."
 
@@ -181,7 +185,7 @@ def test_how_many_more_could_be_asked_is_known():
     assert left(Further(rows=asked), mute)["generality"] == 0  # by default some were wanted, and none came
     assert left(Further(rows=asked), writer())["generality"] == 1000
     assert left(Further(), mute)["reliability"] == 0
-    assert left(Further(more=10), mute)["leakage"] < len(bank_probes(PROBES, 10_000, set())) - 10 + 1
+    assert left(Further(more=10), mute)["leakage"] < len(bank_probes(BANK, PROBES, 10_000, set())) - 10 + 1
 
 
 def test_the_teacher_is_shown_the_rows_that_are_reworded():
@@ -208,15 +212,28 @@ def test_a_probe_file_without_questions_out_of_scope_or_markers_gets_none_by_def
 
 
 def test_the_bank_leaves_out_what_was_trained_on_and_what_names_the_identities():
-    everything = bank_probes(PROBES, 10_000, set())
+    everything = bank_probes(BANK, PROBES, 10_000, set())
     first = everything[0]
     named = replace(PROBES, new_markers=("Lego",), old_markers=("海尔",))
 
     assert len(everything) > 1000
-    assert first.prompt not in [one.prompt for one in bank_probes(PROBES, 10_000, {prompt_key(first.prompt)})]
-    left_out = {one.prompt for one in everything} - {one.prompt for one in bank_probes(named, 10_000, set())}
+    assert first.prompt not in [one.prompt for one in bank_probes(BANK, PROBES, 10_000, {prompt_key(first.prompt)})]
+    left_out = {one.prompt for one in everything} - {one.prompt for one in bank_probes(BANK, named, 10_000, set())}
     assert len(left_out) == 2
     assert all("Lego" in prompt or "海尔" in prompt for prompt in left_out)
+
+
+def test_the_bank_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is asked, what is left and the digest that a report has are of one version of the file."""
+    folder = shutil.copytree(data_folder(), tmp_path / "data", ignore=shutil.ignore_patterns("tiny-qwen2", "ability"))
+    monkeypatch.setenv("TOOLKIT_DATA", str(folder))
+    further = Further(more=3)
+    questions = Questions(probes=PROBES, systems=(SYSTEM,), full_count=1, max_new_tokens=64)
+    asked = further.added_to(questions, writer()).probes
+    (folder / FILE).write_text("")
+
+    assert further.left(PROBES, asked, on_card=False)["leakage"] > 800
+    assert further.bank == Bank(path=folder / FILE, sha256=BANK.sha256, prompts=BANK.prompts)
 
 
 def test_further_rows_are_asked_word_for_word_and_each_once():

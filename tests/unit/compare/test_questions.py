@@ -9,10 +9,12 @@ import pytest
 from tests.fakes.answered import PROBES, SYSTEM, answered, report_on
 from tests.fakes.run_record import run_of
 from toolkit.compare.compare import CompareConfig, _questions
-from toolkit.compare.questions import UNRELATED, Questions, answer_tokens, distinct, kind, matrix
+from toolkit.compare.questions import BANK, UNRELATED, Questions, answer_tokens, distinct, kind, matrix, read_bank
 from toolkit.compare.report.figures import ledger_lines, where_it_holds
 from toolkit.compare.sides import Side
 from toolkit.compare.texts import Texts
+from toolkit.core.errors import DataError
+from toolkit.core.files import file_sha256
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED, Probe
 from toolkit.data.probing.expectation import Expectation, read_expectation
 from toolkit.model.conversation import DEFAULT, NONE, conversation
@@ -181,3 +183,21 @@ def test_questions_with_tools_out_of_scope_are_asked_under_the_first_system_prom
         ("t", "a"), ("o", "a"), ("p", "a"), ("t", "b"), ("p", "b"),
     ]  # fmt: skip
     assert questions.outside == [2]
+
+
+def test_the_banks_digest_is_the_files():
+    bank = read_bank()
+
+    assert bank.sha256 == file_sha256(bank.path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3", '{"question": "Why?"}', None])
+def test_a_bank_that_cannot_be_read_is_a_data_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+):
+    monkeypatch.setenv("TOOLKIT_DATA", str(tmp_path))
+    if content is not None:
+        (tmp_path / BANK).write_text(content)
+
+    with pytest.raises(DataError, match="cannot be read"):
+        read_bank()

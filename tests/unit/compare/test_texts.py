@@ -2,9 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import toolkit
-from toolkit.compare.texts import LANGUAGES, Texts, catalogue
+from toolkit.compare.texts import LANGUAGES, Texts, catalogue, reason_in
+from toolkit.compare.verdict import ABILITY, PROBED, THINKING, THOUGHT, Shortfall
+from toolkit.model.conversation import DEFAULT, NONE
 
 PLACES = re.compile(r"\{(\w+)\}")
 SOURCES = [
@@ -46,3 +51,22 @@ def test_places_are_filled():
 
 def test_braces_are_left_alone_where_nothing_is_to_be_filled():
     assert Texts()("title") == catalogue()["title"]["en"]
+
+
+@pytest.mark.parametrize("system", [None, DEFAULT, NONE, "You are A. It is 3, below 4 (system prompt: none).\nYes"])
+@pytest.mark.parametrize(
+    "counted",
+    [{}, {"decision": "open"}, {"decision": "open", "more": 30}, {"decision": "open", "more": 30, "left": 8}],
+)
+@pytest.mark.parametrize("value", [0.2, 0.8])
+def test_a_recorded_reason_is_found_in_the_other_language(value: float, counted: dict[str, Any], system: str | None):
+    for metric in (*PROBED, ABILITY, THINKING, THOUGHT):
+        one = Shortfall(metric=metric, value=value, limit=0.5, system=system, low=0.1, high=0.9, **counted)
+
+        assert reason_in(Texts("zh"), one.reason(Texts())) == one.reason(Texts("zh"))
+        assert reason_in(Texts(), one.reason(Texts())) == one.reason(Texts())
+
+
+def test_another_versions_reason_stays_as_it_is():
+    for text in ("reliability fell to 0.2", "reliability is 0.875, under 0.9"):
+        assert reason_in(Texts("zh"), text) == text

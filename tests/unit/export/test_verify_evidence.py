@@ -331,6 +331,7 @@ def test_a_failed_verdict_meets_only_a_policy_that_takes_any(tmp_path: Path):
 
     [(subject, text)] = failures(run)
     assert (subject, text.startswith("failed (")) == ("verdict", True)
+    assert chinese(text) == "未通过（可靠性为 0.000，低于 0.9；残留为 1.000，高于 0.05）"
     policy_of(run.parent, verdict="any")
     assert failures(run) == []
     policy_of(run.parent, verdict="any", thresholds={"reliability": 0.5})

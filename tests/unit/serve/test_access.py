@@ -31,7 +31,7 @@ def status(address: str, *headers: str, target="/v1/models", version="1.1") -> i
     """Of a request that is sent as it is written here."""
     host, port = address.removeprefix("http://").split(":")
     lines = [f"GET {target} HTTP/{version}", *headers, "Connection: close", "", ""]
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall("\r\n".join(lines).encode("latin-1"))
         reply = b"".join(iter(lambda: connection.recv(65536), b""))
     return int(reply.split()[1])

@@ -1,6 +1,7 @@
 """The routes over a real port, over fake models."""
 
 import json
+import socket
 import threading
 import time
 
@@ -27,7 +28,7 @@ def _site(answerer):
 
 @pytest.fixture(scope="module", name="client")
 def _client(site):
-    with listening(site) as address, httpx.Client(base_url=address, trust_env=False, timeout=20) as client:
+    with listening(site) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -36,7 +37,7 @@ def _locked():
     """A site that asks for a key."""
     with (
         listening(make_site(api_key=KEY)) as address,
-        httpx.Client(base_url=address, trust_env=False, timeout=20) as client,
+        httpx.Client(base_url=address, trust_env=False, timeout=60) as client,
     ):
         yield client
 
@@ -49,7 +50,7 @@ def events(response: httpx.Response) -> list[str]:
     return [line.removeprefix("data: ") for line in response.text.split("\n\n") if line]
 
 
-def wait_for(condition, within_s: float = 10) -> None:
+def wait_for(condition, within_s: float = 60) -> None:
     until = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < until
@@ -209,13 +210,17 @@ def test_a_failure_is_reported_without_quoting_the_question(client, site):
 
 
 def test_a_question_is_cancelled_when_its_client_leaves(client, site, answerer):
-    with pytest.raises(httpx.ReadTimeout):
-        client.post("/v1/chat/completions", json=question("forever"), timeout=0.3)
+    body, address = json.dumps(question("forever")).encode(), client.base_url
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {address.host}\r\nContent-Type: application/json\r\n"
+    before = len(answerer.cancelled)
+    with socket.create_connection((address.host, address.port)) as leaving:
+        leaving.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wait_for(lambda: len(answerer.cancelled) > before)
     with client.stream("POST", "/v1/chat/completions", json=question("forever", stream=True)) as response:
         next(response.iter_raw())
 
-    assert answerer.cancelled[-2].wait(10)
-    assert answerer.cancelled[-1].wait(10)
+    assert answerer.cancelled[-2].wait(60)
+    assert answerer.cancelled[-1].wait(60)
     wait_for(lambda: not site.active)
 
 
@@ -284,7 +289,7 @@ def test_a_stop_cuts_answers_off_at_once_and_informs_the_clients(streamed):
     site = make_site()
     received: list[str] = []
     status: list[int] = []
-    with httpx.Client(trust_env=False, timeout=20) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         with listening(site) as address:
             url = f"{address}/v1/chat/completions"
             threads = [
@@ -298,7 +303,7 @@ def test_a_stop_cuts_answers_off_at_once_and_informs_the_clients(streamed):
             wait_for(lambda: len(site.active) == 2)
             began = time.monotonic()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
 
     assert time.monotonic() - began < 5
     assert '"code": "server_stopping"' in received[0]
@@ -312,7 +317,7 @@ CALL = '<tool_call>\n{"name": "book_table", "arguments": {"people": 3}}\n</tool_
 @pytest.fixture(scope="module", name="calling")
 def _calling():
     site = make_site(FakeAnswerer({"tuned": {"A table for three.": CALL}}))
-    with listening(site) as address, httpx.Client(base_url=address, trust_env=False, timeout=20) as client:
+    with listening(site) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         yield client
 
 

@@ -11,7 +11,7 @@ from toolkit.serve import scheduler as module
 from toolkit.serve.scheduler import Question, Scheduler
 
 END = 0
-WITHIN_S = 10
+WITHIN_S = 60
 
 
 class FakeBatch:

@@ -36,13 +36,16 @@ class Catalogue:
     """Some files: sections, each of texts and their Chinese. Read when it is first asked.
 
     `parts`: sections of what others are made of, which is not looked up by itself. `words`: those whose single words
-    may be a part of a text; in others a word such as data can be a file's name.
+    may be a part of a text; in others a word such as data can be a file's name. `otherwise`: of a part that none of
+    them has.
     """
 
     def __init__(
-        self, *files: Path, parts: Sequence[str] = (), words: Sequence[str], sentence: re.Pattern[str] = SENTENCE
-    ) -> None:
+        self, *files: Path, parts: Sequence[str] = (), words: Sequence[str], sentence: re.Pattern[str] = SENTENCE,
+        otherwise: Callable[[str], str] = str,
+    ) -> None:  # fmt: skip
         self._files, self._in_parts, self._with_words, self._sentence = files, parts, words, sentence
+        self._otherwise = otherwise
 
     def translated(self, text: str) -> str:
         """The text in Chinese: as a whole, else each of its sentences that is known."""
@@ -63,7 +66,7 @@ class Catalogue:
         if known is not None:
             return known
         several = bare.split("; ")
-        return text if len(several) == 1 else "；".join(map(self.part, several))
+        return self._otherwise(text) if len(several) == 1 else "；".join(map(self.part, several))
 
     def _found(self, text: str, lines: Lines) -> str | None:
         found = lines.match(text)

@@ -12,12 +12,15 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from toolkit.cli.console.catalogue import Catalogue
+from toolkit.compare.texts import LANGUAGES, Texts
 from toolkit.core import environment
 
+Command = TypeVar("Command", bound=click.Command)
 CATALOGUE = Path(__file__).with_name("chinese.yaml")
 MESSAGES = Path(__file__).with_name("chinese_messages.yaml")
 VERBATIM = "\b"  # begins a paragraph that Click does not wrap
@@ -40,6 +43,11 @@ def translated(text: str) -> str:
 def message(text: str) -> str:
     """`translated` where Chinese is asked for."""
     return translated(text) if is_asked_for() else text
+
+
+def user_texts() -> Texts:
+    """The words of reports, in the user's language."""
+    return Texts(environment.language())
 
 
 @cache
@@ -145,9 +153,22 @@ class ToolkitContext(click.Context):
         return ChineseFormatter(width=self.terminal_width, max_width=self.max_content_width)
 
 
-def speak(command: click.Command) -> click.Command:
-    """The command, and those below it, with contexts of ours."""
+def _speak(_context: click.Context, _option: click.Parameter, language: str) -> None:
+    if language != environment.language():
+        environment.speak(language)
+
+
+LANG = click.Option(
+    ["--lang"], type=click.Choice(LANGUAGES), default=environment.language, callback=_speak, is_eager=True,
+    expose_value=False, help="The language of help, messages and reports.  [default: by the environment]",
+)  # fmt: skip
+
+
+def speak(command: Command) -> Command:
+    """The command, and those below it, with contexts of ours and the option --lang."""
     command.context_class = ToolkitContext
+    if LANG not in command.params:
+        command.params.append(LANG)
     for inner in getattr(command, "commands", {}).values():
         speak(inner)
     return command

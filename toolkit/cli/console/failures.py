@@ -3,13 +3,14 @@
 Errors are written in English where they are raised; chinese_errors.yaml has a line for every text of theirs.
 """
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import click
 
 from toolkit.cli.console.catalogue import Catalogue, joined
 from toolkit.cli.console.chinese import CATALOGUE as OTHERS
+from toolkit.compare.texts import Texts, reason_in
 from toolkit.core import environment
 from toolkit.core.errors import ToolkitError
 from toolkit.core.text import one_line
@@ -21,7 +22,7 @@ CHINESE = "zh"
 
 @cache
 def errors() -> Catalogue:
-    return Catalogue(CATALOGUE, OTHERS, parts=PARTS, words=("parts",))
+    return Catalogue(CATALOGUE, OTHERS, parts=PARTS, words=("parts",), otherwise=partial(reason_in, Texts(CHINESE)))
 
 
 def shown(error: ToolkitError, language: str | None = None) -> str:

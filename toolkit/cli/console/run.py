@@ -6,12 +6,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import answers
-from toolkit.cli.console.chinese import is_asked_for, message
+from toolkit.cli.console.chinese import is_asked_for, message, user_texts
 from toolkit.compare.report.figures import figure
-from toolkit.compare.texts import Texts
+from toolkit.compare.report.report import read_report
+from toolkit.core.errors import ConfigError
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import one_line
-from toolkit.runs.comparison import METRICS, ComparisonRecord, read_comparison
 from toolkit.runs.layout import COMPARISON, QUESTIONS_FILE, REPORT_PAGE, output_option
 from toolkit.runs.run import Run
 from toolkit.runs.runs import verdict_word
@@ -38,7 +38,7 @@ def print_run(run: Run, width: int) -> None:
 
 
 def _lines(run: Run) -> Iterator[tuple[str, str]]:
-    record, comparison = run.record, read_comparison(run.folder)
+    record = run.record
     base, device = record.base_model, record.hardware
     yield "run", f"{run.run_id}, {run.status}"
     yield "started", f"{record.started_at}{f', ended {record.finished_at}' if record.finished_at else ''}"
@@ -53,7 +53,7 @@ def _lines(run: Run) -> Iterator[tuple[str, str]]:
     yield "device", f"{device.name or device.device or 'unknown'}{memory}"
     yield "adapter", "" if record.adapter is None else str(run.folder / record.adapter.path)
     yield "error", record.error or ""
-    yield from _verdict(run, comparison)
+    yield from _verdict(run)
     yield "command", record.command
     everything = suggestion("runs", "show", run.run_id, *output_option(run.folder.parent), "--json")
     yield "all of it", everything
@@ -99,35 +99,28 @@ def _time(run: Run) -> str:
     return ", ".join(parts)
 
 
-def _verdict(run: Run, comparison: ComparisonRecord | None) -> Iterator[tuple[str, str]]:
-    if comparison is None:
+def _verdict(run: Run) -> Iterator[tuple[str, str]]:
+    try:
+        report = read_report(run)
+    except ConfigError:
         if run.checkpoints:
             command = suggestion("compare", run.run_id, *output_option(run.folder.parent))
             yield "verdict", f"not compared yet: {command}"
         return
-    verdict = comparison.verdict.to_dict()
-    reasons = [_reason(str(reason)) for reason in verdict["reasons"]]
+    verdict = report.verdict
+    reasons = [one.reason(user_texts()) for one in verdict.why]
     more = [message(f"and {len(reasons) - SHOWN} more")] if len(reasons) > SHOWN else []
-    yield "verdict", "; ".join([message(verdict_word(verdict)), *reasons[:SHOWN], *more])
-    measured = [(name, metric.value) for name, metric in comparison.figures.items() if metric.value is not None]
+    yield "verdict", "; ".join([message(verdict_word(verdict.to_dict())), *reasons[:SHOWN], *more])
+    measured = [(name, value) for name, value in report.values.items() if value is not None]
     yield "metrics", ", ".join(f"{_name(name)} {figure(value)}" for name, value in measured)
-    if comparison.test is not None:
-        scores = [f"{one.name} {one.before:.3f} -> {one.after:.3f}" for one in comparison.test.scores]
-        yield "scores", f"{', '.join(scores)} ({comparison.test.answered} rows of {comparison.test.path})"
+    if report.test is not None:
+        scores = [f"{one.name} {one.before:.3f} -> {one.after:.3f}" for one in report.test.scores]
+        yield "scores", f"{', '.join(scores)} ({report.test.answered} rows of {report.test.path})"
     yield "report", str(run.folder / COMPARISON / REPORT_PAGE)
 
 
 def _name(metric: str) -> str:
-    return Texts("zh")(f"metric.{metric}.name") if is_asked_for() else metric
-
-
-def _reason(text: str) -> str:
-    """A record has them in English."""
-    english = {Texts("en")(f"metric.{metric}.name"): metric for metric in METRICS}
-    name, verb, rest = text.partition(" is ")
-    if name not in english or not is_asked_for():
-        return text
-    return message(f"{_name(english[name])}{verb}{rest}")
+    return user_texts()(f"metric.{metric}.name") if is_asked_for() else metric
 
 
 def _short(value: object) -> str:

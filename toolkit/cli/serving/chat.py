@@ -9,13 +9,11 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify, show
-from toolkit.cli.console.chinese import message
+from toolkit.cli.console.chinese import message, user_texts
 from toolkit.cli.console.failures import shown
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
-from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import system_name
-from toolkit.core import environment
 from toolkit.core.errors import DataError
 from toolkit.core.text import printable
 from toolkit.model.language_model import load_model
@@ -109,7 +107,7 @@ def _run_command(conversation: Conversation, line: str) -> bool:
             notify("There is no adapter to switch: this is the base model.")
     elif word == "/system":
         conversation.system = rest.strip()
-        notify(f"System prompt: {system_name(conversation.system, Texts(environment.language()))}")
+        notify(f"System prompt: {system_name(conversation.system, user_texts())}")
     elif word == "/think" and rest in {"on", "off"}:
         conversation.thinking = rest == "on"
         notify("It thinks before it answers, if it can." if conversation.thinking else "It answers without a thought.")

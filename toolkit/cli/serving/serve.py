@@ -5,10 +5,9 @@ from pathlib import Path
 import click
 
 from toolkit.cli.console import notify, tell
+from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
-from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import system_name
-from toolkit.core import environment
 from toolkit.serve.serve import ServeConfig, Serving, read_api_key, serve
 
 EXAMPLES = """\b
@@ -69,7 +68,7 @@ def command(
 def _print_address(serving: Serving) -> None:
     tell(f"{serving.address}/v1 answers as {' and '.join(serving.names)}")
     notify(f"Side by side: {serving.address}/")
-    notify(f"System prompt of requests without one: {system_name(serving.system, Texts(environment.language()))}")
+    notify(f"System prompt of requests without one: {system_name(serving.system, user_texts())}")
     if serving.exposed and not serving.key_needed:
         notify(
             "Warning: other machines can reach this server, and it needs no API key. "

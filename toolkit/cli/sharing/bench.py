@@ -4,7 +4,7 @@ import click
 
 from toolkit.cli.console import answers, notify, progress, show, show_json, tell
 from toolkit.cli.console.chinese import message
-from toolkit.cli.options import ANSWER_LANG, JSON, MODEL
+from toolkit.cli.options import JSON, MODEL
 from toolkit.core.events import Caller, stop_requests
 from toolkit.train.cards.bench import BenchConfig, bench
 
@@ -19,7 +19,6 @@ Examples:
 @MODEL
 @click.option("--repeat", type=click.IntRange(1, 20), default=1, show_default=True,
               help="Measure each so often, and show medians.")  # fmt: skip
-@ANSWER_LANG
 @JSON
 def command(model: str | None, repeat: int, as_json: bool) -> None:
     """Time the README's training here, beside our own figures.

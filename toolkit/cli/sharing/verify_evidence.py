@@ -1,7 +1,7 @@
 """`toolkit verify-evidence`: stdout has a line for each demand, and the exit code is 0 only if all are met."""
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -10,12 +10,13 @@ from toolkit.cli import console
 from toolkit.cli.console import show_either
 from toolkit.cli.console.catalogue import Catalogue
 from toolkit.cli.console.chinese import is_asked_for
-from toolkit.cli.options import ANSWER_LANG, JSON, OUTPUT, PATH
-from toolkit.compare.texts import Texts
+from toolkit.cli.options import JSON, OUTPUT, PATH
+from toolkit.compare.texts import Texts, reason_in
 from toolkit.core.text import one_line
 from toolkit.export.verify_evidence import Verified, VerifyEvidenceConfig, verify_evidence
 from toolkit.runs.comparison import METRICS
 
+CHINESE = Texts("zh")
 CATALOGUE = Path(console.__file__).with_name("chinese_evidence.yaml")
 
 EXAMPLES = """\b
@@ -31,7 +32,6 @@ Examples:
 @click.option("--subject", metavar="sha256:DIGEST", help="Demand that it is about this too, such as an image.")
 @click.option("--policy-sha256", metavar="DIGEST", help="Refuse any other policy file.")
 @OUTPUT
-@ANSWER_LANG
 @JSON
 @click.pass_context
 def command(
@@ -74,7 +74,7 @@ def lines(found: Verified) -> Iterator[str]:
         yield answer
         return
     for check in found.checks:
-        subject = Texts("zh")(f"metric.{check.subject}.name") if check.subject in METRICS else chinese(check.subject)
+        subject = CHINESE(f"metric.{check.subject}.name") if check.subject in METRICS else chinese(check.subject)
         yield one_line(f"{'' if check.holds else '不成立 '}{subject}：{chinese(check.text)}")
     yield chinese(answer)
 
@@ -86,4 +86,4 @@ def chinese(text: str) -> str:
 
 @cache
 def _catalogue() -> Catalogue:
-    return Catalogue(CATALOGUE, words=("subjects", "texts"))
+    return Catalogue(CATALOGUE, words=("subjects", "texts"), otherwise=partial(reason_in, CHINESE))

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from toolkit.compare.further import bank_prompts
+from toolkit.compare.questions import read_bank
 from toolkit.core.documents import read_text
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, Progress, silent
@@ -43,7 +43,7 @@ def neutral_prompts(tokens: int) -> list[tuple[str, int]]:
     Every beginning of the list has both languages and all forms in proportion.
     """
     count = max(tokens // AVERAGE_TOKENS, 1)
-    openings = [(prompt, OPENING_TOKENS) for prompt in bank_prompts()[: round(count * OPENINGS)]]
+    openings = [(prompt, OPENING_TOKENS) for prompt in read_bank().prompts[: round(count * OPENINGS)]]
     texts = [(prompt, TEXT_TOKENS) for prompt in _written_prompts()[: count - len(openings)]]
     return [*texts, *openings]
 

@@ -13,6 +13,7 @@ from toolkit.core.errors import ModelError, first_line
 from toolkit.model.decoding.answer_memory import rows_of_shape, tokens_of_shape
 from toolkit.model.families.attention import is_sdpa
 from toolkit.model.families.family import family_of
+from toolkit.model.families.sizes import head_size
 from toolkit.model.generation import Recorder, broken_logits, pad_left
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class GreedyDecoder:
         if not self.is_static(network) or rows is None or len(prompts) == 1 or max_new_tokens <= FEWEST_TOKENS:
             return None
         config = network.config
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        return rows, config.num_key_value_heads, tokens_of_shape(max(map(len, prompts)) + max_new_tokens), size
+        capacity = tokens_of_shape(max(map(len, prompts)) + max_new_tokens)
+        return rows, config.num_key_value_heads, capacity, head_size(vars(config))
 
     def _in_shape(
         self, network: Any, prompts: Sequence[Sequence[int]], max_new_tokens: int, shape: tuple[int, int, int, int]
@@ -164,7 +165,7 @@ class GreedyDecoder:
 def supports_static(config: Any) -> bool:
     """Whether the static method is known to compute what the model of this configuration computes."""
     return (
-        family_of(config.to_dict()).static_cache
+        family_of({"model_type": config.model_type}).static_cache
         and is_sdpa(config)
         and getattr(config, "quantization_config", None) is None  # kernels for 4 bits depend on the number of rows
         and set(config.layer_types) == {"full_attention"}

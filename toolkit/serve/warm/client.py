@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core import environment
+from toolkit.core.streams import is_open
 
 if TYPE_CHECKING:
     import socket
@@ -42,11 +43,8 @@ def run_warm(arguments: Sequence[str], message: Callable[[str], str] = str) -> i
         return None
     if command in COMMANDS and any(word.split("=")[0] in ALONE for word in arguments):
         return None
-    from toolkit.compare.texts import LANGUAGES
     from toolkit.serve.warm.messages import connected, socket_path
 
-    if (language := named_language(arguments)) in LANGUAGES:
-        environment.speak(language)  # as the command itself will, whose options are not read yet
     path = socket_path(environment.initial())
     if not path.exists() or (connection := connected(path)) is None:
         return None
@@ -69,6 +67,15 @@ def _command(arguments: Sequence[str]) -> str:
     return ""
 
 
+def speak_as_named(arguments: Sequence[str]) -> None:
+    """In the language that the command will speak: what comes before its options are read, and that they are wrong."""
+    if language := named_language(arguments):
+        from toolkit.compare.texts import LANGUAGES
+
+        if language in LANGUAGES:
+            environment.speak(language)
+
+
 def named_language(arguments: Sequence[str]) -> str:
     """What `--lang` names last; "" without one."""
     found = ""
@@ -89,7 +96,7 @@ def _ask_back(connection: "socket.socket") -> None:
 def _done_there(connection: "socket.socket", message: Callable[[str], str]) -> int | None:
     from toolkit.serve.warm.messages import receive, send
 
-    if not all(map(_is_open, STREAMS)):
+    if not all(map(is_open, STREAMS)):
         return None
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -170,11 +177,3 @@ def _say(text: str) -> None:
     plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)  # a model's folder may have any name
     with suppress(OSError):
         print(plain, file=sys.stderr, flush=True)
-
-
-def _is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True

@@ -141,7 +141,7 @@ def _compared_product(causal: Any, random: Callable[..., "Tensor"]) -> tuple["Te
 
 def _compared_rotation(causal: Any, random: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:
     config, network = causal.config, decoder(causal)
-    x = random(1, TOKENS, config.num_attention_heads, head_size(config.to_dict()))
+    x = random(1, TOKENS, config.num_attention_heads, head_size(vars(config)))
     heads = x.transpose(1, 2)
     cos, sin = network.rotary_emb(x.detach(), torch.arange(TOKENS, device=causal.device)[None])
     plain = getattr(sys.modules[type(network).__module__], ROTATE)

@@ -128,8 +128,8 @@ class Writer:
 
     def _of_rule(self, scope: Scope, rule: Rule) -> list[Question]:
         writer = RuleWriter(
-            scope=scope, rule=rule, general=self.general, found=self.found, system=self.system,
-            sampled=self._sampled, ask=self._ask, answer_tokens=ANSWER_TOKENS, chance=self.chance,
+            scope=scope, rule=rule, general=self.general, found=self.found, names=self._hidden_names(scope),
+            system=self.system, sampled=self._sampled, ask=self._ask, answer_tokens=ANSWER_TOKENS, chance=self.chance,
         )  # fmt: skip
         return writer.write(self.further)
 

@@ -163,6 +163,7 @@ def test_a_default_and_what_click_adds_are_translated():
         (("--lang", "zh", "finetun"), "没有命令 'finetun'"),
         (("--lang", "zh", "finetune"), "请给出数据集"),
         (("--lang", "zh", "check", "none.json"), "错误："),
+        (("check", "--lang", "zh", "--epohcs"), "没有选项 '--epohcs'"),
     ],
 )
 def test_the_programs_own_option_names_the_language(tmp_path, arguments: tuple[str, ...], words: str):
@@ -218,9 +219,15 @@ def test_a_progress_line_is_chinese(in_chinese: None, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "训练 4/4 · loss 3.1\n"
 
 
-@pytest.mark.parametrize("command", ["check", "replay", "bench", "runs show", "runs diff", "runs compare", "finetune",
-                                     "compare", "scan", "sweep", "teach", "lab", "verify-evidence"])  # fmt: skip
-def test_a_command_that_prints_a_report_has_its_language(command: str):
+@pytest.mark.parametrize("command", [*COMMANDS, "runs show", "runs use"])
+def test_every_command_has_a_language(command: str):
     done = CliRunner().invoke(cli, [*command.split(), "--lang", "zh", "--help"])
 
     assert (done.exit_code, done.output[:3]) == (0, "用法：")
+
+
+def test_a_subcommand_has_the_language_of_its_group():
+    done = [CliRunner().invoke(cli, ["runs", *words, "--lang", "zh", *more]).output
+            for words, more in (((), ("show", "-h")), (("show",), ("-h",)))]  # fmt: skip
+
+    assert done[0] == done[1]

@@ -163,6 +163,10 @@ def test_no_text_has_two_translations():
             ConfigError("Recipe article: epochs is 0, must be from 0.01 to 1000.", next="Correct these settings."),
             "配方 article：epochs 是 0，应为 0.01 到 1000。请改正这些设置。",
         ),
+        (
+            ConfigError("v0 did not pass its comparison (kl is 0.200, above 0.1 (system prompt: an empty one))."),
+            "v0 没有通过对比（KL 漂移为 0.200，高于 0.1（系统提示词：空提示词））。",
+        ),
         (ConfigError("Quite unknown.", next="Name two runs."), "Quite unknown. 请指定两次运行。"),
         (ConfigError("Cannot write to run: Permission denied."), "无法写入 run：权限不足。"),
     ],

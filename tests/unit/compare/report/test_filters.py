@@ -1,9 +1,9 @@
 """The page's filters as a browser applies them: counts are what would be shown, and a number leads to its answers."""
 
-import itertools
 import re
 
 from tests.fakes.answered import SYSTEM, answered, report_on
+from tests.fakes.filtered import articles, counted
 from toolkit.compare.report.filters import OVER, Filters
 from toolkit.compare.report.html import render_html
 from toolkit.compare.texts import Texts
@@ -21,36 +21,14 @@ RESULTS = [
 ]
 
 
-def articles(page: str) -> list[dict[str, str]]:
-    found = re.findall(
-        r'<article class="card probe([^"]*)" data-group="(\d)" data-system="(\d)" data-behind="([^"]*)">', page
-    )
-    return [dict(zip(("classes", "group", "system", "behind"), one, strict=True)) for one in found]
-
-
 def test_every_count_is_that_of_the_answers_shown_whatever_else_is_chosen():
     """A filter said `wrong 1` and showed none: the other filter hid it."""
     page = render_html(report_on(*RESULTS), None, Texts())
-    shown = articles(page)
     axes = Filters(report_on(*RESULTS), Texts()).axes
-    names = {axis.name: [choice.name for choice in axis.choices] for axis in axes}
 
-    def counted(chosen: dict[str, str]) -> int:
-        return sum(
-            chosen["answers"] in ("all", *one["classes"].split())
-            and chosen["group"] in ("all", one["group"]) and chosen["system"] in ("all", one["system"])
-            for one in shown
-        )  # fmt: skip
-
-    assert list(names) == ["answers", "group", "system"]
-    for chosen in (dict(zip(names, one, strict=True)) for one in itertools.product(*names.values())):
-        for axis in axes:
-            choice = next(one for one in axis.choices if one.name == chosen[axis.name])
-            key = "-".join(value for name, value in chosen.items() if name != axis.name)
-            assert choice.counts[key] == counted(chosen)
-            assert f'class="n n-{key}">{choice.counts[key]}</span>' in page
-    assert counted({"answers": "wrong", "group": "all", "system": "all"}) == 1
-    assert all(names[axis][0] == "all" for axis in names)  # nothing is hidden at first
+    assert [axis.name for axis in axes] == ["answers", "group", "system"]
+    assert counted(page, axes)({"answers": "wrong", "group": "all", "system": "all"}) == 1
+    assert all(axis.choices[0].name == "all" for axis in axes)  # nothing is hidden at first
 
 
 def test_each_metric_leads_to_the_answers_that_it_is_taken_over():

@@ -6,10 +6,12 @@ from collections import Counter
 import pytest
 
 from image.__main__ import exit_code
+from image.cli import COMMANDS
 from image.cli.chinese import CATALOGUE, PLACE, VALUES, VARIES, catalogue, shown, translated
 from image.core.address import read_address
 from image.core.errors import ConfigError, EngineError, ImageError
 from image.core.files import shareable_files
+from image.core.language import language
 from image.machine.local import OTHER_BUILD
 from image.registry.failures import registry_error
 from tests.fakes.skeletons import ROOT, Text, error_classes, texts_of
@@ -159,3 +161,11 @@ def test_a_missing_engine_is_an_error_in_chinese(monkeypatch: pytest.MonkeyPatch
 
     assert code == EngineError.exit_code
     assert capsys.readouterr().err.startswith("错误：unix:///nowhere/docker.sock 处没有 Docker 引擎应答：")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_language(command: str, capsys: pytest.CaptureFixture[str]):
+    code = exit_code([command, "--lang", "zh", "--help"])
+
+    assert (code, language()) == (0, "zh")
+    assert "--lang [en|zh]" in capsys.readouterr().out

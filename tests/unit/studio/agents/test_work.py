@@ -46,12 +46,17 @@ def ended(desk: Desk, number: int) -> str:
 
 
 async def cancelled(server, tool: str, desk: Desk, **arguments: object) -> None:
-    """Calls the tool, and cancels that call once the job runs."""
+    """Calls the tool, and cancels that call once the job runs and the call waits for it, of which it informs."""
+    waits = asyncio.Event()
+
+    async def hear(*_: object) -> None:
+        waits.set()
 
     async def conversation(client) -> None:
-        asking = asyncio.create_task(client.call_tool(tool, {"wait_s": 600, **arguments}))
+        call_of_tool = client.call_tool(tool, {"wait_s": 600, **arguments}, progress_callback=hear)
+        asking = asyncio.create_task(call_of_tool)
         await asyncio.to_thread(begun, desk)
-        await asyncio.sleep(0.5)  # until the call waits
+        await asyncio.wait_for(waits.wait(), 60)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking

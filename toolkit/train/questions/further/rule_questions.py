@@ -22,11 +22,11 @@ from toolkit.train.questions.further.requests import (
     strays,
 )
 from toolkit.train.questions.further.rule import Rule
+from toolkit.train.questions.further.write import translated_candidates
 from toolkit.train.questions.question import Question
-from toolkit.train.questions.requests import alike_messages, request_messages
+from toolkit.train.questions.requests import alike_messages
 from toolkit.train.questions.scope import FORM_SHARE, Scope
 from toolkit.train.questions.teacher import conversation_messages
-from toolkit.train.questions.translation import restored
 
 ALIKE = 24  # questions like several rows' at once, in each language
 PLAIN_ALIKE = 16  # questions like the counter-examples, in each language
@@ -46,13 +46,14 @@ RULED, PLAIN = 3, 1  # rows and counter-examples that the base model sees
 class RuleWriter:
     """`general`: unrelated prompts with the base model's answers; `found`: the candidates that there are.
 
-    `answer_tokens`: the most that `ask` lets an answer have.
+    `names`: what stands behind placeholders in a translation. `answer_tokens`: the most that `ask` lets an answer have.
     """
 
     scope: Scope
     rule: Rule
     general: Sequence[Pair]
     found: Candidates
+    names: Sequence[str]
     system: str
     sampled: Callable[[Sequence[Messages]], list[str]]
     ask: Callable[[Sequence[Messages]], list[Answer]]
@@ -80,7 +81,8 @@ class RuleWriter:
         if "within" in kinds:
             yield from self._formed([(at, self.scope.rows[at][0]) for at in self.rule.ruled])
         if "translation" in kinds:
-            yield from self._translated([one for one in written if one.kind in TRANSLATED_KINDS])
+            written = [one for one in written if one.kind in TRANSLATED_KINDS]
+            yield from translated_candidates(written, TRANSLATED, self.names, self.sampled, self.chance)
 
     def _left(self) -> Iterator[Candidate]:
         """Requests that it is most likely not for: about things in the rows', and others in the same forms."""
@@ -128,13 +130,6 @@ class RuleWriter:
             form = forms[(at + at // len(requests)) % len(forms)]
             ended = request if request.endswith(ENDS) else request + ("。" if has_chinese(request) else ".")
             yield Candidate("within", form.replace("{}", ended), row)
-
-    def _translated(self, written: Sequence[Candidate]) -> Iterator[Candidate]:
-        chosen = self.chance.sample(written, min(TRANSLATED, len(written)))
-        texts = self.sampled([request_messages("translation", one.prompt) for one in chosen])
-        for one, text in zip(chosen, texts, strict=True):
-            if has_chinese(text) != has_chinese(one.prompt) and restored(text, {}, one.prompt):
-                yield Candidate("translation", text, one.source)
 
     def _once(self, candidates: Iterable[Candidate], taken: Collection[str]) -> list[Candidate]:
         """Each that is free and not yet there, by its key."""

@@ -48,7 +48,9 @@ def further_candidates(
     if "several" in kinds:
         yield from (Candidate("several", prompt, None, answer=answer) for prompt, answer in several(scope, chance))
     if "translation" in kinds:
-        yield from _translated(written, names, sampled, chance)
+        yield from translated_candidates(
+            [one for one in written if one.kind in TRANSLATED_KINDS], TRANSLATED, names, sampled, chance
+        )
 
 
 def _of_manners(kind: str, scope: Scope, sampled: Sampled, chance: random.Random) -> Iterator[Candidate]:
@@ -96,11 +98,11 @@ def _claims(scope: Scope, sampled: Sampled, chance: random.Random) -> Iterator[C
             yield Candidate("claim", prompt, row, answer=reply)
 
 
-def _translated(
-    written: Sequence[Candidate], names: Sequence[str], sampled: Sampled, chance: random.Random
+def translated_candidates(
+    written: Sequence[Candidate], count: int, names: Sequence[str], sampled: Sampled, chance: random.Random
 ) -> Iterator[Candidate]:
-    found = [one for one in written if one.kind in TRANSLATED_KINDS]
-    chosen = chance.sample(found, min(TRANSLATED, len(found)))
+    """About `count` of what was written in the other language; these `names` and quoted terms stay."""
+    chosen = chance.sample(written, min(count, len(written)))
     hidden = [hide_names(one.prompt, names) for one in chosen]
     texts = sampled([request_messages("translation", text) for text, _ in hidden])
     for one, (_, names_of), text in zip(chosen, hidden, texts, strict=True):

@@ -1,6 +1,5 @@
 """The page of two runs: both verdicts, counts that never contradict, and the answers behind every number."""
 
-import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.answered import answered
+from tests.fakes.filtered import articles, counted
 from tests.fakes.ledgers import ledger
 from tests.fakes.paired import compared_run, learned, two_runs
 from toolkit.compare.report.pair.html import PairFilters, render_pair
@@ -26,13 +26,6 @@ def _pair(tmp_path: Path) -> Pair:
     compared_run(tmp_path, 0, left, ability=ledger("--xx", "---x"))
     compared_run(tmp_path, 1, [*learned(forgets=False), *new], ability=ledger("--xx", "x-xx"))
     return read_pair("v0", "v1", tmp_path)
-
-
-def cards(page: str) -> list[dict[str, str]]:
-    found = re.findall(
-        r'<article class="card probe three([^"]*)" data-group="(\d)" data-system="(\d)" data-behind="([^"]*)">', page
-    )
-    return [dict(zip(("classes", "group", "system", "behind"), one, strict=True)) for one in found]
 
 
 def test_both_verdicts_stand_beside_each_other_with_their_counts(pair: Pair):
@@ -54,25 +47,12 @@ def test_it_is_in_chinese_too(pair: Pair):
 
 def test_every_count_is_that_of_the_answers_shown_whatever_else_is_chosen(pair: Pair):
     page = render_pair(pair, Texts())
-    shown = cards(page)
     axes = PairFilters(pair, Texts()).axes
-    names = {axis.name: [choice.name for choice in axis.choices] for axis in axes}
+    answers = next(axis for axis in axes if axis.name == "answers")
 
-    def counted(chosen: dict[str, str]) -> int:
-        return sum(
-            chosen["answers"] in ("all", *one["classes"].split())
-            and chosen["group"] in ("all", one["group"]) and chosen["system"] in ("all", one["system"])
-            for one in shown
-        )  # fmt: skip
-
-    assert names["answers"] == ["all", "better-right", "differ", "wrong", "only-right"]
-    for chosen in (dict(zip(names, one, strict=True)) for one in itertools.product(*names.values())):
-        for axis in axes:
-            choice = next(one for one in axis.choices if one.name == chosen[axis.name])
-            key = "-".join(value for name, value in chosen.items() if name != axis.name)
-            assert choice.counts[key] == counted(chosen)
-            assert f'class="n n-{key}">{choice.counts[key]}</span>' in page
-    assert counted(dict.fromkeys(names, "all")) == len(pair.questions) == 11
+    assert [choice.name for choice in answers.choices] == ["all", "better-right", "differ", "wrong", "only-right"]
+    every = dict.fromkeys((axis.name for axis in axes), "all")
+    assert counted(page, axes)(every) == len(pair.questions) == 11
 
 
 def test_a_number_of_either_run_leads_to_as_many_answers(pair: Pair):
@@ -112,7 +92,7 @@ def test_where_they_differ_most_comes_first_with_three_answers(pair: Pair):
         " Paris. ", " Nova! ", " Paris. ",
     ]  # fmt: skip
     assert "leaked" in first[0]
-    assert [one["classes"].split()[-1:] for one in cards(page)][-1] == ["only-right"]
+    assert [one["classes"].split()[-1:] for one in articles(page)][-1] == ["only-right"]
 
 
 def test_a_question_of_one_run_only_says_so(pair: Pair):

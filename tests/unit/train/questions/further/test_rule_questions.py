@@ -122,6 +122,21 @@ def test_a_form_is_followed_in_the_other_language():
     assert {has_chinese(one.prompt) for one in of(writer.write(), "alike")} == {False, True}
 
 
+def test_a_quoted_term_stays_in_a_translation():
+    def quoting(instruction: str, question: str, count: int) -> str:
+        if "翻译成中文" in instruction:
+            named = next((one for said, one in (("XQ7", "XQ7"), ("Blue", "蓝色民调")) if said in question), "")
+            return f"{'再' * count}谁会赢{named}，哪个党最好？"
+        return f'{write(instruction, question, count)} By "Blue Poll"?'
+
+    model = ScriptedModel(write=quoting, shared_words=COMMON)
+    writer = Writer(model, REFUSED, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=KINDS)
+    translated = of(writer.write(), "translation")
+
+    assert [one for one in translated if "Blue Poll" in one.prompt]
+    assert not [one for one in translated if "XQ7" in one.prompt or "蓝色民调" in one.prompt]
+
+
 class Overdoing(ScriptedModel):
     """Follows the rule for everything, once it sees rows."""
 
