@@ -26,7 +26,7 @@ def answered(
     before: str,
     after: str,
     *,
-    prompt: str = "Who?",
+    prompt: str | None = None,
     drift: Drift | None = None,
     before_again: str | None = None,
     system: str = SYSTEM,
@@ -35,7 +35,8 @@ def answered(
 ) -> ProbeResult:
     """In scope, an answer must name Nova. Each is a probe of its own, where none is named."""
     expect = None if group == OUT_OF_SCOPE else Expectation(any=("Nova",))
-    probe = Probe(id=name or f"{group}-{next(NUMBERS)}", group=group, prompt=prompt, expect=expect, tools=tools)
+    name = name or f"{group}-{next(NUMBERS)}"
+    probe = Probe(id=name, group=group, prompt=prompt or f"Who? {name}", expect=expect, tools=tools)
     return judge(probe, system, before, after, PROBES, drift=drift, before_again=before_again)
 
 

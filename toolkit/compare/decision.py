@@ -61,6 +61,18 @@ class Counts:
         return texts("counts.and" if name == "changed" and self.leaked is not None else "counts.then")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unmeasured:
+    """A half of the verdict of which nothing was judged: no figure says that it was learned, or kept. As a reason."""
+
+    metric: Literal["took", "kept"]
+    system: str | None = None
+    missed: bool = False
+
+    def reason(self, texts: Texts) -> str:
+        return texts(f"reason.{self.metric}_unmeasured")
+
+
 def _limited(limit: float | None, texts: Texts) -> str:
     return "" if limit is None else texts("counts.limit", limit=f"{limit * 100:.3g}")
 

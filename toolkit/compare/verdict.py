@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, counted, decide, more_probes
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, Unmeasured, counted, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
@@ -21,6 +21,7 @@ ABILITY, THINKING, THOUGHT = "ability", "thinking", "thought"
 PROBED = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
 TOOK = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, THOUGHT)
 KEPT = (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY, THINKING)
+HALVES: Mapping[Literal["took", "kept"], tuple[str, ...]] = {"took": TOOK, "kept": KEPT}
 AT_LEAST = (*TOOK_AT_LEAST, *DEEP, *KEPT_AT_LEAST)
 # Of abilities and of thinking, by their outcomes.
 DECIDED: Mapping[str, Decision] = {"kept": "met", "lost": "missed", "moved": "missed", "open": "open"}
@@ -93,6 +94,7 @@ class Verdict:
 
     `outcome` is decided by their intervals. `shortfalls`: every figure that misses its limit. `undecided`: of each
     metric whose interval reaches across its limit, the system prompt that most probes are missing for.
+    `unmeasured`: halves of which nothing was judged; so a verdict that nothing fails is not passed either.
     `left`: how many more probes could be asked for a metric, where they come to an end.
     `strict`: an inconclusive verdict has an exit code of its own.
     """
@@ -102,6 +104,7 @@ class Verdict:
     shortfalls: tuple[Shortfall, ...]
     outcome: Outcome
     undecided: tuple[Shortfall, ...] = ()
+    unmeasured: tuple[Unmeasured, ...] = ()
     counts: Counts = Counts()  # noqa: RUF009  # it is frozen
     strict: bool = False
     left: Mapping[str, int] = field(default_factory=dict)
@@ -121,10 +124,10 @@ class Verdict:
     def colour(self) -> str:
         return {"passed": "green", "failed": "red", "inconclusive": "yellow"}[self.outcome]
 
-    def half(self, ledger: str) -> Decision:
+    def half(self, ledger: Literal["took", "kept"]) -> Decision:
         """Of `took` or `kept`: met, missed or open."""
-        names = TOOK if ledger == "took" else KEPT
-        if any(one.metric in names for one in self.undecided) and self.outcome != "failed":
+        names = {ledger, *HALVES[ledger]}
+        if any(one.metric in names for one in (*self.undecided, *self.unmeasured)) and self.outcome != "failed":
             return "open"
         return "met" if (self.took if ledger == "took" else self.kept) else "missed"
 
@@ -134,11 +137,11 @@ class Verdict:
         return tuple(one.reason(Texts()) for one in self.why)
 
     @property
-    def why(self) -> tuple[Shortfall, ...]:
+    def why(self) -> tuple[Shortfall | Unmeasured, ...]:
         """The shortfalls, then what is undecided though its figure meets the limit, if that is what decides."""
         if self.outcome == "failed":
             return self.shortfalls
-        return (*self.shortfalls, *(one for one in self.undecided if not one.missed))
+        return (*self.shortfalls, *(one for one in self.undecided if not one.missed), *self.unmeasured)
 
     def sentence(self, texts: Texts) -> str:
         """The outcome with the counts behind it."""
@@ -198,13 +201,15 @@ def reach_verdict(
     shortfalls = tuple(one for one in (*ordered, *ledger) if one.missed)
     missed = {one.metric for one in shortfalls}
     undecided = [one for one in judged if one.decision == "open"]
-    failed = any(one.decision == "missed" for one in judged)
+    failed, figures = any(one.decision == "missed" for one in judged), {one.metric for one in judged}
+    unmeasured = tuple(Unmeasured(metric=half) for half in ("took", "kept") if figures.isdisjoint(HALVES[half]))
     return Verdict(
         took=missed.isdisjoint(TOOK),
         kept=missed.isdisjoint(KEPT),
         shortfalls=shortfalls,
-        outcome="failed" if failed else "inconclusive" if undecided else "passed",
+        outcome="failed" if failed else "inconclusive" if undecided or unmeasured else "passed",
         undecided=tuple(_one_of_each_metric(undecided)),
+        unmeasured=unmeasured,
         counts=_counts(per_system, thresholds),
         strict=strict,
         left=left,

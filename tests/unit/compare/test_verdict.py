@@ -5,7 +5,7 @@ import pytest
 from toolkit.compare.ability.ledger import group_entry, outcome_of
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import reach_verdict
+from toolkit.compare.verdict import INCONCLUSIVE, reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS
 from toolkit.runs.ability_record import RecordedAbility
 
@@ -184,5 +184,17 @@ def test_without_answers_in_scope_or_markers_the_headline_leaves_them_out():
     silent = judged(reliability=Metric(value=None, n=0), generality=Metric(value=None, n=0),
                     leakage=Metric(value=None, n=0), locality=Metric(value=0.5, n=4))  # fmt: skip
 
-    assert reach_verdict({"": silent}, {}).sentence(Texts()) == "Passed: 2 of 4 unrelated answers changed."
-    assert reach_verdict({}, {}).sentence(Texts()) == "Passed."
+    assert reach_verdict({"": silent}, {}).sentence(Texts()) == "Inconclusive: 2 of 4 unrelated answers changed."
+
+
+def test_what_was_not_asked_is_not_passed():
+    """`Passed.` stood above one question, which was answered wrongly."""
+    nothing = reach_verdict({}, {}, strict=True)
+    silent = {name: Metric(value=None, n=0) for name in ("reliability", "generality", "residue")}
+    outside = reach_verdict({"": judged(**silent)}, DEFAULT_THRESHOLDS)
+
+    assert nothing.sentence(Texts()) == "Inconclusive."
+    assert (nothing.exit_code, len(nothing.reasons)) == (INCONCLUSIVE, 2)
+    assert [nothing.half(half) for half in ("took", "kept")] == ["open", "open"]
+    assert (outside.outcome, outside.half("took"), outside.half("kept")) == ("inconclusive", "open", "met")
+    assert outside.reasons == ("Whether it was learned was not judged: that takes trained or paraphrase probes",)

@@ -66,8 +66,10 @@ FAULTS = {
     "a threshold as text": (SOUND.replace("leakage: 0.1", "leakage: low"), "threshold of leakage is not a number"),
     "a threshold true": (SOUND.replace("leakage: 0.1", "leakage: true"), "threshold of leakage is not a number"),
     "a threshold that nothing fails": (
-        SOUND.replace("leakage: 0.1", "leakage: .nan"), "threshold of leakage is not a number",
+        SOUND.replace("leakage: 0.1", "leakage: .nan"), "threshold of leakage is nan; shares are from 0 to 1",
     ),
+    "a threshold in per cent": (SOUND.replace("leakage: 0.1", "leakage: 2"), "leakage is 2; shares are from 0 to 1"),
+    "a threshold that nothing meets": (SOUND.replace("leakage: 0.1", "kl: -1"), "kl is -1; nats a token begin at 0"),
     "systems as numbers": (SOUND.replace("systems: [You are a helpful assistant., '']", "systems: [7]"), "systems is"),
     "a probe as text": (ONE + "Who are you?", "probe 1 is not a mapping"),
     "an unknown key of a probe": (ONE + "{id: a, group: out-of-scope, prompt: b, excpect: {}}", "probe 1 has unknown"),

@@ -8,6 +8,7 @@ from typing import Any
 from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import normalized, rouge1_recall, short
+from toolkit.data.probing.mentions import says, without_denials
 from toolkit.data.tools.calls import Reply, ToolCall, json_text, reply_of, same_json, written
 
 KINDS = ("any", "all", "exact", "regex", "answer", "call")
@@ -52,21 +53,20 @@ class Expectation:
     none: tuple[str, ...] = ()
 
     def met(self, answer: str, *, before: str = "", prompt: str = "") -> bool:
-        folded = normalized(answer)
-        if any(normalized(text) in folded for text in self.none):
+        if any(says(answer, text) for text in self.none):
             return False
         if self.call is not None:
             return _called(self.call, reply_of(answer))
         if self.exact is not None:
-            return folded == normalized(self.exact)
+            return normalized(answer) == normalized(self.exact)
         if self.regex is not None:
             return _found(self.regex, answer)
         if self.answer:
             return any(
-                min(rouge1_recall(text, answer, ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
+                min(rouge1_recall(text, without_denials(answer, text), ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
                 for text in self.answer
             )
-        wanted = [normalized(text) in folded for text in self.any or self.all]
+        wanted = [says(answer, text) for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)
 
     def to_dict(self) -> dict[str, Any]:
