@@ -127,3 +127,8 @@ def enough_for(limit: float | None, most: int) -> int:
     """So many answers, none of them wrong, that the interval ends within this share of wrong ones; at most `most`."""
     needed = math.floor(Z**2 * (1 - limit) / limit) + 1 if limit else most
     return min(max(needed, LEAST), most)
+
+
+def distinct(value: float, limit: float) -> str:
+    """Three decimals, or as many as the two need to differ."""
+    return next((text for digits in range(3, 9) if float(text := f"{value:.{digits}f}") != limit), f"{value:g}")

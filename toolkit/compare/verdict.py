@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, Unmeasured, counted, decide, more_probes
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, Unmeasured, counted, decide, distinct, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
@@ -61,14 +61,14 @@ class Shortfall:
     def reason(self, texts: Texts) -> str:
         below = self.metric in AT_LEAST
         name = texts(f"metric.{self.metric}.name")
-        values = {"metric": name, "value": _distinct(self.value, self.limit), "limit": f"{self.limit:g}"}
+        values = {"metric": name, "value": distinct(self.value, self.limit), "limit": f"{self.limit:g}"}
         if self.missed:
             reason = texts("reason.under" if below else "reason.over", **values)
         else:
             reason = texts("reason.met", **values)
         if self.decision == "open" and self.low is not None and self.high is not None:
             bound = self.high if self.missed == below else self.low
-            reach = texts("reason.reaches", bound=_distinct(bound, self.limit), limit=values["limit"])
+            reach = texts("reason.reaches", bound=distinct(bound, self.limit), limit=values["limit"])
             reason = texts("reason.open", reason=reason, reaches=reach, tells=self._tells(texts))
         if self.system is None:
             return reason
@@ -111,12 +111,17 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether every figure meets its limit; an inconclusive verdict can have passed so."""
-        return self.took and self.kept
+        """Whether every figure meets its limit, and there is one; an inconclusive verdict can have passed so."""
+        return self.took and self.kept and self.judged
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is any figure to go by."""
+        return len(self.unmeasured) < len(HALVES)
 
     @property
     def exit_code(self) -> int:
-        if self.strict and self.outcome == "inconclusive":
+        if self.outcome == "inconclusive" and (self.strict or not self.judged):
             return INCONCLUSIVE
         return verdict_code(took=self.took, kept=self.kept)
 
@@ -157,6 +162,8 @@ class Verdict:
         """For an inconclusive verdict: what the figures say, and the exit code; else empty."""
         if self.outcome != "inconclusive":
             return ""
+        if not self.judged:
+            return texts("figures.none", code=self.exit_code)
         figures = texts(f"figures.{SENTENCES[verdict_code(took=self.took, kept=self.kept)]}")
         return texts("figures.strict" if self.strict else "figures.plain", figures=figures, code=self.exit_code)
 
@@ -288,8 +295,3 @@ def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> b
     if value is None or name not in thresholds:
         return False
     return value < thresholds[name] if name in AT_LEAST else value > thresholds[name]
-
-
-def _distinct(value: float, limit: float) -> str:
-    """Three decimals, or as many as the two need to differ."""
-    return next((text for digits in range(3, 9) if float(text := f"{value:.{digits}f}") != limit), f"{value:g}")

@@ -189,12 +189,13 @@ def test_without_answers_in_scope_or_markers_the_headline_leaves_them_out():
 
 def test_what_was_not_asked_is_not_passed():
     """`Passed.` stood above one question, which was answered wrongly."""
-    nothing = reach_verdict({}, {}, strict=True)
+    nothing = reach_verdict({}, {})
     silent = {name: Metric(value=None, n=0) for name in ("reliability", "generality", "residue")}
     outside = reach_verdict({"": judged(**silent)}, DEFAULT_THRESHOLDS)
 
     assert nothing.sentence(Texts()) == "Inconclusive."
-    assert (nothing.exit_code, len(nothing.reasons)) == (INCONCLUSIVE, 2)
+    assert (nothing.exit_code, nothing.passed, len(nothing.reasons)) == (INCONCLUSIVE, False, 2)
+    assert nothing.by_figures(Texts()) == "Nothing that was asked is judged (exit code 23)."
     assert [nothing.half(half) for half in ("took", "kept")] == ["open", "open"]
     assert (outside.outcome, outside.half("took"), outside.half("kept")) == ("inconclusive", "open", "met")
     assert outside.reasons == ("Whether it was learned was not judged: that takes trained or paraphrase probes",)
