@@ -50,16 +50,17 @@ def enough() -> list[ProbeResult]:
 def report_on(*results: ProbeResult, strict: bool = False, left: Mapping[str, int] | None = None) -> Report:
     systems = dict.fromkeys(one.system for one in results)
     per_system = {system: measure([one for one in results if one.system == system]) for system in systems}
+    found = flips(results)
     return Report(
         before={"kind": "base", "name": "micro", "model": MODEL, "adapter_sha256": None},
         after={
             "kind": "run", "name": "v0-20260101-000000", "model": MODEL,
             "adapter_sha256": "a" * 64,
         },
-        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS, strict=strict, left=left),
+        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS, strict=strict, left=left, gained=found["expected"].gained),
         thresholds=DEFAULT_THRESHOLDS,
         per_system=per_system,
-        flips=flips(results),
+        flips=found,
         systems={system: kind(system, SYSTEM) for system in systems},
         results=results,
         probes={"path": "probes.yaml", "sha256": "0" * 64},

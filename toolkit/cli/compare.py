@@ -42,7 +42,7 @@ from toolkit.train.ms_swift.shared_base import SharedBase
 
 VERDICTS = (
     "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best. "
-    "Where too few probes were asked to be sure, the figures decide; with --strict, 23."
+    "Where too few probes were asked to be sure, the figures decide; with --strict, 23, and so where nothing is judged."
 )
 
 

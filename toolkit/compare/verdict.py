@@ -117,7 +117,7 @@ class Verdict:
     @property
     def judged(self) -> bool:
         """Whether there is any figure to go by."""
-        return len(self.unmeasured) < len(HALVES)
+        return sum(not one.known for one in self.unmeasured) < len(HALVES)
 
     @property
     def exit_code(self) -> int:
@@ -192,12 +192,13 @@ def system_name(system: str, texts: Texts) -> str:
 def reach_verdict(
     per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], *, strict: bool = False,
     ability: RecordedAbility | None = None, thinking: RecordedThinking | None = None,
-    left: Mapping[str, int] | None = None,
+    left: Mapping[str, int] | None = None, gained: int | None = None,
 ) -> Verdict:  # fmt: skip
     """Every threshold must be met under every system prompt, each by its complete interval: the worst one decides.
 
     `ability`: what the ledger lost in total must be within its limit too; so must `thinking`. `left`: how many more
-    probes could be asked for a metric, where they come to an end.
+    probes could be asked for a metric, where they come to an end. `gained`: questions that became as expected, None
+    where the before side is not the base model; without one nothing was learned.
     """
     left = left or {}
     judged_one_by_one = (one for name in PROBED for one in _judged(name, per_system, thresholds))
@@ -209,7 +210,9 @@ def reach_verdict(
     missed = {one.metric for one in shortfalls}
     undecided = [one for one in judged if one.decision == "open"]
     failed, figures = any(one.decision == "missed" for one in judged), {one.metric for one in judged}
-    unmeasured = tuple(Unmeasured(metric=half) for half in ("took", "kept") if figures.isdisjoint(HALVES[half]))
+    empty = (Unmeasured(metric=half) for half in HALVES if figures.isdisjoint(HALVES[half]))
+    known = gained == 0 and not figures.isdisjoint(TOOK_AT_LEAST)
+    unmeasured = (*([Unmeasured(metric="took", known=True)] if known else []), *empty)
     return Verdict(
         took=missed.isdisjoint(TOOK),
         kept=missed.isdisjoint(KEPT),
@@ -217,7 +220,7 @@ def reach_verdict(
         outcome="failed" if failed else "inconclusive" if undecided or unmeasured else "passed",
         undecided=tuple(_one_of_each_metric(undecided)),
         unmeasured=unmeasured,
-        counts=_counts(per_system, thresholds),
+        counts=replace(_counts(per_system, thresholds), known=known),
         strict=strict,
         left=left,
     )

@@ -2,11 +2,13 @@
 
 import pytest
 
+from tests.fakes.answered import answered, enough, report_on
 from toolkit.compare.ability.ledger import group_entry, outcome_of
 from toolkit.compare.metrics import Metric
+from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import INCONCLUSIVE, reach_verdict
-from toolkit.data.probes import DEFAULT_THRESHOLDS
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
 from toolkit.runs.ability_record import RecordedAbility
 
 GOOD = {
@@ -199,3 +201,16 @@ def test_what_was_not_asked_is_not_passed():
     assert [nothing.half(half) for half in ("took", "kept")] == ["open", "open"]
     assert (outside.outcome, outside.half("took"), outside.half("kept")) == ("inconclusive", "open", "met")
     assert outside.reasons == ("Whether it was learned was not judged: that takes trained or paraphrase probes",)
+
+
+def test_what_the_base_model_answered_already_was_not_learned():
+    """A null adapter passed where the probes' markers are in the base model's own answers."""
+    same = [answered(TRAINED, "I am Nova.", "I am Nova.") for _ in range(64)]
+    kept = [one for one in enough() if one.probe.group == OUT_OF_SCOPE]
+    report = report_on(*same, *kept)
+
+    assert report.verdict.outcome == "inconclusive"
+    assert report.verdict.sentence(Texts()).startswith("Inconclusive: 64 of 64 as expected, and each was before; ")
+    assert report.verdict.reasons[-1].startswith("Nothing that was asked became as expected")
+    assert Report.from_dict(report.to_dict()).verdict == report.verdict
+    assert report_on(*same, *enough()).verdict.outcome == "passed"

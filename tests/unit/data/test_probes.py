@@ -87,6 +87,15 @@ FAULTS = {
     "an unknown kind": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], some: [d]}}", "takes exactly one"),
     "an empty any": (ONE + "{id: a, group: trained, prompt: b, expect: {any: []}}", "any is empty"),
     "an empty part": (ONE + "{id: a, group: trained, prompt: b, expect: {all: ['']}}", "all is not a list of strings"),
+    "a blank part": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [' ']}}", "any is not a list of strings"),
+    "a blank marker": (SOUND.replace("new: [Nova]", "new: [' ']"), "identity.new is not a list of strings"),
+    "a blank exact": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: ' '}}", "exact is not a string"),
+    "an answer without words": (
+        ONE + "{id: a, group: trained, prompt: b, expect: {answer: [x, '…']}}", "an answer without a word",
+    ),
+    "a regex of everything": (
+        ONE + "{id: a, group: trained, prompt: b, expect: {regex: '.*'}}", "regex '.*' is found in every answer",
+    ),
     "an exact number": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: 7}}", "exact is not a string"),
     "aliases": (ONE + "&a {id: a, group: trained, prompt: b, expect: {any: [c]}}\n  - *a", "line 4: aliases"),
     "an impossible date": (ONE + "{id: 2024-13-45, group: trained, prompt: b}", "line 3: not a value"),
