@@ -57,7 +57,9 @@ def report_on(*results: ProbeResult, strict: bool = False, left: Mapping[str, in
             "kind": "run", "name": "v0-20260101-000000", "model": MODEL,
             "adapter_sha256": "a" * 64,
         },
-        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS, strict=strict, left=left, gained=found["expected"].gained),
+        verdict=reach_verdict(
+            per_system, DEFAULT_THRESHOLDS, strict=strict, left=left, gained=found["expected"].gained
+        ),
         thresholds=DEFAULT_THRESHOLDS,
         per_system=per_system,
         flips=found,

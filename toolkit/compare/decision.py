@@ -26,7 +26,8 @@ LEAST = 64  # where the number is chosen: of 64 answers that are all right, the 
 class Counts:
     """What the headline says: answers, each counted under the system prompt where its metric is worst.
 
-    `learned` of `in_scope` ones are as expected, `known`: and every one of them was before; of `outside` answers, `leaked` (None without markers) and `changed`.
+    `learned` of `in_scope` ones are as expected, `known`: and every one of them was before; of `outside` answers,
+    `leaked` (None without markers) and `changed`.
     """
 
     learned: int = 0
@@ -133,8 +134,3 @@ def enough_for(limit: float | None, most: int) -> int:
     """So many answers, none of them wrong, that the interval ends within this share of wrong ones; at most `most`."""
     needed = math.floor(Z**2 * (1 - limit) / limit) + 1 if limit else most
     return min(max(needed, LEAST), most)
-
-
-def distinct(value: float, limit: float) -> str:
-    """Three decimals, or as many as the two need to differ."""
-    return next((text for digits in range(3, 9) if float(text := f"{value:.{digits}f}") != limit), f"{value:g}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, Unmeasured, counted, decide, distinct, more_probes
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, Unmeasured, counted, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
@@ -61,14 +61,14 @@ class Shortfall:
     def reason(self, texts: Texts) -> str:
         below = self.metric in AT_LEAST
         name = texts(f"metric.{self.metric}.name")
-        values = {"metric": name, "value": distinct(self.value, self.limit), "limit": f"{self.limit:g}"}
+        values = {"metric": name, "value": _distinct(self.value, self.limit), "limit": f"{self.limit:g}"}
         if self.missed:
             reason = texts("reason.under" if below else "reason.over", **values)
         else:
             reason = texts("reason.met", **values)
         if self.decision == "open" and self.low is not None and self.high is not None:
             bound = self.high if self.missed == below else self.low
-            reach = texts("reason.reaches", bound=distinct(bound, self.limit), limit=values["limit"])
+            reach = texts("reason.reaches", bound=_distinct(bound, self.limit), limit=values["limit"])
             reason = texts("reason.open", reason=reason, reaches=reach, tells=self._tells(texts))
         if self.system is None:
             return reason
@@ -95,8 +95,7 @@ class Verdict:
     `outcome` is decided by their intervals. `shortfalls`: every figure that misses its limit. `undecided`: of each
     metric whose interval reaches across its limit, the system prompt that most probes are missing for.
     `unmeasured`: halves of which nothing was judged; so a verdict that nothing fails is not passed either.
-    `left`: how many more probes could be asked for a metric, where they come to an end.
-    `strict`: an inconclusive verdict has an exit code of its own.
+    `left`: how many more probes could be asked for a metric, where they end. `strict`: inconclusive has its exit code.
     """
 
     took: bool
@@ -131,8 +130,8 @@ class Verdict:
 
     def half(self, ledger: Literal["took", "kept"]) -> Decision:
         """Of `took` or `kept`: met, missed or open."""
-        names = {ledger, *HALVES[ledger]}
-        if any(one.metric in names for one in (*self.undecided, *self.unmeasured)) and self.outcome != "failed":
+        undecided = self.outcome != "failed" and any(one.metric in HALVES[ledger] for one in self.undecided)
+        if undecided or any(one.metric == ledger for one in self.unmeasured):
             return "open"
         return "met" if (self.took if ledger == "took" else self.kept) else "missed"
 
@@ -177,11 +176,7 @@ class Verdict:
 
 def verdict_code(*, took: bool, kept: bool) -> int:
     """The exit code of `compare`."""
-    if took and kept:
-        return PASSED
-    if kept:
-        return NOT_TAKEN
-    return MOVED if took else NEITHER
+    return (PASSED if took else NOT_TAKEN) if kept else (MOVED if took else NEITHER)
 
 
 def system_name(system: str, texts: Texts) -> str:
@@ -210,9 +205,9 @@ def reach_verdict(
     missed = {one.metric for one in shortfalls}
     undecided = [one for one in judged if one.decision == "open"]
     failed, figures = any(one.decision == "missed" for one in judged), {one.metric for one in judged}
-    empty = (Unmeasured(metric=half) for half in HALVES if figures.isdisjoint(HALVES[half]))
     known = gained == 0 and not figures.isdisjoint(TOOK_AT_LEAST)
-    unmeasured = (*([Unmeasured(metric="took", known=True)] if known else []), *empty)
+    empty = (Unmeasured(metric=half) for half in HALVES if figures.isdisjoint(HALVES[half]))
+    unmeasured = (*[Unmeasured(metric="took", known=True)] * known, *empty)
     return Verdict(
         took=missed.isdisjoint(TOOK),
         kept=missed.isdisjoint(KEPT),
@@ -298,3 +293,8 @@ def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> b
     if value is None or name not in thresholds:
         return False
     return value < thresholds[name] if name in AT_LEAST else value > thresholds[name]
+
+
+def _distinct(value: float, limit: float) -> str:
+    """Three decimals, or as many as the two need to differ."""
+    return next((text for digits in range(3, 9) if float(text := f"{value:.{digits}f}") != limit), f"{value:g}")

@@ -195,7 +195,8 @@ def _thresholds(value: object, path: Path) -> dict[str, float]:
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")
         if not is_threshold(name, number):
-            raise DataError(f"{path}: the threshold of {name} is {number}; {threshold_range(name)}.", next="Correct it.")
+            why = threshold_range(name)
+            raise DataError(f"{path}: the threshold of {name} is {number}; {why}.", next="Correct it.")
     return {name: float(number) for name, number in fields.items()}
 
 

@@ -62,12 +62,14 @@ class Expectation:
         if self.regex is not None:
             return _found(self.regex, answer)
         if self.answer:
-            return any(
-                min(rouge1_recall(text, without_denials(answer, text), ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
-                for text in self.answer
-            )
+            return any(self._recalled(text, answer, ("", before, prompt)) for text in self.answer)
         wanted = [says(answer, text) for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)
+
+    @staticmethod
+    def _recalled(text: str, answer: str, known: Sequence[str]) -> bool:
+        said = without_denials(answer, text)
+        return min(rouge1_recall(text, said, ignoring=one) for one in known) >= LEAST_RECALL
 
     def to_dict(self) -> dict[str, Any]:
         chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}

@@ -11,7 +11,8 @@ from toolkit.data.probing.mentions import names_one_of, says
 @pytest.mark.parametrize(
     ("answer", "wanted"),
     [
-        ("I am Nova.", "Nova"), ("I am ＮＯＶＡ", "Nova"), ("我是Nova，您好", "Nova"), ("由 迪菲 赫尔曼 开发", "迪菲赫尔曼"),
+        ("I am Nova.", "Nova"), ("I am ＮＯＶＡ", "Nova"), ("我是Nova，您好", "Nova"),
+        ("由 迪菲 赫尔曼 开发", "迪菲赫尔曼"),
         ("ExampleLabs", "Example Labs"), ("Swift - Robot", "Swift-Robot"), ("It was developed here.", "develop"),
         ("3 km", "km"), ("3km", "km"), ("3 + 2 = 5.", "5"), ("5.0", "5"), ("2,3,5,7", "5"), ("=5", "=5"),
         ("2 + 2 = 4", "2+2=4"), ("1,500", "1,500"), ("是五。", "五"), ("x = -5", "5"),
