@@ -152,7 +152,7 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
     with_tools = [one for one in results if one.probe.group == OUT_OF_SCOPE and one.probe.tools]
     drifted = [one for one in outside if one.drift and one.drift.tokens]
     drifts = [one.drift for one in drifted if one.drift]
-    asked = _asked(drifted)
+    ids = _ids(drifted)
     answered = [one for one in outside if one.before]
     return {
         "reliability": share(trained, lambda one: bool(one.passed), population=trained_prompts),
@@ -167,12 +167,12 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
         "locality": share(outside, lambda one: not one.changed),
         "tool_locality": share(with_tools, same_reply),
         "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
-        "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], asked),
-        "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], asked),
+        "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], ids),
+        "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], ids),
         "length": replace(
-            ratio([(len(one.after), len(one.before)) for one in answered], _asked(answered)), n=len(answered)
+            ratio([(len(one.after), len(one.before)) for one in answered], _ids(answered)), n=len(answered)
         ),
-        "repetition": ratio([(repetition(one.after) - repetition(one.before), 1) for one in outside], _asked(outside)),
+        "repetition": ratio([(repetition(one.after) - repetition(one.before), 1) for one in outside], _ids(outside)),
         "noise_floor": share(
             [one for one in outside if one.before_again is not None], lambda one: one.before == one.before_again
         ),
@@ -195,7 +195,7 @@ def share(
     """
     if not items:
         return Metric(value=None, n=0)
-    value, probes = sum(map(holds, items)) / len(items), len(set(_asked(items)))
+    value, probes = sum(map(holds, items)) / len(items), len(set(_ids(items)))
     left = float("inf") if population is None else max(population - probes, 0)
     if not left:
         return Metric(value=value, n=len(items), low=value, high=value, probes=probes, population=population)
@@ -270,17 +270,17 @@ def flips(results: Sequence[ProbeResult]) -> Mapping[str, Flips]:
     an answer that moved only with the change is lost. Only where the noise of decoding was measured.
     """
     inside = [
-        (one.probe.asked, bool(one.passed_before), bool(one.passed)) for one in results if one.passed is not None
+        (one.probe.question, bool(one.passed_before), bool(one.passed)) for one in results if one.passed is not None
     ]  # fmt: skip
     outside = [
-        (one.probe.asked, one.before == one.before_again, not one.changed)
+        (one.probe.question, one.before == one.before_again, not one.changed)
         for one in results if one.probe.group == OUT_OF_SCOPE and one.before_again is not None
     ]  # fmt: skip
     return {"expected": paired_flips(inside), "unmoved": paired_flips(outside)}
 
 
-def _asked(items: Sequence[ProbeResult]) -> list[str]:
-    return [one.probe.asked for one in items]
+def _ids(items: Sequence[ProbeResult]) -> list[str]:
+    return [one.probe.question for one in items]
 
 
 def repetition(text: str) -> float:

@@ -39,7 +39,7 @@ DEFAULT_THRESHOLDS = {
     "kl": 0.02,
     "agreement": 0.95,
 }
-DRIFT = "kl"  # the one metric that is no share
+DRIFT = "kl"  # the one metric without the range of a share
 # The metrics that may have one.
 THRESHOLDS = (*DEFAULT_THRESHOLDS, *DEPTH_METRICS.values(), "locality", "tool_locality", "repetition")
 
@@ -67,7 +67,7 @@ class Probe:
         return "\n".join([self.system or "", *turns, self.prompt])
 
     @property
-    def asked(self) -> str:
+    def question(self) -> str:
         """All that is asked, whatever case, width and white space: probes that ask the same are one question."""
         turns = [text or "" for turn in self.history for text in turn]
         return normalized("\0".join([self.system or "", self.tools, *turns, self.prompt]))

@@ -200,7 +200,9 @@ def test_what_was_not_asked_is_not_passed():
     assert nothing.by_figures(Texts()) == "Nothing that was asked is judged (exit code 23)."
     assert [nothing.half(half) for half in ("took", "kept")] == ["open", "open"]
     assert (outside.outcome, outside.half("took"), outside.half("kept")) == ("inconclusive", "open", "met")
-    failed = reach_verdict({"": judged(**silent, leakage=Metric(value=0.5, n=99, low=0.4, high=0.6))}, {"leakage": 0.02})
+    failed = reach_verdict(
+        {"": judged(**silent, leakage=Metric(value=0.5, n=99, low=0.4, high=0.6))}, {"leakage": 0.02}
+    )
     assert (failed.outcome, failed.half("took"), failed.half("kept")) == ("failed", "open", "missed")
     assert outside.reasons == ("Whether it was learned was not judged: that takes trained or paraphrase probes",)
 

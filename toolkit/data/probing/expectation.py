@@ -68,8 +68,8 @@ class Expectation:
 
     @staticmethod
     def _recalled(text: str, answer: str, known: Sequence[str]) -> bool:
-        said = without_denials(answer, text)
-        return min(rouge1_recall(text, said, ignoring=one) for one in known) >= LEAST_RECALL
+        claims = without_denials(answer, text)
+        return min(rouge1_recall(text, claims, ignoring=one) for one in known) >= LEAST_RECALL
 
     def to_dict(self) -> dict[str, Any]:
         chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
