@@ -411,9 +411,9 @@ def test_the_report_is_written_in_chinese_where_that_is_asked_for(output, probes
 
     run_toolkit("compare", "v1", "--output", output, "--probes", probes, "--report", here, "--lang", "zh")
 
-    assert capsys.readouterr().out.startswith("通过")
+    assert capsys.readouterr().out.startswith("证据不足")
     assert '<html lang="zh-CN">' in (here / "report.html").read_text(encoding="utf-8")
-    assert (here / "report.md").read_text(encoding="utf-8").startswith("# 通过")
+    assert (here / "report.md").read_text(encoding="utf-8").startswith("# 证据不足")
     assert "可靠性" in (here / "report.junit.xml").read_text(encoding="utf-8")
 
 
