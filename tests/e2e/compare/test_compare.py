@@ -480,6 +480,8 @@ def test_a_report_that_cannot_be_written_is_still_shown(output, probes, tmp_path
         (["v0", "v1", "--scale", "0.5"], 2, "are for one run"),
         (["v0", "--threshold", "beauty=1"], 2, "no metric 'beauty'"),
         (["v0", "--threshold", "kl=small"], 2, "is not a number"),
+        (["v0", "--threshold", "leakage=2"], 2, "shares are from 0 to 1"),
+        (["v0", "--threshold", "kl=nan"], 2, "nats a token begin at 0"),
         (["v0", "v7"], 3, "No run 'v7'"),
     ],
 )
