@@ -26,7 +26,7 @@ def answered(
     before: str,
     after: str,
     *,
-    prompt: str = "Who?",
+    prompt: str | None = None,
     drift: Drift | None = None,
     before_again: str | None = None,
     system: str = SYSTEM,
@@ -35,7 +35,8 @@ def answered(
 ) -> ProbeResult:
     """In scope, an answer must name Nova. Each is a probe of its own, where none is named."""
     expect = None if group == OUT_OF_SCOPE else Expectation(any=("Nova",))
-    probe = Probe(id=name or f"{group}-{next(NUMBERS)}", group=group, prompt=prompt, expect=expect, tools=tools)
+    name = name or f"{group}-{next(NUMBERS)}"
+    probe = Probe(id=name, group=group, prompt=prompt or f"Who? {name}", expect=expect, tools=tools)
     return judge(probe, system, before, after, PROBES, drift=drift, before_again=before_again)
 
 
@@ -49,16 +50,19 @@ def enough() -> list[ProbeResult]:
 def report_on(*results: ProbeResult, strict: bool = False, left: Mapping[str, int] | None = None) -> Report:
     systems = dict.fromkeys(one.system for one in results)
     per_system = {system: measure([one for one in results if one.system == system]) for system in systems}
+    found = flips(results)
     return Report(
         before={"kind": "base", "name": "micro", "model": MODEL, "adapter_sha256": None},
         after={
             "kind": "run", "name": "v0-20260101-000000", "model": MODEL,
             "adapter_sha256": "a" * 64,
         },
-        verdict=reach_verdict(per_system, DEFAULT_THRESHOLDS, strict=strict, left=left),
+        verdict=reach_verdict(
+            per_system, DEFAULT_THRESHOLDS, strict=strict, left=left, gained=found["expected"].gained
+        ),
         thresholds=DEFAULT_THRESHOLDS,
         per_system=per_system,
-        flips=flips(results),
+        flips=found,
         systems={system: kind(system, SYSTEM) for system in systems},
         results=results,
         probes={"path": "probes.yaml", "sha256": "0" * 64},

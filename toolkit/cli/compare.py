@@ -33,7 +33,7 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import Verdict
 from toolkit.core.spelling import did_you_mean
-from toolkit.data.probes import THRESHOLDS
+from toolkit.data.probes import THRESHOLDS, is_threshold, threshold_range
 from toolkit.model.cards.answering import answering
 from toolkit.model.conversation import MAX_NEW_TOKENS, THOUGHT_TOKENS
 from toolkit.model.language_model import Load, load_model
@@ -44,7 +44,7 @@ from toolkit.train.ms_swift.shared_base import SharedBase
 
 VERDICTS = (
     "Exit code: 0 passed, 20 not learned, 21 something else moved, 22 both; of several runs, that of the best. "
-    "Where too few probes were asked to be sure, the figures decide; with --strict, 23."
+    "Where too few probes were asked to be sure, the figures decide; with --strict, 23, and so where nothing is judged."
 )
 
 
@@ -62,9 +62,12 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
                 ctx,
             )
         try:
-            return name, float(number)
+            limit = float(number)
         except ValueError:
             self.fail(f"{number!r} is not a number", param, ctx)
+        if not is_threshold(name, limit):
+            self.fail(f"the threshold of {name} is {number}; {threshold_range(name)}", param, ctx)
+        return name, limit
 
 
 @click.command(epilog=VERDICTS)

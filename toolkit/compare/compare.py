@@ -14,7 +14,7 @@ from toolkit.compare.further import Further, Numbers, trained_prompts
 from toolkit.compare.held_out import HeldOut
 from toolkit.compare.metrics import flips, measure
 from toolkit.compare.questions import Questions, kind, matrix, probes_for, trained_rows, training_system
-from toolkit.compare.report.report import Report
+from toolkit.compare.report.report import Report, gained
 from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import BASE, Side, base_of, find_side, run_side
 from toolkit.compare.verdict import reach_verdict
@@ -106,7 +106,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     per_system = {
         system: measure([one for one in results if one.system == system], trained_prompts=trained) for system in systems
     }
-    abilities, first = ability.record(), next(iter(systems))
+    abilities, first, found_flips = ability.record(), next(iter(systems)), flips(results)
     more = _further_questions(answered.questions.probes, probes, further)
     pairs = pairs_of(results, first) if thoughts is None else thoughts.pairs
     thinking = None
@@ -122,10 +122,11 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
             ability=abilities,
             thinking=thinking,
             left=answered.left,
+            gained=gained(before.kind, found_flips["expected"]),
         ),
         thresholds=probes.thresholds,
         per_system=per_system,
-        flips=flips(results),
+        flips=found_flips,
         systems={system: kind(system, training_system(after, before)) for system in systems},
         results=results,
         probes=_probe_file(probes),

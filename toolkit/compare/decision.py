@@ -26,10 +26,12 @@ LEAST = 64  # where the number is chosen: of 64 answers that are all right, the 
 class Counts:
     """What the headline says: answers, each counted under the system prompt where its metric is worst.
 
-    `learned` of `in_scope` ones are as expected; of `outside` answers, `leaked` (None without markers) and `changed`.
+    `learned` of `in_scope` ones are as expected, `known`: and every one of them was before; of `outside` answers,
+    `leaked` (None without markers) and `changed`.
     """
 
     learned: int = 0
+    known: bool = False
     in_scope: int = 0
     leaked: int | None = None
     changed: int = 0
@@ -46,7 +48,8 @@ class Counts:
 
     def parts(self, texts: Texts) -> dict[str, str]:
         """`learned`, `leaked` and `changed`, without what was not measured."""
-        found = {"learned": texts("counts.learned", count=self.learned, n=self.in_scope)} if self.in_scope else {}
+        word = "counts.known" if self.known and self.learned else "counts.learned"
+        found = {"learned": texts(word, count=self.learned, n=self.in_scope)} if self.in_scope else {}
         if self.outside and self.leaked is not None:
             leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
             found["leaked"] = leaked + _limited(self.leak_limit, texts)
@@ -59,6 +62,22 @@ class Counts:
     def join(self, name: str, texts: Texts) -> str:
         """What stands before that part, if it is not the first."""
         return texts("counts.and" if name == "changed" and self.leaked is not None else "counts.then")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unmeasured:
+    """A half of the verdict of which no figure tells whether it was learned, or kept. As a reason.
+
+    `known`: there are figures, but the base model answered as expected already.
+    """
+
+    metric: Literal["took", "kept"]
+    known: bool = False
+    system: str | None = None
+    missed: bool = False
+
+    def reason(self, texts: Texts) -> str:
+        return texts(f"reason.{self.metric}_{'known' if self.known else 'unmeasured'}")
 
 
 def _limited(limit: float | None, texts: Texts) -> str:

@@ -2,7 +2,7 @@
 
 Names and definitions follow the knowledge-editing literature (Meng et al. 2022, ROME; Yao et al. 2023):
 reliability, generality and locality are shares judged on free greedy answers, never on forced tokens.
-Answers to one probe under several system prompts are not independent, so intervals count probes, not answers.
+Answers to one question under several system prompts, or asked twice, are not independent: intervals count questions.
 """
 
 import math
@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.core.text import Thought, contains_any, names_any, words
+from toolkit.core.text import Thought, names_any, words
 from toolkit.data.probes import DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
+from toolkit.data.probing.mentions import names_one_of
 from toolkit.data.tools.calls import meant_calls, same_calls
 from toolkit.model.divergence import Drift
 
@@ -111,7 +112,7 @@ def judge(
     in_scope, at_depth = probe.group != OUT_OF_SCOPE, probe.group in DEPTH_METRICS
     # A marker in the question itself proves nothing: an answer may repeat it.
     # Nor does a new marker that the answer before contained, such as the car maker's name.
-    old = tuple(marker for marker in probes.old_markers if not contains_any(probe.context, (marker,)))
+    old = tuple(marker for marker in probes.old_markers if not names_one_of(probe.context, (marker,)))
     new = tuple(
         marker
         for marker in probes.new_markers
@@ -127,7 +128,7 @@ def judge(
         leaked=None
         if not probes.new_markers or (probe.tools and not in_scope)
         else not in_scope and names_any(after, new),
-        residual=None if at_depth or not probes.old_markers else in_scope and contains_any(after, old),
+        residual=None if at_depth or not probes.old_markers else in_scope and names_one_of(after, old),
         drift=drift,
         thoughts=thoughts,
         before_again=before_again,
@@ -137,7 +138,7 @@ def judge(
 def _passed(probe: Probe, answer: str, before: str, forbidden: Sequence[str]) -> bool | None:
     if probe.expect is None:
         return None
-    return probe.expect.met(answer, before=before, prompt=probe.context) and not contains_any(answer, tuple(forbidden))
+    return probe.expect.met(answer, before=before, prompt=probe.context) and not names_one_of(answer, tuple(forbidden))
 
 
 def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = None) -> Mapping[str, Metric]:
@@ -151,7 +152,7 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
     with_tools = [one for one in results if one.probe.group == OUT_OF_SCOPE and one.probe.tools]
     drifted = [one for one in outside if one.drift and one.drift.tokens]
     drifts = [one.drift for one in drifted if one.drift]
-    probe_ids = [one.probe.id for one in drifted]
+    ids = _ids(drifted)
     answered = [one for one in outside if one.before]
     return {
         "reliability": share(trained, lambda one: bool(one.passed), population=trained_prompts),
@@ -166,8 +167,8 @@ def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = Non
         "locality": share(outside, lambda one: not one.changed),
         "tool_locality": share(with_tools, same_reply),
         "leakage": share([one for one in outside if one.leaked is not None], lambda one: bool(one.leaked)),
-        "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], probe_ids),
-        "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], probe_ids),
+        "kl": ratio([(one.kl_sum, one.tokens) for one in drifts], ids),
+        "agreement": ratio([(float(one.agreeing), one.tokens) for one in drifts], ids),
         "length": replace(
             ratio([(len(one.after), len(one.before)) for one in answered], _ids(answered)), n=len(answered)
         ),
@@ -269,17 +270,17 @@ def flips(results: Sequence[ProbeResult]) -> Mapping[str, Flips]:
     an answer that moved only with the change is lost. Only where the noise of decoding was measured.
     """
     inside = [
-        (one.probe.id, bool(one.passed_before), bool(one.passed)) for one in results if one.passed is not None
+        (one.probe.question, bool(one.passed_before), bool(one.passed)) for one in results if one.passed is not None
     ]  # fmt: skip
     outside = [
-        (one.probe.id, one.before == one.before_again, not one.changed)
+        (one.probe.question, one.before == one.before_again, not one.changed)
         for one in results if one.probe.group == OUT_OF_SCOPE and one.before_again is not None
     ]  # fmt: skip
     return {"expected": paired_flips(inside), "unmoved": paired_flips(outside)}
 
 
 def _ids(items: Sequence[ProbeResult]) -> list[str]:
-    return [one.probe.id for one in items]
+    return [one.probe.question for one in items]
 
 
 def repetition(text: str) -> float:

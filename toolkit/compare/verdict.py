@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, counted, decide, more_probes
+from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, Unmeasured, counted, decide, more_probes
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
@@ -21,6 +21,7 @@ ABILITY, THINKING, THOUGHT = "ability", "thinking", "thought"
 PROBED = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, *KEPT_AT_LEAST, *KEPT_AT_MOST)
 TOOK = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, THOUGHT)
 KEPT = (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY, THINKING)
+HALVES: Mapping[Literal["took", "kept"], tuple[str, ...]] = {"took": TOOK, "kept": KEPT}
 AT_LEAST = (*TOOK_AT_LEAST, *DEEP, *KEPT_AT_LEAST)
 # Of abilities and of thinking, by their outcomes.
 DECIDED: Mapping[str, Decision] = {"kept": "met", "lost": "missed", "moved": "missed", "open": "open"}
@@ -93,8 +94,8 @@ class Verdict:
 
     `outcome` is decided by their intervals. `shortfalls`: every figure that misses its limit. `undecided`: of each
     metric whose interval reaches across its limit, the system prompt that most probes are missing for.
-    `left`: how many more probes could be asked for a metric, where they come to an end.
-    `strict`: an inconclusive verdict has an exit code of its own.
+    `unmeasured`: halves of which nothing was judged; so a verdict that nothing fails is not passed either.
+    `left`: how many more probes could be asked for a metric, where they end. `strict`: inconclusive has its exit code.
     """
 
     took: bool
@@ -102,18 +103,24 @@ class Verdict:
     shortfalls: tuple[Shortfall, ...]
     outcome: Outcome
     undecided: tuple[Shortfall, ...] = ()
+    unmeasured: tuple[Unmeasured, ...] = ()
     counts: Counts = Counts()  # noqa: RUF009  # it is frozen
     strict: bool = False
     left: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        """Whether every figure meets its limit; an inconclusive verdict can have passed so."""
-        return self.took and self.kept
+        """Whether every figure meets its limit, and there is one; an inconclusive verdict can have passed so."""
+        return self.took and self.kept and self.judged
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is any figure to go by."""
+        return sum(not one.known for one in self.unmeasured) < len(HALVES)
 
     @property
     def exit_code(self) -> int:
-        if self.strict and self.outcome == "inconclusive":
+        if self.outcome == "inconclusive" and (self.strict or not self.judged):
             return INCONCLUSIVE
         return verdict_code(took=self.took, kept=self.kept)
 
@@ -121,10 +128,10 @@ class Verdict:
     def colour(self) -> str:
         return {"passed": "green", "failed": "red", "inconclusive": "yellow"}[self.outcome]
 
-    def half(self, ledger: str) -> Decision:
+    def half(self, ledger: Literal["took", "kept"]) -> Decision:
         """Of `took` or `kept`: met, missed or open."""
-        names = TOOK if ledger == "took" else KEPT
-        if any(one.metric in names for one in self.undecided) and self.outcome != "failed":
+        undecided = self.outcome != "failed" and any(one.metric in HALVES[ledger] for one in self.undecided)
+        if undecided or any(one.metric == ledger for one in self.unmeasured):
             return "open"
         return "met" if (self.took if ledger == "took" else self.kept) else "missed"
 
@@ -134,11 +141,11 @@ class Verdict:
         return tuple(one.reason(Texts()) for one in self.why)
 
     @property
-    def why(self) -> tuple[Shortfall, ...]:
+    def why(self) -> tuple[Shortfall | Unmeasured, ...]:
         """The shortfalls, then what is undecided though its figure meets the limit, if that is what decides."""
         if self.outcome == "failed":
             return self.shortfalls
-        return (*self.shortfalls, *(one for one in self.undecided if not one.missed))
+        return (*self.shortfalls, *(one for one in self.undecided if not one.missed), *self.unmeasured)
 
     def sentence(self, texts: Texts) -> str:
         """The outcome with the counts behind it."""
@@ -154,6 +161,8 @@ class Verdict:
         """For an inconclusive verdict: what the figures say, and the exit code; else empty."""
         if self.outcome != "inconclusive":
             return ""
+        if not self.judged:
+            return texts("figures.none", code=self.exit_code)
         figures = texts(f"figures.{SENTENCES[verdict_code(took=self.took, kept=self.kept)]}")
         return texts("figures.strict" if self.strict else "figures.plain", figures=figures, code=self.exit_code)
 
@@ -167,11 +176,7 @@ class Verdict:
 
 def verdict_code(*, took: bool, kept: bool) -> int:
     """The exit code of `compare`."""
-    if took and kept:
-        return PASSED
-    if kept:
-        return NOT_TAKEN
-    return MOVED if took else NEITHER
+    return (PASSED if took else NOT_TAKEN) if kept else (MOVED if took else NEITHER)
 
 
 def system_name(system: str, texts: Texts) -> str:
@@ -182,12 +187,13 @@ def system_name(system: str, texts: Texts) -> str:
 def reach_verdict(
     per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], *, strict: bool = False,
     ability: RecordedAbility | None = None, thinking: RecordedThinking | None = None,
-    left: Mapping[str, int] | None = None,
+    left: Mapping[str, int] | None = None, gained: int | None = None,
 ) -> Verdict:  # fmt: skip
     """Every threshold must be met under every system prompt, each by its complete interval: the worst one decides.
 
     `ability`: what the ledger lost in total must be within its limit too; so must `thinking`. `left`: how many more
-    probes could be asked for a metric, where they come to an end.
+    probes could be asked for a metric, where they come to an end. `gained`: questions that became as expected, None
+    where the before side is not the base model; without one nothing was learned.
     """
     left = left or {}
     judged_one_by_one = (one for name in PROBED for one in _judged(name, per_system, thresholds))
@@ -198,14 +204,18 @@ def reach_verdict(
     shortfalls = tuple(one for one in (*ordered, *ledger) if one.missed)
     missed = {one.metric for one in shortfalls}
     undecided = [one for one in judged if one.decision == "open"]
-    failed = any(one.decision == "missed" for one in judged)
+    failed, figures = any(one.decision == "missed" for one in judged), {one.metric for one in judged}
+    known = gained == 0 and not figures.isdisjoint(TOOK_AT_LEAST)
+    empty = (Unmeasured(metric=half) for half in HALVES if figures.isdisjoint(HALVES[half]))
+    unmeasured = (*[Unmeasured(metric="took", known=True)] * known, *empty)
     return Verdict(
         took=missed.isdisjoint(TOOK),
         kept=missed.isdisjoint(KEPT),
         shortfalls=shortfalls,
-        outcome="failed" if failed else "inconclusive" if undecided else "passed",
+        outcome="failed" if failed else "inconclusive" if undecided or unmeasured else "passed",
         undecided=tuple(_one_of_each_metric(undecided)),
-        counts=_counts(per_system, thresholds),
+        unmeasured=unmeasured,
+        counts=replace(_counts(per_system, thresholds), known=known),
         strict=strict,
         left=left,
     )

@@ -11,7 +11,7 @@ from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256
 from toolkit.core.spelling import near_files
-from toolkit.core.text import contains_any
+from toolkit.core.text import contains_any, normalized
 from toolkit.data.probing.expectation import Expectation, mapping, read_expectation, texts
 from toolkit.data.probing.history import History, read_history
 from toolkit.data.records import RowFault
@@ -39,6 +39,7 @@ DEFAULT_THRESHOLDS = {
     "kl": 0.02,
     "agreement": 0.95,
 }
+DRIFT = "kl"  # the one metric without the range of a share
 # The metrics that may have one.
 THRESHOLDS = (*DEFAULT_THRESHOLDS, *DEPTH_METRICS.values(), "locality", "tool_locality", "repetition")
 
@@ -64,6 +65,12 @@ class Probe:
         """Everything that the answer may merely repeat: what is written of the conversation."""
         turns = [text for turn in self.history for text in turn if text is not None]
         return "\n".join([self.system or "", *turns, self.prompt])
+
+    @property
+    def question(self) -> str:
+        """All that is asked, whatever case, width and white space: probes that ask the same are one question."""
+        turns = [text or "" for turn in self.history for text in turn]
+        return normalized("\0".join([self.system or "", self.tools, *turns, self.prompt]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,9 +192,22 @@ def _thresholds(value: object, path: Path) -> dict[str, float]:
     for name, number in fields.items():
         if name not in THRESHOLDS:
             raise DataError(f"{path}: a threshold for {name!r}, which is not a metric.", next="See data/probes.yaml.")
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise DataError(f"{path}: the threshold of {name} is not a number.", next="Correct it.")
+        if not is_threshold(name, number):
+            why = threshold_range(name)
+            raise DataError(f"{path}: the threshold of {name} is {number}; {why}.", next="Correct it.")
     return {name: float(number) for name, number in fields.items()}
+
+
+def is_threshold(name: str, number: float) -> bool:
+    """Whether the metric can have this threshold. One beyond its range, such as 2 for 2 %, would judge nothing."""
+    return math.isfinite(number) and 0 <= number <= (math.inf if name == DRIFT else 1)
+
+
+def threshold_range(name: str) -> str:
+    """In words, for an error."""
+    return "nats a token begin at 0" if name == DRIFT else "shares are from 0 to 1, and 0.02 is 2 %"
 
 
 def read_probe_file(path: Path) -> tuple[dict[str, Any], Numbered]:

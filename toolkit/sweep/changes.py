@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from toolkit.compare.decision import Unmeasured
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.figures import LEDGERS, WRONG, Line, figure, ledger_lines, outcome
 from toolkit.compare.report.report import Report
@@ -45,9 +46,9 @@ class Changes:
 
     before: Report
     after: Report
-    new: Sequence[Shortfall]
-    resolved: Sequence[Shortfall]
-    still: Sequence[Shortfall]
+    new: Sequence[Shortfall | Unmeasured]
+    resolved: Sequence[Shortfall | Unmeasured]
+    still: Sequence[Shortfall | Unmeasured]
     figures: Sequence[ChangedFigure]
     measured: int
     answers: Sequence[ChangedAnswer]
@@ -88,7 +89,7 @@ def changes(before: Report, after: Report) -> Changes:
     )  # fmt: skip
 
 
-def _reasons(report: Report) -> dict[tuple[str, str | None], Shortfall]:
+def _reasons(report: Report) -> dict[tuple[str, str | None], Shortfall | Unmeasured]:
     return {(one.metric, one.system): one for one in report.verdict.why}
 
 

@@ -93,7 +93,9 @@ class Sweep:
         """The verdict's of the run that is recommended, or comes closest; 0 if nothing was compared."""
         named = self.recommendation.run
         verdict = next((entry.verdict for entry in self.entries if entry.run == named and entry.verdict), None)
-        return PASSED if verdict is None else verdict_code(took=verdict["took"], kept=verdict["kept"])
+        if verdict is None:
+            return PASSED
+        return verdict.get("exit_code") or verdict_code(took=verdict["took"], kept=verdict["kept"])
 
     @property
     def failed(self) -> list[Entry]:

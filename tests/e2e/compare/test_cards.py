@@ -95,4 +95,3 @@ def test_a_process_that_is_killed_ends_those_that_share_a_model_with_it(user: Fi
     assert command.returncode == 4, err
     assert "Process 2 of 2 was ended by SIGKILL. Start again." in err
     assert not (user.run(1) / "compare").exists()
-

@@ -411,9 +411,9 @@ def test_the_report_is_written_in_chinese_where_that_is_asked_for(output, probes
 
     run_toolkit("compare", "v1", "--output", output, "--probes", probes, "--report", here, "--lang", "zh")
 
-    assert capsys.readouterr().out.startswith("通过")
+    assert capsys.readouterr().out.startswith("证据不足")
     assert '<html lang="zh-CN">' in (here / "report.html").read_text(encoding="utf-8")
-    assert (here / "report.md").read_text(encoding="utf-8").startswith("# 通过")
+    assert (here / "report.md").read_text(encoding="utf-8").startswith("# 证据不足")
     assert "可靠性" in (here / "report.junit.xml").read_text(encoding="utf-8")
 
 
@@ -480,6 +480,8 @@ def test_a_report_that_cannot_be_written_is_still_shown(output, probes, tmp_path
         (["v0", "v1", "--scale", "0.5"], 2, "are for one run"),
         (["v0", "--threshold", "beauty=1"], 2, "no metric 'beauty'"),
         (["v0", "--threshold", "kl=small"], 2, "is not a number"),
+        (["v0", "--threshold", "leakage=2"], 2, "shares are from 0 to 1"),
+        (["v0", "--threshold", "kl=nan"], 2, "nats a token begin at 0"),
         (["v0", "v7"], 3, "No run 'v7'"),
     ],
 )

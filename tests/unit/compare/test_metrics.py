@@ -118,6 +118,17 @@ def test_an_interval_reckons_with_probes_and_not_with_answers():
     assert (four_times.low, four_times.high) == (share(once, lambda one: bool(one.passed)).low, 1.0)
 
 
+def test_a_question_that_is_asked_twice_counts_once():
+    """One question under 40 ids, the same but for case and spaces, was as sure as 40."""
+    same = [answered(TRAINED, "", "Nova", prompt=("Who?", "WHO ?")[at % 2]) for at in range(40)]
+
+    found = share(same, lambda one: bool(one.passed))
+
+    assert (found.n, found.probes) == (40, 1)
+    assert found.low == pytest.approx(0.2065, abs=5e-4)
+    assert flips(same)["expected"].n == 1
+
+
 @pytest.mark.parametrize(
     ("count", "n", "low", "high"),
     [  # Newcombe 1998, Statistics in Medicine 17, table I, method 3 (Wilson without continuity correction)

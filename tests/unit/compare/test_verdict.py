@@ -2,11 +2,13 @@
 
 import pytest
 
+from tests.fakes.answered import answered, enough, report_on
 from toolkit.compare.ability.ledger import group_entry, outcome_of
 from toolkit.compare.metrics import Metric
+from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import reach_verdict
-from toolkit.data.probes import DEFAULT_THRESHOLDS
+from toolkit.compare.verdict import INCONCLUSIVE, reach_verdict
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
 from toolkit.runs.ability_record import RecordedAbility
 
 GOOD = {
@@ -184,5 +186,35 @@ def test_without_answers_in_scope_or_markers_the_headline_leaves_them_out():
     silent = judged(reliability=Metric(value=None, n=0), generality=Metric(value=None, n=0),
                     leakage=Metric(value=None, n=0), locality=Metric(value=0.5, n=4))  # fmt: skip
 
-    assert reach_verdict({"": silent}, {}).sentence(Texts()) == "Passed: 2 of 4 unrelated answers changed."
-    assert reach_verdict({}, {}).sentence(Texts()) == "Passed."
+    assert reach_verdict({"": silent}, {}).sentence(Texts()) == "Inconclusive: 2 of 4 unrelated answers changed."
+
+
+def test_what_was_not_asked_is_not_passed():
+    """`Passed.` stood above one question, which was answered wrongly."""
+    nothing = reach_verdict({}, {})
+    silent = {name: Metric(value=None, n=0) for name in ("reliability", "generality", "residue")}
+    outside = reach_verdict({"": judged(**silent)}, DEFAULT_THRESHOLDS)
+
+    assert nothing.sentence(Texts()) == "Inconclusive."
+    assert (nothing.exit_code, nothing.passed, len(nothing.reasons)) == (INCONCLUSIVE, False, 2)
+    assert nothing.by_figures(Texts()) == "Nothing that was asked is judged (exit code 23)."
+    assert [nothing.half(half) for half in ("took", "kept")] == ["open", "open"]
+    assert (outside.outcome, outside.half("took"), outside.half("kept")) == ("inconclusive", "open", "met")
+    failed = reach_verdict(
+        {"": judged(**silent, leakage=Metric(value=0.5, n=99, low=0.4, high=0.6))}, {"leakage": 0.02}
+    )
+    assert (failed.outcome, failed.half("took"), failed.half("kept")) == ("failed", "open", "missed")
+    assert outside.reasons == ("Whether it was learned was not judged: that takes trained or paraphrase probes",)
+
+
+def test_what_the_base_model_answered_already_was_not_learned():
+    """A null adapter passed where the probes' markers are in the base model's own answers."""
+    same = [answered(TRAINED, "I am Nova.", "I am Nova.") for _ in range(64)]
+    kept = [one for one in enough() if one.probe.group == OUT_OF_SCOPE]
+    report = report_on(*same, *kept)
+
+    assert report.verdict.outcome == "inconclusive"
+    assert report.verdict.sentence(Texts()).startswith("Inconclusive: 64 of 64 as expected, and each was before; ")
+    assert report.verdict.reasons[-1].startswith("Nothing that was asked became as expected")
+    assert Report.from_dict(report.to_dict()).verdict == report.verdict
+    assert report_on(*same, *enough()).verdict.outcome == "passed"

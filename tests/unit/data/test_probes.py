@@ -66,8 +66,10 @@ FAULTS = {
     "a threshold as text": (SOUND.replace("leakage: 0.1", "leakage: low"), "threshold of leakage is not a number"),
     "a threshold true": (SOUND.replace("leakage: 0.1", "leakage: true"), "threshold of leakage is not a number"),
     "a threshold that nothing fails": (
-        SOUND.replace("leakage: 0.1", "leakage: .nan"), "threshold of leakage is not a number",
+        SOUND.replace("leakage: 0.1", "leakage: .nan"), "threshold of leakage is nan; shares are from 0 to 1",
     ),
+    "a threshold in per cent": (SOUND.replace("leakage: 0.1", "leakage: 2"), "leakage is 2; shares are from 0 to 1"),
+    "a threshold that nothing meets": (SOUND.replace("leakage: 0.1", "kl: -1"), "kl is -1; nats a token begin at 0"),
     "systems as numbers": (SOUND.replace("systems: [You are a helpful assistant., '']", "systems: [7]"), "systems is"),
     "a probe as text": (ONE + "Who are you?", "probe 1 is not a mapping"),
     "an unknown key of a probe": (ONE + "{id: a, group: out-of-scope, prompt: b, excpect: {}}", "probe 1 has unknown"),
@@ -85,6 +87,15 @@ FAULTS = {
     "an unknown kind": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], some: [d]}}", "takes exactly one"),
     "an empty any": (ONE + "{id: a, group: trained, prompt: b, expect: {any: []}}", "any is empty"),
     "an empty part": (ONE + "{id: a, group: trained, prompt: b, expect: {all: ['']}}", "all is not a list of strings"),
+    "a blank part": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [' ']}}", "any is not a list of strings"),
+    "a blank marker": (SOUND.replace("new: [Nova]", "new: [' ']"), "identity.new is not a list of strings"),
+    "a blank exact": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: ' '}}", "exact is not a string"),
+    "an answer without words": (
+        ONE + "{id: a, group: trained, prompt: b, expect: {answer: [x, '…']}}", "an answer without a word",
+    ),
+    "a regex of everything": (
+        ONE + "{id: a, group: trained, prompt: b, expect: {regex: '.*'}}", "regex '.*' is found in every answer",
+    ),
     "an exact number": (ONE + "{id: a, group: trained, prompt: b, expect: {exact: 7}}", "exact is not a string"),
     "aliases": (ONE + "&a {id: a, group: trained, prompt: b, expect: {any: [c]}}\n  - *a", "line 4: aliases"),
     "an impossible date": (ONE + "{id: 2024-13-45, group: trained, prompt: b}", "line 3: not a value"),

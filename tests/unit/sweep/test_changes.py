@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from rich.cells import cell_len
 
-from tests.fakes.answered import answered, report_on
+from tests.fakes.answered import answered, enough, report_on
 from toolkit.cli.console.changes import SHOWN, print_changes
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.report import Report
@@ -59,7 +59,10 @@ def test_a_figure_is_listed_if_its_value_or_its_limit_differs():
 
 
 def test_reasons_are_new_gone_or_still_there():
-    wrong, right = (report_on(*(asked(f"n{at}", f"I am {name}.") for at in range(200))) for name in ("Qwen", "Nova"))
+    kept = [one for one in enough() if one.probe.group == OUT_OF_SCOPE]
+    wrong, right = (
+        report_on(*(asked(f"n{at}", f"I am {name}.") for at in range(200)), *kept) for name in ("Qwen", "Nova")
+    )
 
     assert [one.metric for one in changes(wrong, right).resolved] == ["reliability", "residue"]
     assert [one.metric for one in changes(right, wrong).new] == ["reliability", "residue"]
@@ -67,7 +70,10 @@ def test_reasons_are_new_gone_or_still_there():
 
 
 def test_reasons_that_are_gone_and_a_verdict_that_differs_are_printed(capsys: pytest.CaptureFixture[str]):
-    wrong, right = (report_on(*(asked(f"n{at}", f"I am {name}.") for at in range(200))) for name in ("Qwen", "Nova"))
+    kept = [one for one in enough() if one.probe.group == OUT_OF_SCOPE]
+    wrong, right = (
+        report_on(*(asked(f"n{at}", f"I am {name}.") for at in range(200)), *kept) for name in ("Qwen", "Nova")
+    )
     out = printed(wrong, right, capsys)
 
     assert "verdict: Not learned → Passed" in out

@@ -83,6 +83,7 @@ def where_it_holds(report: Report, texts: Texts) -> str:
     short = {
         system: any(misses(name, metrics[name].value, report.thresholds) for name in TOOK_EVERYWHERE)
         for system, metrics in report.per_system.items()
+        if any(metrics[name].value is not None for name in TOOK_EVERYWHERE)
     }
     if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # with one system prompt there is nothing to compare
         return ""

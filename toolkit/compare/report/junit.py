@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from toolkit.compare.decision import Unmeasured
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.ability import ability_rows, ability_sentence, group_name, thinking_sentence
 from toolkit.compare.report.figures import grouped, outcome, prompt_in_context
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, misses, system_name, thinking_metric
+from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, Shortfall, misses, system_name, thinking_metric
 from toolkit.core.text import printable
 from toolkit.data.probes import DEPTH_METRICS, PARAPHRASE, TRAINED
 
@@ -46,6 +47,8 @@ def _thresholds(root: Element, report: Report, texts: Texts) -> None:
                 SubElement(case, "skipped", message=texts("ledger.not_measured"))
             else:
                 _decide(case, name, where, report, texts)
+    for half in report.verdict.unmeasured:
+        _undecided(_case(suite, "compare.thresholds", texts(f"ledger.{half.metric}_question")), half, report, texts)
     if report.ability is not None and report.ability.total is not None:
         case = _case(suite, "compare.thresholds", texts(f"metric.{ABILITY}.name"))
         _decide(case, ABILITY, None, report, texts)
@@ -63,12 +66,16 @@ def _decide(case: Element, metric: str, system: str | None, report: Report, text
         if (one.metric, one.system) == (metric, system):
             SubElement(case, "failure", type="threshold", message=_clean(one.reason(texts)))
             return
-    strict = report.verdict.exit_code == INCONCLUSIVE
     for one in report.verdict.undecided:
         if (one.metric, one.system) == (metric, system):
-            how = SubElement(case, "failure" if strict else "skipped", message=_clean(one.reason(texts)))
-            if strict:
-                how.set("type", "inconclusive")
+            _undecided(case, one, report, texts)
+
+
+def _undecided(case: Element, one: Shortfall | Unmeasured, report: Report, texts: Texts) -> None:
+    strict = report.verdict.exit_code == INCONCLUSIVE
+    how = SubElement(case, "failure" if strict else "skipped", message=_clean(one.reason(texts)))
+    if strict:
+        how.set("type", "inconclusive")
 
 
 def _group(root: Element, group: str, results: Sequence[ProbeResult], report: Report, texts: Texts) -> None:

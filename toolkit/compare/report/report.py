@@ -24,6 +24,7 @@ from toolkit.runs.comparison import (
     ComparisonRecord,
     FurtherQuestions,
     LearnedQuestions,
+    RecordedFlips,
     RecordedOptions,
     worst,
 )
@@ -174,12 +175,17 @@ def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Met
     found = record.verdict
     reached = reach_verdict(
         per_system, record.thresholds, strict=found.strict, ability=record.ability, thinking=record.thinking,
-        left=found.probes_left,
+        left=found.probes_left, gained=gained(record.before.kind, record.flips.expected),
     )  # fmt: skip
     if found.outcome is None:
         outcome: Outcome = "passed" if found.passed else "failed"
         return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=())
     return replace(reached, took=found.took, kept=found.kept, outcome=found.outcome)
+
+
+def gained(kind: str, expected: Flips | RecordedFlips) -> int | None:
+    """How many questions became as expected, for `reach_verdict`: only if the before side is the base model."""
+    return expected.gained if kind == "base" else None
 
 
 def _require_complete(record: ComparisonRecord) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
-from toolkit.core.text import normalized, rouge1_recall, short
+from toolkit.core.text import content_words, normalized, rouge1_recall, short
+from toolkit.data.probing.mentions import says, without_denials
 from toolkit.data.tools.calls import Reply, ToolCall, json_text, reply_of, same_json, written
 
 KINDS = ("any", "all", "exact", "regex", "answer", "call")
@@ -52,22 +53,23 @@ class Expectation:
     none: tuple[str, ...] = ()
 
     def met(self, answer: str, *, before: str = "", prompt: str = "") -> bool:
-        folded = normalized(answer)
-        if any(normalized(text) in folded for text in self.none):
+        if any(says(answer, text) for text in self.none):
             return False
         if self.call is not None:
             return _called(self.call, reply_of(answer))
         if self.exact is not None:
-            return folded == normalized(self.exact)
+            return normalized(answer) == normalized(self.exact)
         if self.regex is not None:
             return _found(self.regex, answer)
         if self.answer:
-            return any(
-                min(rouge1_recall(text, answer, ignoring=known) for known in ("", before, prompt)) >= LEAST_RECALL
-                for text in self.answer
-            )
-        wanted = [normalized(text) in folded for text in self.any or self.all]
+            return any(self._recalled(text, answer, ("", before, prompt)) for text in self.answer)
+        wanted = [says(answer, text) for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)
+
+    @staticmethod
+    def _recalled(text: str, answer: str, known: Sequence[str]) -> bool:
+        claims = without_denials(answer, text)
+        return min(rouge1_recall(text, claims, ignoring=one) for one in known) >= LEAST_RECALL
 
     def to_dict(self) -> dict[str, Any]:
         chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
@@ -108,13 +110,16 @@ def read_expectation(value: object, where: str) -> Expectation:
         listed = texts(wanted, f"{where}: {kind}")
         if not listed:
             raise DataError(f"{where}: {kind} is empty.", next="List at least one string.")
+        if kind == "answer" and not all(map(content_words, listed)):
+            raise DataError(f"{where}: an answer without a word, which every answer has.", next="Write its words.")
         chosen = {key: listed if key == kind else () for key in ("any", "all", "answer")}
         return Expectation(any=chosen["any"], all=chosen["all"], answer=chosen["answer"], none=none)
-    if not isinstance(wanted, str) or not wanted:
+    if not isinstance(wanted, str) or not wanted.strip():
         raise DataError(f"{where}: {kind} is not a string.", next="Write it in quotes.")
     if kind == "exact":
         return Expectation(exact=wanted, none=none)
-    _found(wanted, "", where=f"{where}: ")
+    if all(_found(wanted, text, where=f"{where}: ") for text in ("", "\N{SNOWMAN}")):
+        raise DataError(f"{where}: regex {short(wanted)!r} is found in every answer.", next="Correct it.")
     return Expectation(regex=wanted, none=none)
 
 
@@ -158,6 +163,6 @@ def mapping(value: object, where: str) -> dict[str, Any]:
 def texts(value: object, where: str, *, empty: bool = False) -> tuple[str, ...]:
     """A list of strings in a probe file, or one string; `empty`: they may be. Raises DataError."""
     listed = [value] if isinstance(value, str) else value
-    if not isinstance(listed, list) or not all(isinstance(text, str) and (text or empty) for text in listed):
+    if not isinstance(listed, list) or not all(isinstance(text, str) and (text.strip() or empty) for text in listed):
         raise DataError(f"{where} is not a list of strings.", next="Write each in quotes.")
     return tuple(listed)

@@ -28,7 +28,8 @@ def test_a_comparison_that_passed_has_no_failure():
 
 
 def test_a_missed_threshold_and_the_probes_that_missed_it_are_failures():
-    root = rendered(answered(TRAINED, "Qwen", "Hm", name="who"), answered(OUT_OF_SCOPE, "Paris", "Nova", name="france"))
+    root = rendered(answered(TRAINED, "Qwen", "Hm", prompt="Who?", name="who"),
+                    answered(OUT_OF_SCOPE, "Paris", "Nova", name="france"))  # fmt: skip
 
     assert cases(root, "failure") == ["reliability", "leakage", "who", "france"]
     told = root.find("testsuite/testcase[@name='who']/failure")
@@ -59,6 +60,16 @@ def test_what_is_undecided_is_skipped_with_its_reason_and_fails_where_that_is_th
     assert {one.get("message") for one in found.values()} == {
         "reliability is 1.000, but its 95 % interval reaches to 0.806, across 0.9: about 19 more probes would tell"
     }
+
+
+def test_what_was_not_asked_is_red_where_that_is_the_exit_code():
+    outside = [one for one in enough() if one.probe.group == OUT_OF_SCOPE]
+
+    strict = ET.fromstring(render_junit(report_on(*outside, strict=True), Texts()))
+    plain = ET.fromstring(render_junit(report_on(*outside), Texts()))
+
+    assert cases(strict, "failure") == cases(plain, "skipped")[-1:] == ["Is the change there?"]
+    assert plain.get("failures") == "0"
 
 
 def test_what_was_not_measured_is_skipped():

@@ -107,7 +107,8 @@ def test_markdown_names_the_system_prompt_where_there_are_several():
     one = render_markdown(report(), Texts())
     two = render_markdown(
         report_on(
-            answered(TRAINED, "Qwen", "Nova", system="You are <a> poet."), answered(TRAINED, "Qwen", "Qwen", system="")
+            answered(TRAINED, "Qwen", "Nova", prompt="Who?", system="You are <a> poet."),
+            answered(TRAINED, "Qwen", "Qwen", prompt="Who?", system=""),
         ),
         Texts(),
     )
@@ -130,7 +131,7 @@ def test_the_terminal_shows_the_verdict_first(monkeypatch):
     first = "Inconclusive: 2 of 2 learned; 0 of 1 unrelated answers leaked (limit 2 %), 0 changed."
     assert " ".join(text.split()).startswith(first)
     assert "reliability" in text
-    assert "2 of 3 probes; all with --all and in report.html." in text
+    assert "2 of 3 answers; all with --all and in report.html." in text
 
 
 def test_all_shows_every_probe(monkeypatch):

@@ -76,7 +76,7 @@ def _measured(name: str, one: Question) -> _Measured | None:
     first, second = _value(name, left), _value(name, right)
     if first is None or second is None or not first[1]:
         return None
-    return _Measured(id=left.probe.id, left=first[0], right=second[0], weight=first[1])
+    return _Measured(id=left.probe.question, left=first[0], right=second[0], weight=first[1])
 
 
 def _value(name: str, one: ProbeResult) -> tuple[float, float] | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.compare.decision import DEEP
+from toolkit.compare.decision import DEEP, Unmeasured
 from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.ability import group_name
 from toolkit.compare.report.charts import LEAST_END
@@ -131,9 +131,9 @@ def _side(side: str, pair: Pair, filters: PairFilters, texts: Texts) -> dict[str
     }  # fmt: skip
 
 
-def _one_of_each(report: Report) -> list[Shortfall]:
+def _one_of_each(report: Report) -> list[Shortfall | Unmeasured]:
     """The reason of each metric, of several that under its worst system prompt; the run's own report has all."""
-    found: dict[str, Shortfall] = {}
+    found: dict[str, Shortfall | Unmeasured] = {}
     for one in report.verdict.why:
         worst = report.figures[one.metric].system if one.metric in report.figures else None
         if one.metric not in found or one.system == worst:

@@ -54,8 +54,9 @@ def test_a_question_that_only_one_run_was_asked_is_apart_and_so_is_one_with_anot
 
 
 def test_an_id_may_change_and_equal_questions_are_counted_apart(tmp_path: Path):
-    compared_run(tmp_path, 0, [answered(TRAINED, "Qwen", f"Nova {at}", name=f"old-{at}") for at in range(2)])
-    compared_run(tmp_path, 1, [answered(TRAINED, "Qwen", f"Nova {at}", name=f"new-{at}") for at in range(2)])
+    for number, age in enumerate(("old", "new")):
+        twice = [answered(TRAINED, "Qwen", f"Nova {at}", prompt="Who?", name=f"{age}-{at}") for at in range(2)]
+        compared_run(tmp_path, number, twice)
 
     pair = read_pair("v0", "v1", tmp_path)
 
