@@ -2,7 +2,7 @@
 
     python bench/large.py MODEL OUT.json
     python bench/large.py MODEL OUT.json --rows 50000 --repeat 3 --trained data/tiny-qwen2
-    python bench/large.py MODEL OUT.json --rows 50000 --repeat 0 --starts 3 --warm 3
+    python bench/large.py MODEL OUT.json --rows 50000 --repeat 0 --starts 3 --warm 3 --card
     python bench/large.py MODEL OUT.json --rows 1000000 --repeat 1 --words 50000
 
 The rows are made up: words at random, a fifth of them Chinese, 40 to 270 tokens by Qwen2.5's tokenizer. `first_line_s`:
@@ -89,22 +89,22 @@ def beginning(command: Sequence[str], output: Path, how: Mapping[str, str]) -> t
 
 
 def over_warm(
-    train: Callable[[], dict[str, Any]], toolkit: Sequence[str], model: Path, count: int
+    train: Callable[[], dict[str, Any]], up: Sequence[str], down: Sequence[str], count: int
 ) -> list[dict[str, Any]]:  # fmt: skip
     """So many trainings, each of which begins once the warm process has the model loaded."""
     found = []
     for _ in range(count):
-        run([*toolkit, "up", "--model", str(model)], os.environ)
+        run(up, os.environ)
         try:
             found.append(train())
         finally:
-            run([*toolkit, "down"], os.environ)
+            run(down, os.environ)
     return found
 
 
 def measure(
     model: Path, trained_model: Path, rows: int, repeat: int, home: Path, made_up: int = 0, starts: int = 1,
-    warm_starts: int = 0,
+    warm_starts: int = 0, on_card: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Checks first: the largest process so far is then a check."""
     data, output = home / "rows.jsonl", home / "output"
@@ -118,7 +118,8 @@ def measure(
     for _ in range(starts):
         record, one = beginning(begun, output, {"TOOLKIT_WARM": "off"})
         cold.append(one)
-    warm = over_warm(lambda: beginning(begun, output, {})[1], toolkit, trained_model, warm_starts)
+    up, down = [*toolkit, "up", *on_card, "--model", str(trained_model)], [*toolkit, "down"]
+    warm = over_warm(lambda: beginning(begun, output, {})[1], up, down, warm_starts)
     return {
         "model": model.name, "rows": rows, "made_up_words": made_up, "bytes": data.stat().st_size,
         "trained_model": trained_model.name, "cores": os.cpu_count(), "check": checks, "finetune": cold, "warm": warm,
@@ -133,11 +134,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--words", type=int, default=0, help="so many made-up words, instead of 60 real ones")
     parser.add_argument("--starts", type=int, default=1, help="trainings up to their first step")
     parser.add_argument("--warm", type=int, default=0, help="so many of them over a warm process, too")
+    parser.add_argument("--card", action="append_const", const="--card", default=[], help="as of toolkit up")
     parser.add_argument("--trained", type=Path, help="the model of finetune, if it is another one than that of check")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as home:
         found = measure(options.model, options.trained or options.model, options.rows, options.repeat, Path(home),
-                        options.words, options.starts, options.warm)  # fmt: skip
+                        options.words, options.starts, options.warm, options.card)  # fmt: skip
     options.out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     for one in found["check"]:
         print(
