@@ -226,7 +226,7 @@ def test_a_report_says_what_was_compared(output, probes, lively_model):
     assert (value["after"]["kind"], value["after"]["name"]) == ("run", side.name)
     assert value["probe_file"]["path"] == str(probes)
     assert set(value["timings_s"]) == {
-        "load", "further", "before", "noise", "after", "drift", "ability", "total",
+        "load", "further", "before", "noise", "after", "drift", "ability", "scan", "total",
     }  # fmt: skip
     assert len(value["probes"]) == 8
     assert value["metrics"]["noise_floor"]["value"] == 1.0  # float32: nothing moves by itself
