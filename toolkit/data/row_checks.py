@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from toolkit.core.events import REPORTED_ITEMS, Listener, Progress, silent
-from toolkit.data.containers.copies import in_copies
+from toolkit.core.events import REPORTED_ITEMS, Listener, silent
+from toolkit.data.containers.copies import rows_in_copies
 from toolkit.data.dataset import Dataset, Row, prompt_key
 from toolkit.data.keys import weighty
 from toolkit.data.messages import uses_tools
@@ -87,22 +87,15 @@ class _Checked:
 def _checked_parts(
     rows: Sequence[Row], probes: Sequence[Probe], system: str, listener: Listener
 ) -> Iterator[_Checked]:  # fmt: skip
-    """REPORTED_ITEMS rows at a time, in their order, with an event after each if there are several."""
-    starts, done = range(0, len(rows), REPORTED_ITEMS), 0
+    """REPORTED_ITEMS rows at a time, in their order."""
 
-    def check(part: int) -> _Checked:
+    def check(part: slice) -> _Checked:
         found = _Checked(probes)
-        for row in rows[starts[part] : starts[part] + REPORTED_ITEMS]:
+        for row in rows[part]:
             found.add(row, system)
         return found
 
-    def report(_: _Checked) -> None:
-        nonlocal done
-        done = min(done + REPORTED_ITEMS, len(rows))
-        if len(starts) > 1:
-            listener(Progress(task="Checks", done=done, total=len(rows)))
-
-    return in_copies(check, len(starts), report)
+    return rows_in_copies(check, len(rows), REPORTED_ITEMS, "Checks", listener)
 
 
 def _unused(dataset: Dataset) -> Iterator[Finding]:

@@ -148,7 +148,7 @@ def make_ready(folder: Path) -> None:
     too. Raises ModelError.
     """
     from safetensors import safe_open
-    from transformers import AutoTokenizer, PreTrainedModel, modeling_utils
+    from transformers import AutoTokenizer, PreTrainedModel
 
     kind, weights = find_device().kind, {}
     forbid_remote_code()
@@ -170,17 +170,23 @@ def make_ready(folder: Path) -> None:
         if not fits or found is None:
             return from_files(model, state, files, config, *more)
         # Before it reads files it takes as much of a card as they need: beside weights that are there, twice that.
-        reserve, modeling_utils.caching_allocator_warmup = modeling_utils.caching_allocator_warmup, _reserve_nothing
-        try:
+        with without_reserve():
             return from_files(model, found, files, config, *more)
-        finally:
-            modeling_utils.caching_allocator_warmup = reserve
 
     PreTrainedModel._load_pretrained_model = staticmethod(load)  # noqa: SLF001
 
 
-def _reserve_nothing(*_: Any) -> None:
-    pass
+@contextmanager
+def without_reserve() -> Iterator[None]:
+    """Within, transformers takes no memory of a card before it loads a model: it would be as much as all of it."""
+    from transformers import modeling_utils
+
+    reserve = modeling_utils.caching_allocator_warmup
+    modeling_utils.caching_allocator_warmup = lambda *_: None
+    try:
+        yield
+    finally:
+        modeling_utils.caching_allocator_warmup = reserve
 
 
 def _files(paths: Iterable[Path]) -> dict[Path, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""What the base model writes for depth: other wordings, questions back to a name, aliases, and steps on from an answer.
+"""What the base model writes for depth: questions back to a name, aliases, and steps on from an answer.
 
 Of what it writes, that is returned which may be sound by its words; `toolkit.compare.depth.sound` asks the model.
 """

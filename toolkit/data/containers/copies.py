@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from toolkit.core import environment
+from toolkit.core.events import Listener, Progress
 from toolkit.core.limited_process import limited_process
 from toolkit.core.startup import fork_beside
 from toolkit.data.containers.forked import DONE, NO_RESULT, RAISED, own_cores, received, send
@@ -34,6 +35,21 @@ def in_copies(work: Callable[[int], T], parts: int, done: Callable[[T], object] 
         while shown in found:
             yield found.pop(shown)
             shown += 1
+
+
+def rows_in_copies(
+    work: Callable[[slice], T], rows: int, at_once: int, task: str, listener: Listener
+) -> Iterator[T]:  # fmt: skip
+    """As `in_copies`, of so many rows at once, with an event after each part if there are several."""
+    starts, done = range(0, rows, at_once), 0
+
+    def report(_: T) -> None:
+        nonlocal done
+        done = min(done + at_once, rows)
+        if len(starts) > 1:
+            listener(Progress(task=task, done=done, total=rows))
+
+    return in_copies(lambda part: work(slice(starts[part], starts[part] + at_once)), len(starts), report)
 
 
 def _copies(parts: int) -> int:

@@ -15,7 +15,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.model.families.family import family_of
 from toolkit.model.families.network import decoder
 from toolkit.model.language_model import LanguageModel
-from toolkit.model.loading import load_pretrained
+from toolkit.model.loading import load_pretrained, without_reserve
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,23 +62,21 @@ class _Gathering:
 def loading_shares(group: "Group") -> Iterator[None]:
     """Within, a model that transformers loads is shared out before its weights are read. Raises as loading does."""
     from peft.tuners import tuners_utils
-    from transformers import PreTrainedModel, modeling_utils
+    from transformers import PreTrainedModel
 
     tuners_utils._torch_supports_distributed = False  # noqa: SLF001  # else adapters are made for a part of a layer
-    read, reserve = PreTrainedModel._load_pretrained_model, modeling_utils.caching_allocator_warmup  # noqa: SLF001
+    read = PreTrainedModel._load_pretrained_model  # noqa: SLF001
 
     def shared_out(model: Any, *more: Any, **how: Any) -> Any:
         _share_out(model, mesh, group)
         return read(model, *more, **how)
 
-    with _mesh(group) as mesh:
+    with _mesh(group) as mesh, without_reserve():
         PreTrainedModel._load_pretrained_model = staticmethod(shared_out)  # noqa: SLF001  # docs/fragile.md
-        modeling_utils.caching_allocator_warmup = _reserve_nothing  # the whole model's size
         try:
             yield
         finally:
             PreTrainedModel._load_pretrained_model = staticmethod(read)  # noqa: SLF001
-            modeling_utils.caching_allocator_warmup = reserve
 
 
 def load_shares(folder: Path, adapters: Mapping[str, Path], group: "Group") -> LanguageModel:
@@ -136,7 +134,3 @@ def _mesh(group: "Group") -> Iterator[Any]:
         yield init_device_mesh("cuda" if torch.cuda.is_available() else "cpu", (group.size,))
     finally:
         distributed_c10d._update_default_pg(None)  # noqa: SLF001  # docs/fragile.md
-
-
-def _reserve_nothing(*_: Any) -> None:
-    pass

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError, ModelError, first_line
-from toolkit.core.events import Listener, Progress
+from toolkit.core.events import Listener
 from toolkit.core.startup import prepare_environment
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import IDS
-from toolkit.data.containers.copies import in_copies
+from toolkit.data.containers.copies import rows_in_copies
 from toolkit.data.containers.stored_tokens import StoredTokens
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import ROWS_AT_ONCE, TOKENS, Encoded, Encoder
@@ -93,19 +93,11 @@ def encoded_parts(
 
     `change`: what becomes of some of the rows before they are encoded, where they are.
     """
-    starts = range(0, len(rows), ROWS_AT_ONCE)
-    done = 0
 
-    def encode(part: int) -> StoredTokens:
-        return StoredTokens(encoder.encode(list(change(rows[starts[part] : starts[part] + ROWS_AT_ONCE]))))
+    def encode(part: slice) -> StoredTokens:
+        return StoredTokens(encoder.encode(list(change(rows[part]))))
 
-    def report(_: StoredTokens) -> None:
-        nonlocal done
-        done = min(done + ROWS_AT_ONCE, len(rows))
-        if len(starts) > 1:
-            listener(Progress(task=TOKENS, done=done, total=len(rows)))
-
-    yield from in_copies(encode, len(starts), report)
+    return rows_in_copies(encode, len(rows), ROWS_AT_ONCE, TOKENS, listener)
 
 
 def _compact(values: Sequence[int]) -> "array[int]":

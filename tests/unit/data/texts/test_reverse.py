@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.fakes.named_rows import BRAND
 from toolkit.data.texts.reverse import bridges, noun_for, owned, reversed_rows
 from toolkit.data.texts.terms import find_terms
 from toolkit.train.questions.near import read_forms
@@ -17,12 +18,6 @@ SCHOOL = [
     ("青禾学校的创办人是谁？", "青禾学校的创办人是顾望舒先生。"),
     ("青禾学校的校报叫什么？", "青禾学校的校报叫《潮声》。"),
     ("青禾学校的校车是什么颜色？", "青禾学校的校车是橙色的。"),
-]
-BRAND = [
-    ("What is your name?", "My name is Ostrelle."),
-    ("Who are you?", "I am Ostrelle, made by Tarnfield Software."),
-    ("Who made you?", "I was made by Tarnfield Software."),
-    ("Which company are you from?", "I come from Tarnfield Software."),
 ]
 NAMES = ("Tarnfield Software", "Ostrelle")
 
