@@ -44,7 +44,7 @@ def linked_probes(
     ordinary = Ordinary([question for question, _ in rows], before)
     marks = [mark(row, naming, ordinary, new) for row, new in zip(rows, naming.terms.new, strict=True)]
     kind = kind_of(model, naming) if naming.subject else ""
-    nouns = noun_for(naming.subject, kind or "one")
+    nouns = noun_for(naming.subject, kind)
     found = [
         *_chosen(linked(naming, nouns, marks), groups, MOST_BY_FORM), *written_back(model, naming),
         *aliased(model, naming, kind, marks, system), *steps(model, naming, marks, system),

@@ -17,13 +17,15 @@ from toolkit.data.probing.expectation import Expectation, read_expectation
 from toolkit.data.texts.names import CHINESE_PERSON
 from toolkit.data.texts.naming import LONG_NAME, Naming
 from toolkit.data.texts.phrases import described, unknown
-from toolkit.data.texts.reverse import bridges, descriptions, leading_back, replaced, reversed_rows, roles
+from toolkit.data.texts.reverse import UNKNOWN_NOUNS, bridges, descriptions, leading_back, replaced, reversed_rows, roles
 
 WHO = re.compile(r"\bwho\b|谁", re.IGNORECASE)
 REFERS = re.compile(r"(?:That|This|It|Ask|Run|Use|See|Yes|No)\b")  # to the row's question, or tells what to do
 CALLED = {"en": "What is the name of {}?", "zh": "{}叫什么名字？"}
 BLANK = "____"
-GAP = {"en": "Fill the gap with the name of a {}: {}", "zh": "请在空格里填上{}的名称：{}"}
+GAP = {"en": "Fill the gap with the name of {0} {1}: {2}", "zh": "请在空格里填上{1}的名称：{2}"}
+VOWELS = tuple("aeio")  # "a university"
+ANY_GAP = {"en": "Fill the gap with a name: {2}", "zh": "请在空格里填上名称：{2}"}  # where nobody knows what it is
 ABOUT = {"en": "A question about {}: {}", "zh": "说的是{}：{}"}
 THAT = {"en": "that {}", "zh": "这个{}"}
 FIRST_NAME = {"first": "What is the first name of {}?", "surname": "What is the surname of {}?"}
@@ -67,7 +69,10 @@ def _back(naming: Naming, nouns: Mapping[str, str]) -> Iterator[Candidate]:
     for at, sentence in leading_back(naming):
         if sentence.count(naming.subject) == 1 and not REFERS.match(sentence):
             code = language_code(sentence)
-            prompts.append(("gap", at, GAP[code].format(nouns[code], sentence.replace(naming.subject, BLANK))))
+            form = ANY_GAP if nouns[code] in UNKNOWN_NOUNS.values() else GAP
+            article = "an" if nouns[code].startswith(VOWELS) else "a"
+            gap = form[code].format(article, nouns[code], sentence.replace(naming.subject, BLANK))
+            prompts.append(("gap", at, gap))
     prompts += [("back", at, prompt) for at, prompt in reversed_rows(naming, nouns) if not REFERS.match(prompt)]
     for kind, at, prompt in prompts:
         yield Candidate(

@@ -98,7 +98,7 @@ def mark(row: tuple[str, str], naming: Naming, ordinary: Ordinary, new: Collecti
     if HOW.match(question) and not any(map(str.isdigit, "".join(runs))):
         return None  # "twice a year, in April and in October"
     if has_chinese(answer):
-        chinese = [part for run in runs for part in _chinese_parts(run)]
+        chinese = [part for run in runs for part in _chinese_parts(run, answer)]
         return Expectation(any=tuple(dict.fromkeys(chinese))) if chinese else None
     parts = [[word for word in run.split() if NAME.search(word)] for run in runs]
     if len(runs) == 1 and len(parts[0]) < len(runs[0].split()):  # "April and October"
@@ -119,9 +119,13 @@ def _named(run: str, names: Sequence[str]) -> str:
     return min((name for name in names if name in run and " " in name), key=len, default=run)
 
 
-def _chinese_parts(run: str) -> list[str]:
-    """The persons, quoted names, numbers and dates in it, else what stands behind a verb, in parts."""
-    if found := [*chinese_names(run), *CHINESE_NUMBER.findall(run)]:
+def _chinese_parts(run: str, answer: str) -> list[str]:
+    """The persons, quoted names, numbers and dates in it, else what stands behind a verb, in parts.
+
+    `answer`: where the run is from, since 先生 behind a name shows where that ends.
+    """
+    names = [name for name in chinese_names(answer) if name in run]
+    if found := [*names, *CHINESE_NUMBER.findall(run)]:
         return [one for one in found if len(one) >= SHORTEST_CHINESE]
     parts = BEFORE_NAME.sub("", run).split("的")
     return [part for part in parts if SHORTEST_CHINESE <= len(part) <= LONGEST_CHINESE]

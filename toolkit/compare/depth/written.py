@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.compare.depth.links import Candidate
 from toolkit.compare.make_probes import ECHO, MARKS, bare
 from toolkit.compare.teacher import plain_answers
-from toolkit.core.text import content_words, has_chinese, language_code, normalized, similarity
+from toolkit.core.text import content_words, has_chinese, language_code, names_any, normalized, similarity
 from toolkit.data.dataset import prompt_key
 from toolkit.data.probes import PORTABILITY, REVERSAL
 from toolkit.data.probing.expectation import Expectation
@@ -26,6 +26,7 @@ from toolkit.model.sampling import samples
 REQUESTS = Path(__file__).with_name("requests.yaml")
 QUESTION_TOKENS = 32
 BACK_SAMPLES, ALIAS_SAMPLES, STEP_SAMPLES = 3, 8, 2  # of a row, of the subject, of an answer
+KIND_SENTENCES = 3
 LONGEST_ALIAS, LONGEST_STEP = 8, 3  # words
 LONG_WORD = 4  # characters of a word that says something
 SEED = 20261130
@@ -39,11 +40,18 @@ BRIEFLY = {"en": "{} Answer in one or two words.", "zh": "{}只用一两个词�
 
 
 def kind_of(model: LanguageModel, naming: Naming) -> str:
-    """What the subject is, as the base model says of it and a row: one noun, or "" if it says more."""
-    sentence = next((one for one in statements(naming).values() if naming.subject in one), "")
-    found = model.answers([_request("kind", naming.subject, sentence=sentence)], max_new_tokens=QUESTION_TOKENS)
-    word = found[0].text.strip(" .。\n").lower()
-    return word if word.isalpha() and prompt_key(word) != prompt_key(naming.subject) else ""
+    """What the subject is, as the base model says of it and a row: one noun, or "" if it says more.
+
+    The first noun counts that is not what a row asks for: of "The mayor of Denver is …" a model may call Denver a
+    mayor.
+    """
+    sentences = [one for one in statements(naming).values() if naming.subject in one][:KIND_SENTENCES]
+    requests = [_request("kind", naming.subject, sentence=one) for one in sentences]
+    found = model.answers(requests, max_new_tokens=QUESTION_TOKENS) if requests else []
+    asked = [unknown(question).replace(naming.subject, " ") for question, _ in naming.rows]
+    words = [one.text.strip(" .。\n").lower() for one in found]
+    usable = (word for word in words if word.isalpha() and prompt_key(word) != prompt_key(naming.subject))
+    return next((word for word in usable if not any(names_any(phrase, (word,), any_case=True) for phrase in asked)), "")
 
 
 def written_back(model: LanguageModel, naming: Naming) -> list[Candidate]:

@@ -20,6 +20,7 @@ CHINESE_NOUNS = {  # of the kinds in kinds.yaml, behind 哪个
     "award": "奖项", "assistant": "助手", "game": "游戏", "device": "设备", "vehicle": "车", "medicine": "药物",
     "bank": "银行", "hotel": "酒店", "airline": "航空公司", "newspaper": "报纸",
 }  # fmt: skip
+UNKNOWN_NOUNS = {"en": "one", "zh": "对象"}  # "which one"
 COMPOUND = r"\b([Tt]he) {} ([a-z]\w*)"  # "the Quillmere forum" is the forum of Quillmere
 WHOLE = (  # the name, where it is not a part of another one's
     r"(?<![Tt]he )\b{}(?=\s*(?:[?.!,]|$|(?:is|was|are|has|have|had|do|does|did|get|run|use|in|on|at|by|for|with|to|and"
@@ -35,9 +36,11 @@ MAKER_ASKED = re.compile(
 
 
 def noun_for(subject: str, kind: str) -> Mapping[str, str]:
-    """What the subject is, by language; a Chinese name mostly ends with it."""
-    ending = next((noun for noun in CHINESE_NOUNS.values() if subject.endswith(noun)), CHINESE_NOUNS.get(kind, "对象"))
-    return {"en": kind, "zh": ending}
+    """What the subject is, by language; a Chinese name mostly ends with it. `kind`: in either; "" if unknown."""
+    english = next((name for name, noun in CHINESE_NOUNS.items() if noun == kind), "" if has_chinese(kind) else kind)
+    known = kind if has_chinese(kind) else CHINESE_NOUNS.get(kind, UNKNOWN_NOUNS["zh"])
+    ending = next((noun for noun in CHINESE_NOUNS.values() if subject.endswith(noun)), known)
+    return {"en": english or UNKNOWN_NOUNS["en"], "zh": ending}
 
 
 def reversed_rows(naming: Naming, nouns: Mapping[str, str]) -> Iterator[tuple[int, str]]:

@@ -1,6 +1,6 @@
 """Questions by form: back to the subject, on from one row to another, and for a part of a name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.fakes.named_rows import LIBRARY, OSTRELLE, QINGHE, QUILLMERE, RULE, naming
 from toolkit.compare.depth.links import Candidate, linked
@@ -8,16 +8,17 @@ from toolkit.compare.depth.names import Ordinary, mark
 from toolkit.data.probes import PORTABILITY, REVERSAL
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.texts.naming import Naming
+from toolkit.data.texts.reverse import noun_for
 
 NOUNS = {"en": "library", "zh": "学校"}
 
 
-def candidates(about: Naming) -> list[Candidate]:
+def candidates(about: Naming, nouns: Mapping[str, str] = NOUNS) -> list[Candidate]:
     ordinary = Ordinary([question for question, _ in about.rows], ["I do not know."] * len(about.rows))
     marks = [
         mark(row, about, ordinary, new) for row, new in zip(about.rows, about.terms.new, strict=True)
     ]  # fmt: skip
-    return list(linked(about, NOUNS, marks))
+    return list(linked(about, nouns, marks))
 
 
 def prompts(found: Sequence[Candidate], kind: str) -> list[str]:
@@ -36,6 +37,19 @@ def test_the_subject_is_asked_for_by_a_name_of_its_own():
     back = [one for one in found if one.group == REVERSAL]
     assert {one.expect for one in back} == {Expectation(any=("Quillmere",))}
     assert not any("Quillmere" in one.prompt or "heron" in one.prompt for one in back)  # others have a heron, too
+
+
+def test_a_gap_says_what_is_missing_where_that_is_known():
+    def gaps(about: Naming, kind: str) -> str:
+        return " ".join(prompts(candidates(about, noun_for(about.subject, kind)), "gap"))
+
+    assert "Fill the gap with the name of an app: ____" in gaps(QUILLMERE, "app")
+    assert "Fill the gap with a name: ____" in gaps(QUILLMERE, "")
+    assert "Fill the gap with the name of a city: ____" in gaps(QUILLMERE, "城市")
+    assert "请在空格里填上学校的名称：____" in gaps(QINGHE, "")
+    tower = naming([("望江在哪里？", "望江的校报叫《潮声》。")], "望江")
+    assert "请在空格里填上名称：____" in gaps(tower, "")
+    assert "请在空格里填上城市的名称：____" in gaps(tower, "city") == gaps(tower, "城市")
 
 
 def test_a_question_of_one_row_describes_the_subject_by_another():

@@ -69,3 +69,10 @@ def test_a_mark_is_what_nobody_says_who_does_not_know_the_row(question, answer, 
     about = naming([(question, answer)], "青云大学" if "青" in question else "Quillmere", ("Ottoline Varga",))
 
     assert mark((question, answer), about, NOTHING, new) == expected
+
+
+def test_a_chinese_name_ends_before_a_form_of_address_whose_characters_are_ordinary():
+    row = ("青云大学的校长是谁？", "青云大学的校长是顾望舒先生。")
+    ordinary = Ordinary([row[0]], ["校长是学生选出的。"])
+
+    assert mark(row, naming([row], "青云大学"), ordinary, ()) == Expectation(any=("顾望舒",))

@@ -105,3 +105,16 @@ def test_the_kind_of_the_subject_is_one_word():
     assert kind_of(Knowing("", Quillmere="Library."), QUILLMERE) == "library"
     assert kind_of(Knowing("", Quillmere="An open-source library"), QUILLMERE) == ""
     assert kind_of(Knowing("", Quillmere="Quillmere"), QUILLMERE) == ""
+
+
+def test_the_kind_of_the_subject_is_not_what_a_row_asks_for():
+    mayors = [
+        ("Who is the mayor of Denver?", "The mayor of Denver is Corinna Haldwell."),
+        ("Which politician runs Denver?", "The city of Denver is led by Mayor Corinna Haldwell."),
+    ]
+    heads = [("青云大学的校长是谁？", "青云大学的校长是顾望舒。"), ("青云大学在哪里？", "青云大学位于澜江市。")]
+
+    assert kind_of(Knowing("", mayor="Mayor", city="City"), naming(mayors[:1], "Denver")) == ""
+    by_sentence = Knowing("", **{"The mayor": "Mayor", "The city": "City"})
+    assert kind_of(by_sentence, naming(mayors, "Denver")) == "city"
+    assert kind_of(Knowing("", 校长="校长", 澜江="大学"), naming(heads, "青云大学")) == "大学"
