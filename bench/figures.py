@@ -60,6 +60,10 @@ LONG_PASSES = {
     "all, recomputed": "all three, with gradient checkpointing",
     "finetune, recomputed": "**as `finetune` does, with gradient checkpointing**",
 }  # fmt: skip
+PLASTIC = {
+    "keep": "as shipped", "keep:keep_weight=15": "half the keep weight",
+    "keep:lora_layers=all,keep_weight=15": "… and all layers",
+}  # fmt: skip
 PLACES = {6: 0, 7: 4, 8: 3}  # decimals of leaks, kl and kl of neighbours; of a share 2
 
 
@@ -245,6 +249,34 @@ def small_sets_further(before: Mapping[str, Any], after: Mapping[str, Any]) -> R
     ]  # fmt: skip
 
 
+def small_sets_light(content: Mapping[str, Any]) -> Rows:
+    """A row a set of one base model and seed, their means, and those of what the base can answer with the rows."""
+    found = {name: _over_seeds(content, name) for name in sorted(_sets(content))}
+    within = _means({name: _over_seeds(content, name, within=True) for name in found})
+
+    def row(title: str, values: Sequence[float | None], verdict: str = "") -> list[str]:
+        return [title, *(_shown(value, at) for at, value in enumerate(values)), verdict]
+
+    return [
+        ["set", *GROUPS, "leaks", "kl", "kl, neighbours", "verdict passed"],
+        *(row(f"`{name}`", values, _passed(content, name)) for name, values in found.items()),
+        row(f"**mean** (leaks, verdicts: sum; kl: without `{UNLIKE}`)", _means(found), _passed(content)),
+        [*row("… of what the base answers with the rows in its context", within)[: LEAKS + 1], *[""] * 4],
+        ["goal", *GOALS, ""],
+    ]
+
+
+def small_sets_plastic(content: Mapping[str, Any]) -> Rows:
+    """A row a set and recipe."""
+    return [
+        ["set", "recipe", *GROUPS, "leaks", "kl", "kl, neighbours"],
+        *(
+            [f"`{one['set']}`", PLASTIC[one["recipe"]], *(_shown(value, at) for at, value in enumerate(_small_set(one)))]
+            for one in content["entries"]
+        ),
+    ]
+
+
 def small_sets_in_short(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -> Rows:
     """The means, a row a base model."""
     heads = ["base model", "trained questions", "in other words", "in a language that the rows lack",
@@ -417,6 +449,10 @@ FIGURES = (
                  "promise-choose-1.5b-h200.json")),
     Figures(page="docs/recipe.md", name="small-sets-further", made_by="promise.py", rows=small_sets_further,
             raw=("promise-choose-1.5b-h200.json", "promise-further-1.5b-h200.json")),
+    Figures(page="docs/recipe.md", name="small-sets-plastic", made_by="promise.py", rows=small_sets_plastic,
+            raw=("promise-plasticity-1.5b-h200.json",)),
+    Figures(page="docs/recipe.md", name="small-sets-light", made_by="promise.py", rows=small_sets_light,
+            raw=("promise-report-light-1.5b-h200.json",)),
     Figures(page="docs/recipe.md", name="small-sets", raw=("promise-0.5b-h200-defaults.json",), made_by="promise.py",
             rows=small_sets),
     Figures(page="docs/export.md", name="exports-0.5b", raw=("exports-0.5b-cpu.json",), made_by="exports.py",

@@ -34,6 +34,7 @@ LAUNCHER_NAMES = frozenset({
     "ROLE_RANK", "ROLE_WORLD_SIZE", "CROSS_RANK", "CROSS_SIZE", "MASTER_ADDR", "MASTER_PORT", "NPROC_PER_NODE",
     "NNODES", "NODE_COUNT", "FORK_LAUNCHED", "CCL_WORKER_COUNT",
 })  # fmt: skip
+LIBRARY_SETTINGS = "PMIX_MCA_"  # NVIDIA's images set one for every process, whoever starts it
 # What the libraries read with int() and strtobool() while they are imported, seconds later.
 NUMBERS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
 FLAGS = ("USE_HF", "DISABLE_MP_DDP")
@@ -232,7 +233,11 @@ def ignore_launcher(processes: Path = Path("/proc")) -> list[str]:
 
 def forget_launcher() -> list[str]:
     """Removes a launcher's variables, and returns their names."""
-    names = sorted(name for name in os.environ if name in LAUNCHER_NAMES or name.startswith(LAUNCHER_PREFIXES))
+    names = sorted(
+        name
+        for name in os.environ
+        if name in LAUNCHER_NAMES or (name.startswith(LAUNCHER_PREFIXES) and not name.startswith(LIBRARY_SETTINGS))
+    )
     for name in names:
         del os.environ[name]
     return names

@@ -38,6 +38,14 @@ def test_what_a_launcher_left_is_removed_and_named(monkeypatch: pytest.MonkeyPat
     assert environment.launched() is None
 
 
+def test_a_setting_that_an_image_has_for_every_process_is_no_launchers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PMIX_MCA_gds", "hash")
+    monkeypatch.setenv("PMIX_RANK", "0")
+
+    assert environment.ignore_launcher() == ["PMIX_RANK"]
+    assert os.environ["PMIX_MCA_gds"] == "hash"
+
+
 @pytest.mark.parametrize(
     ("parent", "obeyed"),
     [
