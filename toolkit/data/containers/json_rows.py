@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError
-from toolkit.data.records import ACCEPTED_FILES, DECODER, LONGEST_ROW, Record, Records, RowFault, kind_of, too_long
+from toolkit.data.records import (
+    ACCEPTED_FILES,
+    DECODER,
+    LONGEST_ROW,
+    Record,
+    Records,
+    Remark,
+    RowFault,
+    kind_of,
+    too_long,
+)
 
 CLOSING = ("]", "}")
 QUOTES = ("'", "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}")
@@ -81,8 +91,8 @@ def _one_value(path: Path, value: Any, container: str) -> Records:
                         next="Write each of them into a file of its own.")  # fmt: skip
     if wrapped:
         beside = [repr(key) for key in value if key != wrapped[0]]
-        notes = (f"Beside the rows in {wrapped[0]!r}, {', '.join(beside)} is not used.",) if beside else ()
-        return Records(container="JSON", items=_numbered(_rows(path, value[wrapped[0]])), notes=notes)
+        said = Remark(f"Beside the rows in {wrapped[0]!r}, {', '.join(beside)} is not used.")
+        return Records(container="JSON", items=_numbered(_rows(path, value[wrapped[0]])), notes=(said,) * bool(beside))
     if _is_table(value):
         raise DataError(f"{path} is a table of columns ({', '.join(value)}), not a list of rows.",
                         next='Write it by rows: in pandas, to_json(…, orient="records", lines=True).')  # fmt: skip

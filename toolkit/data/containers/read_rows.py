@@ -14,7 +14,7 @@ from toolkit.data.containers.stored_rows import RowStore
 from toolkit.data.formats import FORMATS, Format, format_of, messages_of, tools_of, unread_keys, with_known_names
 from toolkit.data.keys import require_trainable
 from toolkit.data.messages import Row, trained_part, unusual_order
-from toolkit.data.records import ACCEPTED_FILES, FROM_RAW_TEXT, RAW_TEXT, Doubled, Record, RowFault, kind_of
+from toolkit.data.records import ACCEPTED_FILES, FROM_RAW_TEXT, RAW_TEXT, Doubled, Record, Remark, RowFault, kind_of
 
 JSONL = "JSONL"  # a container
 CORPUS_KEYS = {"text", "id", "meta", "source", "url", "title", "date", "timestamp", "lang", "language"}  # of raw text
@@ -47,13 +47,10 @@ class ReadRows:
     orders: Counter[str] = field(default_factory=Counter)  # of turns, that are not the usual one
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        what = f"{self.shortened} row{'s end' if self.shortened != 1 else ' ends'} at the last answer that is trained."
-        shortened = [f"{what} The turns after it change nothing."] if self.shortened else []
-        orders = ", ".join(
-            f"{count} row{'s have' if count != 1 else ' has'} {name}" for name, count in self.orders.items()
-        )
-        return (*shortened, *([f"{orders}: trained as the chat template renders them."] if orders else []))
+    def notes(self) -> tuple[Remark, ...]:
+        end = "row ends" if self.shortened == 1 else "rows end"
+        ended = Remark(f"{self.shortened} {end} at the last answer that is trained. The turns after it change nothing.")
+        return (*([ended] if self.shortened else []), *(_ordered(count, name) for name, count in self.orders.items()))
 
     def add(self, number: int, record: Any) -> None:
         try:
@@ -75,6 +72,11 @@ class ReadRows:
         self.unused.update(part.unused)
         self.shortened += part.shortened
         self.orders.update(part.orders)
+
+
+def _ordered(rows: int, name: str) -> Remark:
+    have = "row has" if rows == 1 else "rows have"
+    return Remark(f"{rows} {have} {name}: trained as the chat template renders them.")
 
 
 def _parsed(record: Any) -> Any:
