@@ -149,9 +149,10 @@ def _preview(console: "Console", findings: Findings, preview: Preview) -> None:
     text.rstrip()
     for line in text.split("\n", allow_blank=True):
         _print(console, "  ", line)
-    for other in preview.variants:
+    for other, times in Counter(preview.variants).items():
         under = message(f'under "{short(other.system, SHOWN_SYSTEM)}":')
-        _line(console, f"  {message('also')} ", f"{under} {short(other.question)}")
+        again = f" ({message(f'{times} times')})" if times > 1 else ""
+        _line(console, f"  {message('also')} ", f"{under} {short(other.question)}{again}")
 
 
 def _shortened(text: str) -> str:
