@@ -174,10 +174,18 @@ def _unreadable(path: Path, items: Sequence[Record], container: str) -> DataErro
         return DataError(f"{path}, {unit} {number}: {fault.why}.", next=_sentence(fault.remedy))
     if isinstance(first.get("text"), str) and first.keys() <= CORPUS_KEYS:
         return DataError(f"{path} has no known keys but 'text': {RAW_TEXT}.", next=FROM_RAW_TEXT)
+    within = next((key for key, one in first.items() if _is_row(with_known_names(one))), None)
+    if within is not None:
+        return DataError(f"{path}, {unit} {number}: question and answer are within {within!r}, not keys of the row.",
+                         next=f"Write what {within!r} has as keys of the row itself.")  # fmt: skip
     shapes = "; ".join(each.shape for each in FORMATS)
     header = " If that is a row, write a header line above it: question,answer." if container == "CSV" else ""
     return DataError(f"{path} has no known keys (found: {', '.join(first) or 'none'}).",
                      next=f"Rename them to one of: {shapes}.{header}")  # fmt: skip
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, dict) and format_of(value) is not None
 
 
 def _sentence(phrase: str) -> str:
