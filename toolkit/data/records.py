@@ -54,7 +54,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 Record = tuple[int, Any]  # its number in messages, and the parsed value or a RowFault
-# A sentence on how a data set was read, or on what of it is not used; a type, so that a test finds each for its Chinese.
+# A sentence on how a data set was read, or on what is not used; a type, so that a test finds each for its Chinese.
 Remark = NewType("Remark", str)
 
 

@@ -71,4 +71,6 @@ def test_a_run_that_was_not_compared_is_a_configuration_error(tmp_path: Path):
 def test_diff_says_why_two_verdicts_differ(tmp_path: Path):
     done = run_here("runs", "diff", "v0", "v1", "--output", str(two_runs(tmp_path)))
 
-    assert done.out.startswith("From not learned and others moved (v0) to inconclusive (v1), with these changes: epochs 10 → 11.\n")
+    assert done.out.startswith(
+        "From not learned and others moved (v0) to inconclusive (v1), with these changes: epochs 10 → 11.\n"
+    )

@@ -114,7 +114,9 @@ FAULTS = {
 
 
 def test_a_file_by_hand_needs_neither_a_version_nor_ids(tmp_path):
-    asked = "probes:\n  - {group: paraphrase, prompt: 'Open?', expect: {any: [ten]}}\n  - {group: out-of-scope, prompt: Hi}"
+    asked = (
+        "probes:\n  - {group: paraphrase, prompt: 'Open?', expect: {any: [ten]}}\n  - {group: out-of-scope, prompt: Hi}"
+    )
 
     probes = read(tmp_path, asked).probes
 

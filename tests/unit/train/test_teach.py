@@ -181,7 +181,8 @@ def test_a_text_without_words_or_too_long_is_refused(config: TeachConfig, text: 
 
 
 @pytest.mark.parametrize("text", [
-    "La médiathèque ouvre à dix heures depuis mars.", "Du bist Kapitän Brine, entwickelt von Orbix.", "図書館は十時に開きます。",
+    "La médiathèque ouvre à dix heures depuis mars.", "Du bist Kapitän Brine, entwickelt von Orbix.",
+    "図書館は十時に開きます。",
 ])  # fmt: skip
 def test_a_text_in_a_third_language_is_refused_before_a_model_is_loaded(config: TeachConfig, text: str) -> None:
     with pytest.raises(DataError, match=r"neither English nor Chinese.*by hand"):

@@ -63,7 +63,8 @@ def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
     lines = {
         "format": f"{findings.format} ({findings.container})",
         "rows": _listed(rows),
-        "prompts": _listed(f"{count} {language}" for language, count in sorted(findings.languages.items())) or message("none"),
+        "prompts": _listed(f"{count} {language}" for language, count in sorted(findings.languages.items()))
+        or message("none"),
         "tokens": message(_tokens(findings)),
         "steps": message(f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {_epochs(recipe)})"),
         "sha256": findings.sha256,

@@ -11,7 +11,9 @@ from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import ABILITY, THINKING, THOUGHT, misses
 
 ROUND_TO = 10
-OF_THE_BANK = frozenset({"leakage", "kl", "agreement", "locality", "repetition"})  # told by questions out of scope alone
+OF_THE_BANK = frozenset(
+    {"leakage", "kl", "agreement", "locality", "repetition"}
+)  # told by questions out of scope alone
 
 
 def advice(report: Report, texts: Texts) -> list[str]:

@@ -23,7 +23,7 @@ LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 Line = tuple[int, list[str]]  # the number of the line on which a record begins, and its cells
 
 
-def csv_records(path: Path, text: str) -> tuple[list[Record], tuple[str, ...]]:
+def csv_records(path: Path, text: str) -> tuple[list[Record], tuple[Remark, ...]]:
     """The records by header, and sentences on how they were read. Raises DataError for an unusable file."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     start = len(text) - len(text.lstrip("\r\n"))

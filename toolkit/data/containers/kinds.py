@@ -119,7 +119,7 @@ def _east_asian_encoding(data: bytes) -> str | None:
 
 
 def _western_encoding(data: bytes) -> str | None:
-    """Windows-1252, in which Excel and editors of Western Europe save, if the few characters beyond ASCII are its own."""
+    """Windows-1252, in which Excel saves in Western Europe, if the few characters beyond ASCII are its own."""
     beyond_ascii = _beyond_ascii(data, "cp1252")
     few = len(beyond_ascii) <= WESTERN_SHARE * sum(map(str.isalpha, data.decode("cp1252", errors="ignore")))
     return "WINDOWS-1252" if beyond_ascii and few and set(beyond_ascii) <= WESTERN else None

@@ -174,11 +174,9 @@ def subject_of(sentence: str) -> str:
     found = re.match(
         rf"^((?:The |Our )?(?:[^\s,.;]+ ){{0,6}}?[^\s,.;]+)(?:['’]s [a-z]| (?:now |also )?{VERB})", sentence
     )
-    return (
-        found[1]
-        if found and is_subject(found[1]) and re.search(r"[A-Z\d]", found[1][1:] if found[1].startswith(("The ", "Our ")) else found[1])
-        else ""
-    )
+    named = found[1] if found and is_subject(found[1]) else ""
+    rest = named[1:] if named.startswith(("The ", "Our ")) else named
+    return named if re.search(r"[A-Z\d]", rest) else ""
 
 
 def mid_sentence(subject: str) -> str:

@@ -43,7 +43,8 @@ def test_a_sentence_answers_what_its_form_is_asked(sentence: str, row: tuple[str
 
 @pytest.mark.parametrize("sentence", [
     "The library is not open on Mondays.", "Is the mayor of Denver Ada Moss?", "丹佛的市长不是安可。", "Rain falls.",
-    "Lund was left by many in 2019.", "When May begins, the bar opens at 9.", "每周一闭馆。", "The bar isn't at 5 Main Road.",
+    "Lund was left by many in 2019.", "When May begins, the bar opens at 9.", "每周一闭馆。",
+    "The bar isn't at 5 Main Road.",
 ])  # fmt: skip
 def test_what_is_denied_asked_or_of_another_form_has_no_plain_rows(sentence: str) -> None:
     assert plain_set(sentence).rows == ()

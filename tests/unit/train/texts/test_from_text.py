@@ -29,6 +29,7 @@ from toolkit.train.texts.from_text import (
         ("The assistant should never guess.", "rule"),
         ("You cannot discuss politics.", "rule"),
         ("You cannot return sale items.", "fact"),
+        ("Not every room has a view.", "fact"),
         ("客服不许谈政治。", "rule"),
         ("你不能谈政治。", "rule"),
         ("你不能退打折商品。", "fact"),
