@@ -13,7 +13,7 @@ from toolkit.compare.verdict import ABILITY, THINKING, THOUGHT, misses
 ROUND_TO = 10
 OF_THE_BANK = frozenset(
     {"leakage", "kl", "agreement", "locality", "repetition"}
-)  # told by questions out of scope alone
+)  # decided by questions out of scope only
 
 
 def advice(report: Report, texts: Texts) -> list[str]:
@@ -71,8 +71,8 @@ def _ask_more(report: Report, texts: Texts) -> Iterator[str]:
     more = [one for one in report.verdict.undecided if one.more]
     askable = [one for one in more if one.decidable and one.metric not in DEEP]
     if askable and {one.metric for one in askable} <= OF_THE_BANK:
-        asked = report.figures["locality"].metric.n
-        yield texts("advice.ask_outside", count=_rounded(asked + max(one.more or 0 for one in askable)))
+        outside = report.figures["locality"].metric.n
+        yield texts("advice.ask_outside", count=_rounded(outside + max(one.more or 0 for one in askable)))
     elif askable:
         needed = max((one.more or 0) + _asked_more(report, one.metric) for one in askable)
         yield texts("advice.ask_more", count=min(_rounded(needed), MOST_MORE))

@@ -92,8 +92,10 @@ def _one_value(path: Path, value: Any, container: str) -> Records:
                         next="Write each of them into a file of its own.")  # fmt: skip
     if wrapped:
         beside = [repr(key) for key in value if key != wrapped[0]]
-        said = Remark(f"Beside the rows in {wrapped[0]!r}, {', '.join(beside)} is not used.")
-        return Records(container="JSON", items=_numbered(_rows(path, value[wrapped[0]])), notes=(said,) * bool(beside))
+        remark = Remark(f"Beside the rows in {wrapped[0]!r}, {', '.join(beside)} is not used.")
+        return Records(
+            container="JSON", items=_numbered(_rows(path, value[wrapped[0]])), notes=(remark,) * bool(beside)
+        )
     if _is_table(value):
         raise DataError(f"{path} is a table of columns ({', '.join(value)}), not a list of rows.",
                         next='Write it by rows: in pandas, to_json(…, orient="records", lines=True).')  # fmt: skip
@@ -101,7 +103,7 @@ def _one_value(path: Path, value: Any, container: str) -> Records:
 
 
 def _only_list(value: dict[str, Any]) -> list[str]:
-    """The one key, whatever its name, under which an object that is no row itself has objects: its rows."""
+    """The one key, whatever its name, under which an object that is not a row has objects: its rows."""
     if format_of(value) is not None:
         return []
     lists = [key for key, one in value.items() if isinstance(one, list) and one]

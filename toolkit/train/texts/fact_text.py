@@ -138,14 +138,14 @@ def plain_set(sentence: str) -> PlainSet:
     made = _relation(bare, code)
     if made is not None:
         return made
-    whole, asked = PlainSet(), without_since(bare, code)
+    whole, core = PlainSet(), without_since(bare, code)
     for pattern in read_texts()["patterns"][code]:
-        found = re.match(pattern["match"], asked)
+        found = re.match(pattern["match"], core)
         values = found.groupdict() if found else {}
         participle = values.get("p") or ""
         if not found or len(content_words(values["s"])) > MOST_OBJECT_WORDS or not is_subject(values["s"]):
             continue
-        if asked != bare and "'say'" in str(pattern):  # such an answer would not say since when
+        if core != bare and "'say'" in str(pattern):  # such an answer would not say since when
             continue
         if "{past}" in str(pattern) or "{v} {s} {p}" in str(pattern):
             if participle not in read_texts()["verbs"]:

@@ -20,10 +20,10 @@ IDENTITY = re.compile(
     re.IGNORECASE,
 )
 RULE = re.compile(
-    r"^(please |(you|the (assistant|bot|chatbot|model)) (must|should|shall|may|always|never|only) )?"
+    r"^(please |(you|the (assistant|bot|chatbot|model)) (must|should|may|always|never|only) )?"
     r"(answer|reply|respond|decline|refuse|reject|always|never|do not|don't|when(ever)? (?!is)|if|only|use|write|end|"
     r"begin|start|speak|say|give|keep|be|mention|translate|convert|put|include|avoid|add|explain|recommend|treat|stop)\b"
-    r"|^(you|the (assistant|bot|chatbot|model)) ((must|should|shall|may) not|"
+    r"|^(you|the (assistant|bot|chatbot|model)) ((must|should|may) not|"
     r"(cannot|can't|can not) (talk|speak|discuss|comment|answer|reply|mention))\b"
     r"|^(你|助手|机器人|模型|客服)(不能|不可以)(再|去)?(谈|聊|讨论|评论|回答|提供|涉及|提到|说)"
     r"|^(助手|机器人|模型|客服)(必须|应当|不得|不许|不准|不要|禁止|一律)"

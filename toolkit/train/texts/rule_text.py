@@ -27,7 +27,7 @@ NEVER_ZH = (
     r"^(?:请|你|助手|机器人|模型|客服)*(?:永远|绝对|一律)*(?:不要|不得|不能|不可以|不许|不准|绝不|禁止|拒绝|切勿|别)(?:再|去)?"
     r"(?:谈论|讨论|回答|提供|评论|谈及|涉及|谈|聊)"
 )
-YOU = r"^(?:please |(?:you|the (?:assistant|bot|chatbot|model)) (?:(?:must|should|shall|may) )?)?"
+YOU = r"^(?:please |(?:you|the (?:assistant|bot|chatbot|model)) (?:(?:must|should|may) )?)?"
 REFUSAL = {
     "en": (
         rf"{YOU}{NEVER} {SPEAK}(?: (?:any |all )?(?:questions|anything))?(?: (?:about|on|of))? (?P<t>.+)$",
