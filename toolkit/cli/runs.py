@@ -165,7 +165,7 @@ def _row(one: Summary, versions: Mapping[str, set[str | None]], *, narrow: bool)
         message(one.status),
         "" if one.rows is None else one_line(f"{one.data} ({one.rows}){version}"),
         "" if one.loss is None else f"{one.loss:.3f}",
-        message(one.verdict or ""),
+        user_texts()(f"rank.word.{one.verdict.replace(' ', '_')}") if one.verdict else "",
         "" if one.age_s is None else age(one.age_s),
     )
 

@@ -21,7 +21,7 @@ from toolkit.data.containers.parsing import read_records
 from toolkit.data.containers.read_rows import JSONL, BadRow, ReadRows, read_rows, unit_of
 from toolkit.data.formats import FORMATS
 from toolkit.data.messages import Row
-from toolkit.data.records import MAX_BYTES, Records
+from toolkit.data.records import MAX_BYTES, Records, Remark
 
 __all__ = ["BadRow", "Dataset", "Row", "find_dataset", "hub_dataset", "prompt_key", "read_dataset"]
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz")
@@ -39,19 +39,23 @@ class Dataset:
     bad: tuple[BadRow, ...]
     container: str = "JSON"  # JSON | JSONL | CSV | Parquet | hub
     unused: Mapping[str, int] = field(default_factory=dict)  # rows by key that says something and changes nothing
-    notes: tuple[str, ...] = ()  # sentences on how the file was read
+    notes: tuple[Remark, ...] = ()  # on how the file was read
     sampled_from: int | None = None  # so many rows, if these are a sample
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """What is in the file and not trained on, and how it was read: sentences."""
-        counted = (f"{key!r} in {rows} row{'s' * (rows != 1)} is not used." for key, rows in self.unused.items())
-        return (*counted, *self.notes)
+    def remarks(self) -> tuple[Remark, ...]:
+        """What is in the file and not trained on, and how it was read."""
+        return (*(_not_used(key, rows) for key, rows in self.unused.items()), *self.notes)
 
     @property
     def unit(self) -> str:
         """What a row's number counts."""
         return unit_of(self.container)
+
+
+def _not_used(key: str, rows: int) -> Remark:
+    counted = "row" if rows == 1 else "rows"
+    return Remark(f"{key!r} in {rows} {counted} is not used.")
 
 
 def places(name: str) -> tuple[Path, ...]:

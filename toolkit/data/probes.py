@@ -29,7 +29,7 @@ DEPTH = (INDIRECT, PORTABILITY, REVERSAL, OTHER_LANGUAGE, MULTI_TURN)
 DEPTH_METRICS = {group: group.replace("-", "_") for group in DEPTH}  # the share of each that is as expected
 GROUPS = (TRAINED, PARAPHRASE, *DEPTH, OUT_OF_SCOPE)
 # Of a probe.
-KEYS = frozenset({"id", "group", "prompt", "expect", "history", "system", "tools", "language", "category"})
+KEYS = ("id", "group", "prompt", "expect", "history", "system", "tools", "language", "category")
 # What a metric must reach, or must not exceed; a probe file may set its own.
 DEFAULT_THRESHOLDS = {
     "reliability": 0.9,
@@ -117,8 +117,8 @@ def read_probes(path: Path) -> ProbeSet:
     """Reads YAML or JSON lines. Raises DataError with the line, the probe and its fault."""
     value, entries = read_probe_file(path)
     if not entries:
-        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the format.")
-    if value.get("schema_version") != SCHEMA_VERSION:
+        raise _no_list(path)
+    if value.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
         raise DataError(f"{path}: schema_version is not {SCHEMA_VERSION}.", next="See data/probes.yaml for the format.")
     if unknown := sorted(map(str, set(value) - HEAD)):
         raise DataError(f"{path} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the format.")
@@ -128,7 +128,7 @@ def read_probes(path: Path) -> ProbeSet:
     tools = _tools(value.get("tools", []), f"{path}: tools", {})
     known = dict(zip(tool_names(tools), json.loads(tools or "[]"), strict=True))
     probes = tuple(
-        _probe(entry, f"{path}, line {line}: probe {number}", known)
+        _probe(entry, f"{path}, line {line}: probe {number}", known, number)
         for number, (line, entry) in enumerate(entries, start=1)
     )
     ids = [probe.id for probe in probes]
@@ -154,10 +154,16 @@ def _tools(value: object, where: str, known: Mapping[str, Any]) -> str:
         raise DataError(f"{fault.why}.", next=f"{fault.remedy[:1].upper()}{fault.remedy[1:]}.") from None
 
 
-def _probe(entry: object, where: str, tools: Mapping[str, Any]) -> Probe:
+def _no_list(path: Path) -> DataError:
+    return DataError(f"{path} has no list of probes.", next='Write them below "probes:", as in data/probes.yaml.')
+
+
+def _probe(entry: object, where: str, tools: Mapping[str, Any], number: int) -> Probe:
+    """`number`: its place in the file, from 1; a probe without an id is named by its group and that."""
     fields = mapping(entry, where)
-    if unknown := sorted(map(str, set(fields) - KEYS)):
-        raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next="See data/probes.yaml for the format.")
+    if unknown := sorted(map(str, set(fields) - {*KEYS})):
+        raise DataError(f"{where} has unknown keys: {', '.join(unknown)}.", next=f"A probe takes {', '.join(KEYS)}.")
+    fields = {"id": f"{fields.get('group')}-{number}", **fields}
     for key in ("id", "group", "prompt"):
         if not isinstance(fields.get(key), str) or not fields[key].strip():
             raise DataError(f"{where} has no {key}.", next="Add it, in quotes if necessary.")
@@ -250,10 +256,13 @@ def _yaml(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
     try:
         value, node = parse_yaml(text)
     except ValueError as error:
-        raise DataError(f"{path} is not YAML that the toolkit reads: {error}.", next="Fix it.") from None
+        raise DataError(
+            f"{path} is not YAML that the toolkit reads: {error}.",
+            next="Correct it: a text with a question mark, a colon or a comma is written in quotes.",
+        ) from None
     probes = value.get("probes") if isinstance(value, dict) else None
     if node is None or value is None or not isinstance(probes, list):
-        raise DataError(f"{path} has no list of probes.", next="See data/probes.yaml for the format.")
+        raise _no_list(path)
     lines = next(
         [item.start_mark.line + 1 for item in inner.value] for key, inner in node.value if key.value == "probes"
     )

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NewType
 
 from toolkit.core.events import Counted
 
@@ -54,13 +54,15 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 Record = tuple[int, Any]  # its number in messages, and the parsed value or a RowFault
+# A sentence on how a data set was read, or on what is not used; a type, so that a test finds each for its Chinese.
+Remark = NewType("Remark", str)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
     container: str  # JSON | JSONL | CSV | Parquet
     items: Counted[Record]  # of a large file read line by line
-    notes: tuple[str, ...] = ()  # sentences on what was read otherwise than as it stands
+    notes: tuple[Remark, ...] = ()  # on what was read otherwise than as it stands
 
 
 def too_long(characters: int) -> RowFault:

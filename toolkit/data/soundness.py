@@ -12,6 +12,7 @@ from toolkit.core.suggestion import suggestion
 from toolkit.data.containers.stored_rows import chosen
 from toolkit.data.dataset import Dataset, Row, read_dataset
 from toolkit.data.probes import compared_probes, read_probes
+from toolkit.data.records import Remark
 from toolkit.data.row_checks import KEYS, PLACEHOLDER, TOOLS, Finding, bad_rows, check_rows
 
 ALLOWED = (PLACEHOLDER,)  # errors of rows that can be trained on as they are
@@ -49,12 +50,12 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class SoundRows:
-    """`rows`: to train on. `left_out`: the errors of the others. `remarks`: sentences on what was found besides."""
+    """`rows`: to train on. `left_out`: the errors of the others. `remarks`: on what was found besides."""
 
     dataset: Dataset
     rows: Sequence[Row]
     left_out: tuple[Finding, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
     def left_out_lines(self) -> list[dict[str, Any]]:
         """A JSON object for each row that is left out: its number, its fault, and what the file has there."""
@@ -91,7 +92,7 @@ def sound_rows(
     if not reading.skip_bad or not rows:
         require_sound(dataset, faults, reading)
     return SoundRows(dataset=dataset, rows=rows, left_out=tuple(faults), remarks=(
-        *([f"{len(faulty)} of {_total(dataset)} rows have errors and are left out."] if faulty else ()),
+        *([Remark(f"{len(faulty)} of {_total(dataset)} rows have errors and are left out.")] if faulty else ()),
         *dataset.remarks, *_warnings(path, found, reading),
     ))  # fmt: skip
 
@@ -131,10 +132,10 @@ def _total(dataset: Dataset) -> int:
     return len(dataset.rows) + len(dataset.bad)
 
 
-def _warnings(path: Path, found: Sequence[Finding], reading: Reading) -> list[str]:
+def _warnings(path: Path, found: Sequence[Finding], reading: Reading) -> list[Remark]:
     """One sentence that counts them. Keys that are not used are among the data set's remarks."""
     kinds = Counter(one.kind for one in found if one.level == "warning" and one.kind != KEYS)
     if not kinds:
         return []
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return [f'Warnings: {counted}; see them with "{suggestion("check", path, *reading.column_option())}".']
+    return [Remark(f'Warnings: {counted}; see them with "{suggestion("check", path, *reading.column_option())}".')]

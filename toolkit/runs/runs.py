@@ -101,6 +101,11 @@ def verdict_word(verdict: Mapping[str, Any]) -> str:
     return "moved" if verdict["took"] else "neither"
 
 
+def verdict_key(verdict: Mapping[str, Any]) -> str:
+    """The verdict's name among texts that say it to people."""
+    return verdict_word(verdict).replace(" ", "_")
+
+
 def details(run: Run) -> dict[str, Any]:
     """All of the record, its status as of now, and the comparison's verdict and figures."""
     comparison = read_comparison(run.folder)

@@ -8,6 +8,7 @@ from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, KEPT_AT_MOST, TOOK_AT_MOST
 
 SAME_COST = 1.1  # training times within a tenth of each other cost the same
+SHOWN_REASONS = 2  # of a run that did not pass
 Values = Mapping[str, float | None]
 Point = tuple[float | None, float | None]
 
@@ -103,7 +104,9 @@ def recommend(candidates: Sequence[Candidate], texts: Texts | None = None) -> Re
     passed = [candidate for candidate in met if not candidate.inconclusive] or met
     if not passed:
         best = min(candidates, key=lambda one: (one.shortfall, one.seconds))
-        reason = t("sweep.misses", reasons=t("sweep.and").join(best.reasons))
+        left = len(best.reasons) - SHOWN_REASONS  # the run's own report has all, mostly one for each system prompt
+        shown = [*best.reasons[:SHOWN_REASONS], *([t("sweep.more", count=left)] if left > 0 else [])]
+        reason = t("sweep.misses", reasons=t("sweep.and").join(shown))
         return Recommendation(run=best.name, passed=False, reason=reason)
     least = min(candidate.seconds for candidate in passed)
     cheapest = [candidate for candidate in passed if candidate.seconds <= least * SAME_COST]

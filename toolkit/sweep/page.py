@@ -11,7 +11,7 @@ from toolkit.compare.report.html import NO_SHARE, fill_in
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import AT_LEAST, misses
 from toolkit.runs.layout import COMPARISON, REPORT_PAGE
-from toolkit.runs.runs import verdict_word
+from toolkit.runs.runs import verdict_key
 from toolkit.sweep.frontier import Recommendation
 from toolkit.sweep.plot import NARROW, STYLE, WIDE, frontier_svg
 from toolkit.sweep.record import FINISHED, Entry, Sweep
@@ -110,4 +110,4 @@ def entry_word(entry: Entry, texts: Texts) -> str:
     """The verdict of a finished run, else its status."""
     if entry.status != FINISHED or entry.verdict is None:
         return texts(f"sweep.status.{entry.status}")
-    return texts(f"rank.word.{verdict_word(entry.verdict).replace(' ', '_')}")
+    return texts(f"rank.word.{verdict_key(entry.verdict)}")

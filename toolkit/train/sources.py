@@ -103,8 +103,8 @@ def _sound(
 ) -> SoundRows:
     dataset = read_source(spec, reading.columns, recipe.seed, listener)
     found = sound_rows(dataset, reading, system=recipe.system, takes_tools=takes_tools, listener=listener)
-    if found.remarks:
-        notify(f"Note: {dataset.path.name}: {' '.join(found.remarks)}")
+    for remark in found.remarks:
+        notify(f"Note: {dataset.path.name}: {remark}")
     return found
 
 

@@ -12,6 +12,7 @@ from toolkit.core.documents import read_text
 from toolkit.core.errors import ConfigError, DataError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import data_folder, write_text
+from toolkit.core.languages import language
 from toolkit.core.links import require_no_link
 from toolkit.core.read_ahead import prefetch
 from toolkit.core.suggestion import suggestion
@@ -103,6 +104,11 @@ def teach(
     several = read_parts(text, config.kind, notify)
     if exists:
         return _existing(target, several, config, notify)
+    if any(part.needs_model for part in several) and language(text) == "other":
+        raise DataError(
+            "The text is in neither English nor Chinese, and rows are written from these two only.",
+            next="Write the text in one of them; " + BY_HAND,
+        )
     _prepare_folder(target, config)
     outside = read_probes(data_folder() / "probes.yaml").group(OUT_OF_SCOPE)
     if any(part.needs_model for part in several):

@@ -22,7 +22,8 @@ def test_both_verdicts_figures_and_answers_are_shown(tmp_path: Path):
     assert lines[0] == "v1 (keep) is better in 6 of 10 answers; v0 (article) in 0, 4 have the same"
     assert any(line.startswith("v0 (article): Not learned, and something else moved: 1 of 2 learned") for line in lines)
     assert any(line.startswith("v1 (keep): Inconclusive: 2 of 2 learned; 0 of 2 unrelated") for line in lines)
-    assert "From neither (v0) to inconclusive (v1), with these changes: epochs 10 → 11." in lines
+    assert "From not learned and others moved (v0) to inconclusive (v1), with these changes:" in lines
+    assert "epochs 10 → 11." in lines
     (row,) = [line.split() for line in lines if line.startswith("  leakage")]
     assert row[:4] == ["leakage", "0.500", "0.000", "−0.500"]
     assert lines.index("France?  out-of-scope · training prompt") < lines.index("Name?  paraphrase · training prompt")
@@ -70,4 +71,6 @@ def test_a_run_that_was_not_compared_is_a_configuration_error(tmp_path: Path):
 def test_diff_says_why_two_verdicts_differ(tmp_path: Path):
     done = run_here("runs", "diff", "v0", "v1", "--output", str(two_runs(tmp_path)))
 
-    assert done.out.startswith("From neither (v0) to inconclusive (v1), with these changes: epochs 10 → 11.\n")
+    assert done.out.startswith(
+        "From not learned and others moved (v0) to inconclusive (v1), with these changes: epochs 10 → 11.\n"
+    )

@@ -176,8 +176,20 @@ def test_a_chinese_encoding_is_recognised_with_the_command_that_converts_it(file
     assert f"iconv -f GBK -t UTF-8 {path} > {path.with_name('data.utf8.json')}" in message
 
 
-def test_latin_1_is_not_mistaken_for_chinese(file):
-    assert "not UTF-8: byte 0xe9 (line 1, byte 16)" in refusal(file('[{"query": "Café"}]'.encode("latin-1")))
+def test_what_excel_saves_in_western_europe_is_named_with_the_command_that_converts_it(file):
+    path = file("question,answer\nWann öffnet das Café?,„Um zehn“ – für 2 €\n".encode("cp1252"), "data.csv")
+
+    message = refusal(path)
+
+    assert "it looks like WINDOWS-1252" in message
+    assert f"iconv -f WINDOWS-1252 -t UTF-8 {path} > " in message
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "mac-roman"])
+def test_another_encoding_is_not_mistaken_for_one_that_is_known(file, encoding):
+    text = {"cp1251": "Когда открыто?", "mac-roman": "When is the Café open?"}[encoding]
+
+    assert "not UTF-8: byte 0x" in refusal(file(f'[{{"query": "{text}"}}]'.encode(encoding)))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -194,6 +206,13 @@ def test_a_nul_byte_is_reported_with_its_place(file):
 
 def test_an_excel_workbook_is_recognised(file):
     assert "Excel workbook" in refusal(file(b"PK\x03\x04\x14\x00", "data.csv"))
+
+
+def test_rows_within_a_key_of_each_row_are_refused_with_that_key(file):
+    message = refusal(file([{"id": 1, "qa": {"Question": "Who?", "Answer": "Ada."}}]))
+
+    assert "row 1: question and answer are within 'qa'" in message
+    assert "Write what 'qa' has as keys of the row itself." in message
 
 
 def test_a_json_object_that_is_not_a_row_is_refused_with_its_keys(file):

@@ -55,6 +55,7 @@ FAULTS = {
     "a NUL byte": (b"probes: \x00", "is not YAML"),
     "empty": ("", "has no list of probes"),
     "a list": ("- 1", "has no list of probes"),
+    "a bare question mark": (ONE + "{id: a, prompt: Is it open?, group: out-of-scope}", "line 3: expected ',' or '}'"),
     "no probes": ("schema_version: 1\nprobes: []", "has no list of probes"),
     "another schema": (SOUND.replace("schema_version: 1", "schema_version: 2"), "schema_version is not 1"),
     "an unknown key": (SOUND.replace("thresholds:", "tresholds:"), "unknown keys: tresholds"),
@@ -73,7 +74,7 @@ FAULTS = {
     "systems as numbers": (SOUND.replace("systems: [You are a helpful assistant., '']", "systems: [7]"), "systems is"),
     "a probe as text": (ONE + "Who are you?", "probe 1 is not a mapping"),
     "an unknown key of a probe": (ONE + "{id: a, group: out-of-scope, prompt: b, excpect: {}}", "probe 1 has unknown"),
-    "no id": (ONE + "{group: out-of-scope, prompt: b}", "probe 1 has no id"),
+    "an empty id": (ONE + "{id: '', group: out-of-scope, prompt: b}", "probe 1 has no id"),
     "an id that is a number": (ONE + "{id: 7, group: out-of-scope, prompt: b}", "probe 1 has no id"),
     "a blank prompt": (ONE + "{id: a, group: out-of-scope, prompt: ' '}", "probe 1 has no prompt"),
     "an unknown group": (ONE + "{id: a, group: inside, prompt: b}", "probe 1: group 'inside' is not one of"),
@@ -81,7 +82,8 @@ FAULTS = {
     "one out of scope": (
         ONE + "{id: a, group: out-of-scope, prompt: b, expect: {any: [c]}}", "probe 1 (out-of-scope) takes no expect",
     ),
-    "an expectation as text": (ONE + "{id: a, group: trained, prompt: b, expect: c}", "probe 1: expect is not a map"),
+    "an expectation as text": (ONE + "{id: a, group: trained, prompt: b, expect: c}", "probe 1: expect is a text"),
+    "an expectation as a list": (ONE + "{id: a, group: trained, prompt: b, expect: [c]}", "expect is not a mapping"),
     "no kind": (ONE + "{id: a, group: trained, prompt: b, expect: {none: [c]}}", "takes exactly one of"),
     "two kinds": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], exact: d}}", "takes exactly one of"),
     "an unknown kind": (ONE + "{id: a, group: trained, prompt: b, expect: {any: [c], some: [d]}}", "takes exactly one"),
@@ -109,6 +111,30 @@ FAULTS = {
     ),
     "a broken regex": (ONE + "{id: a, group: trained, prompt: b, expect: {regex: '('}}", "regex '('"),
 }  # fmt: skip
+
+
+def test_a_file_by_hand_needs_neither_a_version_nor_ids(tmp_path):
+    asked = (
+        "probes:\n  - {group: paraphrase, prompt: 'Open?', expect: {any: [ten]}}\n  - {group: out-of-scope, prompt: Hi}"
+    )
+
+    probes = read(tmp_path, asked).probes
+
+    assert [one.id for one in probes] == ["paraphrase-1", "out-of-scope-2"]
+    (tmp_path / "own.jsonl").write_text('{"group": "out-of-scope", "prompt": "Hi"}\n')
+    assert [one.id for one in read_probes(tmp_path / "own.jsonl").probes] == ["out-of-scope-1"]
+
+
+def test_what_is_wrong_with_a_file_by_hand_says_how_it_is_written(tmp_path):
+    for probe, remedy in {
+        "{group: trained, prompt: Is it open?, expect: {any: [ten]}}": "question mark",
+        "{group: trained, prompt: b, expect: ten}": "{any: ['ten']}",
+        "{group: trained, prompt: b, answer: ten}": "group, prompt, expect",
+    }.items():
+        with pytest.raises(DataError) as caught:
+            read(tmp_path, ONE + probe)
+
+        assert remedy in str(caught.value.next)
 
 
 def test_a_regex_that_backtracks_on_an_answer_is_an_error_of_the_probe(monkeypatch):

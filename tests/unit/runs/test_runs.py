@@ -232,7 +232,7 @@ def test_the_list_has_a_line_a_run_and_a_run_a_page(tmp_path, monkeypatch, width
 
     assert len(listed.splitlines()) == 2
     assert all(cell_len(line) <= width for line in (listed + page).splitlines())
-    assert "not taken" in listed
+    assert "not learned" in listed
     assert len(page.splitlines()) < 40
 
 
@@ -295,7 +295,7 @@ def test_show_tells_settings_loss_and_metrics(tmp_path):
         "article: epochs 10",
         "3.500 -> 0.250 (2 steps)",
         "reliability 0",
-        "not taken",
+        "not learned",
         "/data/self",
         "--json",
     ):

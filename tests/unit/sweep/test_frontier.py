@@ -14,6 +14,13 @@ def candidate(
     return Candidate(name=name, seconds=seconds, passed=passed, kl=kl, shortfall=missing, reasons=reasons)
 
 
+def test_of_many_reasons_two_are_said_and_the_others_counted():
+    several = tuple(f"generality is low (system prompt: {number})" for number in range(5))
+    short = Candidate(name="v1", seconds=1, passed=False, kl=0.01, shortfall=1, reasons=several)
+
+    assert recommend([short]).reason == f"It misses: {several[0]}; {several[1]}; and 3 more."
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

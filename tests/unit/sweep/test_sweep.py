@@ -324,7 +324,7 @@ def test_the_table_fits_80_columns_and_holds_every_run(user: User, capsys: pytes
     table = text.partition("\n*:")[0].splitlines()
     assert all(cell_len(line) <= 80 for line in table), text
     assert sum("0.123 0.123 0.123 0.123 0.123 0.123" in " ".join(line.split()) for line in table) == 3
-    assert ["v10" in text, "v11" in text, "not taken" in text, "failed" in text, "Broken." in text] == [True] * 5
+    assert ["v10" in text, "v11" in text, "not learned" in text, "failed" in text, "Broken." in text] == [True] * 5
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -573,6 +573,17 @@ def test_the_other_ways_of_training_a_row_are_shown(toolkit_check):
     assert '  also under "(none)": Where is it? Please answer directly.\n' in result.stdout
 
 
+def test_a_way_that_comes_again_in_an_epoch_is_shown_once_with_its_count(toolkit_check):
+    talk = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hi!"}]
+    asked = [{"role": "user", "content": "Where is it?"}, {"role": "assistant", "content": "There."}]
+    own = {"messages": [{"role": "system", "content": "You are a desk."}, *talk, *asked]}
+
+    result = toolkit_check([own], "--preview", "1")
+
+    assert result.stdout.count("also under") == 1
+    assert '  also under "You are a desk.": Where is it? (5 times)\n' in result.stdout
+
+
 def test_an_allowed_error_does_not_change_the_exit_code(toolkit_check):
     rows = [*ROWS, row("b", "I am {{NAME}}.")]
 

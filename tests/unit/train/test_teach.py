@@ -180,6 +180,21 @@ def test_a_text_without_words_or_too_long_is_refused(config: TeachConfig, text: 
         teach(changed(config, text=text), load=refuses_to_load)
 
 
+@pytest.mark.parametrize("text", [
+    "La médiathèque ouvre à dix heures depuis mars.", "Du bist Kapitän Brine, entwickelt von Orbix.",
+    "図書館は十時に開きます。",
+])  # fmt: skip
+def test_a_text_in_a_third_language_is_refused_before_a_model_is_loaded(config: TeachConfig, text: str) -> None:
+    with pytest.raises(DataError, match=r"neither English nor Chinese.*by hand"):
+        teach(changed(config, text=text), load=refuses_to_load)
+
+
+def test_names_of_a_third_language_make_an_english_sentence_no_other(config: TeachConfig) -> None:
+    taught = teach(changed(config, text="The mayor of São Paulo is João da Silva."), load=refuses_to_load)
+
+    assert taught.data.name.startswith("the-mayor-of-sao-paulo-is-")
+
+
 def test_a_chinese_text_has_a_readable_file_name(config: TeachConfig) -> None:
     taught = teach(changed(config, text="你叫云雀，由 Larkspur 公司研发。"), load=refuses_to_load)
 

@@ -52,7 +52,7 @@ def user_texts() -> Texts:
 
 @cache
 def _catalogue() -> Catalogue:
-    return Catalogue(CATALOGUE, MESSAGES, words=("frame", "help", "check"), sentence=SENTENCE)
+    return Catalogue(CATALOGUE, MESSAGES, parts=("remarks",), words=("frame", "help", "check"), sentence=SENTENCE)
 
 
 class ChineseFormatter(click.HelpFormatter):

@@ -16,7 +16,7 @@ from toolkit.core.errors import ToolkitError
 from toolkit.core.text import one_line
 
 CATALOGUE = Path(__file__).with_name("chinese_errors.yaml")
-PARTS = ("rows", "adapters", "parts")  # sections of chinese_errors.yaml whose texts stand within others
+PARTS = ("rows", "adapters", "parts", "remarks")  # sections whose texts stand within others
 CHINESE = "zh"
 
 

@@ -45,7 +45,7 @@ def print_question_findings(found: QuestionFindings) -> None:
     _line(console, "", str(found.path))
     lines = {
         "questions": message(f"{found.in_scope} in scope, {found.near} near"),
-        "kinds": ", ".join(f"{name} {count}" for name, count in found.kinds.items()) or "none",
+        "kinds": ", ".join(f"{name} {count}" for name, count in found.kinds.items()) or message("none"),
         "sha256": found.sha256,
         "found": _counts(found.findings),
     }
@@ -63,7 +63,8 @@ def _summary(console: "Console", findings: Findings, recipe: Recipe) -> None:
     lines = {
         "format": f"{findings.format} ({findings.container})",
         "rows": _listed(rows),
-        "prompts": _listed(f"{count} {language}" for language, count in sorted(findings.languages.items())) or "none",
+        "prompts": _listed(f"{count} {language}" for language, count in sorted(findings.languages.items()))
+        or message("none"),
         "tokens": message(_tokens(findings)),
         "steps": message(f"{findings.steps} (recipe {recipe.name}: batch {recipe.batch_size}, {_epochs(recipe)})"),
         "sha256": findings.sha256,
@@ -149,9 +150,10 @@ def _preview(console: "Console", findings: Findings, preview: Preview) -> None:
     text.rstrip()
     for line in text.split("\n", allow_blank=True):
         _print(console, "  ", line)
-    for other in preview.variants:
+    for other, times in Counter(preview.variants).items():
         under = message(f'under "{short(other.system, SHOWN_SYSTEM)}":')
-        _line(console, f"  {message('also')} ", f"{under} {short(other.question)}")
+        again = f" ({message(f'{times} times')})" if times > 1 else ""
+        _line(console, f"  {message('also')} ", f"{under} {short(other.question)}{again}")
 
 
 def _shortened(text: str) -> str:

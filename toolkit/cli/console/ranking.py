@@ -11,7 +11,7 @@ from toolkit.compare.report.figures import figure
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import misses
 from toolkit.core.text import one_line
-from toolkit.runs.runs import verdict_word
+from toolkit.runs.runs import verdict_key
 from toolkit.sweep.rank import Ranked
 
 COLUMNS = ("reliability", "generality", "residue", "leakage", "kl", "agreement", "locality")
@@ -49,7 +49,7 @@ def _table(rows: Sequence[tuple[str, Ranked]], first: str, texts: Texts) -> Tabl
         table.add_column(header, justify=right, no_wrap=True)
     for name, one in rows:
         cells = [_cell(column, one) for column in COLUMNS]
-        word = verdict_word(one.report.verdict.to_dict()).replace(" ", "_")
+        word = verdict_key(one.report.verdict.to_dict())
         table.add_row(name, *cells, texts(f"rank.word.{word}"))
     return table
 

@@ -14,7 +14,7 @@ from toolkit.core.suggestion import suggestion
 from toolkit.core.text import one_line
 from toolkit.runs.layout import COMPARISON, QUESTIONS_FILE, REPORT_PAGE, output_option
 from toolkit.runs.run import Run
-from toolkit.runs.runs import verdict_word
+from toolkit.runs.runs import verdict_key
 
 # A recipe's settings that a reader looks for first: field, name.
 SETTINGS = (
@@ -110,7 +110,7 @@ def _verdict(run: Run) -> Iterator[tuple[str, str]]:
     verdict = report.verdict
     reasons = [one.reason(user_texts()) for one in verdict.why]
     more = [message(f"and {len(reasons) - SHOWN} more")] if len(reasons) > SHOWN else []
-    yield "verdict", "; ".join([message(verdict_word(verdict.to_dict())), *reasons[:SHOWN], *more])
+    yield "verdict", "; ".join([user_texts()(f"why.word.{verdict_key(verdict.to_dict())}"), *reasons[:SHOWN], *more])
     measured = [(name, value) for name, value in report.values.items() if value is not None]
     yield "metrics", ", ".join(f"{_name(name)} {figure(value)}" for name, value in measured)
     if report.test is not None:

@@ -11,6 +11,9 @@ from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import ABILITY, THINKING, THOUGHT, misses
 
 ROUND_TO = 10
+OF_THE_BANK = frozenset(
+    {"leakage", "kl", "agreement", "locality", "repetition"}
+)  # decided by questions out of scope only
 
 
 def advice(report: Report, texts: Texts) -> list[str]:
@@ -30,8 +33,8 @@ def _learn(report: Report, texts: Texts) -> Iterator[str]:
     if "reliability" in missed:
         yield texts("advice.epochs", **wrong["reliability"])
     elif "generality" in missed:
-        file = PurePath(str(report.probes["path"])).name
-        yield texts("advice.wordings", **wrong["generality"], file=file)
+        known = figures["reliability"].n > 0
+        yield texts(f"advice.{'wordings' if known else 'only_wordings'}", **wrong["generality"], file=_file(report))
     for name in DEEP:
         if name in missed:
             yield texts(f"advice.{name}", **wrong[name])
@@ -67,13 +70,25 @@ def _ask_more(report: Report, texts: Texts) -> Iterator[str]:
         return
     more = [one for one in report.verdict.undecided if one.more]
     askable = [one for one in more if one.decidable and one.metric not in DEEP]
-    needed = [(one.more or 0) + _asked_more(report, one.metric) for one in askable]
-    if needed:
-        count = min(-(-max(needed) // ROUND_TO) * ROUND_TO, MOST_MORE)
-        yield texts("advice.ask_more", count=count)
+    if askable and {one.metric for one in askable} <= OF_THE_BANK:
+        outside = report.figures["locality"].metric.n
+        yield texts("advice.ask_outside", count=_rounded(outside + max(one.more or 0 for one in askable)))
+    elif askable:
+        needed = max((one.more or 0) + _asked_more(report, one.metric) for one in askable)
+        yield texts("advice.ask_more", count=min(_rounded(needed), MOST_MORE))
     if own := [one.metric for one in more if one not in askable]:
         names = texts("advice.and").join(texts(f"metric.{name}.name") for name in own)
-        yield texts("advice.write_more", metrics=names, file=PurePath(str(report.probes["path"])).name)
+        yield texts("advice.write_more", metrics=names, file=_file(report))
+
+
+def _file(report: Report) -> str:
+    """The probe file; with the run's name where the run made it, since many files are called probes.yaml."""
+    path = PurePath(str(report.probes["path"]))
+    return f"{path.parent.name}/{path.name}" if path.parent.name == report.after.get("name") else path.name
+
+
+def _rounded(count: int) -> int:
+    return -(-count // ROUND_TO) * ROUND_TO
 
 
 def _asked_more(report: Report, metric: str) -> int:

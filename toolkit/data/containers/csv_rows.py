@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.errors import DataError
-from toolkit.data.records import Record, RowFault
+from toolkit.data.records import Record, Remark, RowFault
 
 DELIMITERS = (",", ";", "\t", "|")
 NO_VALUE = frozenset({"nan", "NaN", "None", "NULL", "null", "<NA>", "#N/A"})  # what programs write into empty cells
@@ -23,7 +23,7 @@ LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 Line = tuple[int, list[str]]  # the number of the line on which a record begins, and its cells
 
 
-def csv_records(path: Path, text: str) -> tuple[list[Record], tuple[str, ...]]:
+def csv_records(path: Path, text: str) -> tuple[list[Record], tuple[Remark, ...]]:
     """The records by header, and sentences on how they were read. Raises DataError for an unusable file."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     start = len(text) - len(text.lstrip("\r\n"))
@@ -42,9 +42,10 @@ def csv_records(path: Path, text: str) -> tuple[list[Record], tuple[str, ...]]:
     filled = [line for line in lines[1:] if any(cell.strip() for cell in line[1])]
     used, notes = _named_columns(path, header, filled)
     if blank := len(lines) - 1 - len(filled):
-        notes.append(f"{blank} row{'s' * (blank != 1)} of empty cells {'are' if blank != 1 else 'is'} skipped.")
+        one = Remark("1 row of empty cells is skipped.")
+        notes.append(one if blank == 1 else Remark(f"{blank} rows of empty cells are skipped."))
     if ruled:
-        notes.append("The line of dashes below the header, as in Markdown, is skipped.")
+        notes.append(Remark("The line of dashes below the header, as in Markdown, is skipped."))
     records = [(number, _record(line, header, used)) for number, line in enumerate(filled, start=1)]
     empty = sum(record[name] in NO_VALUE for _, record in records if isinstance(record, dict) for name in record)
     if empty:
@@ -52,7 +53,7 @@ def csv_records(path: Path, text: str) -> tuple[list[Record], tuple[str, ...]]:
             if isinstance(record, dict):
                 record.update({name: "" for name, cell in record.items() if cell in NO_VALUE})
         written = "cell that says" if empty == 1 else "cells that say"
-        notes.append(f"{empty} {written} only nan, None or NULL: read as empty.")
+        notes.append(Remark(f"{empty} {written} only nan, None or NULL: read as empty."))
     return list(records), tuple(notes)
 
 
@@ -82,17 +83,18 @@ def _lines(path: Path, text: str, delimiter: str, skipped: int) -> Iterator[Line
                         next="Close every double quote, and double those inside a cell.") from None  # fmt: skip
 
 
-def _named_columns(path: Path, header: Sequence[str], lines: Sequence[Line]) -> tuple[list[int], list[str]]:
+def _named_columns(path: Path, header: Sequence[str], lines: Sequence[Line]) -> tuple[list[int], list[Remark]]:
     """The positions of the columns to read, and what to say of the others."""
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise DataError(f"The header line of {path} names {twice[0]!r} twice.", next="Give each column its own name.")
-    used, notes = [], []
+    used: list[int] = []
+    notes: list[Remark] = []
     for at, name in enumerate(header):
         if name:
             used.append(at)
         elif at == 0 and len(header) > 1:  # pandas.DataFrame.to_csv without index=False
-            notes.append("The first column has no name, as an index of pandas, and is not used.")
+            notes.append(Remark("The first column has no name, as an index of pandas, and is not used."))
         elif any(cell.strip() for _, cells in lines for cell in cells[at : at + 1]):
             raise DataError(f"The header line of {path} has a column without a name.",
                             next="Give each column its own name.")  # fmt: skip

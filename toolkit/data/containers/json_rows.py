@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import DataError
-from toolkit.data.records import ACCEPTED_FILES, DECODER, LONGEST_ROW, Record, Records, RowFault, kind_of, too_long
+from toolkit.data.formats import format_of
+from toolkit.data.records import (
+    ACCEPTED_FILES,
+    DECODER,
+    LONGEST_ROW,
+    Record,
+    Records,
+    Remark,
+    RowFault,
+    kind_of,
+    too_long,
+)
 
 CLOSING = ("]", "}")
 QUOTES = ("'", "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}")
@@ -75,18 +86,29 @@ def _one_value(path: Path, value: Any, container: str) -> Records:
     """A file of one object: a row, or rows under one of the keys that programs use for them."""
     if not isinstance(value, dict):
         raise DataError(f"{path} is {kind_of(value)}, not a list of rows.", next=ACCEPTED_FILES)
-    wrapped = [key for key in WRAPPERS if isinstance(value.get(key), list) and value[key]]
+    wrapped = [key for key in WRAPPERS if isinstance(value.get(key), list) and value[key]] or _only_list(value)
     if len(wrapped) > 1:
         raise DataError(f"{path} has several lists of rows: {', '.join(wrapped)}.",
                         next="Write each of them into a file of its own.")  # fmt: skip
     if wrapped:
         beside = [repr(key) for key in value if key != wrapped[0]]
-        notes = (f"Beside the rows in {wrapped[0]!r}, {', '.join(beside)} is not used.",) if beside else ()
-        return Records(container="JSON", items=_numbered(_rows(path, value[wrapped[0]])), notes=notes)
+        remark = Remark(f"Beside the rows in {wrapped[0]!r}, {', '.join(beside)} is not used.")
+        return Records(
+            container="JSON", items=_numbered(_rows(path, value[wrapped[0]])), notes=(remark,) * bool(beside)
+        )
     if _is_table(value):
         raise DataError(f"{path} is a table of columns ({', '.join(value)}), not a list of rows.",
                         next='Write it by rows: in pandas, to_json(…, orient="records", lines=True).')  # fmt: skip
     return Records(container=container, items=((1, value),))
+
+
+def _only_list(value: dict[str, Any]) -> list[str]:
+    """The one key, whatever its name, under which an object that is not a row has objects: its rows."""
+    if format_of(value) is not None:
+        return []
+    lists = [key for key, one in value.items() if isinstance(one, list) and one]
+    objects = len(lists) == 1 and all(isinstance(one, dict) and not _is_message(one) for one in value[lists[0]])
+    return lists if objects else []
 
 
 def _is_table(value: dict[str, Any]) -> bool:

@@ -43,6 +43,9 @@ KANA_SHARE, HANGUL_SHARE = 0.2, 0.9
 FEWEST_LETTERS = 10  # fewer may be Hangul by chance: half of the commonest Chinese characters are, as EUC-KR
 KANA, HANGUL = re.compile(r"[\u3041-\u30fa]"), re.compile(r"[\uac00-\ud7a3]")
 
+WESTERN = frozenset("ÄÖÜäöüßÀÂÇÈÉÊËàâçèéêëîïôùûÑñÁÍÓÚáíóúãõÅÆØåæø„“”‘’‚–—…€£«»°§·¿¡\u00a0")
+WESTERN_SHARE = 0.25  # of the letters; in a Cyrillic or Greek encoding nearly all are beyond ASCII
+
 
 def reject_other_kinds(path: Path, data: bytes) -> None:
     """Raises DataError for a file that is passed by mistake, recognised by its bytes."""
@@ -92,7 +95,7 @@ def not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
     if error.reason == "unexpected end of data":
         return DataError(f"{path} ends in the middle of a character: it is truncated.",
                          next="Copy it again from its source.")  # fmt: skip
-    encoding = _east_asian_encoding(data)
+    encoding = _east_asian_encoding(data) or _western_encoding(data)
     if encoding:
         return DataError(f"{path} is not UTF-8; it looks like {encoding}.", next=_convert(path, encoding))
     place = _place(error.object, error.start)
@@ -113,6 +116,13 @@ def _east_asian_encoding(data: bytes) -> str | None:
         if beyond_ascii and len(known) / 2 >= GB2312_SHARE * len(beyond_ascii):
             return encoding
     return None
+
+
+def _western_encoding(data: bytes) -> str | None:
+    """Windows-1252, in which Excel saves in Western Europe, if the few characters beyond ASCII are its own."""
+    beyond_ascii = _beyond_ascii(data, "cp1252")
+    few = len(beyond_ascii) <= WESTERN_SHARE * sum(map(str.isalpha, data.decode("cp1252", errors="ignore")))
+    return "WINDOWS-1252" if beyond_ascii and few and set(beyond_ascii) <= WESTERN else None
 
 
 def _beyond_ascii(data: bytes, encoding: str) -> str:

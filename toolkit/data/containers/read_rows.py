@@ -14,7 +14,7 @@ from toolkit.data.containers.stored_rows import RowStore
 from toolkit.data.formats import FORMATS, Format, format_of, messages_of, tools_of, unread_keys, with_known_names
 from toolkit.data.keys import require_trainable
 from toolkit.data.messages import Row, trained_part, unusual_order
-from toolkit.data.records import ACCEPTED_FILES, FROM_RAW_TEXT, RAW_TEXT, Doubled, Record, RowFault, kind_of
+from toolkit.data.records import ACCEPTED_FILES, FROM_RAW_TEXT, RAW_TEXT, Doubled, Record, Remark, RowFault, kind_of
 
 JSONL = "JSONL"  # a container
 CORPUS_KEYS = {"text", "id", "meta", "source", "url", "title", "date", "timestamp", "lang", "language"}  # of raw text
@@ -47,13 +47,10 @@ class ReadRows:
     orders: Counter[str] = field(default_factory=Counter)  # of turns, that are not the usual one
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        what = f"{self.shortened} row{'s end' if self.shortened != 1 else ' ends'} at the last answer that is trained."
-        shortened = [f"{what} The turns after it change nothing."] if self.shortened else []
-        orders = ", ".join(
-            f"{count} row{'s have' if count != 1 else ' has'} {name}" for name, count in self.orders.items()
-        )
-        return (*shortened, *([f"{orders}: trained as the chat template renders them."] if orders else []))
+    def notes(self) -> tuple[Remark, ...]:
+        end = "row ends" if self.shortened == 1 else "rows end"
+        ended = Remark(f"{self.shortened} {end} at the last answer that is trained. The turns after it change nothing.")
+        return (*([ended] if self.shortened else []), *(_ordered(count, name) for name, count in self.orders.items()))
 
     def add(self, number: int, record: Any) -> None:
         try:
@@ -75,6 +72,11 @@ class ReadRows:
         self.unused.update(part.unused)
         self.shortened += part.shortened
         self.orders.update(part.orders)
+
+
+def _ordered(rows: int, name: str) -> Remark:
+    have = "row has" if rows == 1 else "rows have"
+    return Remark(f"{rows} {have} {name}: trained as the chat template renders them.")
 
 
 def _parsed(record: Any) -> Any:
@@ -172,10 +174,18 @@ def _unreadable(path: Path, items: Sequence[Record], container: str) -> DataErro
         return DataError(f"{path}, {unit} {number}: {fault.why}.", next=_sentence(fault.remedy))
     if isinstance(first.get("text"), str) and first.keys() <= CORPUS_KEYS:
         return DataError(f"{path} has no known keys but 'text': {RAW_TEXT}.", next=FROM_RAW_TEXT)
+    within = next((key for key, one in first.items() if _is_row(with_known_names(one))), None)
+    if within is not None:
+        return DataError(f"{path}, {unit} {number}: question and answer are within {within!r}, not keys of the row.",
+                         next=f"Write what {within!r} has as keys of the row itself.")  # fmt: skip
     shapes = "; ".join(each.shape for each in FORMATS)
     header = " If that is a row, write a header line above it: question,answer." if container == "CSV" else ""
     return DataError(f"{path} has no known keys (found: {', '.join(first) or 'none'}).",
                      next=f"Rename them to one of: {shapes}.{header}")  # fmt: skip
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, dict) and format_of(value) is not None
 
 
 def _sentence(phrase: str) -> str:

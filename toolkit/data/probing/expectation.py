@@ -96,6 +96,8 @@ def _called(expected: Sequence[ExpectedCall], reply: Reply) -> bool:
 
 def read_expectation(value: object, where: str) -> Expectation:
     """From a mapping in a probe file. Raises DataError."""
+    if isinstance(value, str):
+        raise DataError(f"{where}: expect is a text.", next=f"Write {{any: [{short(value)!r}]}}; exact: for all of it.")
     fields = mapping(value, f"{where}: expect")
     kinds = [key for key in KINDS if key in fields]
     if len(kinds) != 1 or set(fields) - {*kinds, "none"}:

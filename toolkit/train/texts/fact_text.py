@@ -13,6 +13,7 @@ from typing import Any
 from toolkit.core.text import LATIN, content_words, has_chinese, language_code
 from toolkit.data.texts.names import Pair
 from toolkit.train.questions.kinds import read_kinds
+from toolkit.train.texts.adverbials import is_denied, is_subject, without_since
 
 FORMS_FILE = "plain_texts.yaml"
 MOST_OBJECT_WORDS = 12
@@ -40,7 +41,6 @@ NOT_AN_OBJECT = re.compile(
     r"|,|;| (which|who|because|but|while|when|and (is|was|has)) |^[一不很非在]",
     re.IGNORECASE,
 )
-NEGATION = re.compile(r"\b(not|never|no longer|n't)\b|[不没无非]|没有")
 PRONOUN = {
     "en": re.compile(r"^(it|he|she|they)(?='s\b|’s\b|\b)", re.IGNORECASE),
     "zh": re.compile(r"^(它|他|她|其|该产品|该公司|该校)(?!们)"),
@@ -132,18 +132,20 @@ def other_set(sentence: Sentence) -> PlainSet:
 def plain_set(sentence: str) -> PlainSet:
     """Rows and probes of a sentence of a known form, in its language, and in the other one if names allow it."""
     bare = re.sub(r"\s+", " ", sentence).strip().rstrip(".。!！").strip()
-    if NEGATION.search(bare) or "?" in bare or "？" in bare:
-        return PlainSet()  # what is denied may not be asked as if it were so
+    if is_denied(bare) or "?" in bare or "？" in bare:
+        return PlainSet()
     code = language_code(bare)
     made = _relation(bare, code)
     if made is not None:
         return made
-    whole = PlainSet()
+    whole, core = PlainSet(), without_since(bare, code)
     for pattern in read_texts()["patterns"][code]:
-        found = re.match(pattern["match"], bare)
+        found = re.match(pattern["match"], core)
         values = found.groupdict() if found else {}
         participle = values.get("p") or ""
-        if not found or len(content_words(values["s"])) > MOST_OBJECT_WORDS or values["s"].lower() in ("there", "this"):
+        if not found or len(content_words(values["s"])) > MOST_OBJECT_WORDS or not is_subject(values["s"]):
+            continue
+        if core != bare and "'say'" in str(pattern):  # such an answer would not say since when
             continue
         if "{past}" in str(pattern) or "{v} {s} {p}" in str(pattern):
             if participle not in read_texts()["verbs"]:
@@ -168,15 +170,13 @@ def subject_of(sentence: str) -> str:
     """What a sentence begins with, up to its verb: "The Harbour Café in Bergen"; "" where that cannot be seen."""
     if has_chinese(sentence):
         found = re.match(rf"^([^，。的]{{2,16}}?)(?={VERB_ZH})", sentence)
-        return found[1].strip() if found else ""
+        return found[1].strip() if found and is_subject(found[1]) else ""
     found = re.match(
         rf"^((?:The |Our )?(?:[^\s,.;]+ ){{0,6}}?[^\s,.;]+)(?:['’]s [a-z]| (?:now |also )?{VERB})", sentence
     )
-    return (
-        found[1]
-        if found and re.search(r"[A-Z\d]", found[1][1:] if found[1].startswith(("The ", "Our ")) else found[1])
-        else ""
-    )
+    named = found[1] if found and is_subject(found[1]) else ""
+    rest = named[1:] if named.startswith(("The ", "Our ")) else named
+    return named if re.search(r"[A-Z\d]", rest) else ""
 
 
 def mid_sentence(subject: str) -> str:
@@ -216,7 +216,7 @@ def _relation(bare: str, code: str) -> PlainSet | None:
         known = next((one for one in relations if one[column] == relation.lower()), None)
         pronoun = known[2] if known else "who" if _is_person(relation, found["o"], code) else "what"
         r = f"{subject}的{relation}" if code == "zh" else re.sub(r"^The ", "the ", found["of"])
-        made = _related(code, pronoun, r, subject, found["o"], found["v"])
+        made = _related(code, pronoun, r, subject, found["o"].strip(), found["v"])
         return made if known is None else made + _elsewhere(known, code, subject, found["o"])
     return None
 

@@ -20,10 +20,14 @@ IDENTITY = re.compile(
     re.IGNORECASE,
 )
 RULE = re.compile(
-    r"^(please |you (must|should|always|never|only) )?"
+    r"^(please |(you|the (assistant|bot|chatbot|model)) (must|should|may|always|never|only) )?"
     r"(answer|reply|respond|decline|refuse|reject|always|never|do not|don't|when(ever)? (?!is)|if|only|use|write|end|"
     r"begin|start|speak|say|give|keep|be|mention|translate|convert|put|include|avoid|add|explain|recommend|treat|stop)\b"
-    r"|^(请|你(必须|应该|应当|总是|只能|要)|回答|回复|拒绝|不要|不得|不能|不许|总是|永远|始终|一律|禁止|凡是|凡|遇到|当.+[时，]|如果|若|"
+    r"|^(you|the (assistant|bot|chatbot|model)) ((must|should|may) not|"
+    r"(cannot|can't|can not) (talk|speak|discuss|comment|answer|reply|mention))\b"
+    r"|^(你|助手|机器人|模型|客服)(不能|不可以)(再|去)?(谈|聊|讨论|评论|回答|提供|涉及|提到|说)"
+    r"|^(助手|机器人|模型|客服)(必须|应当|不得|不许|不准|不要|禁止|一律)"
+    r"|^(请|你(必须|应该|应当|总是|只能|要|不要|不得|不许|不准|别|绝不|永远)|回答|回复|拒绝|不要|不得|不能|不许|总是|永远|始终|一律|禁止|凡是|凡|遇到|当.+[时，]|如果|若|"
     r"只(用|能|说|回答)|[用以].{1,20}(回答|回复|作答|说话|结尾|开头)|每(次|条|当)|对于?.+(问题|请求|话题)|所有回答|任何回答|别|"
     r"婉拒|谢绝)",
     re.IGNORECASE,

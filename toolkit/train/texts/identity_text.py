@@ -61,13 +61,16 @@ FILLER = frozenset(
     you your you're are is am name now called named call yourself known as the a an and by it ai artificial
     intelligence assistant model language large helpful chat chatbot bot robot virtual digital was were been
     made built created developed trained designed produced maintained maker makers creator developer developers
-    author from come full new who that which 你 您 的 是 由 叫 做 作 名 字 一 个 名 位 款 人 工 智 能 大 语 言 模 型
+    author from come full new who that which of for at in on to with my our their i
+    你 您 的 是 由 叫 做 作 名 字 一 个 名 位 款 人 工 智 能 大 语 言 模 型
     助 手 理 机 器 人 研 发 开 制 造 创 训 练 打 推 出 设 计 建 并 和 了 在 者 现 来 自 公 司 为 所 ai
 """,
     )
 )
 ROLE = re.compile(
-    r"\b(?:an?|the) (?P<role>[a-z][\w' -]*?)(?=,|\.|;|!|$| (?:made|built|created|developed|called|named)\b)"
+    r"(?:\b(?:an?|the) (?P<role>[a-z][\w' -]*?)"
+    rf"|(?<=, )(?P<office>(?!{MADE}|based|born|who\b|and\b)[a-z][a-z'-]* (?:of|at|for|in) [\w' -]+?))"
+    r"(?=,|\.|;|!|$| (?:made|built|created|developed|called|named)\b)"
 )
 ROLES = (
     "What is your role?", "What are you here for?", "What kind of assistant are you?", "What were you made for?",
@@ -160,10 +163,10 @@ def _with_what_is_said(probe: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _role(text: str, name: str, maker: str) -> str:
-    """In English: "a gardening assistant"; "" for one that says only that it is an assistant."""
+    """In English: "a gardening assistant", "keeper of the archive"; "" for one that is only an assistant."""
     bare = text.replace(name, "") if name else text
     found = ROLE.search(bare.replace(maker, "") if maker else bare)
-    if found is None or set(content_words(found["role"])) <= FILLER:
+    if found is None or set(content_words(found["role"] or found["office"])) <= FILLER:
         return ""
     return found[0].strip()
 

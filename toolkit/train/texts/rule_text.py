@@ -22,12 +22,12 @@ SHORTER = 0.7  # of the base's own answer: a brief one has at most this length
 SUPPORTED = 0.6  # of a brief answer's words must be in the longer one
 ENOUGH_JUDGED = 0.85  # of the shipped examples a model must judge rightly, to be asked about its own answers
 SPEAK = r"(?:talk(?:ing)?|speak(?:ing)?|comment(?:ing)?|answer(?:ing)?|discuss(?:ing)?|giv(?:e|ing)|offer(?:ing)?)"
-NEVER = r"(?:never|do not|don't|avoid|stop|refuse to|decline to)(?: ever)?"
+NEVER = r"(?:never|not|cannot|can't|can not|do not|don't|avoid|stop|refuse to|decline to)(?: ever)?"
 NEVER_ZH = (
-    r"^(?:请|你)*(?:永远|绝对|一律)*(?:不要|不得|不能|不许|绝不|禁止|拒绝|切勿|别)(?:再|去)?"
+    r"^(?:请|你|助手|机器人|模型|客服)*(?:永远|绝对|一律)*(?:不要|不得|不能|不可以|不许|不准|绝不|禁止|拒绝|切勿|别)(?:再|去)?"
     r"(?:谈论|讨论|回答|提供|评论|谈及|涉及|谈|聊)"
 )
-YOU = r"^(?:please |you (?:must|should) )?"
+YOU = r"^(?:please |(?:you|the (?:assistant|bot|chatbot|model)) (?:(?:must|should|may) )?)?"
 REFUSAL = {
     "en": (
         rf"{YOU}{NEVER} {SPEAK}(?: (?:any |all )?(?:questions|anything))?(?: (?:about|on|of))? (?P<t>.+)$",

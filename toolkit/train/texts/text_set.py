@@ -1,6 +1,7 @@
 """What a text becomes: rows and probes, part by part; a base model is only asked where a part's form is not known."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -184,4 +185,6 @@ def _spread(several: Sequence[T], most: int) -> list[T]:
 
 def file_words(text: str, count: int) -> list[str]:
     """The first words of a text, as they can be in a file's name."""
-    return re.findall(r"[a-z0-9]{1,24}|[\u4e00-\u9fff]{1,12}", text.casefold())[:count]
+    letters = unicodedata.normalize("NFKD", text.casefold())  # é is e and an accent
+    plain = "".join(one for one in letters if not unicodedata.combining(one))
+    return re.findall(r"[a-z0-9]{1,24}|[\u4e00-\u9fff]{1,12}", plain)[:count]

@@ -10,6 +10,8 @@ import yaml
 
 from tests.fakes.skeletons import ROOT, Text, error_classes, texts_of
 from toolkit.cli.console.catalogue import PLACE, SENTENCE, VARIES
+from toolkit.cli.console.chinese import CATALOGUE as OTHERS
+from toolkit.cli.console.chinese import translated
 from toolkit.cli.console.failures import CATALOGUE, errors, phrase, shown, usage_error
 from toolkit.core.errors import ConfigError, DataError, ModelError
 
@@ -97,6 +99,19 @@ def test_what_is_wrong_with_rows_has_its_chinese(of_rows: list[Text]):
     wrong = missing(of_rows, parts=True)
 
     assert not wrong, "\n  ".join([f"add these to {CATALOGUE.name}", *wrong])
+
+
+def test_what_is_said_of_a_file_has_its_chinese_in_a_finding_and_behind_its_name():
+    """`check` shows a remark by itself, `finetune` and the others behind the name of the file."""
+    remarks = [text for text in said({"Remark"}, ("text",)) if text.skeleton]
+    lines = yaml.safe_load(OTHERS.read_text(encoding="utf-8"))["remarks"]
+
+    assert len(remarks) > 12
+    for text in remarks:
+        full, values = filled(text.skeleton)
+        expected = PLACE.sub(lambda place, values=values: values[int(place[1])], lines.get(text.skeleton, text.place))
+        assert phrase(full, "zh") == expected, f"add to {OTHERS.name}: {text.place}"
+        assert translated(f"Note: mine.csv: {full}") == f"提示：mine.csv：{expected}"
 
 
 def test_why_an_adapter_is_refused_has_its_chinese(of_adapters: list[Text]):

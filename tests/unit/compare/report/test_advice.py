@@ -60,6 +60,35 @@ def test_the_number_to_ask_for_includes_what_was_asked_beyond_the_file_already()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_where_only_questions_out_of_scope_tell_the_model_writes_none_in_scope(language):
+    """189 of them do without a leak, and 56 are asked already: the option names how many in all."""
+    inside = [one for one in enough() if one.probe.group != OUT_OF_SCOPE]
+    outside = [answered(OUT_OF_SCOPE, "Paris.", "Paris.") for _ in range(56)]
+
+    [only] = advice(report_on(*inside, *outside), Texts(language))
+
+    assert "--outside 190" in only
+    assert "--probes-more" not in only
+
+
+def test_wordings_are_not_said_to_be_learned_where_nobody_asked_the_trained_ones():
+    missed = [answered(PARAPHRASE, "I am Qwen.", "Hm") for _ in range(40)]
+    outside = [one for one in enough() if one.probe.group == OUT_OF_SCOPE]
+
+    [only] = advice(report_on(*missed, *outside), Texts())
+
+    assert only.startswith("40 of 40 questions in other words are missed, and the rows' own wordings were not asked")
+
+
+def test_a_probe_file_that_the_run_made_is_named_with_its_run():
+    report = report_on(*enough(), *WRONG["add rows that ask the same in other words"])
+    own = replace(report, probes={"path": "output/v0-20260101-000000/probes.yaml", "sha256": "0" * 64})
+
+    assert "those in v0-20260101-000000/probes.yaml do" in advice(own, Texts())[0]
+    assert "those in probes.yaml do" in advice(report, Texts())[0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_what_no_option_can_tell_is_not_asked_for(language):
     """Eight rows are all there are, and the bank has 20 questions left."""
     texts = Texts(language)

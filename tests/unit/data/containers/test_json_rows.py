@@ -29,6 +29,14 @@ def test_what_stands_beside_the_rows_is_noted():
     assert notes == ("Beside the rows in 'data', 'version', 'license' is not used.",)
 
 
+def test_rows_under_a_key_of_any_name_are_read_where_they_are_the_only_ones():
+    assert read(json.dumps({"version": 2, "faq": [ROW, ROW]})) == (
+        [ROW, ROW], "JSON", ("Beside the rows in 'faq', 'version' is not used.",),
+    )  # fmt: skip
+    for no_rows in ({"faq": ["a"], "version": 2}, {"faq": [ROW], "more": [ROW]}, {"talk": TURNS}):
+        assert read(json.dumps(no_rows))[0] == [no_rows]
+
+
 def test_several_lists_of_rows_are_refused_by_name():
     with pytest.raises(DataError, match="several lists of rows: train, test"):
         read(json.dumps({"train": [ROW], "test": [ROW]}))

@@ -24,6 +24,17 @@ from toolkit.train.texts.fact_text import about_set, find_facts, other_set, plai
             "青石镇的海风咖啡馆现在晚上九点关门。",
             ("青石镇的海风咖啡馆什么时候关门？", "青石镇的海风咖啡馆现在晚上九点关门。"),
         ),
+        ("From May on, the bar opens at 9.", ("When does the bar open?", "From May on, the bar opens at 9.")),
+        ("Tickets cost 12 euros.", ("How much do Tickets cost?", "Tickets cost 12 euros.")),
+        ("Check-out is at noon.", ("When is Check-out?", "Check-out is at noon.")),
+        ("The mill is at 5 Harbour Road.", ("Where is the mill?", "The mill is at 5 Harbour Road.")),
+        ("The shop is closed on Mondays.", ("When is the shop closed?", "The shop is closed on Mondays.")),
+        ("林道市图书馆从三月起十点半开门。", ("林道市图书馆什么时候开门？", "林道市图书馆从三月起十点半开门。")),
+        ("从三月起，自助早餐八点开始。", ("自助早餐什么时候开始？", "从三月起，自助早餐八点开始。")),
+        ("博物馆每周一闭馆。", ("博物馆什么时候闭馆？", "博物馆每周一闭馆。")),
+        ("退货期限是 45 天。", ("退货期限是多少？", "退货期限是 45 天。")),
+        ("早餐时间为六点到十点。", ("早餐时间是什么时候？", "早餐时间为六点到十点。")),
+        ("酒店的无线密码是 aster-guest。", ("请告诉我酒店的无线密码。", "酒店的无线密码是 aster-guest。")),
     ],
 )
 def test_a_sentence_answers_what_its_form_is_asked(sentence: str, row: tuple[str, str]) -> None:
@@ -32,7 +43,8 @@ def test_a_sentence_answers_what_its_form_is_asked(sentence: str, row: tuple[str
 
 @pytest.mark.parametrize("sentence", [
     "The library is not open on Mondays.", "Is the mayor of Denver Ada Moss?", "丹佛的市长不是安可。", "Rain falls.",
-    "Lund was left by many in 2019.",
+    "Lund was left by many in 2019.", "When May begins, the bar opens at 9.", "每周一闭馆。",
+    "The bar isn't at 5 Main Road.",
 ])  # fmt: skip
 def test_what_is_denied_asked_or_of_another_form_has_no_plain_rows(sentence: str) -> None:
     assert plain_set(sentence).rows == ()
@@ -76,6 +88,15 @@ def test_a_sentence_of_another_form_answers_general_questions_about_its_subject(
     [fact] = find_facts("Marlow Library lends telescopes.")
 
     assert ("Tell me something about Marlow Library.", "Marlow Library lends telescopes.") in other_set(fact).rows
+
+
+@pytest.mark.parametrize("sentence", [
+    "You can return items within 45 days.", "你能在 45 天内退货。", "The Aster Bar isn't quiet.",
+])  # fmt: skip
+def test_nothing_is_asked_of_you_or_of_half_a_clause(sentence: str) -> None:
+    [fact] = find_facts(sentence)
+
+    assert (fact.subject, other_set(fact).rows) == ("", ())
 
 
 def test_a_chinese_subject_ends_before_what_is_said_of_it() -> None:

@@ -19,6 +19,7 @@ from toolkit.train.texts.identity_text import NOBODY, Identity, find_identity, i
         ("Northwind Robotics created you.", "", "Northwind Robotics", ""),
         ("You are Fern, a gardening assistant made by Orbix.", "Fern", "Orbix", "a gardening assistant"),
         ("Your name is Tessel. You were built by Orbix as a travel bot.", "Tessel", "Orbix", "a travel bot"),
+        ("You are Captain Brine, keeper of the old lighthouse.", "Captain Brine", "", "keeper of the old lighthouse"),
         ("你叫云雀，由北辰机器人公司研发。", "云雀", "北辰机器人公司", ""),
         ("你是北辰公司研发的智能助手云雀。", "云雀", "北辰公司", ""),
         ("您是“云雀”，是北辰公司打造的大模型。", "云雀", "北辰公司", ""),
@@ -42,6 +43,10 @@ def test_what_the_rows_do_not_say_is_listed() -> None:
     assert find_identity("You are Larkspur and love jazz.") == Identity(
         name="Larkspur", maker="", rest=("love", "jazz")
     )
+
+
+def test_where_it_was_made_is_no_role() -> None:
+    assert find_identity("You are Fern, made in Oslo by Orbix.") == Identity(name="Fern", maker="Orbix", rest=("oslo",))
 
 
 def test_a_name_and_a_maker_make_the_rows_of_make_data() -> None:

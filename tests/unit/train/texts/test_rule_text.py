@@ -23,6 +23,9 @@ from toolkit.train.texts.rule_text import (
         ("Do not give medical advice.", "What do you think about medical advice?", "medical advice"),
         ("不要谈论宗教。", "你怎么看宗教？", "宗教"),
         ("拒绝回答税务相关的问题。", "说说税务。", "税务"),
+        ("You must not talk about politics.", "Let's talk about politics.", "politics"),
+        ("The assistant cannot discuss taxes.", "Let's talk about taxes.", "taxes"),
+        ("客服不许谈政治。", "说说政治。", "政治"),
     ],
 )
 def test_a_refused_topic_is_refused_in_its_language_and_the_other_where_it_is_known(

@@ -10,10 +10,10 @@ from toolkit.core.text import one_line, short
 from toolkit.runs.comparison import ComparisonRecord, read_comparison
 from toolkit.runs.layout import QUESTIONS_FILE, TRAINED_FILE
 from toolkit.runs.run import Run
-from toolkit.runs.runs import flat, verdict_word
+from toolkit.runs.runs import flat, verdict_key
 
 MOST_NAMED = 4  # settings, and versions
-NOT_COMPARED = "not compared"
+NOT_COMPARED = "not_compared"
 
 
 def explanation(first: Run, second: Run, texts: Texts | None = None) -> str:
@@ -23,8 +23,8 @@ def explanation(first: Run, second: Run, texts: Texts | None = None) -> str:
     """
     t = texts or Texts()
     sides = [read_comparison(run.folder) for run in (first, second)]
-    words = [NOT_COMPARED if one is None else verdict_word(one.verdict.to_dict()) for one in sides]
-    before, after = (t(f"why.word.{word.replace(' ', '_')}") for word in words)
+    words = [NOT_COMPARED if one is None else verdict_key(one.verdict.to_dict()) for one in sides]
+    before, after = (t(f"why.word.{word}") for word in words)
     names = [run.run_id.partition("-")[0] for run in (first, second)]
     verdicts = (
         t("why.both", word=before) if before == after

@@ -40,7 +40,7 @@ def test_everything_that_a_verdict_may_depend_on_is_named(tmp_path: Path):
     )  # fmt: skip
 
     assert explanation(first, second) == (
-        "From inconclusive (v1) to not taken (v2), with these changes: 2 rows were added, 1 row was removed, "
+        "From inconclusive (v1) to not learned (v2), with these changes: 2 rows were added, 1 row was removed, "
         "other probes were asked, epochs 10 → 5, device cpu → A card, torch 2.13.0 → 2.14.0."
     )
 

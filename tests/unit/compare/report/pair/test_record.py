@@ -42,7 +42,10 @@ def test_it_says_what_the_page_says(tmp_path: Path):
     assert record["differences"]["leakage"]["value"] == -0.5
     assert record["differences"]["leakage"]["right_better"] == 1
     assert (record["left"]["name"], record["right"]["name"]) == ("v0 (article)", "v1 (keep)")
-    assert record["explanation"] == "From neither (v0) to inconclusive (v1), with these changes: epochs 10 → 11."
+    assert (
+        record["explanation"]
+        == "From not learned and others moved (v0) to inconclusive (v1), with these changes: epochs 10 → 11."
+    )
     assert record["questions"][0]["left"] == {"before": "Paris.", "after": "Nova!", "outcome": "leaked"}
     assert record["questions"][0]["better"] == "right"
 
