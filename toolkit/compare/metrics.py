@@ -17,6 +17,7 @@ from toolkit.data.tools.calls import meant_calls, same_calls
 from toolkit.model.divergence import Drift
 
 GRAM = 4
+SIGNIFICANT = 0.05
 Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 RESAMPLES = 2000
 SHARES = (  # with Wilson's interval
@@ -64,6 +65,11 @@ class Flips:
     lost: int
     n: int
     p: float
+
+    @property
+    def shows_gain(self) -> bool:
+        """Whether more were gained than chance explains; of a few questions, if all of them were."""
+        return self.gained > self.lost and (self.p < SIGNIFICANT or self.gained == self.n)
 
     def to_dict(self) -> dict[str, float | int]:
         return {"gained": self.gained, "lost": self.lost, "n": self.n, "p": self.p}
@@ -253,7 +259,7 @@ def sign_test(up: int, down: int) -> float:
     return min(1.0, 2 * tail / (1 << count))
 
 
-def holm(p_values: Mapping[str, float], *, level: float = 0.05) -> list[str]:
+def holm(p_values: Mapping[str, float], *, level: float = SIGNIFICANT) -> list[str]:
     """The names whose p is significant among so many: Holm's step-down method (1979), the smallest first."""
     found: list[str] = []
     for rank, (name, p) in enumerate(sorted(p_values.items(), key=lambda one: one[1])):

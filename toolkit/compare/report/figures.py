@@ -74,7 +74,7 @@ def _line(report: Report, name: str) -> Line:
 
 def _decision(report: Report, name: str, limit: float) -> Decision:
     measured = [metrics[name] for metrics in report.per_system.values() if metrics[name].value is not None]
-    found = {decide(metric, limit, at_least=name in AT_LEAST) for metric in measured}
+    found = {decide(name, metric, limit, at_least=name in AT_LEAST) for metric in measured}
     return next(one for one in DECISIONS if one in found)
 
 
