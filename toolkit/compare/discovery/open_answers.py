@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import mean
 
-from toolkit.compare.ability.checks import is_in_other_language, is_incoherent, refuses
+from toolkit.compare.ability.checks import is_in_other_language, is_incoherent
+from toolkit.compare.ability.refusals import refuses
 from toolkit.compare.metrics import holm, sign_test
 from toolkit.core.documents import read_text
 from toolkit.core.errors import DataError
