@@ -210,8 +210,7 @@ def reach_verdict(
     ceased to be; None where the before side is not the base model.
     """
     left = left or {}
-    judged_one_by_one = (one for name in PROBED for one in _judged(name, per_system, thresholds))
-    probed = [replace(one, left=left.get(one.metric)) for one in judged_one_by_one]
+    probed = [one for name in PROBED for one in judged_figures(name, per_system, thresholds, left)]
     ledger = [*_ability_loss(ability), *_thinking(thinking)]
     judged = [*probed, *ledger]
     ordered = [one for system in _places(per_system) for one in probed if one.system == system]
@@ -240,8 +239,8 @@ def _places(per_system: Mapping[str, Mapping[str, Metric]]) -> list[str | None]:
     return list(per_system) if len(per_system) > 1 else [None] * len(per_system)
 
 
-def _judged(
-    name: str, per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]
+def judged_figures(
+    name: str, per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], left: Mapping[str, int]
 ) -> Iterator[Shortfall]:
     """Under each system prompt, if the metric was measured and has a threshold."""
     if (limit := thresholds.get(name)) is None:
@@ -254,6 +253,7 @@ def _judged(
         yield Shortfall(
             metric=name, value=metric.value, limit=limit, system=place, low=metric.low, high=metric.high,
             decision=decision, more=more_probes(name, metric, limit) if decision == "open" else None,
+            left=left.get(name),
         )  # fmt: skip
 
 

@@ -79,7 +79,12 @@ def _decision(report: Report, name: str, limit: float) -> Decision:
 
 
 def where_it_holds(report: Report, texts: Texts) -> str:
-    """The system prompts under which the change holds, in words. Empty if one was tried, or it holds under none."""
+    """The system prompts under which the change holds, in words.
+
+    Empty if one was tried, it holds under none, or what holds does not show a change.
+    """
+    if any(one.metric == "took" for one in report.verdict.unmeasured):
+        return ""
     short = {
         system: any(misses(name, metrics[name].value, report.thresholds) for name in TOOK_EVERYWHERE)
         for system, metrics in report.per_system.items()
