@@ -20,7 +20,7 @@ Decision = Literal["met", "missed", "open"]
 TOOK_AT_LEAST = ("reliability", "generality")
 DEEP = tuple(DEPTH_METRICS.values())  # judged where the probe file sets a threshold
 MOST_PROBES = 10_000  # of a figure so close to its limit that more would be needed, it is not said how many
-LEAST_RESAMPLED = 20  # a percentile bootstrap over fewer probes is too short by a tenth and more (Hesterberg 2015)
+LEAST_RESAMPLED = 40  # over 20 probes as skewed as drift is, a bootstrapped upper limit is too low in one case of four
 LEAST = 64  # where the number is chosen: of 64 answers that are all right, the share is known within 3 points
 
 

@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from toolkit.compare.ability.items import Language
-from toolkit.compare.metrics import repetition
-from toolkit.core.text import content_words, names_any, normalized
+from toolkit.core.text import content_words, names_any, normalized, repetition
 
 NUMBER = re.compile(r"-?\d(?:[\d,]*\d)?(?:\.\d+)?")
 # A number by itself before an explanation: "432 (48 × 9)", but neither "48 × 9 = 432" nor "1. Multiply".
