@@ -20,7 +20,7 @@ Decision = Literal["met", "missed", "open"]
 TOOK_AT_LEAST = ("reliability", "generality")
 DEEP = tuple(DEPTH_METRICS.values())  # judged where the probe file sets a threshold
 MOST_PROBES = 10_000  # of a figure so close to its limit that more would be needed, it is not said how many
-LEAST_RESAMPLED = 40  # over 20 probes as skewed as drift is, a bootstrapped upper limit is too low in one case of four
+LEAST_RESAMPLED = 40  # over 20 as skewed as drift is, a bootstrapped upper limit is too low in one case of four
 LEAST = 64  # where the number is chosen: of 64 answers that are all right, the share is known within 3 points
 
 
@@ -28,8 +28,8 @@ LEAST = 64  # where the number is chosen: of 64 answers that are all right, the 
 class Counts:
     """What the headline says: answers, each counted under the system prompt where its metric is worst.
 
-    `learned` of `in_scope` ones are as expected, `unshown` (known, chance) if that does not show that they were learned; of `outside`
-    answers, `leaked` (None without markers) and `changed`.
+    `learned` of `in_scope` ones are as expected; `unshown`: why that does not show that they were learned, known or
+    chance, see `Unmeasured`. Of `outside` answers, `leaked` (None without markers) and `changed`.
     """
 
     learned: int = 0

@@ -68,9 +68,10 @@ class Numbers:
 class Further:
     """What to ask beside the probe file's questions.
 
-    `outside`: questions out of scope in all, None for as many as the limit of leakage, or without markers the intervals
-    of drift, take on a card, and none more on a CPU. `more`: further ones on top, as many in scope that the model writes, and at most as many rows, word for
-    word; None: in scope as many as the limits there take on a card, and none on a CPU. `exactly`: in place of both.
+    `outside`: questions out of scope in all; None: as many as the limit of leakage takes on a card, or without markers
+    the intervals of drift, and none more on a CPU. `more`: further ones on top, as many in scope that the model writes,
+    and at most as many rows, word for word; None: in scope as many as the limits there take on a card, and none on a
+    CPU. `exactly`: in place of both.
     `depth`: the depth groups that the probe file lacks and that can be made from its questions; None: on a card.
     `rows`: of the training, by which the model tells whether a question is in scope. `excluded`: prompt keys of
     everything trained on.

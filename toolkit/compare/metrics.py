@@ -221,8 +221,8 @@ def wilson(value: float, trials: float) -> tuple[float, float]:
 def ratio(pairs: Sequence[tuple[float, float]], ids: Sequence[str]) -> Metric:
     """Sum of the firsts over sum of the seconds, which is n. The interval is a BCa bootstrap over probes (Efron 1987).
 
-    Drift is skewed: most probes have next to none, and few have most of it. Of percentiles alone, the upper limit over
-    56 probes would be too low in one case of ten.
+    Drift is skewed: most probes have next to none, and few have most of it. The upper one of plain
+    percentiles over 56 probes would be too low in one case of ten.
     """
     import numpy as np
 

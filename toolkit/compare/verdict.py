@@ -1,7 +1,7 @@
 """The verdict: was the change learned, was everything else kept, or do too few probes tell? Pure, with reasons."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from toolkit.compare.decision import (

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.scripted_model import ScriptedModel
-from toolkit.compare.decision import enough_for
-from toolkit.compare.decision import LEAST_RESAMPLED
+from toolkit.compare.decision import LEAST_RESAMPLED, enough_for
 from toolkit.compare.further import (
     CARD_ROUND,
     MOST_INSIDE,

@@ -326,7 +326,6 @@ def test_an_expectation_of_an_answer_knows_what_was_said_before():
     assert (one.passed_before, one.passed) == (False, True)
 
 
-
 TOOLS = '[{"type": "function", "function": {"name": "look"}}]'
 
 

@@ -235,10 +235,8 @@ def test_one_answer_that_chance_turned_right_is_not_learned():
     assert verdict(6, lost=2).outcome == "inconclusive"
     assert verdict(1).by_figures(Texts()).startswith("The figures meet every limit, but that does not decide it (exit")
     assert verdict(1).sentence(Texts()).startswith("Inconclusive: 128 of 128 as expected; 0 of 200 ")
-    assert verdict(1).reasons == (
-        "Only 1 of 128 questions became as expected, and 0 no longer are (p = 1): that may be chance, and does not "
-        "show that it was learned",
-    )
+    (reason,) = verdict(1).reasons
+    assert reason.startswith("Only 1 of 128 questions became as expected, and 0 no longer are (p = 1): ")
 
 
 def test_of_a_few_rows_that_all_became_right_it_is_known_that_they_were_learned():

@@ -178,7 +178,7 @@ def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Met
         outcome: Outcome = "passed" if found.passed else "failed"
         return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=(), unmeasured=())
     reached = replace(reached, took=found.took, kept=found.kept, outcome=found.outcome)
-    # By the rules of its time: what leaves a verdict open today is no reason under one that passed.
+    # By the rules of its time: what leaves a verdict open today does not stand under one that passed.
     return replace(reached, undecided=(), unmeasured=()) if found.outcome == "passed" else reached
 
 

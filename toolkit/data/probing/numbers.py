@@ -18,8 +18,7 @@ def gives_another_number(reference: str, answer: str, prompt: str = "") -> bool:
     missing, known = wanted - found, _parts(wanted | _numbers(prompt))
     if not missing - _numbers(prompt):
         return False
-    asked = {sign for one in missing for sign in _parts({one})}
-    if asked <= _parts(found) and not any(_swapped(one, other) for one in missing for other in found):
+    if _parts(missing) <= _parts(found) and not any(_swapped(one, other) for one in missing for other in found):
         return False  # the same, written otherwise
     return any(_parts({one}) - known or any(_swapped(one, other) for other in missing) for one in found)
 

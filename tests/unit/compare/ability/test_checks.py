@@ -7,6 +7,7 @@ import pytest
 from toolkit.compare.ability.checks import (
     begins_with,
     counts_lines,
+    ends_with,
     has_items,
     has_sentences,
     has_words,
@@ -14,7 +15,6 @@ from toolkit.compare.ability.checks import (
     is_incoherent,
     is_json,
     is_neutral,
-    ends_with,
     is_number,
     is_result,
     is_translation,
