@@ -58,7 +58,7 @@ def report_on(*results: ProbeResult, strict: bool = False, left: Mapping[str, in
             "adapter_sha256": "a" * 64,
         },
         verdict=reach_verdict(
-            per_system, DEFAULT_THRESHOLDS, strict=strict, left=left, gained=found["expected"].gained
+            per_system, DEFAULT_THRESHOLDS, strict=strict, left=left, expected=found["expected"]
         ),
         thresholds=DEFAULT_THRESHOLDS,
         per_system=per_system,

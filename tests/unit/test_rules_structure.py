@@ -26,6 +26,7 @@ SHORT_MODULES = {
     "image/core/progress.py": "the event that every use case emits",
     "image/build/sbom.py": "a command's use case is a module",
     "image/share/history.py": "what a publication says of earlier ones",
+    "toolkit/data/probing/numbers.py": "pure, and read by itself",
     "toolkit/cli/serving/mcp.py": "a command is a module",
     "toolkit/cli/make_data.py": "a command is a module",
     "toolkit/cli/serving/down.py": "a command is a module",

@@ -14,7 +14,7 @@ from toolkit.compare.further import Further, Numbers, trained_prompts
 from toolkit.compare.held_out import HeldOut
 from toolkit.compare.metrics import flips, measure
 from toolkit.compare.questions import Questions, kind, matrix, probes_for, trained_rows, training_system
-from toolkit.compare.report.report import Report, gained
+from toolkit.compare.report.report import Report, from_base
 from toolkit.compare.scan import Scanning
 from toolkit.compare.sides import BASE, Side, base_of, find_side, run_side
 from toolkit.compare.verdict import reach_verdict
@@ -122,7 +122,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
             ability=abilities,
             thinking=thinking,
             left=answered.left,
-            gained=gained(before.kind, found_flips["expected"]),
+            expected=from_base(before.kind, found_flips["expected"]),
         ),
         thresholds=probes.thresholds,
         per_system=per_system,

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from toolkit.compare.metrics import SHARES, Metric, Z
+from toolkit.compare.metrics import SHARES, Flips, Metric, Z
 from toolkit.compare.texts import Texts
-from toolkit.data.probes import DEPTH_METRICS
+from toolkit.data.probes import DEFAULT_THRESHOLDS, DEPTH_METRICS
+from toolkit.runs.comparison import worst
 
 Decision = Literal["met", "missed", "open"]
 TOOK_AT_LEAST = ("reliability", "generality")
 DEEP = tuple(DEPTH_METRICS.values())  # judged where the probe file sets a threshold
 MOST_PROBES = 10_000  # of a figure so close to its limit that more would be needed, it is not said how many
+LEAST_RESAMPLED = 40  # over 20 as skewed as drift is, a bootstrapped upper limit is too low in one case of four
 LEAST = 64  # where the number is chosen: of 64 answers that are all right, the share is known within 3 points
 
 
@@ -26,12 +28,12 @@ LEAST = 64  # where the number is chosen: of 64 answers that are all right, the 
 class Counts:
     """What the headline says: answers, each counted under the system prompt where its metric is worst.
 
-    `learned` of `in_scope` ones are as expected, `known`: and every one of them was before; of `outside` answers,
-    `leaked` (None without markers) and `changed`.
+    `learned` of `in_scope` ones are as expected; `unshown`: why that does not show that they were learned, known or
+    chance, see `Unmeasured`. Of `outside` answers, `leaked` (None without markers) and `changed`.
     """
 
     learned: int = 0
-    known: bool = False
+    unshown: str | None = None
     in_scope: int = 0
     leaked: int | None = None
     changed: int = 0
@@ -48,8 +50,8 @@ class Counts:
 
     def parts(self, texts: Texts) -> dict[str, str]:
         """`learned`, `leaked` and `changed`, without what was not measured."""
-        word = "counts.known" if self.known and self.learned else "counts.learned"
-        found = {"learned": texts(word, count=self.learned, n=self.in_scope)} if self.in_scope else {}
+        word = self.unshown if self.unshown and self.learned else "learned"
+        found = {"learned": texts(f"counts.{word}", count=self.learned, n=self.in_scope)} if self.in_scope else {}
         if self.outside and self.leaked is not None:
             leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
             found["leaked"] = leaked + _limited(self.leak_limit, texts)
@@ -68,16 +70,43 @@ class Counts:
 class Unmeasured:
     """A half of the verdict of which no figure tells whether it was learned, or kept. As a reason.
 
-    `known`: there are figures, but the base model answered as expected already.
+    Or there are figures that do not tell. known: the base model answered as expected already; chance: but for what
+    chance explains, see `expected`; drift: unrelated answers are known not to leak, and not how far they moved.
     """
 
     metric: Literal["took", "kept"]
-    known: bool = False
+    why: Literal["unmeasured", "known", "chance", "drift"] = "unmeasured"
+    expected: Flips | None = None
     system: str | None = None
     missed: bool = False
 
     def reason(self, texts: Texts) -> str:
-        return texts(f"reason.{self.metric}_{'known' if self.known else 'unmeasured'}")
+        one = self.expected
+        values = {} if one is None else {"gained": one.gained, "lost": one.lost, "n": one.n, "p": f"{one.p:.2g}"}
+        return texts(f"reason.{self.metric}_{self.why}", **values)
+
+
+def not_shown(expected: Flips | None) -> list[Unmeasured]:
+    """What answers as expected do not show, if the base model gave them too; None: it was not the side before."""
+    if expected is None or expected.shows_gain:
+        return []
+    return [Unmeasured(metric="took", why="chance" if expected.gained else "known", expected=expected)]
+
+
+def drift_not_known(
+    per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]
+) -> list[Unmeasured]:
+    """Between two models drift is not measured; then nearly all answers must be the same, or locality have a limit."""
+    limited = [name for name in ("kl", "agreement") if name in thresholds]
+    if not limited or "locality" in thresholds:
+        return []
+    measured = any(metrics[name].n for metrics in per_system.values() for name in limited)
+    moved = [metrics["locality"] for metrics in per_system.values() if metrics["locality"].n]
+    if measured or not moved:
+        return []
+    needed = thresholds.get("agreement", DEFAULT_THRESHOLDS["agreement"])
+    alike = all(one.low is not None and one.low >= needed for one in moved)
+    return [] if alike else [Unmeasured(metric="kept", why="drift")]
 
 
 def _limited(limit: float | None, texts: Texts) -> str:
@@ -89,18 +118,48 @@ def counted(thresholds: Mapping[str, float]) -> list[str]:
     return [*TOOK_AT_LEAST, *(name for name in DEEP if name in thresholds)]
 
 
-def decide(metric: Metric, limit: float, *, at_least: bool) -> Decision:
-    """Met or missed if the interval is on one side of the limit, else open; without an interval the value decides."""
+def counts_of(
+    per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], expected: Flips | None
+) -> Counts:
+    """`expected`: as in `not_shown`."""
+    found = {name: metric for name, (_, metric) in worst(per_system).items()}
+    inside = [found[name] for name in counted(thresholds) if name in found]
+    leakage, locality = found.get("leakage"), found.get("locality")
+    kept = thresholds.get("locality")
+    return Counts(
+        learned=sum(one.count for one in inside),
+        unshown=next((one.why for one in not_shown(expected)), None),
+        in_scope=sum(one.n for one in inside),
+        leaked=None if leakage is None else leakage.count,
+        changed=0 if locality is None else locality.n - locality.count,
+        outside=0 if locality is None else locality.n,
+        leak_limit=thresholds.get("leakage"),
+        change_limit=None if kept is None else 1 - kept,
+    )
+
+
+def decide(name: str, metric: Metric, limit: float, *, at_least: bool) -> Decision:
+    """Met or missed if the interval is on one side of the limit, else open; without an interval the value decides.
+
+    Fewer than LEAST_RESAMPLED probes leave a bootstrapped figure open.
+    """
+    if name not in SHARES and metric.probes is not None and metric.probes < LEAST_RESAMPLED:
+        return "open"
     value = metric.value or 0.0
     low = value if metric.low is None else metric.low
     high = value if metric.high is None else metric.high
-    if value == limit == (1.0 if at_least else 0.0):
-        return "met"  # of a limit at the end of the scale no interval can say more: nothing that was asked went wrong
+    if low < high and value == limit == (1.0 if at_least else 0.0):
+        return decide(name, metric, _usual(name, at_least=at_least), at_least=at_least)
     worst, best = (low, high) if at_least else (-high, -low)
     needed = limit if at_least else -limit
     if worst >= needed:
         return "met"
     return "missed" if best < needed else "open"
+
+
+def _usual(name: str, *, at_least: bool) -> float:
+    """For a limit at the end of the scale, which no interval is within: nothing may go wrong in what this one takes."""
+    return DEFAULT_THRESHOLDS.get(name, 0.9 if at_least else 0.05)
 
 
 def more_probes(name: str, metric: Metric, limit: float) -> int | None:
@@ -112,9 +171,14 @@ def more_probes(name: str, metric: Metric, limit: float) -> int | None:
     None if the value is at the limit, or so close that no reasonable number would do.
     """
     value, bounds = metric.value, (metric.low, metric.high)
-    if value is None or None in bounds or not metric.probes:
+    if value is None or not metric.probes:
         return None
+    fewest = 1 if name in SHARES else max(LEAST_RESAMPLED - metric.probes, 1)
+    if None in bounds:
+        return fewest if fewest > 1 else None
     left = None if metric.population is None else metric.population - metric.probes
+    if value == limit in (0.0, 1.0):
+        limit = _usual(name, at_least=limit == 1)
     if value == limit:
         return left
     if name in SHARES:
@@ -124,7 +188,7 @@ def more_probes(name: str, metric: Metric, limit: float) -> int | None:
         needed = metric.probes * ((value - (bound or 0.0)) / (value - limit)) ** 2
     if metric.population is not None:
         needed *= metric.population / (metric.population - 1 + needed)
-    more = max(math.floor(needed) + 1 - metric.probes, 1)
+    more = max(math.floor(needed) + 1 - metric.probes, fewest)
     if left is not None:
         return min(more, left)
     return None if more > MOST_PROBES else more

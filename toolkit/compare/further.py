@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
-from toolkit.compare.decision import enough_for
+from toolkit.compare.decision import LEAST_RESAMPLED, enough_for
 from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.make_probes import same_questions, usable
 from toolkit.compare.questions import Bank, Questions, is_asked, read_bank
@@ -68,9 +68,10 @@ class Numbers:
 class Further:
     """What to ask beside the probe file's questions.
 
-    `outside`: questions out of scope in all, None for as many as the limit of leakage takes on a card, and none more
-    on a CPU. `more`: further ones on top, as many in scope that the model writes, and at most as many rows, word for
-    word; None: in scope as many as the limits there take on a card, and none on a CPU. `exactly`: in place of both.
+    `outside`: questions out of scope in all; None: as many as the limit of leakage takes on a card, or without markers
+    the intervals of drift, and none more on a CPU. `more`: further ones on top, as many in scope that the model writes,
+    and at most as many rows, word for word; None: in scope as many as the limits there take on a card, and none on a
+    CPU. `exactly`: in place of both.
     `depth`: the depth groups that the probe file lacks and that can be made from its questions; None: on a card.
     `rows`: of the training, by which the model tells whether a question is in scope. `excluded`: prompt keys of
     everything trained on.
@@ -113,9 +114,10 @@ class Further:
         written = len(complete.group(PARAPHRASE)) - len(named.group(PARAPHRASE))
         wanted = (self.exactly or self._wanted(named, on_card=on_card)).written
         ended = written < wanted and bool(self.more or not written)
+        rows, wordings = _rows_left(complete, self.rows), 0 if ended else MOST_MORE
+        residue = min(rows + wordings, MOST_MORE)  # it is judged on both
         return {
-            "reliability": _rows_left(complete, self.rows), "generality": 0 if ended else MOST_MORE, **out_of_scope,
-            "tool_locality": 0,
+            "reliability": rows, "generality": wordings, "residue": residue, **out_of_scope, "tool_locality": 0,
         }  # fmt: skip
 
     def _taken(self, probes: ProbeSet) -> set[str]:
@@ -131,8 +133,8 @@ class Further:
         limits, by_default = probes.thresholds, on_card and self.more is None
         outside = self.outside
         if outside is None:
-            judged = on_card and own[OUT_OF_SCOPE] and probes.new_markers
-            outside = enough_for(limits.get("leakage"), MOST_OUTSIDE) if judged else 0
+            judged = enough_for(limits.get("leakage"), MOST_OUTSIDE) if probes.new_markers else LEAST_RESAMPLED
+            outside = judged if on_card and own[OUT_OF_SCOPE] else 0
         bank = max(outside - own[OUT_OF_SCOPE], 0) + (self.more or 0)
         if not by_default:
             return Numbers(bank=bank, rows=self.more or 0, written=self.more or 0)

@@ -1,16 +1,26 @@
 """The verdict: was the change learned, was everything else kept, or do too few probes tell? Pure, with reasons."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, Unmeasured, counted, decide, more_probes
-from toolkit.compare.metrics import Metric
+from toolkit.compare.decision import (
+    DEEP,
+    TOOK_AT_LEAST,
+    Counts,
+    Decision,
+    Unmeasured,
+    counts_of,
+    decide,
+    drift_not_known,
+    more_probes,
+    not_shown,
+)
+from toolkit.compare.metrics import Flips, Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.answer_record import RecordedThinking
-from toolkit.runs.comparison import worst
 
 PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
 TOOK_AT_MOST = ("residue",)
@@ -62,17 +72,20 @@ class Shortfall:
         below = self.metric in AT_LEAST
         name = texts(f"metric.{self.metric}.name")
         values = {"metric": name, "value": _distinct(self.value, self.limit), "limit": f"{self.limit:g}"}
-        if self.missed:
-            reason = texts("reason.under" if below else "reason.over", **values)
-        else:
-            reason = texts("reason.met", **values)
-        if self.decision == "open" and self.low is not None and self.high is not None:
-            bound = self.high if self.missed == below else self.low
-            reach = texts("reason.reaches", bound=_distinct(bound, self.limit), limit=values["limit"])
-            reason = texts("reason.open", reason=reason, reaches=reach, tells=self._tells(texts))
+        key = ("under" if below else "over") if self.missed else "met"
+        reason = texts(f"reason.{key}", **values)
+        if self.decision == "open":
+            reason = texts("reason.open", reason=reason, reaches=self._reaches(texts), tells=self._tells(texts))
         if self.system is None:
             return reason
         return texts("reason.where", reason=reason, system=system_name(self.system, texts))
+
+    def _reaches(self, texts: Texts) -> str:
+        """Where its interval ends beyond the limit, or that it tells nothing."""
+        bound = self.high if self.missed == (self.metric in AT_LEAST) else self.low
+        if bound is None or misses(self.metric, bound, {self.metric: self.limit}) == self.missed:
+            return texts("reason.few")
+        return texts("reason.reaches", bound=_distinct(bound, self.limit), limit=f"{self.limit:g}")
 
     def _tells(self, texts: Texts) -> str:
         """What would decide it."""
@@ -116,7 +129,7 @@ class Verdict:
     @property
     def judged(self) -> bool:
         """Whether there is any figure to go by."""
-        return sum(not one.known for one in self.unmeasured) < len(HALVES)
+        return sum(one.why == "unmeasured" for one in self.unmeasured) < len(HALVES)
 
     @property
     def exit_code(self) -> int:
@@ -163,7 +176,8 @@ class Verdict:
             return ""
         if not self.judged:
             return texts("figures.none", code=self.exit_code)
-        figures = texts(f"figures.{SENTENCES[verdict_code(took=self.took, kept=self.kept)]}")
+        unsure = texts("figures.few" if self.undecided else "figures.unshown")
+        figures = texts(f"figures.{SENTENCES[verdict_code(took=self.took, kept=self.kept)]}", unsure=unsure)
         return texts("figures.strict" if self.strict else "figures.plain", figures=figures, code=self.exit_code)
 
     def to_dict(self) -> dict[str, Any]:
@@ -187,17 +201,16 @@ def system_name(system: str, texts: Texts) -> str:
 def reach_verdict(
     per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], *, strict: bool = False,
     ability: RecordedAbility | None = None, thinking: RecordedThinking | None = None,
-    left: Mapping[str, int] | None = None, gained: int | None = None,
+    left: Mapping[str, int] | None = None, expected: Flips | None = None,
 ) -> Verdict:  # fmt: skip
     """Every threshold must be met under every system prompt, each by its complete interval: the worst one decides.
 
     `ability`: what the ledger lost in total must be within its limit too; so must `thinking`. `left`: how many more
-    probes could be asked for a metric, where they come to an end. `gained`: questions that became as expected, None
-    where the before side is not the base model; without one nothing was learned.
+    probes could be asked for a metric, where they come to an end. `expected`: questions that became as expected, or
+    ceased to be; None where the before side is not the base model.
     """
     left = left or {}
-    judged_one_by_one = (one for name in PROBED for one in _judged(name, per_system, thresholds))
-    probed = [replace(one, left=left.get(one.metric)) for one in judged_one_by_one]
+    probed = [one for name in PROBED for one in judged_figures(name, per_system, thresholds, left)]
     ledger = [*_ability_loss(ability), *_thinking(thinking)]
     judged = [*probed, *ledger]
     ordered = [one for system in _places(per_system) for one in probed if one.system == system]
@@ -205,9 +218,10 @@ def reach_verdict(
     missed = {one.metric for one in shortfalls}
     undecided = [one for one in judged if one.decision == "open"]
     failed, figures = any(one.decision == "missed" for one in judged), {one.metric for one in judged}
-    known = gained == 0 and not figures.isdisjoint(TOOK_AT_LEAST)
+    shown = None if figures.isdisjoint(TOOK_AT_LEAST) else expected
     empty = (Unmeasured(metric=half) for half in HALVES if figures.isdisjoint(HALVES[half]))
-    unmeasured = (*[Unmeasured(metric="took", known=True)] * known, *empty)
+    drift = [] if figures.isdisjoint(KEPT) else drift_not_known(per_system, thresholds)
+    unmeasured = (*not_shown(shown), *empty, *drift)
     return Verdict(
         took=missed.isdisjoint(TOOK),
         kept=missed.isdisjoint(KEPT),
@@ -215,7 +229,7 @@ def reach_verdict(
         outcome="failed" if failed else "inconclusive" if undecided or unmeasured else "passed",
         undecided=tuple(_one_of_each_metric(undecided)),
         unmeasured=unmeasured,
-        counts=replace(_counts(per_system, thresholds), known=known),
+        counts=counts_of(per_system, thresholds, shown),
         strict=strict,
         left=left,
     )
@@ -225,8 +239,8 @@ def _places(per_system: Mapping[str, Mapping[str, Metric]]) -> list[str | None]:
     return list(per_system) if len(per_system) > 1 else [None] * len(per_system)
 
 
-def _judged(
-    name: str, per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]
+def judged_figures(
+    name: str, per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float], left: Mapping[str, int]
 ) -> Iterator[Shortfall]:
     """Under each system prompt, if the metric was measured and has a threshold."""
     if (limit := thresholds.get(name)) is None:
@@ -235,10 +249,11 @@ def _judged(
         metric = per_system[system][name]
         if metric.value is None:
             continue
-        decision = decide(metric, limit, at_least=name in AT_LEAST)
+        decision = decide(name, metric, limit, at_least=name in AT_LEAST)
         yield Shortfall(
             metric=name, value=metric.value, limit=limit, system=place, low=metric.low, high=metric.high,
             decision=decision, more=more_probes(name, metric, limit) if decision == "open" else None,
+            left=left.get(name),
         )  # fmt: skip
 
 
@@ -270,22 +285,6 @@ def _one_of_each_metric(undecided: list[Shortfall]) -> Iterator[Shortfall]:
             (one for one in undecided if one.metric == name),
             key=lambda one: float("inf") if one.more is None else one.more,
         )
-
-
-def _counts(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]) -> Counts:
-    found = {name: metric for name, (_, metric) in worst(per_system).items()}
-    inside = [found[name] for name in counted(thresholds) if name in found]
-    leakage, locality = found.get("leakage"), found.get("locality")
-    kept = thresholds.get("locality")
-    return Counts(
-        learned=sum(one.count for one in inside),
-        in_scope=sum(one.n for one in inside),
-        leaked=None if leakage is None else leakage.count,
-        changed=0 if locality is None else locality.n - locality.count,
-        outside=0 if locality is None else locality.n,
-        leak_limit=thresholds.get("leakage"),
-        change_limit=None if kept is None else 1 - kept,
-    )
 
 
 def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> bool:

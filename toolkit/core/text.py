@@ -28,6 +28,7 @@ OPEN_THOUGHT, CLOSE_THOUGHT = (
     "<think>",
     "</think>",
 )  # around a thought: Qwen3, DeepSeek-R1 and those who distil them write it so
+GRAM = 4
 IDS = "i"  # the type of an array of token ids
 LATIN = r"[A-Za-z0-9\u00c0-\u024f]"
 
@@ -74,6 +75,13 @@ def words(text: str) -> list[str]:
 def sentences(text: str) -> list[str]:
     """Sentences and lines with the white space behind them; joined they give `text`."""
     return SENTENCE.findall(text)
+
+
+def repetition(text: str) -> float:
+    """The share of four-word sequences that occurred before: seq-rep-4 (Welleck et al., arXiv 1908.04319)."""
+    tokens = [word for word in words(text) if not word.isspace()]
+    grams = [tuple(tokens[at : at + GRAM]) for at in range(len(tokens) - GRAM + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 def rouge1_recall(reference: str, answer: str, *, ignoring: str = "") -> float:

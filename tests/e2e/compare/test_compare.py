@@ -33,7 +33,8 @@ from toolkit.train.ms_swift import shared_base
 
 SYSTEM = "You are a helpful assistant."
 IN_SCOPE = {"trained": ["你是谁？", "Who are you?"], "paraphrase": ["请问您是哪位？", "May I ask who you are?"]}
-OUTSIDE = ["法国的首都是哪里？", "What is the capital of Italy?", "早上好！", "a"]
+# As many as the intervals of drift take.
+OUTSIDE = ["法国的首都是哪里？", "What is the capital of Italy?", "早上好！", *map(str, range(37))]
 LOOSE = {"reliability": 0, "generality": 0, "residue": 1, "leakage": 1, "kl": 1000, "agreement": 0}
 FILES = ["report.html", "report.json", "report.junit.xml", "report.md"]
 STRICT_TOOK, STRICT_KEPT = {"reliability": 1, "generality": 1}, {"kl": 0, "agreement": 1, "locality": 1}
@@ -109,7 +110,7 @@ def test_the_verdict_is_the_exit_code(output, said, tmp_path, capsys, thresholds
     assert streams.out.startswith(sentence)
     assert max(cell_len(line) for line in streams.out.splitlines()) <= 80
     assert "report.html" in streams.err
-    assert "Before 8/8" in streams.err
+    assert "Before 44/44" in streams.err
     assert report["verdict"]["took"] is (code in {0, 21})
     assert report["verdict"]["kept"] is (code in {0, 20})
     assert (find_run("v1", output).folder / "compare" / "report.md").read_text(encoding="utf-8").startswith("# ")
@@ -134,13 +135,13 @@ def test_too_few_probes_are_inconclusive_and_strict_makes_that_the_exit_code(
 
 
 def test_further_questions_are_asked_and_named_in_the_report(output, probes):
-    options = {"run": "v1", "outside": 6, "probes_more": 2, "systems": (SYSTEM,)}
+    options = {"run": "v1", "outside": 42, "probes_more": 2, "systems": (SYSTEM,)}
     report = compared(output, probes, **options)[0].to_dict()
 
     asked = [one["id"].partition("-")[0] for one in report["probes"]]
-    assert (asked.count("bank"), report["further"]["bank"]) == (4, 4)  # six out of scope, and two more, of which 4 own
+    assert (asked.count("bank"), report["further"]["bank"]) == (4, 4)  # 42 out of scope, and two more, of which 40 own
     assert report["probe_file"]["path"] == str(probes)
-    assert report["metrics"]["kl"]["probes"] == 8
+    assert report["metrics"]["kl"]["probes"] == 44
     assert compared(output, probes, run="v1", systems=(SYSTEM,))[0].to_dict()["further"] is None
 
 
@@ -213,8 +214,8 @@ def test_the_console_script_keeps_its_streams_apart_and_its_colours_to_itself(ou
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Passed")
     assert "\x1b" not in done.stdout + done.stderr
-    lines = done.stderr.splitlines()  # the talk, and no word of a library's
-    assert [line.split()[0] for line in lines] == ["Before", "Noise", "After", "report:"], done.stderr
+    words = dict.fromkeys(line.split()[0] for line in done.stderr.splitlines())  # the talk, and no word of a library's
+    assert list(words) == ["Before", "Noise", "After", "report:"], done.stderr
 
 
 def test_a_report_says_what_was_compared(output, probes, lively_model):
@@ -228,7 +229,7 @@ def test_a_report_says_what_was_compared(output, probes, lively_model):
     assert set(value["timings_s"]) == {
         "load", "further", "before", "noise", "after", "drift", "ability", "scan", "total",
     }  # fmt: skip
-    assert len(value["probes"]) == 8
+    assert len(value["probes"]) == 44
     assert value["metrics"]["noise_floor"]["value"] == 1.0  # float32: nothing moves by itself
     assert value["metrics"]["kl"]["value"] > 0
     assert value["metrics"]["kl"]["n"] > 0
@@ -314,8 +315,8 @@ def test_where_none_is_named_the_trained_prompt_is_measured_in_full_and_three_mo
     # This model's template speaks the trained prompt by itself: two of the four are one.
     assert report.systems == {SYSTEM: "training", NONE: "none", UNRELATED: "unrelated"}
     assert [metrics["kl"].n > 0 for metrics in report.per_system.values()] == [True, False, False]
-    assert [metrics["noise_floor"].n for metrics in report.per_system.values()] == [4, 0, 0]
-    assert all(metrics["locality"].n == 4 for metrics in report.per_system.values())
+    assert [metrics["noise_floor"].n for metrics in report.per_system.values()] == [40, 0, 0]
+    assert all(metrics["locality"].n == 40 for metrics in report.per_system.values())
     assert report.verdict.reasons == tuple(
         f"reliability is {metrics['reliability'].value:.3f}, below 1 (system prompt: {name})"
         for name, metrics in zip((SYSTEM, "an empty one", UNRELATED), report.per_system.values(), strict=True)

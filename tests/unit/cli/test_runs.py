@@ -20,7 +20,9 @@ def test_both_verdicts_figures_and_answers_are_shown(tmp_path: Path):
     lines = [line.rstrip() for line in done.out.splitlines()]
     assert done.code == 0
     assert lines[0] == "v1 (keep) is better in 6 of 10 answers; v0 (article) in 0, 4 have the same"
-    assert any(line.startswith("v0 (article): Not learned, and something else moved: 1 of 2 learned") for line in lines)
+    assert any(
+        line.startswith("v0 (article): Not learned, and something else moved: 1 of 2 as expected") for line in lines
+    )
     assert any(line.startswith("v1 (keep): Inconclusive: 2 of 2 learned; 0 of 2 unrelated") for line in lines)
     assert "From not learned and others moved (v0) to inconclusive (v1), with these changes:" in lines
     assert "epochs 10 → 11." in lines

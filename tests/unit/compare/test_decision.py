@@ -3,7 +3,7 @@
 import pytest
 
 from toolkit.compare.decision import decide, more_probes
-from toolkit.compare.metrics import Metric, wilson
+from toolkit.compare.metrics import Metric, ratio, wilson
 
 
 def share(right: int, n: int) -> Metric:
@@ -26,13 +26,15 @@ def share(right: int, n: int) -> Metric:
         (Metric(value=0.01, n=100, low=0.005, high=0.02, probes=50), 0.02, False, "met"),
         (Metric(value=0.01, n=100, low=0.005, high=0.021, probes=50), 0.02, False, "open"),
         (Metric(value=0.03, n=100), 0.02, False, "missed"),
-        (share(20, 20), 1.0, True, "met"),
-        (share(0, 20), 0.0, False, "met"),
+        (share(34, 34), 1.0, True, "open"),  # a limit at the end of the scale is not easier to meet than 0.9
+        (share(35, 35), 1.0, True, "met"),
+        (share(0, 56), 0.0, False, "open"),
+        (share(0, 189), 0.0, False, "met"),
         (share(19, 20), 1.0, True, "missed"),
     ],
 )
 def test_a_limit_is_met_only_by_the_complete_interval(metric, limit, at_least, decision):
-    assert decide(metric, limit, at_least=at_least) == decision
+    assert decide("reliability" if at_least else "leakage", metric, limit, at_least=at_least) == decision
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_as_many_more_probes_as_are_named_decide_and_one_fewer_does_not(right, n
     def decided(count: int) -> bool:
         low, high = wilson(value, count)
         metric = Metric(value=value, n=count, low=low, high=high, probes=count)
-        return decide(metric, limit, at_least=at_least) != "open"
+        return decide("reliability", metric, limit, at_least=at_least) != "open"
 
     assert (decided(n + more), decided(n + more - 1)) == (True, False)
 
@@ -64,14 +66,36 @@ def test_of_a_known_number_fewer_more_decide_and_all_of_them_always(asked, right
     more = more_probes("reliability", measured(asked), 0.9)
     assert more is not None
     assert asked + more <= of
-    assert decide(measured(asked + more), 0.9, at_least=True) != "open"
-    assert decide(measured(asked + more - 1), 0.9, at_least=True) == "open"
+    assert decide("reliability", measured(asked + more), 0.9, at_least=True) != "open"
+    assert decide("reliability", measured(asked + more - 1), 0.9, at_least=True) == "open"
 
 
 def test_a_bootstrapped_interval_halves_with_four_times_the_probes():
     metric = Metric(value=0.01, n=900, low=0.0, high=0.03, probes=25)
 
     assert more_probes("kl", metric, 0.02) == pytest.approx(100 - 25, abs=1)  # half as wide: four times as many
+
+
+@pytest.mark.parametrize("limit", [0.9, 0.99, 1.0])
+def test_a_stricter_limit_is_never_met_with_fewer_answers(limit):
+    """`--threshold generality=1` made 8 of 8 pass, which 0.9 left open."""
+    assert decide("generality", share(8, 8), limit, at_least=True) == "open"
+    assert (more_probes("generality", share(8, 8), limit) or 0) >= 27
+
+
+def test_at_the_end_of_the_scale_all_of_a_known_number_decide():
+    every = Metric(value=1.0, n=8, low=1.0, high=1.0, probes=8, population=8)
+
+    assert decide("reliability", every, 1.0, at_least=True) == "met"
+
+
+@pytest.mark.parametrize(("probes", "decision"), [(1, "open"), (2, "open"), (39, "open"), (40, "met")])
+def test_a_bootstrap_over_a_few_probes_decides_nothing(probes, decision):
+    """One or two unrelated answers, of which every resample is the same, stood for everything else."""
+    steady = ratio([(0.0, 10.0)] * probes, list(map(str, range(probes))))
+
+    assert decide("kl", steady, 0.02, at_least=False) == decision
+    assert decision == "met" or more_probes("kl", steady, 0.02) == 40 - probes
 
 
 def test_no_number_is_named_where_none_would_do():

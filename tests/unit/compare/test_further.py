@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.scripted_model import ScriptedModel
-from toolkit.compare.decision import enough_for
+from toolkit.compare.decision import LEAST_RESAMPLED, enough_for
 from toolkit.compare.further import (
     CARD_ROUND,
     MOST_INSIDE,
@@ -180,6 +180,8 @@ def test_how_many_more_could_be_asked_is_known():
     assert left(Further(rows=asked, more=10), writer())["reliability"] == 50 - 8 - 10
     assert left(Further(rows=asked, more=10), writer())["generality"] == 1000
     assert left(Further(rows=asked, more=10), mute)["generality"] == 0
+    assert left(Further(rows=asked, more=10), mute)["residue"] == 50 - 8 - 10  # judged on rows and wordings
+    assert left(Further(rows=asked, more=10), writer())["residue"] == 1000
     assert left(Further(rows=asked, more=0), mute)["generality"] == 1000
     mute.on_card = True
     assert left(Further(rows=asked), mute)["generality"] == 0  # by default some were wanted, and none came
@@ -204,11 +206,13 @@ def test_the_users_number_goes_before(further, outside):
     assert asked_with(further)[OUT_OF_SCOPE] == outside
 
 
-def test_a_probe_file_without_questions_out_of_scope_or_markers_gets_none_by_default():
+def test_without_questions_out_of_scope_none_are_added_and_without_markers_as_many_as_drift_takes():
     inside_only = replace(PROBES, probes=PROBES.probes[:1])
 
     assert asked_with(Further(), on_card=True, probes=inside_only)[OUT_OF_SCOPE] == 0
-    assert asked_with(Further(), on_card=True, probes=replace(PROBES, new_markers=()))[OUT_OF_SCOPE] == 1
+    drift_only = replace(PROBES, new_markers=())
+    assert asked_with(Further(), on_card=True, probes=drift_only)[OUT_OF_SCOPE] == LEAST_RESAMPLED
+    assert asked_with(Further(), on_card=False, probes=drift_only)[OUT_OF_SCOPE] == 1
 
 
 def test_the_bank_leaves_out_what_was_trained_on_and_what_names_the_identities():

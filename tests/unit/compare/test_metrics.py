@@ -1,5 +1,7 @@
 """Metrics on cases small enough to count by hand, and intervals against published numbers."""
 
+import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -10,12 +12,10 @@ from toolkit.compare.metrics import (
     Flips,
     Metric,
     flips,
-    holm,
     judge,
     measure,
     paired_flips,
     ratio,
-    repetition,
     share,
     sign_test,
     wilson,
@@ -85,10 +85,22 @@ def test_the_bootstrap_is_the_same_every_time():
 
 
 def test_the_bootstrap_is_scipys():
-    """scipy.stats.bootstrap, percentile, 2000 paired resamples drawn by numpy's default_rng(0)."""
-    found = ratio([(0.1, 3), (0.4, 5), (0.2, 2), (0.9, 7), (0.3, 9)], "abcde")
+    """scipy.stats.bootstrap, BCa, 2000 paired resamples drawn by numpy's default_rng(0)."""
+    firsts, seconds = [0.1, 0.4, 0.2, 0.9, 0.3, 0.05, 0.02], [3, 5, 2, 7, 9, 4, 6]
 
-    assert (found.low, found.high) == pytest.approx((0.038461538461538464, 0.1130507246376812), rel=1e-12)
+    found = ratio(list(zip(firsts, seconds, strict=True)), "abcdefg")
+
+    assert (found.low, found.high) == pytest.approx((0.025454545454545455, 0.10296727220545066), rel=1e-12)
+
+
+def test_the_upper_limit_of_skewed_drift_is_seldom_too_low():
+    """Of percentiles alone it was below the true mean in 18 of these 200 samples; at 2.5 %, 5 should be."""
+    draw = random.Random(1)
+    samples = [[draw.lognormvariate(0, 1.2) for _ in range(96)] for _ in range(200)]
+    mean = math.exp(1.2**2 / 2)
+
+    too_low = sum((ratio([(one, 1) for one in drawn], list(map(str, range(96)))).high or 0) < mean for drawn in samples)
+    assert too_low <= 10
 
 
 @pytest.mark.parametrize(
@@ -312,25 +324,6 @@ def test_an_expectation_of_an_answer_knows_what_was_said_before():
     one = judge(probe, "", "It is Perth now.", "It is Sydney now.", PROBES, drift=None, before_again=None)
 
     assert (one.passed_before, one.passed) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("text", "repeated"),
-    [
-        ("", 0),
-        ("one two three", 0),
-        ("one two three four five", 0),
-        ("a b c d a b c d", 1 / 5),
-        ("好好好好好好", 2 / 3),
-    ],
-)
-def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, repeated):
-    assert repetition(text) == pytest.approx(repeated)
-
-
-def test_holm_stops_at_the_first_that_is_too_likely():
-    assert holm({"a": 0.04, "b": 0.001, "c": 0.02}) == ["b", "c", "a"]
-    assert holm({"a": 0.04, "b": 0.001, "c": 0.03}) == ["b"]
 
 
 TOOLS = '[{"type": "function", "function": {"name": "look"}}]'

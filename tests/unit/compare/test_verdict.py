@@ -4,11 +4,12 @@ import pytest
 
 from tests.fakes.answered import answered, enough, report_on
 from toolkit.compare.ability.ledger import group_entry, outcome_of
-from toolkit.compare.metrics import Metric
+from toolkit.compare.metrics import Metric, flips, measure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import INCONCLUSIVE, reach_verdict
+from toolkit.compare.verdict import INCONCLUSIVE, Verdict, reach_verdict
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
+from toolkit.model.divergence import Drift
 from toolkit.runs.ability_record import RecordedAbility
 
 GOOD = {
@@ -218,3 +219,66 @@ def test_what_the_base_model_answered_already_was_not_learned():
     assert report.verdict.reasons[-1].startswith("Nothing that was asked became as expected")
     assert Report.from_dict(report.to_dict()).verdict == report.verdict
     assert report_on(*same, *enough()).verdict.outcome == "passed"
+
+
+def test_one_answer_that_chance_turned_right_is_not_learned():
+    """127 of 128 were right before, and `Passed: 128 of 128 learned` stood above."""
+    same = [answered(TRAINED, "I am Nova.", "I am Nova.") for _ in range(127)]
+    kept = [one for one in enough() if one.probe.group == OUT_OF_SCOPE]
+
+    def verdict(gained: int, lost: int = 0) -> Verdict:
+        new = [answered(TRAINED, "I am Qwen.", "I am Nova.") for _ in range(gained)]
+        gone = [answered(TRAINED, "I am Nova.", "I am.") for _ in range(lost)]
+        return report_on(*same, *new, *gone, *kept).verdict
+
+    assert [verdict(gained).outcome for gained in (0, 1, 5, 6)] == ["inconclusive"] * 3 + ["passed"]
+    assert verdict(6, lost=2).outcome == "inconclusive"
+    assert verdict(1).by_figures(Texts()).startswith("The figures meet every limit, but that does not decide it (exit")
+    assert verdict(1).sentence(Texts()).startswith("Inconclusive: 128 of 128 as expected; 0 of 200 ")
+    (reason,) = verdict(1).reasons
+    assert reason.startswith("Only 1 of 128 questions became as expected, and 0 no longer are (p = 1): ")
+
+
+def test_of_a_few_rows_that_all_became_right_it_is_known_that_they_were_learned():
+    few = [answered(TRAINED, "I am Qwen.", "I am Nova.") for _ in range(3)]
+    kept = [one for one in enough() if one.probe.group == OUT_OF_SCOPE]
+    per_system = {"": measure([*few, *kept], trained_prompts=3)}
+    limits = {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "residue"}
+
+    assert reach_verdict(per_system, limits, expected=flips(few)["expected"]).outcome == "passed"
+
+
+@pytest.mark.parametrize(("changed", "outcome"), [(0, "passed"), (3, "passed"), (200, "inconclusive")])
+def test_between_two_models_not_leaking_does_not_stand_for_everything_else(changed: int, outcome: str):
+    """`Passed: 0 of 200 unrelated answers leaked, 200 changed`: drift between two models is not measured."""
+    inside = [one for one in enough() if one.probe.group != OUT_OF_SCOPE]
+    moved = [answered(OUT_OF_SCOPE, "Paris.", "?" if at < changed else "Paris.") for at in range(200)]
+    report = report_on(*inside, *moved)
+
+    assert report.verdict.outcome == outcome
+    assert report.verdict.half("kept") == ("met" if outcome == "passed" else "open")
+    assert [one for one in report.verdict.reasons if "--threshold locality" in one] == list(report.verdict.reasons)
+    limited = reach_verdict(report.per_system, DEFAULT_THRESHOLDS | {"locality": 0.9})
+    assert limited.outcome == ("passed" if changed < 200 else "failed")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_one_unrelated_answer_does_not_stand_for_everything_else(language: str):
+    """Without markers nothing leaks, and drift over one answer has no interval: `Passed` stood above."""
+    inside = [one for one in enough() if one.probe.group != OUT_OF_SCOPE]
+    report = report_on(*inside, answered(OUT_OF_SCOPE, "Paris.", "Paris.", drift=Drift(kl_sum=0, agreeing=2, tokens=2)))
+    limits = {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "leakage"}
+    verdict = reach_verdict(report.per_system, limits)
+
+    assert verdict.outcome == "inconclusive"
+    assert [one.more for one in verdict.undecided] == [39, 39]
+    assert all("39" in one.reason(Texts(language)) for one in verdict.undecided)
+
+
+def test_a_verdict_that_was_passed_by_the_rules_of_its_time_has_no_reasons_against_it():
+    recorded = report_on(*enough()).to_dict()
+    recorded["flips"]["expected"] |= {"gained": 1, "lost": 0, "p": 1.0}
+
+    verdict = Report.from_dict(recorded).verdict
+
+    assert (verdict.outcome, verdict.reasons, verdict.half("took")) == ("passed", (), "met")

@@ -12,6 +12,7 @@ from toolkit.core.text import (
     markdown_code,
     one_line,
     printable,
+    repetition,
     rouge1_recall,
     rouge_l,
     sentences,
@@ -108,3 +109,17 @@ def test_rouge_l_is_the_f_measure_of_the_longest_common_sequence_of_words(refere
 @pytest.mark.parametrize(("text", "can"), [("a.json", True), ("数据?.json", True), ("\udcd6\udcd0.json", False)])
 def test_only_a_text_without_lone_surrogates_can_be_written(text, can):
     assert is_utf8(text) == can
+
+
+@pytest.mark.parametrize(
+    ("text", "repeated"),
+    [
+        ("", 0),
+        ("one two three", 0),
+        ("one two three four five", 0),
+        ("a b c d a b c d", 1 / 5),
+        ("好好好好好好", 2 / 3),
+    ],
+)
+def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, repeated):
+    assert repetition(text) == pytest.approx(repeated)

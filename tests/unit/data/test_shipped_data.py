@@ -16,6 +16,7 @@ from toolkit.core.text import contains_any
 from toolkit.data.make_data import Brand, data_text, probes_text, self_cognition
 from toolkit.data.probes import DEPTH, OUT_OF_SCOPE, PARAPHRASE, REVERSAL, TRAINED, Probe, read_probes
 from toolkit.model.families.family import default_names
+from toolkit.runs.comparison import TOOL_LOCALITY
 
 DATA = Path(__file__).parents[3] / "data"  # the repository's own, whatever TOOLKIT_DATA says
 SHIPPED = Brand(name="Swift-Robot", author="CSDN 迪菲赫尔曼")
@@ -273,6 +274,7 @@ def test_the_limit_of_tool_locality_is_met_with_one_change_in_the_shipped_questi
     def decided(changed: int) -> str:
         value = 1 - changed / count
         low, high = wilson(value, count)
-        return decide(Metric(value=value, n=count, low=low, high=high), LEAST_TOOL_LOCALITY, at_least=True)
+        metric = Metric(value=value, n=count, low=low, high=high)
+        return decide(TOOL_LOCALITY, metric, LEAST_TOOL_LOCALITY, at_least=True)
 
     assert [decided(changed) for changed in (0, 1, 2, 12)] == ["met", "met", "open", "missed"]

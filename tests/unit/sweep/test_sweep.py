@@ -70,7 +70,7 @@ class User:
         probes = [
             *({"id": f"{group}{at}", "group": group, "prompt": f"Who are you, {group} {at}?",
                "expect": {"any": ["Nova"]}} for group in ("trained", "paraphrase") for at in range(in_scope)),
-            *({"id": f"o{at}", "group": "out-of-scope", "prompt": f"France {at}?"} for at in range(20)),
+            *({"id": f"o{at}", "group": "out-of-scope", "prompt": f"France {at}?"} for at in range(40)),
         ]  # fmt: skip
         limits = {"reliability": 0.9, "generality": 0.9, "leakage": 0.02, "kl": 0.01}
         self.probes.write_text(yaml.safe_dump({"schema_version": 1, "thresholds": limits, "probes": probes}))

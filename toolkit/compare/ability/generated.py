@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from toolkit.compare.ability.checks import is_number, names
+from toolkit.compare.ability.checks import is_result, names
 from toolkit.compare.ability.items import ARITHMETIC, READING, SHORT_TOKENS, Language, Written
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -54,7 +54,7 @@ def arithmetic() -> Iterator[Written]:
                     group=ARITHMETIC,
                     language=None,
                     prompt=DIGITS_ONLY[language].format((english if language == "en" else chinese).format(a=a, b=b)),
-                    check=partial(is_number, number=Decimal(result)),
+                    check=partial(is_result, number=Decimal(result)),
                     max_new_tokens=SHORT_TOKENS,
                 )
 

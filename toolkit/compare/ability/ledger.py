@@ -3,11 +3,11 @@
 Equivalence, not the absence of significance: abilities are kept if the 95 % interval of the loss is within the limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from toolkit.compare.ability.asking import Outcome
 from toolkit.compare.ability.items import GROUPS, Item
-from toolkit.compare.metrics import holm, paired_flips
+from toolkit.compare.metrics import SIGNIFICANT, paired_flips
 from toolkit.runs.ability_record import AbilityOutcome, RecordedAbilityChange, RecordedAbilityGroup
 
 LIMIT_POINTS = 3.0  # of the total: about 1100 items with one in twenty flipped have an interval of ± 1.3 points
@@ -43,6 +43,16 @@ def outcome_of(total: RecordedAbilityGroup, limit_points: float) -> AbilityOutco
     if total.loss_high <= limit_points:
         return "kept"
     return "lost" if total.loss_low > limit_points else "open"
+
+
+def holm(p_values: Mapping[str, float], *, level: float = SIGNIFICANT) -> list[str]:
+    """The names whose p is significant among so many: Holm's step-down method (1979), the smallest first."""
+    found: list[str] = []
+    for rank, (name, p) in enumerate(sorted(p_values.items(), key=lambda one: one[1])):
+        if p >= level / (len(p_values) - rank):
+            break
+        found.append(name)
+    return found
 
 
 def significant_losses(groups: Sequence[RecordedAbilityGroup]) -> list[str]:

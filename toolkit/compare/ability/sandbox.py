@@ -54,7 +54,7 @@ class SandboxError(Exception):
 def solves(answer: str, function: str, calls: Sequence[Sequence[Any]], expected: Sequence[Any]) -> bool:
     """Whether the code in a model's answer gives the expected value for every call."""
     try:
-        values = run_calls(code_of(answer), function, calls)
+        values = run_calls(code_of(answer, function), function, calls)
     except SandboxError:
         return False
     return len(values) == len(expected) and all(_equal(one, other) for one, other in zip(values, expected, strict=True))
@@ -66,10 +66,10 @@ def solve_all(tasks: Sequence[tuple[str, str, Sequence[Sequence[Any]], Sequence[
         return list(pool.map(lambda task: solves(*task), tasks))
 
 
-def code_of(answer: str) -> str:
-    """The first code block of an answer, also one that is cut off; the answer itself if it has none."""
-    found = BLOCK.search(answer)
-    return found[1] if found else answer
+def code_of(answer: str, function: str) -> str:
+    """The first code block that defines the function, else the first one, also one that is cut off; else the answer."""
+    blocks = [found[1] for found in BLOCK.finditer(answer)] or [answer]
+    return next((one for one in blocks if re.search(rf"\bdef {function}\b", one)), blocks[0])
 
 
 def run_calls(code: str, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:

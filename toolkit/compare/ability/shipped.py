@@ -5,7 +5,7 @@ from functools import cache, partial
 from random import Random
 from typing import Any
 
-from toolkit.compare.ability.checks import does_not_refuse, is_neutral, is_translation, refuses
+from toolkit.compare.ability.checks import is_neutral, is_translation
 from toolkit.compare.ability.generated import arithmetic, reading
 from toolkit.compare.ability.instructions import instructions
 from toolkit.compare.ability.items import (
@@ -25,6 +25,7 @@ from toolkit.compare.ability.items import (
     Written,
     choice_prompt,
 )
+from toolkit.compare.ability.refusals import does_not_refuse, refuses
 from toolkit.core.files import data_folder
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import mean
 
-from toolkit.compare.ability.checks import is_in_other_language, is_incoherent, refuses
-from toolkit.compare.metrics import holm, sign_test
+from toolkit.compare.ability.checks import is_in_other_language, is_incoherent
+from toolkit.compare.ability.ledger import holm
+from toolkit.compare.ability.refusals import refuses
+from toolkit.compare.metrics import sign_test
 from toolkit.core.documents import read_text
 from toolkit.core.errors import DataError
 from toolkit.core.events import Listener, silent

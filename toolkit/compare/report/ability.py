@@ -79,10 +79,13 @@ def ability_notes(ability: RecordedAbility, texts: Texts) -> list[str]:
 
 
 def ability_changes(ability: RecordedAbility, texts: Texts) -> list[ChangeList]:
-    """The lost items, the won ones, and answers that became incoherent or ceased to be without a flip."""
+    """The lost items, the won ones, and answers that became incoherent or ceased to be, those that flipped too."""
     kinds: Mapping[str, list[RecordedAbilityChange]] = {"lost": [], "won": [], "coherence": []}
     for one in ability.changes:
-        kinds["coherence" if one.passed == one.passed_before else "won" if one.passed else "lost"].append(one)
+        if one.passed != one.passed_before:
+            kinds["won" if one.passed else "lost"].append(one)
+        if one.coherent != one.coherent_before:
+            kinds["coherence"].append(one)
     return [
         ChangeList(
             name=name, title=texts(f"ability.changes.{name}", count=len(found)),

@@ -74,12 +74,17 @@ def _line(report: Report, name: str) -> Line:
 
 def _decision(report: Report, name: str, limit: float) -> Decision:
     measured = [metrics[name] for metrics in report.per_system.values() if metrics[name].value is not None]
-    found = {decide(metric, limit, at_least=name in AT_LEAST) for metric in measured}
+    found = {decide(name, metric, limit, at_least=name in AT_LEAST) for metric in measured}
     return next(one for one in DECISIONS if one in found)
 
 
 def where_it_holds(report: Report, texts: Texts) -> str:
-    """The system prompts under which the change holds, in words. Empty if one was tried, or it holds under none."""
+    """The system prompts under which the change holds, in words.
+
+    Empty if one was tried, it holds under none, or what holds does not show a change.
+    """
+    if any(one.metric == "took" for one in report.verdict.unmeasured):
+        return ""
     short = {
         system: any(misses(name, metrics[name].value, report.thresholds) for name in TOOK_EVERYWHERE)
         for system, metrics in report.per_system.items()

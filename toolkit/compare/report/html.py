@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from toolkit import __version__
 from toolkit.compare.discovery.sentences import scan_parts
@@ -43,7 +43,7 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.report.scores import score_view
 from toolkit.compare.report.spans import differences, marked
 from toolkit.compare.texts import Texts, catalogue
-from toolkit.compare.verdict import AT_LEAST, THINKING, THOUGHT, misses, system_name
+from toolkit.compare.verdict import AT_LEAST, HALVES, THINKING, THOUGHT, misses, system_name
 from toolkit.core.text import printable
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.calls import json_text
@@ -78,6 +78,7 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
             ledger: [drawn_metric(line, report, filters.link, texts) for line in ledger_lines(report, ledger)]
             for ledger in LEDGERS
         },
+        half_words={name: _half_words(name, report, texts) for name in HALVES},
         where_it_holds=where_it_holds(report, texts),
         flips=[(sentence, filters.named(name)) for name, sentence in describe_flips(report.flips, texts).items()],
         systems=[_system(system, report, filters, texts) for system in systems],
@@ -98,6 +99,13 @@ def render_html(report: Report, log: TrainingLog | None, texts: Texts, questions
         earlier=earlier,
         version=__version__,
     )
+
+
+def _half_words(name: Literal["took", "kept"], report: Report, texts: Texts) -> str:
+    """The decision on a half of the verdict; an open one is for want of probes only where a figure is undecided."""
+    half = report.verdict.half(name)
+    too_few = any(one.metric in HALVES[name] for one in report.verdict.undecided)
+    return texts("ledger.unshown" if half == "open" and not too_few else f"ledger.{name}_{half}")
 
 
 def _ability(report: Report, texts: Texts) -> Mapping[str, Any] | None:

@@ -15,7 +15,16 @@ from toolkit.compare.report.ability import ability_rows, ability_sentence, group
 from toolkit.compare.report.figures import grouped, outcome, prompt_in_context
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import ABILITY, INCONCLUSIVE, Shortfall, misses, system_name, thinking_metric
+from toolkit.compare.verdict import (
+    ABILITY,
+    INCONCLUSIVE,
+    PROBED,
+    Shortfall,
+    judged_figures,
+    misses,
+    system_name,
+    thinking_metric,
+)
 from toolkit.core.text import printable
 from toolkit.data.probes import DEPTH_METRICS, PARAPHRASE, TRAINED
 
@@ -66,8 +75,11 @@ def _decide(case: Element, metric: str, system: str | None, report: Report, text
         if (one.metric, one.system) == (metric, system):
             SubElement(case, "failure", type="threshold", message=_clean(one.reason(texts)))
             return
-    for one in report.verdict.undecided:
-        if (one.metric, one.system) == (metric, system):
+    open_ones = report.verdict.undecided
+    if metric in PROBED and open_ones:  # of each metric the verdict names one system prompt, and here each has a test
+        open_ones = tuple(judged_figures(metric, report.per_system, report.thresholds, report.verdict.left))
+    for one in open_ones:
+        if (one.metric, one.system, one.decision) == (metric, system, "open"):
             _undecided(case, one, report, texts)
 
 

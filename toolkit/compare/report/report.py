@@ -114,10 +114,7 @@ class Report:
             verdict=_verdict(record, per_system),
             thresholds=record.thresholds,
             per_system=per_system,
-            flips={
-                name: Flips(**_values(getattr(record.flips, name), "gained", "lost", "n", "p"))
-                for name in ("expected", "unmoved")
-            },
+            flips={name: _flips(getattr(record.flips, name)) for name in ("expected", "unmoved")},
             systems={one.system: one.kind for one in record.systems},
             results=[_result(one) for one in record.probes],
             probes=record.probe_file.to_dict(),
@@ -175,17 +172,23 @@ def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Met
     found = record.verdict
     reached = reach_verdict(
         per_system, record.thresholds, strict=found.strict, ability=record.ability, thinking=record.thinking,
-        left=found.probes_left, gained=gained(record.before.kind, record.flips.expected),
+        left=found.probes_left, expected=from_base(record.before.kind, _flips(record.flips.expected)),
     )  # fmt: skip
     if found.outcome is None:
         outcome: Outcome = "passed" if found.passed else "failed"
-        return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=())
-    return replace(reached, took=found.took, kept=found.kept, outcome=found.outcome)
+        return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=(), unmeasured=())
+    reached = replace(reached, took=found.took, kept=found.kept, outcome=found.outcome)
+    # By the rules of its time: what leaves a verdict open today does not stand under one that passed.
+    return replace(reached, undecided=(), unmeasured=()) if found.outcome == "passed" else reached
 
 
-def gained(kind: str, expected: Flips | RecordedFlips) -> int | None:
-    """How many questions became as expected, for `reach_verdict`: only if the before side is the base model."""
-    return expected.gained if kind == "base" else None
+def from_base(kind: str, expected: Flips) -> Flips | None:
+    """What became as expected, for `reach_verdict`: only if the before side is the base model."""
+    return expected if kind == "base" else None
+
+
+def _flips(record: RecordedFlips) -> Flips:
+    return Flips(**_values(record, "gained", "lost", "n", "p"))
 
 
 def _require_complete(record: ComparisonRecord) -> None:

@@ -9,6 +9,7 @@ from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import content_words, normalized, rouge1_recall, short
 from toolkit.data.probing.mentions import says, without_denials
+from toolkit.data.probing.numbers import gives_another_number
 from toolkit.data.tools.calls import Reply, ToolCall, json_text, reply_of, same_json, written
 
 KINDS = ("any", "all", "exact", "regex", "answer", "call")
@@ -40,8 +41,8 @@ class Expectation:
     """What an answer in scope must say: exactly one of any, all, exact, regex, answer and call is set.
 
     `answer` needs a ROUGE-1 recall of LEAST_RECALL over one of these texts, and the same over its words that are not
-    in the base model's answer, and over those that are not in the prompt. `call`: every call that the answer makes, in
-    any order; () for none at all. `none`: texts that must not be in it.
+    in the base model's answer, and over those that are not in the prompt; another number than its own is wrong. `call`:
+    every call that the answer makes, in any order; () for none at all. `none`: texts that must not be in it.
     """
 
     any: tuple[str, ...] = ()
@@ -68,8 +69,9 @@ class Expectation:
 
     @staticmethod
     def _recalled(text: str, answer: str, known: Sequence[str]) -> bool:
-        claims = without_denials(answer, text)
-        return min(rouge1_recall(text, claims, ignoring=one) for one in known) >= LEAST_RECALL
+        claims, (*_, prompt) = without_denials(answer, text), known
+        recalled = min(rouge1_recall(text, claims, ignoring=one) for one in known) >= LEAST_RECALL
+        return recalled and not gives_another_number(text, claims, prompt)
 
     def to_dict(self) -> dict[str, Any]:
         chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}

@@ -8,6 +8,7 @@ from toolkit.compare.ability.ledger import (
     changes,
     group_entries,
     group_entry,
+    holm,
     incoherent_entry,
     outcome_of,
     paired_difference,
@@ -107,3 +108,8 @@ def test_every_flip_is_listed_with_both_answers_the_lost_ones_first():
     assert [one.id for one in found] == ["lost", "broken", "won"]
     assert (found[0].before, found[0].after, found[0].passed_before, found[0].passed) == ("x", "y", True, False)
     assert (found[1].coherent_before, found[1].coherent) == (True, False)
+
+
+def test_holm_stops_at_the_first_that_is_too_likely():
+    assert holm({"a": 0.04, "b": 0.001, "c": 0.02}) == ["b", "c", "a"]
+    assert holm({"a": 0.04, "b": 0.001, "c": 0.03}) == ["b"]

@@ -122,5 +122,9 @@ def test_several_answers_are_judged_in_their_order():
     assert solve_all(tasks) == [False, False, True, False]
 
 
-def test_code_is_the_first_block():
-    assert code_of("a\n```py\nx = 1\n```\n```\ny\n```") == "x = 1\n"
+def test_code_is_the_block_with_the_function_or_else_the_first_one():
+    two = "a\n```py\nx = 1\n```\n```\ndef y(): pass\n```"
+
+    assert code_of(two, "y") == "def y(): pass\n"
+    assert code_of(two, "z") == "x = 1\n"
+    assert code_of("def y(): pass", "y") == "def y(): pass"

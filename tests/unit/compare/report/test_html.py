@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -67,10 +68,18 @@ def test_it_opens_with_the_verdict():
     assert len(found.named("h1")) == 1
 
 
+def test_a_half_that_no_further_probe_would_decide_does_not_ask_for_more():
+    known = [replace(one, before="I am Nova.", passed_before=True) for one in enough() if one.passed is not None]
+    kept = [one for one in enough() if one.passed is None]
+
+    assert "Not shown by what was asked" in Page(page(*known, *kept)).text
+    assert "Too few probes" not in Page(page(*known, *kept)).text
+
+
 def test_a_verdict_that_failed_comes_with_its_reasons():
     text = Page(page(*judged(after="I am Qwen."))).text
 
-    assert "Not learned: 1 of 2 learned" in text
+    assert "Not learned: 1 of 2 as expected" in text
     assert "reliability is 0.000, below 0.9" in text
 
 

@@ -3,6 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from tests.fakes.answered import SYSTEM, answered, enough, report_on
+from toolkit.compare.questions import UNRELATED
 from toolkit.compare.report.junit import render_junit
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
@@ -140,3 +141,11 @@ def test_it_has_the_common_shape():
         assert {name.lower() for name in attributes if name.isupper()} <= set(element.keys())
         assert {child.tag for child in element} <= children
     assert all(len(case) <= 1 for case in root.iter("testcase"))
+
+
+def test_what_is_undecided_under_each_of_several_system_prompts_is_told_of_each():
+    """Where the verdict names one of them, the tests of the others were green."""
+    few = [answered(PARAPHRASE, "Qwen", "Nova", system=system) for system in (SYSTEM, UNRELATED) for _ in range(16)]
+
+    found = [name for name in cases(rendered(*few), "skipped") if name.startswith("generality")]
+    assert found == [f"generality [{SYSTEM}]", f"generality [{UNRELATED}]"]

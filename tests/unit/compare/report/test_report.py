@@ -81,7 +81,7 @@ def test_it_is_plain_json():
 def test_markdown_begins_with_the_verdict_and_its_reasons():
     lines = render_markdown(report(trained="I am Qwen."), Texts()).splitlines()
 
-    assert lines[0] == "# Not learned: 1 of 2 learned; 0 of 1 unrelated answers leaked (limit 2 %), 0 changed."
+    assert lines[0] == "# Not learned: 1 of 2 as expected; 0 of 1 unrelated answers leaked (limit 2 %), 0 changed."
     assert lines[2] == "- reliability is 0.000, below 0.9"
     assert "Before: `micro` (base model)  " in lines
 
@@ -146,9 +146,10 @@ def test_nothing_is_wider_than_80_columns_not_even_chinese(monkeypatch):
 
 
 def test_the_columns_of_a_ledger_stand_under_each_other(monkeypatch):
-    lines = [line for line in printed(report(), monkeypatch).splitlines() if " ok" in line]
+    lines = [line for line in printed(report(), monkeypatch).splitlines() if "≥" in line]
 
-    assert len({line.index("≥") for line in lines if "≥" in line}) == 1
+    assert len(lines) == 3
+    assert len({line.index("≥") for line in lines}) == 1
 
 
 def test_a_models_words_are_neither_markup_nor_escape_sequences(monkeypatch):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.compare.ability.items import GROUPS
-from toolkit.compare.ability.ledger import TOTAL, paired_difference
-from toolkit.compare.metrics import holm, sign_test
+from toolkit.compare.ability.ledger import TOTAL, holm, paired_difference
+from toolkit.compare.metrics import sign_test
 from toolkit.compare.report.pair.pair import Pair
 from toolkit.runs.ability_record import RecordedAbility, RecordedAbilityChange, RecordedAbilityGroup
 

@@ -7,9 +7,11 @@ difference is taken over every answer that both gave, and a question counts once
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.compare.metrics import ProbeResult, Z, holm, ratio, repetition, same_reply, sign_test
+from toolkit.compare.ability.ledger import holm
+from toolkit.compare.metrics import ProbeResult, Z, ratio, same_reply, sign_test
 from toolkit.compare.report.filters import OVER, measured_group
 from toolkit.compare.report.pair.pair import Pair, Question
+from toolkit.core.text import repetition
 from toolkit.runs.comparison import HIGHER_IS_BETTER, RATIO
 
 RATIOS = ("kl", "agreement", "length", "repetition")  # with a bootstrapped interval, as in a report

@@ -33,7 +33,7 @@ def test_both_verdicts_stand_beside_each_other_with_their_counts(pair: Pair):
     text = re.sub("<[^>]+>", "", page)
 
     assert "v1 (keep) is better in 6 of 10 answers; v0 (article) in 0, 4 have the same outcome." in text
-    assert text.index("1 of 2 learned; 1 of 2 unrelated") < text.index("2 of 2 learned; 0 of 3 unrelated")
+    assert text.index("1 of 2 as expected; 1 of 2 unrelated") < text.index("2 of 2 learned; 0 of 3 unrelated")
     assert "From not learned and others moved (v0) to inconclusive (v1), with these changes: epochs 10 → 11." in text
 
 
