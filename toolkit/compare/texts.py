@@ -11,9 +11,12 @@ LANGUAGES = ("en", "zh")
 ENGLISH = "en"
 FIELD = re.compile(r"\\\{(\w+)\\\}")  # as re.escape leaves a name in braces
 # What a verdict's reason is made of (`Shortfall.reason`), the outermost first, and what stands in its braces.
-REASONS = tuple(f"reason.{name}" for name in ("where", "open", "under", "over", "met"))
+REASONS = tuple(
+    f"reason.{name}"
+    for name in ("where", "open", "under", "over", "met", "took_unmeasured", "took_known", "kept_unmeasured")
+)
 WITHIN = {
-    "reason": REASONS[1:],
+    "reason": REASONS[1:5],
     "reaches": ("reason.reaches",),
     "tells": tuple(f"reason.{name}" for name in ("left", "more", "too_close", "all_items")),
     "system": ("system.default", "system.none"),

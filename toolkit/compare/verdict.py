@@ -109,9 +109,14 @@ class Verdict:
     left: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def passed(self) -> bool:
-        """Whether every figure meets its limit, and there is one; an inconclusive verdict can have passed so."""
+    def met(self) -> bool:
+        """Whether every figure meets its limit, and there is one: what the exit code goes by."""
         return self.took and self.kept and self.judged
+
+    @property
+    def passed(self) -> bool:
+        """Whether every figure meets its limit and both halves were judged; by intervals it can still be inconclusive."""
+        return self.met and not self.unmeasured
 
     @property
     def judged(self) -> bool:
@@ -163,12 +168,16 @@ class Verdict:
             return ""
         if not self.judged:
             return texts("figures.none", code=self.exit_code)
-        figures = texts(f"figures.{SENTENCES[verdict_code(took=self.took, kept=self.kept)]}")
+        word = SENTENCES[verdict_code(took=self.took, kept=self.kept)]
+        if self.met and self.unmeasured:
+            word = "known" if any(one.known for one in self.unmeasured) else "half"
+        figures = texts(f"figures.{word}")
         return texts("figures.strict" if self.strict else "figures.plain", figures=figures, code=self.exit_code)
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "passed": self.passed, "took": self.took, "kept": self.kept, "outcome": self.outcome,
+            "not_judged": list(dict.fromkeys(one.metric for one in self.unmeasured)),
             "strict": self.strict, "exit_code": self.exit_code, "reasons": list(self.reasons),
             "undecided": [one.to_dict() for one in self.undecided], "probes_left": dict(self.left),
         }  # fmt: skip

@@ -179,7 +179,7 @@ def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Met
     )  # fmt: skip
     if found.outcome is None:
         outcome: Outcome = "passed" if found.passed else "failed"
-        return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=())
+        return replace(reached, took=found.took, kept=found.kept, outcome=outcome, undecided=(), unmeasured=())
     return replace(reached, took=found.took, kept=found.kept, outcome=found.outcome)
 
 

@@ -53,7 +53,7 @@ def test_the_keys_are_those_of_the_design():
         "probe_file", "probes", "timings_s", "further", "questions", "ability", "thinking", "scan", "test", "options",
     ]  # fmt: skip
     assert set(value["verdict"]) == {
-        "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided", "probes_left",
+        "passed", "took", "kept", "outcome", "not_judged", "strict", "exit_code", "reasons", "undecided", "probes_left",
     }  # fmt: skip
     assert set(value["metrics"]) == {
         "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
