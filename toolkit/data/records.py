@@ -93,7 +93,8 @@ def as_written(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, WrittenFloat):
         return value.written
-    return str(value) if isinstance(value, (int, float, Decimal)) and math.isfinite(value) else value
+    is_number = isinstance(value, int) or (isinstance(value, (float, Decimal)) and math.isfinite(value))
+    return str(value) if is_number else value
 
 
 def kind_of(value: Any) -> str:
