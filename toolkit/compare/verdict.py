@@ -115,7 +115,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether every figure meets its limit and both halves were judged; by intervals it can still be inconclusive."""
+        """Whether every figure meets its limit and both halves were judged; the intervals may still not tell."""
         return self.met and not self.unmeasured
 
     @property

@@ -68,6 +68,11 @@ def short(text: str, limit: int = 100) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`; of nouns whose plural ends in s."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def words(text: str) -> list[str]:
     """Runs of letters and digits, runs of white space, and every other character by itself; joined they give `text`."""
     return WORD.findall(text)

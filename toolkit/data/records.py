@@ -54,7 +54,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class WrittenFloat(float):
-    """A number of a JSON text that keeps its spelling: 3.50 and 1e5 are not 3.5 and 100000.0 where they are an answer."""
+    """A number of a JSON text with its spelling: 3.50 and 1e5 are not 3.5 and 100000.0 where they are an answer."""
 
     def __new__(cls, written: str) -> Self:
         found = super().__new__(cls, written)

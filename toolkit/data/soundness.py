@@ -90,8 +90,9 @@ def sound_rows(
         rows = chosen(rows, [at for at, row in enumerate(rows) if row.number not in faulty])
     if not reading.skip_bad or not rows:
         require_sound(dataset, faults, reading)
+    have = "has errors and is" if len(faulty) == 1 else "have errors and are"
     return SoundRows(dataset=dataset, rows=rows, left_out=tuple(faults), remarks=(
-        *([f"{len(faulty)} of {_total(dataset)} rows have errors and are left out."] if faulty else ()),
+        *([f"{len(faulty)} of {_total(dataset)} rows {have} left out."] if faulty else ()),
         *dataset.remarks, *_warnings(path, found, reading),
     ))  # fmt: skip
 

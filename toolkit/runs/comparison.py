@@ -127,7 +127,6 @@ class RecordedVerdict(Part, frozen=True):
         description="how many more compare could ask for a metric, where they come to an end; older reports lack it",
     )
 
-
     @property
     def by_figures(self) -> str:
         """`passed`, `failed`, or `not judged in full` where a half was not judged and the rest meets its thresholds."""

@@ -1,4 +1,4 @@
-"""Plain mistakes in a command, found before ms-swift is imported: it answers each with a traceback, after seconds. Pure.
+"""Plain mistakes in a command, found before ms-swift is imported, which answers with a traceback after seconds. Pure.
 
 Only what ms-swift would certainly refuse is refused here; anything else is left to it.
 """
@@ -51,9 +51,7 @@ def require_plain(line: CommandLine, surroundings: Surroundings) -> None:
             next="Name a file, such as --dataset self_cognition.json.",
         )
     if line.command == "merge-lora" and not _has_any(line, "adapter"):
-        raise UsageError(
-            f"{line.command} needs an adapter: --adapters is missing.", next="Name a checkpoint's folder."
-        )
+        raise UsageError(f"{line.command} needs an adapter: --adapters is missing.", next="Name a checkpoint's folder.")
     for name in _files(line):
         if not surroundings.exists(name):
             raise ConfigError(f"No file or folder {name} here.", next="Name an existing one.")

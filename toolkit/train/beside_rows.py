@@ -12,6 +12,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
 from toolkit.core.languages import language
 from toolkit.core.links import copy_regular_file
+from toolkit.core.text import counted
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.encoding import Encoder
 from toolkit.data.formats import Message
@@ -116,7 +117,7 @@ def thought_job(
         recorder.record = recorder.record.with_fields(thoughts=found)
         recorder.write()
         notify(
-            f"thoughts: the base model wrote {count} for {len(chosen)} rows without one "
+            f"thoughts: the base model wrote {count} for {counted(len(chosen), 'row')} without one "
             f"({recorder.folder / THOUGHTS_FILE}); each row is also trained behind an empty one"
         )
 
@@ -151,9 +152,9 @@ def take_given(
     lengths = longest_under(free, systems_of(rows, recipe)[1], encoder)
     fitting = [one for one, length in zip(free, lengths, strict=True) if length <= recipe.max_length_tokens]
     if len(free) < len(given):
-        notify(f"Warning: {len(given) - len(free)} questions are left out: they are probes, which are never trained.")
+        notify(_left_out(len(given) - len(free), "", ": what is a probe is never trained"))
     if len(fitting) < len(free):
-        notify(f"Warning: {len(free) - len(fitting)} questions over {recipe.max_length_tokens} tokens are left out.")
+        notify(_left_out(len(free) - len(fitting), f" over {recipe.max_length_tokens} tokens"))
     write_file(recorder.folder / QUESTIONS_FILE, fitting)
     _record(recorder, notify, {"source": "file", "path": str(path.resolve())}, fitting, seconds=0)
 
@@ -265,3 +266,7 @@ def _record(
     by = "written by the base model" if origin["source"] == "model" else f"from {origin['path']}"
     numbers = f"{counted['in']} to learn and {counted['near']} to keep, {by} ({recorder.folder / QUESTIONS_FILE})"
     notify(f"questions: {numbers if questions else 'none around these rows'}")
+
+
+def _left_out(count: int, which: str, why: str = "") -> str:
+    return f"Warning: {count} {f'question{which} is' if count == 1 else f'questions{which} are'} left out{why}."

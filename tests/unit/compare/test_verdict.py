@@ -212,9 +212,10 @@ def test_what_was_not_asked_is_not_passed():
 @pytest.mark.parametrize(
     ("asked", "half", "language", "figures"),
     [
-        ((TRAINED, PARAPHRASE), "kept", "en", "What was judged meets every limit, but half of the verdict was not "
-         "judged (exit code 0; with --strict 23)."),
-        ((OUT_OF_SCOPE,), "took", "zh", "判定过的各项均达标，但结论的一半没有判定（退出码 0；使用 --strict 时为 23）。"),
+        ((TRAINED, PARAPHRASE), "kept", "en",
+         "What was judged meets every limit, but half of the verdict was not judged (exit code 0; with --strict 23)."),
+        ((OUT_OF_SCOPE,), "took", "zh",
+         "判定过的各项均达标，但结论的一半没有判定（退出码 0；使用 --strict 时为 23）。"),
     ],
 )  # fmt: skip
 def test_a_probe_file_of_one_half_passes_nothing_however_much_it_asks(asked, half, language, figures):

@@ -115,7 +115,8 @@ def test_only_a_text_without_lone_surrogates_can_be_written(text, can):
     ("text", "name", "named"),
     [
         ("I am Qwen2.5.", "Qwen", True), ("i am qwen", "Qwen", True), ("GLM-4.5", "GLM-4", True),
-        ("GLM-4v", "GLM-4", True), ("GLM-45", "GLM-4", False), ("the 5th", "5", False), ("Swift - Robot", "Swift-Robot", True),
+        ("GLM-4v", "GLM-4", True), ("GLM-45", "GLM-4", False), ("the 5th", "5", False),
+        ("Swift - Robot", "Swift-Robot", True),
         ("阿里云的助手", "阿里云", True), ("通 义千问", "通义千问", True), ("Alibaba's", "Alibaba", True),
         ("ExampleLabs", "Example Labs", True), ("I am not Qwen.", "Qwen", True),
         ("A coherent answer.", "Cohere", False), ("An alibi, a baby", "Alibaba", False), ("Fibmas", "IBM", False),

@@ -261,9 +261,9 @@ def test_numbers_stand_anywhere_in_a_row(file):
     ])).rows  # fmt: skip
     turns = {"messages": [{"role": "user", "content": 6}, {"role": "assistant", "content": 7.0}], "answer": 7.0}
 
-    assert [[one.content for one in row.messages] for row in rows] == [["3", "7\n1", "2.5"], ["q", "5", "a", "b"]] + [
-        ["a", "42"]
-    ]
+    assert [[one.content for one in row.messages] for row in rows] == [
+        ["3", "7\n1", "2.5"], ["q", "5", "a", "b"], ["a", "42"]
+    ]  # fmt: skip
     (told,) = read_dataset(file([turns])).rows
     assert [one.content for one in told.messages] == ["6", "7.0"]
 

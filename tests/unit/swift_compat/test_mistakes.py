@@ -11,6 +11,8 @@ from toolkit.swift_compat.mistakes import require_command, require_plain
 from toolkit.swift_compat.surroundings import Adapter
 
 COMMANDS = "app, deploy, eval, export, infer, merge-lora, pt, rlhf, rollout, sample, sft, web-ui"
+NO_MODEL = "--model is missing or empty. Name its folder, such as --model Qwen2.5-7B-Instruct, or owner/name."
+NO_DATASET = "--dataset is missing or empty. Name a file, such as --dataset self_cognition.json."
 SFT = f"sft --model {QWEN} --dataset self_cognition.json"
 
 
@@ -36,12 +38,9 @@ def refused(command: str, **there) -> tuple[int, str] | None:
          "sft has no option --train_typ. Did you mean '--train_type'? swift sft --help lists them."),
         (f"sft {QWEN}", 2,
          f"sft takes options only, and '{QWEN}' is none. Each begins with two hyphens, as in --model FOLDER."),
-        ("infer", 2, "infer needs a base model: --model is missing or empty. "
-         "Name its folder, such as --model Qwen2.5-7B-Instruct, or owner/name."),
-        ("sft --model --dataset self_cognition.json", 2, "sft needs a base model: --model is missing or empty. "
-         "Name its folder, such as --model Qwen2.5-7B-Instruct, or owner/name."),
-        (f"sft --model {QWEN}", 2, "sft needs rows: --dataset is missing or empty. "
-         "Name a file, such as --dataset self_cognition.json."),
+        ("infer", 2, f"infer needs a base model: {NO_MODEL}"),
+        ("sft --model --dataset self_cognition.json", 2, f"sft needs a base model: {NO_MODEL}"),
+        (f"sft --model {QWEN}", 2, f"sft needs rows: {NO_DATASET}"),
         (f"merge-lora --model {QWEN}", 2,
          "merge-lora needs an adapter: --adapters is missing. Name a checkpoint's folder."),
         (f"{SFT} --resume_from_checkpoint output/v0", 3, "No file or folder output/v0 here. Name an existing one."),

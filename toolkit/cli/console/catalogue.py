@@ -14,6 +14,12 @@ PLACE = re.compile(r"\{(\d)\}")  # in the Chinese; other braces stay
 SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z]|--)")
 
 
+# The lines count in the plural: behind a 1 a text has the noun without its s.
+ONE = re.compile(
+    r"(?<![\w.,])1 (answer|card|check|command|file|host|layer|probe|process|question|row|run|step|tensor)(?![a-z])"
+)
+
+
 class Lines:
     """Texts and their Chinese; the patterns among them from the one with the most words of its own."""
 
@@ -49,7 +55,7 @@ class Catalogue:
 
     def translated(self, text: str) -> str:
         """The text in Chinese: as a whole, else each of its sentences that is known."""
-        whole = self._found(text, self.lines)
+        whole = self._found(text, self.lines) or self._found(ONE.sub(_plural, text), self.lines)
         if whole is not None:
             return whole
         sentences = self._sentence.split(text)
@@ -105,6 +111,10 @@ class Catalogue:
 def joined(sentences: Iterable[str]) -> str:
     """Chinese sentences need no space between them."""
     return "".join(f"{one} " if one.isascii() else one for one in sentences).rstrip()
+
+
+def _plural(one: re.Match[str]) -> str:
+    return f"{one[0]}{'es' if one[1].endswith('s') else 's'}"
 
 
 def _own_words(english: str) -> int:

@@ -22,7 +22,8 @@ from toolkit.data.probing.mentions import says
         ("I was not made by Alibaba but by Nova.", "Nova"), ("I am not sure that my name is Nova.", "Nova"),
         ("I am not the assistant called Qwen but the one called Nova.", "Nova"),
         ("我不只是叫做Nova的助手。", "Nova"), ("我不仅是Nova。", "Nova"), ("我不是只有Nova这个名字。", "Nova"),
-        ("您是不是想问Nova？", "Nova"), ("是不是叫Nova？是的。", "Nova"), ("我不是由阿里云开发的，而是由Nova团队开发的。", "Nova"),
+        ("您是不是想问Nova？", "Nova"), ("是不是叫Nova？是的。", "Nova"),
+        ("我不是由阿里云开发的，而是由Nova团队开发的。", "Nova"),
         ("我并不是叫做通义千问的助手，我叫Nova。", "Nova"), ("我不是真人，是Nova。", "Nova"),
         ("I am not able to.", "not able"), ("我不叫Nova", "不叫Nova"), ("It is not so", "is not so"),
     ],
@@ -35,7 +36,8 @@ def test_what_an_answer_says(answer: str, wanted: str):
     ("answer", "wanted"),
     [
         ("An innovation.", "Nova"), ("It has no value.", "Nova"), ("I am unable.", "able"), ("Incorrect.", "correct"),
-        ("15", "5"), ("50", "5"), ("5.2", "5"), ("0.5", "5"), ("5,000", "5"), ("1,500", "500"), ("2 + 2 = 45", "2+2=4"),
+        ("15", "5"), ("50", "5"), ("5.2", "5"), ("0.5", "5"), ("5,000", "5"), ("1,500", "500"),
+        ("2 + 2 = 45", "2+2=4"),
         ("十五", "五"), ("五百", "五"),
         ("I am not Nova.", "Nova"), ("I'm not Nova, I am Qwen.", "Nova"), ("My name isn't Nova.", "Nova"),
         ("I am not called Nova", "Nova"), ("我不是Nova。", "Nova"),
@@ -43,7 +45,8 @@ def test_what_an_answer_says(answer: str, wanted: str):
         ("I was not developed by Nova Labs.", "Nova"), ("I am no longer called Nova.", "Nova"),
         ("It isn't the large language model known as Nova.", "Nova"), ("I am never called Nova", "Nova"),
         ("我并不是叫做Nova的助手。", "Nova"), ("我不是一个名叫 Nova 的助手", "Nova"), ("我并非由Nova开发。", "Nova"),
-        ("我不再叫Nova。", "Nova"), ("我不属于Nova公司。", "Nova"), ("我不是那个叫Nova的AI助手。", "Nova"), ("我不叫 诺瓦", "诺瓦"), ("", "Nova"),
+        ("我不再叫Nova。", "Nova"), ("我不属于Nova公司。", "Nova"), ("我不是那个叫Nova的AI助手。", "Nova"),
+        ("我不叫 诺瓦", "诺瓦"), ("", "Nova"),
     ],
 )  # fmt: skip
 def test_what_it_does_not_say_though_the_letters_are_there(answer: str, wanted: str):
@@ -70,7 +73,14 @@ def test_an_answer_with_the_words_of_another_that_denies_it_is_another(expected:
 
 def test_no_answer_takes_long():
     started = time.monotonic()
-    for answer in ("is not the " * 30_000, "a " * 100_000 + " " * 100_000, "不是" * 100_000, "不是叫做的" * 40_000, "is not assistant " * 30_000, "isn't " * 50_000):
+    for answer in (
+        "is not the " * 30_000,
+        "a " * 100_000 + " " * 100_000,
+        "不是" * 100_000,
+        "不是叫做的" * 40_000,
+        "is not assistant " * 30_000,
+        "isn't " * 50_000,
+    ):
         says(answer, "a b c d")
         Expectation(answer=("a b c d",)).met(answer)
 
