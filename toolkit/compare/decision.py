@@ -14,6 +14,7 @@ from typing import Literal
 from toolkit.compare.metrics import SHARES, Metric, Z
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import DEPTH_METRICS
+from toolkit.runs.comparison import worst
 
 Decision = Literal["met", "missed", "open"]
 TOOK_AT_LEAST = ("reliability", "generality")
@@ -87,6 +88,23 @@ def _limited(limit: float | None, texts: Texts) -> str:
 def counted(thresholds: Mapping[str, float]) -> list[str]:
     """The metrics whose answers the headline counts as learned: at depth, those that are judged."""
     return [*TOOK_AT_LEAST, *(name for name in DEEP if name in thresholds)]
+
+
+def counts_of(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]) -> Counts:
+    """Each metric under the system prompt where it is worst."""
+    found = {name: metric for name, (_, metric) in worst(per_system).items()}
+    inside = [found[name] for name in counted(thresholds) if name in found]
+    leakage, locality = found.get("leakage"), found.get("locality")
+    kept = thresholds.get("locality")
+    return Counts(
+        learned=sum(one.count for one in inside),
+        in_scope=sum(one.n for one in inside),
+        leaked=None if leakage is None else leakage.count,
+        changed=0 if locality is None else locality.n - locality.count,
+        outside=0 if locality is None else locality.n,
+        leak_limit=thresholds.get("leakage"),
+        change_limit=None if kept is None else 1 - kept,
+    )
 
 
 def decide(metric: Metric, limit: float, *, at_least: bool) -> Decision:

@@ -4,13 +4,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Counts, Decision, Unmeasured, counted, decide, more_probes
+from toolkit.compare.decision import (
+    DEEP,
+    TOOK_AT_LEAST,
+    Counts,
+    Decision,
+    Unmeasured,
+    counts_of,
+    decide,
+    more_probes,
+)
 from toolkit.compare.metrics import Metric
 from toolkit.compare.texts import Texts
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.answer_record import RecordedThinking
-from toolkit.runs.comparison import worst
 
 PASSED, NOT_TAKEN, MOVED, NEITHER, INCONCLUSIVE = 0, 20, 21, 22, 23
 TOOK_AT_MOST = ("residue",)
@@ -168,9 +176,8 @@ class Verdict:
             return ""
         if not self.judged:
             return texts("figures.none", code=self.exit_code)
-        word = SENTENCES[verdict_code(took=self.took, kept=self.kept)]
-        if self.met and self.unmeasured:
-            word = "known" if any(one.known for one in self.unmeasured) else "half"
+        half = "known" if any(one.known for one in self.unmeasured) else "half"
+        word = half if self.met and self.unmeasured else SENTENCES[verdict_code(took=self.took, kept=self.kept)]
         figures = texts(f"figures.{word}")
         return texts("figures.strict" if self.strict else "figures.plain", figures=figures, code=self.exit_code)
 
@@ -224,7 +231,7 @@ def reach_verdict(
         outcome="failed" if failed else "inconclusive" if undecided or unmeasured else "passed",
         undecided=tuple(_one_of_each_metric(undecided)),
         unmeasured=unmeasured,
-        counts=replace(_counts(per_system, thresholds), known=known),
+        counts=replace(counts_of(per_system, thresholds), known=known),
         strict=strict,
         left=left,
     )
@@ -279,22 +286,6 @@ def _one_of_each_metric(undecided: list[Shortfall]) -> Iterator[Shortfall]:
             (one for one in undecided if one.metric == name),
             key=lambda one: float("inf") if one.more is None else one.more,
         )
-
-
-def _counts(per_system: Mapping[str, Mapping[str, Metric]], thresholds: Mapping[str, float]) -> Counts:
-    found = {name: metric for name, (_, metric) in worst(per_system).items()}
-    inside = [found[name] for name in counted(thresholds) if name in found]
-    leakage, locality = found.get("leakage"), found.get("locality")
-    kept = thresholds.get("locality")
-    return Counts(
-        learned=sum(one.count for one in inside),
-        in_scope=sum(one.n for one in inside),
-        leaked=None if leakage is None else leakage.count,
-        changed=0 if locality is None else locality.n - locality.count,
-        outside=0 if locality is None else locality.n,
-        leak_limit=thresholds.get("leakage"),
-        change_limit=None if kept is None else 1 - kept,
-    )
 
 
 def misses(name: str, value: float | None, thresholds: Mapping[str, float]) -> bool:

@@ -29,6 +29,7 @@ from toolkit.data.tools.reading import read_calls, read_tools
 __all__ = ["FORMATS", "Format", "Message", "format_of", "messages_of", "tools_of", "unread_keys", "with_known_names"]
 QUESTION_KEYS = ("query", "prompt", "question", "problem")
 ANSWER_KEYS = ("response", "completion", "answer", "answers", "target", "solution")
+EXCHANGE = ("user", "assistant")
 INPUT_KEYS = ("input", "context")  # follow the question on a line of their own
 SYSTEM_KEYS = ("system", "system_prompt")
 # Headers of sheets in other words; case, spaces and hyphens do not matter either.
@@ -119,8 +120,7 @@ def unread_keys(record: Mapping[str, Any], format_: Format, messages: Sequence[M
     for key, value in record.items():
         is_verdict = key in VERDICT_KEYS and isinstance(value, bool)  # true: false is refused
         read = is_verdict or key in TOOL_LIST_KEYS or (key in format_.keys and key not in further)
-        repeats = isinstance(text := as_written(value), str) and text in texts
-        if not read and meaningful(value) and not repeats:
+        if not read and meaningful(value) and not (isinstance(text := as_written(value), str) and text in texts):
             yield key
     for key in format_.marks if format_.name in CONVERSATIONAL else ():
         turns = _list(record, key, optional=True)
@@ -208,11 +208,10 @@ def _answered_with_calls(record: Mapping[str, Any], answers: Sequence[str]) -> t
 def _history(record: Mapping[str, Any]) -> list[Message]:
     turns: list[Message] = []
     for number, pair in enumerate(_list(record, "history", optional=True), start=1):
-        texts = list(map(as_written, pair)) if isinstance(pair, list) else []
-        if not (len(texts) == 2 and all(isinstance(part, str) for part in texts)):  # noqa: PLR2004  # a pair
+        if not isinstance(pair, list) or [type(as_written(part)) for part in pair] != [str, str]:
             raise RowFault(f"'history' item {number} is not a pair of strings",
                            'write it as ["question", "answer"]')  # fmt: skip
-        turns += [Message(role="user", content=texts[0]), Message(role="assistant", content=texts[1])]
+        turns += [Message(role=role, content=as_written(part)) for role, part in zip(EXCHANGE, pair, strict=True)]
     return turns
 
 
@@ -241,11 +240,8 @@ def _system(record: Mapping[str, Any]) -> list[Message]:
 
 
 def _optional(record: Mapping[str, Any], key: str) -> str:
-    value = as_written(record.get(key))
-    if isinstance(value, str):
-        return value
+    value = record.get(key)
     if key == "answers" and isinstance(value, list) and all(isinstance(as_written(one), str) for one in value):
-        value = list(map(as_written, value))
         if len(set(value)) > 1:
             raise RowFault(f"{len(value)} answers in {key!r}", "keep one of them, or write a row for each")
         value = next(iter(value), None)

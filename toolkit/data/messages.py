@@ -246,12 +246,11 @@ def _role(value: Any, where: str) -> str:
 
 def text_of(value: Any, where: str) -> str:
     """A text, a number as its text, or the text parts of a list of parts. Raises RowFault."""
-    value = as_written(value)
     if isinstance(value, list) and value and _are_parts(value):
         return "".join(_part(part, where) for part in value)
-    if not isinstance(value, str):
+    if not isinstance(text := as_written(value), str):
         raise RowFault(f"{where} is {kind_of(value)}, not a string", "write it as text in double quotes")
-    return value
+    return text
 
 
 def _are_parts(value: list[Any]) -> bool:

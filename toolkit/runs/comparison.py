@@ -129,9 +129,9 @@ class RecordedVerdict(Part, frozen=True):
 
     @property
     def by_figures(self) -> str:
-        """`passed`, `failed`, or `not judged in full` where a half was not judged and the rest meets its thresholds."""
+        """`passed`, `failed`, or `not judged completely`: a half was not judged, and the rest meets its thresholds."""
         if self.not_judged and self.took and self.kept:
-            return "not judged in full"
+            return "not judged completely"
         return "passed" if self.passed else "failed"
 
 

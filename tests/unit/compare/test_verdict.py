@@ -227,7 +227,7 @@ def test_a_probe_file_of_one_half_passes_nothing_however_much_it_asks(asked, hal
     assert verdict.to_dict()["not_judged"] == [half]
     assert verdict.by_figures(Texts(language)) == figures
     assert Report.from_dict(report.to_dict()).verdict == verdict
-    assert RecordedVerdict.from_dict(verdict.to_dict()).by_figures == "not judged in full"
+    assert RecordedVerdict.from_dict(verdict.to_dict()).by_figures == "not judged completely"
 
 
 def test_a_report_of_an_older_version_that_says_passed_of_one_half_is_not_believed():

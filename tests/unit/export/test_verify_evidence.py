@@ -331,7 +331,7 @@ def test_a_verdict_of_one_half_meets_only_a_policy_that_takes_any(tmp_path: Path
 
     [(subject, why)] = failures(run / "adapter")
     assert subject == "verdict"
-    assert why.startswith("not judged in full by its figures, inconclusive by their intervals (")
+    assert why.startswith("not judged completely by its figures, inconclusive by their intervals (")
     policy_of(run.parent, verdict="any")
     assert failures(run / "adapter") == []
 
