@@ -93,7 +93,7 @@ def _origin(facts: CardFacts) -> Iterator[tuple[str, object]]:
     if names := ", ".join(f"{label} {value}" for label, value in settings.items() if value is not None):
         yield "recipe", f"{recipe.name}: {names}"
     if recipe.keep_weight:
-        rows = counted(recipe.keep_rows, "row")
+        rows = counted(recipe.keep_rows or 0, "row")
         yield "keep term", f"KL to the base model, weight {recipe.keep_weight:g}, {rows} a step"
     if loss := run.train.loss:  # an interrupted run has none
         yield "training", f"{counted(run.train.steps, 'step')}, loss {loss[0]:.2f} to {loss[-1]:.2f}, seed {run.seed}"
