@@ -594,7 +594,7 @@ def test_columns_are_named_and_a_clean_copy_is_written(toolkit_check, tmp_path):
     result = toolkit_check(rows, "--columns", "ask=prompt,reply=response", "--write", str(clean))
 
     assert result.exit_code == 5
-    assert "1 rows were written to" in result.stdout
+    assert "1 row was written to" in result.stdout
     assert [each.answer for each in read_dataset(clean).rows] == ["b"]
 
 
