@@ -209,7 +209,8 @@ def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:
 def _development_summary(result: TrainingResult, recipe: Recipe) -> str:
     last = result.development[-1]
     required = required_passes(last["asked"])
-    answered = f"{last['passed']} of {counted(last['asked'], 'question')} answered as trained ({required} would do)"
+    are = "is" if required == 1 else "are"
+    answered = f"{last['passed']} of {counted(last['asked'], 'question')} answered as trained ({required} {are} enough)"
     return answered + (f", kl {last['kl']:.4f} (budget {recipe.stop_kl:g})" if "kl" in last else "")
 
 
