@@ -69,8 +69,8 @@ def short(text: str, limit: int = 100) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 row`, `2 rows`; of nouns whose plural ends in s."""
-    return f"{count} {noun}{'s' * (count != 1)}"
+    """`1 row`, `2 rows`, `2 processes`; of nouns whose plural ends in s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def words(text: str) -> list[str]:

@@ -110,11 +110,11 @@ def require_sound(dataset: Dataset, faults: Sequence[Finding] | None = None, rea
             alike.setdefault((one.message, one.remedy), []).append(one.row or 0)
         first = list(alike.items())[:SHOWN_FAULTS]
         shown = [f"{_numbered(dataset.unit, rows)}: {message} → {remedy}" for (message, remedy), rows in first]
+        total = _total(dataset)
         more = len(faults) - sum(len(rows) for _, rows in first)
         raise DataError(
-            f"{len({one.row for one in faults})} of {_total(dataset)} rows of {dataset.path} cannot be trained on. "
-            + "; ".join(shown)
-            + (f"; and {more} more." if more else "."),
+            f"{len({one.row for one in faults})} of {total} {'row' if total == 1 else 'rows'} of {dataset.path} "
+            "cannot be trained on. " + "; ".join(shown) + (f"; and {more} more." if more else "."),
             next=_ways_on(dataset, faults, reading),
         )
     if not dataset.rows:

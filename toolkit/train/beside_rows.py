@@ -152,9 +152,10 @@ def take_given(
     lengths = longest_under(free, systems_of(rows, recipe)[1], encoder)
     fitting = [one for one, length in zip(free, lengths, strict=True) if length <= recipe.max_length_tokens]
     if len(free) < len(given):
-        notify(_left_out(len(given) - len(free), "", ": what is a probe is never trained"))
+        notify(f"Warning: left out, since a probe is never trained: {counted(len(given) - len(free), 'question')}.")
     if len(fitting) < len(free):
-        notify(_left_out(len(free) - len(fitting), f" over {recipe.max_length_tokens} tokens"))
+        long = counted(len(free) - len(fitting), "question")
+        notify(f"Warning: left out, over {recipe.max_length_tokens} tokens: {long}.")
     write_file(recorder.folder / QUESTIONS_FILE, fitting)
     _record(recorder, notify, {"source": "file", "path": str(path.resolve())}, fitting, seconds=0)
 
@@ -266,7 +267,3 @@ def _record(
     by = "written by the base model" if origin["source"] == "model" else f"from {origin['path']}"
     numbers = f"{counted['in']} to learn and {counted['near']} to keep, {by} ({recorder.folder / QUESTIONS_FILE})"
     notify(f"questions: {numbers if questions else 'none around these rows'}")
-
-
-def _left_out(count: int, which: str, why: str = "") -> str:
-    return f"Warning: {count} {f'question{which} is' if count == 1 else f'questions{which} are'} left out{why}."

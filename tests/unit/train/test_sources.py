@@ -76,7 +76,7 @@ def test_the_data_set_may_be_a_hubs(monkeypatch):
 def test_rows_of_a_hub_with_errors_are_refused_as_those_of_a_file_are(monkeypatch):
     monkeypatch.setattr(ms_swift, "hub_records", lambda _: [{"messages": [{"role": "user", "content": "q"}]}])
 
-    with pytest.raises(DataError, match="1 of 1 rows of owner/name cannot be trained on"):
+    with pytest.raises(DataError, match="1 of 1 row of owner/name cannot be trained on"):
         load_rows("owner/name", [], RECIPE, Reading(), lambda _: None)
 
 

@@ -55,7 +55,7 @@ class Catalogue:
 
     def translated(self, text: str) -> str:
         """The text in Chinese: as a whole, else each of its sentences that is known."""
-        whole = self._found(text, self.lines) or self._found(ONE.sub(_plural, text), self.lines)
+        whole = self._found(text, self.lines)
         if whole is not None:
             return whole
         sentences = self._sentence.split(text)
@@ -75,7 +75,7 @@ class Catalogue:
         return self._otherwise(text) if len(several) == 1 else "；".join(map(self.part, several))
 
     def _found(self, text: str, lines: Lines) -> str | None:
-        found = lines.match(text)
+        found = lines.match(ONE.sub(_plural, text)) or lines.match(text)
         if found is None:
             return None
         chinese, varying = found

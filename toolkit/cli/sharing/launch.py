@@ -54,7 +54,7 @@ def command(
         cluster = Cluster(image=image, claim=claim, model_image=model_image, model_claim=model_claim)
     show(launch(LaunchConfig(arguments=arguments, hosts=hosts, cards=cards, name=name, cluster=cluster), kind).rstrip())
     each = f"{counted(hosts, 'host')} with {counted(cards, 'card')}{' each' * (hosts != 1)}"
-    notify(f"{each}: {hosts * cards} process{'es' * (hosts * cards != 1)}")
+    notify(f"{each}: {counted(hosts * cards, 'process')}")
 
 
 def _require_arguments_of_finetune(arguments: tuple[str, ...]) -> None:
