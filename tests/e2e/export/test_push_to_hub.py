@@ -134,12 +134,12 @@ def test_a_comparison_since_travels_with_the_next_push(user, hub):
     assert refused.returncode == 3
     assert "did not pass its comparison (agreement" in refused.stderr
     card = hub.repositories["me/mine"].files["README.md"].decode()
-    assert "**Inconclusive: 2 of 2 unrelated answers changed.**" in card
+    assert "**Inconclusive: 1 of 1 learned; 2 of 2 unrelated answers changed.**" in card
 
     pushed = user.pushes("me/mine", "--even-if-failed")
     assert pushed.returncode == 0, pushed.stderr
     assert "verdict: failed" in pushed.stderr
-    assert " learned; " not in hub.repositories["me/mine"].files["README.md"].decode()
+    assert "**Inconclusive: " not in hub.repositories["me/mine"].files["README.md"].decode()
     assert hub.repositories["me/mine"].commits[-1][1].endswith("verdict: failed")
 
 
