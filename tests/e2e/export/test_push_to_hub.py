@@ -93,7 +93,7 @@ def test_what_was_pushed_is_pulled_back_and_applied(user, hub, lively_model):
     assert pulled.returncode == 0, pulled.stderr
     applied = user.runs(
         TOOLKIT, "compare", "--before", "v0", "--after", "back", "--model", lively_model, "--probes", "probes.yaml",
-        "--system", "Be brief.", "--report", "report", "--threshold", "kl=1e-6",
+        "--system", "Be brief.", "--report", "report", "--threshold", "kl=1e-6", "--max-new-tokens", "8",
     )  # fmt: skip
     assert applied.returncode == 0, applied.stderr
     report = json.loads((user.home / "report" / "report.json").read_text())
