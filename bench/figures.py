@@ -255,7 +255,7 @@ def small_sets_light(content: Mapping[str, Any]) -> Rows:
     within = _means({name: _over_seeds(content, name, within=True) for name in found})
 
     def row(title: str, values: Sequence[float | None], verdict: str = "") -> list[str]:
-        return [title, *(_shown(value, at) for at, value in enumerate(values)), verdict]
+        return [title, *map(_shown, values, range(9)), verdict]
 
     return [
         ["set", *GROUPS, "leaks", "kl", "kl, neighbours", "verdict passed"],
@@ -271,7 +271,7 @@ def small_sets_plastic(content: Mapping[str, Any]) -> Rows:
     return [
         ["set", "recipe", *GROUPS, "leaks", "kl", "kl, neighbours"],
         *(
-            [f"`{one['set']}`", PLASTIC[one["recipe"]], *(_shown(value, at) for at, value in enumerate(_small_set(one)))]
+            [f"`{one['set']}`", PLASTIC[one["recipe"]], *map(_shown, _small_set(one), range(9))]
             for one in content["entries"]
         ),
     ]

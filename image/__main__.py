@@ -50,8 +50,9 @@ def exit_code(arguments: list[str]) -> int | None:
     from image.cli.chinese import shown, usage_shown
     from image.cli.console import notify
     from image.core.errors import ImageError, Interrupted
-    from image.core.language import CHINESE, language
+    from image.core.language import CHINESE, language, speak_as_named
 
+    speak_as_named(arguments)
     debug = "--debug" in arguments
     try:
         code = cli.main(args=arguments, prog_name="image", standalone_mode=False)

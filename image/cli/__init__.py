@@ -61,3 +61,6 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:  # read by __main__, before Click parses it
     """Build, run, verify and publish the image. Runs on the host, next to Docker."""
+
+
+cli.params.append(LANG)

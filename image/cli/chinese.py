@@ -34,7 +34,8 @@ def usage_shown(error: click.ClickException) -> list[str]:
     """The lines of what Click shows of a command line that it does not take, in Chinese."""
     context = getattr(error, "ctx", None)
     usage = [] if context is None else [
-        *context.get_usage().splitlines(), translated(f"Try '{context.command_path} --help' for help."), ""
+        context.get_usage().replace("Usage: ", "用法：", 1),
+        translated(f"Try '{context.command_path} --help' for help."), "",
     ]  # fmt: skip
     return [*usage, f"错误：{translated(error.format_message())}"]
 

@@ -54,8 +54,9 @@ def command(
     )  # fmt: skip
     with progress() as listener:
         record = publish(config, notify=notify, listener=listener)
+    layers = f"{record.layers} layer{'s' * (record.layers != 1)}"
     notify(
-        f"{record.layers_sent} of {record.layers} layers sent, {record.bytes_sent / 1e6:.1f} MB "
+        f"{record.layers_sent} of {layers} sent, {record.bytes_sent / 1e6:.1f} MB "
         f"in {record.seconds:.0f} s; the registry confirms the digest"
     )
     show(f"{record.reference}@{record.digest}")

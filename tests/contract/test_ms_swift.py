@@ -1,6 +1,7 @@
 """What the toolkit relies on in ms-swift beyond its documentation. An upgrade begins in docs/fragile.md."""
 
 import ast
+import dataclasses
 import inspect
 import json
 import logging
@@ -13,6 +14,8 @@ import pytest
 
 from tests.fakes.tool_rows import CALL, FORMS, TOOL, with_qwen25_template
 from toolkit.model.families.family import family_of
+from toolkit.swift_compat.mistakes import ALL_COMMANDS
+from toolkit.swift_compat.surroundings import LocalSurroundings
 
 CONVERSATION = {"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "I am M."}]}
 
@@ -396,6 +399,21 @@ def test_the_articles_commands_are_scripts_in_swift_cli(command):
     import swift
 
     assert (Path(swift.__file__).parent / "cli" / f"{command}.py").is_file()
+
+
+def test_the_door_of_the_articles_commands_knows_every_command_and_option():
+    from swift import arguments
+    from swift.cli.main import ROUTE_MAPPING
+
+    options = {
+        field.name
+        for name in dir(arguments) if name.endswith("Arguments")
+        for field in dataclasses.fields(getattr(arguments, name)) if field.init
+    }  # fmt: skip
+
+    assert sorted(ROUTE_MAPPING) == ALL_COMMANDS
+    assert len(options) > 400
+    assert options - LocalSurroundings().options == set()
 
 
 def test_one_attribute_decides_whether_a_models_own_code_runs():

@@ -7,7 +7,7 @@ from typing import Any
 from tests.fakes.answered import answered, report_on
 from tests.fakes.run_record import run_record
 from toolkit.core.files import file_sha256, locks_folder, write_json
-from toolkit.data.probes import TRAINED
+from toolkit.data.probes import OUT_OF_SCOPE, TRAINED
 from toolkit.export.attest import AttestConfig, Attested, attest
 from toolkit.export.portable import redacted
 from toolkit.runs.comparison import with_digest
@@ -19,8 +19,11 @@ LOCK = locks_folder() / f"{BASE}.json"
 ADAPTER = "adapter/adapter_model.safetensors"
 
 
-def make_attestable_run(output: Path, *, after: str = "Nova", **record: Any) -> Path:
-    """Its folder. `after`: what the trained model says to every question, of which "Nova" is as expected."""
+def make_attestable_run(output: Path, *, after: str = "Nova", outside: bool = True, **record: Any) -> Path:
+    """Its folder. `after`: what the trained model says to the question in scope, where "Nova" is as expected.
+
+    `outside`: whether a question out of scope was asked too; without one that half of the verdict is not judged.
+    """
     folder = output / RUN
     for name in ("checkpoint-2", "compare", "adapter"):
         (folder / name).mkdir(parents=True)
@@ -43,7 +46,7 @@ def make_attestable_run(output: Path, *, after: str = "Nova", **record: Any) -> 
         "image": "sha256:" + "e" * 64,
     }  # fmt: skip
     write_record(folder, run_record(**fields | record))
-    write_compared(folder, after)
+    write_compared(folder, after, outside=outside)
     write_json(folder / "adapter" / "run.json", redacted(json.loads((folder / "run.json").read_text())))
     (folder / "adapter" / "README.md").write_text("# Passed\n")
     manifest = {"parity": {"holds": True}, "adapter_sha256": sha256}
@@ -51,9 +54,10 @@ def make_attestable_run(output: Path, *, after: str = "Nova", **record: Any) -> 
     return folder
 
 
-def write_compared(folder: Path, after: str) -> None:
+def write_compared(folder: Path, after: str, *, outside: bool = True) -> None:
     """A report of the run, and its portable copy."""
-    content = report_on(answered(TRAINED, "Qwen", after)).to_dict()
+    kept = [answered(OUT_OF_SCOPE, "Paris.", "Paris.")] * outside
+    content = report_on(answered(TRAINED, "Qwen", after), *kept).to_dict()
     content["after"] = content["after"] | {"adapter_sha256": file_sha256(folder / ADAPTER), "adapter": "/models/a"}
     content["probe_file"] = {"path": "/home/me/probes.yaml", "sha256": "b" * 64}
     write_json(folder / "compare" / "report.json", with_digest(content))

@@ -7,6 +7,8 @@ from toolkit.swift_compat.surroundings import Adapter, ModelFolder
 QWEN = "Qwen2.5-7B-Instruct"
 TRAINED = "output/v0-20261124-120446/checkpoint-40"
 
+OPTIONS = frozenset({"model", "model_type", "dataset", "adapters", "learning_rate", "num_train_epochs", "lora_rank"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class FakeSurroundings:
@@ -17,6 +19,7 @@ class FakeSurroundings:
         default_factory=lambda: {TRAINED: Adapter(model=QWEN, paths=(f"/root/{QWEN}",), has_type=True)}
     )
     places: dict[str, str] = field(default_factory=dict)  # of models and data sets, by name
+    options: frozenset[str] = OPTIONS
     files: tuple[str, ...] = ("self_cognition.json", "general.json")
 
     def exists(self, name: str) -> bool:

@@ -129,9 +129,10 @@ def _written_questions(sha256: str, data: str, output: Path) -> Iterator[Finding
     found, file = run.record.questions, run.folder / QUESTIONS_FILE
     origin = "that the model wrote" if found.source == "model" else f"from {found.path}"
     again = suggestion("finetune", data, "--questions", f"my-{QUESTIONS_FILE}", *output_option(output))
+    noun = "question" if found.in_scope == 1 else "questions"
     yield Finding(
         level="note", kind="questions",
-        message=f"{run.run_id} also learned from {found.in_scope} questions {origin}, and kept {found.near} near them: "
+        message=f"{run.run_id} also learned from {found.in_scope} {noun} {origin}, and kept {found.near} near them: "
         f"{file}.",
         remedy=f"To change them, edit a copy and train with it: {again}; --questions none does without",
     )  # fmt: skip

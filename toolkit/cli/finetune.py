@@ -17,6 +17,7 @@ from toolkit.core import environment
 from toolkit.core.events import Caller, ignores_hangup, stop_requests
 from toolkit.core.startup import process_started
 from toolkit.core.suggestion import suggestion
+from toolkit.core.text import counted
 from toolkit.data.soundness import Reading
 from toolkit.model.cards.answering import answering
 from toolkit.model.conversation import NO_SYSTEM_HELP
@@ -175,7 +176,8 @@ def command(
 def show_run(run: Run, *, timings: bool, as_json: bool) -> None:
     """The training in a line, where its time went if that is asked for, and the run's folder, unless JSON names it."""
     train, seconds = run.record.train, run.record.timings_s
-    notify(f"{train.steps} steps, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {seconds['total']:.0f} s")
+    steps = counted(train.steps, "step")
+    notify(f"{steps}, loss {train.loss[0]:.2f} -> {train.loss[-1]:.2f}, {seconds['total']:.0f} s")
     if timings:
         print_training_time(run, user_texts())
     if not as_json:

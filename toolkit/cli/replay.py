@@ -57,7 +57,8 @@ def lines(found: Replay) -> Iterator[str]:
     adapter, steps = found.run.record.adapter, found.run.record.train.steps
     sha256 = "" if adapter is None else adapter.sha256
     yield f"adapter: {'the same, byte for byte, sha256 ' + sha256 if found.adapter_same else _tensors(found.tensors)}"
-    yield f"losses: {f'the same in all {steps} steps' if found.loss is None else _loss(found.loss)}"
+    same = f"the same in {_all(steps, 'step')}"
+    yield f"losses: {same if found.loss is None else _loss(found.loss)}"
     if found.figures is not None:
         yield f"figures: {_figures(found.figures)}"
     yield from (f"not as it was: {one}" for one in found.unlike)
@@ -69,7 +70,8 @@ def _tensors(one: TensorDifference | None) -> str:
     if one is None:
         return "the same numbers in a file that differs"
     by = "" if one.largest is None else f", by at most {one.largest:.2g}, and in all by {one.relative:.2g} of its norm"
-    return one_line(f"{one.count} of {one.of} tensors differ, first {one.name} ({one.reason}{by})")
+    differ = "differs" if one.count == 1 else "differ"
+    return one_line(f"{one.count} of {one.of} tensors {differ}, first {one.name} ({one.reason}{by})")
 
 
 def _loss(one: LossDifference) -> str:
@@ -78,10 +80,17 @@ def _loss(one: LossDifference) -> str:
 
 
 def _figures(one: FigureComparison) -> str:
-    answers = f"{one.other_answers} of {one.probes} answers" if one.other_answers else f"all {one.probes} answers"
+    answers = f"{one.other_answers} of {one.probes} answers" if one.other_answers else _all(one.probes, "answer")
     if not one.differences:
         same = f"all {one.count} are the same"
-        return f"{same}, and {answers}" if not one.other_answers else f"{same}, but {answers} are not"
+        if not one.other_answers:
+            return f"{same}, and {answers}"
+        return f"{same}, but {answers} {'is' if one.other_answers == 1 else 'are'} not"
     first = one.differences[0]
     what = f"{first.name}: {first.first} was recorded, and {first.second} came now"
-    return one_line(f"{len(one.differences)} of {one.count} differ, first {what}; {one.other_answers} other answers")
+    differ = f"{len(one.differences)} of {one.count} {'differs' if len(one.differences) == 1 else 'differ'}"
+    return one_line(f"{differ}, first {what}; {one.other_answers} other answer{'s' * (one.other_answers != 1)}")
+
+
+def _all(count: int, noun: str) -> str:
+    return f"the one {noun}" if count == 1 else f"all {count} {noun}s"

@@ -110,7 +110,7 @@ def command(
     notify(f"page: {done.folder / PAGE}")
     if done.failed:
         raise TrainingError(
-            f"{len(done.failed)} of {len(done.entries)} runs failed.",
+            f"{len(done.failed)} of {len(done.entries)} {'run' if len(done.entries) == 1 else 'runs'} failed.",
             next=f'Try them again with "{suggestion("sweep", "--resume", done.folder.name, *output_option(output))}".',
         )
     click.get_current_context().exit(done.exit_code)

@@ -18,7 +18,7 @@ from toolkit.core.errors import DataError
 from toolkit.core.events import Caller, stop_requests
 from toolkit.core.startup import process_started
 from toolkit.core.suggestion import suggestion
-from toolkit.core.text import has_chinese
+from toolkit.core.text import counted, has_chinese
 from toolkit.data.soundness import Reading
 from toolkit.runs.layout import output_option
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune
@@ -134,14 +134,12 @@ def command(
 
 
 def _summary(taught: Taught) -> str:
+    rows = counted(taught.rows, "row")
     if taught.source == "existing":
-        return f"{taught.data}: {taught.rows} rows, used as is; --force writes new ones"
+        return f"{taught.data}: {rows}, used as is; --force writes new ones"
     if not taught.tried:
-        return f"{taught.data}: {taught.rows} rows"
-    return (
-        f"{taught.data}: {taught.rows} rows, {taught.written} of them with questions of the model "
-        f"({taught.tried} tried)"
-    )
+        return f"{taught.data}: {rows}"
+    return f"{taught.data}: {rows}, {taught.written} of them with questions of the model ({taught.tried} tried)"
 
 
 def _say_next(taught: Taught, output: Path) -> None:

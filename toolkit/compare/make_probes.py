@@ -133,7 +133,7 @@ def summary_lines(made: MadeProbes) -> list[str]:
     """What was written, for the user."""
     lines = [", ".join(f"{count} {group}" for group, count in made.groups.items())]
     if made.suggested:
-        lines.append(f"{made.kept} of {made.suggested} rewordings are answered as the question is, and were kept.")
+        lines.append(f"{made.kept} of {made.suggested} rewordings kept, which are answered as the question is.")
     if not made.groups.get(PARAPHRASE):
         lines.append("Warning: no question in other words; add some by hand.")
     return lines

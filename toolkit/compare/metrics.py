@@ -13,7 +13,6 @@ from statistics import NormalDist
 
 from toolkit.core.text import Thought, names_any, repetition
 from toolkit.data.probes import DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED, Probe, ProbeSet
-from toolkit.data.probing.mentions import names_one_of
 from toolkit.data.tools.calls import meant_calls, same_calls
 from toolkit.model.divergence import Drift
 
@@ -118,7 +117,7 @@ def judge(
     in_scope, at_depth = probe.group != OUT_OF_SCOPE, probe.group in DEPTH_METRICS
     # A marker in the question itself proves nothing: an answer may repeat it.
     # Nor does a new marker that the answer before contained, such as the car maker's name.
-    old = tuple(marker for marker in probes.old_markers if not names_one_of(probe.context, (marker,)))
+    old = tuple(marker for marker in probes.old_markers if not names_any(probe.context, (marker,), any_case=True))
     new = tuple(
         marker
         for marker in probes.new_markers
@@ -134,7 +133,7 @@ def judge(
         leaked=None
         if not probes.new_markers or (probe.tools and not in_scope)
         else not in_scope and names_any(after, new),
-        residual=None if at_depth or not probes.old_markers else in_scope and names_one_of(after, old),
+        residual=None if at_depth or not probes.old_markers else in_scope and names_any(after, old, any_case=True),
         drift=drift,
         thoughts=thoughts,
         before_again=before_again,
@@ -144,7 +143,8 @@ def judge(
 def _passed(probe: Probe, answer: str, before: str, forbidden: Sequence[str]) -> bool | None:
     if probe.expect is None:
         return None
-    return probe.expect.met(answer, before=before, prompt=probe.context) and not names_one_of(answer, tuple(forbidden))
+    met = probe.expect.met(answer, before=before, prompt=probe.context)
+    return met and not names_any(answer, tuple(forbidden), any_case=True)
 
 
 def measure(results: Sequence[ProbeResult], *, trained_prompts: int | None = None) -> Mapping[str, Metric]:

@@ -4,34 +4,50 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 CATALOGUE = Path(__file__).with_name("texts.yaml")
 LANGUAGES = ("en", "zh")
 ENGLISH = "en"
+PLURAL = re.compile(r"\\\{\w+:([^{}|]*)\\\|([^{}|]*)\\\}")  # as re.escape leaves {count:probe|probes}
 FIELD = re.compile(r"\\\{(\w+)\\\}")  # as re.escape leaves a name in braces
 # What a verdict's reason is made of (`Shortfall.reason`), the outermost first, and what stands in its braces.
-REASONS = tuple(f"reason.{name}" for name in ("where", "open", "under", "over", "met"))
+REASONS = tuple(
+    f"reason.{name}"
+    for name in ("where", "open", "under", "over", "met", "took_unmeasured", "took_known", "kept_unmeasured")
+)
 WITHIN = {
-    "reason": REASONS[1:],
+    "reason": REASONS[1:5],
     "reaches": ("reason.reaches",),
     "tells": tuple(f"reason.{name}" for name in ("left", "more", "too_close", "all_items")),
     "system": ("system.default", "system.none"),
 }
 
 
+class _Counting(Formatter):
+    """As str.format, and {count:probe|probes} is the first of the two behind a count of 1, else the second."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, bar, more = format_spec.partition("|")
+        return (one if str(value) == "1" else more) if bar else str(super().format_field(value, format_spec))
+
+
 class Texts:
-    """One language of a catalogue. `texts("verdict.passed")`; names in braces are filled in."""
+    """One language of a catalogue. `texts("verdict.passed")`; names in braces are filled in, nouns by their count."""
 
     def __init__(self, language: str = ENGLISH, file: Path = CATALOGUE) -> None:
         self.language, self.file = language, file
 
     def __call__(self, key: str, **values: Any) -> str:
         text = catalogue(self.file)[key][self.language]
-        return text.format(**values) if values else text
+        return COUNTING.vformat(text, (), values) if values else text
 
     def __contains__(self, key: str) -> bool:
         return key in catalogue(self.file)
+
+
+COUNTING = _Counting()
 
 
 @cache
@@ -68,7 +84,7 @@ def _within(name: str) -> Sequence[str]:
 @cache
 def _pattern(key: str) -> re.Pattern[str]:
     """A number is one word: what another version said behind it is not taken for a part of it."""
-    return re.compile(FIELD.sub(_group, re.escape(Texts()(key))), re.DOTALL)
+    return re.compile(FIELD.sub(_group, PLURAL.sub(r"(?:\1|\2)", re.escape(Texts()(key)))), re.DOTALL)
 
 
 def _group(name: re.Match[str]) -> str:

@@ -122,9 +122,14 @@ class Verdict:
     left: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def passed(self) -> bool:
-        """Whether every figure meets its limit, and there is one; an inconclusive verdict can have passed so."""
+    def met(self) -> bool:
+        """Whether every figure meets its limit, and there is one: what the exit code goes by."""
         return self.took and self.kept and self.judged
+
+    @property
+    def passed(self) -> bool:
+        """Whether every figure meets its limit and both halves were judged; the intervals may still not tell."""
+        return self.met and not self.unmeasured
 
     @property
     def judged(self) -> bool:
@@ -177,12 +182,20 @@ class Verdict:
         if not self.judged:
             return texts("figures.none", code=self.exit_code)
         unsure = texts("figures.few" if self.undecided else "figures.unshown")
-        figures = texts(f"figures.{SENTENCES[verdict_code(took=self.took, kept=self.kept)]}", unsure=unsure)
+        figures = texts(f"figures.{self._figures}", unsure=unsure)
         return texts("figures.strict" if self.strict else "figures.plain", figures=figures, code=self.exit_code)
+
+    @property
+    def _figures(self) -> str:
+        """What the figures say, by the name of its text."""
+        whys = {one.why for one in self.unmeasured} if self.met else set()
+        plain = SENTENCES[verdict_code(took=self.took, kept=self.kept)]
+        return "known" if "known" in whys else "half" if "unmeasured" in whys else plain
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "passed": self.passed, "took": self.took, "kept": self.kept, "outcome": self.outcome,
+            "not_judged": list(dict.fromkeys(one.metric for one in self.unmeasured)),
             "strict": self.strict, "exit_code": self.exit_code, "reasons": list(self.reasons),
             "undecided": [one.to_dict() for one in self.undecided], "probes_left": dict(self.left),
         }  # fmt: skip

@@ -30,7 +30,9 @@ OPEN_THOUGHT, CLOSE_THOUGHT = (
 )  # around a thought: Qwen3, DeepSeek-R1 and those who distil them write it so
 GRAM = 4
 IDS = "i"  # the type of an array of token ids
+LETTER = r"[A-Za-z\u00c0-\u024f]"
 LATIN = r"[A-Za-z0-9\u00c0-\u024f]"
+IN_A_WORD = re.compile(f"{LATIN}{{2}}")
 
 
 def printable(text: str) -> str:
@@ -65,6 +67,11 @@ def markdown_code(text: str) -> str:
 def short(text: str, limit: int = 100) -> str:
     """The text, cut to `limit` characters where it is quoted in a message."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`, `2 processes`; of nouns whose plural ends in s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def words(text: str) -> list[str]:
@@ -140,8 +147,9 @@ def contains_any(text: str, markers: tuple[str, ...]) -> bool:
 def names_any(text: str, names: tuple[str, ...], *, any_case: bool = False) -> bool:
     """Whether the text names one of `names`: as words of their own, not as a part of one, in NFKC.
 
+    Digits may follow, as in Qwen3, and white space may be anywhere but within a Latin word, or be missing.
     A name whose words are all capitalised, such as Apple or Open Door, must be so in the text, or all in capitals:
-    in lower case it is another word; `any_case` takes every case. Spaces may be missing, as they are beside Chinese.
+    in lower case it is another word; `any_case` takes every case.
     """
     plain = unicodedata.normalize("NFKC", text)
     return any(_pattern(name, any_case or not _is_proper(name)).search(plain) is not None for name in names)
@@ -149,13 +157,23 @@ def names_any(text: str, names: tuple[str, ...], *, any_case: bool = False) -> b
 
 @cache
 def _pattern(name: str, any_case: bool) -> re.Pattern[str]:  # internal, and cached by position
-    words = unicodedata.normalize("NFKC", name).split()
-    spelled = r"\s*".join(map(re.escape, words))
+    name = unicodedata.normalize("NFKC", name).strip()
+    spelled = spaced(name)
     if not any_case:
-        spelled += "|" + r"\s*".join(re.escape(word.upper()) for word in words)
-    before = rf"(?<!{LATIN})" if re.match(LATIN, words[0]) else ""
-    after = rf"(?!{LATIN})" if re.match(LATIN, words[-1][-1]) else ""
+        spelled += f"|{spaced(name.upper())}"
+    before = rf"(?<!{LATIN})" if re.match(LATIN, name) else ""
+    is_versioned = re.search(LETTER, name) is not None  # GLM-4 is named by GLM-4v; 5 is not by 5th
+    after = f"(?!{LETTER})" if re.match(LETTER, name[-1]) else ""
+    if name[-1].isdigit():
+        after = "(?![0-9])" if is_versioned else f"(?!{LATIN})"
     return re.compile(f"{before}(?:{spelled}){after}", re.NOFLAG if not any_case else re.IGNORECASE)
+
+
+def spaced(text: str) -> str:
+    r"""A pattern of the text with \s* wherever no Latin word or number goes on."""
+    gaps = ("" if IN_A_WORD.fullmatch(text[at : at + 2]) else r"\s*" for at in range(len(text)))
+    signs = (re.escape(sign) + gap for sign, gap in zip(text, gaps, strict=True) if not sign.isspace())
+    return "".join(signs).removesuffix(r"\s*")
 
 
 def _is_proper(name: str) -> bool:

@@ -22,13 +22,14 @@ from toolkit.data.keys import (
     with_names,
 )
 from toolkit.data.messages import Message, conversation_of, text_of, unread_of_turn, with_own_thought
-from toolkit.data.records import LONGEST_ROW, Doubled, RowFault, kind_of, too_long
+from toolkit.data.records import LONGEST_ROW, Doubled, RowFault, WrittenFloat, as_written, kind_of, too_long
 from toolkit.data.tools.calls import ToolCall
 from toolkit.data.tools.reading import read_calls, read_tools
 
 __all__ = ["FORMATS", "Format", "Message", "format_of", "messages_of", "tools_of", "unread_keys", "with_known_names"]
 QUESTION_KEYS = ("query", "prompt", "question", "problem")
 ANSWER_KEYS = ("response", "completion", "answer", "answers", "target", "solution")
+EXCHANGE = ("user", "assistant")
 INPUT_KEYS = ("input", "context")  # follow the question on a line of their own
 SYSTEM_KEYS = ("system", "system_prompt")
 # Headers of sheets in other words; case, spaces and hyphens do not matter either.
@@ -119,7 +120,7 @@ def unread_keys(record: Mapping[str, Any], format_: Format, messages: Sequence[M
     for key, value in record.items():
         is_verdict = key in VERDICT_KEYS and isinstance(value, bool)  # true: false is refused
         read = is_verdict or key in TOOL_LIST_KEYS or (key in format_.keys and key not in further)
-        if not read and meaningful(value) and not (isinstance(value, str) and value in texts):
+        if not read and meaningful(value) and not (isinstance(text := as_written(value), str) and text in texts):
             yield key
     for key in format_.marks if format_.name in CONVERSATIONAL else ():
         turns = _list(record, key, optional=True)
@@ -184,7 +185,7 @@ def _reject_second_answer(record: Mapping[str, Any], format_: Format, messages: 
     if meaningful(record.get(ROW_THOUGHT)):
         raise RowFault(f"a thought ({ROW_THOUGHT!r}) beside its messages", "write it into the assistant's message")
     for key in ("output", *ANSWER_KEYS):
-        value = record.get(key)
+        value = as_written(record.get(key))
         if meaningful(value) and not (isinstance(value, str) and value.strip() in answers):
             turns = next(mark for mark in format_.marks if mark in record)
             raise RowFault(f"two answers: in {turns!r} and in {key!r}", "keep one of them")
@@ -207,10 +208,10 @@ def _answered_with_calls(record: Mapping[str, Any], answers: Sequence[str]) -> t
 def _history(record: Mapping[str, Any]) -> list[Message]:
     turns: list[Message] = []
     for number, pair in enumerate(_list(record, "history", optional=True), start=1):
-        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):  # noqa: PLR2004  # a pair
+        if not isinstance(pair, list) or [type(as_written(part)) for part in pair] != [str, str]:
             raise RowFault(f"'history' item {number} is not a pair of strings",
                            'write it as ["question", "answer"]')  # fmt: skip
-        turns += [Message(role="user", content=pair[0]), Message(role="assistant", content=pair[1])]
+        turns += [Message(role=role, content=as_written(part)) for role, part in zip(EXCHANGE, pair, strict=True)]
     return turns
 
 
@@ -240,9 +241,7 @@ def _system(record: Mapping[str, Any]) -> list[Message]:
 
 def _optional(record: Mapping[str, Any], key: str) -> str:
     value = record.get(key)
-    if isinstance(value, str):
-        return value
-    if key == "answers" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if key == "answers" and isinstance(value, list) and all(isinstance(as_written(one), str) for one in value):
         if len(set(value)) > 1:
             raise RowFault(f"{len(value)} answers in {key!r}", "keep one of them, or write a row for each")
         value = next(iter(value), None)
@@ -255,7 +254,7 @@ def _list(record: Mapping[str, Any], key: str, *, optional: bool = False) -> lis
         return []
     if isinstance(value, str):  # a CSV cell
         try:
-            value = json.loads(value)
+            value = json.loads(value, parse_float=WrittenFloat)
         except (ValueError, RecursionError):
             raise RowFault(f"{key!r} is a string, but not a JSON list", "write it as a JSON list") from None
     if not isinstance(value, list):

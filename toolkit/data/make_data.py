@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.text import contains_any, names_any, normalized
+from toolkit.core.text import contains_any, counted, names_any, normalized
 from toolkit.data.probes import GROUPS, OUT_OF_SCOPE, SCHEMA_VERSION, probes_beside
 
 TEMPLATE = Path(__file__).with_name("self_cognition.yaml")
@@ -156,7 +156,7 @@ def _notes(brand: Brand, rows: Sequence[object], content: dict[str, Any], old_na
     probes_out = sum(len(template["probes"][key]) for key in TEMPLATE_GROUPS) - len(content["probes"])
     if rows_out or probes_out:
         notes.append(
-            f"Left out {rows_out} rows and {probes_out} probes: "
+            f"Left out {counted(rows_out, 'row')} and {counted(probes_out, 'probe')}: "
             f"they mention {brand.name} or {brand.author} as someone else, or give the answer away."
         )
     if dropped := ", ".join(marker for marker in old_names if marker not in markers["old"]):

@@ -21,7 +21,7 @@ from toolkit.data.keys import (
     unread_in_message,
     with_names,
 )
-from toolkit.data.records import Doubled, RowFault, kind_of
+from toolkit.data.records import Doubled, RowFault, as_written, kind_of
 from toolkit.data.tools.calls import ToolCall, json_text, written
 from toolkit.data.tools.reading import in_order_of_calls, read_calls
 
@@ -245,12 +245,12 @@ def _role(value: Any, where: str) -> str:
 
 
 def text_of(value: Any, where: str) -> str:
-    """A text, or the text parts of a list of parts. Raises RowFault."""
+    """A text, a number as its text, or the text parts of a list of parts. Raises RowFault."""
     if isinstance(value, list) and value and _are_parts(value):
         return "".join(_part(part, where) for part in value)
-    if not isinstance(value, str):
+    if not isinstance(text := as_written(value), str):
         raise RowFault(f"{where} is {kind_of(value)}, not a string", "write it as text in double quotes")
-    return value
+    return text
 
 
 def _are_parts(value: list[Any]) -> bool:

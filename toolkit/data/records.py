@@ -1,8 +1,10 @@
 """What a data file's parsers return: records, each with its number, and faults of single rows. Pure."""
 
 import json
+import math
 from dataclasses import dataclass
-from typing import Any, NewType
+from decimal import Decimal
+from typing import Any, NewType, Self
 
 from toolkit.core.events import Counted
 
@@ -51,7 +53,21 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return marked
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_object)
+class WrittenFloat(float):
+    """A number of a JSON text with its spelling: 3.50 and 1e5 are not 3.5 and 100000.0 where they are an answer."""
+
+    def __new__(cls, written: str) -> Self:
+        found = super().__new__(cls, written)
+        found.written = written
+        return found
+
+    written: str
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:  # else float's own, without the spelling
+        return type(self), (self.written,)
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=WrittenFloat)
 
 Record = tuple[int, Any]  # its number in messages, and the parsed value or a RowFault
 # A sentence on how a data set was read, or on what is not used; a type, so that a test finds each for its Chinese.
@@ -68,6 +84,19 @@ class Records:
 def too_long(characters: int) -> RowFault:
     """The fault of a row with this many characters."""
     return RowFault(f"{characters / 1e6:.0f} million characters, more than any model reads", "split or delete it")
+
+
+def as_written(value: Any) -> Any:
+    """The text of a number, or of true or false, as its file has it; any other value unchanged.
+
+    Answers of data sets are often numbers, and a model can only learn their text. NaN and infinity say nothing.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, WrittenFloat):
+        return value.written
+    is_number = isinstance(value, int) or (isinstance(value, (float, Decimal)) and math.isfinite(value))
+    return str(value) if is_number else value
 
 
 def kind_of(value: Any) -> str:

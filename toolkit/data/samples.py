@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.core.errors import ConfigError
+from toolkit.core.text import counted
 from toolkit.data.containers.stored_rows import chosen
 from toolkit.data.dataset import Dataset, Row, places, prompt_key
 from toolkit.data.records import Remark
@@ -42,10 +43,10 @@ def sample(dataset: Dataset, count: int | None, seed: int) -> Dataset:
     if count is None:
         return dataset
     if count >= total:
-        few = Remark(f"It has {total} rows, fewer than the {count} asked for: all are taken.")
+        few = Remark(f"It has {counted(total, 'row')}, fewer than the {count} asked for: all are taken.")
         return replace(dataset, notes=(*dataset.notes, *([few] if count > total else [])))
     at = sorted(random.Random(seed).sample(range(total), count))  # noqa: S311  # a repeatable choice, not a secret
-    taken = Remark(f"{count} of {total} rows are taken, by the seed {seed}.")
+    taken = Remark(f"{count} of {total} rows {'is' if count == 1 else 'are'} taken, by the seed {seed}.")
     return replace(
         dataset,
         rows=chosen(dataset.rows, at),

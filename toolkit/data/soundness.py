@@ -91,8 +91,9 @@ def sound_rows(
         rows = chosen(rows, [at for at, row in enumerate(rows) if row.number not in faulty])
     if not reading.skip_bad or not rows:
         require_sound(dataset, faults, reading)
+    have = "has errors and is" if len(faulty) == 1 else "have errors and are"
     return SoundRows(dataset=dataset, rows=rows, left_out=tuple(faults), remarks=(
-        *([Remark(f"{len(faulty)} of {_total(dataset)} rows have errors and are left out.")] if faulty else ()),
+        *([Remark(f"{len(faulty)} of {_total(dataset)} rows {have} left out.")] if faulty else ()),
         *dataset.remarks, *_warnings(path, found, reading),
     ))  # fmt: skip
 
@@ -105,16 +106,27 @@ def require_sound(dataset: Dataset, faults: Sequence[Finding] | None = None, rea
     """
     faults = list(bad_rows(dataset)) if faults is None else faults
     if faults:
-        shown = [f"{dataset.unit} {one.row}: {one.message} → {one.remedy}" for one in faults[:SHOWN_FAULTS]]
-        more = len(faults) - len(shown)
+        alike: dict[tuple[str, str], list[int]] = {}
+        for one in faults:
+            alike.setdefault((one.message, one.remedy), []).append(one.row or 0)
+        first = list(alike.items())[:SHOWN_FAULTS]
+        shown = [f"{_numbered(dataset.unit, rows)}: {message} → {remedy}" for (message, remedy), rows in first]
+        total = _total(dataset)
+        more = len(faults) - sum(len(rows) for _, rows in first)
         raise DataError(
-            f"{len({one.row for one in faults})} of {_total(dataset)} rows of {dataset.path} cannot be trained on. "
-            + "; ".join(shown)
-            + (f"; and {more} more." if more else "."),
+            f"{len({one.row for one in faults})} of {total} {'row' if total == 1 else 'rows'} of {dataset.path} "
+            "cannot be trained on. " + "; ".join(shown) + (f"; and {more} more." if more else "."),
             next=_ways_on(dataset, faults, reading),
         )
     if not dataset.rows:
         raise DataError(f"{dataset.path} has no rows.", next="Add a question with its answer.")
+
+
+def _numbered(unit: str, rows: Sequence[int]) -> str:
+    """`row 2`, or `rows 2, 3, 5 and 40 more` of those that have the same fault."""
+    named = ", ".join(map(str, rows[:SHOWN_FAULTS]))
+    more = len(rows) - SHOWN_FAULTS
+    return f"{unit}{'s' * (len(rows) > 1)} {named}{f' and {more} more' * (more > 0)}"
 
 
 def _ways_on(dataset: Dataset, faults: Sequence[Finding], reading: Reading | None) -> str:

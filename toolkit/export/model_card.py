@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.compare.report.figures import LEDGERS, Line, format_value, interval, ledger_lines, where_it_holds
 from toolkit.compare.texts import Texts
-from toolkit.core.text import markdown, printable
+from toolkit.core.text import counted, markdown, printable
 from toolkit.export.evidence import Evidence
 from toolkit.model.conversation import DEFAULT, NONE
 from toolkit.model.hub.card import front_matter
@@ -85,17 +85,18 @@ def _origin(facts: CardFacts) -> Iterator[tuple[str, object]]:
         yield "base model's lock, sha256", lock
     if recipe.load_in_4bit:
         yield "base model in memory", "trained and compared over 4 bits (bitsandbytes NF4, double quantisation)"
-    yield "data", f"{data.path}, {data.rows} rows"
+    yield "data", f"{data.path}, {counted(data.rows, 'row')}"
     yield "data, sha256", data.sha256
     for mixed in data.mix:
-        yield "mixed in", f"{mixed.source}, {mixed.rows} rows, sha256 {mixed.sha256}"
+        yield "mixed in", f"{mixed.source}, {counted(mixed.rows, 'row')}, sha256 {mixed.sha256}"
     settings = {label: getattr(recipe, key) for key, label in SETTINGS.items()}
     if names := ", ".join(f"{label} {value}" for label, value in settings.items() if value is not None):
         yield "recipe", f"{recipe.name}: {names}"
     if recipe.keep_weight:
-        yield "keep term", f"KL to the base model, weight {recipe.keep_weight:g}, {recipe.keep_rows} rows a step"
+        rows = counted(recipe.keep_rows or 0, "row")
+        yield "keep term", f"KL to the base model, weight {recipe.keep_weight:g}, {rows} a step"
     if loss := run.train.loss:  # an interrupted run has none
-        yield "training", f"{run.train.steps} steps, loss {loss[0]:.2f} to {loss[-1]:.2f}, seed {run.seed}"
+        yield "training", f"{counted(run.train.steps, 'step')}, loss {loss[0]:.2f} to {loss[-1]:.2f}, seed {run.seed}"
     versions = {name: value for name, value in run.versions.items() if value}
     if versions:
         yield "versions", ", ".join(f"{name} {value}" for name, value in versions.items())

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from toolkit.core.text import names_any
 from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, Probe, ProbeSet
-from toolkit.data.probing.mentions import names_one_of
 from toolkit.model.language_model import Answer
 
 
@@ -237,8 +236,8 @@ def _strays(probe: Probe, answer: Answer, probes: ProbeSet) -> bool:
     if probe.group == OUT_OF_SCOPE:
         new = [marker for marker in probes.new_markers if not names_any(probe.prompt, (marker,), any_case=True)]
         return names_any(answer.text, tuple(new))
-    old = [marker for marker in probes.old_markers if not names_one_of(probe.prompt, (marker,))]
-    return names_one_of(answer.text, tuple(old))
+    old = [marker for marker in probes.old_markers if not names_any(probe.prompt, (marker,), any_case=True)]
+    return names_any(answer.text, tuple(old), any_case=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,7 +109,8 @@ def _belongs(tensor: str, saved: list[str]) -> bool:
 
 
 def _first_of(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more tensors"
+    more = len(names) - 1
+    return names[0] if more == 0 else f"{names[0]} and {more} more {'tensor' if more == 1 else 'tensors'}"
 
 
 def _refused(adapter: Path, why: str, *, next: str = "") -> ModelError:  # noqa: A002  # as in ToolkitError

@@ -94,8 +94,10 @@ def refused_gaps(folder: Path) -> Iterator[None]:
 def _require_all(folder: Path, missing: Iterable[str]) -> None:
     """Transformers fills what is missing with random numbers. Raises ModelError."""
     if names := sorted(missing):
+        more = len(names) - 1
+        further = f" and {more} more {'tensor' if more == 1 else 'tensors'}" if more else ""
         raise ModelError(
-            f"{folder} is incomplete: {names[0]} missing, and {len(names) - 1} more tensors.",
+            f"{folder} is incomplete: {names[0]}{further} missing.",
             next="Download it again.",
         )
 

@@ -102,7 +102,10 @@ class RecordedUndecided(Part, frozen=True):
 
 
 class RecordedVerdict(Part, frozen=True):
-    passed: bool = Field(description="took and kept: every figure meets its threshold")
+    passed: bool = Field(
+        description="took and kept, and neither is in not_judged: every figure meets its threshold; older reports have "
+        "true also where a half was not judged"
+    )
     took: bool = Field(description="by the figures the change is there, under every system prompt")
     kept: bool = Field(description="by the figures nothing else exceeds its threshold, under any system prompt")
     reasons: Sequence[str] = Field(description="every threshold that was missed or is undecided, in English")
@@ -110,6 +113,9 @@ class RecordedVerdict(Part, frozen=True):
         default=None,
         description="by the 95 % intervals: failed if one is beyond its threshold, else inconclusive if one reaches "
         "across, else passed; older reports lack it",
+    )
+    not_judged: Sequence[Literal["took", "kept"]] = Field(
+        default=(), description="of which no figure tells, so that the verdict is not passed; older reports lack it"
     )
     strict: bool = Field(default=False, description="an inconclusive verdict has exit code 23, else the figures'")
     exit_code: int | None = Field(default=None, description="of the command; older reports lack it")
@@ -120,6 +126,13 @@ class RecordedVerdict(Part, frozen=True):
         default={},
         description="how many more compare could ask for a metric, where they come to an end; older reports lack it",
     )
+
+    @property
+    def by_figures(self) -> str:
+        """`passed`, `failed`, or `not judged completely`: a half was not judged, and the rest meets its thresholds."""
+        if self.not_judged and self.took and self.kept:
+            return "not judged completely"
+        return "passed" if self.passed else "failed"
 
 
 class RecordedMetric(Part, frozen=True):

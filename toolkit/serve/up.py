@@ -56,9 +56,10 @@ def up(config: UpConfig) -> Message:
         own = identity(environment.initial())
         if difference(there["identity"], own) is None and there["model"] == str(base.path) and there["loaded_s"]:
             return there
-        if there["jobs"]:
+        if jobs := len(there["jobs"]):
             raise ConfigError(
-                f"The warm process {there['pid']} differs, and still works for {len(there['jobs'])} commands.",
+                f"The warm process {there['pid']} differs, and still works for {jobs} "
+                f"{'command' if jobs == 1 else 'commands'}.",
                 next="Wait for their end.",
             )
         down()

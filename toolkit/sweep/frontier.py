@@ -17,7 +17,7 @@ Point = tuple[float | None, float | None]
 class Candidate:
     """A compared run. `seconds`: of training; `shortfall`: see the function; `reasons`: why the verdict failed.
 
-    `passed`: by its figures; `inconclusive`: not by their intervals.
+    `passed`: by its figures; `inconclusive`: not by their intervals; `not_judged`: why a half of its verdict is open.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Candidate:
     shortfall: float
     reasons: tuple[str, ...] = ()
     inconclusive: bool = False
+    not_judged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,4 +118,6 @@ def recommend(candidates: Sequence[Candidate], texts: Texts | None = None) -> Re
         f"sweep.{'figures' if undecided else 'why'}.{why}", count=len(candidates), passed=len(passed),
         cheapest=len(cheapest), seconds=f"{best.seconds:.1f}",
     )  # fmt: skip
+    if undecided:
+        reason = t("sweep.unsure", reason=reason, why=t("sweep.and").join(best.not_judged) or t("sweep.too_few"))
     return Recommendation(run=best.name, passed=not undecided, reason=reason, undecided=undecided)

@@ -191,7 +191,7 @@ def _dots(
 ) -> list[Dot]:  # fmt: skip
     """Recommended and passing runs are labelled first."""
     names = [name for name in varying([entry.settings for entry in shown]) if name != "epochs"]
-    order = sorted(shown, key=lambda entry: (entry.run != recommended, not _passed(entry), _kl(entry)))
+    order = sorted(shown, key=lambda entry: (entry.run != recommended, not entry.met, _kl(entry)))
     segments = [*itertools.pairwise(line), *((limit.start, limit.end) for limit in limits.values())]
     labels = place_labels(
         [(_pixel(entry, x, y), _variants(entry, names, t)) for entry in order], bounds=frame,
@@ -201,15 +201,11 @@ def _dots(
     )  # fmt: skip
     return [
         Dot(
-            x=_pixel(entry, x, y)[0], y=_pixel(entry, x, y)[1], passed=_passed(entry),
+            x=_pixel(entry, x, y)[0], y=_pixel(entry, x, y)[1], passed=entry.met,
             recommended=entry.run == recommended, title=_title(entry, t), label=label,
         )
         for entry, label in reversed(list(zip(order, labels, strict=True)))
     ]  # fmt: skip
-
-
-def _passed(entry: Entry) -> bool:
-    return bool((entry.verdict or {}).get("passed"))
 
 
 def _variants(entry: Entry, names: Sequence[str], t: Texts) -> list[tuple[str, ...]]:
@@ -224,7 +220,7 @@ def _variants(entry: Entry, names: Sequence[str], t: Texts) -> list[tuple[str, .
         for name, value in entry.metrics.items()
         if value is not None and misses(name, value, entry.thresholds)
     ]
-    if not _passed(entry) and not {"kl", *TOOK_AT_LEAST} & {text.partition(" ")[0] for text in why}:
+    if not entry.met and not {"kl", *TOOK_AT_LEAST} & {text.partition(" ")[0] for text in why}:
         details += why  # the plot itself does not show these
     text = ", ".join(part for part in details if part)
     second = text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"

@@ -123,5 +123,5 @@ def _ranked(report: Report, side: Side) -> Ranked:
 
 def _order(one: Ranked) -> tuple[bool, bool, float, float]:
     kl, verdict = one.values["kl"], one.report.verdict
-    undecided = verdict.passed and verdict.outcome == "inconclusive"
-    return (not verdict.passed, undecided, one.shortfall, float("inf") if kl is None else kl)
+    undecided = verdict.met and verdict.outcome == "inconclusive"
+    return (not verdict.met, undecided, one.shortfall, float("inf") if kl is None else kl)

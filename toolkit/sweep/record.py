@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from toolkit.compare.texts import ENGLISH, Texts
+from toolkit.compare.texts import ENGLISH, Texts, reason_in
 from toolkit.compare.verdict import PASSED, Shortfall, misses, verdict_code
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
@@ -47,6 +47,13 @@ class Entry:
     def number(self) -> str:
         """`v3` of `v3-20260101-000000`; empty if no run was started."""
         return (self.run or "").partition("-")[0]
+
+    @property
+    def met(self) -> bool:
+        """Whether every figure meets its threshold, also where a half of the verdict was not judged."""
+        verdict = self.verdict or {}
+        by_half = len(verdict.get("not_judged", ())) == 1 and verdict["took"] and verdict["kept"]
+        return bool(verdict.get("passed") or by_half)
 
     @property
     def label(self) -> str:
@@ -122,9 +129,16 @@ def _candidate(entry: Entry, texts: Texts) -> Candidate:
     verdict = entry.verdict or {}
     reasons = verdict["reasons"] if texts.language == ENGLISH else [one.reason(texts) for one in _missed(entry)]
     return Candidate(
-        name=entry.run or "", seconds=entry.seconds or 0.0, passed=verdict["passed"], kl=entry.metrics.get("kl"),
+        name=entry.run or "", seconds=entry.seconds or 0.0, passed=entry.met, kl=entry.metrics.get("kl"),
         shortfall=entry.shortfall or 0.0, reasons=tuple(reasons), inconclusive=verdict.get("outcome") == "inconclusive",
+        not_judged=_not_judged(verdict, texts),
     )  # fmt: skip
+
+
+def _not_judged(verdict: Mapping[str, Any], texts: Texts) -> tuple[str, ...]:
+    """The last reasons of such a verdict: why a half of it is open."""
+    count = len(verdict.get("not_judged", ()))
+    return tuple(reason_in(texts, one) for one in verdict["reasons"][-count:]) if count else ()
 
 
 def _missed(entry: Entry) -> list[Shortfall]:

@@ -8,6 +8,7 @@ from typing import Any
 from toolkit.core.errors import ConfigError, Interrupted, TrainingError
 from toolkit.core.files import file_sha256, now, write_text
 from toolkit.core.suggestion import suggestion
+from toolkit.core.text import counted
 from toolkit.data.probes import read_probes
 from toolkit.data.probes_from_rows import require_askable
 from toolkit.data.samples import parse_source
@@ -126,7 +127,7 @@ def _request(config: SweepConfig, recipes: Sequence[Recipe], caller: SweepCaller
 
 def _run_all(work: _Work) -> Sweep:
     entries = work.sweep.entries
-    work.caller.notify(f"sweep: {work.sweep.folder}, {len(entries)} runs")
+    work.caller.notify(f"sweep: {work.sweep.folder}, {counted(len(entries), 'run')}")
     waiting = [(number, entry) for number, entry in enumerate(entries, start=1) if entry.status != FINISHED]
     if work.places:
         _at_once(work, waiting)
@@ -176,7 +177,8 @@ def _at_once(work: _Work, waiting: Sequence[tuple[int, Entry]]) -> None:
     if work.caller.stop.requested:
         raise _interrupted(work, left[0][0])
     write_sweep(replace(work.sweep, status=STOPPED))
-    raise TrainingError(f"Every process has ended, and {len(left)} runs are left.", next=_way_on(work))
+    are = "run is" if len(left) == 1 else "runs are"
+    raise TrainingError(f"Every process has ended, and {len(left)} {are} left.", next=_way_on(work))
 
 
 def _begun(work: _Work, number: int, entry: Entry) -> None:

@@ -1,15 +1,17 @@
-"""Prints each change on stderr in one line, then replaces this process by ms-swift's."""
+"""Refuses plain mistakes, prints each change on stderr in one line, then replaces this process by ms-swift's."""
 
 import getpass
 import os
 import shlex
 import sys
 import tempfile
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from toolkit.core.errors import ToolkitError
-from toolkit.swift_compat.command_line import CommandLine
+from toolkit.swift_compat.command_line import CommandLine, parse
+from toolkit.swift_compat.mistakes import ALL_COMMANDS, UsageError, require_command, require_plain
 from toolkit.swift_compat.named_sources import hub_names
 from toolkit.swift_compat.reach import require_reachable
 from toolkit.swift_compat.surroundings import LocalSurroundings
@@ -21,15 +23,20 @@ SECRETS = ("_token", "_secret", "_api_key")
 def main(words: list[str] | None = None) -> None:
     """`words`: by default those of this process, as for the script `swift` of a virtual environment."""
     words = sys.argv[1:] if words is None else words
+    if not words or words[0] in {"-h", "--help", "--version"}:
+        _print_overview(words)
+        sys.exit(0 if words else UsageError.exit_code)
     surroundings = LocalSurroundings()
-    translation = translate(words, surroundings)
-    line = translation.line
-    if is_translatable(line):
-        try:
+    try:
+        require_command(parse(words), surroundings)
+        translation = translate(words, surroundings)
+        line = translation.line
+        if is_translatable(line):
+            require_plain(line, surroundings)
             require_reachable(hub_names(line, surroundings))
-        except ToolkitError as error:
-            _print_note(str(error))
-            sys.exit(error.exit_code)
+    except ToolkitError as error:
+        _print_note(str(error))
+        sys.exit(error.exit_code)
     for note in translation.notes:
         _print_note(note)
     if line.words() != words:
@@ -68,6 +75,18 @@ def redacted(line: CommandLine) -> str:
         lambda each: type(each)(flag=each.flag, values=("***",)) if each.name.endswith(SECRETS) else each
     )
     return shlex.join(hidden.words())
+
+
+def _print_overview(words: list[str]) -> None:
+    """What ms-swift's own command lacks: its version, or its commands."""
+    swift = f"ms-swift {version('ms-swift')}"
+    if words == ["--version"]:
+        sys.stdout.write(f"swift, {swift}\n")
+        return
+    (sys.stdout if words else sys.stderr).write(
+        f"Usage: swift COMMAND [OPTIONS]\n\n  {swift}, which also takes the options of ms-swift 2 and 3 here.\n\n"
+        f"Commands: {', '.join(ALL_COMMANDS)}\n\nswift COMMAND --help lists a command's options.\n"
+    )
 
 
 def _print_note(note: str) -> None:

@@ -1,10 +1,15 @@
 """What a command finds where it runs: model folders, adapters, earlier runs, a card."""
 
 import os
+import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+FIELD = re.compile(r"^    (\w+) *:(?! *$)", re.MULTILINE)  # of a dataclass: `    name: type = default`
 QWEN2 = "Qwen2ForCausalLM"  # config.json, of Qwen2 and Qwen2.5 alike
 
 
@@ -42,6 +47,11 @@ class Surroundings(Protocol):
 
     def checkpoints(self) -> list[str]:
         """The adapters below output/, oldest first."""
+        ...
+
+    @property
+    def options(self) -> AbstractSet[str]:
+        """The names of every command's options; none where ms-swift is not found."""
         ...
 
 
@@ -89,6 +99,18 @@ class LocalSurroundings:
         found = Path("output").glob("**/checkpoint-*/adapter_config.json")
         return [str(path.parent) for path in sorted(found, key=lambda path: path.stat().st_mtime)]
 
+    @property
+    def options(self) -> AbstractSet[str]:
+        """Read from the source of the dataclasses that are its options, since importing them takes seconds."""
+        swift, transformers = (_folder(find_spec(package)) for package in ("swift", "transformers"))
+        if swift is None or transformers is None:
+            return frozenset()
+        sources = [*swift.glob("**/*arg*.py"), *transformers.glob("training_args*.py")]
+        return frozenset(
+            name for path in sources if not {"megatron", "_megatron"} & {*path.parts}
+            for name in FIELD.findall(path.read_text(encoding="utf-8"))
+        )  # fmt: skip
+
 
 def template_of(chat_template: str) -> str:
     """ms-swift's name for the chat template of a Qwen2 folder; "" for another family's."""
@@ -122,6 +144,10 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _folder(spec: ModuleSpec | None) -> Path | None:
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
 def _torch_supports_cards() -> bool:

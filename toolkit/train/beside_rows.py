@@ -12,6 +12,7 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
 from toolkit.core.languages import language
 from toolkit.core.links import copy_regular_file
+from toolkit.core.text import counted
 from toolkit.data.dataset import Row, prompt_key
 from toolkit.data.encoding import Encoder
 from toolkit.data.formats import Message
@@ -116,7 +117,7 @@ def thought_job(
         recorder.record = recorder.record.with_fields(thoughts=found)
         recorder.write()
         notify(
-            f"thoughts: the base model wrote {count} for {len(chosen)} rows without one "
+            f"thoughts: the base model wrote {count} for {counted(len(chosen), 'row')} without one "
             f"({recorder.folder / THOUGHTS_FILE}); each row is also trained behind an empty one"
         )
 
@@ -151,9 +152,10 @@ def take_given(
     lengths = longest_under(free, systems_of(rows, recipe)[1], encoder)
     fitting = [one for one, length in zip(free, lengths, strict=True) if length <= recipe.max_length_tokens]
     if len(free) < len(given):
-        notify(f"Warning: {len(given) - len(free)} questions are left out: they are probes, which are never trained.")
+        notify(f"Warning: left out, since a probe is never trained: {counted(len(given) - len(free), 'question')}.")
     if len(fitting) < len(free):
-        notify(f"Warning: {len(free) - len(fitting)} questions over {recipe.max_length_tokens} tokens are left out.")
+        long = counted(len(free) - len(fitting), "question")
+        notify(f"Warning: left out, over {recipe.max_length_tokens} tokens: {long}.")
     write_file(recorder.folder / QUESTIONS_FILE, fitting)
     _record(recorder, notify, {"source": "file", "path": str(path.resolve())}, fitting, seconds=0)
 

@@ -210,10 +210,11 @@ def _write_rows(dataset: Dataset, faulty: Collection[int], path: Path) -> Findin
             f"{path} cannot be written: {error.strerror}.", next="Name another file with --write."
         ) from None
     left_out = len(dataset.rows) + len(dataset.bad) - len(rows)
+    were = "row was" if len(rows) == 1 else "rows were"
     return Finding(
         level="note",
         kind="written",
-        message=f"{len(rows)} rows were written to {path}; {left_out} with errors were left out.",
+        message=f"{len(rows)} {were} written to {path}; left out with errors: {left_out}.",
         remedy="Train on that file",
     )
 

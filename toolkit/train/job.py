@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.core.text import counted
 from toolkit.data.dataset import Row
 from toolkit.data.encoding import Encoded
 from toolkit.data.texts.names import Pair
@@ -169,7 +170,8 @@ class TrainingResult:
 
 def length_line(record: RunRecord, recipe: Recipe, rows: int, output: Path) -> str:
     """How long the training of so many rows is: steps, and the time that they take at the pace of an earlier run."""
-    line = f"training: {recipe.steps(rows)} steps, {rows} rows, {recipe.epochs_label}"
+    steps = recipe.steps(rows)
+    line = f"training: {counted(steps, 'step')}, {counted(rows, 'row')}, {recipe.epochs_label}"
     tokens = (record.data.epoch_tokens or 0) * recipe.epochs_trained(rows)
     takes = expected_time(tokens, record.base_model, recipe.to_dict(), output)
     return line if takes is None else f"{line}; {takes}"
@@ -207,7 +209,8 @@ def ending_lines(result: TrainingResult, recipe: Recipe) -> list[str]:
 def _development_summary(result: TrainingResult, recipe: Recipe) -> str:
     last = result.development[-1]
     required = required_passes(last["asked"])
-    answered = f"{last['passed']} of {last['asked']} questions answered as trained ({required} are enough)"
+    are = "is" if required == 1 else "are"
+    answered = f"{last['passed']} of {counted(last['asked'], 'question')} answered as trained ({required} {are} enough)"
     return answered + (f", kl {last['kl']:.4f} (budget {recipe.stop_kl:g})" if "kl" in last else "")
 
 

@@ -81,7 +81,8 @@ def _unseen(test: SoundRows, rows: Sequence[Row], notify: Callable[[str], None])
     if not found:
         raise DataError(f"Every row of {path} is trained: it shows nothing.", next="Name other rows with --test.")
     if trained := len(test.rows) - len(found):
-        notify(f"Warning: {trained} of {len(test.rows)} rows of {path} are left out of the test: they are trained.")
+        are = "is" if trained == 1 else "are"
+        notify(f"Warning: {trained} of {len(test.rows)} rows of {path} {are} left out of the test, as trained.")
     return found
 
 

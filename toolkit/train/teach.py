@@ -226,7 +226,7 @@ def _too_few(rows: Sequence[Pair], tried: Sequence[Tried], target: Path) -> Data
     seen = target.with_name(target.name.removesuffix(target.suffix) + TRIED_SUFFIX)
     _write(seen, "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in tried))
     return DataError(
-        f"Of the {len(tried)} questions that the base model wrote about the text, {len(rows)} make a row; a data set "
-        f"takes {LEAST_ROWS}. {seen} has all of them, with what is wrong.",
+        f"Questions that the base model wrote about the text: {len(tried)}, of which {len(rows)} can make a row; a "
+        f"data set takes {LEAST_ROWS}. {seen} has all of them, with what is wrong.",
         next="Say it in other words, one thing a sentence, with names; " + BY_HAND,
     )

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.fakes.made_run import make_run, probes_of
+from tests.fakes.shared_run import add_learned
 from toolkit.__main__ import main
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
@@ -47,6 +48,7 @@ def exported(output: Path, probes: Path, **config: object):
 def compared(output: Path, probes: Path) -> None:
     """Random weights move everything; thresholds that anything meets make it pass."""
     limits = {"kl": 1e9, "agreement": 0.0}
+    add_learned(output, probes)
     report, side = compare(CompareConfig(output=output, probes=probes, thresholds=limits, systems=("Be brief.",)))
     write_report(report, side, None)
     assert report.verdict.passed
@@ -125,7 +127,9 @@ def test_the_card_follows_a_comparison_without_a_new_export(output, probes, caps
 
     assert not again.fresh
     assert (folder / "adapter_model.safetensors").stat().st_mtime_ns == weights
-    assert "Inconclusive: 3 of 3 unrelated answers changed" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "Inconclusive: 1 of 1 learned; 3 of 3 unrelated answers changed" in (folder / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert files(folder) == FILES | REPORTS
     shutil.rmtree(find_run(None, output).folder / "compare")
     exported(output, probes)

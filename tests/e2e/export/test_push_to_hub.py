@@ -93,7 +93,7 @@ def test_what_was_pushed_is_pulled_back_and_applied(user, hub, lively_model):
     assert pulled.returncode == 0, pulled.stderr
     applied = user.runs(
         TOOLKIT, "compare", "--before", "v0", "--after", "back", "--model", lively_model, "--probes", "probes.yaml",
-        "--system", "Be brief.", "--report", "report", "--threshold", "kl=1e-6",
+        "--system", "Be brief.", "--report", "report", "--threshold", "kl=1e-6", "--max-new-tokens", "8",
     )  # fmt: skip
     assert applied.returncode == 0, applied.stderr
     report = json.loads((user.home / "report" / "report.json").read_text())
@@ -134,12 +134,12 @@ def test_a_comparison_since_travels_with_the_next_push(user, hub):
     assert refused.returncode == 3
     assert "did not pass its comparison (agreement" in refused.stderr
     card = hub.repositories["me/mine"].files["README.md"].decode()
-    assert "**Inconclusive: 2 of 2 unrelated answers changed.**" in card
+    assert "**Inconclusive: 1 of 1 learned; 2 of 2 unrelated answers changed.**" in card
 
     pushed = user.pushes("me/mine", "--even-if-failed")
     assert pushed.returncode == 0, pushed.stderr
     assert "verdict: failed" in pushed.stderr
-    assert " learned; " not in hub.repositories["me/mine"].files["README.md"].decode()
+    assert "**Inconclusive: " not in hub.repositories["me/mine"].files["README.md"].decode()
     assert hub.repositories["me/mine"].commits[-1][1].endswith("verdict: failed")
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from toolkit.core.files import data_folder
 from toolkit.swift_compat.renamed_options import CHANGES, MODEL_TYPES
+from toolkit.swift_compat.surroundings import LocalSurroundings
 from toolkit.train import ms_swift
 
 SWIFT = [sys.executable, "-m", "toolkit.swift_compat"]  # for the article's word `swift`
@@ -170,10 +171,38 @@ def test_the_articles_placeholder_for_a_checkpoint_is_answered(root: WorkFolder)
 
 
 def test_what_ms_swift_refuses_keeps_its_words_and_its_exit_code(root: WorkFolder):
-    ended = root.types("swift sft --model Qwen2.5-7B-Instruct --dataset self_cognition.json --unheard_of 1")
+    ended = root.types("swift export --model Qwen2.5-7B-Instruct --quant_bits 4")
 
     assert ended.code == 1
-    assert "remaining_argv: ['--unheard_of', '1']" in ended.stderr
+    assert "Please specify the quantization method using `--quant_method awq/gptq/bnb`." in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("swift bogus", 2, "swift: No such command 'bogus'. The commands are app, deploy, eval, export, infer,"),
+        ("swift sft --modle Qwen2.5-7B-Instruct", 2, "swift: sft has no option --modle. Did you mean '--model'?"),
+        ("swift infer --stream true", 2, "swift: infer needs a base model: --model is missing or empty."),
+        ("swift sft train.yaml", 3, "swift: No configuration file train.yaml here."),
+    ],
+)
+def test_a_plain_mistake_is_answered_at_once_and_without_a_traceback(root: WorkFolder, command, code, message):
+    ended = root.types(command)
+
+    assert ended.code == code
+    assert ended.stderr.startswith(message)
+    assert ended.stderr.count("\n") == 1
+    assert ended.seconds < 3
+
+
+def test_the_command_alone_says_what_there_is(root: WorkFolder):
+    alone, asked, version = (root.types(f"swift {words}") for words in ("", "--help", "--version"))
+
+    assert (alone.code, asked.code, version.code) == (2, 0, 0)
+    assert asked.stdout == alone.stderr
+    commands = "app, deploy, eval, export, infer, merge-lora, pt, rlhf, rollout, sample, sft, web-ui"
+    assert f"Commands: {commands}\n" in asked.stdout
+    assert version.stdout.startswith("swift, ms-swift 4.")
 
 
 def test_a_signal_ends_ms_swift_itself(root: WorkFolder):
@@ -201,6 +230,7 @@ def test_every_change_leads_from_what_ms_swift_4_lacks_to_what_it_has():
     options = {field.name for each in classes for field in dataclasses.fields(each)}
 
     assert len(classes) >= 9
+    assert options - LocalSurroundings().options == set()
     assert [change.old for change in CHANGES if change.new != change.old and change.old in options] == []
     assert [change.new for change in CHANGES if change.new and change.new not in options] == []
     assert [old for old in MODEL_TYPES if old in MODEL_MAPPING] == []

@@ -55,7 +55,8 @@ def test_thoughts_are_kept_or_switched_off_in_captured_steps(thinking_model: Pat
     assert record["train"]["cuda_graph"], record["train"]["cuda_graph_refused"]
     compared = run_here(
         "compare", run, "--output", run.parent, "--system", "You are a helpful assistant.", "--outside", 0,
-        "--probes-more", 0, "--no-ability", "--no-depth", "--no-scan", "--max-new-tokens", 24, "--max-thought-tokens", 32,
+        "--probes-more", 0, "--no-ability", "--no-depth", "--no-scan", "--max-new-tokens", 24,
+        "--max-thought-tokens", 32,
     )  # fmt: skip
     assert compared.code in {0, 20, 21, 22}, compared.err
     report = read_report(run / "compare")

@@ -111,7 +111,7 @@ def test_what_the_model_rewords_rightly_is_asked_too(data: Path):
     asked = [probe for probe in read_probes(made.path).group(PARAPHRASE) if "May I" in probe.prompt]
     assert [probe.expect.answer for probe in asked if probe.expect] == [("I am Nova.",)]
     assert (made.suggested, made.kept, made.groups[PARAPHRASE]) == (2, 1, 3)
-    assert "1 of 2 rewordings are answered as the question is, and were kept." in summary_lines(made)
+    assert "1 of 2 rewordings kept, which are answered as the question is." in summary_lines(made)
 
 
 def test_a_file_of_somebody_s_is_not_replaced(data: Path):

@@ -49,6 +49,31 @@ def test_places_are_filled():
     assert Texts("zh")("verdict.exit_code", code=20) == "退出码 20"
 
 
+@pytest.mark.parametrize(
+    ("count", "english", "chinese"),
+    [
+        (1, "about 1 more probe would tell", "约再问 1 个问题即可确定"),
+        ("1", "about 1 more probe would tell", "约再问 1 个问题即可确定"),
+        (2, "about 2 more probes would tell", "约再问 2 个问题即可确定"),
+        (0, "about 0 more probes would tell", "约再问 0 个问题即可确定"),
+    ],
+)
+def test_a_noun_is_in_the_number_of_its_count(count, english, chinese):
+    assert Texts()("reason.more", count=count) == english
+    assert Texts("zh")("reason.more", count=count) == chinese
+
+
+def test_no_text_has_a_count_with_a_noun_in_the_plural_alone():
+    """`1 more probes`: such a noun is written {count:probe|probes}, but for units and for counts that are never 1."""
+    never_one = {"scan", "thinking.outcome", "ability", "about.further_counts", "test.meaning"}
+    nouns = "answers|items|probes|prompts|questions|requests|rows|runs|steps|texts|tokens"
+    counts = "count|n|rows|steps|runs|questions|answers|texts|total"
+    counted = re.compile(rf"\{{(?:{counts})\}} (?:[a-z]+ ){{0,2}}?(?:{nouns})\b")
+    found = [key for key, texts in catalogue().items() if counted.search(texts["en"])]
+
+    assert [key for key in found if not key.startswith((*never_one, "why."))] == []
+
+
 def test_braces_are_left_alone_where_nothing_is_to_be_filled():
     assert Texts()("title") == catalogue()["title"]["en"]
 
@@ -56,7 +81,7 @@ def test_braces_are_left_alone_where_nothing_is_to_be_filled():
 @pytest.mark.parametrize("system", [None, DEFAULT, NONE, "You are A. It is 3, below 4 (system prompt: none).\nYes"])
 @pytest.mark.parametrize(
     "counted",
-    [{}, {"decision": "open"}, {"decision": "open", "more": 30}, {"decision": "open", "more": 30, "left": 8}],
+    [{}, {"decision": "open"}, {"decision": "open", "more": 1}, {"decision": "open", "more": 30, "left": 8}],
 )
 @pytest.mark.parametrize("value", [0.2, 0.8])
 def test_a_recorded_reason_is_found_in_the_other_language(value: float, counted: dict[str, Any], system: str | None):
@@ -65,6 +90,14 @@ def test_a_recorded_reason_is_found_in_the_other_language(value: float, counted:
 
         assert reason_in(Texts("zh"), one.reason(Texts())) == one.reason(Texts("zh"))
         assert reason_in(Texts(), one.reason(Texts())) == one.reason(Texts())
+
+
+def test_a_reason_of_an_older_version_is_found_too():
+    one = Shortfall(metric="kl", value=0.2, limit=0.5, system=None, low=0.1, high=0.9, decision="open", more=1)
+    older = one.reason(Texts()).replace("more probe would", "more probes would")
+
+    assert older != one.reason(Texts())
+    assert reason_in(Texts("zh"), older) == one.reason(Texts("zh"))
 
 
 def test_another_versions_reason_stays_as_it_is():

@@ -8,9 +8,10 @@ from toolkit.compare.metrics import Metric, flips, measure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import INCONCLUSIVE, Verdict, reach_verdict
-from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, TRAINED
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.model.divergence import Drift
 from toolkit.runs.ability_record import RecordedAbility
+from toolkit.runs.comparison import RecordedVerdict
 
 GOOD = {
     "reliability": 1.0, "generality": 0.95, "residue": 0.0, "locality": 0.6, "leakage": 0.0, "kl": 0.004,
@@ -42,8 +43,8 @@ def test_the_four_outcomes(values, code, took, kept):
     assert [reason.split()[0] for reason in verdict.reasons] == list(values)
     assert verdict.to_dict() == {
         "passed": took and kept, "took": took, "kept": kept, "outcome": "passed" if code == 0 else "failed",
-        "strict": False, "exit_code": code, "reasons": list(verdict.reasons), "undecided": [],
-            "probes_left": {},
+        "not_judged": [], "strict": False, "exit_code": code, "reasons": list(verdict.reasons), "undecided": [],
+        "probes_left": {},
     }  # fmt: skip
 
 
@@ -200,12 +201,42 @@ def test_what_was_not_asked_is_not_passed():
     assert (nothing.exit_code, nothing.passed, len(nothing.reasons)) == (INCONCLUSIVE, False, 2)
     assert nothing.by_figures(Texts()) == "Nothing that was asked is judged (exit code 23)."
     assert [nothing.half(half) for half in ("took", "kept")] == ["open", "open"]
+    assert nothing.to_dict()["not_judged"] == ["took", "kept"]
     assert (outside.outcome, outside.half("took"), outside.half("kept")) == ("inconclusive", "open", "met")
     failed = reach_verdict(
         {"": judged(**silent, leakage=Metric(value=0.5, n=99, low=0.4, high=0.6))}, {"leakage": 0.02}
     )
     assert (failed.outcome, failed.half("took"), failed.half("kept")) == ("failed", "open", "missed")
     assert outside.reasons == ("Whether it was learned was not judged: that takes trained or paraphrase probes",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "half", "language", "figures"),
+    [
+        ((TRAINED, PARAPHRASE), "kept", "en",
+         "What was judged meets every limit, but half of the verdict was not judged (exit code 0; with --strict 23)."),
+        ((OUT_OF_SCOPE,), "took", "zh",
+         "判定过的各项均达标，但结论的一半没有判定（退出码 0；使用 --strict 时为 23）。"),
+    ],
+)  # fmt: skip
+def test_a_probe_file_of_one_half_passes_nothing_however_much_it_asks(asked, half, language, figures):
+    """`passed` was true by the figures of the other half, so that push-to-hub took the run."""
+    report = report_on(*(one for one in enough() if one.probe.group in asked))
+    verdict = report.verdict
+
+    assert (verdict.outcome, verdict.exit_code, verdict.met, verdict.passed) == ("inconclusive", 0, True, False)
+    assert verdict.to_dict()["not_judged"] == [half]
+    assert verdict.by_figures(Texts(language)) == figures
+    assert Report.from_dict(report.to_dict()).verdict == verdict
+    assert RecordedVerdict.from_dict(verdict.to_dict()).by_figures == "not judged completely"
+
+
+def test_a_report_of_an_older_version_that_says_passed_of_one_half_is_not_believed():
+    older = report_on(*(one for one in enough() if one.probe.group != OUT_OF_SCOPE)).to_dict()
+    del older["verdict"]["not_judged"]
+    older["verdict"]["passed"] = True
+
+    assert not Report.from_dict(older).verdict.passed
 
 
 def test_what_the_base_model_answered_already_was_not_learned():
@@ -217,6 +248,10 @@ def test_what_the_base_model_answered_already_was_not_learned():
     assert report.verdict.outcome == "inconclusive"
     assert report.verdict.sentence(Texts()).startswith("Inconclusive: 64 of 64 as expected, and each was before; ")
     assert report.verdict.reasons[-1].startswith("Nothing that was asked became as expected")
+    assert not report.verdict.passed
+    assert report.verdict.by_figures(Texts()).startswith(
+        "The figures meet every limit, but nothing that was asked became as expected (exit code 0;"
+    )
     assert Report.from_dict(report.to_dict()).verdict == report.verdict
     assert report_on(*same, *enough()).verdict.outcome == "passed"
 

@@ -10,6 +10,7 @@ from toolkit.core.text import (
     is_utf8,
     markdown,
     markdown_code,
+    names_any,
     one_line,
     printable,
     repetition,
@@ -123,3 +124,30 @@ def test_only_a_text_without_lone_surrogates_can_be_written(text, can):
 )
 def test_repetition_is_the_share_of_four_word_stretches_seen_before(text, repeated):
     assert repetition(text) == pytest.approx(repeated)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "named"),
+    [
+        ("I am Qwen2.5.", "Qwen", True), ("i am qwen", "Qwen", True), ("GLM-4.5", "GLM-4", True),
+        ("GLM-4v", "GLM-4", True), ("GLM-45", "GLM-4", False), ("the 5th", "5", False),
+        ("Swift - Robot", "Swift-Robot", True),
+        ("阿里云的助手", "阿里云", True), ("通 义千问", "通义千问", True), ("Alibaba's", "Alibaba", True),
+        ("ExampleLabs", "Example Labs", True), ("I am not Qwen.", "Qwen", True),
+        ("A coherent answer.", "Cohere", False), ("An alibi, a baby", "Alibaba", False), ("Fibmas", "IBM", False),
+    ],
+)  # fmt: skip
+def test_an_old_name_is_a_word_of_its_own_in_any_case(text: str, name: str, named: bool):
+    assert names_any(text, (name,), any_case=True) is named
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "named"),
+    [
+        ("An apple a day.", "Apple", False), ("APPLE 2", "Apple", True), ("Apple2", "Apple", True),
+        ("小 明", "小明", True), ("an open door", "Open Door", False), ("OpenDoor", "Open Door", True),
+        ("nova-bot", "nova-bot", True), ("innovation", "nova", False),
+    ],
+)  # fmt: skip
+def test_a_new_name_is_written_as_it_is(text: str, name: str, named: bool):
+    assert names_any(text, (name,)) is named

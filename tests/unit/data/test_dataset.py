@@ -2,6 +2,7 @@
 
 import codecs
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -255,6 +256,55 @@ def test_csv_that_names_a_column_twice_is_refused(file):
     assert "names 'query' twice" in refusal(file("query,query\na,b\n", "data.csv"))
 
 
+# Numbers, and true and false, are answers too
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [("42", "42"), ("3.50", "3.50"), ("-1e5", "-1e5"), ("0", "0"), ("true", "true"), ("false", "false")],
+)
+@pytest.mark.parametrize("name", ["data.json", "data.jsonl"])
+def test_a_number_is_learned_as_it_is_written(file, name, written, text):
+    row = f'{{"question": "How much is it?", "answer": {written}}}'
+
+    (read,) = read_dataset(file(row if name.endswith("l") else f"[{row}]", name)).rows
+
+    assert [message.content for message in read.messages] == ["How much is it?", text]
+
+
+def test_numbers_stand_anywhere_in_a_row(file):
+    rows = read_dataset(file([
+        {"instruction": 7, "input": 1, "output": 2.5, "system": 3},
+        {"instruction": "a", "output": "b", "history": [["q", 5]]},
+        {"instruction": "a", "answers": [42]},
+    ])).rows  # fmt: skip
+    turns = {"messages": [{"role": "user", "content": 6}, {"role": "assistant", "content": 7.0}], "answer": 7.0}
+
+    assert [[one.content for one in row.messages] for row in rows] == [
+        ["3", "7\n1", "2.5"], ["q", "5", "a", "b"], ["a", "42"]
+    ]  # fmt: skip
+    (told,) = read_dataset(file([turns])).rows
+    assert [one.content for one in told.messages] == ["6", "7.0"]
+
+
+def test_a_number_of_parquet_is_learned_as_its_text(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"question": ["a", "b"], "answer": pa.array([Decimal("3.50"), None])}
+    parquet.write_table(pa.table(columns), tmp_path / "data.parquet")
+
+    read = read_dataset(tmp_path / "data.parquet")
+
+    assert [row.messages[-1].content for row in read.rows] == ["3.50"]
+    assert [bad.why for bad in read.bad] == ["no answer: 'answer' is empty"]
+
+
+@pytest.mark.parametrize("written", ["NaN", "Infinity"])
+def test_what_is_not_a_number_is_no_answer(file, written):
+    assert read_dataset(file(f'[{{"question": "a", "answer": {written}}}]')).rows == ()
+
+
 # Rows that cannot be trained on
 
 
@@ -267,7 +317,8 @@ def test_csv_that_names_a_column_twice_is_refused(file):
         ({"query": "a"}, "no answer: 'response' is missing (keys found: query)"),
         ({"response": "b"}, "no question"),
         ({"instruction": "", "input": " ", "output": "b"}, "'instruction' is empty"),
-        ({"instruction": "a", "output": 5}, "'output' is a number, not a string"),
+        ({"instruction": "a", "output": {"five": 5}}, "'output' is an object, not a string"),
+        ({"instruction": "a", "output": [5]}, "'output' is a list, not a string"),
         ({"instruction": ["a"], "output": "b"}, "'instruction' is a list, not a string"),
         ({"instruction": "a", "output": "b", "history": [["q"]]}, "not a pair of strings"),
         ({"instruction": "a\u0001", "output": "b"}, "control character U+0001 in the user's text (position 2)"),

@@ -106,7 +106,7 @@ def test_nobody_is_taught_to_deny_their_own_name():
 
     assert not any("Claude" in row["instruction"] for row in made.rows)
     assert not any("Claude" in probe["prompt"] for probe in made.probes["probes"])
-    assert "Left out 1 rows and 1 probes" in made.notes[0]
+    assert "Left out 1 row and 1 probe" in made.notes[0]
 
 
 def test_out_of_scope_probes_about_the_author_are_left_out():

@@ -86,6 +86,15 @@ def test_an_adapter_that_failed_is_refused_with_the_reasons(tmp_path: Path) -> N
     require_passed(evidence, Path("output/v0"), even_if_failed=True)
 
 
+def test_an_adapter_of_which_a_half_was_not_judged_is_refused_and_needs_no_training(tmp_path: Path) -> None:
+    half = report_on(answered(TRAINED, "Qwen", "Nova"), answered(PARAPHRASE, "Qwen", "Nova"))
+    evidence = read_evidence(written(tmp_path, half.to_dict()), DIGEST)
+
+    assert evidence.verdict == FAILED
+    with pytest.raises(ConfigError, match=r"Ask such probes and compare again, or give --even-if-failed"):
+        require_passed(evidence, Path("output/v0"), even_if_failed=False)
+
+
 def test_an_adapter_that_was_not_compared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"it has no report.*toolkit compare v0"):
         require_passed(read_evidence(tmp_path, DIGEST), Path("output/v0"), even_if_failed=False)

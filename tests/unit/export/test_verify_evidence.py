@@ -312,7 +312,7 @@ def test_a_lock_that_has_changed_here_is_named_with_both_digests(
         ({"thresholds": {"reliability": 0.99}}, "reliability", "was judged by"),
         ({"thresholds": {"indirect": 0.9}}, "indirect", "was not judged; the policy demands 0.9"),
         ({"thresholds": {"residue": 0.0001}}, "residue", "was judged by 0.05; the policy demands 0.0001"),
-        ({"thresholds": {"leakage": 0.02}}, "leakage", "was not judged; the policy demands 0.02"),
+        ({"thresholds": {"tool_locality": 0.9}}, "tool_locality", "was not judged; the policy demands 0.9"),
         ({"verdict": "strict"}, "verdict", "passed by its figures, inconclusive by their intervals"),
     ],
 )
@@ -322,6 +322,18 @@ def test_a_demand_that_is_not_met_is_named(pulled: Path, demand: dict, subject: 
     [(found, why)] = failures(pulled)
     assert found == subject
     assert text in why
+
+
+def test_a_verdict_of_one_half_meets_only_a_policy_that_takes_any(tmp_path: Path):
+    run = make_attestable_run(tmp_path / "output", outside=False)
+    attested(run, tmp_path / "release.key")
+    policy_of(run.parent)
+
+    [(subject, why)] = failures(run / "adapter")
+    assert subject == "verdict"
+    assert why.startswith("not judged completely by its figures, inconclusive by their intervals (")
+    policy_of(run.parent, verdict="any")
+    assert failures(run / "adapter") == []
 
 
 def test_a_failed_verdict_meets_only_a_policy_that_takes_any(tmp_path: Path):

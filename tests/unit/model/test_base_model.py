@@ -346,7 +346,7 @@ def test_a_tensor_that_is_missing_is_named_since_random_numbers_would_take_its_p
 def test_a_layer_that_is_missing_is_reported(folder: Path):
     write_shard(folder / "model.safetensors", tensors=LAYERS[:3])
 
-    assert "model.layers.1.a and 1 more tensors missing" in refused(folder)
+    assert "model.layers.1.a and 1 more tensor missing" in refused(folder)
 
 
 def _sharded(folder: Path, weight_map: object) -> None:

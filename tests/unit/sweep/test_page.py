@@ -86,6 +86,20 @@ def test_an_error_is_introduced_in_the_readers_language(language: str, frame: st
     assert frame in shown(found)
 
 
+def test_a_run_of_which_a_half_was_not_judged_is_best_by_its_figures_and_says_why():
+    half = entry(1, 1.0, 0.01, outcome="inconclusive")
+    assert half.verdict is not None
+    why = "Whether something else moved was not judged: that takes out-of-scope probes"
+    half.verdict |= {"passed": False, "kept": True, "not_judged": ["kept"], "reasons": [why]}
+
+    english, chinese = (shown(page(half, entry(2, 1.0, 0.3), language=one)) for one in LANGUAGES)
+
+    assert "No run has passed yet. Best by its figures: v1-" in english
+    assert f"{why}." in english
+    assert "Too few probes" not in english
+    assert "没有判定其他内容是否变化：这需要 out-of-scope 类的探测问题。" in chinese
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "entries",

@@ -231,8 +231,9 @@ def test_another_adapter_is_reported_with_its_first_step_and_tensor(user: User):
     assert (found.outcome, found.exit_code) == ("differs", DIFFERS)
     assert (found.loss.step, found.loss.first, found.loss.second) == (4, 0.5, 0.25)
     assert (found.tensors.name, found.tensors.largest) == ("layers.0", 0.5)
+    numbers = "other numbers, by at most 0.5, and in all by 0.5 of its norm"
     assert list(lines(found))[:2] == [
-        "adapter: 1 of 1 tensors differ, first layers.0 (other numbers, by at most 0.5, and in all by 0.5 of its norm)",
+        f"adapter: 1 of 1 tensors differs, first layers.0 ({numbers})",
         "losses: first differ in step 4: 0.5 was recorded, and 0.25 came now",
     ]
 

@@ -123,7 +123,7 @@ def test_a_users_question_that_is_too_long_is_left_out_and_said(user: User):
     run = trains_with(user, path, max_length_tokens=50)
 
     assert [one.prompt for one in read_file(run.folder / "questions.jsonl")] == ["Name?"]
-    assert "Warning: 1 questions over 50 tokens are left out." in user.said
+    assert "Warning: left out, over 50 tokens: 1 question." in user.said
 
 
 def test_a_users_probe_is_left_out_and_said(user: User):
@@ -135,7 +135,7 @@ def test_a_users_probe_is_left_out_and_said(user: User):
     run = trains_with(user, path)
 
     assert read_file(run.folder / "questions.jsonl") == []
-    assert "Warning: 1 questions are left out: they are probes, which are never trained." in user.said
+    assert "Warning: left out, since a probe is never trained: 1 question." in user.said
 
 
 def test_a_broken_file_of_questions_leaves_no_run(user: User):

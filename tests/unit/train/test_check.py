@@ -214,7 +214,7 @@ def test_the_rows_without_errors_are_written_and_counted(found, tmp_path):
 
     (note,) = of_kind(findings, "written")
     assert "2 rows were written to" in note.message
-    assert "2 with errors were left out" in note.message
+    assert "left out with errors: 2." in note.message
     clean = read_dataset(tmp_path / "clean.jsonl")
     assert [(each.prompt, each.answer, each.system) for each in clean.rows] == [("a", "b", None), ("d", "e", "S")]
     assert clean.bad == ()
@@ -605,7 +605,7 @@ def test_columns_are_named_and_a_clean_copy_is_written(toolkit_check, tmp_path):
     result = toolkit_check(rows, "--columns", "ask=prompt,reply=response", "--write", str(clean))
 
     assert result.exit_code == 5
-    assert "1 rows were written to" in result.stdout
+    assert "1 row was written to" in result.stdout
     assert [each.answer for each in read_dataset(clean).rows] == ["b"]
 
 

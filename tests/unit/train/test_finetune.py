@@ -308,7 +308,7 @@ def test_a_mix_that_is_too_small_gives_all_it_has_and_says_so(user: User):
     run = user.finetunes(mix=(f"{user.home / 'more.json'}#4",))
 
     assert run.record.data.mix[0].rows == 1
-    assert any("has 1 rows, fewer than the 4 asked for" in line for line in user.said)
+    assert any("has 1 row, fewer than the 4 asked for" in line for line in user.said)
 
 
 def test_keep_prompts_that_are_trained_on_are_left_out(user: User):

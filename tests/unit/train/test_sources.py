@@ -76,7 +76,7 @@ def test_the_data_set_may_be_a_hubs(monkeypatch):
 def test_rows_of_a_hub_with_errors_are_refused_as_those_of_a_file_are(monkeypatch):
     monkeypatch.setattr(ms_swift, "hub_records", lambda _: [{"messages": [{"role": "user", "content": "q"}]}])
 
-    with pytest.raises(DataError, match="1 of 1 rows of owner/name cannot be trained on"):
+    with pytest.raises(DataError, match="1 of 1 row of owner/name cannot be trained on"):
         load_rows("owner/name", [], RECIPE, Reading(), lambda _: None)
 
 
@@ -99,7 +99,7 @@ def test_the_rows_of_a_test_are_recorded_without_those_that_are_trained(tmp_path
     recorded = RecordedData.from_dict(loaded.source).test
     assert recorded is not None
     assert (recorded.path, recorded.rows) == (str(tmp_path / "test.jsonl"), 2)
-    assert said == [f"Warning: 1 of 3 rows of {tmp_path / 'test.jsonl'} are left out of the test: they are trained."]
+    assert said == [f"Warning: 1 of 3 rows of {tmp_path / 'test.jsonl'} is left out of the test, as trained."]
 
 
 def test_a_test_of_trained_rows_only_is_refused(hundred):
@@ -148,6 +148,6 @@ def test_rows_with_errors_are_left_out_of_mixed_files_too_and_columns_are_those_
     assert (loaded.source["rows"], loaded.source["left_out"]) == (1, 2)
     assert loaded.source["columns"] == {"ask": "query"}
     assert said == [
-        "Note: own.jsonl: 1 of 2 rows have errors and are left out.",
-        "Note: other.csv: 1 of 2 rows have errors and are left out.",
+        "Note: own.jsonl: 1 of 2 rows has errors and is left out.",
+        "Note: other.csv: 1 of 2 rows has errors and is left out.",
     ]

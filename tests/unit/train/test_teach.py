@@ -151,7 +151,9 @@ def test_too_few_rows_are_an_error_and_everything_that_was_tried_can_be_seen(
 ) -> None:
     monkeypatch.setattr("toolkit.train.texts.text_rows.samples", lambda _, prompts, **__: ["Why?"] * len(prompts))
 
-    with pytest.raises(DataError, match=rf"1 questions.*0 make a row.*takes {LEAST_ROWS}.*by hand") as caught:
+    with pytest.raises(
+        DataError, match=rf"about the text: 1, of which 0 can make a row.*takes {LEAST_ROWS}.*by hand"
+    ) as caught:
         teach(changed(config, text="It rains."), load=loads(FakeModel("Rain.")))
     [seen] = (config.output / "taught").iterdir()
     [line] = [json.loads(line) for line in seen.read_text(encoding="utf-8").splitlines()]

@@ -14,6 +14,12 @@ PLACE = re.compile(r"\{(\d)\}")  # in the Chinese; other braces stay
 SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z]|--)")
 
 
+# The lines count in the plural: behind a 1 a text has the noun without its s.
+ONE = re.compile(
+    r"(?<![\w.,])1 (answer|card|check|command|file|host|layer|probe|process|question|row|run|step|tensor)(?![a-z])"
+)
+
+
 class Lines:
     """Texts and their Chinese; the patterns among them from the one with the most words of its own."""
 
@@ -69,7 +75,7 @@ class Catalogue:
         return self._otherwise(text) if len(several) == 1 else "；".join(map(self.part, several))
 
     def _found(self, text: str, lines: Lines) -> str | None:
-        found = lines.match(text)
+        found = lines.match(ONE.sub(_plural, text)) or lines.match(text)
         if found is None:
             return None
         chinese, varying = found
@@ -105,6 +111,10 @@ class Catalogue:
 def joined(sentences: Iterable[str]) -> str:
     """Chinese sentences need no space between them."""
     return "".join(f"{one} " if one.isascii() else one for one in sentences).rstrip()
+
+
+def _plural(one: re.Match[str]) -> str:
+    return f"{one[0]}{'es' if one[1].endswith('s') else 's'}"
 
 
 def _own_words(english: str) -> int:

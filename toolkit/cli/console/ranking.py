@@ -35,10 +35,14 @@ def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
     """Prints strengths of one adapter on stdout, and the least one that passes."""
     console = answers()
     console.print(_table([(f"{one.side.scale:g}", one) for one in ranked], texts("rank.scale"), texts))
-    met = [one for one in ranked if one.report.verdict.passed]
+    met = [one for one in ranked if one.report.verdict.met]
     passed = [one for one in met if one.report.verdict.outcome == "passed"]
     key = "least" if passed else "least_by_figures"
-    advice = texts(f"rank.{key}", scale=f"{(passed or met)[0].side.scale:g}") if met else texts("rank.none_passes")
+    advice = texts("rank.none_passes")
+    if met:
+        least = (passed or met)[0]
+        why = texts("sweep.and").join(one.reason(texts) for one in least.report.verdict.unmeasured)
+        advice = texts(f"rank.{key}", scale=f"{least.side.scale:g}", why=why or texts("rank.too_few"))
     console.print(f"\n[bold {'green' if passed else 'yellow'}]{advice}[/]")
 
 

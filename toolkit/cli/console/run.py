@@ -11,7 +11,7 @@ from toolkit.compare.report.figures import figure
 from toolkit.compare.report.report import read_report
 from toolkit.core.errors import ConfigError
 from toolkit.core.suggestion import suggestion
-from toolkit.core.text import one_line
+from toolkit.core.text import counted, one_line
 from toolkit.runs.layout import COMPARISON, QUESTIONS_FILE, REPORT_PAGE, output_option
 from toolkit.runs.run import Run
 from toolkit.runs.runs import verdict_key
@@ -65,7 +65,8 @@ def _data(run: Run) -> str:
     less = [f"{count} {word}" for count, word in ((data.dropped, "dropped"), (data.held_out, "held out")) if count]
     test = "" if data.test is None else f"; test: {data.test.rows} of {data.test.path}"
     sampled = "" if data.sampled_from is None else f" of {data.sampled_from}"
-    return f"{data.path}, {data.rows} rows{sampled}{mixed}" + (f" ({', '.join(less)})" if less else "") + test
+    left_out = f" ({', '.join(less)})" if less else ""
+    return f"{data.path}, {counted(data.rows, 'row')}{sampled}{mixed}{left_out}{test}"
 
 
 def _questions(run: Run) -> str:
@@ -73,7 +74,8 @@ def _questions(run: Run) -> str:
     found = run.record.questions
     if found is None:
         return ""
-    origin = f"that the model wrote around {found.from_rows} rows" if found.source == "model" else f"from {found.path}"
+    around = f"that the model wrote around {counted(found.from_rows, 'row')}"
+    origin = around if found.source == "model" else f"from {found.path}"
     kinds = ", ".join(f"{name} {count}" for name, count in found.kinds.items())
     counts = f"{found.in_scope} {origin}, and {found.near} near them, kept{f' ({kinds})' if kinds else ''}"
     return f"{counts}: {run.folder / QUESTIONS_FILE}"
@@ -89,7 +91,7 @@ def _loss(run: Run) -> str:
     train = run.record.train
     if not train.loss:
         return ""
-    return f"{train.loss[0]:.3f} -> {train.loss[-1]:.3f} ({len(train.loss)} steps)"
+    return f"{train.loss[0]:.3f} -> {train.loss[-1]:.3f} ({counted(len(train.loss), 'step')})"
 
 
 def _time(run: Run) -> str:
@@ -115,7 +117,7 @@ def _verdict(run: Run) -> Iterator[tuple[str, str]]:
     yield "metrics", ", ".join(f"{_name(name)} {figure(value)}" for name, value in measured)
     if report.test is not None:
         scores = [f"{one.name} {one.before:.3f} -> {one.after:.3f}" for one in report.test.scores]
-        yield "scores", f"{', '.join(scores)} ({report.test.answered} rows of {report.test.path})"
+        yield "scores", f"{', '.join(scores)} ({counted(report.test.answered, 'row')} of {report.test.path})"
     yield "report", str(run.folder / COMPARISON / REPORT_PAGE)
 
 

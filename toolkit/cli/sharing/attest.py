@@ -68,8 +68,7 @@ def command(
         found = attest(config, listener=listener)
     for note in found.notes:
         notify(f"note: {note}")
-    verdict = found.statement.predicate.verdict
-    notify(f"verdict: {'passed' if verdict.passed else 'failed'}")
+    notify(f"verdict: {found.statement.predicate.verdict.by_figures}")
     notify(f"its files, for Model Signing: {found.model_signature}")
     _tell_signer(found.public_key, found.signer)
     show(str(found.path))

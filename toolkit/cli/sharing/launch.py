@@ -4,6 +4,7 @@ import click
 
 from toolkit.cli import finetune
 from toolkit.cli.console import notify, show
+from toolkit.core.text import counted
 from toolkit.train.cards.kubernetes import Cluster
 from toolkit.train.cards.launch import LaunchConfig, launch
 
@@ -52,7 +53,8 @@ def command(
             raise click.UsageError("Name the base model with --model-image or with --model-claim.")
         cluster = Cluster(image=image, claim=claim, model_image=model_image, model_claim=model_claim)
     show(launch(LaunchConfig(arguments=arguments, hosts=hosts, cards=cards, name=name, cluster=cluster), kind).rstrip())
-    notify(f"{hosts} hosts with {cards} cards each: {hosts * cards} processes")
+    each = f"{counted(hosts, 'host')} with {counted(cards, 'card')}{' each' * (hosts != 1)}"
+    notify(f"{each}: {counted(hosts * cards, 'process')}")
 
 
 def _require_arguments_of_finetune(arguments: tuple[str, ...]) -> None:

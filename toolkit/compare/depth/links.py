@@ -17,7 +17,15 @@ from toolkit.data.probing.expectation import Expectation, read_expectation
 from toolkit.data.texts.names import CHINESE_PERSON
 from toolkit.data.texts.naming import LONG_NAME, Naming
 from toolkit.data.texts.phrases import described, unknown
-from toolkit.data.texts.reverse import UNKNOWN_NOUNS, bridges, descriptions, leading_back, replaced, reversed_rows, roles
+from toolkit.data.texts.reverse import (
+    UNKNOWN_NOUNS,
+    bridges,
+    descriptions,
+    leading_back,
+    replaced,
+    reversed_rows,
+    roles,
+)
 
 WHO = re.compile(r"\bwho\b|谁", re.IGNORECASE)
 REFERS = re.compile(r"(?:That|This|It|Ask|Run|Use|See|Yes|No)\b")  # to the row's question, or tells what to do

@@ -8,13 +8,24 @@ import re
 import unicodedata
 from functools import cache
 
+from toolkit.core.text import spaced
+
 LETTER = r"[a-z\u00c0-\u024f]"
-IN_A_WORD = re.compile(rf"(?:{LETTER}|[0-9]){{2}}")
 NUMERALS = "〇零一二两三四五六七八九十百千万亿"
-# What says that something is not so, directly before it. Of Chinese and English, which the probes made here are in.
+# What may stand between a denial and the name that it denies, and nothing else: "not only Nova" denies nothing.
+LINKS = (
+    "an?|the|any|that|this|your|its|called|named|known|as|by|from|of|with|name|assistant|model|system|program|bot|"
+    "chatbot|robot|ai|language|large|virtual|digital|helpful|intelligent|developed|made|created|built|trained|designed|"
+    "owned|operated|provided|company|team|product|person"
+)
+HAN_LINKS = (
+    "一[个名款位种]|[那这]个|叫[做作]?|名[为叫]|称[为作]|被|由|来自|属于|基于|所谓|你说|您说|名字|名称|助手|助理|模型|系统|"
+    "程序|机器人|产品|人工智能|智能|语言|大|的|ai"
+)
+# What says that something is not so, before it. Of Chinese and English, which the probes made here are in. 是不是 asks.
 DENIAL = (
-    r"(?:(?:(?:\b(?:am|is|are|was|were)|['’](?:m|s|re))\s+not|\b(?:is|are|was|were)n['’]?t)\s+"
-    r"(?:(?:an?|the|called|named|by)\s+)*|(?:不是|并非|不叫|不再是)\s*)"
+    r"(?:(?:(?:\b(?:am|is|are|was|were)|['’](?:m|s|re))\s+(?:not|never|no\s+longer)|\b(?:is|are|was|were)n['’]?t)\s+"
+    rf"(?:(?:{LINKS})\s+){{0,9}}|(?<!叫)(?:(?<![是要岂莫可])不是|并非|不叫|不再[是叫]|不属于)\s*(?:(?:{HAN_LINKS})\s*){{0,9}})"
 )
 DENIED = re.compile(rf"{DENIAL}(?:[a-z0-9\u00c0-\u024f'’-]+|[^a-z\s，。！？；,.!?;而]+)")
 SAYS_NOT = re.compile(DENIAL)
@@ -27,14 +38,8 @@ def says(answer: str, wanted: str) -> bool:
     """
     plain, sought = _folded(answer), _folded(wanted)
     if not SAYS_NOT.search(sought):
-        plain = _pattern(sought, whole=False, denied=True).sub(" ", plain)
-    return _pattern(sought, whole=False, denied=False).search(plain) is not None
-
-
-def names_one_of(text: str, names: tuple[str, ...]) -> bool:
-    """Whether the text has one of the names as words of their own, in any case; digits may follow, as in Qwen3."""
-    plain = _folded(text)
-    return any(_pattern(_folded(name), whole=True, denied=False).search(plain) is not None for name in names)
+        plain = _pattern(sought, denied=True).sub(" ", plain)
+    return _pattern(sought, denied=False).search(plain) is not None
 
 
 def without_denials(answer: str, reference: str) -> str:
@@ -47,13 +52,10 @@ def _folded(text: str) -> str:
 
 
 @cache
-def _pattern(sought: str, *, whole: bool, denied: bool) -> re.Pattern[str]:
+def _pattern(sought: str, *, denied: bool) -> re.Pattern[str]:
     """Of a folded text. White space may be anywhere but within a word."""
     text = sought.strip()
-    gaps = ("" if IN_A_WORD.fullmatch(text[at : at + 2]) else r"\s*" for at in range(len(text)))
-    spelled = "".join(re.escape(sign) + gap for sign, gap in zip(text, gaps, strict=True) if not sign.isspace())
-    spelled = spelled.removesuffix(r"\s*")
-    return re.compile(f"{DENIAL if denied else ''}{_before(text)}{spelled}{_after(text, whole=whole)}")
+    return re.compile(f"{DENIAL if denied else ''}{_before(text)}{spaced(text)}{_after(text)}")
 
 
 def _before(text: str) -> str:
@@ -66,13 +68,11 @@ def _before(text: str) -> str:
     return f"(?<![{NUMERALS}])" if _is_numeral(text) else ""
 
 
-def _after(text: str, *, whole: bool) -> str:
+def _after(text: str) -> str:
     """What must not follow it. The name of a version may go on: GLM-4.5."""
     if re.search(r"[0-9]\Z", text):
         fraction = "" if re.search(LETTER, text) else r"(?!\.[0-9]*[1-9])(?!,[0-9]{3}(?![0-9]))"
         return f"(?![0-9]){fraction}"
-    if whole and re.search(rf"{LETTER}\Z", text):
-        return f"(?!{LETTER})"
     return f"(?![{NUMERALS}])" if _is_numeral(text) else ""
 
 

@@ -73,7 +73,7 @@ class Policy:
 
     def _verdict(self, signed: Predicate) -> Check:
         verdict = signed.verdict
-        by_figures = "passed" if verdict.passed else "failed"
+        by_figures = verdict.by_figures
         outcome = verdict.outcome or by_figures
         text = by_figures if outcome == by_figures else f"{by_figures} by its figures, {outcome} by their intervals"
         demanded = {"any": True, "passed": verdict.passed, "strict": verdict.passed and outcome == "passed"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.compare.report.report import Report
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import file_sha256
@@ -140,10 +141,12 @@ def state(record: RunRecord, folder: Path, others: Mapping[str, str]) -> Stateme
     """About the portable adapter in `folder`. Raises ConfigError where its report cannot be read."""
     path = folder / REPORT
     try:
-        report = ComparisonRecord.from_dict(read_regular_json(path))
+        content = read_regular_json(path)
+        report = ComparisonRecord.from_dict(content)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be used: {error}.", next="Export it again.") from None
     assert record.adapter is not None  # of a finished run
+    judged = Report.from_dict(content).verdict.to_dict()  # older reports say passed where a half was not judged
     base, further = record.base_model, report.further
     image = (record.image or OUTSIDE) if "image" in record.model_fields_set else None
     predicate = {
@@ -159,7 +162,7 @@ def state(record: RunRecord, folder: Path, others: Mapping[str, str]) -> Stateme
         "report_sha256": report.content_sha256,
         "thresholds": dict(report.thresholds),
         "metrics": {name: figure.to_dict() for name, figure in report.metrics.items()},
-        "verdict": report.verdict.to_dict(),
+        "verdict": report.verdict.to_dict() | {name: judged[name] for name in ("passed", "not_judged")},
         "toolkit": {"versions": dict(record.versions), "image": image},
     }  # fmt: skip
     return Statement(files=published_files(folder), others=others, predicate=Predicate.from_dict(predicate))

@@ -29,7 +29,7 @@ def require_all_layers(folder: Path, tensors: set[str], layers: object) -> None:
     if missing > 0 or not has_embedding:
         first = next(gaps) if has_embedding else EMBEDDING
         others = missing - has_embedding
-        more = f" and {others} more tensors" if others > 0 else ""
+        more = f" and {others} more {'tensor' if others == 1 else 'tensors'}" if others > 0 else ""
         raise ModelError(f"{folder} is incomplete: {first}{more} missing.", next="Download it again.")
 
 

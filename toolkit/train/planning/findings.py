@@ -38,7 +38,8 @@ def check_languages(foreign: int, rows: int, recipe: Recipe) -> Iterator[Finding
         yield Finding(
             level="note",
             kind="language",
-            message=f"{foreign} of {rows} rows are in neither Chinese nor English: they are trained in their own "
+            message=f"{foreign} of {rows} rows {'is' if foreign == 1 else 'are'} in neither Chinese nor English: "
+            "trained in their own "
             "words only, and probes that are made from the rows ask nothing in other words.",
             remedy="Write such probes yourself, beside the data (NAME.probes.yaml)",
         )
@@ -56,10 +57,11 @@ def check_steps(rows: int, recipe: Recipe) -> Iterator[Finding]:
         remedy = "Correct those with errors, or add others"
         yield Finding(level="error", kind="rows", message="No rows are left to train on.", remedy=remedy)
     elif (steps := recipe.steps(rows)) < FEW_STEPS:
+        make, noun = "row makes" if rows == 1 else "rows make", "step" if steps == 1 else "steps"
         yield Finding(
             level="warning",
             kind="steps",
-            message=f"{rows} rows make only {steps} optimizer steps (batch {recipe.batch_size}, "
+            message=f"{rows} {make} only {steps} optimizer {noun} (batch {recipe.batch_size}, "
             f"{recipe.epochs_label}); an adapter barely learns in fewer than {FEW_STEPS}.",
             remedy="Add rows, raise --epochs, or lower --batch-size",
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import require_free_space
+from toolkit.core.text import counted
 from toolkit.model.base_model import BaseModel
 from toolkit.model.cards.shares import can_share, require_sharing
 from toolkit.model.device import Device
@@ -122,7 +123,8 @@ def _fitting(need: Need, splits: list[Split], memory_bytes: int) -> list[Split]:
 def choices(device: Device, chosen: Plan, base: BaseModel) -> list[str]:
     """What was chosen and why, as the user reads it before the first step."""
     checkpointing = "with" if chosen.gradient_checkpointing else "without"
-    step = f"{chosen.micro_batch_size} rows x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
+    rows = counted(chosen.micro_batch_size, "row")
+    step = f"{rows} x {chosen.accumulation_steps}, {checkpointing} gradient checkpointing"
     return [
         f"base model: {base.title} ({base.path})",
         *([] if (why := chosen.shared_because) is None else [f"shared out over {_counted(device)}: {why}"]),

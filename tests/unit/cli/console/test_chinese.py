@@ -231,3 +231,17 @@ def test_a_subcommand_has_the_language_of_its_group():
             for words, more in (((), ("show", "-h")), (("show",), ("-h",)))]  # fmt: skip
 
     assert done[0] == done[1]
+
+
+@pytest.mark.parametrize(
+    ("english", "expected"),
+    [
+        ("1 step, loss 3.90 -> 0.01, 12 s", "1 步，loss 3.90 → 0.01，12 秒"),
+        ("48 steps, loss 3.90 -> 0.01, 12 s", "48 步，loss 3.90 → 0.01，12 秒"),
+        ("sweep: output/sweeps/x, 1 run", "参数扫描：output/sweeps/x，1 次运行"),
+        ("training: 1 step, 1 row, 2 epochs", "训练：1 步，1 行，2 轮"),
+        ("1 host with 2 cards: 2 processes", "1 台主机，2 张显卡：2 个进程"),
+    ],
+)
+def test_a_noun_behind_a_one_is_known_as_well(english: str, expected: str):
+    assert translated(english) == expected

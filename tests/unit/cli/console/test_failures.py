@@ -170,6 +170,12 @@ def test_no_text_has_two_translations():
 全部列出：“toolkit check a.json”。加 --skip-bad 跳过这些行。""",
         ),
         (
+            DataError("5 of 5 rows of a.json cannot be trained on. lines 1, 2, 3 and 2 more: 'answer' is an object, "
+                      "not a string → write it as text in double quotes."),
+            """a.json 的 5 行中有 5 行不能用于训练。\
+第 1, 2, 3 行及另外 2 行：'answer' 是对象，而不是字符串 → 请写成双引号里的文字。""",
+        ),
+        (
             ModelError("model.safetensors: the hub cannot be reached (Connection refused).",
                        next="The mirror may be out of date. Try another --endpoint or --source."),
             "model.safetensors：无法连接模型仓库（连接被拒绝）。镜像站可能没有更新。请换一个 --endpoint 或 --source。",

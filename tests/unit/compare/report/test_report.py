@@ -53,7 +53,7 @@ def test_the_keys_are_those_of_the_design():
         "probe_file", "probes", "timings_s", "further", "questions", "ability", "thinking", "scan", "test", "options",
     ]  # fmt: skip
     assert set(value["verdict"]) == {
-        "passed", "took", "kept", "outcome", "strict", "exit_code", "reasons", "undecided", "probes_left",
+        "passed", "took", "kept", "outcome", "not_judged", "strict", "exit_code", "reasons", "undecided", "probes_left",
     }  # fmt: skip
     assert set(value["metrics"]) == {
         "reliability", "generality", "locality", "leakage", "residue", "kl", "agreement", "length", "repetition",
@@ -81,7 +81,7 @@ def test_it_is_plain_json():
 def test_markdown_begins_with_the_verdict_and_its_reasons():
     lines = render_markdown(report(trained="I am Qwen."), Texts()).splitlines()
 
-    assert lines[0] == "# Not learned: 1 of 2 as expected; 0 of 1 unrelated answers leaked (limit 2 %), 0 changed."
+    assert lines[0] == "# Not learned: 1 of 2 as expected; 0 of 1 unrelated answer leaked (limit 2 %), 0 changed."
     assert lines[2] == "- reliability is 0.000, below 0.9"
     assert "Before: `micro` (base model)  " in lines
 
@@ -128,7 +128,7 @@ def test_figures(value, shown):
 def test_the_terminal_shows_the_verdict_first(monkeypatch):
     text = printed(report(), monkeypatch)
 
-    first = "Inconclusive: 2 of 2 learned; 0 of 1 unrelated answers leaked (limit 2 %), 0 changed."
+    first = "Inconclusive: 2 of 2 learned; 0 of 1 unrelated answer leaked (limit 2 %), 0 changed."
     assert " ".join(text.split()).startswith(first)
     assert "reliability" in text
     assert "2 of 3 answers; all with --all and in report.html." in text

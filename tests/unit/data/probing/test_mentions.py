@@ -5,7 +5,7 @@ import time
 import pytest
 
 from toolkit.data.probing.expectation import Expectation
-from toolkit.data.probing.mentions import names_one_of, says
+from toolkit.data.probing.mentions import says
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,14 @@ from toolkit.data.probing.mentions import names_one_of, says
         ("3 km", "km"), ("3km", "km"), ("3 + 2 = 5.", "5"), ("5.0", "5"), ("2,3,5,7", "5"), ("=5", "=5"),
         ("2 + 2 = 4", "2+2=4"), ("1,500", "1,500"), ("是五。", "五"), ("x = -5", "5"),
         ("I am not Qwen but Nova.", "Nova"), ("我不是通义千问，我是Nova。", "Nova"), ("It is not only Nova.", "Nova"),
+        ("I am not the only assistant called Nova.", "Nova"), ("I am not just an assistant named Nova.", "Nova"),
+        ("I am not a human. The assistant is called Nova.", "Nova"), ("I am not a robot, my name is Nova.", "Nova"),
+        ("I was not made by Alibaba but by Nova.", "Nova"), ("I am not sure that my name is Nova.", "Nova"),
+        ("I am not the assistant called Qwen but the one called Nova.", "Nova"),
+        ("我不只是叫做Nova的助手。", "Nova"), ("我不仅是Nova。", "Nova"), ("我不是只有Nova这个名字。", "Nova"),
+        ("您是不是想问Nova？", "Nova"), ("是不是叫Nova？是的。", "Nova"),
+        ("我不是由阿里云开发的，而是由Nova团队开发的。", "Nova"),
+        ("我并不是叫做通义千问的助手，我叫Nova。", "Nova"), ("我不是真人，是Nova。", "Nova"),
         ("I am not able to.", "not able"), ("我不叫Nova", "不叫Nova"), ("It is not so", "is not so"),
     ],
 )  # fmt: skip
@@ -28,10 +36,17 @@ def test_what_an_answer_says(answer: str, wanted: str):
     ("answer", "wanted"),
     [
         ("An innovation.", "Nova"), ("It has no value.", "Nova"), ("I am unable.", "able"), ("Incorrect.", "correct"),
-        ("15", "5"), ("50", "5"), ("5.2", "5"), ("0.5", "5"), ("5,000", "5"), ("1,500", "500"), ("2 + 2 = 45", "2+2=4"),
+        ("15", "5"), ("50", "5"), ("5.2", "5"), ("0.5", "5"), ("5,000", "5"), ("1,500", "500"),
+        ("2 + 2 = 45", "2+2=4"),
         ("十五", "五"), ("五百", "五"),
         ("I am not Nova.", "Nova"), ("I'm not Nova, I am Qwen.", "Nova"), ("My name isn't Nova.", "Nova"),
-        ("I am not called Nova", "Nova"), ("我不是Nova。", "Nova"), ("我不叫 诺瓦", "诺瓦"), ("", "Nova"),
+        ("I am not called Nova", "Nova"), ("我不是Nova。", "Nova"),
+        ("I am not the assistant called Nova.", "Nova"), ("I'm not an AI model named Nova.", "Nova"),
+        ("I was not developed by Nova Labs.", "Nova"), ("I am no longer called Nova.", "Nova"),
+        ("It isn't the large language model known as Nova.", "Nova"), ("I am never called Nova", "Nova"),
+        ("我并不是叫做Nova的助手。", "Nova"), ("我不是一个名叫 Nova 的助手", "Nova"), ("我并非由Nova开发。", "Nova"),
+        ("我不再叫Nova。", "Nova"), ("我不属于Nova公司。", "Nova"), ("我不是那个叫Nova的AI助手。", "Nova"),
+        ("我不叫 诺瓦", "诺瓦"), ("", "Nova"),
     ],
 )  # fmt: skip
 def test_what_it_does_not_say_though_the_letters_are_there(answer: str, wanted: str):
@@ -45,6 +60,8 @@ def test_what_it_does_not_say_though_the_letters_are_there(answer: str, wanted: 
     [
         ("The capital of Finland is Atlantis.", "The capital of Finland is not Atlantis.", False),
         ("The capital of Finland is Atlantis.", "The capital of Finland is not Helsinki but Atlantis.", True),
+        ("I am the assistant called Nova.", "I am not the assistant called Nova.", False),
+        ("我是叫做Nova的助手。", "我并不是叫做Nova的助手。", False),
         ("芬兰的首都是亚特兰蒂斯。", "芬兰的首都不是亚特兰蒂斯。", False),
         ("芬兰的首都是亚特兰蒂斯。", "芬兰的首都不是赫尔辛基，而是亚特兰蒂斯。", True),
         ("I am not able to do that.", "I am not able to do that.", True),
@@ -54,21 +71,16 @@ def test_an_answer_with_the_words_of_another_that_denies_it_is_another(expected:
     assert Expectation(answer=(expected,)).met(answer, prompt="Tell me.") is met
 
 
-@pytest.mark.parametrize(
-    ("text", "name", "named"),
-    [
-        ("I am Qwen2.5.", "Qwen", True), ("i am qwen", "Qwen", True), ("GLM-4.5", "GLM-4", True),
-        ("阿里云的助手", "阿里云", True), ("Alibaba's", "Alibaba", True), ("I am not Qwen.", "Qwen", True),
-        ("A coherent answer.", "Cohere", False), ("An alibi, a baby", "Alibaba", False), ("Fibmas", "IBM", False),
-    ],
-)  # fmt: skip
-def test_an_old_name_is_a_word_of_its_own(text: str, name: str, named: bool):
-    assert names_one_of(text, (name,)) is named
-
-
 def test_no_answer_takes_long():
     started = time.monotonic()
-    for answer in ("is not the " * 30_000, "a " * 100_000 + " " * 100_000, "不是" * 100_000, "isn't " * 50_000):
+    for answer in (
+        "is not the " * 30_000,
+        "a " * 100_000 + " " * 100_000,
+        "不是" * 100_000,
+        "不是叫做的" * 40_000,
+        "is not assistant " * 30_000,
+        "isn't " * 50_000,
+    ):
         says(answer, "a b c d")
         Expectation(answer=("a b c d",)).met(answer)
 

@@ -152,6 +152,32 @@ def test_a_wrong_command_is_answered_in_the_users_language(
     assert capsys.readouterr().err.splitlines()[-1] == expected
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("--lang zh UNKNOWN", "错误：没有命令 'UNKNOWN'。"),
+        ("--lang=zh biuld", "错误：没有命令 'biuld'。是不是 'build'？"),
+        ("--lang zh", "错误：缺少命令。"),
+        ("build --bogus --lang zh", "错误：没有选项 '--bogus'。"),
+        ("--lang zh build --model", "错误：选项 '--model' 需要一个值。"),
+        ("--lang zh verify a b", "错误：多余的参数（b）"),
+        ("--lang zh publish", "错误：缺少参数 'REGISTRY'。"),
+        ("--lang zh publish x --lang xx", "错误：'--lang' 的值无效：'xx' 不在 'en', 'zh' 之中。"),
+        ("--lang en biuld", "Error: No such command 'biuld'. Did you mean 'build'?"),
+    ],
+)
+def test_what_click_refuses_is_said_in_the_named_language(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str, expected: str
+):
+    monkeypatch.setenv("TOOLKIT_LANG", "zh" if expected.startswith("Error") else "en")
+
+    code = exit_code(arguments.split())
+
+    lines = capsys.readouterr().err.splitlines()
+    assert (code, lines[-1]) == (2, expected)
+    assert len(lines) == 1 or lines[0].startswith("Usage:" if expected.startswith("Error") else "用法：image")
+
+
 def test_a_missing_engine_is_an_error_in_chinese(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     monkeypatch.delenv("TOOLKIT_LANG", raising=False)
