@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from toolkit.core.errors import ConfigError
-from toolkit.core.text import counted
 from toolkit.data.containers.stored_rows import chosen
 from toolkit.data.dataset import Dataset, Row, places, prompt_key
 from toolkit.data.records import Remark
@@ -43,10 +42,12 @@ def sample(dataset: Dataset, count: int | None, seed: int) -> Dataset:
     if count is None:
         return dataset
     if count >= total:
-        few = Remark(f"It has {counted(total, 'row')}, fewer than the {count} asked for: all are taken.")
+        one = Remark(f"It has 1 row, fewer than the {count} asked for: it is taken.")
+        few = one if total == 1 else Remark(f"It has {total} rows, fewer than the {count} asked for: all are taken.")
         return replace(dataset, notes=(*dataset.notes, *([few] if count > total else [])))
     at = sorted(random.Random(seed).sample(range(total), count))  # noqa: S311  # a repeatable choice, not a secret
-    taken = Remark(f"{count} of {total} rows {'is' if count == 1 else 'are'} taken, by the seed {seed}.")
+    one = Remark(f"1 of {total} rows is taken, by the seed {seed}.")
+    taken = one if count == 1 else Remark(f"{count} of {total} rows are taken, by the seed {seed}.")
     return replace(
         dataset,
         rows=chosen(dataset.rows, at),

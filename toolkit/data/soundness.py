@@ -91,9 +91,10 @@ def sound_rows(
         rows = chosen(rows, [at for at, row in enumerate(rows) if row.number not in faulty])
     if not reading.skip_bad or not rows:
         require_sound(dataset, faults, reading)
-    have = "has errors and is" if len(faulty) == 1 else "have errors and are"
+    one = Remark(f"1 of {_total(dataset)} rows has errors and is left out.")
+    several = Remark(f"{len(faulty)} of {_total(dataset)} rows have errors and are left out.")
     return SoundRows(dataset=dataset, rows=rows, left_out=tuple(faults), remarks=(
-        *([Remark(f"{len(faulty)} of {_total(dataset)} rows {have} left out.")] if faulty else ()),
+        *(() if not faulty else [one if len(faulty) == 1 else several]),
         *dataset.remarks, *_warnings(path, found, reading),
     ))  # fmt: skip
 

@@ -19,6 +19,7 @@ from toolkit.compare.texts import Texts
 from toolkit.core.documents import read_regular_json
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.export.evidence import NOT_COMPARED, PASSED, read_evidence
+from toolkit.model.divergence import Drift
 from toolkit.runs.comparison import ComparisonRecord, read_comparison, with_digest
 from toolkit.runs.layout import REPORT_SCHEMA_VERSION, RUN_SCHEMA_VERSION
 from toolkit.runs.run import read_run
@@ -32,8 +33,9 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 def _run(tmp_path: Path) -> Path:
     """A folder whose `compare` has a report of a comparison that passed."""
     report = report_on(
-        answered(TRAINED, "Qwen", "Nova"), answered(PARAPHRASE, "Qwen", "Nova 🎉"), answered(OUT_OF_SCOPE, "4", "4")
-    )
+        answered(TRAINED, "Qwen", "Nova"), answered(PARAPHRASE, "Qwen", "Nova 🎉"),
+        answered(OUT_OF_SCOPE, "4", "4", drift=Drift(kl_sum=0.0, agreeing=2, tokens=2)),
+    )  # fmt: skip
     write_report(report, Side(kind="adapter", name="a", model=None), tmp_path / "compare")  # type: ignore[arg-type]
     return tmp_path
 

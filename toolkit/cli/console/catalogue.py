@@ -75,10 +75,11 @@ class Catalogue:
         return self._otherwise(text) if len(several) == 1 else "；".join(map(self.part, several))
 
     def _found(self, text: str, lines: Lines) -> str | None:
-        found = lines.match(ONE.sub(_plural, text)) or lines.match(text)
-        if found is None:
+        # As it is, unless more of its words are known with the noun in the plural.
+        matches = [one for form in (text, ONE.sub(_plural, text)) if (one := lines.match(form)) is not None]
+        if not matches:
             return None
-        chinese, varying = found
+        chinese, varying = min(matches, key=lambda one: sum(map(len, one[1])))
         parts = [self.part(one) for one in varying]
         return PLACE.sub(lambda place: parts[int(place[1])], chinese)
 
