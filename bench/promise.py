@@ -10,7 +10,8 @@ card, each with an OUT.json of its own; --table takes all of them. `further`: fu
 in place of the usual ones, for everything that this process trains. A probe that the product itself wrote as a question
 is asked apart from the others (`seen`), which the table shows: it lists only what was never trained. `beyond_base` are
 the probes among these that the base model does not answer with the rows in its context, neither as a text nor as turns.
-OUT.json is written after each run; a run that fails is an entry with its error.
+OUT.json is written after each run; a run that fails is an entry with its error. `keep`: a folder, in which each run's
+questions and report stay, to be read.
 """
 
 import contextlib
@@ -51,15 +52,15 @@ if TYPE_CHECKING:
     from learn import Study
 
 SETS = Path(__file__).parent / "sets"
-QUESTIONS = "questions.jsonl"  # in a run's folder
+QUESTIONS, COMPARISON, REPORT = "questions.jsonl", "compare", "report.json"  # in a run's folder
 
 
 class Bench:
     """One loaded base model, and one folder of runs, for all sets and seeds of this process."""
 
-    def __init__(self, model: str, work: Path, part: str, *, comparing: bool) -> None:
+    def __init__(self, model: str, work: Path, part: str, *, comparing: bool, kept: Path | None = None) -> None:
         self.base = find_base_model(model)
-        self.model, self.work, self.part, self.comparing = model, work, part, comparing
+        self.model, self.work, self.part, self.comparing, self.kept = model, work, part, comparing, kept
         self.beyond: dict[str, list[list[str]]] = {}  # of each set, what the base cannot answer with the rows in view
         self.backends = shared_backends()
         self.caller = Caller(stop=StopRequests(print), notify=lambda _: None)
@@ -94,6 +95,12 @@ class Bench:
                 CompareConfig(run=run.run_id, output=output, ability=NO_ABILITIES, scan=False), load=self.backends.load
             )
             told["compare"] = compared(report)
+        if self.kept is not None:
+            folder = self.kept / f"{name}-{spec.replace(':', '-')}-{seed}"
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in (run.folder / QUESTIONS, run.folder / COMPARISON / REPORT):
+                if file.is_file():
+                    shutil.copy(file, folder)
         return told | {
             "rows": record["data"]["rows"], "steps": record["train"]["steps"],
             "stop_reason": record["train"].get("stop_reason"), "questions": record.get("questions"),
@@ -183,7 +190,7 @@ def main() -> None:
     options: dict[str, list[str]] = {}
     for word in words:
         key, _, value = word.partition("=")
-        if key not in ("sets", "part", "seeds", "recipe", "compare", "further"):
+        if key not in ("sets", "part", "seeds", "recipe", "compare", "further", "keep"):
             sys.exit(f"{word}: there is no option {key}.")
         options.setdefault(key, []).append(value)
     if kinds := options.get("further"):
@@ -195,7 +202,8 @@ def main() -> None:
         "further": list(write.USUAL_FURTHER), "entries": [],
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
-        bench = Bench(model, Path(work), part, comparing=options.get("compare") != ["no"])
+        kept = Path(options["keep"][0]) if "keep" in options else None
+        bench = Bench(model, Path(work), part, comparing=options.get("compare") != ["no"], kept=kept)
         for name in sets.split(","):
             entries = bench.entries(
                 name, options.get("recipe", [default_recipe(model)]), [int(seed) for seed in seeds.split(",")]
