@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from learn import Study
 
 SETS = Path(__file__).parent / "sets"
-QUESTIONS, COMPARISON, REPORT = "questions.jsonl", "compare", "report.json"  # in a run's folder
+QUESTIONS = "questions.jsonl"  # in a run's folder
 
 
 class Bench:
@@ -90,17 +90,19 @@ class Bench:
         started = time.perf_counter()
         told = self._asked(name, run)
         told["asking_s"] = round(time.perf_counter() - started, 3)
+        kept = None if self.kept is None else self.kept / f"{name}-{spec.replace(':', '-')}-{seed}"
+        if kept is not None:
+            kept.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(run.folder / QUESTIONS, kept)
         if self.comparing:
             report, _ = compare(
                 CompareConfig(run=run.run_id, output=output, ability=NO_ABILITIES, scan=False), load=self.backends.load
             )
             told["compare"] = compared(report)
-        if self.kept is not None:
-            folder = self.kept / f"{name}-{spec.replace(':', '-')}-{seed}"
-            folder.mkdir(parents=True, exist_ok=True)
-            for file in (run.folder / QUESTIONS, run.folder / COMPARISON / REPORT):
-                if file.is_file():
-                    shutil.copy(file, folder)
+            if kept is not None:
+                text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
+                (kept / "report.json").write_text(text, encoding="utf-8")
         return told | {
             "rows": record["data"]["rows"], "steps": record["train"]["steps"],
             "stop_reason": record["train"].get("stop_reason"), "questions": record.get("questions"),
