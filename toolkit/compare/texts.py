@@ -13,13 +13,11 @@ ENGLISH = "en"
 PLURAL = re.compile(r"\\\{\w+:([^{}|]*)\\\|([^{}|]*)\\\}")  # as re.escape leaves {count:probe|probes}
 FIELD = re.compile(r"\\\{(\w+)\\\}")  # as re.escape leaves a name in braces
 # What a verdict's reason is made of (`Shortfall.reason`), the outermost first, and what stands in its braces.
-REASONS = tuple(
-    f"reason.{name}"
-    for name in ("where", "open", "under", "over", "met", "took_unmeasured", "took_known", "kept_unmeasured")
-)
+UNMEASURED = ("took_unmeasured", "took_known", "took_chance", "kept_unmeasured", "kept_drift")
+REASONS = tuple(f"reason.{name}" for name in ("where", "open", "under", "over", "met", *UNMEASURED))
 WITHIN = {
     "reason": REASONS[1:5],
-    "reaches": ("reason.reaches",),
+    "reaches": ("reason.reaches", "reason.few"),
     "tells": tuple(f"reason.{name}" for name in ("left", "more", "too_close", "all_items")),
     "system": ("system.default", "system.none"),
 }

@@ -92,6 +92,20 @@ def test_a_recorded_reason_is_found_in_the_other_language(value: float, counted:
         assert reason_in(Texts(), one.reason(Texts())) == one.reason(Texts())
 
 
+@pytest.mark.parametrize("key", [one for one in catalogue() if re.match(r"reason\.(took|kept)_", one)])
+def test_why_a_half_was_not_judged_is_found_too(key: str):
+    texts = [Texts(language)(key, gained=1, lost=0, n=128, p="0.5") for language in ("en", "zh")]
+
+    assert reason_in(Texts("zh"), texts[0]) == texts[1] != texts[0]
+
+
+def test_that_too_few_probes_tell_nothing_is_found_too():
+    one = Shortfall(metric="kl", value=0.2, limit=0.5, system=None, low=0.2, high=0.2, decision="open", more=39)
+
+    assert "tells nothing" in one.reason(Texts())
+    assert reason_in(Texts("zh"), one.reason(Texts())) == one.reason(Texts("zh"))
+
+
 def test_a_reason_of_an_older_version_is_found_too():
     one = Shortfall(metric="kl", value=0.2, limit=0.5, system=None, low=0.1, high=0.9, decision="open", more=1)
     older = one.reason(Texts()).replace("more probe would", "more probes would")
