@@ -126,7 +126,12 @@ def under(*passing: str, trying=(SYSTEM, DEFAULT, UNRELATED)):
 
 
 def test_the_report_says_where_the_change_holds():
-    assert where_it_holds(under(SYSTEM, DEFAULT, UNRELATED), Texts()).startswith("The change holds under every")
+    everywhere = [
+        answered(TRAINED, "Qwen", "Nova", name=f"who-{at}", system=one)
+        for one in (SYSTEM, DEFAULT, UNRELATED) for at in range(40)
+    ]  # fmt: skip
+    assert where_it_holds(report_on(*everywhere), Texts()).startswith("The change holds under every")
+    assert where_it_holds(under(SYSTEM, DEFAULT, UNRELATED), Texts()).startswith("By the figures, the change holds")
     assert where_it_holds(under(SYSTEM), Texts()) == "The change holds only under the training system prompt."
     assert where_it_holds(under(SYSTEM), Texts("zh")) == "改动只在训练时的系统提示词下生效。"
     assert where_it_holds(under(SYSTEM, DEFAULT), Texts()) == f"The change does not hold under: {UNRELATED}."

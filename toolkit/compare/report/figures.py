@@ -93,7 +93,7 @@ def where_it_holds(report: Report, texts: Texts) -> str:
     if len(short) < 2 or all(short.values()):  # noqa: PLR2004  # with one system prompt there is nothing to compare
         return ""
     if not any(short.values()):
-        return texts("system.holds_everywhere")
+        return texts("system.seems_everywhere" if report.verdict.half("took") == "open" else "system.holds_everywhere")
     if [report.systems.get(system) for system, missing in short.items() if not missing] == [TRAINING_KIND]:
         return texts("system.only_training")
     names = [system_name(system, texts) for system, missing in short.items() if missing]
