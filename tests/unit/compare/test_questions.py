@@ -128,7 +128,7 @@ def under(*passing: str, trying=(SYSTEM, DEFAULT, UNRELATED)):
 def test_the_report_says_where_the_change_holds():
     everywhere = [
         answered(TRAINED, "Qwen", "Nova", name=f"who-{at}", system=one)
-        for one in (SYSTEM, DEFAULT, UNRELATED) for at in range(40)
+        for one in (SYSTEM, DEFAULT, UNRELATED) for at in range(80)
     ]  # fmt: skip
     assert where_it_holds(report_on(*everywhere), Texts()).startswith("The change holds under every")
     assert where_it_holds(under(SYSTEM, DEFAULT, UNRELATED), Texts()).startswith("By the figures, the change holds")
