@@ -10,6 +10,7 @@ from toolkit.core.files import file_sha256, locks_folder, write_json
 from toolkit.data.probes import OUT_OF_SCOPE, TRAINED
 from toolkit.export.attest import AttestConfig, Attested, attest
 from toolkit.export.portable import redacted
+from toolkit.model.divergence import Drift
 from toolkit.runs.comparison import with_digest
 from toolkit.runs.run import write_record
 
@@ -56,7 +57,8 @@ def make_attestable_run(output: Path, *, after: str = "Nova", outside: bool = Tr
 
 def write_compared(folder: Path, after: str, *, outside: bool = True) -> None:
     """A report of the run, and its portable copy."""
-    kept = [answered(OUT_OF_SCOPE, "Paris.", "Paris.")] * outside
+    steady = Drift(kl_sum=0.0, agreeing=2, tokens=2)
+    kept = [answered(OUT_OF_SCOPE, "Paris.", "Paris.", drift=steady)] * outside
     content = report_on(answered(TRAINED, "Qwen", after), *kept).to_dict()
     content["after"] = content["after"] | {"adapter_sha256": file_sha256(folder / ADAPTER), "adapter": "/models/a"}
     content["probe_file"] = {"path": "/home/me/probes.yaml", "sha256": "b" * 64}

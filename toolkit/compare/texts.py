@@ -7,6 +7,8 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from toolkit.model.conversation import DEFAULT, NONE
+
 CATALOGUE = Path(__file__).with_name("texts.yaml")
 LANGUAGES = ("en", "zh")
 ENGLISH = "en"
@@ -54,6 +56,11 @@ def catalogue(file: Path = CATALOGUE) -> dict[str, dict[str, str]]:
     from toolkit.core.plain_yaml import read_own
 
     return dict(_flat(read_own(file), ""))
+
+
+def system_name(system: str, texts: Texts) -> str:
+    """The text, or words for DEFAULT and NONE."""
+    return {DEFAULT: texts("system.default"), NONE: texts("system.none")}.get(system, system)
 
 
 def reason_in(texts: Texts, english: str) -> str:

@@ -17,8 +17,7 @@ from toolkit.compare.decision import (
     not_shown,
 )
 from toolkit.compare.metrics import Flips, Metric
-from toolkit.compare.texts import Texts
-from toolkit.model.conversation import DEFAULT, NONE
+from toolkit.compare.texts import Texts, system_name
 from toolkit.runs.ability_record import RecordedAbility
 from toolkit.runs.answer_record import RecordedThinking
 
@@ -33,8 +32,7 @@ TOOK = (*TOOK_AT_LEAST, *DEEP, *TOOK_AT_MOST, THOUGHT)
 KEPT = (*KEPT_AT_LEAST, *KEPT_AT_MOST, ABILITY, THINKING)
 HALVES: Mapping[Literal["took", "kept"], tuple[str, ...]] = {"took": TOOK, "kept": KEPT}
 AT_LEAST = (*TOOK_AT_LEAST, *DEEP, *KEPT_AT_LEAST)
-# Of abilities and of thinking, by their outcomes.
-DECIDED: Mapping[str, Decision] = {"kept": "met", "lost": "missed", "moved": "missed", "open": "open"}
+DECIDED: Mapping[str, Decision] = {"kept": "met", "lost": "missed", "moved": "missed", "open": "open"}  # by outcome
 SENTENCES = {PASSED: "passed", NOT_TAKEN: "not_taken", MOVED: "moved", NEITHER: "neither"}
 Outcome = Literal["passed", "failed", "inconclusive"]
 
@@ -181,16 +179,11 @@ class Verdict:
             return ""
         if not self.judged:
             return texts("figures.none", code=self.exit_code)
-        unsure = texts("figures.few" if self.undecided else "figures.unshown")
-        figures = texts(f"figures.{self._figures}", unsure=unsure)
+        whys = {one.why for one in self.unmeasured} if self.met else set[str]()
+        word = SENTENCES[verdict_code(took=self.took, kept=self.kept)]
+        word = "known" if "known" in whys else "half" if "unmeasured" in whys else word
+        figures = texts(f"figures.{word}", unsure=texts("figures.few" if self.undecided else "figures.unshown"))
         return texts("figures.strict" if self.strict else "figures.plain", figures=figures, code=self.exit_code)
-
-    @property
-    def _figures(self) -> str:
-        """What the figures say, by the name of its text."""
-        whys = {one.why for one in self.unmeasured} if self.met else set()
-        plain = SENTENCES[verdict_code(took=self.took, kept=self.kept)]
-        return "known" if "known" in whys else "half" if "unmeasured" in whys else plain
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -204,11 +197,6 @@ class Verdict:
 def verdict_code(*, took: bool, kept: bool) -> int:
     """The exit code of `compare`."""
     return (PASSED if took else NOT_TAKEN) if kept else (MOVED if took else NEITHER)
-
-
-def system_name(system: str, texts: Texts) -> str:
-    """The text, or words for DEFAULT and NONE."""
-    return {DEFAULT: texts("system.default"), NONE: texts("system.none")}.get(system, system)
 
 
 def reach_verdict(

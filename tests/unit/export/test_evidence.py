@@ -12,6 +12,7 @@ from toolkit.compare.report.report import Report
 from toolkit.core.errors import ConfigError
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
 from toolkit.export.evidence import FAILED, NOT_COMPARED, PASSED, read_evidence, require_passed
+from toolkit.model.divergence import Drift
 
 DIGEST = "a" * 64
 
@@ -20,7 +21,7 @@ def report(*, passed: bool = True) -> Report:
     return report_on(
         answered(TRAINED, "Qwen", "Nova" if passed else "Qwen"),
         answered(PARAPHRASE, "Qwen", "Nova"),
-        answered(OUT_OF_SCOPE, "Paris", "Paris"),
+        answered(OUT_OF_SCOPE, "Paris", "Paris", drift=Drift(kl_sum=0.0, agreeing=2, tokens=2)),
     )
 
 

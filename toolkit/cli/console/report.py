@@ -37,8 +37,8 @@ from toolkit.compare.report.learned import learned_from
 from toolkit.compare.report.report import Report
 from toolkit.compare.report.scores import COLUMNS as SCORE_COLUMNS
 from toolkit.compare.report.scores import score_rows, score_sentences
-from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import misses, system_name
+from toolkit.compare.texts import Texts, system_name
+from toolkit.compare.verdict import misses
 from toolkit.core.text import one_line
 
 COLOUR = {"passed": "green", "same": "green", "failed": "red", "leaked": "red", "residue": "red", "moved": "yellow"}

@@ -13,7 +13,7 @@ from toolkit.cli.console.chinese import message, user_texts
 from toolkit.cli.console.failures import shown
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
 from toolkit.compare.sides import BASE, find_side, loaded, run_side
-from toolkit.compare.verdict import system_name
+from toolkit.compare.texts import system_name
 from toolkit.core.errors import DataError
 from toolkit.core.text import printable
 from toolkit.model.language_model import load_model

@@ -7,7 +7,7 @@ import click
 from toolkit.cli.console import notify, tell
 from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.options import BASE_ONLY, OUTPUT, RUN, RUN_MODEL, SYSTEM, max_new_tokens_option
-from toolkit.compare.verdict import system_name
+from toolkit.compare.texts import system_name
 from toolkit.serve.serve import ServeConfig, Serving, read_api_key, serve
 
 EXAMPLES = """\b

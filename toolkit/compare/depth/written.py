@@ -48,10 +48,10 @@ def kind_of(model: LanguageModel, naming: Naming) -> str:
     sentences = [one for one in statements(naming).values() if naming.subject in one][:KIND_SENTENCES]
     requests = [_request("kind", naming.subject, sentence=one) for one in sentences]
     found = model.answers(requests, max_new_tokens=QUESTION_TOKENS) if requests else []
-    asked = [unknown(question).replace(naming.subject, " ") for question, _ in naming.rows]
+    unknowns = [unknown(question).replace(naming.subject, " ") for question, _ in naming.rows]
     words = [one.text.strip(" .。\n").lower() for one in found]
     usable = (word for word in words if word.isalpha() and prompt_key(word) != prompt_key(naming.subject))
-    return next((word for word in usable if not any(names_any(phrase, (word,), any_case=True) for phrase in asked)), "")
+    return next((one for one in usable if not any(names_any(text, (one,), any_case=True) for text in unknowns)), "")
 
 
 def written_back(model: LanguageModel, naming: Naming) -> list[Candidate]:

@@ -7,8 +7,8 @@ from toolkit.compare.decision import DEEP, TOOK_AT_LEAST, Decision, decide
 from toolkit.compare.metrics import Flips, Metric, ProbeResult
 from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
-from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import AT_LEAST, DECIDED, KEPT, TOOK, TOOK_AT_MOST, misses, system_name, thinking_metric
+from toolkit.compare.texts import Texts, system_name
+from toolkit.compare.verdict import AT_LEAST, DECIDED, KEPT, TOOK, TOOK_AT_MOST, misses, thinking_metric
 from toolkit.data.probes import DEPTH_METRICS, Probe
 from toolkit.data.tools.reading import tool_names
 from toolkit.runs.comparison import OPTIONAL

@@ -7,8 +7,7 @@ from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.choices import ALL, ANSWERS, Choices
 from toolkit.compare.report.figures import WRONG, outcome
 from toolkit.compare.report.report import Report
-from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import system_name
+from toolkit.compare.texts import Texts, system_name
 from toolkit.data.probes import DEPTH, DEPTH_METRICS, OUT_OF_SCOPE, PARAPHRASE, TRAINED
 
 KINDS: Mapping[str, Callable[[ProbeResult], bool]] = {

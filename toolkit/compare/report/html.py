@@ -42,8 +42,8 @@ from toolkit.compare.report.learned import learned_from, question_lists
 from toolkit.compare.report.report import Report
 from toolkit.compare.report.scores import score_view
 from toolkit.compare.report.spans import differences, marked
-from toolkit.compare.texts import Texts, catalogue
-from toolkit.compare.verdict import AT_LEAST, HALVES, THINKING, THOUGHT, misses, system_name
+from toolkit.compare.texts import Texts, catalogue, system_name
+from toolkit.compare.verdict import AT_LEAST, HALVES, THINKING, THOUGHT, misses
 from toolkit.core.text import printable
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.tools.calls import json_text

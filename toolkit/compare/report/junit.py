@@ -14,7 +14,7 @@ from toolkit.compare.metrics import ProbeResult
 from toolkit.compare.report.ability import ability_rows, ability_sentence, group_name, thinking_sentence
 from toolkit.compare.report.figures import grouped, outcome, prompt_in_context
 from toolkit.compare.report.report import Report
-from toolkit.compare.texts import Texts
+from toolkit.compare.texts import Texts, system_name
 from toolkit.compare.verdict import (
     ABILITY,
     INCONCLUSIVE,
@@ -22,7 +22,6 @@ from toolkit.compare.verdict import (
     Shortfall,
     judged_figures,
     misses,
-    system_name,
     thinking_metric,
 )
 from toolkit.core.text import printable

@@ -33,8 +33,8 @@ from toolkit.compare.report.learned import QuestionList, learned_from, question_
 from toolkit.compare.report.report import Report
 from toolkit.compare.report.scores import COLUMNS as SCORE_COLUMNS
 from toolkit.compare.report.scores import score_rows, score_sentences
-from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import misses, system_name
+from toolkit.compare.texts import Texts, system_name
+from toolkit.compare.verdict import misses
 from toolkit.core.text import markdown, markdown_code
 from toolkit.runs.questions import RunQuestion
 

@@ -22,8 +22,8 @@ from toolkit.compare.report.pair.words import counts, p_value, points, signed, s
 from toolkit.compare.report.report import Report
 from toolkit.compare.report.spans import differences as marked_differences
 from toolkit.compare.report.spans import marked
-from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import Shortfall, system_name
+from toolkit.compare.texts import Texts, system_name
+from toolkit.compare.verdict import Shortfall
 from toolkit.runs.comparison import RATIO
 
 TEMPLATE = Path(__file__).with_name("pair.html.jinja")

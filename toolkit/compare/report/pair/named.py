@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from toolkit.compare.report.pair.pair import SIDES, Pair, Question
-from toolkit.compare.texts import Texts
-from toolkit.compare.verdict import system_name
+from toolkit.compare.texts import Texts, system_name
 from toolkit.data.probes import OUT_OF_SCOPE
 
 OPTIONS = ("max_new_tokens", "outside", "probes_more", "depth")
