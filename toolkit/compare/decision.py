@@ -29,11 +29,13 @@ class Counts:
     """What the headline says: answers, each counted under the system prompt where its metric is worst.
 
     `learned` of `in_scope` ones are as expected; `unshown`: why that does not show that they were learned, known or
-    chance, see `Unmeasured`. Of `outside` answers, `leaked` (None without markers) and `changed`.
+    chance, see `Unmeasured`; `verbatim`: nothing was asked in other words, though that has a limit.
+    Of `outside` answers, `leaked` (None without markers) and `changed`.
     """
 
     learned: int = 0
     unshown: str | None = None
+    verbatim: bool = False
     in_scope: int = 0
     leaked: int | None = None
     changed: int = 0
@@ -50,7 +52,7 @@ class Counts:
 
     def parts(self, texts: Texts) -> dict[str, str]:
         """`learned`, `leaked` and `changed`, without what was not measured."""
-        word = self.unshown if self.unshown and self.learned else "learned"
+        word = self.unshown if self.unshown and self.learned else "verbatim" if self.verbatim else "learned"
         found = {"learned": texts(f"counts.{word}", count=self.learned, n=self.in_scope)} if self.in_scope else {}
         if self.outside and self.leaked is not None:
             leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
@@ -123,12 +125,14 @@ def counts_of(
 ) -> Counts:
     """`expected`: as in `not_shown`."""
     found = {name: metric for name, (_, metric) in worst(per_system).items()}
-    inside = [found[name] for name in counted(thresholds) if name in found]
+    names = [name for name in counted(thresholds) if name in found]
+    inside = [found[name] for name in names]
     leakage, locality = found.get("leakage"), found.get("locality")
     kept = thresholds.get("locality")
     return Counts(
         learned=sum(one.count for one in inside),
         unshown=next((one.why for one in not_shown(expected)), None),
+        verbatim="generality" in thresholds and names == ["reliability"],
         in_scope=sum(one.n for one in inside),
         leaked=None if leakage is None else leakage.count,
         changed=0 if locality is None else locality.n - locality.count,

@@ -317,3 +317,15 @@ def test_a_verdict_that_was_passed_by_the_rules_of_its_time_has_no_reasons_again
     verdict = Report.from_dict(recorded).verdict
 
     assert (verdict.outcome, verdict.reasons, verdict.half("took")) == ("passed", (), "met")
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", ", asked only word for word;"), ("zh", "（只问过原话）")])
+def test_a_headline_says_where_nothing_was_asked_in_other_words(language: str, told: str):
+    """Rows in a language without wordings of our own, or calls of tools: Passed stood above, and no more."""
+    verbatim = [one for one in enough() if one.probe.group != PARAPHRASE]
+
+    assert told in report_on(*verbatim).verdict.sentence(Texts(language))
+    assert told not in report_on(*enough()).verdict.sentence(Texts(language))
+    limits = {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "generality"}
+    without = reach_verdict(report_on(*verbatim).per_system, limits)
+    assert told not in without.sentence(Texts(language))
