@@ -199,7 +199,7 @@ def test_at_depth_each_side_answers_its_own_conversations(output, probes, said):
     assert all(len(turn) == 1 for one in deep for turn in one["history"])
     assert {one["own_system"] is None for one in deep} == {True, False}
     assert any(one["before"] != one["after"] for one in deep)
-    assert (found.verdict.passed, found.verdict.counts.in_scope) == (True, 4)  # shown, and not judged
+    assert (found.verdict.exit_code, found.verdict.counts.in_scope) == (0, 4)  # shown, and not judged
     assert compared(output, probes, run="v1", depth=True, systems=(SYSTEM,))[0].to_dict()["further"] is None
 
 

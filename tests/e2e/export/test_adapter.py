@@ -127,9 +127,8 @@ def test_the_card_follows_a_comparison_without_a_new_export(output, probes, caps
 
     assert not again.fresh
     assert (folder / "adapter_model.safetensors").stat().st_mtime_ns == weights
-    assert "Inconclusive: 1 of 1 learned; 3 of 3 unrelated answers changed" in (folder / "README.md").read_text(
-        encoding="utf-8"
-    )
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "Inconclusive: 1 of 1 learned, asked only word for word; 3 of 3 unrelated answers changed" in card
     assert files(folder) == FILES | REPORTS
     shutil.rmtree(find_run(None, output).folder / "compare")
     exported(output, probes)

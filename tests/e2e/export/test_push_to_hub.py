@@ -134,7 +134,7 @@ def test_a_comparison_since_travels_with_the_next_push(user, hub):
     assert refused.returncode == 3
     assert "did not pass its comparison (agreement" in refused.stderr
     card = hub.repositories["me/mine"].files["README.md"].decode()
-    assert "**Inconclusive: 1 of 1 learned; 2 of 2 unrelated answers changed.**" in card
+    assert "**Inconclusive: 1 of 1 learned, asked only word for word; 2 of 2 unrelated answers changed.**" in card
 
     pushed = user.pushes("me/mine", "--even-if-failed")
     assert pushed.returncode == 0, pushed.stderr
