@@ -145,9 +145,11 @@ def counts_of(
 def decide(name: str, metric: Metric, limit: float, *, at_least: bool) -> Decision:
     """Met or missed if the interval is on one side of the limit, else open; without an interval the value decides.
 
-    Fewer than LEAST_RESAMPLED probes leave a bootstrapped figure open.
+    By fewer than LEAST_RESAMPLED probes a bootstrapped figure meets no limit: such an interval ends too early where
+    drift may still be, and by one probe there is none.
     """
-    if name not in SHARES and metric.probes is not None and metric.probes < LEAST_RESAMPLED:
+    few = name not in SHARES and metric.probes is not None and metric.probes < LEAST_RESAMPLED
+    if few and metric.probes == 1:
         return "open"
     value = metric.value or 0.0
     low = value if metric.low is None else metric.low
@@ -156,9 +158,9 @@ def decide(name: str, metric: Metric, limit: float, *, at_least: bool) -> Decisi
         return decide(name, metric, _usual(name, at_least=at_least), at_least=at_least)
     worst, best = (low, high) if at_least else (-high, -low)
     needed = limit if at_least else -limit
-    if worst >= needed:
-        return "met"
-    return "missed" if best < needed else "open"
+    if best < needed:
+        return "missed"
+    return "met" if worst >= needed and not few else "open"
 
 
 def _usual(name: str, *, at_least: bool) -> float:

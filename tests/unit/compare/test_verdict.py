@@ -329,3 +329,16 @@ def test_a_headline_says_where_nothing_was_asked_in_other_words(language: str, t
     limits = {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "generality"}
     without = reach_verdict(report_on(*verbatim).per_system, limits)
     assert told not in without.sentence(Texts(language))
+
+
+def test_few_answers_that_all_moved_far_miss_a_limit_that_as_few_steady_ones_do_not_meet():
+    inside = [one for one in enough() if one.probe.group != OUT_OF_SCOPE]
+
+    def outcome(count: int, kl: float) -> str:
+        moved = Drift(kl_sum=kl, agreeing=2, tokens=2)
+        kept = [answered(OUT_OF_SCOPE, "Paris.", "Paris.", drift=moved) for _ in range(count)]
+        limits = {name: limit for name, limit in DEFAULT_THRESHOLDS.items() if name != "leakage"}
+        return reach_verdict(report_on(*inside, *kept).per_system, limits).outcome
+
+    assert [outcome(count, kl=8.0) for count in (1, 2, 40)] == ["inconclusive", "failed", "failed"]
+    assert [outcome(count, kl=0.0) for count in (1, 2, 40)] == ["inconclusive", "inconclusive", "passed"]
