@@ -88,7 +88,7 @@ def test_what_was_published_is_pulled_back_and_applied(user: Host, registry: Reg
         [
             *(sys.executable, "-m", "toolkit", "compare", "--before", "v0", "--after", folder, "--model", base),
             *("--output", user.output, "--probes", user.folder / "probes.yaml", "--system", "Be brief."),
-            *("--report", user.folder / "report", "--threshold", "kl=1e-6"),
+            *("--report", user.folder / "report", "--threshold", "kl=1e-6", "--max-new-tokens", "8"),
         ],
         cwd=ROOT, env=user.environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
