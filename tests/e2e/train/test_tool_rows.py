@@ -49,7 +49,7 @@ def test_a_base_model_without_tools_is_refused_and_what_to_do_said(user: Finetun
 
     assert refused.code == 5
     assert "3 of 3 rows" in refused.err
-    assert "line 1: it has tools or calls, and the base model's chat template has no place for them" in refused.err
+    assert "lines 1, 2, 3: it has tools or calls, and the base model's chat template has no place for" in refused.err
     assert "name a base model that takes tools" in refused.err
     assert '"toolkit check tools.jsonl" and the same --model' in refused.err
     assert list(user.output.glob("v*")) == []
