@@ -201,26 +201,25 @@ def small_sets(content: Mapping[str, Any]) -> Rows:
     ]  # fmt: skip
 
 
-def small_sets_reported(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -> Rows:
-    """A row a set: the mean over seeds for the smaller base / the larger one, and how many verdicts passed."""
-    found = [{name: _over_seeds(content, name) for name in sorted(_sets(content))} for content in (smaller, larger)]
+def small_sets_reported(*contents: Mapping[str, Any]) -> Rows:
+    """A row a set: the mean over seeds for each base, and how many verdicts passed; then the means over the sets.
+
+    Once more of what the base can answer with the rows, where all entries tell that.
+    """
+    names = sorted(_sets(contents[0]))
+    found = [{name: _over_seeds(content, name) for name in names} for content in contents]
     rows = [
-        [f"`{name}`", *(_beside(found[0][name][at], found[1][name][at], at) for at in range(9)),
-         " / ".join(_passed(content, name) for content in (smaller, larger))]
-        for name in found[0]
-    ]  # fmt: skip
-    means = [_means(one) for one in found]
+        [f"`{name}`", *_beside([one[name] for one in found]), " / ".join(_passed(one, name) for one in contents)]
+        for name in names
+    ]
     reachable = []
-    if all("beyond_base" in one for content in (smaller, larger) for one in content["entries"]):
-        within = [_means({name: _over_seeds(content, name, within=True) for name in _sets(content)})
-                  for content in (smaller, larger)]  # fmt: skip
-        shares = [_beside(within[0][at], within[1][at], at) for at in range(LEAKS)]
-        reachable = [["… of what the base answers with the rows in its context", *shares, *[""] * 4]]
+    if all("beyond_base" in one for content in contents for one in content["entries"]):
+        within = [_means({name: _over_seeds(content, name, within=True) for name in names}) for content in contents]
+        reachable = [["… of what the base answers with the rows in its context", *_beside(within)[:LEAKS], *[""] * 4]]
     return [
         ["set", *GROUPS, "leaks", "kl", "kl, neighbours", "verdict passed"], *rows,
-        [f"**mean** (leaks, verdicts: sum; kl: without `{UNLIKE}`)",
-         *(_beside(means[0][at], means[1][at], at) for at in range(9)),
-         " / ".join(_passed(content) for content in (smaller, larger))],
+        [f"**mean** (leaks, verdicts: sum; kl: without `{UNLIKE}`)", *_beside([_means(one) for one in found]),
+         " / ".join(map(_passed, contents))],
         *reachable, ["goal", *GOALS, ""],
     ]  # fmt: skip
 
@@ -247,23 +246,6 @@ def small_sets_further(before: Mapping[str, Any], after: Mapping[str, Any]) -> R
         *([f"`{name}`", *map(_arrow, *pair, range(9))] for name, pair in found.items()),
         ["**mean** (leaks: sum)", *map(_arrow, *means, range(9))], ["goal", *GOALS],
     ]  # fmt: skip
-
-
-def small_sets_light(content: Mapping[str, Any]) -> Rows:
-    """A row a set of one base model and seed, their means, and those of what the base can answer with the rows."""
-    found = {name: _over_seeds(content, name) for name in sorted(_sets(content))}
-    within = _means({name: _over_seeds(content, name, within=True) for name in found})
-
-    def row(title: str, values: Sequence[float | None], verdict: str = "") -> list[str]:
-        return [title, *map(_shown, values, range(9)), verdict]
-
-    return [
-        ["set", *GROUPS, "leaks", "kl", "kl, neighbours", "verdict passed"],
-        *(row(f"`{name}`", values, _passed(content, name)) for name, values in found.items()),
-        row(f"**mean** (leaks, verdicts: sum; kl: without `{UNLIKE}`)", _means(found), _passed(content)),
-        [*row("… of what the base answers with the rows in its context", within)[: LEAKS + 1], *[""] * 4],
-        ["goal", *GOALS, ""],
-    ]
 
 
 def small_sets_plastic(content: Mapping[str, Any]) -> Rows:
@@ -305,8 +287,12 @@ def _passed(content: Mapping[str, Any], name: str | None = None) -> str:
     return f"{sum(verdicts)} of {len(verdicts)}"
 
 
-def _beside(smaller: float | None, larger: float | None, at: int) -> str:
-    return UNCERTAIN if smaller is None or larger is None else f"{_shown(smaller, at)} / {_shown(larger, at)}"
+def _beside(several: Sequence[Sequence[float | None]]) -> list[str]:
+    """By column, the values of each with slashes between them; none where one lacks it."""
+    return [
+        UNCERTAIN if None in column else " / ".join(_shown(value, at) for value in column)
+        for at, column in enumerate(zip(*several, strict=True))
+    ]
 
 
 def decoding(*contents: Mapping[str, Any]) -> Rows:
@@ -451,7 +437,7 @@ FIGURES = (
             raw=("promise-choose-1.5b-h200.json", "promise-further-1.5b-h200.json")),
     Figures(page="docs/recipe.md", name="small-sets-plastic", made_by="promise.py", rows=small_sets_plastic,
             raw=("promise-plasticity-1.5b-h200.json",)),
-    Figures(page="docs/recipe.md", name="small-sets-light", made_by="promise.py", rows=small_sets_light,
+    Figures(page="docs/recipe.md", name="small-sets-light", made_by="promise.py", rows=small_sets_reported,
             raw=("promise-report-light-1.5b-h200.json",)),
     Figures(page="docs/recipe.md", name="small-sets", raw=("promise-0.5b-h200-defaults.json",), made_by="promise.py",
             rows=small_sets),

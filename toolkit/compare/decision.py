@@ -156,11 +156,11 @@ def decide(name: str, metric: Metric, limit: float, *, at_least: bool) -> Decisi
     high = value if metric.high is None else metric.high
     if low < high and value == limit == (1.0 if at_least else 0.0):
         return decide(name, metric, _usual(name, at_least=at_least), at_least=at_least)
-    worst, best = (low, high) if at_least else (-high, -low)
+    worse, better = (low, high) if at_least else (-high, -low)
     needed = limit if at_least else -limit
-    if best < needed:
+    if better < needed:
         return "missed"
-    return "met" if worst >= needed and not few else "open"
+    return "met" if worse >= needed and not few else "open"
 
 
 def _usual(name: str, *, at_least: bool) -> float:

@@ -25,6 +25,7 @@ from toolkit.model.sampling import samples
 TOOL_PROBES = "tool_probes.yaml"
 MOST_OUTSIDE, MOST_INSIDE = 384, 128  # by default on a card; the latter of trained prompts, and of other wordings
 MOST_MORE = 1000  # that a user may ask for
+OF_THE_BANK = ("leakage", "kl", "agreement", "locality", "repetition")  # decided by questions out of scope only
 ROUNDS, SHORT_ROUNDS = 24, 3  # of writing; the latter where nobody asked for it
 CARD_ROUND = 128  # wordings that a card writes at once; a CPU one of each question
 OTHERS = 48  # of the bank, to talk about before a question at depth
@@ -110,7 +111,7 @@ class Further:
     def left(self, named: ProbeSet, complete: ProbeSet, *, on_card: bool) -> dict[str, int]:
         """Of each metric, how many more could be asked, after the complete set with the `named` ones."""
         bank = len(bank_probes(self.bank, complete, MOST_MORE, self._taken(complete)))
-        out_of_scope = dict.fromkeys(("leakage", "kl", "agreement", "locality", "repetition"), bank)
+        out_of_scope = dict.fromkeys(OF_THE_BANK, bank)
         written = len(complete.group(PARAPHRASE)) - len(named.group(PARAPHRASE))
         wanted = (self.exactly or self._wanted(named, on_card=on_card)).written
         ended = written < wanted and bool(self.more or not written)

@@ -4,16 +4,13 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from toolkit.compare.decision import DEEP
-from toolkit.compare.further import MOST_MORE
+from toolkit.compare.further import MOST_MORE, OF_THE_BANK
 from toolkit.compare.report.figures import TOOK_EVERYWHERE, figure
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import ABILITY, THINKING, THOUGHT, misses
 
 ROUND_TO = 10
-OF_THE_BANK = frozenset(
-    {"leakage", "kl", "agreement", "locality", "repetition"}
-)  # decided by questions out of scope only
 
 
 def advice(report: Report, texts: Texts) -> list[str]:
@@ -70,7 +67,7 @@ def _ask_more(report: Report, texts: Texts) -> Iterator[str]:
         return
     more = [one for one in report.verdict.undecided if one.more]
     askable = [one for one in more if one.decidable and one.metric not in DEEP]
-    if askable and {one.metric for one in askable} <= OF_THE_BANK:
+    if askable and all(one.metric in OF_THE_BANK for one in askable):
         outside = report.figures["locality"].metric.n
         yield texts("advice.ask_outside", count=_rounded(outside + max(one.more or 0 for one in askable)))
     elif askable:
