@@ -283,7 +283,8 @@ def _over_seeds(content: Mapping[str, Any], name: str, *, within: bool = False) 
 
 
 def _passed(content: Mapping[str, Any], name: str | None = None) -> str:
-    verdicts = [one["compare"]["passed"] for one in content["entries"] if name in (None, one["set"])]
+    compared = [one["compare"] for one in content["entries"] if name in (None, one["set"]) and "compare" in one]
+    verdicts = [one["passed"] for one in compared]
     return f"{sum(verdicts)} of {len(verdicts)}"
 
 

@@ -10,8 +10,8 @@ card, each with an OUT.json of its own; --table takes all of them. `further`: fu
 in place of the usual ones, for everything that this process trains. A probe that the product itself wrote as a question
 is asked apart from the others (`seen`), which the table shows: it lists only what was never trained. `beyond_base` are
 the probes among these that the base model does not answer with the rows in its context, neither as a text nor as turns.
-OUT.json is written after each run; a run that fails is an entry with its error. `keep`: a folder, in which each run's
-questions and report stay, to be read.
+`compare`: "no", or the seeds whose runs are compared, as compare=42. OUT.json is written after each run; a run that
+fails is an entry with its error. `keep`: a folder, in which each run's questions and report stay, to be read.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ QUESTIONS = "questions.jsonl"  # in a run's folder
 class Bench:
     """One loaded base model, and one folder of runs, for all sets and seeds of this process."""
 
-    def __init__(self, model: str, work: Path, part: str, *, comparing: bool, kept: Path | None = None) -> None:
+    def __init__(self, model: str, work: Path, part: str, *, comparing: str, kept: Path | None = None) -> None:
         self.base = find_base_model(model)
         self.model, self.work, self.part, self.comparing, self.kept = model, work, part, comparing, kept
         self.beyond: dict[str, list[list[str]]] = {}  # of each set, what the base cannot answer with the rows in view
@@ -95,7 +95,7 @@ class Bench:
             kept.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy(run.folder / QUESTIONS, kept)
-        if self.comparing:
+        if self.comparing == "yes" or str(seed) in self.comparing.split(","):
             report, _ = compare(
                 CompareConfig(run=run.run_id, output=output, ability=NO_ABILITIES, scan=False), load=self.backends.load
             )
@@ -205,7 +205,7 @@ def main() -> None:
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         kept = Path(options["keep"][0]) if "keep" in options else None
-        bench = Bench(model, Path(work), part, comparing=options.get("compare") != ["no"], kept=kept)
+        bench = Bench(model, Path(work), part, comparing=options.get("compare", ["yes"])[0], kept=kept)
         for name in sets.split(","):
             entries = bench.entries(
                 name, options.get("recipe", [default_recipe(model)]), [int(seed) for seed in seeds.split(",")]

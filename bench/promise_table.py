@@ -94,7 +94,7 @@ def _verdicts(entries: Sequence[Entry]) -> str:
     if not compared:
         return "–"
     passed = sum(one["passed"] for one in compared)
-    return f"{passed} of {len(entries)}" + ("" if passed == len(entries) else f" {MISSED}")
+    return f"{passed} of {len(compared)}" + ("" if passed == len(compared) else f" {MISSED}")
 
 
 def _remarks(entries: Sequence[Entry]) -> list[str]:
