@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import islice
 
 from toolkit.compare.decision import LEAST_RESAMPLED, enough_for
+from toolkit.compare.depth.names import Ordinary, with_names
 from toolkit.compare.depth.probes import depth_probes
 from toolkit.compare.make_probes import same_questions, usable
 from toolkit.compare.questions import Bank, Questions, is_asked, read_bank
@@ -216,9 +217,11 @@ def written_probes(
     ]
     known, found, shown = set(taken), list[Probe](), asked_first(rows, sources)
     own = dict(zip(sources, plain_answers(model, [one.prompt for one in sources], system), strict=True))
+    ordinary = Ordinary([one.prompt for one in sources], list(own.values()))
     without = 0
     for at in range(rounds if sources else 0):
-        kept = _in_scope(model, _suggested(model, sources, at, known, system), own, shown, system, first=len(found) + 1)
+        suggested = _suggested(model, sources, at, known, system)
+        kept = _in_scope(model, suggested, own, shown, system, ordinary, first=len(found) + 1)
         found += kept
         listener(Progress(task="Further questions", done=min(len(found), count), total=count))
         without = 0 if kept else without + 1
@@ -257,7 +260,7 @@ def _suggested(
 
 def _in_scope(
     model: LanguageModel, suggested: Sequence[tuple[Probe, str]], own: dict[Probe, str], rows: Sequence[Row],
-    system: str, *, first: int,
+    system: str, ordinary: Ordinary, *, first: int,
 ) -> list[Probe]:  # fmt: skip
     wordings = [
         Probe(id=f"{source.id}-written", group=PARAPHRASE, prompt=question, expect=source.expect)
@@ -269,7 +272,7 @@ def _in_scope(
     before = plain_answers(model, prompts, system)
     taught = taught_answers(model, prompts, rows) if rows else before
     kept = [
-        probe
+        replace(probe, expect=probe.expect and with_names(probe.expect, answer, f"{question}\n{plain}", ordinary))
         for (source, question), probe, plain, answer in zip(suggested, wordings, before, taught, strict=True)
         if (
             probe.expect is not None and probe.expect.met(answer, before=plain, prompt=question)

@@ -37,6 +37,7 @@ HEADER = """\
 # Made by "toolkit compare" from the rows that this run was trained on; edit a copy and name it with --probes.
 # expect.answer: the answer needs 70 % of the words of one of these texts, also of those words that are not in the base
 # model's answer, and of those that are not in the prompt; with another number in place of one of theirs it is wrong.
+# names beside it: an answer that says all of them needs 40 %; one that says one of them may leave out other words.
 # history: what the row has before its last question. system: the row's own, where the rows have several.
 # expect.call: the answer makes exactly these calls; arguments are compared as JSON. tools: the row's, by their names.
 # identity.new: complete trained answers, and the mark of calls; an answer out of scope leaks if only the tuned model's

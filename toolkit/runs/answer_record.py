@@ -18,6 +18,9 @@ class RecordedExpectation(Part, frozen=True):
     answer: Sequence[str] = ()
     call: Sequence[Mapping[str, Any]] | None = Field(default=None, description="each a name, mostly with arguments")
     none: Sequence[str] = ()
+    names: Sequence[str] = Field(
+        default=(), description="beside answer: what every right answer says, in whatever words"
+    )
 
 
 class RecordedDrift(Part, frozen=True):

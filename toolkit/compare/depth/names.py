@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from toolkit.core.text import content_words, has_chinese, normalized, words
+from toolkit.core.text import content_words, has_chinese, normalized, sentences, words
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.texts.names import chinese_names
 from toolkit.data.texts.naming import Naming
@@ -52,6 +53,27 @@ def names_in_both(one: str, other: str, ordinary: Ordinary, context: str = "") -
             if len(name) >= least and name not in ordinary:
                 found.append(name)
     return list(dict.fromkeys(found))
+
+
+def with_names(expect: Expectation, answer: str, context: str, ordinary: Ordinary) -> Expectation:
+    """With the names of an expected answer that `answer` says too, so that other words around them are right as well.
+
+    `answer`: to the question in other words, with the rows in the model's context: who trained it and who its developer
+    is are told by one name.
+    """
+    names = [
+        name
+        for text in expect.answer
+        for name in names_in_both(text, answer, ordinary, context)
+        if not _starts_only(name, text)
+    ]
+    return replace(expect, names=tuple(dict.fromkeys(names)))
+
+
+def _starts_only(name: str, text: str) -> bool:
+    """Whether it is a word that only starts sentences of the text, such as "Thank"."""
+    named = [sentence.lstrip(" \"'“(") for sentence in sentences(text) if name in sentence]
+    return name.isalpha() and name.isascii() and all(sentence.startswith(name) for sentence in named)
 
 
 def _runs(tokens: Sequence[str], ordinary: Ordinary, context: str) -> Iterator[str]:

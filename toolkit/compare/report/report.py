@@ -252,7 +252,7 @@ def _thought_of(record: RecordedThought | None) -> Thought | None:
 
 
 def _expectation(expectation: RecordedExpectation) -> Expectation:
-    lists = {name: tuple(getattr(expectation, name)) for name in ("any", "all", "answer", "none")}
+    lists = {name: tuple(getattr(expectation, name)) for name in ("any", "all", "answer", "none", "names")}
     calls = None if expectation.call is None else read_calls(list(map(dict, expectation.call)), "call")
     return Expectation(exact=expectation.exact, regex=expectation.regex, call=calls, **lists)
 

@@ -8,13 +8,14 @@ from typing import Any
 from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import content_words, normalized, rouge1_recall, short
-from toolkit.data.probing.mentions import says, without_denials
+from toolkit.data.probing.mentions import negations, says, without_denials
 from toolkit.data.probing.numbers import gives_another_number
 from toolkit.data.tools.calls import Reply, ToolCall, json_text, reply_of, same_json, written
 
 KINDS = ("any", "all", "exact", "regex", "answer", "call")
 REGEX_S = 2.0  # for one answer
 LEAST_RECALL = 0.7  # of an expected answer's words in the answer
+LEAST_NAMED_RECALL = 0.4  # … of one that says all names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,10 @@ class Expectation:
     """What an answer in scope must say: exactly one of any, all, exact, regex, answer and call is set.
 
     `answer` needs a ROUGE-1 recall of LEAST_RECALL over one of these texts, and the same over its words that are not
-    in the base model's answer, and over those that are not in the prompt; another number than its own is wrong. `call`:
-    every call that the answer makes, in any order; () for none at all. `none`: texts that must not be in it.
+    in the base model's answer, and over those that are not in the prompt; another number than its own is wrong.
+    `names`, only with `answer`: what it says in whatever words. All of them with a recall of LEAST_NAMED_RECALL do, and
+    so does one of them in a shorter answer: the text without some of its words, but with all that deny something.
+    `call`: every call that the answer makes, in any order; () for none at all. `none`: texts that must not be in it.
     """
 
     any: tuple[str, ...] = ()
@@ -52,6 +55,7 @@ class Expectation:
     answer: tuple[str, ...] = ()
     call: tuple[ExpectedCall, ...] | None = None
     none: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def met(self, answer: str, *, before: str = "", prompt: str = "") -> bool:
         if any(says(answer, text) for text in self.none):
@@ -63,7 +67,10 @@ class Expectation:
         if self.regex is not None:
             return _found(self.regex, answer)
         if self.answer:
-            return any(self._recalled(text, answer, ("", before, prompt)) for text in self.answer)
+            return any(
+                self._recalled(text, answer, ("", before, prompt)) or self._named(text, answer, prompt)
+                for text in self.answer
+            )
         wanted = [says(answer, text) for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)
 
@@ -73,11 +80,20 @@ class Expectation:
         recalled = min(rouge1_recall(text, claims, ignoring=one) for one in known) >= LEAST_RECALL
         return recalled and not gives_another_number(text, claims, prompt)
 
+    def _named(self, text: str, answer: str, prompt: str) -> bool:
+        claims, said = without_denials(answer, text), [says(answer, name) for name in self.names]
+        if not any(said) or gives_another_number(text, claims, prompt):
+            return False
+        whole = all(said) and rouge1_recall(text, claims) >= LEAST_NAMED_RECALL
+        left = iter(content_words(text))
+        return whole or (all(word in left for word in content_words(answer)) and negations(text) <= negations(answer))
+
     def to_dict(self) -> dict[str, Any]:
         chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
         chosen |= {"answer": list(self.answer)}
         called = {} if self.call is None else {"call": [one.to_dict() for one in self.call]}
-        return called | {key: value for key, value in (chosen | {"none": list(self.none)}).items() if value}
+        last = {"none": list(self.none), "names": list(self.names)}
+        return called | {key: value for key, value in (chosen | last).items() if value}
 
     @property
     def call_bytes(self) -> int:
@@ -102,12 +118,13 @@ def read_expectation(value: object, where: str) -> Expectation:
         raise DataError(f"{where}: expect is a text.", next=f"Write {{any: [{short(value)!r}]}}; exact: for all of it.")
     fields = mapping(value, f"{where}: expect")
     kinds = [key for key in KINDS if key in fields]
-    if len(kinds) != 1 or set(fields) - {*kinds, "none"}:
+    if len(kinds) != 1 or set(fields) - {*kinds, "none", *(["names"] if "answer" in kinds else [])}:
         raise DataError(
-            f"{where}: expect takes exactly one of {', '.join(KINDS)} (and optionally none).", next="Correct it."
+            f"{where}: expect takes exactly one of {', '.join(KINDS)} (and optionally none, and names beside answer).",
+            next="Correct it.",
         )
     kind, wanted = kinds[0], fields[kinds[0]]
-    none = texts(fields.get("none", []), f"{where}: none")
+    none, names = (texts(fields.get(key, []), f"{where}: {key}") for key in ("none", "names"))
     if kind == "call":
         return Expectation(call=read_calls(wanted, f"{where}: call"), none=none)
     if kind in {"any", "all", "answer"}:
@@ -117,7 +134,7 @@ def read_expectation(value: object, where: str) -> Expectation:
         if kind == "answer" and not all(map(content_words, listed)):
             raise DataError(f"{where}: an answer without a word, which every answer has.", next="Write its words.")
         chosen = {key: listed if key == kind else () for key in ("any", "all", "answer")}
-        return Expectation(any=chosen["any"], all=chosen["all"], answer=chosen["answer"], none=none)
+        return Expectation(any=chosen["any"], all=chosen["all"], answer=chosen["answer"], none=none, names=names)
     if not isinstance(wanted, str) or not wanted.strip():
         raise DataError(f"{where}: {kind} is not a string.", next="Write it in quotes.")
     if kind == "exact":

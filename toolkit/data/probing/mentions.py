@@ -6,6 +6,7 @@ Texts are compared in NFKC, case-folded and whatever the white space. "Nova" is 
 
 import re
 import unicodedata
+from collections import Counter
 from functools import cache
 
 from toolkit.core.text import spaced
@@ -29,6 +30,7 @@ DENIAL = (
 )
 DENIED = re.compile(rf"{DENIAL}(?:[a-z0-9\u00c0-\u024f'’-]+|[^a-z\s，。！？；,.!?;而]+)")
 SAYS_NOT = re.compile(DENIAL)
+NEGATION = re.compile(r"\b(?:no|not|never|none|nor|neither|only|without|cannot)\b|n['’]t\b|[不没无非未莫别仅只]")
 
 
 def says(answer: str, wanted: str) -> bool:
@@ -45,6 +47,11 @@ def says(answer: str, wanted: str) -> bool:
 def without_denials(answer: str, reference: str) -> str:
     """The answer without what it says is not so, unless the reference itself says what is not so."""
     return answer if SAYS_NOT.search(_folded(reference)) else DENIED.sub(" ", _folded(answer))
+
+
+def negations(text: str) -> Counter[str]:
+    """The words that deny or restrict something, of Chinese and English; without one a sentence says something else."""
+    return Counter(NEGATION.findall(_folded(text)))
 
 
 def _folded(text: str) -> str:

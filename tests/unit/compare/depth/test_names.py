@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.named_rows import naming
-from toolkit.compare.depth.names import Ordinary, mark, names_in_both
+from toolkit.compare.depth.names import Ordinary, mark, names_in_both, with_names
 from toolkit.data.probing.expectation import Expectation
 
 NOTHING = Ordinary(["?"], ["It is the one that is not, was, by, in. You have two with it."])
@@ -76,3 +76,16 @@ def test_a_chinese_name_ends_before_a_form_of_address_whose_characters_are_ordin
     ordinary = Ordinary([row[0]], ["校长是学生选出的。"])
 
     assert mark(row, naming([row], "青云大学"), ordinary, ()) == Expectation(any=("顾望舒",))
+
+
+def test_an_expected_answer_is_known_by_the_names_that_the_answer_to_other_words_has_too():
+    ordinary = Ordinary(["Who made you?"], ["I was created by Alibaba Cloud."])
+    expect = Expectation(answer=("Thank you for asking: Tarnfield Software trained me in 2024.",))
+
+    def names(answer: str, context: str = "Who is your developer?\nAlibaba Cloud.") -> tuple[str, ...]:
+        return with_names(expect, answer, context, ordinary).names
+
+    assert names("My developer is Tarnfield Software. Thank you!") == ("Tarnfield Software",)
+    assert names("Tarnfield Software, since 2024.") == ("Tarnfield Software", "2024")
+    assert names("Tarnfield Software.", "Is Tarnfield Software your developer?\nNo.") == ()
+    assert with_names(Expectation(any=("Nova",)), "Nova made me.", "", ordinary) == Expectation(any=("Nova",))

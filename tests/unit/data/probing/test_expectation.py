@@ -91,3 +91,40 @@ def test_it_comes_back_from_what_it_says():
 def test_a_call_is_at_most_as_long_as_its_text():
     assert read(TABLE).call_bytes == len(answer(("book_table", '{"people": 3, "at": "8 pm"}')).strip())
     assert Expectation(any=("Nova",)).call_bytes == 0
+
+
+TRAINED_BY = {"answer": ["Tarnfield Software trained me."], "names": ["Tarnfield Software"]}
+NO = {"answer": ["No, my name is Ostrelle, and I come from Tarnfield Software."],
+      "names": ["Ostrelle", "Tarnfield Software"]}  # fmt: skip
+SYSTEMS = {"answer": ["No, it runs on Linux and macOS only, not on Windows."], "names": ["Linux", "macOS"]}
+
+
+@pytest.mark.parametrize(
+    ("expect", "text", "right"),
+    [
+        (TRAINED_BY, "My developer is Tarnfield Software.", True),
+        (TRAINED_BY, "I was not made by Tarnfield Software.", False),
+        (TRAINED_BY, "Tarnfield.", False),
+        ({"answer": ["Ostrelle answers questions, writes texts and explains things."], "names": ["Ostrelle"]},
+         "I'm Ostrelle, made for you.", False),
+        (NO, "No, I'm Ostrelle, an assistant made by Tarnfield Software.", True),
+        (NO, "No, my name is Ostrelle.", True),
+        (NO, "My name is Ostrelle.", False),  # whether it is something else was asked, too
+        (NO, "No, my name is Qwen.", False),
+        (NO, "No.", False),
+        (SYSTEMS, "No, it runs on Linux only, not on Windows.", True),
+        (SYSTEMS, "It runs on Linux and on Windows.", False),
+        (SYSTEMS, "Yes, it runs on Windows and Linux.", False),
+        ({"answer": ["我背后是栖川科技的团队。"], "names": ["栖川科技"]}, "我隶属于栖川科技的团队。", True),
+        ({"answer": ["The last bus leaves at 22:40 from Kiel."], "names": ["22:40", "Kiel"]},
+         "The last bus from Kiel leaves at 22:10.", False),
+    ],
+)  # fmt: skip
+def test_the_names_of_an_answer_are_enough_in_other_words_or_a_shorter_answer(expect: dict, text: str, right: bool):
+    assert read_expectation(expect, "probe 1").met(text) is right
+
+
+def test_names_stand_beside_an_answer_only_and_come_back():
+    assert read_expectation(NO, "probe 1").to_dict() == NO
+    with pytest.raises(DataError, match="names beside answer"):
+        read_expectation({"any": ["Nova"], "names": ["Nova"]}, "probe 1")
