@@ -62,7 +62,8 @@ LONG_PASSES = {
 }  # fmt: skip
 PLASTIC = {
     "keep": "as shipped", "keep:keep_weight=15": "half the keep weight",
-    "keep:lora_layers=all,keep_weight=15": "… and all layers",
+    "keep:lora_layers=all,keep_weight=15": "… and all layers", "keep:lora_layers=upper": "all but the lowest quarter",
+    "keep:lora_layers=all": "all layers", "keep:lora_layers=all,keep_weight=45": "… and keep weight 45",
 }  # fmt: skip
 PLACES = {6: 0, 7: 4, 8: 3}  # decimals of leaks, kl and kl of neighbours; of a share 2
 
@@ -248,13 +249,15 @@ def small_sets_further(before: Mapping[str, Any], after: Mapping[str, Any]) -> R
     ]  # fmt: skip
 
 
-def small_sets_plastic(content: Mapping[str, Any]) -> Rows:
+def small_sets_plastic(*contents: Mapping[str, Any]) -> Rows:
     """A row a set and recipe."""
+    entries = [one for content in contents for one in content["entries"]]
+    order = list(dict.fromkeys(one["set"] for one in entries))
     return [
         ["set", "recipe", *GROUPS, "leaks", "kl", "kl, neighbours"],
         *(
             [f"`{one['set']}`", PLASTIC[one["recipe"]], *map(_shown, _small_set(one), range(9))]
-            for one in content["entries"]
+            for one in sorted(entries, key=lambda one: (order.index(one["set"]), list(PLASTIC).index(one["recipe"])))
         ),
     ]
 
@@ -337,14 +340,17 @@ def fused_passes(content: Mapping[str, Any]) -> Rows:
     return [[*heads, "rows of 20 to 900, tokens/s", "slowest to fastest"], *rows]
 
 
-def peers(content: Mapping[str, Any]) -> Rows:
+def peers(*contents: Mapping[str, Any]) -> Rows:
     """A row a training, by what was trained: tokens a second, the median step, and the card's memory."""
     names = {"swift": "ms-swift", "unsloth": "Unsloth"}
     rows = [
         [names.get(one["name"]) or f"this toolkit, no mask from {_thousands(one['end_to_end_from_tokens'])} tokens",
          {"rows": "rows of 4080 tokens", "mixed": "rows of 20 to 900 tokens"}[one["work"]],
          _thousands(one["tokens_per_s"]), f"{one['step_s']:.3f}", f"{one['card_peak_mib'] / 1024:.1f}"]
-        for one in sorted(content["entries"], key=lambda one: (one["work"] != "rows", one["tokens_per_s"]))
+        for one in sorted(
+            (one for content in contents for one in content["entries"]),
+            key=lambda one: (one["work"] != "rows", one["tokens_per_s"]),
+        )
     ]  # fmt: skip
     return [["trained by", "on", "tokens/s", "step, s", "GiB of the card"], *rows]
 
@@ -428,7 +434,8 @@ def _shown(value: float | None, at: int) -> str:
 FIGURES = (
     Figures(page="README.md", name="seeds", raw=("seeds-0.5b-h100.json",), made_by="recipes.py", rows=seeds_in_short),
     Figures(page="docs/recipe.md", name="seeds", raw=("seeds-0.5b-h100.json",), made_by="recipes.py", rows=seeds),
-    Figures(page="README.md", name="small-sets", made_by="promise.py", raw=REPORTED, rows=small_sets_in_short),
+    Figures(page="README.md", name="small-sets", made_by="promise.py", rows=small_sets_in_short,
+            raw=("promise-report-0.5b-h200.json", "promise-report-340-1.5b-h200.json")),
     Figures(page="docs/recipe.md", name="small-sets-reported", made_by="promise.py", raw=REPORTED,
             rows=small_sets_reported),
     Figures(page="docs/recipe.md", name="small-sets-chosen", made_by="promise.py", rows=small_sets_chosen,
@@ -437,9 +444,9 @@ FIGURES = (
     Figures(page="docs/recipe.md", name="small-sets-further", made_by="promise.py", rows=small_sets_further,
             raw=("promise-choose-1.5b-h200.json", "promise-further-1.5b-h200.json")),
     Figures(page="docs/recipe.md", name="small-sets-plastic", made_by="promise.py", rows=small_sets_plastic,
-            raw=("promise-plasticity-1.5b-h200.json",)),
-    Figures(page="docs/recipe.md", name="small-sets-light", made_by="promise.py", rows=small_sets_reported,
-            raw=("promise-report-light-1.5b-h200.json",)),
+            raw=("promise-plasticity-1.5b-h200.json", "promise-layers-1.5b-h200.json")),
+    Figures(page="docs/recipe.md", name="small-sets-340", made_by="promise.py", rows=small_sets_reported,
+            raw=("promise-report-340-1.5b-h200.json",)),
     Figures(page="docs/recipe.md", name="small-sets", raw=("promise-0.5b-h200-defaults.json",), made_by="promise.py",
             rows=small_sets),
     Figures(page="docs/export.md", name="exports-0.5b", raw=("exports-0.5b-cpu.json",), made_by="exports.py",
@@ -453,7 +460,8 @@ FIGURES = (
             rows=long_passes),
     Figures(page="docs/scale.md", name="fused-passes", raw=("long-passes-fused-7b-h200.json",), rows=fused_passes,
             made_by="long_passes.py"),
-    Figures(page="docs/scale.md", name="peers", raw=("peers-7b-h200.json",), made_by="peers.py", rows=peers),
+    Figures(page="docs/scale.md", name="peers", made_by="peers.py", rows=peers,
+            raw=("peers-7b-h200.json", "peers-mixed-7b-h200.json")),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
     Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",
