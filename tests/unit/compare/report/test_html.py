@@ -3,16 +3,17 @@
 import base64
 import hashlib
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 
 import pytest
 
 from tests.fakes.answered import SYSTEM, answered, enough, report_on
 from tests.fakes.run_record import run_record
-from toolkit.compare.report.html import render_html
+from toolkit.compare.report.html import expected, render_html
 from toolkit.compare.texts import Texts
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, TRAINED
+from toolkit.data.probing.expectation import Expectation
 from toolkit.model.divergence import Drift
 from toolkit.runs.run import Run
 from toolkit.runs.training_log import read_training_log
@@ -177,3 +178,13 @@ def test_it_speaks_both_languages(language, lang, told):
 
     assert found.named("html") == [{"lang": lang}]
     assert told in found.text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_kind_of_expectation_is_told_in_words(language: str):
+    every = Expectation(any=("Nova",), all=("Nova",), exact="Nova", regex="Nova", answer=("I am Nova.",), call=(),
+                        none=("Qwen",), names=("Nova",))  # fmt: skip
+
+    told = expected(every, Texts(language)).split("; ")
+
+    assert len(told) == len(fields(Expectation)) and all(":" in one or "：" in one for one in told)
