@@ -187,4 +187,5 @@ def test_every_kind_of_expectation_is_told_in_words(language: str):
 
     told = expected(every, Texts(language)).split("; ")
 
-    assert len(told) == len(fields(Expectation)) and all(":" in one or "：" in one for one in told)
+    assert len(told) == len(fields(Expectation))
+    assert all(":" in one or "：" in one for one in told)
