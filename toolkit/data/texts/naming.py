@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.data.texts.names import CODE, Pair, chinese_names
+from toolkit.data.texts.names import ARTICLE, CODE, Pair, chinese_names, often_named
 from toolkit.data.texts.terms import Terms, units
 
-LEAST_NAMED = 0.4  # of the answers have a name of one word that leads back to the subject
 ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
 LONGEST_STATEMENT = 200  # characters of an answer that is a statement, not a text
 ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
@@ -36,14 +35,11 @@ class Naming:
         They are of several words, called so, quoted or identifiers, persons, or named by many rows.
         """
         answer = self.rows[row][1]
-        capitalised = [re.sub(r"^The ", "", name) for name in LONG_NAME.findall(answer)]
+        capitalised = [ARTICLE.sub("", name) for name in LONG_NAME.findall(answer)]
         found = [name for name in capitalised if " " in name]
         found += [*CALLED.findall(answer), *CODE.findall(answer), *chinese_names(answer)]
         long = [name for name in dict.fromkeys(found) if name != self.subject and units(name) <= self.terms.new[row]]
-        least = LEAST_NAMED * len(self.rows)
-        return long + [
-            name for name in self.names if name in answer and sum(name in other for _, other in self.rows) >= least
-        ]
+        return long + [name for name in self.names if name in answer and often_named(name, self.rows)]
 
 
 def about_assistant(rows: Sequence[Pair]) -> bool:
