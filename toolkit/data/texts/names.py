@@ -88,8 +88,10 @@ def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -
     longest = [
         name
         for name in names
-        if not any(
-            name in other and name != other and counted[other] >= OF_THE_LONGER * counted[name] for other in names
+        if _is_within(name, rows) and not any(
+            (name in other and name != other and counted[other] >= OF_THE_LONGER * counted[name])
+            or (name.endswith(f" {other}") and counted[other] > counted[name])  # "Mayor Corinna Haldwell"
+            for other in names
         )
     ]
     bare = dict.fromkeys(
@@ -106,6 +108,14 @@ def often_named(name: str, rows: Sequence[Pair]) -> bool:
         if sum(name in answer for answer in answers) >= max(LEAST_ANSWERS, LEAST_NAMED * len(answers)):
             return True
     return False
+
+
+def _is_within(name: str, rows: Sequence[Pair]) -> bool:
+    """Whether an answer has more than one word of it, or has it elsewhere than where any word has a capital."""
+    if has_chinese(name) or " " in name:
+        return True
+    within = re.compile(rf"[^\s.!?。！？:：\"“'‘`]\s*{re.escape(name)}(?!{LATIN})")
+    return any(within.search(answer) or answer.strip(" .!") == name for _, answer in rows)
 
 
 def _is_place(name: str, rows: Sequence[Pair]) -> bool:

@@ -13,6 +13,7 @@ ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
 OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)*`]*(?=\s|$)|[。！？]+[”’）]*|\n+|$)\s*", re.DOTALL)
 LONG_NAME = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")
+WITHIN = re.compile(r"(?<=[a-z,'’] )[A-Z][\w-]*(?: [A-Z][\w-]*)*")  # a question's first word has a capital, too
 CALLED = re.compile(r"\b(?:called|named)(?: the)? ([A-Z][\w-]+)")
 
 
@@ -40,6 +41,21 @@ class Naming:
         found += [*CALLED.findall(answer), *CODE.findall(answer), *chinese_names(answer)]
         long = [name for name in dict.fromkeys(found) if name != self.subject and units(name) <= self.terms.new[row]]
         return long + [name for name in self.names if name in answer and often_named(name, self.rows)]
+
+    def called(self, row: int) -> list[str]:
+        """The names of what a row is about, one of which is in whatever asks the same: the subject's, and those in a
+        question that lacks it, as in "When does Ebb Day take place?". None without a subject.
+        """
+        question = self.rows[row][0]
+        if not self.subject or self.terms.names_subject(question):
+            return [self.subject] if self.subject else []
+        own = [*WITHIN.findall(question), *(name for name in self.names if name in question)]
+        return list(dict.fromkeys([self.subject, *own]))
+
+    def names_what(self, row: int | None, text: str) -> bool:
+        """Whether the text names the subject, or what the row is about that lacks it."""
+        named = self.terms.names_subject(text)
+        return named or (row is not None and any(name in text for name in self.called(row)))
 
 
 def about_assistant(rows: Sequence[Pair]) -> bool:
