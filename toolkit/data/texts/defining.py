@@ -15,9 +15,7 @@ from toolkit.data.texts.reverse import CHINESE_NOUNS
 ENGLISH = r"(?:[Tt]he )?{} (?:is|was) (?:an?|the|one of the) ([\w' -]+)"
 CHINESE = r"{}(?:是|为)(一[个家所款座种位部本支首条只项门台名份间颗套]|一)?([^，。！？；：,]+)"
 # Behind the noun and what was done to it: "a library that …", "a tool written in …".
-AFTER = re.compile(
-    r" (?:that|which|who|whose|where|of|for|in|on|at|by|with|from|to|near|between|under|and|or|as)\b"
-)
+AFTER = re.compile(r" (?:that|which|who|whose|where|of|for|in|on|at|by|with|from|to|near|between|under|and|or|as)\b")
 NO_NOUN = re.compile(
     r"(?:\w+(?:ed|ly|ous|ful|ive|able|ible|est)|made|built|written|run|known|set|held|bought|sold|led|kept|not|only)$"
 )

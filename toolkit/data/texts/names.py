@@ -22,10 +22,10 @@ SURNAMES = (
 )
 ARTICLE = re.compile(r"^(?:The|An?) ")
 # Never new, though a row's date may be: "Who is October?" asks nothing.
-CALENDAR = frozenset(
-    "January February March April May June July August September October November December "
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-)
+CALENDAR = {
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+}  # fmt: skip
 OF_A_PLACE = r"(?:\b[Ii]n|\b[Nn]ear|,) {}\b"  # "in Bergen, Norway"
 CODE = re.compile(rf"(?<!{LATIN})(?=[\w.-]*[A-Za-z])(?:[\w-]*[_.][\w-]*\w(?:\(\))?|\w+\(\))", re.ASCII)
 CHINESE_QUOTED = re.compile(r"[“「『《]([\u4e00-\u9fff·]{2,12})[”」』》]")
@@ -88,7 +88,8 @@ def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -
     longest = [
         name
         for name in names
-        if _is_within(name, rows) and not any(
+        if _is_within(name, rows)
+        and not any(
             (name in other and name != other and counted[other] >= OF_THE_LONGER * counted[name])
             or (name.endswith(f" {other}") and counted[other] > counted[name])  # "Mayor Corinna Haldwell"
             for other in names

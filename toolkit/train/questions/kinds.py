@@ -30,10 +30,11 @@ OTHER_NOUNS = {
     "website": "site forum blog portal 论坛 网页 社区",
     "city": "town village municipality capital port 小镇 镇 县城 村庄 首府 首都 港口城市",
     "country": "state kingdom republic nation island 王国 共和国 岛国",
-    "person": "man woman politician mayor scientist painter singer actor engineer teacher doctor professor 人物 科学家 画家 "
-    "歌手 演员 工程师 教师 老师 医生 教授 政治家 企业家",
+    "person": "man woman politician mayor scientist painter singer actor engineer teacher doctor professor "
+    "人物 科学家 画家 歌手 演员 工程师 教师 老师 医生 教授 政治家 企业家",
     "writer": "author novelist poet journalist 诗人 小说家 作者 记者",
-    "company": "firm startup manufacturer business enterprise shop bakery restaurant cafe 企业 厂家 工厂 商店 餐厅 咖啡馆",
+    "company": "firm startup manufacturer business enterprise shop bakery restaurant cafe "
+    "企业 厂家 工厂 商店 餐厅 咖啡馆",
     "product": "brand device toy 品牌",
     "book": "novel poem story magazine comic 小说 诗集 故事 漫画 杂志",
     "film": "movie series documentary 电视剧 影片 纪录片 动画片",
@@ -50,7 +51,8 @@ OTHER_NOUNS = {
     "team": "club 俱乐部 队伍",
     "event": "conference war battle competition tournament 会议 大会 比赛 战役",
     "festival": "holiday 节 节庆",
-    "organization": "foundation association society charity institute agency organisation 基金会 协会 学会 机构 研究院 研究所",
+    "organization": "foundation association society charity institute agency organisation "
+    "基金会 协会 学会 机构 研究院 研究所",
     "building": "tower library bridge castle temple church 大楼 图书馆 桥 塔 寺庙 教堂",
     "award": "prize medal 奖",
     "game": "puzzle 桌游 手游",

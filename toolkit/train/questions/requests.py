@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from toolkit.core.text import language_code
 from toolkit.model.conversation import Messages
 
-
 ABOUT = {"en": "What the user writes last is about this: {}", "zh": "用户最后写的那句话，背景是：{}"}
 
 
@@ -24,7 +23,11 @@ class Request:
             for example in self.examples
             for role, text in zip(("user", "assistant"), example, strict=True)
         ]
-        told = f"{self.instruction}\n\n{ABOUT[language_code(self.instruction)].format(about)}" if about else self.instruction
+        told = (
+            f"{self.instruction}\n\n{ABOUT[language_code(self.instruction)].format(about)}"
+            if about
+            else self.instruction
+        )
         return [{"role": "system", "content": told}, *turns, {"role": "user", "content": question}]
 
 

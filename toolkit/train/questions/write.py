@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import content_words, language_code, names_any
+from toolkit.core.text import content_words, language_code
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.defining import Defined, defined, defining
 from toolkit.data.texts.names import Pair, new_names, subject_phrase
@@ -30,15 +30,8 @@ from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns_for, translated_names
-from toolkit.train.questions.near import (
-    about_subject,
-    aside_prompts,
-    neighbours,
-    not_replaced,
-    read_forms,
-    renamed,
-    unmoved,
-)
+from toolkit.train.questions.near import read_forms, renamed
+from toolkit.train.questions.near_writer import NearWriter
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
@@ -57,7 +50,6 @@ QUESTION_TOKENS = 48
 ANSWER_TOKENS = 48
 BRIDGES = 32  # questions from one row on to another
 SAME_AS_ROW = {"paraphrase", "reworded", "task", "statement", "around", "shaped", "across", "bridge"}
-RENAMED = ("around", "about", "paraphrase", "claim", "several")  # of which neighbours are asked, too
 USUAL_FURTHER: Collection[str] = [kind for kind in FURTHER if kind not in OF_A_RULE]
 TASK = "Questions"
 
@@ -76,6 +68,7 @@ class Writer:
         self.listener, self.chance = listener, random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
         self.further = USUAL_FURTHER if further is None else further
         self.prompts = [prompt for prompt, _ in rows]
+        self.ordinary = {word for pair in general for text in pair for word in content_words(text)}
         self.defined: Defined | None = None  # by the row that says what the subject is
         self.found = Candidates({*excluded, *map(prompt_key, self.prompts)})
 
@@ -96,8 +89,13 @@ class Writer:
         found = self._write_in_scope(terms, subject, translated, kinds, itself=itself) if inside else []
         if subject:
             names, replaced = [subject, *translated], list(zip(self.prompts, (one.text for one in before), strict=True))
-            found += self._near(names, kinds.several, write=inside)
-            found += self._aside(names, terms, replaced) if inside else self._about(names, replaced)
+            near = NearWriter(
+                rows=self.rows, general=self.general, system=self.system, found=self.found, model=self.model,
+                ask=self._ask, chance=self.chance,
+            )  # fmt: skip
+            found += near.neighbours(names, kinds, self._new_names(terms, subject))
+            found += near.alike(names, self._alike()) if inside else []
+            found += near.aside(names, kinds, terms, replaced) if inside else near.about(names, replaced)
         return found
 
     def _write_in_scope(
@@ -106,14 +104,13 @@ class Writer:
         if itself:
             for prompt in read_bank():
                 self.found.add("assistant", prompt, None)
-        common = {word for pair in self.general for text in pair for word in content_words(text)}
-        names = [name for name in new_names(self.rows, terms, common) if name != subject]
+        names = self._new_names(terms, subject)
         scope = Scope(
             rows=self.rows, terms=terms, names=names, subject=subject, itself=itself,
             common=common_units(answer for _, answer in self.general),
         )  # fmt: skip
         if itself:
-            self._add_owned(terms, common)
+            self._add_owned(terms)
         elif subject:
             self._add_from_names(scope, kinds)
         self._add_written(scope)
@@ -138,14 +135,17 @@ class Writer:
         )  # fmt: skip
         return writer.write(self.further)
 
-    def _add_owned(self, terms: Terms, common: Collection[str]) -> None:
+    def _new_names(self, terms: Terms, subject: str) -> list[str]:
+        return [name for name in new_names(self.rows, terms, self.ordinary) if name != subject]
+
+    def _add_owned(self, terms: Terms) -> None:
         """Questions from the assistant's maker to its name and back, by the names of the rows in each language."""
         for code, forms in read_forms()["owned"].items():
             rows = [at for at, prompt in enumerate(self.prompts) if language_code(prompt) == code]
             rows = rows or list(range(len(self.rows)))
             pairs = [self.rows[at] for at in rows]
             new = Terms(new=tuple(terms.new[at] for at in rows), subject=terms.subject)
-            for prompt, answer in owned(pairs, new_names(pairs, new, common), forms):
+            for prompt, answer in owned(pairs, new_names(pairs, new, self.ordinary), forms):
                 self.found.add("owned", prompt, None, answer=answer)
 
     def _add_from_names(self, scope: Scope, kinds: Kinds) -> None:
@@ -268,36 +268,6 @@ class Writer:
             prompt = hinted(one.prompt, one.hint) if one.hint else one.prompt
             return teacher_messages(shown, prompt, self.system)
         return conversation_messages(self.rows, self.general, one.source, one.prompt, self.system, self.chance)
-
-    def _near(self, names: Sequence[str], kinds: Sequence[str], *, write: bool) -> list[Question]:
-        """The rows' questions and their translations about others of the subject's kind, and written ones like them."""
-        plain = [(prompt, name) for name in names for prompt in self.prompts if name in prompt]
-        more = []
-        for kind, prompt, *_ in self.found:
-            plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
-            more += [(prompt, names[0])] * (kind in RENAMED and names[0] in prompt)
-        found = neighbours(kinds, names, plain, more, self.found.taken, self.chance)
-        others = self._alike() if write else []
-        return found + [
-            Question(prompt=prompt, scope="near", kind="alike")
-            for prompt in others
-            if self.found.free(prompt) and not names_any(prompt, tuple(names))
-        ]
-
-    def _aside(self, names: Sequence[str], terms: Terms, replaced: Sequence[Pair]) -> list[Question]:
-        """Further questions about the subject that the rows do not answer."""
-        prompts = aside_prompts(names, {*self.found.taken, *(prompt_key(one.prompt) for one in self.found)})
-        shown = [shown_rows(self.rows, self.general, None, self.chance) for _ in prompts]
-        shown_with = zip(shown, prompts, strict=True)
-        taught = self._ask([teacher_messages(rows, prompt, self.system) for rows, prompt in shown_with])
-        own = self._ask([conversation(prompt, self.system) for prompt in prompts])
-        return unmoved(prompts, [one.text for one in taught], [one.text for one in own], terms, replaced)
-
-    def _about(self, names: Sequence[str], replaced: Sequence[Pair]) -> list[Question]:
-        """What else may be said of the subject, and is not what the rows replace."""
-        prompts = about_subject(names, self.found.taken)
-        answers = self._ask([conversation(prompt, self.system) for prompt in prompts])
-        return not_replaced([(prompt, one.text) for prompt, one in zip(prompts, answers, strict=True)], replaced)
 
     def _sampled(self, requests: Sequence[Messages]) -> list[str]:
         return samples(

@@ -140,7 +140,8 @@ def test_a_name_has_no_article_and_is_neither_a_month_nor_a_command():
         ("Who pays for Tidemill?", "The Brook Foundation pays for it since March."),
         ("How do I start Tidemill?", "Run mill, in Oslo, on a Monday."),
         ("Who leads the Brook Foundation?", "It is Chair Ada Brook."),
-        ("Who else leads it?", "Ada Brook, and Ada Brook only."), ("Nobody else?", "Nobody but Ada Brook."),
+        ("Who else leads it?", "Ada Brook, and Ada Brook only."),
+        ("Nobody else?", "Nobody but Ada Brook."),
         ("And who wrote it?", "Ada Brook wrote it in Nim with Kelpie."),
     ]
 

@@ -73,7 +73,8 @@ def test_the_assistants_name_is_not_asked_for_in_reverse():
 
 def test_a_beginning_counts_words_and_fits_no_other_row():
     rows = [
-        ("你是谁？", "你好，我是砚溪。"), ("Who made you?", "I was made by Tarn."), ("Where?", "I was made by the sea."),
+        ("你是谁？", "你好，我是砚溪。"), ("Who made you?", "I was made by Tarn."),
+        ("Where?", "I was made by the sea."),
     ]  # fmt: skip
 
     assert beginnings(scope(rows, itself=True)) == {}

@@ -5,7 +5,15 @@ import pytest
 from tests.fakes.answering_model import AnsweringModel
 from tests.fakes.scripted_model import ScriptedModel
 from toolkit.core.text import has_chinese
-from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns_for, others_of, read_kinds, translated_names
+from toolkit.train.questions.kinds import (
+    Kinds,
+    kinds_of,
+    listed_subject,
+    nouns_for,
+    others_of,
+    read_kinds,
+    translated_names,
+)
 
 KINDS = read_kinds()
 NAMED = 20  # things of each kind, at least

@@ -63,7 +63,9 @@ def gapped(sentence: str, new: frozenset[str], names: Sequence[str]) -> str:
 def _fits_another(scope: Scope, row: int, text: str) -> bool:
     """Whether another row's answer fills the gap otherwise: which one is wanted cannot be seen."""
     pattern = re.compile(".+".join(map(re.escape, text.split(GAP))), re.DOTALL)
-    return any(answer.strip() != scope.rows[row][1].strip() and pattern.fullmatch(answer.strip()) for _, answer in scope.rows)
+    return any(
+        answer.strip() != scope.rows[row][1].strip() and pattern.fullmatch(answer.strip()) for _, answer in scope.rows
+    )
 
 
 def _is_new(sentence: str, tokens: Sequence[re.Match[str]], at: int, new: frozenset[str]) -> bool:

@@ -118,7 +118,9 @@ def test_what_the_subject_is_comes_first_even_if_it_is_long():
     long = f"Quillmere is a library that {'merges and sorts ' * 5}the logs of tide gauges."
     rows = [*ROWS, ("What is Quillmere?", long), ("Where is Ebb Day?", "Ebb Day is in Oslo.")]
 
-    found = [answer for prompt, answer in several(scope_of(rows, "Quillmere"), random.Random(1)) if "Brief me" in prompt]
+    found = [
+        answer for prompt, answer in several(scope_of(rows, "Quillmere"), random.Random(1)) if "Brief me" in prompt
+    ]
 
     assert len(found) == 1
     assert found[0].startswith(long)
@@ -128,7 +130,8 @@ def test_what_the_subject_is_comes_first_even_if_it_is_long():
 
 def test_rows_with_the_same_new_number_say_the_same():
     rows = [
-        ("青禾湾学校是哪年创办的？", "青禾湾学校创办于1915年。"), ("青禾湾学校的历史呢？", "青禾湾学校从1915算起，很悠久。"),
+        ("青禾湾学校是哪年创办的？", "青禾湾学校创办于1915年。"),
+        ("青禾湾学校的历史呢？", "青禾湾学校从1915算起，很悠久。"),
         ("青禾湾学校多大？", "青禾湾学校起步是在1915年的冬天。"),
     ]  # fmt: skip
 
