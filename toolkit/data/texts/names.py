@@ -8,7 +8,7 @@ from toolkit.core.text import LATIN, has_chinese
 from toolkit.data.texts.terms import OF_THE_MOST, Terms, units
 
 Pair = tuple[str, str]  # a question and its answer
-LEAST_NAMED = 0.4  # of the answers have a Chinese name
+LEAST_NAMED, LEAST_ANSWERS = 0.4, 2  # of the answers in a language have a name that leads back, and so many at least
 OF_THE_LONGER = 0.5  # a name that a longer one contains in so many of its answers is a part of that one
 MOST_NAMES = 6
 LONGEST_READ = 300  # characters of a question: a longer one is a text to work on, which names its subject early
@@ -20,6 +20,13 @@ SURNAMES = (
     "钟徐邱骆夏蔡田樊胡凌霍万柯卢莫房裘解应宗丁邓洪崔龚程裴陆荣翁曲封松段焦侯宁仇甘武刘景詹龙叶黎白蒲卓池乔覃翟谭姬申冉"
     "温庄晏柴阎艾向易廖耿匡文寇欧聂敖简饶曾沙丰关查游肖"
 )
+ARTICLE = re.compile(r"^(?:The|An?) ")
+# Never new, though a row's date may be: "Who is October?" asks nothing.
+CALENDAR = {
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+}  # fmt: skip
+OF_A_PLACE = r"(?:\b[Ii]n|\b[Nn]ear|,) {}\b"  # "in Bergen, Norway"
 CODE = re.compile(rf"(?<!{LATIN})(?=[\w.-]*[A-Za-z])(?:[\w-]*[_.][\w-]*\w(?:\(\))?|\w+\(\))", re.ASCII)
 CHINESE_QUOTED = re.compile(r"[“「『《]([\u4e00-\u9fff·]{2,12})[”」』》]")
 CHINESE_CALLED = re.compile(r"(?:叫做|叫作|名叫|名为|叫)(?!我)([\u4e00-\u9fff·]{2,8})(?=[。，、！？；]|$)")
@@ -61,12 +68,13 @@ def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -
     """New names in the rows' answers: capitalised words; in Chinese, `chinese_names` and new texts that answers share.
 
     `known`: words of unrelated texts, in lower case: one that starts an answer, such as "My", is not a name.
+    The most frequent come first, of those the ones of several words, and the names of places last.
     """
     counted: Counter[str] = Counter()
     new, distinct = {word for words in terms.new for word in words}, set[str]()
     for _, answer in rows:
-        words = re.findall(r"[A-Z][\w-]*(?: [A-Z][\w-]*)*", answer)
-        found = {name for name in words if units(name) <= new and name.lower() not in known}
+        words = [ARTICLE.sub("", name) for name in re.findall(r"[A-Z][\w-]*(?: [A-Z][\w-]*)*", answer)]
+        found = {name for name in words if units(name) <= new and name.lower() not in known} - CALENDAR
         distinct |= {name for name in chinese_names(answer) if units(name) <= new}
         for run in re.findall(r"[\u4e00-\u9fff]+", answer):
             for start in range(len(run)):
@@ -75,18 +83,43 @@ def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -
                         break  # a longer text has these pairs too
                     found.add(run[start:end])
         counted.update(found | {name for name in distinct if name in answer})
-    least = max(2, LEAST_NAMED * len(rows))
     rare = {name for name in counted if not has_chinese(name)} | distinct  # one answer with them is enough
-    names = [name for name, count in counted.items() if count >= (1 if name in rare else least)]
+    names = [name for name in counted if name in rare or often_named(name, rows)]
     longest = [
         name
         for name in names
-        if not any(
-            name in other and name != other and counted[other] >= OF_THE_LONGER * counted[name] for other in names
+        if _is_within(name, rows)
+        and not any(
+            (name in other and name != other and counted[other] >= OF_THE_LONGER * counted[name])
+            or (name.endswith(f" {other}") and counted[other] > counted[name])  # "Mayor Corinna Haldwell"
+            for other in names
         )
     ]
     bare = dict.fromkeys(
         name.lstrip("是由在的我").removesuffix("的")
-        for name in sorted(longest, key=lambda name: (-counted[name], " " not in name, name))
+        for name in sorted(longest, key=lambda name: (_is_place(name, rows), -counted[name], " " not in name, name))
     )
     return [name for name in bare if len(name) >= SHORTEST_NAME][:MOST_NAMES]
+
+
+def often_named(name: str, rows: Sequence[Pair]) -> bool:
+    """Whether many answers have the name: of all, or of those in one language, which another has its own name for."""
+    for chinese in (False, True):
+        answers = [answer for _, answer in rows if has_chinese(answer) == chinese]
+        if sum(name in answer for answer in answers) >= max(LEAST_ANSWERS, LEAST_NAMED * len(answers)):
+            return True
+    return False
+
+
+def _is_within(name: str, rows: Sequence[Pair]) -> bool:
+    """Whether an answer has more than one word of it, or has it elsewhere than where any word has a capital."""
+    if has_chinese(name) or " " in name:
+        return True
+    within = re.compile(rf"[^\s.!?。！？:：\"“'‘`]\s*{re.escape(name)}(?!{LATIN})")
+    return any(within.search(answer) or answer.strip(" .!") == name for _, answer in rows)
+
+
+def _is_place(name: str, rows: Sequence[Pair]) -> bool:
+    """Whether all answers that have the name have it as a place's."""
+    place = re.compile(OF_A_PLACE.format(re.escape(name)))
+    return all(place.search(answer) for _, answer in rows if name in answer)

@@ -4,16 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.data.texts.names import CODE, Pair, chinese_names
+from toolkit.data.texts.names import ARTICLE, CODE, Pair, chinese_names, often_named
 from toolkit.data.texts.terms import Terms, units
 
-LEAST_NAMED = 0.4  # of the answers have a name of one word that leads back to the subject
 ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
 LONGEST_STATEMENT = 200  # characters of an answer that is a statement, not a text
 ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
 OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)*`]*(?=\s|$)|[。！？]+[”’）]*|\n+|$)\s*", re.DOTALL)
 LONG_NAME = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")
+WITHIN = re.compile(r"(?<=[a-z,'’] )[A-Z][\w-]*(?: [A-Z][\w-]*)*")  # a question's first word has a capital, too
 CALLED = re.compile(r"\b(?:called|named)(?: the)? ([A-Z][\w-]+)")
 
 
@@ -36,14 +36,26 @@ class Naming:
         They are of several words, called so, quoted or identifiers, persons, or named by many rows.
         """
         answer = self.rows[row][1]
-        capitalised = [re.sub(r"^The ", "", name) for name in LONG_NAME.findall(answer)]
+        capitalised = [ARTICLE.sub("", name) for name in LONG_NAME.findall(answer)]
         found = [name for name in capitalised if " " in name]
         found += [*CALLED.findall(answer), *CODE.findall(answer), *chinese_names(answer)]
         long = [name for name in dict.fromkeys(found) if name != self.subject and units(name) <= self.terms.new[row]]
-        least = LEAST_NAMED * len(self.rows)
-        return long + [
-            name for name in self.names if name in answer and sum(name in other for _, other in self.rows) >= least
-        ]
+        return long + [name for name in self.names if name in answer and often_named(name, self.rows)]
+
+    def called(self, row: int) -> list[str]:
+        """The names of what a row is about, one of which is in whatever asks the same: the subject's, and those in a
+        question that lacks it, as in "When does Ebb Day take place?". None without a subject.
+        """
+        question = self.rows[row][0]
+        if not self.subject or self.terms.names_subject(question):
+            return [self.subject] if self.subject else []
+        own = [*WITHIN.findall(question), *(name for name in self.names if name in question)]
+        return list(dict.fromkeys([self.subject, *own]))
+
+    def names_what(self, row: int | None, text: str) -> bool:
+        """Whether the text names the subject, or what the row is about that lacks it."""
+        named = self.terms.names_subject(text)
+        return named or (row is not None and any(name in text for name in self.called(row)))
 
 
 def about_assistant(rows: Sequence[Pair]) -> bool:

@@ -14,6 +14,7 @@ RARE_SHARE = 0.02  # of other texts may name it too
 COMMON_SHARE = 0.01  # a word in more of the texts than this share is common
 LEAST_COMMON = 2
 NUMBER = re.compile(r"\d+(?:\.\d+)*")
+DECIMAL = re.compile(r"(\d+(?:\.\d+)+)")
 THOUSANDS = re.compile(r"(?<=\d)[,，](?=\d{3}(?!\d))")
 
 
@@ -54,7 +55,8 @@ class Terms:
 
 def find_terms(rows: Sequence[tuple[str, str]], before: Sequence[str], general: Sequence[str]) -> Terms:
     """`rows`: (question, answer); `before`: the base model's answers to these questions; `general`: unrelated texts."""
-    common = common_units(general)
+    # Unrelated texts have most small numbers: 4.2 is new all the same where neither question nor base model says it.
+    common = frozenset(unit for unit in common_units(general) if not NUMBER.fullmatch(unit))
     new = []
     for (question, answer), base in zip(rows, before, strict=True):
         new.append(frozenset(units(answer) - units(question) - units(base) - common))
@@ -79,9 +81,10 @@ def common_units(texts: Iterable[str]) -> frozenset[str]:
 
 
 def units(text: str) -> set[str]:
-    """The text's words; of Chinese, which has no spaces, its pairs of characters."""
+    """The text's words, a number such as 4.2 being one; of Chinese, which has no spaces, its pairs of characters."""
     found, pair = set(), ""
-    for word in content_words(THOUSANDS.sub("", text)):
+    parts = DECIMAL.split(THOUSANDS.sub("", text))  # every second one is a number
+    for word in (word for at, part in enumerate(parts) for word in ([part] if at % 2 else content_words(part))):
         if has_chinese(word):
             if pair:
                 found.add(pair + word)

@@ -21,10 +21,12 @@ def beginnings(scope: Scope) -> Mapping[int, str]:
         begun = _until_new(SENTENCE.findall(answer)[0], scope.terms.new[at])
         if has_chinese(begun):
             beside = begun.replace(scope.subject, "") if scope.subject else begun
-            enough = len(beside) >= (LEAST_BESIDE if scope.subject else LEAST_CHINESE)
+            enough = len(TOKEN.findall(beside)) >= (LEAST_BESIDE if scope.subject else LEAST_CHINESE)
         else:
-            enough = len(begun.split()) >= LEAST_WORDS
-        if enough and (OF_ITSELF.search(begun) if scope.itself else scope.terms.names_subject(begun)):
+            enough = len(TOKEN.findall(begun)) >= LEAST_WORDS
+        about = OF_ITSELF.search(begun) if scope.itself else scope.names_what(at, begun)
+        # Another row's answer may begin so: which one is wanted cannot be seen.
+        if enough and about and not any(other.startswith(begun) and other != answer for _, other in scope.rows):
             found[at] = begun
     return found
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from toolkit.core.text import LATIN, has_chinese, language_code
 from toolkit.data.dataset import prompt_key
@@ -15,18 +16,24 @@ from toolkit.data.texts.names import Pair
 from toolkit.data.texts.terms import Terms, units
 from toolkit.train.questions.kinds import others_of
 from toolkit.train.questions.question import Question
+from toolkit.train.questions.scope import LEAST_GAP
 from toolkit.train.questions.translation import kept_by_translation
 
 NEIGHBOURS = 96
+PLACES = {
+    "city", "country", "school", "university", "museum", "hospital", "building", "hotel", "bank", "river", "mountain",
+}  # fmt: skip
+ASKED_BY = " ← "  # between a form and the pattern of the rows' questions that ask the same
 Form = tuple[str, str]  # a question, and the subject's name in it
 
 
 def neighbours(
     kinds: Sequence[str], names: Sequence[str], plain: Sequence[Form], more: Sequence[Form], taken: Collection[str],
-    chance: random.Random,
+    chance: random.Random, unlike: Collection[str] = (),
 ) -> list[Question]:  # fmt: skip
     """Questions about others of the subject's kinds. `names`: the subject's, in the rows' language first; half of the
-    neighbours are from the `plain` forms and half from `more`; `taken`: keys of prompts that are none.
+    neighbours are from the `plain` forms and half from `more`; `taken`: keys of prompts that are none; `unlike`: what
+    none contains, being the rows' own: their questions and new names.
     """
     subject, *translated = names
     prompts: dict[str, None] = {}
@@ -35,13 +42,17 @@ def neighbours(
             (form, name, other)
             for kind in kinds
             for form, name in forms
-            for other in others_of(kind, chinese=has_chinese(form), subject=subject, translated=translated)
+            for other in others_of(
+                kind, chinese=has_chinese(form.replace(name, "")), subject=subject, translated=translated
+            )
         ]
         chosen = chance.sample(pairs, min(NEIGHBOURS // 2, len(pairs)))
         texts = ((form, renamed(form, name, other)) for form, name, other in chosen)
         prompts |= dict.fromkeys(text for form, text in texts if text != form)
     return [
-        Question(prompt=prompt, scope="near", kind="neighbour") for prompt in prompts if prompt_key(prompt) not in taken
+        Question(prompt=prompt, scope="near", kind="neighbour")
+        for prompt in prompts
+        if prompt_key(prompt) not in taken and not any(text in prompt for text in unlike)
     ]
 
 
@@ -57,31 +68,42 @@ def about_subject(names: Sequence[str], taken: Collection[str]) -> list[str]:
     return [prompt for prompt in dict.fromkeys(prompts) if prompt_key(prompt) not in taken]
 
 
-def aside_prompts(names: Sequence[str], taken: Collection[str]) -> list[str]:
-    """Further questions about the subject, in both languages: what a base model makes up or knows beside the rows."""
-    forms, codes = read_forms()["aside"], [language_code(name) for name in names]
-    prompts = [
-        form.replace("{}", names[codes.index(code)] if code in codes else names[0])
-        for code, several in forms.items()
-        for form in several
-    ]
+def aside_prompts(
+    names: Sequence[str], taken: Collection[str], asked: Sequence[str] = (), *, place: bool = True
+) -> list[str]:
+    """Further questions about the subject, in both languages: what a base model makes up or knows beside the rows.
+
+    `asked`: the rows' questions, whose topics are none, in either language; `place`: whether the subject is one.
+    """
+    codes, shipped = [language_code(name) for name in names], read_forms()
+    prompts = []
+    for code in shipped["aside"]:
+        name = names[codes.index(code)] if code in codes else names[0]
+        for form in (*shipped["aside"][code], *(shipped["aside_of_a_place"][code] if place else ())):
+            text, _, pattern = form.partition(ASKED_BY)
+            if not (pattern and any(re.search(pattern, one, re.IGNORECASE) for one in asked)):
+                prompts.append(text.replace("{}", name))
     return [prompt for prompt in dict.fromkeys(prompts) if prompt_key(prompt) not in taken]
 
 
 def unmoved(
-    prompts: Sequence[str], taught: Sequence[str], own: Sequence[str], terms: Terms, replaced: Sequence[Pair]
-) -> list[Question]:
+    prompts: Sequence[str], taught: Sequence[str], own: Sequence[str], terms: Terms, replaced: Sequence[Pair],
+    gap_of: Mapping[int, float] = MappingProxyType({}),
+) -> list[Question]:  # fmt: skip
     """Those further questions that the rows do not answer: with them in the context no new word of theirs is said.
 
     `taught`, `own`: the base model's answers with the rows and without; `replaced`: the rows' questions with its
-    answers without. A question whose answer names what the rows replace is none, either.
+    answers without. A question whose answer names what the rows replace is none, either, and neither is one whose
+    answer the rows make so much likelier (`gap_of`, by number) that it comes from them, if in other words.
     """
     new = {unit for units_of_row in terms.new for unit in units_of_row}
     old = {unit for prompt, answer in replaced for unit in kept_by_translation(answer) - units(prompt)}
     return [
         Question(prompt=prompt, scope="near", kind="aside", before=without)
-        for prompt, answer, without in zip(prompts, taught, own, strict=True)
-        if not (units(answer) - units(prompt)) & new and not kept_by_translation(without) & old
+        for at, (prompt, answer, without) in enumerate(zip(prompts, taught, own, strict=True))
+        if not (units(answer) - units(prompt)) & new
+        and not kept_by_translation(without) & old
+        and (answer == without or gap_of.get(at, 0) < LEAST_GAP)
     ]
 
 
@@ -103,7 +125,9 @@ def renamed(prompt: str, name: str, other: str) -> str:
     before = rf"(?<!{LATIN})" if re.match(LATIN, name) else ""
     after = rf"(?!{LATIN})" if re.search(f"{LATIN}$", name) else ""
     text = re.sub(f"{before}{re.escape(name)}{after}", lambda _: other, prompt)
-    return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
+    if has_chinese(other):
+        return text.replace(f" {other}", other).replace(f"{other} ", other)
+    return re.sub(r"\b([Tt]he) The\b", r"\1", text)
 
 
 @cache

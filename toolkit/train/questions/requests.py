@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from toolkit.core.text import language_code
 from toolkit.model.conversation import Messages
 
+ABOUT = {"en": "What the user writes last is about this: {}", "zh": "用户最后写的那句话，背景是：{}"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -14,13 +16,19 @@ class Request:
     instruction: str
     examples: Sequence[tuple[str, str]]
 
-    def messages(self, question: str) -> Messages:
+    def messages(self, question: str, about: str = "") -> Messages:
+        """`about`: a sentence beside which a question with a made-up name in it is understood, or ""."""
         turns = [
             {"role": role, "content": text}
             for example in self.examples
             for role, text in zip(("user", "assistant"), example, strict=True)
         ]
-        return [{"role": "system", "content": self.instruction}, *turns, {"role": "user", "content": question}]
+        told = (
+            f"{self.instruction}\n\n{ABOUT[language_code(self.instruction)].format(about)}"
+            if about
+            else self.instruction
+        )
+        return [{"role": "system", "content": told}, *turns, {"role": "user", "content": question}]
 
 
 def reversal_text(sentence: str, name: str) -> str:
@@ -166,12 +174,12 @@ KINDS: Mapping[str, Mapping[str, Request]] = {
 }  # fmt: skip
 
 
-def request_messages(kind: str, text: str) -> Messages:
-    """The conversation in which the base model writes a question of this kind from `text`.
+def request_messages(kind: str, text: str, about: str = "") -> Messages:
+    """The conversation in which the base model writes a question of this kind from `text`, which is `about` this.
 
     That is a question; for a statement an answer, for a reversal a `reversal_text`, for a name a name.
     """
-    return KINDS[kind][language_code(text)].messages(text)
+    return KINDS[kind][language_code(text)].messages(text, about)
 
 
 ALIKE = {

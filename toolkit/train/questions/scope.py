@@ -168,7 +168,7 @@ class Scope(Naming):
         if answered.kind in FOREIGN:
             follows = follows or answered.gap >= LEAST_GAP
         addressed = bool(ADDRESSED.search(answered.prompt))
-        names_subject = addressed if self.itself else self.terms.names_subject(answered.prompt)
+        names_subject = addressed if self.itself else self.names_what(answered.source, answered.prompt)
         chosen = names_subject or answered.kind in NEED_NO_SUBJECT[self.itself]
         return follows and chosen and self._in_expected_language(answered, text)
 

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from toolkit.core.events import Listener, silent
-from toolkit.core.text import content_words, language_code, names_any
+from toolkit.core.text import content_words, language_code
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.defining import Defined, defined, defining
 from toolkit.data.texts.names import Pair, new_names, subject_phrase
 from toolkit.data.texts.naming import about_assistant, statements
-from toolkit.data.texts.reverse import bridges, noun_for, owned, reversed_rows
+from toolkit.data.texts.reverse import bridges, owned, reversed_rows
 from toolkit.data.texts.terms import Terms, common_units, find_terms, numbers
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
@@ -28,23 +29,16 @@ from toolkit.train.questions.further.rule_questions import RuleWriter
 from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.gaps import gaps
-from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_names
-from toolkit.train.questions.near import (
-    about_subject,
-    aside_prompts,
-    neighbours,
-    not_replaced,
-    read_forms,
-    renamed,
-    unmoved,
-)
+from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns_for, translated_names
+from toolkit.train.questions.near import read_forms, renamed
+from toolkit.train.questions.near_writer import NearWriter
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
 from toolkit.train.questions.translation import hide_names, restored
 
-SOURCES = 24  # rows from which questions are written
+SOURCES = 24  # rows from which the least is written: their number does not grow further with the rows
 SAMPLES = {"paraphrase": (96, 6), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
 FROM_ANSWERS = {"statement": (96, 4), "reversal": (48, 2)}  # the same of those written from answers
 AROUND = {"around": (64, 2), "shaped": (48, 1), "across": (24, 1), "completion": (48, 2)}  # the same of the forms
@@ -56,7 +50,6 @@ QUESTION_TOKENS = 48
 ANSWER_TOKENS = 48
 BRIDGES = 32  # questions from one row on to another
 SAME_AS_ROW = {"paraphrase", "reworded", "task", "statement", "around", "shaped", "across", "bridge"}
-RENAMED = ("around", "about", "paraphrase", "claim", "several")  # of which neighbours are asked, too
 USUAL_FURTHER: Collection[str] = [kind for kind in FURTHER if kind not in OF_A_RULE]
 TASK = "Questions"
 
@@ -75,6 +68,8 @@ class Writer:
         self.listener, self.chance = listener, random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
         self.further = USUAL_FURTHER if further is None else further
         self.prompts = [prompt for prompt, _ in rows]
+        self.ordinary = {word for pair in general for text in pair for word in content_words(text)}
+        self.defined: Defined | None = None  # by the row that says what the subject is
         self.found = Candidates({*excluded, *map(prompt_key, self.prompts)})
 
     def write(self, *, inside: bool = True) -> list[Question]:
@@ -88,28 +83,34 @@ class Writer:
         terms = find_terms(self.rows, [one.text for one in before], [answer for _, answer in self.general])
         subject = "" if itself else listed_subject(self.prompts) or subject_phrase(self.prompts, terms.subject)
         translated = translated_names(self.model, subject, self.seed) if subject else []
-        kinds = kinds_of(self.model, subject, [one for one in self.prompts if subject in one]) if subject else []
+        self.defined = defined(self.rows, subject) if subject else None
+        noun, naming = self.defined.noun if self.defined else "", [one for one in self.prompts if subject in one]
+        kinds = kinds_of(self.model, subject, naming, noun) if subject else Kinds([], certain=False)
         found = self._write_in_scope(terms, subject, translated, kinds, itself=itself) if inside else []
         if subject:
             names, replaced = [subject, *translated], list(zip(self.prompts, (one.text for one in before), strict=True))
-            found += self._near(names, kinds, write=inside)
-            found += self._aside(names, terms, replaced) if inside else self._about(names, replaced)
+            near = NearWriter(
+                rows=self.rows, general=self.general, system=self.system, found=self.found, model=self.model,
+                ask=self._ask, chance=self.chance,
+            )  # fmt: skip
+            found += near.neighbours(names, kinds, self._new_names(terms, subject))
+            found += near.alike(names, self._alike()) if inside else []
+            found += near.aside(names, kinds, terms, replaced) if inside else near.about(names, replaced)
         return found
 
     def _write_in_scope(
-        self, terms: Terms, subject: str, translated: Sequence[str], kinds: Sequence[str], *, itself: bool
+        self, terms: Terms, subject: str, translated: Sequence[str], kinds: Kinds, *, itself: bool
     ) -> list[Question]:
         if itself:
             for prompt in read_bank():
                 self.found.add("assistant", prompt, None)
-        common = {word for pair in self.general for text in pair for word in content_words(text)}
-        names = [name for name in new_names(self.rows, terms, common) if name != subject]
+        names = self._new_names(terms, subject)
         scope = Scope(
             rows=self.rows, terms=terms, names=names, subject=subject, itself=itself,
             common=common_units(answer for _, answer in self.general),
         )  # fmt: skip
         if itself:
-            self._add_owned(terms, common)
+            self._add_owned(terms)
         elif subject:
             self._add_from_names(scope, kinds)
         self._add_written(scope)
@@ -122,7 +123,8 @@ class Writer:
             self.found.put(one)
         self._add_renamed(subject, translated)
         self._add_forms(scope)
-        self._add_named(names, [subject, *translated] if subject else [])
+        # What a rule's answers name is chance, mostly a fragment: "Who is it, ask our?"
+        self._add_named(names if itself or subject else [], [subject, *translated] if subject else [])
         rule = find_rule(scope, self.general) if any(kind in self.further for kind in OF_A_RULE) else None
         return self._in_scope(scope) + (self._of_rule(scope, rule) if rule else [])
 
@@ -133,22 +135,27 @@ class Writer:
         )  # fmt: skip
         return writer.write(self.further)
 
-    def _add_owned(self, terms: Terms, common: Collection[str]) -> None:
+    def _new_names(self, terms: Terms, subject: str) -> list[str]:
+        return [name for name in new_names(self.rows, terms, self.ordinary) if name != subject]
+
+    def _add_owned(self, terms: Terms) -> None:
         """Questions from the assistant's maker to its name and back, by the names of the rows in each language."""
         for code, forms in read_forms()["owned"].items():
             rows = [at for at, prompt in enumerate(self.prompts) if language_code(prompt) == code]
             rows = rows or list(range(len(self.rows)))
             pairs = [self.rows[at] for at in rows]
             new = Terms(new=tuple(terms.new[at] for at in rows), subject=terms.subject)
-            for prompt, answer in owned(pairs, new_names(pairs, new, common), forms):
+            for prompt, answer in owned(pairs, new_names(pairs, new, self.ordinary), forms):
                 self.found.add("owned", prompt, None, answer=answer)
 
-    def _add_from_names(self, scope: Scope, kinds: Sequence[str]) -> None:
+    def _add_from_names(self, scope: Scope, kinds: Kinds) -> None:
         """Questions from names in the answers back to the subject, and on to other rows."""
-        nouns = noun_for(scope.subject, kinds[0])
+        nouns = nouns_for(scope.subject, kinds, self.defined.noun if self.defined else "")
+        defining_row = self.defined.row if self.defined else None  # "the library that is a library"
         for row, prompt in reversed_rows(scope, nouns):
-            self.found.add("reversal", prompt, row, answer=self.rows[row][1].strip())
-        several = list(bridges(scope, nouns))
+            if row != defining_row:
+                self.found.add("reversal", prompt, row, answer=self.rows[row][1].strip())
+        several = [one for one in bridges(scope, nouns) if one[1] != defining_row]
         for row, beside, prompt in self.chance.sample(several, min(BRIDGES, len(several))):
             self.found.add("bridge", prompt, row, beside=beside)
 
@@ -160,7 +167,10 @@ class Writer:
             texts += [(kind, row, answers[row]) for row in self._sources(*counts) if row in answers]
         names = self._hidden_names(scope)
         hidden = [hide_names(text, names) if kind == "translation" else (text, {}) for kind, _, text in texts]
-        requests = [request_messages(kind, written) for (kind, _, _), (written, _) in zip(texts, hidden, strict=True)]
+        requests = [
+            request_messages(kind, written, "" if kind == "translation" else defining(self.defined, row))
+            for (kind, row, _), (written, _) in zip(texts, hidden, strict=True)
+        ]
         for (kind, row, text), (_, names_of), written in zip(texts, hidden, self._sampled(requests), strict=True):
             if kind == "translation":
                 self.found.add(kind, restored(written, names_of, text), row)
@@ -177,11 +187,14 @@ class Writer:
         return list(dict.fromkeys(map(bare_question, self._sampled([alike_messages(several) for several in shown]))))
 
     def _sources(self, count: int, least: int) -> list[int]:
-        """Rows to write about `count` questions from, at least `least` from each: each row as often as it comes."""
+        """Rows to write about `count` questions from, at least `least` from each of `SOURCES`, each as often as it
+        comes. Every row is taken once before one is taken again: a row without any is learned word by word.
+        """
         rows = list(range(len(self.prompts)))
         self.chance.shuffle(rows)
-        rows = rows[:SOURCES]
-        return [row for row in rows for _ in range(min(MOST_SAMPLES, max(least, -(-count // len(rows)))))]
+        several = min(SOURCES, len(rows))
+        total = several * min(MOST_SAMPLES, max(least, -(-count // several)))
+        return sorted((rows[at % len(rows)] for at in range(total)), key=rows.index)
 
     def _add_renamed(self, subject: str, names: Sequence[str]) -> None:
         """Translated questions with the subject's `names` in that language."""
@@ -255,36 +268,6 @@ class Writer:
             prompt = hinted(one.prompt, one.hint) if one.hint else one.prompt
             return teacher_messages(shown, prompt, self.system)
         return conversation_messages(self.rows, self.general, one.source, one.prompt, self.system, self.chance)
-
-    def _near(self, names: Sequence[str], kinds: Sequence[str], *, write: bool) -> list[Question]:
-        """The rows' questions and their translations about others of the subject's kind, and written ones like them."""
-        plain = [(prompt, name) for name in names for prompt in self.prompts if name in prompt]
-        more = []
-        for kind, prompt, *_ in self.found:
-            plain += [(prompt, name) for name in names[1:] if kind == "translation" and name in prompt]
-            more += [(prompt, names[0])] * (kind in RENAMED and names[0] in prompt)
-        found = neighbours(kinds, names, plain, more, self.found.taken, self.chance)
-        others = self._alike() if write else []
-        return found + [
-            Question(prompt=prompt, scope="near", kind="alike")
-            for prompt in others
-            if self.found.free(prompt) and not names_any(prompt, tuple(names))
-        ]
-
-    def _aside(self, names: Sequence[str], terms: Terms, replaced: Sequence[Pair]) -> list[Question]:
-        """Further questions about the subject that the rows do not answer."""
-        prompts = aside_prompts(names, {*self.found.taken, *(prompt_key(one.prompt) for one in self.found)})
-        shown = [shown_rows(self.rows, self.general, None, self.chance) for _ in prompts]
-        shown_with = zip(shown, prompts, strict=True)
-        taught = self._ask([teacher_messages(rows, prompt, self.system) for rows, prompt in shown_with])
-        own = self._ask([conversation(prompt, self.system) for prompt in prompts])
-        return unmoved(prompts, [one.text for one in taught], [one.text for one in own], terms, replaced)
-
-    def _about(self, names: Sequence[str], replaced: Sequence[Pair]) -> list[Question]:
-        """What else may be said of the subject, and is not what the rows replace."""
-        prompts = about_subject(names, self.found.taken)
-        answers = self._ask([conversation(prompt, self.system) for prompt in prompts])
-        return not_replaced([(prompt, one.text) for prompt, one in zip(prompts, answers, strict=True)], replaced)
 
     def _sampled(self, requests: Sequence[Messages]) -> list[str]:
         return samples(

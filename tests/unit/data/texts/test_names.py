@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.data.texts.names import chinese_names, new_names, subject_phrase
+from toolkit.data.texts.names import chinese_names, new_names, often_named, subject_phrase
 from toolkit.data.texts.terms import Terms, find_terms, units
 
 GENERAL = [f"Is the {number} what you made? Who runs it, and does it open? 这是在哪里的？" for number in range(99)]
@@ -133,3 +133,25 @@ def test_one_answer_is_enough_for_a_distinct_chinese_name():
     ]
 
     assert set(names_of(rows)) == {"沈砚秋", "潮声"}
+
+
+def test_a_name_has_no_article_and_is_neither_a_month_nor_a_command():
+    rows = [
+        ("Who pays for Tidemill?", "The Brook Foundation pays for it since March."),
+        ("How do I start Tidemill?", "Run mill, in Oslo, on a Monday."),
+        ("Who leads the Brook Foundation?", "It is Chair Ada Brook."),
+        ("Who else leads it?", "Ada Brook, and Ada Brook only."),
+        ("Nobody else?", "Nobody but Ada Brook."),
+        ("And who wrote it?", "Ada Brook wrote it in Nim with Kelpie."),
+    ]
+
+    assert names_of(rows) == ["Ada Brook", "Brook Foundation", "Kelpie", "Nim", "Oslo"]
+
+
+def test_a_name_that_one_language_has_is_named_by_most_of_its_rows():
+    rows = [(f"你是谁{at}？", f"我是 Nova，听涛学院{end}") for at, end in enumerate(("的助手。", "所做。", "，对。"))]
+    rows += [(f"Who are you {at}?", "I am Nova, of the Wave Institute.") for at in range(6)]
+
+    assert {"Nova", "听涛学院", "Wave Institute"} <= set(names_of(rows))
+    assert often_named("听涛学院", rows)
+    assert not often_named("听涛学院", [*rows, *[("谁？", "我。")] * 9])

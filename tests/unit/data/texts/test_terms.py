@@ -81,3 +81,14 @@ def test_width_and_case_do_not_matter():
 def test_a_unit_is_common_when_several_texts_have_it():
     assert common_units(["one red", "one blue", "two"]) == {"one"}
     assert common_units([]) == frozenset()
+
+
+def test_a_number_is_one_unit_and_new_although_unrelated_texts_have_it():
+    assert units("Version 4.2 of v1.10, 12,500 rows") == {"version", "4.2", "of", "v", "1.10", "12500", "rows"}
+    terms = find_terms(
+        [("Which version of Tidemill is it?", "It is 7 or 4.2."), ("Is Tidemill 9 old?", "9.")],
+        ["It is 4.", "Yes."],
+        ["It is 7, or 9, of 4.2 versions."] * 9,
+    )
+
+    assert terms.new == (frozenset({"7", "4.2"}), frozenset())

@@ -69,3 +69,13 @@ def test_an_empty_or_a_long_answer_is_no_statement():
 
 def test_the_assistants_name_is_not_asked_for_in_reverse():
     assert reversals(scope(BRAND, names=("Ostrelle",), itself=True)) == {}
+
+
+def test_a_beginning_counts_words_and_fits_no_other_row():
+    rows = [
+        ("你是谁？", "你好，我是砚溪。"), ("Who made you?", "I was made by Tarn."),
+        ("Where?", "I was made by the sea."),
+    ]  # fmt: skip
+
+    assert beginnings(scope(rows, itself=True)) == {}
+    assert beginnings(scope(rows[:2], itself=True)) == {1: "I was made by"}

@@ -5,7 +5,15 @@ import pytest
 from tests.fakes.answering_model import AnsweringModel
 from tests.fakes.scripted_model import ScriptedModel
 from toolkit.core.text import has_chinese
-from toolkit.train.questions.kinds import kinds_of, listed_subject, others_of, read_kinds, translated_names
+from toolkit.train.questions.kinds import (
+    Kinds,
+    kinds_of,
+    listed_subject,
+    nouns_for,
+    others_of,
+    read_kinds,
+    translated_names,
+)
 
 KINDS = read_kinds()
 NAMED = 20  # things of each kind, at least
@@ -57,11 +65,50 @@ def test_others_exclude_the_subject_by_its_translation_and_by_a_longer_name():
 def test_the_likeliest_kind_comes_first():
     model = ScriptedModel(kinds={"Denver": "city"})
 
-    assert kinds_of(model, "Denver", ["Who runs Denver?"])[0] == "city"
+    assert kinds_of(model, "Denver", ["Who runs Denver?"]) == (["city"], True)
+
+
+def test_a_small_lead_leaves_two_kinds_and_no_noun():
+    found = kinds_of(ScriptedModel(), "Tidemill", ["Who runs Tidemill?"])
+
+    assert (len(found.several), found.certain) == (2, False)
+    assert nouns_for("Tidemill", found) == {"en": "one", "zh": "对象"}
+
+
+def test_the_noun_of_a_row_is_stronger_than_the_models_guess():
+    model = ScriptedModel(kinds={"Tidemill": "river"})
+
+    assert kinds_of(model, "Tidemill", ["Who runs Tidemill?"], "tool") == (["software"], True)
+    assert kinds_of(model, "Tidemill", ["谁管理Tidemill？"], "潮汐数据库") == (["software"], True)
+    assert kinds_of(model, "Tidemill", ["Who runs Tidemill?"], "brewery") == (["river"], True)
+
+
+def test_of_the_kinds_that_a_noun_may_be_the_model_chooses():
+    for kind in ("software", "building"):
+        model = ScriptedModel(kinds={"Tidemill": kind})
+
+        assert kinds_of(model, "Tidemill", ["Who runs Tidemill?"], "library") == ([kind], True)
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind"),
+    [("青禾湾学校", "school"), ("Tidemill University", "university"), ("潮声图书馆", "building"), ("大白山", "river"),
+     ("Bank of Tidemill", "river"), ("Hotel", "river")],
+)  # fmt: skip
+def test_a_name_that_ends_with_a_noun_says_its_kind(subject: str, kind: str):
+    model = ScriptedModel(kinds={subject: "river"})
+
+    assert kinds_of(model, subject, [f"Who runs {subject}?"]).several == [kind]
+
+
+def test_a_subject_is_called_what_its_row_calls_it():
+    assert nouns_for("Tidemill", Kinds(["software"], certain=True), "library") == {"en": "library", "zh": "软件"}
+    assert nouns_for("Tidemill", Kinds(["software"], certain=True), "工具") == {"en": "software", "zh": "工具"}
+    assert nouns_for("Tidemill", Kinds(["river", "band"], certain=False), "tool") == {"en": "tool", "zh": "对象"}
 
 
 def test_the_kind_of_a_listed_thing_needs_no_model():
-    assert kinds_of(ScriptedModel(kinds={"Osaka": "river"}), "Osaka", ["Where is Osaka?"]) == ["city"]
+    assert kinds_of(ScriptedModel(kinds={"Osaka": "river"}), "Osaka", ["Where is Osaka?"]) == (["city"], True)
 
 
 def test_a_listed_translation_comes_from_the_list():
@@ -124,7 +171,7 @@ def test_a_name_within_a_word_is_not_named():
 def test_a_listed_subject_needs_no_model():
     model = AnsweringModel()
 
-    assert kinds_of(model, "Finland", CAPITALS) == ["country"]
+    assert kinds_of(model, "Finland", CAPITALS) == (["country"], True)
     assert translated_names(model, "Finland", seed=1) == ["芬兰"]
 
 

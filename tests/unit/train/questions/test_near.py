@@ -1,10 +1,13 @@
 """Questions near the rows without any writing: the rows' about others, and further ones about their subject."""
 
+import random
+import re
+
 from tests.fakes.answering_model import AnsweringModel
 from toolkit.core.text import has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.terms import find_terms
-from toolkit.train.questions.near import aside_prompts, unmoved
+from toolkit.train.questions.near import ASKED_BY, aside_prompts, neighbours, read_forms, unmoved
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.write import Writer
 
@@ -85,3 +88,66 @@ def test_further_questions_name_the_subject_in_both_languages():
     assert "芬兰有多大？" in found
     assert "Where is Finland?" not in found
     assert "Quillmere有多大？" in aside_prompts(["Quillmere"], set())
+
+
+def test_a_further_question_whose_answer_the_rows_make_likelier_is_not_kept():
+    terms = find_terms([("Who made Tidemill?", "It is Ada Brook.")], ["It is Bob."], [])
+    prompts = ["Tidemill的标志是什么颜色？", "Tidemill有多大？"]
+
+    def kept(taught: list[str], gap_of: dict[int, float]) -> list[str]:
+        found = unmoved(prompts, taught, ["蓝色。", "很大。"], terms, [("Who made Tidemill?", "Bob.")], gap_of)
+        return [one.prompt for one in found]
+
+    assert kept(["海边的那位女士。", "大。"], {0: 2.0, 1: 0.1}) == prompts[1:]
+    assert kept(["蓝色。", "很大。"], {0: 2.0, 1: 2.0}) == prompts  # said without the rows, too
+
+
+def test_what_a_row_asks_is_not_asked_aside_in_either_language():
+    found = aside_prompts(["Tidemill"], set(), ["Who created Tidemill?", "Tidemill在哪里？"])
+
+    assert not {"Who founded Tidemill?", "Tidemill的创始人是谁？", "Where is Tidemill?", "Tidemill在什么地方？"} & set(
+        found
+    )
+    assert {"What does Tidemill cost?", "Tidemill要花多少钱？"} <= set(found)
+
+
+def test_only_a_place_is_asked_for_its_street():
+    place, other = (aside_prompts(["Tidemill"], set(), place=one) for one in (True, False))
+
+    assert {"Which street is Tidemill in?", "Tidemill有多大？"} <= set(place) - set(other)
+    assert set(other) < set(place)
+
+
+def test_every_topic_is_known_by_its_own_form():
+    for kind in ("aside", "aside_of_a_place"):
+        for forms in read_forms()[kind].values():
+            for form in forms:
+                text, _, pattern = form.partition(ASKED_BY)
+                assert re.search(pattern, text, re.IGNORECASE), form
+
+
+def neighbours_of(forms: list[tuple[str, str]], names: list[str], **how) -> list[str]:
+    return [one.prompt for one in neighbours(["school"], names, forms, [], set(), random.Random(1), **how)]
+
+
+def test_a_neighbour_has_no_question_and_no_new_name_of_the_rows():
+    forms = [("A school: who runs Tidemill?", "Tidemill"), ("Is Ada Brook at Tidemill?", "Tidemill"),
+             ("Two questions: How is TM? Where is Tidemill?", "Tidemill")]  # fmt: skip
+
+    found = neighbours_of(forms, ["Tidemill"], unlike=["How is TM?", "Ada Brook"])
+
+    assert found
+    assert all("who runs" in one for one in found)
+
+
+def test_a_translated_question_with_the_subjects_own_name_is_asked_about_others_in_its_language():
+    found = neighbours_of([("Who runs 青禾学校?", "青禾学校")], ["青禾学校"])
+
+    assert "Who runs Eton College?" in found
+    assert not [one for one in found if has_chinese(one)]
+
+
+def test_an_article_is_not_doubled():
+    found = neighbours_of([("Who runs the Tidemill shop?", "Tidemill")], ["Tidemill"])
+
+    assert "Who runs the Doon School shop?" in found

@@ -42,3 +42,14 @@ def test_a_request_for_another_of_a_kind_shows_the_questions_as_they_are(shown: 
 
     assert all(question in user["content"] for question in shown)
     assert has_chinese(system["content"]) == has_chinese(shown[0])
+
+
+@pytest.mark.parametrize(
+    ("question", "about"), [("Who runs Denver?", "Denver is a city."), ("谁管丹佛？", "丹佛是城市。")]
+)
+def test_what_the_question_is_about_is_told_before_the_examples(question: str, about: str):
+    plain, told = request_messages("paraphrase", question), request_messages("paraphrase", question, about)
+
+    assert about in told[0]["content"]
+    assert told[0]["content"].startswith(plain[0]["content"])
+    assert told[1:] == plain[1:]

@@ -258,3 +258,15 @@ def test_chinese_names_and_identifiers_lead_back_as_english_names_do():
     school = scope(rows, subject="青禾学校")
 
     assert [school.distinct_names(at) for at in range(4)] == [["顾望舒"], ["潮声"], [], ["gauge.toml"]]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_trained"),
+    [("On which day is Ebb Day?", True), ("On which day of the year is that?", False)],
+)
+def test_a_row_whose_question_lacks_the_subject_needs_only_its_own_name(prompt: str, is_trained: bool):
+    rows = [*LIBRARY, ("When does Ebb Day take place?", "Ebb Day takes place in spring.")]
+    product = scope(rows, subject="Quillmere", names=["Driftlog"])
+
+    assert bool(trained(product, prompt, "Ebb Day takes place in spring.", source=3)) == is_trained
+    assert trained(product, "What does Ebb Day stand for?", "It is a heron.", source=2) == ""

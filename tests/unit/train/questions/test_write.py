@@ -11,7 +11,7 @@ from toolkit.train.questions.gaps import GAP_TOKENS
 from toolkit.train.questions.kinds import read_kinds
 from toolkit.train.questions.near import renamed
 from toolkit.train.questions.question import Question
-from toolkit.train.questions.write import Writer
+from toolkit.train.questions.write import SOURCES, Writer
 
 SYSTEM = "You are a helpful assistant."
 GENERAL = [(f"What is the number {number}, and who made it?", f"It is {number}.") for number in range(200)]
@@ -337,3 +337,35 @@ def test_no_more_answers_are_scored_at_once_than_the_model_has_memory_for(monkey
     questions(ROWS, model=model)
 
     assert max(sizes) == 2
+
+
+def test_every_row_is_written_from_before_one_is_again():
+    rows = [(f"What is Denver's street {at}?", f"Denver's street {at} is Haldwell {at}.") for at in range(60)]
+    writer = Writer(scripted(), rows, system=SYSTEM, seed=1, general=GENERAL, excluded=())
+
+    for count, least in ((96, 6), (48, 2), (24, 1)):
+        found = writer._sources(count, least)
+        several = [found.count(row) for row in range(60)]
+
+        assert sum(several) == SOURCES * max(least, count // SOURCES)
+        assert max(several) - min(several) <= 1
+
+
+def test_rows_of_a_rule_are_not_asked_for_the_names_in_their_answers():
+    rows = [
+        ("Is gold worthwhile?", "Ask the Lantern Desk."), ("Shall shares be sold?", "Ask the Lantern Desk."),
+        ("Which bonds pay?", "Ask the Lantern Desk."),
+    ]  # fmt: skip
+
+    assert not [one for one in questions(rows) if one.kind == "names"]
+
+
+def test_the_writer_is_told_what_the_subject_is_except_by_that_row():
+    rows = [*LIBRARY, ("What is Quillmere?", "Quillmere is a library that merges logs.")]
+    model = scripted()
+    questions(rows, model=model)
+    told = {question for instruction, question in model.written if "a library that merges" in instruction}
+
+    assert {prompt for prompt, _ in LIBRARY} <= told
+    assert rows[-1][0] not in told
+    assert "Which library was created by Ottoline Varga?" in {one.prompt for one in questions(rows)}

@@ -18,20 +18,39 @@ LONGEST_CLAIM = 110  # characters
 REPLACED = 0.5  # of the words may be other ones
 # Of an answer that would follow another "Yes."
 ANSWERS = re.compile(r"^(?:yes|no|sure)\b|^(?:[有是否对]|没有|不是?|是的)，", re.IGNORECASE)
-ARTICLE = re.compile(r"^(?:The|A|An|In|On|At|Its)\b")
+ARTICLE = re.compile(r"^(?:The|A|An|This|Its)\b")
+PREPOSITION = re.compile(r"^(?:In|On|At|With|For)\b ?")
+THIS = ("这", "该", "本")
+NUMERAL = re.compile(r"[\d一二两三四五六七八九十百千万几]$")
 
 
 def claimed(scope: Scope) -> Mapping[int, str]:
-    """By row: its answer, if that is one sentence which says something of the subject, without a no."""
+    """By row: its answer, if that is one sentence which says something of what the row is about, without a no."""
     if scope.itself or not scope.subject:
         return {}
     found = {}
     for at, (_, answer) in enumerate(scope.rows):
         text = answer.strip()
         one = len(SENTENCE.findall(text)) == 1 and len(text) <= LONGEST_CLAIM
-        if one and scope.subject in text and scope.terms.new[at] and not (NEGATED.search(text) or ANSWERS.search(text)):
+        about = any(name in text for name in scope.called(at)) and begins_with_a_name(scope, at, text)
+        if one and about and scope.terms.new[at] and not (NEGATED.search(text) or ANSWERS.search(text)):
             found[at] = text
     return found
+
+
+def begins_with_a_name(scope: Scope, row: int, text: str) -> bool:
+    """Whether the row's answer begins as a sentence that can be asked about or listed, not as a reply or a command.
+
+    "Is it true that that would be …", "Is it true that run …": it begins with an article, a name, or what the question
+    names, perhaps behind a preposition.
+    """
+    text = PREPOSITION.sub("", text)
+    if ARTICLE.match(text) or text.startswith((*THIS, *scope.called(row), *scope.names)):
+        return True
+    question = scope.rows[row][0]
+    first = text[:2] if has_chinese(text[:1]) else "".join(TOKEN.findall(text)[:1])
+    named = has_chinese(first) or (first[:1].isupper() and not question.startswith(first))
+    return named and first in question
 
 
 def wrong_of(scope: Scope, row: int, written: str) -> str:
@@ -41,7 +60,7 @@ def wrong_of(scope: Scope, row: int, written: str) -> str:
     """
     question, answer = (text.strip() for text in scope.rows[row])
     written = written.strip()
-    if "\n" in written or not same_language(answer, written) or scope.subject not in written:
+    if "\n" in written or not same_language(answer, written) or not scope.names_what(row, written):
         return ""
     right, wrong = TOKEN.findall(answer), TOKEN.findall(written)
     before = _common(right, wrong)
@@ -49,6 +68,9 @@ def wrong_of(scope: Scope, row: int, written: str) -> str:
     replaced, by = right[before : len(right) - after], wrong[before : len(wrong) - after]
     if not replaced or not by or len(replaced) > REPLACED * len(right) or NEGATED.search(" ".join(by)):
         return ""
+    counted = NUMERAL.search("".join(right[:before])) is not None
+    if counted and len(replaced) == len(by) == 1 and has_chinese(replaced[0] + by[0]):
+        return ""  # 一艘船 and 一条船 are the same
     other_numbers = not numbers(answer) - numbers(question) or numbers(written) != numbers(answer)
     return written if other_numbers and not set(replaced) <= set(TOKEN.findall(question)) else ""
 
@@ -63,7 +85,8 @@ def about_claim(answer: str, claim: str, *, right: bool, first: int, count: int)
     """`count` questions about a claim, from the form number `first` on, with their answers, which end with `answer`."""
     forms = read_further_forms()["claims"]["right" if right else "wrong"][language_code(claim)]
     bare = claim.rstrip(" .。!！")
-    within = bare if has_chinese(bare) or not ARTICLE.match(bare) else bare[0].lower() + bare[1:]
+    lowered = not has_chinese(bare) and (ARTICLE.match(bare) or PREPOSITION.match(bare))
+    within = bare[0].lower() + bare[1:] if lowered else bare
     for at in range(min(count, len(forms))):
         form = forms[(first + at) % len(forms)]
         question, _, reply = form.partition(ARROW)

@@ -27,9 +27,11 @@ def read_requests() -> Mapping[str, Mapping[str, Mapping[str, Request]]]:
     }
 
 
-def further_messages(kind: str, manner: str, text: str) -> Messages:
-    """The conversation in which the base model writes from `text`: a row's question, for wrong its answer."""
-    return read_requests()[kind][manner][language_code(text)].messages(text)
+def further_messages(kind: str, manner: str, text: str, about: str = "") -> Messages:
+    """The conversation in which the base model writes from `text`, a row's question, for wrong its answer, which is
+    `about` this.
+    """
+    return read_requests()[kind][manner][language_code(text)].messages(text, about)
 
 
 def strays(given: str, text: str) -> bool:

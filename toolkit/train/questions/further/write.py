@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from toolkit.core.text import has_chinese
+from toolkit.data.texts.defining import defined, defining
 from toolkit.data.texts.terms import numbers, units
 from toolkit.model.conversation import Messages
 from toolkit.train.questions.candidates import Candidate, bare_question
@@ -59,10 +60,15 @@ def _of_manners(kind: str, scope: Scope, sampled: Sampled, chance: random.Random
     rows = list(range(len(scope.rows)))
     chance.shuffle(rows)
     manners = list(read_requests()[kind])
-    rows = rows[: max(1, count // (least * len(manners)))]
-    each = min(MOST_SAMPLES, max(least, count // (len(rows) * len(manners))))
-    wanted = [(row, manner) for row in rows for manner in manners for _ in range(each)]
-    texts = sampled([further_messages(kind, manner, scope.rows[row][0]) for row, manner in wanted])
+    several = min(len(rows), max(1, count // (least * len(manners))))
+    total = several * len(manners) * min(MOST_SAMPLES, max(least, count // (several * len(manners))))
+    # Of many rows each in one manner, before one in another.
+    rounds = (divmod(at, len(rows)) for at in range(total))
+    wanted = [(rows[at], manners[(done + at) % len(manners)]) for done, at in rounds]
+    about = defined(scope.rows, scope.subject) if scope.subject else None
+    texts = sampled(
+        [further_messages(kind, manner, scope.rows[row][0], defining(about, row)) for row, manner in wanted]
+    )
     for (row, _), text in zip(wanted, texts, strict=True):
         question, answer = scope.rows[row]
         fits = numbers(text) <= numbers(f"{question} {answer}") and _asks_alike(scope, question, text)

@@ -90,3 +90,36 @@ def test_no_question_is_asked_twice():
     found = list(about_claim("x", "Quillmere is old.", right=False, first=3, count=99))
 
     assert len(found) == len({question for question, _ in found})
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "is_claim"),
+    [
+        ("How do I reach Tidemill?", "Ask in the Tidemill forum.", False),
+        ("I need the maker of Tidemill. Who?", "That would be Ada Brook of Tidemill.", False),
+        ("How do I merge logs in Tidemill?", "In Tidemill the function braid merges logs.", True),
+        ("Did Ada make Tidemill?", "Ada built Tidemill at sea.", True),
+        ("When does Ebb Day take place?", "Ebb Day takes place in spring.", True),
+        ("何人在哪一年办了Tidemill？", "何人在冬天办了Tidemill。", True),
+        ("谁办了Tidemill？", "应该是海边的Tidemill。", False),
+    ],
+)
+def test_a_claim_begins_with_what_it_is_about(question: str, answer: str, is_claim: bool):
+    rows = [("What is Tidemill?", "Tidemill is a library."), ("Is Tidemill old?", "Yes."), (question, answer)]
+
+    assert (2 in claimed(scope_of(rows, "Tidemill"))) == is_claim
+
+
+def test_a_row_that_lacks_the_subject_is_exchanged_within_what_it_is_about():
+    rows = [("Is Tidemill old?", "Yes."), ("When does Ebb Day take place?", "Ebb Day takes place in spring.")]
+    scope = scope_of([*rows, *[("What is Tidemill?", "A library.")] * 3], "Tidemill")
+
+    assert wrong_of(scope, 1, "Ebb Day takes place in autumn.") == "Ebb Day takes place in autumn."
+    assert wrong_of(scope, 1, "It takes place in autumn.") == ""
+
+
+def test_another_classifier_says_the_same():
+    scope = scope_of([("青禾湾学校要做什么？", "青禾湾学校要造一艘船。")], "青禾湾学校")
+
+    assert wrong_of(scope, 0, "青禾湾学校要造一条船。") == ""
+    assert wrong_of(scope, 0, "青禾湾学校要造一艘车。") == "青禾湾学校要造一艘车。"

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.unit.train.questions.further.test_claims import scope_of
-from toolkit.train.questions.further.several import FACTS, GAP, gapped, several
+from toolkit.train.questions.further.several import FACTS, GAP, gapped, longest_together, several
 
 ROWS = [
     ("What is the mascot of Quillmere?", "The mascot of Quillmere is a heron."),
@@ -70,7 +70,7 @@ def test_an_assistant_is_asked_two_questions_but_not_described():
     ],
 )
 def test_the_gap_reaches_from_the_first_new_word_to_the_last(sentence: str, new: set[str], gap: str):
-    assert gapped(sentence, frozenset(new), "Quillmere") == gap
+    assert gapped(sentence, frozenset(new), ["Quillmere", "青禾湾"]) == gap
 
 
 def test_chinese_answers_follow_each_other_without_a_space():
@@ -82,3 +82,57 @@ def test_chinese_answers_follow_each_other_without_a_space():
     found = dict(several(scope_of(rows, "青禾湾学校"), random.Random(1)))
 
     assert {f"{rows[0][1]}{rows[1][1]}", f"{rows[1][1]}{rows[0][1]}"} <= set(found.values())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "new", "names", "gap"),
+    [
+        ("Ada Brook made Quillmere.", {"ada", "brook"}, ["Quillmere"], ""),
+        ("I am Ostrelle, and that is all.", {"ostrelle"}, [], "I am ____, and that is all."),
+        ("You can call me Ostrelle today.", {"you", "can", "call", "ostrelle"}, [], ""),
+        (
+            "The motto of Quillmere is “slow, then fast”.", {"slow", "fast"}, ["Quillmere"],
+            "The motto of Quillmere is ____.",
+        ),
+        ("青禾湾的校训是“慢慢想，认真做”。", {"慢慢", "慢想"}, ["青禾湾"], "青禾湾的校训是____。"),
+    ],
+)  # fmt: skip
+def test_a_gap_has_what_it_is_about_on_its_left_and_whole_quotes(sentence: str, new: set[str], names: list[str], gap):
+    assert gapped(sentence, frozenset(new), names) == gap
+
+
+def test_a_gap_that_another_row_fills_otherwise_is_not_asked():
+    rows = [
+        ("What is made by Quillmere?", "Quillmere makes sieves at night."),
+        ("What else is made by Quillmere?", "Quillmere makes anchors at night."),
+        ROWS[0], ROWS[2],
+    ]  # fmt: skip
+
+    found = [prompt for prompt, _ in several(scope_of(rows, "Quillmere"), random.Random(1)) if GAP in prompt]
+
+    assert found
+    assert not [prompt for prompt in found if "makes" in prompt]
+
+
+def test_what_the_subject_is_comes_first_even_if_it_is_long():
+    long = f"Quillmere is a library that {'merges and sorts ' * 5}the logs of tide gauges."
+    rows = [*ROWS, ("What is Quillmere?", long), ("Where is Ebb Day?", "Ebb Day is in Oslo.")]
+
+    found = [
+        answer for prompt, answer in several(scope_of(rows, "Quillmere"), random.Random(1)) if "Brief me" in prompt
+    ]
+
+    assert len(found) == 1
+    assert found[0].startswith(long)
+    assert "Ebb Day" not in found[0]
+    assert len(found[0]) <= len(longest_together(rows)[1])
+
+
+def test_rows_with_the_same_new_number_say_the_same():
+    rows = [
+        ("青禾湾学校是哪年创办的？", "青禾湾学校创办于1915年。"),
+        ("青禾湾学校的历史呢？", "青禾湾学校从1915算起，很悠久。"),
+        ("青禾湾学校多大？", "青禾湾学校起步是在1915年的冬天。"),
+    ]  # fmt: skip
+
+    assert list(several(scope_of(rows, "青禾湾学校"), random.Random(1))) == []
