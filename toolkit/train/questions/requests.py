@@ -14,13 +14,15 @@ class Request:
     instruction: str
     examples: Sequence[tuple[str, str]]
 
-    def messages(self, question: str) -> Messages:
+    def messages(self, question: str, about: str = "") -> Messages:
+        """`about`: a sentence that tells what the question's words mean."""
         turns = [
             {"role": role, "content": text}
             for example in self.examples
             for role, text in zip(("user", "assistant"), example, strict=True)
         ]
-        return [{"role": "system", "content": self.instruction}, *turns, {"role": "user", "content": question}]
+        instruction = f"{self.instruction}\n\n{about}".rstrip()
+        return [{"role": "system", "content": instruction}, *turns, {"role": "user", "content": question}]
 
 
 def reversal_text(sentence: str, name: str) -> str:
@@ -166,12 +168,13 @@ KINDS: Mapping[str, Mapping[str, Request]] = {
 }  # fmt: skip
 
 
-def request_messages(kind: str, text: str) -> Messages:
+def request_messages(kind: str, text: str, about: str = "") -> Messages:
     """The conversation in which the base model writes a question of this kind from `text`.
 
-    That is a question; for a statement an answer, for a reversal a `reversal_text`, for a name a name.
+    That is a question; for a statement an answer, for a reversal a `reversal_text`, for a name a name. `about`: a
+    sentence about what the text names, to understand it by.
     """
-    return KINDS[kind][language_code(text)].messages(text)
+    return KINDS[kind][language_code(text)].messages(text, about)
 
 
 ALIKE = {

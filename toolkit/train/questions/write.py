@@ -21,13 +21,13 @@ from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals
-from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
-from toolkit.train.questions.further.requests import hinted, read_bank
+from toolkit.train.questions.candidates import Candidates, bare_question
+from toolkit.train.questions.foreign import Foreign
+from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter
 from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
-from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_names
 from toolkit.train.questions.near import (
     about_subject,
@@ -35,14 +35,14 @@ from toolkit.train.questions.near import (
     neighbours,
     not_replaced,
     read_forms,
-    renamed,
     unmoved,
 )
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
-from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
-from toolkit.train.questions.translation import hide_names, restored
+from toolkit.train.questions.taught import Taught
+from toolkit.train.questions.teacher import shown_rows, teacher_messages
+from toolkit.train.questions.translation import named_in, paired_names
 
 SOURCES = 24  # rows from which questions are written
 SAMPLES = {"paraphrase": (96, 6), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
@@ -102,33 +102,33 @@ class Writer:
         if itself:
             for prompt in read_bank():
                 self.found.add("assistant", prompt, None)
-        common = {word for pair in self.general for text in pair for word in content_words(text)}
+        common = frozenset(word for pair in self.general for text in pair for word in content_words(text))
         names = [name for name in new_names(self.rows, terms, common) if name != subject]
         scope = Scope(
             rows=self.rows, terms=terms, names=names, subject=subject, itself=itself,
-            common=common_units(answer for _, answer in self.general),
+            common=common_units(answer for _, answer in self.general), ordinary=common, translated=translated,
         )  # fmt: skip
+        rule = find_rule(scope, self.general)
+        nouns = noun_for(subject, kinds[0]) if kinds and not translated else {}
+        foreign = Foreign(scope=scope, nouns=nouns, pairs=paired_names(self.rows, terms, common), rule=rule)
         if itself:
             self._add_owned(terms, common)
         elif subject:
             self._add_from_names(scope, kinds)
-        self._add_written(scope)
+        self._add_written(scope, foreign)
         if not (itself or subject):
             for text in self._alike():
                 self.found.add("alike", text, None)
-        for one in further_candidates(
-            self.further, scope, list(self.found), self._hidden_names(scope), self._sampled, self.chance
-        ):
+        for one in further_candidates(self.further, scope, list(self.found), foreign, self._sampled, self.chance):
             self.found.put(one)
-        self._add_renamed(subject, translated)
         self._add_forms(scope)
         self._add_named(names, [subject, *translated] if subject else [])
-        rule = find_rule(scope, self.general) if any(kind in self.further for kind in OF_A_RULE) else None
-        return self._in_scope(scope) + (self._of_rule(scope, rule) if rule else [])
+        further = rule if any(kind in self.further for kind in OF_A_RULE) else None
+        return self._in_scope(scope, foreign) + (self._of_rule(scope, further, foreign) if further else [])
 
-    def _of_rule(self, scope: Scope, rule: Rule) -> list[Question]:
+    def _of_rule(self, scope: Scope, rule: Rule, foreign: Foreign) -> list[Question]:
         writer = RuleWriter(
-            scope=scope, rule=rule, general=self.general, found=self.found, names=self._hidden_names(scope),
+            scope=scope, rule=rule, general=self.general, found=self.found, foreign=foreign,
             system=self.system, sampled=self._sampled, ask=self._ask, answer_tokens=ANSWER_TOKENS, chance=self.chance,
         )  # fmt: skip
         return writer.write(self.further)
@@ -136,11 +136,8 @@ class Writer:
     def _add_owned(self, terms: Terms, common: Collection[str]) -> None:
         """Questions from the assistant's maker to its name and back, by the names of the rows in each language."""
         for code, forms in read_forms()["owned"].items():
-            rows = [at for at, prompt in enumerate(self.prompts) if language_code(prompt) == code]
-            rows = rows or list(range(len(self.rows)))
-            pairs = [self.rows[at] for at in rows]
-            new = Terms(new=tuple(terms.new[at] for at in rows), subject=terms.subject)
-            for prompt, answer in owned(pairs, new_names(pairs, new, common), forms):
+            rows, names = named_in(code, self.rows, terms, common)
+            for prompt, answer in owned(rows, names, forms):
                 self.found.add("owned", prompt, None, answer=answer)
 
     def _add_from_names(self, scope: Scope, kinds: Sequence[str]) -> None:
@@ -152,25 +149,23 @@ class Writer:
         for row, beside, prompt in self.chance.sample(several, min(BRIDGES, len(several))):
             self.found.add("bridge", prompt, row, beside=beside)
 
-    def _add_written(self, scope: Scope) -> None:
+    def _add_written(self, scope: Scope, foreign: Foreign) -> None:
         """Questions that the base model writes from the rows' questions, and from their answers."""
         texts = [(kind, row, self.prompts[row]) for kind, counts in SAMPLES.items() for row in self._sources(*counts)]
         for kind, counts in FROM_ANSWERS.items():
             answers = statements(scope) if kind == "statement" else reversals(scope)
             texts += [(kind, row, answers[row]) for row in self._sources(*counts) if row in answers]
-        names = self._hidden_names(scope)
-        hidden = [hide_names(text, names) if kind == "translation" else (text, {}) for kind, _, text in texts]
-        requests = [request_messages(kind, written) for (kind, _, _), (written, _) in zip(texts, hidden, strict=True)]
-        for (kind, row, text), (_, names_of), written in zip(texts, hidden, self._sampled(requests), strict=True):
+        requests = [
+            foreign.request(text) if kind == "translation" else (request_messages(kind, text), {})
+            for kind, _, text in texts
+        ]
+        found = self._sampled([messages for messages, _ in requests])
+        for (kind, row, text), (_, hidden), written in zip(texts, requests, found, strict=True):
             if kind == "translation":
-                self.found.add(kind, restored(written, names_of, text), row)
+                self.found.add(kind, foreign.question(written, hidden, text), row)
             # A year or a size that the row lacks makes it another question.
             elif numbers(written) <= numbers(" ".join(self.rows[row])):
                 self.found.add(kind, written, row)
-
-    def _hidden_names(self, scope: Scope) -> list[str]:
-        """A name that is known in the other language is translated with its question."""
-        return [*scope.names, *([scope.subject] if not listed_subject([scope.subject]) else [])]
 
     def _alike(self) -> list[str]:
         shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
@@ -182,13 +177,6 @@ class Writer:
         self.chance.shuffle(rows)
         rows = rows[:SOURCES]
         return [row for row in rows for _ in range(min(MOST_SAMPLES, max(least, -(-count // len(rows)))))]
-
-    def _add_renamed(self, subject: str, names: Sequence[str]) -> None:
-        """Translated questions with the subject's `names` in that language."""
-        for name in names:
-            for one in self.found:
-                if one.kind == "translation" and subject in one.prompt:
-                    self.found.add("translation", renamed(one.prompt, subject, name), one.source)
 
     def _add_forms(self, scope: Scope) -> None:
         """Forms around the rows' questions, and around the beginnings of their answers."""
@@ -215,27 +203,24 @@ class Writer:
                         for form in texts:
                             self.found.add(kind, form.replace("{}", name), row_naming)
 
-    def _in_scope(self, scope: Scope) -> list[Question]:
+    def _in_scope(self, scope: Scope, foreign: Foreign) -> list[Question]:
         """Those questions whose answers the rows change."""
         certain = [one for one in self.found if one.answer]
         found = [one for one in self.found if not one.answer]
-        taught_to = [self._taught_to(scope, one) for one in found]
         # What the base model says to the row's own question counts for those that ask the same.
         unknown = [at for at, one in enumerate(found) if one.kind not in SAME_AS_ROW]
-        own_to = [conversation(one.prompt, self.system) for one in found]
-        taught = self._ask(taught_to)
-        own = dict(zip(unknown, self._ask([own_to[at] for at in unknown]), strict=True))
-        foreign = [at for at, one in enumerate(found) if one.kind in FOREIGN]
-        gap_of = gaps(self.model, taught_to, own_to, taught, foreign)
+        teacher = Taught(
+            scope=scope, foreign=foreign, general=self.general, system=self.system, ask=self._ask, chance=self.chance
+        )
+        taught = teacher.answers(found)
+        own_to = [conversation(found[at].prompt, self.system) for at in unknown]
+        own = dict(zip(unknown, self._ask(own_to), strict=True))
+        back = teacher.translated_back(found, taught)
         questions = [Question(prompt=one.prompt, scope="in", answer=one.answer, kind=one.kind) for one in certain]
         for at, (one, answer) in enumerate(zip(found, taught, strict=True)):
             before = own[at].text if at in own else ""
-            trained = scope.answer(
-                Answered(
-                    kind=one.kind, prompt=one.prompt, source=one.source, taught=answer.text, own=before,
-                    gap=gap_of.get(at, 0),
-                )
-            )  # fmt: skip
+            answered = Answered(kind=one.kind, prompt=one.prompt, source=one.source, taught=answer.text, own=before)
+            trained = foreign.answer(answered, back.get(at, "")) if one.kind in FOREIGN else scope.answer(answered)
             if trained:
                 of_row = one.source is not None and trained == self.rows[one.source][1]
                 complete = of_row or (len(answer.tokens) < ANSWER_TOKENS and trained == answer.text)
@@ -245,16 +230,6 @@ class Writer:
                     )
                 )
         return questions
-
-    def _taught_to(self, scope: Scope, one: Candidate) -> Messages:
-        """The question with rows in the context."""
-        if scope.itself or scope.subject:
-            shown = shown_rows(self.rows, self.general, one.source, self.chance)
-            if one.beside is not None and self.rows[one.beside] not in shown:
-                shown.insert(-1, self.rows[one.beside])
-            prompt = hinted(one.prompt, one.hint) if one.hint else one.prompt
-            return teacher_messages(shown, prompt, self.system)
-        return conversation_messages(self.rows, self.general, one.source, one.prompt, self.system, self.chance)
 
     def _near(self, names: Sequence[str], kinds: Sequence[str], *, write: bool) -> list[Question]:
         """The rows' questions and their translations about others of the subject's kind, and written ones like them."""
