@@ -8,7 +8,7 @@ from toolkit.data.texts.names import Pair
 from toolkit.model.conversation import Messages
 from toolkit.model.language_model import Answer
 from toolkit.train.questions.candidates import Candidate
-from toolkit.train.questions.foreign import Foreign
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import hinted
 from toolkit.train.questions.scope import FOREIGN, Scope
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
@@ -27,10 +27,10 @@ class Taught:
 
     def answers(self, found: Sequence[Candidate]) -> list[Answer]:
         """Its answers; those in the other language were given with names behind placeholders, and have them again."""
-        asked = [self.messages(one) for one in found]
+        plain = [self.messages(one) for one in found]
         requests = [
             self.foreign.hidden(messages) if one.kind in FOREIGN else (messages, {})
-            for one, messages in zip(found, asked, strict=True)
+            for one, messages in zip(found, plain, strict=True)
         ]
         answers = self.ask([messages for messages, _ in requests])
         return [

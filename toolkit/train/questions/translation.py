@@ -37,7 +37,7 @@ def lower_words(texts: Iterable[str]) -> frozenset[str]:
 def names_in(texts: Sequence[str], ordinary: Collection[str]) -> list[str]:
     """The names in these texts, except listed ones, which the other language has its own for.
 
-    `ordinary`: words in lower case: one that begins a sentence, or stands alone, is no name.
+    `ordinary`: words in lower case: one that begins a sentence, or stands alone, does not count.
     """
     found: dict[str, None] = {}
     for text in texts:
@@ -84,11 +84,11 @@ def without_names(text: str, names: Iterable[str]) -> str:
 
 
 def placeholders(text: str, names: Iterable[str]) -> Mapping[str, str]:
-    """A placeholder for each of these names and quoted terms in the text, the longest first, with what it stands for.
+    """A placeholder for each of these names in the text, the longest first, with what it stands for.
 
     A small model translates a made-up name each time differently.
     """
-    wanted = sorted({*(name for name in names if name), *QUOTED.findall(text)}, key=lambda name: (-len(name), name))
+    wanted = sorted({name for name in names if name}, key=lambda name: (-len(name), name))
     rest, found = text, list[str]()
     for name in wanted:
         if len(found) < len(PLACEHOLDERS) and (hidden := _named(name).sub(" ", rest)) != rest:

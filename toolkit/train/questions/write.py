@@ -22,7 +22,7 @@ from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals
 from toolkit.train.questions.candidates import Candidates, bare_question
-from toolkit.train.questions.foreign import Foreign
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter

@@ -16,10 +16,10 @@ from toolkit.train.questions.translation import (
 )
 
 
-def test_names_and_quoted_terms_are_hidden_behind_placeholders_and_come_back():
+def test_names_are_hidden_behind_placeholders_and_come_back():
     asked = "青禾湾实验学校的校报《潮声》是哪年办的？"
 
-    hidden = placeholders(asked, ["青禾湾实验学校", "听雨楼"])
+    hidden = placeholders(asked, ["青禾湾实验学校", "听雨楼", "潮声"])
 
     assert hide(asked, hidden) == "XQ7的校报《XQ8》是哪年办的？"
     assert restore("When was XQ8, the paper of XQ7, founded?", hidden) == (

@@ -15,7 +15,7 @@ from toolkit.data.texts.terms import numbers, units
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
-from toolkit.train.questions.foreign import Foreign
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import (
     further_messages,
     read_further_forms,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from toolkit.data.texts.terms import numbers, units
 from toolkit.model.conversation import Messages
 from toolkit.train.questions.candidates import Candidate, bare_question
-from toolkit.train.questions.foreign import Foreign
 from toolkit.train.questions.further.claims import about_claim, claimed, wrong_of
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests, strays
 from toolkit.train.questions.further.several import several
 from toolkit.train.questions.scope import Scope

@@ -8,7 +8,7 @@ from tests.unit.train.questions.further.test_claims import scope_of
 from tests.unit.train.questions.test_write import BRAND, GENERAL, ROWS, SYSTEM, scripted
 from toolkit.core.text import has_chinese
 from toolkit.train.questions.candidates import Candidate
-from toolkit.train.questions.foreign import Foreign
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import read_requests
 from toolkit.train.questions.further.write import KINDS, further_candidates
 from toolkit.train.questions.question import Question

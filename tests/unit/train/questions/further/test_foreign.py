@@ -6,7 +6,7 @@ from toolkit.core.text import content_words, has_chinese
 from toolkit.data.texts.names import new_names
 from toolkit.data.texts.naming import about_assistant
 from toolkit.data.texts.terms import find_terms
-from toolkit.train.questions.foreign import Foreign
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.rule import find_rule
 from toolkit.train.questions.scope import Answered, Scope
 from toolkit.train.questions.translation import paired_names
@@ -99,6 +99,13 @@ def test_a_translation_loses_and_gains_no_name_or_number_and_leaves_no_word(tran
     assert translated(LIBRARY, PRODUCT[2][0], translation) == expected
 
 
+def test_a_quoted_term_stays_in_a_translation():
+    asked = 'Where does Quillmere print "no tide"?'
+
+    assert translated(LIBRARY, asked, "XQ7软件在哪里打印“XQ8”？") == "Quillmere在哪里打印“no tide”？"
+    assert translated(LIBRARY, asked, "XQ7软件在哪里打印“没有潮汐”？") == ""
+
+
 def test_a_known_subject_is_translated_by_its_name():
     asked = SCHOOL[0][0]
 
@@ -151,7 +158,7 @@ def test_an_answer_that_the_base_model_gives_without_the_rows_is_none():
     assert trained(LIBRARY, "Quillmere的仪表盘用哪个端口？", taught, 2, own="端口是7413。") == ""
 
 
-def test_an_answer_without_names_is_held_against_its_translation_back():
+def test_an_answer_without_names_is_compared_by_its_translation_back():
     assert not LIBRARY.certain(3)
     assert LIBRARY.certain(1)
     asked, right = "Quillmere的吉祥物是什么？", "Quillmere的吉祥物是一只苍鹭。"

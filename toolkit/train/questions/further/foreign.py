@@ -1,8 +1,8 @@
 """Questions in the other language than their row's, and what of their answers is trained. Pure.
 
-A small model gives a made-up name a new spelling each time, and what it adds in another language no row's words can be
-held against. So names stay behind placeholders, and an answer is held against what every language writes alike, or
-against its translation back.
+A small model gives a made-up name a new spelling each time, and what it adds in another language cannot be compared with
+the rows' words. So names stay behind placeholders, and an answer is compared by what every language writes alike, or by
+its translation back.
 """
 
 import re
@@ -58,7 +58,7 @@ class Foreign:
         else it becomes a ship or a television series.
         """
         about = next((one for one in self._abouts if has_chinese(one) == has_chinese(text)), "")
-        hidden = placeholders(f"{about}\n{text}", self._hidden)
+        hidden = placeholders(f"{about}\n{text}", [*self._hidden, *QUOTED.findall(text)])
         written = hide(text, hidden)
         if noun := self.nouns.get("zh" if has_chinese(written) else "en"):
             place = next((one for one, name in hidden.items() if name == self.scope.subject), "")
@@ -78,8 +78,8 @@ class Foreign:
         found = self.restored(translated, hidden)
         if not found or numbers(found) != numbers(text) or self.invents(found, text):
             return ""
-        asked = names_any(text, (self.scope.subject,)) if self.scope.subject else False
-        return found if not asked or names_any(found, self.subjects) else ""
+        lost = names_any(text, self.subjects[:1]) and not names_any(found, self.subjects)
+        return "" if lost else found
 
     def restored(self, text: str, hidden: Hidden) -> str:
         """The text with its names, as rows in its language write them; "" if it has a placeholder for nothing."""
@@ -107,7 +107,8 @@ class Foreign:
 
     def hidden(self, messages: Messages) -> tuple[Messages, Hidden]:
         """The conversation with the names of the rows behind placeholders, in which the base writes no other names."""
-        found = placeholders("\n".join(one["content"] for one in messages), self._hidden)
+        quoted = (term for text in self._texts for term in QUOTED.findall(text))
+        found = placeholders("\n".join(one["content"] for one in messages), [*self._hidden, *quoted])
         return [{**one, "content": hide(one["content"], found)} for one in messages], found
 
     def certain(self, source: int) -> bool:
@@ -158,7 +159,7 @@ class Foreign:
             runs = re.findall(f"{CHINESE.pattern}+", rest)
             if any(len(run) == 1 or run not in known or any(run in name for name in names) for run in runs):
                 return True
-        elif any(word in self._asked for word in LOWER_WORD.findall(rest)):
+        elif any(word in self._question_words for word in LOWER_WORD.findall(rest)):
             return True
         for run in RUN.finditer(rest):
             words = [re.sub(r"['’]\w*$", "", word) for word in run[0].split(" ")]
@@ -185,7 +186,7 @@ class Foreign:
         return self.scope.ordinary | lower_words(self._texts)
 
     @cached_property
-    def _asked(self) -> frozenset[str]:
+    def _question_words(self) -> frozenset[str]:
         """Words of unrelated texts and of the rows' questions, in lower case."""
         return self.scope.ordinary | lower_words(question for question, _ in self.scope.rows)
 
