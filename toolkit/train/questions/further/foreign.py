@@ -1,8 +1,8 @@
 """Questions in the other language than their row's, and what of their answers is trained. Pure.
 
-A small model gives a made-up name a new spelling each time, and what it adds in another language cannot be compared with
-the rows' words. So names stay behind placeholders, and an answer is compared by what every language writes alike, or by
-its translation back.
+A small model gives a made-up name a new spelling each time, and what it adds in another language cannot be compared
+with the rows' words. So names stay behind placeholders, and an answer is compared by what every language writes alike,
+or by its translation back.
 """
 
 import re
