@@ -12,6 +12,7 @@ from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import hinted
 from toolkit.train.questions.scope import FOREIGN, Scope
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
+from toolkit.train.questions.translation import spaced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,10 @@ class Taught:
     chance: random.Random
 
     def answers(self, found: Sequence[Candidate]) -> list[Answer]:
-        """Its answers; those in the other language were given with names behind placeholders, and have them again."""
+        """Its answers, in English with spaces beside Chinese names.
+
+        Those in the other language than the rows were given with names behind placeholders, and have them again.
+        """
         plain = [self.messages(one) for one in found]
         requests = [
             self.foreign.hidden(messages) if one.kind in FOREIGN else (messages, {})
@@ -34,8 +38,9 @@ class Taught:
         ]
         answers = self.ask([messages for messages, _ in requests])
         return [
-            replace(answer, text=self.foreign.restored(answer.text, hidden)) if one.kind in FOREIGN else answer
+            replace(answer, text=text if self.scope.is_chinese(text) else spaced(text))
             for one, (_, hidden), answer in zip(found, requests, answers, strict=True)
+            for text in [self.foreign.restored(answer.text, hidden) if one.kind in FOREIGN else answer.text]
         ]
 
     def translated_back(self, found: Sequence[Candidate], answers: Sequence[Answer]) -> Mapping[int, str]:

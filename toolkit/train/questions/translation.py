@@ -118,8 +118,9 @@ def _named(name: str) -> re.Pattern[str]:
 
 
 def spaced(text: str) -> str:
-    """An English text with a space between Latin words and Chinese ones: "is听雨楼" as "is 听雨楼"."""
-    return re.sub(rf"(?<={LATIN})(?={CHINESE.pattern})|(?<={CHINESE.pattern})(?={LATIN})", " ", text)
+    """An English text with a space beside Chinese names, and its own full stop: "is听雨楼。" as "is 听雨楼."."""
+    text = re.sub(rf"(?<={LETTER})(?=[《“\u4e00-\u9fff])|(?<=[》”\u4e00-\u9fff])(?={LETTER})", " ", text)
+    return re.sub("。(?=$| ?\n)", ".", text)
 
 
 def kept_by_translation(text: str) -> frozenset[str]:

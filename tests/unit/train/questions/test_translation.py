@@ -73,7 +73,8 @@ def test_names_and_quoted_terms_do_not_decide_the_language(text: str, names: lis
 
 
 def test_english_has_spaces_beside_chinese_names():
-    assert spaced("It is听雨楼in the school, 潮声.") == "It is 听雨楼 in the school, 潮声."
+    assert spaced("It is听雨楼in the school, of《潮声》。") == "It is 听雨楼 in the school, of 《潮声》."
+    assert spaced("6英尺") == "6英尺"
 
 
 def test_the_names_of_an_assistant_and_its_maker_in_two_languages_are_paired():
