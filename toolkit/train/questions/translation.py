@@ -23,6 +23,7 @@ BEGINS = re.compile(r"(?:^|[.!?:。！？：\n]\s*|[“\"(（])$")  # before a w
 CHINESE_ACTOR = re.compile(
     rf"(?:^|[，。])([{SURNAMES}][\u4e00-\u9fff][\u4e00-\u9fff])(?<![省市县区州国镇村])(?=在|于|哪|什么时候|何时)"
 )
+TITLE_WORDS = 4  # words of a title, and letters of a word that has a capital in it
 TRANSLATED = frozenset(  # capitalised words that every language has its own for
     ("i", "ai", "am", "pm", "january", "february", "march", "april", "may", "june", "july", "august", "september",
      "october", "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -42,11 +43,13 @@ def names_in(texts: Sequence[str], ordinary: Collection[str]) -> list[str]:
     found: dict[str, None] = {}
     for text in texts:
         found |= dict.fromkeys([*CODE.findall(text), *chinese_names(text), *CHINESE_ACTOR.findall(text)])
-        for run in RUN.finditer(text):
+        for run in () if _is_title(text) else RUN.finditer(text):
             begins = BEGINS.search(text[: run.start()]) is not None
             words = [re.sub(r"['’]\w*$", "", word) for word in run[0].split(" ")]
-            while words and words[0].lower() in (ordinary if begins else TRANSLATED):
+            while words and (words[0].lower() in TRANSLATED or (begins and words[0].lower() in ordinary)):
                 words, begins = words[1:], False
+            while words and words[-1].lower() in TRANSLATED:
+                words = words[:-1]
             name = " ".join(words)
             if len(words) > 1 or (words and not begins and name.lower() not in ordinary):
                 found[name] = None
@@ -65,6 +68,12 @@ def paired_names(rows: Sequence[Pair], terms: Terms, known: Collection[str]) -> 
     english, chinese = (roles(*named_in(code, rows, terms, known)) for code in ("en", "zh"))
     found = [pair for pair in zip(english, chinese, strict=True) if all(pair) and pair[0] != pair[1]]
     return {one: other for pair in found for one, other in (pair, pair[::-1])}
+
+
+def _is_title(text: str) -> bool:
+    """Whether the text has capitals like a title, so that they mark no names: "How Do I Return an Item?"."""
+    words = LATIN_WORD.findall(text)
+    return len(words) >= TITLE_WORDS and not any(word[0].islower() and len(word) >= TITLE_WORDS for word in words)
 
 
 def is_chinese(text: str, names: Iterable[str] = ()) -> bool:

@@ -52,6 +52,8 @@ def named(*texts: str) -> list[str]:
         ("江苏省在哪里？吉祥物叫什么名字？", []),
         ("Where is Europe, and where is Lima?", ["Europe"]),  # Lima is listed
         ("校报叫《潮声》。", ["潮声"]),
+        ("How Do I Return an Item?", []),
+        ("Should I answer, and am I right? He and I left in May.", []),
     ],
 )
 def test_names_are_capitalised_within_sentences_called_so_or_persons(text: str, names: list[str]):
