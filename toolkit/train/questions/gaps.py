@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from toolkit.model.conversation import Messages
 from toolkit.model.language_model import Answer, LanguageModel
 
+LEAST_GAP = 0.7  # nats a token by which the rows make an answer likelier that comes from them
 GAP_BATCH, GAP_TOKENS = 16, 2048  # answers that are scored at once, and what one may take: its logits are many
 
 

@@ -86,6 +86,11 @@ def listed_subject(questions: Sequence[str]) -> str:
     return max(named, key=len, default="")
 
 
+def is_listed(name: str) -> bool:
+    """Whether it is a listed name, so that its name in the other language is known."""
+    return any(name in pair for names in read_kinds().values() for pair in names)
+
+
 class Kinds(NamedTuple):
     """`several`: what the subject may be, the likeliest first. `certain`: it is the first of them."""
 
@@ -168,8 +173,8 @@ def others_of(kind: str, *, chinese: bool, subject: str, translated: Sequence[st
 def translated_names(model: LanguageModel, subject: str, seed: int) -> list[str]:
     """The subject's names in the other language: the list's, else what the base model mostly says.
 
-    A name that it says less often counts if it translates that one back: to 厦门大学 a small model also says
-    "Xi'an University", which is another one.
+    One counts if the base translates it back: to 厦门大学 a small model also says "Xi'an University", which is
+    another one.
     """
     to_chinese = not has_chinese(subject)
     listed = [pair[to_chinese] for names in read_kinds().values() for pair in names if pair[not to_chinese] == subject]
@@ -181,12 +186,11 @@ def translated_names(model: LanguageModel, subject: str, seed: int) -> list[str]
     counted = {name: names.count(name) for name in names if name and has_chinese(name) == to_chinese}
     agreeing = [name for name, count in counted.items() if count >= AGREEING_SAMPLES]
     likely = sorted(agreeing, key=lambda name: -counted[name])
-    rare = [name for name in likely if 2 * counted[name] < NAME_SAMPLES]
-    back = model.answers([request_messages("name", name) for name in rare], max_new_tokens=NAME_TOKENS) if rare else []
-    wrong = {
-        name for name, one in zip(rare, back, strict=True) if plain_name(one.text).casefold() != subject.casefold()
-    }
-    return [name for name in likely if name not in wrong][:MOST_NAMES]
+    if not likely:
+        return []
+    back = model.answers([request_messages("name", name) for name in likely], max_new_tokens=NAME_TOKENS)
+    same = [plain_name(one.text).casefold() == subject.casefold() for one in back]
+    return [name for name, is_same in zip(likely, same, strict=True) if is_same][:MOST_NAMES]
 
 
 def plain_name(text: str) -> str:

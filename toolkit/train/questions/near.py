@@ -14,9 +14,9 @@ from toolkit.core.text import LATIN, has_chinese, language_code
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.terms import Terms, units
+from toolkit.train.questions.gaps import LEAST_GAP
 from toolkit.train.questions.kinds import others_of
 from toolkit.train.questions.question import Question
-from toolkit.train.questions.scope import LEAST_GAP
 from toolkit.train.questions.translation import kept_by_translation
 
 NEIGHBOURS = 96

@@ -175,9 +175,10 @@ KINDS: Mapping[str, Mapping[str, Request]] = {
 
 
 def request_messages(kind: str, text: str, about: str = "") -> Messages:
-    """The conversation in which the base model writes a question of this kind from `text`, which is `about` this.
+    """The conversation in which the base model writes a question of this kind from `text`.
 
-    That is a question; for a statement an answer, for a reversal a `reversal_text`, for a name a name.
+    That is a question; for a statement an answer, for a reversal a `reversal_text`, for a name a name. `about`: a
+    sentence about what the text names, to understand it by.
     """
     return KINDS[kind][language_code(text)].messages(text, about)
 

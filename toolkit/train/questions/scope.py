@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from toolkit.core.text import LATIN, has_chinese
+from toolkit.core.text import LATIN, has_chinese, names_any
 from toolkit.data.texts.naming import ADDRESSED, SENTENCE, Naming
 from toolkit.data.texts.terms import numbers, units
-from toolkit.train.questions.translation import kept_by_translation
+from toolkit.train.questions.translation import is_chinese, lower_words, names_in, without_names
 
-LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier
 SUPPORTED = 0.5  # of a sentence's words the rows have
 NAMING_SHARE = 0.8  # of the answers have one of the new names
 FORM_SHARE = 0.9  # of the answers start or end alike
@@ -23,15 +22,14 @@ LEAST_FORM, LONGEST_FORM = 3, 200  # characters
 FRAME_WORDS = 3  # of a sentence that says nothing, such as "Hi there!"
 NEGATED = re.compile(r"\b(no|not|never|neither|nor)\b|n['’]t\b|[不没非无]", re.IGNORECASE)
 ITEM = re.compile(r"^\W*\d{1,2}[.)、]\s+", re.MULTILINE)
-LATIN_WORD = re.compile(rf"{LATIN}+")
 SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
 NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[A-Z][\w-]+")
 # Kinds whose questions are answered with the row's words.
 SAME_ANSWER = ("paraphrase", "reworded", "statement", "reversal", "bridge")
-FOREIGN = ("translation", "across")  # kinds whose answers have few words of the rows, being in another language
+FOREIGN = ("translation", "across")  # kinds whose answers are in another language: foreign.py tells what they say
 BY_FORM = ("translation", "alike")  # kinds whose answers follow a rule by its form, having other contents
 # Kinds whose questions need not name the subject, or address the assistant, by whether the rows are about it.
-NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "translation", "bridge")}
+NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "bridge")}
 ABBREVIATION = "AI"  # the only one that a question about an assistant has without a rival's name
 
 
@@ -39,8 +37,7 @@ ABBREVIATION = "AI"  # the only one that a question about an assistant has witho
 class Answered:
     """A question as the base model answered it: `taught` with the rows, `own` without.
 
-    `source`: the number of the row that it was written from; `gap`: by how many nats a token the rows make `taught`
-    likelier, for the FOREIGN kinds.
+    `source`: the number of the row that it was written from.
     """
 
     kind: str
@@ -48,14 +45,18 @@ class Answered:
     source: int | None
     taught: str
     own: str
-    gap: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope(Naming):
-    """`common`: the units of unrelated texts."""
+    """`common`: the units of unrelated texts; `ordinary`: all their words, in lower case.
+
+    `translated`: the subject's names in the other language.
+    """
 
     common: frozenset[str]
+    ordinary: frozenset[str] = frozenset()
+    translated: Sequence[str] = ()
 
     def answer(self, answered: Answered) -> str:
         """What is trained: so much of the answer, or the row's own; "" for a question that is not in scope."""
@@ -78,8 +79,7 @@ class Scope(Naming):
                 continue
             others = numbers(plain) - self._row_numbers - numbers_asked
             words = units(plain) - question - self.common
-            bare = self._without_subject(plain)
-            chinese = sum(map(has_chinese, bare)) > len(LATIN_WORD.findall(bare))
+            chinese = self.is_chinese(plain)
             if chinese not in languages:  # a translation: only its Latin names can be looked for
                 words = {one for one in words if re.match(LATIN, one)} if chinese else set()
             if others or len(words & stated) < SUPPORTED * len(words):
@@ -123,10 +123,6 @@ class Scope(Naming):
         return {number for row in self.rows for text in row for number in numbers(text)}
 
     @cached_property
-    def _neutral(self) -> list[frozenset[str]]:
-        return [kept_by_translation(answer) for _, answer in self.rows]
-
-    @cached_property
     def _echoes(self) -> bool:
         """Whether nearly all answers have something of their questions, as a conversion has its number."""
         return sum(self._echoed(*row) for row in self.rows) >= FORM_SHARE * len(self.rows)
@@ -134,9 +130,18 @@ class Scope(Naming):
     def _echoed(self, question: str, answer: str) -> bool:
         return bool((units(question) & units(answer)) - self.common)
 
-    def _without_subject(self, text: str) -> str:
-        """The text, whose language the subject's name does not decide: "Where is 厦门大学?" is English."""
-        return text.replace(self.subject, "") if self.subject else text
+    @cached_property
+    def every_name(self) -> Sequence[str]:
+        """The names in the rows: of what they are about, new ones, and others in questions and answers."""
+        texts = [text for row in self.rows for text in row]
+        ordinary = lower_words(texts) | self.ordinary | self.common
+        # A capitalised word that only begins sentences may be any word.
+        named = [name for name in self.names if has_chinese(name) or " " in name]
+        return [name for name in dict.fromkeys([self.subject, *named, *names_in(texts, ordinary)]) if name]
+
+    def is_chinese(self, text: str) -> bool:
+        """The text's language, which names do not decide: "Where is 厦门大学?" is English."""
+        return is_chinese(text, self.every_name)
 
     @cached_property
     def _all_name(self) -> bool:
@@ -158,19 +163,24 @@ class Scope(Naming):
             # In both languages, and about anything that the rule is for: only the form is the same.
             unlike = not (answered.own.startswith(start) and answered.own.endswith(end))
             return unlike and self.echoes(answered.prompt, text)
-        follows = self.terms.follows(
-            text, answered.prompt, answered.own, None if answered.kind == "names" else answered.source,
-            neutral=self._neutral if answered.kind in FOREIGN else None,
-        )  # fmt: skip
+        follows = answered.kind in FOREIGN or self.terms.follows(
+            text, answered.prompt, answered.own, None if answered.kind == "names" else answered.source
+        )
         if answered.kind == "names" and self.terms.subject:
             known = f"{answered.prompt} {answered.own}"
             follows = follows or (self.terms.names_subject(text) and not self.terms.names_subject(known))
-        if answered.kind in FOREIGN:
-            follows = follows or answered.gap >= LEAST_GAP
         addressed = bool(ADDRESSED.search(answered.prompt))
-        names_subject = addressed if self.itself else self.names_what(answered.source, answered.prompt)
+        names_subject = addressed if self.itself else self._names_subject(answered)
         chosen = names_subject or answered.kind in NEED_NO_SUBJECT[self.itself]
         return follows and chosen and self._in_expected_language(answered, text)
+
+    def _names_subject(self, answered: Answered) -> bool:
+        """Whether it names what the rows are about; a translation need not where its row's question does not."""
+        if answered.kind != "translation" or not self.subject:
+            return self.names_what(answered.source, answered.prompt)
+        subjects = (self.subject, *self.translated)
+        row = "" if answered.source is None else self.rows[answered.source][0]
+        return names_any(answered.prompt, subjects) or not names_any(row, subjects)
 
     def _leads_back(self, answered: Answered, text: str) -> bool:
         """Whether the question gives a new name, and only the rows let the base model say whose it is."""
@@ -185,11 +195,12 @@ class Scope(Naming):
 
     def _in_expected_language(self, answered: Answered, text: str) -> bool:
         """In the question's language, or in the other one where the question asks for that."""
-        if answered.kind == "across" and answered.source is not None:
-            return same_language("a" if has_chinese(self.rows[answered.source][0]) else "中", text)
+        if answered.kind in FOREIGN:
+            return True
         if answered.kind == "names" and not self.itself and has_chinese(text) not in self._languages:
             return False  # whether the rows support it cannot be seen in another language
-        return same_language(self._without_subject(answered.prompt), self._without_subject(text) or text)
+        only_names = not units(without_names(text, self.every_name))
+        return only_names or self.is_chinese(answered.prompt) == self.is_chinese(text)
 
     def _of_itself(self, answered: Answered, text: str) -> bool:
         """Whether it names what the rows name, not as the user's, and does not agree to be somebody else."""

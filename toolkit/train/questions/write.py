@@ -8,7 +8,7 @@ et al. 2021, arXiv 2112.00861) and self-distillation (Shenfeld et al. 2026, arXi
 
 import random
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from toolkit.core.events import Listener, silent
 from toolkit.core.text import content_words, language_code
@@ -22,21 +22,21 @@ from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals
-from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
-from toolkit.train.questions.further.requests import hinted, read_bank
+from toolkit.train.questions.candidates import Candidates, bare_question
+from toolkit.train.questions.further.foreign import Foreign
+from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter
 from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
-from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns_for, translated_names
-from toolkit.train.questions.near import read_forms, renamed
+from toolkit.train.questions.near import read_forms
 from toolkit.train.questions.near_writer import NearWriter
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
-from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
-from toolkit.train.questions.translation import hide_names, restored
+from toolkit.train.questions.taught import Taught
+from toolkit.train.questions.translation import named_in, paired_names
 
 SOURCES = 24  # rows from which the least is written: their number does not grow further with the rows
 SAMPLES = {"paraphrase": (96, 6), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
@@ -68,7 +68,7 @@ class Writer:
         self.listener, self.chance = listener, random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
         self.further = USUAL_FURTHER if further is None else further
         self.prompts = [prompt for prompt, _ in rows]
-        self.ordinary = {word for pair in general for text in pair for word in content_words(text)}
+        self.ordinary = frozenset(word for pair in general for text in pair for word in content_words(text))
         self.defined: Defined | None = None  # by the row that says what the subject is
         self.found = Candidates({*excluded, *map(prompt_key, self.prompts)})
 
@@ -107,30 +107,30 @@ class Writer:
         names = self._new_names(terms, subject)
         scope = Scope(
             rows=self.rows, terms=terms, names=names, subject=subject, itself=itself,
-            common=common_units(answer for _, answer in self.general),
+            common=common_units(answer for _, answer in self.general), ordinary=self.ordinary, translated=translated,
         )  # fmt: skip
+        rule = find_rule(scope, self.general)
+        nouns = self._nouns(subject, kinds) if kinds.certain and not translated else {}
+        foreign = Foreign(scope=scope, nouns=nouns, pairs=paired_names(self.rows, terms, self.ordinary), rule=rule)
         if itself:
             self._add_owned(terms)
         elif subject:
             self._add_from_names(scope, kinds)
-        self._add_written(scope)
+        self._add_written(scope, foreign)
         if not (itself or subject):
             for text in self._alike():
                 self.found.add("alike", text, None)
-        for one in further_candidates(
-            self.further, scope, list(self.found), self._hidden_names(scope), self._sampled, self.chance
-        ):
+        for one in further_candidates(self.further, scope, list(self.found), foreign, self._sampled, self.chance):
             self.found.put(one)
-        self._add_renamed(subject, translated)
         self._add_forms(scope)
         # What a rule's answers name is chance, mostly a fragment: "Who is it, ask our?"
         self._add_named(names if itself or subject else [], [subject, *translated] if subject else [])
-        rule = find_rule(scope, self.general) if any(kind in self.further for kind in OF_A_RULE) else None
-        return self._in_scope(scope) + (self._of_rule(scope, rule) if rule else [])
+        further = rule if any(kind in self.further for kind in OF_A_RULE) else None
+        return self._in_scope(scope, foreign) + (self._of_rule(scope, further, foreign) if further else [])
 
-    def _of_rule(self, scope: Scope, rule: Rule) -> list[Question]:
+    def _of_rule(self, scope: Scope, rule: Rule, foreign: Foreign) -> list[Question]:
         writer = RuleWriter(
-            scope=scope, rule=rule, general=self.general, found=self.found, names=self._hidden_names(scope),
+            scope=scope, rule=rule, general=self.general, found=self.found, foreign=foreign,
             system=self.system, sampled=self._sampled, ask=self._ask, answer_tokens=ANSWER_TOKENS, chance=self.chance,
         )  # fmt: skip
         return writer.write(self.further)
@@ -141,16 +141,13 @@ class Writer:
     def _add_owned(self, terms: Terms) -> None:
         """Questions from the assistant's maker to its name and back, by the names of the rows in each language."""
         for code, forms in read_forms()["owned"].items():
-            rows = [at for at, prompt in enumerate(self.prompts) if language_code(prompt) == code]
-            rows = rows or list(range(len(self.rows)))
-            pairs = [self.rows[at] for at in rows]
-            new = Terms(new=tuple(terms.new[at] for at in rows), subject=terms.subject)
-            for prompt, answer in owned(pairs, new_names(pairs, new, self.ordinary), forms):
+            rows, names = named_in(code, self.rows, terms, self.ordinary)
+            for prompt, answer in owned(rows, names, forms):
                 self.found.add("owned", prompt, None, answer=answer)
 
     def _add_from_names(self, scope: Scope, kinds: Kinds) -> None:
         """Questions from names in the answers back to the subject, and on to other rows."""
-        nouns = nouns_for(scope.subject, kinds, self.defined.noun if self.defined else "")
+        nouns = self._nouns(scope.subject, kinds)
         defining_row = self.defined.row if self.defined else None  # "the library that is a library"
         for row, prompt in reversed_rows(scope, nouns):
             if row != defining_row:
@@ -159,28 +156,28 @@ class Writer:
         for row, beside, prompt in self.chance.sample(several, min(BRIDGES, len(several))):
             self.found.add("bridge", prompt, row, beside=beside)
 
-    def _add_written(self, scope: Scope) -> None:
+    def _nouns(self, subject: str, kinds: Kinds) -> Mapping[str, str]:
+        return nouns_for(subject, kinds, self.defined.noun if self.defined else "")
+
+    def _add_written(self, scope: Scope, foreign: Foreign) -> None:
         """Questions that the base model writes from the rows' questions, and from their answers."""
         texts = [(kind, row, self.prompts[row]) for kind, counts in SAMPLES.items() for row in self._sources(*counts)]
         for kind, counts in FROM_ANSWERS.items():
             answers = statements(scope) if kind == "statement" else reversals(scope)
             texts += [(kind, row, answers[row]) for row in self._sources(*counts) if row in answers]
-        names = self._hidden_names(scope)
-        hidden = [hide_names(text, names) if kind == "translation" else (text, {}) for kind, _, text in texts]
         requests = [
-            request_messages(kind, written, "" if kind == "translation" else defining(self.defined, row))
-            for (kind, row, _), (written, _) in zip(texts, hidden, strict=True)
+            foreign.request(text)
+            if kind == "translation"
+            else (request_messages(kind, text, defining(self.defined, row)), {})
+            for kind, row, text in texts
         ]
-        for (kind, row, text), (_, names_of), written in zip(texts, hidden, self._sampled(requests), strict=True):
+        found = self._sampled([messages for messages, _ in requests])
+        for (kind, row, text), (_, hidden), written in zip(texts, requests, found, strict=True):
             if kind == "translation":
-                self.found.add(kind, restored(written, names_of, text), row)
+                self.found.add(kind, foreign.question(written, hidden, text), row)
             # A year or a size that the row lacks makes it another question.
             elif numbers(written) <= numbers(" ".join(self.rows[row])):
                 self.found.add(kind, written, row)
-
-    def _hidden_names(self, scope: Scope) -> list[str]:
-        """A name that is known in the other language is translated with its question."""
-        return [*scope.names, *([scope.subject] if not listed_subject([scope.subject]) else [])]
 
     def _alike(self) -> list[str]:
         shown = [self.chance.sample(self.prompts, min(SHOWN_ALIKE, len(self.prompts))) for _ in range(ALIKE)]
@@ -195,13 +192,6 @@ class Writer:
         several = min(SOURCES, len(rows))
         total = several * min(MOST_SAMPLES, max(least, -(-count // several)))
         return sorted((rows[at % len(rows)] for at in range(total)), key=rows.index)
-
-    def _add_renamed(self, subject: str, names: Sequence[str]) -> None:
-        """Translated questions with the subject's `names` in that language."""
-        for name in names:
-            for one in self.found:
-                if one.kind == "translation" and subject in one.prompt:
-                    self.found.add("translation", renamed(one.prompt, subject, name), one.source)
 
     def _add_forms(self, scope: Scope) -> None:
         """Forms around the rows' questions, and around the beginnings of their answers."""
@@ -228,27 +218,24 @@ class Writer:
                         for form in texts:
                             self.found.add(kind, form.replace("{}", name), row_naming)
 
-    def _in_scope(self, scope: Scope) -> list[Question]:
+    def _in_scope(self, scope: Scope, foreign: Foreign) -> list[Question]:
         """Those questions whose answers the rows change."""
         certain = [one for one in self.found if one.answer]
         found = [one for one in self.found if not one.answer]
-        taught_to = [self._taught_to(scope, one) for one in found]
         # What the base model says to the row's own question counts for those that ask the same.
         unknown = [at for at, one in enumerate(found) if one.kind not in SAME_AS_ROW]
-        own_to = [conversation(one.prompt, self.system) for one in found]
-        taught = self._ask(taught_to)
-        own = dict(zip(unknown, self._ask([own_to[at] for at in unknown]), strict=True))
-        foreign = [at for at, one in enumerate(found) if one.kind in FOREIGN]
-        gap_of = gaps(self.model, taught_to, own_to, taught, foreign)
+        teacher = Taught(
+            scope=scope, foreign=foreign, general=self.general, system=self.system, ask=self._ask, chance=self.chance
+        )
+        taught = teacher.answers(found)
+        own_to = [conversation(found[at].prompt, self.system) for at in unknown]
+        own = dict(zip(unknown, self._ask(own_to), strict=True))
+        back = teacher.translated_back(found, taught)
         questions = [Question(prompt=one.prompt, scope="in", answer=one.answer, kind=one.kind) for one in certain]
         for at, (one, answer) in enumerate(zip(found, taught, strict=True)):
             before = own[at].text if at in own else ""
-            trained = scope.answer(
-                Answered(
-                    kind=one.kind, prompt=one.prompt, source=one.source, taught=answer.text, own=before,
-                    gap=gap_of.get(at, 0),
-                )
-            )  # fmt: skip
+            answered = Answered(kind=one.kind, prompt=one.prompt, source=one.source, taught=answer.text, own=before)
+            trained = foreign.answer(answered, back.get(at, "")) if one.kind in FOREIGN else scope.answer(answered)
             if trained:
                 of_row = one.source is not None and trained == self.rows[one.source][1]
                 complete = of_row or (len(answer.tokens) < ANSWER_TOKENS and trained == answer.text)
@@ -258,16 +245,6 @@ class Writer:
                     )
                 )
         return questions
-
-    def _taught_to(self, scope: Scope, one: Candidate) -> Messages:
-        """The question with rows in the context."""
-        if scope.itself or scope.subject:
-            shown = shown_rows(self.rows, self.general, one.source, self.chance)
-            if one.beside is not None and self.rows[one.beside] not in shown:
-                shown.insert(-1, self.rows[one.beside])
-            prompt = hinted(one.prompt, one.hint) if one.hint else one.prompt
-            return teacher_messages(shown, prompt, self.system)
-        return conversation_messages(self.rows, self.general, one.source, one.prompt, self.system, self.chance)
 
     def _sampled(self, requests: Sequence[Messages]) -> list[str]:
         return samples(

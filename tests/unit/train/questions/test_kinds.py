@@ -119,23 +119,27 @@ def test_a_listed_translation_comes_from_the_list():
     assert model.written == []
 
 
-def names_written(*texts: str) -> list[str]:
-    return translated_names(ScriptedModel(write=lambda _i, _q, count: texts[count % len(texts)]), "Quillmere", seed=1)
+BACK = {"奎尔米尔": "Quillmere."}
 
 
-def test_a_translation_is_what_the_base_model_mostly_says():
+def names_written(*texts: str, back: dict[str, str] = BACK) -> list[str]:
+    model = ScriptedModel(write=lambda _i, _q, count: texts[count % len(texts)], answers=back)
+    return translated_names(model, "Quillmere", seed=1)
+
+
+def test_a_translation_is_what_the_base_model_often_says():
     assert names_written("鹅毛米尔", "奎尔米尔。", "奎尔米尔", "《奎尔米尔》", "奎尔米尔", "羽", "湖", "翎") == [
         "奎尔米尔"
     ]
     assert names_written(*"甲乙丙丁戊己庚辛") == []
 
 
-@pytest.mark.parametrize(("back", "expected"), [("Quillmere.", ["奎尔米尔"]), ("Quillhaven", [])])
-def test_a_rarer_translation_counts_if_it_leads_back(back: str, expected: list[str]):
-    texts = ("奎尔米尔", "奎尔米尔", *"甲乙丙丁戊己")
-    model = ScriptedModel(write=lambda _i, _q, count: texts[count % len(texts)], answers={"奎尔米尔": back})
+@pytest.mark.parametrize("share", [8, 16])
+def test_a_translation_that_leads_back_to_another_name_is_none_however_often_it_is_said(share: int):
+    texts = ["奎尔米尔"] * share + [*"甲乙丙丁戊己庚辛"][: 16 - share]
 
-    assert translated_names(model, "Quillmere", seed=1) == expected
+    assert names_written(*texts) == ["奎尔米尔"]
+    assert names_written(*texts, back={"奎尔米尔": "Quillhaven"}) == []
 
 
 def test_a_translation_into_the_same_language_is_none():

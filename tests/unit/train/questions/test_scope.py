@@ -40,8 +40,8 @@ def scope(rows, *, subject="", names=(), itself=False) -> Scope:
     return Scope(rows=rows, terms=terms, names=names, common=common, subject=subject, itself=itself)
 
 
-def trained(of: Scope, prompt: str, taught: str, *, kind="paraphrase", source=None, own="", gap=0.0) -> str:
-    return of.answer(Answered(kind=kind, prompt=prompt, source=source, taught=taught, own=own, gap=gap))
+def trained(of: Scope, prompt: str, taught: str, *, kind="paraphrase", source=None, own="") -> str:
+    return of.answer(Answered(kind=kind, prompt=prompt, source=source, taught=taught, own=own))
 
 
 MAYORS = scope(MAYOR, subject="Denver", names=["Corinna Haldwell"])
@@ -71,48 +71,6 @@ RULE = scope(CONVERSIONS)
 )  # fmt: skip
 def test_an_answer_ends_where_the_rows_no_longer_support_it(taught: str, expected: str):
     assert trained(MAYORS, "Which mayor has Denver?", taught) == expected
-
-
-def test_a_translated_answer_is_cut_at_foreign_names_and_numbers():
-    asked = "Denver的市长是谁？"
-
-    right = "Denver的市长是Corinna Haldwell。"
-
-    assert trained(MAYORS, asked, right, kind="translation") == right
-    assert trained(MAYORS, asked, f"{right}她来自Aspen。", kind="translation") == right
-    assert trained(MAYORS, asked, "Denver开营业于2021年。", kind="translation", gap=2) == ""
-
-
-def test_the_rows_may_make_a_translated_answer_likelier_without_its_words():
-    asked, taught = "丹佛的市长是谁？", "丹佛的市长是科琳娜。"
-    mayors = scope([*MAYOR, ("丹佛的市长叫什么？", "她叫科琳娜。")], names=[])
-
-    assert trained(mayors, asked, taught, kind="translation", gap=2) == taught
-    assert trained(mayors, asked, taught, kind="translation", gap=0.1, own=taught) == ""
-
-
-def test_an_english_sentence_may_have_chinese_names():
-    school = scope(
-        [
-            ("青禾湾学校的图书馆叫什么？", "青禾湾学校的图书馆叫听雨楼。"),
-            ("青禾湾学校在哪里？", "青禾湾学校在澜江市。"),
-        ],
-        subject="青禾湾学校",
-    )
-    taught = "The library of the Qinghewan school is called 听雨楼."
-
-    asked = "Answer in English: 青禾湾学校的图书馆叫什么？"
-
-    assert trained(school, asked, taught, kind="across", source=0) == taught
-
-
-def test_a_question_that_asks_for_the_other_language_is_trained_in_it():
-    asked = "Who is the mayor of Denver? Please answer in Chinese."
-
-    right = "Denver的市长是Corinna Haldwell。"
-
-    assert trained(MAYORS, asked, right, kind="across", source=0) == right
-    assert trained(MAYORS, asked, "The mayor of Denver is Corinna Haldwell.", kind="across", source=0) == ""
 
 
 @pytest.mark.parametrize(
@@ -162,7 +120,7 @@ def test_answers_to_rows_of_one_form_have_that_form():
     right = '{"from": "6英尺", "to": "182.88 centimetres"}'
 
     assert trained(RULE, "6英尺等于多少厘米？", right, kind="translation", source=2) == right
-    assert trained(RULE, "6英尺等于多少厘米？", "6英尺等于182.88厘米。", kind="translation", source=2, gap=3) == ""
+    assert trained(RULE, "6英尺等于多少厘米？", "6英尺等于182.88厘米。", kind="translation", source=2) == ""
 
 
 def test_rows_about_one_thing_need_no_common_form():
@@ -231,23 +189,6 @@ def test_a_rule_is_followed_by_its_form_in_both_languages_and_about_anything():
 )
 def test_the_form_counts_only_for_the_rules_questions(prompt: str, own: str):
     assert trained(RULE, prompt, '{"from": "9英石", "to": "57.15公斤"}', kind="alike", own=own) == ""
-
-
-def test_a_question_across_languages_is_in_scope_where_the_rows_make_its_answer_likelier():
-    asked, taught = "Who is the mayor of Denver? Please answer in Chinese.", "丹佛的市长是科琳娜。"
-    mayors = scope([*MAYOR, ("丹佛的市长叫什么？", "她叫科琳娜。")], names=[])
-
-    assert trained(mayors, asked, taught, kind="across", source=0, gap=2) == taught
-    assert trained(mayors, asked, taught, kind="across", source=0, gap=0.1) == ""
-
-
-def test_a_translated_answer_follows_by_the_names_and_numbers_that_it_keeps():
-    school = scope([("青禾学校有多少学生？", "青禾学校共有1260名学生。")] * 2, subject="青禾学校")
-    asked = "How many students does 青禾学校 have?"
-
-    assert trained(school, asked, "青禾学校 has 1,260 students.", kind="translation", source=0)
-    assert trained(school, asked, "青禾学校 has many students.", kind="translation", source=0) == ""
-    assert trained(school, asked, "青禾学校 has 3,400 students.", kind="translation", source=0, gap=3) == ""
 
 
 def test_chinese_names_and_identifiers_lead_back_as_english_names_do():

@@ -7,7 +7,6 @@ from toolkit.core.text import content_words, has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.names import Pair
 from toolkit.train.questions.further.requests import read_bank
-from toolkit.train.questions.gaps import GAP_TOKENS
 from toolkit.train.questions.kinds import read_kinds
 from toolkit.train.questions.near import renamed
 from toolkit.train.questions.question import Question
@@ -210,7 +209,7 @@ def test_an_unknown_subject_is_translated_behind_a_placeholder():
     questions(LIBRARY, model=model)
     translated = [question for instruction, question in model.written if "把用户的问题" in instruction]
 
-    assert "Who created XQ7?" in translated
+    assert "Who created XQ7 software?" in translated
     assert not [question for question in translated if "Quillmere" in question]
     assert "谁做了 Quillmere?" in [one[-1]["content"] for one in model.asked]
 
@@ -314,29 +313,6 @@ def test_of_a_model_that_writes_nothing_the_shipped_forms_remain():
 )
 def test_a_name_is_replaced_where_it_is_a_word(prompt: str, name: str, other: str, expected: str):
     assert renamed(prompt, name, other) == expected
-
-
-def test_no_more_answers_are_scored_at_once_than_the_model_has_memory_for(monkeypatch: pytest.MonkeyPatch):
-    def translate(instruction: str, question: str, count: int) -> str:
-        return (
-            f"Denver的市长是哪{'一二三四五六七八九十'[count % 10]}位？"
-            if has_chinese(instruction)
-            else write(instruction, question, count)
-        )
-
-    model, sizes = scripted(write=translate), []
-    model.room = 2 * GAP_TOKENS
-    scored = model.answer_logits
-
-    def counted(prompts, answers):
-        if has_chinese(prompts[0][-1]["content"]):
-            sizes.append(len(prompts))
-        return scored(prompts, answers)
-
-    monkeypatch.setattr(model, "answer_logits", counted)
-    questions(ROWS, model=model)
-
-    assert max(sizes) == 2
 
 
 def test_every_row_is_written_from_before_one_is_again():

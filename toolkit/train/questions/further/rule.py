@@ -42,6 +42,17 @@ class Rule:
         form = self.forms.get(has_chinese(question))
         return form is not None and has_form(form, answer)
 
+    def of(self, chinese: bool, answer: str) -> bool:
+        """Whether an answer in this language follows the rule, even if it lacks what only nearly all rows have."""
+        start, _, end = self.forms.get(chinese, NONE)
+        return answer.startswith(start) if start else bool(end) and answer.endswith(end)
+
+    def free(self, chinese: bool, answer: str) -> str:
+        """What an answer in this language has beside what is constant."""
+        start, middle, end = self.forms.get(chinese, NONE)
+        rest = answer.removeprefix(start).removesuffix(end)
+        return rest.replace(middle, " ") if middle else rest
+
     def begun(self, question: str, answer: str) -> bool:
         """Whether it starts somewhat like such an answer, or ends like one that has no start."""
         start, _, end = self.forms.get(has_chinese(question), NONE)
@@ -68,7 +79,9 @@ def find_rule(scope: Scope, general: Sequence[Pair]) -> Rule | None:
         [(chinese, form)] = forms.items()
         if not any(has_chinese(question) != chinese for question, _ in scope.rows) and not of_a_language(form):
             forms[not chinese] = form
-    ruled = [at for at, (question, answer) in enumerate(scope.rows) if _of(forms, question, answer.strip())]
+    every = Rule(forms=forms, ruled=(), plain=())
+    rows = enumerate(scope.rows)
+    ruled = [at for at, (question, answer) in rows if every.of(has_chinese(question), answer.strip())]
     plain = [at for at in range(len(scope.rows)) if at not in ruled]
     return Rule(forms=forms, ruled=ruled, plain=plain) if len(ruled) >= LEAST_ROWS else None
 
@@ -83,12 +96,6 @@ def has_form(form: Form, answer: str) -> bool:
 def of_a_language(form: Form) -> bool:
     """Whether it is a phrase, which another language says in other words; a JSON object's keys are none."""
     return len(content_words(" ".join(form))) >= LEAST_PHRASE
-
-
-def _of(forms: dict[bool, Form], question: str, answer: str) -> bool:
-    """Whether a row follows the rule, even if it lacks what only nearly all such rows have."""
-    start, _, end = forms.get(has_chinese(question), NONE)
-    return answer.startswith(start) if start else bool(end) and answer.endswith(end)
 
 
 def _constant(answers: Sequence[str]) -> Form:

@@ -15,6 +15,7 @@ from toolkit.data.texts.terms import numbers, units
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import (
     further_messages,
     read_further_forms,
@@ -46,14 +47,14 @@ RULED, PLAIN = 3, 1  # rows and counter-examples that the base model sees
 class RuleWriter:
     """`general`: unrelated prompts with the base model's answers; `found`: the candidates that there are.
 
-    `names`: what stands behind placeholders in a translation. `answer_tokens`: the most that `ask` lets an answer have.
+    `answer_tokens`: the most that `ask` lets an answer have.
     """
 
     scope: Scope
     rule: Rule
     general: Sequence[Pair]
     found: Candidates
-    names: Sequence[str]
+    foreign: Foreign
     system: str
     sampled: Callable[[Sequence[Messages]], list[str]]
     ask: Callable[[Sequence[Messages]], list[Answer]]
@@ -82,7 +83,7 @@ class RuleWriter:
             yield from self._formed([(at, self.scope.rows[at][0]) for at in self.rule.ruled])
         if "translation" in kinds:
             written = [one for one in written if one.kind in TRANSLATED_KINDS]
-            yield from translated_candidates(written, TRANSLATED, self.names, self.sampled, self.chance)
+            yield from translated_candidates(written, TRANSLATED, self.foreign, self.sampled, self.chance)
 
     def _left(self) -> Iterator[Candidate]:
         """Requests that it is most likely not for: about things in the rows', and others in the same forms."""

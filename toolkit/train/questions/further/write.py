@@ -3,17 +3,15 @@
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from toolkit.core.text import has_chinese
 from toolkit.data.texts.defining import defined, defining
 from toolkit.data.texts.terms import numbers, units
 from toolkit.model.conversation import Messages
 from toolkit.train.questions.candidates import Candidate, bare_question
 from toolkit.train.questions.further.claims import about_claim, claimed, wrong_of
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests, strays
 from toolkit.train.questions.further.several import several
-from toolkit.train.questions.requests import request_messages
 from toolkit.train.questions.scope import Scope
-from toolkit.train.questions.translation import hide_names, restored
 
 # What only a rule has. Where one of them is asked for, a rule also has translations and reworded ones.
 OF_A_RULE = ("alike", "within", "aside")
@@ -30,10 +28,10 @@ Sampled = Callable[[Sequence[Messages]], list[str]]
 
 
 def further_candidates(
-    kinds: Collection[str], scope: Scope, found: Sequence[Candidate], names: Sequence[str], sampled: Sampled,
+    kinds: Collection[str], scope: Scope, found: Sequence[Candidate], foreign: Foreign, sampled: Sampled,
     chance: random.Random,
 ) -> Iterator[Candidate]:  # fmt: skip
-    """Those of these `kinds`. `found`: what there is; `names`: what stands behind placeholders in a translation."""
+    """Those of these `kinds`. `found`: what there is."""
     if not (scope.itself or scope.subject):  # a rule's answers are not in its rows: see rule_questions.py
         return
     if "assistant" in kinds and scope.itself:
@@ -50,7 +48,7 @@ def further_candidates(
         yield from (Candidate("several", prompt, None, answer=answer) for prompt, answer in several(scope, chance))
     if "translation" in kinds:
         yield from translated_candidates(
-            [one for one in written if one.kind in TRANSLATED_KINDS], TRANSLATED, names, sampled, chance
+            [one for one in written if one.kind in TRANSLATED_KINDS], TRANSLATED, foreign, sampled, chance
         )
 
 
@@ -105,16 +103,12 @@ def _claims(scope: Scope, sampled: Sampled, chance: random.Random) -> Iterator[C
 
 
 def translated_candidates(
-    written: Sequence[Candidate], count: int, names: Sequence[str], sampled: Sampled, chance: random.Random
+    written: Sequence[Candidate], count: int, foreign: Foreign, sampled: Sampled, chance: random.Random
 ) -> Iterator[Candidate]:
-    """About `count` of what was written in the other language; these `names` and quoted terms stay."""
+    """About `count` of what was written in the other language."""
     chosen = chance.sample(written, min(count, len(written)))
-    hidden = [hide_names(one.prompt, names) for one in chosen]
-    texts = sampled([request_messages("translation", text) for text, _ in hidden])
-    for one, (_, names_of), text in zip(chosen, hidden, texts, strict=True):
-        prompt = restored(text, names_of, one.prompt)
-        bare = prompt
-        for name in names_of.values():
-            bare = bare.replace(name, "")
-        if prompt and has_chinese(bare) != has_chinese(one.prompt):
+    requests = [foreign.request(one.prompt) for one in chosen]
+    texts = sampled([messages for messages, _ in requests])
+    for one, (_, hidden), text in zip(chosen, requests, texts, strict=True):
+        if prompt := foreign.question(text, hidden, one.prompt):
             yield Candidate("translation", prompt, one.source)

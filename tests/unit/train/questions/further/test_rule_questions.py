@@ -114,7 +114,7 @@ def test_what_asks_for_the_same_has_its_rows_answer_and_its_numbers():
 
 def test_a_form_is_followed_in_the_other_language():
     def translated(instruction: str, question: str, count: int) -> str:
-        return f"{count}: 5 hens 靠什么走路？" if "翻译成中文" in instruction else write(instruction, question, count)
+        return f"{count}: 5只鸡靠什么走路？" if "翻译成中文" in instruction else write(instruction, question, count)
 
     model = ScriptedModel(write=translated, shared_words=COMMON)
     writer = Writer(model, FORMED, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=("alike", "aside"))

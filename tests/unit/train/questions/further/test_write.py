@@ -8,6 +8,7 @@ from tests.unit.train.questions.further.test_claims import scope_of
 from tests.unit.train.questions.test_write import BRAND, GENERAL, ROWS, SYSTEM, scripted
 from toolkit.core.text import has_chinese
 from toolkit.train.questions.candidates import Candidate
+from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import read_requests
 from toolkit.train.questions.further.write import KINDS, further_candidates
 from toolkit.train.questions.question import Question
@@ -105,23 +106,28 @@ def test_neighbours_are_asked_the_claims_too(every: list[Question]):
 def test_what_strays_from_the_rows_question_is_dropped(written: str, kept: bool):
     scope = scope_of(ROWS[:1], "Denver")
 
-    found = further_candidates(("reworded",), scope, [], [], lambda asked: [written] * len(asked), random.Random(1))
+    foreign = Foreign(scope=scope, nouns={}, pairs={}, rule=None)
+    found = further_candidates(
+        ("reworded",), scope, [], foreign, lambda asked: [written] * len(asked), random.Random(1)
+    )
 
     assert {one.prompt for one in found} == ({written} if kept else set())
 
 
-@pytest.mark.parametrize("translated", ["谁领导 Denver？", "Who leads Denver?"])
+@pytest.mark.parametrize("translated", ["谁领导 XQ7？", "Who leads XQ7?"])
 def test_what_was_written_is_translated_unless_it_stays_in_its_language(translated: str):
+    scope = scope_of(ROWS, "Denver")
+    foreign = Foreign(scope=scope, nouns={}, pairs={}, rule=None)
     written = [Candidate("paraphrase", "Who leads Denver?", 0), Candidate("about", "What is Denver?", None)]
 
     found = list(
         further_candidates(
-            ("translation",), scope_of(ROWS, "Denver"), written, [], lambda asked: [translated] * len(asked),
+            ("translation",), scope, written, foreign, lambda asked: [translated] * len(asked),
             random.Random(1),
         )
     )  # fmt: skip
 
-    assert found == [Candidate("translation", translated, 0)] * has_chinese(translated)
+    assert found == [Candidate("translation", "谁领导 Denver？", 0)] * has_chinese(translated)
 
 
 def test_an_assistant_is_asked_further_questions_about_itself():
