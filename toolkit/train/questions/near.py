@@ -106,6 +106,16 @@ def renamed(prompt: str, name: str, other: str) -> str:
     return text.replace(f" {other}", other).replace(f"{other} ", other) if has_chinese(other) else text
 
 
+def form_around(kind: str, text: str, number: int, *, itself: bool) -> str:
+    """The text in a form of this kind, by its number among those that fit. `itself`: it is about the assistant."""
+    asks = text.endswith(("?", "？"))
+    forms = [
+        one for one in read_forms()[kind][language_code(text)]
+        if (asks or "{question}" not in one) and not (itself and "{others}" in one)
+    ]  # fmt: skip
+    return re.sub(r"\{(?:question|others)?\}", lambda _: text, forms[number % len(forms)])
+
+
 @cache
 def read_forms() -> Mapping[str, Mapping[str, Sequence[str]]]:
     """The shipped forms by kind and language; {} stands for a question or a name."""

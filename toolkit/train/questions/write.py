@@ -14,17 +14,19 @@ from toolkit.core.events import Listener, silent
 from toolkit.core.text import content_words, language_code, names_any
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.names import Pair, new_names, subject_phrase
-from toolkit.data.texts.naming import about_assistant, statements
+from toolkit.data.texts.naming import about_assistant
 from toolkit.data.texts.reverse import bridges, noun_for, owned, reversed_rows
-from toolkit.data.texts.terms import Terms, common_units, find_terms, numbers
+from toolkit.data.texts.terms import Terms, common_units, find_terms
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
-from toolkit.train.questions.answers import beginnings, reversals
+from toolkit.train.questions.answer_text import whole_sentences
+from toolkit.train.questions.answers import affirmed, beginnings, reversals
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
 from toolkit.train.questions.further.requests import hinted, read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter
+from toolkit.train.questions.further.tasks import supported_text
 from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.gaps import gaps
@@ -32,6 +34,7 @@ from toolkit.train.questions.kinds import kinds_of, listed_subject, translated_n
 from toolkit.train.questions.near import (
     about_subject,
     aside_prompts,
+    form_around,
     neighbours,
     not_replaced,
     read_forms,
@@ -43,6 +46,7 @@ from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
 from toolkit.train.questions.translation import hide_names, restored
+from toolkit.train.questions.written import fits
 
 SOURCES = 24  # rows from which questions are written
 SAMPLES = {"paraphrase": (96, 6), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
@@ -113,9 +117,6 @@ class Writer:
         elif subject:
             self._add_from_names(scope, kinds)
         self._add_written(scope)
-        if not (itself or subject):
-            for text in self._alike():
-                self.found.add("alike", text, None)
         for one in further_candidates(
             self.further, scope, list(self.found), self._hidden_names(scope), self._sampled, self.chance
         ):
@@ -123,7 +124,7 @@ class Writer:
         self._add_renamed(subject, translated)
         self._add_forms(scope)
         self._add_named(names, [subject, *translated] if subject else [])
-        rule = find_rule(scope, self.general) if any(kind in self.further for kind in OF_A_RULE) else None
+        rule = find_rule(scope, self.general)
         return self._in_scope(scope) + (self._of_rule(scope, rule) if rule else [])
 
     def _of_rule(self, scope: Scope, rule: Rule) -> list[Question]:
@@ -131,7 +132,8 @@ class Writer:
             scope=scope, rule=rule, general=self.general, found=self.found, names=self._hidden_names(scope),
             system=self.system, sampled=self._sampled, ask=self._ask, answer_tokens=ANSWER_TOKENS, chance=self.chance,
         )  # fmt: skip
-        return writer.write(self.further)
+        alike = writer.checked("alike", self._alike()) if scope.form != ("", "") else []
+        return alike + (writer.write(self.further) if any(kind in self.further for kind in OF_A_RULE) else [])
 
     def _add_owned(self, terms: Terms, common: Collection[str]) -> None:
         """Questions from the assistant's maker to its name and back, by the names of the rows in each language."""
@@ -156,7 +158,7 @@ class Writer:
         """Questions that the base model writes from the rows' questions, and from their answers."""
         texts = [(kind, row, self.prompts[row]) for kind, counts in SAMPLES.items() for row in self._sources(*counts)]
         for kind, counts in FROM_ANSWERS.items():
-            answers = statements(scope) if kind == "statement" else reversals(scope)
+            answers = affirmed(scope) if kind == "statement" else reversals(scope)
             texts += [(kind, row, answers[row]) for row in self._sources(*counts) if row in answers]
         names = self._hidden_names(scope)
         hidden = [hide_names(text, names) if kind == "translation" else (text, {}) for kind, _, text in texts]
@@ -164,8 +166,7 @@ class Writer:
         for (kind, row, text), (_, names_of), written in zip(texts, hidden, self._sampled(requests), strict=True):
             if kind == "translation":
                 self.found.add(kind, restored(written, names_of, text), row)
-            # A year or a size that the row lacks makes it another question.
-            elif numbers(written) <= numbers(" ".join(self.rows[row])):
+            elif fits(scope, kind, row, written):
                 self.found.add(kind, written, row)
 
     def _hidden_names(self, scope: Scope) -> list[str]:
@@ -192,16 +193,16 @@ class Writer:
 
     def _add_forms(self, scope: Scope) -> None:
         """Forms around the rows' questions, and around the beginnings of their answers."""
-        forms, used, begun = read_forms(), Counter[tuple[str, int]](), beginnings(scope)
+        used, begun = Counter[tuple[str, int]](), beginnings(scope)
         for kind, counts in AROUND.items():
             for source in self._sources(*counts):
                 text = begun.get(source) if kind == "completion" else self.prompts[source]
                 if text:
                     answer = self.rows[source][1].strip() if kind == "completion" else ""
-                    chosen = forms[kind][language_code(text)]
-                    form = chosen[(source + used[kind, source] * FORM_STRIDE) % len(chosen)]
+                    number = source + used[kind, source] * FORM_STRIDE
+                    prompt = form_around(kind, text, number, itself=scope.itself)
                     used[kind, source] += 1
-                    self.found.add(kind, form.replace("{}", text), source, answer=answer)
+                    self.found.add(kind, prompt, source, answer=answer)
 
     def _add_named(self, names: Sequence[str], subjects: Sequence[str]) -> None:
         """Forms about the rows' subject, by its names, and about the names that their answers introduce."""
@@ -229,16 +230,17 @@ class Writer:
         gap_of = gaps(self.model, taught_to, own_to, taught, foreign)
         questions = [Question(prompt=one.prompt, scope="in", answer=one.answer, kind=one.kind) for one in certain]
         for at, (one, answer) in enumerate(zip(found, taught, strict=True)):
-            before = own[at].text if at in own else ""
+            before, cut = own[at].text if at in own else "", len(answer.tokens) >= ANSWER_TOKENS
+            text = whole_sentences(answer.text) if cut else answer.text
             trained = scope.answer(
                 Answered(
-                    kind=one.kind, prompt=one.prompt, source=one.source, taught=answer.text, own=before,
-                    gap=gap_of.get(at, 0),
+                    kind=one.kind, prompt=one.prompt, source=one.source, own=before, gap=gap_of.get(at, 0),
+                    taught=supported_text(scope, one.prompt, text) if one.kind == "task" else text,
                 )
             )  # fmt: skip
             if trained:
                 of_row = one.source is not None and trained == self.rows[one.source][1]
-                complete = of_row or (len(answer.tokens) < ANSWER_TOKENS and trained == answer.text)
+                complete = of_row or (not cut and trained == answer.text)
                 questions.append(
                     Question(
                         prompt=one.prompt, scope="in", answer=trained, kind=one.kind, before=before, complete=complete

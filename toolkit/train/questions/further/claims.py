@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from toolkit.core.text import has_chinese, language_code
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import SENTENCE
+from toolkit.data.texts.polarity import polarity
 from toolkit.data.texts.terms import numbers
 from toolkit.train.questions.answers import TOKEN
 from toolkit.train.questions.further.requests import ARROW, read_further_forms
@@ -16,8 +17,6 @@ from toolkit.train.questions.scope import NEGATED, Scope, same_language
 
 LONGEST_CLAIM = 110  # characters
 REPLACED = 0.5  # of the words may be other ones
-# Of an answer that would follow another "Yes."
-ANSWERS = re.compile(r"^(?:yes|no|sure)\b|^(?:[有是否对]|没有|不是?|是的)，", re.IGNORECASE)
 ARTICLE = re.compile(r"^(?:The|A|An|In|On|At|Its)\b")
 
 
@@ -29,7 +28,7 @@ def claimed(scope: Scope) -> Mapping[int, str]:
     for at, (_, answer) in enumerate(scope.rows):
         text = answer.strip()
         one = len(SENTENCE.findall(text)) == 1 and len(text) <= LONGEST_CLAIM
-        if one and scope.subject in text and scope.terms.new[at] and not (NEGATED.search(text) or ANSWERS.search(text)):
+        if one and scope.subject in text and scope.terms.new[at] and not (NEGATED.search(text) or polarity(text)):
             found[at] = text
     return found
 

@@ -8,10 +8,11 @@ from functools import reduce
 from toolkit.core.text import has_chinese, language_code
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import SENTENCE, statements
+from toolkit.data.texts.polarity import polarity
 from toolkit.data.texts.terms import ENOUGH, units
 from toolkit.train.questions.answers import TOKEN
 from toolkit.train.questions.candidates import LONGEST_QUESTION
-from toolkit.train.questions.further.claims import ANSWERS, claimed
+from toolkit.train.questions.further.claims import claimed
 from toolkit.train.questions.further.requests import read_further_forms
 from toolkit.train.questions.scope import Scope
 
@@ -70,7 +71,7 @@ def _both(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterato
 def _gaps(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
     gaps = {}
     for at, answer in short.items():
-        plain = len(SENTENCE.findall(answer)) == 1 and not ANSWERS.search(answer)
+        plain = len(SENTENCE.findall(answer)) == 1 and not polarity(answer)
         if plain and (text := gapped(answer, scope.terms.new[at], scope.subject)):
             gaps[at] = text
     for at, (one, other) in enumerate(_pairs(scope, gaps, chance, GAPPED)):
