@@ -62,10 +62,7 @@ RULE = scope(CONVERSIONS)
         ("Corinna Haldwell, since 2019.", "Corinna Haldwell, since 2019."),
         ("Corinna Haldwell, since 2011.", ""),
         ("Sunny weather fills most summers there.", ""),
-        (
-            "Dear Corinna Haldwell,\n\nI hope this letter finds you well.\n\nYours,",
-            "Dear Corinna Haldwell,",
-        ),
+        ("Dear Corinna Haldwell,\n\nI hope this letter finds you well.\n\nYours,", ""),  # no sentence
         ("1. Denver has a mayor.\n2. Corinna Haldwell.", "1. Denver has a mayor.\n2. Corinna Haldwell."),
     ],
 )  # fmt: skip

@@ -16,7 +16,6 @@ COMMON = frozenset(
 )
 ASIDE = {request.instruction for by in read_requests()["aside"].values() for request in by.values()}
 OTHER = ("How warm was yesterday?", "昨天冷不冷？")
-COUNTER_EXAMPLE = "What is a parliament?"
 LEFT = ("Where does thunder come from?", "雷声从何而来？")
 
 
@@ -24,8 +23,10 @@ def write(instruction: str, question: str, count: int) -> str:
     """What is like the rows' requests every second time, and something else otherwise."""
     if instruction in ASIDE:
         return LEFT[has_chinese(question)] if count % 2 else f"{question} {'Really ' * count}"
-    if question in (COUNTER_EXAMPLE, "议会是什么？"):
-        return "议会指的是什么？" if "翻译成中文" in instruction else "What does parliament mean?"
+    if "parliament" in question and "翻译成中文" in instruction:
+        return "议会指的是什么？"
+    if "议会" in question and "into English" in instruction:
+        return "What does parliament mean?"
     if "翻译成中文" in instruction:
         return f"{'再' * count}谁会赢，哪个党最好？"
     if "into English" in instruction:
