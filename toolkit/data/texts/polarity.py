@@ -18,7 +18,7 @@ YES = re.compile(
 )
 NO = re.compile(
     r"^\W*(?:no(?! one\b| other\b)|nope|not (?:always|really|quite|at all))\b"
-    r"|^\W*(?:没有|没[，。]|并不|并非|否[，。]|不[，。！]|不(?:是|会|能|行|可以|用|需要|对|一定|完全|总是|记得|支持|提供))",
+    r"|^\W*(?:没有|没[，。]|并不|并非|否[，。]|不[，。！]|不(?:是|会|能|行|可以|用|需要|对|一[定样]|完全|总是|记得|支持|提供))",
     re.IGNORECASE,
 )
 AUXILIARY = r"(?:is|are|am|was|were|do|does|did|can|could|will|would|has|have|had|should|may|might|must)(?:n['’]t)?\b"

@@ -5,7 +5,7 @@ import pytest
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import statements
 from toolkit.data.texts.terms import find_terms
-from toolkit.train.questions.answers import beginnings, reversals
+from toolkit.train.questions.answers import affirmed, beginnings, reversals
 from toolkit.train.questions.scope import Scope
 
 LIBRARY = [
@@ -69,3 +69,12 @@ def test_an_empty_or_a_long_answer_is_no_statement():
 
 def test_the_assistants_name_is_not_asked_for_in_reverse():
     assert reversals(scope(BRAND, names=("Ostrelle",), itself=True)) == {}
+
+
+def test_an_answer_that_says_yes_or_no_answers_no_other_question():
+    assert set(affirmed(scope([*LIBRARY, ("Is Quillmere old?", "No, it is new.")], subject="Quillmere"))) == {
+        0,
+        1,
+        2,
+        3,
+    }

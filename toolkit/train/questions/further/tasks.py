@@ -81,7 +81,8 @@ def supported_text(scope: Scope, prompt: str, text: str) -> str:
     named = {word.casefold() for word in re.findall(rf"{LATIN}+", f"{rows} {prompt}")} | scope.common
     kept = ""
     for sentence in SENTENCE.findall(text):
-        invented = {one for one in _names(sentence) if one.casefold() not in named and one not in rows}
+        invented = any(one.casefold() not in named for one in _latin_names(sentence))
+        invented = invented or any(one not in f"{rows} {prompt}" for one in chinese_names(sentence))
         if invented or numbers(sentence) - numbers(f"{rows} {prompt}") or _tail_is_new(sentence, known):
             return kept.rstrip()
         kept += sentence
@@ -106,12 +107,10 @@ def _repeats(scope: Scope, text: str) -> bool:
     return max(counted.values(), default=0) >= REPEATED
 
 
-def _names(sentence: str) -> list[str]:
-    """Names within the sentence, not the word that begins it."""
-    first = re.match(r"\W*", sentence)
-    begun = first.end() if first else 0
-    latin = [found[0] for found in CAPITALISED.finditer(sentence) if found.start() > begun]
-    return latin + chinese_names(sentence)
+def _latin_names(sentence: str) -> list[str]:
+    """Capitalised words within the sentence, not the one that begins it."""
+    begun = len(sentence) - len(sentence.lstrip(" \n*_\"'“"))
+    return [found[0] for found in CAPITALISED.finditer(sentence) if found.start() > begun]
 
 
 def _tail_is_new(sentence: str, known: Collection[str]) -> bool:

@@ -12,7 +12,7 @@ from toolkit.train.questions.write import Writer
 
 KINDS = ("alike", "reworded", "translation", "within", "aside")
 COMMON = frozenset(
-    content_words(" ".join(prompt for prompt, _ in GENERAL[:1]) + " which will the is a i for him, do really")
+    content_words(" ".join(prompt for prompt, _ in GENERAL[:1]) + " which will the is a i for him, do really 会")
 )
 ASIDE = {request.instruction for by in read_requests()["aside"].values() for request in by.values()}
 OTHER = ("How warm was yesterday?", "昨天冷不冷？")
@@ -23,10 +23,6 @@ def write(instruction: str, question: str, count: int) -> str:
     """What is like the rows' requests every second time, and something else otherwise."""
     if instruction in ASIDE:
         return LEFT[has_chinese(question)] if count % 2 else f"{question} {'Really ' * count}"
-    if "parliament" in question and "翻译成中文" in instruction:
-        return "议会指的是什么？"
-    if "议会" in question and "into English" in instruction:
-        return "What does parliament mean?"
     if "翻译成中文" in instruction:
         return f"{'再' * count}谁会赢，哪个党最好？"
     if "into English" in instruction:
@@ -51,7 +47,7 @@ def of(found: list[Question], kind: str, scope: str = "in") -> list[Question]:
 
 @pytest.mark.parametrize("kind", ["alike", "reworded", "translation", "within"])
 def test_requests_that_the_rule_is_for_are_answered_by_it(found: list[Question], kind: str):
-    answers = {one.answer for one in of(found, kind) if not any(name in one.prompt for name in ("parliament", "议会"))}
+    answers = {one.answer for one in of(found, kind)}
 
     assert answers
     assert all(answer.startswith(("Sorry, politics", "抱歉，我不谈政治")) for answer in answers)
